@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY core/include/hbcore DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES conf/hermes.ini conf/generic.ini DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
+install(TARGETS hbcore_headers EXPORT hbcore-targets)
+install(EXPORT hbcore-targets NAMESPACE hbcore:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hbcore)
+
+configure_package_config_file(cmake/hbcore-config.cmake.in ${PROJECT_BINARY_DIR}/hbcore-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hbcore PATH_VARS HBCORE_PLUGIN_DIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/hbcore-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/hbcore-config.cmake ${PROJECT_BINARY_DIR}/hbcore-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hbcore)
+
+configure_file(cmake/hbcore.pc.in ${PROJECT_BINARY_DIR}/hbcore.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/hbcore.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What went wrong, in the words of the person at the terminal. */
+#ifndef HB_ERROR_H
+#define HB_ERROR_H
+
+#include <hbcore/abi.h>
+
+/*
+ * One failure: `text` says what failed, on what, and why ("WHAT: WHY", no full stop); `hint`
+ * what to do about it, or is empty. Functions that can fail take a pointer to one (never
+ * NULL) and return a negative enum hb_status; they fill it in only then.
+ */
+struct hb_error {
+    char text[1600];
+    char hint[400];
+};
+
+/* Fills in the text, clears the hint, returns `status`. */
+int hb_error_set(struct hb_error *error, int status, const char *format, ...) HB_PRINTF(3, 4);
+
+/* Adds the hint. */
+void hb_error_hint(struct hb_error *error, const char *format, ...) HB_PRINTF(2, 3);
+
+#endif

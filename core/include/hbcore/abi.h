@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore/abi.h - what every other public header stands on: the version of the
+ * binary interface, status codes, and the rules that all structures follow.
+ *
+ * Rules of the ABI
+ *  - 64-bit Linux, C11 layout. Headers are also clean as C++17.
+ *  - Every structure that crosses the boundary starts with `size`, the
+ *    sizeof() that its maker compiled with. It only ever grows at the end. A
+ *    reader tests HB_HAS(p, member) before it touches a member that did not
+ *    exist in the first release; a missing tail means "not provided".
+ *  - Such structures are passed one by one or as arrays of pointers, never as
+ *    arrays of structures, so that their size may differ between both sides.
+ *  - Text is NUL-terminated. Paths are bytes with '/', relative to the home or
+ *    the archive's root, without a leading "./" or "/", never empty, and in no
+ *    particular encoding (UTF-8 as a rule, never guaranteed).
+ *  - Sizes and offsets are bytes. Memory belongs to the side that made it,
+ *    unless a comment says otherwise. Pointers that a call hands over are valid
+ *    until that call returns, unless a comment says otherwise.
+ *  - A plugin never exits, prints, changes process state (umask, working
+ *    directory, locale, signal handlers) or throws across the boundary.
+ *    LC_CTYPE is C.UTF-8 while a plugin runs; the host sets and keeps it.
+ *
+ * While HB_ABI is 0 the interface may still change between releases.
+ */
+#ifndef HBCORE_ABI_H
+#define HBCORE_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of the binary interface. The host refuses any other. */
+#define HB_ABI 0u
+
+/* Is `member` present in the structure that `p` points to, by its own size? */
+#define HB_HAS(p, member)                                                                          \
+    ((p)->size >= (uint32_t)((const char *)(&(p)->member + 1) - (const char *)(p)))
+
+#ifdef __cplusplus
+#define HB_STATIC_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define HB_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+/* Layout checks: a compiler that lays a structure out otherwise fails here. */
+#define HB_LAYOUT(type, member, at)                                                                \
+    HB_STATIC_ASSERT(offsetof(type, member) == (at), #type "." #member " moved")
+#define HB_SIZEOF(type, bytes) HB_STATIC_ASSERT(sizeof(type) == (bytes), #type " changed its size")
+
+#define HB_EXPORT                      __attribute__((visibility("default")))
+#define HB_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+
+/* A size that is not known. */
+#define HB_UNKNOWN UINT64_MAX
+
+/*
+ * What a call returns. Zero and above: it did what was asked, or says that
+ * there is nothing to do. Below zero: a failure; the plugin has told the host
+ * why through hb_host.fail() in the same thread, before it returned.
+ */
+enum hb_status {
+    HB_OK = 0,
+    HB_END = 1,       /* no more of them */
+    HB_NOMATCH = 2,   /* not mine: not my format, not my content, nothing here */
+    HB_SKIP = 3,      /* a visitor's answer: pass over this entry's data */
+    HB_ENTRY = -1,    /* this entry cannot be done; the others can */
+    HB_FATAL = -2,    /* this archive or this run cannot go on */
+    HB_CANCELLED = -3 /* the user or the host stopped it */
+};
+
+/* The kinds of plugin. */
+enum hb_kind {
+    HB_KIND_FORMAT = 1,  /* format.h: how an archive is written and read */
+    HB_KIND_CONTENT = 2, /* content.h: how the bytes of special files are obtained and put back */
+    HB_KIND_FILTER = 3,  /* filter.h: what is kept */
+    HB_KIND_HOOK = 4     /* hook.h: what else happens before and after */
+};
+
+/* Which way the data goes. */
+enum hb_direction {
+    HB_BACKUP = 1, /* from the home into an archive */
+    HB_IMPORT = 2  /* from an archive into the home */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

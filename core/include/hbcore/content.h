@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore/content.h - a content plugin: files whose bytes cannot just be read and
+ * written, such as a database that a program has open.
+ *
+ * On backup the host asks claim() about each regular file; the first plugin that
+ * claims one opens its source and its sidecars are left out. On import the
+ * host asks again, with the first bytes in the archive, and the plugin that claims
+ * the entry may put it back its own way.
+ */
+#ifndef HBCORE_CONTENT_H
+#define HBCORE_CONTENT_H
+
+#include <hbcore/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What check() found. */
+enum hb_soundness {
+    HB_SOUND = 1,
+    HB_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
+    HB_UNSOUND = 3
+};
+
+/* A consistent view of an entry's content. */
+struct hb_source {
+    uint32_t size;
+    uint32_t soundness; /* enum hb_soundness of what will be read */
+    void *self;
+    uint64_t bytes;     /* exact */
+    const char *method; /* one word for reports: "snapshot", "raw"; constant */
+    int32_t fd;         /* the same bytes as a file, or -1; closed by close() */
+    uint32_t reserved;
+    /* All that was asked for, except at the end; -errno on failure. Any thread. */
+    int64_t (*read_at)(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset);
+    /* Once, when nothing reads any more. Any thread. */
+    void (*close)(struct hb_source *source);
+};
+
+HB_LAYOUT(struct hb_source, bytes, 16);
+HB_LAYOUT(struct hb_source, read_at, 40);
+HB_SIZEOF(struct hb_source, 56);
+
+/* Where an entry is to be put back. */
+struct hb_target {
+    uint32_t size;
+    int32_t directory_fd; /* the resolved directory, held open below the home */
+    const char *name;     /* the last component, no link */
+    const char *path;     /* absolute and canonical, for libraries that open by name; check
+                             the inode against directory_fd and name after opening */
+    uint32_t mode;        /* the mode that the entry shall end with */
+    uint32_t exists;      /* non-zero: a regular file is there now */
+};
+
+HB_LAYOUT(struct hb_target, name, 8);
+HB_LAYOUT(struct hb_target, mode, 24);
+HB_SIZEOF(struct hb_target, 32);
+
+enum hb_restore_result {
+    HB_RESTORED = HB_OK,
+    HB_RESTORE_RENAME = HB_NOMATCH /* nothing done: the host shall publish it by rename */
+};
+
+struct hb_content_ops {
+    uint32_t size;
+    uint32_t head_bytes; /* how many first bytes claim() wants to see; 4096 at most */
+
+    /*
+     * Is this one mine? `entry` is a regular file; `head` its first bytes (fewer if it is
+     * shorter). HB_OK, HB_NOMATCH. With bytes == 0 and head == NULL the host
+     * asks by name alone, whether reading the head is worth it. Any thread.
+     */
+    int (*claim)(void *self, const struct hb_entry *entry, const void *head, size_t bytes);
+
+    /* ---- optional from here on ---- */
+
+    /* Suffixes of the files beside a claimed entry that belong to it ("-wal"); ended by NULL. */
+    const char *const *(*sidecars)(void *self);
+
+    /*
+     * Opens a consistent source of a file in the home; may take long (see
+     * hb_host.cancelled and remaining_ms). HB_OK and *source; HB_NOMATCH: treat it
+     * as an ordinary file after all (after doubtful() or note(), if there is something to say);
+     * HB_ENTRY: skip it, after fail(). Any thread, several entries at once.
+     */
+    int (*open)(void *self, const struct hb_entry *entry, struct hb_source *source);
+
+    /*
+     * 32 bytes that change whenever the content did, found without reading all of it. HB_NOMATCH:
+     * it cannot be told. Any thread.
+     */
+    int (*identity)(void *self, const struct hb_entry *entry, unsigned char identity[32]);
+
+    /*
+     * Is this stored copy sound? `file` is a copy of the entry in the staging directory.
+     * HB_OK and *soundness; the reason of HB_UNSOUND in `reason` (reason_bytes long).
+     */
+    int (*check)(void *self, const struct hb_entry *entry, const struct hb_file *file,
+                 uint32_t *soundness, char *reason, size_t reason_bytes);
+
+    /*
+     * Puts a staged copy back in its own way. One at a time. HB_RESTORED: done, durable;
+     * HB_RESTORE_RENAME; HB_ENTRY: left as it was, after fail().
+     */
+    int (*restore)(void *self, const struct hb_entry *entry, const struct hb_file *file,
+                   const struct hb_target *target);
+};
+
+HB_LAYOUT(struct hb_content_ops, claim, 8);
+HB_LAYOUT(struct hb_content_ops, open, 24);
+HB_LAYOUT(struct hb_content_ops, restore, 48);
+HB_SIZEOF(struct hb_content_ops, 56);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore/format.h - a format plugin: how an archive is written and read.
+ *
+ * begin_entry, append, end_entry, finish and walk are a whole format. All else
+ * is optional (NULL) and buys speed.
+ *
+ * Writing, without encode():
+ *
+ *     for each entry:  begin_entry, append (raw bytes, 0 to many times), end_entry
+ *     finish
+ *
+ * Writing, with encode(): workers encode units in any order, on any thread; then, on
+ * one thread, in plan order, for each unit: begin_entry for every entry that
+ * starts in it, append once, end_entry for every entry that ends in it. Directories,
+ * links and empty files get one segment without bytes, FIRST and LAST, so that
+ * each entry goes through encode() and append().
+ *
+ * Each write call has the sink as an argument; an instance writes one archive, or
+ * reads one. After a failure the host calls abort(), if there is one, and destroy().
+ * The host publishes what was written only if every call succeeded, so a plugin
+ * need not tidy the sink.
+ *
+ * Reading: walk() passes over the archive once, front to back. With list() and
+ * decode() the host can list without reading the data, fetch one member, and
+ * use all processors.
+ */
+#ifndef HBCORE_FORMAT_H
+#define HBCORE_FORMAT_H
+
+#include <hbcore/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- what the host lends a format ---------------------------------------------- */
+
+/* Where an archive goes. Calls return HB_OK or a failure to be passed on. One thread. */
+struct hb_sink {
+    uint32_t size;
+    uint32_t reserved;
+    void *self;
+    int (*write)(const struct hb_sink *sink, const void *data, size_t bytes);
+    /* Copies from another file; the descriptor's position is not used. */
+    int (*write_range)(const struct hb_sink *sink, int fd, uint64_t offset, uint64_t bytes);
+    /* Bytes written so far. */
+    uint64_t (*tell)(const struct hb_sink *sink);
+    /* Overwrites what was written; NULL where the sink is a pipe. */
+    int (*patch)(const struct hb_sink *sink, uint64_t offset, const void *data, size_t bytes);
+};
+
+HB_LAYOUT(struct hb_sink, write, 16);
+HB_LAYOUT(struct hb_sink, patch, 40);
+HB_SIZEOF(struct hb_sink, 48);
+
+/* Where an archive comes from. */
+struct hb_input {
+    uint32_t size;
+    uint32_t reserved;
+    void *self;
+    uint64_t bytes; /* length, or HB_UNKNOWN */
+    /* The next bytes: how many were read, 0 at the end, a failure below 0. One thread. */
+    int64_t (*read)(const struct hb_input *input, void *buffer, size_t bytes);
+    /*
+     * Bytes from any place; all that were asked for, except at the end. NULL on
+     * a pipe. Any thread; does not move read().
+     */
+    int64_t (*read_at)(const struct hb_input *input, void *buffer, size_t bytes, uint64_t offset);
+};
+
+HB_LAYOUT(struct hb_input, bytes, 16);
+HB_LAYOUT(struct hb_input, read_at, 32);
+HB_SIZEOF(struct hb_input, 40);
+
+/* ---- writing ------------------------------------------------------------------- */
+
+enum hb_unit_flags {
+    HB_FIRST = 1, /* the entry starts here */
+    HB_LAST = 2   /* the entry ends here */
+};
+
+/* A part of one entry that is to be encoded. The host has read it already. */
+struct hb_segment {
+    uint32_t size;
+    uint32_t flags;               /* enum hb_unit_flags */
+    const struct hb_entry *entry; /* `bytes` is exact where the entry is one segment, and for
+                                     HB_FORMAT_SIZE_FIRST; else what the file had when opened */
+    uint64_t offset;              /* of `data` within the entry */
+    const void *data;             /* NULL where bytes is 0 */
+    uint64_t bytes;
+};
+
+HB_LAYOUT(struct hb_segment, entry, 8);
+HB_LAYOUT(struct hb_segment, bytes, 32);
+HB_SIZEOF(struct hb_segment, 40);
+
+/*
+ * What encode() makes of segments and append() writes. Position-independent: the
+ * same segments and settings give the same unit, wherever it will lie.
+ */
+struct hb_unit {
+    uint32_t size;
+    uint32_t flags;               /* FIRST and LAST of `entry`; set by the host */
+    const struct hb_entry *entry; /* the first one in it; set by the host */
+    const void *data;   /* encode(): from host->alloc(), and then the host's. NULL: see range_fd */
+    uint64_t bytes;     /* of data, or of the range */
+    uint64_t raw_bytes; /* content bytes in it; set by the host */
+    int32_t range_fd;   /* where data is NULL: the unit is a range of this file, else -1 */
+    uint32_t entries;   /* how many entries have a segment in it; set by the host */
+    uint64_t range_offset;
+    unsigned char note[64]; /* the plugin's own (a checksum, say): encode() to append() */
+};
+
+HB_LAYOUT(struct hb_unit, entry, 8);
+HB_LAYOUT(struct hb_unit, bytes, 24);
+HB_LAYOUT(struct hb_unit, range_offset, 48);
+HB_LAYOUT(struct hb_unit, note, 56);
+HB_SIZEOF(struct hb_unit, 120);
+
+/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. */
+struct hb_unit_policy {
+    uint32_t size;
+    uint32_t spans;      /* non-zero: a unit may hold several small entries */
+    uint64_t unit_bytes; /* the most content bytes of one unit; 64 KiB to 64 MiB */
+    uint64_t overhead;   /* bytes that an entry adds to a shared unit besides its content */
+};
+
+HB_LAYOUT(struct hb_unit_policy, unit_bytes, 8);
+HB_SIZEOF(struct hb_unit_policy, 24);
+
+/* ---- reading ------------------------------------------------------------------- */
+
+/* Receives an archive, in its order. All calls on the thread that called walk(). */
+struct hb_visitor {
+    uint32_t size;
+    uint32_t reserved;
+    void *self;
+    /* An entry begins. HB_OK: its data is wanted; HB_SKIP: not; a failure: return it. */
+    int (*entry)(const struct hb_visitor *visitor, const struct hb_entry *entry);
+    /* Data of the entry, front to back; gaps between offsets are zero bytes. */
+    int (*data)(const struct hb_visitor *visitor, const void *data, size_t bytes, uint64_t offset);
+    /*
+     * The entry ends, its checksum has been verified, and it is `bytes` long (a
+     * last gap included). Called for skipped ones too; `bytes` may be HB_UNKNOWN then.
+     */
+    int (*end)(const struct hb_visitor *visitor, uint64_t bytes);
+    /* The host's trailer, where one was found. */
+    int (*trailer)(const struct hb_visitor *visitor, const void *data, size_t bytes);
+};
+
+HB_LAYOUT(struct hb_visitor, entry, 16);
+HB_LAYOUT(struct hb_visitor, trailer, 40);
+HB_SIZEOF(struct hb_visitor, 48);
+
+enum hb_member_flags {
+    HB_MEMBER_HAS_CRC = 1 /* `crc32` is known */
+};
+
+/* One row of a listing. */
+struct hb_member {
+    uint32_t size;
+    uint32_t flags;               /* enum hb_member_flags */
+    const struct hb_entry *entry; /* `bytes` is known; duplicates are listed each */
+    uint64_t group;               /* members that decode together: a shared frame. Ascending */
+    uint64_t token;               /* the plugin's own, to find the member again in decode() */
+    uint64_t stored_bytes;        /* compressed size; of a group: in its first member, else 0 */
+    uint32_t crc32;
+    uint32_t reserved;
+};
+
+HB_LAYOUT(struct hb_member, group, 16);
+HB_LAYOUT(struct hb_member, crc32, 40);
+HB_SIZEOF(struct hb_member, 48);
+
+/* Receives a listing. On the thread that called list(). */
+struct hb_lister {
+    uint32_t size;
+    uint32_t reserved;
+    void *self;
+    /* HB_OK to go on; anything else is to be returned from list(). */
+    int (*member)(const struct hb_lister *lister, const struct hb_member *member);
+};
+
+HB_LAYOUT(struct hb_lister, member, 16);
+HB_SIZEOF(struct hb_lister, 24);
+
+/* Receives the data of one member from decode(). */
+struct hb_output {
+    uint32_t size;
+    uint32_t reserved;
+    void *self;
+    /* Front to back; gaps between offsets are zero bytes. HB_OK or a failure to be returned. */
+    int (*write)(const struct hb_output *output, const void *data, size_t bytes, uint64_t offset);
+};
+
+HB_LAYOUT(struct hb_output, write, 16);
+HB_SIZEOF(struct hb_output, 24);
+
+/* Bytes by which a format is known; frozen. A table ends with length 0. */
+struct hb_magic {
+    uint32_t offset; /* from the start of the archive; offset + length <= 4096 */
+    uint32_t length;
+    const char *bytes;
+};
+
+HB_SIZEOF(struct hb_magic, 16);
+
+/* ---- the plugin ---------------------------------------------------------------- */
+
+enum hb_format_flags {
+    /*
+     * The size stands in front of the data (tar): the host then keeps the promise of
+     * hb_entry.bytes in begin_entry and encode. Growth is cut off, shrinkage
+     * filled with zero bytes, and the entry marked doubtful.
+     */
+    HB_FORMAT_SIZE_FIRST = 1,
+    /* Reading needs read_at(): the host spools an archive from a pipe into a file first. */
+    HB_FORMAT_READS_SEEKABLE = 2,
+    /* finish() stores the trailer, and walk() or read_trailer() finds it again. */
+    HB_FORMAT_TRAILER = 4,
+    /* Symbolic links can be stored. */
+    HB_FORMAT_SYMLINKS = 8
+};
+
+struct hb_format_ops {
+    uint32_t size;
+    uint32_t flags;                /* enum hb_format_flags */
+    const char *const *suffixes;   /* ended by NULL, with the dot; the first is the one to append */
+    const struct hb_magic *magics; /* may be NULL */
+
+    /* Required to write. One thread, in order. `entry` is also valid until its end_entry. */
+    int (*begin_entry)(void *self, const struct hb_sink *sink, const struct hb_entry *entry);
+    int (*append)(void *self, const struct hb_sink *sink, const struct hb_unit *unit);
+    /* `entry->bytes` is now what was appended. */
+    int (*end_entry)(void *self, const struct hb_sink *sink, const struct hb_entry *entry);
+    /*
+     * Completes the archive. `trailer` is an opaque block of the host's, to be stored where
+     * other readers pass over it; never as an entry. May be ignored without HB_FORMAT_TRAILER.
+     */
+    int (*finish)(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes);
+
+    /* Required to read: one pass over the whole archive, checksums verified. */
+    int (*walk)(void *self, const struct hb_input *input, const struct hb_visitor *visitor);
+
+    /* ---- optional from here on ---- */
+
+    /* The archive will not be finished. */
+    void (*abort)(void *self);
+
+    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). */
+    void *(*worker_create)(void *self);
+    void (*worker_destroy)(void *self, void *worker);
+
+    int (*unit_policy)(void *self, struct hb_unit_policy *policy);
+
+    /*
+     * Turns `count` segments into one unit. Any thread, any order, several at once with
+     * different workers. Does no input or output and holds no lock. Fills data, bytes
+     * and note of `out`. `worker` is NULL without worker_create.
+     */
+    int (*encode)(void *self, void *worker, const struct hb_segment *const *segments, size_t count,
+                  struct hb_unit *out);
+
+    /*
+     * Is it mine? For formats that no magic bytes tell. `head` is the start of the archive.
+     * HB_OK, HB_NOMATCH. `input` may have read_at; read() is not to be used.
+     */
+    int (*probe)(void *self, const struct hb_input *input, const void *head, size_t bytes);
+
+    /*
+     * Lists all members without reading their data, in archive order; the structure
+     * is checked. Needs read_at. HB_NOMATCH: this archive has no index, use walk().
+     */
+    int (*list)(void *self, const struct hb_input *input, const struct hb_lister *lister);
+
+    /*
+     * Decodes the named members of one group, checksums verified; outputs[i] is for
+     * members[i]. After list(). Any thread, several at once with different workers.
+     */
+    int (*decode)(void *self, void *worker, const struct hb_input *input,
+                  const struct hb_member *const *members, size_t count,
+                  const struct hb_output *const *outputs);
+
+    /* Finds the trailer. *data from host->alloc(), then the host's. HB_NOMATCH: none. */
+    int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
+
+    /*
+     * Where unit `index` of a listed member lies in the archive, as a unit that append()
+     * takes: a range, with the note filled in. HB_END: no such unit. HB_NOMATCH: it
+     * cannot be told. After list().
+     */
+    int (*unit_map)(void *self, const struct hb_input *input, const struct hb_member *member,
+                    uint64_t index, struct hb_unit *unit);
+};
+
+HB_LAYOUT(struct hb_format_ops, suffixes, 8);
+HB_LAYOUT(struct hb_format_ops, begin_entry, 24);
+HB_LAYOUT(struct hb_format_ops, walk, 56);
+HB_LAYOUT(struct hb_format_ops, abort, 64);
+HB_LAYOUT(struct hb_format_ops, encode, 96);
+HB_LAYOUT(struct hb_format_ops, list, 112);
+HB_LAYOUT(struct hb_format_ops, unit_map, 136);
+HB_SIZEOF(struct hb_format_ops, 144);
+
+/* Writes a unit, be it in memory or a range. For append(). */
+static inline int hb_sink_write_unit(const struct hb_sink *sink, const struct hb_unit *unit)
+{
+    if (unit->bytes == 0)
+        return HB_OK;
+    if (unit->data != NULL)
+        return sink->write(sink, unit->data, (size_t)unit->bytes);
+    return sink->write_range(sink, unit->range_fd, unit->range_offset, unit->bytes);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

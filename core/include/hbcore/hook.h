@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore/hook.h - a hook plugin: what else happens before and after a command.
+ *
+ * before() may veto. after() sees what happened; it may add lines to the summary
+ * (hb_host.summary) and members to the JSON (hb_host.member), and cannot make a finished
+ * command fail.
+ */
+#ifndef HBCORE_HOOK_H
+#define HBCORE_HOOK_H
+
+#include <hbcore/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hb_event {
+    uint32_t size;
+    int32_t exit_status; /* after(): what the command will exit with so far */
+    const char *command; /* "backup", "import", … as typed */
+    const char *home;    /* absolute and canonical, or NULL */
+    const char *archive; /* path, "-", or NULL */
+    uint64_t files;      /* after(): stored or restored */
+    uint64_t bytes;      /* after(): their content */
+    uint64_t skipped;    /* after(): entries that were skipped or are doubtful */
+    uint32_t dry_run;    /* non-zero: nothing is changed; neither may the hook */
+    uint32_t reserved;
+};
+
+HB_LAYOUT(struct hb_event, command, 8);
+HB_LAYOUT(struct hb_event, files, 32);
+HB_SIZEOF(struct hb_event, 64);
+
+struct hb_hook_ops {
+    uint32_t size;
+    uint32_t reserved;
+    /* Either may be NULL, not both. Main thread. before: HB_OK, or a failure: nothing is done. */
+    int (*before)(void *self, const struct hb_event *event);
+    int (*after)(void *self, const struct hb_event *event);
+};
+
+HB_LAYOUT(struct hb_hook_ops, before, 8);
+HB_SIZEOF(struct hb_hook_ops, 24);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore/host.h - what the host does for a plugin.
+ *
+ * A plugin gets one `const struct hb_host *` in create() and keeps it: it is
+ * valid until destroy() returns, and is the first argument of each service.
+ * Plugins link against nothing of the host, so a test can hand in a table of its
+ * own. Unless a comment says otherwise, services may be called from any
+ * thread that the host called the plugin on.
+ */
+#ifndef HBCORE_HOST_H
+#define HBCORE_HOST_H
+
+#include <hbcore/entry.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum hb_log_level {
+    HB_LOG_DEBUG = 0, /* shown with --verbose only */
+    HB_LOG_INFO = 1,
+    HB_LOG_WARNING = 2
+};
+
+/* A file that lies in the staging directory of the run. */
+struct hb_file {
+    uint32_t size;
+    int32_t fd;       /* open for reading and writing; -1 in an empty one */
+    const char *path; /* absolute; for libraries that open by name */
+    void *reserved;   /* the host's own */
+};
+
+HB_LAYOUT(struct hb_file, path, 8);
+HB_SIZEOF(struct hb_file, 24);
+
+struct hb_host {
+    uint32_t size; /* sizeof(struct hb_host) */
+    uint32_t abi;  /* HB_ABI */
+    void *self;    /* the host's own */
+
+    /* One line for the person at the terminal or the log; no newline in it. */
+    void (*log)(const struct hb_host *host, int level, const char *format, ...) HB_PRINTF(3, 4);
+
+    /*
+     * Says why a call is about to fail and returns `status`, so that a plugin
+     * can write `return host->fail(host, HB_ENTRY, "...")`. The sentence names
+     * what failed and why; the host puts the plugin's name and, where it knows
+     * it, the entry in front. The last sentence of a thread wins.
+     */
+    int (*fail)(const struct hb_host *host, int status, const char *format, ...) HB_PRINTF(3, 4);
+
+    /* Worth a line in the summary; the entry is stored well, exit 0. */
+    void (*note)(const struct hb_host *host, const struct hb_entry *entry, const char *format, ...)
+        HB_PRINTF(3, 4);
+
+    /* The entry is stored or restored, but may not be what the user needs: exit 3. */
+    void (*doubtful)(const struct hb_host *host, const struct hb_entry *entry, const char *format,
+                     ...) HB_PRINTF(3, 4);
+
+    /* Non-zero once the run is being stopped: return HB_CANCELLED soon. Cheap. */
+    int (*cancelled)(const struct hb_host *host);
+
+    /* Milliseconds that the present call may still wait for others; INT64_MAX: no bound. */
+    int64_t (*remaining_ms)(const struct hb_host *host);
+
+    /* How far the preparation of an entry is (a long snapshot, say), in any unit. */
+    void (*progress)(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
+                     uint64_t total);
+
+    /* Memory that crosses the boundary (hb_unit.data). alloc: NULL when there is none. */
+    void *(*alloc)(const struct hb_host *host, size_t bytes);
+    void (*release)(const struct hb_host *host, void *memory);
+
+    /*
+     * The absolute, canonical path of the home as it is now, for libraries that
+     * open by name; NULL where the command has no home. Valid until destroy().
+     * Prefer open_beneath().
+     */
+    const char *(*home_path)(const struct hb_host *host);
+
+    /*
+     * Opens a path below the home, with the flags of open(2) and O_CLOEXEC added. No
+     * component may lead outside, symbolic links included (openat2(2),
+     * RESOLVE_BENEATH). Returns a descriptor that the caller closes, or -errno.
+     */
+    int (*open_beneath)(const struct hb_host *host, const char *path, int flags, uint32_t mode);
+
+    /*
+     * Reads a part of another file of the home, for filters and content plugins
+     * that decide by their neighbours. Returns the bytes read, 0 at the end,
+     * -errno on failure.
+     */
+    int64_t (*read_entry)(const struct hb_host *host, const char *path, uint64_t offset,
+                          void *buffer, size_t bytes);
+
+    /*
+     * A new empty file, mode 0600, in the run's staging directory, never in the
+     * system's temporary directory. `name` ends up in its name. The plugin gives
+     * it back with stage_release(), which closes and removes it together with
+     * every file whose name starts with its name (side files of libraries). What is
+     * not given back goes with the run, and after a crash with the next run.
+     */
+    int (*stage_file)(const struct hb_host *host, const char *name, struct hb_file *out);
+    void (*stage_release)(const struct hb_host *host, struct hb_file *file);
+
+    /*
+     * Publishes a staged file below the home, atomically: flushed, given `mode`,
+     * renamed over `path`, its directory flushed. Missing parents are made. The
+     * file is then no longer staged. For hooks and content plugins, one at a time.
+     */
+    int (*publish)(const struct hb_host *host, struct hb_file *file, const char *path,
+                   uint32_t mode);
+
+    /* One line for the summary of the command. Hooks only. */
+    void (*summary)(const struct hb_host *host, const char *format, ...) HB_PRINTF(2, 3);
+
+    /* One member for the JSON summary; `json` is a JSON text. Hooks only. */
+    int (*member)(const struct hb_host *host, const char *key, const char *json);
+};
+
+HB_LAYOUT(struct hb_host, self, 8);
+HB_LAYOUT(struct hb_host, fail, 24);
+HB_LAYOUT(struct hb_host, cancelled, 48);
+HB_LAYOUT(struct hb_host, alloc, 72);
+HB_LAYOUT(struct hb_host, open_beneath, 96);
+HB_LAYOUT(struct hb_host, stage_file, 112);
+HB_LAYOUT(struct hb_host, member, 144);
+HB_SIZEOF(struct hb_host, 152);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore/plugin.h - what a plugin is.
+ *
+ * A plugin is a shared object that exports exactly one symbol, hb_plugin_v1,
+ * a function that returns a pointer to constant data: its descriptor. The host
+ * reads all of it before it creates an instance, validates the configuration
+ * against the options in it, and prints it with `hbcore plugins show NAME`.
+ *
+ * A plugin is loaded with RTLD_NOW | RTLD_LOCAL and never unloaded. Instances
+ * are independent: two sections of the configuration may use the same plugin
+ * with different settings, and the host makes one instance of a format for each
+ * archive that it writes or reads.
+ */
+#ifndef HBCORE_PLUGIN_H
+#define HBCORE_PLUGIN_H
+
+#include <hbcore/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum hb_option_type {
+    HB_OPTION_BOOLEAN = 1, /* yes/no, true/false, on/off, 1/0; in `number` as 1 or 0 */
+    HB_OPTION_INTEGER = 2, /* decimal; in `number` */
+    HB_OPTION_BYTES = 3,   /* decimal with K, M, G or T (1024-based); in `number` */
+    HB_OPTION_SECONDS = 4, /* decimal with s, m, h or d; in `number` */
+    HB_OPTION_MODE = 5,    /* octal permission bits; in `number` */
+    HB_OPTION_STRING = 6,  /* in `text` */
+    HB_OPTION_CHOICE = 7,  /* one of `choices`; in `text`, its position in `number` */
+    HB_OPTION_LIST = 8     /* words between blanks, "…" around one with blanks; in `list` */
+};
+
+/* One option that a plugin takes in its section. */
+struct hb_option {
+    uint32_t size;            /* sizeof(struct hb_option); also the stride of the table */
+    uint32_t type;            /* enum hb_option_type */
+    const char *key;          /* lower case, words joined by '-' */
+    const char *default_text; /* as it would stand in the file; "" for an empty text or list */
+    int64_t minimum;          /* of `number`, both included; not used where both are 0 */
+    int64_t maximum;
+    const char *const *choices; /* HB_OPTION_CHOICE: ended by NULL */
+    const char *help;           /* one sentence, without a full stop */
+};
+
+HB_LAYOUT(struct hb_option, key, 8);
+HB_LAYOUT(struct hb_option, minimum, 24);
+HB_LAYOUT(struct hb_option, help, 48);
+HB_SIZEOF(struct hb_option, 56);
+
+/* The value of one option, already validated. */
+struct hb_value {
+    uint32_t size;
+    uint32_t is_set; /* non-zero: from the configuration; 0: the default */
+    int64_t number;
+    const char *text;
+    const char *const *list; /* ended by NULL */
+    size_t list_count;
+};
+
+HB_LAYOUT(struct hb_value, number, 8);
+HB_LAYOUT(struct hb_value, list_count, 32);
+HB_SIZEOF(struct hb_value, 40);
+
+/*
+ * The settings of one instance: values[i] is for options[i] of the descriptor.
+ * They are the host's and valid until destroy().
+ */
+struct hb_settings {
+    uint32_t size;
+    uint32_t count;
+    const struct hb_value *const *values;
+    const char *section; /* the section's name in the configuration, for messages */
+};
+
+HB_LAYOUT(struct hb_settings, values, 8);
+HB_SIZEOF(struct hb_settings, 24);
+
+struct hb_plugin {
+    uint32_t size;      /* sizeof(struct hb_plugin) */
+    uint32_t abi;       /* HB_ABI */
+    uint32_t kind;      /* enum hb_kind; says what `ops` points to */
+    uint32_t host_size; /* the smallest hb_host.size that it can work with */
+    const char *name;   /* as the configuration names it; also NAME.so */
+    const char *version;
+    const char *summary;             /* one line */
+    const struct hb_option *options; /* option_count of them, options[0].size apart */
+    size_t option_count;
+
+    /*
+     * Makes an instance. HB_OK and *self (NULL is allowed), or a failure after
+     * host->fail(). Called on the main thread.
+     */
+    int (*create)(const struct hb_host *host, const struct hb_settings *settings, void **self);
+
+    /* Ends an instance; may be NULL. Nothing else runs in it then. */
+    void (*destroy)(void *self);
+
+    /* struct hb_format_ops, hb_content_ops, hb_filter_ops or hb_hook_ops. */
+    const void *ops;
+};
+
+HB_LAYOUT(struct hb_plugin, abi, 4);
+HB_LAYOUT(struct hb_plugin, name, 16);
+HB_LAYOUT(struct hb_plugin, create, 56);
+HB_LAYOUT(struct hb_plugin, ops, 72);
+HB_SIZEOF(struct hb_plugin, 80);
+
+/* The one symbol. */
+#define HB_PLUGIN_SYMBOL "hb_plugin_v1"
+typedef const struct hb_plugin *(*hb_plugin_function)(void);
+HB_EXPORT const struct hb_plugin *hb_plugin_v1(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

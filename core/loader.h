@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds, checks and loads plugins. Knows no configuration. Main thread. */
+#ifndef HB_LOADER_H
+#define HB_LOADER_H
+
+#include "error.h"
+#include <hbcore/plugin.h>
+#include <stdbool.h>
+
+struct hb_loader;
+
+/* A plugin file that was loaded and whose descriptor holds. */
+struct hb_library {
+    const struct hb_plugin *plugin;
+    char *path; /* absolute */
+};
+
+/*
+ * `directories` (ended by NULL; may be NULL) are searched in order, then the installed
+ * directory: ../<libdir>/hbcore/plugins beside the program, else the one fixed at build time.
+ */
+struct hb_loader *hb_loader_new(const char *const *directories);
+void hb_loader_free(struct hb_loader *loader); /* forgets; libraries stay mapped */
+
+/*
+ * Loads the plugin `name` of `kind`: NAME.so in the first directory that has it; a name with '/'
+ * is a file. Errors name the file, the reason and what to do: not found (with
+ * the directories looked in and the nearest name that is there), refused for its owner or
+ * mode, missing library, missing symbol, wrong ABI, missing callback, wrong kind. The same
+ * file is loaded once.
+ */
+int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name,
+                   const struct hb_library **library, struct hb_error *error);
+
+/* Loads and checks one file. `hbcore plugins check`. */
+int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_library **library,
+                   struct hb_error *error);
+
+/*
+ * Every *.so on the search path, by name, the first of a name only. `each` gets the library, or
+ * NULL and why it cannot be used. Stops and returns what `each` returns when that is not 0.
+ */
+int hb_loader_each(struct hb_loader *loader,
+                   int (*each)(void *context, const char *path, const struct hb_library *library,
+                               const struct hb_error *error),
+                   void *context);
+
+/* "format", "content", "filter", "hook"; NULL for anything else. And back; 0 if unknown. */
+const char *hb_kind_name(uint32_t kind);
+uint32_t hb_kind_of(const char *name);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Typed values of options (struct hb_option), from text. */
+#ifndef HB_OPTION_H
+#define HB_OPTION_H
+
+#include "error.h"
+#include <hbcore/plugin.h>
+
+/*
+ * Parses and checks `text` for `option`. HB_OK and *value (text and list are its own, freed by
+ * hb_value_clear), or HB_FATAL with what is wrong and what is valid ("level: 13 is not within 0 to
+ * 12").
+ */
+int hb_value_parse(const struct hb_option *option, const char *text, struct hb_value *value,
+                   struct hb_error *error);
+void hb_value_clear(struct hb_value *value);
+
+/* "integer 0..12", "yes|no", "bytes", "list", "skip|store", for help texts. Caller frees. */
+char *hb_option_describe(const struct hb_option *option);
+
+/* options[index] of a table with a stride. */
+const struct hb_option *hb_option_at(const struct hb_option *options, size_t index);
+
+/*
+ * The candidate that is nearest to `word` by edit distance, or NULL when none is near enough to be
+ * what was meant. `next(context, i)` yields candidates until NULL.
+ */
+const char *hb_nearest(const char *word, const char *(*next)(const void *context, size_t index),
+                       const void *context);
+
+#endif

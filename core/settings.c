@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
+    {                                                                                              \
+        .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
+        .default_text = (option_default), .minimum = (low), .maximum = (high),                     \
+        .choices = (option_choices), .help = (option_help)                                         \
+    }
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char *const link_choices[] = {"skip", "store", NULL};
+
+static const struct hb_option home_options[] = {
+    OPTION(HB_OPTION_STRING, "variable", "", 0, 0, NULL,
+           "Environment variable that names the home, if it is set and not empty"),
+    OPTION(HB_OPTION_STRING, "path", "", 0, 0, NULL, "The home otherwise; ~ expands"),
+    OPTION(HB_OPTION_LIST, "nested-in", "", 0, 0, NULL,
+           "Directory names: a home of the form X/NAME/anything means X for full backups, imports "
+           "and presets"),
+};
+
+static const struct hb_option plugins_options[] = {
+    OPTION(HB_OPTION_LIST, "path", "", 0, 0, NULL,
+           "Directories to search for plugins, before the installed one; ~ expands"),
+};
+
+static const struct hb_option backup_options[] = {
+    OPTION(HB_OPTION_STRING, "format", "zip", 0, 0, NULL,
+           "Which [format:NAME] or format plugin writes the archive"),
+    OPTION(HB_OPTION_STRING, "directory", "~", 0, 0, NULL,
+           "Where an archive without -o is put; ~ expands"),
+    OPTION(HB_OPTION_STRING, "prefix", "backup-", 0, 0, NULL,
+           "Start of its name, before the date, the time and the suffix"),
+    OPTION(HB_OPTION_CHOICE, "links", "skip", 0, 0, link_choices,
+           "Symbolic links: skip and count them, or store them as links"),
+    OPTION(HB_OPTION_BOOLEAN, "one-file-system", "no", 0, 0, NULL,
+           "Do not enter directories on other file systems"),
+    OPTION(HB_OPTION_INTEGER, "workers", "0", 0, 256, NULL,
+           "Threads that read and encode; 0: one for each processor"),
+    OPTION(HB_OPTION_BYTES, "window", "24M", 1 << 20, 1LL << 36, NULL,
+           "Encoded data that may wait in memory for its turn to be written"),
+    OPTION(HB_OPTION_STRING, "stage-dir", "", 0, 0, NULL,
+           "Directory for staged copies; empty: beside the archive, or in the home with -o -"),
+    OPTION(HB_OPTION_STRING, "restore-command", "hbcore import", 0, 0, NULL,
+           "What the summary names to restore with"),
+};
+
+static const struct hb_option import_options[] = {
+    OPTION(HB_OPTION_LIST, "markers", "", 0, 0, NULL,
+           "An archive must hold a file of one of these names; empty: any archive will do"),
+    OPTION(HB_OPTION_LIST, "wrappers", "", 0, 0, NULL,
+           "Names of one directory around everything in an archive that is stripped"),
+    OPTION(HB_OPTION_LIST, "ask-if", "", 0, 0, NULL,
+           "Ask before importing into a home that has one of these files"),
+    OPTION(HB_OPTION_INTEGER, "max-entries", "10000000", 1, 1LL << 40, NULL,
+           "An archive with more entries is refused"),
+    OPTION(HB_OPTION_INTEGER, "max-depth", "200", 1, 100000, NULL,
+           "An entry below more directories is refused"),
+};
+
+static const char *const common_directions[] = {"backup", "import", NULL};
+
+static const struct hb_option common_options[] = {
+    OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
+           "The plugin; by default the one that is called as the section is after ':'"),
+    OPTION(HB_OPTION_LIST, "on", "backup import", 0, 0, common_directions,
+           "Filters and hooks: the commands that they are asked on"),
+};
+
+const struct hb_settings_table hb_settings_tables[] = {
+    {"home", false, home_options, COUNT(home_options)},
+    {"plugins", false, plugins_options, COUNT(plugins_options)},
+    {"backup", false, backup_options, COUNT(backup_options)},
+    {"import", false, import_options, COUNT(import_options)},
+    {0},
+};
+
+const struct hb_settings_table hb_settings_common = {"", true, common_options,
+                                                     COUNT(common_options)};

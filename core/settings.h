@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of the core's own sections. */
+#ifndef HB_SETTINGS_H
+#define HB_SETTINGS_H
+
+#include <hbcore/plugin.h>
+#include <stdbool.h>
+
+struct hb_settings_table {
+    const char *section; /* "backup"; or "preset:" for every section that starts so */
+    bool labelled;       /* "preset:": any number of sections, told apart by a label */
+    const struct hb_option *options;
+    size_t count;
+};
+
+/* All of them; ended by a section that is NULL. */
+extern const struct hb_settings_table hb_settings_tables[];
+
+/* What every plugin's section takes besides the plugin's own options: plugin, on. */
+extern const struct hb_settings_table hb_settings_common;
+
+#endif
