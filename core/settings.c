@@ -26,8 +26,8 @@ static const struct hb_option plugins_options[] = {
 };
 
 static const struct hb_option backup_options[] = {
-    OPTION(HB_OPTION_STRING, "format", "zip", 0, 0, NULL,
-           "Which [format:NAME] or format plugin writes the archive"),
+    OPTION(HB_OPTION_STRING, "format", "", 0, 0, NULL,
+           "Which [format:NAME] or format plugin writes the archive; empty: the first [format:…]"),
     OPTION(HB_OPTION_STRING, "directory", "~", 0, 0, NULL,
            "Where an archive without -o is put; ~ expands"),
     OPTION(HB_OPTION_STRING, "prefix", "backup-", 0, 0, NULL,

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths below a directory that is held open: nothing here ever reaches outside it, whatever links
+ * lie on the way and whoever changes them meanwhile. Every component is opened relative to a
+ * held descriptor, without following links; links are resolved here, by hand, and only
+ * when they end inside.
+ */
+#ifndef HB_BENEATH_H
+#define HB_BENEATH_H
+
+#include "error.h"
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* A directory held open. */
+struct hb_root {
+    int fd;
+    char *path; /* absolute and canonical when it was opened */
+};
+
+/* Where a path ends: a directory held open, and a name in it that is no link. */
+struct hb_place {
+    int directory_fd; /* closed by hb_place_clear */
+    char *name;       /* last component */
+    char *path;       /* relative to the root, all links resolved */
+    bool exists;
+    struct stat status; /* of what is there, if `exists` */
+    bool through_link;  /* a link was followed on the way */
+};
+
+/* 0, or -errno. */
+int hb_root_open(const char *path, struct hb_root *root);
+void hb_root_close(struct hb_root *root);
+
+/*
+ * Opens for reading, no link anywhere on the way, not even as the last component. A
+ * descriptor, or -errno (ELOOP for a link).
+ */
+int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode);
+
+/*
+ * Resolves `path` (relative; no empty, "." or ".." component). Links that end inside are followed,
+ * the last one too; `make_parents`: missing directories on the way are made, 0777 less the
+ * umask, and their number added to *made where that is not NULL. 0, or -errno: EXDEV (leads
+ * outside), ELOOP, ENOTDIR, ENOENT (a parent is missing), …
+ */
+int hb_beneath_resolve(const struct hb_root *root, const char *path, bool make_parents,
+                       struct hb_place *place, unsigned *made);
+void hb_place_clear(struct hb_place *place);
+
+#endif

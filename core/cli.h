@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: one function a command, in cli_*.c. What scripts rely on is in hbcore(1). */
+#ifndef HB_CLI_H
+#define HB_CLI_H
+
+#include "config.h"
+#include "error.h"
+#include <stdbool.h>
+#include <stdio.h>
+
+enum hb_exit {
+    HB_EXIT_DONE = 0,
+    HB_EXIT_FAILED = 1,     /* nothing published */
+    HB_EXIT_USAGE = 2,      /* wrong use or configuration */
+    HB_EXIT_INCOMPLETE = 3, /* done, but entries were skipped or are doubtful */
+    HB_EXIT_DECLINED = 4,   /* by the user */
+    HB_EXIT_LOCKED = 5,     /* another run holds the lock */
+    HB_EXIT_INTERRUPTED = 130,
+    HB_EXIT_TERMINATED = 143
+};
+
+enum hb_progress_mode { HB_PROGRESS_AUTO, HB_PROGRESS_ALWAYS, HB_PROGRESS_NEVER };
+
+/* The global options. */
+struct hb_cli {
+    const char *config_path;
+    const char *const *sets; /* ended by NULL */
+    const char *home;        /* --home, or NULL */
+    bool json;
+    int verbose;
+    bool quiet;
+    enum hb_progress_mode progress;
+    int64_t wait_seconds;
+    FILE *out; /* results */
+    FILE *err; /* progress, warnings, errors */
+};
+
+/* Each gets argv[0] = its own name and returns the exit code. */
+int hb_cli_backup(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_import(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_list(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_cat(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_verify(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_config(struct hb_cli *cli, int argc, char **argv);
+
+/* Loads the configuration, prints what is wrong with it; 0, or HB_EXIT_USAGE. */
+int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config);
+
+/* Prints "hbcore: TEXT" and the hint on standard error; returns `code`. */
+int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error);
+
+/* Wrong use: "hbcore COMMAND: …; see hbcore COMMAND --help". Returns HB_EXIT_USAGE. */
+int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
+    HB_PRINTF(3, 4);
+
+#endif

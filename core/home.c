@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "home.h"
+
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+char *hb_expand_tilde(const char *path)
+{
+    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0'))
+        return hb_copy_text(path);
+    const char *home = getenv("HOME");
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+    if ((home == NULL || *home == '\0') &&
+        getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
+        home = found->pw_dir;
+    return home == NULL ? hb_copy_text(path) : hb_format("%s%s", home, path + 1);
+}
+
+/* X/NESTED/NAME -> X, in place, when the last but one component is one of `names`. */
+static void strip_nested(char *path, const char *const *names)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
+    char *last = strrchr(path, '/');
+    if (last == NULL || last == path)
+        return;
+    *last = '\0';
+    char *parent = strrchr(path, '/');
+    for (; parent != NULL && parent != path && *names != NULL; names++) {
+        if (strcmp(parent + 1, *names) == 0) {
+            *parent = '\0';
+            return;
+        }
+    }
+    *last = '/';
+}
+
+int hb_home_find(const struct hb_config *config, const char *given, bool outermost, char **path,
+                 struct hb_error *error)
+{
+    *path = NULL;
+    if (given != NULL) {
+        if (*given == '\0')
+            return hb_error_set(error, HB_FATAL, "--home: the directory's name is empty");
+        *path = hb_copy_text(given);
+        return HB_OK;
+    }
+    const char *variable = hb_config_text(config, "home", "variable");
+    const char *value = *variable == '\0' ? NULL : getenv(variable);
+    if (value == NULL || *value == '\0')
+        value = hb_config_text(config, "home", "path");
+    if (*value == '\0') {
+        hb_error_set(error, HB_FATAL, "no home: the configuration names no directory to work on");
+        hb_error_hint(error, "say --home DIR, or set path in section [home]");
+        return HB_FATAL;
+    }
+    *path = hb_expand_tilde(value);
+    if (outermost)
+        strip_nested(*path, hb_config_list(config, "home", "nested-in"));
+    return HB_OK;
+}
+
+/* Who holds a flock on the inode, by /proc/locks; 0 where that cannot be known. */
+static long lock_holder(int fd)
+{
+    struct stat status;
+    FILE *locks = fopen("/proc/locks", "re");
+    long holder = 0;
+    if (locks == NULL || fstat(fd, &status) != 0) {
+        if (locks != NULL)
+            fclose(locks);
+        return 0;
+    }
+    char *line = NULL;
+    size_t capacity = 0;
+    while (holder == 0 && getline(&line, &capacity, locks) > 0) {
+        long pid;
+        unsigned major_number, minor_number;
+        uint64_t inode;
+        if (strstr(line, "->") == NULL &&
+            sscanf(line, "%*d: FLOCK %*s %*s %ld %x:%x:%" SCNu64, &pid, &major_number,
+                   &minor_number, &inode) == 4 &&
+            inode == status.st_ino && makedev(major_number, minor_number) == status.st_dev)
+            holder = pid;
+    }
+    free(line);
+    fclose(locks);
+    return holder;
+}
+
+static void name_holder(int fd, const char *home, struct hb_error *error)
+{
+    char path[64], command[256] = "";
+    long pid = lock_holder(fd);
+    if (pid <= 0) {
+        hb_error_set(error, HB_NOMATCH, "%s: another run is working on this home", home);
+    } else {
+        snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
+        FILE *file = fopen(path, "re");
+        size_t bytes = file == NULL ? 0 : fread(command, 1, sizeof command - 1, file);
+        if (file != NULL)
+            fclose(file);
+        for (size_t i = 0; i + 1 < bytes; i++)
+            if (command[i] == '\0' || command[i] == '\n')
+                command[i] = ' ';
+        hb_error_set(error, HB_NOMATCH,
+                     "%s: another run is working on this home: process %ld%s%s%s", home, pid,
+                     bytes > 0 ? " (" : "", command, bytes > 0 ? ")" : "");
+    }
+    hb_error_hint(error, "try again when it has ended, or say --wait SECONDS");
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, int (*cancelled)(void),
+                 struct hb_error *error)
+{
+    double until = seconds_now() + (double)wait_seconds;
+    while (flock(home->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return hb_error_set(error, HB_FATAL, "%s: cannot be locked: %s", home->path,
+                                strerror(errno));
+        if (cancelled())
+            return hb_error_set(error, HB_CANCELLED, "interrupted while waiting for the lock");
+        if (seconds_now() >= until) {
+            name_holder(home->fd, home->path, error);
+            return HB_NOMATCH;
+        }
+        /* flock has no time-out of its own: look again every 50 ms. */
+        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+    }
+    return HB_OK;
+}

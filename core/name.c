@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "name.h"
+
+#include "memory.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Length of the UTF-8 sequence at `text` (RFC 3629: no overlong forms, no surrogates), or 0. */
+static size_t sequence(const unsigned char *text, size_t bytes)
+{
+    unsigned char first = text[0];
+    size_t length = first < 0x80                    ? 1
+                    : first >= 0xC2 && first < 0xE0 ? 2
+                    : first >= 0xE0 && first < 0xF0 ? 3
+                    : first >= 0xF0 && first < 0xF5 ? 4
+                                                    : 0;
+    if (length == 0 || length > bytes)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    if ((first == 0xE0 && text[1] < 0xA0) || (first == 0xED && text[1] > 0x9F) ||
+        (first == 0xF0 && text[1] < 0x90) || (first == 0xF4 && text[1] > 0x8F))
+        return 0;
+    return length;
+}
+
+bool hb_is_utf8(const char *text, size_t bytes)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + bytes;
+    while (at < end) {
+        size_t length = sequence(at, (size_t)(end - at));
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+char *hb_printable(const char *name)
+{
+    size_t bytes = strlen(name);
+    char *shown = hb_alloc(bytes * 4 + 1), *end = shown;
+    for (size_t i = 0; i < bytes;) {
+        size_t length = sequence((const unsigned char *)name + i, bytes - i);
+        unsigned char byte = (unsigned char)name[i];
+        bool control = byte < 0x20 || byte == 0x7F ||
+                       (length == 2 && byte == 0xC2 && (unsigned char)name[i + 1] < 0xA0);
+        if (length == 0 || control) {
+            end += snprintf(end, 5, "\\x%02X", byte);
+            i++;
+            continue;
+        }
+        memcpy(end, name + i, length);
+        end += length;
+        i += length;
+    }
+    *end = '\0';
+    return shown;
+}
+
+static char *with_replacements(const char *name, size_t bytes)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    char *text = hb_alloc(bytes * 3 + 1), *end = text;
+    for (size_t i = 0; i < bytes;) {
+        size_t length = sequence((const unsigned char *)name + i, bytes - i);
+        if (length == 0) {
+            memcpy(end, replacement, 3);
+            end += 3;
+            i++;
+        } else {
+            memcpy(end, name + i, length);
+            end += length;
+            i += length;
+        }
+    }
+    return text;
+}
+
+/* RFC 4648, section 4. */
+static char *base64(const unsigned char *data, size_t bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *text = hb_alloc((bytes + 2) / 3 * 4 + 1), *end = text;
+    for (size_t i = 0; i < bytes; i += 3) {
+        uint32_t group = (uint32_t)data[i] << 16;
+        if (i + 1 < bytes)
+            group |= (uint32_t)data[i + 1] << 8;
+        if (i + 2 < bytes)
+            group |= data[i + 2];
+        *end++ = digits[group >> 18];
+        *end++ = digits[group >> 12 & 63];
+        *end++ = i + 1 < bytes ? digits[group >> 6 & 63] : '=';
+        *end++ = i + 2 < bytes ? digits[group & 63] : '=';
+    }
+    return text;
+}
+
+void hb_json_name(json_t *object, const char *key, const char *name)
+{
+    size_t bytes = strlen(name);
+    if (hb_is_utf8(name, bytes)) {
+        json_object_set_new(object, key, json_string(name));
+        return;
+    }
+    HB_AUTO_FREE char *text = with_replacements(name, bytes);
+    HB_AUTO_FREE char *encoded = base64((const unsigned char *)name, bytes);
+    HB_AUTO_FREE char *encoded_key = hb_format("%s_base64", key);
+    json_object_set_new(object, key, json_string(text));
+    json_object_set_new(object, encoded_key, json_string(encoded));
+}

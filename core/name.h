@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names of entries: bytes that may be anything, shown to people and put into JSON. */
+#ifndef HB_NAME_H
+#define HB_NAME_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+bool hb_is_utf8(const char *text, size_t bytes);
+
+/* The name with control bytes and invalid UTF-8 as \xNN, safe for a terminal. Caller frees. */
+char *hb_printable(const char *name);
+
+/*
+ * Adds a name to a JSON object: `key` with replacement characters, and, where it is not UTF-8,
+ * KEY_base64 with the bytes.
+ */
+void hb_json_name(json_t *object, const char *key, const char *name);
+
+#endif

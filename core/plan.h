@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of a backup: what will be stored, in which order. Made by a walk through the home and
+ * its filters, immutable afterwards, the same for the same tree.
+ *
+ * Entries stand depth first, siblings sorted by name as bytes, directories before what is in
+ * them. Files that a content plugin claims stand last: preparing them (a snapshot) can then
+ * start at once and go on while everything else is encoded, and no encoded data has to wait for
+ * one.
+ */
+#ifndef HB_PLAN_H
+#define HB_PLAN_H
+
+#include "run.h"
+#include <stdint.h>
+
+/* Compact: there may be millions. */
+struct hb_planned {
+    uint32_t parent; /* index of the directory in `directories`, UINT32_MAX: the home */
+    uint32_t name_bytes;
+    uint64_t name;  /* offset into `names`, not ended by NUL */
+    uint64_t bytes; /* as found by the walk */
+    int64_t mtime_seconds;
+    uint32_t mtime_nanoseconds;
+    uint32_t uid;
+    uint32_t gid;
+    uint16_t mode;    /* permission bits, as the filters want them */
+    uint8_t type;     /* enum hb_entry_type */
+    uint8_t flags;    /* enum hb_planned_flags */
+    uint16_t content; /* 1 + index of the content plugin that claims it, or 0 */
+};
+
+enum hb_planned_flags {
+    HB_PLANNED_MODE = 1 /* the filters fixed the mode: not to be taken from the file again */
+};
+
+struct hb_plan {
+    struct hb_planned *entries;
+    size_t count;
+    size_t first_claimed;           /* entries from here on are claimed */
+    struct hb_planned *directories; /* all that were walked, for paths */
+    size_t directory_count;
+    char *names;
+    uint64_t files; /* regular ones */
+    uint64_t bytes; /* of regular files */
+};
+
+/* Files that are never stored: the archive itself. */
+struct hb_identity {
+    uint64_t device;
+    uint64_t inode;
+};
+
+struct hb_plan_request {
+    struct hb_run *run;
+    const struct hb_chain *filters;
+    const struct hb_chain *contents;
+    bool store_links;
+    bool one_file_system;
+    const struct hb_identity *excluded;
+    size_t excluded_count;
+};
+
+/* HB_OK and *plan; HB_CANCELLED; HB_FATAL. What it passes over goes into the run's report. */
+int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
+                 struct hb_error *error);
+void hb_plan_clear(struct hb_plan *plan);
+
+/* The entry's path, relative to the home. Caller frees. */
+char *hb_plan_path(const struct hb_plan *plan, const struct hb_planned *planned);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How far a run is: a bar on a terminal, a line at times elsewhere. Any thread. */
+#ifndef HB_PROGRESS_H
+#define HB_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct hb_progress;
+
+enum { HB_PROGRESS_FILES = 500 }; /* elsewhere: a line at least every so many files */
+
+/* `bar`: redraw one line; else lines. NULL `out`: shows nothing. */
+struct hb_progress *hb_progress_new(FILE *out, bool bar, const char *verb, uint64_t files,
+                                    uint64_t bytes);
+/* So much has been done since the last call. */
+void hb_progress_add(struct hb_progress *progress, uint64_t files, uint64_t bytes);
+/* An entry is being prepared; shown in the bar. */
+void hb_progress_preparing(struct hb_progress *progress, const char *path, uint64_t done,
+                           uint64_t total);
+/* Clears the bar, frees. */
+void hb_progress_free(struct hb_progress *progress);
+
+/* "1023 B", "1.0 KB", "1.5 MB" …, 1024-based. `text` has at least 24 bytes. Returns it. */
+char *hb_human_bytes(uint64_t bytes, char *text);
+
+#endif

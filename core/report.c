@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include "memory.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void hb_report_init(struct hb_report *report)
+{
+    *report = (struct hb_report){0};
+    pthread_mutex_init(&report->lock, NULL);
+}
+
+void hb_report_clear(struct hb_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        free(report->findings[i].path);
+        free(report->findings[i].reason);
+    }
+    for (size_t i = 0; i < report->content_count; i++)
+        free(report->contents[i].path);
+    for (size_t i = 0; i < report->line_count; i++)
+        free(report->lines[i]);
+    for (size_t i = 0; i < report->member_count * 2; i++)
+        free(report->members[i]);
+    free(report->findings);
+    free(report->contents);
+    free(report->lines);
+    free(report->members);
+    pthread_mutex_destroy(&report->lock);
+}
+
+void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const char *path,
+                   const char *format, ...)
+{
+    char reason[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+
+    pthread_mutex_lock(&report->lock);
+    if (report->count == report->capacity) {
+        report->capacity = report->capacity == 0 ? 64 : report->capacity * 2;
+        report->findings = hb_resize(report->findings, report->capacity, sizeof *report->findings);
+    }
+    report->findings[report->count++] =
+        (struct hb_finding){kind, hb_copy_text(path), hb_copy_text(reason)};
+    report->kinds[kind]++;
+    pthread_mutex_unlock(&report->lock);
+}
+
+void hb_report_content(struct hb_report *report, const char *path, const char *method,
+                       uint32_t soundness)
+{
+    pthread_mutex_lock(&report->lock);
+    report->contents =
+        hb_resize(report->contents, report->content_count + 1, sizeof *report->contents);
+    report->contents[report->content_count++] =
+        (struct hb_content_finding){hb_copy_text(path), method, soundness};
+    pthread_mutex_unlock(&report->lock);
+}
+
+void hb_report_line(struct hb_report *report, const char *line)
+{
+    pthread_mutex_lock(&report->lock);
+    report->lines = hb_resize(report->lines, report->line_count + 1, sizeof *report->lines);
+    report->lines[report->line_count++] = hb_copy_text(line);
+    pthread_mutex_unlock(&report->lock);
+}
+
+void hb_report_member(struct hb_report *report, const char *key, const char *json)
+{
+    pthread_mutex_lock(&report->lock);
+    size_t at = report->member_count * 2;
+    report->members = hb_resize(report->members, at + 2, sizeof *report->members);
+    report->members[at] = hb_copy_text(key);
+    report->members[at + 1] = hb_copy_text(json);
+    report->member_count++;
+    pthread_mutex_unlock(&report->lock);
+}
+
+static int compare_findings(const void *left, const void *right)
+{
+    const struct hb_finding *a = left, *b = right;
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    int order = strcmp(a->path, b->path);
+    return order != 0 ? order : strcmp(a->reason, b->reason);
+}
+
+static int compare_contents(const void *left, const void *right)
+{
+    const struct hb_content_finding *a = left, *b = right;
+    return strcmp(a->path, b->path);
+}
+
+void hb_report_sort(struct hb_report *report)
+{
+    if (report->count > 0)
+        qsort(report->findings, report->count, sizeof *report->findings, compare_findings);
+    if (report->content_count > 0)
+        qsort(report->contents, report->content_count, sizeof *report->contents, compare_contents);
+}
+
+bool hb_report_incomplete(const struct hb_report *report)
+{
+    return report->kinds[HB_FOUND_SKIPPED] > 0 || report->kinds[HB_FOUND_DOUBTFUL] > 0;
+}

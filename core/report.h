@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run found on its way: everything that is not just "stored" or "restored". Any thread
+ * may add. At the end it is sorted by path, so that it does not depend on the workers.
+ */
+#ifndef HB_REPORT_H
+#define HB_REPORT_H
+
+#include <hbcore/abi.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+enum hb_finding_kind {
+    HB_FOUND_SKIPPED,   /* should have been stored or restored, but was not: exit 3 */
+    HB_FOUND_DOUBTFUL,  /* was, but may not be what the user needs: exit 3 */
+    HB_FOUND_NOTE,      /* worth a line */
+    HB_FOUND_EXCLUDED,  /* a directory that a filter pruned */
+    HB_FOUND_LEFT_OUT,  /* a file that a filter left out */
+    HB_FOUND_PRESERVED, /* on import: the target's own was kept */
+    HB_FOUND_LINK,      /* a symbolic link passed over */
+    HB_FOUND_SPECIAL,   /* a socket, pipe or device passed over */
+    HB_FINDING_KINDS
+};
+
+struct hb_finding {
+    enum hb_finding_kind kind;
+    char *path; /* "" when it is about no entry */
+    char *reason;
+};
+
+/* A database or other claimed content, for the summary. */
+struct hb_content_finding {
+    char *path;
+    const char *method; /* "snapshot", "raw", … */
+    uint32_t soundness; /* enum hb_soundness */
+};
+
+struct hb_report {
+    pthread_mutex_t lock;
+    struct hb_finding *findings;
+    size_t count;
+    size_t capacity;
+    size_t kinds[HB_FINDING_KINDS]; /* how many of each */
+    struct hb_content_finding *contents;
+    size_t content_count;
+    char **lines; /* hooks' lines for the summary */
+    size_t line_count;
+    char **members; /* hooks' members: key, JSON text, key, … */
+    size_t member_count;
+};
+
+void hb_report_init(struct hb_report *report);
+void hb_report_clear(struct hb_report *report);
+void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const char *path,
+                   const char *format, ...) HB_PRINTF(4, 5);
+void hb_report_content(struct hb_report *report, const char *path, const char *method,
+                       uint32_t soundness);
+void hb_report_line(struct hb_report *report, const char *line);
+void hb_report_member(struct hb_report *report, const char *key, const char *json);
+/* By kind, then path; once, when all threads are done. */
+void hb_report_sort(struct hb_report *report);
+/* Anything skipped or doubtful? */
+bool hb_report_incomplete(const struct hb_report *report);
+
+#endif

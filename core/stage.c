@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stage.h"
+
+#include "memory.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+static const char prefix[] = ".hbcore-stage-";
+enum { RANDOM_DIGITS = 16 };
+
+bool hb_stage_is_name(const char *name)
+{
+    size_t length = sizeof prefix - 1;
+    if (strncmp(name, prefix, length) != 0)
+        return false;
+    size_t digits = strspn(name + length, "0123456789abcdef");
+    return digits == RANDOM_DIGITS && name[length + digits] == '\0';
+}
+
+/* Removes all entries of the directory; goes on after a failure. Takes the descriptor over. */
+static void empty_directory(int fd)
+{
+    DIR *directory = fdopendir(fd);
+    if (directory == NULL) {
+        close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (unlinkat(fd, entry->d_name, 0) == 0 || (errno != EISDIR && errno != EPERM))
+            continue;
+        int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (inner >= 0)
+            empty_directory(inner);
+        unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+    }
+    closedir(directory);
+}
+
+/* Removes one stage if its lock is free, that is, if its run is dead. */
+static bool sweep_one(int parent_fd, const char *name)
+{
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        close(fd);
+        return false;
+    }
+    int held = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* keeps the lock while the other is emptied */
+    empty_directory(fd);
+    bool removed = unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
+    if (held >= 0)
+        close(held);
+    return removed;
+}
+
+unsigned hb_stage_sweep(int parent_fd)
+{
+    unsigned swept = 0;
+    int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (hb_stage_is_name(entry->d_name) && sweep_one(parent_fd, entry->d_name))
+            swept++;
+    closedir(directory);
+    return swept;
+}
+
+static int random_name(struct hb_stage *stage)
+{
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+        return -1;
+    snprintf(stage->name, sizeof stage->name, "%s%0*" PRIx64, prefix, RANDOM_DIGITS, number);
+    return 0;
+}
+
+/*
+ * Makes the directory and locks it. Another run's sweep may take the lock in between and remove
+ * it: then there is no such name any more, and we try again.
+ */
+static int make_locked(struct hb_stage *stage)
+{
+    for (int attempt = 0; attempt < 16; attempt++) {
+        if (random_name(stage) != 0)
+            return -errno;
+        if (mkdirat(stage->parent_fd, stage->name, 0700) != 0) {
+            if (errno == EEXIST)
+                continue;
+            return -errno;
+        }
+        stage->fd =
+            openat(stage->parent_fd, stage->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat held, there;
+        if (stage->fd >= 0 && flock(stage->fd, LOCK_EX | LOCK_NB) == 0 &&
+            fstat(stage->fd, &held) == 0 &&
+            fstatat(stage->parent_fd, stage->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+            held.st_ino == there.st_ino)
+            return 0;
+        if (stage->fd >= 0)
+            close(stage->fd);
+        stage->fd = -1;
+    }
+    return -EBUSY;
+}
+
+int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
+                  struct hb_error *error)
+{
+    *stage = (struct hb_stage)HB_STAGE_NONE;
+    stage->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (stage->parent_fd < 0)
+        return hb_error_set(error, HB_FATAL, "%s: cannot open the directory: %s", parent,
+                            strerror(errno));
+    unsigned removed = hb_stage_sweep(stage->parent_fd);
+    if (swept != NULL)
+        *swept += removed;
+    int result = make_locked(stage);
+    if (result != 0) {
+        hb_stage_close(stage);
+        hb_error_set(error, HB_FATAL, "%s: cannot make a staging directory: %s", parent,
+                     strerror(-result));
+        hb_error_hint(error, "choose a directory that you can write to, or set backup.stage-dir");
+        return HB_FATAL;
+    }
+    stage->path = hb_format("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, stage->name);
+    return HB_OK;
+}
+
+int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error)
+{
+    char *made = hb_format("%u-%.40s", atomic_fetch_add(&stage->serial, 1), hint);
+    for (char *at = made; *at != '\0'; at++)
+        if (!isalnum((unsigned char)*at) && *at != '.' && *at != '-' && *at != '_')
+            *at = '_';
+    int fd = openat(stage->fd, made, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        int result = hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s",
+                                  stage->path, made, strerror(errno));
+        free(made);
+        return result;
+    }
+    *name = made;
+    return fd;
+}
+
+void hb_stage_close(struct hb_stage *stage)
+{
+    if (stage->fd >= 0) {
+        int inner = openat(stage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (inner >= 0)
+            empty_directory(inner);
+        unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
+        close(stage->fd);
+    }
+    if (stage->parent_fd >= 0)
+        close(stage->parent_fd);
+    free(stage->path);
+    *stage = (struct hb_stage)HB_STAGE_NONE;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the plan: walks the home, asks the filters and the content plugins. */
+#include "plan.h"
+
+#include "memory.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CLAIM_HEAD = 4096 };
+
+struct walk {
+    const struct hb_plan_request *request;
+    struct hb_run *run;
+    struct hb_plan *plan;
+    struct hb_error *error;
+    size_t capacity, directory_capacity;
+    size_t name_bytes, name_capacity;
+    struct hb_planned *claimed; /* appended to the plan at the end */
+    size_t claimed_count, claimed_capacity;
+    char *path; /* of the entry that is being looked at */
+    size_t path_capacity;
+    uint64_t device; /* of the home */
+    size_t sidecar_suffixes;
+};
+
+static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes);
+
+/* ---- names of one directory ------------------------------------------------------------ */
+
+struct listing {
+    char **names;
+    size_t count;
+    size_t capacity;
+};
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static void listing_free(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->names[i]);
+    free(listing->names);
+}
+
+/* All names, sorted. 0 or errno. Takes the descriptor over. */
+static int listing_read(int fd, struct listing *listing)
+{
+    DIR *directory = fdopendir(fd);
+    int error = errno;
+    *listing = (struct listing){0};
+    if (directory == NULL) {
+        close(fd);
+        return error;
+    }
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(directory);
+        if (entry == NULL)
+            break;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (listing->count == listing->capacity) {
+            listing->capacity = listing->capacity == 0 ? 32 : listing->capacity * 2;
+            listing->names = hb_resize(listing->names, listing->capacity, sizeof(char *));
+        }
+        listing->names[listing->count++] = hb_copy_text(entry->d_name);
+    }
+    error = errno;
+    closedir(directory);
+    if (listing->count > 0)
+        qsort(listing->names, listing->count, sizeof(char *), compare_names);
+    return error;
+}
+
+/* ---- one entry --------------------------------------------------------------------------- */
+
+/* Puts "DIRECTORY/NAME" into walk->path; returns its length. */
+static size_t enter_name(struct walk *walk, size_t directory_bytes, const char *name)
+{
+    size_t length = strlen(name), need = directory_bytes + length + 2;
+    if (need > walk->path_capacity) {
+        walk->path_capacity = need * 2;
+        walk->path = hb_resize(walk->path, walk->path_capacity, 1);
+    }
+    if (directory_bytes > 0)
+        walk->path[directory_bytes++] = '/';
+    memcpy(walk->path + directory_bytes, name, length + 1);
+    return directory_bytes + length;
+}
+
+static uint64_t keep_name(struct walk *walk, const char *name, size_t bytes)
+{
+    if (walk->name_bytes + bytes > walk->name_capacity) {
+        walk->name_capacity = (walk->name_bytes + bytes) * 3 / 2 + 4096;
+        walk->plan->names = hb_resize(walk->plan->names, walk->name_capacity, 1);
+    }
+    memcpy(walk->plan->names + walk->name_bytes, name, bytes);
+    uint64_t at = walk->name_bytes;
+    walk->name_bytes += bytes;
+    return at;
+}
+
+static void append(struct hb_planned **entries, size_t *count, size_t *capacity,
+                   const struct hb_planned *planned)
+{
+    if (*count == *capacity) {
+        *capacity = *capacity == 0 ? 256 : *capacity + *capacity / 2;
+        *entries = hb_resize(*entries, *capacity, sizeof **entries);
+    }
+    (*entries)[(*count)++] = *planned;
+}
+
+static uint32_t type_of(const struct stat *status)
+{
+    return S_ISREG(status->st_mode)   ? HB_FILE
+           : S_ISDIR(status->st_mode) ? HB_DIRECTORY
+           : S_ISLNK(status->st_mode) ? HB_SYMLINK
+                                      : HB_SPECIAL;
+}
+
+static struct hb_entry describe(const struct walk *walk, size_t path_bytes,
+                                const struct stat *status)
+{
+    return (struct hb_entry){
+        .size = sizeof(struct hb_entry),
+        .type = type_of(status),
+        .path = walk->path,
+        .path_bytes = path_bytes,
+        .bytes = S_ISREG(status->st_mode) ? (uint64_t)status->st_size : 0,
+        .mtime = status->st_mtim,
+        .mode = status->st_mode & 07777,
+        .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
+        .uid = status->st_uid,
+        .gid = status->st_gid,
+        .index = walk->plan->count,
+    };
+}
+
+/* Asks the filters; the first that does not keep decides. *mode may be tightened. */
+static int ask_filters(struct walk *walk, const struct hb_entry *entry, struct hb_verdict *verdict,
+                       uint32_t *mode, bool *fixed)
+{
+    for (size_t i = 0; i < walk->request->filters->count; i++) {
+        const struct hb_instance *instance = walk->request->filters->instances[i];
+        const struct hb_filter_ops *ops = instance->plugin->ops;
+        *verdict = (struct hb_verdict){.size = sizeof *verdict};
+        hb_run_clear_failure(walk->run);
+        if (ops->verdict(instance->self, HB_BACKUP, entry, verdict) < 0)
+            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s", entry->path,
+                                instance->section->name, hb_instance_failure(instance));
+        verdict->reason[sizeof verdict->reason - 1] = '\0';
+        if (verdict->kind != HB_KEEP)
+            return HB_OK;
+        if (verdict->flags & HB_VERDICT_MODE) {
+            *mode = verdict->mode & 0777 & (*mode | 0700);
+            *fixed = true;
+        }
+    }
+    return HB_OK;
+}
+
+/* Which content plugin claims the file: 1 + its index, or 0. */
+static uint16_t ask_contents(struct walk *walk, const struct hb_entry *entry)
+{
+    unsigned char head[CLAIM_HEAD];
+    ssize_t bytes = -1;
+    for (size_t i = 0; i < walk->request->contents->count; i++) {
+        const struct hb_instance *instance = walk->request->contents->instances[i];
+        const struct hb_content_ops *ops = instance->plugin->ops;
+        if (ops->claim(instance->self, entry, NULL, 0) != HB_OK)
+            continue;
+        if (bytes < 0) {
+            HB_AUTO_CLOSE int fd =
+                hb_beneath_open(&walk->run->home, entry->path, O_RDONLY | O_NONBLOCK, 0);
+            bytes = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
+            if (bytes < 0)
+                bytes = 0;
+        }
+        size_t shown = (size_t)bytes < ops->head_bytes ? (size_t)bytes : ops->head_bytes;
+        if (ops->claim(instance->self, entry, head, shown) == HB_OK)
+            return (uint16_t)(i + 1);
+    }
+    return 0;
+}
+
+static bool has_suffix(const char *name, size_t bytes, const char *suffix, size_t *stem)
+{
+    size_t length = strlen(suffix);
+    if (length >= bytes || strcmp(name + bytes - length, suffix) != 0)
+        return false;
+    *stem = bytes - length;
+    return true;
+}
+
+/* Is it a sidecar of a file that is there and that a content plugin claims by name? */
+static bool is_sidecar(struct walk *walk, int fd, const char *name, const struct hb_entry *entry)
+{
+    size_t bytes = strlen(name), stem;
+    for (size_t i = 0; i < walk->request->contents->count; i++) {
+        const struct hb_instance *instance = walk->request->contents->instances[i];
+        const struct hb_content_ops *ops = instance->plugin->ops;
+        const char *const *suffix = HB_CAN(ops, sidecars) ? ops->sidecars(instance->self) : NULL;
+        for (; suffix != NULL && *suffix != NULL; suffix++) {
+            if (!has_suffix(name, bytes, *suffix, &stem))
+                continue;
+            HB_AUTO_FREE char *main_name = hb_copy_bytes(name, stem);
+            HB_AUTO_FREE char *main_path =
+                hb_copy_bytes(entry->path, entry->path_bytes - strlen(*suffix));
+            struct stat status;
+            if (fstatat(fd, main_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+                !S_ISREG(status.st_mode))
+                continue;
+            struct hb_entry owner = *entry;
+            owner.path = main_path;
+            owner.path_bytes = strlen(main_path);
+            owner.bytes = (uint64_t)status.st_size;
+            if (ops->claim(instance->self, &owner, NULL, 0) == HB_OK)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_excluded(const struct walk *walk, const struct stat *status)
+{
+    for (size_t i = 0; i < walk->request->excluded_count; i++)
+        if (walk->request->excluded[i].device == status->st_dev &&
+            walk->request->excluded[i].inode == status->st_ino)
+            return true;
+    return false;
+}
+
+static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *entry,
+                                      uint32_t parent, const char *name)
+{
+    size_t bytes = strlen(name);
+    return (struct hb_planned){
+        .parent = parent,
+        .name_bytes = (uint32_t)bytes,
+        .name = keep_name(walk, name, bytes),
+        .bytes = entry->bytes,
+        .mtime_seconds = entry->mtime.tv_sec,
+        .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
+        .uid = entry->uid,
+        .gid = entry->gid,
+        .mode = (uint16_t)entry->mode,
+        .type = (uint8_t)entry->type,
+    };
+}
+
+/* Opens a directory that was kept, and walks it. */
+static int enter_directory(struct walk *walk, int fd, const char *name,
+                           const struct hb_planned *planned, size_t path_bytes,
+                           const struct stat *status)
+{
+    int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner < 0) {
+        if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)
+            hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                          "vanished while the home was walked");
+        else
+            hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                          "directory cannot be listed: %s", strerror(errno));
+        return HB_OK;
+    }
+    if (walk->request->one_file_system && status->st_dev != walk->device) {
+        close(inner);
+        hb_report_add(&walk->run->report, HB_FOUND_EXCLUDED, walk->path,
+                      "lies on another file system");
+        return HB_OK;
+    }
+    append(&walk->plan->directories, &walk->plan->directory_count, &walk->directory_capacity,
+           planned);
+    return walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
+}
+
+static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t parent,
+                      struct hb_entry *entry, const struct stat *status)
+{
+    struct hb_verdict verdict = {.size = sizeof verdict};
+    uint32_t mode = entry->mode;
+    bool fixed = false;
+    int result = ask_filters(walk, entry, &verdict, &mode, &fixed);
+    if (result != HB_OK)
+        return result;
+    if (verdict.kind != HB_KEEP) {
+        bool pruned = entry->type == HB_DIRECTORY && verdict.kind == HB_PRUNE;
+        hb_report_add(&walk->run->report, pruned ? HB_FOUND_EXCLUDED : HB_FOUND_LEFT_OUT,
+                      walk->path, "%s", verdict.reason);
+        if (pruned || entry->type != HB_DIRECTORY)
+            return HB_OK;
+    } else if (entry->type == HB_SYMLINK && !walk->request->store_links) {
+        hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link");
+        return HB_OK;
+    } else if (entry->type == HB_SPECIAL) {
+        hb_report_add(&walk->run->report, HB_FOUND_SPECIAL, walk->path, "socket, pipe or device");
+        return HB_OK;
+    } else if (entry->type == HB_FILE && is_sidecar(walk, fd, name, entry)) {
+        hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                      "part of the file beside it");
+        return HB_OK;
+    }
+    struct hb_planned planned = planned_from(walk, entry, parent, name);
+    planned.mode = (uint16_t)mode;
+    planned.flags = fixed ? HB_PLANNED_MODE : 0;
+    if (entry->type == HB_FILE) {
+        walk->plan->files++;
+        walk->plan->bytes += entry->bytes;
+        planned.content = ask_contents(walk, entry);
+    }
+    if (planned.content != 0)
+        append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
+    else if (verdict.kind == HB_KEEP)
+        append(&walk->plan->entries, &walk->plan->count, &walk->capacity, &planned);
+    if (entry->type == HB_DIRECTORY)
+        return enter_directory(walk, fd, name, &planned, entry->path_bytes, status);
+    return HB_OK;
+}
+
+static int look_at(struct walk *walk, int fd, const char *name, uint32_t parent,
+                   size_t directory_bytes)
+{
+    struct stat status;
+    size_t path_bytes = enter_name(walk, directory_bytes, name);
+    if (hb_run_cancelled(walk->run))
+        return hb_error_set(walk->error, HB_CANCELLED, "interrupted");
+    if (hb_stage_is_name(name))
+        return HB_OK;
+    if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                          "vanished while the home was walked");
+        else
+            hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "%s", strerror(errno));
+        return HB_OK;
+    }
+    if (is_excluded(walk, &status))
+        return HB_OK;
+    struct hb_entry entry = describe(walk, path_bytes, &status);
+    return keep_entry(walk, fd, name, parent, &entry, &status);
+}
+
+static int tell_filters(struct walk *walk, bool enter, const char *path)
+{
+    for (size_t i = 0; i < walk->request->filters->count; i++) {
+        const struct hb_instance *instance = walk->request->filters->instances[i];
+        const struct hb_filter_ops *ops = instance->plugin->ops;
+        int status = HB_OK;
+        hb_run_clear_failure(walk->run);
+        if (enter && HB_CAN(ops, dir_enter))
+            status = ops->dir_enter(instance->self, path);
+        else if (!enter && HB_CAN(ops, dir_leave))
+            status = ops->dir_leave(instance->self, path);
+        if (status < 0)
+            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s", path,
+                                instance->section->name, hb_instance_failure(instance));
+    }
+    return HB_OK;
+}
+
+/* Walks one directory. Takes the descriptor over. `index` is its own among the directories. */
+static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes)
+{
+    struct listing listing;
+    int inner = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    int error = inner < 0 ? errno : listing_read(inner, &listing);
+    walk->path[path_bytes] = '\0';
+    if (inner < 0 || error != 0)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "directory cannot be listed: %s", strerror(error));
+    int result = HB_OK;
+    if (inner >= 0) {
+        result = tell_filters(walk, true, walk->path);
+        for (size_t i = 0; result == HB_OK && i < listing.count; i++)
+            result = look_at(walk, fd, listing.names[i], index, path_bytes);
+        walk->path[path_bytes] = '\0';
+        if (result == HB_OK)
+            result = tell_filters(walk, false, walk->path);
+        listing_free(&listing);
+    }
+    close(fd);
+    return result;
+}
+
+static int start_walk(struct walk *walk)
+{
+    struct stat status;
+    int fd = openat(walk->run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        int error = errno;
+        if (fd >= 0)
+            close(fd);
+        return hb_error_set(walk->error, HB_FATAL, "%s: cannot be read: %s", walk->run->home.path,
+                            strerror(error));
+    }
+    walk->device = status.st_dev;
+    walk->path_capacity = 256;
+    walk->path = hb_alloc(walk->path_capacity);
+    return walk_directory(walk, fd, UINT32_MAX, 0);
+}
+
+int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
+                 struct hb_error *error)
+{
+    *plan = (struct hb_plan){0};
+    struct walk walk = {.request = request, .run = request->run, .plan = plan, .error = error};
+    int result = start_walk(&walk);
+    plan->first_claimed = plan->count;
+    for (size_t i = 0; i < walk.claimed_count; i++)
+        append(&plan->entries, &plan->count, &walk.capacity, &walk.claimed[i]);
+    free(walk.claimed);
+    free(walk.path);
+    if (result != HB_OK)
+        hb_plan_clear(plan);
+    return result;
+}
+
+void hb_plan_clear(struct hb_plan *plan)
+{
+    free(plan->entries);
+    free(plan->directories);
+    free(plan->names);
+    *plan = (struct hb_plan){0};
+}
+
+char *hb_plan_path(const struct hb_plan *plan, const struct hb_planned *planned)
+{
+    size_t bytes = planned->name_bytes;
+    for (uint32_t at = planned->parent; at != UINT32_MAX; at = plan->directories[at].parent)
+        bytes += plan->directories[at].name_bytes + 1;
+    char *path = hb_alloc(bytes + 1), *end = path + bytes;
+    end -= planned->name_bytes;
+    memcpy(end, plan->names + planned->name, planned->name_bytes);
+    for (uint32_t at = planned->parent; at != UINT32_MAX; at = plan->directories[at].parent) {
+        *--end = '/';
+        end -= plan->directories[at].name_bytes;
+        memcpy(end, plan->names + plan->directories[at].name, plan->directories[at].name_bytes);
+    }
+    return path;
+}
