@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core knows no product, format, suffix or file name of those that plugins and conf/ bring."""
+import os
+import pathlib
+import re
+import unittest
+
+CORE = pathlib.Path(os.environ["HBCORE_SOURCE"]) / "core"
+WORDS = re.compile(
+    r"hermes|sqlite|zstd|deflate|cpio|isa-?l\b"
+    r"|\bzip(?:64)?\b|\btar\b|\bpax\b"
+    r"|\.(?:zip|tar|zst|db|db-wal|pyc|pid|env|yaml)\b"
+    r"|gateway|state-snapshots|auth\.json|__pycache__|node_modules",
+    re.IGNORECASE)
+
+
+class CoreWords(unittest.TestCase):
+    def test_sources(self):
+        files = sorted([*CORE.glob("*.c"), *CORE.glob("*.h")])
+        self.assertGreater(len(files), 4, f"sources in {CORE}: {files}")
+        found = []
+        for path in files:
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                for match in WORDS.finditer(line):
+                    found.append(f"core/{path.name}:{number}: {match.group()}: {line.strip()}")
+        self.assertEqual(found, [], "the core names what belongs to a plugin or to conf/:\n"
+                         + "\n".join(found))
+
+    def test_the_check_can_fail(self):
+        for text in ('"zip"', "a .ZIP file", "state.db", "libzstd", "Hermes", "tar.c"):
+            self.assertIsNotNone(WORDS.search(text), text)
+        for text in ("start", "unzipped", "target", "database", "zipper"):
+            self.assertIsNone(WORDS.search(text), text)
+
+
+if __name__ == "__main__":
+    unittest.main()
