@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the integration tests share: homes, runs of the program, trees to compare.
+
+Every test case has a directory of its own below $TMPDIR, with a HOME in it, so that tests run side
+by side and never see the user's files. When a case ends, it fails if the program left a staging
+directory, a journal or a temporary file anywhere in it.
+"""
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(os.environ["HBCORE_SOURCE"])
+HERMES = SOURCE / "conf" / "hermes.ini"
+GENERIC = SOURCE / "conf" / "generic.ini"
+SANITIZED = os.environ.get("HBCORE_SANITIZED", "")
+FULL = os.environ.get("HBCORE_FULL", "") == "1"
+SKIPPED = 77
+
+# A finding of a sanitizer must never look like an exit code that a test expects.
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "exitcode=99:abort_on_error=0",
+    "LSAN_OPTIONS": "exitcode=99",
+    "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1",
+    "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
+}
+SANITIZER_WORDS = re.compile(
+    rb"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:", re.ASCII)
+
+# What the program calls the things that it must take away again.
+LEFT_BEHIND = re.compile(rb"^\.hbcore[-.]")
+
+
+def scratch():
+    return os.environ.get("TMPDIR") or None
+
+
+def need(*programs):
+    """Ends the test as skipped, saying why, where another program is missing."""
+    for program in programs:
+        if shutil.which(program) is None:
+            print(f"skipped: {program} is not installed")
+            raise SystemExit(SKIPPED)
+
+
+def tree(root, times=True, directory_times=True):
+    """Relative name (bytes) to what is there: type, mode, time in ns, content."""
+    found = {}
+    root = os.fsencode(root)
+
+    def look(path, name):
+        status = os.lstat(path)
+        kind = stat.S_IFMT(status.st_mode)
+        row = [stat.filemode(status.st_mode)]
+        if times and kind != stat.S_IFLNK and (directory_times or kind != stat.S_IFDIR):
+            row.append(status.st_mtime_ns)
+        if kind == stat.S_IFREG:
+            with open(path, "rb") as stream:
+                row.append((status.st_size, hashlib.sha256(stream.read()).hexdigest()[:16]))
+        elif kind == stat.S_IFLNK:
+            row.append(os.readlink(path))
+        found[name] = tuple(row)
+        if kind == stat.S_IFDIR:
+            for child in os.listdir(path):
+                look(os.path.join(path, child),
+                     child if name == b"." else os.path.join(name, child))
+
+    look(root, b".")
+    return found
+
+
+def differences(expected, actual):
+    rows = []
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            rows.append(f"{name!r}: expected {expected.get(name)}, got {actual.get(name)}")
+    return rows
+
+
+def write(path, data=b"", mode=None, mtime_ns=None):
+    """A file with its parents. Takes str, bytes and Path."""
+    path = os.fsencode(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as stream:
+        stream.write(data if isinstance(data, bytes) else data.encode())
+    if mode is not None:
+        os.chmod(path, mode)
+    if mtime_ns is not None:
+        os.utime(path, ns=(mtime_ns, mtime_ns))
+    return path
+
+
+class Case(unittest.TestCase):
+    """One test with its directory, its HOME and its runs of the program."""
+
+    maxDiff = None
+    config = HERMES  # what hbcore() passes as --config; None: nothing
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hbcore-test-", dir=scratch()))
+        self.addCleanup(self.remove)
+        self.user = self.dir / "user"
+        self.user.mkdir()
+        self.binary = os.environ["HBCORE_BIN"]
+        self.left_behind_is_fine = False
+
+    def tearDown(self):
+        if not self.left_behind_is_fine:
+            self.assert_nothing_left()
+
+    def remove(self):
+        for root, names, _ in os.walk(os.fsencode(self.dir)):
+            for name in names:
+                path = os.path.join(root, name)
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(self.dir)
+
+    # ---- running ----
+
+    def environment(self, **changes):
+        keep = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        keep.update(SANITIZER_OPTIONS, HOME=str(self.user), LANG="C.UTF-8", TZ="UTC")
+        keep.update(changes)
+        return {name: value for name, value in keep.items() if value is not None}
+
+    def command(self, *arguments):
+        line = [self.binary]
+        if self.config is not None and "--config" not in arguments:
+            line += ["--config", str(self.config)]
+        return line + [os.fspath(argument) for argument in arguments]
+
+    def hbcore(self, *arguments, expect=0, input=None, env=None, **keywords):
+        """Runs the program to its end; the test fails unless the exit code is `expect`."""
+        command = self.command(*arguments)
+        if input is None and "stdin" not in keywords:
+            keywords["stdin"] = subprocess.DEVNULL
+        done = subprocess.run(command, input=input, env=self.environment(**(env or {})),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=240, check=False, **keywords)
+        self.assert_clean(done)
+        if expect is not None and done.returncode != expect:
+            self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")
+        return done
+
+    def describe(self, done):
+        return (f"command: {' '.join(map(repr, done.args))}\n"
+                f"stdout: {done.stdout[-3000:]!r}\n"
+                f"stderr: {done.stderr.decode(errors='backslashreplace')[-4000:]}")
+
+    def assert_clean(self, done):
+        if done.returncode == 99 or SANITIZER_WORDS.search(done.stderr):
+            self.fail(f"a sanitizer spoke\n{self.describe(done)}")
+        if done.returncode < 0:
+            self.fail(f"died of signal {-done.returncode}\n{self.describe(done)}")
+
+    def summary(self, done):
+        """The last line of JSON; everything on standard output must be JSON."""
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertTrue(rows, self.describe(done))
+        self.assertEqual(rows[-1].get("type"), "summary", rows[-1])
+        return rows[-1]
+
+    def tool(self, *command, expect=0, **keywords):
+        """Another program, as a judge."""
+        done = subprocess.run([os.fspath(word) for word in command], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=240, check=False,
+                              env=self.environment(), **keywords)
+        if done.returncode != expect:
+            self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")
+        return done
+
+    # ---- what there is to back up ----
+
+    def write_config(self, text, name="test.ini"):
+        path = self.dir / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    def make_home(self, name="home", whole_seconds=False):
+        """A small home with what tends to get lost: empty things, modes, times."""
+        home = self.dir / name
+        fraction = 0 if whole_seconds else 123456700
+        second = 1_700_000_000
+        files = {
+            "config.yaml": (b"model: large\n", 0o644), ".env": (b"KEY=secret\n", 0o600),
+            "sub/deep/file.txt": (b"some text\n" * 50, 0o640), "sub/empty": (b"", 0o644),
+            "bin/run.sh": (b"#!/bin/sh\nexit 0\n", 0o755),
+            "noise.bin": (hashlib.shake_256(name.encode()).digest(70_000), 0o600),
+            "zeros.bin": (bytes(300_000), 0o644), "read-only.txt": (b"fixed", 0o444),
+        }
+        for count, (path, (data, mode)) in enumerate(files.items()):
+            write(home / path, data, mode, (second + count) * 10**9 + fraction)
+        for path, mode in (("hollow", 0o755), ("hollow2/inner", 0o700), ("shared", 0o750)):
+            (home / path).mkdir(parents=True)
+            (home / path).chmod(mode)
+        self.set_directory_times(home, second, fraction)
+        return home
+
+    @staticmethod
+    def set_directory_times(home, second=1_600_000_000, fraction=0):
+        for number, (root, _, _) in enumerate(sorted(os.walk(home), reverse=True)):
+            stamp = (second + 1000 + number) * 10**9 + fraction
+            os.utime(root, ns=(stamp, stamp))
+
+    @staticmethod
+    def make_database(path, rows=50, wal=False):
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with sqlite3.connect(path) as database:
+            if wal:
+                database.execute("PRAGMA journal_mode=WAL")
+            database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+            database.executemany("INSERT INTO t (text) VALUES (?)",
+                                 [(f"row {i} " * 20,) for i in range(rows)])
+        database.close()
+        return path
+
+    def database_rows(self, path):
+        database = sqlite3.connect(path)
+        try:
+            self.assertEqual(database.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+            return database.execute("SELECT id, text FROM t ORDER BY id").fetchall()
+        finally:
+            database.close()
+
+    def backup(self, home, name="a.zip", *arguments, **keywords):
+        archive = self.dir / name
+        self.hbcore("--home", home, "backup", "-o", archive, *arguments, **keywords)
+        return archive
+
+    # ---- judging ----
+
+    def assert_same_tree(self, expected, actual, root=False, **keywords):
+        """The root itself is the user's, so its mode and time count only with `root`."""
+        left, right = tree(expected, **keywords), tree(actual, **keywords)
+        if not root:
+            left.pop(b".")
+            right.pop(b".")
+        rows = differences(left, right)
+        self.assertFalse(rows, f"{expected} and {actual} differ:\n" + "\n".join(rows[:40]))
+
+    def assert_unchanged(self, before, root):
+        rows = differences(before, tree(root))
+        self.assertFalse(rows, f"{root} was changed:\n" + "\n".join(rows[:40]))
+
+    def left_behind(self, root=None):
+        found = []
+        for path, directories, files in os.walk(os.fsencode(root or self.dir)):
+            found += [os.path.join(path, name) for name in directories + files
+                      if LEFT_BEHIND.match(name)]
+        return found
+
+    def assert_nothing_left(self, root=None):
+        self.assertEqual(self.left_behind(root), [], "the program left this behind")
+
+    def assert_mentions(self, done, *words):
+        text = (done.stdout + b"\n" + done.stderr).decode(errors="replace")
+        for word in words:
+            word = os.fspath(word)
+            self.assertIn(word.lower(), text.lower(), self.describe(done))
+
+
+class HeldLock:
+    """Holds the run lock of a home, as another run would."""
+
+    def __init__(self, home):
+        self.descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+
+    def __enter__(self):
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+    def release(self):
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A configuration that is not right does nothing, and says where it is wrong."""
+import unittest
+
+import hb
+
+# name: (text, line of the error, words that the message must have)
+ERRORS = {
+    "unknown key": ("[backup]\nlinks = skip\nformt = zip\n", 3, ["formt", "format"]),
+    "unknown key of a plugin": ("[format:zip]\nlevl = 3\n", 2, ["levl", "level"]),
+    "unknown section": ("[backup]\nlinks = skip\n[imprt]\nmarkers = x\n", 3, ["imprt", "import"]),
+    "unknown kind": ("[fromat:zip]\nlevel = 3\n", 1, ["fromat"]),
+    "unknown plugin by section": ("[filter:runtime-filtr]\nnames = x\n", 1,
+                                  ["runtime-filtr", "runtime-filter"]),
+    "unknown plugin by key": ("[filter:mine]\nplugin = runtime-filtr\n", 2,
+                              ["runtime-filtr", "runtime-filter"]),
+    "plugin of another kind": ("[filter:mine]\nplugin = zip\n", 2, ["zip", "filter"]),
+    "not a number": ("[format:zip]\nlevel = six\n", 2, ["level", "six"]),
+    "number with a tail": ("[format:zip]\nlevel = 6x\n", 2, ["level", "6x"]),
+    "number out of range": ("[format:zip]\nlevel = 99\n", 2, ["level", "99", "12"]),
+    "number beyond 64 bits": ("[format:zip]\nlevel = 99999999999999999999\n", 2, ["level"]),
+    "negative number": ("[backup]\nworkers = -1\n", 2, ["workers", "-1"]),
+    "bad size": ("[backup]\nwindow = 24Q\n", 2, ["window", "24Q"]),
+    "bad choice": ("[backup]\nlinks = stroe\n", 2, ["links", "stroe", "store"]),
+    "bad boolean": ("[backup]\none-file-system = perhaps\n", 2, ["one-file-system", "perhaps"]),
+    "line too long": ("[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 250 + "\n", 3,
+                      ["long"]),
+    "line just too long": ("[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 191 + "\n", 3,
+                           ["long"]),
+    "over-long comment": ("[backup]\n; " + "word " * 60 + "\nlinks = skip\n", 2, ["long"]),
+    "malformed section": ("[import]\nmarkers = x\n[backup\nformat = zip\n", 3, ["backup"]),
+    "text behind a section": ("[backup] yes\nformat = zip\n", 1, ["backup"]),
+    "repeated key": ("[backup]\nlinks = skip\nlinks = store\n", 3, ["links", "2"]),
+    "key outside any section": ("links = skip\n[backup]\nformat = zip\n", 1, ["links"]),
+    "neither key nor section": ("[backup]\nnonsense\n", 2, ["nonsense"]),
+    "inline comment": ("[filter:x]\nplugin = runtime-filter\nglobs = *.tmp ; *.bak\n", 3, [";"]),
+    "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
+                          ["bakup", "backup"]),
+}
+
+
+class ConfigErrors(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+        self.out = self.dir / "out"
+        self.out.mkdir()
+
+    def refuse(self, text, line, words):
+        before = hb.tree(self.home)
+        self.config = self.write_config(text)
+        done = self.hbcore("--home", self.home, "backup", "-o", self.out, expect=2)
+        self.assertEqual(list(self.out.iterdir()), [], "an archive was made all the same")
+        self.assert_unchanged(before, self.home)
+        self.assertEqual(done.stdout, b"", self.describe(done))
+        found = done.stderr.decode()
+        self.assertIn(f"{self.config}:{line}:", found, self.describe(done))
+        for word in words:
+            self.assertIn(word, found, self.describe(done))
+        return found
+
+    def test_each(self):
+        for name, (text, line, words) in ERRORS.items():
+            with self.subTest(error=name):
+                self.refuse(text, line, words)
+
+    def test_each_stops_an_import(self):
+        archive = self.backup(self.home)
+        for name, (text, line, _) in ERRORS.items():
+            with self.subTest(error=name):
+                self.config = self.write_config(text)
+                done = self.hbcore("--home", self.dir / "target", "import", archive, "--force",
+                                   expect=2)
+                self.assertIn(f":{line}:", done.stderr.decode(), self.describe(done))
+                self.assertFalse((self.dir / "target").exists())
+
+    def test_all_are_told_at_once(self):
+        found = self.refuse("[backup]\nformt = zip\nlinks = stroe\n[imprt]\n", 2, ["formt"])
+        self.assertIn(":3:", found)
+        self.assertIn(":4:", found)
+
+    def test_config_check(self):
+        self.config = self.write_config("[backup]\nformt = zip\n")
+        done = self.hbcore("config", "check", expect=2)
+        self.assert_mentions(done, f"{self.config}:2:", "formt", "format")
+        self.config = hb.HERMES
+        self.hbcore("config", "check")
+
+    def test_a_continued_value_is_accepted(self):
+        self.config = self.write_config(
+            "[filter:mine]\nplugin = runtime-filter\non = backup\n"
+            "names = noise.bin\n    zeros.bin\n\tread-only.txt\n\n[backup]\nformat = zip\n")
+        archive = self.backup(self.home)
+        names = self.tool("bsdtar", "-tf", archive).stdout.splitlines()
+        for name in (b"noise.bin", b"zeros.bin", b"read-only.txt"):
+            self.assertNotIn(name, names)
+        self.assertIn(b"sub/deep/file.txt", names)
+
+    def test_what_is_fine(self):
+        for name, text in {
+            "empty": "", "comments": "; one\n# two\n[backup]\n  ; three\nlinks = skip\n",
+            "crlf": "[backup]\r\nlinks = skip\r\n", "no newline at the end": "[backup]\nlinks = skip",
+            "just long enough": "[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 180 + "\n",
+        }.items():
+            with self.subTest(text=name):
+                self.config = self.write_config(text)
+                self.hbcore("config", "check")
+
+    def test_set_is_validated_alike(self):
+        for setting, words in {
+            "backup.formt=zip": ["formt", "format"], "format:zip.level=99": ["level", "99"],
+            "imprt.markers=x": ["imprt", "import"], "backup.links": ["backup.links"],
+            "links=skip": ["links"],
+        }.items():
+            with self.subTest(setting=setting):
+                done = self.hbcore("--set", setting, "--home", self.home, "backup", "-o", self.out,
+                                   expect=2)
+                self.assert_mentions(done, *words)
+                self.assertEqual(list(self.out.iterdir()), [])
+
+    def test_set_overrides_the_file(self):
+        self.config = self.write_config("[backup]\nformat = zip\n")
+        done = self.hbcore("--set", "backup.format=tar-zstd", "--json", "--home", self.home,
+                           "backup", "-o", self.out)
+        self.assertEqual(self.summary(done)["format"], "tar-zstd")
+
+    def test_missing_or_untrusted_file(self):
+        self.config = self.dir / "missing.ini"
+        done = self.hbcore("--home", self.home, "backup", "-o", self.out, expect=2)
+        self.assert_mentions(done, self.config)
+        self.config = self.write_config("[backup]\nformat = zip\n")
+        self.config.chmod(0o666)
+        done = self.hbcore("--home", self.home, "backup", "-o", self.out, expect=2)
+        self.assert_mentions(done, self.config)
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    def test_never_from_the_current_directory(self):
+        hb.write(self.dir / "cwd/hbcore.ini", b"[backup]\nformt = zip\n", 0o600)
+        hb.write(self.dir / "cwd/.config/hbcore/hbcore.ini", b"[backup]\nformt = zip\n", 0o600)
+        self.config = None
+        self.hbcore("--home", self.home, "backup", "--format", "zip", "-o", self.out,
+                    cwd=self.dir / "cwd")
+
+    def test_where_it_is_looked_for(self):
+        bad = b"[backup]\nformt = zip\n"
+        hb.write(self.user / ".config/hbcore/hbcore.ini", bad, 0o600)
+        other = hb.write(self.dir / "other.ini", b"[backup]\nformat = zip\n", 0o600)
+        self.config = None
+        self.hbcore("config", "check", expect=2)
+        self.hbcore("config", "check", env={"HBCORE_CONFIG": other.decode()})
+        self.hbcore("--config", other.decode(), "config", "check")
+
+
+if __name__ == "__main__":
+    unittest.main()
