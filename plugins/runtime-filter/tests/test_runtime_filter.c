@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_host.h"
+
+#include <hbcore/filter.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char exclusions[] = "directories=__pycache__ .git node_modules\n"
+                                 "root-names=hermes-agent state-snapshots\n"
+                                 "names=gateway.pid cron.pid\n"
+                                 "suffixes=.pyc .db-wal\n"
+                                 "globs=profiles/*/state-snapshots cache/[0-9]?/*.tmp\n"
+                                 "private=.env auth.json\n"
+                                 "reason=runtime data\n";
+
+struct filter {
+    struct fake_host fake;
+    struct fake_settings *settings;
+    void *self;
+    const struct hb_plugin *plugin;
+    const struct hb_filter_ops *ops;
+};
+
+static void start(struct filter *filter, const char *text)
+{
+    fake_host_init(&filter->fake);
+    filter->plugin = hb_plugin_v1();
+    filter->ops = filter->plugin->ops;
+    assert_int_equal(
+        fake_create(&filter->fake, filter->plugin, text, &filter->self, &filter->settings), HB_OK);
+}
+
+static void stop(struct filter *filter)
+{
+    fake_destroy(filter->plugin, filter->self, filter->settings);
+    fake_host_finish(&filter->fake);
+}
+
+static struct hb_verdict ask(struct filter *filter, int direction, uint32_t type, const char *path)
+{
+    struct hb_entry entry = {
+        .size = sizeof entry, .type = type, .path = path, .path_bytes = strlen(path)};
+    struct hb_verdict verdict = {.size = sizeof verdict};
+    assert_int_equal(filter->ops->verdict(filter->self, direction, &entry, &verdict), HB_OK);
+    return verdict;
+}
+
+struct expected {
+    const char *path;
+    uint32_t type;
+    uint32_t backup;
+    uint32_t import;
+};
+
+static void each_rule(void **state)
+{
+    (void)state;
+    static const struct expected cases[] = {
+        {"config.yaml", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a/b/__pycache__", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"a/b/__pycache__/x.txt", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {".git", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT}, /* a worktree's .git is a file */
+        {"a/.Git", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a/x.git", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"node_modules", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"my_node_modules/x", HB_FILE, HB_KEEP, HB_KEEP},
+        {"hermes-agent", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"hermes-agent/run.py", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"skills/x/hermes-agent", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"skills/x/hermes-agent/SKILL.md", HB_FILE, HB_KEEP, HB_KEEP},
+        {"gateway.pid", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"profiles/a/gateway.pid", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"gateway.pid", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"gateway.pid/x", HB_FILE, HB_KEEP, HB_KEEP},
+        {"gateway.pid2", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a/x.pyc", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"a/.pyc", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"a/x.PYC", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a/pyc", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a.pyc", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"a.pyc/x", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a.pyc", HB_SYMLINK, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"state.db-wal", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"profiles/coder/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"profiles/.hidden/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"profiles/\xff\xfe/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"profiles/a\nb/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"profiles/a/b/state-snapshots", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"other/profiles/a/state-snapshots", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        /* On backup its parent was pruned before; in an archive nothing else tells. */
+        {"profiles/coder/state-snapshots/1/state.db", HB_FILE, HB_KEEP, HB_LEAVE_OUT},
+        {"profiles/coder/state-snapshots/1", HB_DIRECTORY, HB_KEEP, HB_PRUNE},
+        {"cache/7x/a.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"cache/xx/a.tmp", HB_FILE, HB_KEEP, HB_KEEP},
+    };
+    struct filter filter;
+    start(&filter, exclusions);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct expected *want = &cases[i];
+        struct hb_verdict backup = ask(&filter, HB_BACKUP, want->type, want->path);
+        struct hb_verdict import = ask(&filter, HB_IMPORT, want->type, want->path);
+        if (backup.kind != want->backup || import.kind != want->import)
+            fail_msg("%s (type %u): backup %u, not %u; import %u, not %u", want->path, want->type,
+                     backup.kind, want->backup, import.kind, want->import);
+        assert_string_equal(import.reason, want->import == HB_KEEP ? "" : "runtime data");
+    }
+    stop(&filter);
+}
+
+static void private_files(void **state)
+{
+    (void)state;
+    struct filter filter;
+    start(&filter, exclusions);
+    struct hb_verdict verdict = ask(&filter, HB_IMPORT, HB_FILE, "profiles/a/.env");
+    assert_int_equal(verdict.kind, HB_KEEP);
+    assert_int_equal(verdict.flags, HB_VERDICT_MODE);
+    assert_int_equal(verdict.mode, 0600);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".env.example").flags, 0);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_DIRECTORY, ".env").flags, 0);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".env/x").flags, 0);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".git/.env").kind, HB_LEAVE_OUT);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".git/.env").flags, 0);
+    stop(&filter);
+
+    start(&filter, "private=.env\nprivate-mode=0640\n");
+    assert_int_equal(ask(&filter, HB_BACKUP, HB_FILE, ".env").mode, 0640);
+    stop(&filter);
+}
+
+static void defaults_keep_everything(void **state)
+{
+    (void)state;
+    struct filter filter;
+    start(&filter, "");
+    assert_int_equal(ask(&filter, HB_BACKUP, HB_DIRECTORY, ".git").kind, HB_KEEP);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, "a/b/c.pyc").kind, HB_KEEP);
+    stop(&filter);
+    start(&filter, "names=x\n");
+    assert_string_equal(ask(&filter, HB_IMPORT, HB_FILE, "a/x").reason, "excluded by rule");
+    stop(&filter);
+}
+
+static void rules_that_never_match_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"directories=a a/b\n", "directories: \"a/b\""},
+        {"root-names=a/\n", "root-names: \"a/\""},
+        {"names=x/y\n", "names: \"x/y\""},
+        {"private=x/.env\n", "private: "},
+        {"globs=/abs/*\n", "globs: \"/abs/*\""},
+        {"globs=a/\n", "globs: \"a/\""},
+        {"globs=./a\n", "globs: \"./a\""},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct fake_host fake;
+        struct fake_settings *settings;
+        void *self;
+        fake_host_init(&fake);
+        int status = fake_create(&fake, hb_plugin_v1(), wrong[i][0], &self, &settings);
+        if (status != HB_FATAL || strstr(fake.message, wrong[i][1]) == NULL)
+            fail_msg("%s: status %d, \"%s\"", wrong[i][0], status, fake.message);
+        /* A plugin whose create() failed has no instance to destroy. */
+        struct hb_plugin none = *hb_plugin_v1();
+        none.destroy = NULL;
+        fake_destroy(&none, NULL, settings);
+        fake_host_finish(&fake);
+    }
+}
+
+static void long_paths_and_many_names(void **state)
+{
+    (void)state;
+    /* Sets of a thousand names, and a path longer than any buffer that was reserved before. */
+    char *text = malloc(32 * 1024);
+    size_t at = (size_t)snprintf(text, 32 * 1024, "globs=x/y\ndirectories=");
+    for (int i = 0; i < 1000; i++)
+        at += (size_t)snprintf(text + at, 32 * 1024 - at, "name%d ", i);
+    struct filter filter;
+    start(&filter, text);
+    free(text);
+
+    size_t bytes = 200000;
+    char *path = malloc(bytes + 16);
+    for (size_t i = 0; i < bytes; i += 2)
+        memcpy(path + i, "p/", 2);
+    memcpy(path + bytes, "name", 5);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_KEEP);
+    memcpy(path + bytes, "name999", 8);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_LEAVE_OUT);
+    memcpy(path + bytes, "name999/z", 10);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_LEAVE_OUT);
+    memcpy(path + bytes, "name1000", 9);
+    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_KEEP);
+    free(path);
+    for (int i = 0; i < 400000; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "sessions/%d/name%d", i, i);
+        assert_int_equal(ask(&filter, HB_BACKUP, HB_FILE, name).kind,
+                         i < 1000 ? HB_LEAVE_OUT : HB_KEEP);
+    }
+    stop(&filter);
+}
+
+int main(void)
+{
+    /* As the host promises. */
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_rule),
+        cmocka_unit_test(private_files),
+        cmocka_unit_test(defaults_keep_everything),
+        cmocka_unit_test(rules_that_never_match_are_refused),
+        cmocka_unit_test(long_paths_and_many_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
