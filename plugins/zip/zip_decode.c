@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One member back. Nothing is kept of the listing but where local headers start, so a member is
+ * read by its central header (which the host has as the token) and its local one, and both must
+ * agree. Small members are decoded whole with libdeflate, large ones stream through zlib; in
+ * both cases no byte more than declared gets out.
+ */
+#include "zip.h"
+
+#include <inttypes.h>
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum {
+    HEAD_BYTES = 4096,    /* read ahead for a local header; longer ones are read again */
+    INPUT_BYTES = 1 << 17 /* read at once for a streamed member */
+};
+
+/* A member that is being decoded. */
+struct member {
+    const struct zip *zip;
+    struct zip_worker *worker;
+    const struct hb_input *input;
+    const struct hb_output *output;
+    struct zip_record record; /* as the central directory has it; without pointers */
+    uint64_t start;           /* of the local header */
+    uint64_t next;            /* of what follows the member */
+    uint64_t data;            /* of its compressed data */
+    size_t loaded;            /* bytes from `start` on that are in worker->packed */
+    uint64_t done;            /* content handed out */
+    uint32_t crc;             /* of it */
+};
+
+static int refuse(const struct member *member, const char *why)
+{
+    return member->zip->host->fail(member->zip->host, HB_FATAL,
+                                   "%s; the archive is damaged or forged", why);
+}
+
+/* ---- headers ------------------------------------------------------------------------------ */
+
+static const char *method_name(uint16_t method)
+{
+    switch (method) {
+    case 1:
+        return "shrink";
+    case 6:
+        return "implode";
+    case 9:
+        return "deflate64";
+    case 12:
+        return "bzip2";
+    case 14:
+        return "lzma";
+    case 93:
+        return "zstd";
+    case 95:
+        return "xz";
+    case 98:
+        return "ppmd";
+    default:
+        return "unknown";
+    }
+}
+
+static int check_method(const struct member *member)
+{
+    const struct hb_host *host = member->zip->host;
+    const struct zip_record *record = &member->record;
+    if (record->flags & (ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED))
+        return host->fail(host, HB_ENTRY,
+                          "it is encrypted; decrypt the archive with the tool that made it");
+    if (record->flags & ZIP_FLAG_PATCH)
+        return host->fail(host, HB_ENTRY, "it is a patch of another file, not a file");
+    if (record->method != ZIP_STORED && record->method != ZIP_DEFLATED)
+        return host->fail(host, HB_ENTRY,
+                          "it is compressed by method %d (%s), only stored and deflate can be "
+                          "read; unpack it with 7z",
+                          record->method, method_name(record->method));
+    if (record->method == ZIP_STORED && record->packed != record->bytes)
+        return refuse(member, "it is stored, but its two sizes differ");
+    return HB_OK;
+}
+
+/* With a descriptor the local header may leave the value out. */
+static bool same_value(const struct zip_record *local, uint64_t there, uint64_t here)
+{
+    bool later = (local->flags & ZIP_FLAG_DESCRIPTOR) != 0;
+    return there == here || (later && (there == 0 || there == ZIP_32_FULL));
+}
+
+static int compare_headers(const struct member *member, const struct zip_record *local,
+                           const struct zip_record *central)
+{
+    if (local->name_bytes != central->name_bytes ||
+        memcmp(local->name, central->name, local->name_bytes) != 0 ||
+        local->raw_name != central->raw_name)
+        return refuse(member, "its name in the local header and in the central directory differ");
+    if (local->method != central->method || local->flags != central->flags)
+        return refuse(member, "its method or flags in the local header and in the central "
+                              "directory differ");
+    if (!same_value(local, local->crc, central->crc) ||
+        !same_value(local, local->packed, central->packed) ||
+        !same_value(local, local->bytes, central->bytes))
+        return refuse(member, "its size or checksum in the local header and in the central "
+                              "directory differ");
+    return HB_OK;
+}
+
+/*
+ * Reads the local header into worker->packed, and all of a small member's data with it: one call
+ * for each of the many small files of a home.
+ */
+static int load_local(struct member *member)
+{
+    struct zip_worker *worker = member->worker;
+    const struct zip *zip = member->zip;
+    uint64_t span = member->next - member->start;
+    uint64_t want = HEAD_BYTES + member->record.name_bytes;
+    if (member->record.packed <= ZIP_SMALL_BYTES)
+        want += member->record.packed;
+    if (want > span)
+        want = span;
+    int status = zip_reserve(zip, &worker->packed, &worker->packed_capacity, (size_t)want);
+    if (status == HB_OK)
+        status = zip_read(zip, member->input, worker->packed, (size_t)want, member->start);
+    if (status != HB_OK)
+        return status;
+    member->loaded = (size_t)want;
+    size_t header = want < ZIP_LOCAL_BYTES ? 0 : zip_local_bytes(worker->packed);
+    if (header <= want || header > span)
+        return HB_OK;
+    status = zip_reserve(zip, &worker->packed, &worker->packed_capacity, header);
+    if (status == HB_OK)
+        status = zip_read(zip, member->input, worker->packed, header, member->start);
+    member->loaded = header;
+    return status;
+}
+
+static int open_local(struct member *member, const struct zip_record *central)
+{
+    struct zip_record local;
+    int status = load_local(member);
+    if (status != HB_OK)
+        return status;
+    const char *wrong = zip_parse_local(member->worker->packed, member->loaded, &local);
+    if (wrong != NULL)
+        return member->zip->host->fail(member->zip->host, HB_FATAL,
+                                       "it %s; the archive is damaged or forged", wrong);
+    member->data = member->start + local.header_bytes;
+    if (member->next - member->data < central->packed)
+        return refuse(member, "its data run into what follows it");
+    return compare_headers(member, &local, central);
+}
+
+/* ---- content ------------------------------------------------------------------------------ */
+
+static int hand_out(struct member *member, const unsigned char *data, size_t bytes)
+{
+    if (bytes > member->record.bytes - member->done)
+        return refuse(member, "it decompresses to more than its size");
+    member->crc = libdeflate_crc32(member->crc, data, bytes);
+    for (size_t at = 0; at < bytes;) {
+        size_t piece = bytes - at < ZIP_UNIT_BYTES ? bytes - at : ZIP_UNIT_BYTES;
+        int status = member->output->write(member->output, data + at, piece, member->done);
+        if (status != HB_OK)
+            return status;
+        member->done += piece;
+        at += piece;
+    }
+    return HB_OK;
+}
+
+static int inflate_whole(struct member *member, const unsigned char *packed)
+{
+    struct zip_worker *worker = member->worker;
+    const struct zip_record *record = &member->record;
+    size_t used = 0, got = 0;
+    if (worker->decompressor == NULL)
+        worker->decompressor = libdeflate_alloc_decompressor();
+    if (worker->decompressor == NULL)
+        return zip_no_memory(member->zip);
+    int status = zip_reserve(member->zip, &worker->plain, &worker->plain_capacity,
+                             (size_t)record->bytes + 1);
+    if (status != HB_OK)
+        return status;
+    enum libdeflate_result result =
+        libdeflate_deflate_decompress_ex(worker->decompressor, packed, (size_t)record->packed,
+                                         worker->plain, (size_t)record->bytes, &used, &got);
+    if (result == LIBDEFLATE_INSUFFICIENT_SPACE)
+        return refuse(member, "it decompresses to more than its size");
+    if (result != LIBDEFLATE_SUCCESS || used != record->packed)
+        return refuse(member, "its compressed data are broken");
+    return hand_out(member, worker->plain, got);
+}
+
+/* The next piece of the compressed data, in worker->packed. */
+static int next_piece(struct member *member, uint64_t at, size_t *bytes)
+{
+    struct zip_worker *worker = member->worker;
+    uint64_t left = member->record.packed - at;
+    if (member->zip->host->cancelled(member->zip->host))
+        return HB_CANCELLED;
+    *bytes = left < INPUT_BYTES ? (size_t)left : INPUT_BYTES;
+    int status = zip_reserve(member->zip, &worker->packed, &worker->packed_capacity, INPUT_BYTES);
+    if (status != HB_OK)
+        return status;
+    return zip_read(member->zip, member->input, worker->packed, *bytes, member->data + at);
+}
+
+static int copy_stream(struct member *member)
+{
+    size_t bytes;
+    for (uint64_t at = 0; at < member->record.packed; at += bytes) {
+        int status = next_piece(member, at, &bytes);
+        if (status == HB_OK)
+            status = hand_out(member, member->worker->packed, bytes);
+        if (status != HB_OK)
+            return status;
+    }
+    return HB_OK;
+}
+
+/* Inflates what is at next_in; *ended once the stream is complete. */
+static int inflate_piece(struct member *member, z_stream *stream, bool *ended)
+{
+    int result = Z_OK;
+    do {
+        stream->next_out = member->worker->plain;
+        stream->avail_out = ZIP_PIECE_BYTES;
+        result = inflate(stream, Z_NO_FLUSH);
+        if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
+            return refuse(member, "its compressed data are broken");
+        int status = hand_out(member, member->worker->plain, ZIP_PIECE_BYTES - stream->avail_out);
+        if (status != HB_OK)
+            return status;
+        *ended = result == Z_STREAM_END;
+    } while (!*ended && (stream->avail_in > 0 || stream->avail_out == 0));
+    return HB_OK;
+}
+
+static int inflate_stream(struct member *member)
+{
+    struct zip_worker *worker = member->worker;
+    z_stream *stream = zip_inflater(member->zip, worker);
+    int status = stream == NULL ? HB_FATAL
+                                : zip_reserve(member->zip, &worker->plain, &worker->plain_capacity,
+                                              ZIP_PIECE_BYTES);
+    bool ended = false;
+    uint64_t at = 0;
+    while (status == HB_OK && !ended && at < member->record.packed) {
+        size_t bytes;
+        status = next_piece(member, at, &bytes);
+        if (status != HB_OK)
+            return status;
+        stream->next_in = worker->packed;
+        stream->avail_in = (uInt)bytes;
+        status = inflate_piece(member, stream, &ended);
+        at += bytes - stream->avail_in;
+    }
+    if (status == HB_OK && (!ended || at != member->record.packed))
+        return refuse(member, "its compressed data are broken");
+    return status;
+}
+
+static int decode_content(struct member *member)
+{
+    const struct zip_record *record = &member->record;
+    size_t header = (size_t)(member->data - member->start);
+    bool here = header <= member->loaded && record->packed <= member->loaded - header;
+    const unsigned char *packed = member->worker->packed + header;
+    int status;
+    if (record->method == ZIP_STORED)
+        status = here ? hand_out(member, packed, (size_t)record->packed) : copy_stream(member);
+    else if (here && record->bytes <= ZIP_SMALL_BYTES)
+        status = inflate_whole(member, packed);
+    else
+        status = inflate_stream(member);
+    if (status != HB_OK)
+        return status;
+    if (member->done != record->bytes)
+        return refuse(member, "it decompresses to less than its size");
+    if (member->crc != record->crc)
+        return refuse(member, "its content does not match its checksum");
+    return HB_OK;
+}
+
+/* ---- one member --------------------------------------------------------------------------- */
+
+/* Reads the central header again, into memory that the caller frees. */
+static int read_central(const struct zip *zip, const struct hb_input *input, uint64_t place,
+                        unsigned char **header, struct zip_record *record)
+{
+    const struct zip_index *index = &zip->index;
+    unsigned char fixed[ZIP_CENTRAL_BYTES];
+    if (place < index->start || place - index->start > index->bytes ||
+        index->bytes - (place - index->start) < ZIP_CENTRAL_BYTES)
+        return zip->host->fail(zip->host, HB_FATAL, "no such member in this archive");
+    int status = zip_read(zip, input, fixed, sizeof fixed, place);
+    if (status != HB_OK)
+        return status;
+    size_t bytes = zip_central_bytes(fixed);
+    if (bytes > index->bytes - (place - index->start))
+        bytes = 0;
+    *header = bytes == 0 ? NULL : malloc(bytes);
+    if (bytes != 0 && *header == NULL)
+        return zip_no_memory(zip);
+    status = bytes == 0 ? HB_OK : zip_read(zip, input, *header, bytes, place);
+    if (status != HB_OK)
+        return status;
+    const char *wrong =
+        bytes == 0 ? "has no central header" : zip_parse_central(*header, bytes, record);
+    if (wrong != NULL)
+        return zip->host->fail(zip->host, HB_FATAL, "it %s any more; the archive was changed",
+                               wrong);
+    return HB_OK;
+}
+
+static int decode_record(struct member *member, const struct zip_record *central)
+{
+    const struct zip *zip = member->zip;
+    member->record = *central;
+    if (__builtin_add_overflow(central->offset, zip->index.shift, &member->start))
+        return refuse(member, "it lies beyond the end of the archive");
+    member->next = zip_index_next(&zip->index, member->start);
+    if (member->next == 0)
+        return zip->host->fail(
+            zip->host, HB_FATAL,
+            "it has moved since the archive was listed; the archive was changed");
+    int status = check_method(member);
+    if (status == HB_OK)
+        status = open_local(member, central);
+    return status == HB_OK ? decode_content(member) : status;
+}
+
+int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struct hb_input *input,
+                   uint64_t place, const struct hb_output *output)
+{
+    struct member member = {.zip = zip, .worker = worker, .input = input, .output = output};
+    struct zip_record central;
+    unsigned char *header = NULL;
+    int status = read_central(zip, input, place, &header, &central);
+    if (status == HB_OK)
+        status = decode_record(&member, &central);
+    free(header);
+    return status;
+}
+
+int zip_decode(void *self, void *worker, const struct hb_input *input,
+               const struct hb_member *const *members, size_t count,
+               const struct hb_output *const *outputs)
+{
+    int status = HB_OK;
+    for (size_t i = 0; status == HB_OK && i < count; i++)
+        status = zip_decode_one(self, worker, input, members[i]->token, outputs[i]);
+    return status;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Units: up to 1 MiB of one entry, deflated on its own, so that workers need not wait
+ * for one another and a unit that did not change can be copied from an older archive.
+ *
+ * An entry of one unit is a whole deflate stream, or stored. The units of a longer one are
+ * joined to one deflate stream: each but the last ends on a byte without the final bit.
+ * libdeflate always ends its stream, so its output is walked to find the last block, whose
+ * final bit is then cleared; an empty stored block fills up the byte (RFC 1951, 3.2.4).
+ */
+#include "zip.h"
+
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum {
+    STORED_BLOCK = 65535, /* content of one stored block at most */
+    STORED_HEADER = 5,    /* its header, from a byte boundary */
+    JOINT_BYTES = 5,      /* an empty stored block, wherever in the byte it starts */
+    SAMPLE_BYTES = 16 << 10,
+    SAMPLES = 4,
+    SAMPLED_FROM = 128 << 10 /* smaller units are just tried */
+};
+
+/* ---- workers ------------------------------------------------------------------------------ */
+
+void *zip_worker_create(void *self)
+{
+    struct zip_worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL)
+        zip_no_memory(self);
+    return worker;
+}
+
+void zip_worker_destroy(void *self, void *opaque)
+{
+    struct zip_worker *worker = opaque;
+    (void)self;
+    if (worker == NULL)
+        return;
+    libdeflate_free_compressor(worker->compressor);
+    libdeflate_free_compressor(worker->sampler);
+    libdeflate_free_decompressor(worker->decompressor);
+    if (worker->inflater != NULL)
+        inflateEnd(worker->inflater);
+    free(worker->inflater);
+    free(worker->packed);
+    free(worker->plain);
+    free(worker);
+}
+
+z_stream *zip_inflater(const struct zip *zip, struct zip_worker *worker)
+{
+    if (worker->inflater != NULL) {
+        inflateReset(worker->inflater);
+        return worker->inflater;
+    }
+    z_stream *made = calloc(1, sizeof *made);
+    if (made == NULL || inflateInit2(made, -MAX_WBITS) != Z_OK) {
+        free(made);
+        zip_no_memory(zip);
+        return NULL;
+    }
+    worker->inflater = made;
+    return made;
+}
+
+static int prepare(const struct zip *zip, struct zip_worker *worker, size_t bytes)
+{
+    if (worker->compressor == NULL)
+        worker->compressor = libdeflate_alloc_compressor(zip->level);
+    if (worker->sampler == NULL)
+        worker->sampler = libdeflate_alloc_compressor(1);
+    if (worker->compressor == NULL || worker->sampler == NULL)
+        return zip_no_memory(zip);
+    int status = zip_reserve(zip, &worker->plain, &worker->plain_capacity, bytes + 1);
+    if (status != HB_OK)
+        return status;
+    /* As many stored blocks as it takes, and room for a joint. */
+    size_t most = bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER + JOINT_BYTES;
+    return zip_reserve(zip, &worker->packed, &worker->packed_capacity, most);
+}
+
+/* ---- deflate ------------------------------------------------------------------------------ */
+
+/* Photographs and the like are told by a few samples, not by compressing all of them. */
+static bool looks_incompressible(struct zip_worker *worker, const unsigned char *data, size_t bytes)
+{
+    if (bytes < SAMPLED_FROM)
+        return false;
+    size_t stride = (bytes - SAMPLE_BYTES) / (SAMPLES - 1), packed = 0;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        size_t got = libdeflate_deflate_compress(worker->sampler, data + i * stride, SAMPLE_BYTES,
+                                                 worker->packed, SAMPLE_BYTES);
+        packed += got == 0 ? SAMPLE_BYTES : got;
+    }
+    return packed > (size_t)SAMPLES * SAMPLE_BYTES / 100 * 99;
+}
+
+/* Compressed into worker->packed; 0: no smaller than `limit` bytes. */
+static size_t try_deflate(const struct zip *zip, struct zip_worker *worker,
+                          const unsigned char *data, size_t bytes, size_t limit)
+{
+    if (zip->level == 0 || bytes == 0 || looks_incompressible(worker, data, bytes))
+        return 0;
+    return libdeflate_deflate_compress(worker->compressor, data, bytes, worker->packed, limit - 1);
+}
+
+/* Stored blocks into worker->packed, ending on a byte. */
+static size_t store_blocks(struct zip_worker *worker, const unsigned char *data, size_t bytes,
+                           bool last)
+{
+    unsigned char *to = worker->packed;
+    do {
+        size_t block = bytes < STORED_BLOCK ? bytes : STORED_BLOCK;
+        bytes -= block;
+        *to++ = last && bytes == 0 ? 1 : 0;
+        to = zip_put16(to, (uint32_t)block);
+        to = zip_put16(to, ~(uint32_t)block & 0xffff);
+        if (block == 0)
+            break;
+        memcpy(to, data, block);
+        to += block;
+        data += block;
+    } while (bytes > 0);
+    return (size_t)(to - worker->packed);
+}
+
+/*
+ * Inflates the stream again, block by block. Finds the bit at which its last block starts
+ * and the one after its end; false if it does not give `data` back.
+ */
+static bool find_last_block(z_stream *stream, struct zip_worker *worker, size_t packed,
+                            const unsigned char *data, size_t bytes, uint64_t *start, uint64_t *end)
+{
+    stream->next_in = worker->packed;
+    stream->avail_in = (uInt)packed;
+    stream->next_out = worker->plain;
+    stream->avail_out = (uInt)(bytes + 1);
+    *start = 0;
+    for (;;) {
+        int result = inflate(stream, Z_BLOCK);
+        if (result != Z_OK)
+            return false;
+        if ((stream->data_type & 128) == 0)
+            return false; /* out of input or output within a block */
+        uint64_t at = (packed - stream->avail_in) * 8 - (unsigned)(stream->data_type & 7);
+        if (stream->data_type & 64) {
+            *end = at;
+            break;
+        }
+        *start = at;
+    }
+    return stream->avail_in == 0 && stream->total_out == bytes &&
+           memcmp(worker->plain, data, bytes) == 0;
+}
+
+/* Makes the whole stream in worker->packed the beginning of a longer one. 0: not possible. */
+static size_t open_end(z_stream *stream, struct zip_worker *worker, size_t packed,
+                       const unsigned char *data, size_t bytes)
+{
+    uint64_t start, end;
+    if (!find_last_block(stream, worker, packed, data, bytes, &start, &end))
+        return 0;
+    unsigned char *to = worker->packed;
+    to[start / 8] &= (unsigned char)~(1u << (start % 8));
+    unsigned used = (unsigned)(end % 8);
+    if (used != 0)
+        to[packed - 1] &= (unsigned char)((1u << used) - 1);
+    /* Three zero bits: not final, stored. They may need one byte more. */
+    if (used == 0 || used > 5)
+        to[packed++] = 0;
+    zip_put32(to + packed, 0xffff0000u);
+    return packed + 4;
+}
+
+/* A unit that is not all of its entry. Returns its length in worker->packed; 0: after fail(). */
+static size_t encode_part(const struct zip *zip, struct zip_worker *worker,
+                          const unsigned char *data, size_t bytes, bool last)
+{
+    size_t stored = bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER;
+    size_t packed = try_deflate(zip, worker, data, bytes, stored - JOINT_BYTES);
+    if (packed == 0)
+        return store_blocks(worker, data, bytes, last);
+    if (last)
+        return packed;
+    z_stream *stream = zip_inflater(zip, worker);
+    if (stream == NULL)
+        return 0;
+    packed = open_end(stream, worker, packed, data, bytes);
+    if (packed == 0)
+        zip->host->fail(zip->host, HB_FATAL,
+                        "the compressor's output does not decompress to what went in; the "
+                        "memory or the processor of this machine may be faulty");
+    return packed;
+}
+
+/* ---- encode ------------------------------------------------------------------------------- */
+
+int zip_check_entry(const struct zip *zip, const struct hb_entry *entry)
+{
+    const struct hb_host *host = zip->host;
+    size_t bytes = entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0);
+    if (entry->type != HB_FILE && entry->type != HB_DIRECTORY && entry->type != HB_SYMLINK)
+        return host->fail(host, HB_ENTRY, "a zip holds files, directories and symbolic links only");
+    if (bytes > ZIP_NAME_MAX)
+        return host->fail(host, HB_ENTRY, "its name has %zu bytes, a zip holds %d at most", bytes,
+                          ZIP_NAME_MAX);
+    if (entry->path_bytes == 0 || entry->path[entry->path_bytes - 1] == '/')
+        return host->fail(host, HB_ENTRY, "its name is empty or ends in '/'");
+    if (entry->type == HB_SYMLINK && entry->link == NULL)
+        return host->fail(host, HB_ENTRY, "it is a symbolic link without a target");
+    return HB_OK;
+}
+
+/* Hands the bytes over to the host. */
+static int give(const struct zip *zip, struct hb_unit *out, const void *data, size_t bytes)
+{
+    out->data = NULL;
+    out->bytes = bytes;
+    if (bytes == 0)
+        return HB_OK;
+    void *copy = zip->host->alloc(zip->host, bytes);
+    if (copy == NULL)
+        return zip_no_memory(zip);
+    memcpy(copy, data, bytes);
+    out->data = copy;
+    return HB_OK;
+}
+
+static int encode_segment(const struct zip *zip, struct zip_worker *worker,
+                          const struct hb_segment *segment, struct hb_unit *out,
+                          struct zip_note *note)
+{
+    const struct hb_entry *entry = segment->entry;
+    const unsigned char *data = segment->data;
+    size_t bytes = (size_t)segment->bytes;
+    if (entry->type == HB_SYMLINK) {
+        data = (const unsigned char *)entry->link;
+        bytes = strlen(entry->link);
+    } else if (entry->type == HB_DIRECTORY) {
+        bytes = 0;
+    }
+    int status = prepare(zip, worker, bytes);
+    if (status != HB_OK)
+        return status;
+    note->bytes = bytes;
+    note->crc = bytes == 0 ? 0 : libdeflate_crc32(0, data, bytes);
+    if (!note->whole) {
+        size_t packed = encode_part(zip, worker, data, bytes, note->last != 0);
+        return packed == 0 ? HB_FATAL : give(zip, out, worker->packed, packed);
+    }
+    size_t packed = entry->type == HB_FILE ? try_deflate(zip, worker, data, bytes, bytes) : 0;
+    note->method = packed == 0 ? ZIP_STORED : ZIP_DEFLATED;
+    return packed == 0 ? give(zip, out, data, bytes) : give(zip, out, worker->packed, packed);
+}
+
+int zip_encode(void *self, void *worker, const struct hb_segment *const *segments, size_t count,
+               struct hb_unit *out)
+{
+    const struct zip *zip = self;
+    const struct hb_segment *segment = segments[0];
+    if (count != 1 || segment->bytes > ZIP_UNIT_BYTES)
+        return zip->host->fail(
+            zip->host, HB_FATAL,
+            "was handed a unit of %zu segments and %llu bytes, against its policy", count,
+            (unsigned long long)segment->bytes);
+    int status = zip_check_entry(zip, segment->entry);
+    if (status != HB_OK)
+        return status;
+    struct zip_note note = {.magic = {'z', 'i', 'p', '1'}, .method = ZIP_DEFLATED};
+    note.whole = (segment->flags & (HB_FIRST | HB_LAST)) == (HB_FIRST | HB_LAST);
+    note.last = (segment->flags & HB_LAST) != 0;
+    status = encode_segment(zip, worker, segment, out, &note);
+    memcpy(out->note, &note, sizeof note);
+    return status;
+}
+
+int zip_unit_policy(void *self, struct hb_unit_policy *policy)
+{
+    (void)self;
+    policy->spans = 0;
+    policy->unit_bytes = ZIP_UNIT_BYTES;
+    policy->overhead = 0;
+    return HB_OK;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is in the archive, in the order of the central directory; the trailer; the walk. */
+#include "zip.h"
+
+#include "zip_name.h"
+#include "zip_time.h"
+
+#include <inttypes.h>
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LINK_MAX_BYTES = 4096 };
+
+/* A listing under way. */
+struct listing {
+    struct zip *zip;
+    const struct hb_input *input;
+    struct zip_worker *worker; /* made when a symbolic link is met */
+    struct zip_cursor cursor;
+    char name[ZIP_NAME_TEXT_MAX];
+    char link[LINK_MAX_BYTES + 1];
+};
+
+/* ---- symbolic links ----------------------------------------------------------------------- */
+
+static int keep_link(const struct hb_output *output, const void *data, size_t bytes,
+                     uint64_t offset)
+{
+    char *link = output->self; /* LINK_MAX_BYTES: the size was checked, decode never exceeds it */
+    memcpy(link + offset, data, bytes);
+    return HB_OK;
+}
+
+/* The text of a link is its content. One that cannot be read is shown as what must be refused. */
+static int read_link(struct listing *listing, const struct zip_record *record, uint64_t place,
+                     struct hb_entry *entry)
+{
+    struct zip *zip = listing->zip;
+    struct hb_output output = {.size = sizeof output, .self = listing->link, .write = keep_link};
+    if (record->bytes == 0 || record->bytes > LINK_MAX_BYTES)
+        return zip->host->fail(zip->host, HB_FATAL,
+                               "member %" PRIu64 " is a symbolic link with a target of %" PRIu64
+                               " bytes; the archive is damaged or forged",
+                               listing->cursor.number, record->bytes);
+    if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
+        return HB_FATAL;
+    int status = zip_decode_one(zip, listing->worker, listing->input, place, &output);
+    if (status == HB_ENTRY) {
+        entry->type = HB_SPECIAL;
+        return HB_OK;
+    }
+    if (status != HB_OK)
+        return status;
+    listing->link[record->bytes] = '\0';
+    if (strlen(listing->link) != record->bytes)
+        return zip->host->fail(zip->host, HB_FATAL,
+                               "member %" PRIu64 " is a symbolic link with a NUL byte in its "
+                               "target; the archive is damaged or forged",
+                               listing->cursor.number);
+    entry->link = listing->link;
+    return HB_OK;
+}
+
+/* ---- entries ------------------------------------------------------------------------------ */
+
+static bool has_mode(const struct zip_record *record)
+{
+    unsigned maker = record->made_by >> 8;
+    return (maker == ZIP_MADE_BY_UNIX || maker == ZIP_MADE_BY_DARWIN) &&
+           record->attributes >> 16 != 0;
+}
+
+static uint32_t type_of(const struct zip_record *record, bool slash)
+{
+    if (slash)
+        return HB_DIRECTORY;
+    if (!has_mode(record))
+        return HB_FILE;
+    switch (record->attributes >> 16 & S_IFMT) {
+    case S_IFDIR:
+        return HB_DIRECTORY;
+    case S_IFLNK:
+        return HB_SYMLINK;
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+    case S_IFSOCK:
+        return HB_SPECIAL;
+    default:
+        return HB_FILE; /* Python's zipfile leaves the type out */
+    }
+}
+
+static int make_entry(struct listing *listing, const struct zip_record *record, uint64_t place,
+                      struct hb_entry *entry)
+{
+    size_t bytes = zip_name_text(record, listing->name);
+    bool slash = listing->name[bytes - 1] == '/';
+    while (bytes > 1 && listing->name[bytes - 1] == '/')
+        listing->name[--bytes] = '\0';
+    *entry = (struct hb_entry){
+        .size = sizeof *entry,
+        .type = type_of(record, slash),
+        .path = listing->name,
+        .path_bytes = bytes,
+        .bytes = record->bytes,
+        .index = listing->cursor.number - 1,
+    };
+    if (has_mode(record)) {
+        entry->mode = record->attributes >> 16 & 07777;
+        entry->flags |= HB_ENTRY_HAS_MODE;
+    }
+    entry->mtime = record->time;
+    if (record->has_time || zip_time_from_dos(record->dos, &entry->mtime))
+        entry->flags |= HB_ENTRY_HAS_MTIME;
+    if (entry->type == HB_DIRECTORY && record->bytes != 0)
+        return listing->zip->host->fail(listing->zip->host, HB_FATAL,
+                                        "member %" PRIu64 " is a directory with content; the "
+                                        "archive is damaged or forged",
+                                        listing->cursor.number);
+    return entry->type == HB_SYMLINK ? read_link(listing, record, place, entry) : HB_OK;
+}
+
+/* HB_OK and the next member, valid until the next call; HB_END. */
+static int next_member(struct listing *listing, struct hb_entry *entry, struct hb_member *member)
+{
+    struct zip_record record;
+    uint64_t place;
+    int status = zip_cursor_next(&listing->cursor, &record, &place);
+    if (status == HB_OK)
+        status = make_entry(listing, &record, place, entry);
+    if (status != HB_OK)
+        return status;
+    *member = (struct hb_member){
+        .size = sizeof *member,
+        .flags = HB_MEMBER_HAS_CRC,
+        .entry = entry,
+        .group = entry->index,
+        .token = place,
+        .stored_bytes = record.packed,
+        .crc32 = record.crc,
+    };
+    return HB_OK;
+}
+
+static int start(struct zip *zip, const struct hb_input *input, struct listing **listing)
+{
+    *listing = NULL;
+    int status = zip_index_load(zip, input);
+    if (status != HB_OK)
+        return status;
+    *listing = malloc(sizeof **listing);
+    if (*listing == NULL)
+        return zip_no_memory(zip);
+    (*listing)->zip = zip;
+    (*listing)->input = input;
+    (*listing)->worker = NULL;
+    zip_cursor_start(&(*listing)->cursor, zip, input);
+    return HB_OK;
+}
+
+static void end(struct listing *listing)
+{
+    if (listing != NULL)
+        zip_worker_destroy(listing->zip, listing->worker);
+    free(listing);
+}
+
+int zip_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
+{
+    struct listing *listing;
+    struct hb_entry entry;
+    struct hb_member member;
+    int status = start(self, input, &listing);
+    while (status == HB_OK && (status = next_member(listing, &entry, &member)) == HB_OK)
+        status = lister->member(lister, &member);
+    end(listing);
+    return status == HB_END ? HB_OK : status;
+}
+
+/* ---- trailer ------------------------------------------------------------------------------ */
+
+/*
+ * The block must fit between the last entry and the central directory: what lies within an
+ * entry's data is content, whatever it looks like.
+ */
+int zip_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
+{
+    struct zip *zip = self;
+    unsigned char frame[ZIP_TRAILER_FRAME];
+    int status = zip_index_load(zip, input);
+    if (status != HB_OK)
+        return status;
+    uint64_t gap = zip->index.start - zip->index.data_end;
+    if (gap <= ZIP_TRAILER_FRAME)
+        return HB_NOMATCH;
+    status = zip_read(zip, input, frame, sizeof frame, zip->index.start - sizeof frame);
+    if (status != HB_OK)
+        return status;
+    uint64_t length = zip_get64(frame + 4);
+    if (memcmp(frame + 12, ZIP_TRAILER_MAGIC, 8) != 0)
+        return HB_NOMATCH;
+    if (length == 0 || length > gap - sizeof frame)
+        return zip->host->fail(zip->host, HB_FATAL,
+                               "the block before the central directory has an impossible length; "
+                               "the archive is damaged or forged");
+    void *block = zip->host->alloc(zip->host, (size_t)length);
+    if (block == NULL)
+        return zip_no_memory(zip);
+    status = zip_read(zip, input, block, (size_t)length, zip->index.start - sizeof frame - length);
+    if (status == HB_OK && libdeflate_crc32(0, block, (size_t)length) != zip_get32(frame))
+        status = zip->host->fail(zip->host, HB_FATAL,
+                                 "the block before the central directory does not match its "
+                                 "checksum; the archive is damaged");
+    if (status != HB_OK) {
+        zip->host->release(zip->host, block);
+        return status;
+    }
+    *data = block;
+    *bytes = (size_t)length;
+    return HB_OK;
+}
+
+/* ---- walk --------------------------------------------------------------------------------- */
+
+static int pass_on(const struct hb_output *output, const void *data, size_t bytes, uint64_t offset)
+{
+    const struct hb_visitor *visitor = output->self;
+    return visitor->data(visitor, data, bytes, offset);
+}
+
+static int visit(struct listing *listing, const struct hb_entry *entry,
+                 const struct hb_member *member, const struct hb_visitor *visitor)
+{
+    struct hb_output output = {
+        .size = sizeof output, .self = (void *)(uintptr_t)visitor, .write = pass_on};
+    int status = visitor->entry(visitor, entry);
+    if (status == HB_OK && entry->type != HB_SYMLINK) {
+        if (listing->worker == NULL && (listing->worker = zip_worker_create(listing->zip)) == NULL)
+            return HB_FATAL;
+        status =
+            zip_decode_one(listing->zip, listing->worker, listing->input, member->token, &output);
+    }
+    if (status != HB_OK && status != HB_SKIP)
+        return status;
+    return visitor->end(visitor, entry->bytes);
+}
+
+static int visit_trailer(struct zip *zip, const struct hb_input *input,
+                         const struct hb_visitor *visitor)
+{
+    void *data;
+    size_t bytes;
+    int status = zip_read_trailer(zip, input, &data, &bytes);
+    if (status != HB_OK)
+        return status == HB_NOMATCH ? HB_OK : status;
+    if (visitor->trailer != NULL)
+        status = visitor->trailer(visitor, data, bytes);
+    zip->host->release(zip->host, data);
+    return status;
+}
+
+int zip_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
+{
+    struct listing *listing;
+    struct hb_entry entry;
+    struct hb_member member;
+    int status = start(self, input, &listing);
+    while (status == HB_OK && (status = next_member(listing, &entry, &member)) == HB_OK)
+        status = visit(listing, &entry, &member, visitor);
+    end(listing);
+    return status == HB_END ? visit_trailer(self, input, visitor) : status;
+}

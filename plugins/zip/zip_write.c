@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The archive, front to back: local headers and data, the trailer in a gap, the central
+ * directory. The local header of an entry is put off until its first unit is there: if that
+ * is all of it, sizes and checksum stand in the header, even on a pipe.
+ */
+#include "zip.h"
+
+#include "zip_name.h"
+#include "zip_time.h"
+
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+enum {
+    DIRECTORY_FIRST = 64 << 10,
+    WRITE_THROUGH = 64 << 10 /* larger pieces are not copied into the buffer first */
+};
+
+/* From here on an entry is given 64-bit sizes on a pipe, where nothing can be mended later. */
+#define LARGE_FROM ((uint64_t)2 << 30)
+
+/* ---- the sink, with small writes gathered --------------------------------------------------- */
+
+static int flush(struct zip_writer *writer, const struct hb_sink *sink)
+{
+    size_t bytes = writer->fill;
+    if (bytes == 0)
+        return HB_OK;
+    int status = sink->write(sink, writer->buffer, bytes);
+    if (status != HB_OK)
+        return status;
+    writer->written += bytes;
+    writer->fill = 0;
+    return HB_OK;
+}
+
+/* Room for `bytes` <= ZIP_BUFFER_BYTES in the buffer, at buffer + fill. */
+static int make_room(struct zip *zip, const struct hb_sink *sink, size_t bytes)
+{
+    struct zip_writer *writer = &zip->writer;
+    if (writer->buffer == NULL && (writer->buffer = malloc(ZIP_BUFFER_BYTES)) == NULL)
+        return zip_no_memory(zip);
+    return ZIP_BUFFER_BYTES - writer->fill < bytes ? flush(writer, sink) : HB_OK;
+}
+
+static int put(struct zip *zip, const struct hb_sink *sink, const void *data, size_t bytes)
+{
+    struct zip_writer *writer = &zip->writer;
+    if (bytes == 0)
+        return HB_OK;
+    int status = bytes > WRITE_THROUGH ? flush(writer, sink) : make_room(zip, sink, bytes);
+    if (status != HB_OK)
+        return status;
+    if (bytes <= WRITE_THROUGH) {
+        memcpy(writer->buffer + writer->fill, data, bytes);
+        writer->fill += bytes;
+        return HB_OK;
+    }
+    status = sink->write(sink, data, bytes);
+    if (status == HB_OK)
+        writer->written += bytes;
+    return status;
+}
+
+static int put_unit(struct zip *zip, const struct hb_sink *sink, const struct hb_unit *unit)
+{
+    struct zip_writer *writer = &zip->writer;
+    if (unit->data != NULL || unit->bytes == 0)
+        return put(zip, sink, unit->data, (size_t)unit->bytes);
+    int status = flush(writer, sink);
+    if (status == HB_OK)
+        status = hb_sink_write_unit(sink, unit);
+    if (status == HB_OK)
+        writer->written += unit->bytes;
+    return status;
+}
+
+static uint64_t place(const struct zip_writer *writer)
+{
+    return writer->written + writer->fill;
+}
+
+/* Overwrites what is already there, in the buffer or in the sink, never across both. */
+static int patch(struct zip_writer *writer, const struct hb_sink *sink, uint64_t offset,
+                 const void *data, size_t bytes)
+{
+    if (offset < writer->written)
+        return sink->patch(sink, offset, data, bytes);
+    memcpy(writer->buffer + (offset - writer->written), data, bytes);
+    return HB_OK;
+}
+
+/* ---- one entry ------------------------------------------------------------------------------ */
+
+static void describe(struct zip_record *record, const struct hb_entry *entry)
+{
+    bool mode_known = (entry->flags & HB_ENTRY_HAS_MODE) != 0;
+    uint32_t type = S_IFREG, mode = 0644;
+    if (entry->type == HB_DIRECTORY) {
+        type = S_IFDIR;
+        mode = 0755;
+    } else if (entry->type == HB_SYMLINK) {
+        type = S_IFLNK;
+        mode = 0777;
+    }
+    if (mode_known)
+        mode = entry->mode & 07777;
+    enum zip_encoding encoding = zip_name_encoding(entry->path, entry->path_bytes);
+    *record = (struct zip_record){
+        .flags = encoding == ZIP_NAME_UTF8 ? ZIP_FLAG_UTF8 : 0,
+        .raw_name = encoding == ZIP_NAME_BYTES,
+        .name = entry->path,
+        .name_bytes = entry->path_bytes,
+        .slash = entry->type == HB_DIRECTORY,
+        .attributes = (type | mode) << 16 | (entry->type == HB_DIRECTORY ? ZIP_DOS_DIRECTORY : 0),
+        .has_time = (entry->flags & HB_ENTRY_HAS_MTIME) != 0,
+        .time = entry->mtime,
+    };
+    record->dos = zip_time_to_dos(record->has_time ? entry->mtime.tv_sec : 0);
+}
+
+int zip_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    struct zip *zip = self;
+    struct zip_writer *writer = &zip->writer;
+    (void)sink;
+    int status = zip_check_entry(zip, entry);
+    if (status != HB_OK)
+        return status;
+    writer->entry = entry;
+    writer->headed = writer->whole = writer->ended = false;
+    describe(&writer->record, entry);
+    return HB_OK;
+}
+
+static int put_local(struct zip *zip, const struct hb_sink *sink)
+{
+    struct zip_writer *writer = &zip->writer;
+    int status = make_room(zip, sink, ZIP_LOCAL_BYTES + ZIP_NAME_MAX + ZIP_EXTRA_MAX);
+    if (status != HB_OK)
+        return status;
+    writer->record.offset = place(writer);
+    writer->fill += zip_put_local(writer->buffer + writer->fill, &writer->record);
+    writer->headed = true;
+    return HB_OK;
+}
+
+/* The local header of an entry whose sizes are not known yet. */
+static int put_open_local(struct zip *zip, const struct hb_sink *sink)
+{
+    struct zip_record *record = &zip->writer.record;
+    uint64_t expected = zip->writer.entry->bytes;
+    record->method = ZIP_DEFLATED;
+    if (sink->patch == NULL) {
+        record->flags |= ZIP_FLAG_DESCRIPTOR;
+        record->room = expected >= LARGE_FROM ? ZIP_ROOM_64 : ZIP_ROOM_NONE;
+    } else {
+        record->room = ZIP_ROOM_SPARE;
+    }
+    return put_local(zip, sink);
+}
+
+/* A file may grow while it is read; on a pipe its header has gone out already. */
+static int count_unit(struct zip *zip, const struct zip_note *note, uint64_t packed)
+{
+    struct zip_record *record = &zip->writer.record;
+    record->crc = (uint32_t)crc32_combine(record->crc, note->crc, (z_off_t)note->bytes);
+    record->bytes += note->bytes;
+    record->packed += packed;
+    if ((record->flags & ZIP_FLAG_DESCRIPTOR) && record->room == ZIP_ROOM_NONE &&
+        zip_is_large(record))
+        return zip->host->fail(zip->host, HB_FATAL,
+                               "it grew past 4 GiB while it was read, which a zip on a pipe must "
+                               "know beforehand; write the archive to a file");
+    return HB_OK;
+}
+
+int zip_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
+{
+    struct zip *zip = self;
+    struct zip_writer *writer = &zip->writer;
+    struct zip_note note;
+    memcpy(&note, unit->note, sizeof note);
+    if (memcmp(note.magic, ZIP_NOTE_MAGIC, sizeof note.magic) != 0 || writer->entry == NULL ||
+        writer->whole || writer->ended || (note.whole && writer->headed))
+        return zip->host->fail(zip->host, HB_FATAL,
+                               "was handed a unit that it did not encode, or out of order");
+    int status = HB_OK;
+    if (note.whole) {
+        writer->whole = true;
+        writer->record.method = note.method;
+        writer->record.crc = note.crc;
+        writer->record.bytes = note.bytes;
+        writer->record.packed = unit->bytes;
+        status = put_local(zip, sink);
+    } else {
+        if (!writer->headed)
+            status = put_open_local(zip, sink);
+        if (status == HB_OK)
+            status = count_unit(zip, &note, unit->bytes);
+        writer->ended = note.last != 0;
+    }
+    return status == HB_OK ? put_unit(zip, sink, unit) : status;
+}
+
+/* An entry of which nothing was appended. */
+static int put_bare(struct zip *zip, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    const char *data = entry->type == HB_SYMLINK ? entry->link : "";
+    struct zip_record *record = &zip->writer.record;
+    record->method = ZIP_STORED;
+    record->bytes = record->packed = strlen(data);
+    record->crc = libdeflate_crc32(0, data, strlen(data));
+    int status = put_local(zip, sink);
+    return status == HB_OK ? put(zip, sink, data, strlen(data)) : status;
+}
+
+/* Ends the deflate stream if need be, and says sizes and checksum. */
+static int close_open(struct zip *zip, const struct hb_sink *sink)
+{
+    static const unsigned char final_block[2] = {3, 0}; /* empty, static codes */
+    struct zip_writer *writer = &zip->writer;
+    struct zip_record *record = &writer->record;
+    int status = HB_OK;
+    if (!writer->ended) {
+        status = put(zip, sink, final_block, sizeof final_block);
+        record->packed += sizeof final_block;
+    }
+    unsigned char bytes[ZIP_LOCAL_BYTES];
+    if (status != HB_OK)
+        return status;
+    if (record->flags & ZIP_FLAG_DESCRIPTOR)
+        return put(zip, sink, bytes, zip_put_descriptor(bytes, record));
+    record->room = zip_is_large(record) ? ZIP_ROOM_64 : ZIP_ROOM_SPARE;
+    zip_put_local_fixed(bytes, record);
+    /* All but the length of the extra field, which stays. */
+    status = patch(writer, sink, record->offset, bytes, ZIP_LOCAL_BYTES - 2);
+    if (status != HB_OK || record->room == ZIP_ROOM_SPARE)
+        return status;
+    zip_put_room(bytes, record);
+    uint64_t room = record->offset + ZIP_LOCAL_BYTES + record->name_bytes;
+    return patch(writer, sink, room, bytes, ZIP_ROOM_BYTES);
+}
+
+static int remember(struct zip *zip)
+{
+    struct zip_writer *writer = &zip->writer;
+    size_t most = ZIP_CENTRAL_BYTES + writer->record.name_bytes + 1 + ZIP_EXTRA_MAX;
+    if (writer->directory_capacity - writer->directory_bytes < most) {
+        size_t capacity =
+            writer->directory_capacity + writer->directory_capacity / 4 + DIRECTORY_FIRST + most;
+        unsigned char *grown = realloc(writer->directory, capacity);
+        if (grown == NULL)
+            return zip_no_memory(zip);
+        writer->directory = grown;
+        writer->directory_capacity = capacity;
+    }
+    writer->directory_bytes +=
+        zip_put_central(writer->directory + writer->directory_bytes, &writer->record);
+    writer->entries++;
+    return HB_OK;
+}
+
+int zip_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    struct zip *zip = self;
+    struct zip_writer *writer = &zip->writer;
+    int status = HB_OK;
+    if (!writer->headed)
+        status = put_bare(zip, sink, entry);
+    else if (!writer->whole)
+        status = close_open(zip, sink);
+    if (status == HB_OK)
+        status = remember(zip);
+    writer->entry = NULL;
+    return status;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static int put_trailer(struct zip *zip, const struct hb_sink *sink, const void *trailer,
+                       size_t bytes)
+{
+    unsigned char frame[ZIP_TRAILER_FRAME], *to = frame;
+    to = zip_put32(to, libdeflate_crc32(0, trailer, bytes));
+    to = zip_put64(to, bytes);
+    memcpy(to, ZIP_TRAILER_MAGIC, 8);
+    int status = put(zip, sink, trailer, bytes);
+    return status == HB_OK ? put(zip, sink, frame, sizeof frame) : status;
+}
+
+int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
+{
+    struct zip *zip = self;
+    struct zip_writer *writer = &zip->writer;
+    int status = trailer != NULL && bytes > 0 ? put_trailer(zip, sink, trailer, bytes) : HB_OK;
+    if (status != HB_OK)
+        return status;
+    uint64_t start = place(writer);
+    status = put(zip, sink, writer->directory, writer->directory_bytes);
+    if (status != HB_OK)
+        return status;
+    unsigned char end[ZIP_END64_BYTES + ZIP_LOCATOR_BYTES + ZIP_END_BYTES];
+    status = put(zip, sink, end, zip_put_end(end, writer->entries, start, writer->directory_bytes));
+    return status == HB_OK ? flush(writer, sink) : status;
+}
+
+void zip_abort(void *self)
+{
+    struct zip_writer *writer = &((struct zip *)self)->writer;
+    free(writer->buffer);
+    free(writer->directory);
+    *writer = (struct zip_writer){0};
+}
