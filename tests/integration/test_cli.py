@@ -1,0 +1,464 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scripts may rely on: options, exit codes, JSON, and what goes to which stream."""
+import io
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import unittest
+import zipfile
+
+import hb
+
+DEFAULT_NAME = re.compile(r"^hermes-backup-\d{4}-\d\d-\d\d-\d{6}\.zip$")
+
+
+class Output(hb.Case):
+    """backup -o in all its forms."""
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+
+    def made(self, *arguments, expect=0, **keywords):
+        return self.summary(self.hbcore("--home", self.home, "--json", "backup", *arguments,
+                                        expect=expect, **keywords))["archive"]
+
+    def test_default_is_the_users_directory(self):
+        archive = self.made()
+        self.assertEqual(os.path.dirname(archive), str(self.user))
+        self.assertRegex(os.path.basename(archive), DEFAULT_NAME)
+        self.assertTrue(zipfile.is_zipfile(archive))
+
+    def test_directory(self):
+        (self.dir / "into").mkdir()
+        archive = self.made("-o", self.dir / "into")
+        self.assertEqual(os.path.dirname(archive), str(self.dir / "into"))
+        self.assertRegex(os.path.basename(archive), DEFAULT_NAME)
+
+    def test_suffix(self):
+        for given, expected in {"plain": "plain.zip", "my.backup": "my.backup.zip",
+                                "X.ZIP": "X.ZIP", "y.zip": "y.zip", "z.tar.zst": "z.tar.zst.zip"}.items():
+            with self.subTest(given=given):
+                archive = self.made("-o", self.dir / "o" / given)
+                self.assertEqual(archive, str(self.dir / "o" / expected))
+                self.assertTrue(zipfile.is_zipfile(archive))
+
+    def test_tilde_and_missing_parents(self):
+        archive = self.made("-o", "~/some/where/new")
+        self.assertEqual(archive, str(self.user / "some/where/new.zip"))
+        self.assertTrue(os.path.exists(archive))
+
+    def test_replaces_without_asking(self):
+        target = self.dir / "a.zip"
+        hb.write(target, b"old", 0o644)
+        self.made("-o", target)
+        self.assertTrue(zipfile.is_zipfile(target))
+        self.assertEqual(stat.S_IMODE(target.stat().st_mode), 0o600)
+
+    def test_through_a_link(self):
+        hb.write(self.dir / "real/kept.zip", b"old")
+        os.symlink("real/kept.zip", self.dir / "link.zip")
+        self.made("-o", self.dir / "link.zip")
+        self.assertEqual(os.readlink(self.dir / "link.zip"), "real/kept.zip")
+        self.assertTrue(zipfile.is_zipfile(self.dir / "real/kept.zip"))
+        self.assertEqual(os.listdir(self.dir / "real"), ["kept.zip"])
+
+    def test_mode_is_private_whatever_the_umask(self):
+        for umask in (0, 0o022, 0o777):
+            with self.subTest(umask=oct(umask)):
+                archive = self.made("-o", self.dir / f"m{umask}.zip", umask=umask)
+                self.assertEqual(oct(stat.S_IMODE(os.stat(archive).st_mode)), oct(0o600))
+
+    def test_standard_output_holds_the_archive_alone(self):
+        for extra in ((), ("--json",), ("--progress", "always"), ("-v",)):
+            with self.subTest(options=extra):
+                done = self.hbcore("--home", self.home, *extra, "backup", "-o", "-")
+                with zipfile.ZipFile(io.BytesIO(done.stdout)) as opened:
+                    self.assertIsNone(opened.testzip())
+                    self.assertEqual(opened.read("sub/deep/file.txt"),
+                                     (self.home / "sub/deep/file.txt").read_bytes())
+                if extra == ("--json",):
+                    row = json.loads(done.stderr.splitlines()[-1])
+                    self.assertEqual((row["type"], row["archive"]), ("summary", "-"))
+
+    def test_archive_inside_the_home_is_not_in_itself(self):
+        archive = self.made("-o", self.home / "self.zip")
+        self.made("-o", self.home / "self.zip")
+        with zipfile.ZipFile(archive) as opened:
+            self.assertNotIn("self.zip", opened.namelist())
+            self.assertEqual([n for n in opened.namelist() if "hbcore" in n], [])
+
+    def test_unwritable_place(self):
+        hb.write(self.dir / "file", b"x")
+        done = self.hbcore("--home", self.home, "backup", "-o", self.dir / "file/below/a.zip",
+                           expect=1)
+        self.assert_mentions(done, self.dir / "file")
+
+    def test_same_bytes_twice(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            found = set()
+            for run, (workers, environment) in enumerate(
+                    [("1", {}), ("3", {}), ("3", {"SOURCE_DATE_EPOCH": "1700000000"}),
+                     ("1", {"TZ": "Asia/Tokyo"})]):
+                archive = self.dir / f"{run}{suffix}"
+                self.hbcore("--set", f"backup.workers={workers}", "--home", self.home, "backup",
+                            "--format", fmt, "-o", archive, env=environment)
+                found.add(archive.read_bytes())
+            with self.subTest(format=fmt):
+                # DOS times in a zip are local times; all else is the same everywhere.
+                self.assertLessEqual(len(found), 1 if fmt == "tar-zstd" else 2)
+
+    def test_same_bytes_in_one_time_zone(self):
+        first = self.backup(self.home, "1.zip", env={"TZ": "Asia/Tokyo"})
+        second = self.backup(self.home, "2.zip", env={"TZ": "Asia/Tokyo"})
+        self.assertEqual(first.read_bytes(), second.read_bytes())
+
+
+class Commands(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+
+    def test_json_of_backup(self):
+        (self.home / "__pycache__").mkdir()
+        hb.write(self.home / "__pycache__/x.py", b"x")
+        self.make_database(self.home / "state.db")
+        done = self.hbcore("--home", self.home, "--json", "backup", "-o", self.dir / "a.zip")
+        summary = self.summary(done)
+        files = [name for name, row in hb.tree(self.home).items()
+                 if row[0].startswith("-") and b"__pycache__" not in name]
+        for key, value in {"type": "summary", "command": "backup", "status": "complete",
+                           "archive": str(self.dir / "a.zip"), "format": "zip",
+                           "files": len(files), "excluded_dirs": ["__pycache__"], "skipped": [],
+                           "archive_bytes": (self.dir / "a.zip").stat().st_size,
+                           "databases": [{"path": "state.db", "method": "snapshot",
+                                          "check": "ok"}]}.items():
+            self.assertEqual(summary.get(key), value, f"{key} in {summary}")
+        self.assertEqual(summary["bytes"], sum((self.home / os.fsdecode(n)).stat().st_size
+                                               for n in files))
+        self.assertIsInstance(summary["seconds"], (int, float))
+
+    def test_json_of_the_others(self):
+        archive = self.backup(self.home)
+        files = sum(row[0].startswith("-") for row in hb.tree(self.home).values())
+        for command, arguments in {"import": [archive, "--force"], "list": [archive],
+                                   "verify": [archive]}.items():
+            with self.subTest(command=command):
+                done = self.hbcore("--home", self.dir / "t", "--json", command, *arguments)
+                summary = self.summary(done)
+                self.assertEqual(summary["command"], command)
+                self.assertEqual(summary["status"], "complete", summary)
+                self.assertEqual(summary["files"], files, summary)
+                self.assertEqual(summary["archive"], str(archive), summary)
+
+    def test_list(self):
+        archive = self.backup(self.home)
+        names = self.hbcore("list", archive).stdout.decode().splitlines()
+        files = {name.decode() for name, row in hb.tree(self.home).items() if row[0][0] == "-"}
+        self.assertEqual({name for name in names if not name.endswith("/")}
+                         - {"hollow", "hollow2/inner"}, files)
+        for name in ("sub/deep/file.txt", "read-only.txt", "bin/run.sh"):
+            self.assertIn(name, names)
+        rows = self.hbcore("list", archive, "--long").stdout.decode()
+        row = next(row for row in rows.splitlines() if row.endswith("bin/run.sh"))
+        self.assertIn("rwxr-xr-x", row)
+        self.assertIn(str((self.home / "bin/run.sh").stat().st_size), row)
+
+    def test_cat(self):
+        archive = self.backup(self.home)
+        self.assertEqual(self.hbcore("cat", archive, "zeros.bin").stdout, bytes(300_000))
+        self.assertEqual(self.hbcore("cat", archive, "sub/empty").stdout, b"")
+        done = self.hbcore("cat", archive, "sub/deep/file.tx", expect=1)
+        self.assertEqual(done.stdout, b"")
+        self.assert_mentions(done, "sub/deep/file.tx")
+
+    def test_verify_sees_a_flipped_bit(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            archive = self.backup(self.home, "v" + suffix, "--format", fmt)
+            self.hbcore("verify", archive)
+            data = bytearray(archive.read_bytes())
+            where = data.find(hb.hashlib.shake_256(b"home").digest(64)[:16])
+            self.assertGreater(where, 0, "noise.bin should be stored as it is")
+            for at in (where, where + 30_000, where + 69_999):
+                with self.subTest(format=fmt, at=at):
+                    data[at] ^= 4
+                    broken = self.dir / ("broken" + suffix)
+                    broken.write_bytes(data)
+                    data[at] ^= 4
+                    done = self.hbcore("verify", broken, expect=1)
+                    self.assert_mentions(done, broken)
+
+    def test_verify_sees_truncation(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            archive = self.backup(self.home, "v" + suffix, "--format", fmt)
+            data = archive.read_bytes()
+            for length in (0, 1, 100, len(data) // 2, len(data) - 1):
+                with self.subTest(format=fmt, length=length):
+                    broken = self.dir / ("short" + suffix)
+                    broken.write_bytes(data[:length])
+                    self.hbcore("verify", broken, expect=1)
+
+    def test_dry_run_of_backup(self):
+        before = hb.tree(self.dir)
+        done = self.hbcore("--home", self.home, "--json", "backup", "--dry-run", "-o",
+                           self.dir / "n.zip")
+        self.assert_unchanged(before, self.dir)
+        self.assertEqual(self.summary(done)["files"],
+                         sum(row[0].startswith("-") for row in hb.tree(self.home).values()))
+
+    def test_dry_run_of_import(self):
+        archive = self.backup(self.make_home("other"))
+        before = hb.tree(self.dir)
+        self.hbcore("--home", self.home, "import", archive, "--dry-run")
+        self.hbcore("--home", self.dir / "missing", "import", archive, "--dry-run")
+        self.assert_unchanged(before, self.dir)
+
+    def test_missing_home(self):
+        done = self.hbcore("--home", self.dir / "none", "backup", "-o", self.dir / "a.zip",
+                           expect=1)
+        self.assert_mentions(done, self.dir / "none")
+        self.assertFalse((self.dir / "a.zip").exists())
+
+    def test_nothing_to_back_up(self):
+        empty = self.dir / "empty"
+        hb.write(empty / "__pycache__/x.pyc", b"x")
+        done = self.hbcore("--home", empty, "backup", "-o", self.dir / "a.zip")
+        self.assert_mentions(done, "nothing")
+        self.assertFalse((self.dir / "a.zip").exists())
+
+    def test_wrong_use(self):
+        archive = self.backup(self.home)
+        for arguments in (["bakup"], [], ["backup", "--no-such-option"], ["backup", "extra"],
+                          ["import"], ["import", archive, "extra"], ["cat", archive],
+                          ["list"], ["verify"], ["plugins", "shw"], ["config", "chck"],
+                          ["--no-such-option", "backup"], ["backup", "-o"]):
+            with self.subTest(arguments=arguments):
+                done = self.hbcore("--home", self.home, *arguments, expect=2)
+                self.assertEqual(done.stdout, b"")
+                self.assertTrue(done.stderr.startswith(b"hbcore"), done.stderr)
+
+    def test_missing_archive(self):
+        for command in (["import", "--force"], ["list"], ["verify"]):
+            with self.subTest(command=command):
+                done = self.hbcore("--home", self.home, *command, self.dir / "no.zip", expect=1)
+                self.assert_mentions(done, self.dir / "no.zip")
+
+    def test_help_and_version(self):
+        self.assertRegex(self.hbcore("--version").stdout, rb"^hbcore \d+\.\d+")
+        self.assertIn(b"backup", self.hbcore("--help").stdout)
+        for command in ("backup", "import", "list", "cat", "verify", "plugins", "config"):
+            with self.subTest(command=command):
+                self.assertIn(command.encode(), self.hbcore(command, "--help").stdout)
+
+    def test_quiet(self):
+        done = self.hbcore("--home", self.home, "--quiet", "backup", "-o", self.dir / "q.zip")
+        self.assertEqual(done.stderr, b"")
+
+    def test_progress(self):
+        done = self.hbcore("--home", self.home, "--progress", "always", "backup", "-o",
+                           self.dir / "p.zip")
+        self.assertNotEqual(done.stderr, b"")
+        done = self.hbcore("--home", self.home, "--progress", "never", "--json", "backup", "-o",
+                           self.dir / "p.zip")
+        self.assertEqual(done.stderr, b"")
+
+    def test_config_show_says_where_from(self):
+        done = self.hbcore("--set", "format:zip.level=3", "config", "show")
+        self.assert_mentions(done, "level", "--set", "hermes.ini:", "default")
+
+    def test_summary_for_people(self):
+        (self.home / "node_modules").mkdir()
+        done = self.hbcore("--home", self.home, "backup", "-o", self.dir / "s.zip")
+        self.assert_mentions(done, self.dir / "s.zip", "node_modules", "hbcore import")
+        self.assertRegex(done.stdout.decode(), r"\d+\.\d [KMG]B")
+
+
+class Home(hb.Case):
+    """Which directory is meant."""
+
+    def names(self, *arguments, **environment):
+        archive = self.dir / "h.zip"
+        self.hbcore(*arguments, "backup", "-o", archive, env=environment)
+        with zipfile.ZipFile(archive) as opened:
+            return {name for name in opened.namelist() if not name.endswith("/")}
+
+    def test_variable_else_path(self):
+        hb.write(self.user / ".hermes/default", b"x")
+        hb.write(self.dir / "other/from-variable", b"x")
+        self.assertEqual(self.names(), {"default"})
+        self.assertEqual(self.names(HERMES_HOME=""), {"default"})
+        self.assertEqual(self.names(HERMES_HOME=str(self.dir / "other")), {"from-variable"})
+
+    def test_a_profile_means_the_whole_home(self):
+        hb.write(self.dir / "root/top", b"x")
+        hb.write(self.dir / "root/profiles/work/.env", b"x")
+        both = {"top", "profiles/work/.env"}
+        profile = str(self.dir / "root/profiles/work")
+        self.assertEqual(self.names(HERMES_HOME=profile), both)
+        self.assertEqual(self.names(HERMES_HOME=profile + "/"), both)
+        self.assertEqual(self.names("--home", profile), {".env"})
+
+    def test_tilde_in_home_option_is_literal(self):
+        self.hbcore("--home", "~", "backup", "-o", self.dir / "x.zip", expect=1, cwd=self.dir)
+
+
+class Question(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.source = self.make_home("source")
+        hb.write(self.source / "config.yaml", b"new\n")
+        self.archive = self.backup(self.source)
+        self.target = self.dir / "target"
+        hb.write(self.target / "config.yaml", b"old\n")
+
+    def ask(self, answer, expect):
+        before = hb.tree(self.target)
+        done = self.hbcore("--home", self.target, "import", self.archive, input=answer,
+                           expect=expect)
+        if expect == 0:
+            self.assertEqual((self.target / "config.yaml").read_bytes(), b"new\n")
+            hb.write(self.target / "config.yaml", b"old\n")
+        else:
+            self.assert_unchanged(before, self.target)
+        return done
+
+    def test_yes(self):
+        for answer in (b"y\n", b"YES\n", b" yes \n", b"Y", b"\tyEs\r\n"):
+            with self.subTest(answer=answer):
+                done = self.ask(answer, 0)
+                self.assert_mentions(done, "[y/N]", self.target)
+
+    def test_no(self):
+        for answer in (b"n\n", b"\n", b"no\n", b"yess\n", b"y y\n", b"maybe\n", b"0\n"):
+            with self.subTest(answer=answer):
+                self.ask(answer, 4)
+
+    def test_end_of_input(self):
+        self.ask(b"", 1)
+
+    def test_force_does_not_ask(self):
+        done = self.hbcore("--home", self.target, "import", "-f", self.archive)
+        self.assertNotIn(b"[y/N]", done.stdout + done.stderr)
+
+    def test_no_question_without_config(self):
+        (self.target / "config.yaml").unlink()
+        hb.write(self.target / "notes.txt", b"x")
+        done = self.hbcore("--home", self.target, "import", self.archive)
+        self.assertNotIn(b"[y/N]", done.stdout + done.stderr)
+
+    def test_env_file_is_asked_about(self):
+        (self.target / "config.yaml").rename(self.target / ".env")
+        before = hb.tree(self.target)
+        self.hbcore("--home", self.target, "import", self.archive, input=b"n\n", expect=4)
+        self.assert_unchanged(before, self.target)
+
+    def test_standard_input_needs_force(self):
+        before = hb.tree(self.target)
+        done = self.hbcore("--home", self.target, "import", "-", input=self.archive.read_bytes(),
+                           expect=2)
+        self.assert_mentions(done, "--force")
+        self.assert_unchanged(before, self.target)
+        self.hbcore("--home", self.target, "import", "-", "-f", input=self.archive.read_bytes())
+        self.hbcore("--home", self.dir / "new", "import", "-", input=self.archive.read_bytes())
+
+    def test_interrupt_at_the_question(self):
+        before = hb.tree(self.target)
+        process = subprocess.Popen(
+            self.command("--home", self.target, "import", self.archive), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment())
+        seen = b""
+        while b"[y/N]" not in seen:
+            some = os.read(process.stdout.fileno(), 4096)
+            self.assertTrue(some, f"it ended without a question: {seen!r}")
+            seen += some
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.assert_unchanged(before, self.target)
+
+
+class Interrupted(hb.Case):
+    def interrupt(self, number, expect):
+        """Stops a run that waits for its reader, so that it is surely in the middle."""
+        home = self.make_home(f"home{number}")
+        for count in range(40):
+            hb.write(home / f"n{count}", os.urandom(100_000))
+        process = subprocess.Popen(
+            self.command("--home", home, "backup", "-o", "-"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment())
+        self.assertEqual(len(process.stdout.read(1)), 1)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, expect, errors)
+        self.assert_nothing_left(home)
+
+    def test_interrupt(self):
+        self.interrupt(signal.SIGINT, 130)
+
+    def test_terminate(self):
+        self.interrupt(signal.SIGTERM, 143)
+
+    def test_closed_pipe(self):
+        home = self.make_home()
+        for count in range(40):
+            hb.write(home / f"n{count}", os.urandom(100_000))
+        process = subprocess.Popen(
+            self.command("--home", home, "backup", "-o", "-"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment())
+        process.stdout.read(1)
+        process.stdout.close()
+        errors = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual(process.wait(60), 1, errors)
+        self.assert_nothing_left(home)
+
+
+class RunLock(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+        self.archive = self.backup(self.home)
+
+    def test_second_run_is_refused(self):
+        with hb.HeldLock(self.home):
+            for arguments in (["backup", "-o", self.dir / "b.zip"],
+                              ["import", self.archive, "--force"]):
+                before = hb.tree(self.home)
+                done = self.hbcore("--home", self.home, *arguments, expect=5)
+                self.assert_mentions(done, self.home)
+                self.assert_unchanged(before, self.home)
+        self.assertFalse((self.dir / "b.zip").exists())
+        self.hbcore("--home", self.home, "backup", "-o", self.dir / "b.zip")
+
+    def test_wait_ends(self):
+        with hb.HeldLock(self.home):
+            self.hbcore("--wait", "1", "--home", self.home, "backup", "-o", self.dir / "b.zip",
+                        expect=5)
+
+    def test_wait_is_rewarded(self):
+        lock = hb.HeldLock(self.home)
+        with lock:
+            process = subprocess.Popen(
+                self.command("--wait", "60", "--home", self.home, "backup", "-o",
+                             self.dir / "b.zip"), env=self.environment(),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            lock.release()
+            _, errors = process.communicate(timeout=90)
+        self.assertEqual(process.returncode, 0, errors)
+
+    def test_reading_needs_no_lock(self):
+        with hb.HeldLock(self.home):
+            self.hbcore("--home", self.home, "list", self.archive)
+            self.hbcore("--home", self.home, "verify", self.archive)
+
+    def test_lock_is_no_file(self):
+        before = hb.tree(self.home)
+        self.backup(self.home, "c.zip")
+        self.assert_unchanged(before, self.home)
+
+
+if __name__ == "__main__":
+    unittest.main()

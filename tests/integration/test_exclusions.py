@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What conf/hermes.ini leaves out of a backup, and what looks like it but stays."""
+import json
+import os
+import socket
+import unittest
+import zipfile
+
+import hb
+
+LEFT_OUT = """
+__pycache__/a.py sub/__pycache__/a.py .git/config sub/.git/HEAD node_modules/x a/b/node_modules/x
+backups/old.zip sub/backups/x checkpoints/1 .venv/lib venv/lib a/site-packages/m.py .cache/x .tox/x
+.nox/x .pytest_cache/x .mypy_cache/x .ruff_cache/x hermes-agent/main.py state-snapshots/s/state.db
+profiles/work/state-snapshots/s/x profiles/work/.venv/x m.pyc a/m.pyo state.db-wal a/x.db-shm
+x.db-journal gateway.pid profiles/work/cron.pid sub/checkpoints
+""".split()
+KEPT = """
+config.yaml .env __pycache__x/a.py git/config .github/x my-backups/x skills/x/hermes-agent/main.py
+profiles/work/hermes-agent/x a/state-snapshots/x profiles/work/deep/state-snapshots/x m.pyc.txt
+pyc Venv/x NODE_MODULES/x gateway.pid.bak a.PYC gateway_state.json processes.json state.db.bak
+profiles/work/.env db-wal .gitignore
+""".split()
+
+
+class Exclusions(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        for name in LEFT_OUT + KEPT:
+            if not (self.home / name).is_dir():
+                hb.write(self.home / name, name)
+
+    def stored(self, archive):
+        with zipfile.ZipFile(archive) as opened:
+            return {name for name in opened.namelist() if not name.endswith("/")}
+
+    def test_rules(self):
+        self.assertEqual(self.stored(self.backup(self.home)), set(KEPT))
+
+    def test_summary_names_the_directories_sorted(self):
+        summary = self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o",
+                                           self.dir / "a.zip"))
+        found = summary["excluded_dirs"]
+        self.assertEqual(found, sorted(found))
+        self.assertLessEqual({".git", "hermes-agent", "profiles/work/state-snapshots",
+                              "a/b/node_modules"}, set(found))
+        self.assertNotIn("a/state-snapshots", found)
+
+    def test_an_excluded_directory_is_never_walked(self):
+        inner = self.home / "node_modules/locked"
+        inner.mkdir()
+        inner.chmod(0)
+        self.backup(self.home)
+        inner.chmod(0o700)
+
+    def test_links_are_counted_and_not_followed(self):
+        hb.write(self.dir / "outside/secret", b"x")
+        os.symlink(self.dir / "outside", self.home / "away")
+        os.symlink("config.yaml", self.home / "alias")
+        os.symlink("nowhere", self.home / "dangling")
+        done = self.hbcore("--home", self.home, "backup", "-o", self.dir / "l.zip", expect=None)
+        self.assertIn(done.returncode, (0, 3), self.describe(done))
+        self.assertEqual(self.stored(self.dir / "l.zip"), set(KEPT))
+        self.assert_mentions(done, "link")
+
+    def test_special_files_are_passed_over(self):
+        os.mkfifo(self.home / "pipe")
+        with socket.socket(socket.AF_UNIX) as listener:
+            os.chdir(self.home)
+            listener.bind("socket")
+            os.chdir("/")
+            archive = self.backup(self.home)
+        self.assertEqual(self.stored(archive), set(KEPT))
+
+    def test_unreadable_files_and_directories(self):
+        out = self.dir / "out"
+        out.mkdir()
+        who = self.somebody_else() if os.geteuid() == 0 else {}
+        (self.home / "config.yaml").chmod(0)
+        (self.home / "git").chmod(0)
+        command = self.command("--home", self.home, "--json", "backup", "-o", out / "u.zip")
+        done = hb.subprocess.run(command, env=self.environment(), capture_output=True, check=False,
+                                 stdin=hb.subprocess.DEVNULL, **who)
+        self.assertEqual(done.returncode, 3, self.describe(done))
+        summary = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual(sorted(row["path"] for row in summary["skipped"]),
+                         ["config.yaml", "git"], summary)
+        self.assertEqual(self.stored(out / "u.zip"), set(KEPT) - {"config.yaml", "git/config"})
+
+    def somebody_else(self):
+        """Root reads everything, so another user must run it, if he can reach the program."""
+        who = {"user": 65534, "group": 65534, "extra_groups": []}
+        probe = hb.subprocess.run([self.binary, "--version"], capture_output=True, check=False,
+                                  env=self.environment(), cwd="/", **who)
+        if probe.returncode != 0:
+            self.skipTest("as root, and nobody cannot run the program here")
+        hb.subprocess.run(["chown", "-R", "65534:65534", str(self.dir)], check=True)
+        return who
+
+
+class Databases(hb.Case):
+    """What a file called .db gets, by what is in it."""
+
+    def summary_of(self, data, name="x.db", expect=0):
+        home = self.dir / f"home-{name}"
+        hb.write(home / name, data)
+        archive = self.dir / "a.zip"
+        summary = self.summary(self.hbcore("--home", home, "--json", "backup", "-o", archive,
+                                           expect=expect))
+        with zipfile.ZipFile(archive) as opened:
+            self.assertEqual(opened.read(name), data)
+        return summary
+
+    def test_ordinary_files_in_disguise(self):
+        self.summary_of(b"just some text, and long enough to have held a header" * 20)
+        self.summary_of(b"", "empty.db")
+
+    def test_not_ours_by_name(self):
+        whole = self.make_database(self.dir / "w").read_bytes()
+        for name in (".db", "x.DB", "x.db.bak", "xdb"):
+            with self.subTest(name=name):
+                self.assertEqual(self.summary_of(whole, name)["databases"], [])
+
+    def test_all_zero_is_doubtful(self):
+        summary = self.summary_of(bytes(8192), expect=3)
+        self.assertEqual(summary["status"], "incomplete", summary)
+
+    def test_corrupt_is_stored_raw_and_doubtful(self):
+        data = bytearray(self.make_database(self.dir / "c").read_bytes())
+        data[100:4096] = os.urandom(3996)
+        summary = self.summary_of(bytes(data), expect=3)
+        self.assertEqual([(row["path"], row["method"]) for row in summary["databases"]],
+                         [("x.db", "raw")], summary)
+
+    def test_commits_in_the_journal_are_in_the_snapshot(self):
+        home = self.dir / "home"
+        path = self.make_database(home / "state.db", wal=True)
+        database = hb.sqlite3.connect(path)
+        database.execute("PRAGMA wal_autocheckpoint=0")
+        database.execute("INSERT INTO t (text) VALUES ('only in the wal')")
+        database.commit()
+        archive = self.backup(home)
+        database.close()
+        self.tool("bsdtar", "-xf", archive, "-C", self.user)
+        self.assertIn("only in the wal",
+                      [text for _, text in self.database_rows(self.user / "state.db")])
+
+    def test_leaves_no_side_files(self):
+        home = self.dir / "home"
+        self.make_database(home / "state.db", wal=True)
+        self.make_database(home / "old.db")
+        before = hb.tree(home)
+        self.assertEqual(set(before), {b".", b"state.db", b"old.db"})
+        self.backup(home)
+        self.assert_unchanged(before, home)
+
+
+if __name__ == "__main__":
+    unittest.main()

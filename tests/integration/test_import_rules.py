@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which archives are taken, which of their entries, where they go and with which mode."""
+import os
+import pathlib
+import stat
+import unittest
+import zipfile
+
+import hb
+
+
+def entry(name, mode=0o644, kind=stat.S_IFREG):
+    info = zipfile.ZipInfo(name, (2023, 5, 6, 7, 8, 10))
+    info.create_system = 3
+    info.external_attr = (kind | mode) << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+class Rules(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.target = self.dir / "target"
+
+    def make_zip(self, rows, name="made.zip"):
+        """rows: (name or ZipInfo, content)"""
+        path = self.dir / name
+        with zipfile.ZipFile(path, "w") as made:
+            for what, data in rows:
+                made.writestr(entry(what) if isinstance(what, str) else what, data)
+        return path
+
+    def take(self, archive, expect=0, target=None, **keywords):
+        return self.hbcore("--home", target or self.target, "import", archive, "--force",
+                           expect=expect, **keywords)
+
+    def files(self, root=None):
+        root = root or self.target
+        return {str(path.relative_to(root)) for path in pathlib.Path(root).rglob("*")
+                if not path.is_dir()}
+
+    def mode(self, name):
+        return oct(stat.S_IMODE((self.target / name).stat().st_mode))
+
+
+class WhichArchives(Rules):
+    def refused(self, archive, *words):
+        before = hb.tree(self.dir)
+        done = self.take(archive, 1)
+        self.assert_unchanged(before, self.dir)
+        self.assert_mentions(done, archive, *words)
+
+    def test_no_marker(self):
+        self.refused(self.make_zip([("notes.txt", "x"), ("config.yaml.bak", "x")]), "config.yaml",
+                     ".env", "state.db")
+
+    def test_marker_at_any_depth(self):
+        for name in ("config.yaml", "profiles/a/.env", "deep/er/state.db"):
+            with self.subTest(marker=name):
+                self.take(self.make_zip([("x.txt", "x"), (name, "")]),
+                          target=self.dir / name.replace("/", "-"))
+
+    def test_a_directory_is_no_marker(self):
+        self.refused(self.make_zip([("x.txt", "x"), (entry("config.yaml/", 0o755, stat.S_IFDIR),
+                                                     "")]))
+
+    def test_not_an_archive(self):
+        for name, data in {"text": b"hello, this is no archive\n" * 30, "empty": b"",
+                           "zeros": bytes(5000), "magic": b"PK\x03\x04", "zst": b"(\xb5/\xfd"}.items():
+            with self.subTest(kind=name):
+                path = self.dir / f"{name}.zip"
+                path.write_bytes(data)
+                self.refused(path)
+
+    def test_no_entries(self):
+        self.refused(self.make_zip([]))
+
+    def test_a_directory_instead(self):
+        (self.dir / "folder").mkdir()
+        self.refused(self.dir / "folder")
+
+
+class Prefix(Rules):
+    def test_wrapper_is_stripped_once(self):
+        for wrapper in (".hermes", "hermes"):
+            with self.subTest(wrapper=wrapper):
+                target = self.dir / ("t" + wrapper)
+                done = self.take(self.make_zip([
+                    (f"{wrapper}/config.yaml", "x"), (f"./{wrapper}/a/b", "x"),
+                    (f"{wrapper}/{wrapper}/inner", "x")]), target=target)
+                self.assertEqual(self.files(target), {"config.yaml", "a/b", f"{wrapper}/inner"})
+                self.assert_mentions(done, wrapper)
+
+    def test_nothing_else_is_stripped(self):
+        for rows in ([("other/config.yaml", "x"), ("other/b", "x")],
+                     [(".hermes/config.yaml", "x"), ("beside", "x")],
+                     [(".hermes/config.yaml", "x"), ("hermes/b", "x")]):
+            with self.subTest(rows=rows):
+                target = self.dir / f"t{len(os.listdir(self.dir))}"
+                self.take(self.make_zip(rows), target=target)
+                self.assertEqual(self.files(target), {name for name, _ in rows})
+
+    def test_dot_slash_is_dropped(self):
+        self.take(self.make_zip([("./config.yaml", "x"), ("./a/b", "x")]))
+        self.assertEqual(self.files(), {"config.yaml", "a/b"})
+
+
+class WhichEntries(Rules):
+    def test_runtime_files_are_preserved(self):
+        names = ["gateway_state.json", "gateway.pid", "cron.pid", "gateway.lock", "processes.json"]
+        hb.write(self.target / "gateway_state.json", b"live", 0o640, 10**18)
+        hb.write(self.target / "profiles/a/gateway.lock", b"live")
+        before = hb.tree(self.target, directory_times=False)
+        rows = [("config.yaml", "x")] + [(n, "old") for n in names] + \
+               [(f"profiles/a/{n}", "old") for n in names]
+        done = self.take(self.make_zip(rows))
+        after = hb.tree(self.target, directory_times=False)
+        self.assertEqual(self.files(), {"config.yaml", "gateway_state.json",
+                                        "profiles/a/gateway.lock"})
+        for name in (b"gateway_state.json", b"profiles/a/gateway.lock"):
+            self.assertEqual(after[name], before[name])
+        self.assert_mentions(done, "gateway_state.json", "gateway.lock")
+
+    def test_paths_that_lead_outside(self):
+        outside = self.dir / "outside"
+        hb.write(outside / "kept", b"old")
+        hb.write(self.dir / "victim", b"old")
+        self.target.mkdir()
+        os.symlink(outside, self.target / "link")
+        os.symlink("../outside", self.target / "relative")
+        bad = ["../victim", "a/../../victim", str(self.dir / "victim"), "link/kept",
+               "relative/kept", "link/new", "..", "a/../..", "relative/deeper/new"]
+        for name in bad:
+            with self.subTest(entry=name):
+                before = hb.tree(outside), (self.dir / "victim").read_bytes()
+                done = self.take(self.make_zip([("config.yaml", "x"), (name, "EVIL"),
+                                                ("after", "x")]), 3)
+                self.assert_mentions(done, name)
+                self.assertEqual((hb.tree(outside), (self.dir / "victim").read_bytes()), before)
+                self.assertTrue((self.target / "after").exists(), "the rest must go on")
+                (self.target / "after").unlink()
+                self.assertTrue((self.target / "link").is_symlink())
+
+    def test_links_and_special_files_are_dropped(self):
+        for name, kind in {"link": stat.S_IFLNK, "pipe": stat.S_IFIFO, "device": stat.S_IFCHR,
+                           "socket": stat.S_IFSOCK}.items():
+            with self.subTest(kind=name):
+                done = self.take(self.make_zip([("config.yaml", "x"),
+                                                (entry(name, 0o777, kind), "/etc/passwd")]), 3)
+                self.assert_mentions(done, name)
+                self.assertEqual(self.files(), {"config.yaml"})
+
+    def test_a_link_of_the_archive_is_not_followed(self):
+        away = self.dir / "away"
+        away.mkdir()
+        self.take(self.make_zip([("config.yaml", "x"), (entry("d", 0o777, stat.S_IFLNK), str(away)),
+                                 ("d/evil", "x")]), 3)
+        self.assertEqual(os.listdir(away), [])
+
+    def test_links_inside_are_written_through(self):
+        hb.write(self.target / "real/file", b"old")
+        os.symlink("real/file", self.target / "relative")
+        os.symlink(self.target / "real/file2", self.target / "absolute")
+        hb.write(self.target / "real/file2", b"old")
+        os.symlink("real", self.target / "directory")
+        self.take(self.make_zip([("config.yaml", "x"), ("relative", "one"), ("absolute", "two"),
+                                 ("directory/third", "three")]))
+        self.assertEqual((self.target / "real/file").read_bytes(), b"one")
+        self.assertEqual((self.target / "real/file2").read_bytes(), b"two")
+        self.assertEqual((self.target / "real/third").read_bytes(), b"three")
+        for name in ("relative", "absolute", "directory"):
+            self.assertTrue((self.target / name).is_symlink(), name)
+
+    def test_last_duplicate_counts(self):
+        with self.assertWarns(UserWarning):
+            archive = self.make_zip([("config.yaml", "x"), ("twice", "first"), ("twice", "second")])
+        done = self.take(archive)
+        self.assertEqual((self.target / "twice").read_bytes(), b"second")
+        self.assert_mentions(done, "twice")
+
+    def test_overlay(self):
+        hb.write(self.target / "mine/kept", b"kept")
+        self.take(self.make_zip([("config.yaml", "x"), ("mine/new", "x")]))
+        self.assertEqual(self.files(), {"mine/kept", "mine/new", "config.yaml"})
+
+    def test_missing_target_is_made(self):
+        target = self.dir / "not/yet/there"
+        self.take(self.make_zip([("config.yaml", "x")]), target=target)
+        self.assertEqual(self.files(target), {"config.yaml"})
+
+    def test_a_directory_in_the_way(self):
+        (self.target / "blocked").mkdir(parents=True)
+        hb.write(self.target / "file", b"x")
+        done = self.take(self.make_zip([("config.yaml", "x"), ("blocked", "x"), ("file/below", "x"),
+                                        ("zz", "x")]), 3)
+        self.assert_mentions(done, "blocked", "file/below")
+        self.assertEqual(self.files(), {"config.yaml", "file", "zz"})
+
+    def test_names_in_code_page_437(self):
+        path = self.make_zip([("config.yaml", "x"), ("caf@.txt", "x")])
+        data = path.read_bytes()
+        self.assertEqual(data.count(b"caf@.txt"), 2)
+        path.write_bytes(data.replace(b"caf@.txt", b"caf\x82.txt"))
+        self.take(path)
+        self.assertEqual(self.files(), {"config.yaml", "café.txt"})
+
+
+class Modes(Rules):
+    def test_secrets(self):
+        hb.write(self.target / ".env", b"old", 0o666)
+        self.take(self.make_zip([("config.yaml", "x"), (entry(".env", 0o644), "x"),
+                                 (entry("profiles/a/auth.json", 0o777), "x"),
+                                 (entry("deep/.env", 0o604), "x")]), umask=0)
+        for name in (".env", "profiles/a/auth.json", "deep/.env"):
+            self.assertEqual(self.mode(name), oct(0o600), name)
+
+    def test_existing_mode_is_kept(self):
+        hb.write(self.target / "script", b"old", 0o750)
+        self.take(self.make_zip([("config.yaml", "x"), (entry("script", 0o644), "x")]))
+        self.assertEqual(self.mode("script"), oct(0o750))
+
+    def test_mode_of_the_archive(self):
+        self.take(self.make_zip([("config.yaml", "x"), (entry("script", 0o755), "x"),
+                                 (entry("plain", 0o640), "x")]), umask=0o077)
+        self.assertEqual(self.mode("script"), oct(0o755))
+        self.assertEqual(self.mode("plain"), oct(0o640))
+
+    def test_never_setuid(self):
+        self.take(self.make_zip([("config.yaml", "x"), (entry("s", 0o6755), "x"),
+                                 (entry("t", 0o1777), "x")]))
+        self.assertEqual(self.mode("s"), oct(0o755))
+        self.assertEqual(self.mode("t"), oct(0o777))
+
+    def test_no_mode_in_the_archive(self):
+        info = zipfile.ZipInfo("plain")
+        info.create_system, info.external_attr = 0, 0
+        with zipfile.ZipFile(self.dir / "dos.zip", "w") as made:
+            made.writestr(entry("config.yaml"), "x")
+            made.writestr(info, "x")
+        # writestr() gives an entry without a mode one of its own.
+        data = (self.dir / "dos.zip").read_bytes()
+        at = data.rindex(b"PK\x01\x02")
+        data = data[:at + 38] + bytes(4) + data[at + 42:]
+        (self.dir / "dos.zip").write_bytes(data)
+        self.take(self.dir / "dos.zip", umask=0o027)
+        self.assertEqual(self.mode("plain"), oct(0o640))
+
+
+class Damaged(Rules):
+    def setUp(self):
+        super().setUp()
+        self.source = self.make_home("source")
+        hb.write(self.target / "config.yaml", b"old")
+        hb.write(self.target / "noise.bin", b"old")
+
+    def refused(self, archive):
+        before = hb.tree(self.target)
+        self.take(archive, 1)
+        self.assert_unchanged(before, self.target)
+        self.assert_nothing_left()
+
+    def test_flipped_bit(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            archive = self.backup(self.source, "d" + suffix, "--format", fmt)
+            data = bytearray(archive.read_bytes())
+            where = data.find(hb.hashlib.shake_256(b"source").digest(16))
+            self.assertGreater(where, 0)
+            for at in (where, where + 50_000):
+                with self.subTest(format=fmt, at=at):
+                    data[at] ^= 1
+                    archive.write_bytes(data)
+                    data[at] ^= 1
+                    self.refused(archive)
+
+    def test_truncated(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            archive = self.backup(self.source, "d" + suffix, "--format", fmt)
+            data = archive.read_bytes()
+            for length in (len(data) // 3, len(data) - 30):
+                with self.subTest(format=fmt, length=length):
+                    archive.write_bytes(data[:length])
+                    self.refused(archive)
+
+    def test_truncated_over_a_pipe(self):
+        for fmt in ("zip", "tar-zstd"):
+            with self.subTest(format=fmt):
+                sent = self.hbcore("--home", self.source, "backup", "--format", fmt, "-o",
+                                   "-").stdout
+                before = hb.tree(self.target)
+                self.hbcore("--home", self.target, "import", "-", "--force",
+                            input=sent[:len(sent) * 2 // 3], expect=1)
+                self.assert_unchanged(before, self.target)
+
+    def test_headers_disagree_about_a_name(self):
+        path = self.make_zip([("config.yaml", "x"), ("shown.txt", "x")])
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b"shown.txt", b"other.txt", 1))
+        self.refused(path)
+
+    def test_headers_disagree_about_a_checksum(self):
+        path = self.make_zip([("config.yaml", "x"), ("shown.txt", "content")])
+        data = bytearray(path.read_bytes())
+        data[data.rindex(b"PK\x01\x02") + 16] ^= 1
+        path.write_bytes(data)
+        self.refused(path)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""After any run, good or bad, there is what was asked for and nothing else, anywhere."""
+import os
+import resource
+import unittest
+
+import hb
+
+
+class LeavesNothing(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.temporary = self.dir / "system-temporary"
+        self.temporary.mkdir()
+        self.home = self.make_home()
+        self.make_database(self.home / "state.db", wal=True)
+
+    def run_here(self, *arguments, expect=0, made=(), **keywords):
+        """Names below the case's directory are the same afterwards, but for `made`."""
+        environment = {"TMPDIR": str(self.temporary), "TEMP": str(self.temporary)}
+        before = set(hb.tree(self.dir, times=False))
+        done = self.hbcore(*arguments, expect=expect, env=environment, **keywords)
+        after = set(hb.tree(self.dir, times=False))
+        self.assertEqual({name.decode() for name in after - before}, set(made),
+                         self.describe(done))
+        self.assertEqual(before - after, set(), self.describe(done))
+        self.assertEqual(os.listdir(self.temporary), [])
+
+    def test_good_runs(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            with self.subTest(format=fmt):
+                archive = self.dir / ("a" + suffix)
+                home = ("--home", self.home)
+                self.run_here(*home, "backup", "--format", fmt, "-o", archive,
+                              made=[archive.name])
+                self.run_here(*home, "backup", "--format", fmt, "-o", archive)
+                self.run_here(*home, "backup", "--format", fmt, "-o", "-")
+                self.run_here(*home, "import", archive, "--force")
+                self.run_here(*home, "import", archive, "--dry-run")
+                self.run_here(*home, "import", "-", "--force", input=archive.read_bytes())
+                self.run_here("list", archive)
+                self.run_here("cat", archive, "noise.bin")
+                self.run_here("verify", archive)
+
+    def test_bad_runs(self):
+        archive = self.backup(self.home)
+        damaged = self.dir / "damaged.zip"
+        data = bytearray(archive.read_bytes())
+        data[len(data) // 3] ^= 1
+        damaged.write_bytes(data)
+        home = ("--home", self.home)
+        self.run_here(*home, "import", damaged, "--force", expect=1)
+        self.run_here(*home, "import", archive, input=b"n\n", expect=4)
+        self.run_here("verify", damaged, expect=1)
+        self.run_here("cat", archive, "no such member", expect=1)
+        self.run_here(*home, "backup", "-o", self.home / "config.yaml" / "x.zip", expect=1)
+        self.run_here(*home, "--set", "backup.formt=x", "backup", "-o", self.dir / "n.zip",
+                      expect=2)
+        with hb.HeldLock(self.home):
+            self.run_here(*home, "backup", "-o", self.dir / "n.zip", expect=5)
+
+    def test_refused_import_makes_no_home(self):
+        damaged = self.dir / "damaged.zip"
+        damaged.write_bytes(self.backup(self.home).read_bytes()[:-100])
+        self.run_here("--home", self.dir / "new" / "home", "import", damaged, expect=1)
+
+    def test_full_disk(self):
+        """A limit on file sizes stands for the disk: the archive cannot be completed."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        hb.write(self.home / "more.bin", os.urandom(500_000))
+        old = self.dir / "old.zip"
+        old.write_bytes(b"the old one")
+        self.run_here("--home", self.home, "backup", "-o", self.dir / "new.zip", expect=1,
+                      preexec_fn=limit, restore_signals=False)
+        self.run_here("--home", self.home, "backup", "-o", old, expect=1, preexec_fn=limit, restore_signals=False)
+        self.assertEqual(old.read_bytes(), b"the old one")
+
+
+if __name__ == "__main__":
+    unittest.main()
