@@ -15,8 +15,8 @@
  * is refused as well, since it may be meant as a header or as a value. UTF-8 with BOM and CRLF
  * are fine.
  */
-#ifndef HB_INI_H
-#define HB_INI_H
+#ifndef HB_INI_TEXT_H
+#define HB_INI_TEXT_H
 
 #include "error.h"
 

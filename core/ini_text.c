@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ini.h"
+#include "ini_text.h"
 
 #include "memory.h"
 
@@ -225,7 +225,7 @@ static bool take_key(struct reader *reader, const char *text)
                "'%.60s' has no '='", text);
         return false;
     }
-    if (name == strspn(text, " \t")) {
+    if (name == 0) {
         REFUSE(reader, "a line is 'key = value'", "there is no key before the '%c'", text[name]);
         return false;
     }

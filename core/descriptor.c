@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "descriptor.h"
+
+#include "loader.h"
+#include "option.h"
+
+#include <hbcore/content.h>
+#include <hbcore/filter.h>
+#include <hbcore/format.h>
+#include <hbcore/hook.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MOST_OPTIONS = 1000,
+    LONGEST_NAME = 40,     /* with "content:" in front it fits a section's name */
+    MOST_MAGICS = 64,      /* of one format */
+    MAGIC_REACH = 4096,    /* how much of an archive's start is looked at */
+    FIRST_OPTION_SIZE = 56 /* of struct hb_option in the first release */
+};
+
+#define REQUIRED(type, member)                                                                     \
+    {                                                                                              \
+#member, offsetof(struct type, member), true                                               \
+    }
+#define OPTIONAL(type, member)                                                                     \
+    {                                                                                              \
+#member, offsetof(struct type, member), false                                              \
+    }
+
+static const struct hb_callback format_callbacks[] = {
+    REQUIRED(hb_format_ops, begin_entry),   REQUIRED(hb_format_ops, append),
+    REQUIRED(hb_format_ops, end_entry),     REQUIRED(hb_format_ops, finish),
+    REQUIRED(hb_format_ops, walk),          OPTIONAL(hb_format_ops, abort),
+    OPTIONAL(hb_format_ops, worker_create), OPTIONAL(hb_format_ops, worker_destroy),
+    OPTIONAL(hb_format_ops, unit_policy),   OPTIONAL(hb_format_ops, encode),
+    OPTIONAL(hb_format_ops, probe),         OPTIONAL(hb_format_ops, list),
+    OPTIONAL(hb_format_ops, decode),        OPTIONAL(hb_format_ops, read_trailer),
+    OPTIONAL(hb_format_ops, unit_map),      {0},
+};
+static const struct hb_callback content_callbacks[] = {
+    REQUIRED(hb_content_ops, claim),
+    OPTIONAL(hb_content_ops, sidecars),
+    OPTIONAL(hb_content_ops, open),
+    OPTIONAL(hb_content_ops, identity),
+    OPTIONAL(hb_content_ops, check),
+    OPTIONAL(hb_content_ops, restore),
+    {0},
+};
+static const struct hb_callback filter_callbacks[] = {
+    REQUIRED(hb_filter_ops, verdict),
+    OPTIONAL(hb_filter_ops, dir_enter),
+    OPTIONAL(hb_filter_ops, dir_leave),
+    {0},
+};
+static const struct hb_callback hook_callbacks[] = {
+    OPTIONAL(hb_hook_ops, before),
+    OPTIONAL(hb_hook_ops, after),
+    {0},
+};
+
+struct kind {
+    const char *name;
+    const struct hb_callback *callbacks;
+};
+
+static const struct kind kinds[] = {
+    [HB_KIND_FORMAT] = {"format", format_callbacks},
+    [HB_KIND_CONTENT] = {"content", content_callbacks},
+    [HB_KIND_FILTER] = {"filter", filter_callbacks},
+    [HB_KIND_HOOK] = {"hook", hook_callbacks},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+const char *hb_kind_name(uint32_t kind)
+{
+    return kind < KINDS ? kinds[kind].name : NULL;
+}
+
+uint32_t hb_kind_of(const char *name)
+{
+    for (uint32_t kind = 1; kind < KINDS; kind++)
+        if (strcmp(kinds[kind].name, name) == 0)
+            return kind;
+    return 0;
+}
+
+const struct hb_callback *hb_callbacks(uint32_t kind)
+{
+    return kind < KINDS ? kinds[kind].callbacks : NULL;
+}
+
+bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callback *callback)
+{
+    uint32_t size;
+    void (*function)(void);
+    memcpy(&size, plugin->ops, sizeof size);
+    if (size < callback->offset + sizeof function)
+        return false;
+    memcpy(&function, (const char *)plugin->ops + callback->offset, sizeof function);
+    return function != NULL;
+}
+
+bool hb_is_plain_name(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return length > 0 && length <= LONGEST_NAME && name[length] == '\0';
+}
+
+/* A defect that only the plugin's author can mend. */
+HB_PRINTF(3, 4)
+static int defect(struct hb_error *error, const char *path, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    hb_error_set(error, HB_FATAL, "plugin %s: %s", path, text);
+    hb_error_hint(error, "this is a defect of the plugin: install another release of it, or tell "
+                         "its author");
+    return HB_FATAL;
+}
+
+/* ---- options ---------------------------------------------------------------------- */
+
+static int check_choices(const struct hb_option *option, const char *path, struct hb_error *error)
+{
+    if (option->type == HB_OPTION_CHOICE && (option->choices == NULL || option->choices[0] == NULL))
+        return defect(error, path, "its option '%s' is a choice without choices", option->key);
+    return HB_OK;
+}
+
+static int check_default(const struct hb_option *option, const char *path, struct hb_error *error)
+{
+    struct hb_value value;
+    struct hb_error why;
+    if (hb_value_parse(option, option->default_text, &value, &why) != HB_OK)
+        return defect(error, path, "the default of its own option is not valid: %s", why.text);
+    hb_value_clear(&value);
+    return HB_OK;
+}
+
+static int check_option(const struct hb_plugin *plugin, size_t index, const char *path,
+                        struct hb_error *error)
+{
+    const struct hb_option *option = hb_option_at(plugin->options, index);
+    if (option->size != plugin->options[0].size)
+        return defect(error, path, "its option %zu has another size (%u) than the first (%u)",
+                      index + 1, option->size, plugin->options[0].size);
+    if (option->key == NULL || !hb_is_plain_name(option->key))
+        return defect(error, path, "its option %zu has no valid key (lower case, '-', at most %d)",
+                      index + 1, LONGEST_NAME);
+    if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
+        return defect(error, path, "its option '%s' has a name that every section has already",
+                      option->key);
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(hb_option_at(plugin->options, i)->key, option->key) == 0)
+            return defect(error, path, "its option '%s' is there twice", option->key);
+    if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_LIST)
+        return defect(error, path, "its option '%s' has the unknown type %u", option->key,
+                      option->type);
+    if (option->help == NULL || option->default_text == NULL)
+        return defect(error, path, "its option '%s' has no %s", option->key,
+                      option->help == NULL ? "help" : "default");
+    if (option->minimum > option->maximum)
+        return defect(error, path, "the range of its option '%s' is empty", option->key);
+    if (check_choices(option, path, error) != HB_OK)
+        return HB_FATAL;
+    return check_default(option, path, error);
+}
+
+static int check_options(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
+{
+    if (plugin->option_count == 0)
+        return HB_OK;
+    if (plugin->options == NULL || plugin->option_count > MOST_OPTIONS)
+        return defect(error, path, "its table of options is missing or too long (%zu)",
+                      plugin->option_count);
+    uint32_t stride = plugin->options[0].size;
+    if (stride < FIRST_OPTION_SIZE || stride % _Alignof(struct hb_option) != 0 || stride > 4096)
+        return defect(error, path, "the options in its table are %u bytes long, which cannot be",
+                      stride);
+    for (size_t i = 0; i < plugin->option_count; i++)
+        if (check_option(plugin, i, path, error) != HB_OK)
+            return HB_FATAL;
+    return HB_OK;
+}
+
+/* ---- the vtable ------------------------------------------------------------------- */
+
+static int check_format_tables(const struct hb_format_ops *ops, const char *path,
+                               struct hb_error *error)
+{
+    if (ops->suffixes == NULL || ops->suffixes[0] == NULL)
+        return defect(error, path, "the list of suffixes is missing");
+    for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++)
+        if ((*suffix)[0] != '.' || (*suffix)[1] == '\0' || strchr(*suffix, '/') != NULL)
+            return defect(error, path, "the suffix '%s' does not begin with a dot", *suffix);
+    if (ops->magics == NULL)
+        return HB_OK;
+    size_t count = 0;
+    for (const struct hb_magic *magic = ops->magics; magic->length != 0; magic++)
+        if (++count > MOST_MAGICS || magic->bytes == NULL || magic->offset > MAGIC_REACH ||
+            magic->length > MAGIC_REACH - magic->offset)
+            return defect(error, path, "row %zu of its magic bytes is not valid", count);
+    return HB_OK;
+}
+
+static int check_hook(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
+{
+    for (const struct hb_callback *callback = hook_callbacks; callback->name != NULL; callback++)
+        if (hb_callback_provided(plugin, callback))
+            return HB_OK;
+    return defect(error, path, "the callbacks 'before' and 'after' are both missing");
+}
+
+static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
+{
+    if (plugin->ops == NULL)
+        return defect(error, path, "its table of callbacks (ops) is missing");
+    if ((uintptr_t)plugin->ops % _Alignof(void *) != 0)
+        return defect(error, path, "its table of callbacks (ops) is not aligned");
+    const struct hb_callback *callback = hb_callbacks(plugin->kind);
+    for (; callback->name != NULL; callback++)
+        if (callback->required && !hb_callback_provided(plugin, callback))
+            return defect(error, path, "the callback '%s' is missing, which every %s plugin needs",
+                          callback->name, hb_kind_name(plugin->kind));
+    if (plugin->kind == HB_KIND_HOOK)
+        return check_hook(plugin, path, error);
+    return plugin->kind == HB_KIND_FORMAT ? check_format_tables(plugin->ops, path, error) : HB_OK;
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
+/* What must be right before the rest of the descriptor may be read. */
+static int check_head(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
+{
+    if (plugin == NULL)
+        return defect(error, path, HB_PLUGIN_SYMBOL "() returned no descriptor");
+    if (plugin->size < offsetof(struct hb_plugin, abi) + sizeof plugin->abi)
+        return defect(error, path, "its descriptor is %u bytes long, which cannot be",
+                      plugin->size);
+    if (plugin->abi != HB_ABI) {
+        hb_error_set(error, HB_FATAL, "plugin %s: made for ABI %u, this hbcore has ABI %u", path,
+                     plugin->abi, HB_ABI);
+        hb_error_hint(error, plugin->abi > HB_ABI
+                                 ? "install a newer hbcore, or an older release of the plugin"
+                                 : "install a newer release of the plugin, or build it again");
+        return HB_FATAL;
+    }
+    if (!HB_HAS(plugin, ops))
+        return defect(error, path, "its descriptor is %u bytes long, at least %zu are needed",
+                      plugin->size, sizeof *plugin);
+    return HB_OK;
+}
+
+static int check_texts(const struct hb_plugin *plugin, const char *path, const char *stem,
+                       struct hb_error *error)
+{
+    if (plugin->name == NULL)
+        return defect(error, path, "its name is missing");
+    if (!hb_is_plain_name(plugin->name))
+        return defect(error, path, "its name '%.100s' is not made of a-z, 0-9 and '-' (at most %d)",
+                      plugin->name, LONGEST_NAME);
+    if (plugin->version == NULL || plugin->summary == NULL)
+        return defect(error, path, "its %s is missing",
+                      plugin->version == NULL ? "version" : "summary");
+    if (strcmp(plugin->name, stem) == 0)
+        return HB_OK;
+    hb_error_set(error, HB_FATAL, "plugin %s: it calls itself '%s', so the file must be %s.so",
+                 path, plugin->name, plugin->name);
+    hb_error_hint(error, "rename the file to %s.so", plugin->name);
+    return HB_FATAL;
+}
+
+int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const char *stem,
+                        struct hb_error *error)
+{
+    if (check_head(plugin, path, error) != HB_OK)
+        return HB_FATAL;
+    if (plugin->host_size > sizeof(struct hb_host)) {
+        hb_error_set(error, HB_FATAL,
+                     "plugin %s: it needs services of a newer hbcore (%u bytes of them; this one "
+                     "has %zu)",
+                     path, plugin->host_size, sizeof(struct hb_host));
+        hb_error_hint(error, "install a newer hbcore, or an older release of the plugin");
+        return HB_FATAL;
+    }
+    if (hb_kind_name(plugin->kind) == NULL)
+        return defect(error, path, "its kind %u is unknown", plugin->kind);
+    if (check_texts(plugin, path, stem, error) != HB_OK)
+        return HB_FATAL;
+    if (plugin->create == NULL)
+        return defect(error, path, "the function 'create' is missing");
+    if (check_ops(plugin, path, error) != HB_OK)
+        return HB_FATAL;
+    return check_options(plugin, path, error);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a plugin says about itself: is it complete, and can this host work with it? */
+#ifndef HB_DESCRIPTOR_H
+#define HB_DESCRIPTOR_H
+
+#include "error.h"
+#include <hbcore/plugin.h>
+#include <stdbool.h>
+
+/*
+ * Checks all of a descriptor before anything in it is used: size and ABI first, then kind, the host
+ * that it needs, name (it must be `stem`), options, and that every required callback is there. A
+ * structure that is larger than ours comes from a newer plugin and is fine; one that is smaller
+ * too, as long as the required members are in it. `path` names the file in messages.
+ */
+int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const char *stem,
+                        struct hb_error *error);
+
+/* Is it [a-z0-9-]+, short enough to be a section's name or a key? */
+bool hb_is_plain_name(const char *name);
+
+/* One function of a kind's vtable. */
+struct hb_callback {
+    const char *name; /* NULL after the last */
+    size_t offset;
+    bool required;
+};
+
+/* All of a kind, ended by a name that is NULL; NULL: no such kind. */
+const struct hb_callback *hb_callbacks(uint32_t kind);
+bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callback *callback);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loader.h"
+
+#include "descriptor.h"
+#include "memory.h"
+#include "option.h"
+#include "trust.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct hb_loader {
+    char **directories;
+    size_t directory_count;
+    struct hb_library **libraries;
+    size_t library_count;
+};
+
+/* ---- where plugins are ------------------------------------------------------------ */
+
+/* Beside the program, so that a build tree and a moved installation find their own. */
+static char *installed_directory(void)
+{
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length > 0) {
+        program[length] = '\0';
+        for (int up = 0; up < 2; up++) {
+            char *slash = strrchr(program, '/');
+            if (slash != NULL)
+                *slash = '\0';
+        }
+        char *beside = hb_format("%s/" HBCORE_LIBDIR "/hbcore/plugins", program);
+        struct stat status;
+        if (stat(beside, &status) == 0 && S_ISDIR(status.st_mode))
+            return beside;
+        free(beside);
+    }
+    return hb_copy_text(HBCORE_PLUGIN_DIR);
+}
+
+static char *absolute(const char *path)
+{
+    char here[PATH_MAX];
+    if (*path == '/' || getcwd(here, sizeof here) == NULL)
+        return hb_copy_text(path);
+    return hb_format("%s/%s", here, path);
+}
+
+static void add_directory(struct hb_loader *loader, char *directory)
+{
+    loader->directories =
+        hb_resize(loader->directories, loader->directory_count + 1, sizeof *loader->directories);
+    loader->directories[loader->directory_count++] = directory;
+}
+
+struct hb_loader *hb_loader_new(const char *const *directories)
+{
+    struct hb_loader *loader = hb_alloc(sizeof *loader);
+    for (; directories != NULL && *directories != NULL; directories++)
+        add_directory(loader, absolute(*directories));
+    add_directory(loader, installed_directory());
+    return loader;
+}
+
+void hb_loader_free(struct hb_loader *loader)
+{
+    if (loader == NULL)
+        return;
+    for (size_t i = 0; i < loader->directory_count; i++)
+        free(loader->directories[i]);
+    for (size_t i = 0; i < loader->library_count; i++) {
+        free(loader->libraries[i]->path);
+        free(loader->libraries[i]);
+    }
+    free(loader->directories);
+    free(loader->libraries);
+    free(loader);
+}
+
+/* ---- the plugins that are there, unopened ----------------------------------------- */
+
+struct names {
+    char **names; /* stems */
+    char **paths;
+    size_t count;
+};
+
+static void add_name(struct names *names, const char *directory, const char *file, size_t stem)
+{
+    HB_AUTO_FREE char *name = hb_copy_bytes(file, stem);
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->names[i], name) == 0)
+            return; /* an earlier directory has it */
+    names->names = hb_resize(names->names, names->count + 1, sizeof *names->names);
+    names->paths = hb_resize(names->paths, names->count + 1, sizeof *names->paths);
+    names->paths[names->count] = hb_format("%s/%s", directory, file);
+    names->names[names->count++] = name;
+    name = NULL;
+}
+
+static void read_names(struct names *names, const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        if (length > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + length - 3, ".so") == 0)
+            add_name(names, path, entry->d_name, length - 3);
+    }
+    closedir(directory);
+}
+
+static void swap(char **list, size_t a, size_t b)
+{
+    char *kept = list[a];
+    list[a] = list[b];
+    list[b] = kept;
+}
+
+static struct names find_names(const struct hb_loader *loader)
+{
+    struct names names = {0};
+    for (size_t i = 0; i < loader->directory_count; i++)
+        read_names(&names, loader->directories[i]);
+    for (size_t i = 1; i < names.count;
+         i++) /* a handful: insertion sort keeps both lists together */
+        for (size_t j = i; j > 0 && strcmp(names.names[j - 1], names.names[j]) > 0; j--) {
+            swap(names.names, j - 1, j);
+            swap(names.paths, j - 1, j);
+        }
+    return names;
+}
+
+static void free_names(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->names[i]);
+        free(names->paths[i]);
+    }
+    free(names->names);
+    free(names->paths);
+}
+
+static const char *next_name(const void *context, size_t index)
+{
+    const struct names *names = context;
+    return index < names->count ? names->names[index] : NULL;
+}
+
+/* ---- loading one file ------------------------------------------------------------- */
+
+/* Does `text` hold `part`? If so, *before is how long it is up to there. */
+static bool splits_at(const char *text, const char *part, int *before)
+{
+    const char *at = strstr(text, part);
+    *before = at == NULL ? 0 : (int)(at - text);
+    return at != NULL;
+}
+
+/*
+ * What the dynamic linker said, as something that can be acted on. Its sentences are English: the
+ * program sets no LC_MESSAGES.
+ */
+static int explain(const char *path, const char *said, struct hb_error *error)
+{
+    int name;
+    if (splits_at(said, ": cannot open shared object file", &name)) {
+        hb_error_set(error, HB_FATAL, "plugin %s: the library %.*s, which it needs, is missing",
+                     path, name, said);
+        hb_error_hint(error, "install the package that has %.*s (apt-file search %.*s finds it)",
+                      name, said, name, said);
+        return HB_FATAL;
+    }
+    const char *reason = said;
+    size_t own = strlen(path);
+    if (strncmp(said, path, own) == 0 && strncmp(said + own, ": ", 2) == 0)
+        reason = said + own + 2;
+    hb_error_set(error, HB_FATAL, "plugin %s: it cannot be loaded: %s", path, reason);
+    if (strstr(reason, "undefined symbol") != NULL)
+        hb_error_hint(error, "the plugin, or a library that it needs, is of another release: "
+                             "install the matching one");
+    else if (splits_at(reason, "version `", &name))
+        hb_error_hint(error, "the plugin was built for a newer system: install its build for this "
+                             "one");
+    else if (strstr(reason, "ELF") != NULL || strstr(reason, "file too short") != NULL)
+        hb_error_hint(error, "the file is damaged or made for another machine: install it again");
+    else if (strstr(reason, "failed to map segment") != NULL)
+        hb_error_hint(error, "is its file system mounted noexec? put the plugin elsewhere");
+    else
+        hb_error_hint(error, "install the plugin again");
+    return HB_FATAL;
+}
+
+/* The one symbol, out of this file and not out of a library that it needs; or NULL. */
+static hb_plugin_function own_symbol(void *handle)
+{
+    struct link_map *own = NULL, *owner = NULL;
+    Dl_info info;
+    hb_plugin_function function = NULL;
+    void *symbol = dlsym(handle, HB_PLUGIN_SYMBOL);
+    if (symbol == NULL || dlinfo(handle, RTLD_DI_LINKMAP, &own) != 0 ||
+        dladdr1(symbol, &info, (void **)&owner, RTLD_DL_LINKMAP) == 0 || own != owner)
+        return NULL;
+    memcpy(&function, &symbol, sizeof function); /* ISO C has no cast for this */
+    return function;
+}
+
+/*
+ * Owner and modes are checked on the open file, and of every directory that leads to it. So nobody
+ * but root and the caller can put another file there before dlopen() opens it by name again; that
+ * keeps the true path in debuggers and in dladdr(), which a detour over /proc/self/fd would not.
+ */
+static int check_file(const char *path, struct hb_error *error)
+{
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        hb_error_set(error, HB_FATAL, "plugin %s: %s", path, strerror(errno));
+        hb_error_hint(error, "'hbcore plugins list' shows the plugins that are there");
+        return HB_FATAL;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        hb_error_set(error, HB_FATAL, "plugin %s: this is no file", path);
+        hb_error_hint(error, "a plugin is a file called NAME.so");
+        return HB_FATAL;
+    }
+    return hb_trust_check(fd, path, "plugin", false, error);
+}
+
+static int load(const char *path, const char *stem, const struct hb_plugin **plugin,
+                struct hb_error *error)
+{
+    if (check_file(path, error) != HB_OK)
+        return HB_FATAL;
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed */
+    if (handle == NULL) {
+        const char *said = dlerror();
+        return explain(path, said == NULL ? "no reason given" : said, error);
+    }
+    hb_plugin_function function = own_symbol(handle);
+    if (function == NULL) {
+        hb_error_set(error, HB_FATAL,
+                     "plugin %s: this is not an hbcore plugin: it has no symbol " HB_PLUGIN_SYMBOL,
+                     path);
+        hb_error_hint(error, "remove the file from the plugin directory, or build it as a plugin");
+        return HB_FATAL;
+    }
+    *plugin = function();
+    return hb_descriptor_check(*plugin, path, stem, error);
+}
+
+/* The file's name without directory and ".so", or NULL. Caller frees. */
+static char *stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *file = slash == NULL ? path : slash + 1;
+    size_t length = strlen(file);
+    if (length <= 3 || strcmp(file + length - 3, ".so") != 0)
+        return NULL;
+    return hb_copy_bytes(file, length - 3);
+}
+
+int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_library **library,
+                   struct hb_error *error)
+{
+    HB_AUTO_FREE char *full = absolute(path);
+    for (size_t i = 0; i < loader->library_count; i++)
+        if (strcmp(loader->libraries[i]->path, full) == 0) {
+            *library = loader->libraries[i];
+            return HB_OK;
+        }
+    HB_AUTO_FREE char *stem = stem_of(full);
+    if (stem == NULL) {
+        hb_error_set(error, HB_FATAL, "plugin %s: the name of the file does not end in .so", full);
+        hb_error_hint(error, "a plugin is a file called NAME.so");
+        return HB_FATAL;
+    }
+    const struct hb_plugin *plugin = NULL;
+    if (load(full, stem, &plugin, error) != HB_OK)
+        return HB_FATAL;
+    struct hb_library *made = hb_alloc(sizeof *made);
+    *made = (struct hb_library){.plugin = plugin, .path = full};
+    full = NULL;
+    loader->libraries =
+        hb_resize(loader->libraries, loader->library_count + 1, sizeof *loader->libraries);
+    loader->libraries[loader->library_count++] = made;
+    *library = made;
+    return HB_OK;
+}
+
+/* ---- by name ---------------------------------------------------------------------- */
+
+static int fail_not_found(const struct hb_loader *loader, const char *name, struct hb_error *error)
+{
+    HB_AUTO_FREE char *where = hb_copy_text("");
+    for (size_t i = 0; i < loader->directory_count; i++) {
+        char *longer = hb_format("%s%s%s", where, i == 0 ? "" : ", ", loader->directories[i]);
+        free(where);
+        where = longer;
+    }
+    hb_error_set(error, HB_FATAL, "plugin '%.100s' not found in %s", name, where);
+    struct names names = find_names(loader);
+    const char *near = hb_nearest(name, next_name, &names);
+    if (near != NULL)
+        hb_error_hint(error, "did you mean '%s'?", near);
+    else
+        hb_error_hint(error, "'hbcore plugins list' shows those that are there; [plugins] path "
+                             "names more directories");
+    free_names(&names);
+    return HB_FATAL;
+}
+
+/* The first directory's NAME.so, whatever it is; NULL: none has it. Caller frees. */
+static char *path_of(const struct hb_loader *loader, const char *name)
+{
+    for (size_t i = 0; i < loader->directory_count; i++) {
+        char *path = hb_format("%s/%s.so", loader->directories[i], name);
+        struct stat status;
+        if (lstat(path, &status) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name,
+                   const struct hb_library **library, struct hb_error *error)
+{
+    HB_AUTO_FREE char *path =
+        strchr(name, '/') != NULL ? hb_copy_text(name) : path_of(loader, name);
+    if (path == NULL)
+        return fail_not_found(loader, name, error);
+    const struct hb_library *found = NULL;
+    if (hb_loader_open(loader, path, &found, error) != HB_OK)
+        return HB_FATAL;
+    if (found->plugin->kind == (uint32_t)kind) {
+        *library = found;
+        return HB_OK;
+    }
+    hb_error_set(error, HB_FATAL, "plugin %s: it is a %s plugin, not a %s plugin", found->path,
+                 hb_kind_name(found->plugin->kind), hb_kind_name((uint32_t)kind));
+    hb_error_hint(error, "choose a %s plugin ('hbcore plugins list'), or make the section [%s:…]",
+                  hb_kind_name((uint32_t)kind), hb_kind_name(found->plugin->kind));
+    return HB_FATAL;
+}
+
+int hb_loader_each(struct hb_loader *loader,
+                   int (*each)(void *context, const char *path, const struct hb_library *library,
+                               const struct hb_error *error),
+                   void *context)
+{
+    struct names names = find_names(loader);
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < names.count; i++) {
+        const struct hb_library *library = NULL;
+        struct hb_error error;
+        bool usable = hb_loader_open(loader, names.paths[i], &library, &error) == HB_OK;
+        status = each(context, names.paths[i], usable ? library : NULL, usable ? NULL : &error);
+    }
+    free_names(&names);
+    return status;
+}

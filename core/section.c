@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "section.h"
+
+#include "memory.h"
+#include "option.h"
+
+#include <string.h>
+
+bool hb_kind_takes_on(uint32_t kind)
+{
+    return kind == HB_KIND_FILTER || kind == HB_KIND_HOOK;
+}
+
+static void fill(struct hb_filled *filled, const struct hb_option *options, size_t count)
+{
+    *filled = (struct hb_filled){
+        .options = options,
+        .count = count,
+        .values = hb_resize(NULL, count, sizeof *filled->values),
+        .pointers = hb_resize(NULL, count, sizeof *filled->pointers),
+        .origins = hb_resize(NULL, count, sizeof *filled->origins),
+    };
+    for (size_t i = 0; i < count; i++) {
+        const struct hb_option *option = hb_option_at(options, i);
+        struct hb_error error;
+        /* The loader refuses a plugin whose defaults do not hold, a test such a table of ours. */
+        if (hb_value_parse(option, option->default_text, &filled->values[i], &error) != HB_OK)
+            abort();
+        filled->pointers[i] = &filled->values[i];
+        filled->origins[i] = NULL;
+    }
+}
+
+static void empty(struct hb_filled *filled)
+{
+    for (size_t i = 0; i < filled->count; i++) {
+        hb_value_clear(&filled->values[i]);
+        free(filled->origins[i]);
+    }
+    free(filled->values);
+    free(filled->pointers);
+    free(filled->origins);
+}
+
+static struct hb_settings settings_of(const struct hb_filled *filled, const char *section)
+{
+    return (struct hb_settings){.size = sizeof(struct hb_settings),
+                                .count = (uint32_t)filled->count,
+                                .values = filled->pointers,
+                                .section = section};
+}
+
+static struct hb_owned_section *new_section(const char *name, const struct hb_option *options,
+                                            size_t count)
+{
+    struct hb_owned_section *made = hb_alloc(sizeof *made);
+    const char *owned_name = hb_copy_text(name);
+    const char *colon = strchr(owned_name, ':');
+    fill(&made->own, options, count);
+    made->section = (struct hb_section){
+        .name = owned_name,
+        .label = colon == NULL ? owned_name : colon + 1,
+        .settings = settings_of(&made->own, owned_name),
+        .common = {.size = sizeof(struct hb_settings), .section = owned_name},
+    };
+    return made;
+}
+
+struct hb_owned_section *hb_section_new_core(const char *name,
+                                             const struct hb_settings_table *table)
+{
+    return new_section(name, table->options, table->count);
+}
+
+struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
+                                               const struct hb_library *library)
+{
+    struct hb_owned_section *made = library == NULL ? new_section(name, NULL, 0)
+                                                    : new_section(name, library->plugin->options,
+                                                                  library->plugin->option_count);
+    fill(&made->common, hb_settings_common.options, hb_settings_common.count);
+    made->section.kind = kind;
+    made->section.library = library;
+    made->section.common = settings_of(&made->common, made->section.name);
+    return made;
+}
+
+size_t hb_filled_find(const struct hb_filled *filled, const char *key)
+{
+    for (size_t i = 0; i < filled->count; i++)
+        if (strcmp(hb_option_at(filled->options, i)->key, key) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+void hb_filled_set(struct hb_filled *filled, size_t index, struct hb_value *value,
+                   const char *origin)
+{
+    hb_value_clear(&filled->values[index]);
+    filled->values[index] = *value;
+    filled->values[index].is_set = 1;
+    free(filled->origins[index]);
+    filled->origins[index] = hb_copy_text(origin);
+}
+
+struct hb_section *hb_section_default(const struct hb_library *library)
+{
+    uint32_t kind = library->plugin->kind;
+    HB_AUTO_FREE char *name = hb_format("%s:%s", hb_kind_name(kind), library->plugin->name);
+    return &hb_section_new_plugin(name, kind, library)->section;
+}
+
+void hb_section_free(struct hb_section *section)
+{
+    if (section == NULL)
+        return;
+    struct hb_owned_section *owned = (struct hb_owned_section *)(void *)section;
+    empty(&owned->own);
+    empty(&owned->common);
+    free((void *)(uintptr_t)section->name);
+    free(owned);
+}

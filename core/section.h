@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One section of the configuration while it is being filled in: values and where they come from. */
+#ifndef HB_SECTION_H
+#define HB_SECTION_H
+
+#include "config.h"
+#include "settings.h"
+
+/* The values of one table of options. */
+struct hb_filled {
+    const struct hb_option *options;
+    size_t count;
+    struct hb_value *values;
+    const struct hb_value **pointers; /* to each of `values`, as the ABI wants them */
+    char **origins;                   /* "file:12", "--set"; NULL: the default */
+};
+
+struct hb_owned_section {
+    struct hb_section section; /* first: hb_section_free() gets its address */
+    struct hb_filled own;
+    struct hb_filled common; /* of a plugin's section */
+};
+
+/* With every option at its default. The strings are copied; the table is not. */
+struct hb_owned_section *hb_section_new_core(const char *name,
+                                             const struct hb_settings_table *table);
+struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
+                                               const struct hb_library *library);
+
+/* Index of the option `key`, or SIZE_MAX. */
+size_t hb_filled_find(const struct hb_filled *filled, const char *key);
+
+/* Takes the value over. */
+void hb_filled_set(struct hb_filled *filled, size_t index, struct hb_value *value,
+                   const char *origin);
+
+/* Does a section of this kind take `on`? Formats and content plugins are always asked. */
+bool hb_kind_takes_on(uint32_t kind);
+
+#endif
