@@ -91,7 +91,7 @@ class PluginErrors(hb.Case):
         self.assertTrue(lines[0].startswith("hbcore: "), self.describe(done))
         # It takes down only who selects it.
         self.use(0, "--format", "zip")
-        listed = self.hbcore("--set", f"plugins.path={self.plugins}", "plugins", "list")
+        listed = self.hbcore("--set", f"plugins.path={self.plugins}", "plugins", "list", expect=3)
         self.assert_mentions(listed, self.file.name, *words[:1])
 
     def test_a_whole_one_is_accepted(self):
