@@ -42,10 +42,16 @@ int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, 
 /* ---- end of the central directory (4.3.14 to 4.3.16) ------------------------------------------
  */
 
-/*
- * The last place where the record and its comment end with the input. Tools agree on the last one,
- * and a comment could hold another.
- */
+/* Does a record with its comment end where the input does? bsdtar pads what it writes to a pipe. */
+static bool ends_input(const unsigned char *tail, size_t at, size_t bytes)
+{
+    size_t end = at + ZIP_END_BYTES + zip_get16(tail + at + 20);
+    while (end < bytes && tail[end] == 0)
+        end++;
+    return end == bytes;
+}
+
+/* The last such place: tools agree on that one, and a comment could hold another. */
 static int find_end(const struct zip *zip, const struct hb_input *input,
                     unsigned char end[ZIP_END_BYTES], uint64_t *place)
 {
@@ -60,7 +66,7 @@ static int find_end(const struct zip *zip, const struct hb_input *input,
     bool found = false;
     while (status == HB_OK && !found && at-- > 0)
         found = tail[at] == 'P' && zip_get32(tail + at) == ZIP_END_SIGNATURE &&
-                zip_get16(tail + at + 20) == bytes - at - ZIP_END_BYTES;
+                ends_input(tail, at, bytes);
     if (status == HB_OK && !found)
         status = HB_NOMATCH;
     if (status == HB_OK) {

@@ -73,6 +73,17 @@ static size_t from_cp437(const struct zip_record *record, char *text)
     return (size_t)(to - text);
 }
 
+/*
+ * Info-ZIP and bsdtar on UNIX write the bytes of the file system, without the flag where their
+ * locale is unknown to them: what is UTF-8 there was never meant as code page 437.
+ */
+static bool is_unix_utf8(const struct zip_record *record)
+{
+    unsigned maker = record->made_by >> 8;
+    return (maker == ZIP_MADE_BY_UNIX || maker == ZIP_MADE_BY_DARWIN) &&
+           zip_name_encoding(record->name, record->name_bytes) != ZIP_NAME_BYTES;
+}
+
 size_t zip_name_text(const struct zip_record *record, char *text)
 {
     size_t bytes = record->name_bytes;
@@ -81,6 +92,8 @@ size_t zip_name_text(const struct zip_record *record, char *text)
     } else if (record->unicode != NULL) {
         bytes = record->unicode_bytes;
         memcpy(text, record->unicode, bytes);
+    } else if (is_unix_utf8(record)) {
+        memcpy(text, record->name, bytes);
     } else {
         bytes = from_cp437(record, text);
     }
