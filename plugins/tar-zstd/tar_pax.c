@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tar_pax.h"
+
+#include <string.h>
+
+#define PAX_LIMIT (1u << 20) /* libarchive refuses longer ones */
+
+int tar_tap_read(struct tar_tap *tap, const unsigned char **data, size_t *bytes)
+{
+    int slot = 1 - tap->newest;
+    if (!tap->ended) {
+        uint64_t start = tap->start[tap->newest] + tap->bytes[tap->newest];
+        size_t filled = 0;
+        tap->newest = slot;
+        tap->start[slot] = start;
+        tap->bytes[slot] = 0;
+        while (filled < TAR_TAP_BLOCK) {
+            size_t got = 0;
+            tap->status = tap->source->read(tap->source, tap->block[slot] + filled,
+                                            TAR_TAP_BLOCK - filled, &got);
+            if (tap->status != HB_OK)
+                return tap->status;
+            filled += got;
+            tap->ended = got == 0;
+            if (got == 0)
+                break;
+        }
+        tap->bytes[slot] = filled;
+        *bytes = filled;
+    } else {
+        *bytes = 0;
+    }
+    *data = tap->block[slot];
+    return HB_OK;
+}
+
+bool tar_tap_copy(const struct tar_tap *tap, uint64_t offset, void *out, size_t bytes)
+{
+    unsigned char *to = out;
+    for (int age = 1; age >= 0 && bytes > 0; age--) {
+        int slot = age ? 1 - tap->newest : tap->newest;
+        if (offset < tap->start[slot] || offset - tap->start[slot] >= tap->bytes[slot])
+            continue;
+        size_t at = (size_t)(offset - tap->start[slot]), here = tap->bytes[slot] - at;
+        if (here > bytes)
+            here = bytes;
+        memcpy(to, tap->block[slot] + at, here);
+        to += here;
+        offset += here;
+        bytes -= here;
+    }
+    return bytes == 0;
+}
+
+/* "-12.5": seconds are counted down from the epoch, the fraction too. */
+static bool negative_time(const char *text, struct timespec *time)
+{
+    int64_t seconds = 0;
+    long fraction = 0;
+    if (*text++ != '-' || *text < '0' || *text > '9')
+        return false;
+    for (; *text >= '0' && *text <= '9'; text++)
+        if (__builtin_mul_overflow(seconds, 10, &seconds) ||
+            __builtin_sub_overflow(seconds, *text - '0', &seconds))
+            return false;
+    if (*text == '.') {
+        long unit = 100000000;
+        for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+            fraction += unit * (*text - '0');
+    }
+    if (*text != '\0' || (fraction != 0 && __builtin_sub_overflow(seconds, 1, &seconds)))
+        return false;
+    time->tv_sec = seconds;
+    time->tv_nsec = fraction != 0 ? 1000000000L - fraction : 0;
+    return true;
+}
+
+static bool set_text(struct tar_buffer *text, const char *value, size_t bytes)
+{
+    text->bytes = 0;
+    return bytes == 0 || (tar_buffer_append(text, value, bytes) && tar_buffer_append(text, "", 1));
+}
+
+static bool is_key(const char *key, size_t bytes, const char *wanted)
+{
+    return bytes == strlen(wanted) && memcmp(key, wanted, bytes) == 0;
+}
+
+/* One record's key and value; `sparse`: a GNU.sparse.name was seen, which outranks path. */
+static bool apply(struct tar_pax *pax, const char *key, size_t key_bytes, const char *value,
+                  size_t bytes, bool *sparse)
+{
+    if (is_key(key, key_bytes, "GNU.sparse.name")) {
+        *sparse = true;
+        return set_text(&pax->path, value, bytes);
+    }
+    if (is_key(key, key_bytes, "path") && !*sparse)
+        return set_text(&pax->path, value, bytes);
+    if (is_key(key, key_bytes, "linkpath"))
+        return set_text(&pax->link, value, bytes);
+    if (is_key(key, key_bytes, "mtime") && bytes < 64) {
+        char text[64];
+        memcpy(text, value, bytes);
+        text[bytes] = '\0';
+        pax->has_mtime = negative_time(text, &pax->mtime);
+    }
+    return true;
+}
+
+/* "LENGTH key=value\n" and so on. What is malformed ends it; libarchive reports it. */
+static bool parse_records(struct tar_pax *pax, const char *at, size_t left)
+{
+    bool sparse = false;
+    while (left > 0) {
+        size_t length = 0, digits = 0;
+        while (digits < left && digits < 8 && at[digits] >= '0' && at[digits] <= '9')
+            length = length * 10 + (size_t)(at[digits++] - '0');
+        if (digits == 0 || digits == left || at[digits] != ' ' || length > left ||
+            length < digits + 3 || at[length - 1] != '\n')
+            return true;
+        const char *key = at + digits + 1, *end = at + length - 1;
+        const char *equals = memchr(key, '=', (size_t)(end - key));
+        if (equals == NULL)
+            return true;
+        if (!apply(pax, key, (size_t)(equals - key), equals + 1, (size_t)(end - equals - 1),
+                   &sparse))
+            return false;
+        at += length;
+        left -= length;
+    }
+    return true;
+}
+
+static uint64_t octal(const unsigned char *field, size_t width)
+{
+    uint64_t number = 0;
+    size_t i = 0;
+    while (i < width && field[i] == ' ')
+        i++;
+    for (; i < width && field[i] >= '0' && field[i] <= '7'; i++)
+        number = number << 3 | (uint64_t)(field[i] - '0');
+    return number;
+}
+
+bool tar_pax_read(const struct tar_tap *tap, uint64_t offset, struct tar_pax *pax)
+{
+    unsigned char block[TAR_BLOCK];
+    pax->path.bytes = pax->link.bytes = 0;
+    pax->has_mtime = false;
+    /* More than a few special headers in front of one entry are not worth following. */
+    for (int headers = 0; headers < 8 && tar_tap_copy(tap, offset, block, sizeof block);
+         headers++) {
+        unsigned char type = block[156];
+        uint64_t bytes = octal(block + 124, 12);
+        if (type == '\0' || strchr("xXgLKV", type) == NULL || bytes > PAX_LIMIT)
+            break;
+        if (type == 'x') {
+            TAR_AUTO_BUFFER records = {0};
+            if (!tar_buffer_reserve(&records, bytes + 1))
+                return false;
+            if (!tar_tap_copy(tap, offset + TAR_BLOCK, records.data, bytes))
+                break;
+            if (!parse_records(pax, (const char *)records.data, bytes))
+                return false;
+        }
+        offset += TAR_BLOCK + bytes + tar_padding(bytes);
+    }
+    return true;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames of zstd (RFC 8878) one after the other, each verified. Skippable frames are looked into
+ * for what is ours: index, trailer, seek table.
+ */
+#include "tar_source.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+struct unzstd {
+    ZSTD_DCtx *decompressor;
+    bool in_frame;
+    bool full;         /* the last call filled its output: there may be more */
+    bool has_index;    /* an index of ours was seen: a seek table must be the last frame */
+    bool has_trailer;  /* and it says that there is a trailer */
+    bool seek_is_last; /* the last frame seen is a seek table */
+};
+
+static int zstd_failed(struct tar_source *source, const char *why)
+{
+    return source->tar->host->fail(source->tar->host, HB_FATAL,
+                                   "the archive cannot be decompressed: zstd: %s; it is damaged "
+                                   "or cut off, use another copy",
+                                   why);
+}
+
+static const char cut_off[] = "it ends in the middle of a frame";
+
+/* ---- skippable frames ------------------------------------------------------------------- */
+
+static int skip(struct tar_source *source, uint64_t bytes)
+{
+    struct tar_inflow *inflow = &source->inflow;
+    while (bytes > 0) {
+        int status = tar_inflow_want(inflow, 1);
+        if (status != HB_OK)
+            return status;
+        uint64_t here = inflow->bytes - inflow->at;
+        if (here == 0)
+            return zstd_failed(source, cut_off);
+        if (here > bytes)
+            here = bytes;
+        inflow->at += (size_t)here;
+        bytes -= here;
+    }
+    return HB_OK;
+}
+
+/* Appends the next bytes of the input. Memory grows with what is there, not with what is claimed.
+ */
+static int collect(struct tar_source *source, struct tar_buffer *out, uint64_t bytes)
+{
+    struct tar_inflow *inflow = &source->inflow;
+    while (bytes > 0) {
+        int status = tar_inflow_want(inflow, 1);
+        if (status != HB_OK)
+            return status;
+        size_t here = inflow->bytes - inflow->at;
+        if (here == 0)
+            return zstd_failed(source, cut_off);
+        if (here > bytes)
+            here = (size_t)bytes;
+        if (!tar_buffer_append(out, inflow->data + inflow->at, here))
+            return tar_no_memory(source->tar->host);
+        inflow->at += here;
+        bytes -= here;
+    }
+    return HB_OK;
+}
+
+static int read_trailer_frame(struct tar_source *source, uint64_t bytes)
+{
+    unsigned char head[TAR_TRAILER_HEADER];
+    struct tar_inflow *inflow = &source->inflow;
+    memcpy(head, inflow->data + inflow->at, sizeof head);
+    inflow->at += sizeof head;
+    bytes -= sizeof head;
+    if (source->has_trailer || bytes > TAR_TRAILER_LIMIT)
+        return zstd_failed(source, "it has two trailers, or one that is too long");
+    int status = collect(source, &source->trailer, bytes);
+    if (status == HB_OK &&
+        XXH64(source->trailer.data, source->trailer.bytes, 0) != tar_get64(head + 8))
+        return zstd_failed(source, "the checksum of its trailer is wrong");
+    source->has_trailer = true;
+    return status;
+}
+
+static void read_index_frame(struct tar_source *source)
+{
+    struct unzstd *unzstd = source->self;
+    struct tar_index_header header;
+    const unsigned char *head = source->inflow.data + source->inflow.at;
+    /* A damaged head costs no more than that a lost trailer would not be noticed. */
+    if (tar_index_header_read(head, &header))
+        unzstd->has_trailer = (header.flags & TAR_INDEX_HAS_TRAILER) != 0;
+    unzstd->has_index = true;
+}
+
+static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t bytes)
+{
+    struct unzstd *unzstd = source->self;
+    struct tar_inflow *inflow = &source->inflow;
+    inflow->at += TAR_SKIPPABLE_HEADER;
+    int status = tar_inflow_want(inflow, bytes < TAR_INDEX_HEADER ? bytes : TAR_INDEX_HEADER);
+    if (status != HB_OK)
+        return status;
+    const unsigned char *head = inflow->data + inflow->at;
+    size_t here = inflow->bytes - inflow->at;
+    /* By signature too: one wrong bit of the magic number must not hide what follows. */
+    if (here >= TAR_INDEX_HEADER && bytes >= TAR_INDEX_HEADER &&
+        (magic == TAR_MAGIC_INDEX || memcmp(head, TAR_INDEX_SIGNATURE, 8) == 0))
+        read_index_frame(source);
+    if (here >= TAR_TRAILER_HEADER && bytes >= TAR_TRAILER_HEADER &&
+        memcmp(head, TAR_TRAILER_SIGNATURE, 8) == 0)
+        return read_trailer_frame(source, bytes);
+    unzstd->seek_is_last = magic == TAR_MAGIC_SEEK;
+    return skip(source, bytes);
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+/* Between frames. *end: the archive is at its end. */
+static int next_frame(struct tar_source *source, bool *end)
+{
+    struct unzstd *unzstd = source->self;
+    struct tar_inflow *inflow = &source->inflow;
+    int status = tar_inflow_want(inflow, TAR_SKIPPABLE_HEADER);
+    size_t here = inflow->bytes - inflow->at;
+    const unsigned char *head = inflow->data + inflow->at;
+    *end = status == HB_OK && here == 0;
+    if (status != HB_OK || *end)
+        return status;
+    if (here < TAR_SKIPPABLE_HEADER)
+        return zstd_failed(source, cut_off);
+    uint32_t magic = tar_get32(head);
+    unzstd->seek_is_last = false;
+    if ((magic & ~0xFu) == TAR_MAGIC_SKIPPABLE)
+        return read_skippable(source, magic, tar_get32(head + 4));
+    if (magic != TAR_MAGIC_ZSTD)
+        return zstd_failed(source, "something else follows a frame");
+    ZSTD_DCtx_reset(unzstd->decompressor, ZSTD_reset_session_only);
+    unzstd->in_frame = true;
+    return HB_OK;
+}
+
+static int zstd_read(struct tar_source *source, void *buffer, size_t room, size_t *got)
+{
+    struct unzstd *unzstd = source->self;
+    struct tar_inflow *inflow = &source->inflow;
+    *got = 0;
+    while (*got == 0) {
+        bool end = false;
+        int status = unzstd->in_frame ? HB_OK : next_frame(source, &end);
+        if (status != HB_OK || end)
+            return status;
+        if (!unzstd->in_frame)
+            continue;
+        status = tar_inflow_want(inflow, unzstd->full ? 0 : 1);
+        if (status != HB_OK)
+            return status;
+        if (inflow->at == inflow->bytes && !unzstd->full)
+            return zstd_failed(source, cut_off);
+        ZSTD_inBuffer in = {.src = inflow->data, .size = inflow->bytes, .pos = inflow->at};
+        ZSTD_outBuffer out = {.dst = buffer, .size = room};
+        size_t expected = ZSTD_decompressStream(unzstd->decompressor, &out, &in);
+        if (ZSTD_isError(expected))
+            return zstd_failed(source, ZSTD_getErrorName(expected));
+        inflow->at = in.pos;
+        unzstd->in_frame = expected != 0;
+        unzstd->full = expected != 0 && out.pos == out.size;
+        *got = out.pos;
+    }
+    return HB_OK;
+}
+
+static int zstd_check(struct tar_source *source)
+{
+    const struct unzstd *unzstd = source->self;
+    if (unzstd->has_index && !unzstd->seek_is_last)
+        return zstd_failed(source, "its seek table is missing at the end");
+    if (unzstd->has_trailer && !source->has_trailer)
+        return zstd_failed(source, "its trailer is missing");
+    return HB_OK;
+}
+
+static void zstd_close(struct tar_source *source)
+{
+    struct unzstd *unzstd = source->self;
+    ZSTD_freeDCtx(unzstd->decompressor);
+    free(unzstd);
+}
+
+int tar_source_zstd(struct tar_source *source)
+{
+    struct unzstd *unzstd = calloc(1, sizeof *unzstd);
+    if (unzstd == NULL || (unzstd->decompressor = ZSTD_createDCtx()) == NULL) {
+        free(unzstd);
+        return tar_no_memory(source->tar->host);
+    }
+    source->self = unzstd;
+    source->read = zstd_read;
+    source->check = zstd_check;
+    source->close = zstd_close;
+    ZSTD_DCtx_setParameter(unzstd->decompressor, ZSTD_d_windowLogMax, TAR_WINDOW_LOG_MAX);
+    return HB_OK;
+}

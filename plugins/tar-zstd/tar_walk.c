@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One pass over any tar archive, of ours or not, through libarchive's tar reader. */
+#include "tar_pax.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct walk {
+    const struct tar_zstd *tar;
+    const struct hb_visitor *visitor;
+    struct archive *archive;
+    struct tar_tap tap;
+    struct tar_pax pax;
+    struct tar_buffer path; /* without its trailing '/' */
+    uint64_t entries;
+};
+
+static la_ssize_t feed(struct archive *archive, void *self, const void **block)
+{
+    struct walk *walk = self;
+    const unsigned char *data;
+    size_t bytes;
+    if (walk->tar->host->cancelled(walk->tar->host))
+        walk->tap.status = HB_CANCELLED;
+    if (walk->tap.status != HB_OK || tar_tap_read(&walk->tap, &data, &bytes) != HB_OK) {
+        archive_set_error(archive, EIO, "input");
+        return -1;
+    }
+    *block = data;
+    return (la_ssize_t)bytes;
+}
+
+static int failed(struct walk *walk)
+{
+    const struct hb_host *host = walk->tar->host;
+    const char *why = archive_error_string(walk->archive);
+    if (walk->tap.status != HB_OK) /* it has said why */
+        return walk->tap.status;
+    if (walk->entries == 0 && archive_format(walk->archive) == 0)
+        return host->fail(host, HB_FATAL, "this is no tar archive, or damaged at its start");
+    return host->fail(host, HB_FATAL,
+                      "the archive is damaged or cut off after entry %llu: %s; use another copy",
+                      (unsigned long long)walk->entries, why != NULL ? why : "unknown reason");
+}
+
+/* ---- one entry ---------------------------------------------------------------------------- */
+
+static uint32_t type_of(struct archive_entry *from)
+{
+    if (archive_entry_hardlink(from) != NULL)
+        return HB_HARDLINK;
+    switch (archive_entry_filetype(from)) {
+    case AE_IFREG:
+        return HB_FILE;
+    case AE_IFDIR:
+        return HB_DIRECTORY;
+    case AE_IFLNK:
+        return HB_SYMLINK;
+    default:
+        return HB_SPECIAL;
+    }
+}
+
+static int set_path(struct walk *walk, struct archive_entry *from, struct hb_entry *entry)
+{
+    const struct hb_host *host = walk->tar->host;
+    const char *path = walk->pax.path.bytes != 0 ? (const char *)walk->pax.path.data
+                                                 : archive_entry_pathname(from);
+    if (path == NULL || *path == '\0')
+        return host->fail(host, HB_FATAL,
+                          "entry %llu has no name that can be read; the archive is damaged",
+                          (unsigned long long)walk->entries + 1);
+    size_t bytes = strlen(path);
+    while (entry->type == HB_DIRECTORY && bytes > 1 && path[bytes - 1] == '/')
+        bytes--;
+    walk->path.bytes = 0;
+    if (!tar_buffer_append(&walk->path, path, bytes) || !tar_buffer_append(&walk->path, "", 1))
+        return tar_no_memory(host);
+    entry->path = (const char *)walk->path.data;
+    entry->path_bytes = bytes;
+    return HB_OK;
+}
+
+static int set_link(struct walk *walk, struct archive_entry *from, struct hb_entry *entry)
+{
+    if (entry->type == HB_HARDLINK)
+        entry->link = archive_entry_hardlink(from);
+    else if (entry->type == HB_SYMLINK)
+        entry->link = archive_entry_symlink(from);
+    else
+        return HB_OK;
+    if (walk->pax.link.bytes != 0)
+        entry->link = (const char *)walk->pax.link.data;
+    if (entry->link == NULL || *entry->link == '\0')
+        return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+                                     "%s: a link without a target; the archive is damaged",
+                                     entry->path);
+    return HB_OK;
+}
+
+static int describe(struct walk *walk, struct archive_entry *from, struct hb_entry *entry)
+{
+    int64_t position = archive_read_header_position(walk->archive);
+    int64_t uid = archive_entry_uid(from), gid = archive_entry_gid(from);
+    *entry = (struct hb_entry){.size = sizeof *entry,
+                               .type = type_of(from),
+                               .mode = (uint32_t)archive_entry_perm(from) & 07777,
+                               .flags = HB_ENTRY_HAS_MODE,
+                               .index = walk->entries};
+    if (!tar_pax_read(&walk->tap, (uint64_t)position, &walk->pax))
+        return tar_no_memory(walk->tar->host);
+    if (entry->type == HB_FILE && archive_entry_size(from) > 0)
+        entry->bytes = (uint64_t)archive_entry_size(from);
+    if (archive_entry_mtime_is_set(from)) {
+        entry->flags |= HB_ENTRY_HAS_MTIME;
+        entry->mtime.tv_sec = archive_entry_mtime(from);
+        entry->mtime.tv_nsec = archive_entry_mtime_nsec(from);
+        if (walk->pax.has_mtime)
+            entry->mtime = walk->pax.mtime;
+    }
+    if (uid >= 0 && uid <= UINT32_MAX && gid >= 0 && gid <= UINT32_MAX) {
+        entry->flags |= HB_ENTRY_HAS_OWNER;
+        entry->uid = (uint32_t)uid;
+        entry->gid = (uint32_t)gid;
+    }
+    int status = set_path(walk, from, entry);
+    return status == HB_OK ? set_link(walk, from, entry) : status;
+}
+
+/* Data of a wanted file, gaps left out. */
+static int pass_data(struct walk *walk, const struct hb_entry *entry)
+{
+    const struct hb_host *host = walk->tar->host;
+    uint64_t end = 0;
+    for (;;) {
+        const void *data;
+        size_t bytes;
+        la_int64_t offset;
+        int result = archive_read_data_block(walk->archive, &data, &bytes, &offset);
+        if (result == ARCHIVE_EOF)
+            return HB_OK;
+        if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+            return failed(walk);
+        if (bytes == 0)
+            continue;
+        if (offset < 0 || (uint64_t)offset < end || (uint64_t)offset > entry->bytes ||
+            bytes > entry->bytes - (uint64_t)offset)
+            return host->fail(host, HB_FATAL,
+                              "%s: holds more than its header says; the archive is damaged",
+                              entry->path);
+        int status = walk->visitor->data(walk->visitor, data, bytes, (uint64_t)offset);
+        if (status != HB_OK)
+            return status;
+        end = (uint64_t)offset + bytes;
+    }
+}
+
+static int visit(struct walk *walk, struct archive_entry *from)
+{
+    struct hb_entry entry;
+    int status = describe(walk, from, &entry);
+    if (status == HB_OK)
+        status = walk->visitor->entry(walk->visitor, &entry);
+    if (status != HB_OK && status != HB_SKIP)
+        return status;
+    if (status == HB_OK && entry.type == HB_FILE) {
+        status = pass_data(walk, &entry);
+        if (status != HB_OK)
+            return status;
+    } else if (archive_read_data_skip(walk->archive) != ARCHIVE_OK) {
+        return failed(walk);
+    }
+    walk->entries++;
+    return walk->visitor->end(walk->visitor, entry.bytes);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+/*
+ * libarchive takes any end for the end. A stream that stops between two entries looks like that, so
+ * a block of zero bytes must be there, as every tar writes.
+ */
+static int check_end(struct walk *walk)
+{
+    unsigned char block[TAR_BLOCK];
+    int64_t position = archive_read_header_position(walk->archive);
+    bool found = tar_tap_copy(&walk->tap, (uint64_t)position, block, sizeof block);
+    for (size_t i = 0; found && i < sizeof block; i++)
+        found = block[i] == 0;
+    if (!found)
+        return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+                                     "the archive is cut off after entry %llu: the blocks that "
+                                     "end a tar archive are missing; use another copy",
+                                     (unsigned long long)walk->entries);
+    return HB_OK;
+}
+
+/* What follows the tar stream's end must be sound as well, and holds the trailer. */
+static int drain(struct walk *walk)
+{
+    struct tar_source *source = walk->tap.source;
+    size_t bytes = 1;
+    while (bytes > 0) {
+        const unsigned char *data;
+        if (walk->tar->host->cancelled(walk->tar->host))
+            return HB_CANCELLED;
+        int status = tar_tap_read(&walk->tap, &data, &bytes);
+        if (status != HB_OK)
+            return status;
+    }
+    int status = source->check != NULL ? source->check(source) : HB_OK;
+    if (status == HB_OK && source->has_trailer && walk->visitor->trailer != NULL)
+        status = walk->visitor->trailer(walk->visitor, source->trailer.data, source->trailer.bytes);
+    return status;
+}
+
+static int walk_entries(struct walk *walk)
+{
+    struct archive_entry *entry;
+    if (archive_read_open(walk->archive, walk, NULL, feed, NULL) != ARCHIVE_OK)
+        return failed(walk);
+    for (;;) {
+        int result = archive_read_next_header(walk->archive, &entry);
+        if (result == ARCHIVE_EOF)
+            break;
+        if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+            return failed(walk);
+        /* Names that are no UTF-8 are warned about, and taken as they are. */
+        const char *why = archive_error_string(walk->archive);
+        if (result == ARCHIVE_WARN && why != NULL && strstr(why, "converted") == NULL)
+            walk->tar->host->log(walk->tar->host, HB_LOG_WARNING, "entry %llu: %s",
+                                 (unsigned long long)walk->entries + 1, why);
+        int status = visit(walk, entry);
+        if (status != HB_OK)
+            return status;
+    }
+    if (walk->tap.status != HB_OK)
+        return walk->tap.status;
+    int status = check_end(walk);
+    return status == HB_OK ? drain(walk) : status;
+}
+
+int tar_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
+{
+    struct tar_zstd *tar = self;
+    struct tar_source source = {0};
+    struct walk walk = {.tar = tar, .visitor = visitor, .tap.source = &source};
+    int status = tar_source_open(&source, tar, input);
+    walk.tap.block[0] = malloc(TAR_TAP_BLOCK);
+    walk.tap.block[1] = malloc(TAR_TAP_BLOCK);
+    walk.archive = archive_read_new();
+    if (status == HB_OK &&
+        (walk.tap.block[0] == NULL || walk.tap.block[1] == NULL || walk.archive == NULL))
+        status = tar_no_memory(tar->host);
+    if (status == HB_OK) {
+        archive_read_support_format_tar(walk.archive);
+        status = walk_entries(&walk);
+    }
+    archive_read_free(walk.archive);
+    tar_buffer_free(&walk.pax.path);
+    tar_buffer_free(&walk.pax.link);
+    tar_buffer_free(&walk.path);
+    free(walk.tap.block[0]);
+    free(walk.tap.block[1]);
+    tar_source_close(&source);
+    return status;
+}

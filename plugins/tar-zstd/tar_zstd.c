@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tar-zstd: pax tar in independent zstd frames. What the host sees of it. */
+#include "tar_zstd.h"
+
+#include "tar_table.h"
+
+enum { OPTION_LEVEL, OPTION_FRAME_SIZE, OPTION_COUNT };
+
+static const struct hb_option options[OPTION_COUNT] = {
+    [OPTION_LEVEL] = {.size = sizeof(struct hb_option),
+                      .type = HB_OPTION_INTEGER,
+                      .key = "level",
+                      .default_text = "3",
+                      .minimum = -7,
+                      .maximum = 19,
+                      .help = "zstd compression level, from fastest to smallest"},
+    [OPTION_FRAME_SIZE] = {.size = sizeof(struct hb_option),
+                           .type = HB_OPTION_BYTES,
+                           .key = "frame-size",
+                           .default_text = "4M",
+                           .minimum = 256 << 10,
+                           .maximum = 64 << 20,
+                           .help = "Content bytes that are compressed together; more is smaller, "
+                                   "less finds one file faster"},
+};
+
+static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
+{
+    struct tar_zstd *tar = calloc(1, sizeof *tar);
+    if (tar == NULL)
+        return tar_no_memory(host);
+    tar->host = host;
+    tar->level = (int)settings->values[OPTION_LEVEL]->number;
+    tar->frame_bytes = (uint64_t)settings->values[OPTION_FRAME_SIZE]->number;
+    *self = tar;
+    return HB_OK;
+}
+
+static void destroy(void *self)
+{
+    struct tar_zstd *tar = self;
+    if (tar == NULL)
+        return;
+    tar_writer_free(tar->writer);
+    tar_table_free(tar->table);
+    free(tar);
+}
+
+static int unit_policy(void *self, struct hb_unit_policy *policy)
+{
+    const struct tar_zstd *tar = self;
+    policy->spans = 1;
+    policy->unit_bytes = tar->frame_bytes;
+    policy->overhead = 1024; /* a header, half a block of padding, at times a pax header */
+    return HB_OK;
+}
+
+/* Tar archives from before ustar have no magic bytes, only the checksum of their first header. */
+static int probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
+{
+    (void)self;
+    (void)input;
+    return bytes >= TAR_BLOCK && tar_header_plausible(head) ? HB_OK : HB_NOMATCH;
+}
+
+static const char *const suffixes[] = {".tar.zst", ".tzst", NULL};
+
+#define SKIPPABLE(byte)                                                                            \
+    {                                                                                              \
+        .offset = 0, .length = 4, .bytes = byte "\x2a\x4d\x18"                                     \
+    }
+static const struct hb_magic magics[] = {
+    {.offset = 0, .length = 4, .bytes = "\x28\xb5\x2f\xfd"},
+    SKIPPABLE("\x50"),
+    SKIPPABLE("\x51"),
+    SKIPPABLE("\x52"),
+    SKIPPABLE("\x53"),
+    SKIPPABLE("\x54"),
+    SKIPPABLE("\x55"),
+    SKIPPABLE("\x56"),
+    SKIPPABLE("\x57"),
+    SKIPPABLE("\x58"),
+    SKIPPABLE("\x59"),
+    SKIPPABLE("\x5a"),
+    SKIPPABLE("\x5b"),
+    SKIPPABLE("\x5c"),
+    SKIPPABLE("\x5d"),
+    SKIPPABLE("\x5e"),
+    SKIPPABLE("\x5f"),
+    {.offset = 257, .length = 5, .bytes = "ustar"},
+    {.offset = 0, .length = 2, .bytes = "\x1f\x8b"},
+    {.offset = 0,
+     .length = 6,
+     .bytes = "\xfd"
+              "7zXZ\0"},
+    {.offset = 0, .length = 3, .bytes = "BZh"},
+    {0},
+};
+
+static const struct hb_format_ops ops = {
+    .size = sizeof ops,
+    .flags = HB_FORMAT_SIZE_FIRST | HB_FORMAT_TRAILER | HB_FORMAT_SYMLINKS,
+    .suffixes = suffixes,
+    .magics = magics,
+    .begin_entry = tar_begin_entry,
+    .append = tar_append,
+    .end_entry = tar_end_entry,
+    .finish = tar_finish,
+    .walk = tar_walk,
+    .worker_create = tar_worker_create,
+    .worker_destroy = tar_worker_destroy,
+    .unit_policy = unit_policy,
+    .encode = tar_encode,
+    .probe = probe,
+    .list = tar_list,
+    .decode = tar_decode,
+    .read_trailer = tar_read_trailer,
+};
+
+static const struct hb_plugin plugin = {
+    .size = sizeof plugin,
+    .abi = HB_ABI,
+    .kind = HB_KIND_FORMAT,
+    .host_size = sizeof(struct hb_host),
+    .name = "tar-zstd",
+    .version = "0.1.0",
+    .summary = "pax tar in zstd frames, read by any tar, with random access",
+    .options = options,
+    .option_count = OPTION_COUNT,
+    .create = create,
+    .destroy = destroy,
+    .ops = &ops,
+};
+
+HB_EXPORT const struct hb_plugin *hb_plugin_v1(void)
+{
+    return &plugin;
+}
