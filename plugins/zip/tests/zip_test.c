@@ -79,17 +79,31 @@ static void decode_all(struct zip_test *test, struct memory *memory, struct foun
     test->ops->worker_destroy(test->self, worker);
 }
 
+void zip_test_again(struct zip_test *test)
+{
+    fake_destroy(hb_plugin_v1(), test->self, test->settings);
+    if (fake_create(&test->fake, hb_plugin_v1(), "", &test->self, &test->settings) != HB_OK)
+        abort();
+}
+
+void zip_test_read_with(struct zip_test *test, struct memory *memory, struct found_list *list)
+{
+    *list = (struct found_list){0};
+    zip_test_again(test);
+    test->fake.message[0] = '\0';
+    memory_rewind(memory, true);
+    struct hb_lister lister = {.size = sizeof lister, .self = list, .member = keep_member};
+    list->status = test->ops->list(test->self, &memory->input, &lister);
+    memcpy(list->message, test->fake.message, sizeof list->message);
+    if (list->status == HB_OK)
+        decode_all(test, memory, list);
+}
+
 void zip_test_read(struct memory *memory, struct found_list *list)
 {
     struct zip_test test;
-    *list = (struct found_list){0};
     zip_test_start(&test, 6);
-    memory_rewind(memory, true);
-    struct hb_lister lister = {.size = sizeof lister, .self = list, .member = keep_member};
-    list->status = test.ops->list(test.self, &memory->input, &lister);
-    memcpy(list->message, test.fake.message, sizeof list->message);
-    if (list->status == HB_OK)
-        decode_all(&test, memory, list);
+    zip_test_read_with(&test, memory, list);
     zip_test_end(&test);
 }
 

@@ -46,8 +46,12 @@ struct found_list {
     char message[512];
 };
 
-/* Lists and decodes everything. Content beyond `limit` bytes in all fails. */
+/* A fresh instance with the same host, which takes a while to make. */
+void zip_test_again(struct zip_test *test);
+
+/* Lists and decodes everything, with a host of its own or a fresh instance of the one given. */
 void zip_test_read(struct memory *memory, struct found_list *list);
+void zip_test_read_with(struct zip_test *test, struct memory *memory, struct found_list *list);
 void zip_test_free(struct found_list *list);
 
 /* Writes with a fresh instance; returns the status. */

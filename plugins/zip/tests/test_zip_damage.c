@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Damage is found: no flipped bit and no cut gives other names or other content. Modes, times
+ * and types have no checksum in a zip; the host's trailer holds theirs.
+ */
+#include "zip_test.h"
+
+#include "zip_layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 7 };
+
+static const char text[] = "some words, some words, some words, some words, some words";
+
+static void make_samples(struct sample samples[SAMPLES])
+{
+    samples[0] = zip_test_file("deflated", text, sizeof text - 1);
+    samples[1] = zip_test_file("stored", "short", 5);
+    samples[2] = zip_test_directory("directory");
+    samples[3] = zip_test_link("link", "target");
+    samples[4] = zip_test_file("bytes-\xff", "y", 1);
+    samples[5] = zip_test_file("utf-8-\xc3\xa4", "z", 1);
+    samples[6] = zip_test_file("empty", NULL, 0);
+    samples[6].entry.mtime.tv_sec = 7258118400;
+}
+
+/* Is every name and every content that was accepted what was written? */
+static bool harmless(const struct sample *samples, const struct found_list *list)
+{
+    if (list->status != HB_OK)
+        return true;
+    if (list->count != SAMPLES)
+        return false;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        const struct hb_entry *entry = &samples[i].entry;
+        const struct found *found = &list->members[i];
+        if (found->status != HB_OK)
+            continue;
+        if (found->path_bytes != entry->path_bytes ||
+            memcmp(found->path, entry->path, entry->path_bytes) != 0)
+            return false;
+        if (entry->type == HB_FILE && found->type == HB_FILE &&
+            (found->data_bytes != entry->bytes ||
+             (entry->bytes > 0 && memcmp(found->data, samples[i].data, entry->bytes) != 0)))
+            return false;
+        if (found->type == HB_SYMLINK && entry->type == HB_SYMLINK &&
+            strcmp(found->link, entry->link) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void read_trailer(struct zip_test *test, struct memory *memory, char *block, size_t size)
+{
+    void *data = NULL;
+    size_t bytes = 0;
+    zip_test_again(test);
+    memory_rewind(memory, true);
+    if (test->ops->read_trailer(test->self, &memory->input, &data, &bytes) == HB_OK)
+        snprintf(block, size, "%.*s", (int)bytes, (const char *)data);
+    test->fake.host.release(&test->fake.host, data);
+}
+
+static void flip_each_bit(bool seekable)
+{
+    struct sample samples[SAMPLES];
+    struct zip_test test;
+    struct memory memory;
+    size_t refused = 0;
+    zip_test_start(&test, 6);
+    make_samples(samples);
+    assert_int_equal(zip_test_write(&memory, seekable, 6, samples, SAMPLES, "trailer", 7), HB_OK);
+    for (size_t bit = 0; bit < memory.bytes * 8; bit++) {
+        struct found_list list;
+        char block[16] = "trailer";
+        memory.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        zip_test_read_with(&test, &memory, &list);
+        if (!harmless(samples, &list))
+            fail_msg("bit %zu of byte %zu: accepted with other names or content", bit % 8, bit / 8);
+        refused += list.status != HB_OK;
+        read_trailer(&test, &memory, block, sizeof block);
+        if (strcmp(block, "trailer") != 0)
+            fail_msg("bit %zu of byte %zu: trailer became %s", bit % 8, bit / 8, block);
+        memory.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        zip_test_free(&list);
+    }
+    assert_true(refused > memory.bytes * 3); /* it is not that nothing was read */
+    zip_test_end(&test);
+    memory_free(&memory);
+}
+
+static void flipped_bits(void **state)
+{
+    (void)state;
+    flip_each_bit(true);
+}
+
+/* A large entry with a data descriptor; the sizes in its headers are flipped, and some data. */
+static void flipped_bits_of_a_stream(void **state)
+{
+    (void)state;
+    unsigned char *data = zip_test_text((1 << 20) + 1000);
+    struct sample sample = zip_test_file("large", data, (1 << 20) + 1000);
+    struct memory memory;
+    assert_int_equal(zip_test_write(&memory, false, 1, &sample, 1, NULL, 0), HB_OK);
+    for (size_t bit = 0; bit < memory.bytes * 8; bit += bit < 1000 ? 1 : 40009) {
+        struct found_list list;
+        memory.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        zip_test_read(&memory, &list);
+        if (list.status == HB_OK && list.members[0].status == HB_OK &&
+            (list.members[0].data_bytes != sample.entry.bytes ||
+             memcmp(list.members[0].data, data, sample.entry.bytes) != 0))
+            fail_msg("bit %zu: accepted with other content", bit);
+        memory.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        zip_test_free(&list);
+    }
+    memory_free(&memory);
+    free(data);
+}
+
+static void every_truncation(void **state)
+{
+    (void)state;
+    struct sample samples[SAMPLES];
+    struct memory memory;
+    make_samples(samples);
+    assert_int_equal(zip_test_write(&memory, true, 6, samples, SAMPLES, "trailer", 7), HB_OK);
+    size_t whole = memory.bytes;
+    for (memory.bytes = 0; memory.bytes < whole; memory.bytes++) {
+        struct found_list list;
+        zip_test_read(&memory, &list);
+        if (list.status != HB_FATAL)
+            fail_msg("cut to %zu of %zu bytes: accepted", memory.bytes, whole);
+        assert_true(list.message[0] != '\0');
+        zip_test_free(&list);
+    }
+    memory_free(&memory);
+}
+
+/* ---- forged headers ------------------------------------------------------------------------- */
+
+/* Where the central header of member `number` lies. */
+static unsigned char *central(struct memory *memory, unsigned number)
+{
+    unsigned char *end = memory->data + memory->bytes - ZIP_END_BYTES;
+    unsigned char *at = memory->data + zip_get32(end + 16);
+    while (number-- > 0)
+        at += zip_central_bytes(at);
+    return at;
+}
+
+static void expect(struct memory *memory, const char *reason)
+{
+    struct found_list list;
+    zip_test_read(memory, &list);
+    if (list.status != HB_FATAL || strstr(list.message, reason) == NULL)
+        fail_msg("expected \"%s\", got status %d: %s", reason, list.status, list.message);
+    zip_test_free(&list);
+    memory_free(memory);
+}
+
+static void write_two(struct memory *memory)
+{
+    struct sample samples[] = {zip_test_file("one", text, sizeof text - 1),
+                               zip_test_file("two", text, sizeof text - 1)};
+    assert_int_equal(zip_test_write(memory, true, 6, samples, 2, NULL, 0), HB_OK);
+}
+
+static void forged(void **state)
+{
+    (void)state;
+    struct memory memory;
+    write_two(&memory);
+    zip_put32(central(&memory, 1) + 42, 0);
+    expect(&memory, "overlap");
+    write_two(&memory);
+    zip_put32(central(&memory, 0) + 20, 60); /* longer than up to the next entry */
+    expect(&memory, "overlap");
+    write_two(&memory);
+    zip_put32(central(&memory, 1) + 42, (uint32_t)memory.bytes - 100);
+    expect(&memory, "beyond the start of the central directory");
+    write_two(&memory);
+    central(&memory, 1)[46] = '\0';
+    expect(&memory, "NUL");
+    write_two(&memory);
+    central(&memory, 1)[47] = 'x';
+    expect(&memory, "name in the local header");
+    write_two(&memory);
+    zip_put16(central(&memory, 0) + 34, 1);
+    expect(&memory, "another disk");
+    write_two(&memory);
+    zip_put16(memory.data + memory.bytes - 12, 1);
+    expect(&memory, "one disk of several");
+    write_two(&memory);
+    zip_put16(memory.data + memory.bytes - 12, 1);
+    zip_put16(memory.data + memory.bytes - 14, 1);
+    expect(&memory, "more than its number of entries");
+    write_two(&memory);
+    zip_put16(memory.data + memory.bytes - 12, 3);
+    zip_put16(memory.data + memory.bytes - 14, 3);
+    expect(&memory, "damaged");
+}
+
+/* It declares fewer bytes, in both headers, than it decompresses to. */
+static void bomb(size_t bytes, size_t declared)
+{
+    unsigned char *zeros = calloc(1, bytes);
+    struct sample sample = zip_test_file("bomb", zeros, bytes);
+    struct memory memory;
+    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
+    zip_put32(memory.data + 22, (uint32_t)declared);
+    zip_put32(central(&memory, 0) + 24, (uint32_t)declared);
+    expect(&memory, declared < bytes ? "more than its size" : "its size");
+    free(zeros);
+}
+
+static void bombs(void **state)
+{
+    (void)state;
+    bomb(1000, 10);
+    bomb(1000, 1001);
+    bomb(1 << 20, 5);
+    bomb(8 << 20, 1 << 20);
+    bomb(8 << 20, (8 << 20) - 1);
+    bomb(8 << 20, 5 << 20);
+}
+
+static void refused_methods(void **state)
+{
+    (void)state;
+    struct memory memory;
+    struct found_list list;
+    write_two(&memory);
+    zip_put16(memory.data + 8, 12);
+    zip_put16(central(&memory, 0) + 10, 12);
+    zip_put16(central(&memory, 1) + 8, 1);
+    zip_test_read(&memory, &list);
+    assert_int_equal(list.status, HB_OK);
+    assert_int_equal(list.members[0].status, HB_ENTRY);
+    assert_int_equal(list.members[1].status, HB_ENTRY);
+    zip_test_free(&list);
+    memory_free(&memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flipped_bits),
+        cmocka_unit_test(flipped_bits_of_a_stream),
+        cmocka_unit_test(every_truncation),
+        cmocka_unit_test(forged),
+        cmocka_unit_test(bombs),
+        cmocka_unit_test(refused_methods),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

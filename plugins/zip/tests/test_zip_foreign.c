@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Archives as other tools make them, byte by byte: encodings, times, attributes, zip64. */
+#include "zip_test.h"
+
+#include "zip_layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One stored file "x", and how its headers say it. */
+struct foreign {
+    const char *name;
+    const unsigned char *extra; /* of the central header */
+    uint32_t extra_bytes;
+    uint32_t made_by, flags, attributes, dos;
+    const char *comment; /* of the archive */
+    uint32_t prefix;     /* bytes in front */
+    bool zip64;          /* everything that can be is saturated */
+};
+
+static unsigned char *put_name(unsigned char *to, const char *name)
+{
+    size_t bytes = strlen(name);
+    memcpy(to, name, bytes);
+    return to + bytes;
+}
+
+static unsigned char *put_central(unsigned char *to, const struct foreign *foreign)
+{
+    uint32_t extra = foreign->extra_bytes + (foreign->zip64 ? 28 : 0);
+    to = zip_put32(to, ZIP_CENTRAL_SIGNATURE);
+    to = zip_put16(zip_put16(to, foreign->made_by << 8 | 20), 20);
+    to = zip_put16(zip_put16(to, foreign->flags), 0);
+    to = zip_put32(to, foreign->dos);
+    to = zip_put32(to, 0x8cdc1683); /* of "x" */
+    to = zip_put32(zip_put32(to, foreign->zip64 ? ZIP_32_FULL : 1),
+                   foreign->zip64 ? ZIP_32_FULL : 1);
+    to = zip_put16(zip_put16(to, (uint32_t)strlen(foreign->name)), extra);
+    memset(to, 0, 6);
+    to = zip_put32(to + 6, foreign->attributes);
+    to = zip_put32(to, foreign->zip64 ? ZIP_32_FULL : 0);
+    to = put_name(to, foreign->name);
+    if (foreign->zip64)
+        to = zip_put64(zip_put64(zip_put64(zip_put16(zip_put16(to, 1), 24), 1), 1), 0);
+    if (foreign->extra_bytes > 0)
+        memcpy(to, foreign->extra, foreign->extra_bytes);
+    return to + foreign->extra_bytes;
+}
+
+static unsigned char *put_end(unsigned char *to, const struct foreign *foreign, uint32_t start,
+                              uint32_t bytes)
+{
+    if (foreign->zip64) {
+        to = zip_put64(zip_put32(to, ZIP_END64_SIGNATURE), 44);
+        to = zip_put64(zip_put32(to, 0x002d002d), 0);
+        to = zip_put64(zip_put64(zip_put64(zip_put64(to, 1), 1), bytes), start);
+        to = zip_put32(zip_put32(to, ZIP_LOCATOR_SIGNATURE), 0);
+        to = zip_put32(zip_put64(to, start + bytes), 1);
+    }
+    to = zip_put32(zip_put32(to, ZIP_END_SIGNATURE), 0);
+    to = zip_put32(to, foreign->zip64 ? ZIP_32_FULL : 0x00010001);
+    to = zip_put32(zip_put32(to, foreign->zip64 ? ZIP_32_FULL : bytes),
+                   foreign->zip64 ? ZIP_32_FULL : start);
+    const char *comment = foreign->comment == NULL ? "" : foreign->comment;
+    return put_name(zip_put16(to, (uint32_t)strlen(comment)), comment);
+}
+
+static void build(struct memory *memory, const struct foreign *foreign)
+{
+    unsigned char bytes[2048] = {0}, *local = bytes + foreign->prefix, *to = local;
+    to = zip_put32(to, ZIP_LOCAL_SIGNATURE);
+    to = zip_put16(zip_put16(zip_put16(to, 20), foreign->flags), 0);
+    to = zip_put32(to, foreign->dos);
+    to = zip_put32(to, 0x8cdc1683);
+    to = zip_put32(zip_put32(to, 1), 1);
+    to = zip_put16(zip_put16(to, (uint32_t)strlen(foreign->name)), 0);
+    to = put_name(to, foreign->name);
+    *to++ = 'x';
+    unsigned char *start = to;
+    to = put_central(to, foreign);
+    to = put_end(to, foreign, (uint32_t)(start - local), (uint32_t)(to - start));
+    memory_init(memory, true);
+    memory->sink.write(&memory->sink, bytes, (size_t)(to - bytes));
+}
+
+/* Reads it; the one member is in list.members[0]. */
+static void read_one(const struct foreign *foreign, struct found_list *list)
+{
+    struct memory memory;
+    build(&memory, foreign);
+    zip_test_read(&memory, list);
+    if (list->status != HB_OK)
+        fail_msg("%s", list->message);
+    assert_int_equal(list->count, 1);
+    if (list->members[0].type == HB_FILE) {
+        assert_int_equal(list->members[0].data_bytes, 1);
+        assert_int_equal(list->members[0].data[0], 'x');
+    }
+    memory_free(&memory);
+}
+
+static void expect_name(const struct foreign *foreign, const char *name)
+{
+    struct found_list list;
+    read_one(foreign, &list);
+    assert_string_equal(list.members[0].path, name);
+    zip_test_free(&list);
+}
+
+static void encodings(void **state)
+{
+    (void)state;
+    static const unsigned char unicode[] = "\x75\x70\x0a\0\1\x20\xf7\xdf\x04new-\xc3\xa9";
+    expect_name(&(struct foreign){.name = "caf\x82"}, "caf\xc3\xa9");
+    expect_name(&(struct foreign){.name = "caf\x82", .made_by = 3}, "caf\xc3\xa9");
+    expect_name(&(struct foreign){.name = "caf\xc3\xa9"}, "caf\xe2\x94\x9c\xe2\x8c\x90");
+    expect_name(&(struct foreign){.name = "caf\xc3\xa9", .flags = ZIP_FLAG_UTF8}, "caf\xc3\xa9");
+    expect_name(&(struct foreign){.name = "caf\xc3\xa9", .made_by = 3}, "caf\xc3\xa9");
+    /* Its checksum is of another name: void. */
+    expect_name(&(struct foreign){.name = "n\x82", .extra = unicode, .extra_bytes = 14},
+                "n\xc3\xa9");
+    expect_name(&(struct foreign){.name = "./a/../b"}, "./a/../b");
+    expect_name(&(struct foreign){.name = "/etc/passwd"}, "/etc/passwd");
+    expect_name(&(struct foreign){.name = "a\\b"}, "a\\b");
+}
+
+static void unicode_path(void **state)
+{
+    (void)state;
+    /* crc32("n\x82") in the field, computed here so that the test does not rest on a constant. */
+    unsigned char extra[] = "\x75\x70\x08\0\1....\xe2\x82\xac";
+    uint32_t crc = 0xffffffff;
+    for (const char *at = "n\x82"; *at != '\0'; at++) {
+        crc ^= (unsigned char)*at;
+        for (int i = 0; i < 8; i++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    zip_put32(extra + 5, ~crc);
+    expect_name(&(struct foreign){.name = "n\x82", .extra = extra, .extra_bytes = 12},
+                "\xe2\x82\xac");
+    extra[9] = '\0';
+    struct memory memory;
+    struct found_list list;
+    build(&memory, &(struct foreign){.name = "n\x82", .extra = extra, .extra_bytes = 12});
+    zip_test_read(&memory, &list);
+    assert_int_equal(list.status, HB_FATAL);
+    zip_test_free(&list);
+    memory_free(&memory);
+}
+
+static void attributes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t made_by, attributes, type, flags, mode;
+    } all[] = {
+        {3, 0100755u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0755},
+        {19, 0100644u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0644},
+        {3, 0600u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0600},
+        {3, 0, HB_FILE, 0, 0},
+        {0, 0100755u << 16, HB_FILE, 0, 0},
+        {0, 0x20, HB_FILE, 0, 0},
+        {3, 0020666u << 16, HB_SPECIAL, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0060666u << 16, HB_SPECIAL, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0010666u << 16, HB_SPECIAL, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0140666u << 16, HB_SPECIAL, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0120777u << 16, HB_SYMLINK, HB_ENTRY_HAS_MODE, 0777},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct found_list list;
+        read_one(&(struct foreign){.name = "f",
+                                   .made_by = all[i].made_by,
+                                   .attributes = all[i].attributes,
+                                   .dos = 0x58210000},
+                 &list);
+        assert_int_equal(list.members[0].type, all[i].type);
+        assert_int_equal(list.members[0].flags & HB_ENTRY_HAS_MODE, all[i].flags);
+        assert_int_equal(list.members[0].mode, all[i].mode);
+        if (all[i].type == HB_SYMLINK)
+            assert_string_equal(list.members[0].link, "x");
+        zip_test_free(&list);
+    }
+}
+
+static void expect_time(const char *extra, uint32_t bytes, uint32_t dos, int64_t seconds, long nsec)
+{
+    struct found_list list;
+    read_one(
+        &(struct foreign){
+            .name = "f", .extra = (const unsigned char *)extra, .extra_bytes = bytes, .dos = dos},
+        &list);
+    assert_int_equal(list.members[0].flags & HB_ENTRY_HAS_MTIME, HB_ENTRY_HAS_MTIME);
+    assert_int_equal(list.members[0].mtime.tv_sec, seconds);
+    assert_int_equal(list.members[0].mtime.tv_nsec, nsec);
+    zip_test_free(&list);
+}
+
+static void times(void **state)
+{
+    (void)state;
+    /* 2024-01-01 12:30:58 in local time; UT 1700000000; NTFS 2023-11-14 22:13:21.0000001 */
+    static const uint32_t dos = 0x582163dd;
+    static const char ut[] = "UT\5\0\1\0\xf1\x53\x65";
+    static const char ntfs[] = "\x0a\0\x20\0....\1\0\x18\0"
+                               "\x81\x16\x38\x0a\x48\x17\xda\x01................"
+                               "UT\5\0\1\0\xf1\x53\x65";
+    setenv("TZ", "UTC", 1);
+    tzset();
+    expect_time(NULL, 0, dos, 1704112258, 0);
+    setenv("TZ", "XYZ-2", 1);
+    tzset();
+    expect_time(NULL, 0, dos, 1704112258 - 7200, 0);
+    unsetenv("TZ");
+    tzset();
+    expect_time(ut, 9, dos, 1700000000, 0);
+    uint64_t ticks = zip_get64((const unsigned char *)ntfs + 12);
+    expect_time(ntfs, 36, dos, (int64_t)(ticks / 10000000) - 11644473600,
+                (long)(ticks % 10000000) * 100);
+    expect_time(ntfs, 45, dos, (int64_t)(ticks / 10000000) - 11644473600,
+                (long)(ticks % 10000000) * 100);
+    struct found_list list;
+    read_one(&(struct foreign){.name = "f"}, &list); /* no date at all */
+    assert_int_equal(list.members[0].flags & HB_ENTRY_HAS_MTIME, 0);
+    zip_test_free(&list);
+}
+
+static void shapes(void **state)
+{
+    (void)state;
+    expect_name(&(struct foreign){.name = "f", .comment = "a comment"}, "f");
+    expect_name(&(struct foreign){.name = "f", .comment = "PK\5\6 is a comment, too"}, "f");
+    expect_name(&(struct foreign){.name = "f", .prefix = 100}, "f");
+    expect_name(&(struct foreign){.name = "f", .zip64 = true}, "f");
+    expect_name(&(struct foreign){.name = "f", .zip64 = true, .prefix = 333, .comment = "c"}, "f");
+    /* An extra field that does not parse is passed over. */
+    expect_name(&(struct foreign){.name = "f",
+                                  .extra = (const unsigned char *)"UT\xff\xff\1\2\3",
+                                  .extra_bytes = 7},
+                "f");
+    expect_name(
+        &(struct foreign){.name = "f", .extra = (const unsigned char *)"\0\0", .extra_bytes = 2},
+        "f");
+}
+
+static void probing(void **state)
+{
+    (void)state;
+    static const struct foreign all[] = {
+        {.name = "f"},
+        {.name = "f", .prefix = 77},
+        {.name = "f", .prefix = 77, .zip64 = true},
+        {.name = "f", .comment = "c"},
+    };
+    struct zip_test test;
+    struct memory memory;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        zip_test_start(&test, 6);
+        build(&memory, &all[i]);
+        memory_rewind(&memory, true);
+        assert_int_equal(test.ops->probe(test.self, &memory.input, memory.data, memory.bytes),
+                         HB_OK);
+        memory.bytes -= 1;
+        memory_rewind(&memory, true);
+        assert_int_equal(test.ops->probe(test.self, &memory.input, memory.data, memory.bytes),
+                         HB_NOMATCH);
+        memory_free(&memory);
+        zip_test_end(&test);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encodings), cmocka_unit_test(unicode_path), cmocka_unit_test(attributes),
+        cmocka_unit_test(times),     cmocka_unit_test(shapes),       cmocka_unit_test(probing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
