@@ -339,7 +339,7 @@ int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struc
                    uint64_t place, const struct hb_output *output)
 {
     struct member member = {.zip = zip, .worker = worker, .input = input, .output = output};
-    struct zip_record central;
+    struct zip_record central = {0};
     unsigned char *header = NULL;
     int status = read_central(zip, input, place, &header, &central);
     if (status == HB_OK)

@@ -31,7 +31,7 @@ int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, 
 {
     int64_t got = input->read_at(input, buffer, bytes, offset);
     if (got < 0)
-        return (int)got;
+        return got < HB_CANCELLED ? HB_FATAL : (int)got;
     if ((uint64_t)got == bytes)
         return HB_OK;
     return zip->host->fail(zip->host, HB_FATAL,
@@ -140,7 +140,7 @@ static int look_for_64(const struct zip *zip, const struct hb_input *input, stru
 
 static int read_end(const struct zip *zip, const struct hb_input *input, struct end *end)
 {
-    unsigned char record[ZIP_END_BYTES];
+    unsigned char record[ZIP_END_BYTES] = {0};
     int status = find_end(zip, input, record, &end->place);
     if (status == HB_NOMATCH)
         return zip->host->fail(zip->host, HB_FATAL,
@@ -315,7 +315,7 @@ static int check_overlap(const struct zip *zip, struct extent *extents, size_t c
 static int collect(const struct zip *zip, struct zip_cursor *cursor, struct extent *extents,
                    bool *sorted)
 {
-    struct zip_record record;
+    struct zip_record record = {0};
     uint64_t place;
     int status;
     *sorted = true;

@@ -251,8 +251,8 @@ static int visit(struct listing *listing, const struct hb_entry *entry,
 static int visit_trailer(struct zip *zip, const struct hb_input *input,
                          const struct hb_visitor *visitor)
 {
-    void *data;
-    size_t bytes;
+    void *data = NULL;
+    size_t bytes = 0;
     int status = zip_read_trailer(zip, input, &data, &bytes);
     if (status != HB_OK)
         return status == HB_NOMATCH ? HB_OK : status;

@@ -86,17 +86,19 @@ static bool is_unix_utf8(const struct zip_record *record)
 
 size_t zip_name_text(const struct zip_record *record, char *text)
 {
+    const char *name = record->name;
     size_t bytes = record->name_bytes;
-    if (record->raw_name || (record->flags & ZIP_FLAG_UTF8)) {
-        memcpy(text, record->name, bytes);
-    } else if (record->unicode != NULL) {
-        bytes = record->unicode_bytes;
-        memcpy(text, record->unicode, bytes);
-    } else if (is_unix_utf8(record)) {
-        memcpy(text, record->name, bytes);
-    } else {
-        bytes = from_cp437(record, text);
+    if (!record->raw_name && (record->flags & ZIP_FLAG_UTF8) == 0) {
+        if (record->unicode == NULL && !is_unix_utf8(record)) {
+            bytes = from_cp437(record, text);
+            name = NULL;
+        } else if (record->unicode != NULL) {
+            name = record->unicode;
+            bytes = record->unicode_bytes;
+        }
     }
+    if (name != NULL)
+        memcpy(text, name, bytes);
     text[bytes] = '\0';
     return bytes;
 }
