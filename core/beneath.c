@@ -82,7 +82,8 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
         long fd = syscall(SYS_openat2, root->fd, path, &how, sizeof how);
         if (fd >= 0)
             return (int)fd;
-        if (errno == ENOSYS || errno == EPERM)
+        /* ENAMETOOLONG: the whole path is longer than the kernel takes at once. */
+        if (errno == ENOSYS || errno == EPERM || errno == ENAMETOOLONG)
             return open_by_steps(root->fd, path, flags, mode);
         if (errno != EAGAIN && errno != EINTR) /* EAGAIN: a rename raced with the resolution */
             return -errno;
@@ -204,7 +205,7 @@ static int take_place(struct way *way, const char *name, bool through_link, stru
     return 0;
 }
 
-static int resolve(const struct hb_root *root, struct way *way, char **rest, bool make_parents,
+static int resolve(const struct hb_root *root, struct way *way, char **rest, unsigned flags,
                    struct hb_place *place, unsigned *made)
 {
     int links = 0;
@@ -223,7 +224,7 @@ static int resolve(const struct hb_root *root, struct way *way, char **rest, boo
         struct stat status;
         bool is_link = fstatat(way->fds[way->depth], name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                        S_ISLNK(status.st_mode);
-        if (is_link) {
+        if (is_link && !(**rest == '\0' && (flags & HB_KEEP_LAST))) {
             if (++links > MAXIMUM_LINKS)
                 return -ELOOP;
             int result = follow_link(root, way, name, rest);
@@ -233,20 +234,20 @@ static int resolve(const struct hb_root *root, struct way *way, char **rest, boo
         }
         if (**rest == '\0')
             return take_place(way, name, links > 0, place);
-        int result = way_enter(way, name, make_parents, made);
+        int result = way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0, made);
         if (result != 0)
             return result;
     }
 }
 
-int hb_beneath_resolve(const struct hb_root *root, const char *path, bool make_parents,
+int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned flags,
                        struct hb_place *place, unsigned *made)
 {
     *place = (struct hb_place){.directory_fd = -1};
     struct way *way = hb_alloc(sizeof *way);
     way->fds[0] = root->fd;
     char *rest = hb_copy_text(path);
-    int result = resolve(root, way, &rest, make_parents, place, made);
+    int result = resolve(root, way, &rest, flags, place, made);
     way_clear(way);
     free(way);
     free(rest);

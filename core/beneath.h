@@ -38,13 +38,18 @@ void hb_root_close(struct hb_root *root);
  */
 int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode);
 
+enum hb_resolve_flags {
+    HB_MAKE_PARENTS = 1, /* missing directories on the way are made, 0777 less the umask */
+    HB_KEEP_LAST = 2     /* the last component is not followed, even if it is a link */
+};
+
 /*
- * Resolves `path` (relative; no empty, "." or ".." component). Links that end inside are followed,
- * the last one too; `make_parents`: missing directories on the way are made, 0777 less the
- * umask, and their number added to *made where that is not NULL. 0, or -errno: EXDEV (leads
- * outside), ELOOP, ENOTDIR, ENOENT (a parent is missing), …
+ * Resolves `path` (relative; no empty, "." or ".." component). Links that end inside are followed.
+ * *made, where it is not NULL, grows by the number of directories that were made. 0, or -errno:
+ * EXDEV (leads outside), ELOOP, ENOTDIR, ENOENT (a parent is missing), …; hb_place_clear in any
+ * case.
  */
-int hb_beneath_resolve(const struct hb_root *root, const char *path, bool make_parents,
+int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned flags,
                        struct hb_place *place, unsigned *made);
 void hb_place_clear(struct hb_place *place);
 

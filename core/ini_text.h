@@ -20,6 +20,9 @@
 
 #include "error.h"
 
+/* Bytes that a line may have without its end; libinih's INI_MAX_LINE less the NUL. */
+enum { HB_INI_LONGEST_LINE = 199 };
+
 struct hb_ini_line {
     char *text;
     unsigned line;

@@ -342,7 +342,7 @@ int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name
     const struct hb_library *found = NULL;
     if (hb_loader_open(loader, path, &found, error) != HB_OK)
         return HB_FATAL;
-    if (found->plugin->kind == (uint32_t)kind) {
+    if (kind == 0 || found->plugin->kind == (uint32_t)kind) {
         *library = found;
         return HB_OK;
     }

@@ -23,11 +23,10 @@ struct hb_loader *hb_loader_new(const char *const *directories);
 void hb_loader_free(struct hb_loader *loader); /* forgets; libraries stay mapped */
 
 /*
- * Loads the plugin `name` of `kind`: NAME.so in the first directory that has it; a name with '/'
- * is a file. Errors name the file, the reason and what to do: not found (with
- * the directories looked in and the nearest name that is there), refused for its owner or
- * mode, missing library, missing symbol, wrong ABI, missing callback, wrong kind. The same
- * file is loaded once.
+ * Loads the plugin `name` of `kind` (0: any): NAME.so in the first directory that has it; a name
+ * with '/' is a file. Errors name the file, the reason and what to do: not found (with the
+ * directories looked in and the nearest name that is there), refused for its owner or mode, missing
+ * library, missing symbol, wrong ABI, missing callback, wrong kind. The same file is loaded once.
  */
 int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name,
                    const struct hb_library **library, struct hb_error *error);

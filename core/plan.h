@@ -43,6 +43,7 @@ struct hb_plan {
     char *names;
     uint64_t files; /* regular ones */
     uint64_t bytes; /* of regular files */
+    int64_t latest; /* times are stored no later than this (SOURCE_DATE_EPOCH); else INT64_MAX */
 };
 
 /* Files that are never stored: the archive itself. */
@@ -59,6 +60,7 @@ struct hb_plan_request {
     bool one_file_system;
     const struct hb_identity *excluded;
     size_t excluded_count;
+    int64_t latest; /* see hb_plan */
 };
 
 /* HB_OK and *plan; HB_CANCELLED; HB_FATAL. What it passes over goes into the run's report. */

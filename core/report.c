@@ -51,6 +51,16 @@ void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const ch
     pthread_mutex_unlock(&report->lock);
 }
 
+bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const char *path)
+{
+    bool found = false;
+    pthread_mutex_lock(&report->lock);
+    for (size_t i = report->count; i-- > 0 && !found;)
+        found = report->findings[i].kind == kind && strcmp(report->findings[i].path, path) == 0;
+    pthread_mutex_unlock(&report->lock);
+    return found;
+}
+
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
                        uint32_t soundness)
 {

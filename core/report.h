@@ -53,6 +53,8 @@ void hb_report_init(struct hb_report *report);
 void hb_report_clear(struct hb_report *report);
 void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const char *path,
                    const char *format, ...) HB_PRINTF(4, 5);
+/* Is there a finding of this kind about the path? Linear. */
+bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const char *path);
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
                        uint32_t soundness);
 void hb_report_line(struct hb_report *report, const char *line);

@@ -258,7 +258,7 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
     if (run->home.fd < 0 || file->reserved == NULL)
         return host_fail(host, HB_ENTRY, "%s: nothing staged, or no home", path);
     struct hb_place place;
-    int result = hb_beneath_resolve(&run->home, path, true, &place, NULL);
+    int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS, &place, NULL);
     int status = result != 0
                      ? host_fail(host, HB_ENTRY, "%s: %s", path,
                                  result == -EXDEV ? "leads outside the home" : strerror(-result))

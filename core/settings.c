@@ -46,7 +46,11 @@ static const struct hb_option backup_options[] = {
            "What the summary names to restore with"),
 };
 
+static const char *const import_link_choices[] = {"refuse", "restore", NULL};
+
 static const struct hb_option import_options[] = {
+    OPTION(HB_OPTION_CHOICE, "links", "refuse", 0, 0, import_link_choices,
+           "Symbolic links in an archive: refuse and report them, or restore them"),
     OPTION(HB_OPTION_LIST, "markers", "", 0, 0, NULL,
            "An archive must hold a file of one of these names; empty: any archive will do"),
     OPTION(HB_OPTION_LIST, "wrappers", "", 0, 0, NULL,

@@ -408,7 +408,7 @@ static int start_walk(struct walk *walk)
 int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
                  struct hb_error *error)
 {
-    *plan = (struct hb_plan){0};
+    *plan = (struct hb_plan){.latest = request->latest};
     struct walk walk = {.request = request, .run = request->run, .plan = plan, .error = error};
     int result = start_walk(&walk);
     plan->first_claimed = plan->count;

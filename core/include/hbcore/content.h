@@ -95,7 +95,8 @@ struct hb_content_ops {
 
     /*
      * Is this stored copy sound? `file` is a copy of the entry in the staging directory.
-     * HB_OK and *soundness; the reason of HB_UNSOUND in `reason` (reason_bytes long).
+     * HB_OK and *soundness, the reason of HB_UNSOUND in `reason` (reason_bytes long); HB_NOMATCH:
+     * it is nothing of its kind after all. Any thread.
      */
     int (*check)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  uint32_t *soundness, char *reason, size_t reason_bytes);

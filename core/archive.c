@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive.h"
+
+#include "home.h"
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
+
+/* ---- input --------------------------------------------------------------------------------------
+ */
+
+static int64_t read_fd(int fd, void *buffer, size_t bytes)
+{
+    for (;;) {
+        ssize_t got = read(fd, buffer, bytes);
+        if (got >= 0)
+            return got;
+        if (errno != EINTR || hb_run_signal() != 0)
+            return HB_FATAL;
+    }
+}
+
+static int64_t input_read(const struct hb_input *input, void *buffer, size_t bytes)
+{
+    struct hb_archive *archive = input->self;
+    if (!archive->stream) {
+        int64_t got = input->read_at(input, buffer, bytes, archive->position);
+        if (got > 0)
+            archive->position += (uint64_t)got;
+        return got;
+    }
+    if (archive->head_used < archive->head_bytes) {
+        size_t left = archive->head_bytes - archive->head_used;
+        size_t take = bytes < left ? bytes : left;
+        memcpy(buffer, archive->head + archive->head_used, take);
+        archive->head_used += take;
+        return (int64_t)take;
+    }
+    return read_fd(archive->fd, buffer, bytes);
+}
+
+static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
+                             uint64_t offset)
+{
+    const struct hb_archive *archive = input->self;
+    size_t done = 0;
+    if (offset > INT64_MAX - bytes)
+        return 0;
+    while (done < bytes) {
+        ssize_t got =
+            pread(archive->fd, (char *)buffer + done, bytes - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return HB_FATAL;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
+static void make_input(struct hb_archive *archive, uint64_t bytes)
+{
+    archive->input = (struct hb_input){
+        .size = sizeof archive->input,
+        .self = archive,
+        .bytes = archive->stream ? HB_UNKNOWN : bytes,
+        .read = input_read,
+        .read_at = archive->stream ? NULL : input_read_at,
+    };
+}
+
+static int read_head(struct hb_archive *archive, struct hb_error *error)
+{
+    archive->head = hb_alloc(HEAD_BYTES);
+    while (archive->head_bytes < HEAD_BYTES) {
+        size_t room = HEAD_BYTES - archive->head_bytes;
+        int64_t got = archive->stream
+                          ? read_fd(archive->fd, archive->head + archive->head_bytes, room)
+                          : pread(archive->fd, archive->head + archive->head_bytes, room,
+                                  (off_t)archive->head_bytes);
+        if (got < 0)
+            return hb_run_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
+                                        : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
+                                                       archive->shown, strerror(errno));
+        if (got == 0)
+            break;
+        archive->head_bytes += (size_t)got;
+    }
+    if (archive->head_bytes == 0)
+        return hb_error_set(error, HB_FATAL, "%s: is empty, no archive", archive->shown);
+    return HB_OK;
+}
+
+static int open_input(struct hb_archive *archive, struct hb_error *error)
+{
+    struct stat status = {0};
+    if (strcmp(archive->path, "-") == 0) {
+        archive->shown = "standard input";
+        archive->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    } else {
+        archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC);
+    }
+    if (archive->fd < 0 || fstat(archive->fd, &status) != 0)
+        return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
+                            strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
+    archive->stream = !S_ISREG(status.st_mode) ||
+                      (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
+    make_input(archive, (uint64_t)status.st_size);
+    return read_head(archive, error);
+}
+
+/* ---- which format
+ * ---------------------------------------------------------------------------------- */
+
+static bool magic_matches(const struct hb_archive *archive, const struct hb_format_ops *ops)
+{
+    for (const struct hb_magic *magic = ops->magics; magic != NULL && magic->length > 0; magic++)
+        if ((uint64_t)magic->offset + magic->length <= archive->head_bytes &&
+            memcmp(archive->head + magic->offset, magic->bytes, magic->length) == 0)
+            return true;
+    return false;
+}
+
+static bool suffix_matches(const struct hb_archive *archive, const struct hb_format_ops *ops)
+{
+    size_t length = strlen(archive->path);
+    for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++) {
+        size_t bytes = strlen(*suffix);
+        if (length > bytes && strcasecmp(archive->path + length - bytes, *suffix) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Asks the plugin itself; it gets an instance for that. */
+static bool probe_matches(struct hb_archive *archive, const struct hb_format_choice *choice)
+{
+    const struct hb_format_ops *ops = hb_format_ops_of(choice);
+    struct hb_instance *instance;
+    struct hb_error error;
+    if (!HB_CAN(ops, probe) ||
+        hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK)
+        return false;
+    bool mine =
+        ops->probe(instance->self, &archive->input, archive->head, archive->head_bytes) == HB_OK;
+    hb_instance_free(instance);
+    return mine;
+}
+
+static int choose_format(struct hb_archive *archive, struct hb_error *error)
+{
+    const struct hb_format_list *list = &archive->formats;
+    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
+        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])))
+            archive->choice = &list->choices[i];
+    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
+        if (probe_matches(archive, &list->choices[i]))
+            archive->choice = &list->choices[i];
+    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
+        if (hb_format_ops_of(&list->choices[i])->magics == NULL &&
+            suffix_matches(archive, hb_format_ops_of(&list->choices[i])))
+            archive->choice = &list->choices[i];
+    if (archive->choice != NULL)
+        return HB_OK;
+    hb_error_set(error, HB_FATAL, "%s: is no archive of a format that is known here",
+                 archive->shown);
+    hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
+    return HB_FATAL;
+}
+
+/* Copies a stream into the stage, so that it can be read anywhere. */
+static int spool(struct hb_archive *archive, struct hb_error *error)
+{
+    char *name = NULL;
+    int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
+    HB_AUTO_FREE char *taken = name;
+    if (fd < 0)
+        return HB_FATAL;
+    unlinkat(archive->run->stage.fd, name, 0);
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
+    uint64_t total = 0;
+    for (;;) {
+        int64_t got = input_read(&archive->input, buffer, SPOOL_BYTES);
+        if (got < 0 || hb_run_cancelled(archive->run)) {
+            close(fd);
+            return hb_run_cancelled(archive->run)
+                       ? hb_error_set(error, HB_CANCELLED, "interrupted")
+                       : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", archive->shown,
+                                      strerror(errno));
+        }
+        if (got == 0)
+            break;
+        for (int64_t done = 0; done < got;) {
+            ssize_t put = write(fd, buffer + done, (size_t)(got - done));
+            if (put < 0 && errno == EINTR)
+                continue;
+            if (put < 0) {
+                close(fd);
+                return hb_error_set(error, HB_FATAL, "%s: cannot be copied to %s: %s",
+                                    archive->shown, archive->run->stage.path, strerror(errno));
+            }
+            done += put;
+        }
+        total += (uint64_t)got;
+    }
+    close(archive->fd);
+    archive->fd = fd;
+    archive->stream = false;
+    archive->position = 0;
+    make_input(archive, total);
+    return HB_OK;
+}
+
+int hb_archive_open(struct hb_run *run, const char *path, const char *format,
+                    struct hb_archive *archive, struct hb_error *error)
+{
+    *archive = (struct hb_archive){.run = run, .fd = -1};
+    archive->path = strcmp(path, "-") == 0 ? hb_copy_text(path) : hb_expand_tilde(path);
+    archive->shown = archive->path;
+    int status = open_input(archive, error);
+    if (status == HB_OK && format != NULL) {
+        archive->formats.choices = hb_alloc(sizeof *archive->formats.choices);
+        archive->formats.count = 1;
+        status = hb_format_find(run->config, format, &archive->formats.choices[0], error);
+        archive->choice = archive->formats.choices;
+    } else if (status == HB_OK) {
+        hb_format_list(run->config, &archive->formats);
+        status = choose_format(archive, error);
+    }
+    if (status == HB_OK)
+        status = hb_instance_create(run, archive->choice->section, &archive->format, error);
+    if (status == HB_OK && archive->stream &&
+        (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
+        status = spool(archive, error);
+    return status;
+}
+
+void hb_archive_close(struct hb_archive *archive)
+{
+    hb_instance_free(archive->format);
+    hb_format_list_clear(&archive->formats);
+    hb_catalog_clear(&archive->catalog);
+    hb_trailer_clear(&archive->trailer);
+    if (archive->fd >= 0)
+        close(archive->fd);
+    free(archive->head);
+    free(archive->path);
+    *archive = (struct hb_archive){.fd = -1};
+}
+
+/* ---- what is in it
+ * ----------------------------------------------------------------------------------- */
+
+struct filling {
+    struct hb_archive *archive;
+    struct hb_error *error;
+    uint64_t maximum;
+};
+
+static int add_member(struct filling *filling, const struct hb_entry *entry,
+                      const struct hb_member *member)
+{
+    struct hb_archive *archive = filling->archive;
+    if (archive->catalog.count >= filling->maximum) {
+        hb_error_set(filling->error, HB_FATAL, "%s: has more than %llu entries", archive->shown,
+                     (unsigned long long)filling->maximum);
+        hb_error_hint(filling->error, "raise import.max-entries if you trust it");
+        return HB_FATAL;
+    }
+    if (hb_run_cancelled(archive->run))
+        return hb_error_set(filling->error, HB_CANCELLED, "interrupted");
+    hb_catalog_add(&archive->catalog, entry, member);
+    return HB_OK;
+}
+
+static int on_member(const struct hb_lister *lister, const struct hb_member *member)
+{
+    return add_member(lister->self, member->entry, member);
+}
+
+static int on_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
+{
+    int status = add_member(visitor->self, entry, NULL);
+    return status == HB_OK ? HB_SKIP : status;
+}
+
+static int on_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
+                   uint64_t offset)
+{
+    (void)visitor;
+    (void)data;
+    (void)bytes;
+    (void)offset;
+    return HB_OK;
+}
+
+static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
+{
+    struct filling *filling = visitor->self;
+    struct hb_catalog *catalog = &filling->archive->catalog;
+    if (bytes != HB_UNKNOWN && catalog->count > 0)
+        catalog->members[catalog->count - 1].bytes = bytes;
+    return HB_OK;
+}
+
+static int on_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
+{
+    struct filling *filling = visitor->self;
+    return hb_archive_take_trailer(filling->archive, data, bytes, filling->error);
+}
+
+int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t bytes,
+                            struct hb_error *error)
+{
+    hb_trailer_clear(&archive->trailer);
+    int status = hb_trailer_parse(data, bytes, &archive->trailer, error);
+    if (status != HB_OK) {
+        struct hb_error inner = *error;
+        return hb_error_set(error, status, "%s: %s", archive->shown, inner.text);
+    }
+    archive->has_trailer = true;
+    return HB_OK;
+}
+
+static int read_trailer(struct hb_archive *archive, struct hb_error *error)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    void *data = NULL;
+    size_t bytes = 0;
+    if (!HB_CAN(ops, read_trailer))
+        return HB_OK;
+    hb_run_clear_failure(archive->run);
+    int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
+    if (status == HB_NOMATCH)
+        return HB_OK;
+    if (status != HB_OK)
+        return hb_error_set(error, status, "%s: %s", archive->shown,
+                            hb_instance_failure(archive->format));
+    status = hb_archive_take_trailer(archive, data, bytes, error);
+    free(data);
+    return status;
+}
+
+int hb_archive_check_trailer(const struct hb_archive *archive, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    if (!archive->has_trailer)
+        return HB_OK;
+    if (archive->trailer.count != catalog->count)
+        return hb_error_set(error, HB_FATAL,
+                            "%s: is damaged: it has %zu entries, but %zu were stored",
+                            archive->shown, catalog->count, archive->trailer.count);
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct hb_entry entry;
+        hb_catalog_entry(catalog, i, &entry);
+        if (!hb_trailer_matches(&archive->trailer, &entry))
+            return hb_error_set(error, HB_FATAL,
+                                "%s: is damaged: name, mode, time or size of %s are not those that "
+                                "were stored",
+                                archive->shown, entry.path);
+    }
+    return HB_OK;
+}
+
+int hb_archive_walk(struct hb_archive *archive, const struct hb_visitor *visitor,
+                    struct hb_error *error)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    archive->position = 0;
+    error->text[0] = '\0';
+    hb_run_clear_failure(archive->run);
+    int status = ops->walk(archive->format->self, &archive->input, visitor);
+    if (status >= 0)
+        return HB_OK;
+    if (error->text[0] != '\0') /* the visitor's own */
+        return status;
+    if (hb_run_cancelled(archive->run))
+        return hb_error_set(error, HB_CANCELLED, "interrupted");
+    return hb_error_set(error, HB_FATAL, "%s: %s", archive->shown,
+                        hb_instance_failure(archive->format));
+}
+
+int hb_archive_again(struct hb_archive *archive, struct hb_error *error)
+{
+    hb_instance_free(archive->format);
+    archive->format = NULL;
+    return hb_instance_create(archive->run, archive->choice->section, &archive->format, error);
+}
+
+static int list_by_walk(struct filling *filling)
+{
+    struct hb_visitor visitor = {
+        .size = sizeof visitor,
+        .self = filling,
+        .entry = on_entry,
+        .data = on_data,
+        .end = on_end,
+        .trailer = on_trailer,
+    };
+    hb_catalog_clear(&filling->archive->catalog);
+    int status = hb_archive_walk(filling->archive, &visitor, filling->error);
+    return status == HB_OK ? hb_archive_again(filling->archive, filling->error) : status;
+}
+
+static int list_by_index(struct filling *filling)
+{
+    struct hb_archive *archive = filling->archive;
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    struct hb_lister lister = {.size = sizeof lister, .self = filling, .member = on_member};
+    if (!HB_CAN(ops, list) || !HB_CAN(ops, decode))
+        return HB_NOMATCH;
+    filling->error->text[0] = '\0';
+    hb_run_clear_failure(archive->run);
+    int status = ops->list(archive->format->self, &archive->input, &lister);
+    if (status >= 0 || filling->error->text[0] != '\0')
+        return status;
+    return hb_error_set(filling->error, HB_FATAL, "%s: %s", archive->shown,
+                        hb_instance_failure(archive->format));
+}
+
+int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
+{
+    struct filling filling = {
+        .archive = archive,
+        .error = error,
+        .maximum = (uint64_t)hb_config_number(archive->run->config, "import", "max-entries"),
+    };
+    if (archive->stream)
+        return HB_NOMATCH;
+    int status = list_by_index(&filling);
+    archive->listed = status == HB_OK || status == HB_END;
+    if (status == HB_NOMATCH)
+        status = list_by_walk(&filling);
+    else if (status >= 0)
+        status = read_trailer(archive, error);
+    if (status < 0)
+        return status;
+    return hb_archive_check_trailer(archive, error);
+}

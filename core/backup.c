@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup.h"
+
+#include "home.h"
+#include "memory.h"
+#include "pipeline.h"
+#include "plan.h"
+#include "progress.h"
+#include "trailer.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct backup {
+    const struct hb_backup_request *request;
+    struct hb_run *run;
+    struct hb_backup_result *result;
+    struct hb_error *error;
+    struct hb_chain filters, contents;
+    struct hb_plan plan;
+    struct hb_stage destination_stage; /* when the run's own lies elsewhere (stage-dir) */
+    struct hb_instance *format;
+    struct hb_publication publication;
+    struct hb_trailer trailer;
+    int64_t latest; /* SOURCE_DATE_EPOCH, else INT64_MAX */
+};
+
+static int make_plan(struct backup *backup)
+{
+    const struct hb_config *config = backup->run->config;
+    const struct hb_destination *destination = backup->request->destination;
+    struct hb_identity archive = {destination->status.st_dev, destination->status.st_ino};
+    const struct hb_format_ops *ops = hb_format_ops_of(backup->request->format);
+    bool store_links = hb_config_value(config, "backup", "links")->number == 1;
+    if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
+                      "the format cannot store symbolic links; they are passed over");
+        store_links = false;
+    }
+    struct hb_plan_request request = {
+        .run = backup->run,
+        .filters = &backup->filters,
+        .contents = &backup->contents,
+        .store_links = store_links,
+        .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
+        .excluded = &archive,
+        .excluded_count = destination->exists && !destination->stream ? 1 : 0,
+        .latest = backup->latest,
+    };
+    return hb_plan_make(&request, &backup->plan, backup->error);
+}
+
+/*
+ * Staged copies lie in stage-dir, else beside the archive, else (a stream) in the home. A stream
+ * without claimed entries needs no stage, so that a read-only home will do.
+ */
+static int open_stages(struct backup *backup)
+{
+    const struct hb_destination *destination = backup->request->destination;
+    const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
+    unsigned *swept = &backup->result->swept;
+    if (backup->run->home.fd >= 0)
+        *swept += hb_stage_sweep(backup->run->home.fd);
+    if (*chosen != '\0') {
+        HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
+        int status = hb_stage_open(path, &backup->run->stage, swept, backup->error);
+        if (status != HB_OK || destination->stream)
+            return status;
+        return hb_stage_open(destination->directory, &backup->destination_stage, swept,
+                             backup->error);
+    }
+    if (!destination->stream)
+        return hb_stage_open(destination->directory, &backup->run->stage, swept, backup->error);
+    if (backup->plan.first_claimed == backup->plan.count)
+        return HB_OK;
+    return hb_stage_open(backup->run->home.path, &backup->run->stage, swept, backup->error);
+}
+
+/* A format's failure is the sink's, when the sink had one. */
+static int format_failed(struct backup *backup, int status, const char *path)
+{
+    if (backup->publication.error.text[0] != '\0') {
+        *backup->error = backup->publication.error;
+        return HB_FATAL;
+    }
+    if (status == HB_CANCELLED)
+        return hb_error_set(backup->error, HB_CANCELLED, "interrupted");
+    return hb_error_set(backup->error, HB_FATAL, "%s%s%s", path == NULL ? "" : path,
+                        path == NULL ? "" : ": ", hb_instance_failure(backup->format));
+}
+
+static int begin_entries(struct backup *backup, const struct hb_step *step)
+{
+    const struct hb_format_ops *ops = backup->format->plugin->ops;
+    for (size_t i = 0; i < step->entry_count; i++) {
+        hb_run_clear_failure(backup->run);
+        int status =
+            ops->begin_entry(backup->format->self, &backup->publication.sink, step->entries[i]);
+        if (status != HB_OK)
+            return format_failed(backup, status, step->entries[i]->path);
+    }
+    return HB_OK;
+}
+
+static int end_entries(struct backup *backup, const struct hb_step *step)
+{
+    const struct hb_format_ops *ops = backup->format->plugin->ops;
+    for (size_t i = 0; i < step->entry_count; i++) {
+        const struct hb_entry *entry = step->entries[i];
+        hb_run_clear_failure(backup->run);
+        int status = ops->end_entry(backup->format->self, &backup->publication.sink, entry);
+        if (status != HB_OK)
+            return format_failed(backup, status, entry->path);
+        hb_trailer_add(&backup->trailer, entry);
+        if (entry->type == HB_FILE) {
+            backup->result->files++;
+            backup->result->bytes += entry->bytes;
+        } else {
+            backup->result->directories += entry->type == HB_DIRECTORY;
+        }
+    }
+    return HB_OK;
+}
+
+static int append_step(struct backup *backup, const struct hb_step *step)
+{
+    const struct hb_format_ops *ops = backup->format->plugin->ops;
+    int status = HB_OK;
+    if (step->first)
+        status = begin_entries(backup, step);
+    if (status == HB_OK && (HB_CAN(ops, encode) || step->unit.bytes > 0)) {
+        hb_run_clear_failure(backup->run);
+        status = ops->append(backup->format->self, &backup->publication.sink, &step->unit);
+        if (status != HB_OK)
+            return format_failed(backup, status, step->entries[0]->path);
+    }
+    if (status == HB_OK && step->last)
+        status = end_entries(backup, step);
+    if (status == HB_OK)
+        hb_progress_add(backup->run->progress, step->last ? step->entry_count : 0,
+                        step->unit.raw_bytes);
+    return status;
+}
+
+static int finish_archive(struct backup *backup)
+{
+    const struct hb_format_ops *ops = backup->format->plugin->ops;
+    HB_AUTO_FREE unsigned char *data = NULL;
+    size_t bytes = 0;
+    hb_report_sort(&backup->run->report);
+    if (ops->flags & HB_FORMAT_TRAILER)
+        hb_trailer_build(&backup->trailer, &backup->run->report, &data, &bytes);
+    hb_run_clear_failure(backup->run);
+    int status = ops->finish(backup->format->self, &backup->publication.sink, data, bytes);
+    if (status != HB_OK)
+        return format_failed(backup, status, NULL);
+    backup->result->archive_bytes = backup->publication.sink.tell(&backup->publication.sink);
+    return HB_OK;
+}
+
+static unsigned worker_count(const struct hb_config *config)
+{
+    int64_t workers = hb_config_number(config, "backup", "workers");
+    if (workers == 0)
+        workers = sysconf(_SC_NPROCESSORS_ONLN);
+    return workers < 1 ? 1 : (unsigned)workers;
+}
+
+static int write_entries(struct backup *backup)
+{
+    struct hb_pipeline_request request = {
+        .run = backup->run,
+        .plan = &backup->plan,
+        .contents = &backup->contents,
+        .format = backup->format,
+        .workers = worker_count(backup->run->config),
+        .window = (uint64_t)hb_config_number(backup->run->config, "backup", "window"),
+    };
+    struct hb_pipeline *pipeline;
+    struct hb_step step;
+    int status = hb_pipeline_start(&request, &pipeline, backup->error);
+    if (status != HB_OK)
+        return status;
+    while ((status = hb_pipeline_next(pipeline, &step, backup->error)) == HB_OK) {
+        status = append_step(backup, &step);
+        if (status != HB_OK)
+            break;
+    }
+    hb_pipeline_free(pipeline);
+    return status == HB_END ? HB_OK : status;
+}
+
+/* Writes the archive into the stage and publishes it. */
+static int write_archive(struct backup *backup)
+{
+    struct hb_stage *stage =
+        backup->destination_stage.fd >= 0 ? &backup->destination_stage : &backup->run->stage;
+    int status = hb_publication_begin(backup->request->destination, stage, &backup->publication,
+                                      backup->error);
+    if (status == HB_OK)
+        status = hb_instance_create(backup->run, backup->request->format->section, &backup->format,
+                                    backup->error);
+    if (status == HB_OK)
+        status = write_entries(backup);
+    if (status == HB_OK && backup->trailer.count == 0) {
+        hb_error_set(backup->error, HB_FATAL, "%s: nothing of it could be stored",
+                     backup->run->home.path);
+        status = HB_FATAL;
+    }
+    if (status == HB_OK)
+        status = finish_archive(backup);
+    else if (backup->format != NULL) {
+        const struct hb_format_ops *ops = backup->format->plugin->ops;
+        if (HB_CAN(ops, abort))
+            ops->abort(backup->format->self);
+    }
+    if (status == HB_OK && hb_run_signal() != 0)
+        status = hb_error_set(backup->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK)
+        status = hb_publication_commit(&backup->publication, backup->error);
+    hb_instance_free(backup->format);
+    hb_publication_end(&backup->publication);
+    return status;
+}
+
+static void list_plan(const struct backup *backup)
+{
+    const struct hb_backup_request *request = backup->request;
+    for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
+        const struct hb_planned *planned = &backup->plan.entries[i];
+        HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
+        request->would_store(request->context, path, planned->type, planned->bytes);
+    }
+    backup->result->files = backup->plan.files;
+    backup->result->bytes = backup->plan.bytes;
+}
+
+/* Directories alone are nothing that anybody needs an archive of. */
+static bool has_content(const struct hb_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->entries[i].type != HB_DIRECTORY)
+            return true;
+    return false;
+}
+
+static int run_backup(struct backup *backup)
+{
+    const struct hb_backup_request *request = backup->request;
+    struct hb_run *run = backup->run;
+    int status = hb_chain_create(run, HB_KIND_FILTER, "backup", &backup->filters, backup->error);
+    if (status == HB_OK)
+        status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &backup->contents, backup->error);
+    if (status == HB_OK)
+        status = make_plan(backup);
+    if (status != HB_OK)
+        return status;
+    if (!has_content(&backup->plan)) {
+        backup->result->nothing = true;
+        return HB_OK;
+    }
+    if (request->planned != NULL)
+        request->planned(request->context, backup->plan.count, backup->plan.bytes);
+    if (request->dry_run) {
+        list_plan(backup);
+        return HB_OK;
+    }
+    status = hb_destination_prepare(request->destination, backup->error);
+    if (status == HB_OK)
+        status = open_stages(backup);
+    return status == HB_OK ? write_archive(backup) : status;
+}
+
+int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *result,
+              struct hb_error *error)
+{
+    struct backup backup = {
+        .request = request, .run = request->run, .result = result, .error = error};
+    backup.destination_stage = (struct hb_stage)HB_STAGE_NONE;
+    *result = (struct hb_backup_result){0};
+    backup.latest = INT64_MAX;
+    const char *epoch = getenv("SOURCE_DATE_EPOCH"); /* reproducible-builds.org/specs */
+    if (epoch != NULL && *epoch != '\0') {
+        char *end;
+        backup.latest = strtoll(epoch, &end, 10);
+        if (*end != '\0')
+            return hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
+    }
+    int status = run_backup(&backup);
+    hb_trailer_clear(&backup.trailer);
+    hb_plan_clear(&backup.plan);
+    hb_chain_free(&backup.filters);
+    hb_chain_free(&backup.contents);
+    hb_stage_close(&backup.destination_stage);
+    hb_stage_close(&request->run->stage);
+    hb_report_sort(&request->run->report);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A backup, from the held and locked home to the published archive. */
+#ifndef HB_BACKUP_H
+#define HB_BACKUP_H
+
+#include "format.h"
+#include "publish.h"
+#include "run.h"
+
+struct hb_backup_request {
+    struct hb_run *run; /* home is open and locked */
+    const struct hb_format_choice *format;
+    struct hb_destination *destination;
+    bool dry_run; /* only the plan */
+    /* Makes run->progress once the size of the work is known; may be NULL. */
+    void (*planned)(void *context, uint64_t files, uint64_t bytes);
+    /* Dry run: one call an entry of the plan. May be NULL. */
+    void (*would_store)(void *context, const char *path, uint32_t type, uint64_t bytes);
+    void *context;
+};
+
+struct hb_backup_result {
+    bool nothing; /* there was nothing to back up; no archive */
+    uint64_t files;
+    uint64_t directories;
+    uint64_t bytes;
+    uint64_t archive_bytes;
+    unsigned swept; /* left-overs of killed runs that were removed */
+};
+
+/* HB_OK: published (or nothing, or dry run). HB_CANCELLED, HB_FATAL: nothing is. */
+int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *result,
+              struct hb_error *error);
+
+#endif

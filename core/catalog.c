@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog.h"
+
+#include "memory.h"
+#include <string.h>
+#include <xxhash.h>
+
+static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t bytes)
+{
+    if (catalog->text_bytes + bytes + 2 > catalog->text_capacity) {
+        catalog->text_capacity = (catalog->text_bytes + bytes + 2) * 3 / 2 + 4096;
+        catalog->text = hb_resize(catalog->text, catalog->text_capacity, 1);
+        if (catalog->text_bytes == 0)
+            catalog->text[catalog->text_bytes++] = '\0';
+    }
+    uint64_t at = catalog->text_bytes;
+    memcpy(catalog->text + at, text, bytes);
+    catalog->text[at + bytes] = '\0';
+    catalog->text_bytes += bytes + 1;
+    return at;
+}
+
+size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
+                      const struct hb_member *member)
+{
+    if (catalog->count == catalog->capacity) {
+        catalog->capacity = catalog->capacity == 0 ? 256 : catalog->capacity * 3 / 2;
+        catalog->members = hb_resize(catalog->members, catalog->capacity, sizeof *catalog->members);
+    }
+    struct hb_catalog_member *made = &catalog->members[catalog->count];
+    *made = (struct hb_catalog_member){
+        .path = keep_text(catalog, entry->path, entry->path_bytes),
+        .link = entry->link == NULL ? 0 : keep_text(catalog, entry->link, strlen(entry->link)),
+        .bytes = entry->bytes,
+        .mtime_seconds = entry->mtime.tv_sec,
+        .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
+        .path_bytes = (uint32_t)entry->path_bytes,
+        .mode = entry->mode & 07777,
+        .type = (uint8_t)entry->type,
+        .entry_flags = (uint8_t)entry->flags,
+    };
+    if (member != NULL) {
+        made->group = member->group;
+        made->token = member->token;
+        made->stored_bytes = member->stored_bytes;
+        made->crc32 = member->crc32;
+        made->member_flags = (uint8_t)member->flags;
+    }
+    return catalog->count++;
+}
+
+const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
+{
+    uint64_t link = catalog->members[index].link;
+    return link == 0 ? NULL : catalog->text + link;
+}
+
+void hb_catalog_skip(struct hb_catalog *catalog, size_t index, size_t skip)
+{
+    catalog->members[index].path += skip;
+    catalog->members[index].path_bytes -= (uint32_t)skip;
+}
+
+void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
+{
+    const struct hb_catalog_member *member = &catalog->members[index];
+    *entry = (struct hb_entry){
+        .size = sizeof *entry,
+        .type = member->type,
+        .path = hb_catalog_path(catalog, index),
+        .path_bytes = member->path_bytes,
+        .link = hb_catalog_link(catalog, index),
+        .bytes = member->bytes,
+        .mtime = {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds},
+        .mode = member->mode,
+        .flags = member->entry_flags,
+        .index = index,
+    };
+}
+
+void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry,
+                       struct hb_member *member)
+{
+    const struct hb_catalog_member *from = &catalog->members[index];
+    hb_catalog_entry(catalog, index, entry);
+    *member = (struct hb_member){
+        .size = sizeof *member,
+        .flags = from->member_flags,
+        .entry = entry,
+        .group = from->group,
+        .token = from->token,
+        .stored_bytes = from->stored_bytes,
+        .crc32 = from->crc32,
+    };
+}
+
+/* ---- by path: open addressing, linear probing ------------------------------------------------ */
+
+static size_t bucket_of(const struct hb_catalog *catalog, const char *path, size_t bytes)
+{
+    size_t at = (size_t)XXH3_64bits(path, bytes) & (catalog->bucket_count - 1);
+    while (catalog->buckets[at] != 0) {
+        size_t index = catalog->buckets[at] - 1;
+        if (catalog->members[index].path_bytes == bytes &&
+            memcmp(hb_catalog_path(catalog, index), path, bytes) == 0)
+            break;
+        at = (at + 1) & (catalog->bucket_count - 1);
+    }
+    return at;
+}
+
+size_t hb_catalog_claim(struct hb_catalog *catalog, size_t index)
+{
+    if (catalog->buckets == NULL) {
+        catalog->bucket_count = 64;
+        while (catalog->bucket_count < catalog->count * 2)
+            catalog->bucket_count *= 2;
+        catalog->buckets = hb_alloc(catalog->bucket_count * sizeof *catalog->buckets);
+    }
+    size_t at =
+        bucket_of(catalog, hb_catalog_path(catalog, index), catalog->members[index].path_bytes);
+    size_t before = catalog->buckets[at] == 0 ? SIZE_MAX : catalog->buckets[at] - 1;
+    catalog->buckets[at] = (uint32_t)(index + 1);
+    return before;
+}
+
+size_t hb_catalog_find(const struct hb_catalog *catalog, const char *path)
+{
+    if (catalog->buckets == NULL)
+        return SIZE_MAX;
+    size_t at = bucket_of(catalog, path, strlen(path));
+    return catalog->buckets[at] == 0 ? SIZE_MAX : catalog->buckets[at] - 1;
+}
+
+void hb_catalog_clear(struct hb_catalog *catalog)
+{
+    free(catalog->members);
+    free(catalog->text);
+    free(catalog->buckets);
+    *catalog = (struct hb_catalog){0};
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands share. */
+#include "cli.h"
+
+#include "cli_run.h"
+#include "home.h"
+#include "memory.h"
+#include "name.h"
+#include "summary.h"
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error)
+{
+    HB_AUTO_FREE char *text = hb_printable(error->text);
+    bool colour = isatty(fileno(cli->err)) && getenv("NO_COLOR") == NULL;
+    fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
+    if (error->hint[0] != '\0')
+        fprintf(cli->err, "  %s\n", error->hint);
+    return code;
+}
+
+int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct hb_error error;
+    hb_error_set(&error, HB_FATAL, "%s: %s", command, text);
+    hb_error_hint(&error, "see: hbcore %s --help", command);
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
+static void print_config_error(void *context, const struct hb_error *error)
+{
+    hb_cli_fail(context, HB_EXIT_USAGE, error);
+}
+
+int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config)
+{
+    int status = hb_config_load(cli->config_path, cli->sets, print_config_error,
+                                (void *)(uintptr_t)cli, config);
+    return status == HB_OK ? 0 : HB_EXIT_USAGE;
+}
+
+int hb_cli_exit_code(int status)
+{
+    if (status == HB_CANCELLED || hb_run_signal() != 0)
+        return hb_run_signal() == 0 ? HB_EXIT_INTERRUPTED : 128 + hb_run_signal();
+    return status < 0 ? HB_EXIT_FAILED : HB_EXIT_DONE;
+}
+
+bool hb_cli_bar(const struct hb_cli *cli)
+{
+    return cli->progress == HB_PROGRESS_ALWAYS ||
+           (cli->progress == HB_PROGRESS_AUTO && isatty(fileno(cli->err)));
+}
+
+void hb_cli_start_progress(const struct hb_cli *cli, struct hb_run *run, const char *verb,
+                           uint64_t files, uint64_t bytes)
+{
+    bool shown = cli->progress != HB_PROGRESS_NEVER && !cli->quiet &&
+                 (!cli->json || cli->progress == HB_PROGRESS_ALWAYS || hb_cli_bar(cli));
+    run->progress = hb_progress_new(shown ? cli->err : NULL, hb_cli_bar(cli), verb, files, bytes);
+}
+
+void hb_cli_end_progress(struct hb_run *run)
+{
+    hb_progress_free(run->progress);
+    run->progress = NULL;
+}
+
+static int signalled(void)
+{
+    return hb_run_signal();
+}
+
+int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, struct hb_error *error)
+{
+    HB_AUTO_FREE char *path = NULL;
+    int status = hb_home_find(run->config, cli->home, true, &path, error);
+    if (status != HB_OK)
+        return HB_EXIT_USAGE;
+    int result = hb_root_open(path, &run->home);
+    if (result != 0) {
+        hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
+                     result == -ENOENT ? "does not exist" : "cannot be opened", strerror(-result));
+        hb_error_hint(error, "say --home DIR, or look at section [home] of the configuration");
+        return HB_EXIT_FAILED;
+    }
+    status = hb_home_lock(&run->home, cli->wait_seconds, signalled, error);
+    if (status == HB_NOMATCH)
+        return HB_EXIT_LOCKED;
+    return hb_cli_exit_code(status);
+}
+
+/* Tells each hook; before() may veto. */
+int hb_cli_hooks_before(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event,
+                        struct hb_error *error)
+{
+    for (size_t i = 0; i < hooks->count; i++) {
+        const struct hb_instance *instance = hooks->instances[i];
+        const struct hb_hook_ops *ops = instance->plugin->ops;
+        hb_run_clear_failure(run);
+        if (HB_CAN(ops, before) && ops->before(instance->self, event) < 0)
+            return hb_error_set(error, HB_FATAL, "[%s]: %s", instance->section->name,
+                                hb_instance_failure(instance));
+    }
+    return HB_OK;
+}
+
+void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event)
+{
+    for (size_t i = 0; i < hooks->count; i++) {
+        const struct hb_instance *instance = hooks->instances[i];
+        const struct hb_hook_ops *ops = instance->plugin->ops;
+        hb_run_clear_failure(run);
+        if (HB_CAN(ops, after) && ops->after(instance->self, event) < 0)
+            hb_report_add(&run->report, HB_FOUND_NOTE, "", "[%s]: %s", instance->section->name,
+                          hb_instance_failure(instance));
+    }
+}

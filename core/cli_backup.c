@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hbcore backup */
+#include "backup.h"
+#include "cli_run.h"
+#include "home.h"
+#include "memory.h"
+#include "name.h"
+#include "summary.h"
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+static const char help[] =
+    "Usage: hbcore [global options] backup [-o PATH|-] [--format NAME] [--dry-run]\n"
+    "\n"
+    "Makes an archive of the home. It appears under its name only when it is complete\n"
+    "and on the disk.\n"
+    "\n"
+    "  -o, --output PATH   a file, a directory to put it in, or - for standard output\n"
+    "      --format NAME   a [format:NAME] of the configuration, or a format plugin\n"
+    "      --dry-run       show what would be stored, write nothing\n"
+    "  -h, --help\n"
+    "\n"
+    "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
+    "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
+    "on the home.\n";
+
+struct backup_command {
+    struct hb_cli *cli;
+    const char *output;
+    const char *format;
+    bool dry_run;
+    struct hb_run run;
+    struct hb_chain hooks;
+    struct hb_format_choice choice;
+    struct hb_destination destination;
+    struct hb_backup_result result;
+    struct timespec started;
+    FILE *out; /* results; standard error where the archive goes to standard output */
+};
+
+static int parse_arguments(struct backup_command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"format", required_argument, NULL, 'f'},
+        {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            command->output = optarg;
+            break;
+        case 'f':
+            command->format = optarg;
+            break;
+        case 'n':
+            command->dry_run = true;
+            break;
+        case 'h':
+            fputs(help, command->cli->out);
+            return -1;
+        default:
+            return hb_cli_usage(command->cli, argv[0], "what is %s?",
+                                argv[optind > 0 ? optind - 1 : 0]);
+        }
+    }
+    if (optind < argc)
+        return hb_cli_usage(command->cli, argv[0], "takes no argument, but got %s", argv[optind]);
+    if (command->output != NULL && *command->output == '\0')
+        return hb_cli_usage(command->cli, argv[0], "the name after -o is empty");
+    return 0;
+}
+
+static int find_destination(struct backup_command *command, struct hb_error *error)
+{
+    const struct hb_config *config = command->run.config;
+    const struct hb_format_ops *ops = hb_format_ops_of(&command->choice);
+    char stamp[32];
+    struct tm local;
+    time_t now = time(NULL);
+    localtime_r(&now, &local);
+    strftime(stamp, sizeof stamp, "%Y-%m-%d-%H%M%S", &local);
+    HB_AUTO_FREE char *name = hb_format("%s%s%s", hb_config_text(config, "backup", "prefix"), stamp,
+                                        ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
+    HB_AUTO_FREE char *inside = hb_format("%s/", hb_config_text(config, "backup", "directory"));
+    const char *path = command->output != NULL ? command->output : inside;
+    return hb_destination_find(path, name, ops->suffixes, &command->destination, error);
+}
+
+static void on_planned(void *context, uint64_t files, uint64_t bytes)
+{
+    struct backup_command *command = context;
+    char text[24];
+    if (!command->cli->quiet && !command->cli->json)
+        fprintf(command->out, "%s %" PRIu64 " entries (%s) ...\n",
+                command->dry_run ? "Would back up" : "Backing up", files,
+                hb_human_bytes(bytes, text));
+    fflush(command->out);
+    if (!command->dry_run)
+        hb_cli_start_progress(command->cli, &command->run, "stored", files, bytes);
+}
+
+static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
+{
+    struct backup_command *command = context;
+    if (command->cli->json) {
+        json_t *object = json_object();
+        json_object_set_new(object, "type", json_string("entry"));
+        hb_json_name(object, "path", path);
+        json_object_set_new(object, "kind",
+                            json_string(type == HB_DIRECTORY ? "directory"
+                                        : type == HB_SYMLINK ? "link"
+                                                             : "file"));
+        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+        hb_json_line(command->out, object);
+    } else if (!command->cli->quiet) {
+        HB_AUTO_FREE char *shown = hb_printable(path);
+        fprintf(command->out, "  %s%s\n", shown, type == HB_DIRECTORY ? "/" : "");
+    }
+}
+
+static double seconds_since(const struct timespec *started)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
+}
+
+static void print_json(const struct backup_command *command)
+{
+    const struct hb_backup_result *result = &command->result;
+    json_t *object = hb_summary_json("backup", &command->run.report);
+    if (result->nothing || command->dry_run)
+        json_object_set_new(object, "archive", json_null());
+    else
+        hb_json_name(object, "archive", command->destination.path);
+    json_object_set_new(object, "format", json_string(command->choice.section->label));
+    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
+    json_object_set_new(object, "files", json_integer((json_int_t)result->files));
+    json_object_set_new(object, "directories", json_integer((json_int_t)result->directories));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
+    json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
+    json_object_set_new(object, "seconds", json_real(seconds_since(&command->started)));
+    hb_summary_json_findings(object, &command->run.report);
+    hb_json_line(command->out, object);
+}
+
+static void print_summary(const struct backup_command *command)
+{
+    const struct hb_backup_result *result = &command->result;
+    FILE *out = command->out;
+    char original[24], compressed[24];
+    if (command->cli->json) {
+        print_json(command);
+        return;
+    }
+    if (result->swept > 0)
+        fprintf(command->cli->err, "Removed what %u killed run(s) had left behind.\n",
+                result->swept);
+    if (result->nothing) {
+        fprintf(out, "Nothing to back up in %s.\n", command->run.home.path);
+    } else if (command->dry_run) {
+        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
+                hb_human_bytes(result->bytes, original));
+    } else if (!command->cli->quiet) {
+        const char *slash = strrchr(command->destination.path, '/');
+        HB_AUTO_FREE char *path = hb_printable(command->destination.path);
+        HB_AUTO_FREE char *name = hb_printable(slash == NULL ? path : slash + 1);
+        bool incomplete = hb_report_incomplete(&command->run.report);
+        fprintf(out, "\n%s: %s\n", incomplete ? "Backup done, but incomplete" : "Backup complete",
+                path);
+        fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
+        fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
+        fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
+        fprintf(out, "  Time:        %.1fs\n", seconds_since(&command->started));
+    }
+    hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
+                        &command->run.report);
+    hb_summary_lines(out, &command->run.report);
+    if (!result->nothing && !command->dry_run && !command->cli->quiet) {
+        HB_AUTO_FREE char *path = hb_printable(command->destination.path);
+        fprintf(out, "\nRestore with: %s %s\n",
+                hb_config_text(command->run.config, "backup", "restore-command"), path);
+    }
+}
+
+static int back_up(struct backup_command *command, struct hb_error *error)
+{
+    struct hb_run *run = &command->run;
+    int code = hb_cli_open_home(command->cli, run, error);
+    if (code != 0)
+        return code;
+    if (hb_chain_create(run, HB_KIND_HOOK, "backup", &command->hooks, error) != HB_OK)
+        return HB_EXIT_USAGE;
+    int status = find_destination(command, error);
+    if (status != HB_OK)
+        return HB_EXIT_FAILED;
+    struct hb_event event = {.size = sizeof event,
+                             .command = "backup",
+                             .home = run->home.path,
+                             .archive = command->destination.path,
+                             .dry_run = command->dry_run};
+    status = hb_cli_hooks_before(run, &command->hooks, &event, error);
+    if (status != HB_OK)
+        return HB_EXIT_FAILED;
+    struct hb_backup_request request = {
+        .run = run,
+        .format = &command->choice,
+        .destination = &command->destination,
+        .dry_run = command->dry_run,
+        .planned = on_planned,
+        .would_store = on_would_store,
+        .context = command,
+    };
+    status = hb_backup(&request, &command->result, error);
+    hb_cli_end_progress(run);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    bool incomplete = hb_report_incomplete(&run->report);
+    if (command->result.nothing && incomplete) {
+        print_summary(command);
+        hb_error_set(error, HB_FATAL, "%s: nothing of it could be read", run->home.path);
+        return HB_EXIT_FAILED;
+    }
+    event.exit_status = incomplete ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    event.files = command->result.files;
+    event.bytes = command->result.bytes;
+    event.skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
+    hb_cli_hooks_after(run, &command->hooks, &event);
+    hb_report_sort(&run->report);
+    print_summary(command);
+    return event.exit_status;
+}
+
+int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
+{
+    struct backup_command command = {.cli = cli, .out = cli->out, .destination = {.fd = -1}};
+    struct hb_config *config;
+    struct hb_error error = {0};
+    int code = parse_arguments(&command, argc, argv);
+    if (code != 0)
+        return code < 0 ? 0 : code;
+    if (command.output != NULL && strcmp(command.output, "-") == 0) {
+        if (!command.dry_run && isatty(STDOUT_FILENO))
+            return hb_cli_usage(cli, argv[0], "will not write an archive to a terminal");
+        command.out = cli->err;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &command.started);
+    code = hb_cli_load_config(cli, &config);
+    if (code != 0)
+        return code;
+    hb_run_init(&command.run, config);
+    command.run.log = cli->err;
+    command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    if (hb_format_find(config, command.format, &command.choice, &error) != HB_OK)
+        code = HB_EXIT_USAGE;
+    else
+        code = back_up(&command, &error);
+    if (error.text[0] != '\0')
+        hb_cli_fail(cli, code, &error);
+    hb_chain_free(&command.hooks);
+    hb_destination_clear(&command.destination);
+    hb_format_choice_clear(&command.choice);
+    hb_run_clear(&command.run);
+    hb_config_free(config);
+    return code;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hbcore import */
+#include "cli_run.h"
+#include "home.h"
+#include "import.h"
+#include "memory.h"
+#include "name.h"
+#include "summary.h"
+#include <ctype.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+static const char help[] =
+    "Usage: hbcore [global options] import ARCHIVE|- [-f|--force] [--format NAME] [--dry-run]\n"
+    "\n"
+    "Brings an archive back into the home. Everything is staged and verified before the\n"
+    "first file is replaced; files that the archive lacks stay.\n"
+    "\n"
+    "  -f, --force         do not ask\n"
+    "      --format NAME   how to read it; else that is found out\n"
+    "      --dry-run       show what would be restored, change nothing\n"
+    "  -h, --help\n"
+    "\n"
+    "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
+    "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
+    "works on the home.\n";
+
+struct import_command {
+    struct hb_cli *cli;
+    const char *archive;
+    const char *format;
+    bool force;
+    bool dry_run;
+    char *home;
+    struct hb_run run;
+    struct hb_chain hooks;
+    struct hb_import_result result;
+    struct timespec started;
+};
+
+static int parse_arguments(struct import_command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"force", no_argument, NULL, 'f'},
+        {"format", required_argument, NULL, 'F'},
+        {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int option;
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "fh", options, NULL)) != -1) {
+        switch (option) {
+        case 'f':
+            command->force = true;
+            break;
+        case 'F':
+            command->format = optarg;
+            break;
+        case 'n':
+            command->dry_run = true;
+            break;
+        case 'h':
+            fputs(help, command->cli->out);
+            return -1;
+        default:
+            return hb_cli_usage(command->cli, argv[0], "what is %s?", argv[optind - 1]);
+        }
+    }
+    if (argc - optind != 1)
+        return hb_cli_usage(command->cli, argv[0], "takes one archive, or - for standard input");
+    command->archive = argv[optind];
+    return 0;
+}
+
+/* ---- the question
+ * ---------------------------------------------------------------------------------- */
+
+/* One line from standard input, trimmed; -1 at the end of input or on a signal. */
+static int read_answer(char *answer, size_t bytes)
+{
+    if (fgets(answer, (int)bytes, stdin) == NULL)
+        return -1;
+    size_t length = strlen(answer);
+    if (length > 0 && answer[length - 1] != '\n') { /* the rest of a long line is no answer */
+        int byte;
+        while ((byte = fgetc(stdin)) != EOF && byte != '\n')
+            ;
+    }
+    while (length > 0 && isspace((unsigned char)answer[length - 1]))
+        answer[--length] = '\0';
+    size_t blanks = 0;
+    while (isspace((unsigned char)answer[blanks]))
+        blanks++;
+    memmove(answer, answer + blanks, length - blanks + 1);
+    return 0;
+}
+
+static int ask(struct import_command *command, FILE *out, struct hb_error *error)
+{
+    char answer[64];
+    if (strcmp(command->archive, "-") == 0) {
+        hb_error_set(error, HB_FATAL,
+                     "%s: the home is in use, and the archive comes from standard input, so that "
+                     "nobody can be asked",
+                     command->home);
+        hb_error_hint(error, "say --force to import over it");
+        return HB_FATAL;
+    }
+    fprintf(out, "\nWarning: the target already has a configuration.\n"
+                 "Importing replaces files there with those of the archive.\n\n"
+                 "Continue? [y/N] ");
+    fflush(out);
+    if (read_answer(answer, sizeof answer) != 0) {
+        fputc('\n', out);
+        if (hb_run_signal() != 0)
+            return hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
+        return hb_error_set(error, HB_FATAL, "no answer; nothing was changed");
+    }
+    if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
+        return HB_OK;
+    fprintf(out, "Declined; nothing was changed.\n");
+    return HB_NOMATCH;
+}
+
+static void print_members(const struct import_command *command, const struct hb_archive *archive)
+{
+    for (size_t i = 0; i < archive->catalog.count; i++) {
+        const struct hb_catalog_member *member = &archive->catalog.members[i];
+        if (member->state != HB_SELECTED)
+            continue;
+        const char *path = hb_catalog_path(&archive->catalog, i);
+        if (command->cli->json) {
+            json_t *object = json_object();
+            json_object_set_new(object, "type", json_string("entry"));
+            hb_json_name(object, "path", path);
+            json_object_set_new(object, "bytes", json_integer((json_int_t)member->bytes));
+            hb_json_line(command->cli->out, object);
+        } else if (!command->cli->quiet) {
+            HB_AUTO_FREE char *shown = hb_printable(path);
+            fprintf(command->cli->out, "  %s%s\n", shown, member->type == HB_DIRECTORY ? "/" : "");
+        }
+    }
+}
+
+static int on_confirm(void *context, const struct hb_archive *archive,
+                      const struct hb_selection_result *selection, bool must_ask,
+                      struct hb_error *error)
+{
+    struct import_command *command = context;
+    FILE *out = command->cli->json ? command->cli->err : command->cli->out;
+    char size[24];
+    if (!command->cli->quiet || (must_ask && !command->force)) {
+        HB_AUTO_FREE char *home = hb_printable(command->home);
+        fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", selection->members,
+                hb_human_bytes(selection->bytes, size));
+        fprintf(out, "Target: %s\n", home);
+        if (selection->wrapper != NULL) {
+            HB_AUTO_FREE char *wrapper = hb_printable(selection->wrapper);
+            fprintf(out, "Detected archive prefix: '%s/' (will be stripped)\n", wrapper);
+        }
+        if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
+            fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
+    }
+    if (command->dry_run) {
+        print_members(command, archive);
+        return HB_OK;
+    }
+    int status = must_ask && !command->force ? ask(command, out, error) : HB_OK;
+    if (status == HB_OK) {
+        if (!command->cli->quiet)
+            fprintf(out, "\nImporting %" PRIu64 " files ...\n", selection->files);
+        fflush(out);
+        /* Every file is staged, and then published. */
+        hb_cli_start_progress(command->cli, &command->run, "done", selection->files * 2,
+                              selection->bytes);
+    }
+    return status;
+}
+
+/* ---- the summary
+ * ------------------------------------------------------------------------------------- */
+
+static double seconds_since(const struct timespec *started)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
+}
+
+static json_t *preserved_list(const struct hb_report *report)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->findings[i].kind != HB_FOUND_PRESERVED)
+            continue;
+        json_t *object = json_object();
+        hb_json_name(object, "path", report->findings[i].path);
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static void print_json(const struct import_command *command)
+{
+    const struct hb_import_result *result = &command->result;
+    json_t *object = hb_summary_json("import", &command->run.report);
+    hb_json_name(object, "archive", command->archive);
+    hb_json_name(object, "target", command->home);
+    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
+    json_object_set_new(object, "files", json_integer((json_int_t)result->files));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
+    json_object_set_new(object, "members", json_integer((json_int_t)result->members));
+    json_object_set_new(object, "seconds", json_real(seconds_since(&command->started)));
+    if (result->wrapper != NULL)
+        hb_json_name(object, "prefix", result->wrapper);
+    else
+        json_object_set_new(object, "prefix", json_null());
+    json_object_set_new(object, "preserved", preserved_list(&command->run.report));
+    hb_summary_json_findings(object, &command->run.report);
+    hb_json_line(command->cli->out, object);
+}
+
+static void print_summary(const struct import_command *command)
+{
+    const struct hb_import_result *result = &command->result;
+    FILE *out = command->cli->out;
+    if (command->cli->json) {
+        print_json(command);
+        return;
+    }
+    if (result->swept > 0)
+        fprintf(command->cli->err, "Removed what %u killed run(s) had left behind.\n",
+                result->swept);
+    if (command->dry_run) {
+        fprintf(out, "\nDry run: nothing was changed.\n");
+    } else if (!command->cli->quiet) {
+        HB_AUTO_FREE char *home = hb_printable(command->home);
+        fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
+                hb_report_incomplete(&command->run.report) ? "done, but incomplete" : "complete",
+                result->files, seconds_since(&command->started));
+        fprintf(out, "  Target: %s\n", home);
+    }
+    hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
+                        &command->run.report);
+    hb_summary_lines(out, &command->run.report);
+}
+
+/* ---- the command
+ * ---------------------------------------------------------------------------------------- */
+
+static int import_archive(struct import_command *command, struct hb_error *error)
+{
+    struct hb_run *run = &command->run;
+    if (hb_home_find(run->config, command->cli->home, true, &command->home, error) != HB_OK ||
+        hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
+        return HB_EXIT_USAGE;
+    struct hb_event event = {.size = sizeof event,
+                             .command = "import",
+                             .home = command->home,
+                             .archive = command->archive,
+                             .dry_run = command->dry_run};
+    if (hb_cli_hooks_before(run, &command->hooks, &event, error) != HB_OK)
+        return HB_EXIT_FAILED;
+    struct hb_import_request request = {
+        .run = run,
+        .archive = command->archive,
+        .format = command->format,
+        .home = command->home,
+        .wait_seconds = command->cli->wait_seconds,
+        .dry_run = command->dry_run,
+        .confirm = on_confirm,
+        .context = command,
+    };
+    int status = hb_import(&request, &command->result, error);
+    hb_cli_end_progress(run);
+    if (status == HB_NOMATCH)
+        return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    event.files = command->result.files;
+    event.bytes = command->result.bytes;
+    event.skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
+    hb_cli_hooks_after(run, &command->hooks, &event);
+    hb_report_sort(&run->report);
+    print_summary(command);
+    return event.exit_status;
+}
+
+int hb_cli_import(struct hb_cli *cli, int argc, char **argv)
+{
+    struct import_command command = {.cli = cli};
+    struct hb_config *config;
+    struct hb_error error = {0};
+    int code = parse_arguments(&command, argc, argv);
+    if (code != 0)
+        return code < 0 ? 0 : code;
+    clock_gettime(CLOCK_MONOTONIC, &command.started);
+    code = hb_cli_load_config(cli, &config);
+    if (code != 0)
+        return code;
+    hb_run_init(&command.run, config);
+    command.run.log = cli->err;
+    command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    code = import_archive(&command, &error);
+    if (error.text[0] != '\0' && code != HB_EXIT_DECLINED)
+        hb_cli_fail(cli, code, &error);
+    free(command.result.wrapper);
+    free(command.home);
+    hb_chain_free(&command.hooks);
+    hb_run_clear(&command.run);
+    hb_config_free(config);
+    return code;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the data of members of a listed or walked archive, on all workers where the format can
+ * decode, and compares what came with what was announced. Where it goes is the caller's.
+ */
+#ifndef HB_EXTRACT_H
+#define HB_EXTRACT_H
+
+#include "archive.h"
+
+struct hb_extract_request {
+    struct hb_archive *archive;
+    unsigned workers;
+    void *context;
+    /*
+     * Is the data of this member wanted? Asked once for each regular file. One at a time when
+     * walking, before any data when decoding.
+     */
+    bool (*wanted)(void *context, size_t index);
+    /*
+     * A file for its data: a descriptor that extract closes, -1 to read and drop the data, or
+     * HB_FATAL with *error. Any thread.
+     */
+    int (*open)(void *context, size_t index, struct hb_error *error);
+    /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. Any thread. */
+    int (*done)(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error);
+    bool sequential; /* the descriptor is a pipe: gaps are written as zero bytes */
+};
+
+/* From a listed archive (hb_archive_list gave HB_OK). */
+int hb_extract(const struct hb_extract_request *request, struct hb_error *error);
+
+/*
+ * From a stream that can be read once: the catalog is filled on the way; `wanted` sees members as
+ * they come. The trailer is checked at the end.
+ */
+int hb_extract_stream(const struct hb_extract_request *request, struct hb_error *error);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format.h"
+
+#include "memory.h"
+#include <string.h>
+
+int hb_format_find(const struct hb_config *config, const char *name,
+                   struct hb_format_choice *choice, struct hb_error *error)
+{
+    *choice = (struct hb_format_choice){0};
+    if (name == NULL || *name == '\0')
+        name = hb_config_text(config, "backup", "format");
+    const struct hb_section *section = NULL;
+    while ((section = hb_config_next(config, HB_KIND_FORMAT, section)) != NULL) {
+        if (*name == '\0' || strcmp(section->label, name) == 0) {
+            choice->section = section;
+            return HB_OK;
+        }
+    }
+    if (*name == '\0') {
+        hb_error_set(error, HB_FATAL, "no format: the configuration has no section [format:NAME]");
+        hb_error_hint(error, "say --format NAME; `hbcore plugins list` shows what is there");
+        return HB_FATAL;
+    }
+    const struct hb_library *library;
+    int status = hb_loader_find(hb_config_loader(config), HB_KIND_FORMAT, name, &library, error);
+    if (status != HB_OK)
+        return status;
+    choice->owned = hb_section_default(library);
+    choice->section = choice->owned;
+    return HB_OK;
+}
+
+void hb_format_choice_clear(struct hb_format_choice *choice)
+{
+    if (choice->owned != NULL)
+        hb_section_free(choice->owned);
+    *choice = (struct hb_format_choice){0};
+}
+
+static void append(struct hb_format_list *list, const struct hb_section *section,
+                   struct hb_section *owned)
+{
+    list->choices = hb_resize(list->choices, list->count + 1, sizeof *list->choices);
+    list->choices[list->count++] = (struct hb_format_choice){section, owned};
+}
+
+static int append_library(void *context, const char *path, const struct hb_library *library,
+                          const struct hb_error *error)
+{
+    struct hb_format_list *list = context;
+    (void)path;
+    (void)error; /* a broken one that nobody selected is not our matter */
+    if (library == NULL || library->plugin->kind != HB_KIND_FORMAT)
+        return 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->choices[i].section->library->plugin == library->plugin)
+            return 0;
+    struct hb_section *owned = hb_section_default(library);
+    append(list, owned, owned);
+    return 0;
+}
+
+void hb_format_list(const struct hb_config *config, struct hb_format_list *list)
+{
+    const struct hb_section *section = NULL;
+    *list = (struct hb_format_list){0};
+    while ((section = hb_config_next(config, HB_KIND_FORMAT, section)) != NULL)
+        append(list, section, NULL);
+    hb_loader_each(hb_config_loader(config), append_library, list);
+}
+
+void hb_format_list_clear(struct hb_format_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        hb_format_choice_clear(&list->choices[i]);
+    free(list->choices);
+    *list = (struct hb_format_list){0};
+}

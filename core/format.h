@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which format plugin writes or reads an archive. */
+#ifndef HB_FORMAT_H
+#define HB_FORMAT_H
+
+#include "run.h"
+
+/* A format that may be used: a section of the configuration, or a plugin with its defaults. */
+struct hb_format_choice {
+    const struct hb_section *section;
+    struct hb_section *owned; /* the same, where no section of the configuration names it */
+};
+
+/* The format called `name`; NULL or "": backup.format, else the first [format:…]. */
+int hb_format_find(const struct hb_config *config, const char *name,
+                   struct hb_format_choice *choice, struct hb_error *error);
+void hb_format_choice_clear(struct hb_format_choice *choice);
+
+/* All that can be used: the sections first, then the other format plugins on the path. */
+struct hb_format_list {
+    struct hb_format_choice *choices;
+    size_t count;
+};
+void hb_format_list(const struct hb_config *config, struct hb_format_list *list);
+void hb_format_list_clear(struct hb_format_list *list);
+
+static inline const struct hb_format_ops *hb_format_ops_of(const struct hb_format_choice *choice)
+{
+    return (const struct hb_format_ops *)choice->section->library->plugin->ops;
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An import, from the archive to the published files. */
+#ifndef HB_IMPORT_H
+#define HB_IMPORT_H
+
+#include "archive.h"
+#include "restore.h"
+#include "select.h"
+
+struct hb_import_request {
+    struct hb_run *run;
+    const char *archive; /* path, or "-" */
+    const char *format;  /* or NULL: found out */
+    const char *home;    /* path; it may be missing */
+    int64_t wait_seconds;
+    bool dry_run;
+    /*
+     * Shows what will happen and asks, when `ask` is set. HB_OK to go on, HB_NOMATCH: declined, or
+     * a failure. May be NULL.
+     */
+    int (*confirm)(void *context, const struct hb_archive *archive,
+                   const struct hb_selection_result *selection, bool ask, struct hb_error *error);
+    void *context;
+};
+
+struct hb_import_result {
+    bool locked;   /* HB_NOMATCH because another run holds the lock */
+    bool declined; /* by the user */
+    uint64_t files;
+    uint64_t bytes;
+    uint64_t members;
+    char *wrapper; /* that was stripped, or NULL; caller frees */
+    unsigned swept;
+};
+
+/* HB_OK: done, see the report. HB_NOMATCH: see result. A failure: nothing was changed. */
+int hb_import(const struct hb_import_request *request, struct hb_import_result *result,
+              struct hb_error *error);
+
+#endif

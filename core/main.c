@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hbcore: global options, then the command. */
+#include "cli.h"
+#include "memory.h"
+#include "option.h"
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static const char help[] =
+    "Usage: hbcore [global options] COMMAND [options] [arguments]\n"
+    "\n"
+    "Commands\n"
+    "  backup    make an archive of the home\n"
+    "  import    bring an archive back into the home\n"
+    "  list      what is in an archive\n"
+    "  cat       one member of an archive to standard output\n"
+    "  verify    read an archive back in full\n"
+    "  plugins   list, show or check plugins\n"
+    "  config    check or show the configuration\n"
+    "\n"
+    "Global options\n"
+    "  --config FILE          else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n"
+    "                         /etc/hbcore/hbcore.ini\n"
+    "  --set SECTION.KEY=VAL  override one setting; repeatable\n"
+    "  --home DIR             the directory to back up or restore into\n"
+    "  --json                 one JSON object a line on standard output\n"
+    "  --progress WHEN        auto, always or never\n"
+    "  --wait SECONDS         wait for another run's lock (default 0)\n"
+    "  -v, --verbose  --quiet  --version  -h, --help\n";
+
+static const struct {
+    const char *name;
+    int (*run)(struct hb_cli *cli, int argc, char **argv);
+} commands[] = {
+    {"backup", hb_cli_backup}, {"import", hb_cli_import},
+    {"list", hb_cli_list},     {"cat", hb_cli_cat},
+    {"verify", hb_cli_verify}, {"plugins", hb_cli_plugins},
+    {"config", hb_cli_config}, {NULL, NULL},
+};
+
+static const char *command_name(const void *context, size_t index)
+{
+    (void)context;
+    return commands[index].name;
+}
+
+static int wrong(struct hb_cli *cli, const char *format, const char *what, const char *hint)
+{
+    struct hb_error error;
+    char text[400];
+    snprintf(text, sizeof text, "%s%s", format, what);
+    hb_error_set(&error, HB_FATAL, "%s", text);
+    hb_error_hint(&error, "%s", hint);
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
+enum {
+    OPTION_CONFIG = 1000,
+    OPTION_SET,
+    OPTION_HOME,
+    OPTION_JSON,
+    OPTION_PROGRESS,
+    OPTION_WAIT,
+    OPTION_QUIET,
+    OPTION_VERSION
+};
+
+static const struct option global_options[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"home", required_argument, NULL, OPTION_HOME},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"progress", required_argument, NULL, OPTION_PROGRESS},
+    {"wait", required_argument, NULL, OPTION_WAIT},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static int set_progress(struct hb_cli *cli, const char *when)
+{
+    static const char *const words[] = {"auto", "always", "never"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(when, words[i]) == 0) {
+            cli->progress = (enum hb_progress_mode)i;
+            return 0;
+        }
+    }
+    return wrong(cli, "--progress: is not auto, always or never: ", when, "");
+}
+
+static int set_wait(struct hb_cli *cli, const char *text)
+{
+    char *end;
+    errno = 0;
+    cli->wait_seconds = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || cli->wait_seconds < 0 ||
+        cli->wait_seconds > 1000000000)
+        return wrong(cli, "--wait: is not a number of seconds: ", text, "");
+    return 0;
+}
+
+/* One global option; 0 to go on, -1 when all is done, else an exit code. */
+static int take_option(struct hb_cli *cli, int option, const char **sets, size_t *set_count)
+{
+    switch (option) {
+    case OPTION_CONFIG:
+        cli->config_path = optarg;
+        return 0;
+    case OPTION_SET:
+        sets[(*set_count)++] = optarg;
+        return 0;
+    case OPTION_HOME:
+        cli->home = optarg;
+        return 0;
+    case OPTION_JSON:
+        cli->json = true;
+        return 0;
+    case OPTION_PROGRESS:
+        return set_progress(cli, optarg);
+    case OPTION_WAIT:
+        return set_wait(cli, optarg);
+    case 'v':
+        cli->verbose++;
+        return 0;
+    case OPTION_QUIET:
+        cli->quiet = true;
+        return 0;
+    case OPTION_VERSION:
+        fputs("hbcore " HBCORE_VERSION "\n", cli->out);
+        return -1;
+    case 'h':
+        fputs(help, cli->out);
+        return -1;
+    default:
+        return HB_EXIT_USAGE;
+    }
+}
+
+static int run_command(struct hb_cli *cli, int argc, char **argv)
+{
+    for (size_t i = 0; commands[i].name != NULL; i++)
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].run(cli, argc, argv);
+    const char *nearest = hb_nearest(argv[0], command_name, NULL);
+    HB_AUTO_FREE char *hint = nearest == NULL ? hb_copy_text("see: hbcore --help")
+                                              : hb_format("did you mean %s?", nearest);
+    return wrong(cli, "there is no command ", argv[0], hint);
+}
+
+/* Results that could not be written were not delivered. */
+static int close_output(struct hb_cli *cli, int code)
+{
+    if ((fflush(cli->out) != 0 || ferror(cli->out)) && code == HB_EXIT_DONE) {
+        if (errno == EPIPE) /* whoever read it has seen enough */
+            return HB_EXIT_FAILED;
+        fprintf(cli->err, "hbcore: standard output cannot be written: %s\n", strerror(errno));
+        return HB_EXIT_FAILED;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct hb_cli cli = {.out = stdout, .err = stderr};
+    size_t set_count = 0;
+    int option;
+    /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+        setlocale(LC_CTYPE, "C.utf8");
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a deep tree holds a descriptor a level */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    HB_AUTO_FREE const char **sets = hb_alloc(((size_t)argc + 1) * sizeof *sets);
+    cli.sets = sets;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+vh", global_options, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return wrong(&cli, "what is ", argv[optind - 1], "see: hbcore --help");
+        int code = take_option(&cli, option, sets, &set_count);
+        if (code != 0)
+            return code < 0 ? close_output(&cli, 0) : code;
+    }
+    if (optind >= argc) {
+        fputs(help, stderr);
+        return HB_EXIT_USAGE;
+    }
+    return close_output(&cli, run_command(&cli, argc - optind, argv + optind));
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the plan to encoded units, by all workers, in the order of the plan.
+ *
+ * The plan is cut into items: one entry, or several small ones that share a unit where the format
+ * lets units span entries. Where it is cut depends on the plan and the format's policy alone, never
+ * on the workers, so the same tree gives the same units. Workers take items and the units of big
+ * ones in order; one thread takes the results in order (hb_pipeline_next). No lock is held while a
+ * plugin encodes or a file is read.
+ */
+#ifndef HB_PIPELINE_H
+#define HB_PIPELINE_H
+
+#include "reader.h"
+
+struct hb_pipeline_request {
+    struct hb_run *run;
+    const struct hb_plan *plan;
+    const struct hb_chain *contents;
+    const struct hb_instance *format;
+    unsigned workers;
+    uint64_t window; /* encoded bytes that may wait for their turn */
+};
+
+/* One step of the archive. */
+struct hb_step {
+    struct hb_unit unit;
+    bool has_unit; /* false: an entry without content, of a format without encode */
+    struct hb_entry *const *entries; /* those that have a part in the unit */
+    size_t entry_count;
+    bool first; /* the entries begin with this step */
+    bool last;  /* they end with it; `bytes` of a single one is what was read of it */
+};
+
+struct hb_pipeline;
+
+int hb_pipeline_start(const struct hb_pipeline_request *request, struct hb_pipeline **pipeline,
+                      struct hb_error *error);
+
+/*
+ * The next step; valid until the next call. HB_OK, HB_END, HB_CANCELLED or HB_FATAL. One thread.
+ */
+int hb_pipeline_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_error *error);
+
+/* Stops the workers, waits for them, frees. */
+void hb_pipeline_free(struct hb_pipeline *pipeline);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the plan is cut into items. */
+#ifndef HB_PIPELINE_CUT_H
+#define HB_PIPELINE_CUT_H
+
+#include "plan.h"
+
+/*
+ * How many entries from `first` on (below `end`) form one item. One, unless the policy spans: then
+ * small ones share it until it is full or, once it is an eighth full, until a path says so
+ * by its hash. As the cut depends on paths near it alone, one changed file changes one or two
+ * items, not all that follow.
+ */
+size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *policy,
+                       size_t first, size_t end);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where an archive goes, and how it appears under its name: written into the staging directory
+ * beside it, flushed, renamed, its directory flushed. Until then nothing has that name, or the
+ * old file still has. A pipe or device gets the bytes as they come.
+ */
+#ifndef HB_PUBLISH_H
+#define HB_PUBLISH_H
+
+#include "error.h"
+#include "stage.h"
+#include <hbcore/format.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct hb_destination {
+    bool stream;     /* standard output, a pipe or a device: there is nothing to rename */
+    int fd;          /* of a stream that was opened; -1 */
+    char *path;      /* absolute, links resolved; "-" for standard output */
+    char *directory; /* of `path`; NULL for a stream */
+    char *name;      /* in it */
+    bool exists;
+    struct stat status; /* if it exists */
+};
+
+/*
+ * Where `path` leads: "~" expanded, an existing directory gets `default_name` in it, a name without
+ * one of the suffixes gets the first (any case counts), links are followed.
+ * Nothing is made; hb_destination_prepare makes the missing directories.
+ */
+int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
+                        struct hb_destination *destination, struct hb_error *error);
+int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error);
+void hb_destination_clear(struct hb_destination *destination);
+
+/* An archive being written. */
+struct hb_publication {
+    struct hb_sink sink; /* buffered; for the format */
+    const struct hb_destination *destination;
+    struct hb_stage *stage; /* beside the destination; NULL for a stream */
+    char *staged;           /* name in the stage */
+    int fd;
+    unsigned char *buffer;
+    size_t used;
+    uint64_t flushed; /* bytes that left the buffer */
+    uint64_t started; /* of them, those whose way to the disk has begun */
+    struct hb_error error;
+};
+
+int hb_publication_begin(const struct hb_destination *destination, struct hb_stage *stage,
+                         struct hb_publication *publication, struct hb_error *error);
+/* Flushes, and gives it its name. After this it is complete and durable. */
+int hb_publication_commit(struct hb_publication *publication, struct hb_error *error);
+/* Closes; what was not committed goes with the stage. */
+void hb_publication_end(struct hb_publication *publication);
+
+#endif

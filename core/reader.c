@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reader.h"
+
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+static struct timespec clamp(struct timespec time, int64_t latest)
+{
+    return time.tv_sec >= latest ? (struct timespec){.tv_sec = latest} : time;
+}
+
+static struct hb_entry entry_from(const struct hb_planned *planned, char *path, int64_t latest)
+{
+    struct timespec mtime = {.tv_sec = planned->mtime_seconds,
+                             .tv_nsec = planned->mtime_nanoseconds};
+    return (struct hb_entry){
+        .size = sizeof(struct hb_entry),
+        .type = planned->type,
+        .path = path,
+        .path_bytes = strlen(path),
+        .mtime = clamp(mtime, latest),
+        .mode = planned->mode,
+        .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
+        .uid = planned->uid,
+        .gid = planned->gid,
+    };
+}
+
+/* The file's present size, times and owner; the mode unless the filters fixed it. */
+static void take_status(struct hb_reader *reader, const struct hb_planned *planned,
+                        const struct stat *status)
+{
+    reader->entry.bytes = (uint64_t)status->st_size;
+    reader->entry.mtime = clamp(status->st_mtim, reader->latest);
+    reader->seen_bytes = (uint64_t)status->st_size;
+    reader->seen_mtime = status->st_mtim;
+    reader->entry.uid = status->st_uid;
+    reader->entry.gid = status->st_gid;
+    if (planned == NULL || !(planned->flags & HB_PLANNED_MODE))
+        reader->entry.mode = planned == NULL ? reader->entry.mode : status->st_mode & 07777;
+}
+
+static int cannot_open(struct hb_run *run, const char *path, int error)
+{
+    if (error == ENOENT)
+        hb_report_add(&run->report, HB_FOUND_NOTE, path, "vanished before it was read");
+    else if (error == ELOOP)
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, path,
+                      "became a symbolic link before it was read");
+    else
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "cannot be opened: %s",
+                      strerror(error));
+    return HB_ENTRY;
+}
+
+static int open_file(struct hb_run *run, const struct hb_planned *planned, struct hb_reader *reader)
+{
+    struct stat status;
+    /* O_NONBLOCK: it may have become a pipe meanwhile. */
+    reader->fd = hb_beneath_open(&run->home, reader->entry.path, O_RDONLY | O_NONBLOCK, 0);
+    if (reader->fd < 0)
+        return cannot_open(run, reader->entry.path, -reader->fd);
+    if (fstat(reader->fd, &status) != 0)
+        return cannot_open(run, reader->entry.path, errno);
+    if (!S_ISREG(status.st_mode)) {
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
+                      "is no regular file any more");
+        return HB_ENTRY;
+    }
+    take_status(reader, planned, &status);
+    return HB_OK;
+}
+
+static int open_link(struct hb_run *run, struct hb_reader *reader)
+{
+    char target[PATH_MAX];
+    HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, reader->entry.path, O_PATH, 0);
+    if (fd < 0)
+        return cannot_open(run, reader->entry.path, -fd);
+    ssize_t bytes = readlinkat(fd, "", target, sizeof target);
+    if (bytes < 0 || (size_t)bytes == sizeof target) {
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
+                      "symbolic link cannot be read: %s", bytes < 0 ? strerror(errno) : "too long");
+        return HB_ENTRY;
+    }
+    reader->entry.link = hb_copy_bytes(target, (size_t)bytes);
+    return HB_OK;
+}
+
+/* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
+static int open_claimed(struct hb_run *run, const struct hb_instance *content,
+                        const struct hb_planned *planned, struct hb_reader *reader)
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    if (!HB_CAN(ops, open))
+        return HB_NOMATCH;
+    /* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
+    HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, reader->entry.path, O_PATH, 0);
+    struct stat status;
+    if (fd < 0)
+        return cannot_open(run, reader->entry.path, -fd);
+    if (fstat(fd, &status) != 0)
+        return cannot_open(run, reader->entry.path, errno);
+    take_status(reader, planned, &status);
+    reader->source = (struct hb_source){.size = sizeof reader->source, .fd = -1};
+    hb_run_clear_failure(run);
+    int result = ops->open(content->self, &reader->entry, &reader->source);
+    if (result == HB_OK) {
+        reader->entry.bytes = reader->source.bytes;
+        hb_report_content(&run->report, reader->entry.path,
+                          reader->source.method == NULL ? "" : reader->source.method,
+                          reader->source.soundness);
+        return HB_OK;
+    }
+    reader->source.read_at = NULL;
+    if (result == HB_NOMATCH) {
+        if (hb_report_has(&run->report, HB_FOUND_DOUBTFUL, reader->entry.path))
+            hb_report_content(&run->report, reader->entry.path, "raw", HB_UNSOUND);
+        return HB_NOMATCH;
+    }
+    if (result == HB_CANCELLED || hb_run_cancelled(run))
+        return HB_CANCELLED;
+    hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path, "%s",
+                  hb_instance_failure(content));
+    return HB_ENTRY;
+}
+
+int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,
+                   const struct hb_planned *planned, struct hb_reader *reader)
+{
+    *reader = (struct hb_reader){.fd = -1, .latest = plan->latest};
+    reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
+    reader->entry.index = (uint64_t)(planned - plan->entries);
+    int result = HB_NOMATCH;
+    if (planned->type == HB_DIRECTORY)
+        return HB_OK;
+    if (planned->type == HB_SYMLINK)
+        return open_link(run, reader);
+    if (planned->content != 0)
+        result = open_claimed(run, contents->instances[planned->content - 1], planned, reader);
+    return result == HB_NOMATCH ? open_file(run, planned, reader) : result;
+}
+
+int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)
+{
+    if (reader->source.read_at != NULL)
+        return reader->source.read_at(&reader->source, buffer, bytes, offset);
+    size_t done = 0;
+    while (done < bytes) {
+        ssize_t got =
+            pread(reader->fd, (char *)buffer + done, bytes - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
+bool hb_reader_changed(const struct hb_reader *reader, const char **how)
+{
+    struct stat status;
+    if (reader->fd < 0)
+        return false;
+    if (fstat(reader->fd, &status) != 0)
+        *how = "cannot be looked at any more";
+    else if ((uint64_t)status.st_size > reader->seen_bytes)
+        *how = "grew while it was read";
+    else if ((uint64_t)status.st_size < reader->seen_bytes)
+        *how = "shrank while it was read";
+    else if (status.st_mtim.tv_sec != reader->seen_mtime.tv_sec ||
+             status.st_mtim.tv_nsec != reader->seen_mtime.tv_nsec)
+        *how = "changed while it was read";
+    else
+        return false;
+    return true;
+}
+
+bool hb_reader_refresh(struct hb_reader *reader)
+{
+    struct stat status;
+    if (reader->fd < 0 || fstat(reader->fd, &status) != 0)
+        return false;
+    take_status(reader, NULL, &status);
+    return true;
+}
+
+void hb_reader_close(struct hb_reader *reader)
+{
+    if (reader->fd >= 0)
+        close(reader->fd);
+    reader->fd = -1;
+    if (reader->source.read_at != NULL && reader->source.close != NULL)
+        reader->source.close(&reader->source);
+    reader->source.read_at = NULL;
+}
+
+void hb_reader_free(struct hb_reader *reader)
+{
+    hb_reader_close(reader);
+    free((void *)(uintptr_t)reader->entry.path);
+    free((void *)(uintptr_t)reader->entry.link);
+    *reader = (struct hb_reader){.fd = -1};
+}

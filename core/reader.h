@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of one planned entry: an ordinary file, read below the held home, or the consistent
+ * source of the content plugin that claims it. Notices what changes under the reader's eyes.
+ */
+#ifndef HB_READER_H
+#define HB_READER_H
+
+#include "plan.h"
+
+struct hb_reader {
+    struct hb_entry entry; /* as opened: size, times, mode; path and link are the reader's */
+    int fd;                /* of an ordinary file, else -1 */
+    uint64_t seen_bytes;   /* of the file, when opened or refreshed */
+    struct timespec seen_mtime;
+    int64_t latest;          /* see hb_plan */
+    struct hb_source source; /* read_at is NULL where no plugin gave one */
+};
+
+/*
+ * Opens one entry. HB_OK; HB_ENTRY: it cannot be stored, which stands in the report now;
+ * HB_CANCELLED. Any thread.
+ */
+int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,
+                   const struct hb_planned *planned, struct hb_reader *reader);
+
+/* All that was asked for, except at the end; -errno. Any thread. */
+int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset);
+
+/* Did an ordinary file change since it was opened? Says how in *how (constant text). */
+bool hb_reader_changed(const struct hb_reader *reader, const char **how);
+
+/* Takes the file's present size and times as those to be stored; before it is read once more. */
+bool hb_reader_refresh(struct hb_reader *reader);
+
+/* Closes what is open; path and link stay until hb_reader_free. */
+void hb_reader_close(struct hb_reader *reader);
+void hb_reader_free(struct hb_reader *reader);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "select.h"
+
+#include "memory.h"
+#include <string.h>
+
+const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)
+{
+    const char *at = path;
+    while (at[0] == '.' && at[1] == '/')
+        for (at += 2; *at == '/';)
+            at++;
+    *skip = (size_t)(at - path);
+    if (*at == '\0' || strcmp(at, ".") == 0)
+        return "has no name";
+    if (*at == '/')
+        return "is absolute";
+    size_t depth = 0;
+    for (const char *part = at;; part++) {
+        size_t bytes = strcspn(part, "/");
+        if (bytes == 2 && part[0] == '.' && part[1] == '.')
+            return "leads outside through ..";
+        if (bytes == 0 || (bytes == 1 && part[0] == '.'))
+            return "has an empty component";
+        if (bytes > 255)
+            return "has a component that is too long";
+        if (++depth > maximum_depth)
+            return "lies below too many directories";
+        part += bytes;
+        if (*part == '\0')
+            return NULL;
+    }
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+static bool is_in(const char *const *list, const char *word)
+{
+    for (; *list != NULL; list++)
+        if (strcmp(*list, word) == 0)
+            return true;
+    return false;
+}
+
+/* Paths that cannot be, and types that are not restored. */
+static void drop_impossible(struct hb_archive *archive)
+{
+    struct hb_report *report = &archive->run->report;
+    const struct hb_config *config = archive->run->config;
+    size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
+    bool links = hb_config_value(config, "import", "links")->number == 1;
+    for (size_t i = 0; i < archive->catalog.count; i++) {
+        struct hb_catalog_member *member = &archive->catalog.members[i];
+        const char *path = hb_catalog_path(&archive->catalog, i);
+        size_t skip;
+        const char *problem = hb_path_problem(path, depth, &skip);
+        if (problem != NULL && member->type == HB_DIRECTORY && path[skip] != '/' &&
+            (path[skip] == '\0' || strcmp(path + skip, ".") == 0)) {
+            member->state = HB_REPLACED; /* the archive's own root: nothing to do */
+            continue;
+        }
+        hb_catalog_skip(&archive->catalog, i, skip);
+        if (problem == NULL && member->type == HB_SPECIAL)
+            problem = "is a device, pipe or socket";
+        if (problem == NULL && member->type == HB_SYMLINK && !links)
+            problem = "is a symbolic link";
+        if (problem == NULL)
+            continue;
+        member->state = HB_DROPPED;
+        hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+    }
+}
+
+/* The one directory around every file, if it has one of the names in import.wrappers. */
+static char *find_wrapper(const struct hb_archive *archive)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    const char *const *names = hb_config_list(archive->run->config, "import", "wrappers");
+    char *wrapper = NULL;
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (catalog->members[i].type == HB_DIRECTORY)
+            continue;
+        const char *path = hb_catalog_path(catalog, i);
+        const char *slash = strchr(path, '/');
+        if (slash == NULL || (wrapper != NULL && (strncmp(path, wrapper, strlen(wrapper)) != 0 ||
+                                                  path[strlen(wrapper)] != '/'))) {
+            free(wrapper);
+            return NULL;
+        }
+        if (wrapper != NULL)
+            continue;
+        wrapper = hb_copy_bytes(path, (size_t)(slash - path));
+        if (!is_in(names, wrapper)) {
+            free(wrapper);
+            return NULL;
+        }
+    }
+    return wrapper;
+}
+
+static void strip_wrapper(struct hb_archive *archive, const char *wrapper)
+{
+    size_t bytes = strlen(wrapper);
+    for (size_t i = 0; i < archive->catalog.count; i++) {
+        struct hb_catalog_member *member = &archive->catalog.members[i];
+        const char *path = hb_catalog_path(&archive->catalog, i);
+        if (strncmp(path, wrapper, bytes) != 0)
+            continue;
+        if (path[bytes] == '\0')
+            member->state = HB_REPLACED; /* the directory itself is the home now */
+        else if (path[bytes] == '/')
+            hb_catalog_skip(&archive->catalog, i, bytes + 1);
+    }
+}
+
+static int ask_filters(const struct hb_archive *archive, const struct hb_chain *filters,
+                       size_t index, uint32_t *mode, struct hb_verdict *verdict,
+                       struct hb_error *error)
+{
+    struct hb_entry entry;
+    hb_catalog_entry(&archive->catalog, index, &entry);
+    *verdict = (struct hb_verdict){.size = sizeof *verdict};
+    for (size_t i = 0; i < filters->count; i++) {
+        const struct hb_instance *instance = filters->instances[i];
+        const struct hb_filter_ops *ops = instance->plugin->ops;
+        *verdict = (struct hb_verdict){.size = sizeof *verdict};
+        hb_run_clear_failure(archive->run);
+        if (ops->verdict(instance->self, HB_IMPORT, &entry, verdict) < 0)
+            return hb_error_set(error, HB_FATAL, "%s: [%s]: %s", entry.path,
+                                instance->section->name, hb_instance_failure(instance));
+        verdict->reason[sizeof verdict->reason - 1] = '\0';
+        if (verdict->kind != HB_KEEP)
+            return HB_OK;
+        if (verdict->flags & HB_VERDICT_MODE)
+            *mode = verdict->mode & 0777;
+    }
+    return HB_OK;
+}
+
+/* Filters, and the last of several members with one path. */
+static int decide(struct hb_archive *archive, const struct hb_chain *filters,
+                  struct hb_selection_result *result, struct hb_error *error)
+{
+    struct hb_report *report = &archive->run->report;
+    struct hb_catalog *catalog = &archive->catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct hb_catalog_member *member = &catalog->members[i];
+        struct hb_verdict verdict;
+        result->members += member->type == HB_FILE;
+        if (member->state != HB_UNDECIDED)
+            continue;
+        const char *path = hb_catalog_path(catalog, i);
+        int status = ask_filters(archive, filters, i, &result->modes[i], &verdict, error);
+        if (status != HB_OK)
+            return status;
+        if (verdict.kind != HB_KEEP) {
+            member->state = HB_KEPT_BACK;
+            if (member->type != HB_DIRECTORY)
+                hb_report_add(report, HB_FOUND_PRESERVED, path, "%s", verdict.reason);
+            continue;
+        }
+        member->state = HB_SELECTED;
+        size_t before = hb_catalog_claim(catalog, i);
+        if (before != SIZE_MAX) {
+            catalog->members[before].state = HB_REPLACED;
+            if (member->type != HB_DIRECTORY || catalog->members[before].type != HB_DIRECTORY)
+                hb_report_add(report, HB_FOUND_NOTE, path,
+                              "is in the archive more than once; the last one counts");
+        }
+    }
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (catalog->members[i].state != HB_SELECTED || catalog->members[i].type != HB_FILE)
+            continue;
+        result->files++;
+        result->bytes += catalog->members[i].bytes;
+    }
+    return HB_OK;
+}
+
+static int find_marker(const struct hb_archive *archive, struct hb_error *error)
+{
+    const char *const *markers = hb_config_list(archive->run->config, "import", "markers");
+    char names[300] = "";
+    if (*markers == NULL)
+        return HB_OK;
+    for (size_t i = 0; i < archive->catalog.count; i++)
+        if (archive->catalog.members[i].type != HB_DIRECTORY &&
+            is_in(markers, base_name(hb_catalog_path(&archive->catalog, i))))
+            return HB_OK;
+    for (size_t used = 0; *markers != NULL && used < sizeof names - 1; markers++) {
+        int put =
+            snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", *markers);
+        used += (size_t)put;
+    }
+    hb_error_set(error, HB_FATAL, "%s: is no backup of such a home: it holds none of %s",
+                 archive->shown, names);
+    hb_error_hint(error, "look into it with `hbcore list`; import.markers says what is expected");
+    return HB_FATAL;
+}
+
+int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
+              struct hb_selection_result *result, struct hb_error *error)
+{
+    struct hb_catalog *catalog = &archive->catalog;
+    *result = (struct hb_selection_result){0};
+    if (catalog->count == 0)
+        return hb_error_set(error, HB_FATAL, "%s: the archive is empty", archive->shown);
+    int status = find_marker(archive, error);
+    if (status != HB_OK)
+        return status;
+    drop_impossible(archive);
+    result->wrapper = find_wrapper(archive);
+    if (result->wrapper != NULL)
+        strip_wrapper(archive, result->wrapper);
+    result->modes = hb_alloc(catalog->count * sizeof *result->modes);
+    for (size_t i = 0; i < catalog->count; i++)
+        result->modes[i] = UINT32_MAX;
+    return decide(archive, filters, result, error);
+}
+
+void hb_selection_clear(struct hb_selection_result *result)
+{
+    free(result->modes);
+    free(result->wrapper);
+    *result = (struct hb_selection_result){0};
+}

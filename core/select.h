@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which members of an archive an import restores, and under which path. */
+#ifndef HB_SELECT_H
+#define HB_SELECT_H
+
+#include "archive.h"
+
+/* hb_catalog_member.state */
+enum hb_selection {
+    HB_UNDECIDED = 0,
+    HB_SELECTED,  /* restored */
+    HB_DROPPED,   /* refused; in the report */
+    HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
+    HB_REPLACED   /* a later member has the same path */
+};
+
+/* What the filters want its mode to be; UINT32_MAX: nothing. One a member. */
+struct hb_selection_result {
+    uint32_t *modes;
+    uint64_t files; /* selected regular files */
+    uint64_t bytes;
+    uint64_t members; /* regular files in the archive */
+    char *wrapper;    /* the directory around everything that is stripped, or NULL */
+};
+
+/*
+ * Is the path one that may lie below a home? NULL, or why not. Drops leading "./" first:
+ * *skip is the number of bytes.
+ */
+const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);
+
+/*
+ * Decides on every member: changes paths (leading "./", wrapper) and states in the catalog. HB_OK,
+ * or HB_FATAL: the archive is empty or has none of the markers.
+ */
+int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
+              struct hb_selection_result *result, struct hb_error *error);
+void hb_selection_clear(struct hb_selection_result *result);
+
+#endif

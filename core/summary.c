@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "summary.h"
+
+#include "memory.h"
+#include "name.h"
+#include <hbcore/content.h>
+#include <string.h>
+
+enum { SHOWN = 10 };
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_report *report,
+                      enum hb_finding_kind kind, const char *title, const char *after)
+{
+    size_t shown = 0;
+    if (report->kinds[kind] == 0)
+        return;
+    fprintf(out, "\n  %s (%zu):\n", title, report->kinds[kind]);
+    for (size_t i = 0; i < report->count; i++) {
+        const struct hb_finding *finding = &report->findings[i];
+        if (finding->kind != kind)
+            continue;
+        if (shown++ == SHOWN && cli->verbose == 0) {
+            fprintf(out, "    … and %zu more (-v or --json lists all)\n",
+                    report->kinds[kind] - SHOWN);
+            return;
+        }
+        HB_AUTO_FREE char *path = hb_printable(finding->path);
+        HB_AUTO_FREE char *reason = hb_printable(finding->reason);
+        if (after != NULL)
+            fprintf(out, "    %s%s\n", path, after);
+        else
+            fprintf(out, "    %s%s%s\n", path, *path == '\0' ? "" : ": ", reason);
+    }
+}
+
+void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
+{
+    show_kind(cli, out, report, HB_FOUND_EXCLUDED, "Excluded directories", "/");
+    show_kind(cli, out, report, HB_FOUND_PRESERVED, "Preserved: kept as they are here", "");
+    if (cli->verbose > 0) {
+        show_kind(cli, out, report, HB_FOUND_LEFT_OUT, "Left out by rules", NULL);
+        show_kind(cli, out, report, HB_FOUND_LINK, "Symbolic links passed over", "");
+        show_kind(cli, out, report, HB_FOUND_SPECIAL, "Special files passed over", "");
+    } else {
+        if (report->kinds[HB_FOUND_LINK] > 0)
+            fprintf(out, "\n  Symbolic links passed over: %zu (-v lists them)\n",
+                    report->kinds[HB_FOUND_LINK]);
+        if (report->kinds[HB_FOUND_SPECIAL] > 0)
+            fprintf(out, "\n  Sockets, pipes and devices passed over: %zu\n",
+                    report->kinds[HB_FOUND_SPECIAL]);
+    }
+    show_kind(cli, out, report, HB_FOUND_NOTE, "Notes", NULL);
+    fflush(out);
+    show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
+    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
+}
+
+void hb_summary_lines(FILE *out, const struct hb_report *report)
+{
+    for (size_t i = 0; i < report->line_count; i++)
+        fprintf(out, "%s\n", report->lines[i]);
+}
+
+/* ---- for programs ------------------------------------------------------------------------------
+ */
+
+json_t *hb_summary_json(const char *command, const struct hb_report *report)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "type", json_string("summary"));
+    json_object_set_new(object, "command", json_string(command));
+    json_object_set_new(object, "status",
+                        json_string(hb_report_incomplete(report) ? "incomplete" : "complete"));
+    return object;
+}
+
+static json_t *kind_list(const struct hb_report *report, enum hb_finding_kind kind, bool paths_only)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->count; i++) {
+        const struct hb_finding *finding = &report->findings[i];
+        if (finding->kind != kind)
+            continue;
+        if (paths_only && hb_is_utf8(finding->path, strlen(finding->path))) {
+            json_array_append_new(list, json_string(finding->path));
+            continue;
+        }
+        json_t *object = json_object();
+        hb_json_name(object, "path", finding->path);
+        if (!paths_only) {
+            HB_AUTO_FREE char *reason = hb_printable(finding->reason);
+            json_object_set_new(object, "reason", json_string(reason));
+        }
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *content_list(const struct hb_report *report)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->content_count; i++) {
+        const struct hb_content_finding *content = &report->contents[i];
+        json_t *object = json_object();
+        hb_json_name(object, "path", content->path);
+        json_object_set_new(object, "method", json_string(content->method));
+        json_object_set_new(object, "check",
+                            json_string(content->soundness == HB_SOUND     ? "ok"
+                                        : content->soundness == HB_UNSOUND ? "failed"
+                                                                           : "skipped"));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+void hb_summary_json_findings(json_t *object, const struct hb_report *report)
+{
+    json_object_set_new(object, "excluded_dirs", kind_list(report, HB_FOUND_EXCLUDED, true));
+    json_object_set_new(object, "skipped", kind_list(report, HB_FOUND_SKIPPED, false));
+    json_object_set_new(object, "doubtful", kind_list(report, HB_FOUND_DOUBTFUL, false));
+    json_object_set_new(object, "notes", kind_list(report, HB_FOUND_NOTE, false));
+    json_object_set_new(object, "left_out", kind_list(report, HB_FOUND_LEFT_OUT, false));
+    json_object_set_new(object, "links", kind_list(report, HB_FOUND_LINK, true));
+    json_object_set_new(object, "special", kind_list(report, HB_FOUND_SPECIAL, true));
+    json_object_set_new(object, "databases", content_list(report));
+    for (size_t i = 0; i < report->member_count; i++) {
+        json_t *value = json_loads(report->members[2 * i + 1], JSON_DECODE_ANY, NULL);
+        if (value != NULL && json_object_get(object, report->members[2 * i]) == NULL)
+            json_object_set_new(object, report->members[2 * i], value);
+        else
+            json_decref(value);
+    }
+}
+
+void hb_json_line(FILE *out, json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT);
+    fprintf(out, "%s\n", text == NULL ? "{}" : text);
+    free(text);
+    json_decref(object);
+}

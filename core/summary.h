@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people and scripts are told at the end: parts that several commands share. */
+#ifndef HB_SUMMARY_H
+#define HB_SUMMARY_H
+
+#include "cli.h"
+#include "report.h"
+#include <jansson.h>
+
+/*
+ * The findings for people: excluded directories on `out`, warnings on `err`, at most 10 of a kind
+ * unless --verbose, then "… and N more".
+ */
+void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report);
+
+/* Lines that hooks added. */
+void hb_summary_lines(FILE *out, const struct hb_report *report);
+
+/* {"type":"summary","command":…,"status":"complete|incomplete"}; the caller adds to it. */
+json_t *hb_summary_json(const char *command, const struct hb_report *report);
+
+/* skipped, doubtful, notes, excluded_dirs, links, special, databases, and hooks' members. */
+void hb_summary_json_findings(json_t *object, const struct hb_report *report);
+
+/* One line on `out`; takes the object over. */
+void hb_json_line(FILE *out, json_t *object);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trailer.h"
+
+#include "memory.h"
+#include "name.h"
+#include <endian.h>
+#include <string.h>
+#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
+#include <xxhash.h>
+
+static const char magic[8] = {'H', 'B', 'T', 'R', 'A', 'I', 'L', 1};
+enum {
+    SECTION_SUMMARY = 1,
+    SECTION_METADATA = 2,
+    SECTION_HEAD = 16,
+    NAMED_REASONS = 1000 /* of each kind; the counts are always whole */
+};
+
+/* ---- one entry --------------------------------------------------------------------------- */
+
+static uint64_t hash_entry(const struct hb_entry *entry)
+{
+    uint64_t fixed[6] = {
+        htole64(entry->type),
+        htole64(entry->flags & HB_ENTRY_HAS_MODE ? entry->mode & 07777 : 07777),
+        htole64((uint64_t)entry->mtime.tv_sec),
+        htole64((uint64_t)entry->mtime.tv_nsec),
+        htole64(entry->type == HB_FILE ? entry->bytes : 0),
+        htole64(entry->path_bytes),
+    };
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    XXH3_64bits_update(&state, fixed, sizeof fixed);
+    XXH3_64bits_update(&state, entry->path, entry->path_bytes);
+    if (entry->link != NULL)
+        XXH3_64bits_update(&state, entry->link, strlen(entry->link));
+    return XXH3_64bits_digest(&state);
+}
+
+void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry)
+{
+    if (trailer->count == trailer->capacity) {
+        trailer->capacity = trailer->capacity == 0 ? 1024 : trailer->capacity * 2;
+        trailer->hashes = hb_resize(trailer->hashes, trailer->capacity, sizeof *trailer->hashes);
+    }
+    trailer->hashes[trailer->count++] = htole64(hash_entry(entry));
+}
+
+bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry *entry)
+{
+    return entry->index < trailer->count &&
+           le64toh(trailer->hashes[entry->index]) == hash_entry(entry);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static json_t *reasons(const struct hb_report *report, enum hb_finding_kind kind)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->count && json_array_size(list) < NAMED_REASONS; i++) {
+        if (report->findings[i].kind != kind)
+            continue;
+        json_t *object = json_object();
+        hb_json_name(object, "path", report->findings[i].path);
+        HB_AUTO_FREE char *reason = hb_printable(report->findings[i].reason);
+        json_object_set_new(object, "reason", json_string(reason));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static char *summary_text(const struct hb_trailer *trailer, const struct hb_report *report)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "entries", json_integer((json_int_t)trailer->count));
+    json_object_set_new(object, "incomplete", json_boolean(hb_report_incomplete(report)));
+    json_object_set_new(object, "skipped", reasons(report, HB_FOUND_SKIPPED));
+    json_object_set_new(object, "doubtful", reasons(report, HB_FOUND_DOUBTFUL));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(object);
+    return text;
+}
+
+static unsigned char *put_section(unsigned char *at, uint32_t type, const void *data, size_t bytes)
+{
+    uint32_t head[2] = {htole32(type), 0};
+    uint64_t length = htole64(bytes);
+    memcpy(at, head, sizeof head);
+    memcpy(at + sizeof head, &length, sizeof length);
+    if (bytes > 0)
+        memcpy(at + SECTION_HEAD, data, bytes);
+    return at + SECTION_HEAD + (bytes + 7) / 8 * 8;
+}
+
+void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *report,
+                      unsigned char **data, size_t *bytes)
+{
+    HB_AUTO_FREE char *text = summary_text(trailer, report);
+    size_t text_bytes = strlen(text), hash_bytes = trailer->count * sizeof *trailer->hashes;
+    size_t total = sizeof magic + SECTION_HEAD + (text_bytes + 7) / 8 * 8 + SECTION_HEAD +
+                   hash_bytes + sizeof(uint64_t);
+    unsigned char *block = hb_alloc(total), *at = block;
+    memcpy(at, magic, sizeof magic);
+    at = put_section(at + sizeof magic, SECTION_SUMMARY, text, text_bytes);
+    at = put_section(at, SECTION_METADATA, trailer->hashes, hash_bytes);
+    uint64_t checksum = htole64(XXH3_64bits(block, (size_t)(at - block)));
+    memcpy(at, &checksum, sizeof checksum);
+    *data = block;
+    *bytes = total;
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsigned char *data,
+                         size_t bytes)
+{
+    if (type == SECTION_SUMMARY) {
+        json_decref(trailer->summary);
+        trailer->summary = json_loadb((const char *)data, bytes, 0, NULL);
+        return json_is_object(trailer->summary);
+    }
+    if (type == SECTION_METADATA) {
+        if (bytes % sizeof *trailer->hashes != 0 || trailer->hashes != NULL)
+            return false;
+        trailer->count = bytes / sizeof *trailer->hashes;
+        trailer->hashes = hb_alloc(bytes);
+        if (bytes > 0)
+            memcpy(trailer->hashes, data, bytes);
+    }
+    return true;
+}
+
+static bool parse_sections(const unsigned char *at, size_t left, struct hb_trailer *trailer)
+{
+    while (left > 0) {
+        uint32_t type;
+        uint64_t bytes;
+        if (left < SECTION_HEAD)
+            return false;
+        memcpy(&type, at, sizeof type);
+        memcpy(&bytes, at + 8, sizeof bytes);
+        bytes = le64toh(bytes);
+        at += SECTION_HEAD;
+        left -= SECTION_HEAD;
+        if (bytes > left || (bytes + 7) / 8 * 8 > left)
+            return false;
+        if (!take_section(trailer, le32toh(type), at, (size_t)bytes))
+            return false;
+        at += (bytes + 7) / 8 * 8;
+        left -= (size_t)((bytes + 7) / 8 * 8);
+    }
+    return trailer->summary != NULL;
+}
+
+int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
+                     struct hb_error *error)
+{
+    uint64_t checksum;
+    *trailer = (struct hb_trailer){0};
+    if (bytes < sizeof magic + sizeof checksum || memcmp(data, magic, sizeof magic) != 0)
+        return hb_error_set(error, HB_FATAL, "the archive's trailer is not one of this tool");
+    size_t body = bytes - sizeof checksum;
+    memcpy(&checksum, (const unsigned char *)data + body, sizeof checksum);
+    if (le64toh(checksum) != XXH3_64bits(data, body))
+        return hb_error_set(error, HB_FATAL, "the archive's trailer is damaged");
+    if (!parse_sections((const unsigned char *)data + sizeof magic, body - sizeof magic, trailer)) {
+        hb_trailer_clear(trailer);
+        return hb_error_set(error, HB_FATAL, "the archive's trailer is malformed");
+    }
+    return HB_OK;
+}
+
+bool hb_trailer_incomplete(const struct hb_trailer *trailer)
+{
+    return json_is_true(json_object_get(trailer->summary, "incomplete"));
+}
+
+void hb_trailer_clear(struct hb_trailer *trailer)
+{
+    free(trailer->hashes);
+    json_decref(trailer->summary);
+    *trailer = (struct hb_trailer){0};
+}

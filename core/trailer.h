@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core's own block in an archive: whether it is incomplete and why, and a checksum over what
+ * the format itself leaves unprotected of each entry (name, type, mode, time, size, link).
+ *
+ * Layout, little endian: magic "HBTRAIL" and the version byte 1; then sections, each u32 type, u32
+ * zero, u64 length, payload padded with zero bytes to a multiple of 8; then XXH3-64 of all before.
+ *   1  JSON object: "entries", "incomplete", "skipped" and "doubtful" (lists of path and reason)
+ *   2  one u64 an entry, in archive order: XXH3-64 of its metadata
+ * Unknown sections are passed over.
+ */
+#ifndef HB_TRAILER_H
+#define HB_TRAILER_H
+
+#include "error.h"
+#include "report.h"
+#include <hbcore/entry.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+struct hb_trailer {
+    uint64_t *hashes;
+    size_t count;
+    size_t capacity;
+    json_t *summary; /* section 1; when read */
+};
+
+void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry);
+
+/* The whole block; caller frees *data. The report is sorted. */
+void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *report,
+                      unsigned char **data, size_t *bytes);
+
+/* HB_OK, or HB_FATAL when it is not a whole trailer. */
+int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
+                     struct hb_error *error);
+
+/* Does entry `entry->index` have the metadata that it was stored with? */
+bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry *entry);
+
+bool hb_trailer_incomplete(const struct hb_trailer *trailer);
+
+void hb_trailer_clear(struct hb_trailer *trailer);
+
+#endif
