@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A filter plugin that is right, unless a definition of the build spoils one thing (see
+ * CMakeLists.txt). For the tests of the loader and of the configuration.
+ */
+#include <hbcore/filter.h>
+#include <hbcore/format.h>
+#include <hbcore/hook.h>
+
+#ifndef PLUGIN_SYMBOL
+#define PLUGIN_SYMBOL hb_plugin_v1
+#endif
+#ifndef PLUGIN_SIZE
+#define PLUGIN_SIZE sizeof(struct hb_plugin)
+#endif
+#ifndef PLUGIN_ABI
+#define PLUGIN_ABI HB_ABI
+#endif
+#ifndef PLUGIN_KIND
+#define PLUGIN_KIND HB_KIND_FILTER
+#endif
+#ifndef PLUGIN_HOST_SIZE
+#define PLUGIN_HOST_SIZE sizeof(struct hb_host)
+#endif
+#ifndef PLUGIN_VERSION
+#define PLUGIN_VERSION "1.0"
+#endif
+#ifndef PLUGIN_CREATE
+#define PLUGIN_CREATE create
+#endif
+#ifndef PLUGIN_OPS
+#define PLUGIN_OPS &filter_ops
+#endif
+#ifndef OPS_SIZE
+#define OPS_SIZE sizeof(struct hb_filter_ops)
+#endif
+#ifndef FILTER_VERDICT
+#define FILTER_VERDICT verdict
+#endif
+#ifndef FORMAT_WALK
+#define FORMAT_WALK walk
+#endif
+#ifndef FORMAT_SUFFIX
+#define FORMAT_SUFFIX ".test"
+#endif
+#ifndef FORMAT_MAGIC_OFFSET
+#define FORMAT_MAGIC_OFFSET 0
+#endif
+#ifndef OPTION_STRIDE
+#define OPTION_STRIDE sizeof(struct sized_option)
+#endif
+#ifndef OPTION_TYPE
+#define OPTION_TYPE HB_OPTION_INTEGER
+#endif
+#ifndef OPTION_KEY
+#define OPTION_KEY "level"
+#endif
+#ifndef OPTION_DEFAULT
+#define OPTION_DEFAULT "6"
+#endif
+#ifndef OPTION_HELP
+#define OPTION_HELP "How much of it"
+#endif
+#ifndef OPTION_MINIMUM
+#define OPTION_MINIMUM 0
+#endif
+
+/* Not every spoiled plugin uses all parts. */
+#define HB_UNUSED __attribute__((unused))
+
+HB_UNUSED static int create(const struct hb_host *host, const struct hb_settings *settings,
+                            void **self)
+{
+    (void)host;
+    (void)settings;
+    *self = NULL;
+    return HB_OK;
+}
+
+HB_UNUSED static int verdict(void *self, int direction, const struct hb_entry *entry,
+                             struct hb_verdict *result)
+{
+    (void)self;
+    (void)direction;
+    (void)entry;
+    (void)result;
+    return HB_OK;
+}
+
+HB_UNUSED static int walk(void *self, const struct hb_input *input,
+                          const struct hb_visitor *visitor)
+{
+    (void)self;
+    (void)input;
+    (void)visitor;
+    return HB_OK;
+}
+
+static int entry_call(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    (void)self;
+    (void)sink;
+    (void)entry;
+    return HB_OK;
+}
+
+static int append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
+{
+    (void)self;
+    (void)sink;
+    (void)unit;
+    return HB_OK;
+}
+
+static int finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
+{
+    (void)self;
+    (void)sink;
+    (void)trailer;
+    (void)bytes;
+    return HB_OK;
+}
+
+/* An option of a newer release may be longer. */
+struct sized_option {
+    struct hb_option option;
+#ifdef OPTION_TAIL
+    uint64_t tail;
+#endif
+};
+
+#define OPTION(option_type, option_key, option_default, low, high, option_help)                    \
+    {                                                                                              \
+        .option = {                                                                                \
+            .size = OPTION_STRIDE,                                                                 \
+            .type = (option_type),                                                                 \
+            .key = (option_key),                                                                   \
+            .default_text = (option_default),                                                      \
+            .minimum = (low),                                                                      \
+            .maximum = (high),                                                                     \
+            .help = (option_help)                                                                  \
+        }                                                                                          \
+    }
+
+HB_UNUSED static const struct sized_option options[] = {
+    OPTION(OPTION_TYPE, OPTION_KEY, OPTION_DEFAULT, OPTION_MINIMUM, 9, OPTION_HELP),
+    OPTION(HB_OPTION_LIST, "globs", "", 0, 0, "Which files"),
+    OPTION(HB_OPTION_STRING, "title", "", 0, 0, "A text"),
+#ifdef OPTION_TWICE
+    OPTION(HB_OPTION_STRING, "title", "", 0, 0, "The same again"),
+#endif
+};
+
+static const struct hb_filter_ops filter_ops HB_UNUSED = {.size = OPS_SIZE,
+                                                          .verdict = FILTER_VERDICT};
+static const struct hb_hook_ops hook_ops HB_UNUSED = {.size = sizeof hook_ops};
+
+static const char *const suffixes[] = {FORMAT_SUFFIX, NULL};
+static const struct hb_magic magics[] = {{FORMAT_MAGIC_OFFSET, 4, "test"}, {0}};
+static const struct hb_format_ops format_ops HB_UNUSED = {.size = sizeof format_ops,
+                                                          .suffixes = suffixes,
+                                                          .magics = magics,
+                                                          .begin_entry = entry_call,
+                                                          .append = append,
+                                                          .end_entry = entry_call,
+                                                          .finish = finish,
+                                                          .walk = FORMAT_WALK};
+
+#ifdef NEEDS_FUNCTION
+int NEEDS_FUNCTION(void);
+#endif
+
+#ifdef EXTRA_SYMBOL
+HB_EXPORT int extra_symbol(void);
+HB_EXPORT int extra_symbol(void)
+{
+    return 0;
+}
+#endif
+
+HB_EXPORT const struct hb_plugin *PLUGIN_SYMBOL(void);
+HB_EXPORT const struct hb_plugin *PLUGIN_SYMBOL(void)
+{
+#ifdef NEEDS_FUNCTION
+    if (NEEDS_FUNCTION() != 0)
+        return NULL;
+#endif
+#ifdef NO_DESCRIPTOR
+    return NULL;
+#else
+    static const struct hb_plugin plugin = {.size = PLUGIN_SIZE,
+                                            .abi = PLUGIN_ABI,
+                                            .kind = PLUGIN_KIND,
+                                            .host_size = PLUGIN_HOST_SIZE,
+                                            .name = PLUGIN_NAME,
+                                            .version = PLUGIN_VERSION,
+                                            .summary = "For tests",
+                                            .options = &options[0].option,
+                                            .option_count = sizeof options / sizeof *options,
+                                            .create = PLUGIN_CREATE,
+                                            .ops = PLUGIN_OPS};
+    return &plugin;
+#endif
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *scratch_new(void)
+{
+    const char *base = getenv("TMPDIR");
+    char *path = NULL;
+    assert_true(asprintf(&path, "%s/hbcore-test-XXXXXX", base == NULL ? "/tmp" : base) > 0);
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void scratch_remove(char *directory)
+{
+    assert_int_equal(nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    free(directory);
+}
+
+char *scratch_path(const char *directory, const char *name)
+{
+    char *path = NULL;
+    assert_true(asprintf(&path, "%s/%s", directory, name) > 0);
+    return path;
+}
+
+char *scratch_write_bytes(const char *directory, const char *name, const char *data, size_t bytes)
+{
+    char *path = scratch_path(directory, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, bytes), (ssize_t)bytes);
+    close(fd);
+    return path;
+}
+
+char *scratch_write(const char *directory, const char *name, const char *text)
+{
+    return scratch_write_bytes(directory, name, text, strlen(text));
+}
+
+char *scratch_copy(const char *directory, const char *name, const char *from, unsigned mode)
+{
+    char *path = scratch_path(directory, name), buffer[65536];
+    FILE *in = fopen(from, "rbe"), *out = fopen(path, "wbe");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (size_t got; (got = fread(buffer, 1, sizeof buffer, in)) > 0;)
+        assert_int_equal(fwrite(buffer, 1, got, out), got);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(chmod(path, mode), 0);
+    return path;
+}
+
+void catch_line(void *context, unsigned line, const struct hb_error *error)
+{
+    struct caught *caught = context;
+    assert_true(caught->count < sizeof caught->errors / sizeof *caught->errors);
+    caught->lines[caught->count] = line;
+    caught->errors[caught->count++] = *error;
+}
+
+void catch_error(void *context, const struct hb_error *error)
+{
+    catch_line(context, 0, error);
+}
+
+void assert_holds(const char *text, const char *part, const char *file, int line)
+{
+    if (strstr(text, part) != NULL)
+        return;
+    print_error("'%s'\n    lacks\n'%s'\n", text, part);
+    _fail(file, line);
+}

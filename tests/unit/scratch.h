@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A directory of one's own for a test, and what was reported. */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include "error.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs those before it. */
+#include <cmocka.h>
+
+/* A fresh directory, mode 0700; removed with all in it. */
+char *scratch_new(void);
+void scratch_remove(char *directory);
+
+/* DIRECTORY/NAME. Free it. */
+char *scratch_path(const char *directory, const char *name);
+/* Writes a file, mode 0600, and returns its path. Free it. */
+char *scratch_write(const char *directory, const char *name, const char *text);
+char *scratch_write_bytes(const char *directory, const char *name, const char *data, size_t bytes);
+/* Copies a file and returns the path of the copy. Free it. */
+char *scratch_copy(const char *directory, const char *name, const char *from, unsigned mode);
+
+/* What a `report` was told. */
+struct caught {
+    struct hb_error errors[300];
+    unsigned lines[300];
+    size_t count;
+};
+void catch_error(void *context, const struct hb_error *error);
+void catch_line(void *context, unsigned line, const struct hb_error *error);
+
+/* Fails, showing both, unless `text` holds `part`. */
+#define assert_contains(text, part) assert_holds((text), (part), __FILE__, __LINE__)
+void assert_holds(const char *text, const char *part, const char *file, int line);
+
+#endif

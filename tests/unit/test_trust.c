@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose files are believed. */
+#include "memory.h"
+#include "scratch.h"
+#include "trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static int check(const char *path, bool sudo, struct hb_error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    int status = hb_trust_check(fd, path, "plugin", sudo, error);
+    close(fd);
+    return status;
+}
+
+static void expect_trusted(const char *path, bool sudo)
+{
+    struct hb_error error;
+    if (check(path, sudo, &error) != HB_OK)
+        fail_msg("%s", error.text);
+}
+
+static void expect_refused(const char *path, const char *why)
+{
+    struct hb_error error;
+    if (check(path, true, &error) == HB_OK)
+        fail_msg("%s was trusted, in spite of: %s", path, why);
+    assert_contains(error.text, "plugin ");
+    assert_contains(error.text, path);
+    assert_contains(error.text, why);
+    assert_true(error.hint[0] != '\0');
+}
+
+static void test_file_mode(void **state)
+{
+    HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
+    expect_trusted(file, false);
+    chmod(file, 0644);
+    expect_trusted(file, false);
+    chmod(file, 0646);
+    expect_refused(file, "written to by everybody");
+}
+
+static void test_directory_mode(void **state)
+{
+    HB_AUTO_FREE char *outer = scratch_path(*state, "outer");
+    HB_AUTO_FREE char *inner = scratch_path(*state, "outer/inner");
+    mkdir(outer, 0755);
+    mkdir(inner, 0755);
+    HB_AUTO_FREE char *file = scratch_write(inner, "file", "");
+    expect_trusted(file, false);
+    chmod(inner, 0757);
+    expect_refused(file, "outer/inner can be written to by everybody");
+    chmod(inner, 01757);
+    expect_trusted(file, false);
+    chmod(inner, 0755);
+    chmod(outer, 0757);
+    expect_refused(file, "outer can be written to by everybody");
+}
+
+/* A link in a directory that others can change leads wherever they want. */
+static void test_links(void **state)
+{
+    HB_AUTO_FREE char *safe = scratch_path(*state, "safe");
+    HB_AUTO_FREE char *open_to_all = scratch_path(*state, "open");
+    HB_AUTO_FREE char *link = scratch_path(*state, "safe/link");
+    HB_AUTO_FREE char *via = scratch_path(*state, "open/via");
+    HB_AUTO_FREE char *through = scratch_path(*state, "open/via/file");
+    HB_AUTO_FREE char *loop = scratch_path(*state, "safe/loop");
+    mkdir(safe, 0755);
+    mkdir(open_to_all, 0755);
+    HB_AUTO_FREE char *file = scratch_write(safe, "file", "");
+    assert_int_equal(symlink("../safe/./file", link), 0);
+    assert_int_equal(symlink(safe, via), 0);
+    assert_int_equal(symlink("loop", loop), 0);
+    expect_trusted(link, false);
+    expect_trusted(through, false);
+    chmod(open_to_all, 0777);
+    expect_trusted(link, false);
+    expect_refused(through, "open can be written to by everybody");
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    struct hb_error error;
+    assert_int_equal(hb_trust_check(fd, loop, "plugin", false, &error), HB_FATAL);
+    assert_contains(error.text, strerror(ELOOP));
+    close(fd);
+}
+
+static void test_no_place(void **state)
+{
+    (void)state;
+    expect_trusted("/dev/null", false);
+    int ends[2];
+    struct hb_error error;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(hb_trust_check(ends[0], "/dev/fd/63", "configuration", true, &error), HB_OK);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_owner(void **state)
+{
+    if (geteuid() != 0)
+        skip(); /* only root can give a file away */
+    HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
+    assert_int_equal(chown(file, 12345, 0), 0);
+    unsetenv("SUDO_UID");
+    expect_refused(file, "belongs to user 12345");
+    setenv("SUDO_UID", "12345", 1);
+    expect_trusted(file, true);
+    struct hb_error error;
+    assert_int_equal(check(file, false, &error), HB_FATAL);
+    setenv("SUDO_UID", "12345x", 1);
+    expect_refused(file, "belongs to user 12345");
+    setenv("SUDO_UID", "12346", 1);
+    expect_refused(file, "belongs to user 12345");
+    unsetenv("SUDO_UID");
+    HB_AUTO_FREE char *directory = scratch_path(*state, "theirs");
+    mkdir(directory, 0755);
+    HB_AUTO_FREE char *inside = scratch_write(directory, "file", "");
+    assert_int_equal(chown(directory, 12345, 0), 0);
+    expect_refused(inside, "theirs belongs to user 12345");
+}
+
+static void test_group(void **state)
+{
+    if (geteuid() != 0)
+        skip(); /* only root can choose the group */
+    HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
+    chmod(file, 0664);
+    expect_trusted(file, false); /* root's own group */
+    assert_int_equal(chown(file, 0, 54321), 0);
+    chmod(file, 0664);
+    expect_refused(file, "written to by others (its group)");
+    chmod(file, 0644);
+    expect_trusted(file, false);
+}
+
+static int set_up(void **state)
+{
+    *state = scratch_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    scratch_remove(*state);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_file_mode), TEST(test_directory_mode), TEST(test_links),
+        TEST(test_no_place),  TEST(test_owner),          TEST(test_group),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
