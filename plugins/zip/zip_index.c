@@ -117,7 +117,7 @@ static int take_end_64(const struct zip *zip, const unsigned char record[ZIP_END
 
 static int look_for_64(const struct zip *zip, const struct hb_input *input, struct end *end)
 {
-    unsigned char locator[ZIP_LOCATOR_BYTES], record[ZIP_END64_BYTES];
+    unsigned char locator[ZIP_LOCATOR_BYTES] = {0}, record[ZIP_END64_BYTES] = {0};
     if (end->place < ZIP_LOCATOR_BYTES)
         return HB_OK;
     uint64_t at = end->place - ZIP_LOCATOR_BYTES;
