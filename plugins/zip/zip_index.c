@@ -178,7 +178,7 @@ static int place_directory(const struct zip *zip, const struct end *end, struct 
 int zip_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
 {
     struct zip *zip = self;
-    unsigned char record[ZIP_END_BYTES], first[4];
+    unsigned char record[ZIP_END_BYTES] = {0}, first[4] = {0};
     uint64_t place;
     (void)head;
     (void)bytes;
