@@ -15,6 +15,11 @@ struct unzstd {
     bool has_index;    /* an index of ours was seen: a seek table must be the last frame */
     bool has_trailer;  /* and it says that there is a trailer */
     bool seek_is_last; /* the last frame seen is a seek table */
+    /* What the seek table should say of the frames so far. */
+    XXH64_state_t *rows;
+    uint64_t frames, tar_bytes;
+    uint64_t stored, raw;  /* of the present frame */
+    unsigned char tail[4]; /* its last bytes */
 };
 
 static int zstd_failed(struct tar_source *source, const char *why)
@@ -86,15 +91,21 @@ static int read_trailer_frame(struct tar_source *source, uint64_t bytes)
     return status;
 }
 
-static void read_index_frame(struct tar_source *source)
+/* Are the frames in front of the index those that it was written for, all and in order? */
+static int read_index_frame(struct tar_source *source)
 {
     struct unzstd *unzstd = source->self;
     struct tar_index_header header;
     const unsigned char *head = source->inflow.data + source->inflow.at;
     /* A damaged head costs no more than that a lost trailer would not be noticed. */
-    if (tar_index_header_read(head, &header))
-        unzstd->has_trailer = (header.flags & TAR_INDEX_HAS_TRAILER) != 0;
     unzstd->has_index = true;
+    if (!tar_index_header_read(head, &header))
+        return HB_OK;
+    unzstd->has_trailer = (header.flags & TAR_INDEX_HAS_TRAILER) != 0;
+    if (header.frames != unzstd->frames || header.tar_bytes != unzstd->tar_bytes ||
+        header.rows_hash != XXH64_digest(unzstd->rows))
+        return zstd_failed(source, "frames are missing, or in another order");
+    return HB_OK;
 }
 
 static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t bytes)
@@ -110,7 +121,9 @@ static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t by
     /* By signature too: one wrong bit of the magic number must not hide what follows. */
     if (here >= TAR_INDEX_HEADER && bytes >= TAR_INDEX_HEADER &&
         (magic == TAR_MAGIC_INDEX || memcmp(head, TAR_INDEX_SIGNATURE, 8) == 0))
-        read_index_frame(source);
+        status = read_index_frame(source);
+    if (status != HB_OK)
+        return status;
     if (here >= TAR_TRAILER_HEADER && bytes >= TAR_TRAILER_HEADER &&
         memcmp(head, TAR_TRAILER_SIGNATURE, 8) == 0)
         return read_trailer_frame(source, bytes);
@@ -141,7 +154,27 @@ static int next_frame(struct tar_source *source, bool *end)
         return zstd_failed(source, "something else follows a frame");
     ZSTD_DCtx_reset(unzstd->decompressor, ZSTD_reset_session_only);
     unzstd->in_frame = true;
+    unzstd->stored = unzstd->raw = 0;
     return HB_OK;
+}
+
+/* Counts what a call took and gave; the row of a frame that has ended goes into the hash. */
+static void account(struct unzstd *unzstd, const unsigned char *taken, size_t bytes, size_t given)
+{
+    size_t keep = bytes < sizeof unzstd->tail ? bytes : sizeof unzstd->tail;
+    memmove(unzstd->tail, unzstd->tail + keep, sizeof unzstd->tail - keep);
+    memcpy(unzstd->tail + sizeof unzstd->tail - keep, taken + bytes - keep, keep);
+    unzstd->stored += bytes;
+    unzstd->raw += given;
+    unzstd->tar_bytes += given;
+    if (unzstd->in_frame)
+        return;
+    unsigned char row[TAR_SEEK_ROW];
+    tar_put32(row, (uint32_t)unzstd->stored);
+    tar_put32(row + 4, (uint32_t)unzstd->raw);
+    memcpy(row + 8, unzstd->tail, sizeof unzstd->tail);
+    XXH64_update(unzstd->rows, row, sizeof row);
+    unzstd->frames++;
 }
 
 static int zstd_read(struct tar_source *source, void *buffer, size_t room, size_t *got)
@@ -166,8 +199,9 @@ static int zstd_read(struct tar_source *source, void *buffer, size_t room, size_
         size_t expected = ZSTD_decompressStream(unzstd->decompressor, &out, &in);
         if (ZSTD_isError(expected))
             return zstd_failed(source, ZSTD_getErrorName(expected));
-        inflow->at = in.pos;
         unzstd->in_frame = expected != 0;
+        account(unzstd, inflow->data + inflow->at, in.pos - inflow->at, out.pos);
+        inflow->at = in.pos;
         unzstd->full = expected != 0 && out.pos == out.size;
         *got = out.pos;
     }
@@ -188,20 +222,24 @@ static void zstd_close(struct tar_source *source)
 {
     struct unzstd *unzstd = source->self;
     ZSTD_freeDCtx(unzstd->decompressor);
+    XXH64_freeState(unzstd->rows);
     free(unzstd);
 }
 
 int tar_source_zstd(struct tar_source *source)
 {
     struct unzstd *unzstd = calloc(1, sizeof *unzstd);
-    if (unzstd == NULL || (unzstd->decompressor = ZSTD_createDCtx()) == NULL) {
-        free(unzstd);
+    if (unzstd == NULL)
         return tar_no_memory(source->tar->host);
-    }
     source->self = unzstd;
     source->read = zstd_read;
     source->check = zstd_check;
     source->close = zstd_close;
+    unzstd->decompressor = ZSTD_createDCtx();
+    unzstd->rows = XXH64_createState();
+    if (unzstd->decompressor == NULL || unzstd->rows == NULL)
+        return tar_no_memory(source->tar->host);
+    XXH64_reset(unzstd->rows, 0);
     ZSTD_DCtx_setParameter(unzstd->decompressor, ZSTD_d_windowLogMax, TAR_WINDOW_LOG_MAX);
     return HB_OK;
 }

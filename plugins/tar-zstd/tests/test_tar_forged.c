@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Indexes with right checksums and wrong content: never believed against the archive itself. */
+#include "fixture.h"
+#include "tar_table.h"
+
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include <cmocka.h>
+
+struct forgery {
+    struct fake_host fake;
+    struct memory memory;
+    struct content original;
+    struct tar_zstd tar;
+    struct tar_table *table;
+    unsigned char *records; /* decompressed */
+    size_t bytes;
+};
+
+static int setup(void **state)
+{
+    struct forgery *forgery = calloc(1, sizeof *forgery);
+    *state = forgery;
+    fake_host_init(&forgery->fake);
+    small_archive(&forgery->fake, &forgery->memory);
+    forgery->tar.host = &forgery->fake.host;
+    memory_rewind(&forgery->memory, true);
+    if (read_by_list(&forgery->fake, &forgery->memory, &forgery->original) != HB_OK ||
+        tar_table_read(&forgery->tar, &forgery->memory.input, &forgery->table) != HB_OK)
+        return -1;
+    forgery->bytes = (size_t)forgery->table->index.raw_bytes;
+    forgery->records = malloc(forgery->bytes + 1);
+    size_t got = ZSTD_decompress(forgery->records, forgery->bytes,
+                                 forgery->memory.data + forgery->table->records_offset,
+                                 (size_t)forgery->table->records_bytes);
+    return got == forgery->bytes ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct forgery *forgery = *state;
+    free(forgery->records);
+    tar_table_free(forgery->table);
+    content_free(&forgery->original);
+    memory_free(&forgery->memory);
+    fake_host_finish(&forgery->fake);
+    free(forgery);
+    return 0;
+}
+
+static void put(struct memory *memory, const void *data, size_t bytes)
+{
+    if (memory->sink.write(&memory->sink, data, bytes) != HB_OK)
+        abort();
+}
+
+/* The archive with these records in its index, and every checksum right. */
+static void forge(const struct forgery *forgery, const unsigned char *records, size_t bytes,
+                  const struct tar_index_header *claims, struct memory *out)
+{
+    const struct memory *memory = &forgery->memory;
+    unsigned char packed[4096], head[TAR_INDEX_HEADER], start[TAR_SKIPPABLE_HEADER];
+    size_t length = ZSTD_compress(packed, sizeof packed, records, bytes, 1);
+    struct tar_index_header header = *claims;
+    size_t count = forgery->table->count + 3; /* index, trailer, end */
+    size_t seek = memory->bytes - TAR_SEEK_FOOTER_SIZE - count * TAR_SEEK_ROW;
+    size_t index_start = (size_t)forgery->table->records_offset - sizeof head - sizeof start;
+    size_t index_end = (size_t)(forgery->table->records_offset + forgery->table->records_bytes);
+    header.payload_hash = XXH64(packed, length, 0);
+    tar_index_header_write(&header, head);
+    tar_put32(start, TAR_MAGIC_INDEX);
+    tar_put32(start + 4, (uint32_t)(sizeof head + length));
+    memory_init(out, true);
+    put(out, memory->data, index_start);
+    put(out, start, sizeof start);
+    put(out, head, sizeof head);
+    put(out, packed, length);
+    put(out, memory->data + index_end, seek - index_end);
+    size_t row = out->bytes + forgery->table->count * TAR_SEEK_ROW;
+    put(out, memory->data + seek, memory->bytes - seek);
+    tar_put32(out->data + row, (uint32_t)(sizeof start + sizeof head + length));
+}
+
+static void expect_no_lies(struct forgery *forgery, const unsigned char *records, size_t bytes,
+                           const struct tar_index_header *claims, const char *what, size_t at)
+{
+    struct memory forged;
+    struct content content = {0};
+    forge(forgery, records, bytes, claims, &forged);
+    int status = read_by_list(&forgery->fake, &forged, &content);
+    if (status == HB_OK && !same_content(&content, &forgery->original))
+        fail_msg("%s at %zu: believed", what, at);
+    content_free(&content);
+    memory_free(&forged);
+}
+
+static void untouched(void **state)
+{
+    struct forgery *forgery = *state;
+    struct memory forged;
+    struct content content = {0};
+    forge(forgery, forgery->records, forgery->bytes, &forgery->table->index, &forged);
+    assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_OK);
+    assert_true(same_content(&content, &forgery->original));
+    content_free(&content);
+    memory_free(&forged);
+}
+
+static void every_byte_of_the_records(void **state)
+{
+    struct forgery *forgery = *state;
+    for (size_t at = 0; at < forgery->bytes; at++) {
+        unsigned char right = forgery->records[at];
+        for (unsigned wrong = 0; wrong < 256; wrong++) {
+            forgery->records[at] = (unsigned char)wrong;
+            expect_no_lies(forgery, forgery->records, forgery->bytes, &forgery->table->index,
+                           "byte", at);
+        }
+        forgery->records[at] = right;
+    }
+}
+
+static void every_length_of_the_records(void **state)
+{
+    struct forgery *forgery = *state;
+    for (size_t bytes = 0; bytes < forgery->bytes; bytes++) {
+        struct tar_index_header claims = forgery->table->index;
+        struct memory forged;
+        struct content content = {0};
+        claims.raw_bytes = bytes;
+        forge(forgery, forgery->records, bytes, &claims, &forged);
+        assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_FATAL);
+        content_free(&content);
+        memory_free(&forged);
+    }
+}
+
+static void claims_of_the_head(void **state)
+{
+    struct forgery *forgery = *state;
+    static const uint64_t numbers[] = {0, 1, 2, 1 << 16, UINT32_MAX, UINT64_MAX / 2, UINT64_MAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        for (int field = 0; field < 6; field++) {
+            struct tar_index_header claims = forgery->table->index;
+            if (field == 0)
+                claims.flags = (uint32_t)numbers[i];
+            else
+                *(uint64_t *[]){&claims.members, &claims.raw_bytes, &claims.tar_bytes,
+                                &claims.frames, &claims.rows_hash}[field - 1] = numbers[i];
+            expect_no_lies(forgery, forgery->records, forgery->bytes, &claims, "head", i);
+        }
+    }
+}
+
+/* The fields of the seek table, with the index's hash of it made to fit. */
+static void rows_of_the_seek_table(void **state)
+{
+    struct forgery *forgery = *state;
+    static const uint32_t numbers[] = {0, 1, 511, 512, 1 << 20, UINT32_MAX - 1, UINT32_MAX};
+    size_t count = forgery->table->count + 3;
+    for (size_t field = 0; field < count * 3; field++) {
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+            struct memory forged;
+            struct content content = {0};
+            struct tar_index_header claims = forgery->table->index;
+            size_t seek = forgery->memory.bytes - TAR_SEEK_FOOTER_SIZE - count * TAR_SEEK_ROW;
+            unsigned char *row = forgery->memory.data + seek + field * 4;
+            uint32_t right = tar_get32(row);
+            tar_put32(row, numbers[i]);
+            claims.rows_hash =
+                XXH64(forgery->memory.data + seek, forgery->table->count * TAR_SEEK_ROW, 0);
+            if (field == 1) /* the sum, too */
+                claims.tar_bytes = claims.tar_bytes - right + numbers[i];
+            forge(forgery, forgery->records, forgery->bytes, &claims, &forged);
+            tar_put32(row, right);
+            if (read_by_list(&forgery->fake, &forged, &content) == HB_OK &&
+                !same_content(&content, &forgery->original))
+                fail_msg("field %zu of the seek table, %u: believed", field, numbers[i]);
+            content_free(&content);
+            memory_free(&forged);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(untouched),
+        cmocka_unit_test(every_byte_of_the_records),
+        cmocka_unit_test(every_length_of_the_records),
+        cmocka_unit_test(claims_of_the_head),
+        cmocka_unit_test(rows_of_the_seek_table),
+    };
+    setlocale(LC_CTYPE, "C.UTF-8");
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
