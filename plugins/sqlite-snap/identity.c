@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Has a database changed? The header's change counter and the file's times tell of writes to the
+ * file; the header of the log, and that of its index in -shm (last commit, its checksum), of
+ * commits that are in the log only. Everything is read, nothing opened with SQLite.
+ */
+#include "live.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define WAL_HEADER_BYTES 32 /* sqlite.org/fileformat.html 4.1: the salts */
+/* sqlite.org/walformat.html 2.1: the last commit, twice. What follows, readers write. */
+#define SHM_HEADER_BYTES 96
+
+/* Numbers only, so that there is no padding in what is hashed. */
+struct evidence {
+    uint64_t traces[SIDES][7];
+    unsigned char header[SQLITE_SNAP_HEADER_BYTES + 4];
+    unsigned char wal[WAL_HEADER_BYTES];
+    unsigned char shm[SHM_HEADER_BYTES];
+};
+
+HB_SIZEOF(struct evidence,
+          SIDES * 56 + SQLITE_SNAP_HEADER_BYTES + 4 + WAL_HEADER_BYTES + SHM_HEADER_BYTES);
+
+static int64_t read_side(const struct hb_host *host, const struct hb_entry *entry, enum side side,
+                         void *buffer, size_t bytes)
+{
+    char path[PATH_MAX + 16];
+    int length = snprintf(path, sizeof path, "%s%s", entry->path, live_suffixes[side]);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return -ENAMETOOLONG;
+    return host->read_entry(host, path, 0, buffer, bytes);
+}
+
+static void note_traces(const struct look *look, struct evidence *evidence)
+{
+    for (int i = 0; i < SIDES; i++) {
+        const struct trace *trace = &look->side[i];
+        /* Readers write the -shm; what counts of it is its header. */
+        if (i == SIDE_SHM || !trace->exists)
+            continue;
+        /* Run as root, SQLite sets the owner of side files whenever it opens them: that is no
+         * commit. */
+        bool own = i == SIDE_MAIN;
+        const uint64_t numbers[7] = {1,
+                                     (uint64_t)trace->inode,
+                                     (uint64_t)trace->bytes,
+                                     (uint64_t)trace->modified.tv_sec,
+                                     (uint64_t)trace->modified.tv_nsec,
+                                     own ? (uint64_t)trace->changed.tv_sec : 0,
+                                     own ? (uint64_t)trace->changed.tv_nsec : 0};
+        memcpy(evidence->traces[i], numbers, sizeof numbers);
+    }
+}
+
+/* False: it cannot be told now. */
+static bool gather(const struct hb_host *host, const struct hb_entry *entry,
+                   const struct live *live, struct evidence *evidence)
+{
+    struct look before, after;
+    live_look(live, &before);
+    if (read_side(host, entry, SIDE_MAIN, evidence->header, SQLITE_SNAP_HEADER_BYTES) < 0)
+        return false;
+    if (before.side[SIDE_WAL].exists &&
+        read_side(host, entry, SIDE_WAL, evidence->wal, sizeof evidence->wal) < 0)
+        return false;
+    if (before.side[SIDE_SHM].exists &&
+        read_side(host, entry, SIDE_SHM, evidence->shm, sizeof evidence->shm) < 0)
+        return false;
+    live_look(live, &after);
+    note_traces(&before, evidence);
+    /* A change within the clock's tick that the times are from would leave them as they are. */
+    return before.side[SIDE_MAIN].exists && live_same(&before, &after) && !before.racy;
+}
+
+int snap_identity(void *self, const struct hb_entry *entry, unsigned char identity[32])
+{
+    struct snap *snap = self;
+    struct live live;
+    struct inode_holder holder;
+    struct evidence evidence = {0};
+    int status = live_open(snap->host, entry, &live);
+    if (status != HB_OK)
+        return status;
+    inode_guard_enter(&snap->guard, &holder, live.device, live.inode);
+    bool told = gather(snap->host, entry, &live, &evidence);
+    inode_guard_leave(&snap->guard, &holder);
+    live_close(&live);
+    if (!told)
+        return HB_NOMATCH;
+    for (unsigned half = 0; half < 2; half++) {
+        XXH128_canonical_t bytes;
+        XXH128_canonicalFromHash(&bytes, XXH3_128bits_withSeed(&evidence, sizeof evidence, half));
+        memcpy(identity + 16 * (size_t)half, bytes.digest, 16);
+    }
+    return HB_OK;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite-snap: databases that may be in use, both ways. What it takes, and what it claims. */
+#include "sqlite_snap.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUFFIXES, WAIT, LOCKED, CHECK_LIMIT, OPTIONS };
+
+static const char *const locked_choices[] = {"skip", "raw", NULL};
+
+static const struct hb_option options[OPTIONS] = {
+    [SUFFIXES] = {.size = sizeof(struct hb_option),
+                  .type = HB_OPTION_LIST,
+                  .key = "suffixes",
+                  .default_text = ".db",
+                  .help = "Files whose base name ends so, and is longer, are databases"},
+    [WAIT] = {.size = sizeof(struct hb_option),
+              .type = HB_OPTION_SECONDS,
+              .key = "wait",
+              .default_text = "30",
+              .minimum = 0,
+              .maximum = 86400,
+              .help = "How long to wait for a locked database, and to keep a writer waiting"},
+    [LOCKED] = {.size = sizeof(struct hb_option),
+                .type = HB_OPTION_CHOICE,
+                .key = "locked",
+                .default_text = "skip",
+                .choices = locked_choices,
+                .help = "What becomes of a database that stays locked: left out, or stored raw"},
+    [CHECK_LIMIT] = {.size = sizeof(struct hb_option),
+                     .type = HB_OPTION_BYTES,
+                     .key = "check-limit",
+                     .default_text = "2G",
+                     .minimum = 0,
+                     .maximum = INT64_MAX,
+                     .help = "Up to this size all pages of a copy are checked, above it only the "
+                             "header, page count and schema"},
+};
+
+static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
+{
+    const struct hb_value *suffixes = settings->values[SUFFIXES];
+    if (!sqlite3_threadsafe())
+        return host->fail(host, HB_FATAL,
+                          "this SQLite library was built without threads; install another");
+    for (size_t i = 0; i < suffixes->list_count; i++)
+        if (*suffixes->list[i] == '\0' || strchr(suffixes->list[i], '/') != NULL)
+            return host->fail(host, HB_FATAL, "[%s] suffixes: \"%s\" is no end of a file name",
+                              settings->section, suffixes->list[i]);
+    struct snap *snap = calloc(1, sizeof *snap);
+    if (snap == NULL)
+        return host->fail(host, HB_FATAL, "out of memory");
+    snap->host = host;
+    snap->suffixes = suffixes;
+    snap->wait_s = settings->values[WAIT]->number;
+    snap->locked_raw = settings->values[LOCKED]->number == 1;
+    snap->check_limit = (uint64_t)settings->values[CHECK_LIMIT]->number;
+    inode_guard_init(&snap->guard);
+    *self = snap;
+    return HB_OK;
+}
+
+static void snap_destroy(void *self)
+{
+    struct snap *snap = self;
+    inode_guard_destroy(&snap->guard);
+    free(snap);
+}
+
+/*
+ * By name alone: what a file with such a name holds is decided when it is opened, since
+ * a database of zeroes or with a broken header is not to pass for an ordinary file.
+ */
+static int snap_claim(void *self, const struct hb_entry *entry, const void *head, size_t bytes)
+{
+    const struct snap *snap = self;
+    (void)head;
+    (void)bytes;
+    if (entry->type != HB_FILE)
+        return HB_NOMATCH;
+    const char *slash = memrchr(entry->path, '/', entry->path_bytes);
+    const char *end = entry->path + entry->path_bytes;
+    size_t base = (size_t)(end - (slash == NULL ? entry->path : slash + 1));
+    for (size_t i = 0; i < snap->suffixes->list_count; i++) {
+        const char *suffix = snap->suffixes->list[i];
+        size_t length = strlen(suffix);
+        if (base > length && memcmp(end - length, suffix, length) == 0)
+            return HB_OK;
+    }
+    return HB_NOMATCH;
+}
+
+static const char *const *snap_sidecars(void *self)
+{
+    static const char *const sidecars[] = {"-wal", "-shm", "-journal", NULL};
+    (void)self;
+    return sidecars;
+}
+
+static const struct hb_content_ops ops = {
+    .size = sizeof ops,
+    .head_bytes = 0,
+    .claim = snap_claim,
+    .sidecars = snap_sidecars,
+    .open = snap_open,
+    .identity = snap_identity,
+    .check = snap_check,
+    .restore = snap_restore,
+};
+
+static const struct hb_plugin plugin = {
+    .size = sizeof plugin,
+    .abi = HB_ABI,
+    .kind = HB_KIND_CONTENT,
+    .host_size = sizeof(struct hb_host),
+    .name = "sqlite-snap",
+    .version = "0.1.0",
+    .summary = "SQLite databases in use: consistent snapshots, checks, restore into the live file",
+    .options = options,
+    .option_count = OPTIONS,
+    .create = snap_create,
+    .destroy = snap_destroy,
+    .ops = &ops,
+};
+
+const struct hb_plugin *hb_plugin_v1(void)
+{
+    return &plugin;
+}

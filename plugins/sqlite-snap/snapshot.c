@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A consistent copy of a database that may be in use. There are three ways:
+ *
+ *  live       SQLite's online backup from a read-only connection that holds one read transaction,
+ *             so that commits meanwhile neither show nor restart it. For rollback-journal
+ *             databases, and for those whose log and index (-wal, -shm) are both there.
+ *  immutable  the same without locks, for a WAL database that nobody has open (there is no log):
+ *             a normal connection would leave a -wal and a -shm behind.
+ *  aside      see aside.h: a log without its index, a hot journal, a directory that cannot be
+ *             written, a path too long for SQLite.
+ *
+ * The last two hold no lock, so what they made counts only if nothing has changed meanwhile.
+ */
+#include "aside.h"
+#include "connection.h"
+#include "live.h"
+#include "soundness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ATTEMPTS = 6, AGAIN = 100, STEP_BYTES = 4 << 20 };
+
+enum way { WAY_LIVE, WAY_IMMUTABLE, WAY_ASIDE };
+
+/* One try to copy one database. */
+struct attempt {
+    struct snap *snap;
+    const struct hb_entry *entry;
+    struct live live;
+    struct look before;
+    struct hb_file file;
+    struct patience patience;
+    int result;        /* SQLite's */
+    bool held_up;      /* a writer had waited for us for too long */
+    bool staging;      /* it is the staged side that failed */
+    char message[256]; /* SQLite's words for `result` */
+};
+
+static void say(struct attempt *attempt, const struct connection *connection, int result)
+{
+    attempt->result = result;
+    snprintf(attempt->message, sizeof attempt->message, "%s",
+             connection_message(connection, result));
+}
+
+/* ---- copying with SQLite --------------------------------------------------------- */
+
+/* In rollback-journal mode our read lock holds up a writer: has one waited past the bound? */
+static bool writer_is_held_up(const struct attempt *attempt, sqlite3 *db, int64_t *since)
+{
+    sqlite3_file *file = NULL;
+    int reserved = 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        file == NULL || file->pMethods == NULL ||
+        file->pMethods->xCheckReservedLock(file, &reserved) != SQLITE_OK || !reserved) {
+        *since = -1;
+        return false;
+    }
+    if (*since < 0)
+        *since = monotonic_ms();
+    return monotonic_ms() - *since >= attempt->patience.limit_ms;
+}
+
+static int copy_pages(struct attempt *attempt, const struct connection *source,
+                      sqlite3_backup *backup, int64_t page_bytes, bool locks)
+{
+    const struct hb_host *host = attempt->snap->host;
+    int pages = page_bytes > 0 ? (int)(STEP_BYTES / page_bytes) : 1024;
+    int64_t since = -1;
+    for (;;) {
+        int result = sqlite3_backup_step(backup, pages);
+        uint64_t total = (uint64_t)sqlite3_backup_pagecount(backup);
+        uint64_t rest = (uint64_t)sqlite3_backup_remaining(backup);
+        host->progress(host, attempt->entry, (total - rest) * (uint64_t)page_bytes,
+                       total * (uint64_t)page_bytes);
+        if (result != SQLITE_OK)
+            return result;
+        if (host->cancelled(host))
+            return SQLITE_INTERRUPT;
+        if (locks && writer_is_held_up(attempt, source->db, &since)) {
+            attempt->held_up = true;
+            return SQLITE_BUSY;
+        }
+    }
+}
+
+/* The staged file is nobody else's: it needs no journal, and ends as one plain file. */
+static int open_staged(struct attempt *attempt, struct connection *staged)
+{
+    int result =
+        connection_open(staged, attempt->file.path, SQLITE_OPEN_READWRITE, "", &attempt->patience);
+    if (result == SQLITE_OK)
+        result = connection_run(staged, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+    if (result == SQLITE_OK)
+        result = connection_run(staged, "PRAGMA journal_mode = OFF", NULL);
+    if (result == SQLITE_OK)
+        result = connection_run(staged, "PRAGMA synchronous = OFF", NULL);
+    return result;
+}
+
+/* Opens the source and pins what it shows: from here on one state of it, whoever commits. */
+static int open_pinned(struct attempt *attempt, struct connection *source, bool locks)
+{
+    int64_t ignored;
+    int result = connection_open(source, attempt->live.path, SQLITE_OPEN_READONLY,
+                                 locks ? "mode=ro" : "mode=ro&immutable=1", &attempt->patience);
+    if (result == SQLITE_OK)
+        result = connection_run(source, "BEGIN", NULL);
+    if (result == SQLITE_OK)
+        result = connection_run(source, "PRAGMA schema_version", &ignored);
+    return result;
+}
+
+/* SQLite opened a name: is it the file that the entry is? */
+static bool opened_the_right_one(const struct attempt *attempt, const struct connection *source)
+{
+    int moved = 1;
+    return sqlite3_file_control(source->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           !moved && live_is_here(&attempt->live);
+}
+
+static bool is_write_error(int result)
+{
+    return (result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE ||
+           result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_TRUNCATE;
+}
+
+static int copy_with_sqlite(struct attempt *attempt, bool locks)
+{
+    CONNECTION_AUTO staged = {NULL};
+    CONNECTION_AUTO source = {NULL};
+    int64_t page_bytes = 0;
+    int result = open_staged(attempt, &staged);
+    if (result != SQLITE_OK) {
+        attempt->staging = true;
+        say(attempt, &staged, result);
+        return HB_OK;
+    }
+    result = open_pinned(attempt, &source, locks);
+    if (result == SQLITE_OK)
+        result = connection_run(&source, "PRAGMA page_size", &page_bytes);
+    if (result != SQLITE_OK) {
+        say(attempt, &source, result);
+        return HB_OK;
+    }
+    if (!opened_the_right_one(attempt, &source))
+        return AGAIN;
+    sqlite3_backup *backup = sqlite3_backup_init(staged.db, "main", source.db, "main");
+    if (backup == NULL) {
+        say(attempt, &staged, sqlite3_extended_errcode(staged.db));
+        return HB_OK;
+    }
+    int copied = copy_pages(attempt, &source, backup, page_bytes, locks);
+    int ended = sqlite3_backup_finish(backup);
+    if (copied == SQLITE_DONE && ended == SQLITE_OK)
+        return HB_OK;
+    result = copied == SQLITE_DONE ? ended : copied;
+    attempt->staging = is_write_error(result);
+    say(attempt, &staged, result);
+    return HB_OK;
+}
+
+/* ---- one attempt ----------------------------------------------------------------- */
+
+static enum way choose(const struct look *look, const unsigned char header[2])
+{
+    const struct trace *wal = &look->side[SIDE_WAL], *shm = &look->side[SIDE_SHM];
+    bool has_log = wal->exists && wal->bytes > 0;
+    if (!has_log && header[0] != 2 && header[1] != 2)
+        return WAY_LIVE;
+    if (wal->exists && shm->exists)
+        return WAY_LIVE;
+    return has_log ? WAY_ASIDE : WAY_IMMUTABLE;
+}
+
+/* Without locks only times tell of a change, and only once their clock has moved on. */
+static void settle(struct attempt *attempt)
+{
+    const struct timespec tick = {.tv_nsec = 5000000};
+    live_look(&attempt->live, &attempt->before);
+    for (int i = 0; i < 20 && attempt->before.racy; i++) {
+        nanosleep(&tick, NULL);
+        live_look(&attempt->live, &attempt->before);
+    }
+}
+
+static bool has_changed(const struct attempt *attempt)
+{
+    struct look after;
+    live_look(&attempt->live, &after);
+    return !live_is_here(&attempt->live) || !live_same(&attempt->before, &after);
+}
+
+static int start_over(struct attempt *attempt)
+{
+    char name[PATH_MAX + 16];
+    static const enum side sides[] = {SIDE_WAL, SIDE_SHM, SIDE_JOURNAL};
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        snprintf(name, sizeof name, "%s%s", attempt->file.path, live_suffixes[sides[i]]);
+        unlink(name);
+    }
+    attempt->result = SQLITE_OK;
+    attempt->staging = attempt->held_up = false;
+    attempt->message[0] = '\0';
+    if (ftruncate(attempt->file.fd, 0) != 0)
+        return attempt->snap->host->fail(attempt->snap->host, HB_ENTRY,
+                                         "its snapshot cannot be staged: %s", strerror(errno));
+    return HB_OK;
+}
+
+static bool cannot_be_opened(const struct attempt *attempt)
+{
+    int primary = attempt->result & 0xff;
+    return !attempt->staging && (primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY ||
+                                 primary == SQLITE_PERM || primary == SQLITE_AUTH);
+}
+
+static int copy_unlocked(struct attempt *attempt, enum way way)
+{
+    settle(attempt);
+    int status = start_over(attempt);
+    if (status == HB_OK && way == WAY_IMMUTABLE)
+        status = copy_with_sqlite(attempt, false);
+    else if (status == HB_OK)
+        status = copy_aside(attempt->snap, attempt->entry, &attempt->live, &attempt->before,
+                            &attempt->file, &attempt->patience, &attempt->result);
+    if (attempt->message[0] == '\0')
+        snprintf(attempt->message, sizeof attempt->message, "%s", sqlite3_errstr(attempt->result));
+    if (status == HB_NOMATCH)
+        return AGAIN;
+    if (status != HB_CANCELLED && has_changed(attempt))
+        return AGAIN;
+    return status;
+}
+
+static int copy_database(struct attempt *attempt, const unsigned char header[2])
+{
+    live_look(&attempt->live, &attempt->before);
+    enum way way = choose(&attempt->before, header);
+    int status = start_over(attempt);
+    if (status != HB_OK)
+        return status;
+    if (way == WAY_LIVE) {
+        status = copy_with_sqlite(attempt, true);
+        if (status == HB_OK && attempt->result == SQLITE_OK && !live_is_here(&attempt->live))
+            return AGAIN;
+    } else {
+        status = copy_unlocked(attempt, way);
+    }
+    if (status == HB_OK && way != WAY_ASIDE && cannot_be_opened(attempt))
+        status = copy_unlocked(attempt, WAY_ASIDE);
+    return status;
+}
+
+/* Is it a database at all? Plain reads, while no connection of ours has it open. */
+static int look_at_bytes(const struct attempt *attempt, enum bytes_kind *kind,
+                         unsigned char header[2])
+{
+    const struct hb_host *host = attempt->snap->host;
+    int fd = host->open_beneath(host, attempt->entry->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0)
+        return HB_NOMATCH;
+    int status = bytes_kind_of(host, fd, kind);
+    if (status == HB_OK && *kind == BYTES_DATABASE && read_fully(fd, header, 2, 18) != 2)
+        status = HB_NOMATCH;
+    close(fd);
+    if (status == HB_CANCELLED)
+        return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
+    if (status == HB_OK && *kind == BYTES_ZERO)
+        host->doubtful(host, attempt->entry, "stored raw: all its bytes are zero");
+    if (status == HB_OK && *kind == BYTES_OTHER)
+        host->note(host, attempt->entry,
+                   "no SQLite database by its header; stored as an ordinary file");
+    return status == HB_OK && *kind != BYTES_DATABASE ? HB_NOMATCH : status;
+}
+
+/* HB_OK: the attempt has a result. AGAIN: something changed under way. */
+static int try_once(struct attempt *attempt)
+{
+    struct inode_holder holder;
+    enum bytes_kind kind;
+    unsigned char header[2];
+    struct snap *snap = attempt->snap;
+    int status = live_open(snap->host, attempt->entry, &attempt->live);
+    if (status != HB_OK)
+        return status;
+    inode_guard_enter(&snap->guard, &holder, attempt->live.device, attempt->live.inode);
+    status = look_at_bytes(attempt, &kind, header);
+    if (status == HB_OK)
+        status = copy_database(attempt, header);
+    inode_guard_leave(&snap->guard, &holder);
+    live_close(&attempt->live);
+    return status;
+}
+
+/* ---- outcome --------------------------------------------------------------------- */
+
+static int locked(const struct attempt *attempt, const char *how)
+{
+    const struct snap *snap = attempt->snap;
+    int64_t seconds = (attempt->patience.limit_ms + 500) / 1000;
+    if (!snap->locked_raw)
+        return snap->host->fail(snap->host, HB_ENTRY,
+                                "database %s (waited %" PRId64 " s); stored nothing for it", how,
+                                seconds);
+    snap->host->doubtful(snap->host, attempt->entry,
+                         "stored raw: database %s (waited %" PRId64
+                         " s); commits that are only in its log are missing",
+                         how, seconds);
+    return HB_NOMATCH;
+}
+
+static int outcome(const struct attempt *attempt)
+{
+    const struct hb_host *host = attempt->snap->host;
+    int primary = attempt->result & 0xff;
+    if (attempt->result == SQLITE_OK)
+        return HB_OK;
+    if (primary == SQLITE_INTERRUPT || host->cancelled(host))
+        return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
+    if (attempt->held_up)
+        return locked(attempt, "was needed by a writer before it was copied");
+    if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL)
+        return locked(attempt, "is locked");
+    if (primary == SQLITE_NOMEM)
+        return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
+    if (attempt->staging)
+        return host->fail(host, HB_ENTRY,
+                          "its snapshot cannot be staged: %s; free space there or set stage-dir",
+                          attempt->message);
+    host->doubtful(host, attempt->entry, "stored raw: SQLite cannot read it: %s", attempt->message);
+    return HB_NOMATCH;
+}
+
+/* What SQLite finds wrong is stored all the same, and said. */
+static int judge(const struct attempt *attempt, uint32_t *soundness)
+{
+    const struct hb_host *host = attempt->snap->host;
+    char reason[256];
+    int status = soundness_of(attempt->snap, &attempt->file, soundness, reason, sizeof reason);
+    if (status != HB_OK)
+        return status;
+    if (*soundness == HB_NOT_CHECKED)
+        host->note(host, attempt->entry, "not checked as a database: %s", reason);
+    if (*soundness != HB_UNSOUND)
+        return HB_OK;
+    /* The file alone would lack what is in the log, so then the snapshot is the better copy. */
+    if (attempt->before.side[SIDE_WAL].bytes > 0) {
+        host->doubtful(host, attempt->entry, "unsound, stored as it is: %s", reason);
+        return HB_OK;
+    }
+    host->doubtful(host, attempt->entry, "unsound, stored raw: %s", reason);
+    return HB_NOMATCH;
+}
+
+static int snapshot(struct attempt *attempt, uint32_t *soundness)
+{
+    int status = AGAIN;
+    for (int i = 0; i < ATTEMPTS && status == AGAIN; i++)
+        status = try_once(attempt);
+    if (status == AGAIN)
+        return locked(attempt, "was changed again and again while it was copied");
+    if (status == HB_OK)
+        status = outcome(attempt);
+    return status == HB_OK ? judge(attempt, soundness) : status;
+}
+
+/* ---- the source ------------------------------------------------------------------ */
+
+struct staged_source {
+    const struct hb_host *host;
+    struct hb_file file;
+};
+
+static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
+                              uint64_t offset)
+{
+    const struct staged_source *staged = source->self;
+    if (offset > INT64_MAX)
+        return -EINVAL;
+    return read_fully(staged->file.fd, buffer, bytes, offset);
+}
+
+static void source_close(struct hb_source *source)
+{
+    struct staged_source *staged = source->self;
+    staged->host->stage_release(staged->host, &staged->file);
+    free(staged);
+    source->self = NULL;
+}
+
+static int make_source(const struct hb_host *host, const struct hb_file *file, uint32_t soundness,
+                       struct hb_source *source)
+{
+    struct stat now;
+    struct staged_source *staged = malloc(sizeof *staged);
+    if (staged == NULL)
+        return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
+    if (fstat(file->fd, &now) != 0) {
+        free(staged);
+        return host->fail(host, HB_ENTRY, "its snapshot cannot be read: %s", strerror(errno));
+    }
+    *staged = (struct staged_source){host, *file};
+    *source = (struct hb_source){
+        .size = sizeof *source,
+        .soundness = soundness,
+        .self = staged,
+        .bytes = (uint64_t)now.st_size,
+        .method = "snapshot",
+        .fd = file->fd,
+        .read_at = source_read_at,
+        .close = source_close,
+    };
+    return HB_OK;
+}
+
+int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source)
+{
+    struct snap *snap = self;
+    const struct hb_host *host = snap->host;
+    uint32_t soundness = HB_NOT_CHECKED;
+    struct attempt *attempt = calloc(1, sizeof *attempt);
+    if (attempt == NULL)
+        return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
+    attempt->snap = snap;
+    attempt->entry = entry;
+    patience_init(&attempt->patience, snap);
+    int status = host->stage_file(host, "snapshot.db", &attempt->file);
+    if (status == HB_OK) {
+        status = snapshot(attempt, &soundness);
+        if (status == HB_OK)
+            status = make_source(host, &attempt->file, soundness, source);
+        if (status != HB_OK)
+            host->stage_release(host, &attempt->file);
+    }
+    free(attempt);
+    return status;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite-snap: what its parts share. */
+#ifndef SQLITE_SNAP_H
+#define SQLITE_SNAP_H
+
+#include "inode_guard.h"
+
+#include <hbcore/content.h>
+#include <stdbool.h>
+
+#define SQLITE_SNAP_HEADER_BYTES 100 /* of a database file; sqlite.org/fileformat.html 1.3 */
+
+/* One instance. Constant after create(), but for the guard. */
+struct snap {
+    const struct hb_host *host;
+    const struct hb_value *suffixes;
+    int64_t wait_s;
+    bool locked_raw; /* store the bytes of a locked database as they are */
+    uint64_t check_limit;
+    struct inode_guard guard;
+};
+
+int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source);
+int snap_identity(void *self, const struct hb_entry *entry, unsigned char identity[32]);
+int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
+               uint32_t *soundness, char *reason, size_t reason_bytes);
+int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
+                 const struct hb_target *target);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actor.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+void actor_start(struct actor *actor, const char *database)
+{
+    int to[2], from[2];
+    memset(actor, 0, sizeof *actor);
+    assert_int_equal(pipe2(to, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(from, O_CLOEXEC), 0);
+    actor->pid = fork();
+    if (actor->pid == 0) {
+        dup2(to[0], 0);
+        dup2(from[1], 1);
+        execl(PYTHON, PYTHON, ACTOR, database, (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    actor->to = fdopen(to[1], "w");
+    actor->from = fdopen(from[0], "r");
+}
+
+static const char *reply(struct actor *actor)
+{
+    if (fgets(actor->reply, sizeof actor->reply, actor->from) == NULL)
+        fail_msg("the other process is gone");
+    actor->reply[strcspn(actor->reply, "\n")] = '\0';
+    return actor->reply;
+}
+
+const char *actor_ask(struct actor *actor, const char *sql)
+{
+    fprintf(actor->to, "%s\n", sql);
+    fflush(actor->to);
+    return reply(actor);
+}
+
+int64_t actor_commits(const struct actor *actor)
+{
+    return __atomic_load_n(&actor->shared[1], __ATOMIC_ACQUIRE);
+}
+
+void actor_move(struct actor *actor, const char *counter)
+{
+    snprintf(actor->counter, sizeof actor->counter, "%s", counter);
+    int fd = open(counter, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 16), 0);
+    actor->shared = mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(actor->shared != MAP_FAILED);
+    close(fd);
+    char line[400];
+    snprintf(line, sizeof line, "!move %s", counter);
+    assert_string_equal(actor_ask(actor, line), "moving");
+    while (actor_commits(actor) == 0)
+        sched_yield();
+}
+
+void actor_halt(struct actor *actor)
+{
+    __atomic_store_n(&actor->shared[0], -1, __ATOMIC_RELEASE);
+    assert_string_equal(reply(actor), "stopped");
+    munmap((void *)(uintptr_t)actor->shared, 16);
+    unlink(actor->counter);
+}
+
+static void finish(struct actor *actor)
+{
+    fclose(actor->to);
+    fclose(actor->from);
+    waitpid(actor->pid, NULL, 0);
+}
+
+void actor_stop(struct actor *actor)
+{
+    finish(actor);
+}
+
+void actor_kill(struct actor *actor)
+{
+    kill(actor->pid, SIGKILL);
+    finish(actor);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another process that has a database open; see actor.py. */
+#ifndef ACTOR_H
+#define ACTOR_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct actor {
+    pid_t pid;
+    FILE *to;
+    FILE *from;
+    volatile int64_t *shared; /* of moving: [0] stop, [1] commits */
+    char counter[300];
+    char reply[512];
+};
+
+void actor_start(struct actor *actor, const char *database);
+/* Runs a statement over there; its rows as text, valid until the next one. */
+const char *actor_ask(struct actor *actor, const char *sql);
+/* Begins to move money, and waits for the first commit. `counter`: a file to be made. */
+void actor_move(struct actor *actor, const char *counter);
+int64_t actor_commits(const struct actor *actor);
+void actor_halt(struct actor *actor);
+/* Ends it; it closes its connection as a program does. */
+void actor_stop(struct actor *actor);
+/* Ends it as a crash would: its -wal, -shm or journal stays. */
+void actor_kill(struct actor *actor);
+
+#endif

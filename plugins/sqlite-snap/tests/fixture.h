@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An instance of the plugin in a fake host, and files of its home. */
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#include "actor.h"
+#include "fake_host.h"
+
+#include <hbcore/content.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct fake_host fake;
+    struct fake_settings *settings;
+    void *self;
+    const struct hb_plugin *plugin;
+    const struct hb_content_ops *ops;
+};
+
+void fixture_start(struct fixture *fixture, const char *settings);
+void fixture_stop(struct fixture *fixture);
+
+/* The absolute path of a file of the home. One of four buffers. */
+const char *home_file(const struct fixture *fixture, const char *name);
+struct hb_entry entry_of(const char *name);
+
+/* Whole files; free() what is read. */
+char *read_file(const char *path, size_t *bytes);
+void write_file(const char *path, const void *data, size_t bytes);
+void copy_file(const char *from, const char *to);
+bool exists(const char *path);
+/* "x.db x.db-wal": the files of the home whose name starts so, sorted; free() it. */
+char *names_like(const struct fixture *fixture, const char *start);
+
+/* Accounts with 1000 each; `filler` KiB of other rows. Journal mode "wal" or "delete". */
+void make_database(const char *path, const char *journal_mode, int page_size, int filler_kib);
+/* One value out of a database file, opened alone; the reply is static. */
+const char *value_in(const char *path, const char *sql);
+
+/* open(), and what it gave as a file of its own in the home ("out"); HB_OK or the status. */
+int take(struct fixture *fixture, const char *name, const char *out);
+/* Puts the file `from` of the home, as a staged copy, over `name`. */
+int put_back(struct fixture *fixture, const char *from, const char *name);
+
+#endif

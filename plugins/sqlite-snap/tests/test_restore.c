@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char total[] = "SELECT sum(money) FROM account";
+static const char check[] = "PRAGMA integrity_check";
+
+static void expect_refusal(struct fixture *fixture, const char *from, const char *name,
+                           const char *words)
+{
+    size_t before_bytes, after_bytes;
+    char *before = read_file(home_file(fixture, name), &before_bytes);
+    fixture->fake.message[0] = '\0';
+    int status = put_back(fixture, from, name);
+    if (status != HB_ENTRY || strstr(fixture->fake.message, words) == NULL)
+        fail_msg("%s over %s: %d, \"%s\"", from, name, status, fixture->fake.message);
+    char *after = read_file(home_file(fixture, name), &after_bytes);
+    assert_int_equal(after_bytes, before_bytes);
+    assert_memory_equal(after, before, before_bytes);
+    free(before);
+    free(after);
+}
+
+static ino_t inode_of(const char *path)
+{
+    struct stat found;
+    assert_int_equal(stat(path, &found), 0);
+    return found.st_ino;
+}
+
+/* An old copy in `copy_mode` over a database in `live_mode` that another process holds open. */
+static void into_live(const char *live_mode, const char *copy_mode, int copy_page, int copy_kib,
+                      int live_kib)
+{
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), live_mode, 4096, live_kib);
+    make_database(home_file(&fixture, "old"), copy_mode, copy_page, copy_kib);
+    value_in(home_file(&fixture, "old"), "INSERT INTO account VALUES (500, 23)");
+    ino_t inode = inode_of(home_file(&fixture, "x.db"));
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "UPDATE account SET money = 1");
+    assert_string_equal(actor_ask(&actor, total), "100");
+
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+        fail_msg("%s over %s: %s", copy_mode, live_mode, fixture.fake.message);
+    assert_int_equal(inode_of(home_file(&fixture, "x.db")), inode);
+    assert_string_equal(actor_ask(&actor, total), "100023");
+    assert_string_equal(actor_ask(&actor, "PRAGMA journal_mode"), live_mode);
+    assert_string_equal(actor_ask(&actor, check), "ok");
+    /* What the old connection writes now lands in the restored file. */
+    actor_ask(&actor, "INSERT INTO account VALUES (501, 7)");
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100030");
+    actor_stop(&actor);
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100030");
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), check), "ok");
+    fixture_stop(&fixture);
+}
+
+static void into_a_live_wal_database(void **state)
+{
+    (void)state;
+    into_live("wal", "wal", 4096, 3000, 10);
+    into_live("wal", "delete", 4096, 10, 3000);
+}
+
+static void into_a_live_rollback_database(void **state)
+{
+    (void)state;
+    into_live("delete", "delete", 4096, 10, 3000);
+    into_live("delete", "wal", 4096, 3000, 10);
+}
+
+static void other_page_size(void **state)
+{
+    (void)state;
+    into_live("delete", "delete", 1024, 3000, 10);
+    into_live("delete", "wal", 16384, 10, 3000);
+    into_live("delete", "delete", 65536, 300, 3000);
+
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 100);
+    make_database(home_file(&fixture, "old"), "wal", 1024, 100);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "UPDATE account SET money = 1");
+    expect_refusal(&fixture, "old", "x.db", "page size is 1024, that of the existing WAL");
+    assert_string_equal(actor_ask(&actor, total), "100");
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
+static void the_wal_is_never_checkpointed(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t before_bytes, after_bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 8000);
+    make_database(home_file(&fixture, "old"), "wal", 4096, 8000);
+    char *before = read_file(home_file(&fixture, "x.db"), &before_bytes);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+    char *after = read_file(home_file(&fixture, "x.db"), &after_bytes);
+    assert_int_equal(after_bytes, before_bytes);
+    assert_memory_equal(after, before, before_bytes);
+    free(before);
+    free(after);
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), check), "ok");
+    fixture_stop(&fixture);
+}
+
+static void over_a_locked_one(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor actor;
+        fixture_start(&fixture, "wait=1\n");
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 100);
+        make_database(home_file(&fixture, "old"), modes[i], 4096, 100);
+        actor_start(&actor, home_file(&fixture, "x.db"));
+        actor_ask(&actor, "BEGIN IMMEDIATE");
+        actor_ask(&actor, "UPDATE account SET money = 1");
+        expect_refusal(&fixture, "old", "x.db", "locked by another program (waited 1 s)");
+        assert_string_equal(actor_ask(&actor, "COMMIT"), "");
+        assert_string_equal(actor_ask(&actor, total), "100");
+        fixture.fake.remaining_ms = 0;
+        actor_ask(&actor, "BEGIN EXCLUSIVE");
+        expect_refusal(&fixture, "old", "x.db", "(waited 0 s)");
+        actor_ask(&actor, "ROLLBACK");
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+        assert_string_equal(actor_ask(&actor, total), "100000");
+        actor_stop(&actor);
+        fixture_stop(&fixture);
+    }
+}
+
+/* Each reader sees the old or the new state: the sum is the same in both, other sums are a mixture.
+ */
+static void while_others_write(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor writer, reader;
+        char counter[300];
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 2000);
+        make_database(home_file(&fixture, "old"), modes[i], 4096, 3000);
+        actor_start(&reader, home_file(&fixture, "x.db"));
+        actor_start(&writer, home_file(&fixture, "x.db"));
+        actor_ask(&writer, "PRAGMA synchronous = OFF");
+        snprintf(counter, sizeof counter, "%s/counter", fixture.fake.home);
+        actor_move(&writer, counter);
+        for (int round = 0; round < 10; round++) {
+            int64_t before = actor_commits(&writer);
+            if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+                fail_msg("%s: %s", modes[i], fixture.fake.message);
+            assert_string_equal(actor_ask(&reader, total), "100000");
+            while (actor_commits(&writer) == before)
+                assert_string_equal(actor_ask(&reader, total), "100000");
+        }
+        actor_halt(&writer);
+        assert_string_equal(actor_ask(&writer, check), "ok");
+        actor_stop(&writer);
+        actor_stop(&reader);
+        fixture_stop(&fixture);
+    }
+}
+
+static void unsound_copies(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 400);
+    char *data = read_file(home_file(&fixture, "x.db"), &bytes);
+    write_file(home_file(&fixture, "cut"), data, bytes - 20000);
+    memset(data + 4096 * 20, 0x55, 4096 * 40);
+    write_file(home_file(&fixture, "bad"), data, bytes);
+    memset(data, 0, bytes);
+    write_file(home_file(&fixture, "zero"), data, bytes);
+    write_file(home_file(&fixture, "text"), "text", 4);
+    write_file(home_file(&fixture, "empty"), "", 0);
+    free(data);
+    expect_refusal(&fixture, "cut", "x.db", "unsound");
+    expect_refusal(&fixture, "bad", "x.db", "unsound");
+    expect_refusal(&fixture, "zero", "x.db", "no database");
+    expect_refusal(&fixture, "text", "x.db", "no database");
+    expect_refusal(&fixture, "empty", "x.db", "no database");
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100000");
+    /* Nothing there to be spoiled: the host writes it, and says what it is. */
+    assert_int_equal(put_back(&fixture, "bad", "new.db"), HB_RESTORE_RENAME);
+    fixture_stop(&fixture);
+}
+
+static void stale_sides_go_with_a_missing_target(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "old"), "wal", 4096, 10);
+    write_file(home_file(&fixture, "x.db-wal"), "stale", 5);
+    write_file(home_file(&fixture, "x.db-shm"), "stale", 5);
+    write_file(home_file(&fixture, "x.db-journal"), "stale", 5);
+    write_file(home_file(&fixture, "x.db-other"), "kept", 4);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_RENAME);
+    char *names = names_like(&fixture, "x.db");
+    assert_string_equal(names, "x.db-other");
+    free(names);
+    assert_int_equal(mkdir(home_file(&fixture, "y.db-wal"), 0700), 0);
+    assert_int_equal(put_back(&fixture, "old", "y.db"), HB_ENTRY);
+    fixture_stop(&fixture);
+}
+
+static void targets_that_are_no_databases(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "old"), "wal", 4096, 10);
+    write_file(home_file(&fixture, "text.db"), "text", 4);
+    write_file(home_file(&fixture, "empty.db"), "", 0);
+    assert_int_equal(put_back(&fixture, "old", "text.db"), HB_RESTORE_RENAME);
+    assert_int_equal(put_back(&fixture, "old", "empty.db"), HB_RESTORE_RENAME);
+
+    write_file(home_file(&fixture, "text.db-wal"), "x", 1);
+    expect_refusal(&fixture, "old", "text.db", "-wal or -journal");
+    unlink(home_file(&fixture, "text.db-wal"));
+
+    int held = open(home_file(&fixture, "text.db"), O_RDONLY | O_CLOEXEC);
+    expect_refusal(&fixture, "old", "text.db", "a program has it open");
+    close(held);
+
+    /* An empty file is an empty database: the program that has it open gets the rows. */
+    actor_start(&actor, home_file(&fixture, "empty.db"));
+    assert_string_equal(actor_ask(&actor, "SELECT count(*) FROM sqlite_master"), "0");
+    assert_int_equal(put_back(&fixture, "old", "empty.db"), HB_RESTORED);
+    assert_string_equal(actor_ask(&actor, total), "100000");
+    actor_stop(&actor);
+
+    assert_int_equal(symlink("old", home_file(&fixture, "link.db")), 0);
+    expect_refusal(&fixture, "old", "link.db", "no regular file");
+    fixture_stop(&fixture);
+}
+
+static void a_truncated_target_is_overwritten(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 400);
+    make_database(home_file(&fixture, "old"), "delete", 4096, 100);
+    assert_int_equal(truncate(home_file(&fixture, "x.db"), 4096 * 5), 0);
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+        fail_msg("%s", fixture.fake.message);
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), check), "ok");
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100000");
+    fixture_stop(&fixture);
+}
+
+static void cancel_under_way(const struct hb_host *host, const struct hb_entry *entry,
+                             uint64_t done, uint64_t all)
+{
+    struct fake_host *fake = host->self;
+    (void)entry;
+    if (done > 0 && done < all)
+        atomic_store(&fake->cancel, 1);
+}
+
+static void stopped_under_way(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor actor;
+        fixture_start(&fixture, "check-limit=0\n");
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 100);
+        make_database(home_file(&fixture, "old"), modes[i], 4096, 40000);
+        actor_start(&actor, home_file(&fixture, "x.db"));
+        actor_ask(&actor, "UPDATE account SET money = 1");
+        fixture.fake.host.progress = cancel_under_way;
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_CANCELLED);
+        assert_string_equal(actor_ask(&actor, total), "100");
+        assert_string_equal(actor_ask(&actor, check), "ok");
+        actor_stop(&actor);
+        fixture_stop(&fixture);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(into_a_live_wal_database),
+        cmocka_unit_test(into_a_live_rollback_database),
+        cmocka_unit_test(other_page_size),
+        cmocka_unit_test(the_wal_is_never_checkpointed),
+        cmocka_unit_test(over_a_locked_one),
+        cmocka_unit_test(while_others_write),
+        cmocka_unit_test(unsound_copies),
+        cmocka_unit_test(stale_sides_go_with_a_missing_target),
+        cmocka_unit_test(targets_that_are_no_databases),
+        cmocka_unit_test(a_truncated_target_is_overwritten),
+        cmocka_unit_test(stopped_under_way),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char total[] = "SELECT sum(money) FROM account";
+static const char check[] = "PRAGMA integrity_check";
+
+static void assert_same_files(const char *left, const char *right)
+{
+    size_t a_bytes, b_bytes;
+    char *a = read_file(left, &a_bytes), *b = read_file(right, &b_bytes);
+    assert_int_equal(a_bytes, b_bytes);
+    assert_memory_equal(a, b, a_bytes);
+    free(a);
+    free(b);
+}
+
+static void assert_names(const struct fixture *fixture, const char *start, const char *expected)
+{
+    char *names = names_like(fixture, start);
+    assert_string_equal(names, expected);
+    free(names);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- claims ---------------------------------------------------------------------- */
+
+static void claims_by_suffix(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int status;
+    } cases[] = {
+        {"state.db", HB_OK},   {"a/b/x.y.db", HB_OK}, {".db", HB_NOMATCH},
+        {"a/.db", HB_NOMATCH}, {"x.DB", HB_NOMATCH},  {"x.db-wal", HB_NOMATCH},
+        {"x.sqlite", HB_OK},   {"db", HB_NOMATCH},    {"x.db/y", HB_NOMATCH},
+    };
+    struct fixture fixture;
+    fixture_start(&fixture, "suffixes=.db .sqlite\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct hb_entry entry = entry_of(cases[i].name);
+        int status = fixture.ops->claim(fixture.self, &entry, NULL, 0);
+        if (status != cases[i].status)
+            fail_msg("%s: %d, not %d", cases[i].name, status, cases[i].status);
+        assert_int_equal(fixture.ops->claim(fixture.self, &entry, "text", 4), cases[i].status);
+        entry.type = HB_DIRECTORY;
+        assert_int_equal(fixture.ops->claim(fixture.self, &entry, NULL, 0), HB_NOMATCH);
+    }
+    const char *const *sidecars = fixture.ops->sidecars(fixture.self);
+    assert_string_equal(sidecars[0], "-wal");
+    assert_string_equal(sidecars[1], "-shm");
+    assert_string_equal(sidecars[2], "-journal");
+    assert_null(sidecars[3]);
+    fixture_stop(&fixture);
+}
+
+/* ---- databases at rest ----------------------------------------------------------- */
+
+static void idle_databases(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 500);
+        copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "before"));
+        assert_int_equal(take(&fixture, "x.db", "one"), HB_OK);
+        assert_int_equal(take(&fixture, "x.db", "two"), HB_OK);
+        assert_names(&fixture, "x.db", "x.db");
+        assert_same_files(home_file(&fixture, "x.db"), home_file(&fixture, "before"));
+        assert_same_files(home_file(&fixture, "one"), home_file(&fixture, "two"));
+        assert_string_equal(value_in(home_file(&fixture, "one"), total), "100000");
+        assert_string_equal(value_in(home_file(&fixture, "one"), check), "ok");
+        assert_string_equal(value_in(home_file(&fixture, "two"), "PRAGMA journal_mode"), modes[i]);
+        assert_int_equal(fixture.fake.notes + fixture.fake.doubtful, 0);
+        fixture_stop(&fixture);
+    }
+}
+
+static void odd_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a b.db",         "100%25.db", "what?x=1.db",
+                                        "a#b.db",         "a\nb.db",   "\xff\xfe.db",
+                                        "\xc3\xa9'\".db", "-a;&.db",   "file:x.db"};
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "plain.db"), "wal", 4096, 10);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        copy_file(home_file(&fixture, "plain.db"), home_file(&fixture, names[i]));
+        if (take(&fixture, names[i], "out") != HB_OK)
+            fail_msg("%s: %s %s", names[i], fixture.fake.message, fixture.fake.report);
+        assert_string_equal(value_in(home_file(&fixture, "out"), total), "100000");
+        assert_names(&fixture, names[i], names[i]);
+    }
+    fixture_stop(&fixture);
+}
+
+/* Longer than SQLite can open. */
+static void long_path(void **state)
+{
+    (void)state;
+    char name[700] = "", part[128];
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    memset(part, 'd', 120);
+    memcpy(part + 120, "/", 2);
+    for (int i = 0; i < 5; i++) {
+        memcpy(name + strlen(name), part, 122);
+        assert_int_equal(mkdir(home_file(&fixture, name), 0700), 0);
+    }
+    memcpy(name + strlen(name), "x.db", 5);
+    make_database(home_file(&fixture, "plain.db"), "wal", 4096, 10);
+    copy_file(home_file(&fixture, "plain.db"), home_file(&fixture, name));
+    assert_int_equal(take(&fixture, name, "out"), HB_OK);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100000");
+    fixture_stop(&fixture);
+}
+
+/* ---- databases that are left behind ---------------------------------------------- */
+
+static void log_is_read_and_left_alone(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 50);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "PRAGMA wal_autocheckpoint = 0");
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 5)");
+    copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
+    copy_file(home_file(&fixture, "x.db-wal"), home_file(&fixture, "keep-wal"));
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100005");
+    assert_same_files(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
+    assert_same_files(home_file(&fixture, "x.db-wal"), home_file(&fixture, "keep-wal"));
+    /* After a crash the log and its index stay; they are still not ours to tidy. */
+    actor_kill(&actor);
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100005");
+    assert_same_files(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
+    assert_same_files(home_file(&fixture, "x.db-wal"), home_file(&fixture, "keep-wal"));
+    assert_names(&fixture, "x.db", "x.db x.db-shm x.db-wal");
+    /* A log without an index: SQLite would make one. */
+    unlink(home_file(&fixture, "x.db-shm"));
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100005");
+    assert_string_equal(value_in(home_file(&fixture, "out"), check), "ok");
+    assert_same_files(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
+    assert_same_files(home_file(&fixture, "x.db-wal"), home_file(&fixture, "keep-wal"));
+    assert_names(&fixture, "x.db", "x.db x.db-wal");
+    fixture_stop(&fixture);
+}
+
+static void hot_journal(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 2000);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "PRAGMA cache_size = 2");
+    actor_ask(&actor, "BEGIN IMMEDIATE");
+    actor_ask(&actor, "UPDATE account SET money = 0");
+    actor_ask(&actor, "UPDATE filler SET data = zeroblob(1000)");
+    actor_kill(&actor);
+    assert_names(&fixture, "x.db", "x.db x.db-journal");
+    copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
+    copy_file(home_file(&fixture, "x.db-journal"), home_file(&fixture, "keep-journal"));
+    if (take(&fixture, "x.db", "out") != HB_OK)
+        fail_msg("%s %s", fixture.fake.message, fixture.fake.report);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100000");
+    assert_string_equal(value_in(home_file(&fixture, "out"), check), "ok");
+    assert_same_files(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
+    assert_same_files(home_file(&fixture, "x.db-journal"), home_file(&fixture, "keep-journal"));
+    fixture_stop(&fixture);
+}
+
+/* The home mounted read-only, in a mount namespace of a child. 77: not permitted here. */
+static int on_read_only_home(struct fixture *fixture)
+{
+    const char *home = fixture->fake.home;
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(home, home, NULL, MS_BIND, NULL) != 0 ||
+        mount(NULL, home, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) != 0)
+        return 77;
+    static const char *const names[] = {"wal.db", "delete.db", "log.db", "crashed.db"};
+    for (int i = 0; i < 4; i++) {
+        struct hb_entry entry = entry_of(names[i]);
+        struct hb_source source = {.size = sizeof source};
+        if (fixture->ops->open(fixture->self, &entry, &source) != HB_OK) {
+            fprintf(stderr, "%s: %s %s\n", names[i], fixture->fake.message, fixture->fake.report);
+            return 1;
+        }
+        char *data = malloc(source.bytes);
+        char path[600];
+        snprintf(path, sizeof path, "%s/out", fixture->fake.stage);
+        source.read_at(&source, data, source.bytes, 0);
+        write_file(path, data, source.bytes);
+        free(data);
+        source.close(&source);
+        bool right = strcmp(value_in(path, total), i < 2 ? "100000" : "100007") == 0;
+        unlink(path);
+        if (!right)
+            return 2;
+    }
+    return 0;
+}
+
+static void read_only_home(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    int status;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "wal.db"), "wal", 4096, 10);
+    make_database(home_file(&fixture, "delete.db"), "delete", 4096, 10);
+    make_database(home_file(&fixture, "crashed.db"), "wal", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "crashed.db"));
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 7)");
+    actor_kill(&actor);
+    copy_file(home_file(&fixture, "crashed.db"), home_file(&fixture, "log.db"));
+    copy_file(home_file(&fixture, "crashed.db-wal"), home_file(&fixture, "log.db-wal"));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(on_read_only_home(&fixture));
+    waitpid(child, &status, 0);
+    assert_names(&fixture, "",
+                 ". .. crashed.db crashed.db-shm crashed.db-wal delete.db log.db "
+                 "log.db-wal wal.db");
+    fixture_stop(&fixture);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("a read-only mount is not permitted here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---- no databases, broken ones --------------------------------------------------- */
+
+static void expect_raw(struct fixture *fixture, const char *name, int notes, int doubtful,
+                       const char *words)
+{
+    fixture->fake.notes = fixture->fake.doubtful = 0;
+    fixture->fake.report[0] = '\0';
+    int status = take(fixture, name, "out");
+    if (status != HB_NOMATCH || fixture->fake.notes != notes ||
+        fixture->fake.doubtful != doubtful || strstr(fixture->fake.report, words) == NULL)
+        fail_msg("%s: status %d, %d notes, %d doubtful, \"%s\" (\"%s\")", name, status,
+                 fixture->fake.notes, fixture->fake.doubtful, fixture->fake.report,
+                 fixture->fake.message);
+}
+
+static void assert_check(struct fixture *fixture, const char *name, uint32_t expected)
+{
+    struct hb_file file = {.size = sizeof file,
+                           .fd = open(home_file(fixture, name), O_RDWR | O_CLOEXEC),
+                           .path = home_file(fixture, name)};
+    struct hb_entry entry = entry_of(name);
+    char reason[100] = "";
+    uint32_t soundness = 0;
+    assert_int_equal(
+        fixture->ops->check(fixture->self, &entry, &file, &soundness, reason, sizeof reason),
+        HB_OK);
+    close(file.fd);
+    if (soundness != expected)
+        fail_msg("%s: soundness %u, not %u: %s", name, soundness, expected, reason);
+    assert_int_equal(reason[0] != '\0', expected != HB_SOUND);
+    assert_names(fixture, name, name);
+}
+
+static void no_databases(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "good.db"), "wal", 4096, 400);
+    char *good = read_file(home_file(&fixture, "good.db"), &bytes);
+    char *zero = calloc(1, bytes);
+    write_file(home_file(&fixture, "empty.db"), "", 0);
+    write_file(home_file(&fixture, "text.db"), "just text", 9);
+    write_file(home_file(&fixture, "zero.db"), zero, bytes);
+    memcpy(zero + bytes - 1, "x", 1);
+    write_file(home_file(&fixture, "nearly.db"), zero, bytes);
+    write_file(home_file(&fixture, "cut.db"), good, bytes - 100000);
+    write_file(home_file(&fixture, "head.db"), good, 60);
+    memset(good + 4096 * 20, 0x55, 4096 * 40);
+    write_file(home_file(&fixture, "bad.db"), good, bytes);
+
+    expect_raw(&fixture, "empty.db", 0, 0, "");
+    expect_raw(&fixture, "text.db", 1, 0, "no SQLite database");
+    expect_raw(&fixture, "zero.db", 0, 1, "all its bytes are zero");
+    expect_raw(&fixture, "nearly.db", 1, 0, "no SQLite database");
+    expect_raw(&fixture, "cut.db", 0, 1, "stored raw");
+    expect_raw(&fixture, "head.db", 0, 1, "stored raw");
+    expect_raw(&fixture, "bad.db", 0, 1, "stored raw");
+    expect_raw(&fixture, "gone.db", 0, 0, "");
+
+    assert_check(&fixture, "good.db", HB_SOUND);
+    assert_check(&fixture, "empty.db", HB_SOUND);
+    assert_check(&fixture, "text.db", HB_NOT_CHECKED);
+    assert_check(&fixture, "zero.db", HB_UNSOUND);
+    assert_check(&fixture, "cut.db", HB_UNSOUND);
+    assert_check(&fixture, "head.db", HB_UNSOUND);
+    assert_check(&fixture, "bad.db", HB_UNSOUND);
+    free(good);
+    free(zero);
+    fixture_stop(&fixture);
+}
+
+static void large_ones_are_checked_less(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t bytes;
+    fixture_start(&fixture, "check-limit=64K\n");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 400);
+    char *data = read_file(home_file(&fixture, "x.db"), &bytes);
+    memset(data + 4096 * 20, 0x55, 4096);
+    write_file(home_file(&fixture, "bad.db"), data, bytes);
+    assert_check(&fixture, "bad.db", HB_NOT_CHECKED);
+    write_file(home_file(&fixture, "cut.db"), data, bytes - 8192);
+    assert_check(&fixture, "cut.db", HB_UNSOUND);
+    fixture.fake.notes = 0;
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    assert_int_equal(fixture.fake.notes, 1);
+    free(data);
+    fixture_stop(&fixture);
+}
+
+/* Broken, with commits in the log: the snapshot has them, the bare file would not. */
+static void unsound_with_a_log(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    size_t bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 400);
+    char *data = read_file(home_file(&fixture, "x.db"), &bytes);
+    memset(data + 4096 * 20, 0x55, 4096 * 40);
+    write_file(home_file(&fixture, "x.db"), data, bytes);
+    free(data);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 9)");
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    assert_int_equal(fixture.fake.doubtful, 1);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100009");
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
+/* ---- databases in use ------------------------------------------------------------ */
+
+static void whole_transactions_only(const char *mode, int runs)
+{
+    struct fixture fixture;
+    struct actor actors[2];
+    char counter[2][300];
+    fixture_start(&fixture, "check-limit=0\n");
+    make_database(home_file(&fixture, "x.db"), mode, 4096, 40000);
+    for (int i = 0; i < 2; i++) {
+        actor_start(&actors[i], home_file(&fixture, "x.db"));
+        actor_ask(&actors[i], "PRAGMA synchronous = OFF");
+        snprintf(counter[i], sizeof counter[i], "%s/counter%d", fixture.fake.home, i);
+        actor_move(&actors[i], counter[i]);
+    }
+    for (int run = 0; run < runs; run++) {
+        int64_t before = actor_commits(&actors[0]) + actor_commits(&actors[1]), now = before;
+        /* A rollback-journal writer waits while a snapshot reads, so there it takes several. */
+        for (int round = 0; now - before < 100; round++) {
+            if (round == (strcmp(mode, "wal") == 0 ? 1 : 200))
+                fail_msg("%s: only %lld commits during a run", mode, (long long)(now - before));
+            if (take(&fixture, "x.db", "out") != HB_OK)
+                fail_msg("%s %s", fixture.fake.message, fixture.fake.report);
+            now = actor_commits(&actors[0]) + actor_commits(&actors[1]);
+            assert_string_equal(value_in(home_file(&fixture, "out"), total), "100000");
+        }
+        assert_string_equal(value_in(home_file(&fixture, "out"), check), "ok");
+    }
+    for (int i = 0; i < 2; i++) {
+        actor_halt(&actors[i]);
+        actor_stop(&actors[i]);
+    }
+    fixture_stop(&fixture);
+}
+
+static void while_others_commit_wal(void **state)
+{
+    (void)state;
+    whole_transactions_only("wal", 8);
+}
+
+static void while_others_commit_rollback(void **state)
+{
+    (void)state;
+    whole_transactions_only("delete", 3);
+}
+
+static void locked_for_ever(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "wait=1\n");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "BEGIN EXCLUSIVE");
+    double start = seconds();
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
+    double waited = seconds() - start;
+    if (waited < 0.9 || waited > 20)
+        fail_msg("waited %.2f s for a bound of 1 s", waited);
+    assert_string_equal(fixture.fake.message,
+                        "database is locked (waited 1 s); stored nothing for it");
+    fixture.fake.remaining_ms = 0;
+    start = seconds();
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
+    assert_true(seconds() - start < 0.9);
+    actor_ask(&actor, "ROLLBACK");
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+
+    fixture_start(&fixture, "wait=0\nlocked=raw\n");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "BEGIN EXCLUSIVE");
+    expect_raw(&fixture, "x.db", 0, 1, "stored raw: database is locked");
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
+/* ---- stopping, and who goes first ------------------------------------------------ */
+
+static void cancel_at_first_progress(const struct hb_host *host, const struct hb_entry *entry,
+                                     uint64_t done, uint64_t all)
+{
+    struct fake_host *fake = host->self;
+    (void)entry;
+    if (done > 0 && done < all)
+        atomic_store(&fake->cancel, 1);
+}
+
+static void cancelled_under_way(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        fixture_start(&fixture, "");
+        fixture.fake.host.progress = cancel_at_first_progress;
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 20000);
+        assert_int_equal(take(&fixture, "x.db", "out"), HB_CANCELLED);
+        assert_false(exists(home_file(&fixture, "out")));
+        assert_names(&fixture, "x.db", "x.db");
+        fixture_stop(&fixture); /* fails if the staged copy is still there */
+    }
+}
+
+static struct actor *waiting_writer;
+
+static void let_a_writer_wait(const struct hb_host *host, const struct hb_entry *entry,
+                              uint64_t done, uint64_t all)
+{
+    (void)host;
+    (void)entry;
+    (void)all;
+    if (done > 0 && waiting_writer != NULL) {
+        actor_ask(waiting_writer, "BEGIN IMMEDIATE");
+        waiting_writer = NULL;
+    }
+}
+
+static void a_writer_is_not_held_up_for_long(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "wait=0\n");
+    fixture.fake.host.progress = let_a_writer_wait;
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 30000);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    waiting_writer = &actor;
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
+    assert_non_null(strstr(fixture.fake.message, "needed by a writer"));
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 1)");
+    assert_string_equal(actor_ask(&actor, "COMMIT"), "");
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
+struct job {
+    struct fixture *fixture;
+    const char *name;
+    int status;
+    uint64_t bytes;
+};
+
+static void *take_in_thread(void *argument)
+{
+    struct job *job = argument;
+    struct hb_entry entry = entry_of(job->name);
+    struct hb_source source = {.size = sizeof source};
+    job->status = job->fixture->ops->open(job->fixture->self, &entry, &source);
+    if (job->status == HB_OK) {
+        job->bytes = source.bytes;
+        source.close(&source);
+    }
+    return NULL;
+}
+
+static void several_at_once(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "a.db"), "wal", 4096, 3000);
+    make_database(home_file(&fixture, "b.db"), "delete", 4096, 3000);
+    assert_int_equal(link(home_file(&fixture, "b.db"), home_file(&fixture, "c.db")), 0);
+    struct job jobs[6] = {{&fixture, "a.db", 0, 0}, {&fixture, "b.db", 0, 0},
+                          {&fixture, "c.db", 0, 0}, {&fixture, "a.db", 0, 0},
+                          {&fixture, "b.db", 0, 0}, {&fixture, "c.db", 0, 0}};
+    pthread_t threads[6];
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_in_thread, &jobs[i]), 0);
+    for (int i = 0; i < 6; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(jobs[i].status, HB_OK);
+        assert_true(jobs[i].bytes > 3000000);
+    }
+    fixture_stop(&fixture);
+}
+
+/* ---- identity -------------------------------------------------------------------- */
+
+/* Right after a commit it cannot be told yet: ask until it can. */
+static void identity_of(struct fixture *fixture, unsigned char identity[32])
+{
+    struct hb_entry entry = entry_of("x.db");
+    int status;
+    memset(identity, 0, 32);
+    while ((status = fixture->ops->identity(fixture->self, &entry, identity)) == HB_NOMATCH)
+        sched_yield();
+    assert_int_equal(status, HB_OK);
+}
+
+static void identity_follows_commits(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    unsigned char old[32], new[32];
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 0)");
+    for (int i = 0; i < 20; i++) {
+        identity_of(&fixture, old);
+        identity_of(&fixture, new);
+        assert_memory_equal(old, new, 32);
+        actor_ask(&actor, "SELECT count(*) FROM account");
+        identity_of(&fixture, new);
+        assert_memory_equal(old, new, 32);
+        actor_ask(&actor, "UPDATE account SET money = money + 1 WHERE id = 101");
+        identity_of(&fixture, new);
+        assert_memory_not_equal(old, new, 32);
+    }
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(claims_by_suffix),
+        cmocka_unit_test(idle_databases),
+        cmocka_unit_test(odd_names),
+        cmocka_unit_test(long_path),
+        cmocka_unit_test(log_is_read_and_left_alone),
+        cmocka_unit_test(hot_journal),
+        cmocka_unit_test(read_only_home),
+        cmocka_unit_test(no_databases),
+        cmocka_unit_test(large_ones_are_checked_less),
+        cmocka_unit_test(unsound_with_a_log),
+        cmocka_unit_test(while_others_commit_wal),
+        cmocka_unit_test(while_others_commit_rollback),
+        cmocka_unit_test(locked_for_ever),
+        cmocka_unit_test(cancelled_under_way),
+        cmocka_unit_test(a_writer_is_not_held_up_for_long),
+        cmocka_unit_test(several_at_once),
+        cmocka_unit_test(identity_follows_commits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
