@@ -179,7 +179,7 @@ int zip_probe(void *self, const struct hb_input *input, const void *head, size_t
 {
     struct zip *zip = self;
     unsigned char record[ZIP_END_BYTES] = {0}, first[4] = {0};
-    uint64_t place;
+    uint64_t place = 0;
     (void)head;
     (void)bytes;
     int status = find_end(zip, input, record, &place);
