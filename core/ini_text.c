@@ -379,7 +379,7 @@ int hb_ini_parse(const char *data, size_t bytes, hb_ini_report report, void *con
     if (bytes >= sizeof bom - 1 && memcmp(data, bom, sizeof bom - 1) == 0)
         reader.at = sizeof bom - 1;
     int wrong = ini_parse_stream(next_line, &reader, found, &reader);
-    if (wrong != 0 && !reader.failed) { /* ours and libinih's idea of a line differ */
+    if (wrong != 0) { /* ours and libinih's idea of a line differ */
         reader.line = wrong > 0 ? (unsigned)wrong : 1;
         REFUSE(&reader, "a line is 'key = value', '[section]', or a comment after '#'",
                "this line cannot be understood");

@@ -17,7 +17,7 @@ static void ignore(void *context, unsigned line, const struct hb_error *error)
     if (line == 0 || error->text[0] == '\0')
         abort();
     /* Ours and libinih's idea of a line must never differ. */
-    if (strstr(error->text, "cannot be understood") != NULL)
+    if (strcmp(error->text, "this line cannot be understood") == 0)
         abort();
     ++*lines;
 }
