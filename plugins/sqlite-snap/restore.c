@@ -305,8 +305,8 @@ static int look_at_target(struct restoring *restoring, enum bytes_kind *kind, bo
 
 static int over_existing(struct restoring *restoring)
 {
-    enum bytes_kind staged, there;
-    bool in_use;
+    enum bytes_kind staged, there = BYTES_EMPTY;
+    bool in_use = false;
     int status = staged_kind(restoring, &staged);
     if (status == HB_OK)
         status = look_at_target(restoring, &there, &in_use);

@@ -231,6 +231,8 @@ static int copy_unlocked(struct attempt *attempt, enum way way)
     else if (status == HB_OK)
         status = copy_aside(attempt->snap, attempt->entry, &attempt->live, &attempt->before,
                             &attempt->file, &attempt->patience, &attempt->result);
+    /* What is written here is staged only. */
+    attempt->staging = attempt->staging || is_write_error(attempt->result);
     if (attempt->message[0] == '\0')
         snprintf(attempt->message, sizeof attempt->message, "%s", sqlite3_errstr(attempt->result));
     if (status == HB_NOMATCH)

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PAGE ((size_t)4096)
+
 static const char total[] = "SELECT sum(money) FROM account";
 static const char check[] = "PRAGMA integrity_check";
 
@@ -184,7 +186,7 @@ static void unsound_copies(void **state)
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 400);
     char *data = read_file(home_file(&fixture, "x.db"), &bytes);
     write_file(home_file(&fixture, "cut"), data, bytes - 20000);
-    memset(data + 4096 * 20, 0x55, 4096 * 40);
+    memset(data + 20 * PAGE, 0x55, 40 * PAGE);
     write_file(home_file(&fixture, "bad"), data, bytes);
     memset(data, 0, bytes);
     write_file(home_file(&fixture, "zero"), data, bytes);
@@ -260,7 +262,7 @@ static void a_truncated_target_is_overwritten(void **state)
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 400);
     make_database(home_file(&fixture, "old"), "delete", 4096, 100);
-    assert_int_equal(truncate(home_file(&fixture, "x.db"), 4096 * 5), 0);
+    assert_int_equal(truncate(home_file(&fixture, "x.db"), (off_t)(5 * PAGE)), 0);
     if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
         fail_msg("%s", fixture.fake.message);
     assert_string_equal(value_in(home_file(&fixture, "x.db"), check), "ok");

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PAGE ((size_t)4096)
+
 static const char total[] = "SELECT sum(money) FROM account";
 static const char check[] = "PRAGMA integrity_check";
 
@@ -302,11 +304,11 @@ static void no_databases(void **state)
     write_file(home_file(&fixture, "empty.db"), "", 0);
     write_file(home_file(&fixture, "text.db"), "just text", 9);
     write_file(home_file(&fixture, "zero.db"), zero, bytes);
-    memcpy(zero + bytes - 1, "x", 1);
+    zero[bytes - 1] = 'x';
     write_file(home_file(&fixture, "nearly.db"), zero, bytes);
     write_file(home_file(&fixture, "cut.db"), good, bytes - 100000);
     write_file(home_file(&fixture, "head.db"), good, 60);
-    memset(good + 4096 * 20, 0x55, 4096 * 40);
+    memset(good + 20 * PAGE, 0x55, 40 * PAGE);
     write_file(home_file(&fixture, "bad.db"), good, bytes);
 
     expect_raw(&fixture, "empty.db", 0, 0, "");
@@ -338,7 +340,7 @@ static void large_ones_are_checked_less(void **state)
     fixture_start(&fixture, "check-limit=64K\n");
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 400);
     char *data = read_file(home_file(&fixture, "x.db"), &bytes);
-    memset(data + 4096 * 20, 0x55, 4096);
+    memset(data + 20 * PAGE, 0x55, PAGE);
     write_file(home_file(&fixture, "bad.db"), data, bytes);
     assert_check(&fixture, "bad.db", HB_NOT_CHECKED);
     write_file(home_file(&fixture, "cut.db"), data, bytes - 8192);
@@ -360,7 +362,7 @@ static void unsound_with_a_log(void **state)
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 400);
     char *data = read_file(home_file(&fixture, "x.db"), &bytes);
-    memset(data + 4096 * 20, 0x55, 4096 * 40);
+    memset(data + 20 * PAGE, 0x55, 40 * PAGE);
     write_file(home_file(&fixture, "x.db"), data, bytes);
     free(data);
     actor_start(&actor, home_file(&fixture, "x.db"));
