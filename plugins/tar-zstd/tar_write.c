@@ -6,6 +6,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#define RAW_BATCH (64u << 10)
+
 /*
  * The index is compressed as it grows, so that 400,000 members cost a few megabytes here. It
  * says nothing about where a member lies: headers and data follow each other without
@@ -15,6 +17,7 @@ struct tar_writer {
     ZSTD_CCtx *index_compressor;
     struct tar_buffer index;  /* compressed records */
     struct tar_buffer record; /* of one member */
+    struct tar_buffer raw;    /* records that wait to be compressed together */
     struct tar_buffer header; /* of one member, for its length */
     struct tar_buffer rows;   /* of the seek table */
     uint64_t members;
@@ -30,6 +33,7 @@ void tar_writer_free(struct tar_writer *writer)
     ZSTD_freeCCtx(writer->index_compressor);
     tar_buffer_free(&writer->index);
     tar_buffer_free(&writer->record);
+    tar_buffer_free(&writer->raw);
     tar_buffer_free(&writer->header);
     tar_buffer_free(&writer->rows);
     free(writer);
@@ -47,10 +51,10 @@ static struct tar_writer *writer_of(struct tar_zstd *tar)
     return tar->writer;
 }
 
-static bool index_compress(struct tar_writer *writer, const struct tar_buffer *raw,
-                           ZSTD_EndDirective directive)
+/* Compresses the records that wait. */
+static bool index_compress(struct tar_writer *writer, ZSTD_EndDirective directive)
 {
-    ZSTD_inBuffer in = {.src = raw->data, .size = raw->bytes};
+    ZSTD_inBuffer in = {.src = writer->raw.data, .size = writer->raw.bytes};
     size_t pending;
     do {
         if (!tar_buffer_reserve(&writer->index, ZSTD_CStreamOutSize()))
@@ -62,7 +66,8 @@ static bool index_compress(struct tar_writer *writer, const struct tar_buffer *r
             return false;
         writer->index.bytes += out.pos;
     } while (directive == ZSTD_e_end ? pending != 0 : in.pos < in.size);
-    writer->index_raw_bytes += raw->bytes;
+    writer->index_raw_bytes += writer->raw.bytes;
+    writer->raw.bytes = 0;
     return true;
 }
 
@@ -107,14 +112,11 @@ int tar_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entr
     if (error != 0)
         return tar_header_failed(tar->host, error);
 
-    struct tar_buffer length = {0};
     writer->record.bytes = 0;
-    bool good = put_member(&writer->record, entry, writer->header.bytes) &&
-                tar_buffer_varint(&length, writer->record.bytes) &&
-                index_compress(writer, &length, ZSTD_e_continue) &&
-                index_compress(writer, &writer->record, ZSTD_e_continue);
-    tar_buffer_free(&length);
-    if (!good)
+    if (!put_member(&writer->record, entry, writer->header.bytes) ||
+        !tar_buffer_varint(&writer->raw, writer->record.bytes) ||
+        !tar_buffer_append(&writer->raw, writer->record.data, writer->record.bytes) ||
+        (writer->raw.bytes >= RAW_BATCH && !index_compress(writer, ZSTD_e_continue)))
         return tar_no_memory(tar->host);
     uint64_t content = tar_content_bytes(entry), bytes = writer->header.bytes;
     if (__builtin_add_overflow(bytes, content, &bytes) ||
@@ -190,9 +192,8 @@ static int write_skippable(const struct tar_zstd *tar, const struct hb_sink *sin
 static int write_index(const struct tar_zstd *tar, const struct hb_sink *sink, bool has_trailer)
 {
     struct tar_writer *writer = tar->writer;
-    const struct tar_buffer nothing = {0};
     unsigned char bytes[TAR_INDEX_HEADER];
-    if (!index_compress(writer, &nothing, ZSTD_e_end))
+    if (!index_compress(writer, ZSTD_e_end))
         return tar_no_memory(tar->host);
     const struct tar_index_header header = {
         .flags = has_trailer ? TAR_INDEX_HAS_TRAILER : 0,
