@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is written is read back the same, by one pass and by index, from a file and from a pipe. */
 #include "fixture.h"
+#include "tar_header.h"
 
 #include <locale.h>
 #include <setjmp.h>
@@ -289,6 +290,29 @@ static void skipped_entries(void **state)
     free(data);
 }
 
+/* The size of a file that no test can hold; its data is missing, so the archive is refused. */
+static void huge_size(void **state)
+{
+    struct fake_host *fake = *state;
+    static const uint64_t sizes[] = {8589934591, 8589934592, UINT64_C(30) << 30, UINT64_C(1) << 62};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct sample sample = sample_file("huge", NULL, 0);
+        struct tar_buffer header = {0};
+        struct memory memory;
+        struct content content = {.skip = true};
+        sample.entry.bytes = sizes[i];
+        assert_int_equal(tar_header_encode(&sample.entry, &header), 0);
+        memory_init(&memory, true);
+        memory.sink.write(&memory.sink, header.data, header.bytes);
+        assert_status(fake, read_by_walk(fake, &memory, false, &content), HB_FATAL);
+        assert_int_equal(content.count, 1);
+        assert_int_equal(content.items[0].entry.bytes, sizes[i]);
+        content_free(&content);
+        memory_free(&memory);
+        tar_buffer_free(&header);
+    }
+}
+
 static void refused_entries(void **state)
 {
     struct fake_host *fake = *state;
@@ -339,6 +363,7 @@ int main(void)
         cmocka_unit_test(times_and_modes),
         cmocka_unit_test(same_bytes_again),
         cmocka_unit_test(skipped_entries),
+        cmocka_unit_test(huge_size),
         cmocka_unit_test(refused_entries),
         cmocka_unit_test(cancelled),
     };
