@@ -14,6 +14,7 @@ import hb  # noqa: E402
 
 PLUGIN = HERE / "plugin"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
+BUILDS = ("pkg-config", "cmake")
 built = {}
 
 
@@ -66,20 +67,15 @@ class External(hb.Case):
     def with_plugins(self, how, *arguments, **keywords):
         return self.hbcore("--set", f"plugins.path={built[how]}", *arguments, **keywords)
 
-    def each_build(self):
-        for how in ("pkg-config", "cmake"):
-            with self.subTest(built=how):
-                yield how
-
     def test_one_symbol(self):
-        for how in self.each_build():
+        for how in BUILDS:
             for path in built[how].glob("*.so"):
                 names = call("nm", "-D", "--defined-only", str(path)).split()[2::3]
                 self.assertEqual(names, ["hb_plugin_v1"], path)
 
     def test_format_writes_and_reads(self):
         home = self.make_home(whole_seconds=True)
-        for how in self.each_build():
+        for how in BUILDS:
             archive = self.dir / f"{how}.cpio"
             self.with_plugins(how, "--home", home, "--set", "backup.links=store", "backup",
                               "--format", "cpio", "-o", archive)
@@ -102,7 +98,7 @@ class External(hb.Case):
 
     def test_import_over_a_pipe(self):
         home = self.make_home(whole_seconds=True)
-        for how in self.each_build():
+        for how in BUILDS:
             sent = self.with_plugins(how, "--home", home, "--set", "backup.links=store", "backup",
                                      "--format", "cpio", "-o", "-").stdout
             target = self.dir / f"piped-{how}"
@@ -129,7 +125,7 @@ class External(hb.Case):
         (home / "exempt.bin").write_bytes(b"x" * 5000)
         config = self.write_config(
             "[filter:large]\nplugin = size-limit\non = backup\nlargest = 4K\nexempt = exempt.bin\n")
-        for how in self.each_build():
+        for how in BUILDS:
             archive = self.dir / f"filtered-{how}.cpio"
             self.with_plugins(how, "--config", config, "--home", home, "backup",
                               "--format", "cpio", "-o", archive)

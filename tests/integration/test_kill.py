@@ -19,7 +19,7 @@ CALLS = ("openat,openat2,read,pread64,write,pwrite64,writev,pwritev,copy_file_ra
          "fstat,newfstatat,statx,close,fsync,fdatasync,fallocate,ftruncate,fchmod,fchmodat,rename,"
          "renameat,renameat2,linkat,unlink,unlinkat,mkdirat,flock,getdents64,lseek,fcntl")
 LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
-BEFORE, BETWEEN, AFTER = 10, 42, 6
+BEFORE, BETWEEN, AFTER = 8, 60, 6
 NEEDED, NEEDED_BETWEEN = 50, 30
 
 
@@ -112,10 +112,15 @@ class Kill(hb.Case):
     def choose(self, fmt):
         events = self.watch(fmt)
         first, rename = self.phases(events)
-        moments = [moment for moment, _ in events]
-        chosen = (spread(moments[:first], BEFORE) + spread(moments[first:rename + 1], BETWEEN)
-                  + spread(moments[rename + 1:], AFTER))
-        return chosen
+        # Calls are counted thread by thread: a moment is certain only where no thread was there
+        # before, with the same count of the same call.
+        seen, phases = set(), ([], [], [])
+        for position, (moment, _) in enumerate(events):
+            if repr(moment) not in seen:
+                seen.add(repr(moment))
+                phases[(position > first) + (position > rename)].append(moment)
+        return [moment for phase, count in zip(phases, (BEFORE, BETWEEN, AFTER))
+                for moment in spread(phase, count)]
 
     def archive_begun(self):
         """Is there an unfinished archive with something in it?"""

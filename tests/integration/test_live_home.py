@@ -16,7 +16,7 @@ import hb
 
 hb.need("unzip", "7z", "bsdtar", "tar", "zstd")
 
-FILES = 2000
+FILES = 2000  # and the database
 ACCOUNTS = 100
 TOTAL = 1000 * ACCOUNTS
 ROWS = 7  # that one transaction writes together
@@ -38,6 +38,10 @@ class Stamps:
     def add(self, number):
         struct.pack_into("<q", self.map, 8 * number, time.monotonic_ns())
         struct.pack_into("<q", self.map, 0, number)
+
+    def close(self):
+        self.map.close()
+        self.file.close()
 
     def between(self, start, end):
         """Numbers of the commits that returned in this time."""
@@ -77,8 +81,8 @@ class LiveHome(hb.Case):
             text = json.dumps({"session": number, "said": ["word %d" % (number * i) for i in
                                                            range(number % 60)]})
             hb.write(self.home / f"sessions/{number % 40:02}/s-{number:05}.json", text,
-                     0o600 if number % 3 else 0o644, 1_650_000_000_000_000_000 + number * 1_000_037)
-        hb.write(self.home / "config.yaml", b"model: x\n")
+                     0o600 if number % 3 else 0o644, (1_650_000_000 + number) * 10**9)
+        hb.write(self.home / "config.yaml", b"model: x\n", 0o644, 1_650_000_000 * 10**9)
 
     def make_accounts(self):
         database = sqlite3.connect(self.home / "state.db")
@@ -111,13 +115,15 @@ class LiveHome(hb.Case):
             writer.join(60)
         self.assertEqual(writer.exitcode, 0, "the writer was disturbed")
         overlapped = stamps.between(start, end)
+        stamps.close()
+        print(f"{len(overlapped)} commits overlapped the backup")
         self.assertGreaterEqual(len(overlapped), NEEDED_COMMITS, "commits during the backup")
         self.check_summary(self.summary(done))
         return overlapped[0], overlapped[-1]
 
     def check_summary(self, summary):
         self.assertEqual(summary["status"], "complete", summary)
-        self.assertEqual(summary["files"], FILES, summary)
+        self.assertEqual(summary["files"], FILES + 1, summary)
         self.assertEqual(summary["databases"],
                          [{"path": "state.db", "method": "snapshot", "check": "ok"}], summary)
 
@@ -162,7 +168,7 @@ class LiveHome(hb.Case):
         self.tool("unzip", "-tq", archive)
         self.tool("7z", "t", archive)
         listed = self.tool("bsdtar", "-tf", archive).stdout.splitlines()
-        self.assertEqual(len([row for row in listed if not row.endswith(b"/")]), FILES)
+        self.assertEqual(len([row for row in listed if not row.endswith(b"/")]), FILES + 1)
         with zipfile.ZipFile(archive) as opened:
             self.assertIsNone(opened.testzip())
         self.check_extracted(self.extracted("bsdtar", "-xpf", archive), first, last)
@@ -185,7 +191,8 @@ class LiveHome(hb.Case):
         first, last = self.backup_while_writing_as("tar-zstd", archive)
         for command in (("tar", "--zstd", "-tf", archive), ("bsdtar", "-tf", archive)):
             listed = self.tool(*command).stdout.splitlines()
-            self.assertEqual(len([row for row in listed if not row.endswith(b"/")]), FILES, command)
+            self.assertEqual(len([row for row in listed if not row.endswith(b"/")]), FILES + 1,
+                             command)
         self.tool("zstd", "-tq", archive)
         self.check_extracted(self.extracted("tar", "--zstd", "-xpf", archive), first, last)
         self.check_extracted(self.extracted("bsdtar", "-xpf", archive), first, last)

@@ -123,14 +123,14 @@ class PluginErrors(hb.Case):
         self.build()
         for mode in (0o757, 0o777):
             self.file.chmod(mode)
-            self.refuse("write")
+            self.refuse("written to")
             for made in self.out.iterdir():
                 made.unlink()
 
     def test_in_a_directory_writable_by_others(self):
         self.build()
         self.plugins.chmod(0o777)
-        self.refuse("write")
+        self.refuse("written to")
 
     def test_owned_by_somebody_else(self):
         if os.geteuid() != 0:
@@ -151,7 +151,7 @@ class PluginErrors(hb.Case):
                 self.assert_mentions(self.hbcore("plugins", "list"), name)
                 self.assert_mentions(self.hbcore("plugins", "show", name), name)
         self.assert_mentions(self.hbcore("plugins", "show", "zip"), "level", ".zip")
-        self.assert_mentions(self.hbcore("plugins", "show", "zipp", expect=2), "zipp")
+        self.assert_mentions(self.hbcore("plugins", "show", "zipp", expect=1), "zipp")
 
 
 if __name__ == "__main__":
