@@ -75,7 +75,7 @@ fi
 
 cat <<END
 
-The archive, complete and verified:
+The archive, verified:
     $archive
 
 What to do next ($hbcore is the program):
