@@ -22,7 +22,8 @@ struct backup {
     struct hb_instance *format;
     struct hb_publication publication;
     struct hb_trailer trailer;
-    int64_t latest; /* SOURCE_DATE_EPOCH, else INT64_MAX */
+    bool leaving_out; /* the entry whose steps come now */
+    int64_t latest;   /* SOURCE_DATE_EPOCH, else INT64_MAX */
 };
 
 static int make_plan(struct backup *backup)
@@ -89,6 +90,10 @@ static int format_failed(struct backup *backup, int status, const char *path)
                         path == NULL ? "" : ": ", hb_instance_failure(backup->format));
 }
 
+/*
+ * HB_ENTRY: the format cannot store this one (a name that is too long, say). An entry that was
+ * encoded alone, or not at all, can be left out; inside a shared unit it is too late.
+ */
 static int begin_entries(struct backup *backup, const struct hb_step *step)
 {
     const struct hb_format_ops *ops = backup->format->plugin->ops;
@@ -96,6 +101,12 @@ static int begin_entries(struct backup *backup, const struct hb_step *step)
         hb_run_clear_failure(backup->run);
         int status =
             ops->begin_entry(backup->format->self, &backup->publication.sink, step->entries[i]);
+        if (status == HB_ENTRY && step->entry_count == 1 &&
+            backup->publication.error.text[0] == '\0') {
+            hb_report_add(&backup->run->report, HB_FOUND_SKIPPED, step->entries[i]->path, "%s",
+                          hb_instance_failure(backup->format));
+            return HB_ENTRY;
+        }
         if (status != HB_OK)
             return format_failed(backup, status, step->entries[i]->path);
     }
@@ -126,8 +137,12 @@ static int append_step(struct backup *backup, const struct hb_step *step)
 {
     const struct hb_format_ops *ops = backup->format->plugin->ops;
     int status = HB_OK;
-    if (step->first)
+    if (step->first) {
         status = begin_entries(backup, step);
+        backup->leaving_out = status == HB_ENTRY;
+    }
+    if (backup->leaving_out) /* all steps of it */
+        return HB_OK;
     if (status == HB_OK && (HB_CAN(ops, encode) || step->unit.bytes > 0)) {
         hb_run_clear_failure(backup->run);
         status = ops->append(backup->format->self, &backup->publication.sink, &step->unit);

@@ -148,9 +148,40 @@ static char *way_path(const struct way *way, const char *name)
     return path;
 }
 
+/* What of an absolute path lies below the root, or NULL. */
+static const char *below_root(const struct hb_root *root, const char *path)
+{
+    size_t length = strcmp(root->path, "/") == 0 ? 0 : strlen(root->path);
+    if (strncmp(path, root->path, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+        return NULL;
+    return path + length;
+}
+
+/*
+ * An absolute target as a path below the root. It may name the root by another way (a home that is
+ * itself a link), so the longest part of it that exists is made canonical first. That only says
+ * where to look: the look-up itself starts from the held root again. Caller frees; NULL: outside.
+ */
+static char *target_below_root(const struct hb_root *root, const char *target)
+{
+    const char *inside = below_root(root, target);
+    if (inside != NULL)
+        return hb_copy_text(inside);
+    HB_AUTO_FREE char *known = hb_copy_text(target);
+    for (char *slash = known + strlen(known); slash != NULL; slash = strrchr(known, '/')) {
+        *slash = '\0';
+        HB_AUTO_FREE char *real = realpath(*known == '\0' ? "/" : known, NULL);
+        if (real == NULL)
+            continue;
+        inside = below_root(root, real);
+        return inside == NULL ? NULL : hb_format("%s%s", inside, target + (slash - known));
+    }
+    return NULL;
+}
+
 /*
  * Replaces the link `name`, and what is still to be walked after it, by its target in `rest`. An
- * absolute target must start with the root's own path, and starts from the root again.
+ * absolute one starts from the root again.
  */
 static int follow_link(const struct hb_root *root, struct way *way, const char *name, char **rest)
 {
@@ -159,15 +190,12 @@ static int follow_link(const struct hb_root *root, struct way *way, const char *
     if (bytes < 0)
         return -errno;
     target[bytes] = '\0';
-    const char *inside = target;
-    if (*target == '/') {
-        size_t length = strlen(root->path);
-        if (strncmp(target, root->path, length) != 0 ||
-            (target[length] != '/' && target[length] != '\0' && strcmp(root->path, "/") != 0))
-            return -EXDEV;
-        inside = target + length;
+    HB_AUTO_FREE char *inside =
+        *target == '/' ? target_below_root(root, target) : hb_copy_text(target);
+    if (inside == NULL)
+        return -EXDEV;
+    if (*target == '/')
         way_clear(way);
-    }
     char *joined = hb_format("%s/%s", inside, *rest);
     free(*rest);
     *rest = joined;

@@ -15,7 +15,7 @@
 /* A directory held open. */
 struct hb_root {
     int fd;
-    char *path; /* absolute and canonical when it was opened */
+    char *path; /* absolute and canonical when it was opened; NULL: not open */
 };
 
 /* Where a path ends: a directory held open, and a name in it that is no link. */

@@ -100,17 +100,9 @@ static int read_answer(char *answer, size_t bytes)
     return 0;
 }
 
-static int ask(struct import_command *command, FILE *out, struct hb_error *error)
+static int ask(FILE *out, struct hb_error *error)
 {
     char answer[64];
-    if (strcmp(command->archive, "-") == 0) {
-        hb_error_set(error, HB_FATAL,
-                     "%s: the home is in use, and the archive comes from standard input, so that "
-                     "nobody can be asked",
-                     command->home);
-        hb_error_hint(error, "say --force to import over it");
-        return HB_FATAL;
-    }
     fprintf(out, "\nWarning: the target already has a configuration.\n"
                  "Importing replaces files there with those of the archive.\n\n"
                  "Continue? [y/N] ");
@@ -154,7 +146,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     struct import_command *command = context;
     FILE *out = command->cli->json ? command->cli->err : command->cli->out;
     char size[24];
-    if (!command->cli->quiet || (must_ask && !command->force)) {
+    if (!command->cli->quiet || must_ask) {
         HB_AUTO_FREE char *home = hb_printable(command->home);
         fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", selection->members,
                 hb_human_bytes(selection->bytes, size));
@@ -170,7 +162,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         print_members(command, archive);
         return HB_OK;
     }
-    int status = must_ask && !command->force ? ask(command, out, error) : HB_OK;
+    int status = must_ask ? ask(out, error) : HB_OK;
     if (status == HB_OK) {
         if (!command->cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", selection->files);
@@ -273,6 +265,7 @@ static int import_archive(struct import_command *command, struct hb_error *error
         .home = command->home,
         .wait_seconds = command->cli->wait_seconds,
         .dry_run = command->dry_run,
+        .force = command->force,
         .confirm = on_confirm,
         .context = command,
     };

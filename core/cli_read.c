@@ -176,6 +176,26 @@ static void list_long(struct reading *reading, size_t index)
             link == NULL ? "" : shown);
 }
 
+static void list_json_summary(struct reading *reading)
+{
+    const struct hb_catalog *catalog = &reading->archive.catalog;
+    uint64_t files = 0, bytes = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
+        files += catalog->members[i].type == HB_FILE;
+        bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
+    }
+    bool incomplete =
+        reading->archive.has_trailer && hb_trailer_incomplete(&reading->archive.trailer);
+    json_t *object = hb_summary_json("list", &reading->run.report);
+    json_object_set_new(object, "status", json_string(incomplete ? "incomplete" : "complete"));
+    hb_json_name(object, "archive", reading->archive_path);
+    json_object_set_new(object, "format", json_string(reading->archive.choice->section->label));
+    json_object_set_new(object, "entries", json_integer((json_int_t)catalog->count));
+    json_object_set_new(object, "files", json_integer((json_int_t)files));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+    hb_json_line(reading->cli->out, object);
+}
+
 int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
 {
     struct reading reading = {.cli = cli, .archive = {.fd = -1}};
@@ -194,6 +214,8 @@ int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
             fprintf(cli->out, "%s%s\n", path, directory ? "/" : "");
         }
     }
+    if (code == 0 && cli->json)
+        list_json_summary(&reading);
     return end_reading(&reading, code);
 }
 
@@ -483,6 +505,7 @@ static int verify_archive(struct reading *reading)
         .wanted = verify_wanted,
         .open = verify_open,
         .done = verify_done,
+        .whole = true,
     };
     int code = hb_cli_exit_code(hb_extract(&request, &reading->error));
     hb_cli_end_progress(&reading->run);

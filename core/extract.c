@@ -109,11 +109,17 @@ static int end_member(struct current *current, uint64_t bytes)
 /* ---- decoding, by groups, on all workers -------------------------------------------------------
  */
 
+/*
+ * Directories and links have nothing to be written, but the format compares what it has in two
+ * places about them when it decodes.
+ */
+enum wanted { NOT_WANTED = 0, WANTED = 1, ONLY_CHECKED = 2 };
+
 struct extraction {
     const struct hb_extract_request *request;
     pthread_mutex_t lock;
-    size_t next; /* the first member that no worker has taken */
-    bool *wanted;
+    size_t next;     /* the first member that no worker has taken */
+    uint8_t *wanted; /* enum wanted */
     int status;
     struct hb_error *error; /* of the first failure */
 };
@@ -133,6 +139,7 @@ struct member_output {
     struct decoder *decoder;
     size_t index;
     bool begun;
+    bool dropped; /* its data, if it has any, is not wanted */
 };
 
 static int end_current(struct decoder *decoder)
@@ -157,6 +164,8 @@ static int output_write(const struct hb_output *output, const void *data, size_t
     struct decoder *decoder = mine->decoder;
     if (hb_run_cancelled(decoder->extraction->request->archive->run))
         return hb_error_set(&decoder->error, HB_CANCELLED, "interrupted");
+    if (mine->dropped)
+        return HB_OK;
     if (decoder->current.index != mine->index) {
         int status = mine->begun ? hb_error_set(&decoder->error, HB_FATAL,
                                                 "the format mixes the data of members")
@@ -178,7 +187,7 @@ static int end_group(struct decoder *decoder, struct member_output *outputs, siz
 {
     int status = end_current(decoder);
     for (size_t i = 0; status == HB_OK && i < count; i++) {
-        if (outputs[i].begun)
+        if (outputs[i].begun || outputs[i].dropped)
             continue;
         status = begin_member(&decoder->current, outputs[i].index, 0);
         if (status == HB_OK)
@@ -198,7 +207,11 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
     const struct hb_output **output_pointers = hb_alloc(count * sizeof *output_pointers);
     for (size_t i = 0; i < count; i++) {
         hb_catalog_member(&archive->catalog, indexes[i], &entries[i], &members[i]);
-        outputs[i] = (struct member_output){.decoder = decoder, .index = indexes[i]};
+        outputs[i] = (struct member_output){
+            .decoder = decoder,
+            .index = indexes[i],
+            .dropped = decoder->extraction->wanted[indexes[i]] == ONLY_CHECKED,
+        };
         outputs[i].output = (struct hb_output){
             .size = sizeof outputs[i].output, .self = &outputs[i], .write = output_write};
         member_pointers[i] = &members[i];
@@ -234,13 +247,13 @@ static size_t take_group(struct extraction *extraction, size_t **indexes)
         while (end < catalog->count && catalog->members[end].group == catalog->members[first].group)
             end++;
         for (size_t i = first; i < end; i++)
-            count += extraction->wanted[i];
+            count += extraction->wanted[i] != NOT_WANTED;
         extraction->next = end;
         if (count == 0)
             continue;
         *indexes = hb_alloc(count * sizeof **indexes);
         for (size_t i = first, at = 0; i < end; i++)
-            if (extraction->wanted[i])
+            if (extraction->wanted[i] != NOT_WANTED)
                 (*indexes)[at++] = i;
     }
     pthread_mutex_unlock(&extraction->lock);

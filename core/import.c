@@ -21,6 +21,9 @@ struct import {
     struct hb_chain filters, contents;
     struct hb_selection_result selection;
     bool made_home;
+    bool publishing; /* live files may have been replaced */
+    bool has_home_times;
+    struct timespec home_times[2]; /* before the stage was made */
     uint32_t umask;
 };
 
@@ -73,6 +76,10 @@ static int open_stage(struct import *import)
     int status = open_home(import, true);
     if (status != HB_OK || import->run->stage.fd >= 0)
         return status;
+    struct stat before;
+    import->has_home_times = fstat(import->run->home.fd, &before) == 0;
+    import->home_times[0] = before.st_atim;
+    import->home_times[1] = before.st_mtim;
     return hb_stage_open(import->run->home.path, &import->run->stage, &import->result->swept,
                          import->error);
 }
@@ -82,6 +89,8 @@ static bool must_ask(const struct import *import)
 {
     const char *const *names = hb_config_list(import->run->config, "import", "ask-if");
     struct stat status;
+    if (import->request->force)
+        return false;
     for (; import->run->home.fd >= 0 && *names != NULL; names++)
         if (fstatat(import->run->home.fd, *names, &status, AT_SYMLINK_NOFOLLOW) == 0)
             return true;
@@ -216,6 +225,7 @@ static struct hb_extract_request stage_request(struct import *import)
         .wanted = stage_wanted,
         .open = stage_open,
         .done = stage_done,
+        .whole = true,
     };
 }
 
@@ -255,6 +265,7 @@ static int publish(struct import *import)
         return hb_error_set(import->error, HB_FATAL,
                             "%s: what was staged cannot be flushed to disk: %s",
                             import->run->stage.path, strerror(errno));
+    import->publishing = true;
     int status = hb_restore(&request, &result, import->error);
     import->result->files = result.files;
     import->result->bytes = result.bytes;
@@ -280,6 +291,15 @@ static int open_archive(struct import *import)
     struct stat there;
     bool stream = strcmp(request->archive, "-") == 0 ||
                   (stat(request->archive, &there) == 0 && S_ISFIFO(there.st_mode));
+    if (stream && must_ask(import) && !request->dry_run) {
+        hb_error_set(
+            import->error, HB_FATAL,
+            "%s: the home is in use, and nobody can be asked while the archive comes from a "
+            "pipe",
+            request->home);
+        hb_error_hint(import->error, "say --force to import over it");
+        return HB_FATAL;
+    }
     if (stream)
         status = open_stage(import);
     if (status == HB_OK)
@@ -328,11 +348,14 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     import.umask = current_umask();
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
+    bool untouched = status != HB_OK && !import.publishing;
     hb_archive_close(&import.archive);
     hb_selection_clear(&import.selection);
     hb_chain_free(&import.filters);
     hb_chain_free(&import.contents);
     hb_stage_close(&request->run->stage);
+    if (untouched && import.has_home_times) /* the stage came and went */
+        futimens(request->run->home.fd, import.home_times);
     if (import.made_home && (status != HB_OK || request->dry_run))
         rmdir(request->home); /* only if nothing is in it */
     hb_report_sort(&request->run->report);

@@ -14,6 +14,7 @@ struct hb_import_request {
     const char *home;    /* path; it may be missing */
     int64_t wait_seconds;
     bool dry_run;
+    bool force; /* do not ask */
     /*
      * Shows what will happen and asks, when `ask` is set. HB_OK to go on, HB_NOMATCH: declined, or
      * a failure. May be NULL.

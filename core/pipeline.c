@@ -201,10 +201,39 @@ static int encode(struct pipeline_thread *thread, const struct hb_segment *segme
                                    unit);
     if (count > 1)
         free(pointers);
-    if (status != HB_OK)
+    if (status == HB_ENTRY && count == 1 && (segments[0].flags & HB_FIRST))
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, segments[0].entry->path, "%s",
+                      hb_instance_failure(pipeline->request.format));
+    else if (status != HB_OK && !(status == HB_ENTRY && count > 1))
         fail(pipeline, status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL, segments[0].entry->path,
              hb_instance_failure(pipeline->request.format));
     return status;
+}
+
+/*
+ * Several entries in one unit, some of which the format may not be able to store: each is tried
+ * alone then, those that fail are left out (reported), and the rest is encoded. *count shrinks.
+ */
+static int encode_group(struct pipeline_thread *thread, struct item *item,
+                        struct hb_segment *segments, size_t *count, struct hb_unit *unit)
+{
+    int status = encode(thread, segments, *count, unit);
+    if (status != HB_ENTRY || *count == 1)
+        return status;
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct hb_unit alone;
+        status = encode(thread, &segments[i], 1, &alone);
+        free((void *)(uintptr_t)alone.data);
+        if (status != HB_OK && status != HB_ENTRY)
+            return status;
+        if (status != HB_OK)
+            continue;
+        segments[kept] = segments[i];
+        item->entries[kept++] = item->entries[i];
+    }
+    item->entry_count = *count = kept;
+    return kept == 0 ? HB_ENTRY : encode(thread, segments, kept, unit);
 }
 
 static void put_finished(struct hb_pipeline *pipeline, struct item *item, uint64_t index,
@@ -311,12 +340,14 @@ static void process_group(struct pipeline_thread *thread, struct item *item)
         segments[i].data = segments[i].bytes == 0 ? NULL : thread->buffer + offsets[i];
     struct hb_unit unit;
     item->entry_count = count;
-    item->units = item->next_unit = count == 0 ? 0 : 1;
-    if (!failed && count > 0 && encode(thread, segments, count, &unit) == HB_OK)
+    bool encoded =
+        !failed && count > 0 && encode_group(thread, item, segments, &count, &unit) == HB_OK;
+    item->units = item->next_unit = encoded ? 1 : 0;
+    if (encoded)
         put_finished(pipeline, item, 0, &unit);
     free(segments);
     free(offsets);
-    set_state(pipeline, item, count == 0 ? ITEM_DEAD : ITEM_OPEN);
+    set_state(pipeline, item, encoded ? ITEM_OPEN : ITEM_DEAD);
 }
 
 /* ---- single entries ----------------------------------------------------------------------------
@@ -346,9 +377,12 @@ static void process_single(struct pipeline_thread *thread, struct item *item)
     struct hb_unit unit;
     item->entries[0] = &reader->entry;
     item->entry_count = 1;
-    item->units = item->next_unit = 1;
-    if (encode(thread, &segment, 1, &unit) != HB_OK)
+    int status = encode(thread, &segment, 1, &unit);
+    if (status != HB_OK) {
+        set_state(pipeline, item, ITEM_DEAD); /* reported, or the whole run has failed */
         return;
+    }
+    item->units = item->next_unit = 1;
     put_finished(pipeline, item, 0, &unit);
     set_state(pipeline, item, ITEM_OPEN);
 }

@@ -107,8 +107,9 @@ static int make_locked(struct hb_stage *stage)
         stage->fd =
             openat(stage->parent_fd, stage->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat held, there;
-        if (stage->fd >= 0 && flock(stage->fd, LOCK_EX | LOCK_NB) == 0 &&
-            fstat(stage->fd, &held) == 0 &&
+        /* fchmod: a umask may have taken even our own bits away. */
+        if (stage->fd >= 0 && fchmod(stage->fd, 0700) == 0 &&
+            flock(stage->fd, LOCK_EX | LOCK_NB) == 0 && fstat(stage->fd, &held) == 0 &&
             fstatat(stage->parent_fd, stage->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
             held.st_ino == there.st_ino)
             return 0;
@@ -149,9 +150,11 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
         if (!isalnum((unsigned char)*at) && *at != '.' && *at != '-' && *at != '_')
             *at = '_';
     int fd = openat(stage->fd, made, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    if (fd < 0 || fchmod(fd, 0600) != 0) {
         int result = hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s",
                                   stage->path, made, strerror(errno));
+        if (fd >= 0)
+            close(fd);
         free(made);
         return result;
     }

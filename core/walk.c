@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -280,6 +281,27 @@ static int enter_directory(struct walk *walk, int fd, const char *name,
     return walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
 }
 
+/*
+ * What a link leads to inside the home is stored at its own place; what lies outside is missing in
+ * the archive, and that is more than a note.
+ */
+static void pass_over_link(struct walk *walk, int fd, const char *name)
+{
+    struct hb_place place;
+    struct stat status;
+    char target[PATH_MAX];
+    int result = hb_beneath_resolve(&walk->run->home, walk->path, 0, &place, NULL);
+    bool outside = result == -EXDEV && fstatat(fd, name, &status, 0) == 0;
+    hb_place_clear(&place);
+    ssize_t bytes = readlinkat(fd, name, target, sizeof target - 1);
+    target[bytes < 0 ? 0 : bytes] = '\0';
+    if (outside)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "symbolic link to %s, which lies outside the home and is not stored", target);
+    else
+        hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
+}
+
 static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t parent,
                       struct hb_entry *entry, const struct stat *status)
 {
@@ -296,7 +318,7 @@ static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t pare
         if (pruned || entry->type != HB_DIRECTORY)
             return HB_OK;
     } else if (entry->type == HB_SYMLINK && !walk->request->store_links) {
-        hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link");
+        pass_over_link(walk, fd, name);
         return HB_OK;
     } else if (entry->type == HB_SPECIAL) {
         hb_report_add(&walk->run->report, HB_FOUND_SPECIAL, walk->path, "socket, pipe or device");
