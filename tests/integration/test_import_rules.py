@@ -246,6 +246,22 @@ class Modes(Rules):
         self.assertEqual(self.mode("plain"), oct(0o640))
 
 
+@unittest.skipUnless(os.geteuid() == 0, "only root can give files away")
+class Owners(Rules):
+    def test_root_leaves_files_to_whom_they_belong(self):
+        hb.write(self.target / "existing", b"old", 0o600)
+        hb.write(self.target / "theirs/old", b"old", 0o600)
+        os.chown(self.target, 1000, 1000)
+        os.chown(self.target / "existing", 1001, 1001)
+        os.chown(self.target / "theirs", 1002, 1002)
+        self.take(self.make_zip([("config.yaml", "x"), ("existing", "new"), ("theirs/new", "x"),
+                                 ("made/deep/new", "x")]))
+        owners = {name: (self.target / name).stat().st_uid
+                  for name in ("config.yaml", "existing", "theirs/new", "made", "made/deep/new")}
+        self.assertEqual(owners, {"config.yaml": 1000, "existing": 1001, "theirs/new": 1002,
+                                  "made": 1000, "made/deep/new": 1000})
+
+
 class Damaged(Rules):
     def setUp(self):
         super().setUp()

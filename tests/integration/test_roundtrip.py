@@ -137,6 +137,20 @@ class RoundTrip(hb.Case):
                          for path in (target / "t").iterdir()}
                 self.assertEqual(found, times)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")
+    def test_files_of_others(self):
+        home = self.make_home()
+        for number, (path, names, files) in enumerate(os.walk(home)):
+            for name in names + files:
+                os.lchown(os.path.join(path, name), 1000 + number, 100)
+        for name, suffix in FORMATS.items():
+            with self.subTest(format=name):
+                archive = self.backup(home, "o" + suffix, "--format", name)
+                self.hbcore("verify", archive)
+                self.assertEqual(self.hbcore("cat", archive, "sub/deep/file.txt").stdout,
+                                 (home / "sub/deep/file.txt").read_bytes())
+                self.assert_same_tree(home, self.import_into_new(archive, "others-" + name))
+
     def test_database_comes_back(self):
         home = self.make_home()
         source = self.make_database(home / "state.db", wal=True)
