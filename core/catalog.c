@@ -59,6 +59,7 @@ void hb_catalog_skip(struct hb_catalog *catalog, size_t index, size_t skip)
 {
     catalog->members[index].path += skip;
     catalog->members[index].path_bytes -= (uint32_t)skip;
+    catalog->members[index].skipped += (uint32_t)skip;
 }
 
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
@@ -83,6 +84,8 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
 {
     const struct hb_catalog_member *from = &catalog->members[index];
     hb_catalog_entry(catalog, index, entry);
+    entry->path -= from->skipped;
+    entry->path_bytes += from->skipped;
     *member = (struct hb_member){
         .size = sizeof *member,
         .flags = from->member_flags,

@@ -16,6 +16,7 @@ struct hb_catalog_member {
     uint64_t stored_bytes;
     uint32_t mtime_nanoseconds;
     uint32_t path_bytes;
+    uint32_t skipped; /* bytes that hb_catalog_skip took off the front of the path */
     uint32_t mode;
     uint32_t crc32;
     uint8_t type;         /* enum hb_entry_type */
@@ -50,7 +51,10 @@ const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index);
 /* Another path for a member: a part of the old one, from `skip` bytes on. */
 void hb_catalog_skip(struct hb_catalog *catalog, size_t index, size_t skip);
 
-/* The member as the ABI has it; the pointers are into the catalog and `entry`. */
+/*
+ * The member as the ABI has it; the pointers are into the catalog and `entry`. hb_catalog_member is
+ * for decode(): its path is the one that was listed, whatever was skipped.
+ */
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry);
 void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry,
                        struct hb_member *member);
