@@ -13,5 +13,9 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/hbcore-config-version.cma
 install(FILES ${PROJECT_BINARY_DIR}/hbcore-config.cmake ${PROJECT_BINARY_DIR}/hbcore-config-version.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hbcore)
 
+# From the file's place to the prefix, so that an installation can be moved; the library directory may
+# be lib/<triplet>.
+file(RELATIVE_PATH HBCORE_PREFIX_FROM_PKGCONFIG /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" HBCORE_PREFIX_FROM_PKGCONFIG "${HBCORE_PREFIX_FROM_PKGCONFIG}")
 configure_file(cmake/hbcore.pc.in ${PROJECT_BINARY_DIR}/hbcore.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/hbcore.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -182,10 +182,10 @@ static int spool(struct hb_archive *archive, struct hb_error *error)
 {
     char *name = NULL;
     int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
-    HB_AUTO_FREE char *taken = name;
     if (fd < 0)
         return HB_FATAL;
     unlinkat(archive->run->stage.fd, name, 0);
+    free(name);
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
     uint64_t total = 0;
     for (;;) {

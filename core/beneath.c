@@ -113,6 +113,18 @@ static void way_clear(struct way *way)
         way_leave(way);
 }
 
+/* What root makes belongs to the owner of the directory that it lies in. */
+static int inherit_owner(int directory_fd, const char *name)
+{
+    struct stat status;
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(directory_fd, &status) != 0 ||
+        fchownat(directory_fd, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    return 0;
+}
+
 static int way_enter(struct way *way, const char *name, bool make, unsigned *made)
 {
     if (way->depth + 1 >= sizeof way->fds / sizeof *way->fds)
@@ -120,8 +132,13 @@ static int way_enter(struct way *way, const char *name, bool make, unsigned *mad
     int at = way->fds[way->depth];
     int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && make) {
-        if (mkdirat(at, name, 0777) == 0 && made != NULL)
-            (*made)++;
+        if (mkdirat(at, name, 0777) == 0) {
+            if (made != NULL)
+                (*made)++;
+            int result = inherit_owner(at, name);
+            if (result != 0)
+                return result;
+        }
         fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd < 0)

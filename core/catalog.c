@@ -36,6 +36,8 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
         .path_bytes = (uint32_t)entry->path_bytes,
         .mode = entry->mode & 07777,
+        .uid = entry->uid,
+        .gid = entry->gid,
         .type = (uint8_t)entry->type,
         .entry_flags = (uint8_t)entry->flags,
     };
@@ -75,6 +77,8 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
         .mtime = {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds},
         .mode = member->mode,
         .flags = member->entry_flags,
+        .uid = member->uid,
+        .gid = member->gid,
         .index = index,
     };
 }

@@ -19,6 +19,8 @@ struct hb_catalog_member {
     uint32_t skipped; /* bytes that hb_catalog_skip took off the front of the path */
     uint32_t mode;
     uint32_t crc32;
+    uint32_t uid;
+    uint32_t gid;
     uint8_t type;         /* enum hb_entry_type */
     uint8_t entry_flags;  /* enum hb_entry_flags */
     uint8_t member_flags; /* enum hb_member_flags */

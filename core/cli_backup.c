@@ -170,9 +170,7 @@ static void print_summary(const struct backup_command *command)
         fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
                 hb_human_bytes(result->bytes, original));
     } else if (!command->cli->quiet) {
-        const char *slash = strrchr(command->destination.path, '/');
         HB_AUTO_FREE char *path = hb_printable(command->destination.path);
-        HB_AUTO_FREE char *name = hb_printable(slash == NULL ? path : slash + 1);
         bool incomplete = hb_report_incomplete(&command->run.report);
         fprintf(out, "\n%s: %s\n", incomplete ? "Backup done, but incomplete" : "Backup complete",
                 path);

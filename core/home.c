@@ -70,6 +70,25 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
     return HB_OK;
 }
 
+/* "1: FLOCK  ADVISORY  WRITE 708 fe:00:131 0 EOF" (proc(5)): the process, if it is about the inode.
+ */
+static long holder_in_line(char *line, const struct stat *status)
+{
+    char *save = NULL, *end;
+    const char *words[6] = {0};
+    for (size_t i = 0; i < 6; i++)
+        if ((words[i] = strtok_r(i == 0 ? line : NULL, " \n", &save)) == NULL)
+            return 0;
+    if (strcmp(words[1], "FLOCK") != 0) /* a waiter's line has "->" there */
+        return 0;
+    unsigned long major_number = strtoul(words[5], &end, 16);
+    unsigned long minor_number = *end == ':' ? strtoul(end + 1, &end, 16) : 0;
+    uint64_t inode = *end == ':' ? strtoull(end + 1, NULL, 10) : 0;
+    bool same = inode == status->st_ino &&
+                makedev((unsigned)major_number, (unsigned)minor_number) == status->st_dev;
+    return same ? strtol(words[4], NULL, 10) : 0;
+}
+
 /* Who holds a flock on the inode, by /proc/locks; 0 where that cannot be known. */
 static long lock_holder(int fd)
 {
@@ -83,16 +102,8 @@ static long lock_holder(int fd)
     }
     char *line = NULL;
     size_t capacity = 0;
-    while (holder == 0 && getline(&line, &capacity, locks) > 0) {
-        long pid;
-        unsigned major_number, minor_number;
-        uint64_t inode;
-        if (strstr(line, "->") == NULL &&
-            sscanf(line, "%*d: FLOCK %*s %*s %ld %x:%x:%" SCNu64, &pid, &major_number,
-                   &minor_number, &inode) == 4 &&
-            inode == status.st_ino && makedev(major_number, minor_number) == status.st_dev)
-            holder = pid;
-    }
+    while (holder == 0 && getline(&line, &capacity, locks) > 0)
+        holder = holder_in_line(line, &status);
     free(line);
     fclose(locks);
     return holder;

@@ -43,6 +43,15 @@ static int signalled(void)
 /* ---- the home ----------------------------------------------------------------------------------
  */
 
+/* A home that root makes belongs to the owner of the directory that it lies in. */
+static void give_to_owner_above(const char *path)
+{
+    HB_AUTO_FREE char *above = hb_format("%s/..", path);
+    struct stat owner;
+    if (geteuid() == 0 && stat(above, &owner) == 0 && lchown(path, owner.st_uid, owner.st_gid) != 0)
+        return; /* a file system without owners */
+}
+
 /* Opens and locks the home if it is there, or makes it. */
 static int open_home(struct import *import, bool make)
 {
@@ -59,6 +68,8 @@ static int open_home(struct import *import, bool make)
             *slash = '/';
         }
         import->made_home = mkdir(path, 0700) == 0;
+        if (import->made_home)
+            give_to_owner_above(path);
         result = hb_root_open(path, &run->home);
     } else if (result == -ENOENT) {
         return HB_OK;

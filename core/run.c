@@ -15,21 +15,21 @@
 enum { MESSAGE_BYTES = 1024 };
 
 /* The one piece of state that a signal handler can reach. */
-static volatile sig_atomic_t stop_signal;
+static atomic_int stop_signal; /* lock-free: safe in a handler, and between threads */
 
 static void on_signal(int number)
 {
-    stop_signal = number;
+    atomic_store(&stop_signal, number);
 }
 
 int hb_run_signal(void)
 {
-    return stop_signal;
+    return atomic_load_explicit(&stop_signal, memory_order_relaxed);
 }
 
 bool hb_run_cancelled(struct hb_run *run)
 {
-    return stop_signal != 0 || atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
+    return hb_run_signal() != 0 || atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
 }
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config)

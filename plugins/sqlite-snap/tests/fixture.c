@@ -98,14 +98,18 @@ void make_database(const char *path, const char *journal_mode, int page_size, in
 {
     sqlite3 *db;
     char sql[1024];
+    /* A page or so for each account, half of them before the filler and half behind it, so that a
+       copy that is not of one moment shows in the sum. */
     snprintf(sql, sizeof sql,
              "PRAGMA page_size = %d; PRAGMA journal_mode = %s; PRAGMA synchronous = OFF;"
-             "BEGIN; CREATE TABLE account(id INTEGER PRIMARY KEY, money INTEGER);"
+             "BEGIN; CREATE TABLE account(id INTEGER PRIMARY KEY, money INTEGER, pad BLOB);"
              "CREATE TABLE filler(data BLOB);"
-             "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
-             " INSERT INTO account SELECT i, 1000 FROM n;"
+             "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)"
+             " INSERT INTO account SELECT i, 1000, zeroblob(2500) FROM n;"
              "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
-             " INSERT INTO filler SELECT randomblob(1000) FROM n; COMMIT;",
+             " INSERT INTO filler SELECT randomblob(1000) FROM n;"
+             "WITH n(i) AS (SELECT 51 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+             " INSERT INTO account SELECT i, 1000, zeroblob(2500) FROM n; COMMIT;",
              page_size, journal_mode, filler_kib < 1 ? 1 : filler_kib);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     char *error = NULL;

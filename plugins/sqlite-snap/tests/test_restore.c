@@ -42,7 +42,7 @@ static void into_live(const char *live_mode, const char *copy_mode, int copy_pag
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "x.db"), live_mode, 4096, live_kib);
     make_database(home_file(&fixture, "old"), copy_mode, copy_page, copy_kib);
-    value_in(home_file(&fixture, "old"), "INSERT INTO account VALUES (500, 23)");
+    value_in(home_file(&fixture, "old"), "INSERT INTO account VALUES (500, 23, 0)");
     ino_t inode = inode_of(home_file(&fixture, "x.db"));
     actor_start(&actor, home_file(&fixture, "x.db"));
     actor_ask(&actor, "UPDATE account SET money = 1");
@@ -55,7 +55,7 @@ static void into_live(const char *live_mode, const char *copy_mode, int copy_pag
     assert_string_equal(actor_ask(&actor, "PRAGMA journal_mode"), live_mode);
     assert_string_equal(actor_ask(&actor, check), "ok");
     /* What the old connection writes now lands in the restored file. */
-    actor_ask(&actor, "INSERT INTO account VALUES (501, 7)");
+    actor_ask(&actor, "INSERT INTO account VALUES (501, 7, 0)");
     assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100030");
     actor_stop(&actor);
     assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100030");

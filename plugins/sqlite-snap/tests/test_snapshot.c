@@ -147,7 +147,7 @@ static void log_is_read_and_left_alone(void **state)
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 50);
     actor_start(&actor, home_file(&fixture, "x.db"));
     actor_ask(&actor, "PRAGMA wal_autocheckpoint = 0");
-    actor_ask(&actor, "INSERT INTO account VALUES (101, 5)");
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 5, 0)");
     copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
     copy_file(home_file(&fixture, "x.db-wal"), home_file(&fixture, "keep-wal"));
     assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
@@ -239,7 +239,7 @@ static void read_only_home(void **state)
     make_database(home_file(&fixture, "delete.db"), "delete", 4096, 10);
     make_database(home_file(&fixture, "crashed.db"), "wal", 4096, 10);
     actor_start(&actor, home_file(&fixture, "crashed.db"));
-    actor_ask(&actor, "INSERT INTO account VALUES (101, 7)");
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 7, 0)");
     actor_kill(&actor);
     copy_file(home_file(&fixture, "crashed.db"), home_file(&fixture, "log.db"));
     copy_file(home_file(&fixture, "crashed.db-wal"), home_file(&fixture, "log.db-wal"));
@@ -366,7 +366,7 @@ static void unsound_with_a_log(void **state)
     write_file(home_file(&fixture, "x.db"), data, bytes);
     free(data);
     actor_start(&actor, home_file(&fixture, "x.db"));
-    actor_ask(&actor, "INSERT INTO account VALUES (101, 9)");
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 9, 0)");
     assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
     assert_int_equal(fixture.fake.doubtful, 1);
     assert_string_equal(value_in(home_file(&fixture, "out"), total), "100009");
@@ -508,7 +508,7 @@ static void a_writer_is_not_held_up_for_long(void **state)
     waiting_writer = &actor;
     assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
     assert_non_null(strstr(fixture.fake.message, "needed by a writer"));
-    actor_ask(&actor, "INSERT INTO account VALUES (101, 1)");
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 1, 0)");
     assert_string_equal(actor_ask(&actor, "COMMIT"), "");
     actor_stop(&actor);
     fixture_stop(&fixture);
@@ -578,7 +578,7 @@ static void identity_follows_commits(void **state)
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
     actor_start(&actor, home_file(&fixture, "x.db"));
-    actor_ask(&actor, "INSERT INTO account VALUES (101, 0)");
+    actor_ask(&actor, "INSERT INTO account VALUES (101, 0, 0)");
     for (int i = 0; i < 20; i++) {
         identity_of(&fixture, old);
         identity_of(&fixture, new);

@@ -76,7 +76,10 @@ static int pack(struct fake_host *fake, const char *file, const char *settings)
     struct memory memory;
     memory_init(&memory, true);
     for (bool more = true; more;) {
-        samples = realloc(samples, (count + 1) * sizeof *samples);
+        struct sample *grown = realloc(samples, (count + 1) * sizeof *samples);
+        if (grown == NULL)
+            abort();
+        samples = grown;
         more = getline(&line, &capacity, stdin) > 0 && read_line(line, &samples[count]);
         count += more;
     }
