@@ -173,14 +173,6 @@ static int finish_archive(struct backup *backup)
     return HB_OK;
 }
 
-static unsigned worker_count(const struct hb_config *config)
-{
-    int64_t workers = hb_config_number(config, "backup", "workers");
-    if (workers == 0)
-        workers = sysconf(_SC_NPROCESSORS_ONLN);
-    return workers < 1 ? 1 : (unsigned)workers;
-}
-
 static int write_entries(struct backup *backup)
 {
     struct hb_pipeline_request request = {
@@ -188,7 +180,7 @@ static int write_entries(struct backup *backup)
         .plan = &backup->plan,
         .contents = &backup->contents,
         .format = backup->format,
-        .workers = worker_count(backup->run->config),
+        .workers = hb_run_workers(backup->run),
         .window = (uint64_t)hb_config_number(backup->run->config, "backup", "window"),
     };
     struct hb_pipeline *pipeline;

@@ -73,6 +73,13 @@ void hb_cli_end_progress(struct hb_run *run)
     run->progress = NULL;
 }
 
+double hb_cli_seconds_since(const struct timespec *started)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
+}
+
 static int signalled(void)
 {
     return hb_run_signal();

@@ -126,13 +126,6 @@ static void on_would_store(void *context, const char *path, uint32_t type, uint6
     }
 }
 
-static double seconds_since(const struct timespec *started)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
-}
-
 static void print_json(const struct backup_command *command)
 {
     const struct hb_backup_result *result = &command->result;
@@ -147,7 +140,7 @@ static void print_json(const struct backup_command *command)
     json_object_set_new(object, "directories", json_integer((json_int_t)result->directories));
     json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
-    json_object_set_new(object, "seconds", json_real(seconds_since(&command->started)));
+    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
     hb_summary_json_findings(object, &command->run.report);
     hb_json_line(command->out, object);
 }
@@ -177,7 +170,7 @@ static void print_summary(const struct backup_command *command)
         fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
         fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
         fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
-        fprintf(out, "  Time:        %.1fs\n", seconds_since(&command->started));
+        fprintf(out, "  Time:        %.1fs\n", hb_cli_seconds_since(&command->started));
     }
     hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
                         &command->run.report);

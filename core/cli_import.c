@@ -177,13 +177,6 @@ static int on_confirm(void *context, const struct hb_archive *archive,
 /* ---- the summary
  * ------------------------------------------------------------------------------------- */
 
-static double seconds_since(const struct timespec *started)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
-}
-
 static json_t *preserved_list(const struct hb_report *report)
 {
     json_t *list = json_array();
@@ -207,7 +200,7 @@ static void print_json(const struct import_command *command)
     json_object_set_new(object, "files", json_integer((json_int_t)result->files));
     json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(object, "members", json_integer((json_int_t)result->members));
-    json_object_set_new(object, "seconds", json_real(seconds_since(&command->started)));
+    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
     if (result->wrapper != NULL)
         hb_json_name(object, "prefix", result->wrapper);
     else
@@ -234,7 +227,7 @@ static void print_summary(const struct import_command *command)
         HB_AUTO_FREE char *home = hb_printable(command->home);
         fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
                 hb_report_incomplete(&command->run.report) ? "done, but incomplete" : "complete",
-                result->files, seconds_since(&command->started));
+                result->files, hb_cli_seconds_since(&command->started));
         fprintf(out, "  Target: %s\n", home);
     }
     hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,

@@ -495,12 +495,9 @@ static int verify_archive(struct reading *reading)
     for (size_t i = 0; i < catalog->count; i++)
         bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
     hb_cli_start_progress(reading->cli, &reading->run, "verified", catalog->count, bytes);
-    int64_t workers = hb_config_number(reading->config, "backup", "workers");
-    if (workers == 0)
-        workers = sysconf(_SC_NPROCESSORS_ONLN);
     struct hb_extract_request request = {
         .archive = &reading->archive,
-        .workers = workers < 1 ? 1 : (unsigned)workers,
+        .workers = hb_run_workers(&reading->run),
         .context = &verify,
         .wanted = verify_wanted,
         .open = verify_open,

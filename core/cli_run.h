@@ -7,6 +7,7 @@
 #include "progress.h"
 #include "run.h"
 #include <errno.h>
+#include <time.h>
 
 /* The exit code for a status; a signal gives 128 + its number. */
 int hb_cli_exit_code(int status);
@@ -17,6 +18,9 @@ bool hb_cli_bar(const struct hb_cli *cli);
 void hb_cli_start_progress(const struct hb_cli *cli, struct hb_run *run, const char *verb,
                            uint64_t files, uint64_t bytes);
 void hb_cli_end_progress(struct hb_run *run);
+
+/* Of CLOCK_MONOTONIC. */
+double hb_cli_seconds_since(const struct timespec *started);
 
 /* Finds, opens and locks the home; 0 or an exit code with *error. */
 int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, struct hb_error *error);

@@ -226,12 +226,9 @@ static int stage_hard_links(struct import *import)
 
 static struct hb_extract_request stage_request(struct import *import)
 {
-    int64_t workers = hb_config_number(import->run->config, "backup", "workers");
-    if (workers == 0)
-        workers = sysconf(_SC_NPROCESSORS_ONLN);
     return (struct hb_extract_request){
         .archive = &import->archive,
-        .workers = workers < 1 ? 1 : (unsigned)workers,
+        .workers = hb_run_workers(import->run),
         .context = import,
         .wanted = stage_wanted,
         .open = stage_open,

@@ -58,6 +58,14 @@ void hb_run_clear(struct hb_run *run)
     hb_report_clear(&run->report);
 }
 
+unsigned hb_run_workers(const struct hb_run *run)
+{
+    int64_t workers = hb_config_number(run->config, "backup", "workers");
+    if (workers == 0)
+        workers = sysconf(_SC_NPROCESSORS_ONLN);
+    return workers < 1 ? 1 : (unsigned)workers;
+}
+
 /* ---- host services --------------------------------------------------------------------- */
 
 static struct hb_instance *instance_of(const struct hb_host *host)

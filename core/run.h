@@ -40,6 +40,9 @@ int hb_run_signal(void);
 /* Stopped by a signal, or by a failed stage? */
 bool hb_run_cancelled(struct hb_run *run);
 
+/* How many threads encode and decode: backup.workers, or one a processor. */
+unsigned hb_run_workers(const struct hb_run *run);
+
 /* An instance of a plugin, and the host as it sees it. */
 struct hb_instance {
     struct hb_host host;
