@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ void actor_start(struct actor *actor, const char *database)
     assert_int_equal(pipe2(from, O_CLOEXEC), 0);
     actor->pid = fork();
     if (actor->pid == 0) {
+        /* A test that fails leaves nobody behind who moves money for ever. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(to[0], 0);
         dup2(from[1], 1);
         execl(PYTHON, PYTHON, ACTOR, database, (char *)NULL);

@@ -362,7 +362,7 @@ static void unsound_with_a_log(void **state)
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 400);
     char *data = read_file(home_file(&fixture, "x.db"), &bytes);
-    memset(data + 20 * PAGE, 0x55, 40 * PAGE);
+    memset(data + 80 * PAGE, 0x55, 40 * PAGE);
     write_file(home_file(&fixture, "x.db"), data, bytes);
     free(data);
     actor_start(&actor, home_file(&fixture, "x.db"));
