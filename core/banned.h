@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef __clang__ /* its fortified headers make macros of these names */
 #pragma GCC poison strcpy strcat strncpy sprintf vsprintf strtok gets
+#endif
 
 #endif

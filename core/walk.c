@@ -176,6 +176,8 @@ static uint16_t ask_contents(struct walk *walk, const struct hb_entry *entry)
         const struct hb_content_ops *ops = instance->plugin->ops;
         if (ops->claim(instance->self, entry, NULL, 0) != HB_OK)
             continue;
+        if (ops->head_bytes == 0) /* its name is enough, and the file is not touched */
+            return (uint16_t)(i + 1);
         if (bytes < 0) {
             HB_AUTO_CLOSE int fd =
                 hb_beneath_open(&walk->run->home, entry->path, O_RDONLY | O_NONBLOCK, 0);

@@ -46,7 +46,7 @@ HB_SIZEOF(struct hb_source, 56);
 /* Where an entry is to be put back. */
 struct hb_target {
     uint32_t size;
-    int32_t directory_fd; /* the resolved directory, held open below the home */
+    int32_t directory_fd; /* the resolved directory, held open below the home; perhaps O_PATH */
     const char *name;     /* the last component, no link */
     const char *path;     /* absolute and canonical, for libraries that open by name; check
                              the inode against directory_fd and name after opening */
@@ -65,7 +65,8 @@ enum hb_restore_result {
 
 struct hb_content_ops {
     uint32_t size;
-    uint32_t head_bytes; /* how many first bytes claim() wants to see; 4096 at most */
+    uint32_t head_bytes; /* how many first bytes claim() wants to see; 4096 at most; 0: none, it
+                            decides by name, and the host does not open the file for it */
 
     /*
      * Is this one mine? `entry` is a regular file; `head` its first bytes (fewer if it is
