@@ -319,6 +319,14 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
     return extraction->status;
 }
 
+static uint8_t wanted_how(const struct hb_extract_request *request, size_t index)
+{
+    if (request->archive->catalog.members[index].type == HB_FILE &&
+        request->wanted(request->context, index))
+        return WANTED;
+    return request->whole ? ONLY_CHECKED : NOT_WANTED;
+}
+
 static int extract_by_index(const struct hb_extract_request *request, struct hb_error *error)
 {
     const struct hb_catalog *catalog = &request->archive->catalog;
@@ -326,8 +334,7 @@ static int extract_by_index(const struct hb_extract_request *request, struct hb_
     pthread_mutex_init(&extraction.lock, NULL);
     extraction.wanted = hb_alloc(catalog->count * sizeof *extraction.wanted);
     for (size_t i = 0; i < catalog->count; i++)
-        extraction.wanted[i] =
-            catalog->members[i].type == HB_FILE && request->wanted(request->context, i);
+        extraction.wanted[i] = wanted_how(request, i);
     int status = run_decoders(&extraction, request->workers, error);
     free(extraction.wanted);
     pthread_mutex_destroy(&extraction.lock);

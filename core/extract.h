@@ -24,7 +24,7 @@ struct hb_extract_request {
     int (*open)(void *context, size_t index, struct hb_error *error);
     /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. Any thread. */
     int (*done)(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error);
-    bool whole;      /* members without data are decoded too, for what the format compares */
+    bool whole;      /* all members are decoded, so that all of the archive is verified */
     bool sequential; /* the descriptor is a pipe: gaps are written as zero bytes */
 };
 

@@ -330,7 +330,8 @@ static int run_import(struct import *import)
     if (status == HB_OK)
         status = open_archive(import);
     if (status == HB_OK)
-        status = hb_select(&import->archive, &import->filters, &import->selection, import->error);
+        status = hb_select(&import->archive, &import->filters, &import->contents,
+                           &import->selection, import->error);
     if (status != HB_OK)
         return status;
     staged = import->archive.stream;

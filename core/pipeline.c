@@ -9,6 +9,7 @@
 enum {
     WAITING_UNITS = 4096, /* finished ones, however small */
     OPENERS = 2,          /* claimed entries that are prepared at the same time */
+    OPEN_AHEAD = 8,       /* prepared ones that wait for their turn: each holds a staged copy */
     READ_AGAIN = 3,       /* times that a small file is read when it changes meanwhile */
     GROWTH_FACTOR = 4     /* a small file that grew beyond so many units is cut off */
 };
@@ -38,7 +39,10 @@ struct item {
     uint64_t next_step;  /* the next to be handed out */
     uint64_t short_unit; /* the entry ends with this one, earlier than thought; or UINT64_MAX */
     uint64_t content;    /* bytes of it in the steps so far */
-    bool reported;       /* that it changed */
+    bool reported;       /* that it changed, or was refused */
+    bool refused;        /* by the format, before anything of it was handed out */
+    uint64_t returned;   /* units that were taken and came to nothing */
+    uint64_t bytes;      /* of its one entry, when it was opened */
     struct finished *finished; /* by index */
 };
 
@@ -62,6 +66,7 @@ struct hb_pipeline {
     pthread_cond_t done;       /* for hb_pipeline_next: something was finished */
     struct item *head, *tail;  /* handed out next; made last */
     struct item *claimed_next; /* the first claimed one that no opener has taken */
+    size_t opened;             /* claimed ones that were taken by openers and are not yet over */
     struct item *claimed;      /* made at the start, appended when their turn comes */
     size_t planned_next;       /* the first entry that has no item */
     uint64_t waiting_bytes, waiting_units;
@@ -201,13 +206,18 @@ static int encode(struct pipeline_thread *thread, const struct hb_segment *segme
                                    unit);
     if (count > 1)
         free(pointers);
-    if (status == HB_ENTRY && count == 1 && (segments[0].flags & HB_FIRST))
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, segments[0].entry->path, "%s",
-                      hb_instance_failure(pipeline->request.format));
-    else if (status != HB_OK && !(status == HB_ENTRY && count > 1))
+    /* HB_ENTRY: the format cannot store this entry; for the caller to see to. */
+    if (status != HB_OK && status != HB_ENTRY)
         fail(pipeline, status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL, segments[0].entry->path,
              hb_instance_failure(pipeline->request.format));
     return status;
+}
+
+/* In the thread whose encode() refused it. */
+static void refuse_entry(struct hb_pipeline *pipeline, const char *path)
+{
+    hb_report_add(&pipeline->request.run->report, HB_FOUND_SKIPPED, path, "%s",
+                  hb_instance_failure(pipeline->request.format));
 }
 
 /*
@@ -217,18 +227,21 @@ static int encode(struct pipeline_thread *thread, const struct hb_segment *segme
 static int encode_group(struct pipeline_thread *thread, struct item *item,
                         struct hb_segment *segments, size_t *count, struct hb_unit *unit)
 {
+    struct hb_pipeline *pipeline = thread->pipeline;
     int status = encode(thread, segments, *count, unit);
-    if (status != HB_ENTRY || *count == 1)
+    if (status != HB_ENTRY)
         return status;
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
         struct hb_unit alone;
         status = encode(thread, &segments[i], 1, &alone);
         free((void *)(uintptr_t)alone.data);
-        if (status != HB_OK && status != HB_ENTRY)
-            return status;
-        if (status != HB_OK)
+        if (status == HB_ENTRY) {
+            refuse_entry(pipeline, segments[i].entry->path);
             continue;
+        }
+        if (status != HB_OK)
+            return status;
         segments[kept] = segments[i];
         item->entries[kept++] = item->entries[i];
     }
@@ -378,8 +391,10 @@ static void process_single(struct pipeline_thread *thread, struct item *item)
     item->entries[0] = &reader->entry;
     item->entry_count = 1;
     int status = encode(thread, &segment, 1, &unit);
+    if (status == HB_ENTRY)
+        refuse_entry(pipeline, reader->entry.path);
     if (status != HB_OK) {
-        set_state(pipeline, item, ITEM_DEAD); /* reported, or the whole run has failed */
+        set_state(pipeline, item, ITEM_DEAD);
         return;
     }
     item->units = item->next_unit = 1;
@@ -393,6 +408,7 @@ static void open_units(struct hb_pipeline *pipeline, struct item *item)
     uint64_t each = pipeline->policy.unit_bytes, bytes = item->readers[0].entry.bytes;
     item->entries[0] = &item->readers[0].entry;
     item->entry_count = 1;
+    item->bytes = bytes;
     item->units = bytes == 0 ? 1 : bytes / each + (bytes % each != 0);
     set_state(pipeline, item, ITEM_OPEN);
 }
@@ -427,13 +443,36 @@ static void end_early(struct hb_pipeline *pipeline, struct item *item, uint64_t 
     pthread_mutex_unlock(&pipeline->lock);
 }
 
+/*
+ * The format refuses an entry at one of its units: nothing of it is stored. If a part of it has
+ * been handed out already, the archive cannot be saved.
+ */
+static void refuse_unit(struct hb_pipeline *pipeline, struct item *item, const char *path)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    bool begun = item->next_step > 0, first = !item->refused;
+    item->refused = true;
+    pthread_mutex_unlock(&pipeline->lock);
+    if (begun)
+        fail(pipeline, HB_FATAL, path, hb_instance_failure(pipeline->request.format));
+    else if (first)
+        refuse_entry(pipeline, path);
+    pthread_mutex_lock(&pipeline->lock);
+    item->returned++; /* the last touch: the item may go now */
+    if (!begun)
+        item->state = ITEM_DEAD;
+    pthread_cond_broadcast(&pipeline->work);
+    pthread_cond_signal(&pipeline->done);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
 static void process_unit(struct pipeline_thread *thread, struct item *item, uint64_t index)
 {
     struct hb_pipeline *pipeline = thread->pipeline;
     struct hb_reader *reader = &item->readers[0];
     const char *path = reader->entry.path, *how = NULL;
     uint64_t each = pipeline->policy.unit_bytes, offset = index * each;
-    uint64_t want = reader->entry.bytes - offset < each ? reader->entry.bytes - offset : each;
+    uint64_t want = item->bytes - offset < each ? item->bytes - offset : each;
     bool last = index + 1 == item->units;
     if (buffer_of(thread, (size_t)each) == NULL)
         return;
@@ -459,8 +498,11 @@ static void process_unit(struct pipeline_thread *thread, struct item *item, uint
                                  .data = got == 0 ? NULL : thread->buffer,
                                  .bytes = (uint64_t)got};
     struct hb_unit unit;
-    if (encode(thread, &segment, 1, &unit) == HB_OK)
+    int status = encode(thread, &segment, 1, &unit);
+    if (status == HB_OK)
         put_finished(pipeline, item, index, &unit);
+    else if (status == HB_ENTRY)
+        refuse_unit(pipeline, item, path);
 }
 
 /* ---- what a worker does next -------------------------------------------------------------------
@@ -555,8 +597,12 @@ static void *opener_main(void *argument)
     const struct hb_pipeline_request *request = &pipeline->request;
     for (;;) {
         pthread_mutex_lock(&pipeline->lock);
+        while (!pipeline->stopping && pipeline->claimed_next != NULL &&
+               pipeline->opened >= OPEN_AHEAD)
+            pthread_cond_wait(&pipeline->work, &pipeline->lock);
         struct item *item = pipeline->stopping ? NULL : pipeline->claimed_next;
         if (item != NULL) {
+            pipeline->opened++;
             pipeline->claimed_next = item->next;
             item->state = ITEM_OPENING;
         }
@@ -687,6 +733,8 @@ static void drop_head(struct hb_pipeline *pipeline)
     pipeline->head = item->next;
     if (pipeline->head == NULL)
         pipeline->tail = NULL;
+    if (pipeline->request.plan->entries[item->first].content != 0)
+        pipeline->opened--;
     item_free(item);
 }
 
@@ -705,7 +753,7 @@ static bool all_returned(const struct item *item)
     uint64_t finished = 0;
     for (const struct finished *at = item->finished; at != NULL; at = at->next)
         finished++;
-    return item->next_unit == item->next_step + finished;
+    return item->next_unit == item->next_step + finished + item->returned;
 }
 
 static void fill_step(struct item *item, const struct hb_unit *unit, struct hb_step *step)
@@ -728,7 +776,8 @@ static bool take_finished(struct hb_pipeline *pipeline, struct hb_step *step)
 {
     struct item *item = pipeline->head;
     struct finished *finished = item->finished;
-    if (item->state != ITEM_OPEN || finished == NULL || finished->index != item->next_step)
+    if (item->state != ITEM_OPEN || item->refused || finished == NULL ||
+        finished->index != item->next_step)
         return false;
     item->finished = finished->next;
     pipeline->waiting_bytes -= finished->unit.bytes;

@@ -334,9 +334,12 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
                             strerror(errno));
     free(publication->staged);
     publication->staged = NULL;
-    if (fsync(publication->stage->parent_fd) != 0)
-        return hb_error_set(error, HB_FATAL, "%s: the directory cannot be flushed to disk: %s",
-                            destination->directory, strerror(errno));
+    /* EINVAL: a file system that flushes no directories. */
+    if (fsync(publication->stage->parent_fd) != 0 && errno != EINVAL)
+        return hb_error_set(
+            error, HB_FATAL,
+            "%s: the archive is there, but its directory cannot be flushed to disk: %s",
+            destination->path, strerror(errno));
     return HB_OK;
 }
 

@@ -38,6 +38,8 @@ static const char *explain(int error)
         return "refused: too many symbolic links";
     case ENOTDIR:
         return "a file is in the way of its directory";
+    case ENOTSUP: /* see rename_into_place */
+        return "lies on another file system than the home, where it cannot be replaced safely";
     case EISDIR:
         return "a directory is in the way";
     default:
@@ -153,7 +155,7 @@ static int rename_into_place(struct restore *restore, size_t index, const struct
         fchmodat(stage_fd, name, mode, 0) != 0)
         result = -errno;
     if (result == 0 && renameat(stage_fd, name, place->directory_fd, place->name) != 0)
-        result = -errno;
+        result = errno == EXDEV ? -ENOTSUP : -errno;
     return result;
 }
 
@@ -253,11 +255,21 @@ static void make_directory(struct restore *restore, size_t index)
 static void finish_directory(struct restore *restore, size_t index)
 {
     const struct hb_catalog_member *member = &restore->request->catalog->members[index];
-    HB_AUTO_CLOSE int fd =
-        hb_beneath_open(&restore->run->home, hb_catalog_path(restore->request->catalog, index),
-                        O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0)
+    const char *path = hb_catalog_path(restore->request->catalog, index);
+    struct hb_place place;
+    HB_AUTO_CLOSE int fd = -1;
+    int result = hb_beneath_resolve(&restore->run->home, path, 0, &place, NULL);
+    if (result == 0) {
+        fd =
+            openat(place.directory_fd, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        result = fd < 0 ? -errno : 0;
+    }
+    hb_place_clear(&place);
+    if (result != 0) {
+        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, path, "its mode cannot be set: %s",
+                      explain(-result));
         return;
+    }
     uint32_t mode = member->entry_flags & HB_ENTRY_HAS_MODE ? member->mode & 0777
                                                             : 0777 & ~restore->request->umask;
     if (restore->request->selection->modes[index] != UINT32_MAX)
@@ -269,9 +281,8 @@ static void finish_directory(struct restore *restore, size_t index)
         futimens(fd, times);
     }
     if (fchmod(fd, mode) != 0)
-        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL,
-                      hb_catalog_path(restore->request->catalog, index),
-                      "mode %03o cannot be set: %s", mode, strerror(errno));
+        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, path, "mode %03o cannot be set: %s",
+                      mode, strerror(errno));
 }
 
 /* ---- all
@@ -292,12 +303,9 @@ static void find_claimed(struct restore *restore)
 }
 
 /* Claimed ones first: they fail most. Links last: nothing is written through them. */
-static int publish_all(struct restore *restore, struct hb_error *error)
+static int publish_files(struct restore *restore, struct hb_error *error)
 {
     size_t count = restore->request->catalog->count;
-    for (size_t i = 0; i < count; i++)
-        if (is_selected(restore, i, HB_DIRECTORY))
-            make_directory(restore, i);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < count; i++) {
             if (!is_selected(restore, i, HB_FILE) || restore->claimed[i] != (pass == 0))
@@ -313,10 +321,20 @@ static int publish_all(struct restore *restore, struct hb_error *error)
     for (size_t i = 0; i < count; i++)
         if (is_selected(restore, i, HB_SYMLINK))
             publish_link(restore, i);
-    for (size_t i = count; i-- > 0;)
+    return HB_OK;
+}
+
+static int publish_all(struct restore *restore, struct hb_error *error)
+{
+    size_t count = restore->request->catalog->count;
+    for (size_t i = 0; i < count; i++)
+        if (is_selected(restore, i, HB_DIRECTORY))
+            make_directory(restore, i);
+    int status = publish_files(restore, error);
+    for (size_t i = count; i-- > 0;) /* also when it was interrupted */
         if (restore->made[i])
             finish_directory(restore, i);
-    return HB_OK;
+    return status;
 }
 
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,

@@ -117,6 +117,50 @@ static void strip_wrapper(struct hb_archive *archive, const char *wrapper)
     }
 }
 
+/* Would the entry be claimed if it were not for this suffix? */
+static bool is_sidecar(const struct hb_instance *content, const struct hb_entry *entry)
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    const char *const *suffix = HB_CAN(ops, sidecars) ? ops->sidecars(content->self) : NULL;
+    for (; suffix != NULL && *suffix != NULL; suffix++) {
+        size_t bytes = strlen(*suffix);
+        if (entry->path_bytes <= bytes ||
+            strcmp(entry->path + entry->path_bytes - bytes, *suffix) != 0)
+            continue;
+        HB_AUTO_FREE char *path = hb_copy_bytes(entry->path, entry->path_bytes - bytes);
+        struct hb_entry owner = *entry;
+        owner.type = HB_FILE;
+        owner.path = path;
+        owner.path_bytes -= bytes;
+        if (ops->claim(content->self, &owner, NULL, 0) == HB_OK)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A sidecar (a database's log) laid beside a live file would be taken for its own and destroy it.
+ * What was in it is not restored, which is more than a note.
+ */
+static void drop_sidecars(struct hb_archive *archive, const struct hb_chain *contents)
+{
+    for (size_t i = 0; i < archive->catalog.count; i++) {
+        struct hb_catalog_member *member = &archive->catalog.members[i];
+        struct hb_entry entry;
+        if (member->state != HB_UNDECIDED || member->type == HB_DIRECTORY)
+            continue;
+        hb_catalog_entry(&archive->catalog, i, &entry);
+        for (size_t c = 0; c < contents->count && member->state == HB_UNDECIDED; c++) {
+            if (!is_sidecar(contents->instances[c], &entry))
+                continue;
+            member->state = HB_DROPPED;
+            hb_report_add(&archive->run->report, HB_FOUND_SKIPPED, entry.path,
+                          "refused: belongs to the file beside it, and would damage the one in the "
+                          "home");
+        }
+    }
+}
+
 static int ask_filters(const struct hb_archive *archive, const struct hb_chain *filters,
                        size_t index, uint32_t *mode, struct hb_verdict *verdict,
                        struct hb_error *error)
@@ -203,7 +247,8 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
 }
 
 int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
-              struct hb_selection_result *result, struct hb_error *error)
+              const struct hb_chain *contents, struct hb_selection_result *result,
+              struct hb_error *error)
 {
     struct hb_catalog *catalog = &archive->catalog;
     *result = (struct hb_selection_result){0};
@@ -216,6 +261,7 @@ int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
     result->wrapper = find_wrapper(archive);
     if (result->wrapper != NULL)
         strip_wrapper(archive, result->wrapper);
+    drop_sidecars(archive, contents);
     result->modes = hb_alloc(catalog->count * sizeof *result->modes);
     for (size_t i = 0; i < catalog->count; i++)
         result->modes[i] = UINT32_MAX;

@@ -34,7 +34,8 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
  * or HB_FATAL: the archive is empty or has none of the markers.
  */
 int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
-              struct hb_selection_result *result, struct hb_error *error);
+              const struct hb_chain *contents, struct hb_selection_result *result,
+              struct hb_error *error);
 void hb_selection_clear(struct hb_selection_result *result);
 
 #endif
