@@ -430,7 +430,17 @@ static void report_marks(struct reading *reading)
 {
     static const char *const keys[] = {"skipped", "doubtful"};
     json_t *item;
-    size_t at;
+    size_t at, skip;
+    size_t depth = (size_t)hb_config_number(reading->config, "import", "max-depth");
+    for (size_t i = 0; i < reading->archive.catalog.count; i++) {
+        const char *path = hb_catalog_path(&reading->archive.catalog, i);
+        const char *problem = reading->archive.catalog.members[i].type == HB_DIRECTORY
+                                  ? NULL
+                                  : hb_path_problem(path, depth, &skip);
+        if (problem != NULL)
+            hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, path,
+                          "an import would refuse it: it %s", problem);
+    }
     if (!reading->archive.has_trailer) {
         hb_report_add(&reading->run.report, HB_FOUND_NOTE, "",
                       "the archive has no trailer of this tool: its modes and times have no "

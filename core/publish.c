@@ -101,6 +101,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
                                  default_name);
         free(full);
         full = inside;
+        destination->unique = true;
     } else if (!there || !is_stream(&status)) {
         full = with_suffix(full, suffixes);
     } else {
@@ -287,7 +288,7 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
 /* ---- begin, commit, end
  * --------------------------------------------------------------------------- */
 
-int hb_publication_begin(const struct hb_destination *destination, struct hb_stage *stage,
+int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
                          struct hb_publication *publication, struct hb_error *error)
 {
     *publication = (struct hb_publication){.destination = destination, .fd = -1};
@@ -309,9 +310,42 @@ int hb_publication_begin(const struct hb_destination *destination, struct hb_sta
     return publication->fd < 0 ? HB_FATAL : HB_OK;
 }
 
+/* PREFIX-TIME.suffix becomes PREFIX-TIME-2.suffix, and so on. */
+static void number_name(struct hb_destination *destination, const char *name, unsigned number)
+{
+    const char *dash = strrchr(name, '-');
+    size_t stem =
+        strcspn(dash == NULL ? name : dash, ".") + (dash == NULL ? 0 : (size_t)(dash - name));
+    free(destination->name);
+    free(destination->path);
+    destination->name = hb_format("%.*s-%u%s", (int)stem, name, number, name + stem);
+    destination->path =
+        hb_format("%s/%s", strcmp(destination->directory, "/") == 0 ? "" : destination->directory,
+                  destination->name);
+}
+
+static int give_name(struct hb_publication *publication)
+{
+    struct hb_destination *destination = publication->destination;
+    HB_AUTO_FREE char *name = hb_copy_text(destination->name);
+    unsigned flags = destination->unique ? RENAME_NOREPLACE : 0;
+    for (unsigned number = 2; number < 10000; number++) {
+        if (renameat2(publication->stage->fd, publication->staged, publication->stage->parent_fd,
+                      destination->name, flags) == 0)
+            return 0;
+        if (errno == EEXIST)
+            number_name(destination, name, number);
+        else if (errno == EINVAL && flags != 0)
+            flags = 0; /* a file system that does not know the flag */
+        else
+            return -1;
+    }
+    return -1;
+}
+
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
 {
-    const struct hb_destination *destination = publication->destination;
+    struct hb_destination *destination = publication->destination;
     if (flush_buffer(publication) != HB_OK) {
         *error = publication->error;
         return HB_FATAL;
@@ -328,8 +362,7 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
         *error = publication->error;
         return HB_FATAL;
     }
-    if (renameat(publication->stage->fd, publication->staged, publication->stage->parent_fd,
-                 destination->name) != 0)
+    if (give_name(publication) != 0)
         return hb_error_set(error, HB_FATAL, "%s: cannot be given its name: %s", destination->path,
                             strerror(errno));
     free(publication->staged);

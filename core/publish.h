@@ -19,6 +19,7 @@ struct hb_destination {
     char *path;      /* absolute, links resolved; "-" for standard output */
     char *directory; /* of `path`; NULL for a stream */
     char *name;      /* in it */
+    bool unique;     /* the name is ours, not the user's: another archive of that name stays */
     bool exists;
     struct stat status; /* if it exists */
 };
@@ -36,7 +37,7 @@ void hb_destination_clear(struct hb_destination *destination);
 /* An archive being written. */
 struct hb_publication {
     struct hb_sink sink; /* buffered; for the format */
-    const struct hb_destination *destination;
+    struct hb_destination *destination;
     struct hb_stage *stage; /* beside the destination; NULL for a stream */
     char *staged;           /* name in the stage */
     int fd;
@@ -47,9 +48,12 @@ struct hb_publication {
     struct hb_error error;
 };
 
-int hb_publication_begin(const struct hb_destination *destination, struct hb_stage *stage,
+int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
                          struct hb_publication *publication, struct hb_error *error);
-/* Flushes, and gives it its name. After this it is complete and durable. */
+/*
+ * Flushes, and gives it its name; a unique one gets a number if there is an archive of that name
+ * (destination->path says which). After this it is complete and durable.
+ */
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error);
 /* Closes; what was not committed goes with the stage. */
 void hb_publication_end(struct hb_publication *publication);

@@ -141,6 +141,29 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     return status;
 }
 
+/* What goes to a place where nothing was is restored even if it is unsound, but not in silence. */
+static void check_claimed(struct restore *restore, size_t index)
+{
+    const struct hb_instance *content = claimant(restore, index);
+    const struct hb_content_ops *ops = content == NULL ? NULL : content->plugin->ops;
+    struct hb_run *run = restore->run;
+    char name[24], reason[400] = "";
+    struct hb_entry entry;
+    uint32_t soundness = HB_NOT_CHECKED;
+    if (ops == NULL || !HB_CAN(ops, check))
+        return;
+    hb_catalog_entry(restore->request->catalog, index, &entry);
+    hb_staged_name(index, name);
+    HB_AUTO_CLOSE int fd = openat(run->stage.fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    HB_AUTO_FREE char *staged = hb_format("%s/%s", run->stage.path, name);
+    struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
+    if (fd >= 0 &&
+        ops->check(content->self, &entry, &file, &soundness, reason, sizeof reason) == HB_OK &&
+        soundness == HB_UNSOUND)
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry.path, "%s: %s", content->plugin->name,
+                      reason);
+}
+
 /* ---- one member
  * ------------------------------------------------------------------------------------ */
 
@@ -176,6 +199,8 @@ static void publish_at(struct restore *restore, size_t index, const struct hb_pl
         if (content != NULL)
             status = restore_claimed(restore, content, index, place, mode);
     }
+    if (status == HB_RESTORE_RENAME && restore->claimed[index])
+        check_claimed(restore, index);
     if (status == HB_RESTORE_RENAME) {
         int result = rename_into_place(restore, index, place, mode);
         if (result != 0) {

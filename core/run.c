@@ -46,6 +46,7 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
 }
 
 void hb_run_clear(struct hb_run *run)

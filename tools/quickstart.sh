@@ -81,6 +81,6 @@ The archive, verified:
 What to do next ($hbcore is the program):
     hbcore --config $config list $archive
     hbcore --config $config --home /tmp/restored import $archive
-    hbcore --config $config backup --format tar-zstd
+    hbcore --config $config --home $home backup --format tar-zstd
     sudo cmake --install build/release      installs it below /usr/local
 END

@@ -59,6 +59,16 @@ class Import(hb.Case):
         self.assertEqual(self.hbcore("verify", archive, expect=1).returncode, 1)
         self.assert_unchanged(before, self.target)
 
+    def test_an_unsound_database_is_not_restored_in_silence(self):
+        archive = self.make_zip([("config.yaml", b"a"),
+                                 ("state.db", b"SQLite format 3\0" + b"junk" * 3000)])
+        self.assert_mentions(self.take(archive, 3), "state.db")
+        self.assertTrue((self.target / "state.db").exists())
+
+    def test_verify_names_what_an_import_would_refuse(self):
+        archive = self.make_zip([("config.yaml", b"a"), ("../out", b"x")])
+        self.assert_mentions(self.hbcore("verify", archive, expect=3), "../out")
+
     def test_directories_are_verified_too(self):
         archive = self.make_zip([("config.yaml", b"a"), ("zz/", b"")])
         self.refused_unchanged(archive, b"zz/", b"yy/", 0)
@@ -97,6 +107,25 @@ class Backup(hb.Case):
                            preexec_fn=few)
         summary = self.summary(done)
         self.assertEqual((len(summary["databases"]), summary["skipped"]), (201, []))
+
+    def test_two_archives_in_one_second_both_survive(self):
+        home, out = self.make_home(), self.dir / "out"
+        out.mkdir()
+        for _ in range(3):
+            self.hbcore("--home", home, "backup", "-o", out)
+        self.assertEqual(len(list(out.iterdir())), 3, list(out.iterdir()))
+
+    def test_a_file_size_limit_is_an_error_with_a_message(self):
+        home, out = self.make_home(), self.dir / "out"
+        out.mkdir()
+        hb.write(home / "random", os.urandom(1 << 20))
+
+        def small():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+        done = self.hbcore("--home", home, "backup", "-o", out / "x.zip", expect=1,
+                           preexec_fn=small)
+        self.assert_mentions(done, "x.zip", "too large")
+        self.assertEqual(os.listdir(out), [])
 
     def test_what_the_format_cannot_store_costs_that_file_alone(self):
         """zip has room for 65,535 bytes of name."""
