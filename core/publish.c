@@ -324,6 +324,18 @@ static void number_name(struct hb_destination *destination, const char *name, un
                   destination->name);
 }
 
+/* For a file system that does not know RENAME_NOREPLACE: looks first. Returns the flags to go on
+ * with. */
+static unsigned find_free_name(struct hb_publication *publication, const char *name)
+{
+    struct hb_destination *destination = publication->destination;
+    for (unsigned number = 2; faccessat(publication->stage->parent_fd, destination->name, F_OK,
+                                        AT_SYMLINK_NOFOLLOW) == 0;
+         number++)
+        number_name(destination, name, number);
+    return 0;
+}
+
 static int give_name(struct hb_publication *publication)
 {
     struct hb_destination *destination = publication->destination;
@@ -336,7 +348,7 @@ static int give_name(struct hb_publication *publication)
         if (errno == EEXIST)
             number_name(destination, name, number);
         else if (errno == EINVAL && flags != 0)
-            flags = 0; /* a file system that does not know the flag */
+            flags = find_free_name(publication, name);
         else
             return -1;
     }
