@@ -175,6 +175,8 @@ static int finish_archive(struct backup *backup)
 
 static int write_entries(struct backup *backup)
 {
+    const char *shuffle =
+        getenv("HBCORE_TEST_SHUFFLE"); /* the tests' own; the bytes stay the same */
     struct hb_pipeline_request request = {
         .run = backup->run,
         .plan = &backup->plan,
@@ -182,6 +184,7 @@ static int write_entries(struct backup *backup)
         .format = backup->format,
         .workers = hb_run_workers(backup->run),
         .window = (uint64_t)hb_config_number(backup->run->config, "backup", "window"),
+        .shuffle = shuffle == NULL ? 0 : strtoull(shuffle, NULL, 10),
     };
     struct hb_pipeline *pipeline;
     struct hb_step step;

@@ -7,6 +7,15 @@
  * on the workers, so the same tree gives the same units. Workers take items and the units of big
  * ones in order; one thread takes the results in order (hb_pipeline_next). No lock is held while a
  * plugin encodes or a file is read.
+ *
+ * Finished units wait for their turn in a bounded window of memory. Only while the entry whose turn
+ * it is cannot be encoded yet (its snapshot is being made, its lock is waited for), others go on
+ * beyond the window, and their units wait in the stage (spill.h).
+ *
+ *     pipeline.c         start, results, end
+ *     pipeline_queue.c   items and units: who takes what, what has finished; all of the locking
+ *     pipeline_worker.c  what a thread does with an item: open, read, encode
+ *     pipeline_cut.c     where the plan is cut
  */
 #ifndef HB_PIPELINE_H
 #define HB_PIPELINE_H
@@ -14,18 +23,18 @@
 #include "reader.h"
 
 struct hb_pipeline_request {
-    struct hb_run *run;
+    struct hb_run *run; /* its stage, if it is open, takes what finds no room in memory */
     const struct hb_plan *plan;
     const struct hb_chain *contents;
     const struct hb_instance *format;
     unsigned workers;
-    uint64_t window; /* encoded bytes that may wait for their turn */
+    uint64_t window;  /* encoded bytes that may wait for their turn in memory */
+    uint64_t shuffle; /* for tests: not 0, units finish in another order, drawn by this seed */
 };
 
 /* One step of the archive. */
 struct hb_step {
     struct hb_unit unit;
-    bool has_unit; /* false: an entry without content, of a format without encode */
     struct hb_entry *const *entries; /* those that have a part in the unit */
     size_t entry_count;
     bool first; /* the entries begin with this step */

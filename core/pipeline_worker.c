@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline_worker.h"
+
+#include "memory.h"
+#include <string.h>
+
+enum {
+    READ_AGAIN = 3,   /* times that a small file is read when it changes meanwhile */
+    GROWTH_FACTOR = 4 /* a small file that grew beyond so many units is cut off */
+};
+
+/* ---- results, for tests in another order ------------------------------------------------------
+ */
+
+static void release(struct hb_pipeline_thread *thread, unsigned which)
+{
+    struct hb_held held = thread->held[which];
+    thread->held[which] = thread->held[--thread->held_count];
+    hb_queue_finish(thread->pipeline, held.item, held.index, &held.unit);
+}
+
+static void release_all(struct hb_pipeline_thread *thread)
+{
+    while (thread->held_count > 0)
+        release(thread, thread->held_count - 1);
+}
+
+/* xorshift64: any order will do, as long as the seed gives it again. */
+static unsigned draw(struct hb_pipeline_thread *thread, unsigned count)
+{
+    thread->random ^= thread->random << 13;
+    thread->random ^= thread->random >> 7;
+    thread->random ^= thread->random << 17;
+    return (unsigned)(thread->random % count);
+}
+
+static void finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
+                   const struct hb_unit *unit)
+{
+    if (thread->random == 0) {
+        hb_queue_finish(thread->pipeline, item, index, unit);
+        return;
+    }
+    thread->held[thread->held_count++] =
+        (struct hb_held){.item = item, .index = index, .unit = *unit};
+    if (thread->held_count == HB_HELD_BACK)
+        release(thread, draw(thread, HB_HELD_BACK));
+}
+
+/* ---- encoding ------------------------------------------------------------------------------ */
+
+static void *buffer_of(struct hb_pipeline_thread *thread, size_t bytes)
+{
+    if (bytes > thread->buffer_bytes) {
+        /* What has been read into it stays. */
+        unsigned char *grown = realloc(thread->buffer, bytes);
+        if (grown == NULL) {
+            hb_queue_fail(thread->pipeline, HB_FATAL, NULL, "out of memory for a unit");
+            return NULL;
+        }
+        thread->buffer = grown;
+        thread->buffer_bytes = bytes;
+    }
+    return thread->buffer;
+}
+
+/* Without encode() a unit is a copy of the one segment. */
+static int copy_segment(struct hb_pipeline *pipeline, const struct hb_segment *segment,
+                        struct hb_unit *unit)
+{
+    unit->bytes = segment->bytes;
+    if (unit->bytes == 0)
+        return HB_OK;
+    void *copy = malloc((size_t)unit->bytes);
+    if (copy == NULL) {
+        hb_queue_fail(pipeline, HB_FATAL, NULL, "out of memory for a unit");
+        return HB_FATAL;
+    }
+    unit->data = memcpy(copy, segment->data, (size_t)unit->bytes);
+    return HB_OK;
+}
+
+/* Turns segments into a unit. HB_ENTRY: the format cannot store this; for the caller to see to. */
+static int encode(struct hb_pipeline_thread *thread, const struct hb_segment *segments,
+                  size_t count, struct hb_unit *unit)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    const struct hb_instance *format = pipeline->request.format;
+    const struct hb_segment *one[1] = {segments}, **pointers = one;
+
+    *unit = (struct hb_unit){.size = sizeof *unit,
+                             .flags = count == 1 ? segments[0].flags : HB_FIRST | HB_LAST,
+                             .entry = segments[0].entry,
+                             .range_fd = -1,
+                             .entries = (uint32_t)count};
+    for (size_t i = 0; i < count; i++)
+        unit->raw_bytes += segments[i].bytes;
+    if (!HB_CAN(pipeline->ops, encode))
+        return copy_segment(pipeline, segments, unit);
+    if (count > 1) {
+        pointers = hb_alloc(count * sizeof *pointers);
+        for (size_t i = 0; i < count; i++)
+            pointers[i] = &segments[i];
+    }
+    hb_run_clear_failure(pipeline->request.run);
+    int status = pipeline->ops->encode(format->self, thread->worker, pointers, count, unit);
+    if (count > 1)
+        free(pointers);
+    if (status != HB_OK && status != HB_ENTRY)
+        hb_queue_fail(pipeline, status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL,
+                      segments[0].entry->path, hb_instance_failure(format));
+    return status;
+}
+
+/* In the thread whose encode() refused it. */
+static void refuse_entry(struct hb_pipeline *pipeline, const char *path)
+{
+    hb_report_add(&pipeline->request.run->report, HB_FOUND_SKIPPED, path, "%s",
+                  hb_instance_failure(pipeline->request.format));
+}
+
+/*
+ * Several entries in one unit, some of which the format may not be able to store: each is tried
+ * alone then, those that fail are left out (reported), and the rest is encoded. *count shrinks.
+ */
+static int encode_group(struct hb_pipeline_thread *thread, struct hb_item *item,
+                        struct hb_segment *segments, size_t *count, struct hb_unit *unit)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    int status = encode(thread, segments, *count, unit);
+    if (status != HB_ENTRY)
+        return status;
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct hb_unit alone;
+        status = encode(thread, &segments[i], 1, &alone);
+        free((void *)(uintptr_t)alone.data);
+        if (status == HB_ENTRY) {
+            refuse_entry(pipeline, segments[i].entry->path);
+            continue;
+        }
+        if (status != HB_OK)
+            return status;
+        segments[kept] = segments[i];
+        item->entries[kept++] = item->entries[i];
+    }
+    item->entry_count = *count = kept;
+    return kept == 0 ? HB_ENTRY : encode(thread, segments, kept, unit);
+}
+
+/* ---- small entries, read whole ----------------------------------------------------------------
+ */
+
+/*
+ * Reads all of an entry that is open into the thread's buffer at `at`; again when it changed
+ * meanwhile. Returns the bytes, or -1 when it must be left out (reported).
+ */
+static int64_t read_whole(struct hb_pipeline_thread *thread, struct hb_reader *reader, size_t at,
+                          uint64_t limit)
+{
+    struct hb_run *run = thread->pipeline->request.run;
+    const char *path = reader->entry.path, *how = NULL;
+    for (int attempt = 1;; attempt++) {
+        uint64_t want = reader->entry.bytes > limit ? limit : reader->entry.bytes;
+        int64_t got = hb_reader_read(reader, thread->buffer + at, (size_t)want, 0);
+        if (got < 0) {
+            hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "cannot be read: %s",
+                          strerror((int)-got));
+            return -1;
+        }
+        if (!hb_reader_changed(reader, &how) && reader->entry.bytes <= limit) {
+            reader->entry.bytes = (uint64_t)got;
+            return got;
+        }
+        if (attempt < READ_AGAIN && hb_reader_refresh(reader) && reader->entry.bytes <= limit)
+            continue;
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, path, "%s; what was there first is stored",
+                      how != NULL ? how : "grew since the home was walked");
+        reader->entry.bytes = (uint64_t)got;
+        return got;
+    }
+}
+
+/*
+ * Opens and reads the next entry of a group to `used` in the buffer. HB_SKIP: it is left out
+ * (reported). The buffer grows with files that grew since the walk.
+ */
+static int read_member(struct hb_pipeline_thread *thread, struct hb_reader *reader,
+                       const struct hb_planned *planned, uint64_t used, uint64_t *bytes)
+{
+    const struct hb_pipeline_request *request = &thread->pipeline->request;
+    uint64_t limit = thread->pipeline->policy.unit_bytes * GROWTH_FACTOR;
+    int64_t got = 0;
+    if (hb_reader_open(request->run, request->contents, request->plan, planned, reader) != HB_OK)
+        return HB_SKIP;
+    uint64_t want = reader->entry.bytes > limit ? limit : reader->entry.bytes;
+    if (used + want > thread->buffer_bytes && buffer_of(thread, (size_t)(used + limit)) == NULL)
+        return HB_FATAL;
+    uint64_t room = thread->buffer_bytes - used < limit ? thread->buffer_bytes - used : limit;
+    if (reader->entry.type == HB_FILE)
+        got = read_whole(thread, reader, (size_t)used, room);
+    hb_reader_close(reader);
+    *bytes = got < 0 ? 0 : (uint64_t)got;
+    return got < 0 ? HB_SKIP : HB_OK;
+}
+
+/* Reads all entries of the group into the buffer; returns how many can be stored. */
+static size_t read_group(struct hb_pipeline_thread *thread, struct hb_item *item,
+                         struct hb_segment *segments)
+{
+    const struct hb_pipeline_request *request = &thread->pipeline->request;
+    uint64_t used = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < item->count && !hb_run_cancelled(request->run); i++) {
+        struct hb_reader *reader = &item->readers[i];
+        uint64_t bytes;
+        int status =
+            read_member(thread, reader, &request->plan->entries[item->first + i], used, &bytes);
+        if (status == HB_FATAL)
+            return 0;
+        if (status != HB_OK)
+            continue;
+        segments[count] = (struct hb_segment){.size = sizeof *segments,
+                                              .flags = HB_FIRST | HB_LAST,
+                                              .entry = &reader->entry,
+                                              .bytes = bytes};
+        item->entries[count++] = &reader->entry;
+        used += bytes;
+    }
+    used = 0; /* the buffer may have moved while it was filled */
+    for (size_t i = 0; i < count; used += segments[i++].bytes)
+        segments[i].data = segments[i].bytes == 0 ? NULL : thread->buffer + used;
+    return count;
+}
+
+/* One unit of several small entries. */
+static void process_group(struct hb_pipeline_thread *thread, struct hb_item *item)
+{
+    struct hb_segment *segments = hb_alloc(item->count * sizeof *segments);
+    struct hb_unit unit;
+    size_t count = item->entry_count = read_group(thread, item, segments);
+    if (count > 0 && encode_group(thread, item, segments, &count, &unit) == HB_OK)
+        finish(thread, item, 0, &unit);
+    else
+        hb_queue_drop(thread->pipeline, item);
+    free(segments);
+}
+
+/* An entry of one unit: it is read whole, so that its size is certain. */
+static void process_single(struct hb_pipeline_thread *thread, struct hb_item *item)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    struct hb_reader *reader = &item->readers[0];
+    int64_t got = 0;
+    if (reader->entry.type == HB_FILE && reader->entry.bytes > 0) {
+        if (buffer_of(thread, (size_t)pipeline->policy.unit_bytes) == NULL)
+            return;
+        got = read_whole(thread, reader, 0, pipeline->policy.unit_bytes);
+    }
+    hb_reader_close(reader);
+    if (got < 0) {
+        hb_queue_drop(pipeline, item);
+        return;
+    }
+    struct hb_segment segment = {.size = sizeof segment,
+                                 .flags = HB_FIRST | HB_LAST,
+                                 .entry = &reader->entry,
+                                 .data = got == 0 ? NULL : thread->buffer,
+                                 .bytes = (uint64_t)got};
+    struct hb_unit unit;
+    item->entries[0] = &reader->entry;
+    item->entry_count = 1;
+    int status = encode(thread, &segment, 1, &unit);
+    if (status == HB_ENTRY)
+        refuse_entry(pipeline, reader->entry.path);
+    if (status == HB_OK)
+        finish(thread, item, 0, &unit);
+    else
+        hb_queue_drop(pipeline, item);
+}
+
+/* ---- big and claimed entries, unit by unit ----------------------------------------------------
+ */
+
+static void open_units(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    uint64_t each = pipeline->policy.unit_bytes, bytes = item->readers[0].entry.bytes;
+    item->entries[0] = &item->readers[0].entry;
+    item->entry_count = 1;
+    item->bytes = bytes;
+    hb_queue_opened(pipeline, item, bytes == 0 ? 1 : bytes / each + (bytes % each != 0));
+}
+
+static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    const struct hb_pipeline_request *request = &pipeline->request;
+    const struct hb_planned *planned = &request->plan->entries[item->first];
+    if (item->count > 1 ||
+        (pipeline->policy.spans && planned->bytes <= pipeline->policy.unit_bytes)) {
+        process_group(thread, item);
+        return;
+    }
+    int status =
+        hb_reader_open(request->run, request->contents, request->plan, planned, &item->readers[0]);
+    if (status == HB_CANCELLED)
+        hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
+    else if (status != HB_OK)
+        hb_queue_drop(pipeline, item);
+    else if (item->readers[0].entry.bytes <= pipeline->policy.unit_bytes)
+        process_single(thread, item);
+    else
+        open_units(pipeline, item);
+}
+
+/*
+ * Reads unit `index` into the buffer. What is missing is filled with zero bytes for a format that
+ * has promised the size, else the entry ends here.
+ */
+static uint64_t read_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
+                          uint64_t want)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    uint64_t offset = index * pipeline->policy.unit_bytes;
+    int64_t got = hb_reader_read(&item->readers[0], thread->buffer, (size_t)want, offset);
+    if (got < 0) {
+        hb_queue_report(pipeline, item, "could be read in part only: ", strerror((int)-got));
+        got = 0;
+    } else if ((uint64_t)got < want) {
+        hb_queue_report(pipeline, item, "shrank while it was read", "");
+    }
+    if ((uint64_t)got < want && pipeline->size_first) {
+        memset(thread->buffer + got, 0, (size_t)(want - (uint64_t)got));
+        return want;
+    }
+    if ((uint64_t)got < want)
+        hb_queue_end_early(pipeline, item, index);
+    return (uint64_t)got;
+}
+
+static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    struct hb_reader *reader = &item->readers[0];
+    uint64_t each = pipeline->policy.unit_bytes, offset = index * each;
+    uint64_t want = item->bytes - offset < each ? item->bytes - offset : each;
+    bool last = index + 1 == item->units;
+    if (buffer_of(thread, (size_t)each) == NULL)
+        return;
+    uint64_t got = read_unit(thread, item, index, want);
+    struct hb_segment segment = {.size = sizeof segment,
+                                 .flags = (index == 0 ? HB_FIRST : 0u) | (last ? HB_LAST : 0u),
+                                 .entry = &reader->entry,
+                                 .offset = offset,
+                                 .data = got == 0 ? NULL : thread->buffer,
+                                 .bytes = got};
+    struct hb_unit unit;
+    int status = encode(thread, &segment, 1, &unit);
+    if (status == HB_OK) {
+        finish(thread, item, index, &unit);
+    } else if (status == HB_ENTRY) {
+        if (hb_queue_refuse(pipeline, item, hb_instance_failure(pipeline->request.format)))
+            refuse_entry(pipeline, reader->entry.path);
+        hb_queue_leave(pipeline, item); /* the last touch: the item may go now */
+    }
+}
+
+/* ---- threads ------------------------------------------------------------------------------------
+ */
+
+void *hb_worker_main(void *argument)
+{
+    struct hb_pipeline_thread *thread = argument;
+    struct hb_work work;
+    int status;
+    while ((status = hb_queue_take(thread->pipeline, thread->held_count == 0, &work)) != HB_END) {
+        if (status != HB_OK)
+            release_all(thread); /* nothing to do but what others may wait for */
+        else if (work.whole)
+            process_item(thread, work.item);
+        else
+            process_unit(thread, work.item, work.index);
+    }
+    release_all(thread);
+    return NULL;
+}
+
+void *hb_opener_main(void *argument)
+{
+    struct hb_pipeline_thread *thread = argument;
+    struct hb_pipeline *pipeline = thread->pipeline;
+    const struct hb_pipeline_request *request = &pipeline->request;
+    struct hb_item *item;
+    while ((item = hb_queue_take_claimed(pipeline)) != NULL) {
+        int status = hb_reader_open(request->run, request->contents, request->plan,
+                                    &request->plan->entries[item->first], &item->readers[0]);
+        if (status == HB_OK)
+            open_units(pipeline, item);
+        else if (status == HB_CANCELLED)
+            hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
+        else
+            hb_queue_drop(pipeline, item);
+    }
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the threads of a pipeline do with items: open, read, encode. */
+#ifndef HB_PIPELINE_WORKER_H
+#define HB_PIPELINE_WORKER_H
+
+#include "pipeline_queue.h"
+
+enum { HB_HELD_BACK = 4 };
+
+/* A finished unit that is held back, so that others come before it (hb_pipeline_request.shuffle).
+ */
+struct hb_held {
+    struct hb_item *item;
+    uint64_t index;
+    struct hb_unit unit;
+};
+
+struct hb_pipeline_thread {
+    struct hb_pipeline *pipeline;
+    pthread_t thread;
+    bool started;
+    void *worker; /* the format's */
+    unsigned char *buffer;
+    size_t buffer_bytes;
+    uint64_t random; /* 0: nothing is held back */
+    struct hb_held held[HB_HELD_BACK];
+    unsigned held_count;
+};
+
+/* Thread functions; the argument is a struct hb_pipeline_thread. */
+void *hb_worker_main(void *argument);
+/* Prepares claimed entries, which may wait for locks for long, beside the workers. */
+void *hb_opener_main(void *argument);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spill.h"
+
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+
+void hb_spill_init(struct hb_spill *spill, struct hb_stage *stage)
+{
+    *spill = (struct hb_spill){.stage = stage, .fd = -1, .closed = stage->fd < 0};
+    pthread_mutex_init(&spill->lock, NULL);
+}
+
+void hb_spill_clear(struct hb_spill *spill)
+{
+    if (spill->fd >= 0)
+        close(spill->fd);
+    pthread_mutex_destroy(&spill->lock);
+}
+
+bool hb_spill_is_open(struct hb_spill *spill)
+{
+    pthread_mutex_lock(&spill->lock);
+    bool open = !spill->closed;
+    pthread_mutex_unlock(&spill->lock);
+    return open;
+}
+
+/* Under the lock. The file has no name from the start on, so that nothing of it can stay. */
+static bool open_file(struct hb_spill *spill)
+{
+    struct hb_error error;
+    char *name;
+    if (spill->fd >= 0)
+        return true;
+    spill->fd = hb_stage_file(spill->stage, "spill", &name, &error);
+    if (spill->fd < 0)
+        return false;
+    unlinkat(spill->stage->fd, name, 0);
+    free(name);
+    return true;
+}
+
+/* Under the lock. */
+static void give_back(struct hb_spill *spill, uint64_t offset, size_t bytes)
+{
+    spill->held -= bytes;
+    if (spill->held == 0 && ftruncate(spill->fd, 0) == 0)
+        spill->end = 0;
+    else /* where the file system cannot, the space comes back at the end */
+        (void)fallocate(spill->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                        (off_t)bytes);
+}
+
+bool hb_spill_put(struct hb_spill *spill, const void *data, size_t bytes, uint64_t *offset)
+{
+    pthread_mutex_lock(&spill->lock);
+    bool reserved = !spill->closed && open_file(spill);
+    *offset = spill->end;
+    if (reserved) {
+        spill->end += bytes;
+        spill->held += bytes;
+    }
+    pthread_mutex_unlock(&spill->lock);
+
+    bool written = reserved;
+    for (size_t done = 0; written && done < bytes;) {
+        ssize_t put =
+            pwrite(spill->fd, (const char *)data + done, bytes - done, (off_t)(*offset + done));
+        if (put > 0)
+            done += (size_t)put;
+        else if (put == 0 || errno != EINTR)
+            written = false;
+    }
+    if (written)
+        return true;
+    pthread_mutex_lock(&spill->lock);
+    spill->closed = true;
+    if (reserved)
+        give_back(spill, *offset, bytes);
+    pthread_mutex_unlock(&spill->lock);
+    return false;
+}
+
+int hb_spill_take(struct hb_spill *spill, void *data, size_t bytes, uint64_t offset)
+{
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = pread(spill->fd, (char *)data + done, bytes - done, (off_t)(offset + done));
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0 || errno != EINTR)
+            return got == 0 ? -EIO : -errno;
+    }
+    pthread_mutex_lock(&spill->lock);
+    give_back(spill, offset, bytes);
+    pthread_mutex_unlock(&spill->lock);
+    return 0;
+}

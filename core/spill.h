@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoded units that found no room in memory while an earlier entry is still being prepared: they
+ * wait in a file of the stage, without a name. What was taken out gives its space back.
+ */
+#ifndef HB_SPILL_H
+#define HB_SPILL_H
+
+#include "stage.h"
+#include <pthread.h>
+
+struct hb_spill {
+    struct hb_stage *stage;
+    int fd; /* -1 until something is put in */
+    bool closed;
+    pthread_mutex_t lock;
+    uint64_t end;  /* where the next bytes go */
+    uint64_t held; /* bytes that are still to be taken out */
+};
+
+/* `stage` without a directory (fd -1): nothing can be put in. */
+void hb_spill_init(struct hb_spill *spill, struct hb_stage *stage);
+void hb_spill_clear(struct hb_spill *spill);
+
+/* May something be put in? Any thread. */
+bool hb_spill_is_open(struct hb_spill *spill);
+
+/*
+ * Writes the bytes; *offset is where they lie. False when there is no room for them, and for no
+ * others from then on: the caller keeps them, and makes fewer. Any thread.
+ */
+bool hb_spill_put(struct hb_spill *spill, const void *data, size_t bytes, uint64_t *offset);
+
+/* Reads them back and frees their space. 0 or -errno. Any thread. */
+int hb_spill_take(struct hb_spill *spill, void *data, size_t bytes, uint64_t offset);
+
+#endif
