@@ -150,6 +150,24 @@ class Case(unittest.TestCase):
             self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")
         return done
 
+    def start_hbcore(self, *arguments):
+        """Starts the program; finish() waits for it."""
+        process = subprocess.Popen(self.command(*arguments), env=self.environment(),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        return process
+
+    def finish(self, process, expect=0):
+        output, errors = process.communicate(timeout=240)
+        done = subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        self.assert_clean(done)
+        if done.returncode != expect:
+            self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")
+        return done
+
     def describe(self, done):
         return (f"command: {' '.join(map(repr, done.args))}\n"
                 f"stdout: {done.stdout[-3000:]!r}\n"

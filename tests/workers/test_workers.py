@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same bytes with any number of workers and in any order of completion; nobody waits for one
+slow database; nothing is locked while a format encodes."""
+import hashlib
+import os
+import random
+import sqlite3
+import time
+import unittest
+
+import hb
+
+FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
+WORKERS = (1, 2, 3, 8)
+SEEDS = range(1, 21) if hb.FULL else range(1, 3)
+PATIENCE = 60
+
+
+def words(seed, size):
+    draw = random.Random(seed)
+    vocabulary = [f"word{number:x}" for number in range(500)]
+    text = " ".join(draw.choices(vocabulary, k=size // 6))
+    return text.encode()[:size]
+
+
+class Wide(hb.Case):
+    def make_wide_home(self):
+        """Entries of many units, many entries in one unit, empty ones, links, databases."""
+        home = self.make_home(whole_seconds=True)
+        draw = random.Random(7)
+        hb.write(home / "big/text.log", words(1, 6_500_000))
+        hb.write(home / "big/noise.bin", draw.randbytes(5_000_000))
+        hb.write(home / "big/half", words(2, 2_300_000) + draw.randbytes(2_300_000))
+        hb.write(home / "big/exactly", words(3, 4 << 20))
+        with open(hb.write(home / "big/sparse"), "r+b") as stream:
+            stream.truncate(9_000_000)
+        for number in range(1500):
+            hb.write(home / f"small/{number % 30:02}/{number:05}.json",
+                     words(number, draw.randrange(0, 4000)))
+        for number in range(40):
+            (home / f"empty/{number}").mkdir(parents=True)
+            hb.write(home / f"zero/{number}")
+        for number in range(3):
+            self.make_database(home / f"db/{number}.db", rows=20_000 * number + 5,
+                               wal=number == 1)
+        return home
+
+    def digest(self, home, form, suffix, workers, seed, *settings):
+        archive = self.dir / f"{workers}-{seed}.{suffix}"
+        self.hbcore("--home", home, "--set", f"backup.workers={workers}", *settings,
+                    "backup", "--format", form, "-o", archive,
+                    env={"HBCORE_TEST_SHUFFLE": str(seed)})
+        with open(archive, "rb") as stream:
+            digest = hashlib.sha256(stream.read()).hexdigest()
+        self.last = archive
+        return digest
+
+    def test_same_bytes(self):
+        home = self.make_wide_home()
+        for form, suffix in FORMATS:
+            wanted = self.digest(home, form, suffix, 1, 0)
+            self.hbcore("verify", self.last)
+            for workers in WORKERS:
+                for seed in (0, *SEEDS):
+                    with self.subTest(format=form, workers=workers, seed=seed):
+                        self.assertEqual(self.digest(home, form, suffix, workers, seed), wanted)
+                        os.remove(self.last)
+
+    def test_same_bytes_through_a_narrow_window(self):
+        """1 MiB, so that workers wait for each other at every turn."""
+        home = self.make_wide_home()
+        for form, suffix in FORMATS:
+            wanted = self.digest(home, form, suffix, 1, 0)
+            for seed in (0, 1):
+                self.assertEqual(
+                    self.digest(home, form, suffix, 8, seed, "--set", "backup.window=1M"), wanted)
+
+
+class SlowDatabase(hb.Case):
+    """The first database is locked; everything else is encoded meanwhile, beyond the window."""
+
+    MANY = 24 << 20
+
+    def make_locked_home(self, name="home"):
+        home = self.dir / name
+        hb.write(home / "config.yaml", b"a: 1\n")
+        self.make_database(home / "a.db")
+        database = sqlite3.connect(home / "b.db")
+        database.execute("CREATE TABLE t (data BLOB)")
+        database.execute("INSERT INTO t VALUES (?)", (os.urandom(self.MANY),))
+        database.commit()
+        database.close()
+        locked = sqlite3.connect(home / "a.db", isolation_level=None)
+        locked.execute("BEGIN EXCLUSIVE")
+        self.addCleanup(locked.close)
+        return home, locked
+
+    @staticmethod
+    def spilled(process):
+        """Bytes in files of the stage that the program holds open and that have no name."""
+        total = 0
+        for name in os.listdir(f"/proc/{process.pid}/fd"):
+            link = f"/proc/{process.pid}/fd/{name}"
+            try:
+                if "spill" in os.readlink(link):
+                    total += os.stat(link).st_size
+            except FileNotFoundError:
+                pass
+        return total
+
+    @staticmethod
+    def dump(path):
+        database = sqlite3.connect(path)
+        try:
+            return database.execute("SELECT * FROM t").fetchall()
+        finally:
+            database.close()
+
+    def start(self, home, archive):
+        return self.start_hbcore("--home", home, "--set", "backup.window=1M",
+                                 "--set", "content:sqlite-snap.wait=300",
+                                 "backup", "-o", archive)
+
+    def wait_for_spill(self, process):
+        until = time.monotonic() + PATIENCE
+        while self.spilled(process) < self.MANY // 2:
+            self.assertIsNone(process.poll(), "it ended before the lock was released")
+            self.assertLess(time.monotonic(), until, "nothing was encoded while one was locked")
+            os.sched_yield()
+
+    def test_others_are_encoded_meanwhile(self):
+        for form, suffix in FORMATS:
+            home, locked = self.make_locked_home(f"home-{form}")
+            archive = self.dir / f"a.{suffix}"
+            process = self.start(home, archive)
+            self.wait_for_spill(process)
+            locked.execute("COMMIT")
+            self.finish(process)
+            self.hbcore("verify", archive)
+            self.hbcore("--home", self.dir / form, "import", archive)
+            locked.close()
+            for name in ("a.db", "b.db"):
+                self.assertEqual(self.dump(home / name), self.dump(self.dir / form / name))
+
+    def test_interrupted_with_spilled_units(self):
+        home, _ = self.make_locked_home()
+        process = self.start(home, self.dir / "a.zip")
+        self.wait_for_spill(process)
+        process.send_signal(15)
+        self.finish(process, expect=143)
+        self.assertFalse((self.dir / "a.zip").exists())
+
+
+class Meeting(hb.Case):
+    config = None
+
+    def meet(self, *settings, files=64):
+        home = self.dir / "home"
+        for number in range(files):
+            hb.write(home / f"{number:03}", b"x" * number)
+        config = self.write_config(
+            f"[plugins]\npath = {os.environ['HBCORE_MEETING']}\n"
+            "[backup]\nformat = meeting\n[format:meeting]\n")
+        self.hbcore("--config", config, "--home", home, *settings,
+                    "backup", "-o", self.dir / "a.meeting")
+
+    def test_as_many_encode_as_there_are_workers(self):
+        self.meet("--set", "backup.workers=8", "--set", "format:meeting.threads=8")
+
+    def test_appending_goes_on_beside_encode(self):
+        self.meet("--set", "backup.workers=2", "--set", "format:meeting.waits-for-append=040")
+
+
+if __name__ == "__main__":
+    unittest.main()
