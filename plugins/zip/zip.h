@@ -33,6 +33,7 @@ struct zip_writer {
     unsigned char *directory;
     size_t directory_bytes;
     size_t directory_capacity;
+    size_t last; /* where the last header in `directory` starts */
     uint64_t entries;
     const struct hb_entry *entry; /* between begin_entry and end_entry */
     struct zip_record record;     /* of `entry` */
@@ -48,6 +49,7 @@ struct zip_index {
     uint64_t entries;
     uint64_t data_end; /* where the last entry's data ends, as far as the directory tells */
     uint64_t *starts;  /* of the local headers, ascending, from the start of the input */
+    bool has_trailer;  /* as the last central header says */
     bool loaded;
 };
 

@@ -11,10 +11,12 @@ enum {
     ID_NTFS = 0x000a,
     ID_TIMESTAMP = 0x5455,
     ID_OURS = 0x6268,
+    ID_MARK = 0x7468,
     ID_UNICODE_PATH = 0x7075
 };
 
 enum { OURS_VERSION = 1, OURS_SECONDS = 1, OURS_NANOSECONDS = 2, OURS_RAW_NAME = 4 };
+enum { MARK_VERSION = 1 };
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
@@ -65,6 +67,13 @@ unsigned char *zip_put_extra(unsigned char *to, const struct zip_record *record,
     return put_ours(to, record, central);
 }
 
+unsigned char *zip_put_mark(unsigned char to[ZIP_MARK_BYTES])
+{
+    to = zip_put16(zip_put16(to, ID_MARK), ZIP_MARK_BYTES - 4);
+    *to++ = MARK_VERSION;
+    return to;
+}
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 struct field {
@@ -73,7 +82,7 @@ struct field {
 };
 
 struct fields {
-    struct field zip64, ntfs, timestamp, ours, unicode;
+    struct field zip64, ntfs, timestamp, ours, mark, unicode;
 };
 
 static struct field *field_of(struct fields *fields, unsigned id)
@@ -87,6 +96,8 @@ static struct field *field_of(struct fields *fields, unsigned id)
         return &fields->timestamp;
     case ID_OURS:
         return &fields->ours;
+    case ID_MARK:
+        return &fields->mark;
     case ID_UNICODE_PATH:
         return &fields->unicode;
     default:
@@ -202,6 +213,7 @@ const char *zip_parse_extra(const unsigned char *extra, size_t bytes, struct zip
         parse_ntfs(fields.ntfs, record);
     if (fields.ours.data != NULL)
         parse_ours(fields.ours, record);
+    record->marked = fields.mark.bytes >= 1 && fields.mark.data[0] == MARK_VERSION;
     if (fields.unicode.data != NULL)
         parse_unicode(fields.unicode, record);
     return NULL;

@@ -8,7 +8,9 @@
  *     u32  nanoseconds, where flag 2 is set; they belong to the seconds above or, without
  *          those, to the extended timestamp
  *
- * It is in the central directory where the standard fields cannot say it; flag 4 is in the
+ * The mark of an archive that has a trailer has id 0x7468 and one byte, version 1.
+ *
+ * Ours is in the central directory where the standard fields cannot say it; flag 4 is in the
  * local header too, so that one damaged bit does not rename an entry.
  */
 #ifndef ZIP_EXTRA_H
@@ -18,6 +20,10 @@
 
 /* The fields after the zip64 one. Returns the place after what was written. */
 unsigned char *zip_put_extra(unsigned char *to, const struct zip_record *record, bool central);
+
+/* In the last central header: a trailer of the host lies before the central directory. */
+enum { ZIP_MARK_BYTES = 5 };
+unsigned char *zip_put_mark(unsigned char to[ZIP_MARK_BYTES]);
 
 /*
  * Fills in what the extra fields of a parsed header say. The sizes, and in a central

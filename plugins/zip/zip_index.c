@@ -312,8 +312,7 @@ static int check_overlap(const struct zip *zip, struct extent *extents, size_t c
     return HB_OK;
 }
 
-static int collect(const struct zip *zip, struct zip_cursor *cursor, struct extent *extents,
-                   bool *sorted)
+static int collect(struct zip *zip, struct zip_cursor *cursor, struct extent *extents, bool *sorted)
 {
     struct zip_record record = {0};
     uint64_t place;
@@ -325,6 +324,7 @@ static int collect(const struct zip *zip, struct zip_cursor *cursor, struct exte
             return zip->host->fail(zip->host, HB_FATAL,
                                    "member %" PRIu64 " %s; the archive is damaged or forged",
                                    cursor->number, wrong);
+        zip->index.has_trailer |= record.marked;
         if (i > 0 && extents[i].start < extents[i - 1].start)
             *sorted = false;
     }

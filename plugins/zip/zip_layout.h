@@ -75,6 +75,7 @@ struct zip_record {
     size_t name_bytes;
     bool slash;    /* writing: one '/' follows the name */
     bool raw_name; /* the name is bytes without an encoding (our own field) */
+    bool marked;   /* reading: the archive has a trailer (zip_put_mark) */
     bool has_time; /* `time` comes from an extra field */
     enum zip_room room;
     struct timespec time;

@@ -182,6 +182,35 @@ int zip_list(void *self, const struct hb_input *input, const struct hb_lister *l
 
 /* ---- trailer ------------------------------------------------------------------------------ */
 
+/* Other tools drop the trailer, and damage may hide it. */
+static int no_trailer(const struct zip *zip)
+{
+    if (!zip->index.has_trailer)
+        return HB_NOMATCH;
+    return zip->host->fail(zip->host, HB_FATAL,
+                           "its trailer is missing, with the checksums of names, modes and times; "
+                           "the archive is damaged, or another program changed it: then unpack it "
+                           "and pack it anew");
+}
+
+static int read_block(const struct zip *zip, const struct hb_input *input, uint64_t offset,
+                      size_t bytes, uint32_t crc, void **data)
+{
+    void *block = zip->host->alloc(zip->host, bytes);
+    if (block == NULL)
+        return zip_no_memory(zip);
+    int status = zip_read(zip, input, block, bytes, offset);
+    if (status == HB_OK && libdeflate_crc32(0, block, bytes) != crc)
+        status = zip->host->fail(zip->host, HB_FATAL,
+                                 "the block before the central directory does not match its "
+                                 "checksum; the archive is damaged");
+    if (status == HB_OK)
+        *data = block;
+    else
+        zip->host->release(zip->host, block);
+    return status;
+}
+
 /*
  * The block must fit between the last entry and the central directory: what lies within an
  * entry's data is content, whatever it looks like.
@@ -195,32 +224,20 @@ int zip_read_trailer(void *self, const struct hb_input *input, void **data, size
         return status;
     uint64_t gap = zip->index.start - zip->index.data_end;
     if (gap <= ZIP_TRAILER_FRAME)
-        return HB_NOMATCH;
+        return no_trailer(zip);
     status = zip_read(zip, input, frame, sizeof frame, zip->index.start - sizeof frame);
     if (status != HB_OK)
         return status;
     uint64_t length = zip_get64(frame + 4);
     if (memcmp(frame + 12, ZIP_TRAILER_MAGIC, 8) != 0)
-        return HB_NOMATCH;
+        return no_trailer(zip);
     if (length == 0 || length > gap - sizeof frame)
         return zip->host->fail(zip->host, HB_FATAL,
                                "the block before the central directory has an impossible length; "
                                "the archive is damaged or forged");
-    void *block = zip->host->alloc(zip->host, (size_t)length);
-    if (block == NULL)
-        return zip_no_memory(zip);
-    status = zip_read(zip, input, block, (size_t)length, zip->index.start - sizeof frame - length);
-    if (status == HB_OK && libdeflate_crc32(0, block, (size_t)length) != zip_get32(frame))
-        status = zip->host->fail(zip->host, HB_FATAL,
-                                 "the block before the central directory does not match its "
-                                 "checksum; the archive is damaged");
-    if (status != HB_OK) {
-        zip->host->release(zip->host, block);
-        return status;
-    }
-    *data = block;
     *bytes = (size_t)length;
-    return HB_OK;
+    return read_block(zip, input, zip->index.start - sizeof frame - length, (size_t)length,
+                      zip_get32(frame), data);
 }
 
 /* ---- walk --------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  */
 #include "zip.h"
 
+#include "zip_extra.h"
 #include "zip_name.h"
 #include "zip_time.h"
 
@@ -249,7 +250,8 @@ static int close_open(struct zip *zip, const struct hb_sink *sink)
 static int remember(struct zip *zip)
 {
     struct zip_writer *writer = &zip->writer;
-    size_t most = ZIP_CENTRAL_BYTES + writer->record.name_bytes + 1 + ZIP_EXTRA_MAX;
+    size_t most =
+        ZIP_CENTRAL_BYTES + writer->record.name_bytes + 1 + ZIP_EXTRA_MAX + ZIP_MARK_BYTES;
     if (writer->directory_capacity - writer->directory_bytes < most) {
         size_t capacity =
             writer->directory_capacity + writer->directory_capacity / 4 + DIRECTORY_FIRST + most;
@@ -259,6 +261,7 @@ static int remember(struct zip *zip)
         writer->directory = grown;
         writer->directory_capacity = capacity;
     }
+    writer->last = writer->directory_bytes;
     writer->directory_bytes +=
         zip_put_central(writer->directory + writer->directory_bytes, &writer->record);
     writer->entries++;
@@ -293,6 +296,20 @@ static int put_trailer(struct zip *zip, const struct hb_sink *sink, const void *
     return status == HB_OK ? put(zip, sink, frame, sizeof frame) : status;
 }
 
+/*
+ * Says in the directory that there is a trailer, so that its loss is noticed. At the far end:
+ * damage that reaches from the one to the other takes the whole directory along.
+ */
+static void mark(struct zip_writer *writer)
+{
+    if (writer->entries == 0)
+        return;
+    unsigned char *extra = writer->directory + writer->last + 30;
+    zip_put16(extra, zip_get16(extra) + ZIP_MARK_BYTES);
+    zip_put_mark(writer->directory + writer->directory_bytes);
+    writer->directory_bytes += ZIP_MARK_BYTES;
+}
+
 int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
 {
     struct zip *zip = self;
@@ -300,6 +317,8 @@ int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size
     int status = trailer != NULL && bytes > 0 ? put_trailer(zip, sink, trailer, bytes) : HB_OK;
     if (status != HB_OK)
         return status;
+    if (trailer != NULL && bytes > 0)
+        mark(writer);
     uint64_t start = place(writer);
     status = put(zip, sink, writer->directory, writer->directory_bytes);
     if (status != HB_OK)

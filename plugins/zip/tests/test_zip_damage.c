@@ -5,7 +5,7 @@
  */
 #include "zip_test.h"
 
-#include "zip_layout.h"
+#include "zip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +140,61 @@ static void every_truncation(void **state)
     memory_free(&memory);
 }
 
+/* ---- the trailer ------------------------------------------------------------------------------
+ */
+
+static int trailer_status(struct memory *memory)
+{
+    struct zip_test test;
+    void *data = NULL;
+    size_t bytes = 0;
+    zip_test_start(&test, 6);
+    memory_rewind(memory, true);
+    int status = test.ops->read_trailer(test.self, &memory->input, &data, &bytes);
+    test.fake.host.release(&test.fake.host, data);
+    zip_test_end(&test);
+    return status;
+}
+
+/* An archive that had a trailer is not taken for one that never had: it may say "incomplete". */
+static void lost_trailer(void **state)
+{
+    (void)state;
+    struct sample samples[SAMPLES];
+    struct memory memory;
+    make_samples(samples);
+    assert_int_equal(zip_test_write(&memory, true, 6, samples, SAMPLES, "trailer", 7), HB_OK);
+    const unsigned char *end = memory.data + memory.bytes - ZIP_END_BYTES;
+    size_t directory = zip_get32(end + 16), block = 7 + ZIP_TRAILER_FRAME;
+    assert_int_equal(trailer_status(&memory), HB_OK);
+    for (size_t at = directory - block; at < directory; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            memory.data[at] ^= (unsigned char)(1u << bit);
+            if (trailer_status(&memory) != HB_FATAL)
+                fail_msg("bit %u, %zu bytes before the directory: accepted", bit, directory - at);
+            memory.data[at] ^= (unsigned char)(1u << bit);
+        }
+    }
+    memset(memory.data + directory - block, 0, block);
+    assert_int_equal(trailer_status(&memory), HB_FATAL);
+    /* Cut out without a trace, but for the mark. */
+    memmove(memory.data + directory - block, memory.data + directory, memory.bytes - directory);
+    memory.bytes -= block;
+    zip_put32(memory.data + memory.bytes - ZIP_END_BYTES + 16, (uint32_t)(directory - block));
+    assert_int_equal(trailer_status(&memory), HB_FATAL);
+    memory_free(&memory);
+}
+
+static void no_trailer(void **state)
+{
+    (void)state;
+    struct memory memory;
+    struct sample sample = zip_test_file("one", text, sizeof text - 1);
+    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
+    assert_int_equal(trailer_status(&memory), HB_NOMATCH);
+    memory_free(&memory);
+}
+
 /* ---- forged headers ------------------------------------------------------------------------- */
 
 /* Where the central header of member `number` lies. */
@@ -251,6 +306,8 @@ int main(void)
         cmocka_unit_test(flipped_bits),
         cmocka_unit_test(flipped_bits_of_a_stream),
         cmocka_unit_test(every_truncation),
+        cmocka_unit_test(lost_trailer),
+        cmocka_unit_test(no_trailer),
         cmocka_unit_test(forged),
         cmocka_unit_test(bombs),
         cmocka_unit_test(refused_methods),
