@@ -148,6 +148,19 @@ static int unpack(struct decoding *decoding, size_t frame, ZSTD_inBuffer *in, si
     return HB_OK;
 }
 
+/* A frame in another's place may be of the same length and whole. */
+static int check_checksum(const struct decoding *decoding, size_t frame)
+{
+    unsigned char tail[4];
+    uint64_t end = decoding->table->frames[frame + 1].file_offset;
+    int status = tar_read_exactly(decoding->input, tail, sizeof tail, end - sizeof tail);
+    if (status < 0)
+        return status;
+    if (status != HB_OK || tar_get32(tail) != decoding->table->frames[frame].checksum)
+        return bad_frame(decoding, frame, "this is not the frame that the seek table lists");
+    return HB_OK;
+}
+
 /* One frame to its end, where its checksum stands. */
 static int decode_frame(struct decoding *decoding, size_t frame)
 {
@@ -174,7 +187,7 @@ static int decode_frame(struct decoding *decoding, size_t frame)
     }
     if (status == HB_OK && (expected != 0 || decoding->position != at[1].tar_offset))
         return bad_frame(decoding, frame, "the frame is not as long as the seek table says");
-    return status;
+    return status == HB_OK ? check_checksum(decoding, frame) : status;
 }
 
 static int prepare(const struct tar_zstd *tar, struct tar_worker *worker)

@@ -106,6 +106,7 @@ static void fill_frames(struct tar_table *table, const struct tar_buffer *rows)
     struct tar_frame at = {0};
     for (size_t i = 0; i < table->count; i++) {
         table->frames[i] = at;
+        table->frames[i].checksum = tar_get32(rows->data + i * TAR_SEEK_ROW + 8);
         at.file_offset += row_stored(rows, i);
         at.tar_offset += row_raw(rows, i);
     }

@@ -15,10 +15,12 @@ struct unzstd {
     bool has_index;    /* an index of ours was seen: a seek table must be the last frame */
     bool has_trailer;  /* and it says that there is a trailer */
     bool seek_is_last; /* the last frame seen is a seek table */
+    bool seek_fits;    /* and its frames are those that were seen */
     /* What the seek table should say of the frames so far. */
     XXH64_state_t *rows;
     uint64_t frames, tar_bytes;
     uint64_t stored, raw;  /* of the present frame */
+    uint64_t place;        /* of the present frame in the archive */
     unsigned char tail[4]; /* its last bytes */
 };
 
@@ -108,6 +110,31 @@ static int read_index_frame(struct tar_source *source)
     return HB_OK;
 }
 
+/*
+ * The seek table must account for every byte before it: that shows when frames were cut out, index
+ * and trailer among them. `bytes` are those of its frame that have not been used.
+ */
+static int read_seek_table(struct tar_source *source, uint64_t bytes)
+{
+    struct unzstd *unzstd = source->self;
+    struct tar_inflow *inflow = &source->inflow;
+    uint64_t stored = 0, raw = 0, count = 0;
+    for (; bytes >= TAR_SEEK_ROW; bytes -= TAR_SEEK_ROW, count++) {
+        int status = tar_inflow_want(inflow, TAR_SEEK_ROW);
+        const unsigned char *row = inflow->data + inflow->at;
+        if (status != HB_OK)
+            return status;
+        if (inflow->bytes - inflow->at < TAR_SEEK_ROW)
+            return zstd_failed(source, cut_off);
+        stored += tar_get32(row);
+        raw += tar_get32(row + 4);
+        inflow->at += TAR_SEEK_ROW;
+    }
+    unzstd->seek_fits =
+        bytes == TAR_SEEK_FOOTER_SIZE && stored == unzstd->place && raw == unzstd->tar_bytes;
+    return skip(source, bytes);
+}
+
 static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t bytes)
 {
     struct unzstd *unzstd = source->self;
@@ -128,7 +155,7 @@ static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t by
         memcmp(head, TAR_TRAILER_SIGNATURE, 8) == 0)
         return read_trailer_frame(source, bytes);
     unzstd->seek_is_last = magic == TAR_MAGIC_SEEK;
-    return skip(source, bytes);
+    return unzstd->seek_is_last ? read_seek_table(source, bytes) : skip(source, bytes);
 }
 
 /* ---- frames -------------------------------------------------------------------------------- */
@@ -148,8 +175,12 @@ static int next_frame(struct tar_source *source, bool *end)
         return zstd_failed(source, cut_off);
     uint32_t magic = tar_get32(head);
     unzstd->seek_is_last = false;
-    if ((magic & ~0xFu) == TAR_MAGIC_SKIPPABLE)
-        return read_skippable(source, magic, tar_get32(head + 4));
+    if ((magic & ~0xFu) == TAR_MAGIC_SKIPPABLE) {
+        uint32_t bytes = tar_get32(head + 4);
+        status = read_skippable(source, magic, bytes);
+        unzstd->place += (uint64_t)TAR_SKIPPABLE_HEADER + bytes;
+        return status;
+    }
     if (magic != TAR_MAGIC_ZSTD)
         return zstd_failed(source, "something else follows a frame");
     ZSTD_DCtx_reset(unzstd->decompressor, ZSTD_reset_session_only);
@@ -174,6 +205,7 @@ static void account(struct unzstd *unzstd, const unsigned char *taken, size_t by
     tar_put32(row + 4, (uint32_t)unzstd->raw);
     memcpy(row + 8, unzstd->tail, sizeof unzstd->tail);
     XXH64_update(unzstd->rows, row, sizeof row);
+    unzstd->place += unzstd->stored;
     unzstd->frames++;
 }
 
@@ -213,6 +245,8 @@ static int zstd_check(struct tar_source *source)
     const struct unzstd *unzstd = source->self;
     if (unzstd->has_index && !unzstd->seek_is_last)
         return zstd_failed(source, "its seek table is missing at the end");
+    if (unzstd->seek_is_last && !unzstd->seek_fits)
+        return zstd_failed(source, "its seek table is that of other frames; some are missing");
     if (unzstd->has_trailer && !source->has_trailer)
         return zstd_failed(source, "its trailer is missing");
     return HB_OK;

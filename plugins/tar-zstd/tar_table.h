@@ -8,6 +8,7 @@
 struct tar_frame {
     uint64_t file_offset; /* of its first byte in the archive */
     uint64_t tar_offset;  /* of its first byte in the tar stream */
+    uint32_t checksum;    /* that it ends with */
 };
 
 struct tar_table {

@@ -141,6 +141,75 @@ static void moved_frames(void **state)
     free(data);
 }
 
+static size_t stored_bytes(const unsigned char *row)
+{
+    return (size_t)row[0] | (size_t)row[1] << 8 | (size_t)row[2] << 16;
+}
+
+/* Frames of one big file are alike in both sizes; only their checksums tell them apart. */
+static void swapped_frames_of_one_file(void **state)
+{
+    struct fake_host *fake = *state;
+    enum { FRAME = 256 << 10 };
+    struct memory memory;
+    unsigned char *data = noise(5 * FRAME, 11), *kept = malloc(FRAME * 2);
+    struct sample sample = sample_file("big", data, 5 * FRAME);
+    memory_init(&memory, true);
+    assert_int_equal(write_archive(fake, "frame-size=256K", &memory, &sample, 1, "TRAILER", 7),
+                     HB_OK);
+    const unsigned char *table = memory.data + memory.bytes - 9;
+    table -= 12 * ((size_t)table[0] | (size_t)table[1] << 8);
+    size_t first = stored_bytes(table), length = stored_bytes(table + 12);
+    assert_int_equal(length, stored_bytes(table + 24));
+    memcpy(kept, memory.data + first, length);
+    memmove(memory.data + first, memory.data + first + length, length);
+    memcpy(memory.data + first + length, kept, length);
+    struct content content = {0};
+    assert_int_equal(read_by_walk(fake, &memory, false, &content), HB_FATAL);
+    content_free(&content);
+    assert_int_not_equal(read_by_list(fake, &memory, &content), HB_OK);
+    content_free(&content);
+    memory_free(&memory);
+    free(kept);
+    free(data);
+}
+
+/*
+ * Index and trailer are gone, all else is there: what says of itself that it is incomplete must not
+ * look like an archive of somebody else.
+ */
+static void cut_out(void **state)
+{
+    struct fake_host *fake = *state;
+    for (size_t special = 0; special < 3; special++) {
+        struct memory memory, changed;
+        struct content content = {0};
+        small_archive(fake, &memory);
+        const unsigned char *footer = memory.data + memory.bytes - 9;
+        size_t rows = (size_t)footer[0] | (size_t)footer[1] << 8, from = 0, index = 0, trailer = 0;
+        const unsigned char *table = footer - 12 * rows;
+        for (size_t i = 0; i < rows; i++) {
+            if (i == rows - 3)
+                index = from;
+            if (i == rows - 2)
+                trailer = from;
+            from += stored_bytes(table + i * 12);
+        }
+        size_t end = trailer + stored_bytes(table + (rows - 2) * 12);
+        size_t cut_from = special == 1 ? trailer : index, cut_to = special == 2 ? trailer : end;
+        memory_init(&changed, true);
+        changed.sink.write(&changed.sink, memory.data, cut_from);
+        changed.sink.write(&changed.sink, memory.data + cut_to, memory.bytes - cut_to);
+        if (read_by_walk(fake, &changed, true, &content) >= 0)
+            fail_msg("cut %zu: walked as if nothing were missing", special);
+        content_free(&content);
+        assert_int_not_equal(read_by_list(fake, &changed, &content), HB_OK);
+        content_free(&content);
+        memory_free(&changed);
+        memory_free(&memory);
+    }
+}
+
 static void full_disk(void **state)
 {
     struct fake_host *fake = *state;
@@ -203,8 +272,10 @@ static void no_tar(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_bit), cmocka_unit_test(every_length), cmocka_unit_test(moved_frames),
-        cmocka_unit_test(full_disk), cmocka_unit_test(no_tar),
+        cmocka_unit_test(every_bit),    cmocka_unit_test(every_length),
+        cmocka_unit_test(moved_frames), cmocka_unit_test(swapped_frames_of_one_file),
+        cmocka_unit_test(cut_out),      cmocka_unit_test(full_disk),
+        cmocka_unit_test(no_tar),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);
