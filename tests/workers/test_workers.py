@@ -116,10 +116,10 @@ class SlowDatabase(hb.Case):
         finally:
             database.close()
 
-    def start(self, home, archive):
+    def start(self, home, archive, form="zip"):
         return self.start_hbcore("--home", home, "--set", "backup.window=1M",
                                  "--set", "content:sqlite-snap.wait=300",
-                                 "backup", "-o", archive)
+                                 "backup", "--format", form, "-o", archive)
 
     def wait_for_spill(self, process):
         until = time.monotonic() + PATIENCE
@@ -132,7 +132,7 @@ class SlowDatabase(hb.Case):
         for form, suffix in FORMATS:
             home, locked = self.make_locked_home(f"home-{form}")
             archive = self.dir / f"a.{suffix}"
-            process = self.start(home, archive)
+            process = self.start(home, archive, form)
             self.wait_for_spill(process)
             locked.execute("COMMIT")
             self.finish(process)
