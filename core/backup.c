@@ -6,6 +6,7 @@
 #include "pipeline.h"
 #include "plan.h"
 #include "progress.h"
+#include "recover.h"
 #include "trailer.h"
 #include <errno.h>
 #include <string.h>
@@ -261,6 +262,8 @@ static int run_backup(struct backup *backup)
     int status = hb_chain_create(run, HB_KIND_FILTER, "backup", &backup->filters, backup->error);
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &backup->contents, backup->error);
+    if (status == HB_OK)
+        status = hb_recover(run, &backup->contents, request->dry_run, backup->error);
     if (status == HB_OK)
         status = make_plan(backup);
     if (status != HB_OK)

@@ -4,7 +4,6 @@
 #define HB_IMPORT_H
 
 #include "archive.h"
-#include "restore.h"
 #include "select.h"
 
 struct hb_import_request {
@@ -21,6 +20,9 @@ struct hb_import_request {
      */
     int (*confirm)(void *context, const struct hb_archive *archive,
                    const struct hb_selection_result *selection, bool ask, struct hb_error *error);
+    /* All is staged and verified, nothing has been replaced yet. A failure ends it so. May be NULL.
+     */
+    int (*before)(void *context, struct hb_error *error);
     void *context;
 };
 
@@ -34,7 +36,10 @@ struct hb_import_result {
     unsigned swept;
 };
 
-/* HB_OK: done, see the report. HB_NOMATCH: see result. A failure: nothing was changed. */
+/*
+ * HB_OK: done, see the report. HB_NOMATCH: see result. A failure: nothing was changed, or *error
+ * says that some files were.
+ */
 int hb_import(const struct hb_import_request *request, struct hb_import_result *result,
               struct hb_error *error);
 

@@ -91,6 +91,23 @@ void hb_report_member(struct hb_report *report, const char *key, const char *jso
     pthread_mutex_unlock(&report->lock);
 }
 
+void hb_report_demote(struct hb_report *report, size_t first, const char *prefix)
+{
+    pthread_mutex_lock(&report->lock);
+    for (size_t i = first; i < report->count; i++) {
+        struct hb_finding *finding = &report->findings[i];
+        if (finding->kind != HB_FOUND_SKIPPED && finding->kind != HB_FOUND_DOUBTFUL)
+            continue;
+        char *reason = hb_format("%s%s", prefix, finding->reason);
+        free(finding->reason);
+        finding->reason = reason;
+        report->kinds[finding->kind]--;
+        finding->kind = HB_FOUND_NOTE;
+        report->kinds[HB_FOUND_NOTE]++;
+    }
+    pthread_mutex_unlock(&report->lock);
+}
+
 static int compare_findings(const void *left, const void *right)
 {
     const struct hb_finding *a = left, *b = right;

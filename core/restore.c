@@ -5,28 +5,84 @@
 #include "progress.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { CLAIM_HEAD = 4096 };
+enum {
+    CLAIM_HEAD = 4096,
+    BATCH = 64 /* rows that a worker takes at once */
+};
+
+/* A row with its texts. */
+struct row {
+    struct hb_journal_row row;
+    char *path, *link;
+};
 
 struct restore {
     const struct hb_restore_request *request;
     struct hb_run *run;
     struct hb_restored *result;
-    bool *made;    /* directories that did not exist before, by member */
-    bool *claimed; /* members that a content plugin claims: they are published first */
+    struct row *made; /* directories that get mode and time at the end */
+    size_t made_count;
+
+    pthread_mutex_t lock; /* of all below, and of *result */
+    struct row next;      /* read from the journal, not yet worked on */
+    int status;           /* of `next`: HB_OK, HB_END or a failure */
+    struct hb_error *error;
 };
 
-void hb_staged_name(size_t index, char *name)
+/* The directory that files were last put into: neighbours in an archive often share it. */
+struct last_place {
+    char *directory; /* as the journal has it; NULL: none */
+    int fd;
+    char *path; /* resolved, below the home */
+};
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+static void row_clear(struct row *row)
 {
-    snprintf(name, 24, "m%zu", index);
+    free(row->path);
+    free(row->link);
+    *row = (struct row){.path = NULL};
 }
 
-static void skipped(struct restore *restore, size_t index, const char *why)
+/* Reads the next row into `next`; under the lock where workers run. */
+static void read_next(struct restore *restore)
 {
-    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED,
-                  hb_catalog_path(restore->request->catalog, index), "%s", why);
+    do
+        restore->status =
+            hb_journal_next(restore->request->journal, &restore->next.row, restore->error);
+    while (restore->status == HB_SKIP); /* other stages: the caller has opened them */
+    if (restore->status != HB_OK)
+        return;
+    restore->next.path = hb_copy_text(restore->next.row.path);
+    restore->next.link = hb_copy_text(restore->next.row.link);
+    restore->next.row.path = restore->next.path;
+    restore->next.row.link = restore->next.link;
+}
+
+static struct row take_next(struct restore *restore)
+{
+    struct row row = restore->next;
+    restore->next = (struct row){.path = NULL};
+    read_next(restore);
+    return row;
+}
+
+static bool may_go_on(struct restore *restore)
+{
+    return restore->status == HB_OK && !hb_run_cancelled(restore->run);
+}
+
+/* ---- what is said ------------------------------------------------------------------------------
+ */
+
+static void skipped(struct restore *restore, const struct hb_journal_row *row, const char *why)
+{
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s", why);
 }
 
 static const char *explain(int error)
@@ -39,7 +95,7 @@ static const char *explain(int error)
     case ENOTDIR:
         return "a file is in the way of its directory";
     case ENOTSUP: /* see rename_into_place */
-        return "lies on another file system than the home, where it cannot be replaced safely";
+        return "lies on another file system, where no staging directory could be made";
     case EISDIR:
         return "a directory is in the way";
     default:
@@ -47,84 +103,69 @@ static const char *explain(int error)
     }
 }
 
-/* As root, what is restored belongs to whom it belonged, or to the directory's owner. */
-static int take_owner(int stage_fd, const char *name, const struct hb_place *place)
-{
-    struct stat owner;
-    if (geteuid() != 0)
-        return 0;
-    if (place->exists)
-        owner = place->status;
-    else if (fstat(place->directory_fd, &owner) != 0)
-        return -errno;
-    return fchownat(stage_fd, name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) == 0 ? 0
-                                                                                          : -errno;
-}
+/* ---- content plugins ---------------------------------------------------------------------------
+ */
 
-/* Filters decide; else an existing file keeps its mode; else the archive's; else the umask's. */
-static uint32_t final_mode(const struct restore *restore, size_t index,
-                           const struct hb_place *place)
-{
-    const struct hb_catalog_member *member = &restore->request->catalog->members[index];
-    if (restore->request->selection->modes[index] != UINT32_MAX)
-        return restore->request->selection->modes[index];
-    if (place->exists)
-        return place->status.st_mode & 0777;
-    if (member->entry_flags & HB_ENTRY_HAS_MODE)
-        return member->mode & 0777;
-    return 0666 & ~restore->request->umask;
-}
-
-/* ---- content plugins
- * ----------------------------------------------------------------------------- */
-
-/* Which plugin claims the staged file, or NULL. */
-static const struct hb_instance *claimant(const struct restore *restore, size_t index)
+const struct hb_instance *hb_claimant(const struct hb_chain *contents, const struct hb_entry *entry,
+                                      int stage_fd, const char *staged)
 {
     unsigned char head[CLAIM_HEAD];
-    struct hb_entry entry;
     ssize_t bytes = -1;
-    hb_catalog_entry(restore->request->catalog, index, &entry);
-    for (size_t i = 0; i < restore->request->contents->count; i++) {
-        const struct hb_instance *instance = restore->request->contents->instances[i];
+    for (size_t i = 0; i < contents->count; i++) {
+        const struct hb_instance *instance = contents->instances[i];
         const struct hb_content_ops *ops = instance->plugin->ops;
-        if (ops->claim(instance->self, &entry, NULL, 0) != HB_OK)
+        if (ops->claim(instance->self, entry, NULL, 0) != HB_OK)
             continue;
         if (bytes < 0) {
-            char name[24];
-            hb_staged_name(index, name);
-            HB_AUTO_CLOSE int fd =
-                openat(restore->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+            HB_AUTO_CLOSE int fd = openat(stage_fd, staged, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
             bytes = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
             if (bytes < 0)
                 bytes = 0;
         }
         size_t shown = (size_t)bytes < ops->head_bytes ? (size_t)bytes : ops->head_bytes;
-        if (ops->claim(instance->self, &entry, head, shown) == HB_OK)
+        if (ops->claim(instance->self, entry, head, shown) == HB_OK)
             return instance;
     }
     return NULL;
 }
 
-/* HB_RESTORED, HB_RESTORE_RENAME, or HB_ENTRY (reported). */
-static int restore_claimed(struct restore *restore, const struct hb_instance *content, size_t index,
-                           const struct hb_place *place, uint32_t mode)
+static const struct hb_stage *stage_of(const struct restore *restore,
+                                       const struct hb_journal_row *row)
+{
+    return row->stage < restore->request->stage_count ? restore->request->stages[row->stage] : NULL;
+}
+
+static struct hb_entry entry_of(const struct hb_journal_row *row)
+{
+    return (struct hb_entry){
+        .size = sizeof(struct hb_entry),
+        .type = row->type,
+        .path = row->path,
+        .path_bytes = strlen(row->path),
+        .bytes = row->bytes,
+        .mode = row->mode,
+        .mtime = {.tv_sec = row->mtime_seconds, .tv_nsec = row->mtime_nanoseconds},
+        .flags = HB_ENTRY_HAS_MODE | (row->flags & HB_ROW_HAS_MTIME ? HB_ENTRY_HAS_MTIME : 0u),
+    };
+}
+
+/* HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
+static int restore_claimed(struct restore *restore, const struct hb_instance *content,
+                           const struct hb_journal_row *row, const struct hb_place *place,
+                           uint32_t mode)
 {
     const struct hb_content_ops *ops = content->plugin->ops;
-    struct hb_run *run = restore->run;
+    const struct hb_stage *stage = stage_of(restore, row);
+    struct hb_entry entry = entry_of(row);
     char name[24];
-    struct hb_entry entry;
-    if (!HB_CAN(ops, restore))
-        return HB_RESTORE_RENAME;
-    hb_catalog_entry(restore->request->catalog, index, &entry);
-    hb_staged_name(index, name);
-    HB_AUTO_CLOSE int fd = openat(run->stage.fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    hb_staged_name(row->index, name);
+    HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        skipped(restore, index, strerror(errno));
+        skipped(restore, row, strerror(errno));
         return HB_ENTRY;
     }
-    HB_AUTO_FREE char *staged = hb_format("%s/%s", run->stage.path, name);
-    HB_AUTO_FREE char *path = hb_format("%s/%s", run->home.path, place->path);
+    HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
+    HB_AUTO_FREE char *path = hb_format("%s/%s", restore->run->home.path, place->path);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     struct hb_target target = {
         .size = sizeof target,
@@ -134,248 +175,347 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
         .mode = mode,
         .exists = place->exists,
     };
-    hb_run_clear_failure(run);
+    hb_run_clear_failure(restore->run);
     int status = ops->restore(content->self, &entry, &file, &target);
     if (status < 0)
-        skipped(restore, index, hb_instance_failure(content));
+        skipped(restore, row, hb_instance_failure(content));
+    else if (status == HB_RESTORED) /* done: a later run must not do it again */
+        unlinkat(stage->fd, name, 0);
     return status;
 }
 
 /* What goes to a place where nothing was is restored even if it is unsound, but not in silence. */
-static void check_claimed(struct restore *restore, size_t index)
+static void check_claimed(struct restore *restore, const struct hb_instance *content,
+                          const struct hb_journal_row *row)
 {
-    const struct hb_instance *content = claimant(restore, index);
-    const struct hb_content_ops *ops = content == NULL ? NULL : content->plugin->ops;
-    struct hb_run *run = restore->run;
+    const struct hb_content_ops *ops = content->plugin->ops;
+    const struct hb_stage *stage = stage_of(restore, row);
     char name[24], reason[400] = "";
-    struct hb_entry entry;
+    struct hb_entry entry = entry_of(row);
     uint32_t soundness = HB_NOT_CHECKED;
-    if (ops == NULL || !HB_CAN(ops, check))
+    if (!HB_CAN(ops, check))
         return;
-    hb_catalog_entry(restore->request->catalog, index, &entry);
-    hb_staged_name(index, name);
-    HB_AUTO_CLOSE int fd = openat(run->stage.fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    HB_AUTO_FREE char *staged = hb_format("%s/%s", run->stage.path, name);
+    hb_staged_name(row->index, name);
+    HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     if (fd >= 0 &&
         ops->check(content->self, &entry, &file, &soundness, reason, sizeof reason) == HB_OK &&
         soundness == HB_UNSOUND)
-        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry.path, "%s: %s", content->plugin->name,
-                      reason);
+        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path, "%s: %s",
+                      content->plugin->name, reason);
 }
 
-/* ---- one member
- * ------------------------------------------------------------------------------------ */
-
-static int rename_into_place(struct restore *restore, size_t index, const struct hb_place *place,
-                             uint32_t mode)
+/* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
+static int publish_claimed(struct restore *restore, const struct hb_journal_row *row,
+                           const struct hb_place *place, uint32_t mode)
 {
-    int stage_fd = restore->run->stage.fd;
     char name[24];
-    hb_staged_name(index, name);
+    struct hb_entry entry = entry_of(row);
+    hb_staged_name(row->index, name);
+    const struct hb_instance *content =
+        hb_claimant(restore->request->contents, &entry, stage_of(restore, row)->fd, name);
+    if (content == NULL && place->exists) {
+        skipped(restore, row, "no content plugin of the configuration can put it back safely");
+        return HB_ENTRY;
+    }
+    int status = HB_RESTORE_RENAME;
+    if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore))
+        status = restore_claimed(restore, content, row, place, mode);
+    if (status == HB_RESTORE_RENAME && content != NULL)
+        check_claimed(restore, content, row);
+    return status;
+}
+
+/* ---- one file or link
+ * ---------------------------------------------------------------------------- */
+
+/* As root, what is restored belongs to whom it belonged, or to the directory's owner. */
+static int take_owner(int directory_fd, const char *name, const struct hb_place *place)
+{
+    struct stat owner;
+    if (geteuid() != 0)
+        return 0;
+    if (place->exists)
+        owner = place->status;
+    else if (fstat(place->directory_fd, &owner) != 0)
+        return -errno;
+    if (fchownat(directory_fd, name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    return 0;
+}
+
+static int rename_into_place(struct restore *restore, const struct hb_journal_row *row,
+                             const struct hb_place *place, uint32_t mode)
+{
+    int stage_fd = stage_of(restore, row)->fd;
+    char name[24];
+    hb_staged_name(row->index, name);
     int result = take_owner(stage_fd, name, place);
-    if (result == 0 && restore->request->catalog->members[index].type == HB_FILE &&
-        fchmodat(stage_fd, name, mode, 0) != 0)
+    if (result == 0 && row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0)
         result = -errno;
     if (result == 0 && renameat(stage_fd, name, place->directory_fd, place->name) != 0)
         result = errno == EXDEV ? -ENOTSUP : -errno;
     return result;
 }
 
-static void publish_at(struct restore *restore, size_t index, const struct hb_place *place)
+static bool is_staged(const struct restore *restore, const struct hb_journal_row *row)
 {
-    uint32_t mode = final_mode(restore, index, place);
+    struct stat status;
+    char name[24];
+    hb_staged_name(row->index, name);
+    return fstatat(stage_of(restore, row)->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void publish_at(struct restore *restore, const struct hb_journal_row *row,
+                       const struct hb_place *place)
+{
+    bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
+    uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
     if (place->exists && S_ISDIR(place->status.st_mode)) {
-        skipped(restore, index, "a directory is in the way");
+        skipped(restore, row, "a directory is in the way");
         return;
     }
     if (place->exists && !S_ISREG(place->status.st_mode) && !S_ISLNK(place->status.st_mode)) {
-        skipped(restore, index, "there is a socket, pipe or device in its place");
+        skipped(restore, row, "there is a socket, pipe or device in its place");
         return;
     }
     int status = HB_RESTORE_RENAME;
-    if (restore->claimed[index]) {
-        const struct hb_instance *content = claimant(restore, index);
-        if (content != NULL)
-            status = restore_claimed(restore, content, index, place, mode);
-    }
-    if (status == HB_RESTORE_RENAME && restore->claimed[index])
-        check_claimed(restore, index);
+    if (row->flags & HB_ROW_CLAIMED)
+        status = publish_claimed(restore, row, place, mode);
     if (status == HB_RESTORE_RENAME) {
-        int result = rename_into_place(restore, index, place, mode);
+        int result = rename_into_place(restore, row, place, mode);
         if (result != 0) {
-            skipped(restore, index, explain(-result));
+            skipped(restore, row, explain(-result));
             status = HB_ENTRY;
         }
     }
-    if (status >= 0) {
-        restore->result->files++;
-        restore->result->bytes += restore->request->catalog->members[index].bytes;
-    }
+    if (status < 0)
+        return;
+    pthread_mutex_lock(&restore->lock);
+    restore->result->files++;
+    restore->result->bytes += row->bytes;
+    pthread_mutex_unlock(&restore->lock);
 }
 
-static void publish_member(struct restore *restore, size_t index)
+/* Finds the place in the directory that the last file went into, if it is the same. */
+static bool same_directory(const struct hb_journal_row *row, const struct last_place *last,
+                           struct hb_place *place)
 {
-    const struct hb_catalog *catalog = restore->request->catalog;
-    bool link = catalog->members[index].type == HB_SYMLINK;
-    struct hb_place place;
-    int result = hb_beneath_resolve(&restore->run->home, hb_catalog_path(catalog, index),
-                                    HB_MAKE_PARENTS | (link ? HB_KEEP_LAST : 0u), &place, NULL);
-    if (result != 0)
-        skipped(restore, index, explain(-result));
-    else
-        publish_at(restore, index, &place);
+    const char *slash = strrchr(row->path, '/');
+    size_t bytes = slash == NULL ? 0 : (size_t)(slash - row->path);
+    if (last->directory == NULL || strlen(last->directory) != bytes ||
+        memcmp(last->directory, row->path, bytes) != 0)
+        return false;
+    const char *name = slash == NULL ? row->path : slash + 1;
+    *place = (struct hb_place){.directory_fd = -1};
+    place->exists = fstatat(last->fd, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
+    if ((!place->exists && errno != ENOENT) || (place->exists && S_ISLNK(place->status.st_mode)))
+        return false; /* the long way knows what to do */
+    place->directory_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 3);
+    place->name = hb_copy_text(name);
+    place->path = *last->path == '\0' ? hb_copy_text(name) : hb_format("%s/%s", last->path, name);
+    return place->directory_fd >= 0;
+}
+
+static void last_clear(struct last_place *last)
+{
+    if (last->fd >= 0)
+        close(last->fd);
+    free(last->directory);
+    free(last->path);
+    *last = (struct last_place){.fd = -1};
+}
+
+static void remember(struct last_place *last, const struct hb_journal_row *row,
+                     const struct hb_place *place)
+{
+    const char *slash = strrchr(row->path, '/'), *resolved = strrchr(place->path, '/');
+    const char *name = slash == NULL ? row->path : slash + 1;
+    last_clear(last);
+    if (strcmp(name, place->name) != 0) /* through a link */
+        return;
+    last->directory = hb_copy_bytes(row->path, slash == NULL ? 0 : (size_t)(slash - row->path));
+    last->path =
+        hb_copy_bytes(place->path, resolved == NULL ? 0 : (size_t)(resolved - place->path));
+    last->fd = fcntl(place->directory_fd, F_DUPFD_CLOEXEC, 3);
+    if (last->fd < 0)
+        last_clear(last);
+}
+
+static void publish(struct restore *restore, const struct hb_journal_row *row,
+                    struct last_place *last)
+{
+    struct hb_place place = {.directory_fd = -1};
+    int result = 0;
+    if (stage_of(restore, row) == NULL)
+        skipped(restore, row, "its staged copy is gone; import the archive again");
+    else if (restore->request->again && !is_staged(restore, row))
+        result = 1; /* that was done before */
+    else if (row->type == HB_SYMLINK || !same_directory(row, last, &place)) {
+        hb_place_clear(&place);
+        result = hb_beneath_resolve(&restore->run->home, row->path,
+                                    HB_MAKE_PARENTS | (row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u),
+                                    &place, NULL);
+        if (result == 0)
+            remember(last, row, &place);
+    }
+    if (result < 0)
+        skipped(restore, row, explain(-result));
+    else if (result == 0 && place.directory_fd >= 0)
+        publish_at(restore, row, &place);
     hb_place_clear(&place);
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
-/* A link is made in the stage, like a file, and renamed. */
-static void publish_link(struct restore *restore, size_t index)
-{
-    const struct hb_catalog *catalog = restore->request->catalog;
-    const struct hb_catalog_member *member = &catalog->members[index];
-    const char *target = hb_catalog_link(catalog, index);
-    char name[24];
-    hb_staged_name(index, name);
-    if (target == NULL || *target == '\0' || symlinkat(target, restore->run->stage.fd, name) != 0) {
-        skipped(restore, index, target == NULL ? "is a link to nothing" : strerror(errno));
-        return;
-    }
-    if (member->entry_flags & HB_ENTRY_HAS_MTIME) {
-        struct timespec times[2] = {
-            {.tv_nsec = UTIME_OMIT},
-            {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
-        utimensat(restore->run->stage.fd, name, times, AT_SYMLINK_NOFOLLOW);
-    }
-    publish_member(restore, index);
-}
+/* ---- directories -------------------------------------------------------------------------------
+ */
 
-/* ---- directories
- * -------------------------------------------------------------------------------------- */
-
-static void make_directory(struct restore *restore, size_t index)
+static void make_directory(struct restore *restore, struct row *row)
 {
     struct hb_place place;
-    int result =
-        hb_beneath_resolve(&restore->run->home, hb_catalog_path(restore->request->catalog, index),
-                           HB_MAKE_PARENTS, &place, NULL);
-    if (result == -EISDIR)
+    int result = hb_beneath_resolve(&restore->run->home, row->path, HB_MAKE_PARENTS, &place, NULL);
+    if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
-    else if (result == 0 && !place.exists) {
+    } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
         result = mkdirat(place.directory_fd, place.name, 0700) == 0 ? 0 : -errno;
-        restore->made[index] = result == 0;
         if (result == 0)
             result = take_owner(place.directory_fd, place.name,
                                 &(struct hb_place){.directory_fd = place.directory_fd});
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
-        skipped(restore, index, "a file is in the way of the directory");
+        result = -ENOTDIR;
     }
     if (result != 0)
-        skipped(restore, index, explain(-result));
+        skipped(restore, &row->row,
+                result == -ENOTDIR ? "a file is in the way of the directory" : explain(-result));
     hb_place_clear(&place);
+    if (result == 0 && (row->row.flags & HB_ROW_NEW)) {
+        restore->made = hb_resize(restore->made, restore->made_count + 1, sizeof *restore->made);
+        restore->made[restore->made_count++] = *row;
+        *row = (struct row){.path = NULL};
+    }
 }
 
 /* Those that were made get mode and time last: publishing needs to write into them. */
-static void finish_directory(struct restore *restore, size_t index)
+static void finish_directory(struct restore *restore, const struct hb_journal_row *row)
 {
-    const struct hb_catalog_member *member = &restore->request->catalog->members[index];
-    const char *path = hb_catalog_path(restore->request->catalog, index);
     struct hb_place place;
     HB_AUTO_CLOSE int fd = -1;
-    int result = hb_beneath_resolve(&restore->run->home, path, 0, &place, NULL);
+    int result = hb_beneath_resolve(&restore->run->home, row->path, 0, &place, NULL);
     if (result == 0) {
         fd =
             openat(place.directory_fd, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         result = fd < 0 ? -errno : 0;
     }
     hb_place_clear(&place);
-    if (result != 0) {
-        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, path, "its mode cannot be set: %s",
-                      explain(-result));
-        return;
-    }
-    uint32_t mode = member->entry_flags & HB_ENTRY_HAS_MODE ? member->mode & 0777
-                                                            : 0777 & ~restore->request->umask;
-    if (restore->request->selection->modes[index] != UINT32_MAX)
-        mode = restore->request->selection->modes[index];
-    if (member->entry_flags & HB_ENTRY_HAS_MTIME) {
+    if (result == 0 && (row->flags & HB_ROW_HAS_MTIME)) {
         struct timespec times[2] = {
             {.tv_nsec = UTIME_OMIT},
-            {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
-        futimens(fd, times);
+            {.tv_sec = row->mtime_seconds, .tv_nsec = row->mtime_nanoseconds}};
+        result = futimens(fd, times) == 0 ? 0 : -errno;
     }
-    if (fchmod(fd, mode) != 0)
-        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, path, "mode %03o cannot be set: %s",
-                      mode, strerror(errno));
+    if (result == 0 && fchmod(fd, row->mode) != 0)
+        result = -errno;
+    if (result != 0)
+        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
+                      "its mode and time cannot be set: %s", explain(-result));
 }
 
 /* ---- all
- * ------------------------------------------------------------------------------------------------
- */
+ * ------------------------------------------------------------------------------------------ */
 
-static bool is_selected(const struct restore *restore, size_t index, uint32_t type)
+static bool is_plain_file(const struct row *row)
 {
-    const struct hb_catalog_member *member = &restore->request->catalog->members[index];
-    return member->state == HB_SELECTED && member->type == type;
+    return row->row.type == HB_FILE && !(row->row.flags & HB_ROW_CLAIMED);
 }
 
-static void find_claimed(struct restore *restore)
+/* Takes rows of plain files from the journal and publishes them. A thread's function. */
+static void *publish_files(void *argument)
 {
-    for (size_t i = 0; i < restore->request->catalog->count; i++)
-        if (is_selected(restore, i, HB_FILE))
-            restore->claimed[i] = claimant(restore, i) != NULL;
-}
-
-/* Claimed ones first: they fail most. Links last: nothing is written through them. */
-static int publish_files(struct restore *restore, struct hb_error *error)
-{
-    size_t count = restore->request->catalog->count;
-    for (int pass = 0; pass < 2; pass++) {
+    struct restore *restore = argument;
+    struct last_place last = {.fd = -1};
+    struct row batch[BATCH];
+    size_t count;
+    do {
+        pthread_mutex_lock(&restore->lock);
+        for (count = 0; count < BATCH && may_go_on(restore) && is_plain_file(&restore->next);)
+            batch[count++] = take_next(restore);
+        pthread_mutex_unlock(&restore->lock);
         for (size_t i = 0; i < count; i++) {
-            if (!is_selected(restore, i, HB_FILE) || restore->claimed[i] != (pass == 0))
-                continue;
-            if (hb_run_cancelled(restore->run))
-                return hb_error_set(error, HB_CANCELLED,
-                                    "interrupted while files were being replaced: each is the old "
-                                    "or the new one, %llu were replaced",
-                                    (unsigned long long)restore->result->files);
-            publish_member(restore, i);
+            publish(restore, &batch[i].row, &last);
+            row_clear(&batch[i]);
         }
-    }
-    for (size_t i = 0; i < count; i++)
-        if (is_selected(restore, i, HB_SYMLINK))
-            publish_link(restore, i);
-    return HB_OK;
+    } while (count > 0);
+    last_clear(&last);
+    return NULL;
 }
 
-static int publish_all(struct restore *restore, struct hb_error *error)
+static void publish_files_on_all_workers(struct restore *restore)
 {
-    size_t count = restore->request->catalog->count;
-    for (size_t i = 0; i < count; i++)
-        if (is_selected(restore, i, HB_DIRECTORY))
-            make_directory(restore, i);
-    int status = publish_files(restore, error);
-    for (size_t i = count; i-- > 0;) /* also when it was interrupted */
-        if (restore->made[i])
-            finish_directory(restore, i);
-    return status;
+    unsigned more = restore->request->workers > 1 ? restore->request->workers - 1 : 0, started = 0;
+    pthread_t *threads = hb_alloc((more + 1) * sizeof *threads);
+    while (started < more && pthread_create(&threads[started], NULL, publish_files, restore) == 0)
+        started++;
+    publish_files(restore); /* this thread is one of them */
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    free(threads);
+}
+
+/* The order of the journal: claimed files first, for they fail most; links last, so that nothing is
+ * written through them. */
+static int publish_all(struct restore *restore)
+{
+    struct last_place last = {.fd = -1};
+    read_next(restore);
+    while (may_go_on(restore)) {
+        if (is_plain_file(&restore->next)) {
+            publish_files_on_all_workers(restore);
+            continue;
+        }
+        struct row row = take_next(restore);
+        if (row.row.type == HB_DIRECTORY)
+            make_directory(restore, &row);
+        else
+            publish(restore, &row.row, &last);
+        row_clear(&row);
+    }
+    row_clear(&restore->next);
+    last_clear(&last);
+    for (size_t i = restore->made_count; i-- > 0 && restore->status == HB_END;)
+        finish_directory(restore, &restore->made[i].row);
+    for (size_t i = 0; i < restore->made_count; i++)
+        row_clear(&restore->made[i]);
+    free(restore->made);
+    if (restore->status == HB_OK)
+        return hb_error_set(restore->error, HB_CANCELLED,
+                            "interrupted while files were being replaced: each is the old or the "
+                            "new one, %llu were replaced",
+                            (unsigned long long)restore->result->files);
+    return restore->status == HB_END ? HB_OK : restore->status;
+}
+
+static void flush(struct restore *restore)
+{
+    bool failed = syncfs(restore->run->home.fd) != 0;
+    for (unsigned i = 1; i < restore->request->stage_count; i++)
+        if (restore->request->stages[i] != NULL && syncfs(restore->request->stages[i]->fd) != 0)
+            failed = true;
+    if (failed)
+        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, "",
+                      "what was restored could not be flushed to disk: %s", strerror(errno));
 }
 
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,
                struct hb_error *error)
 {
-    size_t count = request->catalog->count;
-    struct restore restore = {.request = request, .run = request->run, .result = result};
-    restore.made = hb_alloc(count * sizeof *restore.made);
-    restore.claimed = hb_alloc(count * sizeof *restore.claimed);
+    struct restore restore = {
+        .request = request, .run = request->run, .result = result, .error = error};
     *result = (struct hb_restored){0};
-    find_claimed(&restore);
-    int status = publish_all(&restore, error);
-    free(restore.made);
-    free(restore.claimed);
-    if (syncfs(request->run->home.fd) != 0 && status == HB_OK)
-        hb_report_add(&request->run->report, HB_FOUND_DOUBTFUL, "",
-                      "what was restored could not be flushed to disk: %s", strerror(errno));
+    pthread_mutex_init(&restore.lock, NULL);
+    int status = publish_all(&restore);
+    pthread_mutex_destroy(&restore.lock);
+    flush(&restore);
     return status;
 }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Publishes staged members in the home, one by one: each is the old file or the new one, never
- * torn. Nothing outside the home is ever reached (beneath.h).
+ * Publishes staged members in the home, by the rows of a journal: each is the old file or the new
+ * one, never torn. Nothing outside the home is ever reached (beneath.h).
  */
 #ifndef HB_RESTORE_H
 #define HB_RESTORE_H
 
-#include "archive.h"
-#include "select.h"
+#include "journal.h"
+#include "run.h"
 
 struct hb_restore_request {
-    struct hb_run *run; /* home and stage are open */
-    const struct hb_catalog *catalog;
-    const struct hb_selection_result *selection;
+    struct hb_run *run; /* home is open */
+    struct hb_journal *journal;
+    struct hb_stage *const *stages; /* by number; NULL: it could not be opened */
+    unsigned stage_count;
     const struct hb_chain *contents;
-    uint32_t umask;
+    unsigned workers;
+    bool again; /* an interrupted import: what is not staged any more has been published */
 };
 
 struct hb_restored {
@@ -22,10 +24,14 @@ struct hb_restored {
     uint64_t bytes;
 };
 
-/* The name of a member's file in the stage. `name` has at least 24 bytes. */
-void hb_staged_name(size_t index, char *name);
+/* Which plugin claims a staged file, by its name and first bytes; NULL: none. */
+const struct hb_instance *hb_claimant(const struct hb_chain *contents, const struct hb_entry *entry,
+                                      int stage_fd, const char *staged);
 
-/* What cannot be restored is reported and the rest goes on. HB_OK, or HB_CANCELLED. */
+/*
+ * What cannot be restored is reported and the rest goes on. Durable when it returns. HB_OK;
+ * HB_CANCELLED: the journal says what is left; HB_FATAL: the journal cannot be read.
+ */
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,
                struct hb_error *error);
 

@@ -52,7 +52,8 @@ static bool sweep_one(int parent_fd, const char *name)
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return false;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 ||
+        faccessat(fd, HB_STAGE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         close(fd);
         return false;
     }
@@ -143,6 +144,25 @@ int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
     return HB_OK;
 }
 
+int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
+{
+    struct stat status;
+    *stage = (struct hb_stage)HB_STAGE_NONE;
+    if (!hb_stage_is_name(name))
+        return HB_NOMATCH;
+    stage->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (stage->parent_fd >= 0)
+        stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (stage->fd < 0 || fstat(stage->fd, &status) != 0 || status.st_uid != geteuid() ||
+        (status.st_mode & 077) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
+        hb_stage_leave(stage);
+        return HB_NOMATCH;
+    }
+    snprintf(stage->name, sizeof stage->name, "%s", name);
+    stage->path = hb_format("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
+    return HB_OK;
+}
+
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error)
 {
     char *made = hb_format("%u-%.40s", atomic_fetch_add(&stage->serial, 1), hint);
@@ -165,12 +185,19 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
 void hb_stage_close(struct hb_stage *stage)
 {
     if (stage->fd >= 0) {
+        unlinkat(stage->fd, HB_STAGE_JOURNAL, 0);
         int inner = openat(stage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (inner >= 0)
             empty_directory(inner);
         unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
-        close(stage->fd);
     }
+    hb_stage_leave(stage);
+}
+
+void hb_stage_leave(struct hb_stage *stage)
+{
+    if (stage->fd >= 0)
+        close(stage->fd);
     if (stage->parent_fd >= 0)
         close(stage->parent_fd);
     free(stage->path);

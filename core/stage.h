@@ -22,9 +22,21 @@ struct hb_stage {
 /* Is this the name of a staging directory? Such entries are never archived. */
 bool hb_stage_is_name(const char *name);
 
+/*
+ * A stage with a file of this name is not just left-over: an import was interrupted while it
+ * published, and the next run completes it (recover.h). The sweep leaves such a stage alone.
+ */
+#define HB_STAGE_JOURNAL "journal"
+
 /* Removes what killed runs left in the directory; returns how many, 0 also when it cannot be read.
  */
 unsigned hb_stage_sweep(int parent_fd);
+
+/*
+ * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH: a
+ * run still has it, or it is another user's. `parent` and `name` as in struct hb_stage.
+ */
+int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage);
 
 /* Makes one in `parent` (absolute path), 0700, after a sweep; *swept may be NULL. */
 int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
@@ -33,8 +45,10 @@ int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
 /* A new file, 0600, open for reading and writing. *name is its name in the stage; caller frees. */
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error);
 
-/* Removes it with all that is in it. Safe on a zeroed one with fd -1. */
+/* Removes it with all that is in it, the journal first. Safe on a zeroed one with fd -1. */
 void hb_stage_close(struct hb_stage *stage);
+/* Lets go of it as it is, for the next run. */
+void hb_stage_leave(struct hb_stage *stage);
 
 #define HB_STAGE_NONE                                                                              \
     {                                                                                              \

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "journal.h"
+
+#include "memory.h"
+#include "select.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define MAGIC   "hbcore-journal 1 "
+#define DAMAGED "the journal of an interrupted import is damaged"
+
+enum { FIELDS = 7, CHUNK = 1 << 16, LONGEST_END = 64 };
+
+void hb_staged_name(uint64_t index, char *name)
+{
+    snprintf(name, 24, "m%" PRIu64, index);
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+struct hb_journal_writer {
+    struct hb_stage *stage;
+    char *name; /* until it is committed */
+    FILE *file;
+    XXH3_state_t *hash;
+    uint64_t rows;
+};
+
+static void put(struct hb_journal_writer *writer, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    XXH3_64bits_update(writer->hash, text, bytes);
+    fwrite(text, 1, bytes, writer->file); /* hb_journal_finish asks ferror */
+}
+
+int hb_journal_create(struct hb_stage *stage, const char *archive,
+                      struct hb_journal_writer **writer, struct hb_error *error)
+{
+    struct hb_journal_writer *made = hb_alloc(sizeof *made);
+    made->stage = stage;
+    int fd = hb_stage_file(stage, "journal", &made->name, error);
+    made->file = fd < 0 ? NULL : fdopen(fd, "w");
+    made->hash = XXH3_createState();
+    if (made->file == NULL || made->hash == NULL) {
+        if (fd >= 0)
+            hb_error_set(error, HB_FATAL, "out of memory for the journal");
+        hb_journal_writer_free(made);
+        return HB_FATAL;
+    }
+    XXH3_64bits_reset(made->hash);
+    HB_AUTO_FREE char *head = hb_format(MAGIC "%s", archive);
+    put(made, head);
+    *writer = made;
+    return HB_OK;
+}
+
+void hb_journal_add_stage(struct hb_journal_writer *writer, unsigned number, const char *path)
+{
+    HB_AUTO_FREE char *text = hb_format("stage %u", number);
+    put(writer, text);
+    put(writer, path);
+}
+
+void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_row *row)
+{
+    HB_AUTO_FREE char *text = hb_format("%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32
+                                        " %" PRId64 " %" PRIu32 " %" PRIu64,
+                                        row->type == HB_DIRECTORY ? 'd'
+                                        : row->type == HB_SYMLINK ? 'l'
+                                                                  : 'f',
+                                        row->flags, row->stage, row->index, row->mode,
+                                        row->mtime_seconds, row->mtime_nanoseconds, row->bytes);
+    put(writer, text);
+    put(writer, row->path);
+    put(writer, row->link == NULL ? "" : row->link);
+    writer->rows++;
+}
+
+static int cannot_write(const struct hb_journal_writer *writer, struct hb_error *error)
+{
+    int reason = errno;
+    hb_error_set(error, HB_FATAL, "%s: the journal cannot be written: %s", writer->stage->path,
+                 strerror(reason));
+    if (reason == ENOSPC || reason == EDQUOT)
+        hb_error_hint(error, "free some space and try again; nothing was changed");
+    return HB_FATAL;
+}
+
+int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error)
+{
+    HB_AUTO_FREE char *end = hb_format("end %" PRIu64 " %016" PRIx64, writer->rows,
+                                       (uint64_t)XXH3_64bits_digest(writer->hash));
+    put(writer, end);
+    if (fflush(writer->file) != 0 || ferror(writer->file) || fsync(fileno(writer->file)) != 0)
+        return cannot_write(writer, error);
+    return HB_OK;
+}
+
+int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error)
+{
+    int fd = writer->stage->fd;
+    if (renameat(fd, writer->name, fd, HB_STAGE_JOURNAL) != 0)
+        return cannot_write(writer, error);
+    free(writer->name);
+    writer->name = NULL;
+    if (fsync(fd) != 0) {
+        int status = cannot_write(writer, error);
+        unlinkat(fd, HB_STAGE_JOURNAL, 0);
+        return status;
+    }
+    return HB_OK;
+}
+
+void hb_journal_writer_free(struct hb_journal_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    if (writer->file != NULL)
+        fclose(writer->file);
+    XXH3_freeState(writer->hash);
+    free(writer->name);
+    free(writer);
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+struct record {
+    char *text;
+    size_t capacity;
+};
+
+struct hb_journal {
+    FILE *file;
+    char *archive;
+    uint64_t rows_left;
+    struct record head, path, link;
+};
+
+static int damaged(struct hb_error *error)
+{
+    return hb_error_set(error, HB_FATAL, DAMAGED);
+}
+
+/* Reads up to the next NUL; false at the end, or when the last one is missing. */
+static bool read_record(FILE *file, struct record *record)
+{
+    ssize_t bytes = getdelim(&record->text, &record->capacity, '\0', file);
+    return bytes > 0 && record->text[bytes - 1] == '\0';
+}
+
+/* One number in decimal, then a blank or the end. */
+static bool take_number(char **at, uint64_t *number)
+{
+    char *end;
+    if (**at < '0' || **at > '9')
+        return false;
+    errno = 0;
+    *number = strtoull(*at, &end, 10);
+    if (errno != 0 || (*end != ' ' && *end != '\0'))
+        return false;
+    *at = *end == ' ' ? end + 1 : end;
+    return true;
+}
+
+/* The last record, which also says where the hashed bytes end. */
+static bool find_end(FILE *file, uint64_t *hashed, uint64_t *rows, uint64_t *hash)
+{
+    char tail[LONGEST_END];
+    if (fseeko(file, 0, SEEK_END) != 0)
+        return false;
+    off_t size = ftello(file);
+    size_t bytes = size < LONGEST_END ? (size_t)size : LONGEST_END;
+    if (size <= 0 || fseeko(file, -(off_t)bytes, SEEK_END) != 0 ||
+        fread(tail, 1, bytes, file) != bytes || tail[bytes - 1] != '\0')
+        return false;
+    char *start = memrchr(tail, '\0', bytes - 1);
+    if (start == NULL || strncmp(start + 1, "end ", 4) != 0)
+        return false;
+    char *at = start + 5, *after;
+    if (!take_number(&at, rows))
+        return false;
+    *hash = strtoull(at, &after, 16);
+    *hashed = (uint64_t)size - (uint64_t)(tail + bytes - (start + 1));
+    return after == at + 16 && *after == '\0';
+}
+
+static bool hash_is_right(FILE *file, uint64_t hashed, uint64_t wanted)
+{
+    XXH3_state_t *state = XXH3_createState();
+    HB_AUTO_FREE unsigned char *chunk = malloc(CHUNK);
+    bool right = state != NULL && chunk != NULL && fseeko(file, 0, SEEK_SET) == 0;
+    if (right)
+        XXH3_64bits_reset(state);
+    while (right && hashed > 0) {
+        size_t bytes = hashed < CHUNK ? (size_t)hashed : CHUNK;
+        right = fread(chunk, 1, bytes, file) == bytes;
+        if (right)
+            XXH3_64bits_update(state, chunk, bytes);
+        hashed -= bytes;
+    }
+    right = right && XXH3_64bits_digest(state) == wanted;
+    XXH3_freeState(state);
+    return right;
+}
+
+int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *error)
+{
+    struct hb_journal *made = hb_alloc(sizeof *made);
+    uint64_t hashed, hash;
+    made->file = file;
+    if (!find_end(file, &hashed, &made->rows_left, &hash) || !hash_is_right(file, hashed, hash) ||
+        fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) ||
+        strncmp(made->head.text, MAGIC, strlen(MAGIC)) != 0) {
+        hb_journal_close(made);
+        return damaged(error);
+    }
+    made->archive = hb_copy_text(made->head.text + strlen(MAGIC));
+    *journal = made;
+    return HB_OK;
+}
+
+int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *error)
+{
+    struct stat status;
+    int fd = openat(stage_fd, HB_STAGE_JOURNAL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return HB_NOMATCH;
+    if (fd < 0)
+        return hb_error_set(error, HB_FATAL,
+                            "the journal of an interrupted import cannot be opened: %s",
+                            strerror(errno));
+    FILE *file = fdopen(fd, "r");
+    if (file == NULL || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_uid != geteuid()) {
+        if (file != NULL)
+            fclose(file);
+        else
+            close(fd);
+        return damaged(error);
+    }
+    return hb_journal_read(file, journal, error);
+}
+
+const char *hb_journal_archive(const struct hb_journal *journal)
+{
+    return journal->archive;
+}
+
+static bool parse_row(char *text, struct hb_journal_row *row)
+{
+    uint64_t numbers[FIELDS];
+    char *at = text + 2, *seconds_end;
+    if (text[0] == '\0' || text[1] != ' ')
+        return false;
+    row->type = text[0] == 'd' ? HB_DIRECTORY : text[0] == 'l' ? HB_SYMLINK : HB_FILE;
+    if (row->type == HB_FILE && text[0] != 'f')
+        return false;
+    for (int i = 0; i < 4; i++)
+        if (!take_number(&at, &numbers[i]))
+            return false;
+    row->mtime_seconds = strtoll(at, &seconds_end, 10); /* may be before 1970 */
+    if (seconds_end == at || *seconds_end != ' ')
+        return false;
+    at = seconds_end + 1;
+    if (!take_number(&at, &numbers[4]) || !take_number(&at, &numbers[5]) || *at != '\0')
+        return false;
+    row->flags = (uint32_t)numbers[0];
+    row->stage = (uint32_t)numbers[1];
+    row->index = numbers[2];
+    row->mode = (uint32_t)numbers[3];
+    row->mtime_nanoseconds = (uint32_t)numbers[4];
+    row->bytes = numbers[5];
+    return numbers[1] < HB_JOURNAL_STAGES && numbers[3] <= 0777 && numbers[4] < 1000000000;
+}
+
+int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error)
+{
+    static const char stage[] = "stage ";
+    size_t skip = 0;
+    if (!read_record(journal->file, &journal->head))
+        return damaged(error);
+    if (strncmp(journal->head.text, "end ", 4) == 0)
+        return journal->rows_left == 0 ? HB_END : damaged(error);
+    *row = (struct hb_journal_row){.link = ""};
+    bool is_stage = strncmp(journal->head.text, stage, sizeof stage - 1) == 0;
+    if (!read_record(journal->file, &journal->path) ||
+        hb_path_problem(journal->path.text, SIZE_MAX, &skip) != NULL || skip != 0)
+        return damaged(error);
+    row->path = journal->path.text;
+    if (is_stage) {
+        char *at = journal->head.text + sizeof stage - 1;
+        uint64_t number;
+        if (!take_number(&at, &number) || number == 0 || number >= HB_JOURNAL_STAGES)
+            return damaged(error);
+        row->stage = (uint32_t)number;
+        return HB_SKIP;
+    }
+    if (!parse_row(journal->head.text, row) || !read_record(journal->file, &journal->link) ||
+        journal->rows_left == 0)
+        return damaged(error);
+    row->link = journal->link.text;
+    journal->rows_left--;
+    return HB_OK;
+}
+
+void hb_journal_close(struct hb_journal *journal)
+{
+    if (journal == NULL)
+        return;
+    fclose(journal->file);
+    free(journal->archive);
+    free(journal->head.text);
+    free(journal->path.text);
+    free(journal->link.text);
+    free(journal);
+}

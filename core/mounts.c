@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mounts.h"
+
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LONGEST_LINE = 1 << 14 };
+
+bool hb_mounts_below(const char *directory)
+{
+    FILE *file = setmntent("/proc/self/mounts", "re");
+    HB_AUTO_FREE char *buffer = hb_alloc(LONGEST_LINE);
+    struct mntent entry;
+    size_t bytes = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+    bool below = file == NULL;
+    while (!below && getmntent_r(file, &entry, buffer, LONGEST_LINE) != NULL)
+        below = strncmp(entry.mnt_dir, directory, bytes) == 0 && entry.mnt_dir[bytes] == '/' &&
+                entry.mnt_dir[bytes + 1] != '\0';
+    if (file != NULL)
+        endmntent(file);
+    return below;
+}
+
+uint64_t hb_mount_of(int fd)
+{
+    struct statx status = {0};
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0)
+        return 0;
+    if (status.stx_mask & STATX_MNT_ID)
+        return status.stx_mnt_id;
+    return (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor; /* before Linux 5.8 */
+}
+
+/* Of a place that was resolved: the directory itself, or the one that it is in. */
+static int look(const struct hb_place *found, struct hb_mount_place *place)
+{
+    if (found->exists && S_ISDIR(found->status.st_mode)) {
+        HB_AUTO_CLOSE int fd =
+            openat(found->directory_fd, found->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
+        place->mount = hb_mount_of(fd);
+        place->directory = hb_copy_text(found->path);
+        return 0;
+    }
+    const char *slash = strrchr(found->path, '/');
+    place->mount = hb_mount_of(found->directory_fd);
+    place->directory =
+        hb_copy_bytes(found->path, slash == NULL ? 0 : (size_t)(slash - found->path));
+    return 0;
+}
+
+int hb_mount_find(const struct hb_root *root, const char *path, struct hb_mount_place *place)
+{
+    HB_AUTO_FREE char *way = hb_copy_text(path);
+    for (;;) {
+        struct hb_place found;
+        int result = hb_beneath_resolve(root, way, 0, &found, NULL);
+        if (result == 0)
+            result = look(&found, place);
+        hb_place_clear(&found);
+        char *slash = strrchr(way, '/');
+        if (result != -ENOENT)
+            return result;
+        if (slash == NULL) { /* it would be made in the root itself */
+            place->mount = hb_mount_of(root->fd);
+            place->directory = hb_copy_text("");
+            return 0;
+        }
+        *slash = '\0';
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* File systems that are mounted below the home: a rename does not lead from one to the other. */
+#ifndef HB_MOUNTS_H
+#define HB_MOUNTS_H
+
+#include "beneath.h"
+#include <stdint.h>
+
+/* Is anything mounted below this directory (absolute, canonical)? True when that cannot be told. */
+bool hb_mounts_below(const char *directory);
+
+/* Tells mounts apart; two of one file system, too. */
+uint64_t hb_mount_of(int fd);
+
+/* Where a path below the root would come to lie. */
+struct hb_mount_place {
+    uint64_t mount;
+    char *directory; /* the last on its way that exists, links resolved, below the root */
+};
+
+/* 0 and *place (the caller frees its directory), or -errno: the path leads nowhere. */
+int hb_mount_find(const struct hb_root *root, const char *path, struct hb_mount_place *place);
+
+#endif

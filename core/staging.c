@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "staging.h"
+
+#include "extract.h"
+#include "memory.h"
+#include "mounts.h"
+#include "progress.h"
+#include "restore.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+enum { COPY_BYTES = 1 << 20 };
+
+static int set_times(int fd, const struct hb_catalog_member *member)
+{
+    struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
+    return member->entry_flags & HB_ENTRY_HAS_MTIME ? futimens(fd, times) : 0;
+}
+
+/* A failure that concerns one member, but ends it all: nothing has been changed yet. */
+static int cannot_stage(const struct hb_staging *staging, size_t index, int reason,
+                        struct hb_error *error)
+{
+    hb_error_set(error, HB_FATAL, "%s: cannot be staged: %s",
+                 hb_catalog_path(&staging->archive->catalog, index), strerror(reason));
+    if (reason == ENOSPC || reason == EDQUOT)
+        hb_error_hint(error, "free some space and try again; nothing was changed");
+    return HB_FATAL;
+}
+
+/* ---- decoding ------------------------------------------------------------------------------ */
+
+static bool wanted(void *context, size_t index)
+{
+    const struct hb_staging *staging = context;
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    size_t skip;
+    /* A stream is selected afterwards: all that could be is staged. */
+    if (staging->archive->stream)
+        return hb_path_problem(hb_catalog_path(catalog, index), SIZE_MAX, &skip) == NULL;
+    return catalog->members[index].state == HB_SELECTED;
+}
+
+static int open_member(void *context, size_t index, struct hb_error *error)
+{
+    const struct hb_staging *staging = context;
+    char name[24];
+    hb_staged_name(index, name);
+    int fd = openat(staging->run->stage.fd, name,
+                    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd < 0 ? cannot_stage(staging, index, errno, error) : fd;
+}
+
+static int member_done(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error)
+{
+    const struct hb_staging *staging = context;
+    (void)bytes;
+    if (set_times(fd, &staging->archive->catalog.members[index]) != 0)
+        return cannot_stage(staging, index, errno, error);
+    return HB_OK;
+}
+
+/*
+ * What the files need, and once more what may go through a content plugin: it copies a database
+ * into the one that is there, whose log grows by as much.
+ */
+static uint64_t space_needed(const struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    uint64_t bytes = staging->selection->bytes;
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct hb_entry entry;
+        if (catalog->members[i].state != HB_SELECTED || catalog->members[i].type != HB_FILE)
+            continue;
+        hb_catalog_entry(catalog, i, &entry);
+        for (size_t j = 0; j < staging->contents->count; j++) {
+            const struct hb_instance *instance = staging->contents->instances[j];
+            const struct hb_content_ops *ops = instance->plugin->ops;
+            if (ops->claim(instance->self, &entry, NULL, 0) != HB_OK)
+                continue;
+            bytes += entry.bytes; /* both are below 2^63: select has bounded the sum */
+            break;
+        }
+    }
+    return bytes;
+}
+
+static int check_space(const struct hb_staging *staging, struct hb_error *error)
+{
+    struct statvfs space;
+    char needed[24], available[24];
+    if (fstatvfs(staging->run->stage.fd, &space) != 0)
+        return HB_OK; /* staging will tell */
+    uint64_t room = (uint64_t)space.f_bavail * space.f_frsize, bytes = space_needed(staging);
+    if (bytes <= room)
+        return HB_OK;
+    hb_error_set(error, HB_FATAL, "%s: not enough space: %s are needed, %s are free",
+                 staging->run->home.path, hb_human_bytes(bytes, needed),
+                 hb_human_bytes(room, available));
+    hb_error_hint(error, "free some space and try again; nothing was changed");
+    return HB_FATAL;
+}
+
+static struct hb_extract_request extract_request(struct hb_staging *staging)
+{
+    staging->stages[0] = &staging->run->stage;
+    staging->stage_count = 1;
+    return (struct hb_extract_request){
+        .archive = staging->archive,
+        .workers = hb_run_workers(staging->run),
+        .context = staging,
+        .wanted = wanted,
+        .open = open_member,
+        .done = member_done,
+        .whole = true,
+    };
+}
+
+int hb_stage_members(struct hb_staging *staging, struct hb_error *error)
+{
+    struct hb_extract_request request = extract_request(staging);
+    int status = check_space(staging, error);
+    return status == HB_OK ? hb_extract(&request, error) : status;
+}
+
+int hb_stage_stream(struct hb_staging *staging, struct hb_error *error)
+{
+    struct hb_extract_request request = extract_request(staging);
+    return hb_extract_stream(&request, error);
+}
+
+/* ---- links --------------------------------------------------------------------------------------
+ */
+
+/* 0 or -errno. */
+static int copy_bytes(int from, int to)
+{
+    HB_AUTO_FREE char *buffer = malloc(COPY_BYTES);
+    if (buffer == NULL)
+        return -ENOMEM;
+    for (off_t offset = 0;;) {
+        ssize_t got = pread(from, buffer, COPY_BYTES, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0 ? 0 : -errno;
+        for (ssize_t done = 0; done < got;) {
+            ssize_t put = pwrite(to, buffer + done, (size_t)(got - done), offset + done);
+            if (put < 0 && errno != EINTR)
+                return -errno;
+            done += put < 0 ? 0 : put;
+        }
+        offset += got;
+    }
+}
+
+/* The member that a hard link names, if it is restored too; else SIZE_MAX. */
+static size_t hard_link_source(const struct hb_staging *staging, size_t index)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const char *target = hb_catalog_link(catalog, index);
+    const char *wrapper = staging->selection->wrapper;
+    size_t skip = 0, wrapped = wrapper == NULL ? 0 : strlen(wrapper) + 1;
+    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
+        strlen(target + skip) <= wrapped)
+        return SIZE_MAX;
+    size_t from = hb_catalog_find(catalog, target + skip + wrapped);
+    if (from == SIZE_MAX || from == index || catalog->members[from].state != HB_SELECTED ||
+        catalog->members[from].type != HB_FILE)
+        return SIZE_MAX;
+    return from;
+}
+
+/*
+ * A hard link becomes a file of its own, with the data of the member that it names; never a link to
+ * something that is in the home.
+ */
+static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_error *error)
+{
+    struct hb_catalog *catalog = &staging->archive->catalog;
+    struct hb_catalog_member *member = &catalog->members[index];
+    size_t from = hard_link_source(staging, index);
+    if (from == SIZE_MAX) {
+        const char *target = hb_catalog_link(catalog, index);
+        member->state = HB_DROPPED;
+        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, index),
+                      "is a hard link to %s, which is not restored",
+                      target == NULL ? "nothing" : target);
+        return HB_OK;
+    }
+    const struct hb_catalog_member *origin = &catalog->members[from];
+    char name[24];
+    hb_staged_name(from, name);
+    HB_AUTO_CLOSE int source =
+        openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (source < 0)
+        return cannot_stage(staging, index, errno, error);
+    HB_AUTO_CLOSE int copy = open_member(staging, index, error);
+    if (copy < 0)
+        return HB_FATAL;
+    member->type = HB_FILE;
+    member->bytes = origin->bytes;
+    member->mtime_seconds = origin->mtime_seconds;
+    member->mtime_nanoseconds = origin->mtime_nanoseconds;
+    member->mode = origin->mode;
+    member->entry_flags = origin->entry_flags;
+    staging->selection->files++;
+    int result = copy_bytes(source, copy);
+    if (result == 0 && set_times(copy, member) != 0)
+        result = -errno;
+    return result == 0 ? HB_OK : cannot_stage(staging, index, -result, error);
+}
+
+/* A link is made in the stage, like a file, and renamed. */
+static int stage_link(struct hb_staging *staging, size_t index, struct hb_error *error)
+{
+    struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    const char *target = hb_catalog_link(&staging->archive->catalog, index);
+    int stage_fd = staging->run->stage.fd;
+    char name[24];
+    hb_staged_name(index, name);
+    if (target == NULL || *target == '\0') {
+        member->state = HB_DROPPED;
+        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED,
+                      hb_catalog_path(&staging->archive->catalog, index), "is a link to nothing");
+        return HB_OK;
+    }
+    if (symlinkat(target, stage_fd, name) != 0)
+        return cannot_stage(staging, index, errno, error);
+    struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
+    if (member->entry_flags & HB_ENTRY_HAS_MTIME)
+        utimensat(stage_fd, name, times, AT_SYMLINK_NOFOLLOW);
+    return HB_OK;
+}
+
+int hb_stage_complete(struct hb_staging *staging, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    int status = HB_OK;
+    for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
+        if (catalog->members[i].state != HB_SELECTED)
+            continue;
+        if (catalog->members[i].type == HB_HARDLINK)
+            status = stage_hard_link(staging, i, error);
+        else if (catalog->members[i].type == HB_SYMLINK)
+            status = stage_link(staging, i, error);
+    }
+    return status;
+}
+
+/* ---- other file systems below the home
+ * -------------------------------------------------------------
+ */
+
+/*
+ * The number of the stage on the file system of `mount`; made beside where the first file goes. 0,
+ * the run's own, where none can be made: publishing tells about those files.
+ */
+static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place *place)
+{
+    struct hb_error ignored;
+    for (unsigned i = 0; i < staging->stage_count; i++)
+        if (staging->mounts[i] == place->mount)
+            return i;
+    if (staging->stage_count == HB_JOURNAL_STAGES)
+        return 0;
+    HB_AUTO_FREE char *parent = hb_format("%s/%s", staging->run->home.path, place->directory);
+    struct hb_stage *stage = hb_alloc(sizeof *stage);
+    if (hb_stage_open(parent, stage, NULL, &ignored) != HB_OK ||
+        hb_mount_of(stage->fd) != place->mount) {
+        hb_stage_close(stage);
+        free(stage);
+        return 0;
+    }
+    staging->stages[staging->stage_count] = stage;
+    staging->mounts[staging->stage_count] = place->mount;
+    return staging->stage_count++;
+}
+
+/* Copies a staged member to where it can be renamed from. */
+static int move_member(struct hb_staging *staging, size_t index, unsigned number,
+                       struct hb_error *error)
+{
+    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    int here = staging->run->stage.fd, there = staging->stages[number]->fd, result = 0;
+    char name[24];
+    hb_staged_name(index, name);
+    if (member->type == HB_SYMLINK) {
+        if (symlinkat(hb_catalog_link(&staging->archive->catalog, index), there, name) != 0)
+            return cannot_stage(staging, index, errno, error);
+    } else {
+        HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        HB_AUTO_CLOSE int to =
+            openat(there, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        result = from < 0 || to < 0 ? -errno : copy_bytes(from, to);
+        if (result == 0 && set_times(to, member) != 0)
+            result = -errno;
+    }
+    if (result != 0)
+        return cannot_stage(staging, index, -result, error);
+    unlinkat(here, name, 0);
+    return HB_OK;
+}
+
+/* Which stage each member is in, one number a member; NULL: all in the first. */
+static int spread(struct hb_staging *staging, uint8_t **numbers, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_root *home = &staging->run->home;
+    *numbers = NULL;
+    if (!hb_mounts_below(home->path))
+        return HB_OK;
+    *numbers = hb_alloc(catalog->count);
+    staging->mounts[0] = hb_mount_of(staging->run->stage.fd);
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        struct hb_mount_place place;
+        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY ||
+            hb_mount_find(home, hb_catalog_path(catalog, i), &place) != 0)
+            continue;
+        unsigned number = stage_on(staging, &place);
+        free(place.directory);
+        int status = number == 0 ? HB_OK : move_member(staging, i, number, error);
+        if (status != HB_OK)
+            return status;
+        (*numbers)[i] = (uint8_t)number;
+    }
+    return HB_OK;
+}
+
+/* ---- the journal
+ * ----------------------------------------------------------------------------------- */
+
+/* Filters decide; else an existing file keeps its mode; else the archive's; else the umask's. */
+static void decide_mode(const struct hb_staging *staging, size_t index, struct hb_journal_row *row)
+{
+    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    uint32_t fixed = staging->selection->modes[index];
+    uint32_t usual = member->type == HB_DIRECTORY ? 0777 : 0666;
+    bool known = (member->entry_flags & HB_ENTRY_HAS_MODE) != 0;
+    row->mode = fixed != UINT32_MAX ? fixed & 0777
+                : known             ? member->mode & 0777
+                                    : usual & ~staging->umask;
+    if (fixed == UINT32_MAX && member->type == HB_FILE)
+        row->flags |= HB_ROW_KEEP_MODE;
+}
+
+static bool is_missing(const struct hb_staging *staging, const char *path)
+{
+    struct hb_place place;
+    int result = hb_beneath_resolve(&staging->run->home, path, 0, &place, NULL);
+    bool missing = result == -ENOENT || (result == 0 && !place.exists);
+    hb_place_clear(&place);
+    return missing;
+}
+
+static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer, size_t index,
+                    uint32_t flags, const uint8_t *numbers)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_catalog_member *member = &catalog->members[index];
+    struct hb_journal_row row = {
+        .type = member->type,
+        .flags = flags | (member->entry_flags & HB_ENTRY_HAS_MTIME ? HB_ROW_HAS_MTIME : 0u),
+        .stage = numbers == NULL ? 0 : numbers[index],
+        .index = index,
+        .mtime_seconds = member->mtime_seconds,
+        .mtime_nanoseconds = member->mtime_nanoseconds,
+        .bytes = member->bytes,
+        .path = hb_catalog_path(catalog, index),
+        .link = member->type == HB_SYMLINK ? hb_catalog_link(catalog, index) : "",
+    };
+    decide_mode(staging, index, &row);
+    hb_journal_add(writer, &row);
+}
+
+static bool is_claimed(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
+{
+    struct hb_entry entry;
+    char name[24];
+    hb_catalog_entry(&staging->archive->catalog, index, &entry);
+    hb_staged_name(index, name);
+    unsigned number = numbers == NULL ? 0 : numbers[index];
+    return hb_claimant(staging->contents, &entry, staging->stages[number]->fd, name) != NULL;
+}
+
+/* In four passes, which is the order that rows are worked on. */
+static void add_rows(struct hb_staging *staging, struct hb_journal_writer *writer,
+                     const uint8_t *numbers)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    HB_AUTO_FREE bool *claimed = hb_alloc(catalog->count * sizeof *claimed);
+    static const uint32_t order[] = {HB_DIRECTORY, HB_FILE, HB_FILE, HB_SYMLINK};
+    for (int pass = 0; pass < 4; pass++) {
+        for (size_t i = 0; i < catalog->count; i++) {
+            uint32_t flags = 0;
+            if (catalog->members[i].state != HB_SELECTED || catalog->members[i].type != order[pass])
+                continue;
+            if (pass == 1)
+                claimed[i] = is_claimed(staging, i, numbers);
+            if (order[pass] == HB_FILE && claimed[i] != (pass == 1))
+                continue;
+            if (pass == 0 && is_missing(staging, hb_catalog_path(catalog, i)))
+                flags = HB_ROW_NEW;
+            add_row(staging, writer, i, flags | (claimed[i] ? HB_ROW_CLAIMED : 0u), numbers);
+        }
+    }
+}
+
+/* The other stages hold what the journal needs, so that they are not to be swept before it. */
+static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writer,
+                      struct hb_error *error)
+{
+    size_t home = strlen(staging->run->home.path) + 1;
+    for (unsigned i = 1; i < staging->stage_count; i++) {
+        struct hb_stage *stage = staging->stages[i];
+        HB_AUTO_CLOSE int mark =
+            openat(stage->fd, HB_STAGE_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (mark < 0 || syncfs(stage->fd) != 0)
+            return hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s", stage->path,
+                                strerror(errno));
+        hb_journal_add_stage(writer, i, stage->path + home);
+    }
+    return HB_OK;
+}
+
+int hb_stage_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
+                           struct hb_error *error)
+{
+    HB_AUTO_FREE uint8_t *numbers = NULL;
+    int status = spread(staging, &numbers, error);
+    if (status == HB_OK)
+        status = hb_journal_create(&staging->run->stage, staging->archive->shown, writer, error);
+    if (status == HB_OK)
+        status = add_stages(staging, *writer, error);
+    if (status != HB_OK)
+        return status;
+    add_rows(staging, *writer, numbers);
+    status = hb_journal_finish(*writer, error);
+    if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
+        status = hb_error_set(error, HB_FATAL, "%s: what was staged cannot be flushed to disk: %s",
+                              staging->run->stage.path, strerror(errno));
+    return status;
+}
+
+void hb_staging_clear(struct hb_staging *staging, bool leave)
+{
+    for (unsigned i = 1; i < staging->stage_count; i++) {
+        if (leave)
+            hb_stage_leave(staging->stages[i]);
+        else
+            hb_stage_close(staging->stages[i]);
+        free(staging->stages[i]);
+    }
+    staging->stage_count = 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Selected members of an archive in the staging directory, decoded and verified, and the journal of
+ * what is to become of them. Nothing live is touched here.
+ */
+#ifndef HB_STAGING_H
+#define HB_STAGING_H
+
+#include "archive.h"
+#include "journal.h"
+#include "select.h"
+
+struct hb_staging {
+    struct hb_run *run; /* home and stage are open */
+    struct hb_archive *archive;
+    struct hb_selection_result *selection;
+    const struct hb_chain *contents;
+    uint32_t umask;
+    /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
+    struct hb_stage *stages[HB_JOURNAL_STAGES];
+    uint64_t mounts[HB_JOURNAL_STAGES]; /* which file system each is on */
+    unsigned stage_count;
+};
+
+/* Of a listed archive: is there space, then decode all of it. */
+int hb_stage_members(struct hb_staging *staging, struct hb_error *error);
+/* Of a stream: all that could be selected; to be looked at afterwards. */
+int hb_stage_stream(struct hb_staging *staging, struct hb_error *error);
+/* Once it is known what is selected: hard links, links, other file systems. */
+int hb_stage_complete(struct hb_staging *staging, struct hb_error *error);
+/* Writes down what is to be published; flushes it and all that is staged. Not yet committed. */
+int hb_stage_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
+                           struct hb_error *error);
+/* Removes the stages but the run's own, or leaves them for the next run. */
+void hb_staging_clear(struct hb_staging *staging, bool leave);
+
+#endif
