@@ -131,7 +131,7 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
 int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,
                    const struct hb_planned *planned, struct hb_reader *reader)
 {
-    *reader = (struct hb_reader){.fd = -1, .latest = plan->latest};
+    *reader = (struct hb_reader){.run = run, .fd = -1, .latest = plan->latest};
     reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
     reader->entry.index = (uint64_t)(planned - plan->entries);
     int result = HB_NOMATCH;
@@ -191,10 +191,21 @@ bool hb_reader_refresh(struct hb_reader *reader)
     return true;
 }
 
+/* Programs that save a file by renaming a new one over it do this all the time; no harm is done. */
+static void say_if_gone(const struct hb_reader *reader)
+{
+    struct stat status;
+    if (fstat(reader->fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 0)
+        hb_report_add(&reader->run->report, HB_FOUND_NOTE, reader->entry.path,
+                      "was removed or replaced while it was read; what was there first is stored");
+}
+
 void hb_reader_close(struct hb_reader *reader)
 {
-    if (reader->fd >= 0)
+    if (reader->fd >= 0) {
+        say_if_gone(reader);
         close(reader->fd);
+    }
     reader->fd = -1;
     if (reader->source.read_at != NULL && reader->source.close != NULL)
         reader->source.close(&reader->source);

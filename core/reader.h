@@ -9,6 +9,7 @@
 #include "plan.h"
 
 struct hb_reader {
+    struct hb_run *run;
     struct hb_entry entry; /* as opened: size, times, mode; path and link are the reader's */
     int fd;                /* of an ordinary file, else -1 */
     uint64_t seen_bytes;   /* of the file, when opened or refreshed */
@@ -33,7 +34,10 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how);
 /* Takes the file's present size and times as those to be stored; before it is read once more. */
 bool hb_reader_refresh(struct hb_reader *reader);
 
-/* Closes what is open; path and link stay until hb_reader_free. */
+/*
+ * Closes what is open; path and link stay until hb_reader_free. A note in the report says if the
+ * file has no name any more: what was read of it is what it was before.
+ */
 void hb_reader_close(struct hb_reader *reader);
 void hb_reader_free(struct hb_reader *reader);
 
