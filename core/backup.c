@@ -61,8 +61,6 @@ static int open_stages(struct backup *backup)
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
     unsigned *swept = &backup->result->swept;
-    if (backup->run->home.fd >= 0)
-        *swept += hb_stage_sweep(backup->run->home.fd);
     if (*chosen != '\0') {
         HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
         int status = hb_stage_open(path, &backup->run->stage, swept, backup->error);
@@ -264,6 +262,8 @@ static int run_backup(struct backup *backup)
         status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &backup->contents, backup->error);
     if (status == HB_OK)
         status = hb_recover(run, &backup->contents, request->dry_run, backup->error);
+    if (status == HB_OK && !request->dry_run)
+        backup->result->swept += hb_stage_sweep(run->home.fd);
     if (status == HB_OK)
         status = make_plan(backup);
     if (status != HB_OK)

@@ -30,11 +30,15 @@ struct hb_journal_writer {
     uint64_t rows;
 };
 
-static void put(struct hb_journal_writer *writer, const char *text)
+static void put_bytes(struct hb_journal_writer *writer, const char *text, size_t bytes)
 {
-    size_t bytes = strlen(text) + 1;
     XXH3_64bits_update(writer->hash, text, bytes);
     fwrite(text, 1, bytes, writer->file); /* hb_journal_finish asks ferror */
+}
+
+static void put(struct hb_journal_writer *writer, const char *text)
+{
+    put_bytes(writer, text, strlen(text) + 1);
 }
 
 int hb_journal_create(struct hb_stage *stage, const char *archive,
@@ -92,9 +96,10 @@ static int cannot_write(const struct hb_journal_writer *writer, struct hb_error 
 
 int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error)
 {
-    HB_AUTO_FREE char *end = hb_format("end %" PRIu64 " %016" PRIx64, writer->rows,
-                                       (uint64_t)XXH3_64bits_digest(writer->hash));
-    put(writer, end);
+    HB_AUTO_FREE char *end = hb_format("end %" PRIu64 " ", writer->rows);
+    put_bytes(writer, end, strlen(end));
+    HB_AUTO_FREE char *hash = hb_format("%016" PRIx64, (uint64_t)XXH3_64bits_digest(writer->hash));
+    put(writer, hash);
     if (fflush(writer->file) != 0 || ferror(writer->file) || fsync(fileno(writer->file)) != 0)
         return cannot_write(writer, error);
     return HB_OK;
@@ -180,12 +185,13 @@ static bool find_end(FILE *file, uint64_t *hashed, uint64_t *rows, uint64_t *has
     char *start = memrchr(tail, '\0', bytes - 1);
     if (start == NULL || strncmp(start + 1, "end ", 4) != 0)
         return false;
-    char *at = start + 5, *after;
+    char *at = start + 5, again[17];
     if (!take_number(&at, rows))
         return false;
-    *hash = strtoull(at, &after, 16);
-    *hashed = (uint64_t)size - (uint64_t)(tail + bytes - (start + 1));
-    return after == at + 16 && *after == '\0';
+    *hash = strtoull(at, NULL, 16);
+    snprintf(again, sizeof again, "%016" PRIx64, *hash);
+    *hashed = (uint64_t)size - (uint64_t)(tail + bytes - at);
+    return strcmp(at, again) == 0;
 }
 
 static bool hash_is_right(FILE *file, uint64_t hashed, uint64_t wanted)

@@ -7,15 +7,15 @@
  *
  * The file: records that end with NUL. The first is "hbcore-journal 1 ARCHIVE"; then, per row,
  * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, and the target of a link (else
- * empty); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes before it.
- * Other stages, on other file systems below the home, stand in front of the rows that use them:
- * "stage NUMBER", and their path below the home.
+ * empty); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes before
+ * that. Other stages, on other file systems below the home, stand in front of the rows that use
+ * them: "stage NUMBER", and their path below the home.
  */
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H
 
 #include "stage.h"
-#include <hbcore/abi.h>
+#include <hbcore/entry.h>
 #include <stdio.h>
 
 enum { HB_JOURNAL_STAGES = 64 }; /* file systems below one home, at most */

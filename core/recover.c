@@ -86,6 +86,8 @@ static int carry_through(struct recovery *recovery)
         "Completed the import of %s that had been interrupted: %" PRIu64 " more files restored.",
         hb_journal_archive(journal), restored.files);
     hb_report_line(report, line);
+    HB_AUTO_FREE char *number = hb_format("%" PRIu64, restored.files);
+    hb_report_member(report, "completed_import_files", number);
     hb_journal_close(journal);
     return status;
 }

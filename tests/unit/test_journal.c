@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal: what is written comes back, and any damage to it is noticed. */
+#include "journal.h"
+#include "memory.h"
+#include "scratch.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct hb_journal_row rows[] = {
+    {.type = HB_DIRECTORY, .flags = HB_ROW_NEW, .index = 0, .mode = 0750, .path = "a", .link = ""},
+    {.type = HB_FILE,
+     .flags = HB_ROW_CLAIMED | HB_ROW_KEEP_MODE | HB_ROW_HAS_MTIME,
+     .stage = 1,
+     .index = 4000000000,
+     .mode = 0600,
+     .mtime_seconds = -5,
+     .mtime_nanoseconds = 999999999,
+     .bytes = UINT64_MAX,
+     .path = "a/\xff\nname with blanks",
+     .link = ""},
+    {.type = HB_SYMLINK, .index = 7, .mode = 0777, .path = "l", .link = "../else where"},
+};
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+struct fixture {
+    char *directory;
+    struct hb_stage stage;
+    struct hb_error error;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = hb_alloc(sizeof *fixture);
+    fixture->directory = scratch_new();
+    assert_int_equal(hb_stage_open(fixture->directory, &fixture->stage, NULL, &fixture->error),
+                     HB_OK);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    hb_stage_close(&fixture->stage);
+    scratch_remove(fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+static void write_rows(struct fixture *fixture)
+{
+    struct hb_journal_writer *writer;
+    assert_int_equal(hb_journal_create(&fixture->stage, "/a/b c.zip", &writer, &fixture->error),
+                     HB_OK);
+    hb_journal_add_stage(writer, 1, "mounted/.hbcore-stage-0123456789abcdef");
+    for (size_t i = 0; i < ROWS; i++)
+        hb_journal_add(writer, &rows[i]);
+    assert_int_equal(hb_journal_finish(writer, &fixture->error), HB_OK);
+    struct hb_journal *journal;
+    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_NOMATCH);
+    assert_int_equal(hb_journal_commit(writer, &fixture->error), HB_OK);
+    hb_journal_writer_free(writer);
+}
+
+static void assert_row(const struct hb_journal_row *row, const struct hb_journal_row *wanted)
+{
+    assert_int_equal(row->type, wanted->type);
+    assert_int_equal(row->flags, wanted->flags);
+    assert_int_equal(row->stage, wanted->stage);
+    assert_int_equal(row->index, wanted->index);
+    assert_int_equal(row->mode, wanted->mode);
+    assert_int_equal(row->mtime_seconds, wanted->mtime_seconds);
+    assert_int_equal(row->mtime_nanoseconds, wanted->mtime_nanoseconds);
+    assert_int_equal(row->bytes, wanted->bytes);
+    assert_string_equal(row->path, wanted->path);
+    assert_string_equal(row->link, wanted->link);
+}
+
+static void test_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_journal *journal;
+    struct hb_journal_row row;
+    write_rows(fixture);
+    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_OK);
+    assert_string_equal(hb_journal_archive(journal), "/a/b c.zip");
+    assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_SKIP);
+    assert_int_equal(row.stage, 1);
+    assert_string_equal(row.path, "mounted/.hbcore-stage-0123456789abcdef");
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_OK);
+        assert_row(&row, &rows[i]);
+    }
+    assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_END);
+    hb_journal_close(journal);
+}
+
+static char *read_journal(const struct fixture *fixture, size_t *bytes)
+{
+    HB_AUTO_FREE char *path = scratch_path(fixture->stage.path, HB_STAGE_JOURNAL);
+    FILE *file = fopen(path, "rbe");
+    assert_non_null(file);
+    char *data = hb_alloc(4096);
+    *bytes = fread(data, 1, 4096, file);
+    fclose(file);
+    assert_in_range(*bytes, 100, 4095);
+    return data;
+}
+
+static int open_bytes(const char *data, size_t bytes)
+{
+    struct hb_journal *journal;
+    struct hb_error error = {0};
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+    rewind(file);
+    int status = hb_journal_read(file, &journal, &error);
+    if (status == HB_OK)
+        hb_journal_close(journal);
+    else
+        assert_contains(error.text, "damaged");
+    return status;
+}
+
+static void test_damage_is_noticed(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t bytes;
+    write_rows(fixture);
+    HB_AUTO_FREE char *data = read_journal(fixture, &bytes);
+    assert_int_equal(open_bytes(data, bytes), HB_OK);
+    for (size_t i = 0; i < bytes; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            data[i] = (char)(data[i] ^ 1 << bit);
+            if (open_bytes(data, bytes) == HB_OK)
+                fail_msg("bit %d of byte %zu was changed, and it was taken", bit, i);
+            data[i] = (char)(data[i] ^ 1 << bit);
+        }
+        if (open_bytes(data, i) == HB_OK)
+            fail_msg("it was cut to %zu bytes, and was taken", i);
+    }
+}
+
+/* A run that is alive, or a stage that others can write to, is never taken over. */
+static void test_adopt(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_stage taken;
+    char name[sizeof fixture->stage.name];
+    memcpy(name, fixture->stage.name, sizeof name);
+    write_rows(fixture);
+    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_NOMATCH);
+    hb_stage_leave(&fixture->stage);
+    HB_AUTO_CLOSE int parent = open(fixture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(hb_stage_sweep(parent), 0);
+    HB_AUTO_FREE char *path = scratch_path(fixture->directory, name);
+    assert_int_equal(chmod(path, 0770), 0);
+    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_NOMATCH);
+    assert_int_equal(chmod(path, 0700), 0);
+    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_OK);
+    hb_stage_close(&taken);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damage_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
