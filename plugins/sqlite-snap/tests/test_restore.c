@@ -83,18 +83,43 @@ static void other_page_size(void **state)
     into_live("delete", "delete", 1024, 3000, 10);
     into_live("delete", "wal", 16384, 10, 3000);
     into_live("delete", "delete", 65536, 300, 3000);
+}
 
-    struct fixture fixture;
-    struct actor actor;
-    fixture_start(&fixture, "");
-    make_database(home_file(&fixture, "x.db"), "wal", 4096, 100);
-    make_database(home_file(&fixture, "old"), "wal", 1024, 100);
-    actor_start(&actor, home_file(&fixture, "x.db"));
-    actor_ask(&actor, "UPDATE account SET money = 1");
-    expect_refusal(&fixture, "old", "x.db", "page size is 1024, that of the existing WAL");
-    assert_string_equal(actor_ask(&actor, total), "100");
-    actor_stop(&actor);
-    fixture_stop(&fixture);
+/* SQLite changes it only outside of WAL mode, and leaves that only while nobody looks. */
+static void other_page_size_in_wal_mode(void **state)
+{
+    (void)state;
+    static const int sizes[] = {1024, 65536};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor actor;
+        char size[16], words[64];
+        snprintf(size, sizeof size, "%d", sizes[i]);
+        snprintf(words, sizeof words, "page size is %s, that of the existing WAL", size);
+        fixture_start(&fixture, "wait=1\n");
+        make_database(home_file(&fixture, "x.db"), "wal", 4096, 100);
+        make_database(home_file(&fixture, "old"), i == 0 ? "wal" : "delete", sizes[i], 3000);
+        ino_t inode = inode_of(home_file(&fixture, "x.db"));
+        actor_start(&actor, home_file(&fixture, "x.db"));
+        actor_ask(&actor, "UPDATE account SET money = 1");
+        expect_refusal(&fixture, "old", "x.db", words);
+        assert_string_equal(actor_ask(&actor, total), "100");
+        assert_string_equal(actor_ask(&actor, "PRAGMA journal_mode"), "wal");
+        actor_kill(&actor);
+
+        /* What the log holds does not come back. */
+        if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+            fail_msg("%s", fixture.fake.message);
+        assert_int_equal(inode_of(home_file(&fixture, "x.db")), inode);
+        char *names = names_like(&fixture, "x.db");
+        assert_string_equal(names, "x.db");
+        free(names);
+        assert_string_equal(value_in(home_file(&fixture, "x.db"), "PRAGMA journal_mode"), "wal");
+        assert_string_equal(value_in(home_file(&fixture, "x.db"), "PRAGMA page_size"), size);
+        assert_string_equal(value_in(home_file(&fixture, "x.db"), check), "ok");
+        assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100000");
+        fixture_stop(&fixture);
+    }
 }
 
 static void the_wal_is_never_checkpointed(void **state)
@@ -227,32 +252,121 @@ static void targets_that_are_no_databases(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct actor actor;
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "old"), "wal", 4096, 10);
     write_file(home_file(&fixture, "text.db"), "text", 4);
-    write_file(home_file(&fixture, "empty.db"), "", 0);
     assert_int_equal(put_back(&fixture, "old", "text.db"), HB_RESTORE_RENAME);
-    assert_int_equal(put_back(&fixture, "old", "empty.db"), HB_RESTORE_RENAME);
 
     write_file(home_file(&fixture, "text.db-wal"), "x", 1);
-    expect_refusal(&fixture, "old", "text.db", "-wal or -journal");
+    expect_refusal(&fixture, "old", "text.db", "has a -wal beside it");
     unlink(home_file(&fixture, "text.db-wal"));
 
     int held = open(home_file(&fixture, "text.db"), O_RDONLY | O_CLOEXEC);
     expect_refusal(&fixture, "old", "text.db", "a program has it open");
     close(held);
 
-    /* An empty file is an empty database: the program that has it open gets the rows. */
-    actor_start(&actor, home_file(&fixture, "empty.db"));
-    assert_string_equal(actor_ask(&actor, "SELECT count(*) FROM sqlite_master"), "0");
-    assert_int_equal(put_back(&fixture, "old", "empty.db"), HB_RESTORED);
-    assert_string_equal(actor_ask(&actor, total), "100000");
-    actor_stop(&actor);
+    /* An index and an empty log that a program still uses would become those of the new file. */
+    write_file(home_file(&fixture, "text.db-shm"), "index", 5);
+    write_file(home_file(&fixture, "text.db-wal"), "", 0);
+    held = open(home_file(&fixture, "text.db-shm"), O_RDONLY | O_CLOEXEC);
+    expect_refusal(&fixture, "old", "text.db", "a program has the -shm beside it open");
+    close(held);
+    assert_int_equal(put_back(&fixture, "old", "text.db"), HB_RESTORE_RENAME);
+    char *names = names_like(&fixture, "text.db");
+    assert_string_equal(names, "text.db");
+    free(names);
 
     assert_int_equal(symlink("old", home_file(&fixture, "link.db")), 0);
     expect_refusal(&fixture, "old", "link.db", "no regular file");
     fixture_stop(&fixture);
+}
+
+/* An empty file is an empty database: a program that has it open, seen or not, gets the rows. */
+static void empty_targets(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor actor;
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "old"), modes[i], 1024, 10);
+        write_file(home_file(&fixture, "nothing"), "", 0);
+        write_file(home_file(&fixture, "x.db"), "", 0);
+        ino_t inode = inode_of(home_file(&fixture, "x.db"));
+        actor_start(&actor, home_file(&fixture, "x.db"));
+        assert_string_equal(actor_ask(&actor, "SELECT count(*) FROM sqlite_master"), "0");
+        assert_int_equal(put_back(&fixture, "nothing", "x.db"), HB_RESTORED);
+        if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+            fail_msg("%s", fixture.fake.message);
+        assert_string_equal(actor_ask(&actor, total), "100000");
+        actor_ask(&actor, "INSERT INTO account VALUES (501, 7, 0)");
+        actor_stop(&actor);
+        assert_int_equal(inode_of(home_file(&fixture, "x.db")), inode);
+        assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100007");
+        assert_string_equal(value_in(home_file(&fixture, "x.db"), "PRAGMA journal_mode"), modes[i]);
+        assert_int_equal(fixture.fake.notes, 0);
+        fixture_stop(&fixture);
+    }
+}
+
+/* The first page is what SQLite needs to open a database at all. */
+static void damaged_targets(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "old"), "wal", 4096, 10);
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 100);
+    char *data = read_file(home_file(&fixture, "x.db"), &bytes);
+    memset(data + 16, 0xff, PAGE - 16);
+    write_file(home_file(&fixture, "x.db"), data, bytes);
+    free(data);
+
+    int held = open(home_file(&fixture, "x.db"), O_RDONLY | O_CLOEXEC);
+    expect_refusal(&fixture, "old", "x.db", "is damaged");
+    expect_refusal(&fixture, "old", "x.db", "a program has it open");
+    close(held);
+    write_file(home_file(&fixture, "x.db-wal"), "what it lacks?", 14);
+    expect_refusal(&fixture, "old", "x.db", "has a -wal beside it");
+    assert_true(exists(home_file(&fixture, "x.db-wal")));
+    unlink(home_file(&fixture, "x.db-wal"));
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORE_RENAME)
+        fail_msg("%s", fixture.fake.message);
+    fixture_stop(&fixture);
+}
+
+static uint32_t mode_of(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0 ? found.st_mode & 07777 : 0;
+}
+
+/* put_back() asks for 0600: what stays in place gets it too, with its log. */
+static void the_mode_is_set(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor actor;
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "old"), modes[i], 4096, 10);
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 10);
+        assert_int_equal(chmod(home_file(&fixture, "x.db"), 0644), 0);
+        actor_start(&actor, home_file(&fixture, "x.db"));
+        actor_ask(&actor, "UPDATE account SET money = 1");
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+        assert_int_equal(mode_of(home_file(&fixture, "x.db")), 0600);
+        if (i == 0) {
+            assert_int_equal(mode_of(home_file(&fixture, "x.db-wal")), 0600);
+            assert_int_equal(mode_of(home_file(&fixture, "x.db-shm")), 0600);
+        }
+        assert_string_equal(actor_ask(&actor, total), "100000");
+        actor_stop(&actor);
+        fixture_stop(&fixture);
+    }
 }
 
 static void a_truncated_target_is_overwritten(void **state)
@@ -306,12 +420,16 @@ int main(void)
         cmocka_unit_test(into_a_live_wal_database),
         cmocka_unit_test(into_a_live_rollback_database),
         cmocka_unit_test(other_page_size),
+        cmocka_unit_test(other_page_size_in_wal_mode),
         cmocka_unit_test(the_wal_is_never_checkpointed),
         cmocka_unit_test(over_a_locked_one),
         cmocka_unit_test(while_others_write),
         cmocka_unit_test(unsound_copies),
         cmocka_unit_test(stale_sides_go_with_a_missing_target),
         cmocka_unit_test(targets_that_are_no_databases),
+        cmocka_unit_test(empty_targets),
+        cmocka_unit_test(damaged_targets),
+        cmocka_unit_test(the_mode_is_set),
         cmocka_unit_test(a_truncated_target_is_overwritten),
         cmocka_unit_test(stopped_under_way),
     };

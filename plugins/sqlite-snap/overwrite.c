@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Putting a database back into one that programs may have open: through SQLite, page by page
+ * into the same file, in one write transaction. They see the old rows until it commits and the
+ * new ones after. Renaming a file over it would leave them writing to an unlinked
+ * one, and its log would be taken for the log of the new one.
+ *
+ * The journal mode stays the target's, and a database in WAL mode cannot change its page size.
+ * Where it has to, the target leaves WAL mode first, which SQLite permits only while nobody else
+ * has it open, is overwritten under its rollback journal, and enters WAL mode again.
+ */
+#include "restoring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { STEP_BYTES = 16 << 20, PAGE_BYTES_AT = 16, MODE_BYTES_AT = 18 };
+
+/* A database that is being overwritten. */
+struct overwriting {
+    struct restoring *restoring;
+    struct connection live;
+    bool wal;       /* it is in WAL mode now */
+    bool shall_wal; /* and is to end in WAL mode */
+};
+
+static bool is_locked(int primary)
+{
+    return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
+}
+
+static int64_t waited_s(const struct restoring *restoring)
+{
+    return (restoring->patience.limit_ms + 500) / 1000;
+}
+
+static int trouble(const struct restoring *restoring, const struct connection *connection,
+                   int result)
+{
+    const struct hb_host *host = restoring->snap->host;
+    int primary = result & 0xff;
+    char text[320];
+    if (primary == SQLITE_INTERRUPT || host->cancelled(host))
+        return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is as it was");
+    if (is_locked(primary))
+        snprintf(text, sizeof text,
+                 "database is locked by another program (waited %" PRId64
+                 " s): stop it, or set a longer wait",
+                 waited_s(restoring));
+    else if (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN || primary == SQLITE_PERM)
+        snprintf(text, sizeof text, "database or its directory cannot be written: %s",
+                 connection_message(connection, result));
+    else
+        snprintf(text, sizeof text, "database cannot be overwritten: %s",
+                 connection_message(connection, result));
+    return refuse(restoring, text);
+}
+
+static bool target_is_the_same(const struct restoring *restoring, const struct connection *live)
+{
+    struct stat beneath, named;
+    int moved = 1;
+    return fstatat(restoring->target->directory_fd, restoring->target->name, &beneath,
+                   AT_SYMLINK_NOFOLLOW) == 0 &&
+           lstat(restoring->target->path, &named) == 0 && beneath.st_dev == named.st_dev &&
+           beneath.st_ino == named.st_ino && beneath.st_ino == restoring->there.st_ino &&
+           beneath.st_dev == restoring->there.st_dev &&
+           sqlite3_file_control(live->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           !moved;
+}
+
+/* ---- journal modes --------------------------------------------------------------- */
+
+/* Runs a PRAGMA journal_mode; *wal: the mode afterwards. */
+static int journal_mode(const struct connection *live, const char *sql, bool *wal)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(live->db, sql, -1, &statement, NULL);
+    if (result != SQLITE_OK)
+        return result;
+    *wal = false;
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        const char *mode = (const char *)sqlite3_column_text(statement, 0);
+        *wal = mode != NULL && strcmp(mode, "wal") == 0;
+    }
+    return sqlite3_finalize(statement);
+}
+
+/* SQLite does not ask the busy handler for the exclusive lock that a change of mode takes. */
+static int change_mode(struct overwriting *overwriting, const char *sql)
+{
+    const struct patience *patience = &overwriting->restoring->patience;
+    const struct timespec nap = {.tv_nsec = 20000000};
+    for (;;) {
+        int result = journal_mode(&overwriting->live, sql, &overwriting->wal);
+        if (!is_locked(result & 0xff) || patience_is_over(patience))
+            return result;
+        if (patience->host->cancelled(patience->host))
+            return SQLITE_INTERRUPT;
+        nanosleep(&nap, NULL);
+    }
+}
+
+/*
+ * The log goes into the file and away: nobody else has it open, or SQLite refuses. That is the one
+ * checkpoint that we make, of rows that are about to be overwritten.
+ */
+static int leave_wal(struct overwriting *overwriting)
+{
+    int keep = 0;
+    sqlite3_file_control(overwriting->live.db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    return change_mode(overwriting, "PRAGMA journal_mode = DELETE");
+}
+
+/* Whatever became of the restore. Programs that want WAL mode set it when they open a database. */
+static void enter_wal(struct overwriting *overwriting)
+{
+    const struct hb_host *host = overwriting->restoring->snap->host;
+    int keep = 0;
+    if (!overwriting->shall_wal || overwriting->wal)
+        return;
+    journal_mode(&overwriting->live, "PRAGMA journal_mode = WAL", &overwriting->wal);
+    if (!overwriting->wal)
+        host->note(host, overwriting->restoring->entry,
+                   "is in rollback-journal mode now: a program opened it before it could be set "
+                   "to WAL mode again");
+    /* It had no log, and nothing is in this one: closing takes it away. */
+    sqlite3_file_control(overwriting->live.db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    sqlite3_db_config(overwriting->live.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
+/* ---- copying --------------------------------------------------------------------- */
+
+static int open_target(struct overwriting *overwriting)
+{
+    struct restoring *restoring = overwriting->restoring;
+    struct connection *live = &overwriting->live;
+    int64_t ignored;
+    int result = connection_open(live, restoring->target->path, SQLITE_OPEN_READWRITE, "",
+                                 &restoring->patience);
+    if (result != SQLITE_OK)
+        return result;
+    /* A target that is cut short can still be overwritten; SQLite asks for this to open it. */
+    sqlite3_db_config(live->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+    sqlite3_db_config(live->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
+    /* EXTRA: the directory is flushed as well, so that the journal cannot come back. */
+    result = connection_run(live, "PRAGMA synchronous = EXTRA", NULL);
+    if (result == SQLITE_OK)
+        result = connection_run(live, "PRAGMA schema_version", &ignored);
+    if (result == SQLITE_OK)
+        result = journal_mode(live, "PRAGMA journal_mode", &overwriting->wal);
+    if (result == SQLITE_OK && sqlite3_db_readonly(live->db, "main") == 1)
+        result = SQLITE_READONLY;
+    return result;
+}
+
+/* The first step takes the write lock and the last one commits; in between nobody else writes. */
+static int copy_pages(const struct overwriting *overwriting, const struct connection *copy,
+                      int64_t page_bytes)
+{
+    const struct hb_host *host = overwriting->restoring->snap->host;
+    sqlite3_backup *backup = sqlite3_backup_init(overwriting->live.db, "main", copy->db, "main");
+    if (backup == NULL)
+        return sqlite3_extended_errcode(overwriting->live.db);
+    int result;
+    do {
+        result = sqlite3_backup_step(backup, (int)(STEP_BYTES / page_bytes));
+        uint64_t total = (uint64_t)sqlite3_backup_pagecount(backup);
+        uint64_t rest = (uint64_t)sqlite3_backup_remaining(backup);
+        host->progress(host, overwriting->restoring->entry, (total - rest) * (uint64_t)page_bytes,
+                       total * (uint64_t)page_bytes);
+        if (result != SQLITE_DONE && host->cancelled(host))
+            result = SQLITE_INTERRUPT;
+    } while (result == SQLITE_OK);
+    int ended = sqlite3_backup_finish(backup); /* rolls back what is not done */
+    return result == SQLITE_DONE ? ended : result;
+}
+
+static int make_room_for_page_size(struct overwriting *overwriting, int64_t live_page,
+                                   int64_t copy_page)
+{
+    const struct restoring *restoring = overwriting->restoring;
+    char text[320];
+    int result = leave_wal(overwriting);
+    if (result == SQLITE_OK && !overwriting->wal)
+        return HB_OK;
+    if (result != SQLITE_OK && !is_locked(result & 0xff))
+        return trouble(restoring, &overwriting->live, result);
+    snprintf(text, sizeof text,
+             "its page size is %" PRId64 ", that of the existing WAL database %" PRId64
+             ", which can change only while no program has it open (waited %" PRId64
+             " s): stop those that use it and import again",
+             copy_page, live_page, waited_s(restoring));
+    return refuse(restoring, text);
+}
+
+/* sqlite.org/fileformat.html 1.3.2; 0 where it cannot be read. */
+static int64_t page_bytes_of(const struct restoring *restoring)
+{
+    unsigned char size[2];
+    if (read_fully(restoring->file->fd, size, 2, PAGE_BYTES_AT) != 2)
+        return 0;
+    int64_t bytes = size[0] << 8 | size[1];
+    return bytes == 1 ? 65536 : bytes;
+}
+
+static int copy_from(struct overwriting *overwriting, int64_t page_bytes)
+{
+    struct restoring *restoring = overwriting->restoring;
+    CONNECTION_AUTO copy = {NULL};
+    int result = connection_open(&copy, restoring->file->path, SQLITE_OPEN_READONLY, "immutable=1",
+                                 &restoring->patience);
+    if (result != SQLITE_OK)
+        return trouble(restoring, &copy, result);
+    result = copy_pages(overwriting, &copy, page_bytes);
+    return result == SQLITE_OK ? HB_RESTORED : trouble(restoring, &overwriting->live, result);
+}
+
+/* In WAL mode SQLite sets the mode of what it copied by itself; else the copy has to show it. */
+static int copy_from_rollback(struct overwriting *overwriting, int64_t page_bytes)
+{
+    static const unsigned char rollback[2] = {1, 1};
+    const struct hb_host *host = overwriting->restoring->snap->host;
+    unsigned char own[2];
+    int fd = overwriting->restoring->file->fd;
+    if (read_fully(fd, own, 2, MODE_BYTES_AT) != 2 || !write_fully(fd, rollback, 2, MODE_BYTES_AT))
+        return host->fail(host, HB_ENTRY, "its staged copy cannot be prepared: %s",
+                          strerror(errno));
+    int status = copy_from(overwriting, page_bytes);
+    write_fully(fd, own, 2, MODE_BYTES_AT);
+    return status;
+}
+
+static int copy_into_live(struct overwriting *overwriting)
+{
+    struct restoring *restoring = overwriting->restoring;
+    int64_t live_page = 0, copy_page = page_bytes_of(restoring);
+    if (copy_page < 512)
+        return refuse(restoring, "the page size of the database in the archive cannot be read");
+    int result = connection_run(&overwriting->live, "PRAGMA page_size", &live_page);
+    if (result != SQLITE_OK)
+        return trouble(restoring, &overwriting->live, result);
+    if (overwriting->wal && live_page != copy_page) {
+        int status = make_room_for_page_size(overwriting, live_page, copy_page);
+        if (status != HB_OK)
+            return status;
+    }
+    return overwriting->wal ? copy_from(overwriting, copy_page)
+                            : copy_from_rollback(overwriting, copy_page);
+}
+
+/* An empty file has no mode of its own: it takes the copy's. */
+static bool copy_has_wal_mode(const struct restoring *restoring)
+{
+    unsigned char mode[2];
+    return read_fully(restoring->file->fd, mode, 2, MODE_BYTES_AT) == 2 && mode[0] == 2;
+}
+
+int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
+{
+    CONNECTION_AUTO live = {NULL};
+    struct overwriting overwriting = {.restoring = restoring};
+    int result = open_target(&overwriting);
+    live = overwriting.live; /* closed however this ends */
+    if ((result & 0xff) == SQLITE_CORRUPT || result == SQLITE_NOTADB) {
+        snprintf(why, why_bytes, "%s", connection_message(&live, result));
+        return OVERWRITE_BROKEN;
+    }
+    if (result != SQLITE_OK)
+        return trouble(restoring, &live, result);
+    if (!target_is_the_same(restoring, &live))
+        return refuse(restoring, "database was replaced by another file under way");
+    overwriting.shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting.wal;
+    int status = copy_into_live(&overwriting);
+    enter_wal(&overwriting);
+    if (status == HB_RESTORED)
+        flush_directory(restoring); /* SQLite has done so where its journal mode needs it */
+    return status;
+}

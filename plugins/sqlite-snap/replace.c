@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Restoring by rename: for a target that is not there, or that SQLite cannot make anything of. Then
+ * no log, index or journal of the old file may stay beside the new one, and nobody may have the old
+ * file open: he would go on writing to an unlinked file, and into the log of the new one.
+ */
+#include "restoring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum holders { HOLDERS_NONE, HOLDERS_SOME, HOLDERS_UNKNOWN };
+
+/*
+ * The kernel grants a write lease only if no other descriptor of the file is open in any process,
+ * seen or not. Not every file system has leases, and only owners get them.
+ */
+static enum holders holders_of(int fd)
+{
+    /* Somebody opens it between the two calls: a signal that is ignored unless handled. */
+    fcntl(fd, F_SETSIG, SIGURG);
+    if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+        return HOLDERS_NONE;
+    }
+    return errno == EAGAIN || errno == EBUSY ? HOLDERS_SOME : HOLDERS_UNKNOWN;
+}
+
+static void side_name(const struct restoring *restoring, int side, char name[NAME_MAX + 16])
+{
+    snprintf(name, NAME_MAX + 16, "%s%s", restoring->target->name, live_suffixes[side]);
+}
+
+static int remove_sides(const struct restoring *restoring)
+{
+    const struct hb_host *host = restoring->snap->host;
+    bool removed = false;
+    for (int side = SIDE_WAL; side < SIDES; side++) {
+        char name[NAME_MAX + 16];
+        side_name(restoring, side, name);
+        if (unlinkat(restoring->target->directory_fd, name, 0) == 0)
+            removed = true;
+        else if (errno != ENOENT)
+            return host->fail(host, HB_ENTRY,
+                              "the stale %s beside it cannot be removed: %s; nothing was restored",
+                              live_suffixes[side], strerror(errno));
+    }
+    if (removed && !flush_directory(restoring))
+        return host->fail(host, HB_ENTRY, "its directory cannot be flushed: %s", strerror(errno));
+    return HB_RESTORE_RENAME;
+}
+
+/* A log or journal without its database would be applied to the new one. */
+int replace_missing(const struct restoring *restoring)
+{
+    return remove_sides(restoring);
+}
+
+/* HB_OK: not there, or left over and of no use to anybody. */
+static int look_at_side(const struct restoring *restoring, int side, const char *what)
+{
+    char name[NAME_MAX + 16], text[320];
+    struct stat found;
+    side_name(restoring, side, name);
+    int fd = openat(restoring->target->directory_fd, name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return HB_OK;
+    bool plain = fd >= 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode);
+    bool content = plain && side != SIDE_SHM && found.st_size > 0;
+    enum holders holders = plain ? holders_of(fd) : HOLDERS_UNKNOWN;
+    if (fd >= 0)
+        close(fd);
+    if (content)
+        snprintf(text, sizeof text,
+                 "%s, but has a %s beside it, which may hold what it lacks: stop the programs that "
+                 "use it, move both away and import again",
+                 what, live_suffixes[side]);
+    else if (holders != HOLDERS_NONE)
+        snprintf(text, sizeof text,
+                 "%s, and %s has the %s beside it open: stop the programs that use it, move both "
+                 "away and import again",
+                 what, holders == HOLDERS_SOME ? "a program" : "perhaps a program",
+                 live_suffixes[side]);
+    else
+        return HB_OK;
+    return refuse(restoring, text);
+}
+
+int replace_existing(const struct restoring *restoring, const char *what)
+{
+    const struct hb_target *target = restoring->target;
+    char text[320];
+    int fd =
+        openat(target->directory_fd, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    enum holders holders = fd < 0 ? HOLDERS_UNKNOWN : holders_of(fd);
+    if (fd >= 0)
+        close(fd);
+    if (holders == HOLDERS_SOME) {
+        snprintf(text, sizeof text, "%s, but a program has it open: stop it and import again",
+                 what);
+        return refuse(restoring, text);
+    }
+    for (int side = SIDE_WAL; side < SIDES; side++) {
+        int status = look_at_side(restoring, side, what);
+        if (status != HB_OK)
+            return status;
+    }
+    return remove_sides(restoring);
+}
