@@ -5,20 +5,22 @@
 #include "home.h"
 #include "memory.h"
 #include "name.h"
+#include "preset.h"
 #include "summary.h"
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 static const char help[] =
-    "Usage: hbcore [global options] backup [-o PATH|-] [--format NAME] [--dry-run]\n"
+    "Usage: hbcore [global options] backup [-o PATH|-] [--format NAME] [--preset NAME]\n"
+    "       [--dry-run]\n"
     "\n"
     "Makes an archive of the home. It appears under its name only when it is complete\n"
     "and on the disk.\n"
     "\n"
     "  -o, --output PATH   a file, a directory to put it in, or - for standard output\n"
     "      --format NAME   a [format:NAME] of the configuration, or a format plugin\n"
+    "      --preset NAME   directory, name and format as [preset:NAME] says\n"
     "      --dry-run       show what would be stored, write nothing\n"
     "  -h, --help\n"
     "\n"
@@ -30,7 +32,9 @@ struct backup_command {
     struct hb_cli *cli;
     const char *output;
     const char *format;
+    const char *preset_name;
     bool dry_run;
+    struct hb_preset preset;
     struct hb_run run;
     struct hb_chain hooks;
     struct hb_format_choice choice;
@@ -43,11 +47,9 @@ struct backup_command {
 static int parse_arguments(struct backup_command *command, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"format", required_argument, NULL, 'f'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"output", required_argument, NULL, 'o'}, {"format", required_argument, NULL, 'f'},
+        {"preset", required_argument, NULL, 'p'}, {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     int option;
     optind = 0;
@@ -59,6 +61,9 @@ static int parse_arguments(struct backup_command *command, int argc, char **argv
             break;
         case 'f':
             command->format = optarg;
+            break;
+        case 'p':
+            command->preset_name = optarg;
             break;
         case 'n':
             command->dry_run = true;
@@ -76,22 +81,6 @@ static int parse_arguments(struct backup_command *command, int argc, char **argv
     if (command->output != NULL && *command->output == '\0')
         return hb_cli_usage(command->cli, argv[0], "the name after -o is empty");
     return 0;
-}
-
-static int find_destination(struct backup_command *command, struct hb_error *error)
-{
-    const struct hb_config *config = command->run.config;
-    const struct hb_format_ops *ops = hb_format_ops_of(&command->choice);
-    char stamp[32];
-    struct tm local;
-    time_t now = time(NULL);
-    localtime_r(&now, &local);
-    strftime(stamp, sizeof stamp, "%Y-%m-%d-%H%M%S", &local);
-    HB_AUTO_FREE char *name = hb_format("%s%s%s", hb_config_text(config, "backup", "prefix"), stamp,
-                                        ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
-    HB_AUTO_FREE char *inside = hb_format("%s/", hb_config_text(config, "backup", "directory"));
-    const char *path = command->output != NULL ? command->output : inside;
-    return hb_destination_find(path, name, ops->suffixes, &command->destination, error);
 }
 
 static void on_planned(void *context, uint64_t files, uint64_t bytes)
@@ -190,7 +179,9 @@ static int back_up(struct backup_command *command, struct hb_error *error)
         return code;
     if (hb_chain_create(run, HB_KIND_HOOK, "backup", &command->hooks, error) != HB_OK)
         return HB_EXIT_USAGE;
-    int status = find_destination(command, error);
+    int status =
+        hb_preset_destination(&command->preset, run->home.path, command->output,
+                              hb_format_ops_of(&command->choice), &command->destination, error);
     if (status != HB_OK)
         return HB_EXIT_FAILED;
     struct hb_event event = {.size = sizeof event,
@@ -250,7 +241,9 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
     hb_run_init(&command.run, config);
     command.run.log = cli->err;
     command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    if (hb_format_find(config, command.format, &command.choice, &error) != HB_OK)
+    if (hb_preset_find(config, command.preset_name, &command.preset, &error) != HB_OK ||
+        hb_format_find(config, command.format != NULL ? command.format : command.preset.format,
+                       &command.choice, &error) != HB_OK)
         code = HB_EXIT_USAGE;
     else
         code = back_up(&command, &error);
@@ -258,6 +251,7 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
         hb_cli_fail(cli, code, &error);
     hb_chain_free(&command.hooks);
     hb_destination_clear(&command.destination);
+    hb_preset_clear(&command.preset);
     hb_format_choice_clear(&command.choice);
     hb_run_clear(&command.run);
     hb_config_free(config);

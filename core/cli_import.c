@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
+#include "backup.h"
 #include "cli_run.h"
 #include "home.h"
 #include "import.h"
 #include "memory.h"
 #include "name.h"
+#include "preset.h"
 #include "summary.h"
 #include <ctype.h>
 #include <getopt.h>
@@ -15,12 +17,14 @@
 
 static const char help[] =
     "Usage: hbcore [global options] import ARCHIVE|- [-f|--force] [--format NAME] [--dry-run]\n"
+    "       [--backup-first]\n"
     "\n"
     "Brings an archive back into the home. Everything is staged and verified before the\n"
     "first file is replaced; files that the archive lacks stay.\n"
     "\n"
     "  -f, --force         do not ask\n"
     "      --format NAME   how to read it; else that is found out\n"
+    "      --backup-first  archive what is there before anything is replaced\n"
     "      --dry-run       show what would be restored, change nothing\n"
     "  -h, --help\n"
     "\n"
@@ -34,6 +38,8 @@ struct import_command {
     const char *format;
     bool force;
     bool dry_run;
+    bool backup_first;
+    char *way_back; /* the archive that was made first */
     char *home;
     struct hb_run run;
     struct hb_chain hooks;
@@ -44,11 +50,9 @@ struct import_command {
 static int parse_arguments(struct import_command *command, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"force", no_argument, NULL, 'f'},
-        {"format", required_argument, NULL, 'F'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"force", no_argument, NULL, 'f'},   {"format", required_argument, NULL, 'F'},
+        {"dry-run", no_argument, NULL, 'n'}, {"backup-first", no_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},    {0},
     };
     int option;
     optind = 0;
@@ -60,6 +64,9 @@ static int parse_arguments(struct import_command *command, int argc, char **argv
             break;
         case 'F':
             command->format = optarg;
+            break;
+        case 'b':
+            command->backup_first = true;
             break;
         case 'n':
             command->dry_run = true;
@@ -174,6 +181,76 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     return status;
 }
 
+/* ---- the way back
+ * ------------------------------------------------------------------------------------ */
+
+static int incomplete_way_back(const struct hb_run *run, const char *archive,
+                               struct hb_error *error)
+{
+    const struct hb_finding *first = NULL;
+    for (size_t i = 0; i < run->report.count && first == NULL; i++)
+        if (run->report.findings[i].kind == HB_FOUND_SKIPPED ||
+            run->report.findings[i].kind == HB_FOUND_DOUBTFUL)
+            first = &run->report.findings[i];
+    hb_error_set(error, HB_FATAL, "%s: the archive to go back to would be incomplete: %s: %s",
+                 run->home.path, first->path, first->reason);
+    hb_error_hint(
+        error,
+        "nothing was imported; mend that, or import without --backup-first; what could be "
+        "archived is in %s",
+        archive);
+    return HB_FATAL;
+}
+
+/* With a run of its own: that of the import is in the middle of things. The home is locked. */
+static int archive_home(struct import_command *command, struct hb_run *run,
+                        const struct hb_format_choice *choice, struct hb_destination *destination,
+                        struct hb_error *error)
+{
+    int result = hb_root_open(command->home, &run->home);
+    if (result != 0)
+        return hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
+                            strerror(-result));
+    struct hb_backup_request request = {.run = run, .format = choice, .destination = destination};
+    struct hb_backup_result done;
+    int status = hb_backup(&request, &done, error);
+    if (status == HB_OK && hb_report_incomplete(&run->report))
+        status = incomplete_way_back(run, destination->path, error);
+    else if (status == HB_OK && !done.nothing)
+        command->way_back = hb_copy_text(destination->path);
+    return status;
+}
+
+static int on_before(void *context, struct hb_error *error)
+{
+    struct import_command *command = context;
+    const struct hb_config *config = command->run.config;
+    const char *name = hb_config_text(config, "import", "backup-preset");
+    struct hb_preset preset;
+    struct hb_format_choice choice = {0};
+    struct hb_destination destination = {.fd = -1};
+    struct hb_run run;
+    if (!command->backup_first)
+        return HB_OK;
+    int status = hb_preset_find(config, *name == '\0' ? NULL : name, &preset, error);
+    if (status == HB_OK)
+        status = hb_format_find(config, preset.format, &choice, error);
+    if (status == HB_OK)
+        status = hb_preset_destination(&preset, command->home, NULL, hb_format_ops_of(&choice),
+                                       &destination, error);
+    if (status == HB_OK) {
+        hb_run_init(&run, config);
+        run.log = command->run.log;
+        run.log_level = command->run.log_level;
+        status = archive_home(command, &run, &choice, &destination, error);
+        hb_run_clear(&run);
+    }
+    hb_destination_clear(&destination);
+    hb_format_choice_clear(&choice);
+    hb_preset_clear(&preset);
+    return status;
+}
+
 /* ---- the summary
  * ------------------------------------------------------------------------------------- */
 
@@ -205,6 +282,8 @@ static void print_json(const struct import_command *command)
         hb_json_name(object, "prefix", result->wrapper);
     else
         json_object_set_new(object, "prefix", json_null());
+    if (command->way_back != NULL)
+        hb_json_name(object, "way_back", command->way_back);
     json_object_set_new(object, "preserved", preserved_list(&command->run.report));
     hb_summary_json_findings(object, &command->run.report);
     hb_json_line(command->cli->out, object);
@@ -229,6 +308,10 @@ static void print_summary(const struct import_command *command)
                 hb_report_incomplete(&command->run.report) ? "done, but incomplete" : "complete",
                 result->files, hb_cli_seconds_since(&command->started));
         fprintf(out, "  Target: %s\n", home);
+    }
+    if (command->way_back != NULL && !command->cli->quiet) {
+        HB_AUTO_FREE char *path = hb_printable(command->way_back);
+        fprintf(out, "  What was there before: %s\n", path);
     }
     hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
                         &command->run.report);
@@ -260,6 +343,7 @@ static int import_archive(struct import_command *command, struct hb_error *error
         .dry_run = command->dry_run,
         .force = command->force,
         .confirm = on_confirm,
+        .before = on_before,
         .context = command,
     };
     int status = hb_import(&request, &command->result, error);
@@ -297,6 +381,7 @@ int hb_cli_import(struct hb_cli *cli, int argc, char **argv)
     if (error.text[0] != '\0' && code != HB_EXIT_DECLINED)
         hb_cli_fail(cli, code, &error);
     free(command.result.wrapper);
+    free(command.way_back);
     free(command.home);
     hb_chain_free(&command.hooks);
     hb_run_clear(&command.run);

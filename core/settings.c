@@ -46,6 +46,15 @@ static const struct hb_option backup_options[] = {
            "What the summary names to restore with"),
 };
 
+static const struct hb_option preset_options[] = {
+    OPTION(HB_OPTION_STRING, "directory", "backups", 0, 0, NULL,
+           "Where its archives are put; below the home unless it is absolute; ~ expands"),
+    OPTION(HB_OPTION_STRING, "prefix", "", 0, 0, NULL,
+           "Start of their names; empty: the name of the preset and a '-'"),
+    OPTION(HB_OPTION_STRING, "format", "", 0, 0, NULL,
+           "Which [format:NAME] or format plugin writes them; empty: that of [backup]"),
+};
+
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};
 
 static const struct hb_option import_options[] = {
@@ -61,6 +70,8 @@ static const struct hb_option import_options[] = {
            "An archive with more entries is refused"),
     OPTION(HB_OPTION_INTEGER, "max-depth", "200", 1, 100000, NULL,
            "An entry below more directories is refused"),
+    OPTION(HB_OPTION_STRING, "backup-preset", "", 0, 0, NULL,
+           "The [preset:NAME] of the archive that --backup-first makes; empty: as [backup] says"),
 };
 
 static const char *const common_directions[] = {"backup", "import", NULL};
@@ -77,6 +88,7 @@ const struct hb_settings_table hb_settings_tables[] = {
     {"plugins", false, plugins_options, COUNT(plugins_options)},
     {"backup", false, backup_options, COUNT(backup_options)},
     {"import", false, import_options, COUNT(import_options)},
+    {"preset:", true, preset_options, COUNT(preset_options)},
     {0},
 };
 

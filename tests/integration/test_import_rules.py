@@ -321,5 +321,66 @@ class Damaged(Rules):
         self.refused(path)
 
 
+class BackupFirst(hb.Case):
+    """import --backup-first: the way back is there before anything is replaced."""
+
+    def homes(self):
+        old, new = self.dir / "home", self.dir / "new"
+        for home, text in ((old, b"old\n"), (new, b"new\n")):
+            hb.write(home / "config.yaml", text)
+            hb.write(home / f"only-{text.strip().decode()}", text)
+        self.make_database(old / "state.db", rows=10)
+        self.make_database(new / "state.db", rows=20)
+        return old, self.backup(new, "new.zip")
+
+    def test_way_back(self):
+        home, archive = self.homes()
+        done = self.summary(self.hbcore("--json", "--home", home, "import", "--force",
+                                        "--backup-first", archive))
+        self.assertEqual((home / "config.yaml").read_bytes(), b"new\n")
+        way_back = pathlib.Path(done["way_back"])
+        self.assertEqual(way_back.parent, home / "backups")
+        self.assertTrue(way_back.name.startswith("pre-import-20"), way_back)
+        self.hbcore("--home", self.dir / "again", "import", way_back)
+        self.assertEqual((self.dir / "again/config.yaml").read_bytes(), b"old\n")
+        self.assertEqual(len(self.database_rows(self.dir / "again/state.db")), 10)
+        self.assertEqual(len(self.database_rows(home / "state.db")), 20)
+
+    def test_an_incomplete_way_back_stops_it(self):
+        home, archive = self.homes()
+        (home / "broken").symlink_to(self.dir / "outside")
+        hb.write(self.dir / "outside", b"x")
+        before = self.content(home)
+        done = self.hbcore("--home", home, "import", "--force", "--backup-first", archive, expect=1)
+        self.assert_mentions(done, "incomplete", "broken", "nothing was imported")
+        after = self.content(home)
+        self.assertEqual({name: row for name, row in after.items()
+                          if not name.startswith(b"backups")}, before)
+
+    def test_damaged_archives_make_none(self):
+        home, archive = self.homes()
+        data = bytearray(archive.read_bytes())
+        data[60] ^= 1
+        archive.write_bytes(data)
+        before = self.content(home)
+        self.hbcore("--home", home, "import", "--force", "--backup-first", archive, expect=1)
+        self.assertEqual(self.content(home), before)
+
+    def test_no_such_preset(self):
+        home, archive = self.homes()
+        done = self.hbcore("--set", "import.backup-preset=other", "--home", home, "import",
+                           "--force", "--backup-first", archive, expect=None)
+        self.assertIn(done.returncode, (1, 2))
+        self.assert_mentions(done, "preset", "other")
+
+    def test_a_preset_by_name(self):
+        home, _ = self.homes()
+        done = self.summary(self.hbcore("--json", "--home", home, "backup", "--preset",
+                                        "pre-import"))
+        self.assertRegex(done["archive"], r"/home/backups/pre-import-[-0-9]+\.zip$")
+        done = self.hbcore("--home", home, "backup", "--preset", "nothing", expect=2)
+        self.assert_mentions(done, "no preset 'nothing'")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preset.h"
+
+#include "home.h"
+#include "memory.h"
+#include <string.h>
+#include <time.h>
+
+int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
+                   struct hb_error *error)
+{
+    *preset = (struct hb_preset){.directory = hb_config_text(config, "backup", "directory")};
+    if (name == NULL) {
+        preset->prefix = hb_copy_text(hb_config_text(config, "backup", "prefix"));
+        return HB_OK;
+    }
+    HB_AUTO_FREE char *section = hb_format("preset:%s", name);
+    preset->section = hb_config_section(config, section);
+    if (preset->section == NULL) {
+        hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
+        hb_error_hint(error, "add a section [preset:%s] with its directory", name);
+        return HB_FATAL;
+    }
+    const char *prefix = hb_config_text(config, section, "prefix");
+    const char *format = hb_config_text(config, section, "format");
+    preset->directory = hb_config_text(config, section, "directory");
+    preset->format = *format == '\0' ? NULL : format;
+    preset->prefix = *prefix == '\0' ? hb_format("%s-", name) : hb_copy_text(prefix);
+    return HB_OK;
+}
+
+void hb_preset_clear(struct hb_preset *preset)
+{
+    free(preset->prefix);
+    preset->prefix = NULL;
+}
+
+int hb_preset_destination(const struct hb_preset *preset, const char *home, const char *output,
+                          const struct hb_format_ops *ops, struct hb_destination *destination,
+                          struct hb_error *error)
+{
+    char stamp[32];
+    struct tm local;
+    time_t now = time(NULL);
+    localtime_r(&now, &local);
+    strftime(stamp, sizeof stamp, "%Y-%m-%d-%H%M%S", &local);
+    HB_AUTO_FREE char *name = hb_format("%s%s%s", preset->prefix, stamp,
+                                        ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
+    HB_AUTO_FREE char *expanded = hb_expand_tilde(preset->directory);
+    bool below_home = preset->section != NULL && *expanded != '/';
+    HB_AUTO_FREE char *inside =
+        below_home ? hb_format("%s/%s/", home, expanded) : hb_format("%s/", preset->directory);
+    return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
+                               error);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where archives of one kind go, and what they are called: by [backup], or by a [preset:NAME]. */
+#ifndef HB_PRESET_H
+#define HB_PRESET_H
+
+#include "config.h"
+#include "format.h"
+#include "publish.h"
+
+struct hb_preset {
+    const struct hb_section *section; /* NULL: [backup] */
+    const char *directory;
+    const char *format; /* or NULL: that of [backup] */
+    char *prefix;
+};
+
+/* `name` NULL: [backup]. HB_OK, or HB_FATAL: there is no such preset. */
+int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
+                   struct hb_error *error);
+void hb_preset_clear(struct hb_preset *preset);
+
+/*
+ * The archive to be made now: at `output`, or (NULL) in the preset's directory, which lies below
+ * `home` unless it is absolute. Its name is made of the prefix and the local time.
+ */
+int hb_preset_destination(const struct hb_preset *preset, const char *home, const char *output,
+                          const struct hb_format_ops *ops, struct hb_destination *destination,
+                          struct hb_error *error);
+
+#endif
