@@ -79,6 +79,7 @@ const char *hb_journal_archive(const struct hb_journal *journal);
  * stage (number and path); HB_FATAL with *error.
  */
 int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error);
+/* Safe on NULL. */
 void hb_journal_close(struct hb_journal *journal);
 
 /* For tests: the same from a file that is open; takes it over. */

@@ -22,7 +22,7 @@ struct recovery {
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
 static int open_stages(struct recovery *recovery)
 {
-    struct hb_journal *journal;
+    struct hb_journal *journal = NULL;
     struct hb_journal_row row;
     int status = hb_journal_open(recovery->stage.fd, &journal, recovery->error);
     recovery->stages[0] = &recovery->stage;
@@ -43,8 +43,7 @@ static int open_stages(struct recovery *recovery)
         if (row.stage >= recovery->stage_count)
             recovery->stage_count = row.stage + 1;
     }
-    if (status == HB_END || status == HB_FATAL)
-        hb_journal_close(journal);
+    hb_journal_close(journal);
     return status == HB_END ? HB_OK : status;
 }
 

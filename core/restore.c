@@ -10,7 +10,8 @@
 
 enum {
     CLAIM_HEAD = 4096,
-    BATCH = 64 /* rows that a worker takes at once */
+    BATCH = 64,   /* rows that a worker takes at once */
+    ATTEMPTS = 16 /* of a call that a signal interrupts */
 };
 
 /* A row with its texts. */
@@ -29,6 +30,7 @@ struct restore {
     pthread_mutex_t lock; /* of all below, and of *result */
     struct row next;      /* read from the journal, not yet worked on */
     int status;           /* of `next`: HB_OK, HB_END or a failure */
+    bool interrupted;     /* rows were taken and not worked on */
     struct hb_error *error;
 };
 
@@ -248,14 +250,17 @@ static int take_owner(int directory_fd, const char *name, const struct hb_place 
 static int rename_into_place(struct restore *restore, const struct hb_journal_row *row,
                              const struct hb_place *place, uint32_t mode)
 {
-    int stage_fd = stage_of(restore, row)->fd;
+    int stage_fd = stage_of(restore, row)->fd, attempts = 0;
     char name[24];
     hb_staged_name(row->index, name);
     int result = take_owner(stage_fd, name, place);
     if (result == 0 && row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0)
         result = -errno;
-    if (result == 0 && renameat(stage_fd, name, place->directory_fd, place->name) != 0)
-        result = errno == EXDEV ? -ENOTSUP : -errno;
+    while (result == 0 && renameat(stage_fd, name, place->directory_fd, place->name) != 0)
+        if (errno != EINTR)
+            result = errno == EXDEV ? -ENOTSUP : -errno;
+        else if (++attempts == ATTEMPTS)
+            result = -EINTR;
     return result;
 }
 
@@ -430,6 +435,13 @@ static bool is_plain_file(const struct row *row)
     return row->row.type == HB_FILE && !(row->row.flags & HB_ROW_CLAIMED);
 }
 
+static void note_interruption(struct restore *restore)
+{
+    pthread_mutex_lock(&restore->lock);
+    restore->interrupted = true;
+    pthread_mutex_unlock(&restore->lock);
+}
+
 /* Takes rows of plain files from the journal and publishes them. A thread's function. */
 static void *publish_files(void *argument)
 {
@@ -443,7 +455,10 @@ static void *publish_files(void *argument)
             batch[count++] = take_next(restore);
         pthread_mutex_unlock(&restore->lock);
         for (size_t i = 0; i < count; i++) {
-            publish(restore, &batch[i].row, &last);
+            if (hb_run_cancelled(restore->run))
+                note_interruption(restore);
+            else
+                publish(restore, &batch[i].row, &last);
             row_clear(&batch[i]);
         }
     } while (count > 0);
@@ -483,12 +498,13 @@ static int publish_all(struct restore *restore)
     }
     row_clear(&restore->next);
     last_clear(&last);
-    for (size_t i = restore->made_count; i-- > 0 && restore->status == HB_END;)
+    bool done = restore->status == HB_END && !restore->interrupted;
+    for (size_t i = restore->made_count; i-- > 0 && done;)
         finish_directory(restore, &restore->made[i].row);
     for (size_t i = 0; i < restore->made_count; i++)
         row_clear(&restore->made[i]);
     free(restore->made);
-    if (restore->status == HB_OK)
+    if (restore->status == HB_OK || restore->interrupted)
         return hb_error_set(restore->error, HB_CANCELLED,
                             "interrupted while files were being replaced: each is the old or the "
                             "new one, %llu were replaced",

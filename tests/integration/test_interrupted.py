@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports that end in the middle: the next run carries them through, and says so; and homes in which
+other file systems are mounted."""
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+import fault
+import hb
+
+fault.need()
+
+STAGE = ".hbcore-stage-"
+
+
+class Interrupted(fault.FaultCase):
+    def setUp(self):
+        super().setUp()
+        self.left_behind_is_fine = True  # until the next run; each test looks itself
+        self.new = self.dir / "new"
+        for number in range(60):
+            hb.write(self.new / f"d{number % 5}/f{number:02}", b"new %d\n" % number * 50,
+                     0o640 if number % 2 else 0o600, 1_700_000_000 * 10**9 + number)
+        hb.write(self.new / "config.yaml", b"new\n")
+        (self.new / "made/below").mkdir(parents=True)
+        hb.write(self.new / "made/below/x", b"x")
+        os.chmod(self.new / "made/below", 0o550)
+        self.make_database(self.new / "state.db", rows=300)
+        self.set_directory_times(self.new)
+        self.archive = self.backup(self.new, "new.zip")
+
+    def make_target(self):
+        home = self.dir / "home"
+        if home.exists():
+            os.chmod(home / "made/below", 0o700) if (home / "made/below").exists() else None
+            shutil.rmtree(home)
+        for number in range(0, 60, 3):
+            hb.write(home / f"d{number % 5}/f{number:02}", b"old")
+        hb.write(home / "only-here", b"keep")
+        hb.write(home / "config.yaml", b"old\n")
+        self.make_database(home / "state.db", rows=10)
+        return home
+
+    def import_line(self, home):
+        return ("--home", home, "--set", "backup.workers=1", "import", "--force", self.archive)
+
+    def each_is_old_or_new(self, home, before):
+        wanted = hb.tree(self.new)
+        for name, row in hb.tree(home).items():
+            if name.startswith(os.fsencode(STAGE)) or name == b"state.db" or row[0][0] == "d":
+                continue
+            self.assertIn(row[-1], {rows[name][-1] for rows in (wanted, before) if name in rows},
+                          f"{name} is neither the old nor the new one")
+
+    def assert_carried_through(self, home):
+        self.assert_nothing_left(home)
+        wanted, found = hb.tree(self.new), hb.tree(home)
+        self.assertEqual(found.pop(b"only-here")[-1][0], 4)
+        for rows in (wanted, found):
+            rows.pop(b".")
+            rows.pop(b"state.db")
+        for name in list(found):
+            if found[name][0][0] == "d" and name.startswith(b"d"):  # was there before
+                found[name] = wanted[name]
+            if name.startswith(b"d") and b"/f" in name and int(name[-2:]) % 3 == 0:
+                found[name] = (wanted[name][0], *found[name][1:])  # those keep their mode
+        found[b"config.yaml"] = (wanted[b"config.yaml"][0], *found[b"config.yaml"][1:])
+        rows = hb.differences(wanted, found)
+        self.assertFalse(rows, "\n".join(rows[:20]))
+        self.assertEqual(len(self.database_rows(home / "state.db")), 300)
+
+    def killed_at(self, home, calls, at):
+        return self.faulted(*self.import_line(home), calls=calls, at=at, kill=True, expect=None)
+
+    def test_every_kill_while_publishing(self):
+        home = self.make_target()
+        total = self.faulted(*self.import_line(home), calls="rename,remove").count
+        self.assert_carried_through(home)
+        completed = 0
+        for at in fault.some(range(1, total + 1), 15):
+            with self.subTest(at=at):
+                home = self.make_target()
+                before = hb.tree(home)
+                self.killed_at(home, "rename,remove", at)
+                self.each_is_old_or_new(home, before)
+                journal = [stage for stage in home.glob(STAGE + "*")
+                           if (stage / "journal").exists()]
+                if not journal:
+                    continue
+                done = self.hbcore("--home", home, "backup", "-o", self.dir / "next.zip")
+                self.assert_mentions(done, "completed the import of", self.archive)
+                self.assert_carried_through(home)
+                completed += 1
+        print(f"{total} moments, {completed} of those tried were completed by the next run")
+        self.assertGreater(completed, 8)
+
+    def interrupted_home(self):
+        """As a kill in the middle of the renames leaves it."""
+        home = self.make_target()
+        self.killed_at(home, "rename", 20)
+        self.assertEqual(len(list(home.glob(STAGE + "*/journal"))), 1)
+        return home
+
+    def test_by_another_import(self):
+        home = self.interrupted_home()
+        hb.write(self.dir / "other/config.yaml", b"other\n")
+        other = self.backup(self.dir / "other", "other.zip")
+        done = self.summary(self.hbcore("--json", "--home", home, "import", "--force", other))
+        self.assertGreater(done["completed_import_files"], 20)
+        self.assertEqual((home / "config.yaml").read_bytes(), b"other\n")
+        shutil.copy2(self.new / "config.yaml", home / "config.yaml")
+        self.assert_carried_through(home)
+
+    def test_twice(self):
+        home = self.interrupted_home()
+        self.faulted("--home", home, "--set", "backup.workers=1", "backup", "-o",
+                     self.dir / "a.zip", calls="rename", at=10, kill=True, expect=None)
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
+
+    def test_dry_run_only_tells(self):
+        home = self.interrupted_home()
+        before = hb.tree(home)
+        for command in (("backup",), ("import", self.archive)):
+            done = self.hbcore("--home", home, *command, "--dry-run")
+            self.assert_mentions(done, "an import was interrupted")
+            self.assert_unchanged(before, home)
+
+    def test_signal(self):
+        home = self.make_target()
+        done = self.faulted(*self.import_line(home), calls="rename", at=20,
+                            run='kill -TERM "$HB_FAULT_THREAD"', expect=143)
+        self.assertIn(b"the next import or backup of this home completes it", done.stderr)
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
+
+    def test_damaged_journal(self):
+        home = self.interrupted_home()
+        journal, = home.glob(STAGE + "*/journal")
+        data = bytearray(journal.read_bytes())
+        data[len(data) // 2] ^= 1
+        journal.write_bytes(data)
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip", expect=3)
+        self.assert_mentions(done, "journal", "damaged", "import the archive again")
+        self.assert_nothing_left(home)
+        self.hbcore(*self.import_line(home))
+        for path in self.new.rglob("*"):
+            if path.is_file() and path.name != "state.db":
+                self.assertEqual((home / path.relative_to(self.new)).read_bytes(),
+                                 path.read_bytes())
+
+    def test_a_stage_that_others_can_write_to(self):
+        """Somebody may have put it there: what it says is not done."""
+        home = self.interrupted_home()
+        stage, = home.glob(STAGE + "*")
+        os.chmod(stage, 0o777)
+        before = hb.tree(home)
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assertEqual({name for name in hb.tree(home)}, {name for name in before})
+
+    def test_a_file_that_cannot_be_put_back_later(self):
+        home = self.interrupted_home()
+        os.mkdir(home / "config.yaml.d")
+        os.rename(home / "config.yaml", home / "config.yaml.d/old")
+        os.mkdir(home / "config.yaml")
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip", expect=None)
+        self.assertEqual(done.returncode, 0, self.describe(done))
+        if b"config.yaml: by the import" in done.stdout + done.stderr:
+            self.assert_mentions(done, "a directory is in the way")
+        self.assert_nothing_left(home)
+
+
+class Mounted(hb.Case):
+    """Below the home lie other file systems, one of them the same one bound twice."""
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount")
+
+    def mount(self, *arguments):
+        done = subprocess.run(["mount", *map(os.fspath, arguments)], capture_output=True,
+                              check=False)
+        if done.returncode != 0:
+            self.skipTest(f"cannot mount here: {done.stderr.decode().strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", os.fspath(arguments[-1])], check=False)
+
+    def test_import_reaches_them(self):
+        new = self.make_home("new", whole_seconds=True)
+        for number in range(20):
+            hb.write(new / f"tmp/deep/{number}", b"on tmpfs %d" % number)
+            hb.write(new / f"bound/{number}", b"bound %d" % number)
+        self.make_database(new / "tmp/a.db", rows=40)
+        archive = self.backup(new, "a.tar.zst", "--format", "tar-zstd")
+        home, elsewhere = self.dir / "home", self.dir / "elsewhere"
+        for path in (home / "tmp", home / "bound", elsewhere):
+            path.mkdir(parents=True)
+        self.mount("-t", "tmpfs", "none", home / "tmp")
+        self.mount("--bind", elsewhere, home / "bound")
+        hb.write(home / "tmp/deep/3", b"old")
+        done = self.hbcore("--home", home, "import", "--force", archive)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual((home / "tmp/deep/3").read_bytes(), b"on tmpfs 3")
+        self.assertEqual((elsewhere / "7").read_bytes(), b"bound 7")
+        self.assertEqual(len(self.database_rows(home / "tmp/a.db")), 40)
+        self.assert_nothing_left(home)
+        self.assert_nothing_left(elsewhere)
+
+    def test_a_full_one_changes_nothing(self):
+        hb.write(self.dir / "new/config.yaml", b"new")
+        hb.write(self.dir / "new/small/big", os.urandom(3 << 20))
+        archive = self.backup(self.dir / "new", "a.zip")
+        home = self.dir / "home"
+        (home / "small").mkdir(parents=True)
+        hb.write(home / "config.yaml", b"old")
+        self.mount("-t", "tmpfs", "-o", "size=1M", "none", home / "small")
+        done = self.hbcore("--home", home, "import", "--force", archive, expect=1)
+        self.assert_mentions(done, "small/big", "space")
+        self.assertEqual((home / "config.yaml").read_bytes(), b"old")
+        self.assertEqual(os.listdir(home / "small"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
