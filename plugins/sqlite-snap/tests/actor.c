@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+enum { SHARED_BYTES = ACTOR_SLOTS * 8 };
+
 void actor_start(struct actor *actor, const char *database)
 {
     int to[2], from[2];
@@ -51,32 +53,48 @@ const char *actor_ask(struct actor *actor, const char *sql)
     return reply(actor);
 }
 
-int64_t actor_commits(const struct actor *actor)
+int64_t actor_count(const struct actor *actor, enum actor_slot slot)
 {
-    return __atomic_load_n(&actor->shared[1], __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&actor->shared[slot], __ATOMIC_ACQUIRE);
 }
 
-void actor_move(struct actor *actor, const char *counter)
+int64_t actor_commits(const struct actor *actor)
+{
+    return actor_count(actor, ACTOR_COMMITS);
+}
+
+static void begin(struct actor *actor, const char *command, const char *counter)
 {
     snprintf(actor->counter, sizeof actor->counter, "%s", counter);
     int fd = open(counter, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, 16), 0);
-    actor->shared = mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_int_equal(ftruncate(fd, SHARED_BYTES), 0);
+    actor->shared = mmap(NULL, SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     assert_true(actor->shared != MAP_FAILED);
     close(fd);
     char line[400];
-    snprintf(line, sizeof line, "!move %s", counter);
+    snprintf(line, sizeof line, "!%s %s", command, counter);
     assert_string_equal(actor_ask(actor, line), "moving");
     while (actor_commits(actor) == 0)
         sched_yield();
 }
 
+void actor_move(struct actor *actor, const char *counter)
+{
+    begin(actor, "move", counter);
+}
+
+void actor_watch(struct actor *actor, const char *counter)
+{
+    begin(actor, "watch", counter);
+}
+
 void actor_halt(struct actor *actor)
 {
-    __atomic_store_n(&actor->shared[0], -1, __ATOMIC_RELEASE);
-    assert_string_equal(reply(actor), "stopped");
-    munmap((void *)(uintptr_t)actor->shared, 16);
+    __atomic_store_n(&actor->shared[ACTOR_STOP], -1, __ATOMIC_RELEASE);
+    if (strcmp(reply(actor), "stopped") != 0)
+        fail_msg("%s", actor->reply);
+    munmap((void *)(uintptr_t)actor->shared, SHARED_BYTES);
     unlink(actor->counter);
 }
 

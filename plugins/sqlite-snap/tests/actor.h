@@ -7,11 +7,20 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+enum actor_slot {
+    ACTOR_STOP,
+    ACTOR_COMMITS,
+    ACTOR_READS,
+    ACTOR_BUSY,
+    ACTOR_LONGEST_US,
+    ACTOR_SLOTS
+};
+
 struct actor {
     pid_t pid;
     FILE *to;
     FILE *from;
-    volatile int64_t *shared; /* of moving: [0] stop, [1] commits */
+    volatile int64_t *shared; /* while it moves: enum actor_slot; see actor.py */
     char counter[300];
     char reply[512];
 };
@@ -21,6 +30,9 @@ void actor_start(struct actor *actor, const char *database);
 const char *actor_ask(struct actor *actor, const char *sql);
 /* Begins to move money, and waits for the first commit. `counter`: a file to be made. */
 void actor_move(struct actor *actor, const char *counter);
+/* The same, and reads all accounts in between. */
+void actor_watch(struct actor *actor, const char *counter);
+int64_t actor_count(const struct actor *actor, enum actor_slot slot);
 int64_t actor_commits(const struct actor *actor);
 void actor_halt(struct actor *actor);
 /* Ends it; it closes its connection as a program does. */
