@@ -3,6 +3,7 @@
 
 #include "home.h"
 #include "memory.h"
+#include "progress.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -220,12 +221,24 @@ static int spool(struct hb_archive *archive, struct hb_error *error)
     return HB_OK;
 }
 
+static void take_limits(struct hb_archive *archive)
+{
+    const struct hb_config *config = archive->run->config;
+    archive->limits = (struct hb_archive_limits){
+        .entries = (uint64_t)hb_config_number(config, "import", "max-entries"),
+        .bytes = (uint64_t)hb_config_number(config, "import", "max-bytes"),
+        .path = (uint64_t)hb_config_number(config, "import", "max-path"),
+        .names = (uint64_t)hb_config_number(config, "import", "max-names"),
+    };
+}
+
 int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error)
 {
     *archive = (struct hb_archive){.run = run, .fd = -1};
     archive->path = strcmp(path, "-") == 0 ? hb_copy_text(path) : hb_expand_tilde(path);
     archive->shown = archive->path;
+    take_limits(archive);
     int status = open_input(archive, error);
     if (status == HB_OK && format != NULL) {
         archive->formats.choices = hb_alloc(sizeof *archive->formats.choices);
@@ -263,19 +276,57 @@ void hb_archive_close(struct hb_archive *archive)
 struct filling {
     struct hb_archive *archive;
     struct hb_error *error;
-    uint64_t maximum;
 };
+
+static int beyond(const struct hb_archive *archive, const char *what, const char *option,
+                  struct hb_error *error)
+{
+    hb_error_set(error, HB_FATAL, "%s: %s", archive->shown, what);
+    hb_error_hint(error, "raise import.%s if you trust it", option);
+    return HB_FATAL;
+}
+
+/* Before anything is kept of it: what is refused must not take memory either. */
+int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
+                     struct hb_error *error)
+{
+    const struct hb_archive_limits *limits = &archive->limits;
+    uint64_t bytes = entry->type == HB_FILE && entry->bytes != HB_UNKNOWN ? entry->bytes : 0;
+    char what[160], announced[24], allowed[24];
+    if (archive->catalog.count >= limits->entries) {
+        snprintf(what, sizeof what, "has more than %llu entries",
+                 (unsigned long long)limits->entries);
+        return beyond(archive, what, "max-entries", error);
+    }
+    size_t link = entry->link == NULL ? 0 : strlen(entry->link);
+    if (entry->path_bytes > limits->path || link > limits->path) {
+        snprintf(what, sizeof what, "entry %zu has a path of more than %llu bytes",
+                 archive->catalog.count + 1, (unsigned long long)limits->path);
+        return beyond(archive, what, "max-path", error);
+    }
+    if (archive->catalog.text_bytes + entry->path_bytes + link > limits->names) {
+        snprintf(what, sizeof what, "the names in it are longer than %s together",
+                 hb_human_bytes(limits->names, allowed));
+        return beyond(archive, what, "max-names", error);
+    }
+    if (__builtin_add_overflow(archive->announced, bytes, &archive->announced))
+        archive->announced = UINT64_MAX;
+    if (archive->announced > limits->bytes) {
+        snprintf(what, sizeof what, "its entries have %s or more, and %s are allowed",
+                 hb_human_bytes(archive->announced, announced),
+                 hb_human_bytes(limits->bytes, allowed));
+        return beyond(archive, what, "max-bytes", error);
+    }
+    return HB_OK;
+}
 
 static int add_member(struct filling *filling, const struct hb_entry *entry,
                       const struct hb_member *member)
 {
     struct hb_archive *archive = filling->archive;
-    if (archive->catalog.count >= filling->maximum) {
-        hb_error_set(filling->error, HB_FATAL, "%s: has more than %llu entries", archive->shown,
-                     (unsigned long long)filling->maximum);
-        hb_error_hint(filling->error, "raise import.max-entries if you trust it");
-        return HB_FATAL;
-    }
+    int status = hb_archive_admit(archive, entry, filling->error);
+    if (status != HB_OK)
+        return status;
     if (hb_run_cancelled(archive->run))
         return hb_error_set(filling->error, HB_CANCELLED, "interrupted");
     hb_catalog_add(&archive->catalog, entry, member);
@@ -407,6 +458,7 @@ static int list_by_walk(struct filling *filling)
         .trailer = on_trailer,
     };
     hb_catalog_clear(&filling->archive->catalog);
+    filling->archive->announced = 0;
     int status = hb_archive_walk(filling->archive, &visitor, filling->error);
     return status == HB_OK ? hb_archive_again(filling->archive, filling->error) : status;
 }
@@ -429,11 +481,7 @@ static int list_by_index(struct filling *filling)
 
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
 {
-    struct filling filling = {
-        .archive = archive,
-        .error = error,
-        .maximum = (uint64_t)hb_config_number(archive->run->config, "import", "max-entries"),
-    };
+    struct filling filling = {.archive = archive, .error = error};
     if (archive->stream)
         return HB_NOMATCH;
     int status = list_by_index(&filling);

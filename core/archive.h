@@ -8,6 +8,14 @@
 #include "run.h"
 #include "trailer.h"
 
+/* What an archive may hold at most: import.max-… */
+struct hb_archive_limits {
+    uint64_t entries;
+    uint64_t bytes;
+    uint64_t path;
+    uint64_t names;
+};
+
 struct hb_archive {
     struct hb_run *run;
     char *path;        /* as given; "-" */
@@ -23,6 +31,8 @@ struct hb_archive {
     const struct hb_format_choice *choice;
     struct hb_instance *format;
     bool listed; /* the catalog came from list(): decode() can be used */
+    struct hb_archive_limits limits;
+    uint64_t announced; /* bytes of all entries that were admitted */
     struct hb_catalog catalog;
     struct hb_trailer trailer;
     bool has_trailer;
@@ -49,6 +59,10 @@ int hb_archive_walk(struct hb_archive *archive, const struct hb_visitor *visitor
 
 /* Before a second walk: a plugin need not be able to read an archive twice. */
 int hb_archive_again(struct hb_archive *archive, struct hb_error *error);
+
+/* For visitors that fill the catalog: may it have this entry, too? HB_OK, or HB_FATAL. */
+int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
+                     struct hb_error *error);
 
 /* For visitors: takes the trailer that a walk found. */
 int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t bytes,

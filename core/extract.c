@@ -350,7 +350,6 @@ struct walking {
     struct current current;
     size_t next;  /* index of the next member */
     bool filling; /* a stream: the catalog is filled on the way */
-    uint64_t maximum;
 };
 
 static bool same_member(const struct hb_catalog *catalog, size_t index,
@@ -365,9 +364,8 @@ static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *e
     struct hb_archive *archive = walking->request->archive;
     if (hb_run_cancelled(archive->run))
         return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
-    if (walking->filling && archive->catalog.count >= walking->maximum)
-        return hb_error_set(walking->error, HB_FATAL, "%s: has more than %llu entries",
-                            archive->shown, (unsigned long long)walking->maximum);
+    if (walking->filling && hb_archive_admit(archive, entry, walking->error) != HB_OK)
+        return HB_FATAL;
     if (walking->filling)
         hb_catalog_add(&archive->catalog, entry, NULL);
     else if (!same_member(&archive->catalog, walking->next, entry))
@@ -426,7 +424,6 @@ static int extract_by_walk(const struct hb_extract_request *request, bool fillin
         .error = error,
         .current = {.request = request, .error = error, .index = SIZE_MAX, .fd = -1},
         .filling = filling,
-        .maximum = (uint64_t)hb_config_number(archive->run->config, "import", "max-entries"),
     };
     struct hb_visitor visitor = {
         .size = sizeof visitor,
