@@ -2,6 +2,7 @@
 #include "select.h"
 
 #include "memory.h"
+#include "stage.h"
 #include <string.h>
 
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)
@@ -22,6 +23,13 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
             return "leads outside through ..";
         if (bytes == 0 || (bytes == 1 && part[0] == '.'))
             return "has an empty component";
+        char name[256];
+        if (bytes < sizeof name) {
+            memcpy(name, part, bytes);
+            name[bytes] = '\0';
+            if (hb_stage_is_name(name)) /* the next run would believe what it finds in it */
+                return "has the name of a staging directory";
+        }
         if (bytes > 255)
             return "has a component that is too long";
         if (++depth > maximum_depth)
