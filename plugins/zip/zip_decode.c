@@ -265,6 +265,43 @@ static int inflate_stream(struct member *member)
     return status;
 }
 
+/* ---- data descriptor (4.3.9) -------------------------------------------------------------- */
+
+/* Checksum and sizes at `at`, `width` bytes for each size. */
+static bool descriptor_fits(const struct zip_record *record, const unsigned char *at, size_t bytes,
+                            size_t width)
+{
+    if (bytes < 4 + 2 * width || zip_get32(at) != record->crc)
+        return false;
+    if (width == 8)
+        return zip_get64(at + 4) == record->packed && zip_get64(at + 12) == record->bytes;
+    return zip_get32(at + 4) == (record->packed & ZIP_32_FULL) &&
+           zip_get32(at + 8) == (record->bytes & ZIP_32_FULL);
+}
+
+/*
+ * Who reads a stream believes the descriptor, so it must not say anything else than the central
+ * directory. Its signature is optional, and nothing says how wide its sizes are.
+ */
+static int check_descriptor(const struct member *member)
+{
+    unsigned char found[24] = {0};
+    const struct zip_record *record = &member->record;
+    uint64_t place = member->data + record->packed, room = member->next - place;
+    size_t bytes = room < sizeof found ? (size_t)room : sizeof found;
+    int status = zip_read(member->zip, member->input, found, bytes, place);
+    if (status != HB_OK)
+        return status;
+    for (size_t skip = 0; skip <= 4; skip += 4) {
+        if (skip == 4 && (bytes < 4 || zip_get32(found) != ZIP_DESCRIPTOR_SIGNATURE))
+            break;
+        if (descriptor_fits(record, found + skip, bytes - skip, 4) ||
+            descriptor_fits(record, found + skip, bytes - skip, 8))
+            return HB_OK;
+    }
+    return refuse(member, "its data descriptor and the central directory differ");
+}
+
 static int decode_content(struct member *member)
 {
     const struct zip_record *record = &member->record;
@@ -284,7 +321,7 @@ static int decode_content(struct member *member)
         return refuse(member, "it decompresses to less than its size");
     if (member->crc != record->crc)
         return refuse(member, "its content does not match its checksum");
-    return HB_OK;
+    return record->flags & ZIP_FLAG_DESCRIPTOR ? check_descriptor(member) : HB_OK;
 }
 
 /* ---- one member --------------------------------------------------------------------------- */
