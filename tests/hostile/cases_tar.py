@@ -1,0 +1,2 @@
+from case import collect
+collect("tar", [])
