@@ -4,10 +4,11 @@
 #
 #   tools/install-deps.sh run     to build it and to run it
 #   tools/install-deps.sh test    that, and what the tests and checks need
+#   tools/install-deps.sh bench   the first, and the programs that bench/run.py compares with
 set -euo pipefail
 
 usage() {
-    echo "usage: ${0##*/} run|test" >&2
+    echo "usage: ${0##*/} run|test|bench" >&2
     exit 2
 }
 
@@ -21,6 +22,10 @@ test_set=(
     libcmocka-dev libseccomp-dev python3=python3 clang-format=clang-format clang-tidy=clang-tidy
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar
+)
+bench_set=(
+    python3=python3 zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar tar=tar zstd=zstd
+    pigz=pigz restic=restic borgbackup=borg libeatmydata1 valgrind=valgrind
 )
 
 is_there() {
@@ -47,6 +52,7 @@ as_root() {
 case $1 in
 run) wanted=("${run_set[@]}") ;;
 test) wanted=("${run_set[@]}" "${test_set[@]}") ;;
+bench) wanted=("${run_set[@]}" "${bench_set[@]}") ;;
 *) usage ;;
 esac
 

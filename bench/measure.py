@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Runs commands one at a time and says what each took. A process of its own, kept small: Linux counts the
+memory of whoever starts a program as part of that program's peak.
+
+Reads one JSON object a line: argv, cwd, env, stdout, stderr (paths), cold (whether to drop the page
+cache before), flush (paths to bring to the disk if it ends well: a file with fsync, the file system of
+a directory with syncfs). Answers with one line each.
+"""
+import ctypes
+import json
+import os
+import sys
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def busy_seconds():
+    """Of all processors together, since the machine was started, stolen time included."""
+    with open("/proc/stat", encoding="ascii") as stream:
+        user, nice, system, _, _, irq, softirq, steal = map(int, stream.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+def start(request):
+    pid = os.fork()
+    if pid != 0:
+        return pid
+    try:
+        for target, path in ((0, "/dev/null"), (1, request["stdout"]), (2, request["stderr"])):
+            flags = os.O_RDONLY if target == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            os.dup2(os.open(path, flags, 0o600), target)
+        os.chdir(request["cwd"])
+        os.execvpe(request["argv"][0], request["argv"], request["env"])
+    except OSError as error:
+        os.write(2, f"{request['argv'][0]}: {error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def flush(paths, library):
+    begun = time.monotonic()
+    for path in paths:
+        directory = os.path.isdir(path)
+        descriptor = os.open(path, os.O_RDONLY)
+        if (library.syncfs if directory else library.fsync)(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), "cannot flush", path)
+        os.close(descriptor)
+    return time.monotonic() - begun
+
+
+def measure(request, library):
+    os.sync()  # what earlier programs left to be written is not this one's
+    if request["cold"]:
+        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as stream:
+            stream.write("3\n")
+    busy, begun = busy_seconds(), time.monotonic()
+    pid = start(request)
+    _, status, usage = os.wait4(pid, 0)
+    wall = time.monotonic() - begun
+    cpu = usage.ru_utime + usage.ru_stime
+    others = max(0.0, busy_seconds() - busy - cpu)
+    code = os.waitstatus_to_exitcode(status)
+    return {"status": code, "wall": wall, "cpu": cpu,
+            "user": usage.ru_utime, "system": usage.ru_stime, "peak": usage.ru_maxrss * 1024,
+            "others": others, "flush": flush(request["flush"] if code == 0 else (), library)}
+
+
+def main():
+    library = ctypes.CDLL(None, use_errno=True)
+    for line in sys.stdin:
+        print(json.dumps(measure(json.loads(line), library)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

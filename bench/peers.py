@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs that are compared: how each makes an archive, brings it back, lists it, gives one file.
+
+A writer makes one kind of archive; readers of that kind are compared on one and the same archive, ours
+where we write that kind. Programs run in the directory that they pack or restore into, with a clean
+environment.
+"""
+import dataclasses
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+CPUS = len(os.sched_getaffinity(0))
+REFERENCE = "python zipfile -6"
+OURS = "hbcore "
+ZIP, TAR, RESTIC, BORG, TREE = "zip", "tar.zst", "restic", "borg", "tree"
+EATMYDATA = ("/usr/lib/x86_64-linux-gnu/libeatmydata.so", "/usr/lib/aarch64-linux-gnu/libeatmydata.so",
+             "/usr/lib/libeatmydata/libeatmydata.so")
+PRESERVED = ("gateway_state.json",)  # what an import of ours, as the reference's, leaves alone
+
+
+def shell(line):
+    return ["bash", "-c", "set -o pipefail; " + line]
+
+
+def quoted(path):
+    return shlex.quote(str(path))
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a round works."""
+    home: pathlib.Path    # the corpus
+    folder: pathlib.Path  # all that the round writes
+    target: pathlib.Path  # an empty directory to restore into
+    member: str           # the one file
+    hbcore: str
+    config: str
+
+    def ours(self, *arguments, home=None, options=()):
+        where = ["--home", str(home)] if home else []
+        return [self.hbcore, "--config", self.config, "--progress", "never", *options, *where,
+                *arguments]
+
+    def python(self, *arguments):
+        return [sys.executable, "-B", str(HERE / "reference.py"), *map(str, arguments)]
+
+
+class Program:
+    """What writers and readers share: what they need, and the words about it."""
+    name = ""
+    needs = ()      # programs that must be there
+    flushes = False  # it brings its output to the disk itself
+    environment = {}
+
+    def missing(self):
+        """Why it cannot run here; empty: it can."""
+        gone = [program for program in self.needs if shutil.which(program) is None]
+        return f"{', '.join(gone)} not installed" if gone else ""
+
+
+class Writer(Program):
+    kind, suffix = ZIP, ".zip"
+    lacks, empty = (), True  # names it leaves out; whether it stores empty directories
+
+    def __init__(self, name, needs, backup, kind=ZIP, suffix=".zip", **more):
+        self.name, self.needs, self.backup = name, needs, backup
+        self.kind, self.suffix = kind, suffix
+        for key, value in more.items():
+            setattr(self, key, value)
+
+    def prepare(self, place, archive):
+        """Before the clock starts."""
+
+    def size(self, archive):
+        if archive.is_dir():
+            return sum(path.stat().st_size for path in archive.rglob("*") if path.is_file())
+        return archive.stat().st_size
+
+
+class Repository(Writer):
+    def __init__(self, name, needs, backup, init, kind, environment):
+        super().__init__(name, needs, backup, kind, "." + kind)
+        self.init, self.environment = init, environment
+
+    def prepare(self, place, archive):
+        subprocess.run(self.init(archive), check=True, stdout=subprocess.DEVNULL, cwd=place.folder,
+                       env=environment(place, self))
+
+
+class Reader(Program):
+    lacks, empty = (), True
+
+    def __init__(self, name, needs, kind, restore, listing=None, one=None, **more):
+        self.name, self.needs, self.kind = name, needs, kind
+        self.restore, self.list, self.one = restore, listing, one
+        for key, value in more.items():
+            setattr(self, key, value)
+
+
+def environment(place, program):
+    """What a program gets to see: nothing of the user's settings."""
+    base = {"PATH": os.environ["PATH"], "HOME": str(place.folder), "LANG": "C.UTF-8", "TZ": "UTC",
+            "TMPDIR": str(place.folder)}
+    return {**base, **program.environment}
+
+
+def eatmydata():
+    """A library that turns flushing off, to see what ours does without."""
+    return next((path for path in EATMYDATA if os.path.exists(path)), None)
+
+
+class Unflushed:
+    """Ours, but without bringing anything to the disk."""
+
+    def missing(self):
+        gone = super().missing()
+        return gone or ("" if eatmydata() else "libeatmydata1 not installed")
+
+    @property
+    def environment(self):
+        return {"LD_PRELOAD": eatmydata() or ""}
+
+
+class UnflushedWriter(Unflushed, Writer):
+    pass
+
+
+class UnflushedReader(Unflushed, Reader):
+    pass
+
+
+# ---- writers: (place, archive) -> argv, run in the home -------------------------------------------
+
+RESTIC_ENVIRONMENT = {"RESTIC_PASSWORD": "bench"}
+BORG_ENVIRONMENT = {"BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes"}
+
+
+def our_backup(name, *options):
+    return lambda place, archive: place.ours("backup", "-o", str(archive), "--format", name,
+                                             home=place.home, options=options)
+
+
+def restic(archive, place, *arguments):
+    return ["restic", "--no-cache", "-q", "-r", str(archive), *arguments]
+
+
+def writers():
+    ours_zip = our_backup("zip")
+    ours_tar = our_backup("tar-zstd")
+    found = [
+        Writer(REFERENCE, (), lambda place, archive: place.python("backup", place.home, archive),
+               empty=False),
+        Writer("Info-ZIP -6", ("zip",), lambda _, archive: ["zip", "-q", "-r", "-6", str(archive), "."]),
+        Writer("bsdtar zip -6", ("bsdtar",), lambda _, archive: [
+            "bsdtar", "--format", "zip", "--options", "zip:compression-level=6", "-cf", str(archive), "."]),
+        Writer("7z zip -mx5", ("7z",), lambda _, archive: seven_zip(5, archive)),
+        Writer("7z zip -mx1", ("7z",), lambda _, archive: seven_zip(1, archive)),
+        Writer("tar + pigz -6", ("tar", "pigz"), lambda _, archive: shell(
+            f"tar -cf - . | pigz -6 -p{CPUS} > {quoted(archive)}"), TAR, ".tar.gz"),
+        Writer("tar + zstd -3", ("tar", "zstd"), lambda _, archive: shell(
+            f"tar -cf - . | zstd -q -3 -T{CPUS} -o {quoted(archive)}"), TAR, ".tar.zst"),
+        Repository("restic", ("restic",), lambda place, archive: restic(archive, place, "backup", "."),
+                   lambda archive: ["restic", "-q", "-r", str(archive), "init"],
+                   RESTIC, RESTIC_ENVIRONMENT),
+        Repository("borg zstd,3", ("borg",), lambda _, archive: [
+            "borg", "create", "--compression", "zstd,3", f"{archive}::one", "."],
+                   lambda archive: ["borg", "init", "-e", "none", str(archive)],
+                   BORG, BORG_ENVIRONMENT),
+    ]
+    ours = [
+        ("zip -6", ours_zip, ZIP, ".zip"),
+        ("zip -1", our_backup("zip", "--set", "format:zip.level=1"), ZIP, ".zip"),
+        ("tar-zstd", ours_tar, TAR, ".tar.zst"),
+    ]
+    for name, backup, kind, suffix in ours:
+        found.append(Writer(OURS + name, (), backup, kind, suffix, flushes=True))
+    found.append(UnflushedWriter(OURS + "zip -6, no flush", (), ours_zip))
+    found.append(UnflushedWriter(OURS + "tar-zstd, no flush", (), ours_tar, TAR, ".tar.zst"))
+    return found
+
+
+def seven_zip(level, archive):
+    return ["7z", "a", "-tzip", f"-mx{level}", f"-mmt{CPUS}", "-bd", "-y", str(archive), "."]
+
+
+# ---- readers: (place, archive) -> argv, run in the target ------------------------------------------
+
+def our_reader(kind):
+    return (lambda place, archive: place.ours("import", str(archive), "--force", home=place.target),
+            lambda place, archive: place.ours("list", str(archive)),
+            lambda place, archive: place.ours("cat", str(archive), place.member))
+
+
+def readers():
+    found = [
+        Reader(REFERENCE, (), ZIP, lambda place, archive: place.python("import", archive, place.target),
+               lambda place, archive: place.python("list", archive),
+               lambda place, archive: place.python("cat", archive, place.member),
+               lacks=PRESERVED, empty=False),
+        Reader("unzip", ("unzip",), ZIP, lambda _, archive: ["unzip", "-q", str(archive)],
+               lambda _, archive: ["unzip", "-Z1", str(archive)],
+               lambda place, archive: ["unzip", "-p", str(archive), place.member]),
+        Reader("7z", ("7z",), ZIP, lambda _, archive: ["7z", "x", "-bd", "-y", f"-mmt{CPUS}", str(archive)],
+               lambda _, archive: ["7z", "l", "-ba", str(archive)],
+               lambda place, archive: ["7z", "x", "-so", str(archive), place.member]),
+        Reader("bsdtar (zip)", ("bsdtar",), ZIP, lambda _, archive: ["bsdtar", "-xf", str(archive)],
+               lambda _, archive: ["bsdtar", "-tf", str(archive)],
+               lambda place, archive: ["bsdtar", "-xOf", str(archive), place.member]),
+        Reader("tar --zstd", ("tar", "zstd"), TAR, lambda _, archive: ["tar", "--zstd", "-xf", str(archive)],
+               lambda _, archive: ["tar", "--zstd", "-tf", str(archive)],
+               lambda place, archive: ["tar", "--zstd", "-xOf", str(archive), place.member]),
+        Reader("restic", ("restic",), RESTIC, lambda place, archive: restic(
+            archive, place, "restore", "latest", "--target", "."),
+               lambda place, archive: ["restic", "--no-cache", "-r", str(archive), "ls", "latest"],
+               lambda place, archive: restic(archive, place, "dump", "latest", f"/{place.member}"),
+               environment=RESTIC_ENVIRONMENT),
+        Reader("borg", ("borg",), BORG, lambda _, archive: ["borg", "extract", f"{archive}::one"],
+               lambda _, archive: ["borg", "list", "--short", f"{archive}::one"],
+               lambda place, archive: ["borg", "extract", "--stdout", f"{archive}::one", place.member],
+               environment=BORG_ENVIRONMENT),
+        Reader("cp -a of the files", ("cp",), TREE, lambda place, _: [
+            "cp", "-a", f"{place.home}/.", "."]),
+    ]
+    for kind, name in ((ZIP, "zip"), (TAR, "tar-zstd")):
+        restore, listing, one = our_reader(kind)
+        found.append(Reader(OURS + name, (), kind, restore, listing, one, lacks=PRESERVED, flushes=True))
+        found.append(UnflushedReader(OURS + name + ", no flush", (), kind, restore, lacks=PRESERVED))
+    return found
+
+
+def judge(writer, archive):
+    """Brings the archive of a writer back to see whether it is right; argv, run in the target."""
+    if writer.kind == RESTIC:
+        return ["restic", "--no-cache", "-q", "-r", str(archive), "restore", "latest", "--target", "."]
+    if writer.kind == BORG:
+        return ["borg", "extract", f"{archive}::one"]
+    if writer.kind == ZIP:
+        return (["unzip", "-q", str(archive)] if shutil.which("unzip")
+                else [sys.executable, "-m", "zipfile", "-e", str(archive), "."])
+    return ["tar", "-xf", str(archive)]
+
+
+# ---- versions --------------------------------------------------------------------------------------
+
+VERSIONS = {
+    "zip": ("zip", "-v"), "unzip": ("unzip", "-v"), "7z": ("7z",), "bsdtar": ("bsdtar", "--version"),
+    "tar": ("tar", "--version"), "zstd": ("zstd", "--version"), "pigz": ("pigz", "--version"),
+    "restic": ("restic", "version"), "borg": ("borg", "--version"),
+}
+
+
+def version(program):
+    """The line of its answer that holds a version."""
+    if shutil.which(program) is None:
+        return None
+    done = subprocess.run(VERSIONS[program], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    rows = [row.strip() for row in (done.stdout + done.stderr).splitlines()
+            if any(letter.isdigit() for letter in row) and "Copyright" not in row[:9]]
+    return rows[0] if rows else "unknown"
