@@ -91,7 +91,7 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
     }
 }
 
-/* The staged file is nobody else's: it needs no journal, and ends as one plain file. */
+/* The staged file is nobody else's: it needs no journal (OFF is not for defensive connections). */
 static int open_staged(struct attempt *attempt, struct connection *staged)
 {
     int result =
@@ -99,7 +99,7 @@ static int open_staged(struct attempt *attempt, struct connection *staged)
     if (result == SQLITE_OK)
         result = connection_run(staged, "PRAGMA locking_mode = EXCLUSIVE", NULL);
     if (result == SQLITE_OK)
-        result = connection_run(staged, "PRAGMA journal_mode = OFF", NULL);
+        result = connection_run(staged, "PRAGMA journal_mode = MEMORY", NULL);
     if (result == SQLITE_OK)
         result = connection_run(staged, "PRAGMA synchronous = OFF", NULL);
     return result;
@@ -126,10 +126,15 @@ static bool opened_the_right_one(const struct attempt *attempt, const struct con
            !moved && live_is_here(&attempt->live);
 }
 
-static bool is_write_error(int result)
+/* Once the source is open and pinned: is it what was read that failed, or what was written? */
+static bool staging_failed(int result)
 {
-    return (result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE ||
-           result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_TRUNCATE;
+    int primary = result & 0xff;
+    if (primary == SQLITE_IOERR)
+        return result != SQLITE_IOERR_READ && result != SQLITE_IOERR_SHORT_READ &&
+               result != SQLITE_IOERR_CORRUPTFS;
+    return primary == SQLITE_FULL || primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY ||
+           primary == SQLITE_PERM;
 }
 
 static int copy_with_sqlite(struct attempt *attempt, bool locks)
@@ -162,7 +167,7 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
     if (copied == SQLITE_DONE && ended == SQLITE_OK)
         return HB_OK;
     result = copied == SQLITE_DONE ? ended : copied;
-    attempt->staging = is_write_error(result);
+    attempt->staging = staging_failed(result);
     say(attempt, &staged, result);
     return HB_OK;
 }
@@ -226,13 +231,13 @@ static int copy_unlocked(struct attempt *attempt, enum way way)
 {
     settle(attempt);
     int status = start_over(attempt);
-    if (status == HB_OK && way == WAY_IMMUTABLE)
+    if (status == HB_OK && way == WAY_IMMUTABLE) {
         status = copy_with_sqlite(attempt, false);
-    else if (status == HB_OK)
+    } else if (status == HB_OK) {
         status = copy_aside(attempt->snap, attempt->entry, &attempt->live, &attempt->before,
                             &attempt->file, &attempt->patience, &attempt->result);
-    /* What is written here is staged only. */
-    attempt->staging = attempt->staging || is_write_error(attempt->result);
+        attempt->staging = staging_failed(attempt->result);
+    }
     if (attempt->message[0] == '\0')
         snprintf(attempt->message, sizeof attempt->message, "%s", sqlite3_errstr(attempt->result));
     if (status == HB_NOMATCH)
