@@ -63,6 +63,18 @@ static uint32_t type_of(struct archive_entry *from)
     }
 }
 
+/* A text of the pax header stands in a buffer that ends with a NUL; another one cuts a name short.
+ */
+static int check_pax_text(const struct walk *walk, const struct tar_buffer *text)
+{
+    if (text->bytes == 0 || strlen((const char *)text->data) == text->bytes - 1)
+        return HB_OK;
+    return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+                                 "entry %llu has a NUL byte in its name or target; the archive is "
+                                 "damaged or forged",
+                                 (unsigned long long)walk->entries + 1);
+}
+
 static int set_path(struct walk *walk, struct archive_entry *from, struct hb_entry *entry)
 {
     const struct hb_host *host = walk->tar->host;
@@ -125,7 +137,11 @@ static int describe(struct walk *walk, struct archive_entry *from, struct hb_ent
         entry->uid = (uint32_t)uid;
         entry->gid = (uint32_t)gid;
     }
-    int status = set_path(walk, from, entry);
+    int status = check_pax_text(walk, &walk->pax.path);
+    if (status == HB_OK)
+        status = check_pax_text(walk, &walk->pax.link);
+    if (status == HB_OK)
+        status = set_path(walk, from, entry);
     return status == HB_OK ? set_link(walk, from, entry) : status;
 }
 
@@ -216,6 +232,25 @@ static int drain(struct walk *walk)
     return status;
 }
 
+/*
+ * Names that are no UTF-8 are warned about, and taken as they are. A pax header that does not parse
+ * is passed over by libarchive, and the file then gets another name or size than it had.
+ */
+static int heed_warning(const struct walk *walk)
+{
+    const struct hb_host *host = walk->tar->host;
+    unsigned long long number = (unsigned long long)walk->entries + 1;
+    const char *why = archive_error_string(walk->archive);
+    if (why == NULL || strstr(why, "converted") != NULL)
+        return HB_OK;
+    if (strstr(why, "pax extended attribute") != NULL)
+        return host->fail(host, HB_FATAL,
+                          "the pax header of entry %llu is damaged: %s; use another copy", number,
+                          why);
+    host->log(host, HB_LOG_WARNING, "entry %llu: %s", number, why);
+    return HB_OK;
+}
+
 static int walk_entries(struct walk *walk)
 {
     struct archive_entry *entry;
@@ -227,12 +262,9 @@ static int walk_entries(struct walk *walk)
             break;
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
             return failed(walk);
-        /* Names that are no UTF-8 are warned about, and taken as they are. */
-        const char *why = archive_error_string(walk->archive);
-        if (result == ARCHIVE_WARN && why != NULL && strstr(why, "converted") == NULL)
-            walk->tar->host->log(walk->tar->host, HB_LOG_WARNING, "entry %llu: %s",
-                                 (unsigned long long)walk->entries + 1, why);
-        int status = visit(walk, entry);
+        int status = result == ARCHIVE_WARN ? heed_warning(walk) : HB_OK;
+        if (status == HB_OK)
+            status = visit(walk, entry);
         if (status != HB_OK)
             return status;
     }
