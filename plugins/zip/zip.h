@@ -6,11 +6,12 @@
  *     zip_name    names and encodings       zip_write   headers, order, central directory
  *     zip_extra   extra fields              zip_index   finding and checking the directory
  *     zip_layout  records as bytes          zip_list    listing, trailer, walk
- *                                           zip_decode  one member back
+ *     zip_directory  all records, packed    zip_decode  one member back
  */
 #ifndef ZIP_H
 #define ZIP_H
 
+#include "zip_directory.h"
 #include "zip_layout.h"
 
 #include <hbcore/format.h>
@@ -30,10 +31,7 @@ struct zip_writer {
     unsigned char *buffer;
     size_t fill;
     uint64_t written; /* what the sink has; `buffer` follows it */
-    unsigned char *directory;
-    size_t directory_bytes;
-    size_t directory_capacity;
-    size_t last; /* where the last header in `directory` starts */
+    struct zip_directory directory;
     uint64_t entries;
     const struct hb_entry *entry; /* between begin_entry and end_entry */
     struct zip_record record;     /* of `entry` */

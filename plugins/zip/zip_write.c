@@ -17,7 +17,6 @@
 #include <zlib.h>
 
 enum {
-    DIRECTORY_FIRST = 64 << 10,
     WRITE_THROUGH = 64 << 10 /* larger pieces are not copied into the buffer first */
 };
 
@@ -250,20 +249,11 @@ static int close_open(struct zip *zip, const struct hb_sink *sink)
 static int remember(struct zip *zip)
 {
     struct zip_writer *writer = &zip->writer;
-    size_t most =
-        ZIP_CENTRAL_BYTES + writer->record.name_bytes + 1 + ZIP_EXTRA_MAX + ZIP_MARK_BYTES;
-    if (writer->directory_capacity - writer->directory_bytes < most) {
-        size_t capacity =
-            writer->directory_capacity + writer->directory_capacity / 4 + DIRECTORY_FIRST + most;
-        unsigned char *grown = realloc(writer->directory, capacity);
-        if (grown == NULL)
-            return zip_no_memory(zip);
-        writer->directory = grown;
-        writer->directory_capacity = capacity;
-    }
-    writer->last = writer->directory_bytes;
-    writer->directory_bytes +=
-        zip_put_central(writer->directory + writer->directory_bytes, &writer->record);
+    size_t most = ZIP_CENTRAL_BYTES + writer->record.name_bytes + 1 + ZIP_EXTRA_MAX;
+    unsigned char *room = zip_directory_room(&writer->directory, most + ZIP_MARK_BYTES);
+    if (room == NULL)
+        return zip_no_memory(zip);
+    zip_directory_added(&writer->directory, zip_put_central(room, &writer->record));
     writer->entries++;
     return HB_OK;
 }
@@ -300,14 +290,27 @@ static int put_trailer(struct zip *zip, const struct hb_sink *sink, const void *
  * Says in the directory that there is a trailer, so that its loss is noticed. At the far end:
  * damage that reaches from the one to the other takes the whole directory along.
  */
-static void mark(struct zip_writer *writer)
+static void mark(struct zip_directory *directory)
 {
-    if (writer->entries == 0)
+    unsigned char *last = zip_directory_last(directory);
+    if (last == NULL)
         return;
-    unsigned char *extra = writer->directory + writer->last + 30;
-    zip_put16(extra, zip_get16(extra) + ZIP_MARK_BYTES);
-    zip_put_mark(writer->directory + writer->directory_bytes);
-    writer->directory_bytes += ZIP_MARK_BYTES;
+    zip_put16(last + 30, zip_get16(last + 30) + ZIP_MARK_BYTES);
+    zip_put_mark(directory->open + directory->fill);
+    zip_directory_extend(directory, ZIP_MARK_BYTES);
+}
+
+static int put_directory(struct zip *zip, const struct hb_sink *sink)
+{
+    struct zip_directory *directory = &zip->writer.directory;
+    const unsigned char *part;
+    size_t bytes;
+    for (size_t i = 0; (part = zip_directory_part(directory, i, &bytes)) != NULL; i++) {
+        int status = put(zip, sink, part, bytes);
+        if (status != HB_OK)
+            return status;
+    }
+    return bytes == 0 ? HB_OK : zip_no_memory(zip);
 }
 
 int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
@@ -318,13 +321,13 @@ int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size
     if (status != HB_OK)
         return status;
     if (trailer != NULL && bytes > 0)
-        mark(writer);
+        mark(&writer->directory);
     uint64_t start = place(writer);
-    status = put(zip, sink, writer->directory, writer->directory_bytes);
+    status = put_directory(zip, sink);
     if (status != HB_OK)
         return status;
     unsigned char end[ZIP_END64_BYTES + ZIP_LOCATOR_BYTES + ZIP_END_BYTES];
-    status = put(zip, sink, end, zip_put_end(end, writer->entries, start, writer->directory_bytes));
+    status = put(zip, sink, end, zip_put_end(end, writer->entries, start, writer->directory.bytes));
     return status == HB_OK ? flush(writer, sink) : status;
 }
 
@@ -332,6 +335,6 @@ void zip_abort(void *self)
 {
     struct zip_writer *writer = &((struct zip *)self)->writer;
     free(writer->buffer);
-    free(writer->directory);
+    zip_directory_free(&writer->directory);
     *writer = (struct zip_writer){0};
 }
