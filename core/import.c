@@ -111,47 +111,16 @@ static bool must_ask(const struct import *import)
 /* ---- all
  * -------------------------------------------------------------------------------------------- */
 
-/* By the journal, which says from now on what will have happened in the end. */
-static int publish_by(struct import *import, struct hb_journal *journal)
-{
-    struct hb_restore_request request = {
-        .run = import->run,
-        .journal = journal,
-        .stages = import->staging.stages,
-        .stage_count = import->staging.stage_count,
-        .contents = &import->contents,
-        .workers = hb_run_workers(import->run),
-    };
-    struct hb_restored result = {0};
-    import->publishing = true;
-    int status = hb_restore(&request, &result, import->error);
-    import->result->files = result.files;
-    import->result->bytes = result.bytes;
-    import->to_be_continued = status != HB_OK;
-    if (import->to_be_continued)
-        hb_error_hint(import->error, "the next import or backup of this home completes it");
-    return status;
-}
-
 /* All is staged and verified. */
 static int publish(struct import *import)
 {
-    struct hb_journal_writer *writer = NULL;
-    struct hb_journal *journal;
-    int status = hb_stage_write_journal(&import->staging, &writer, import->error);
-    if (status == HB_OK && import->request->before != NULL)
-        status = import->request->before(import->request->context, import->error);
-    if (status == HB_OK && hb_run_cancelled(import->run))
-        status = hb_error_set(import->error, HB_CANCELLED, "interrupted; nothing was changed");
-    if (status == HB_OK)
-        status = hb_journal_commit(writer, import->error);
-    hb_journal_writer_free(writer);
-    if (status == HB_OK)
-        status = hb_journal_open(import->run->stage.fd, &journal, import->error);
-    if (status != HB_OK)
-        return status;
-    status = publish_by(import, journal);
-    hb_journal_close(journal);
+    struct hb_restored result = {0};
+    int status =
+        hb_staging_publish(&import->staging, import->request->before, import->request->context,
+                           &result, &import->publishing, import->error);
+    import->result->files = result.files;
+    import->result->bytes = result.bytes;
+    import->to_be_continued = status != HB_OK && import->publishing;
     return status;
 }
 
@@ -240,6 +209,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .contents = &import.contents,
         .umask = current_umask(),
     };
+    hb_staging_init(&import.staging);
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
     bool untouched = status != HB_OK && !import.publishing;

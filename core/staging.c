@@ -5,7 +5,6 @@
 #include "memory.h"
 #include "mounts.h"
 #include "progress.h"
-#include "restore.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -108,8 +107,6 @@ static int check_space(const struct hb_staging *staging, struct hb_error *error)
 
 static struct hb_extract_request extract_request(struct hb_staging *staging)
 {
-    staging->stages[0] = &staging->run->stage;
-    staging->stage_count = 1;
     return (struct hb_extract_request){
         .archive = staging->archive,
         .workers = hb_run_workers(staging->run),
@@ -119,6 +116,12 @@ static struct hb_extract_request extract_request(struct hb_staging *staging)
         .done = member_done,
         .whole = true,
     };
+}
+
+void hb_staging_init(struct hb_staging *staging)
+{
+    staging->stages[0] = &staging->run->stage;
+    staging->stage_count = 1;
 }
 
 int hb_stage_members(struct hb_staging *staging, struct hb_error *error)
@@ -431,8 +434,9 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
     return HB_OK;
 }
 
-int hb_stage_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
-                           struct hb_error *error)
+/* Writes down what is to be published; flushes it and all that is staged. Not yet committed. */
+static int write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
+                         struct hb_error *error)
 {
     HB_AUTO_FREE uint8_t *numbers = NULL;
     int status = spread(staging, &numbers, error);
@@ -447,6 +451,49 @@ int hb_stage_write_journal(struct hb_staging *staging, struct hb_journal_writer 
     if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
         status = hb_error_set(error, HB_FATAL, "%s: what was staged cannot be flushed to disk: %s",
                               staging->run->stage.path, strerror(errno));
+    return status;
+}
+
+/* By the journal, which says from now on what will have happened in the end. */
+static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
+                      struct hb_restored *result, bool *begun, struct hb_error *error)
+{
+    struct hb_restore_request request = {
+        .run = staging->run,
+        .journal = journal,
+        .stages = staging->stages,
+        .stage_count = staging->stage_count,
+        .contents = staging->contents,
+        .workers = hb_run_workers(staging->run),
+    };
+    *begun = true;
+    int status = hb_restore(&request, result, error);
+    if (status != HB_OK)
+        hb_error_hint(error, "the next import or backup of this home completes it");
+    return status;
+}
+
+int hb_staging_publish(struct hb_staging *staging,
+                       int (*before)(void *context, struct hb_error *error), void *context,
+                       struct hb_restored *result, bool *begun, struct hb_error *error)
+{
+    struct hb_journal_writer *writer = NULL;
+    struct hb_journal *journal;
+    *begun = false;
+    int status = write_journal(staging, &writer, error);
+    if (status == HB_OK && before != NULL)
+        status = before(context, error);
+    if (status == HB_OK && hb_run_cancelled(staging->run))
+        status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
+    if (status == HB_OK)
+        status = hb_journal_commit(writer, error);
+    hb_journal_writer_free(writer);
+    if (status == HB_OK)
+        status = hb_journal_open(staging->run->stage.fd, &journal, error);
+    if (status != HB_OK)
+        return status;
+    status = publish_by(staging, journal, result, begun, error);
+    hb_journal_close(journal);
     return status;
 }
 

@@ -8,6 +8,7 @@
 
 #include "archive.h"
 #include "journal.h"
+#include "restore.h"
 #include "select.h"
 
 struct hb_staging {
@@ -22,15 +23,22 @@ struct hb_staging {
     unsigned stage_count;
 };
 
+/* Before all others. */
+void hb_staging_init(struct hb_staging *staging);
 /* Of a listed archive: is there space, then decode all of it. */
 int hb_stage_members(struct hb_staging *staging, struct hb_error *error);
 /* Of a stream: all that could be selected; to be looked at afterwards. */
 int hb_stage_stream(struct hb_staging *staging, struct hb_error *error);
 /* Once it is known what is selected: hard links, links, other file systems. */
 int hb_stage_complete(struct hb_staging *staging, struct hb_error *error);
-/* Writes down what is to be published; flushes it and all that is staged. Not yet committed. */
-int hb_stage_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
-                           struct hb_error *error);
+/*
+ * All is staged and verified: writes the journal, calls `before` (may be NULL), and publishes.
+ * HB_OK; a failure: nothing was changed, unless *begun, when the next run will go on by the
+ * journal.
+ */
+int hb_staging_publish(struct hb_staging *staging,
+                       int (*before)(void *context, struct hb_error *error), void *context,
+                       struct hb_restored *result, bool *begun, struct hb_error *error);
 /* Removes the stages but the run's own, or leaves them for the next run. */
 void hb_staging_clear(struct hb_staging *staging, bool leave);
 
