@@ -23,13 +23,6 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
             return "leads outside through ..";
         if (bytes == 0 || (bytes == 1 && part[0] == '.'))
             return "has an empty component";
-        char name[256];
-        if (bytes < sizeof name) {
-            memcpy(name, part, bytes);
-            name[bytes] = '\0';
-            if (hb_stage_is_name(name)) /* the next run would believe what it finds in it */
-                return "has the name of a staging directory";
-        }
         if (bytes > 255)
             return "has a component that is too long";
         if (++depth > maximum_depth)
@@ -38,6 +31,20 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
         if (*part == '\0')
             return NULL;
     }
+}
+
+/* The next run would believe what it finds in a directory of such a name: a journal, say. */
+static bool names_a_stage(const char *path)
+{
+    HB_AUTO_FREE char *copy = hb_copy_text(path);
+    for (char *component = copy, *rest; component != NULL; component = rest) {
+        rest = strchr(component, '/');
+        if (rest != NULL)
+            *rest++ = '\0';
+        if (hb_stage_is_name(component))
+            return true;
+    }
+    return false;
 }
 
 static const char *base_name(const char *path)
@@ -72,6 +79,8 @@ static void drop_impossible(struct hb_archive *archive)
             continue;
         }
         hb_catalog_skip(&archive->catalog, i, skip);
+        if (problem == NULL && names_a_stage(path))
+            problem = "has the name of a staging directory";
         if (problem == NULL && member->type == HB_SPECIAL)
             problem = "is a device, pipe or socket";
         if (problem == NULL && member->type == HB_SYMLINK && !links)
