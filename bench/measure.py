@@ -3,9 +3,9 @@
 Runs commands one at a time and says what each took. A process of its own, kept small: Linux counts the
 memory of whoever starts a program as part of that program's peak.
 
-Reads one JSON object a line: argv, cwd, env, stdout, stderr (paths), cold (whether to drop the page
-cache before), flush (paths to bring to the disk if it ends well: a file with fsync, the file system of
-a directory with syncfs). Answers with one line each.
+Reads one JSON object a line: argv, cwd, env, stdout, stderr (paths), sync and cold (whether to write out all
+and to drop the page cache before), flush (paths to bring to the disk if it ends well: a file with fsync,
+the file system of a directory with syncfs). Answers with one line each.
 """
 import ctypes
 import json
@@ -51,7 +51,8 @@ def flush(paths, library):
 
 
 def measure(request, library):
-    os.sync()  # what earlier programs left to be written is not this one's
+    if request["sync"]:
+        os.sync()  # what earlier programs left to be written is not this one's
     if request["cold"]:
         with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as stream:
             stream.write("3\n")

@@ -17,7 +17,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 CPUS = len(os.sched_getaffinity(0))
 REFERENCE = "python zipfile -6"
 OURS = "hbcore "
-ZIP, TAR, RESTIC, BORG, TREE = "zip", "tar.zst", "restic", "borg", "tree"
+FLOOR = "floor: "  # no archiver: the codec alone, see floor.c
+ZIP, TAR, RESTIC, BORG, TREE, NONE = "zip", "tar.zst", "restic", "borg", "tree", "none"
 EATMYDATA = ("/usr/lib/x86_64-linux-gnu/libeatmydata.so", "/usr/lib/aarch64-linux-gnu/libeatmydata.so",
              "/usr/lib/libeatmydata/libeatmydata.so")
 PRESERVED = ("gateway_state.json",)  # what an import of ours, as the reference's, leaves alone
@@ -40,6 +41,7 @@ class Place:
     member: str           # the one file
     hbcore: str
     config: str
+    floor: str            # the program of floor.c
 
     def ours(self, *arguments, home=None, options=()):
         where = ["--home", str(home)] if home else []
@@ -54,18 +56,18 @@ class Program:
     """What writers and readers share: what they need, and the words about it."""
     name = ""
     needs = ()      # programs that must be there
-    flushes = False  # it brings its output to the disk itself
     environment = {}
 
     def missing(self):
         """Why it cannot run here; empty: it can."""
-        gone = [program for program in self.needs if shutil.which(program) is None]
-        return f"{', '.join(gone)} not installed" if gone else ""
+        gone = [os.path.basename(program) for program in self.needs if shutil.which(program) is None]
+        return f"{', '.join(gone)} not there" if gone else ""
 
 
 class Writer(Program):
     kind, suffix = ZIP, ".zip"
     lacks, empty = (), True  # names it leaves out; whether it stores empty directories
+    floor = None  # what it cannot be faster than
 
     def __init__(self, name, needs, backup, kind=ZIP, suffix=".zip", **more):
         self.name, self.needs, self.backup = name, needs, backup
@@ -119,7 +121,7 @@ class Unflushed:
 
     def missing(self):
         gone = super().missing()
-        return gone or ("" if eatmydata() else "libeatmydata1 not installed")
+        return gone or ("" if eatmydata() else "libeatmydata1 not there")
 
     @property
     def environment(self):
@@ -149,7 +151,17 @@ def restic(archive, place, *arguments):
     return ["restic", "--no-cache", "-q", "-r", str(archive), *arguments]
 
 
-def writers():
+def floors(program):
+    found = []
+    for title, codec, level in (("libdeflate -6", "deflate", 6), ("libdeflate -1", "deflate", 1),
+                                ("zstd -3", "zstd", 3)):
+        def command(place, archive, codec=codec, level=level):
+            return [place.floor, codec, str(level), str(CPUS), ".", str(archive)]
+        found.append(Writer(FLOOR + title, (program,), command, NONE, ".packed"))
+    return found
+
+
+def writers(floor):
     ours_zip = our_backup("zip")
     ours_tar = our_backup("tar-zstd")
     found = [
@@ -173,15 +185,16 @@ def writers():
                    BORG, BORG_ENVIRONMENT),
     ]
     ours = [
-        ("zip -6", ours_zip, ZIP, ".zip"),
-        ("zip -1", our_backup("zip", "--set", "format:zip.level=1"), ZIP, ".zip"),
-        ("tar-zstd", ours_tar, TAR, ".tar.zst"),
+        (Writer, "zip -6", ours_zip, ZIP, ".zip", "libdeflate -6"),
+        (Writer, "zip -1", our_backup("zip", "--set", "format:zip.level=1"), ZIP, ".zip",
+         "libdeflate -1"),
+        (Writer, "tar-zstd", ours_tar, TAR, ".tar.zst", "zstd -3"),
+        (UnflushedWriter, "zip -6, no flush", ours_zip, ZIP, ".zip", "libdeflate -6"),
+        (UnflushedWriter, "tar-zstd, no flush", ours_tar, TAR, ".tar.zst", "zstd -3"),
     ]
-    for name, backup, kind, suffix in ours:
-        found.append(Writer(OURS + name, (), backup, kind, suffix, flushes=True))
-    found.append(UnflushedWriter(OURS + "zip -6, no flush", (), ours_zip))
-    found.append(UnflushedWriter(OURS + "tar-zstd, no flush", (), ours_tar, TAR, ".tar.zst"))
-    return found
+    found += [made(OURS + name, (), backup, kind, suffix, floor=FLOOR + codec)
+              for made, name, backup, kind, suffix, codec in ours]
+    return found + floors(floor)
 
 
 def seven_zip(level, archive):
@@ -228,7 +241,7 @@ def readers():
     ]
     for kind, name in ((ZIP, "zip"), (TAR, "tar-zstd")):
         restore, listing, one = our_reader(kind)
-        found.append(Reader(OURS + name, (), kind, restore, listing, one, lacks=PRESERVED, flushes=True))
+        found.append(Reader(OURS + name, (), kind, restore, listing, one, lacks=PRESERVED))
         found.append(UnflushedReader(OURS + name + ", no flush", (), kind, restore, lacks=PRESERVED))
     return found
 

@@ -24,7 +24,7 @@ def ratio(samples, others, keys=("wall",)):
 
 
 def is_peer(name):
-    return not name.startswith(peers.OURS) and not name.startswith("cp ")
+    return not name.startswith((peers.OURS, peers.FLOOR, "cp "))
 
 
 def best_peer(section, samples, wrong):
@@ -33,17 +33,18 @@ def best_peer(section, samples, wrong):
     return min(found)[1] if found else None
 
 
-def row(section, name, samples, best, cpus, flush):
+def row(section, name, samples, best, floor, flush):
     mine = samples[section, name]
     walls = [sample["wall"] for sample in mine]
     made = {"section": section, "program": name, "wall": statistics.median(walls),
             "wall_min": min(walls), "wall_max": max(walls), "cpu": median(mine, "cpu"),
             "peak": max(sample["peak"] for sample in mine),
-            "others": max(sample["others"] / (sample["wall"] * cpus) for sample in mine),
+            "others": max(sample["others"] / (sample["wall"] * peers.CPUS) for sample in mine),
             "samples": mine}
     if all("bytes" in sample for sample in mine):
         made["bytes"] = median(mine, "bytes")
-    for title, other in (("of_reference", peers.REFERENCE), ("of_best_peer", best)):
+    for title, other in (("of_reference", peers.REFERENCE), ("of_best_peer", best),
+                         ("of_floor", floor)):
         theirs = samples.get((section, other))
         made[title] = ratio(mine, theirs) if theirs else None
         if flush:
@@ -87,19 +88,20 @@ def machine(bench):
 
 def collect(bench, warned):
     options = bench.arguments
-    rows = []
+    rows, floors = [], {writer.name: writer.floor for writer in bench.writers}
     for section, _ in SECTIONS:
         wrong = {found["program"] for found in bench.problems if found["section"] == section}
         best = best_peer(section, bench.samples, wrong)
         names = [name for where, name in bench.samples if where == section]
         for name in names:
-            made = row(section, name, bench.samples, best, peers.CPUS,
+            made = row(section, name, bench.samples, best,
+                       floors.get(name) if section == "backup" else None,
                        options.flush and section in ("backup", "restore"))
             made["right"], made["best_peer"] = name not in wrong, best
             rows.append(made)
     return {"machine": machine(bench), "warnings": warned, "rows": rows,
             "problems": bench.problems, "missing": bench.missing, "rounds": options.rounds,
-            "flush": options.flush, "cold": options.cold, "scale": options.scale,
+            "flush": options.flush, "quick": options.quick, "cold": options.cold, "scale": options.scale,
             "seed": options.seed, "corpus": {"files": len(bench.manifest["files"]),
                                              "bytes": bench.manifest["bytes"]}}
 
@@ -125,6 +127,8 @@ def columns(section, flush):
         found.append(("MB", lambda made: f"{made['bytes'] / 1e6:.1f}"))
     found += [("of reference", lambda made: share(made["of_reference"])),
               ("of best peer", lambda made: share(made["of_best_peer"]))]
+    if section == "backup":
+        found.append(("of floor", lambda made: share(made["of_floor"])))
     if flush and section in ("backup", "restore"):
         found += [("flushed s", lambda made: seconds(made["flushed"])),
                   ("of reference, flushed", lambda made: share(made["of_reference_flushed"])),
@@ -163,11 +167,12 @@ def heading(result):
               else "files of the corpus in the page cache")
     flushing = ("; 'flushed' adds what it takes to bring the output to the disk" if result["flush"]
                 else "")
+    written = "" if result["quick"] else "Before each run all is written out (sync); "
     rows = [f"{made['files']} files, {made['bytes'] / 1e6:.0f} MB (scale {result['scale']:g}, seed "
             f"{result['seed']}), {result['rounds']} rounds, {here['cpus']} processors "
             f"({here['processor']}), {here['memory'] / (1 << 30):.0f} GiB, Linux {here['kernel']}, "
             f"{here['file_system']}; load {', '.join(f'{load:.2f}' for load in here['load'])} at the end.",
-            f"Before each run all is written out (sync); {caches}. hbcore flushes what it writes, "
+            f"{written}{caches}. hbcore flushes what it writes, "
             f"unless it says 'no flush'; the others do not{flushing}.",
             f"{here['hbcore']}; Python {here['python']}; " + "; ".join(
                 f"{words}" for words in here["versions"].values() if words)]

@@ -62,16 +62,16 @@ class Holder:
 class Meter:
     """The process that runs and measures the programs."""
 
-    def __init__(self, folder, cold):
-        self.log, self.cold = folder / "stderr", cold
-        self.output = folder / "stdout"
+    def __init__(self, folder, before):
+        self.log, self.output = folder / "stderr", folder / "stdout"
+        self.before = before  # what is done before each run
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-B", str(HERE / "measure.py")], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
 
     def run(self, argv, cwd, environment, flush=()):
         request = {"argv": list(map(str, argv)), "cwd": str(cwd), "env": environment,
-                   "stdout": str(self.output), "stderr": str(self.log), "cold": self.cold,
+                   "stdout": str(self.output), "stderr": str(self.log), **self.before,
                    "flush": list(map(str, flush))}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
@@ -90,13 +90,14 @@ class Bench:
     def __init__(self, arguments, home, manifest, folder):
         self.arguments, self.manifest = arguments, manifest
         self.place = peers.Place(home, folder, folder / "target", one_member(manifest),
-                                 str(arguments.hbcore), str(HERE.parent / "conf" / "hermes.ini"))
-        self.meter = Meter(folder, arguments.cold)
+                                 str(arguments.hbcore), str(HERE.parent / "conf" / "hermes.ini"),
+                                 floor_program(arguments.hbcore))
+        self.meter = Meter(folder, {"cold": arguments.cold, "sync": not arguments.quick})
         self.samples = collections.defaultdict(list)  # (section, program) to what it took
         self.problems, self.missing = [], {}
         self.archives = {}  # kind to the archive that its readers get
         self.database = self.database_state()
-        self.writers = self.choose(peers.writers(), ("backup",))
+        self.writers = self.choose(peers.writers(self.place.floor), ("backup",))
         self.readers = self.choose(peers.readers(), ("restore", "list", "one"))
 
     def choose(self, programs, sections):
@@ -148,6 +149,13 @@ class Bench:
             self.problem("backup", writer, f"what it wrote cannot be read: {self.meter.last_words()}")
         self.check_target("backup", writer, writer.lacks, writer.empty)
 
+    def check_floor(self, writer):
+        """It reads what lies in the home, the logs too."""
+        there = sum(path.stat().st_size for path in self.place.home.rglob("*") if path.is_file())
+        read = int(self.meter.output.read_text().split()[0])
+        if read != there:
+            self.problem("backup", writer, f"it read {read} of {there} bytes")
+
     def check_listing(self, program):
         """The name is the last word of a line; some begin it with './' or '/'."""
         with open(self.meter.output, encoding="utf-8") as stream:
@@ -181,7 +189,9 @@ class Bench:
                           [archive], number)
         if done:
             done["bytes"] = writer.size(archive)
-            if number == 0:
+            if writer.kind == peers.NONE:
+                self.check_floor(writer)
+            elif number == 0:
                 self.check_archive(writer, archive)
             if self.database_state() != self.database:
                 self.problem("backup", writer, "it changed the database that it read")
@@ -196,7 +206,7 @@ class Bench:
 
     def prepare_sources(self):
         """Makes what readers need and no chosen writer makes."""
-        for writer in peers.writers():
+        for writer in peers.writers(self.place.floor):
             kind = writer.kind
             if kind in self.archives or not self.needed(kind) or SOURCES[kind] != writer.name:
                 continue
@@ -244,6 +254,11 @@ class Bench:
             self.archives.clear()
 
 
+def floor_program(hbcore):
+    """Built beside it."""
+    return str(hbcore.parent.parent / "bench" / "floor")
+
+
 def one_member(manifest):
     """A small file from the middle of the archive."""
     names = sorted(name for name in manifest["files"] if name.endswith("SKILL.md"))
@@ -275,6 +290,8 @@ def parse(arguments):
                         help="of listing and of one file, in each round")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN",
                         help="programs, as 'hbcore*' or 'restore/unzip'; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="one round that does not wait for the "
+                        "disk before each run: to see that all works, not to measure")
     parser.add_argument("--flush", action="store_true",
                         help="count also what it takes to bring the output to the disk")
     parser.add_argument("--cold", action="store_true",
@@ -295,11 +312,13 @@ def parse(arguments):
                      "cmake --build --preset release) or name it with --hbcore")
     if parsed.cold and os.geteuid() != 0:
         parser.error("--cold needs root")
+    if parsed.quick:
+        parsed.rounds = parsed.repeats = 1
     parsed.hbcore, parsed.work = parsed.hbcore.resolve(), parsed.work.resolve()
     return parsed
 
 
-def warnings(work, manifest):
+def warnings(work, manifest, quick):
     rows = []
     load = os.getloadavg()[0]
     if load > QUIET_LOAD * peers.CPUS:
@@ -307,6 +326,8 @@ def warnings(work, manifest):
                     "not to be relied upon")
     if shutil.disk_usage(work).free < SPACE_FACTOR * manifest["bytes"]:
         rows.append(f"less than {SPACE_FACTOR} times the size of the corpus is free in {work}")
+    if quick:
+        rows.append("a quick run: what earlier programs wrote was still being brought to the disk")
     return rows
 
 
@@ -316,7 +337,7 @@ def main(arguments=None):
     say(f"corpus: scale {arguments.scale:g}, seed {arguments.seed}, in {arguments.work}")
     directory = corpus.cached(arguments.work, arguments.scale, arguments.seed)
     manifest = check.load(directory)
-    warned = warnings(arguments.work, manifest)
+    warned = warnings(arguments.work, manifest, arguments.quick)
     for row in warned:
         say(f"bench: warning: {row}")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=arguments.work))

@@ -137,7 +137,7 @@ class Run(WithCorpus):
         result = self.dir / "result.json"
         done = subprocess.run(
             [sys.executable, "-B", HERE / "run.py", "--work", self.work, "--scale", str(SCALE),
-             "--hbcore", self.binary, "--rounds", "1", "--repeats", "1", "--json", result,
+             "--hbcore", self.binary, "--quick", "--json", result,
              *arguments],
             env=self.environment(PATH=path or os.environ["PATH"]), capture_output=True, text=True,
             timeout=240, check=False)
@@ -146,10 +146,10 @@ class Run(WithCorpus):
         return done.returncode, json.loads(result.read_text()), done.stdout + done.stderr
 
     def test_everything_that_is_installed(self):
-        status, result, text = self.bench("--flush")
+        status, result, text = self.bench()
         self.assertEqual((status, result["problems"]), (0, []), text)
         measured = {(row["section"], row["program"]) for row in result["rows"]}
-        for program, sections in [(writer, ("backup",)) for writer in peers.writers()] + [
+        for program, sections in [(writer, ("backup",)) for writer in peers.writers("floor")] + [
                 (reader, ("restore",)) for reader in peers.readers()]:
             for section in sections:
                 expected = (section, program.name) in measured
@@ -162,6 +162,16 @@ class Run(WithCorpus):
             self.assertIn(row["program"], text)
             if row["program"] == peers.REFERENCE:
                 self.assertEqual(row["of_reference"], 1.0)
+            if row["program"] == "hbcore zip -6":
+                self.assertGreater(row["of_floor"], 0)
+
+    def test_flush_is_counted(self):
+        status, result, text = self.bench("--flush", "--only", "backup/python*", "--only",
+                                          "restore/hbcore zip")
+        self.assertEqual((status, result["problems"]), (0, []), text)
+        self.assertEqual(len(result["rows"]), 2)
+        for row in result["rows"]:
+            self.assertGreater(row["flushed"], row["wall"])
 
     def test_a_program_that_loses_a_file_is_found_out(self):
         unzip = shutil.which("unzip")
@@ -182,7 +192,7 @@ class Run(WithCorpus):
         (self.dir / "nothing").mkdir()
         status, result, text = self.bench("--only", "restic", path=str(self.dir / "nothing"))
         self.assertEqual((status, result["rows"]), (1, []))
-        self.assertIn("Not measured: restic: restic not installed", text)
+        self.assertIn("Not measured: restic: restic not there", text)
 
 
 if __name__ == "__main__":
