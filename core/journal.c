@@ -283,6 +283,22 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     return numbers[1] < HB_JOURNAL_STAGES && numbers[3] <= 0777 && numbers[4] < 1000000000;
 }
 
+/* Another stage: its number, and in row->path where it lies. */
+static bool parse_stage(char *text, struct hb_journal_row *row)
+{
+    const char *slash = strrchr(row->path, '/');
+    uint64_t number;
+    size_t skip;
+    if (slash == NULL || !hb_stage_is_name(slash + 1))
+        return false;
+    HB_AUTO_FREE char *parent = hb_copy_bytes(row->path, (size_t)(slash - row->path));
+    if (hb_path_problem(parent, SIZE_MAX, &skip) != NULL || skip != 0 ||
+        !take_number(&text, &number) || number == 0 || number >= HB_JOURNAL_STAGES)
+        return false;
+    row->stage = (uint32_t)number;
+    return true;
+}
+
 int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error)
 {
     static const char stage[] = "stage ";
@@ -293,18 +309,13 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
         return journal->rows_left == 0 ? HB_END : damaged(error);
     *row = (struct hb_journal_row){.link = ""};
     bool is_stage = strncmp(journal->head.text, stage, sizeof stage - 1) == 0;
-    if (!read_record(journal->file, &journal->path) ||
-        hb_path_problem(journal->path.text, SIZE_MAX, &skip) != NULL || skip != 0)
+    if (!read_record(journal->file, &journal->path))
         return damaged(error);
     row->path = journal->path.text;
-    if (is_stage) {
-        char *at = journal->head.text + sizeof stage - 1;
-        uint64_t number;
-        if (!take_number(&at, &number) || number == 0 || number >= HB_JOURNAL_STAGES)
-            return damaged(error);
-        row->stage = (uint32_t)number;
-        return HB_SKIP;
-    }
+    if (is_stage)
+        return parse_stage(journal->head.text + sizeof stage - 1, row) ? HB_SKIP : damaged(error);
+    if (hb_path_problem(row->path, SIZE_MAX, &skip) != NULL || skip != 0)
+        return damaged(error);
     if (!parse_row(journal->head.text, row) || !read_record(journal->file, &journal->link) ||
         journal->rows_left == 0)
         return damaged(error);
