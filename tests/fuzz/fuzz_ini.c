@@ -4,9 +4,8 @@
  * otherwise than it does itself, which shows in the entries.
  */
 #include "ini_text.h"
-#include "memory.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -46,30 +45,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     hb_ini_free(ini);
     return 0;
 }
-
-#ifndef HBCORE_FUZZ
-/* Without libFuzzer: every file that is named, once. */
-static int replay(const char *path)
-{
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL) {
-        perror(path);
-        return 1;
-    }
-    static char buffer[1 << 20];
-    size_t bytes = fread(buffer, 1, sizeof buffer, file);
-    fclose(file);
-    /* Exactly as large as it is, so that the sanitizer sees a read beyond the end. */
-    HB_AUTO_FREE uint8_t *copy = hb_alloc(bytes);
-    memcpy(copy, buffer, bytes);
-    return LLVMFuzzerTestOneInput(copy, bytes);
-}
-
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++)
-        if (replay(argv[i]) != 0)
-            return 1;
-    return argc > 1 ? 0 : 1;
-}
-#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as the journal of an interrupted import: as they are, and as records between a right
+ * head and a right end. What is believed must be something that an import may have written.
+ */
+#include "journal.h"
+#include "memory.h"
+#include "select.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <xxhash.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static void check_row(int status, const struct hb_journal_row *row)
+{
+    size_t skip;
+    if (hb_path_problem(row->path, SIZE_MAX, &skip) != NULL || skip != 0)
+        abort(); /* it would lead anywhere */
+    if (row->stage >= HB_JOURNAL_STAGES || row->mode > 0777 || row->mtime_nanoseconds > 999999999)
+        abort();
+    if (status == HB_OK && (row->type < HB_FILE || row->type > HB_SYMLINK || row->link == NULL))
+        abort();
+}
+
+static void use(unsigned char *text, size_t bytes)
+{
+    struct hb_journal *journal = NULL;
+    struct hb_journal_row row;
+    struct hb_error error = {0};
+    int status;
+    FILE *file = bytes == 0 ? NULL : fmemopen(text, bytes, "r");
+    if (file == NULL || hb_journal_read(file, &journal, &error) != HB_OK) {
+        if (file != NULL && error.text[0] == '\0')
+            abort();
+        return;
+    }
+    if (hb_journal_archive(journal) == NULL)
+        abort();
+    while ((status = hb_journal_next(journal, &row, &error)) == HB_OK || status == HB_SKIP)
+        check_row(status, &row);
+    if (status != HB_END && error.text[0] == '\0')
+        abort();
+    hb_journal_close(journal);
+}
+
+/* The first byte is the number of rows that the end claims. */
+static void use_completed(const uint8_t *data, size_t bytes)
+{
+    static const char head[] = "hbcore-journal 1 archive"; /* with its NUL */
+    size_t length = sizeof head + bytes - 1;
+    HB_AUTO_FREE unsigned char *text = hb_alloc(length + 64);
+    memcpy(text, head, sizeof head);
+    memcpy(text + sizeof head, data + 1, bytes - 1);
+    int start = snprintf((char *)text + length, 32, "end %u ", data[0]);
+    size_t hashed = length + (size_t)start;
+    int hash = snprintf((char *)text + hashed, 32, "%016" PRIx64, XXH3_64bits(text, hashed));
+    use(text, hashed + (size_t)hash + 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    HB_AUTO_FREE unsigned char *copy = hb_alloc(bytes);
+    if (bytes > 0)
+        memcpy(copy, data, bytes);
+    use(copy, bytes);
+    if (bytes > 0)
+        use_completed(data, bytes);
+    return 0;
+}
