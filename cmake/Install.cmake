@@ -19,3 +19,11 @@ file(RELATIVE_PATH HBCORE_PREFIX_FROM_PKGCONFIG /${CMAKE_INSTALL_LIBDIR}/pkgconf
 string(REGEX REPLACE "/$" "" HBCORE_PREFIX_FROM_PKGCONFIG "${HBCORE_PREFIX_FROM_PKGCONFIG}")
 configure_file(cmake/hbcore.pc.in ${PROJECT_BINARY_DIR}/hbcore.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/hbcore.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Where the shells look by themselves.
+install(FILES contrib/completion/hbcore.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hbcore)
+install(FILES contrib/completion/hbcore.zsh
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _hbcore)
+install(FILES contrib/completion/hbcore.fish
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -43,6 +43,11 @@ int hb_cli_cat(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_verify(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_config(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_completion(struct hb_cli *cli, int argc, char **argv);
+
+/* The one that argv[0] names; what --help prints without any. */
+int hb_cli_run_command(struct hb_cli *cli, int argc, char **argv);
+extern const char hb_cli_global_help[];
 
 /* Loads the configuration, prints what is wrong with it; 0, or HB_EXIT_USAGE. */
 int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const char help[] =
+const char hb_cli_global_help[] =
     "Usage: hbcore [global options] COMMAND [options] [arguments]\n"
     "\n"
     "Commands\n"
@@ -20,6 +20,7 @@ static const char help[] =
     "  verify    read an archive back in full\n"
     "  plugins   list, show or check plugins\n"
     "  config    check or show the configuration\n"
+    "  completion  a script that completes commands and options in a shell\n"
     "\n"
     "Global options\n"
     "  --config FILE          else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n"
@@ -35,10 +36,9 @@ static const struct {
     const char *name;
     int (*run)(struct hb_cli *cli, int argc, char **argv);
 } commands[] = {
-    {"backup", hb_cli_backup}, {"import", hb_cli_import},
-    {"list", hb_cli_list},     {"cat", hb_cli_cat},
-    {"verify", hb_cli_verify}, {"plugins", hb_cli_plugins},
-    {"config", hb_cli_config}, {NULL, NULL},
+    {"backup", hb_cli_backup}, {"import", hb_cli_import},         {"list", hb_cli_list},
+    {"cat", hb_cli_cat},       {"verify", hb_cli_verify},         {"plugins", hb_cli_plugins},
+    {"config", hb_cli_config}, {"completion", hb_cli_completion}, {NULL, NULL},
 };
 
 static const char *command_name(const void *context, size_t index)
@@ -135,14 +135,14 @@ static int take_option(struct hb_cli *cli, int option, const char **sets, size_t
         fputs("hbcore " HBCORE_VERSION "\n", cli->out);
         return -1;
     case 'h':
-        fputs(help, cli->out);
+        fputs(hb_cli_global_help, cli->out);
         return -1;
     default:
         return HB_EXIT_USAGE;
     }
 }
 
-static int run_command(struct hb_cli *cli, int argc, char **argv)
+int hb_cli_run_command(struct hb_cli *cli, int argc, char **argv)
 {
     for (size_t i = 0; commands[i].name != NULL; i++)
         if (strcmp(argv[0], commands[i].name) == 0)
@@ -189,8 +189,8 @@ int main(int argc, char **argv)
             return code < 0 ? close_output(&cli, 0) : code;
     }
     if (optind >= argc) {
-        fputs(help, stderr);
+        fputs(hb_cli_global_help, stderr);
         return HB_EXIT_USAGE;
     }
-    return close_output(&cli, run_command(&cli, argc - optind, argv + optind));
+    return close_output(&cli, hb_cli_run_command(&cli, argc - optind, argv + optind));
 }

@@ -40,7 +40,7 @@ check_format() {
 }
 
 check_scripts() {
-    shellcheck tools/*.sh .ci/run
+    shellcheck tools/*.sh .ci/run contrib/completion/hbcore.bash
 }
 
 check_cppcheck() {

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# hbcore_completion_scripts(TARGET): completion_scripts.h, the scripts of contrib/completion as C text,
+# so that the program can print them wherever it was copied to.
+function(hbcore_completion_scripts target)
+  set(header "/* Made of contrib/completion. */\n")
+  foreach(shell bash zsh fish)
+    set(file ${PROJECT_SOURCE_DIR}/contrib/completion/hbcore.${shell})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} text)
+    string(REPLACE "\\" "\\\\" text "${text}")
+    string(REPLACE "\"" "\\\"" text "${text}")
+    string(REPLACE "\n" "\\n\"\n    \"" text "${text}")
+    string(APPEND header "static const char hb_script_${shell}[] =\n    \"${text}\";\n")
+  endforeach()
+  # file(WRITE) with one and the same text would build everything anew.
+  set(file ${PROJECT_BINARY_DIR}/generated/completion_scripts.h)
+  set(there "")
+  if(EXISTS ${file})
+    file(READ ${file} there)
+  endif()
+  if(NOT there STREQUAL header)
+    file(WRITE ${file} "${header}")
+  endif()
+  target_include_directories(${target} PRIVATE ${PROJECT_BINARY_DIR}/generated)
+endfunction()
