@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aside.h"
+#include "super_journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ static int copy_side(const struct hb_host *host, const struct hb_entry *entry,
     return status;
 }
 
-static bool no_side_is_left(const struct hb_file *file)
+bool no_side_is_left(const struct hb_file *file)
 {
     static const enum side logs[] = {SIDE_WAL, SIDE_JOURNAL};
     for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
@@ -78,12 +79,35 @@ static bool no_side_is_left(const struct hb_file *file)
     return true;
 }
 
+static void remove_sides(const struct hb_file *file)
+{
+    for (int side = SIDE_WAL; side < SIDES; side++) {
+        char name[PATH_MAX + 16];
+        snprintf(name, sizeof name, "%s%s", file->path, live_suffixes[side]);
+        unlink(name);
+    }
+}
+
+static int strip_journal(const struct hb_file *file)
+{
+    char name[PATH_MAX + 16];
+    snprintf(name, sizeof name, "%s%s", file->path, live_suffixes[SIDE_JOURNAL]);
+    int fd = open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? SQLITE_OK : SQLITE_CANTOPEN;
+    bool stripped = super_journal_strip(fd);
+    close(fd);
+    return stripped ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
+}
+
 /* The copy is ours alone: here a checkpoint is right, and makes one file of it. */
-static int recover(const struct hb_file *file, struct patience *patience)
+int recover_staged(const struct hb_file *file, struct patience *patience)
 {
     int64_t ignored;
-    CONNECTION_AUTO connection;
-    int result = connection_open(&connection, file->path, SQLITE_OPEN_READWRITE, "", patience);
+    CONNECTION_AUTO connection = {NULL};
+    int result = strip_journal(file);
+    if (result == SQLITE_OK)
+        result = connection_open(&connection, file->path, SQLITE_OPEN_READWRITE, "", patience);
     if (result != SQLITE_OK)
         return result;
     int off = 0;
@@ -93,7 +117,12 @@ static int recover(const struct hb_file *file, struct patience *patience)
     if (result == SQLITE_OK)
         result = sqlite3_wal_checkpoint_v2(connection.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                            NULL);
-    return result == SQLITE_OK && !no_side_is_left(file) ? SQLITE_CORRUPT : result;
+    connection_close(&connection);
+    if (result == SQLITE_OK && !no_side_is_left(file))
+        return SQLITE_CORRUPT;
+    if (result == SQLITE_OK)
+        remove_sides(file);
+    return result;
 }
 
 int copy_aside(struct snap *snap, const struct hb_entry *entry, const struct live *live,
@@ -109,7 +138,7 @@ int copy_aside(struct snap *snap, const struct hb_entry *entry, const struct liv
         if (status != HB_OK)
             return status;
     }
-    *result = recover(file, patience);
+    *result = recover_staged(file, patience);
     if (*result == SQLITE_INTERRUPT)
         return stopped(snap->host);
     return HB_OK;

@@ -18,4 +18,13 @@ int copy_aside(struct snap *snap, const struct hb_entry *entry, const struct liv
                const struct look *look, const struct hb_file *file, struct patience *patience,
                int *result);
 
+/*
+ * Makes one file of a staged copy and the log or journal that lies beside it. SQLite's result:
+ * SQLITE_CORRUPT, too, if something is left of them.
+ */
+int recover_staged(const struct hb_file *file, struct patience *patience);
+
+/* No log and no journal with content lies beside it. */
+bool no_side_is_left(const struct hb_file *file);
+
 #endif

@@ -100,6 +100,15 @@ bool live_same(const struct look *old, const struct look *new)
     return true;
 }
 
+bool live_lock_shared(int fd)
+{
+    /* sqlite3's os.h: PENDING_BYTE, and the range that readers lock. */
+    enum { PENDING_BYTE = 0x40000000, SHARED_FIRST = PENDING_BYTE + 2, SHARED_SIZE = 510 };
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = SHARED_FIRST, .l_len = SHARED_SIZE};
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
 int64_t read_fully(int fd, void *buffer, size_t bytes, uint64_t offset)
 {
     size_t done = 0;

@@ -47,6 +47,12 @@ void live_look(const struct live *live, struct look *look);
 /* Nothing of what matters has changed; the -shm is an index that readers write, too. */
 bool live_same(const struct look *before, const struct look *after);
 
+/*
+ * SQLite's shared lock, on a descriptor of our own that is open for reading: whoever wants to end
+ * WAL mode or remove the log has to wait. Does not wait. False: errno. Gone when it is closed.
+ */
+bool live_lock_shared(int fd);
+
 /* All bytes wanted, fewer at the end; -errno. */
 int64_t read_fully(int fd, void *buffer, size_t bytes, uint64_t offset);
 bool write_fully(int fd, const void *buffer, size_t bytes, uint64_t offset);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Putting a database back: which way, by what the target and the staged copy are. */
-#include "aside.h"
 #include "restoring.h"
 #include "soundness.h"
+#include "super_journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +67,13 @@ static int look_at_target(const struct restoring *restoring, enum bytes_kind *ki
     return HB_OK;
 }
 
+static int refuse_unsound(const struct restoring *restoring, const char *reason)
+{
+    char text[320];
+    snprintf(text, sizeof text, "the database in the archive is unsound: %s", reason);
+    return refuse(restoring, text);
+}
+
 /* Sound, over a target that is a database or may become one. */
 static int over_database(struct restoring *restoring, bool was_empty)
 {
@@ -75,10 +82,8 @@ static int over_database(struct restoring *restoring, bool was_empty)
     int status = soundness_of(restoring->snap, restoring->file, &soundness, reason, sizeof reason);
     if (status != HB_OK)
         return status;
-    if (soundness == HB_UNSOUND) {
-        snprintf(text, sizeof text, "the database in the archive is unsound: %s", reason);
-        return refuse(restoring, text);
-    }
+    if (soundness == HB_UNSOUND)
+        return refuse_unsound(restoring, reason);
     status = overwrite_target(restoring, was_empty, reason, sizeof reason);
     if (status != OVERWRITE_BROKEN)
         return status;
@@ -127,12 +132,30 @@ static int over_existing(struct restoring *restoring)
     return replace_existing(restoring, "the existing file is no database");
 }
 
+/*
+ * As SQLite would roll back a journal of the target, and delete what it names: with our rights.
+ */
+static bool journal_names_another(const struct restoring *restoring)
+{
+    char name[NAME_MAX + 16];
+    snprintf(name, sizeof name, "%s%s", restoring->target->name, live_suffixes[SIDE_JOURNAL]);
+    int fd = openat(restoring->target->directory_fd, name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool named = fd >= 0 && super_journal_is_named(fd);
+    if (fd >= 0)
+        close(fd);
+    return named;
+}
+
 static int restore_over(struct restoring *restoring)
 {
     struct inode_holder holder;
     struct inode_guard *guard = &restoring->snap->guard;
     if (!S_ISREG(restoring->there.st_mode))
         return refuse(restoring, "there is no regular file in its place");
+    if (journal_names_another(restoring))
+        return refuse(restoring, "its -journal is of a transaction over several databases: let a "
+                                 "program that uses it open it first");
     inode_guard_enter(guard, &holder, restoring->there.st_dev, restoring->there.st_ino);
     int status = over_existing(restoring);
     if (status == HB_RESTORED)
@@ -146,9 +169,13 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
 {
     struct snap *snap = self;
     struct restoring restoring = {.snap = snap, .entry = entry, .file = file, .target = target};
+    char reason[256];
     patience_init(&restoring.patience, snap);
+    int merged = merge_log(snap, file, reason, sizeof reason);
+    if (merged == HB_CANCELLED)
+        return merged;
     if (fstatat(target->directory_fd, target->name, &restoring.there, AT_SYMLINK_NOFOLLOW) == 0)
-        return restore_over(&restoring);
+        return merged == HB_OK ? restore_over(&restoring) : refuse_unsound(&restoring, reason);
     if (errno == ENOENT)
         return replace_missing(&restoring);
     return snap->host->fail(snap->host, HB_ENTRY, "the existing file cannot be looked at: %s",

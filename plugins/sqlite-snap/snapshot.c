@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ATTEMPTS = 6, AGAIN = 100, STEP_BYTES = 4 << 20 };
@@ -247,20 +248,57 @@ static int copy_unlocked(struct attempt *attempt, enum way way)
     return status;
 }
 
+/*
+ * Keeps the last program that has a database in WAL mode open from taking its log away between our
+ * look at it and SQLite's, which would make a new one and leave it there: that program needs an
+ * exclusive lock for it. As a lock of this descriptor it is none of SQLite's business. *way: what
+ * is to be done by a look under the lock. -1: not held, or not needed.
+ */
+static int hold_log(struct attempt *attempt, const unsigned char header[2], enum way *way)
+{
+    const struct hb_host *host = attempt->snap->host;
+    const struct timespec nap = {.tv_nsec = 2000000};
+    struct stat opened;
+    int fd = host->open_beneath(host, attempt->entry->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    while (fstat(fd, &opened) == 0 && opened.st_ino == attempt->live.inode) {
+        bool held = live_lock_shared(fd);
+        bool in_the_way = errno == EAGAIN || errno == EACCES;
+        live_look(&attempt->live, &attempt->before);
+        *way = choose(&attempt->before, header);
+        if (held && *way == WAY_LIVE)
+            return fd;
+        if (held || *way != WAY_LIVE || !in_the_way || patience_is_over(&attempt->patience) ||
+            host->cancelled(host))
+            break; /* also where the file system has no such locks */
+        nanosleep(&nap, NULL);
+    }
+    close(fd);
+    return -1;
+}
+
+static int copy_live(struct attempt *attempt)
+{
+    int status = copy_with_sqlite(attempt, true);
+    if (status == HB_OK && attempt->result == SQLITE_OK && !live_is_here(&attempt->live))
+        return AGAIN;
+    return status;
+}
+
 static int copy_database(struct attempt *attempt, const unsigned char header[2])
 {
-    live_look(&attempt->live, &attempt->before);
-    enum way way = choose(&attempt->before, header);
+    int held = -1;
     int status = start_over(attempt);
     if (status != HB_OK)
         return status;
-    if (way == WAY_LIVE) {
-        status = copy_with_sqlite(attempt, true);
-        if (status == HB_OK && attempt->result == SQLITE_OK && !live_is_here(&attempt->live))
-            return AGAIN;
-    } else {
-        status = copy_unlocked(attempt, way);
-    }
+    live_look(&attempt->live, &attempt->before);
+    enum way way = choose(&attempt->before, header);
+    if (way == WAY_LIVE && attempt->before.side[SIDE_WAL].exists)
+        held = hold_log(attempt, header, &way);
+    status = way == WAY_LIVE ? copy_live(attempt) : copy_unlocked(attempt, way);
+    if (held >= 0)
+        close(held); /* no connection of ours is open any more */
     if (status == HB_OK && way != WAY_ASIDE && cannot_be_opened(attempt))
         status = copy_unlocked(attempt, WAY_ASIDE);
     return status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "soundness.h"
+#include "aside.h"
 #include "connection.h"
 #include "live.h"
 
@@ -170,11 +171,30 @@ int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundn
     return status;
 }
 
+int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes)
+{
+    struct patience patience;
+    if (no_side_is_left(file))
+        return HB_OK;
+    patience_init(&patience, snap);
+    int result = recover_staged(file, &patience);
+    if (result == SQLITE_OK)
+        return HB_OK;
+    if (result == SQLITE_INTERRUPT || snap->host->cancelled(snap->host))
+        return snap->host->fail(snap->host, HB_CANCELLED, "the check of a database was stopped");
+    snprintf(reason, reason_bytes, "its log cannot be applied to it: %s", sqlite3_errstr(result));
+    return HB_NOMATCH;
+}
+
 int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
                uint32_t *soundness, char *reason, size_t reason_bytes)
 {
     struct snap *snap = self;
-    int status = soundness_of(snap, file, soundness, reason, reason_bytes);
+    int status = merge_log(snap, file, reason, reason_bytes);
+    *soundness = HB_UNSOUND;
+    if (status != HB_OK)
+        return status == HB_NOMATCH ? HB_OK : status;
+    status = soundness_of(snap, file, soundness, reason, reason_bytes);
     if (status == HB_OK && *soundness == HB_NOT_CHECKED)
         snap->host->note(snap->host, entry, "not checked as a database: %s", reason);
     return status;

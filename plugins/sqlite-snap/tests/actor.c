@@ -38,7 +38,7 @@ void actor_start(struct actor *actor, const char *database)
     actor->from = fdopen(from[0], "r");
 }
 
-static const char *reply(struct actor *actor)
+const char *actor_reply(struct actor *actor)
 {
     if (fgets(actor->reply, sizeof actor->reply, actor->from) == NULL)
         fail_msg("the other process is gone");
@@ -46,11 +46,16 @@ static const char *reply(struct actor *actor)
     return actor->reply;
 }
 
-const char *actor_ask(struct actor *actor, const char *sql)
+void actor_tell(struct actor *actor, const char *sql)
 {
     fprintf(actor->to, "%s\n", sql);
     fflush(actor->to);
-    return reply(actor);
+}
+
+const char *actor_ask(struct actor *actor, const char *sql)
+{
+    actor_tell(actor, sql);
+    return actor_reply(actor);
 }
 
 int64_t actor_count(const struct actor *actor, enum actor_slot slot)
@@ -92,7 +97,7 @@ void actor_watch(struct actor *actor, const char *counter)
 void actor_halt(struct actor *actor)
 {
     __atomic_store_n(&actor->shared[ACTOR_STOP], -1, __ATOMIC_RELEASE);
-    if (strcmp(reply(actor), "stopped") != 0)
+    if (strcmp(actor_reply(actor), "stopped") != 0)
         fail_msg("%s", actor->reply);
     munmap((void *)(uintptr_t)actor->shared, SHARED_BYTES);
     unlink(actor->counter);

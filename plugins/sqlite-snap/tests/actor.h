@@ -28,6 +28,9 @@ struct actor {
 void actor_start(struct actor *actor, const char *database);
 /* Runs a statement over there; its rows as text, valid until the next one. */
 const char *actor_ask(struct actor *actor, const char *sql);
+/* The same in two halves. */
+void actor_tell(struct actor *actor, const char *sql);
+const char *actor_reply(struct actor *actor);
 /* Begins to move money, and waits for the first commit. `counter`: a file to be made. */
 void actor_move(struct actor *actor, const char *counter);
 /* The same, and reads all accounts in between. */

@@ -4,7 +4,7 @@
 Each line on standard input is a statement; the rows come back as one line. "!move FILE" moves
 money between accounts, one transaction after the other, until the first byte of FILE is set;
 "!watch FILE" does so too and reads all accounts in between: they must be of one generation (the
-column `pad`), and none of the money gone. FILE holds numbers of eight bytes: stop, commits, reads,
+column `pad`), and none of the money gone. "!visit" opens it once more, commits and closes. FILE holds numbers of eight bytes: stop, commits, reads,
 times that the database was locked, and the longest transaction in microseconds.
 """
 import mmap
@@ -75,6 +75,14 @@ def work(db, name, watch):
         timed(db, shared, COMMITS, transfer, accounts)
 
 
+def visit(name):
+    """Opens the database, commits and closes it, as a program does that runs for a moment."""
+    db = sqlite3.connect(name, isolation_level=None, timeout=60)
+    db.execute("UPDATE filler SET data = randomblob(1000) WHERE rowid = 1")
+    db.close()
+    return "visited"
+
+
 def main():
     db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
     for line in sys.stdin:
@@ -85,6 +93,8 @@ def main():
                 command, name = line.split(" ", 1)
                 work(db, name, command == "!watch")
                 print("stopped", flush=True)
+            elif line == "!visit":
+                print(visit(sys.argv[1]), flush=True)
             else:
                 rows = db.execute(line).fetchall()
                 print(";".join(",".join(str(cell) for cell in row) for row in rows), flush=True)

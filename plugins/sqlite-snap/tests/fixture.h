@@ -42,12 +42,19 @@ char *names_like(const struct fixture *fixture, const char *start);
 
 /* Accounts with 1000 each; `filler` KiB of other rows. Journal mode "wal" or "delete". */
 void make_database(const char *path, const char *journal_mode, int page_size, int filler_kib);
+/* A rollback database of 100000 in all whose program died within a transaction. */
+void make_hot_journal(const struct fixture *fixture, const char *name);
+/* Ends a journal of the home with the name of another file of the home. */
+void name_super_journal(const struct fixture *fixture, const char *journal, const char *super);
 /* One value out of a database file, opened alone; the reply is static. */
 const char *value_in(const char *path, const char *sql);
 
 /* open(), and what it gave as a file of its own in the home ("out"); HB_OK or the status. */
 int take(struct fixture *fixture, const char *name, const char *out);
-/* Puts the file `from` of the home, as a staged copy, over `name`. */
+/*
+ * Puts the file `from` of the home, as a staged copy, over `name`. If it has a "-wal", that is
+ * staged beside it, and what was made of both is in "merged" unless it went into the live file.
+ */
 int put_back(struct fixture *fixture, const char *from, const char *name);
 
 #endif

@@ -337,6 +337,53 @@ static void damaged_targets(void **state)
     fixture_stop(&fixture);
 }
 
+/* What other tools archive: the file, and a log with commits that the file lacks. */
+static void a_log_that_came_along(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    size_t bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "old"), "wal", 4096, 100);
+    actor_start(&actor, home_file(&fixture, "old"));
+    actor_ask(&actor, "PRAGMA wal_autocheckpoint = 0");
+    actor_ask(&actor, "INSERT INTO account VALUES (500, 23, 0)");
+    actor_kill(&actor);
+    copy_file(home_file(&fixture, "old-wal"), home_file(&fixture, "keep-wal"));
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+        fail_msg("%s", fixture.fake.message);
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100023");
+    assert_int_equal(put_back(&fixture, "old", "new.db"), HB_RESTORE_RENAME);
+    char *names = names_like(&fixture, "merged");
+    assert_string_equal(names, "merged");
+    free(names);
+    assert_string_equal(value_in(home_file(&fixture, "merged"), total), "100023");
+
+    /* check() sees both as one, too. */
+    copy_file(home_file(&fixture, "old"), home_file(&fixture, "pair"));
+    copy_file(home_file(&fixture, "old-wal"), home_file(&fixture, "pair-wal"));
+    struct hb_entry entry = entry_of("pair");
+    struct hb_file file = {.size = sizeof file,
+                           .fd = open(home_file(&fixture, "pair"), O_RDWR | O_CLOEXEC),
+                           .path = home_file(&fixture, "pair")};
+    uint32_t soundness = 0;
+    char reason[100] = "";
+    assert_int_equal(
+        fixture.ops->check(fixture.self, &entry, &file, &soundness, reason, sizeof reason), HB_OK);
+    assert_int_equal(soundness, HB_SOUND);
+    close(file.fd);
+
+    /* A log of pages that make no database of it. */
+    char *data = read_file(home_file(&fixture, "keep-wal"), &bytes);
+    write_file(home_file(&fixture, "text"), "no database at all", 18);
+    write_file(home_file(&fixture, "text-wal"), data, bytes);
+    free(data);
+    expect_refusal(&fixture, "text", "x.db", "unsound");
+    fixture_stop(&fixture);
+}
+
 static uint32_t mode_of(const char *path)
 {
     struct stat found;
@@ -367,6 +414,22 @@ static void the_mode_is_set(void **state)
         actor_stop(&actor);
         fixture_stop(&fixture);
     }
+}
+
+/* To roll it back would delete that file, whatever it is. */
+static void a_journal_that_names_another_file(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "old"), "delete", 4096, 10);
+    make_hot_journal(&fixture, "x.db");
+    write_file(home_file(&fixture, "victim"), "precious", 8);
+    name_super_journal(&fixture, "x.db-journal", "victim");
+    expect_refusal(&fixture, "old", "x.db", "several databases");
+    assert_true(exists(home_file(&fixture, "victim")));
+    assert_true(exists(home_file(&fixture, "x.db-journal")));
+    fixture_stop(&fixture);
 }
 
 static void a_truncated_target_is_overwritten(void **state)
@@ -429,7 +492,9 @@ int main(void)
         cmocka_unit_test(targets_that_are_no_databases),
         cmocka_unit_test(empty_targets),
         cmocka_unit_test(damaged_targets),
+        cmocka_unit_test(a_log_that_came_along),
         cmocka_unit_test(the_mode_is_set),
+        cmocka_unit_test(a_journal_that_names_another_file),
         cmocka_unit_test(a_truncated_target_is_overwritten),
         cmocka_unit_test(stopped_under_way),
     };

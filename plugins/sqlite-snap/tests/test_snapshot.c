@@ -176,15 +176,8 @@ static void hot_journal(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct actor actor;
     fixture_start(&fixture, "");
-    make_database(home_file(&fixture, "x.db"), "delete", 4096, 2000);
-    actor_start(&actor, home_file(&fixture, "x.db"));
-    actor_ask(&actor, "PRAGMA cache_size = 2");
-    actor_ask(&actor, "BEGIN IMMEDIATE");
-    actor_ask(&actor, "UPDATE account SET money = 0");
-    actor_ask(&actor, "UPDATE filler SET data = zeroblob(1000)");
-    actor_kill(&actor);
+    make_hot_journal(&fixture, "x.db");
     assert_names(&fixture, "x.db", "x.db x.db-journal");
     copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
     copy_file(home_file(&fixture, "x.db-journal"), home_file(&fixture, "keep-journal"));
@@ -194,6 +187,53 @@ static void hot_journal(void **state)
     assert_string_equal(value_in(home_file(&fixture, "out"), check), "ok");
     assert_same_files(home_file(&fixture, "x.db"), home_file(&fixture, "keep"));
     assert_same_files(home_file(&fixture, "x.db-journal"), home_file(&fixture, "keep-journal"));
+    fixture_stop(&fixture);
+}
+
+/* A journal may name a file that whoever rolls it back deletes. */
+static void hot_journal_that_names_another_file(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    make_hot_journal(&fixture, "x.db");
+    write_file(home_file(&fixture, "victim"), "precious", 8);
+    name_super_journal(&fixture, "x.db-journal", "victim");
+    if (take(&fixture, "x.db", "out") != HB_OK)
+        fail_msg("%s %s", fixture.fake.message, fixture.fake.report);
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), "100000");
+    assert_true(exists(home_file(&fixture, "victim")));
+    /* Where it is gone, the transaction was committed. */
+    unlink(home_file(&fixture, "victim"));
+    make_database(home_file(&fixture, "y.db"), "delete", 4096, 10);
+    copy_file(home_file(&fixture, "x.db-journal"), home_file(&fixture, "y.db-journal"));
+    copy_file(home_file(&fixture, "y.db"), home_file(&fixture, "keep"));
+    assert_int_equal(take(&fixture, "y.db", "out"), HB_OK);
+    assert_same_files(home_file(&fixture, "out"), home_file(&fixture, "keep"));
+    fixture_stop(&fixture);
+}
+
+/* Its last program takes the log away just when a snapshot begins, which must not make a new one.
+ */
+static void log_that_goes_away(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    struct stat log;
+    fixture_start(&fixture, "check-limit=0\n");
+    make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    for (int round = 0; round < 400; round++) {
+        actor_tell(&actor, "!visit");
+        if (take(&fixture, "x.db", "out") != HB_OK)
+            fail_msg("%s %s", fixture.fake.message, fixture.fake.report);
+        assert_string_equal(actor_reply(&actor), "visited");
+        /* One with commits is of the program: it closed while the snapshot read. */
+        if (stat(home_file(&fixture, "x.db-wal"), &log) == 0 && log.st_size == 0)
+            fail_msg("round %d left an empty log behind", round);
+    }
+    actor_stop(&actor);
     fixture_stop(&fixture);
 }
 
@@ -603,6 +643,8 @@ int main(void)
         cmocka_unit_test(long_path),
         cmocka_unit_test(log_is_read_and_left_alone),
         cmocka_unit_test(hot_journal),
+        cmocka_unit_test(hot_journal_that_names_another_file),
+        cmocka_unit_test(log_that_goes_away),
         cmocka_unit_test(read_only_home),
         cmocka_unit_test(no_databases),
         cmocka_unit_test(large_ones_are_checked_less),
