@@ -95,6 +95,8 @@ class Bench:
         self.meter = Meter(folder, {"cold": arguments.cold, "sync": not arguments.quick})
         self.samples = collections.defaultdict(list)  # (section, program) to what it took
         self.problems, self.missing = [], {}
+        self.trash = folder / "trash"
+        self.trash.mkdir()
         self.archives = {}  # kind to the archive that its readers get
         self.database = self.database_state()
         self.writers = self.choose(peers.writers(self.place.floor), ("backup",))
@@ -130,19 +132,28 @@ class Bench:
             rows.append((name, status.st_size, status.st_mtime_ns))
         return rows
 
-    def fresh_target(self):
-        shutil.rmtree(self.place.target, ignore_errors=True)
-        self.place.target.mkdir()
+    def clear_target(self):
+        """
+        Trees go at the beginning of the next round only, if the disk has room for them: for minutes
+        after many files were deleted, ext4 takes longer to make others, as it passes over their inodes.
+        """
+        self.place.target.rename(self.trash / str(len(list(self.trash.iterdir()))))
+        if shutil.disk_usage(self.trash).free < SPACE_FACTOR * self.manifest["bytes"]:
+            self.empty_trash()
+
+    def empty_trash(self):
+        for tree in self.trash.iterdir():
+            shutil.rmtree(tree)
 
     def check_target(self, section, program, lacks, empty):
         """Whether all files are there and right."""
         rows = check.differences(self.manifest, self.place.target, lacks, empty)
         if rows:
             self.problem(section, program, f"{len(rows)} differences; the first: {rows[0]}")
-        shutil.rmtree(self.place.target)
+        self.clear_target()
 
     def check_archive(self, writer, archive):
-        self.fresh_target()
+        self.place.target.mkdir()
         done = self.meter.run(peers.judge(writer, archive), self.place.target,
                               peers.environment(self.place, writer))
         if done["status"] != 0:
@@ -225,7 +236,7 @@ class Bench:
             return
         place = self.place
         if self.wanted("restore", reader):
-            self.fresh_target()
+            self.place.target.mkdir()
             if self.timed("restore", reader, reader.restore(place, archive), place.target,
                           [place.target], number):
                 self.check_target("restore", reader, reader.lacks, reader.empty)
@@ -238,6 +249,7 @@ class Bench:
                     look(reader)
 
     def round(self, number):
+        self.empty_trash()
         for path in self.place.home.rglob("*"):
             if path.is_file() and not self.arguments.cold:
                 check.digest(path)  # into the page cache
