@@ -140,13 +140,24 @@ static void note_exhausted(struct hb_pipeline *pipeline, struct hb_item *item)
         wake_workers(pipeline);
 }
 
-/* A unit of an open item. That of the item that is handed out next may go beyond the window. */
+/*
+ * May units of the item that is handed out next go beyond the window? It may be full of others that
+ * wait for them, so one must; but no more than the workers have at once, for whoever takes the
+ * results may be slow.
+ */
+static bool head_may_go_on(const struct hb_pipeline *pipeline)
+{
+    const struct hb_item *head = pipeline->head;
+    return head->next_unit - head->next_step < pipeline->request.workers;
+}
+
+/* A unit of an open item. */
 static bool take_unit(struct hb_pipeline *pipeline, struct hb_work *work)
 {
     struct hb_item *item = pipeline->ready;
     if (item == NULL || (is_claimed(pipeline, item) && !all_planned(pipeline)))
         return false;
-    if (item != pipeline->head && !may_make_more(pipeline))
+    if (!may_make_more(pipeline) && (item != pipeline->head || !head_may_go_on(pipeline)))
         return false;
     *work = (struct hb_work){.item = item, .index = item->next_unit++};
     item->in_flight++;

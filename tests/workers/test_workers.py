@@ -151,6 +151,53 @@ class SlowDatabase(hb.Case):
         self.assertFalse((self.dir / "a.zip").exists())
 
 
+class SlowReader(hb.Case):
+    """Nobody takes the archive out of a pipe: what waits in memory is bounded by the window."""
+
+    @staticmethod
+    def bytes_read(process):
+        with open(f"/proc/{process.pid}/io", encoding="ascii") as stream:
+            return int(stream.readline().split()[1])
+
+    @staticmethod
+    def all_wait(process):
+        for task in os.listdir(f"/proc/{process.pid}/task"):
+            with open(f"/proc/{process.pid}/task/{task}/stat", encoding="ascii") as stream:
+                if stream.read().rsplit(")", 1)[1].split()[0] != "S":
+                    return False
+        return True
+
+    def wait_for_standstill(self, process):
+        """Returns the bytes that were read until then."""
+        still, before, until = 0, -1, time.monotonic() + PATIENCE
+        while still < 200:
+            self.assertIsNone(process.poll(), "it ended before the archive was taken")
+            self.assertLess(time.monotonic(), until, "it never waited")
+            now = self.bytes_read(process)
+            still = still + 1 if now == before and self.all_wait(process) else 0
+            before = now
+            os.sched_yield()
+        return before
+
+    def test_a_big_file_waits_for_the_reader(self):
+        home, size = self.dir / "home", 96 << 20
+        hb.write(home / "big", random.Random(1).randbytes(size))
+        for form, _ in FORMATS:
+            pipe = self.dir / f"{form}.pipe"
+            os.mkfifo(pipe)
+            process = self.start_hbcore("--home", home, "--set", "backup.window=1M",
+                                        "--set", "backup.workers=4",
+                                        "backup", "--format", form, "-o", pipe)
+            with open(pipe, "rb") as stream:
+                read = self.wait_for_standstill(process)
+                taken = 0
+                while block := stream.read(1 << 20):
+                    taken += len(block)
+            self.finish(process)
+            self.assertGreater(taken, size)
+            self.assertLess(read, size // 4, f"{form}: {read >> 20} MiB were read ahead")
+
+
 class Meeting(hb.Case):
     config = None
 
