@@ -261,7 +261,8 @@ static int run_backup(struct backup *backup)
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &backup->contents, backup->error);
     if (status == HB_OK)
-        status = hb_recover(run, &backup->contents, request->dry_run, backup->error);
+        status = hb_recover(run, &backup->contents, request->dry_run ? HB_RECOVER_TELL : HB_RECOVER,
+                            backup->error);
     if (status == HB_OK && !request->dry_run)
         backup->result->swept += hb_stage_sweep(run->home.fd);
     if (status == HB_OK)

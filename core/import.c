@@ -172,7 +172,9 @@ static int run_import(struct import *import)
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &import->contents, import->error);
     if (status == HB_OK && run->home.fd >= 0)
-        status = hb_recover(run, &import->contents, import->request->dry_run, import->error);
+        status = hb_recover(run, &import->contents,
+                            import->request->dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT,
+                            import->error);
     if (status == HB_OK)
         status = open_archive(import);
     if (status == HB_OK)

@@ -13,6 +13,7 @@
 struct recovery {
     struct hb_run *run;
     const struct hb_chain *contents;
+    enum hb_recover_mode mode;
     struct hb_error *error;
     struct hb_stage stage; /* with the journal */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
@@ -109,56 +110,77 @@ static int recover_stage(struct recovery *recovery)
     return status;
 }
 
-/* Whose is it, and is there a journal? */
-static bool has_journal(int home_fd, const char *name, bool *ours)
+/* It stays as it is. */
+static int left_alone(struct recovery *recovery, const char *name, const char *why)
 {
-    struct stat status;
-    HB_AUTO_FREE char *path = hb_format("%s/%s", name, HB_STAGE_JOURNAL);
-    *ours = fstatat(home_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_uid == geteuid();
-    return fstatat(home_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    const char *home = recovery->run->home.path;
+    if (recovery->mode != HB_RECOVER_BEFORE_IMPORT) {
+        hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",
+                      "an import was interrupted (%s); %s", name, why);
+        return HB_OK;
+    }
+    hb_error_set(recovery->error, HB_FATAL,
+                 "%s: an import was interrupted (%s), and would be completed over this one: %s",
+                 home, name, why);
+    hb_error_hint(recovery->error,
+                  "complete it, or remove %s/%s to drop what it has not restored yet", home, name);
+    return HB_FATAL;
 }
 
-static int look_at(struct recovery *recovery, const char *name, bool only_tell)
+static int look_at(struct recovery *recovery, const char *name)
 {
-    struct hb_report *report = &recovery->run->report;
-    bool ours;
-    if (!has_journal(recovery->run->home.fd, name, &ours))
-        return HB_OK;
-    if (!ours) {
-        hb_report_add(report, HB_FOUND_NOTE, "",
-                      "another user's import was interrupted (%s); it is completed when that user "
-                      "runs a backup or an import",
-                      name);
-        return HB_OK;
-    }
-    if (only_tell) {
-        hb_report_add(report, HB_FOUND_NOTE, "",
-                      "an import was interrupted (%s); the next run that writes completes it",
-                      name);
-        return HB_OK;
-    }
+    const struct hb_root *home = &recovery->run->home;
+    struct stat stage, journal;
+    HB_AUTO_FREE char *path = hb_format("%s/%s", name, HB_STAGE_JOURNAL);
+    if (fstatat(home->fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? HB_OK : left_alone(recovery, name, strerror(errno));
+    if (fstatat(home->fd, path, &journal, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES
+                   ? HB_OK /* EACCES: another user's, of which we cannot know */
+                   : left_alone(recovery, name, strerror(errno));
+    if (stage.st_uid != geteuid())
+        return left_alone(recovery, name,
+                          "it is another user's, and completed when that user runs a backup or an "
+                          "import");
+    if (recovery->mode == HB_RECOVER_TELL)
+        return left_alone(recovery, name, "the next run that writes completes it");
     recovery->stage_count = 0;
     memset(recovery->stages, 0, sizeof recovery->stages);
-    if (hb_stage_adopt(recovery->run->home.path, name, &recovery->stage) != HB_OK)
-        return HB_OK; /* a run holds it */
-    return recover_stage(recovery);
+    if (hb_stage_adopt(home->path, name, &recovery->stage) == HB_OK)
+        return recover_stage(recovery);
+    if ((stage.st_mode & 077) == 0)
+        return left_alone(recovery, name, "its directory cannot be opened, or is in use");
+    hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",
+                  "%s is open to others and may have been put there: nothing in it is believed",
+                  name);
+    return HB_OK;
 }
 
-int hb_recover(struct hb_run *run, const struct hb_chain *contents, bool only_tell,
+int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_recover_mode mode,
                struct hb_error *error)
 {
-    struct recovery *recovery = hb_alloc(sizeof *recovery);
-    *recovery = (struct recovery){.run = run, .contents = contents, .error = error};
     int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), status = HB_OK;
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL && fd >= 0)
-        close(fd);
-    for (struct dirent *entry;
-         directory != NULL && status == HB_OK && (entry = readdir(directory)) != NULL;)
+    struct recovery *recovery = hb_alloc(sizeof *recovery);
+    *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
+    bool failed = directory == NULL;
+    while (!failed && status == HB_OK) {
+        errno = 0;
+        struct dirent *entry = readdir(directory);
+        failed = entry == NULL && errno != 0;
+        if (entry == NULL)
+            break;
         if (hb_stage_is_name(entry->d_name))
-            status = look_at(recovery, entry->d_name, only_tell);
+            status = look_at(recovery, entry->d_name);
+    }
+    if (failed) /* what was not seen would be completed over what comes now */
+        status =
+            hb_error_set(error, HB_FATAL, "%s: cannot be searched for an interrupted import: %s",
+                         run->home.path, strerror(errno));
     if (directory != NULL)
         closedir(directory);
+    else if (fd >= 0)
+        close(fd);
     free(recovery);
     return status;
 }

@@ -8,12 +8,18 @@
 
 #include "run.h"
 
+enum hb_recover_mode {
+    HB_RECOVER_TELL,          /* changes nothing */
+    HB_RECOVER,               /* what cannot be completed now waits for another run */
+    HB_RECOVER_BEFORE_IMPORT, /* nothing may be left that is completed over the new import later */
+};
+
 /*
  * For a home that is open and locked. Lines of the report say what was done; what cannot be done
- * becomes a note there, so that it does not count against this run. With `only_tell` nothing is
- * changed. HB_OK, or HB_CANCELLED.
+ * becomes a note there, so that it does not count against this run. HB_OK, HB_CANCELLED, or
+ * HB_FATAL: an import that was interrupted is in the way of the one to come, or might be.
  */
-int hb_recover(struct hb_run *run, const struct hb_chain *contents, bool only_tell,
+int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_recover_mode mode,
                struct hb_error *error);
 
 #endif

@@ -46,14 +46,20 @@ static void empty_directory(int fd)
     closedir(directory);
 }
 
+/* Also when that cannot be told: what is in it may be all that there is. */
+static bool may_have_journal(int fd)
+{
+    struct stat status;
+    return fstatat(fd, HB_STAGE_JOURNAL, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 /* Removes one stage if its lock is free, that is, if its run is dead. */
 static bool sweep_one(int parent_fd, const char *name)
 {
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return false;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 ||
-        faccessat(fd, HB_STAGE_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || may_have_journal(fd)) {
         close(fd);
         return false;
     }

@@ -103,6 +103,7 @@ static const struct call {
     {"fchownat", 0, {AT(0)}, NO_FLAGS},
     {"utimensat", 0, {AT(0)}, NO_FLAGS},
     {"newfstatat", 0, {AT(0)}, NO_FLAGS},
+    {"faccessat2", 0, {AT(0)}, NO_FLAGS},
     {"fstat", 0, {FD(0)}, NO_FLAGS},
     {"getdents64", 0, {FD(0)}, NO_FLAGS},
     {"close", 0, {FD(0)}, NO_FLAGS},

@@ -160,6 +160,51 @@ class Interrupted(fault.FaultCase):
         self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
         self.assertEqual({name for name in hb.tree(home)}, {name for name in before})
 
+    def assert_import_refused(self, home, done):
+        self.assertIn(b"would be completed over this one", done.stderr)
+        self.assertEqual(len(list(home.glob(STAGE + "*/journal"))), 1)
+
+    def another_import(self, home):
+        hb.write(self.dir / "other/config.yaml", b"other\n")
+        other = self.backup(self.dir / "other", "other.zip")
+        return ("--home", home, "import", "--force", other)
+
+    def test_of_another_user(self):
+        """Completed later, it would put its older files over those of the import that comes now."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can give files away")
+        home = self.interrupted_home()
+        stage, = home.glob(STAGE + "*")
+        for path in (stage, *stage.iterdir()):
+            os.chown(path, 65534, 65534)
+        before = hb.tree(home)
+        line = self.another_import(home)
+        self.assert_import_refused(home, self.hbcore(*line, expect=1))
+        self.assert_unchanged(before, home)
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_mentions(done, "another user's")
+        self.assert_unchanged(before, home)
+        shutil.rmtree(stage)
+        self.hbcore(*line)
+
+    def test_an_import_that_cannot_be_looked_at_is_not_forgotten(self):
+        home = self.interrupted_home()
+        stage, = home.glob(STAGE + "*")
+        line, before = self.another_import(home), hb.tree(home)
+        for calls, path, error in (
+                ("newfstatat,faccessat2", stage / "journal", "EPERM"),
+                ("openat", stage, "EMFILE"), ("getdents64", home, "EIO")):
+            with self.subTest(calls=calls):
+                done = self.faulted(*line, calls=calls, path=path, at="1+", error=error, expect=1)
+                self.assertGreater(done.hits, 0)
+                self.assert_unchanged(before, home)
+        done = self.faulted("--home", home, "backup", "-o", self.dir / "a.zip",
+                            calls="newfstatat,faccessat2", path=stage / "journal", at="1+",
+                            error="EPERM")
+        self.assert_unchanged(before, home)
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
+
     def test_a_file_that_cannot_be_put_back_later(self):
         home = self.interrupted_home()
         os.mkdir(home / "config.yaml.d")
