@@ -48,6 +48,7 @@ static int make_plan(struct backup *backup)
         .excluded = &archive,
         .excluded_count = destination->exists && !destination->stream ? 1 : 0,
         .latest = backup->latest,
+        .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
     return hb_plan_make(&request, &backup->plan, backup->error);
 }
@@ -263,8 +264,6 @@ static int run_backup(struct backup *backup)
     if (status == HB_OK)
         status = hb_recover(run, &backup->contents, request->dry_run ? HB_RECOVER_TELL : HB_RECOVER,
                             backup->error);
-    if (status == HB_OK && !request->dry_run)
-        backup->result->swept += hb_stage_sweep(run->home.fd);
     if (status == HB_OK)
         status = make_plan(backup);
     if (status != HB_OK)

@@ -219,6 +219,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     hb_selection_clear(&import.selection);
     hb_chain_free(&import.filters);
     hb_chain_free(&import.contents);
+    if (!import.to_be_continued) /* before what it needs is removed */
+        hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
     if (import.to_be_continued)
         hb_stage_leave(&request->run->stage);

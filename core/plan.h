@@ -60,7 +60,8 @@ struct hb_plan_request {
     bool one_file_system;
     const struct hb_identity *excluded;
     size_t excluded_count;
-    int64_t latest; /* see hb_plan */
+    int64_t latest;  /* see hb_plan */
+    unsigned *swept; /* grows by the left-overs of killed runs that were removed; NULL: none are */
 };
 
 /* HB_OK and *plan; HB_CANCELLED; HB_FATAL. What it passes over goes into the run's report. */

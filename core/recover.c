@@ -50,7 +50,9 @@ static int open_stages(struct recovery *recovery)
 
 static void close_stages(struct recovery *recovery, bool leave)
 {
-    for (unsigned i = recovery->stage_count; i-- > 0;) { /* that with the journal last */
+    if (!leave) /* before what it needs is removed */
+        hb_stage_drop_journal(&recovery->stage);
+    for (unsigned i = recovery->stage_count; i-- > 0;) {
         if (recovery->stages[i] == NULL)
             continue;
         if (leave)

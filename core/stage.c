@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -53,13 +54,73 @@ static bool may_have_journal(int fd)
     return fstatat(fd, HB_STAGE_JOURNAL, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
+/* What stands in a mark, up to the number of the directory and the path. */
+static const char belongs[] = "hbcore-stage-of ";
+
+static bool read_mark(int fd, char *text, size_t bytes)
+{
+    struct stat status;
+    HB_AUTO_CLOSE int mark =
+        openat(fd, HB_STAGE_JOURNAL, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t got = mark < 0 || fstat(mark, &status) != 0 || !S_ISREG(status.st_mode)
+                      ? -1
+                      : pread(mark, text, bytes - 1, 0);
+    if (got < 0 || (uint64_t)got != (uint64_t)status.st_size) /* or longer than a path */
+        return false;
+    text[got] = '\0';
+    return strncmp(text, belongs, sizeof belongs - 1) == 0;
+}
+
+/*
+ * Does it belong to a stage that has no journal? Only if the directory that one was in can be
+ * looked at, and still is the same: it may have been moved with all that is in it.
+ */
+static bool is_orphan(int fd)
+{
+    char text[PATH_MAX + 64], *path;
+    struct stat status;
+    if (!read_mark(fd, text, sizeof text))
+        return false;
+    uint64_t inode = strtoull(text + sizeof belongs - 1, &path, 10);
+    char *slash = strrchr(path, '/');
+    if (path[0] != ' ' || path[1] != '/' || !hb_stage_is_name(slash + 1))
+        return false;
+    *slash = '\0';
+    HB_AUTO_FREE char *journal = hb_format("%s/%s", slash + 1, HB_STAGE_JOURNAL);
+    HB_AUTO_CLOSE int parent =
+        open(slash == path + 1 ? "/" : path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return parent >= 0 && fstat(parent, &status) == 0 && status.st_ino == inode &&
+           fstatat(parent, journal, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
+int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
+{
+    struct stat status;
+    if (fstat(belongs_to->parent_fd, &status) != 0)
+        return -errno;
+    HB_AUTO_FREE char *text =
+        hb_format("%s%" PRIu64 " %s", belongs, (uint64_t)status.st_ino, belongs_to->path);
+    HB_AUTO_CLOSE int mark =
+        openat(stage->fd, HB_STAGE_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ssize_t put = mark < 0 ? -1 : write(mark, text, strlen(text));
+    if (put < 0)
+        return -errno;
+    return (size_t)put == strlen(text) ? 0 : -ENOSPC;
+}
+
+void hb_stage_drop_journal(struct hb_stage *stage)
+{
+    if (stage->fd >= 0 && unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
+        fsync(stage->fd);
+}
+
 /* Removes one stage if its lock is free, that is, if its run is dead. */
-static bool sweep_one(int parent_fd, const char *name)
+bool hb_stage_sweep_one(int parent_fd, const char *name)
 {
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return false;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || may_have_journal(fd)) {
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (may_have_journal(fd) && !is_orphan(fd))) {
         close(fd);
         return false;
     }
@@ -82,7 +143,7 @@ unsigned hb_stage_sweep(int parent_fd)
         return 0;
     }
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (hb_stage_is_name(entry->d_name) && sweep_one(parent_fd, entry->d_name))
+        if (hb_stage_is_name(entry->d_name) && hb_stage_sweep_one(parent_fd, entry->d_name))
             swept++;
     closedir(directory);
     return swept;

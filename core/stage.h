@@ -28,6 +28,18 @@ bool hb_stage_is_name(const char *name);
  */
 #define HB_STAGE_JOURNAL "journal"
 
+/*
+ * A stage on another file system belongs to that of an import, and is kept like it: a file of the
+ * same name tells which. It is left-over once that one has no journal (any more). 0 or -errno.
+ */
+int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to);
+
+/* All in the journal has been done: from here on all stages that belong to it are left-over. */
+void hb_stage_drop_journal(struct hb_stage *stage);
+
+/* Removes one that a killed run left in the directory; false: it did not, or it is in use. */
+bool hb_stage_sweep_one(int parent_fd, const char *name);
+
 /* Removes what killed runs left in the directory; returns how many, 0 also when it cannot be read.
  */
 unsigned hb_stage_sweep(int parent_fd);

@@ -424,11 +424,12 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
     size_t home = strlen(staging->run->home.path) + 1;
     for (unsigned i = 1; i < staging->stage_count; i++) {
         struct hb_stage *stage = staging->stages[i];
-        HB_AUTO_CLOSE int mark =
-            openat(stage->fd, HB_STAGE_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (mark < 0 || syncfs(stage->fd) != 0)
+        int result = hb_stage_mark(stage, &staging->run->stage);
+        if (result == 0 && syncfs(stage->fd) != 0)
+            result = -errno;
+        if (result != 0)
             return hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s", stage->path,
-                                strerror(errno));
+                                strerror(-result));
         hb_journal_add_stage(writer, i, stage->path + home);
     }
     return HB_OK;

@@ -354,8 +354,11 @@ static int look_at(struct walk *walk, int fd, const char *name, uint32_t parent,
     size_t path_bytes = enter_name(walk, directory_bytes, name);
     if (hb_run_cancelled(walk->run))
         return hb_error_set(walk->error, HB_CANCELLED, "interrupted");
-    if (hb_stage_is_name(name))
+    if (hb_stage_is_name(name)) { /* never archived; an import makes one a file system */
+        if (walk->request->swept != NULL && hb_stage_sweep_one(fd, name))
+            ++*walk->request->swept;
         return HB_OK;
+    }
     if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
             hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,

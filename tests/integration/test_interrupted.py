@@ -217,7 +217,7 @@ class Interrupted(fault.FaultCase):
         self.assert_nothing_left(home)
 
 
-class Mounted(hb.Case):
+class Mounted(fault.FaultCase):
     """Below the home lie other file systems, one of them the same one bound twice."""
 
     def setUp(self):
@@ -252,6 +252,30 @@ class Mounted(hb.Case):
         self.assertEqual(len(self.database_rows(home / "tmp/a.db")), 40)
         self.assert_nothing_left(home)
         self.assert_nothing_left(elsewhere)
+
+    def left_in(self, home):
+        return [str(path.relative_to(home)) for path in home.glob("**/" + STAGE + "*")]
+
+    def test_a_kill_at_any_moment_leaves_nothing_behind_for_ever(self):
+        for name in ("a", "b", "tmp/c", "tmp/d", "config.yaml"):
+            hb.write(self.dir / "new" / name, name)
+        archive = self.backup(self.dir / "new", "a.zip")
+        home = self.dir / "home"
+        (home / "tmp").mkdir(parents=True)
+        self.mount("-t", "tmpfs", "none", home / "tmp")
+        line = ("--home", home, "--set", "backup.workers=1", "import", "--force", archive)
+        calls = "rename,remove"
+        total = self.faulted(*line, calls=calls).count
+        self.assertGreater(total, 10)
+        for at in range(1, total + 1):
+            for command in (("backup", "-o", self.dir / "next.zip"), ("import", "--force", archive)):
+                with self.subTest(at=at, command=command[0]):
+                    self.faulted(*line, calls=calls, at=at, kill=True, expect=None)
+                    done = self.hbcore("--home", home, *command)
+                    self.assertNotIn(b"is gone", done.stdout + done.stderr)
+                    self.assertEqual(self.left_in(home), [])
+                    for name in ("a", "tmp/c", "tmp/d") if b"ompleted" in done.stdout else ():
+                        self.assertEqual((home / name).read_bytes(), name.encode())
 
     def test_a_full_one_changes_nothing(self):
         hb.write(self.dir / "new/config.yaml", b"new")
