@@ -133,12 +133,12 @@ static int start(struct supervisor *supervisor, char **command)
 /* ---- one call ----------------------------------------------------------------------------------
  */
 
-static void log_call(const struct fault_plan *plan, const char *name,
+static void log_call(const struct fault_plan *plan, const char *what, const char *name,
                      char files[FAULT_FILES][PATH_MAX])
 {
-    if (plan->log == NULL || !plan->list)
+    if (plan->log == NULL)
         return;
-    fprintf(plan->log, "%llu\t%s", (unsigned long long)plan->count, name);
+    fprintf(plan->log, "%s\t%llu\t%s", what, (unsigned long long)plan->count, name);
     for (size_t i = 0; i < FAULT_FILES; i++) {
         for (char *at = files[i]; *at != '\0'; at++)
             if ((unsigned char)*at < ' ')
@@ -200,10 +200,12 @@ static bool decide(struct supervisor *supervisor, const struct fault_made *made,
     if (!on_path(plan, files))
         return true;
     plan->count++;
-    log_call(plan, name, files);
+    if (plan->list)
+        log_call(plan, "call", name, files);
     if (plan->at == 0 || plan->count < plan->at || (plan->count > plan->at && !plan->and_after))
         return true;
-    plan->hits++;
+    if (plan->hits++ == 0)
+        log_call(plan, "hit", name, files);
     if (plan->action == FAULT_KILL) {
         kill_process(made->thread);
         return false; /* the call dies with its caller */

@@ -45,11 +45,13 @@ class Supervised:
     def __init__(self, done, log):
         self.returncode, self.stdout, self.stderr, self.args = (
             done.returncode, done.stdout, done.stderr, done.args)
-        self.calls, numbers = [], {}
+        self.calls, self.hit, numbers = [], None, {}
         for line in log.read_bytes().splitlines():
             row = line.decode(errors="surrogateescape").split("\t")
-            if row[0].isdigit():
-                self.calls.append((row[1], row[2], row[3]))
+            if row[0] == "call":
+                self.calls.append(tuple(row[2:]))
+            elif row[0] == "hit":
+                self.hit = tuple(row[2:])
             else:
                 numbers[row[0]] = int(row[1])
         self.count, self.hits = numbers["count"], numbers["hits"]

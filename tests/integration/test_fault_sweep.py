@@ -64,6 +64,25 @@ class ImportOverDatabases(ImportSweep):
         self.sweep_lasting("zip")
 
 
+class ImportByThreeWorkers(ImportSweep):
+    """So many files that each worker has some to stage and to publish at the same time."""
+
+    workers = 3
+    many = 150
+
+    def setUp(self):
+        super().setUp()
+        self.target = self.make_target()
+
+    def test_each(self):
+        self.begin("zip")
+        self.sweep_workers("zip")
+
+    def test_lasting(self):
+        self.begin("zip")
+        self.sweep_lasting("zip")
+
+
 class Completion(ImportSweep):
     """A killed import is completed by the next run, whatever happens to that one in turn."""
 

@@ -56,6 +56,7 @@ class Tool(fault.FaultCase):
         done = self.shell('echo one > "$1"; /bin/echo two >> "$1"', calls="write", path="*/file", at=2,
                           error="ENOSPC", expect=1)
         self.assertEqual((done.count, done.hits), (2, 1))
+        self.assertEqual(done.hit, ("write", str(self.file), ""))
         self.assertIn(b"No space left", done.stderr)
         self.assertEqual(self.file.read_text(), "one\n")
 
