@@ -85,10 +85,22 @@ static int signalled(void)
     return hb_run_signal();
 }
 
-int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, struct hb_error *error)
+int hb_cli_number(const struct hb_cli *cli, const char *command, const char *option,
+                  const char *text, int64_t *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || *number < 0 || *number > 1000000000)
+        return hb_cli_usage(cli, command, "%s: '%s' is not a number of at least 0", option, text);
+    return 0;
+}
+
+int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermost, bool lock,
+                     struct hb_error *error)
 {
     HB_AUTO_FREE char *path = NULL;
-    int status = hb_home_find(run->config, cli->home, true, &path, error);
+    int status = hb_home_find(run->config, cli->home, outermost, &path, error);
     if (status != HB_OK)
         return HB_EXIT_USAGE;
     int result = hb_root_open(path, &run->home);
@@ -98,6 +110,8 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, struct hb_err
         hb_error_hint(error, "say --home DIR, or look at section [home] of the configuration");
         return HB_EXIT_FAILED;
     }
+    if (!lock)
+        return 0;
     status = hb_home_lock(&run->home, cli->wait_seconds, signalled, error);
     if (status == HB_NOMATCH)
         return HB_EXIT_LOCKED;

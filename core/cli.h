@@ -38,6 +38,7 @@ struct hb_cli {
 /* Each gets argv[0] = its own name and returns the exit code. */
 int hb_cli_backup(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_import(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_list(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_cat(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_verify(struct hb_cli *cli, int argc, char **argv);

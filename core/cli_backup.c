@@ -13,7 +13,8 @@
 
 static const char help[] =
     "Usage: hbcore [global options] backup [-o PATH|-] [--format NAME] [--preset NAME]\n"
-    "       [--dry-run]\n"
+    "       [--keep N] [--dry-run]\n"
+    "       hbcore [global options] backup -q|--quick [-l|--label TEXT] [--keep N] [--dry-run]\n"
     "\n"
     "Makes an archive of the home. It appears under its name only when it is complete\n"
     "and on the disk.\n"
@@ -21,6 +22,9 @@ static const char help[] =
     "  -o, --output PATH   a file, a directory to put it in, or - for standard output\n"
     "      --format NAME   a [format:NAME] of the configuration, or a format plugin\n"
     "      --preset NAME   directory, name and format as [preset:NAME] says\n"
+    "      --keep N        how many archives of the preset stay\n"
+    "  -q, --quick         a snapshot of the files that matter most: hbcore snapshot create\n"
+    "  -l, --label TEXT    added to its id\n"
     "      --dry-run       show what would be stored, write nothing\n"
     "  -h, --help\n"
     "\n"
@@ -33,8 +37,12 @@ struct backup_command {
     const char *output;
     const char *format;
     const char *preset_name;
+    const char *label;
+    int64_t keep; /* -1: as the configuration says */
+    bool quick;
     bool dry_run;
     struct hb_preset preset;
+    size_t removed; /* older archives of the preset */
     struct hb_run run;
     struct hb_chain hooks;
     struct hb_format_choice choice;
@@ -44,43 +52,83 @@ struct backup_command {
     FILE *out; /* results; standard error where the archive goes to standard output */
 };
 
+/* One option; 0 to go on, -1 when all is done, else an exit code. */
+static int take_option(struct backup_command *command, int option, char **argv)
+{
+    switch (option) {
+    case 'o':
+        command->output = optarg;
+        return 0;
+    case 'f':
+        command->format = optarg;
+        return 0;
+    case 'p':
+        command->preset_name = optarg;
+        return 0;
+    case 'k':
+        return hb_cli_number(command->cli, argv[0], "--keep", optarg, &command->keep);
+    case 'q':
+        command->quick = true;
+        return 0;
+    case 'l':
+        command->label = optarg;
+        return 0;
+    case 'n':
+        command->dry_run = true;
+        return 0;
+    case 'h':
+        fputs(help, command->cli->out);
+        return -1;
+    default:
+        return hb_cli_usage(command->cli, argv[0], "what is %s?",
+                            argv[optind > 0 ? optind - 1 : 0]);
+    }
+}
+
+/* What does not go together. */
+static int check_options(const struct backup_command *command, const char *name)
+{
+    if (command->quick &&
+        (command->output != NULL || command->preset_name != NULL || command->format != NULL))
+        return hb_cli_usage(command->cli, name,
+                            "--quick makes a snapshot in the home: it does not go with -o, "
+                            "--format or --preset");
+    if (command->label != NULL && !command->quick)
+        return hb_cli_usage(command->cli, name, "--label is for --quick");
+    if (command->keep >= 0 && !command->quick && command->preset_name == NULL)
+        return hb_cli_usage(command->cli, name, "--keep is for --preset and --quick");
+    if (command->keep >= 0 && command->preset_name != NULL && command->output != NULL)
+        return hb_cli_usage(command->cli, name,
+                            "--keep is about the directory of the preset, not about -o");
+    if (command->output != NULL && *command->output == '\0')
+        return hb_cli_usage(command->cli, name, "the name after -o is empty");
+    return 0;
+}
+
 static int parse_arguments(struct backup_command *command, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"format", required_argument, NULL, 'f'},
-        {"preset", required_argument, NULL, 'p'}, {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"output", required_argument, NULL, 'o'},
+        {"format", required_argument, NULL, 'f'},
+        {"preset", required_argument, NULL, 'p'},
+        {"keep", required_argument, NULL, 'k'},
+        {"quick", no_argument, NULL, 'q'},
+        {"label", required_argument, NULL, 'l'},
+        {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            command->output = optarg;
-            break;
-        case 'f':
-            command->format = optarg;
-            break;
-        case 'p':
-            command->preset_name = optarg;
-            break;
-        case 'n':
-            command->dry_run = true;
-            break;
-        case 'h':
-            fputs(help, command->cli->out);
-            return -1;
-        default:
-            return hb_cli_usage(command->cli, argv[0], "what is %s?",
-                                argv[optind > 0 ? optind - 1 : 0]);
-        }
+    while ((option = getopt_long(argc, argv, "o:ql:h", options, NULL)) != -1) {
+        int code = take_option(command, option, argv);
+        if (code != 0)
+            return code;
     }
     if (optind < argc)
         return hb_cli_usage(command->cli, argv[0], "takes no argument, but got %s", argv[optind]);
-    if (command->output != NULL && *command->output == '\0')
-        return hb_cli_usage(command->cli, argv[0], "the name after -o is empty");
-    return 0;
+    return check_options(command, argv[0]);
 }
 
 static void on_planned(void *context, uint64_t files, uint64_t bytes)
@@ -129,6 +177,7 @@ static void print_json(const struct backup_command *command)
     json_object_set_new(object, "directories", json_integer((json_int_t)result->directories));
     json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
+    json_object_set_new(object, "removed", json_integer((json_int_t)command->removed));
     json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
     hb_summary_json_findings(object, &command->run.report);
     hb_json_line(command->out, object);
@@ -160,6 +209,8 @@ static void print_summary(const struct backup_command *command)
         fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
         fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
         fprintf(out, "  Time:        %.1fs\n", hb_cli_seconds_since(&command->started));
+        if (command->removed > 0)
+            fprintf(out, "  Removed:     %zu older archive(s) of this preset\n", command->removed);
     }
     hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
                         &command->run.report);
@@ -171,10 +222,29 @@ static void print_summary(const struct backup_command *command)
     }
 }
 
+/* What cannot be removed is a note: the archive is made. */
+static void prune(struct backup_command *command, bool incomplete)
+{
+    struct hb_error error = {0};
+    int64_t keep = command->keep >= 0 ? command->keep : command->preset.keep;
+    if (keep < 0)
+        return;
+    struct hb_preset_prune_request request = {
+        .run = &command->run,
+        .preset = &command->preset,
+        .made = &command->destination,
+        .incomplete = incomplete,
+        .suffixes = hb_format_ops_of(&command->choice)->suffixes,
+        .keep = keep < 1 ? 1 : (uint64_t)keep,
+    };
+    if (hb_preset_prune(&request, &command->removed, &error) != HB_OK)
+        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "%s", error.text);
+}
+
 static int back_up(struct backup_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
-    int code = hb_cli_open_home(command->cli, run, error);
+    int code = hb_cli_open_home(command->cli, run, true, true, error);
     if (code != 0)
         return code;
     if (hb_chain_create(run, HB_KIND_HOOK, "backup", &command->hooks, error) != HB_OK)
@@ -211,6 +281,8 @@ static int back_up(struct backup_command *command, struct hb_error *error)
         hb_error_set(error, HB_FATAL, "%s: nothing of it could be read", run->home.path);
         return HB_EXIT_FAILED;
     }
+    if (!command->dry_run && !command->result.nothing && command->output == NULL)
+        prune(command, incomplete);
     event.exit_status = incomplete ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
     event.files = command->result.files;
     event.bytes = command->result.bytes;
@@ -223,12 +295,15 @@ static int back_up(struct backup_command *command, struct hb_error *error)
 
 int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
 {
-    struct backup_command command = {.cli = cli, .out = cli->out, .destination = {.fd = -1}};
+    struct backup_command command = {
+        .cli = cli, .out = cli->out, .destination = {.fd = -1}, .keep = -1};
     struct hb_config *config;
     struct hb_error error = {0};
     int code = parse_arguments(&command, argc, argv);
     if (code != 0)
         return code < 0 ? 0 : code;
+    if (command.quick)
+        return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
     if (command.output != NULL && strcmp(command.output, "-") == 0) {
         if (!command.dry_run && isatty(STDOUT_FILENO))
             return hb_cli_usage(cli, argv[0], "will not write an archive to a terminal");

@@ -22,8 +22,19 @@ void hb_cli_end_progress(struct hb_run *run);
 /* Of CLOCK_MONOTONIC. */
 double hb_cli_seconds_since(const struct timespec *started);
 
-/* Finds, opens and locks the home; 0 or an exit code with *error. */
-int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, struct hb_error *error);
+/*
+ * Finds and opens the home, `outermost` as in hb_home_find; with `lock` it is this run's. 0 or an
+ * exit code with *error.
+ */
+int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermost, bool lock,
+                     struct hb_error *error);
+
+/* A number of at least 0 after an option; 0, or HB_EXIT_USAGE. */
+int hb_cli_number(const struct hb_cli *cli, const char *command, const char *option,
+                  const char *text, int64_t *number);
+
+/* backup --quick is the same. */
+int hb_cli_snapshot_create(struct hb_cli *cli, const char *label, int64_t keep, bool dry_run);
 
 int hb_cli_hooks_before(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event,
                         struct hb_error *error);

@@ -18,6 +18,7 @@ const char hb_cli_global_help[] =
     "  list      what is in an archive\n"
     "  cat       one member of an archive to standard output\n"
     "  verify    read an archive back in full\n"
+    "  snapshot  quick copies of the files that matter most\n"
     "  plugins   list, show or check plugins\n"
     "  config    check or show the configuration\n"
     "  completion  a script that completes commands and options in a shell\n"
@@ -36,9 +37,16 @@ static const struct {
     const char *name;
     int (*run)(struct hb_cli *cli, int argc, char **argv);
 } commands[] = {
-    {"backup", hb_cli_backup}, {"import", hb_cli_import},         {"list", hb_cli_list},
-    {"cat", hb_cli_cat},       {"verify", hb_cli_verify},         {"plugins", hb_cli_plugins},
-    {"config", hb_cli_config}, {"completion", hb_cli_completion}, {NULL, NULL},
+    {"backup", hb_cli_backup},
+    {"import", hb_cli_import},
+    {"list", hb_cli_list},
+    {"cat", hb_cli_cat},
+    {"verify", hb_cli_verify},
+    {"snapshot", hb_cli_snapshot},
+    {"plugins", hb_cli_plugins},
+    {"config", hb_cli_config},
+    {"completion", hb_cli_completion},
+    {NULL, NULL},
 };
 
 static const char *command_name(const void *context, size_t index)

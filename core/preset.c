@@ -9,7 +9,8 @@
 int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
                    struct hb_error *error)
 {
-    *preset = (struct hb_preset){.directory = hb_config_text(config, "backup", "directory")};
+    *preset =
+        (struct hb_preset){.directory = hb_config_text(config, "backup", "directory"), .keep = -1};
     if (name == NULL) {
         preset->prefix = hb_copy_text(hb_config_text(config, "backup", "prefix"));
         return HB_OK;
@@ -24,6 +25,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     const char *prefix = hb_config_text(config, section, "prefix");
     const char *format = hb_config_text(config, section, "format");
     preset->directory = hb_config_text(config, section, "directory");
+    preset->keep = hb_config_number(config, section, "keep");
     preset->format = *format == '\0' ? NULL : format;
     preset->prefix = *prefix == '\0' ? hb_format("%s-", name) : hb_copy_text(prefix);
     return HB_OK;

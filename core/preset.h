@@ -6,12 +6,14 @@
 #include "config.h"
 #include "format.h"
 #include "publish.h"
+#include "run.h"
 
 struct hb_preset {
     const struct hb_section *section; /* NULL: [backup] */
     const char *directory;
     const char *format; /* or NULL: that of [backup] */
     char *prefix;
+    int64_t keep; /* -1: all of them */
 };
 
 /* `name` NULL: [backup]. HB_OK, or HB_FATAL: there is no such preset. */
@@ -26,5 +28,22 @@ void hb_preset_clear(struct hb_preset *preset);
 int hb_preset_destination(const struct hb_preset *preset, const char *home, const char *output,
                           const struct hb_format_ops *ops, struct hb_destination *destination,
                           struct hb_error *error);
+
+struct hb_preset_prune_request {
+    struct hb_run *run;
+    const struct hb_preset *preset;
+    const struct hb_destination *made; /* the archive that has just been made: it stays */
+    bool incomplete;                   /* that archive */
+    const char *const *suffixes;
+    uint64_t keep; /* at least 1 */
+};
+
+/*
+ * Removes all archives of the preset but the newest by name, in the directory of the one that was
+ * made: files that begin with the prefix and end with a suffix of the format, any case. If none of
+ * those that stay is complete, the newest complete one stays, too. How many in *removed.
+ */
+int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *removed,
+                    struct hb_error *error);
 
 #endif

@@ -53,6 +53,8 @@ static const struct hb_option preset_options[] = {
            "Start of their names; empty: the name of the preset and a '-'"),
     OPTION(HB_OPTION_STRING, "format", "", 0, 0, NULL,
            "Which [format:NAME] or format plugin writes them; empty: that of [backup]"),
+    OPTION(HB_OPTION_INTEGER, "keep", "5", 0, 1000000, NULL,
+           "How many stay when another one has been made; the newest always does"),
 };
 
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};
@@ -91,11 +93,23 @@ static const struct hb_option common_options[] = {
            "Filters and hooks: the commands that they are asked on"),
 };
 
+static const struct hb_option snapshot_options[] = {
+    OPTION(HB_OPTION_STRING, "directory", "snapshots", 0, 0, NULL,
+           "Where snapshots lie, below the home"),
+    OPTION(HB_OPTION_LIST, "files", "", 0, 0, NULL,
+           "What a snapshot copies: files, and directories with all below them, if they are there"),
+    OPTION(HB_OPTION_LIST, "without", "", 0, 0, NULL,
+           "Names of directories that are left out below those"),
+    OPTION(HB_OPTION_INTEGER, "keep", "20", 0, 1000000, NULL,
+           "How many stay when another one has been made"),
+};
+
 const struct hb_settings_table hb_settings_tables[] = {
     {"home", false, home_options, COUNT(home_options)},
     {"plugins", false, plugins_options, COUNT(plugins_options)},
     {"backup", false, backup_options, COUNT(backup_options)},
     {"import", false, import_options, COUNT(import_options)},
+    {"snapshot", false, snapshot_options, COUNT(snapshot_options)},
     {"preset:", true, preset_options, COUNT(preset_options)},
     {0},
 };

@@ -162,6 +162,29 @@ static int copy_bytes(int from, int to)
     }
 }
 
+int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    int status = check_space(staging, error);
+    for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
+        HB_AUTO_CLOSE int source =
+            hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
+        if (source < 0)
+            return cannot_stage(staging, i, -source, error);
+        HB_AUTO_CLOSE int copy = open_member(staging, i, error);
+        if (copy < 0)
+            return HB_FATAL;
+        int result = copy_bytes(source, copy);
+        if (result == 0 && set_times(copy, &catalog->members[i]) != 0)
+            result = -errno;
+        if (result != 0)
+            status = cannot_stage(staging, i, -result, error);
+        if (status == HB_OK && hb_run_cancelled(staging->run))
+            status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
+    }
+    return status;
+}
+
 /* The member that a hard link names, if it is restored too; else SIZE_MAX. */
 static size_t hard_link_source(const struct hb_staging *staging, size_t index)
 {

@@ -29,6 +29,8 @@ void hb_staging_init(struct hb_staging *staging);
 int hb_stage_members(struct hb_staging *staging, struct hb_error *error);
 /* Of a stream: all that could be selected; to be looked at afterwards. */
 int hb_stage_stream(struct hb_staging *staging, struct hb_error *error);
+/* Not of an archive: copies of files below a directory, of which the catalog has the paths. */
+int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, struct hb_error *error);
 /* Once it is known what is selected: hard links, links, other file systems. */
 int hb_stage_complete(struct hb_staging *staging, struct hb_error *error);
 /*

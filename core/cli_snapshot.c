@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hbcore snapshot, and backup --quick */
+#include "cli_run.h"
+#include "home.h"
+#include "memory.h"
+#include "name.h"
+#include "snapshot.h"
+#include "summary.h"
+#include <ctype.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: hbcore [global options] snapshot create [--label TEXT] [--keep N] [--dry-run]\n"
+    "       hbcore [global options] snapshot list [--limit N]\n"
+    "       hbcore [global options] snapshot restore ID|NUMBER [--dry-run]\n"
+    "       hbcore [global options] snapshot prune [--keep N] [--dry-run]\n"
+    "\n"
+    "Quick copies of the few files that matter most ([snapshot] files), each in a directory\n"
+    "of its own in the home.\n"
+    "\n"
+    "  -l, --label TEXT    added to the id\n"
+    "      --keep N        how many stay; the one just made always does\n"
+    "      --limit N       how many are listed (default 20)\n"
+    "      --dry-run       show what would be done, change nothing\n"
+    "  -h, --help\n"
+    "\n"
+    "NUMBER counts the list from 1, the newest. restore ends with 0 if all of a snapshot was\n"
+    "restored, 3 if some was, 1 if nothing was.\n";
+
+enum { LISTED = 20 };
+
+struct snapshot_command {
+    struct hb_cli *cli;
+    const char *label;
+    int64_t keep;  /* -1: as the configuration says */
+    int64_t limit; /* of the list */
+    bool dry_run;
+    const char *wanted; /* restore: id or number */
+    struct hb_run run;
+    struct timespec started;
+};
+
+typedef int (*action)(struct snapshot_command *command, struct hb_error *error);
+
+/* ---- what is said ---------------------------------------------------------------------------- */
+
+static json_t *summary_json(struct snapshot_command *command, const char *name)
+{
+    json_t *object = hb_summary_json(name, &command->run.report);
+    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
+    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
+    return object;
+}
+
+/* Ends every command but list; takes the object over. */
+static int conclude(struct snapshot_command *command, json_t *object)
+{
+    const struct hb_cli *cli = command->cli;
+    if (cli->json) {
+        hb_summary_json_findings(object, &command->run.report);
+        hb_json_line(cli->out, object);
+    } else {
+        json_decref(object);
+        hb_summary_findings(cli, cli->quiet ? cli->err : cli->out, &command->run.report);
+        hb_summary_lines(cli->out, &command->run.report);
+    }
+    return hb_report_incomplete(&command->run.report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+}
+
+static int64_t keep_of(const struct snapshot_command *command)
+{
+    return command->keep >= 0 ? command->keep
+                              : hb_config_number(command->run.config, "snapshot", "keep");
+}
+
+/* ---- create ------------------------------------------------------------------------------------
+ */
+
+static int prune_to(struct snapshot_command *command, int64_t keep, size_t *removed,
+                    size_t *present, char **directory, struct hb_error *error)
+{
+    struct hb_snapshots snapshots;
+    int status = hb_snapshots_open(&command->run, &snapshots, error);
+    if (status == HB_OK)
+        status = hb_snapshots_prune(&command->run, &snapshots, (uint64_t)keep, command->dry_run,
+                                    removed, error);
+    *present = snapshots.count;
+    *directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
+    hb_snapshots_close(&snapshots);
+    return status;
+}
+
+static void say_created(const struct snapshot_command *command, const struct hb_snapshot_made *made,
+                        size_t stored, const char *directory)
+{
+    FILE *out = command->cli->out;
+    char size[24];
+    if (command->cli->quiet || command->cli->json)
+        return;
+    if (made->id == NULL) {
+        fprintf(out, "No state files found to snapshot.\n");
+        return;
+    }
+    HB_AUTO_FREE char *where = hb_printable(directory);
+    fprintf(out, "State snapshot created: %s\n", made->id);
+    fprintf(out, "  %" PRIu64 " files, %s; %zu snapshot(s) stored in %s/\n", made->files,
+            hb_human_bytes(made->bytes, size), stored, where);
+    fprintf(out, "  Restore with: hbcore snapshot restore '%s'\n", made->id);
+}
+
+static int would_create(struct snapshot_command *command)
+{
+    const char *const *path = hb_config_list(command->run.config, "snapshot", "files");
+    struct stat status;
+    for (; *path != NULL && !command->cli->json; path++)
+        if (fstatat(command->run.home.fd, *path, &status, 0) == 0)
+            fprintf(command->cli->out, "  %s\n", *path);
+    return conclude(command, summary_json(command, "snapshot create"));
+}
+
+static int create(struct snapshot_command *command, struct hb_error *error)
+{
+    struct hb_snapshot_made made;
+    size_t removed = 0, present = 0;
+    HB_AUTO_FREE char *directory = NULL;
+    int64_t keep = keep_of(command);
+    if (command->dry_run)
+        return would_create(command);
+    int status = hb_snapshot_make(&command->run, command->label, &made, error);
+    if (status == HB_OK && made.id != NULL)
+        status = prune_to(command, keep < 1 ? 1 : keep, &removed, &present, &directory, error);
+    int code = hb_cli_exit_code(status);
+    if (status == HB_OK) {
+        json_t *object = summary_json(command, "snapshot create");
+        json_object_set_new(object, "id", made.id == NULL ? json_null() : json_string(made.id));
+        json_object_set_new(object, "files", json_integer((json_int_t)made.files));
+        json_object_set_new(object, "bytes", json_integer((json_int_t)made.bytes));
+        json_object_set_new(object, "removed", json_integer((json_int_t)removed));
+        say_created(command, &made, present - removed, directory);
+        code = conclude(command, object);
+    }
+    free(made.id);
+    return code;
+}
+
+/* ---- list
+ * ---------------------------------------------------------------------------------------- */
+
+static void list_json(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
+                      int64_t number)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "type", json_string("snapshot"));
+    json_object_set_new(object, "number", json_integer(number));
+    hb_json_name(object, "id", snapshot->name);
+    json_object_set_new(object, "files", json_integer((json_int_t)snapshot->files));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)snapshot->bytes));
+    json_object_set_new(object, "label",
+                        snapshot->label == NULL ? json_null() : json_string(snapshot->label));
+    json_object_set_new(object, "complete", json_boolean(snapshot->complete));
+    hb_json_line(command->cli->out, object);
+}
+
+static void list_people(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
+                        int64_t number)
+{
+    char size[24];
+    HB_AUTO_FREE char *name = hb_printable(snapshot->name);
+    HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
+    fprintf(command->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number, name,
+            snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
+            snapshot->complete   ? ""
+            : snapshot->readable ? " (incomplete)"
+                                 : " (its manifest cannot be read)");
+}
+
+static int list(struct snapshot_command *command, struct hb_error *error)
+{
+    struct hb_snapshots snapshots;
+    int64_t shown = 0;
+    int status = hb_snapshots_open(&command->run, &snapshots, error);
+    for (size_t i = 0; i < snapshots.count && shown < command->limit; i++) {
+        if (!snapshots.items[i].has_manifest)
+            continue;
+        shown++;
+        if (command->cli->json) {
+            list_json(command, &snapshots.items[i], shown);
+            continue;
+        }
+        if (shown == 1)
+            fprintf(command->cli->out, "  #  %-32s  files       size  label\n", "id");
+        list_people(command, &snapshots.items[i], shown);
+    }
+    hb_snapshots_close(&snapshots);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    if (command->cli->json) {
+        json_t *object = summary_json(command, "snapshot list");
+        json_object_set_new(object, "snapshots", json_integer(shown));
+        return conclude(command, object);
+    }
+    if (shown == 0)
+        fprintf(command->cli->out, "No snapshots.\n");
+    return HB_EXIT_DONE;
+}
+
+/* ---- restore
+ * ------------------------------------------------------------------------------------- */
+
+/* The id that a number in the list stands for, or the id itself; NULL after *error. Caller frees.
+ */
+static char *find_wanted(struct snapshot_command *command, struct hb_error *error)
+{
+    const char *wanted = command->wanted;
+    size_t digits = strspn(wanted, "0123456789");
+    char *name = NULL;
+    struct hb_snapshots snapshots;
+    if (!hb_snapshot_is_name(wanted)) {
+        hb_error_set(error, HB_FATAL, "'%s' is no id of a snapshot", wanted);
+        return NULL;
+    }
+    if (digits != strlen(wanted) || digits > 3)
+        return hb_copy_text(wanted);
+    unsigned long number = strtoul(wanted, NULL, 10), at = 0;
+    if (hb_snapshots_open(&command->run, &snapshots, error) != HB_OK)
+        return NULL;
+    for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
+        if (snapshots.items[i].has_manifest && ++at == number)
+            name = hb_copy_text(snapshots.items[i].name);
+    hb_snapshots_close(&snapshots);
+    if (name == NULL) {
+        hb_error_set(error, HB_FATAL, "there is no snapshot number %s", wanted);
+        hb_error_hint(error, "hbcore snapshot list shows those that are there");
+    }
+    return name;
+}
+
+static void on_would_restore(void *context, const char *path, uint64_t bytes)
+{
+    const struct snapshot_command *command = context;
+    if (command->cli->json) {
+        json_t *object = json_object();
+        json_object_set_new(object, "type", json_string("entry"));
+        hb_json_name(object, "path", path);
+        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+        hb_json_line(command->cli->out, object);
+    } else if (!command->cli->quiet) {
+        HB_AUTO_FREE char *shown = hb_printable(path);
+        fprintf(command->cli->out, "  %s\n", shown);
+    }
+}
+
+static int restore(struct snapshot_command *command, struct hb_error *error)
+{
+    struct hb_snapshot_restored restored;
+    HB_AUTO_FREE char *name = find_wanted(command, error);
+    if (name == NULL)
+        return HB_EXIT_FAILED;
+    int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
+                                     command, &restored, error);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    json_t *object = summary_json(command, "snapshot restore");
+    hb_json_name(object, "id", name);
+    json_object_set_new(object, "files", json_integer((json_int_t)restored.files));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)restored.bytes));
+    json_object_set_new(object, "members", json_integer((json_int_t)restored.members));
+    if (!command->cli->json && !command->cli->quiet) {
+        HB_AUTO_FREE char *shown = hb_printable(name);
+        if (command->dry_run)
+            fprintf(command->cli->out, "Dry run: nothing was changed.\n");
+        else
+            fprintf(command->cli->out, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
+                    restored.files, restored.members, shown);
+    }
+    int code = conclude(command, object);
+    if (command->dry_run || restored.files > 0)
+        return code;
+    hb_error_set(error, HB_FATAL, "%s: nothing of it could be restored", name);
+    return HB_EXIT_FAILED;
+}
+
+/* ---- prune
+ * --------------------------------------------------------------------------------------- */
+
+static int prune(struct snapshot_command *command, struct hb_error *error)
+{
+    size_t removed = 0, present = 0;
+    HB_AUTO_FREE char *directory = NULL;
+    int status = prune_to(command, keep_of(command), &removed, &present, &directory, error);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    json_t *object = summary_json(command, "snapshot prune");
+    json_object_set_new(object, "removed", json_integer((json_int_t)removed));
+    json_object_set_new(object, "snapshots", json_integer((json_int_t)(present - removed)));
+    if (!command->cli->json && !command->cli->quiet)
+        fprintf(command->cli->out, "%s %zu snapshot(s), %zu %s.\n",
+                command->dry_run ? "Would remove" : "Removed", removed, present - removed,
+                command->dry_run ? "would stay" : "stay");
+    return conclude(command, object);
+}
+
+/* ---- the command
+ * ---------------------------------------------------------------------------------- */
+
+static int run_action(struct snapshot_command *command, action act, bool locks)
+{
+    struct hb_cli *cli = command->cli;
+    struct hb_config *config;
+    struct hb_error error = {0};
+    int code = hb_cli_load_config(cli, &config);
+    if (code != 0)
+        return code;
+    clock_gettime(CLOCK_MONOTONIC, &command->started);
+    hb_run_init(&command->run, config);
+    command->run.log = cli->err;
+    command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    code = hb_cli_open_home(cli, &command->run, false, locks, &error);
+    if (code == 0)
+        code = act(command, &error);
+    if (error.text[0] != '\0')
+        hb_cli_fail(cli, code, &error);
+    hb_run_clear(&command->run);
+    hb_config_free(config);
+    return code;
+}
+
+int hb_cli_snapshot_create(struct hb_cli *cli, const char *label, int64_t keep, bool dry_run)
+{
+    struct snapshot_command command = {
+        .cli = cli, .label = label, .keep = keep, .dry_run = dry_run};
+    const char *problem = label == NULL ? NULL : hb_snapshot_label_problem(label);
+    if (problem != NULL)
+        return hb_cli_usage(cli, "snapshot", "the label %s", problem);
+    return run_action(&command, create, true);
+}
+
+/* 0, or an exit code. */
+static int parse_options(struct snapshot_command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"label", required_argument, NULL, 'l'}, {"keep", required_argument, NULL, 'k'},
+        {"limit", required_argument, NULL, 'L'}, {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},        {0},
+    };
+    int option;
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "l:h", options, NULL)) != -1) {
+        int code = 0;
+        if (option == 'l')
+            command->label = optarg;
+        else if (option == 'k')
+            code = hb_cli_number(command->cli, argv[0], "--keep", optarg, &command->keep);
+        else if (option == 'L')
+            code = hb_cli_number(command->cli, argv[0], "--limit", optarg, &command->limit);
+        else if (option == 'n')
+            command->dry_run = true;
+        else if (option == 'h')
+            return fputs(help, command->cli->out) < 0 ? HB_EXIT_FAILED : -1;
+        else
+            return hb_cli_usage(command->cli, argv[0], "what is %s?",
+                                argv[optind > 0 ? optind - 1 : 0]);
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv)
+{
+    struct snapshot_command command = {.cli = cli, .keep = -1, .limit = LISTED};
+    int code = parse_options(&command, argc, argv);
+    if (code != 0)
+        return code < 0 ? HB_EXIT_DONE : code;
+    int left = argc - optind;
+    const char *what = left > 0 ? argv[optind] : "";
+    bool restores = strcmp(what, "restore") == 0;
+    if (restores && left != 2)
+        return hb_cli_usage(cli, argv[0], "restore takes one id or number");
+    if (!restores && left > 1)
+        return hb_cli_usage(cli, argv[0], "%s takes no argument, but got %s", what,
+                            argv[optind + 1]);
+    if (restores)
+        command.wanted = argv[optind + 1];
+    if (strcmp(what, "create") == 0)
+        return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
+    if (strcmp(what, "list") == 0)
+        return run_action(&command, list, false);
+    if (restores)
+        return run_action(&command, restore, true);
+    if (strcmp(what, "prune") == 0)
+        return run_action(&command, prune, true);
+    return hb_cli_usage(cli, argv[0], "say create, list, restore or prune");
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manifest.h"
+
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Larger ones are not ours: each file takes about a hundred bytes. */
+enum { LARGEST = 64 << 20 };
+
+void hb_manifest_init(struct hb_manifest *manifest, const char *id, const char *timestamp,
+                      const char *label)
+{
+    *manifest = (struct hb_manifest){
+        .id = hb_copy_text(id),
+        .timestamp = hb_copy_text(timestamp),
+        .label = label == NULL ? NULL : hb_copy_text(label),
+        .files = json_object(),
+    };
+}
+
+void hb_manifest_clear(struct hb_manifest *manifest)
+{
+    free(manifest->id);
+    free(manifest->timestamp);
+    free(manifest->label);
+    json_decref(manifest->files);
+    *manifest = (struct hb_manifest){.id = NULL};
+}
+
+bool hb_manifest_add(struct hb_manifest *manifest, const char *path, uint64_t bytes)
+{
+    if (json_object_set_new(manifest->files, path, json_integer((json_int_t)bytes)) != 0)
+        return false;
+    manifest->bytes += bytes;
+    return true;
+}
+
+uint64_t hb_manifest_count(const struct hb_manifest *manifest)
+{
+    return json_object_size(manifest->files);
+}
+
+int hb_json_write_file(const json_t *json, int directory_fd, const char *name)
+{
+    HB_AUTO_CLOSE int fd =
+        openat(directory_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    errno = 0;
+    if (json_dumpfd(json, fd, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
+        return errno == 0 ? -EIO : -errno;
+    return 0;
+}
+
+int hb_manifest_write(const struct hb_manifest *manifest, int directory_fd)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "id", json_string(manifest->id));
+    json_object_set_new(json, "timestamp", json_string(manifest->timestamp));
+    json_object_set_new(json, "label",
+                        manifest->label == NULL ? json_null() : json_string(manifest->label));
+    json_object_set_new(json, "file_count", json_integer((json_int_t)hb_manifest_count(manifest)));
+    json_object_set_new(json, "total_size", json_integer((json_int_t)manifest->bytes));
+    json_object_set(json, "files", manifest->files);
+    int result = hb_json_write_file(json, directory_fd, HB_MANIFEST_NAME);
+    json_decref(json);
+    return result;
+}
+
+static int not_a_manifest(struct hb_error *error, const char *why)
+{
+    return hb_error_set(error, HB_FATAL, HB_MANIFEST_NAME ": %s", why);
+}
+
+static char *copy_member(const json_t *json, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    return text == NULL ? NULL : hb_copy_text(text);
+}
+
+static int take_members(const json_t *json, struct hb_manifest *manifest, struct hb_error *error)
+{
+    json_t *files = json_object_get(json, "files");
+    const char *path;
+    json_t *bytes;
+    if (!json_is_object(files))
+        return not_a_manifest(error, "has no object 'files'");
+    manifest->id = copy_member(json, "id");
+    manifest->timestamp = copy_member(json, "timestamp");
+    manifest->label = copy_member(json, "label");
+    manifest->files = json_incref(files);
+    json_object_foreach(files, path, bytes)
+    {
+        if (!json_is_integer(bytes) || json_integer_value(bytes) < 0 ||
+            __builtin_add_overflow(manifest->bytes, (uint64_t)json_integer_value(bytes),
+                                   &manifest->bytes))
+            return not_a_manifest(error, "has a size that is none");
+    }
+    return HB_OK;
+}
+
+int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_error *error)
+{
+    struct stat status;
+    json_error_t where;
+    *manifest = (struct hb_manifest){.id = NULL};
+    /* O_NONBLOCK: it may be a pipe. */
+    HB_AUTO_CLOSE int fd =
+        openat(directory_fd, HB_MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return HB_NOMATCH;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return not_a_manifest(error, strerror(errno));
+    if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
+        return not_a_manifest(error, "is no manifest");
+    json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);
+    if (json == NULL)
+        return not_a_manifest(error, where.text);
+    int result = take_members(json, manifest, error);
+    json_decref(json);
+    if (result != HB_OK)
+        hb_manifest_clear(manifest);
+    return result;
+}

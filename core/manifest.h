@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * manifest.json of a snapshot: a format that other programs read and write, so its keys are fixed:
+ * id, timestamp, label, file_count, total_size, files (path to size).
+ */
+#ifndef HB_MANIFEST_H
+#define HB_MANIFEST_H
+
+#include "error.h"
+#include <jansson.h>
+#include <stdbool.h>
+
+#define HB_MANIFEST_NAME "manifest.json"
+/* Beside it: why the snapshot is incomplete; not there if it is complete. */
+#define HB_MARKS_NAME "hbcore-marks.json"
+
+struct hb_manifest {
+    char *id;
+    char *timestamp;
+    char *label; /* or NULL */
+    uint64_t bytes;
+    json_t *files; /* object, in order */
+};
+
+void hb_manifest_init(struct hb_manifest *manifest, const char *id, const char *timestamp,
+                      const char *label);
+/* False: the path is no UTF-8 and cannot be in a manifest. */
+bool hb_manifest_add(struct hb_manifest *manifest, const char *path, uint64_t bytes);
+uint64_t hb_manifest_count(const struct hb_manifest *manifest);
+
+/* As a file in the directory. 0 or -errno. */
+int hb_manifest_write(const struct hb_manifest *manifest, int directory_fd);
+/* HB_OK; HB_NOMATCH: there is none; HB_FATAL with *error: it cannot be read or is none. */
+int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_error *error);
+void hb_manifest_clear(struct hb_manifest *manifest);
+
+/* Any JSON as a file in the directory, 0600. 0 or -errno. */
+int hb_json_write_file(const json_t *json, int directory_fd, const char *name);
+
+#endif

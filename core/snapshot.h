@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Quick snapshots: copies of the few files that matter most ([snapshot] files), each snapshot a
+ * directory of its own below the home, with a manifest. Filters have no say in them.
+ */
+#ifndef HB_SNAPSHOT_H
+#define HB_SNAPSHOT_H
+
+#include "manifest.h"
+#include "run.h"
+
+/* ---- the directory of snapshots ---------------------------------------------------------- */
+
+struct hb_snapshot {
+    char *name;  /* of its directory: the id */
+    char *label; /* or NULL */
+    uint64_t files, bytes;
+    bool has_manifest;
+    bool readable; /* the manifest */
+    bool complete; /* it has one, and no marks beside it */
+};
+
+struct hb_snapshots {
+    int fd;                    /* of the directory that they lie in; -1: there is none */
+    char *path;                /* absolute */
+    struct hb_snapshot *items; /* newest first, by name; those without manifest, too */
+    size_t count;
+};
+
+/* Of the home of the run. HB_OK, also when there are none, or HB_FATAL. */
+int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error);
+void hb_snapshots_close(struct hb_snapshots *snapshots);
+
+/* Is this the name of a directory in the one of the snapshots, and nothing else? */
+bool hb_snapshot_is_name(const char *name);
+
+/*
+ * Removes all but the newest `keep`; and if all of those are incomplete, not the newest complete
+ * one. HB_OK and how many in *removed; what cannot be removed is reported. `kept` (may be NULL) is
+ * told of each that goes, before it does; with dry_run none does.
+ */
+int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
+                       bool dry_run, size_t *removed, struct hb_error *error);
+
+/* ---- making one --------------------------------------------------------------------------- */
+
+struct hb_snapshot_made {
+    char *id; /* NULL: there was nothing to be copied */
+    uint64_t files, bytes;
+};
+
+/* Is the label fit to be a part of a name? NULL, or why not. */
+const char *hb_snapshot_label_problem(const char *label);
+
+/* The home is open and locked. `label` may be NULL. HB_OK, HB_CANCELLED or HB_FATAL. */
+int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
+                     struct hb_error *error);
+
+/* ---- putting one back ----------------------------------------------------------------------- */
+
+struct hb_snapshot_restored {
+    uint64_t members; /* in the manifest */
+    uint64_t files, bytes;
+};
+
+/*
+ * `name`: of its directory. HB_OK: see the report; HB_CANCELLED, HB_FATAL: nothing was changed, or
+ * *error says that some files were. With dry_run nothing is changed.
+ */
+int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
+                        void (*would_restore)(void *context, const char *path, uint64_t bytes),
+                        void *context, struct hb_snapshot_restored *restored,
+                        struct hb_error *error);
+
+#endif

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hb_snapshot_make: copies what [snapshot] files names into a directory with a manifest. */
+#include "snapshot.h"
+
+#include "memory.h"
+#include "restore.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum {
+    COPY_BYTES = 1 << 20,
+    READ_AGAIN = 3, /* times that a file is read when it changes meanwhile */
+    LONGEST_LABEL = 200,
+    DEEPEST = 100 /* directories below a listed one */
+};
+
+struct maker {
+    struct hb_run *run;
+    struct hb_chain contents;
+    struct hb_stage stage; /* what becomes the snapshot */
+    struct hb_root root;   /* the same, as a root */
+    struct hb_manifest manifest;
+    struct hb_error *error;
+    unsigned char *buffer;
+};
+
+const char *hb_snapshot_label_problem(const char *label)
+{
+    json_t *text = json_string(label);
+    bool readable = text != NULL;
+    json_decref(text);
+    if (strlen(label) > LONGEST_LABEL)
+        return "is too long";
+    if (!readable)
+        return "is no UTF-8";
+    for (; *label != '\0'; label++)
+        if (*label == '/' || (unsigned char)*label < 0x20 || *label == 0x7f)
+            return "has a character that cannot be in a name";
+    return NULL;
+}
+
+static void skipped(struct maker *maker, const char *path, const char *why)
+{
+    hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path, "%s", why);
+}
+
+/* ---- one file ----------------------------------------------------------------------------------
+ */
+
+/* A new file in the snapshot, with its directories; -errno. */
+static int make_file(struct maker *maker, const char *path)
+{
+    struct hb_place place;
+    int result = hb_beneath_resolve(&maker->root, path, HB_MAKE_PARENTS, &place, NULL);
+    if (result == 0) {
+        result = openat(place.directory_fd, place.name,
+                        O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (result < 0)
+            result = -errno;
+    }
+    hb_place_clear(&place);
+    return result;
+}
+
+static int write_all(int fd, const unsigned char *data, size_t bytes, uint64_t offset)
+{
+    for (size_t done = 0; done < bytes;) {
+        ssize_t put = pwrite(fd, data + done, bytes - done, (off_t)(offset + done));
+        if (put < 0 && errno != EINTR)
+            return -errno;
+        done += put < 0 ? 0 : (size_t)put;
+    }
+    return 0;
+}
+
+/* A full disk concerns all; what cannot be read concerns one file. HB_FATAL or HB_ENTRY. */
+static int cannot_copy(struct maker *maker, const char *path, int reason, bool writing)
+{
+    if (!writing) {
+        skipped(maker, path, strerror(reason));
+        return HB_ENTRY;
+    }
+    hb_error_set(maker->error, HB_FATAL, "%s: cannot be copied to %s: %s", path, maker->stage.path,
+                 strerror(reason));
+    if (reason == ENOSPC || reason == EDQUOT)
+        hb_error_hint(maker->error, "free some space and try again; no snapshot was made");
+    return HB_FATAL;
+}
+
+/* Mode, time and owner as they were; counts it. */
+static int finish_file(struct maker *maker, const char *path, int fd, const struct stat *status,
+                       uint64_t bytes)
+{
+    struct timespec times[2] = {status->st_atim, status->st_mtim};
+    if (geteuid() == 0 && fchown(fd, status->st_uid, status->st_gid) != 0)
+        return cannot_copy(maker, path, errno, true);
+    if (fchmod(fd, status->st_mode & 0777) != 0 || futimens(fd, times) != 0)
+        return cannot_copy(maker, path, errno, true);
+    if (!hb_manifest_add(&maker->manifest, path, bytes)) {
+        skipped(maker, path, "its name is no UTF-8, which a manifest must be");
+        return HB_ENTRY;
+    }
+    return HB_OK;
+}
+
+/* One pass over an open file; *bytes is what was there. HB_OK, HB_ENTRY, HB_FATAL, HB_CANCELLED. */
+static int copy_once(struct maker *maker, const char *path, int from, int to, uint64_t *bytes)
+{
+    *bytes = 0;
+    if (ftruncate(to, 0) != 0)
+        return cannot_copy(maker, path, errno, true);
+    for (;;) {
+        if (hb_run_cancelled(maker->run))
+            return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+        ssize_t got = pread(from, maker->buffer, COPY_BYTES, (off_t)*bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return cannot_copy(maker, path, errno, false);
+        if (got == 0)
+            return HB_OK;
+        int result = write_all(to, maker->buffer, (size_t)got, *bytes);
+        if (result != 0)
+            return cannot_copy(maker, path, -result, true);
+        *bytes += (uint64_t)got;
+    }
+}
+
+/* Again when it changes meanwhile. */
+static int copy_plain(struct maker *maker, const char *path, int from, int to, struct stat *status,
+                      uint64_t *bytes)
+{
+    for (int attempt = 1;; attempt++) {
+        struct stat after;
+        int result = copy_once(maker, path, from, to, bytes);
+        if (result != HB_OK)
+            return result;
+        if (fstat(from, &after) != 0)
+            return cannot_copy(maker, path, errno, false);
+        if (after.st_size == status->st_size && after.st_size == (off_t)*bytes &&
+            after.st_mtim.tv_sec == status->st_mtim.tv_sec &&
+            after.st_mtim.tv_nsec == status->st_mtim.tv_nsec)
+            return HB_OK;
+        *status = after;
+        if (attempt < READ_AGAIN)
+            continue;
+        hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, path, "changed while it was read");
+        return HB_OK;
+    }
+}
+
+/* From the consistent source of a content plugin. */
+static int copy_source(struct maker *maker, const char *path, const struct hb_source *source,
+                       int to)
+{
+    for (uint64_t offset = 0; offset < source->bytes;) {
+        uint64_t left = source->bytes - offset;
+        size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+        if (hb_run_cancelled(maker->run))
+            return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+        int64_t got = source->read_at(source, maker->buffer, want, offset);
+        if (got <= 0)
+            return cannot_copy(maker, path, got < 0 ? (int)-got : EIO, false);
+        int result = write_all(to, maker->buffer, (size_t)got, offset);
+        if (result != 0)
+            return cannot_copy(maker, path, -result, true);
+        offset += (uint64_t)got;
+    }
+    return HB_OK;
+}
+
+/*
+ * Through the plugin that claims it. HB_NOMATCH: as an ordinary file after all. `entry` has the
+ * path with links resolved, as the plugin opens it itself.
+ */
+static int copy_claimed(struct maker *maker, const char *path, const struct hb_instance *content,
+                        const struct hb_entry *entry, const struct stat *status)
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    struct hb_source source = {.size = sizeof source, .fd = -1};
+    hb_run_clear_failure(maker->run);
+    int result = ops->open(content->self, entry, &source);
+    if (result == HB_ENTRY)
+        skipped(maker, path, hb_instance_failure(content));
+    if (result == HB_CANCELLED || hb_run_cancelled(maker->run))
+        return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+    if (result != HB_OK)
+        return result < 0 ? HB_ENTRY : HB_NOMATCH;
+    HB_AUTO_CLOSE int to = make_file(maker, path);
+    result = to < 0 ? cannot_copy(maker, path, -to, true) : copy_source(maker, path, &source, to);
+    if (result == HB_OK)
+        result = finish_file(maker, path, to, status, source.bytes);
+    hb_report_content(&maker->run->report, path, source.method == NULL ? "" : source.method,
+                      source.soundness);
+    if (source.close != NULL)
+        source.close(&source);
+    return result;
+}
+
+/* Asks the content plugins. HB_NOMATCH: none wants it, or it lies outside the home. */
+static int try_claimed(struct maker *maker, const char *path, const struct stat *status)
+{
+    struct hb_place place;
+    struct hb_entry entry = {.size = sizeof entry,
+                             .type = HB_FILE,
+                             .path = path,
+                             .path_bytes = strlen(path),
+                             .bytes = (uint64_t)status->st_size,
+                             .mode = status->st_mode & 07777,
+                             .mtime = status->st_mtim,
+                             .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
+    const struct hb_instance *content =
+        hb_claimant(&maker->contents, &entry, maker->run->home.fd, path);
+    if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
+        return HB_NOMATCH;
+    int result = hb_beneath_resolve(&maker->run->home, path, 0, &place, NULL);
+    if (result == 0) {
+        entry.path = place.path;
+        entry.path_bytes = strlen(place.path);
+        result = copy_claimed(maker, path, content, &entry, status);
+    } else {
+        hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, path,
+                      "leads outside the home; its bytes are copied as they are");
+        result = HB_NOMATCH;
+    }
+    hb_place_clear(&place);
+    return result;
+}
+
+/* HB_OK (stored, or reported), HB_FATAL, HB_CANCELLED. */
+static int take_file(struct maker *maker, const char *path, struct stat *status)
+{
+    uint64_t bytes = 0;
+    int result = try_claimed(maker, path, status);
+    if (result != HB_NOMATCH)
+        return result == HB_ENTRY ? HB_OK : result;
+    /* Links may be followed here, out of the home, too: the list is the user's own. */
+    HB_AUTO_CLOSE int from = openat(maker->run->home.fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (from < 0 || fstat(from, status) != 0) {
+        skipped(maker, path, strerror(errno));
+        return HB_OK;
+    }
+    HB_AUTO_CLOSE int to = make_file(maker, path);
+    if (to < 0)
+        return cannot_copy(maker, path, -to, true);
+    result = copy_plain(maker, path, from, to, status, &bytes);
+    if (result == HB_OK)
+        result = finish_file(maker, path, to, status, bytes);
+    return result == HB_ENTRY ? HB_OK : result;
+}
+
+/* ---- what is listed
+ * ------------------------------------------------------------------------------- */
+
+static bool is_left_out(const struct maker *maker, const char *name)
+{
+    const char *const *names = hb_config_list(maker->run->config, "snapshot", "without");
+    for (; *names != NULL; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return hb_stage_is_name(name);
+}
+
+static int by_name(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+static int take_directory(struct maker *maker, const char *path, unsigned depth);
+
+/* Below a listed directory: files may be links, linked directories are passed over. */
+static int take_below(struct maker *maker, const char *path, const char *name, unsigned depth)
+{
+    HB_AUTO_FREE char *below = hb_format("%s/%s", path, name);
+    struct stat status;
+    int home = maker->run->home.fd;
+    if (fstatat(home, below, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return HB_OK; /* it vanished */
+    if (S_ISDIR(status.st_mode))
+        return is_left_out(maker, name) ? HB_OK : take_directory(maker, below, depth + 1);
+    if (fstatat(home, below, &status, 0) != 0 || !S_ISREG(status.st_mode))
+        return HB_OK;
+    return take_file(maker, below, &status);
+}
+
+static int take_directory(struct maker *maker, const char *path, unsigned depth)
+{
+    struct dirent **names;
+    int status = HB_OK;
+    if (depth > DEEPEST) {
+        skipped(maker, path, "lies below too many directories");
+        return HB_OK;
+    }
+    int count = scandirat(maker->run->home.fd, path, &names, NULL, by_name);
+    if (count < 0) {
+        skipped(maker, path, strerror(errno));
+        return HB_OK;
+    }
+    for (int i = 0; i < count; i++) {
+        bool self = strcmp(names[i]->d_name, ".") == 0 || strcmp(names[i]->d_name, "..") == 0;
+        if (!self && status == HB_OK)
+            status = take_below(maker, path, names[i]->d_name, depth);
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+static int take_listed(struct maker *maker)
+{
+    const char *const *paths = hb_config_list(maker->run->config, "snapshot", "files");
+    int result = HB_OK;
+    for (; *paths != NULL && result == HB_OK; paths++) {
+        struct stat status;
+        HB_AUTO_FREE char *path = hb_copy_text(*paths);
+        for (size_t end = strlen(path); end > 1 && path[end - 1] == '/';)
+            path[--end] = '\0';
+        if (fstatat(maker->run->home.fd, path, &status, 0) != 0) {
+            if (errno != ENOENT && errno != ENOTDIR)
+                skipped(maker, path, strerror(errno));
+            continue;
+        }
+        if (S_ISDIR(status.st_mode))
+            result = take_directory(maker, path, 0);
+        else if (S_ISREG(status.st_mode))
+            result = take_file(maker, path, &status);
+    }
+    return result;
+}
+
+/* ---- the snapshot
+ * --------------------------------------------------------------------------------- */
+
+/* Why it is incomplete, for pruning and for people. */
+static int write_marks(const struct maker *maker)
+{
+    const struct hb_report *report = &maker->run->report;
+    if (!hb_report_incomplete(report))
+        return 0;
+    json_t *marks = json_object(), *list = json_array();
+    for (size_t i = 0; i < report->count; i++) {
+        const struct hb_finding *finding = &report->findings[i];
+        if (finding->kind != HB_FOUND_SKIPPED && finding->kind != HB_FOUND_DOUBTFUL)
+            continue;
+        HB_AUTO_FREE char *line = hb_format("%s: %s", finding->path, finding->reason);
+        json_t *text = json_string(line);
+        json_array_append_new(list, text != NULL ? text : json_string(finding->reason));
+    }
+    json_object_set_new(marks, "incomplete", list);
+    int result = hb_json_write_file(marks, maker->stage.fd, HB_MARKS_NAME);
+    json_decref(marks);
+    return result;
+}
+
+/* An id that is free: two of one second both stay. */
+static char *free_id(int directory_fd, const char *stamp, const char *label)
+{
+    struct stat status;
+    char *id = label == NULL ? hb_copy_text(stamp) : hb_format("%s-%s", stamp, label);
+    for (unsigned number = 2; fstatat(directory_fd, id, &status, AT_SYMLINK_NOFOLLOW) == 0;
+         number++) {
+        free(id);
+        id = label == NULL ? hb_format("%s-%u", stamp, number)
+                           : hb_format("%s-%s-%u", stamp, label, number);
+    }
+    return id;
+}
+
+/* Written, flushed, renamed, its directory flushed. Nobody else makes snapshots of this home now.
+ */
+static int publish(struct maker *maker)
+{
+    int parent = maker->stage.parent_fd;
+    HB_AUTO_FREE char *id = free_id(parent, maker->manifest.timestamp, maker->manifest.label);
+    free(maker->manifest.id);
+    maker->manifest.id = hb_copy_text(id);
+    int result = write_marks(maker);
+    if (result == 0)
+        result = hb_manifest_write(&maker->manifest, maker->stage.fd);
+    if (result == 0 && syncfs(maker->stage.fd) != 0)
+        result = -errno;
+    if (result == 0 && hb_run_signal() != 0)
+        return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+    if (result == 0 && renameat(parent, maker->stage.name, parent, id) != 0)
+        result = -errno;
+    if (result != 0)
+        return hb_error_set(maker->error, HB_FATAL, "%s: the snapshot cannot be written: %s",
+                            maker->stage.path, strerror(-result));
+    if (fsync(parent) != 0)
+        hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, "",
+                      "the directory of snapshots cannot be flushed to disk: %s", strerror(errno));
+    hb_stage_leave(&maker->stage);
+    return HB_OK;
+}
+
+/* Makes the directory of snapshots, if it is missing, and a stage in it. */
+static int open_stage(struct maker *maker, bool *made)
+{
+    struct hb_run *run = maker->run;
+    struct hb_snapshots present;
+    int status = hb_snapshots_open(run, &present, maker->error);
+    if (status == HB_OK && present.fd < 0) {
+        const char *name = hb_config_text(run->config, "snapshot", "directory");
+        struct hb_place place;
+        struct stat home;
+        int result = hb_beneath_resolve(&run->home, name, HB_MAKE_PARENTS, &place, NULL);
+        if (result == 0 && mkdirat(place.directory_fd, place.name, 0700) != 0)
+            result = -errno;
+        *made = result == 0;
+        if (result == 0 && geteuid() == 0 && fstat(run->home.fd, &home) == 0 &&
+            fchownat(place.directory_fd, place.name, home.st_uid, home.st_gid,
+                     AT_SYMLINK_NOFOLLOW) != 0)
+            result = -errno;
+        hb_place_clear(&place);
+        if (result != 0)
+            status = hb_error_set(maker->error, HB_FATAL, "%s: cannot be made: %s", present.path,
+                                  strerror(-result));
+    }
+    if (status == HB_OK) /* for the copies of databases */
+        status = hb_stage_open(present.path, &run->stage, NULL, maker->error);
+    if (status == HB_OK)
+        status = hb_stage_open(present.path, &maker->stage, NULL, maker->error);
+    hb_snapshots_close(&present);
+    return status;
+}
+
+/* As root, the snapshot belongs to whom the directory that it lies in belongs. */
+static void give_owner(const struct maker *maker)
+{
+    struct stat owner;
+    if (geteuid() == 0 && fstat(maker->stage.parent_fd, &owner) == 0 &&
+        fchown(maker->stage.fd, owner.st_uid, owner.st_gid) != 0)
+        return; /* a file system without owners */
+}
+
+static int make(struct maker *maker, const char *label, struct hb_snapshot_made *made)
+{
+    char stamp[32];
+    struct tm utc;
+    time_t now = time(NULL);
+    gmtime_r(&now, &utc);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &utc);
+    maker->root = (struct hb_root){.fd = maker->stage.fd, .path = maker->stage.path};
+    hb_manifest_init(&maker->manifest, stamp, stamp,
+                     label == NULL || *label == '\0' ? NULL : label);
+    give_owner(maker);
+    int status = take_listed(maker);
+    made->files = hb_manifest_count(&maker->manifest);
+    made->bytes = maker->manifest.bytes;
+    if (status == HB_OK && made->files > 0) {
+        status = publish(maker);
+        if (status == HB_OK)
+            made->id = hb_copy_text(maker->manifest.id);
+    }
+    hb_manifest_clear(&maker->manifest);
+    return status;
+}
+
+int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
+                     struct hb_error *error)
+{
+    struct maker maker = {.run = run, .error = error, .stage = HB_STAGE_NONE};
+    bool made_directory = false;
+    *made = (struct hb_snapshot_made){.id = NULL};
+    int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &maker.contents, error);
+    if (status == HB_OK)
+        status = open_stage(&maker, &made_directory);
+    maker.buffer = hb_alloc(COPY_BYTES);
+    if (status == HB_OK)
+        status = make(&maker, label, made);
+    free(maker.buffer);
+    hb_chain_free(&maker.contents);
+    hb_stage_close(&maker.stage);
+    hb_stage_close(&run->stage);
+    if (made_directory && made->id == NULL) /* only if nothing is in it */
+        unlinkat(run->home.fd, hb_config_text(run->config, "snapshot", "directory"), AT_REMOVEDIR);
+    hb_report_sort(&run->report);
+    return status;
+}

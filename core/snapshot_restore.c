@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hb_snapshot_restore: what the manifest names is staged and published as an import is. */
+#include "snapshot.h"
+
+#include "memory.h"
+#include "recover.h"
+#include "staging.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct restorer {
+    struct hb_run *run;
+    const char *name;
+    struct hb_root root; /* of the snapshot */
+    struct hb_manifest manifest;
+    struct hb_chain contents;
+    struct hb_archive archive; /* its catalog is what the manifest names */
+    struct hb_selection_result selection;
+    struct hb_staging staging;
+    struct hb_error *error;
+};
+
+static void skipped(struct restorer *restorer, const char *path, const char *why)
+{
+    hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "%s", why);
+}
+
+static int open_snapshot(struct restorer *restorer)
+{
+    struct hb_snapshots snapshots;
+    int status = hb_snapshots_open(restorer->run, &snapshots, restorer->error);
+    if (status == HB_OK) {
+        restorer->root.path = hb_format("%s/%s", snapshots.path, restorer->name);
+        if (snapshots.fd >= 0)
+            restorer->root.fd = openat(snapshots.fd, restorer->name,
+                                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (restorer->root.fd < 0) {
+            status = hb_error_set(restorer->error, HB_FATAL, "%s: there is no such snapshot",
+                                  restorer->name);
+            hb_error_hint(restorer->error, "hbcore snapshot list shows those that are there");
+        }
+    }
+    hb_snapshots_close(&snapshots);
+    if (status != HB_OK)
+        return status;
+    struct hb_error why;
+    status = hb_manifest_read(restorer->root.fd, &restorer->manifest, &why);
+    if (status == HB_NOMATCH)
+        return hb_error_set(restorer->error, HB_FATAL, "%s: has no " HB_MANIFEST_NAME,
+                            restorer->name);
+    if (status != HB_OK)
+        return hb_error_set(restorer->error, HB_FATAL, "%s: %s", restorer->name, why.text);
+    return HB_OK;
+}
+
+/* Takes one file of the manifest into the catalog, if it can be restored. */
+static void take(struct restorer *restorer, const char *path, uint64_t bytes)
+{
+    struct stat status;
+    size_t skip;
+    const char *problem = hb_path_problem(path, SIZE_MAX, &skip);
+    if (problem == NULL && skip != 0)
+        problem = "is no plain path";
+    if (problem != NULL) {
+        hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        return;
+    }
+    HB_AUTO_CLOSE int fd = hb_beneath_open(&restorer->root, path, O_PATH, 0);
+    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        skipped(restorer, path, "is in the manifest, but not in the snapshot");
+        return;
+    }
+    if ((uint64_t)status.st_size != bytes) {
+        skipped(restorer, path, "is not as large as it was when the snapshot was made");
+        return;
+    }
+    struct hb_entry entry = {.size = sizeof entry,
+                             .type = HB_FILE,
+                             .path = path,
+                             .path_bytes = strlen(path),
+                             .bytes = bytes,
+                             .mode = status.st_mode & 0777,
+                             .mtime = status.st_mtim,
+                             .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
+    struct hb_catalog *catalog = &restorer->archive.catalog;
+    size_t index = hb_catalog_add(catalog, &entry, NULL);
+    catalog->members[index].state = HB_SELECTED;
+    restorer->selection.modes =
+        hb_resize(restorer->selection.modes, index + 1, sizeof *restorer->selection.modes);
+    restorer->selection.modes[index] = entry.mode; /* as it was, whatever is there now */
+    restorer->selection.files++;
+    restorer->selection.bytes += bytes;
+}
+
+static void take_all(struct restorer *restorer)
+{
+    const char *path;
+    json_t *bytes;
+    json_object_foreach(restorer->manifest.files, path, bytes)
+    {
+        take(restorer, path, (uint64_t)json_integer_value(bytes));
+    }
+}
+
+static int publish(struct restorer *restorer, struct hb_snapshot_restored *restored, bool *begun)
+{
+    struct hb_restored result = {0};
+    int status =
+        hb_stage_open(restorer->run->home.path, &restorer->run->stage, NULL, restorer->error);
+    if (status == HB_OK)
+        status = hb_stage_copies(&restorer->staging, &restorer->root, restorer->error);
+    if (status == HB_OK)
+        status =
+            hb_staging_publish(&restorer->staging, NULL, NULL, &result, begun, restorer->error);
+    restored->files = result.files;
+    restored->bytes = result.bytes;
+    return status;
+}
+
+static void clear(struct restorer *restorer, bool leave)
+{
+    hb_staging_clear(&restorer->staging, leave);
+    if (leave)
+        hb_stage_leave(&restorer->run->stage);
+    else
+        hb_stage_close(&restorer->run->stage);
+    hb_catalog_clear(&restorer->archive.catalog);
+    free(restorer->selection.modes);
+    hb_chain_free(&restorer->contents);
+    hb_manifest_clear(&restorer->manifest);
+    hb_root_close(&restorer->root);
+}
+
+int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
+                        void (*would_restore)(void *context, const char *path, uint64_t bytes),
+                        void *context, struct hb_snapshot_restored *restored,
+                        struct hb_error *error)
+{
+    struct restorer restorer = {.run = run, .name = name, .root = {.fd = -1}, .error = error};
+    bool begun = false;
+    *restored = (struct hb_snapshot_restored){0};
+    restorer.archive.shown = name;
+    restorer.staging = (struct hb_staging){.run = run,
+                                           .archive = &restorer.archive,
+                                           .selection = &restorer.selection,
+                                           .contents = &restorer.contents,
+                                           .umask = 077};
+    hb_staging_init(&restorer.staging);
+    int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
+    if (status == HB_OK)
+        status = hb_recover(run, &restorer.contents, dry_run, error);
+    if (status == HB_OK)
+        status = open_snapshot(&restorer);
+    if (status == HB_OK) {
+        take_all(&restorer);
+        restored->members = hb_manifest_count(&restorer.manifest);
+        const struct hb_catalog *catalog = &restorer.archive.catalog;
+        for (size_t i = 0; dry_run && would_restore != NULL && i < catalog->count; i++)
+            would_restore(context, hb_catalog_path(catalog, i), catalog->members[i].bytes);
+        if (!dry_run && catalog->count > 0)
+            status = publish(&restorer, restored, &begun);
+    }
+    clear(&restorer, status != HB_OK && begun);
+    hb_report_sort(&run->report);
+    return status;
+}
