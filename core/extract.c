@@ -14,7 +14,8 @@ struct current {
     struct hb_error *error; /* of this thread */
     size_t index;           /* SIZE_MAX: none */
     int fd;
-    uint64_t bytes; /* so far, gaps included */
+    uint64_t bytes;   /* so far, gaps included */
+    uint64_t written; /* so far; what follows up to `bytes` is a hole */
     uint64_t limit;
 };
 
@@ -42,6 +43,47 @@ static int fill_gap(int fd, uint64_t bytes)
     return result;
 }
 
+static bool is_zero(const unsigned char *data, size_t bytes)
+{
+    return data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0;
+}
+
+/*
+ * The file is new, so that what is not written in it reads as zero bytes: blocks of them become
+ * holes. Data may come in pieces that cut a block; each part of it is judged alone.
+ */
+static int write_sparse(struct current *current, const unsigned char *data, size_t bytes,
+                        uint64_t offset)
+{
+    size_t at = 0, from = 0; /* [from, at) is to be written */
+    int result = 0;
+    while (at < bytes && result == 0) {
+        size_t left = ZERO_BYTES - (size_t)((offset + at) % ZERO_BYTES);
+        size_t part = left < bytes - at ? left : bytes - at;
+        bool whole = current->limit - (offset + at) >= left; /* else the file's last bytes */
+        if (whole && is_zero(data + at, part)) {
+            result = write_all(current->fd, data + from, at - from, offset + from, false);
+            if (at > from)
+                current->written = offset + at;
+            from = at + part;
+        }
+        at += part;
+    }
+    if (result == 0 && at > from) {
+        result = write_all(current->fd, data + from, at - from, offset + from, false);
+        current->written = offset + at;
+    }
+    return result;
+}
+
+/* To a pipe, where gaps must be filled. */
+static int write_onwards(const struct current *current, const void *data, size_t bytes,
+                         uint64_t offset)
+{
+    int result = offset > current->bytes ? fill_gap(current->fd, offset - current->bytes) : 0;
+    return result == 0 ? write_all(current->fd, data, bytes, offset, true) : result;
+}
+
 static int cannot_write(const struct current *current, int error)
 {
     const struct hb_archive *archive = current->request->archive;
@@ -56,7 +98,7 @@ static int begin_member(struct current *current, size_t index, uint64_t limit)
 {
     const struct hb_extract_request *request = current->request;
     current->index = index;
-    current->bytes = 0;
+    current->bytes = current->written = 0;
     current->limit = limit;
     current->fd = request->open(request->context, index, current->error);
     return current->fd < -1 ? HB_FATAL : HB_OK;
@@ -71,10 +113,9 @@ static int put_data(struct current *current, const void *data, size_t bytes, uin
         return hb_error_set(current->error, HB_FATAL,
                             "%s: is damaged: there is more data than was announced", path);
     int result = 0;
-    if (current->fd >= 0 && current->request->sequential && offset > current->bytes)
-        result = fill_gap(current->fd, offset - current->bytes);
-    if (current->fd >= 0 && result == 0)
-        result = write_all(current->fd, data, bytes, offset, current->request->sequential);
+    if (current->fd >= 0)
+        result = current->request->sequential ? write_onwards(current, data, bytes, offset)
+                                              : write_sparse(current, data, bytes, offset);
     current->bytes = end;
     return result == 0 ? HB_OK : cannot_write(current, -result);
 }
@@ -92,12 +133,11 @@ static int end_member(struct current *current, uint64_t bytes)
 {
     const struct hb_extract_request *request = current->request;
     int result = 0;
-    if (bytes > current->bytes && current->fd >= 0) {
-        if (request->sequential)
-            result = fill_gap(current->fd, bytes - current->bytes);
-        else if (ftruncate(current->fd, (off_t)bytes) != 0)
-            result = -errno;
-    }
+    if (current->fd >= 0 && request->sequential && bytes > current->bytes)
+        result = fill_gap(current->fd, bytes - current->bytes);
+    else if (current->fd >= 0 && !request->sequential && bytes > current->written &&
+             ftruncate(current->fd, (off_t)bytes) != 0)
+        result = -errno;
     int status = result == 0 ? request->done(request->context, current->index, current->fd, bytes,
                                              current->error)
                              : cannot_write(current, -result);
