@@ -57,6 +57,7 @@ static const struct hb_callback filter_callbacks[] = {
 static const struct hb_callback hook_callbacks[] = {
     OPTIONAL(hb_hook_ops, before),
     OPTIONAL(hb_hook_ops, after),
+    OPTIONAL(hb_hook_ops, run),
     {0},
 };
 
@@ -213,7 +214,7 @@ static int check_hook(const struct hb_plugin *plugin, const char *path, struct h
     for (const struct hb_callback *callback = hook_callbacks; callback->name != NULL; callback++)
         if (hb_callback_provided(plugin, callback))
             return HB_OK;
-    return defect(error, path, "the callbacks 'before' and 'after' are both missing");
+    return defect(error, path, "the callbacks 'before', 'after' and 'run' are all missing");
 }
 
 static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb_error *error)

@@ -4,7 +4,8 @@
  *
  * before() may veto. after() sees what happened; it may add lines to the summary
  * (hb_host.summary) and members to the JSON (hb_host.member), and cannot make a finished
- * command fail.
+ * command fail. A command whose work only hooks know (guard: what must not get lost, and how to
+ * tell) is done by run(), which can.
  */
 #ifndef HBCORE_HOOK_H
 #define HBCORE_HOOK_H
@@ -26,22 +27,28 @@ struct hb_event {
     uint64_t skipped;    /* after(): entries that were skipped or are doubtful */
     uint32_t dry_run;    /* non-zero: nothing is changed; neither may the hook */
     uint32_t reserved;
+    const char *snapshot; /* "guard": the directory to compare with, a path below the home that may
+                             not be there; else NULL */
 };
 
 HB_LAYOUT(struct hb_event, command, 8);
 HB_LAYOUT(struct hb_event, files, 32);
-HB_SIZEOF(struct hb_event, 64);
+HB_LAYOUT(struct hb_event, snapshot, 64);
+HB_SIZEOF(struct hb_event, 72);
 
 struct hb_hook_ops {
     uint32_t size;
     uint32_t reserved;
-    /* Either may be NULL, not both. Main thread. before: HB_OK, or a failure: nothing is done. */
+    /* Any may be NULL, not all. Main thread. before: HB_OK, or a failure: nothing is done. */
     int (*before)(void *self, const struct hb_event *event);
     int (*after)(void *self, const struct hb_event *event);
+    /* The work itself. HB_OK, HB_NOMATCH: it does none of this command's; or a failure: exit 1. */
+    int (*run)(void *self, const struct hb_event *event);
 };
 
 HB_LAYOUT(struct hb_hook_ops, before, 8);
-HB_SIZEOF(struct hb_hook_ops, 24);
+HB_LAYOUT(struct hb_hook_ops, run, 24);
+HB_SIZEOF(struct hb_hook_ops, 32);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hermes: what a Hermes home needs besides its files. After an import each profile gets its alias
+ * back, and the user is told what to type next; guard puts back jobs that an update lost.
+ */
+#include "hermes.h"
+
+#include <hbcore/hook.h>
+#include <string.h>
+
+enum {
+    PROFILES,
+    PROFILE_FILES,
+    PROGRAM,
+    PROGRAM_DIRECTORY,
+    ALIAS_DIRECTORY,
+    RESERVED,
+    SUBCOMMANDS,
+    JOBS_FILE,
+    JOBS_MEMBER,
+    WHEN,
+    OPTIONS
+};
+
+static const char *const when_choices[] = {"emptied", "fewer", NULL};
+
+#define OPTION(option_type, option_key, option_default, option_help)                               \
+    {                                                                                              \
+        .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
+        .default_text = (option_default), .help = (option_help)                                    \
+    }
+
+static const struct hb_option options[OPTIONS] = {
+    [PROFILES] = OPTION(HB_OPTION_STRING, "profiles", "profiles",
+                        "Directory of the home in which each directory is a profile; empty: none"),
+    [PROFILE_FILES] = OPTION(HB_OPTION_LIST, "profile-files", "config.yaml .env",
+                             "It is one if it has one of these files"),
+    [PROGRAM] = OPTION(HB_OPTION_STRING, "program", "hermes",
+                       "The command that aliases start, looked for in PATH"),
+    [PROGRAM_DIRECTORY] = OPTION(HB_OPTION_STRING, "program-directory", "hermes-agent",
+                                 "Directory of the home with the program itself: where it is "
+                                 "missing, an import says how to get it; empty: nothing is said"),
+    [ALIAS_DIRECTORY] = OPTION(HB_OPTION_STRING, "alias-directory", "~/.local/bin",
+                               "Where aliases are made; ~ expands"),
+    [RESERVED] = OPTION(HB_OPTION_LIST, "reserved", "hermes default test tmp root sudo",
+                        "Names that no alias gets"),
+    [SUBCOMMANDS] =
+        OPTION(HB_OPTION_LIST, "subcommands",
+               "chat model gateway setup whatsapp login logout status cron doctor dump config "
+               "pairing skills tools mcp sessions insights version update uninstall profile "
+               "plugins honcho acp",
+               "Names of subcommands of the program, which no alias gets either"),
+    [JOBS_FILE] = OPTION(HB_OPTION_STRING, "jobs-file", "cron/jobs.json",
+                         "File of the home that guard compares with the one in a snapshot"),
+    [JOBS_MEMBER] = OPTION(HB_OPTION_STRING, "jobs-member", "jobs",
+                           "Member of its JSON object whose length is the number of jobs"),
+    [WHEN] = {.size = sizeof(struct hb_option),
+              .type = HB_OPTION_CHOICE,
+              .key = "when",
+              .default_text = "emptied",
+              .choices = when_choices,
+              .help = "When guard puts the file back: no job is left, or fewer than there were"},
+};
+
+/* ---- the settings ------------------------------------------------------------------------- */
+
+/* A path below the home as the host takes it: no leading or trailing "/", no ".", "..", "//". */
+static bool is_relative_path(const char *path)
+{
+    for (const char *part = path;; part++) {
+        size_t bytes = strcspn(part, "/");
+        if (bytes == 0 || (bytes == 1 && part[0] == '.') ||
+            (bytes == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+        part += bytes;
+        if (*part == '\0')
+            return true;
+    }
+}
+
+static int check_paths(const struct hb_host *host, const struct hb_settings *settings)
+{
+    static const size_t paths[] = {PROFILES, PROGRAM_DIRECTORY, JOBS_FILE};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const char *path = settings->values[paths[i]]->text;
+        bool may_be_empty = paths[i] != JOBS_FILE;
+        if (!is_relative_path(path) && (*path != '\0' || !may_be_empty))
+            return host->fail(host, HB_FATAL, "[%s] %s: '%s' is not a path below the home",
+                              settings->section, options[paths[i]].key, path);
+    }
+    const struct hb_value *files = settings->values[PROFILE_FILES];
+    for (size_t i = 0; i < files->list_count; i++)
+        if (strchr(files->list[i], '/') != NULL || files->list[i][0] == '\0')
+            return host->fail(host, HB_FATAL, "[%s] profile-files: '%s' is not the name of a file",
+                              settings->section, files->list[i]);
+    return HB_OK;
+}
+
+static int check_settings(const struct hb_host *host, const struct hb_settings *settings)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const char *program = settings->values[PROGRAM]->text;
+    const char *directory = settings->values[ALIAS_DIRECTORY]->text;
+    /* It stands in the mark, and in a comment of a script. */
+    if (*program == '\0' || program[strspn(program, plain)] != '\0')
+        return host->fail(host, HB_FATAL, "[%s] program: '%s' is not the plain name of a command",
+                          settings->section, program);
+    if (*directory != '/' && strcmp(directory, "~") != 0 && strncmp(directory, "~/", 2) != 0)
+        return host->fail(host, HB_FATAL, "[%s] alias-directory: '%s' does not begin with / or ~/",
+                          settings->section, directory);
+    return check_paths(host, settings);
+}
+
+static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
+{
+    int status = check_settings(host, settings);
+    if (status != HB_OK)
+        return status;
+    struct hermes *hermes = malloc(sizeof *hermes);
+    if (hermes == NULL)
+        return host->fail(host, HB_FATAL, "out of memory");
+    *hermes = (struct hermes){
+        .host = host,
+        .profiles = settings->values[PROFILES]->text,
+        .profile_files = settings->values[PROFILE_FILES]->list,
+        .program = settings->values[PROGRAM]->text,
+        .program_directory = settings->values[PROGRAM_DIRECTORY]->text,
+        .alias_directory = settings->values[ALIAS_DIRECTORY]->text,
+        .reserved = settings->values[RESERVED]->list,
+        .subcommands = settings->values[SUBCOMMANDS]->list,
+        .jobs_file = settings->values[JOBS_FILE]->text,
+        .jobs_member = settings->values[JOBS_MEMBER]->text,
+        .when_fewer = settings->values[WHEN]->number == 1,
+    };
+    *self = hermes;
+    return HB_OK;
+}
+
+static void destroy(void *self)
+{
+    free(self);
+}
+
+/* ---- the events ----------------------------------------------------------------------------- */
+
+static int after(void *self, const struct hb_event *event)
+{
+    if (strcmp(event->command, "import") != 0)
+        return HB_OK;
+    return hermes_after_import(self, event);
+}
+
+static int run(void *self, const struct hb_event *event)
+{
+    if (strcmp(event->command, "guard") != 0)
+        return HB_NOMATCH;
+    return hermes_guard(self, event);
+}
+
+static const struct hb_hook_ops ops = {.size = sizeof ops, .after = after, .run = run};
+
+static const struct hb_plugin plugin = {
+    .size = sizeof plugin,
+    .abi = HB_ABI,
+    .kind = HB_KIND_HOOK,
+    .host_size = sizeof(struct hb_host),
+    .name = "hermes",
+    .version = "0.1.0",
+    .summary = "Makes the aliases of profiles after an import, and guards against lost jobs",
+    .options = options,
+    .option_count = OPTIONS,
+    .create = create,
+    .destroy = destroy,
+    .ops = &ops,
+};
+
+const struct hb_plugin *hb_plugin_v1(void)
+{
+    return &plugin;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "alias.h"
+#include "fake_host.h"
+#include "jobs.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static void counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int count; /* -1: unknown */
+    } cases[] = {
+        {"{\"jobs\": [1, {}, \"x\"]}", 3},
+        {"{\"jobs\": []}", 0},
+        {"{}", 0},
+        {"[]", 0},
+        {"[{\"id\": 1}, {\"id\": 2}]", 2},
+        {" \n{\"version\": 2, \"jobs\": [[]]}\n", 1},
+        {"{\"jobs\": [12345678901234567890123]}", 1},
+        {"{\"jobs\": [\"\\u0000\"]}", 1},
+        {"{\"jobs\": null}", -1},
+        {"{\"jobs\": {}}", -1},
+        {"{\"jobs\": 3}", -1},
+        {"{\"jobs\": \"[]\"}", -1},
+        {"null", -1},
+        {"7", -1},
+        {"\"jobs\"", -1},
+        {"", -1},
+        {"{\"jobs\": [1", -1},
+        {"{\"jobs\": []} x", -1},
+        {"[1,]", -1},
+        {"[\"\xff\"]", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t count = 0;
+        char reason[200] = "";
+        bool known =
+            jobs_count(cases[i].text, strlen(cases[i].text), "jobs", &count, reason, sizeof reason);
+        int found = known ? (int)count : -1;
+        if (found != cases[i].count)
+            fail_msg("%s: %d, not %d", cases[i].text, found, cases[i].count);
+        assert_int_equal(known, *reason == '\0');
+    }
+}
+
+static void words(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"/usr/bin/hermes", "/usr/bin/hermes"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"it's", "'it'\"'\"'s'"},
+        {"$x", "'$x'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        HERMES_AUTO_FREE char *quoted = hermes_quoted(cases[i][0]);
+        assert_string_equal(quoted, cases[i][1]);
+    }
+    HERMES_AUTO_FREE char *shown = hermes_printable("\xc3\xa4 \x1b[\xff\xc3");
+    assert_string_equal(shown, "\xc3\xa4 \\x1B[\\xFF\\xC3");
+}
+
+/* ---- guard, with a fake host -------------------------------------------------------------------
+ */
+
+static void put(const struct fake_host *fake, const char *path, const char *text)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s/%s", fake->home, path);
+    for (char *slash = strchr(full + strlen(fake->home) + 1, '/'); slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(full, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(full, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void assert_live(const struct fake_host *fake, const char *text)
+{
+    char full[512], found[512] = "";
+    snprintf(full, sizeof full, "%s/cron/jobs.json", fake->home);
+    FILE *file = fopen(full, "r");
+    assert_non_null(file);
+    size_t bytes = fread(found, 1, sizeof found - 1, file);
+    fclose(file);
+    found[bytes] = '\0';
+    assert_string_equal(found, text);
+}
+
+static void guard(void **state)
+{
+    (void)state;
+    static const char saved[] = "{\"jobs\": [1, 2]}\n";
+    static const struct {
+        const char *settings, *live;
+        bool dry_run, restored;
+    } cases[] = {
+        {"", "{\"jobs\": []}", false, true},
+        {"", "{\"jobs\": []}", true, false},
+        {"", "{\"jobs\": [1]}", false, false},
+        {"when=fewer\n", "{\"jobs\": [1]}", false, true},
+        {"when=fewer\n", "{\"jobs\": [1, 3]}", false, false},
+        {"when=fewer\n", "{\"jobs\": null}", false, false},
+        {"jobs-member=other\n", "{\"jobs\": []}", false, false}, /* the saved one has none */
+    };
+    const struct hb_plugin *plugin = hb_plugin_v1();
+    const struct hb_hook_ops *ops = plugin->ops;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake_host fake;
+        struct fake_settings *settings;
+        void *self;
+        fake_host_init(&fake);
+        assert_int_equal(fake_create(&fake, plugin, cases[i].settings, &self, &settings), HB_OK);
+        put(&fake, "cron/jobs.json", cases[i].live);
+        put(&fake, "s/1/cron/jobs.json", saved);
+        struct hb_event event = {.size = sizeof event,
+                                 .command = "guard",
+                                 .snapshot = "s/1",
+                                 .dry_run = cases[i].dry_run};
+        assert_int_equal(ops->run(self, &event), HB_OK);
+        assert_live(&fake, cases[i].restored ? saved : cases[i].live);
+        /* An older host, whose event has no such member. */
+        event.size = (uint32_t)offsetof(struct hb_event, snapshot);
+        assert_int_equal(ops->run(self, &event), HB_FATAL);
+        event.command = "import-something-else";
+        assert_int_equal(ops->run(self, &event), HB_NOMATCH);
+        fake_destroy(plugin, self, settings);
+        fake_host_finish(&fake);
+    }
+}
+
+int main(void)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts),
+        cmocka_unit_test(words),
+        cmocka_unit_test(guard),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
