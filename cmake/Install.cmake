@@ -27,3 +27,6 @@ install(FILES contrib/completion/hbcore.zsh
   DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _hbcore)
 install(FILES contrib/completion/hbcore.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+
+install(FILES docs/hbcore.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES docs/hbcore.ini.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manual pages say all that the program takes and prints, and nothing that it does not know."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+import hb
+from test_completion import options_of, subcommands_of
+
+DOCS = hb.SOURCE / "docs"
+ITEM = re.compile(r"^\.It Ic (\S+) No =(?: Ar (.*?))? Pq (.*)$", re.MULTILINE)
+CONFIG = "[preset:any]\n"
+
+
+def sections(text, macro):
+    """{title: text} of a page."""
+    parts = re.split(rf"^\.{macro} (.*)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+class Docs(hb.Case):
+    config = None
+
+    def setUp(self):
+        super().setUp()
+        self.page = (DOCS / "hbcore.1").read_text()
+        self.ini = (DOCS / "hbcore.ini.5").read_text()
+
+    # ---- hbcore.ini(5) ----
+
+    def items(self, title):
+        found = sections(self.ini, "S[sh]")
+        self.assertIn(title, found)
+        rows = [match.groups() for match in ITEM.finditer(found[title])]
+        keys = [row[0] for row in rows]
+        self.assertEqual(len(keys), len(set(keys)), f"{title}: one stands there twice: {keys}")
+        return {key: (default or "").replace("\\&", "") for key, default, _ in rows}
+
+    def test_options_of_the_core(self):
+        self.config = self.write_config(CONFIG)
+        shown = self.hbcore("config", "show").stdout.decode()
+        known, section = {}, None
+        for line in shown.splitlines():
+            if line.startswith("["):
+                section = line[1:-1].replace("preset:any", "preset:NAME")
+            elif line and not line.startswith("#"):
+                key, _, value = line.partition(" =")
+                known.setdefault(section, {})[key] = value.strip()
+        self.assertLessEqual({"home", "plugins", "backup", "import", "preset:NAME"}, set(known))
+        for section, options in known.items():
+            explained = self.items(section)
+            self.assertEqual({key: explained.get(key) for key in options}, options, section)
+
+    def test_options_of_plugins(self):
+        plugins = [json.loads(line) for line in
+                   self.hbcore("--json", "plugins", "list").stdout.splitlines()]
+        self.assertLessEqual({"zip", "tar-zstd", "sqlite-snap", "runtime-filter"},
+                             {plugin["name"] for plugin in plugins})
+        for plugin in plugins:
+            name = plugin["name"]
+            known = json.loads(self.hbcore("--json", "plugins", "show", name).stdout)
+            self.assertEqual(self.items(f"{plugin['kind']}, plugin {name}"),
+                             {option["key"]: option["default"] for option in known["options"]},
+                             name)
+
+    def test_choices_and_common_options(self):
+        self.assertEqual(set(self.items("Each of them")), {"plugin", "on"})
+        for name in ("sqlite-snap",):
+            known = json.loads(self.hbcore("--json", "plugins", "show", name).stdout)
+            for option in known["options"]:
+                for choice in option.get("choices", []):
+                    self.assertRegex(self.ini, rf"Ic {option['key']} .*\b{choice}\b")
+
+    def test_the_example_is_right(self):
+        example = re.search(r"\.Sh EXAMPLES\n.*?\.Bd.*?\n(.*?)\.Ed", self.ini, re.DOTALL)
+        self.config = self.write_config(example.group(1))
+        self.hbcore("config", "check")
+
+    # ---- hbcore(1) ----
+
+    def commands(self):
+        text = self.hbcore("--help").stdout.decode()
+        section = text.partition("\nCommands\n")[2].partition("\n\n")[0]
+        return re.findall(r"^  ([a-z]+) ", section, re.MULTILINE)
+
+    def assert_options(self, text, wanted, where):
+        found = {f"--{name}" for name in re.findall(r"(?:Fl|,) -([a-z][a-z-]*)", text)}
+        self.assertLessEqual(wanted - {"--help"}, found, where)
+
+    def test_commands_and_options(self):
+        pages = sections(self.page, "S[sh]")
+        help_text = self.hbcore("--help").stdout.decode()
+        self.assert_options(pages["Global options"], options_of(help_text), "Global options")
+        names = self.commands()
+        self.assertIn("completion", names)
+        for name in names:
+            self.assertIn(name, pages)
+            text = self.hbcore(name, "--help").stdout.decode()
+            self.assert_options(pages[name], options_of(text), name)
+            for word in subcommands_of(text, name):
+                self.assertRegex(pages[name], rf"\.(It )?Nm Cm {name} {word}\b", name)
+
+    def test_exit_codes(self):
+        header = (hb.SOURCE / "core" / "cli.h").read_text()
+        codes = re.findall(r"HB_EXIT_\w+ = (\d+)", header)
+        self.assertGreater(len(codes), 7)
+        page = sections(self.page, "Sh")["EXIT STATUS"]
+        self.assertEqual(re.findall(r"^\.It (\d+)$", page, re.MULTILINE), codes)
+
+    def test_environment(self):
+        page = sections(self.page, "Sh")["ENVIRONMENT"]
+        used = set()
+        for folder in ("core", "plugins"):
+            for path in (hb.SOURCE / folder).rglob("*.c"):
+                if "tests" not in path.parts:
+                    used.update(re.findall(r'getenv\("(\w+)"\)', path.read_text()))
+        self.assertLessEqual({"HOME", "NO_COLOR", "HBCORE_CONFIG"}, used)
+        used -= {"HBCORE_TEST_SHUFFLE"}  # for the tests of the pipeline alone
+        self.assertLessEqual(used, set(re.findall(r"^\.It Ev (\w+)", page, re.MULTILINE)))
+
+    def test_json_members(self):
+        """Each member that a command puts into its JSON is explained."""
+        put = re.compile(r'(?:json_object_set_new|hb_json_name)\(\s*\w+,\s*"([a-z_]+)"')
+        used = set()
+        for path in (hb.SOURCE / "core").glob("*.c"):
+            if path.name.startswith("cli_") or path.name == "summary.c":
+                used.update(put.findall(path.read_text()))
+        used -= {"word"}  # a way to make a text, see cli_config.c
+        self.assertLessEqual({"archive_bytes", "databases", "way_back", "origin"}, used)
+        page = sections(self.page, "Sh")["JSON"]
+        explained = set()
+        for line in re.findall(r"^\.(?:It )?Ic (.*)$", page, re.MULTILINE):
+            explained.update(re.findall(r"[a-z_]+", line))
+        self.assertLessEqual(used, explained)
+
+    # ---- both ----
+
+    def test_they_are_well_formed(self):
+        if shutil.which("mandoc") is not None:
+            lint = ["mandoc", "-Tlint", "-Wwarning"]
+        else:
+            hb.need("groff")
+            lint = ["groff", "-ww", "-mdoc", "-z", "-Tutf8"]
+        for page in ("hbcore.1", "hbcore.ini.5"):
+            done = subprocess.run([*lint, DOCS / page], capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_files_that_are_referred_to(self):
+        """Links of the Markdown files lead somewhere."""
+        pages = [hb.SOURCE / "README.md", *DOCS.glob("*.md"), *hb.SOURCE.glob("contrib/*/*.md"),
+                 *hb.SOURCE.glob("plugins/*/README.md")]
+        self.assertGreater(len(pages), 4)
+        for page in pages:
+            for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+                self.assertTrue((page.parent / pathlib.Path(target)).exists(),
+                                f"{page.name}: {target}")
+
+
+if __name__ == "__main__":
+    unittest.main()
