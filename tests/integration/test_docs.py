@@ -51,8 +51,7 @@ class Docs(hb.Case):
                 known.setdefault(section, {})[key] = value.strip()
         self.assertLessEqual({"home", "plugins", "backup", "import", "preset:NAME"}, set(known))
         for section, options in known.items():
-            explained = self.items(section)
-            self.assertEqual({key: explained.get(key) for key in options}, options, section)
+            self.assertEqual(self.items(section), options, f"[{section}]")
 
     def test_options_of_plugins(self):
         plugins = [json.loads(line) for line in
