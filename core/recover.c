@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 struct recovery {
     struct hb_run *run;
@@ -146,6 +147,9 @@ static int look_at(struct recovery *recovery, const char *name)
                           "import");
     if (recovery->mode == HB_RECOVER_TELL)
         return left_alone(recovery, name, "the next run that writes completes it");
+    struct statvfs system;
+    if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
+        return left_alone(recovery, name, "the home is read-only now");
     recovery->stage_count = 0;
     memset(recovery->stages, 0, sizeof recovery->stages);
     if (hb_stage_adopt(home->path, name, &recovery->stage) == HB_OK)

@@ -100,6 +100,8 @@ static const char *explain(int error)
         return "lies on another file system, where no staging directory could be made";
     case EISDIR:
         return "a directory is in the way";
+    case EBADMSG: /* see resolve */
+        return "refused: a link leads into a staging directory";
     default:
         return strerror(error);
     }
@@ -129,6 +131,15 @@ const struct hb_instance *hb_claimant(const struct hb_chain *contents, const str
             return instance;
     }
     return NULL;
+}
+
+/* Where a path of the archive ends, links in the home followed. 0 or -errno. */
+static int resolve(const struct restore *restore, const char *path, unsigned flags,
+                   struct hb_place *place)
+{
+    int result =
+        hb_beneath_resolve(&restore->run->home, path, HB_MAKE_PARENTS | flags, place, NULL);
+    return result == 0 && hb_stage_on_path(place->path) ? -EBADMSG : result;
 }
 
 static const struct hb_stage *stage_of(const struct restore *restore,
@@ -359,9 +370,7 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
         result = 1; /* that was done before */
     else if (row->type == HB_SYMLINK || !same_directory(row, last, &place)) {
         hb_place_clear(&place);
-        result = hb_beneath_resolve(&restore->run->home, row->path,
-                                    HB_MAKE_PARENTS | (row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u),
-                                    &place, NULL);
+        result = resolve(restore, row->path, row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
         if (result == 0)
             remember(last, row, &place);
     }
@@ -379,7 +388,7 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
 static void make_directory(struct restore *restore, struct row *row)
 {
     struct hb_place place;
-    int result = hb_beneath_resolve(&restore->run->home, row->path, HB_MAKE_PARENTS, &place, NULL);
+    int result = resolve(restore, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {

@@ -33,20 +33,6 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
     }
 }
 
-/* The next run would believe what it finds in a directory of such a name: a journal, say. */
-static bool names_a_stage(const char *path)
-{
-    HB_AUTO_FREE char *copy = hb_copy_text(path);
-    for (char *component = copy, *rest; component != NULL; component = rest) {
-        rest = strchr(component, '/');
-        if (rest != NULL)
-            *rest++ = '\0';
-        if (hb_stage_is_name(component))
-            return true;
-    }
-    return false;
-}
-
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -79,7 +65,7 @@ static void drop_impossible(struct hb_archive *archive)
             continue;
         }
         hb_catalog_skip(&archive->catalog, i, skip);
-        if (problem == NULL && names_a_stage(path))
+        if (problem == NULL && hb_stage_on_path(path))
             problem = "has the name of a staging directory";
         if (problem == NULL && member->type == HB_SPECIAL)
             problem = "is a device, pipe or socket";

@@ -26,6 +26,19 @@ bool hb_stage_is_name(const char *name)
     return digits == RANDOM_DIGITS && name[length + digits] == '\0';
 }
 
+bool hb_stage_on_path(const char *path)
+{
+    HB_AUTO_FREE char *copy = hb_copy_text(path);
+    for (char *component = copy, *rest; component != NULL; component = rest) {
+        rest = strchr(component, '/');
+        if (rest != NULL)
+            *rest++ = '\0';
+        if (hb_stage_is_name(component))
+            return true;
+    }
+    return false;
+}
+
 /* Removes all entries of the directory; goes on after a failure. Takes the descriptor over. */
 static void empty_directory(int fd)
 {

@@ -21,6 +21,11 @@ struct hb_stage {
 
 /* Is this the name of a staging directory? Such entries are never archived. */
 bool hb_stage_is_name(const char *name);
+/*
+ * Is a component of the path such a name? Nothing is restored there: the next run would believe
+ * what it finds, a journal, say.
+ */
+bool hb_stage_on_path(const char *path);
 
 /*
  * A stage with a file of this name is not just left-over: an import was interrupted while it

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imports that end in the middle: the next run carries them through, and says so; and homes in which
 other file systems are mounted."""
+import io
 import os
 import pathlib
 import shutil
 import subprocess
+import tarfile
 import unittest
 
 import fault
@@ -217,6 +219,35 @@ class Interrupted(fault.FaultCase):
         self.assert_nothing_left(home)
 
 
+class Planted(hb.Case):
+    config = hb.GENERIC
+
+    def test_no_journal_through_a_link(self):
+        """A link of one archive leads where another one then puts a journal of its own making."""
+        link, file = self.dir / "link.tar", self.dir / "file.tar"
+        home = self.dir / "home"
+        home.mkdir()
+        with tarfile.open(link, "w") as archive:
+            member = tarfile.TarInfo("way")
+            member.type, member.linkname = tarfile.SYMTYPE, STAGE + "a" * 16
+            archive.addfile(member)
+        with tarfile.open(file, "w") as archive:
+            member = tarfile.TarInfo("way")
+            member.type, member.mode = tarfile.DIRTYPE, 0o700
+            archive.addfile(member)
+            member = tarfile.TarInfo("way/journal")
+            member.size = 3
+            archive.addfile(member, io.BytesIO(b"abc"))
+        line = ("--home", home, "--set", "import.links=restore", "import", "--force")
+        self.hbcore(*line, link)
+        done = self.hbcore(*line, file, expect=3)
+        self.assert_mentions(done, "staging directory")
+        self.assertEqual(list(home.glob(STAGE + "*/*")), [])
+        self.hbcore("--home", home, "--set", "backup.links=store", "backup",
+                    "-o", self.dir / "a.tar.zst", "--format", "tar-zstd")
+        self.assertEqual([path.name for path in home.iterdir()], ["way"])
+
+
 class Mounted(fault.FaultCase):
     """Below the home lie other file systems, one of them the same one bound twice."""
 
@@ -252,6 +283,28 @@ class Mounted(fault.FaultCase):
         self.assertEqual(len(self.database_rows(home / "tmp/a.db")), 40)
         self.assert_nothing_left(home)
         self.assert_nothing_left(elsewhere)
+
+    def test_a_home_that_is_read_only_meanwhile(self):
+        """Nothing is completed then, and nothing else is said."""
+        for number in range(30):
+            hb.write(self.dir / f"new/{number}", b"new")
+        hb.write(self.dir / "new/config.yaml", b"new")
+        archive = self.backup(self.dir / "new", "a.zip")
+        home = self.dir / "home"
+        hb.write(home / "only-here", b"keep")
+        self.faulted("--home", home, "--set", "backup.workers=1", "import", "--force", archive,
+                     calls="rename", at=10, kill=True, expect=None)
+        self.mount("--bind", home, home)
+        self.tool("mount", "-o", "remount,ro,bind", home)
+        before = hb.tree(home)
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "b.zip")
+        self.assert_mentions(done, "an import was interrupted", "read-only")
+        self.assertNotIn(b"ompleted the import", done.stdout)
+        self.assert_unchanged(before, home)
+        self.tool("umount", home)
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "b.zip")
+        self.assert_mentions(done, "completed the import")
+        self.assertEqual((home / "29").read_bytes(), b"new")
 
     def left_in(self, home):
         return [str(path.relative_to(home)) for path in home.glob("**/" + STAGE + "*")]
