@@ -309,7 +309,7 @@ def parse(arguments):
     parser.add_argument("--cold", action="store_true",
                         help="drop the page cache before each run (as root)")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="all that was measured")
-    parser.add_argument("--keep", action="store_true", help="keep the archives of the last round")
+    parser.add_argument("--keep", action="store_true", help="keep the archives that were read, and say where")
     parser.add_argument("--hbcore", type=pathlib.Path, metavar="PROGRAM",
                         default=HERE.parent / "build" / "release" / "bin" / "hbcore")
     parser.add_argument("--work", type=pathlib.Path, metavar="DIRECTORY", help="where the corpus is "
@@ -359,8 +359,11 @@ def main(arguments=None):
             with contextlib.closing(bench.meter):
                 for number in range(arguments.rounds):
                     bench.round(number)
+                bench.empty_trash()
     finally:
-        if not arguments.keep:
+        if arguments.keep:
+            say(f"kept: {folder}")
+        else:
             shutil.rmtree(folder)
     result = report.collect(bench, warned)
     print(report.text(result))

@@ -173,6 +173,14 @@ class Run(WithCorpus):
         for row in result["rows"]:
             self.assertGreater(row["flushed"], row["wall"])
 
+    def test_keep(self):
+        status, _, text = self.bench("--keep", "--only", "restore/hbcore zip")
+        self.assertEqual(status, 0, text)
+        kept = pathlib.Path(text.split("kept: ")[1].splitlines()[0])
+        self.assertEqual([path.suffix for path in kept.glob("*.zip")], [".zip"])
+        self.assertEqual(list((kept / "trash").iterdir()), [])
+        shutil.rmtree(kept)
+
     def test_a_program_that_loses_a_file_is_found_out(self):
         unzip = shutil.which("unzip")
         if unzip is None:
