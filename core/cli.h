@@ -39,6 +39,7 @@ struct hb_cli {
 int hb_cli_backup(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_import(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_guard(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_list(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_cat(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_verify(struct hb_cli *cli, int argc, char **argv);

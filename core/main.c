@@ -19,6 +19,7 @@ const char hb_cli_global_help[] =
     "  cat       one member of an archive to standard output\n"
     "  verify    read an archive back in full\n"
     "  snapshot  quick copies of the files that matter most\n"
+    "  guard     put back what an update emptied\n"
     "  plugins   list, show or check plugins\n"
     "  config    check or show the configuration\n"
     "  completion  a script that completes commands and options in a shell\n"
@@ -43,6 +44,7 @@ static const struct {
     {"cat", hb_cli_cat},
     {"verify", hb_cli_verify},
     {"snapshot", hb_cli_snapshot},
+    {"guard", hb_cli_guard},
     {"plugins", hb_cli_plugins},
     {"config", hb_cli_config},
     {"completion", hb_cli_completion},

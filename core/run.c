@@ -209,8 +209,10 @@ static int host_stage_file(const struct hb_host *host, const char *name, struct 
     struct hb_error error;
     char *made = NULL;
     *out = (struct hb_file){.size = sizeof *out, .fd = -1};
-    if (run->stage.fd < 0)
+    if (run->stage.fd < 0 && !run->stage_on_demand)
         return host_fail(host, HB_ENTRY, "there is no staging directory in this command");
+    if (run->stage.fd < 0 && hb_stage_open(run->home.path, &run->stage, NULL, &error) != HB_OK)
+        return host_fail(host, HB_ENTRY, "%s", error.text);
     int fd = hb_stage_file(&run->stage, name, &made, &error);
     if (fd < 0)
         return host_fail(host, HB_ENTRY, "%s", error.text);

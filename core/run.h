@@ -24,6 +24,7 @@ struct hb_run {
     struct hb_report report;
     struct hb_root home;          /* fd -1 where the command has none */
     struct hb_stage stage;        /* fd -1 until opened */
+    bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_progress *progress; /* may be NULL */
     pthread_key_t failure;        /* per thread: the last sentence of a plugin's fail() */
     int log_level;                /* shown from here on */

@@ -144,6 +144,39 @@ static void guard(void **state)
     }
 }
 
+/* A program writes to the file between the comparison and the publishing. */
+static int stage_while_written(const struct hb_host *host, const char *name, struct hb_file *out)
+{
+    const struct fake_host *fake = host->self;
+    put(fake, "cron/jobs.json", "{\"jobs\": [9]}");
+    char path[512];
+    snprintf(path, sizeof path, "%s/staged-%s", fake->stage, name);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    *out = (struct hb_file){.size = sizeof *out, .fd = fd, .path = strdup(path)};
+    return fd < 0 ? HB_ENTRY : HB_OK;
+}
+
+static void guard_gives_way_to_a_writer(void **state)
+{
+    (void)state;
+    const struct hb_plugin *plugin = hb_plugin_v1();
+    const struct hb_hook_ops *ops = plugin->ops;
+    struct fake_host fake;
+    struct fake_settings *settings;
+    void *self;
+    fake_host_init(&fake);
+    fake.host.stage_file = stage_while_written;
+    assert_int_equal(fake_create(&fake, plugin, "", &self, &settings), HB_OK);
+    put(&fake, "cron/jobs.json", "{\"jobs\": []}");
+    put(&fake, "s/1/cron/jobs.json", "[1]");
+    struct hb_event event = {.size = sizeof event, .command = "guard", .snapshot = "s/1"};
+    assert_int_equal(ops->run(self, &event), HB_ENTRY);
+    assert_non_null(strstr(fake.message, "another program"));
+    assert_live(&fake, "{\"jobs\": [9]}");
+    fake_destroy(plugin, self, settings);
+    fake_host_finish(&fake); /* fails if the staged file was left */
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -151,6 +184,7 @@ int main(void)
         cmocka_unit_test(counts),
         cmocka_unit_test(words),
         cmocka_unit_test(guard),
+        cmocka_unit_test(guard_gives_way_to_a_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore guard: hooks compare the home with a snapshot and put back what got lost. What that is and
+ * how it is told, only they know.
+ */
+#include "cli_run.h"
+#include "memory.h"
+#include "name.h"
+#include "recover.h"
+#include "snapshot.h"
+#include "summary.h"
+#include <getopt.h>
+#include <string.h>
+
+static const char help[] =
+    "Usage: hbcore [global options] guard SNAPSHOT [--dry-run]\n"
+    "\n"
+    "Puts back what an update emptied: the hooks of the configuration compare the home with\n"
+    "the snapshot that was made before, by its id, and restore what is lost beyond doubt.\n"
+    "\n"
+    "      --dry-run       show what would be put back, change nothing\n"
+    "  -h, --help\n"
+    "\n"
+    "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be put\n"
+    "back, 2 wrong use or configuration, 5 another run works on the home.\n";
+
+struct guard_command {
+    struct hb_cli *cli;
+    const char *snapshot; /* its id */
+    bool dry_run;
+    struct hb_run run;
+    struct hb_chain hooks, contents;
+    struct timespec started;
+};
+
+static int parse_arguments(struct guard_command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"dry-run", no_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {0}};
+    int option;
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'n')
+            command->dry_run = true;
+        else if (option == 'h')
+            return fputs(help, command->cli->out) < 0 ? HB_EXIT_FAILED : -1;
+        else
+            return hb_cli_usage(command->cli, argv[0], "what is %s?",
+                                argv[optind > 0 ? optind - 1 : 0]);
+    }
+    if (argc - optind != 1)
+        return hb_cli_usage(command->cli, argv[0], "takes the id of one snapshot");
+    command->snapshot = argv[optind];
+    return 0;
+}
+
+static void print_summary(struct guard_command *command)
+{
+    const struct hb_cli *cli = command->cli;
+    if (!cli->json) {
+        hb_summary_findings(cli, cli->quiet ? cli->err : cli->out, &command->run.report);
+        hb_summary_lines(cli->out, &command->run.report);
+        return;
+    }
+    json_t *object = hb_summary_json("guard", &command->run.report);
+    hb_json_name(object, "target", command->run.home.path);
+    hb_json_name(object, "id", command->snapshot);
+    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
+    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
+    hb_summary_json_findings(object, &command->run.report);
+    hb_json_line(cli->out, object);
+}
+
+/* Each hook does its part; one that fails ends it. */
+static int run_hooks(struct guard_command *command, struct hb_event *event, struct hb_error *error)
+{
+    bool done = false;
+    for (size_t i = 0; i < command->hooks.count; i++) {
+        const struct hb_instance *instance = command->hooks.instances[i];
+        const struct hb_hook_ops *ops = instance->plugin->ops;
+        hb_run_clear_failure(&command->run);
+        int status = HB_CAN(ops, run) ? ops->run(instance->self, event) : HB_NOMATCH;
+        if (status < 0) {
+            hb_error_set(error, status, "[%s]: %s", instance->section->name,
+                         hb_instance_failure(instance));
+            return hb_cli_exit_code(status);
+        }
+        done = done || status == HB_OK;
+    }
+    if (done)
+        return HB_EXIT_DONE;
+    hb_error_set(error, HB_FATAL, "guard: no hook of the configuration compares anything");
+    hb_error_hint(error, "a section [hook:NAME] with guard in its 'on' says what is compared");
+    return HB_EXIT_USAGE;
+}
+
+static int compare(struct guard_command *command, struct hb_error *error)
+{
+    struct hb_run *run = &command->run;
+    HB_AUTO_FREE char *snapshot =
+        hb_format("%s/%s", hb_config_text(run->config, "snapshot", "directory"), command->snapshot);
+    struct hb_event event = {.size = sizeof event,
+                             .command = "guard",
+                             .home = run->home.path,
+                             .dry_run = command->dry_run,
+                             .snapshot = snapshot};
+    run->stage_on_demand = !command->dry_run;
+    if (hb_cli_hooks_before(run, &command->hooks, &event, error) != HB_OK)
+        return HB_EXIT_FAILED;
+    int code = run_hooks(command, &event, error);
+    if (code != HB_EXIT_DONE)
+        return code;
+    event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    hb_cli_hooks_after(run, &command->hooks, &event);
+    hb_report_sort(&run->report);
+    print_summary(command);
+    return event.exit_status;
+}
+
+static int guard(struct guard_command *command, struct hb_error *error)
+{
+    struct hb_run *run = &command->run;
+    if (!hb_snapshot_is_name(command->snapshot)) {
+        hb_error_set(error, HB_FATAL, "'%s' is no id of a snapshot", command->snapshot);
+        return HB_EXIT_FAILED;
+    }
+    int code = hb_cli_open_home(command->cli, run, false, true, error);
+    if (code != 0)
+        return code;
+    if (hb_chain_create(run, HB_KIND_HOOK, "guard", &command->hooks, error) != HB_OK ||
+        hb_chain_create(run, HB_KIND_CONTENT, NULL, &command->contents, error) != HB_OK)
+        return HB_EXIT_USAGE;
+    int status =
+        hb_recover(run, &command->contents, command->dry_run ? HB_RECOVER_TELL : HB_RECOVER, error);
+    return status == HB_OK ? compare(command, error) : hb_cli_exit_code(status);
+}
+
+int hb_cli_guard(struct hb_cli *cli, int argc, char **argv)
+{
+    struct guard_command command = {.cli = cli};
+    struct hb_config *config;
+    struct hb_error error = {0};
+    int code = parse_arguments(&command, argc, argv);
+    if (code != 0)
+        return code < 0 ? HB_EXIT_DONE : code;
+    clock_gettime(CLOCK_MONOTONIC, &command.started);
+    code = hb_cli_load_config(cli, &config);
+    if (code != 0)
+        return code;
+    hb_run_init(&command.run, config);
+    command.run.log = cli->err;
+    command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    code = guard(&command, &error);
+    if (error.text[0] != '\0')
+        hb_cli_fail(cli, code, &error);
+    hb_chain_free(&command.hooks);
+    hb_chain_free(&command.contents);
+    hb_run_clear(&command.run);
+    hb_config_free(config);
+    return code;
+}
