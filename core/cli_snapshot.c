@@ -78,14 +78,14 @@ static int64_t keep_of(const struct snapshot_command *command)
 /* ---- create ------------------------------------------------------------------------------------
  */
 
-static int prune_to(struct snapshot_command *command, int64_t keep, size_t *removed,
-                    size_t *present, char **directory, struct hb_error *error)
+static int prune_to(struct snapshot_command *command, int64_t keep, const char *just_made,
+                    size_t *removed, size_t *present, char **directory, struct hb_error *error)
 {
     struct hb_snapshots snapshots;
     int status = hb_snapshots_open(&command->run, &snapshots, error);
     if (status == HB_OK)
-        status = hb_snapshots_prune(&command->run, &snapshots, (uint64_t)keep, command->dry_run,
-                                    removed, error);
+        status = hb_snapshots_prune(&command->run, &snapshots, (uint64_t)keep, just_made,
+                                    command->dry_run, removed, error);
     *present = snapshots.count;
     *directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
     hb_snapshots_close(&snapshots);
@@ -130,7 +130,8 @@ static int create(struct snapshot_command *command, struct hb_error *error)
         return would_create(command);
     int status = hb_snapshot_make(&command->run, command->label, &made, error);
     if (status == HB_OK && made.id != NULL)
-        status = prune_to(command, keep < 1 ? 1 : keep, &removed, &present, &directory, error);
+        status =
+            prune_to(command, keep < 1 ? 1 : keep, made.id, &removed, &present, &directory, error);
     int code = hb_cli_exit_code(status);
     if (status == HB_OK) {
         json_t *object = summary_json(command, "snapshot create");
@@ -289,7 +290,7 @@ static int prune(struct snapshot_command *command, struct hb_error *error)
 {
     size_t removed = 0, present = 0;
     HB_AUTO_FREE char *directory = NULL;
-    int status = prune_to(command, keep_of(command), &removed, &present, &directory, error);
+    int status = prune_to(command, keep_of(command), NULL, &removed, &present, &directory, error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     json_t *object = summary_json(command, "snapshot prune");

@@ -119,7 +119,7 @@ static size_t spared(const struct hb_snapshots *snapshots, uint64_t keep)
 }
 
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
-                       bool dry_run, size_t *removed, struct hb_error *error)
+                       const char *just_made, bool dry_run, size_t *removed, struct hb_error *error)
 {
     struct hb_stage stage = HB_STAGE_NONE;
     size_t stays = keep == 0 ? snapshots->count : spared(snapshots, keep);
@@ -127,7 +127,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
     *removed = 0;
     for (size_t i = keep < snapshots->count ? (size_t)keep : snapshots->count;
          status == HB_OK && i < snapshots->count; i++) {
-        if (i == stays)
+        if (i == stays || (just_made != NULL && strcmp(snapshots->items[i].name, just_made) == 0))
             continue;
         if (!dry_run && stage.fd < 0)
             status = hb_stage_open(snapshots->path, &stage, NULL, error);

@@ -36,11 +36,12 @@ bool hb_snapshot_is_name(const char *name);
 
 /*
  * Removes all but the newest `keep`; and if all of those are incomplete, not the newest complete
- * one. HB_OK and how many in *removed; what cannot be removed is reported. `kept` (may be NULL) is
- * told of each that goes, before it does; with dry_run none does.
+ * one. Never the one that has just been made (NULL: none was). HB_OK and how many in *removed; what
+ * cannot be removed is reported. With dry_run none is.
  */
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
-                       bool dry_run, size_t *removed, struct hb_error *error);
+                       const char *just_made, bool dry_run, size_t *removed,
+                       struct hb_error *error);
 
 /* ---- making one --------------------------------------------------------------------------- */
 

@@ -3,7 +3,9 @@
 #include "snapshot.h"
 
 #include "memory.h"
+#include "recover.h"
 #include "restore.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -357,18 +359,34 @@ static int write_marks(const struct maker *maker)
     return result;
 }
 
-/* An id that is free: two of one second both stay. */
-static char *free_id(int directory_fd, const char *stamp, const char *label)
+/* The number at the end of a name that is `base` and "-NUMBER"; 1: it is `base` itself; 0: neither.
+ */
+static unsigned long number_of(const char *name, const char *base)
 {
-    struct stat status;
-    char *id = label == NULL ? hb_copy_text(stamp) : hb_format("%s-%s", stamp, label);
-    for (unsigned number = 2; fstatat(directory_fd, id, &status, AT_SYMLINK_NOFOLLOW) == 0;
-         number++) {
-        free(id);
-        id = label == NULL ? hb_format("%s-%u", stamp, number)
-                           : hb_format("%s-%s-%u", stamp, label, number);
+    size_t bytes = strlen(base);
+    char *end;
+    if (strncmp(name, base, bytes) != 0)
+        return 0;
+    if (name[bytes] == '\0')
+        return 1;
+    if (name[bytes] != '-' || !isdigit((unsigned char)name[bytes + 1]))
+        return 0;
+    unsigned long number = strtoul(name + bytes + 1, &end, 10);
+    return *end == '\0' ? number : 0;
+}
+
+/* Two of one second both stay; the newer has the higher number, also after others were pruned. */
+static char *free_id(const struct hb_snapshots *present, const char *stamp, const char *label)
+{
+    HB_AUTO_FREE char *base =
+        label == NULL ? hb_copy_text(stamp) : hb_format("%s-%s", stamp, label);
+    unsigned long highest = 0;
+    for (size_t i = 0; i < present->count; i++) {
+        unsigned long number = number_of(present->items[i].name, base);
+        if (number > highest)
+            highest = number;
     }
-    return id;
+    return highest == 0 ? hb_copy_text(base) : hb_format("%s-%lu", base, highest + 1);
 }
 
 /* Written, flushed, renamed, its directory flushed. Nobody else makes snapshots of this home now.
@@ -376,7 +394,11 @@ static char *free_id(int directory_fd, const char *stamp, const char *label)
 static int publish(struct maker *maker)
 {
     int parent = maker->stage.parent_fd;
-    HB_AUTO_FREE char *id = free_id(parent, maker->manifest.timestamp, maker->manifest.label);
+    struct hb_snapshots present;
+    if (hb_snapshots_open(maker->run, &present, maker->error) != HB_OK)
+        return HB_FATAL;
+    HB_AUTO_FREE char *id = free_id(&present, maker->manifest.timestamp, maker->manifest.label);
+    hb_snapshots_close(&present);
     free(maker->manifest.id);
     maker->manifest.id = hb_copy_text(id);
     int result = write_marks(maker);
@@ -468,6 +490,8 @@ int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_m
     bool made_directory = false;
     *made = (struct hb_snapshot_made){.id = NULL};
     int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &maker.contents, error);
+    if (status == HB_OK)
+        status = hb_recover(run, &maker.contents, HB_RECOVER, error);
     if (status == HB_OK)
         status = open_stage(&maker, &made_directory);
     maker.buffer = hb_alloc(COPY_BYTES);

@@ -121,6 +121,8 @@ static int publish(struct restorer *restorer, struct hb_snapshot_restored *resto
 
 static void clear(struct restorer *restorer, bool leave)
 {
+    if (!leave) /* before what it needs is removed */
+        hb_stage_drop_journal(&restorer->run->stage);
     hb_staging_clear(&restorer->staging, leave);
     if (leave)
         hb_stage_leave(&restorer->run->stage);
@@ -150,7 +152,8 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
     hb_staging_init(&restorer.staging);
     int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
     if (status == HB_OK)
-        status = hb_recover(run, &restorer.contents, dry_run, error);
+        status = hb_recover(run, &restorer.contents,
+                            dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT, error);
     if (status == HB_OK)
         status = open_snapshot(&restorer);
     if (status == HB_OK) {
