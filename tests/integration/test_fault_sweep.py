@@ -68,7 +68,7 @@ class ImportByThreeWorkers(ImportSweep):
     """So many files that each worker has some to stage and to publish at the same time."""
 
     workers = 3
-    many = 150
+    many = 80
 
     def setUp(self):
         super().setUp()
