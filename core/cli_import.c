@@ -350,8 +350,10 @@ static int import_archive(struct import_command *command, struct hb_error *error
     hb_cli_end_progress(run);
     if (status == HB_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
-    if (status != HB_OK)
+    if (status != HB_OK) {
+        hb_summary_lines(command->cli->err, &run->report); /* another one may have been completed */
         return hb_cli_exit_code(status);
+    }
     event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
     event.files = command->result.files;
     event.bytes = command->result.bytes;

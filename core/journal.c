@@ -236,7 +236,7 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
     if (fd < 0 && errno == ENOENT)
         return HB_NOMATCH;
     if (fd < 0)
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_ENTRY,
                             "the journal of an interrupted import cannot be opened: %s",
                             strerror(errno));
     FILE *file = fdopen(fd, "r");

@@ -69,7 +69,7 @@ struct hb_journal;
 
 /*
  * Opens the journal of a stage; the whole of it is checked first. HB_OK; HB_NOMATCH: there is none;
- * HB_FATAL: it is damaged or cannot be read.
+ * HB_FATAL: it is damaged; HB_ENTRY: it cannot be opened now.
  */
 int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *error);
 const char *hb_journal_archive(const struct hb_journal *journal);

@@ -65,6 +65,24 @@ static void close_stages(struct recovery *recovery, bool leave)
     }
 }
 
+static void say(struct recovery *recovery, const char *archive, const struct hb_restored *restored)
+{
+    struct hb_report *report = &recovery->run->report;
+    HB_AUTO_FREE char *rest =
+        restored->failed == 0
+            ? hb_copy_text("")
+            : hb_format(", %" PRIu64 " could not be%s", restored->failed,
+                        restored->postponed > 0 ? "; the next run tries again"
+                                                : ": import the archive again for them");
+    HB_AUTO_FREE char *line = hb_format(
+        "%s the import of %s that had been interrupted: %" PRIu64 " more files restored%s.",
+        restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files, rest);
+    HB_AUTO_FREE char *number = hb_format("%" PRIu64, restored->files);
+    hb_report_line(report, line);
+    hb_report_member(report, "completed_import_files", number);
+}
+
+/* HB_OK; HB_ENTRY: not all could be done now; HB_FATAL: the journal is damaged; HB_CANCELLED. */
 static int carry_through(struct recovery *recovery)
 {
     struct hb_report *report = &recovery->run->report;
@@ -85,32 +103,9 @@ static int carry_through(struct recovery *recovery)
     };
     status = hb_restore(&request, &restored, recovery->error);
     hb_report_demote(report, first, "by the import that was interrupted: ");
-    HB_AUTO_FREE char *line = hb_format(
-        "Completed the import of %s that had been interrupted: %" PRIu64 " more files restored.",
-        hb_journal_archive(journal), restored.files);
-    hb_report_line(report, line);
-    HB_AUTO_FREE char *number = hb_format("%" PRIu64, restored.files);
-    hb_report_member(report, "completed_import_files", number);
+    say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
-    return status;
-}
-
-/* A stage with a journal that nobody holds. */
-static int recover_stage(struct recovery *recovery)
-{
-    struct hb_report *report = &recovery->run->report;
-    int status = open_stages(recovery);
-    if (status == HB_OK)
-        status = carry_through(recovery);
-    if (status == HB_FATAL) {
-        hb_report_add(report, HB_FOUND_DOUBTFUL, "",
-                      "%s; what it had not restored yet is dropped: import the archive again",
-                      recovery->error->text);
-        *recovery->error = (struct hb_error){0};
-        status = HB_OK;
-    }
-    close_stages(recovery, status != HB_OK);
-    return status;
+    return status == HB_OK && restored.postponed > 0 ? HB_ENTRY : status;
 }
 
 /* It stays as it is. */
@@ -128,6 +123,27 @@ static int left_alone(struct recovery *recovery, const char *name, const char *w
     hb_error_hint(recovery->error,
                   "complete it, or remove %s/%s to drop what it has not restored yet", home, name);
     return HB_FATAL;
+}
+
+/* A stage with a journal that nobody holds. */
+static int recover_stage(struct recovery *recovery, const char *name)
+{
+    struct hb_report *report = &recovery->run->report;
+    int status = open_stages(recovery);
+    if (status == HB_OK)
+        status = carry_through(recovery);
+    if (status == HB_FATAL) {
+        hb_report_add(report, HB_FOUND_DOUBTFUL, "",
+                      "%s; what it had not restored yet is dropped: import the archive again",
+                      recovery->error->text);
+        *recovery->error = (struct hb_error){0};
+        status = HB_OK;
+    }
+    close_stages(recovery, status != HB_OK);
+    if (status == HB_ENTRY)
+        return left_alone(recovery, name,
+                          "not all of it can be completed now; the next run tries again");
+    return status;
 }
 
 static int look_at(struct recovery *recovery, const char *name)
@@ -153,7 +169,7 @@ static int look_at(struct recovery *recovery, const char *name)
     recovery->stage_count = 0;
     memset(recovery->stages, 0, sizeof recovery->stages);
     if (hb_stage_adopt(home->path, name, &recovery->stage) == HB_OK)
-        return recover_stage(recovery);
+        return recover_stage(recovery, name);
     if ((stage.st_mode & 077) == 0)
         return left_alone(recovery, name, "its directory cannot be opened, or is in use");
     hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",

@@ -82,8 +82,17 @@ static bool may_go_on(struct restore *restore)
 /* ---- what is said ------------------------------------------------------------------------------
  */
 
+static void count_failure(struct restore *restore, bool later)
+{
+    pthread_mutex_lock(&restore->lock);
+    restore->result->failed++;
+    restore->result->postponed += later;
+    pthread_mutex_unlock(&restore->lock);
+}
+
 static void skipped(struct restore *restore, const struct hb_journal_row *row, const char *why)
 {
+    count_failure(restore, false);
     hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s", why);
 }
 
@@ -105,6 +114,17 @@ static const char *explain(int error)
     default:
         return strerror(error);
     }
+}
+
+/* A system call failed; some reasons pass. */
+static void failed(struct restore *restore, const struct hb_journal_row *row, int error)
+{
+    static const int passing[] = {ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM, EINTR};
+    bool later = false;
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        later = later || error == passing[i];
+    count_failure(restore, later);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s", explain(error));
 }
 
 /* ---- content plugins ---------------------------------------------------------------------------
@@ -174,7 +194,7 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     hb_staged_name(row->index, name);
     HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        skipped(restore, row, strerror(errno));
+        failed(restore, row, errno);
         return HB_ENTRY;
     }
     HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
@@ -190,9 +210,11 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     };
     hb_run_clear_failure(restore->run);
     int status = ops->restore(content->self, &entry, &file, &target);
-    if (status < 0)
-        skipped(restore, row, hb_instance_failure(content));
-    else if (status == HB_RESTORED) /* done: a later run must not do it again */
+    if (status < 0) { /* a lock may be gone the next time */
+        count_failure(restore, true);
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
+                      hb_instance_failure(content));
+    } else if (status == HB_RESTORED) /* done: a later run must not do it again */
         unlinkat(stage->fd, name, 0);
     return status;
 }
@@ -302,7 +324,7 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
     if (status == HB_RESTORE_RENAME) {
         int result = rename_into_place(restore, row, place, mode);
         if (result != 0) {
-            skipped(restore, row, explain(-result));
+            failed(restore, row, -result);
             status = HB_ENTRY;
         }
     }
@@ -375,7 +397,7 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
             remember(last, row, &place);
     }
     if (result < 0)
-        skipped(restore, row, explain(-result));
+        failed(restore, row, -result);
     else if (result == 0 && place.directory_fd >= 0)
         publish_at(restore, row, &place);
     hb_place_clear(&place);
@@ -401,8 +423,7 @@ static void make_directory(struct restore *restore, struct row *row)
         result = -ENOTDIR;
     }
     if (result != 0)
-        skipped(restore, &row->row,
-                result == -ENOTDIR ? "a file is in the way of the directory" : explain(-result));
+        failed(restore, &row->row, -result);
     hb_place_clear(&place);
     if (result == 0 && (row->row.flags & HB_ROW_NEW)) {
         restore->made = hb_resize(restore->made, restore->made_count + 1, sizeof *restore->made);

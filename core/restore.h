@@ -22,6 +22,8 @@ struct hb_restore_request {
 struct hb_restored {
     uint64_t files; /* restored */
     uint64_t bytes;
+    uint64_t failed;    /* that could not be, and are reported */
+    uint64_t postponed; /* of them, those that may work later: no space, a lock, an I/O error */
 };
 
 /* Which plugin claims a staged file, by its name and first bytes; NULL: none. */

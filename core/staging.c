@@ -64,6 +64,23 @@ static int member_done(void *context, size_t index, int fd, uint64_t bytes, stru
     return HB_OK;
 }
 
+/* The member that a hard link names, if it is restored too; else SIZE_MAX. */
+static size_t hard_link_source(const struct hb_staging *staging, size_t index)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const char *target = hb_catalog_link(catalog, index);
+    const char *wrapper = staging->selection->wrapper;
+    size_t skip = 0, wrapped = wrapper == NULL ? 0 : strlen(wrapper) + 1;
+    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
+        strlen(target + skip) <= wrapped)
+        return SIZE_MAX;
+    size_t from = hb_catalog_find(catalog, target + skip + wrapped);
+    if (from == SIZE_MAX || from == index || catalog->members[from].state != HB_SELECTED ||
+        catalog->members[from].type != HB_FILE)
+        return SIZE_MAX;
+    return from;
+}
+
 /*
  * What the files need, and once more what may go through a content plugin: it copies a database
  * into the one that is there, whose log grows by as much.
@@ -89,13 +106,29 @@ static uint64_t space_needed(const struct hb_staging *staging)
     return bytes;
 }
 
+/* Copies that hard links become. */
+static uint64_t link_bytes(const struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
+        size_t from = SIZE_MAX;
+        if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_HARDLINK)
+            from = hard_link_source(staging, i);
+        if (from != SIZE_MAX && __builtin_add_overflow(bytes, catalog->members[from].bytes, &bytes))
+            return UINT64_MAX / 2;
+    }
+    return bytes;
+}
+
 static int check_space(const struct hb_staging *staging, struct hb_error *error)
 {
     struct statvfs space;
     char needed[24], available[24];
     if (fstatvfs(staging->run->stage.fd, &space) != 0)
         return HB_OK; /* staging will tell */
-    uint64_t room = (uint64_t)space.f_bavail * space.f_frsize, bytes = space_needed(staging);
+    uint64_t room = (uint64_t)space.f_bavail * space.f_frsize,
+             bytes = space_needed(staging) + link_bytes(staging);
     if (bytes <= room)
         return HB_OK;
     hb_error_set(error, HB_FATAL, "%s: not enough space: %s are needed, %s are free",
@@ -183,23 +216,6 @@ int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, stru
             status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
     }
     return status;
-}
-
-/* The member that a hard link names, if it is restored too; else SIZE_MAX. */
-static size_t hard_link_source(const struct hb_staging *staging, size_t index)
-{
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    const char *target = hb_catalog_link(catalog, index);
-    const char *wrapper = staging->selection->wrapper;
-    size_t skip = 0, wrapped = wrapper == NULL ? 0 : strlen(wrapper) + 1;
-    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
-        strlen(target + skip) <= wrapped)
-        return SIZE_MAX;
-    size_t from = hb_catalog_find(catalog, target + skip + wrapped);
-    if (from == SIZE_MAX || from == index || catalog->members[from].state != HB_SELECTED ||
-        catalog->members[from].type != HB_FILE)
-        return SIZE_MAX;
-    return from;
 }
 
 /*
