@@ -106,6 +106,8 @@ static int compare(struct guard_command *command, struct hb_error *error)
                              .dry_run = command->dry_run,
                              .snapshot = snapshot};
     run->stage_on_demand = !command->dry_run;
+    if (!command->dry_run) /* of runs that were killed; there may be nothing to do, and no stage */
+        hb_stage_sweep(run->home.fd);
     if (hb_cli_hooks_before(run, &command->hooks, &event, error) != HB_OK)
         return HB_EXIT_FAILED;
     int code = run_hooks(command, &event, error);
