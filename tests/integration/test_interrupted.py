@@ -218,6 +218,27 @@ class Interrupted(fault.FaultCase):
             self.assert_mentions(done, "a directory is in the way")
         self.assert_nothing_left(home)
 
+    # ---- recovery that fails for a reason that passes ----
+
+    def test_no_space_while_it_is_carried_through(self):
+        home = self.interrupted_home()
+        done = self.faulted("--home", home, "--set", "backup.workers=1", "backup", "-o",
+                            self.dir / "a.zip", calls="rename", path="*/home/.hbcore-stage-*", at="1+",
+                            error="ENOSPC", expect=None)
+        self.assertEqual(len(list(home.glob(STAGE + "*/journal"))), 1, self.describe(done))
+        self.assert_mentions(done, "went on with the import of", "the next run tries again")
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
+
+    def test_another_import_does_not_overtake_it(self):
+        home = self.interrupted_home()
+        other = self.backup(self.new, "other.zip")
+        done = self.faulted("--home", home, "--set", "backup.workers=1", "import", "--force", other,
+                            calls="rename", path="*/home/.hbcore-stage-*", at="1+", error="EIO", expect=1)
+        self.assert_mentions(done, "interrupted", "would be completed over this one")
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
+
 
 class Planted(hb.Case):
     config = hb.GENERIC
@@ -246,27 +267,6 @@ class Planted(hb.Case):
         self.hbcore("--home", home, "--set", "backup.links=store", "backup",
                     "-o", self.dir / "a.tar.zst", "--format", "tar-zstd")
         self.assertEqual([path.name for path in home.iterdir()], ["way"])
-
-    # ---- recovery that fails for a reason that passes ----
-
-    def test_no_space_while_it_is_carried_through(self):
-        home = self.interrupted_home()
-        done = self.faulted("--home", home, "--set", "backup.workers=1", "backup", "-o",
-                            self.dir / "a.zip", calls="rename", path="*/home/.hbcore-stage-*", at="1+",
-                            error="ENOSPC", expect=None)
-        self.assertEqual(len(list(home.glob(STAGE + "*/journal"))), 1, self.describe(done))
-        self.assert_mentions(done, "went on with the import of", "the next run tries again")
-        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
-        self.assert_carried_through(home)
-
-    def test_another_import_does_not_overtake_it(self):
-        home = self.interrupted_home()
-        other = self.backup(self.new, "other.zip")
-        done = self.faulted("--home", home, "--set", "backup.workers=1", "import", "--force", other,
-                            calls="rename", path="*/home/.hbcore-stage-*", at="1+", error="EIO", expect=1)
-        self.assert_mentions(done, "interrupted", "would be completed over this one")
-        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
-        self.assert_carried_through(home)
 
 
 class Mounted(fault.FaultCase):
