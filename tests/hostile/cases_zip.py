@@ -201,9 +201,12 @@ add("no entries", zip_of(), 1)
 add("an archive in the comment", zip_of(HOME, Member("outer", "outer"),
                                         comment=zip_of(HOME, Member("inner", "inner"))), 0,
     {**X, "inner": "inner"})
+add("an end record of zeros", zip_of(HOME, count=0, here=0, size=0, offset=0), 1)
+add("an empty archive in the comment", zip_of(HOME, comment=end_record(0, 0, 0)), 1)
 add("an end record in the comment", zip_of(HOME, comment=end_record(0, 0, 0) + b"!"), 0, X)
-add("something in front", zip_of(HOME, before=b"#!/bin/sh\nexit 1\n"), 0, X)
-add("something in front, not counted", b"#!/bin/sh\n" + zip_of(HOME), 0, X)
+# Over a pipe only the first bytes tell the format.
+add("something in front", zip_of(HOME, before=b"#!/bin/sh\nexit 1\n"), 0, X, piped=(1, None))
+add("something in front, not counted", b"#!/bin/sh\n" + zip_of(HOME), 0, X, piped=(1, None))
 add("something behind", zip_of(HOME) + b"junk", 1)
 add("two archives", zip_of(HOME, Member("first", "1")) + zip_of(HOME, Member("second", "2")), 0,
     {**X, "second": "2"})

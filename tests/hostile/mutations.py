@@ -47,7 +47,7 @@ class Mutator:
         while True:
             kind = self.random.choice(self.kinds)
             made, what = kind()
-            if made != self.data:
+            if made not in (self.data, self.other):
                 return made, f"{kind.__name__[3:]} {what}"
 
     # ---- places ----
