@@ -16,6 +16,12 @@ class Case:
     generic: bool = False  # with the configuration that restores links
     modes: dict = dataclasses.field(default_factory=dict)
     settings: list = dataclasses.field(default_factory=list)
+    piped: typing.Optional[tuple] = None  # code and files when it comes over a pipe, if others
+
+    def over_pipe(self):
+        if self.piped is None:
+            return self
+        return dataclasses.replace(self, code=self.piped[0], files=self.piped[1])
 
     def bytes_for(self, where):
         return self.data(where) if callable(self.data) else self.data

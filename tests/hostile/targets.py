@@ -84,5 +84,7 @@ def read_only(home, outside):
     with_files(home, outside)
 
 
-TARGETS = {"empty": empty, "files": with_files, "links": with_links,
+# The same archive comes over a pipe, where nothing can be looked at beforehand.
+PIPED = "empty, over a pipe"
+TARGETS = {"empty": empty, PIPED: empty, "files": with_files, "links": with_links,
            "linked directories": with_linked_directories, "read-only": read_only}
