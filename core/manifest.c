@@ -49,9 +49,20 @@ int hb_json_write_file(const json_t *json, int directory_fd, const char *name)
         openat(directory_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    errno = 0;
-    if (json_dumpfd(json, fd, JSON_INDENT(2) | JSON_ENSURE_ASCII) != 0)
-        return errno == 0 ? -EIO : -errno;
+    /* Not json_dumpfd(): it passes over writes that fail, and knows no EINTR. */
+    HB_AUTO_FREE char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    if (text == NULL)
+        return -ENOMEM;
+    const char *rest = text;
+    for (size_t bytes = strlen(text); bytes > 0;) {
+        ssize_t put = write(fd, rest, bytes);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -errno;
+        rest += put;
+        bytes -= (size_t)put;
+    }
     return 0;
 }
 

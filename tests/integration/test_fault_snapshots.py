@@ -1,17 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault sweep for snapshots that are restored: each file is old or new, as from an archive."""
+"""The fault sweep for snapshots: one that is made is whole or not there, one that is restored is
+restored like an archive.
+"""
+import json
+import shutil
 import unittest
 
 import fault
-from fault_sweep import ImportSweep
+from fault_sweep import ImportSweep, Sweep
 
 fault.need()
 
 SNAPSHOTS = "state-snapshots"
 
 
+class Create(Sweep):
+    """Directories of snapshots hold all that their manifest says, or are not there."""
+
+    databases = ("state.db",)
+
+    def prepare(self, fmt):
+        for path in (self.source / SNAPSHOTS, *self.source.glob(".hbcore-*")):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def arguments(self, fmt):
+        return ("--home", self.source, "--json", "snapshot", "create")
+
+    def test_each(self):
+        self.hbcore(*self.arguments(""))
+        self.assertEqual(self.whole_ones(), 1)
+        self.sweep("")
+
+    def whole_ones(self):
+        """How many there are; each is whole."""
+        count = 0
+        for manifest in (self.source / SNAPSHOTS).glob("[0-9]*/manifest.json"):
+            files = json.loads(manifest.read_text())["files"]
+            self.assertEqual(files.keys(), {"state.db", "config.yaml", ".env"}, self.point)
+            for name, size in files.items():
+                self.assertEqual((manifest.parent / name).stat().st_size, size, f"{self.point}: {name}")
+            self.assertEqual(self.rows_of(manifest.parent / "state.db"), 80)
+            count += 1
+        return count
+
+    def judge(self, fmt, point, done, about):
+        if done.returncode == 0:
+            self.assertEqual(self.whole_ones(), 1, about)
+        elif done.returncode != 3:  # with 3 a file that could not be copied is named
+            self.assertIn(self.whole_ones(), (0, 1), about)
+        else:
+            self.assertTrue(self.skipped(done), about)
+        shutil.rmtree(self.source / SNAPSHOTS, ignore_errors=True)
+        self.hbcore(*self.arguments(fmt))
+        self.assertEqual(self.whole_ones(), 1, about)
+        self.assertEqual(self.left(), [], about)
+
+
 class Restore(ImportSweep):
-    """Killed, the next run completes it."""
+    """Each file is old or new; killed, the next run completes it."""
 
     databases = ("state.db",)
 
