@@ -46,6 +46,12 @@ static int trouble(const struct restoring *restoring, const struct connection *c
     char text[320];
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
         return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is as it was");
+    /* The commit itself may have taken effect, and only what comes after it have failed. */
+    if (primary == SQLITE_IOERR)
+        return host->fail(host, HB_ENTRY,
+                          "database cannot be overwritten: %s; the existing one is whole, the old "
+                          "or the new one: look which",
+                          connection_message(connection, result));
     if (is_locked(primary))
         snprintf(text, sizeof text,
                  "database is locked by another program (waited %" PRId64
