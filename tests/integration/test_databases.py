@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Databases in use, both ways, as the person at the terminal meets them."""
+import os
+import sqlite3
+import stat
+import unittest
+
+import hb
+
+
+def counted(path):
+    database = sqlite3.connect(path)
+    try:
+        return database.execute("SELECT count(*) FROM t").fetchone()[0]
+    finally:
+        database.close()
+
+
+class Databases(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        hb.write(self.home / "config.yaml", b"x\n")
+        self.database = self.make_database(self.home / "state.db", wal=True)
+
+    def test_import_into_one_that_is_open(self):
+        archive = self.backup(self.home)
+        holder = sqlite3.connect(self.database, isolation_level=None)
+        holder.execute("DELETE FROM t")
+        inode = self.database.stat().st_ino
+        self.database.chmod(0o644)
+        self.hbcore("--home", self.home, "import", archive, "--force")
+        self.assertEqual(holder.execute("SELECT count(*) FROM t").fetchone(), (50,))
+        holder.execute("INSERT INTO t (text) VALUES ('after')")
+        self.assertEqual(counted(self.database), 51)
+        self.assertEqual(self.database.stat().st_ino, inode)
+        # A secret ends 0600, with what lies beside it.
+        for name in os.listdir(self.home):
+            if name.startswith("state.db"):
+                self.assertEqual(stat.S_IMODE((self.home / name).stat().st_mode), 0o600, name)
+        holder.close()
+
+    def test_one_locked_for_ever_costs_that_one(self):
+        locked = self.make_database(self.home / "locked.db")
+        holder = sqlite3.connect(locked, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        summary = self.summary(self.hbcore("--home", self.home, "--set", "content:sqlite.wait=1",
+                                           "--json", "backup", "-o", self.dir / "a.zip", expect=3))
+        holder.close()
+        self.assertEqual([row["path"] for row in summary["databases"]], ["state.db"], summary)
+        listed = self.tool("unzip", "-Z1", self.dir / "a.zip").stdout.split()
+        self.assertNotIn(b"locked.db", listed)
+        self.assertIn(b"state.db", listed)
+
+    def test_side_files_of_any_suffix_stay_out(self):
+        path = self.make_database(self.home / "x.sqlite", wal=True)
+        holder = sqlite3.connect(path)
+        holder.execute("INSERT INTO t (text) VALUES ('in the log')")
+        holder.commit()
+        self.hbcore("--home", self.home, "--set", "content:sqlite.suffixes=.db .sqlite", "backup",
+                    "-o", self.dir / "a.zip")
+        listed = self.tool("unzip", "-Z1", self.dir / "a.zip").stdout.split()
+        holder.close()
+        self.assertIn(b"x.sqlite", listed)
+        self.assertEqual([name for name in listed if b"-wal" in name or b"-shm" in name], [])
+
+    def test_other_page_size(self):
+        archive = self.backup(self.home)
+        self.database.unlink()
+        database = sqlite3.connect(self.database, isolation_level=None)
+        database.execute("PRAGMA page_size = 1024")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE other (x)")
+        arguments = ("--home", self.home, "--set", "content:sqlite.wait=1", "import", archive,
+                     "--force")
+        self.assert_mentions(self.hbcore(*arguments, expect=3), "page size")
+        database.close()
+        self.hbcore(*arguments)
+        self.assertEqual(counted(self.database), 50)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root sees files of another user")
+    def test_root_leaves_them_to_their_owner(self):
+        archive = self.backup(self.home)
+        for path in [self.home, *self.home.iterdir()]:
+            os.chown(path, 65534, 65534)
+        self.hbcore("--home", self.home, "import", archive, "--force")
+        self.backup(self.home, "b.zip")
+        owners = {path.name: path.stat().st_uid for path in self.home.iterdir()}
+        self.assertEqual(set(owners.values()), {65534}, owners)
+
+
+if __name__ == "__main__":
+    unittest.main()
