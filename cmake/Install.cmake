@@ -30,3 +30,9 @@ install(FILES contrib/completion/hbcore.fish
 
 install(FILES docs/hbcore.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/hbcore.ini.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+
+set(HBCORE ${CMAKE_INSTALL_FULL_BINDIR}/hbcore)
+configure_file(contrib/systemd/hbcore-backup.service.in ${PROJECT_BINARY_DIR}/hbcore-backup.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/hbcore-backup.service contrib/systemd/hbcore-backup.timer
+  DESTINATION lib/systemd/user)
+install(FILES contrib/hermes/hermes_backup.py DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)

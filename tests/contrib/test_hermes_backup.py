@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The module for Hermes: names, arguments and return values of the file that it replaces."""
+import contextlib
+import importlib.util
+import inspect
+import json
+import logging
+import os
+import pathlib
+import shutil
+import sys
+import types
+import unittest
+import unittest.mock
+import zipfile
+
+import hb
+
+MODULE = hb.SOURCE / "contrib" / "hermes" / "hermes_backup.py"
+
+SIGNATURES = {
+    "run_backup": "(args)",
+    "run_import": "(args)",
+    "run_quick_backup": "(args)",
+    "create_quick_snapshot": "(label=None, hermes_home=None, keep=None)",
+    "list_quick_snapshots": "(limit=20, hermes_home=None)",
+    "restore_quick_snapshot": "(snapshot_id, hermes_home=None)",
+    "prune_quick_snapshots": "(keep=20, hermes_home=None)",
+    "restore_cron_jobs_if_emptied": "(snapshot_id, hermes_home=None)",
+    "create_pre_update_backup": "(hermes_home=None, keep=5)",
+    "create_pre_migration_backup": "(hermes_home=None, keep=5)",
+}
+
+
+def load():
+    specification = importlib.util.spec_from_file_location("hermes_backup", MODULE)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+class HermesBackup(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        for name in ("config.yaml", ".env", "cron/jobs.json", "skills/a.md", "pairing/x.json"):
+            hb.write(self.home / name, f"{name}\n")
+        self.jobs(3)
+        environment = self.environment(HBCORE_PROGRAM=self.binary, HBCORE_CONFIG=str(hb.HERMES),
+                                       HERMES_HOME=str(self.home))
+        patch = unittest.mock.patch.dict(os.environ, environment, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.module = load()
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def jobs(self, count):
+        hb.write(self.home / "cron/jobs.json", json.dumps({"jobs": [{"id": i} for i in range(count)]}))
+
+    def run_captured(self, function, *arguments):
+        """Exit code and output, of the module and of the program that it starts."""
+        path = self.dir / "output"
+        code, saved = 0, os.dup(1)
+        with open(path, "wb") as stream:
+            os.dup2(stream.fileno(), 1)
+            try:
+                with open(1, "w", closefd=False) as out, contextlib.redirect_stdout(out):
+                    function(*arguments)
+            except SystemExit as end:
+                code = end.code
+            finally:
+                os.dup2(saved, 1)
+                os.close(saved)
+        return code, path.read_text()
+
+    def test_signatures(self):
+        for name, expected in SIGNATURES.items():
+            signature = inspect.signature(getattr(self.module, name))
+            plain = signature.replace(
+                return_annotation=signature.empty,
+                parameters=[parameter.replace(annotation=parameter.empty)
+                            for parameter in signature.parameters.values()])
+            self.assertEqual(str(plain), expected, name)
+
+    def test_standard_library_only(self):
+        names = set()
+        for line in MODULE.read_text().splitlines():
+            words = line.split()
+            if words[:1] in (["import"], ["from"]):
+                names.add(words[1].partition(".")[0])
+        self.assertLessEqual(names - {"hermes_constants"}, set(sys.stdlib_module_names))
+
+    # ---- full backups ----
+
+    def test_backup_and_import(self):
+        archive = self.dir / "made.zip"
+        code, output = self.run_captured(self.module.run_backup,
+                                         types.SimpleNamespace(output=str(archive)))
+        self.assertEqual(code, 0, output)
+        self.assertIn("Backup complete", output)
+        self.assertIn("Restore with: hermes import", output)
+        self.assertIn("skills/a.md", zipfile.ZipFile(archive).namelist())
+        (self.home / "skills/a.md").write_text("changed")
+        code, output = self.run_captured(
+            self.module.run_import, types.SimpleNamespace(zipfile=str(archive), force=True))
+        self.assertEqual(code, 0, output)
+        self.assertEqual((self.home / "skills/a.md").read_text(), "skills/a.md\n")
+
+    def test_default_name(self):
+        code, output = self.run_captured(self.module.run_backup,
+                                         types.SimpleNamespace(output=None))
+        self.assertEqual(code, 0, output)
+        self.assertEqual(len(list(self.user.glob("hermes-backup-*.zip"))), 1)
+
+    def test_missing_home(self):
+        shutil.rmtree(self.home)
+        code, _ = self.run_captured(self.module.run_backup, types.SimpleNamespace(output=None))
+        self.assertEqual(code, 1)
+        self.assertIsNone(self.module.create_pre_update_backup())
+        self.assertIsNone(self.module.create_pre_migration_backup(self.home))
+
+    def test_import_of_a_missing_archive(self):
+        code, _ = self.run_captured(self.module.run_import, types.SimpleNamespace(
+            zipfile=str(self.dir / "none.zip"), force=True))
+        self.assertEqual(code, 1)
+
+    def test_a_profile_is_backed_up_with_the_whole_home(self):
+        hb.write(self.home / "profiles/work/config.yaml", b"x")
+        os.environ["HERMES_HOME"] = str(self.home / "profiles/work")
+        archive = self.module.create_pre_update_backup()
+        self.assertEqual(archive.parent, self.home / "backups")
+        self.assertIn("profiles/work/config.yaml", zipfile.ZipFile(archive).namelist())
+        self.assertIsNotNone(self.module.create_quick_snapshot())
+        self.assertTrue((self.home / "profiles/work/state-snapshots").is_dir())
+
+    def test_presets(self):
+        for function, prefix in ((self.module.create_pre_update_backup, "pre-update-"),
+                                 (self.module.create_pre_migration_backup, "pre-migration-")):
+            for day in (1, 2, 3):
+                hb.write(self.home / f"backups/{prefix}2020-01-0{day}-120000.zip", b"old")
+            made = function(hermes_home=self.home, keep=2)
+            self.assertIsInstance(made, pathlib.Path)
+            self.assertTrue(made.name.startswith(prefix), made)
+            left = {path.name for path in self.home.glob(f"backups/{prefix}*")}
+            self.assertEqual(left, {made.name, f"{prefix}2020-01-03-120000.zip"})
+            self.assertTrue(function(hermes_home=self.home, keep=0).is_file())
+
+    def test_nothing_to_back_up(self):
+        empty = self.dir / "empty"
+        empty.mkdir()
+        self.assertIsNone(self.module.create_pre_update_backup(empty))
+        self.assertIsNone(self.module.create_quick_snapshot(hermes_home=empty))
+        self.assertEqual(os.listdir(empty), [])
+
+    # ---- snapshots ----
+
+    def test_snapshots(self):
+        first = self.module.create_quick_snapshot()
+        second = self.module.create_quick_snapshot(label="before update", hermes_home=self.home)
+        self.assertRegex(first, r"^\d{8}-\d{6}$")
+        self.assertRegex(second, r"^\d{8}-\d{6}-before update$")
+        rows = self.module.list_quick_snapshots()
+        self.assertEqual({row["id"] for row in rows}, {first, second})
+        self.assertEqual(len(self.module.list_quick_snapshots(limit=1)), 1)
+        row = next(row for row in rows if row["id"] == second)
+        self.assertEqual(list(row), ["id", "timestamp", "label", "file_count", "total_size", "files"])
+        self.assertEqual(row["label"], "before update")
+        self.assertEqual(set(row["files"]),
+                         {"config.yaml", ".env", "cron/jobs.json", "pairing/x.json"})
+        self.assertEqual(row["file_count"], 4)
+        (self.home / "config.yaml").write_text("changed")
+        self.assertIs(self.module.restore_quick_snapshot(first), True)
+        self.assertEqual((self.home / "config.yaml").read_text(), "config.yaml\n")
+        self.assertEqual(self.module.prune_quick_snapshots(keep=1), 1)
+        self.assertEqual(self.module.prune_quick_snapshots(keep=0, hermes_home=self.home), 1)
+        self.assertEqual(self.module.list_quick_snapshots(), [])
+
+    def test_keep(self):
+        for number in range(4):
+            newest = self.module.create_quick_snapshot(label=f"x{number}", keep=2)
+        rows = self.module.list_quick_snapshots()
+        self.assertEqual(len(rows), 2)
+        self.assertIn(newest, [row["id"] for row in rows])
+
+    def test_snapshots_that_are_not_there(self):
+        self.assertEqual(self.module.list_quick_snapshots(), [])
+        self.assertEqual(self.module.prune_quick_snapshots(), 0)
+        made = self.module.create_quick_snapshot()
+        for name in ("", "1", "no-such", "..", f"{made}/../{made}"):
+            self.assertIs(self.module.restore_quick_snapshot(name), False, name)
+
+    def test_unreadable_manifest(self):
+        hb.write(self.home / "state-snapshots/20260101-000000/manifest.json", b"{")
+        self.assertEqual(self.module.list_quick_snapshots(),
+                         [{"id": "20260101-000000", "file_count": 0, "total_size": 0}])
+
+    def test_run_quick_backup(self):
+        code, output = self.run_captured(self.module.run_quick_backup,
+                                         types.SimpleNamespace(label="mine"))
+        self.assertEqual(code, 0)
+        self.assertRegex(output, r"State snapshot created: \d{8}-\d{6}-mine\n"
+                                 r"  1 snapshot\(s\) stored in .*/state-snapshots/\n"
+                                 r"  Restore with: /snapshot restore \d{8}-\d{6}-mine\n")
+        shutil.rmtree(self.home)
+        self.home.mkdir()
+        _, output = self.run_captured(self.module.run_quick_backup, types.SimpleNamespace())
+        self.assertEqual(output, "No state files found to snapshot.\n")
+
+    # ---- cron jobs ----
+
+    def test_cron_jobs(self):
+        if b"guard" not in self.hbcore("--help").stdout:
+            self.skipTest("the guard command is not in this program")
+        snapshot = self.module.create_quick_snapshot()
+        restore = self.module.restore_cron_jobs_if_emptied
+        self.assertIsNone(restore(snapshot))
+        self.jobs(1)
+        self.assertIsNone(restore(snapshot))
+        self.jobs(0)
+        self.assertIsNone(restore(""))
+        self.assertIsNone(restore("no-such"))
+        self.assertEqual(restore(snapshot),
+                         {"restored": True, "job_count": 3, "snapshot_id": snapshot})
+        self.assertEqual(len(json.loads((self.home / "cron/jobs.json").read_text())["jobs"]), 3)
+
+    # ---- failures ----
+
+    def test_another_run_has_the_home(self):
+        with hb.HeldLock(self.home):
+            self.assertIsNone(self.module.create_pre_update_backup())
+            with self.assertRaises(self.module.HbcoreError) as caught:
+                self.module.create_quick_snapshot()
+        self.assertEqual(caught.exception.code, 5)
+
+    def test_no_program(self):
+        os.environ["HBCORE_PROGRAM"] = str(self.dir / "missing")
+        self.assertIsNone(self.module.create_pre_update_backup())
+        self.assertIsNone(self.module.restore_cron_jobs_if_emptied("x"))
+        with self.assertRaises(OSError):
+            self.module.create_quick_snapshot()
+
+    def test_the_installed_configuration(self):
+        del os.environ["HBCORE_CONFIG"]
+        root = self.dir / "prefix"
+        (root / "bin").mkdir(parents=True)
+        hb.write(root / "share/hbcore/hermes.ini", b"")
+        self.assertEqual(self.module._configuration(str(root / "bin/hbcore")),
+                         ["--config", str(root / "share/hbcore/hermes.ini")])
+        hb.write(self.user / ".config/hbcore/hbcore.ini", b"")
+        self.assertEqual(self.module._configuration(str(root / "bin/hbcore")), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
