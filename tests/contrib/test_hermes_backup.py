@@ -210,8 +210,6 @@ class HermesBackup(hb.Case):
     # ---- cron jobs ----
 
     def test_cron_jobs(self):
-        if b"guard" not in self.hbcore("--help").stdout:
-            self.skipTest("the guard command is not in this program")
         snapshot = self.module.create_quick_snapshot()
         restore = self.module.restore_cron_jobs_if_emptied
         self.assertIsNone(restore(snapshot))

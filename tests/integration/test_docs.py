@@ -157,6 +157,19 @@ class Docs(hb.Case):
                 self.assertTrue((page.parent / pathlib.Path(target)).exists(),
                                 f"{page.name}: {target}")
 
+    def test_each_row_of_the_parity_table_names_tests_that_exist(self):
+        rows = [line for line in (DOCS / "hermes-parity.md").read_text().splitlines()
+                if line.startswith("| ") and not line.startswith("| behaviour")]
+        self.assertGreater(len(rows), 60)
+        for row in rows:
+            named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)
+            self.assertTrue(named, f"no test: {row}")
+            for name, function in named:
+                found = [path for folder in ("integration", "contrib")
+                         for path in [hb.SOURCE / "tests" / folder / name] if path.exists()]
+                self.assertTrue(found, f"{name}: {row}")
+                self.assertRegex(found[0].read_text(), rf"def {function}\(", row)
+
 
 if __name__ == "__main__":
     unittest.main()
