@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manual pages say all that the program takes and prints, and nothing that it does not know."""
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -156,6 +157,26 @@ class Docs(hb.Case):
             for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
                 self.assertTrue((page.parent / pathlib.Path(target)).exists(),
                                 f"{page.name}: {target}")
+
+    def test_the_plugin_of_the_guide(self):
+        """It compiles without a warning, and leaves out what it says."""
+        text = (DOCS / "plugin-guide.md").read_text()
+        code = text.partition("## A filter\n")[2].partition("\n## ")[0]
+        source = self.dir / "limit.c"
+        source.write_text("".join(line[4:] or "\n" for line in code.splitlines(keepends=True)))
+        folder = self.dir / "plugins"
+        folder.mkdir()
+        self.tool(os.environ["HBCORE_CC"], "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC",
+                  "-shared", "-fvisibility=hidden", f"-I{hb.SOURCE}/core/include", source,
+                  "-o", folder / "limit.so")
+        self.hbcore("plugins", "check", folder / "limit.so")
+        settings = re.search(r"\[filter:big\]\n(?: +\S.*\n)+", text).group().replace("    ", "")
+        self.config = self.write_config(f"[plugins]\npath = {folder}\n{settings}[format:zip]\n")
+        home = self.make_home()
+        done = self.hbcore("--json", "--home", home, "--set", "filter:big.largest=1K", "backup",
+                           "-o", self.dir / "a.zip")
+        self.assertEqual({row["path"] for row in self.summary(done)["left_out"]},
+                         {"noise.bin", "zeros.bin"})
 
     def test_each_row_of_the_parity_table_names_tests_that_exist(self):
         rows = [line for line in (DOCS / "hermes-parity.md").read_text().splitlines()
