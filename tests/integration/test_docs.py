@@ -89,6 +89,9 @@ class Docs(hb.Case):
     def assert_options(self, text, wanted, where):
         found = {f"--{name}" for name in re.findall(r"(?:Fl|,) -([a-z][a-z-]*)", text)}
         self.assertLessEqual(wanted - {"--help"}, found, where)
+        items = "\n".join(re.findall(r"^\.(?:It|Op) Fl .*$", text, re.MULTILINE))
+        known = {f"--{name}" for name in re.findall(r"(?:Fl|,) -([a-z][a-z-]*)", items)}
+        self.assertLessEqual(known, wanted, f"{where}: the program has no such option")
 
     def test_commands_and_options(self):
         pages = sections(self.page, "S[sh]")
@@ -100,6 +103,8 @@ class Docs(hb.Case):
             self.assertIn(name, pages)
             text = self.hbcore(name, "--help").stdout.decode()
             self.assert_options(pages[name], options_of(text), name)
+            self.assertLessEqual(set(re.findall(rf"\.It Nm Cm {name} ([a-z]+)", pages[name])),
+                                 subcommands_of(text, name))
             for word in subcommands_of(text, name):
                 self.assertRegex(pages[name], rf"\.(It )?Nm Cm {name} {word}\b", name)
 
