@@ -15,14 +15,16 @@ enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
 /* ---- input --------------------------------------------------------------------------------------
  */
 
-static int64_t read_fd(int fd, void *buffer, size_t bytes)
+static int64_t read_fd(const struct hb_archive *archive, void *buffer, size_t bytes)
 {
     for (;;) {
-        ssize_t got = read(fd, buffer, bytes);
+        ssize_t got = read(archive->fd, buffer, bytes);
         if (got >= 0)
             return got;
-        if (errno != EINTR || hb_run_signal() != 0)
-            return HB_FATAL;
+        if (errno == EINTR && hb_run_signal() == 0)
+            continue;
+        hb_run_explain(archive->run, "cannot be read: %s", strerror(errno));
+        return HB_FATAL;
     }
 }
 
@@ -42,7 +44,7 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
         archive->head_used += take;
         return (int64_t)take;
     }
-    return read_fd(archive->fd, buffer, bytes);
+    return read_fd(archive, buffer, bytes);
 }
 
 static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
@@ -57,8 +59,10 @@ static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t 
             pread(archive->fd, (char *)buffer + done, bytes - done, (off_t)(offset + done));
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0)
+        if (got < 0) {
+            hb_run_explain(archive->run, "cannot be read: %s", strerror(errno));
             return HB_FATAL;
+        }
         if (got == 0)
             break;
         done += (size_t)got;
@@ -82,10 +86,9 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
     archive->head = hb_alloc(HEAD_BYTES);
     while (archive->head_bytes < HEAD_BYTES) {
         size_t room = HEAD_BYTES - archive->head_bytes;
-        int64_t got = archive->stream
-                          ? read_fd(archive->fd, archive->head + archive->head_bytes, room)
-                          : pread(archive->fd, archive->head + archive->head_bytes, room,
-                                  (off_t)archive->head_bytes);
+        int64_t got = archive->stream ? read_fd(archive, archive->head + archive->head_bytes, room)
+                                      : pread(archive->fd, archive->head + archive->head_bytes,
+                                              room, (off_t)archive->head_bytes);
         if (got < 0)
             return hb_run_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
                                         : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",

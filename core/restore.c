@@ -542,11 +542,21 @@ static int publish_all(struct restore *restore)
     return restore->status == HB_END ? HB_OK : restore->status;
 }
 
+static int flush_system(int fd)
+{
+    int result, attempts = 0;
+    do
+        result = syncfs(fd);
+    while (result != 0 && errno == EINTR && ++attempts < ATTEMPTS);
+    return result;
+}
+
 static void flush(struct restore *restore)
 {
-    bool failed = syncfs(restore->run->home.fd) != 0;
+    bool failed = flush_system(restore->run->home.fd) != 0;
     for (unsigned i = 1; i < restore->request->stage_count; i++)
-        if (restore->request->stages[i] != NULL && syncfs(restore->request->stages[i]->fd) != 0)
+        if (restore->request->stages[i] != NULL &&
+            flush_system(restore->request->stages[i]->fd) != 0)
             failed = true;
     if (failed)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, "",

@@ -123,6 +123,15 @@ static int host_fail(const struct hb_host *host, int status, const char *format,
     return status;
 }
 
+void hb_run_explain(struct hb_run *run, const char *format, ...)
+{
+    char *buffer = failure_buffer(run);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(buffer, MESSAGE_BYTES, format, arguments);
+    va_end(arguments);
+}
+
 static void host_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
                       ...)
 {

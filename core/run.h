@@ -62,6 +62,8 @@ void hb_instance_free(struct hb_instance *instance);
  * there was none. Valid until the thread's next fail().
  */
 const char *hb_instance_failure(const struct hb_instance *instance);
+/* The host's own reason, for a plugin that passes a failed service on without one. */
+void hb_run_explain(struct hb_run *run, const char *format, ...) HB_PRINTF(2, 3);
 /* Forgets it; before a call whose message will be asked for. */
 void hb_run_clear_failure(struct hb_run *run);
 

@@ -114,6 +114,29 @@ static void set_modes(const struct restoring *restoring)
     }
 }
 
+/*
+ * What comes in may be more secret than what is there: nobody else may read it for a moment. Gives
+ * back the mode that was there.
+ */
+static mode_t close_to_others(const struct restoring *restoring)
+{
+    const struct hb_target *target = restoring->target;
+    mode_t there = restoring->there.st_mode & 07777, closed = there & (target->mode | 0700);
+    if (closed != there && fchmodat(target->directory_fd, target->name, closed, 0) != 0)
+        return there; /* set_modes tells about it */
+    return there;
+}
+
+static void open_again(const struct restoring *restoring, mode_t before)
+{
+    const struct hb_target *target = restoring->target;
+    if ((restoring->there.st_mode & 07777 & ~(target->mode | 0700)) != 0 &&
+        fchmodat(target->directory_fd, target->name, before, 0) != 0)
+        restoring->snap->host->note(restoring->snap->host, restoring->entry,
+                                    "its mode %03o cannot be given back: %s", (unsigned)before,
+                                    strerror(errno));
+}
+
 static int over_existing(struct restoring *restoring)
 {
     enum bytes_kind staged, there = BYTES_EMPTY;
@@ -157,9 +180,12 @@ static int restore_over(struct restoring *restoring)
         return refuse(restoring, "its -journal is of a transaction over several databases: let a "
                                  "program that uses it open it first");
     inode_guard_enter(guard, &holder, restoring->there.st_dev, restoring->there.st_ino);
+    mode_t before = close_to_others(restoring);
     int status = over_existing(restoring);
     if (status == HB_RESTORED)
         set_modes(restoring);
+    else if (status != HB_RESTORE_RENAME) /* it is as it was */
+        open_again(restoring, before);
     inode_guard_leave(guard, &holder);
     return status;
 }

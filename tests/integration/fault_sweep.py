@@ -326,9 +326,9 @@ class ImportSweep(Sweep):
 
     @staticmethod
     def is_whole(name, row, old, new):
-        """A database that stays in its place gets its mode apart from its content."""
+        """A database that stays in its place is closed to others before its content changes."""
         if name.endswith(b".db") and old is not None and new is not None:
-            return row[0] in (old[0], new[0]) and row[1] in (old[1], new[1])
+            return row == new or (row[1] == old[1] and row[0] in (old[0], new[0]))
         return row in (old, new)
 
     def sides(self, state):

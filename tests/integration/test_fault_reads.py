@@ -79,6 +79,7 @@ class Reading(Sweep):
             self.assertEqual(done.returncode, 1, about)
             if not point.is_output():
                 self.assertIn(str(self.archives[fmt]), done.stderr.decode(), about)
+                self.assertNotIn("without saying why", done.stderr.decode(), about)
 
     def test_archive(self):
         self.each(lambda fmt: self.sweep_reading(fmt, str(self.archives[fmt])))

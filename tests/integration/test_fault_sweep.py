@@ -124,6 +124,10 @@ class Completion(ImportSweep):
         killed = os.fsencode(self.dir / "killed")
         return [path for path in super().left_behind(root) if not path.startswith(killed)]
 
+    def may_leave(self, done):
+        """What failed for a reason that may pass waits for the next run, and that is said."""
+        return self.journal_is_there() and b"the next run tries again" in done.stdout + done.stderr
+
     def judge(self, fmt, point, done, about):
         journal = self.journal_is_there()
         missing = self.sides(self.state(self.home))
