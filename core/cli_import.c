@@ -193,7 +193,8 @@ static int incomplete_way_back(const struct hb_run *run, const char *archive,
             run->report.findings[i].kind == HB_FOUND_DOUBTFUL)
             first = &run->report.findings[i];
     hb_error_set(error, HB_FATAL, "%s: the archive to go back to would be incomplete: %s: %s",
-                 run->home.path, first->path, first->reason);
+                 run->home.path, first == NULL ? "" : first->path,
+                 first == NULL ? "" : first->reason);
     hb_error_hint(
         error,
         "nothing was imported; mend that, or import without --backup-first; what could be "

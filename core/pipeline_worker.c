@@ -76,7 +76,8 @@ static int copy_segment(struct hb_pipeline *pipeline, const struct hb_segment *s
         hb_queue_fail(pipeline, HB_FATAL, NULL, "out of memory for a unit");
         return HB_FATAL;
     }
-    unit->data = memcpy(copy, segment->data, (size_t)unit->bytes);
+    memcpy(copy, segment->data, (size_t)unit->bytes);
+    unit->data = copy;
     return HB_OK;
 }
 

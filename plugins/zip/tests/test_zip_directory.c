@@ -74,18 +74,20 @@ static void last_record_grows(void **state)
     unsigned char *noise = zip_test_noise(LARGEST + RECORDS, 4);
     for (unsigned count = 90; count < 110; count++) {
         struct zip_directory directory = {0};
-        struct kept kept = {.bytes = malloc((size_t)LARGEST * 8)};
+        unsigned char *bytes = malloc((size_t)LARGEST * 8), *last;
+        struct kept kept = {.bytes = bytes};
         for (unsigned i = 0; i < count; i++)
             add(&directory, &kept, noise, count % 2 == 0 && i % 30 == 29 ? 99 : i);
         memset(directory.open + directory.fill, 'm', MARK);
         zip_directory_extend(&directory, MARK);
-        zip_directory_last(&directory)[3] = 'x';
-        memset(kept.bytes + kept.count, 'm', MARK);
+        last = zip_directory_last(&directory);
+        last[3] = 'x';
+        memset(bytes + kept.count, 'm', MARK);
         kept.count += MARK;
-        kept.bytes[kept.count - directory.fill + directory.last + 3] = 'x';
+        bytes[kept.count - directory.fill + directory.last + 3] = 'x';
         compare_parts(&directory, &kept);
         zip_directory_free(&directory);
-        free(kept.bytes);
+        free(bytes);
     }
     free(noise);
 }
