@@ -101,7 +101,7 @@ class Case(hb.Case):
     config = hb.GENERIC
 
     def address_space(self, workers):
-        """Measured, and a third more: 64 MiB of address space a thread are malloc's, 8 its stack."""
+        """For each thread malloc takes 64 MiB of address space, and a stack takes 8."""
         return (384 + 112 * (workers + 2)) * MIB
 
     def run_measured(self, *arguments, workers=2, stdin=None, stdout=None, expect=0, peak=PEAK):
