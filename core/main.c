@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -183,6 +184,10 @@ int main(int argc, char **argv)
     /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");
+#ifdef M_ARENA_MAX
+    /* What one thread allocates another frees: with an arena each, freed memory piles up. */
+    mallopt(M_ARENA_MAX, 1);
+#endif
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a deep tree holds a descriptor a level */
         files.rlim_cur = files.rlim_max;

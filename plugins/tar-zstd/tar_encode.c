@@ -38,7 +38,6 @@ void tar_worker_destroy(void *self, void *state)
     ZSTD_freeDCtx(worker->decompressor);
     tar_buffer_free(&worker->header);
     tar_buffer_free(&worker->lengths);
-    tar_buffer_free(&worker->packed);
     free(worker->input);
     free(worker->output);
     free(worker);
@@ -127,14 +126,24 @@ static bool compress_segments(struct tar_worker *worker, const struct hb_segment
     return good && left == 0;
 }
 
+/*
+ * The frame was packed into memory for the worst case. What does not compress goes to the host as
+ * it is, without a copy; else the host gets a block that fits, for many of them wait for their
+ * turn.
+ */
 static int hand_over(const struct tar_zstd *tar, const ZSTD_outBuffer *packed, uint64_t tar_bytes,
                      struct hb_unit *out)
 {
     struct tar_note note = {.magic = TAR_NOTE_MAGIC, .tar_bytes = tar_bytes};
-    void *data = tar->host->alloc(tar->host, packed->pos);
-    if (data == NULL)
-        return tar_no_memory(tar->host);
-    memcpy(data, packed->dst, packed->pos);
+    void *data = packed->dst;
+    if (packed->pos < packed->size - packed->size / 8) {
+        data = tar->host->alloc(tar->host, packed->pos);
+        if (data != NULL)
+            memcpy(data, packed->dst, packed->pos);
+        tar->host->release(tar->host, packed->dst);
+        if (data == NULL)
+            return tar_no_memory(tar->host);
+    }
     note.checksum = tar_get32((const unsigned char *)data + packed->pos - 4);
     memcpy(out->note, &note, sizeof note);
     out->data = data;
@@ -153,16 +162,18 @@ int tar_encode(void *self, void *state, const struct hb_segment *const *segments
         return status;
     if (worker->compressor == NULL)
         worker->compressor = tar_compressor(tar->level);
-    worker->packed.bytes = 0;
-    if (worker->compressor == NULL ||
-        !tar_buffer_reserve(&worker->packed, ZSTD_compressBound((size_t)tar_bytes)))
+    ZSTD_outBuffer packed = {.size = ZSTD_compressBound((size_t)tar_bytes)};
+    if (worker->compressor != NULL)
+        packed.dst = tar->host->alloc(tar->host, packed.size);
+    if (packed.dst == NULL)
         return tar_no_memory(tar->host);
-    ZSTD_outBuffer packed = {.dst = worker->packed.data, .size = worker->packed.capacity};
     ZSTD_CCtx_reset(worker->compressor, ZSTD_reset_session_only);
     if (ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(worker->compressor, tar_bytes)) ||
-        !compress_segments(worker, segments, count, &packed, tar_bytes))
+        !compress_segments(worker, segments, count, &packed, tar_bytes)) {
+        tar->host->release(tar->host, packed.dst);
         return tar->host->fail(tar->host, HB_FATAL,
                                "zstd cannot compress a frame of %llu bytes; out of memory?",
                                (unsigned long long)tar_bytes);
+    }
     return hand_over(tar, &packed, tar_bytes, out);
 }

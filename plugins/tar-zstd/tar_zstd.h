@@ -71,7 +71,6 @@ struct tar_worker {
     ZSTD_DCtx *decompressor;
     struct tar_buffer header;  /* encode: of all entries in the unit; decode: of one */
     struct tar_buffer lengths; /* size_t of each header in it */
-    struct tar_buffer packed;
     unsigned char *input;  /* ZSTD_DStreamInSize() */
     unsigned char *output; /* ZSTD_DStreamOutSize() */
 };

@@ -53,16 +53,8 @@ class Content(large.Case):
 
     def test_noise_tar_zstd(self):
         home = self.one_file("noise.bin", large.noise_file, NOISE)
-        for workers in (1, 2) if large.FULL else (2,):
-            self.check(home, "noise.bin", "tar-zstd", workers, imports=workers == 2)
-
-    @unittest.skipUnless(large.FULL, "with HBCORE_FULL=1")
-    @unittest.expectedFailure
-    def test_noise_tar_zstd_by_eight(self):
-        # Each worker holds a frame's content, the packed frame and a copy of it for the host, 4 MiB
-        # each, and a compressor: 150 to 190 MiB in all. Two workers stay below 128.
-        home = self.one_file("noise.bin", large.noise_file, NOISE // 3)
-        self.measured_backup(home, self.dir / "a.tar.zst", "tar-zstd", 8)
+        for workers in (1, 2, 8) if large.FULL else (8,):
+            self.check(home, "noise.bin", "tar-zstd", workers, imports=workers == 8)
 
     def test_sparse(self):
         home = self.one_file("sparse.img", large.sparse_file, SPARSE)
@@ -90,7 +82,7 @@ class Content(large.Case):
     def test_database_to_a_pipe(self):
         home = self.one_file("state.db", large.database, DATABASE)
         self.check_database(home, "zip", 8)
-        self.check_database(home, "tar-zstd", 2)
+        self.check_database(home, "tar-zstd", 8)
 
 
 if __name__ == "__main__":
