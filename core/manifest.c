@@ -113,10 +113,24 @@ static int take_members(const json_t *json, struct hb_manifest *manifest, struct
     return HB_OK;
 }
 
+int hb_manifest_parse(const char *text, size_t bytes, struct hb_manifest *manifest,
+                      struct hb_error *error)
+{
+    json_error_t where;
+    *manifest = (struct hb_manifest){.id = NULL};
+    json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
+    if (json == NULL)
+        return not_a_manifest(error, where.text);
+    int result = take_members(json, manifest, error);
+    json_decref(json);
+    if (result != HB_OK)
+        hb_manifest_clear(manifest);
+    return result;
+}
+
 int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_error *error)
 {
     struct stat status;
-    json_error_t where;
     *manifest = (struct hb_manifest){.id = NULL};
     /* O_NONBLOCK: it may be a pipe. */
     HB_AUTO_CLOSE int fd =
@@ -127,12 +141,15 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
         return not_a_manifest(error, strerror(errno));
     if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
         return not_a_manifest(error, "is no manifest");
-    json_t *json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);
-    if (json == NULL)
-        return not_a_manifest(error, where.text);
-    int result = take_members(json, manifest, error);
-    json_decref(json);
-    if (result != HB_OK)
-        hb_manifest_clear(manifest);
-    return result;
+    size_t bytes = (size_t)status.st_size;
+    HB_AUTO_FREE char *text = hb_alloc(bytes + 1);
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = pread(fd, text + done, bytes - done, (off_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return not_a_manifest(error, got == 0 ? "was cut short" : strerror(errno));
+        done += (size_t)got;
+    }
+    return hb_manifest_parse(text, bytes, manifest, error);
 }

@@ -32,6 +32,9 @@ uint64_t hb_manifest_count(const struct hb_manifest *manifest);
 int hb_manifest_write(const struct hb_manifest *manifest, int directory_fd);
 /* HB_OK; HB_NOMATCH: there is none; HB_FATAL with *error: it cannot be read or is none. */
 int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_error *error);
+/* The same from its text. HB_OK or HB_FATAL. */
+int hb_manifest_parse(const char *text, size_t bytes, struct hb_manifest *manifest,
+                      struct hb_error *error);
 void hb_manifest_clear(struct hb_manifest *manifest);
 
 /* Any JSON as a file in the directory, 0600. 0 or -errno. */

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzes each reader of untrusted bytes in turn, at low priority. What is found stays in build/fuzz.
 #
-#   tools/fuzz.sh [SECONDS [TARGET…]]     600 seconds each; zip tar-zstd trailer journal ini
+#   tools/fuzz.sh [SECONDS [TARGET…]]     600 seconds each; zip tar-zstd trailer journal manifest ini
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${1:-600}
 targets=("${@:2}")
 if [ ${#targets[@]} -eq 0 ]; then
-    targets=(zip tar-zstd trailer journal ini)
+    targets=(zip tar-zstd trailer journal manifest ini)
 fi
 
 cmake --preset fuzz -DHBCORE_TESTS=ON >/dev/null
-nice -n 15 cmake --build --preset fuzz -- fuzz-zip fuzz_tar_zstd fuzz-trailer fuzz-journal fuzz-ini
+nice -n 15 cmake --build --preset fuzz -- fuzz-zip fuzz_tar_zstd fuzz-trailer fuzz-journal fuzz-manifest fuzz-ini
 
 failed=0
 for target in "${targets[@]}"; do
