@@ -225,13 +225,12 @@ static char *find_wanted(struct snapshot_command *command, struct hb_error *erro
     if (digits != strlen(wanted) || digits > 3)
         return hb_copy_text(wanted);
     unsigned long number = strtoul(wanted, NULL, 10), at = 0;
-    if (hb_snapshots_open(&command->run, &snapshots, error) != HB_OK)
-        return NULL;
+    int status = hb_snapshots_open(&command->run, &snapshots, error);
     for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
         if (snapshots.items[i].has_manifest && ++at == number)
             name = hb_copy_text(snapshots.items[i].name);
     hb_snapshots_close(&snapshots);
-    if (name == NULL) {
+    if (name == NULL && status == HB_OK) {
         hb_error_set(error, HB_FATAL, "there is no snapshot number %s", wanted);
         hb_error_hint(error, "hbcore snapshot list shows those that are there");
     }

@@ -395,10 +395,11 @@ static int publish(struct maker *maker)
 {
     int parent = maker->stage.parent_fd;
     struct hb_snapshots present;
-    if (hb_snapshots_open(maker->run, &present, maker->error) != HB_OK)
-        return HB_FATAL;
+    int status = hb_snapshots_open(maker->run, &present, maker->error);
     HB_AUTO_FREE char *id = free_id(&present, maker->manifest.timestamp, maker->manifest.label);
     hb_snapshots_close(&present);
+    if (status != HB_OK)
+        return status;
     free(maker->manifest.id);
     maker->manifest.id = hb_copy_text(id);
     int result = write_marks(maker);
