@@ -71,8 +71,8 @@ struct tar_worker {
     ZSTD_DCtx *decompressor;
     struct tar_buffer header;  /* encode: of all entries in the unit; decode: of one */
     struct tar_buffer lengths; /* size_t of each header in it */
-    unsigned char *input;  /* ZSTD_DStreamInSize() */
-    unsigned char *output; /* ZSTD_DStreamOutSize() */
+    unsigned char *input;      /* ZSTD_DStreamInSize() */
+    unsigned char *output;     /* ZSTD_DStreamOutSize() */
 };
 
 /* In hb_unit.note, from encode() to append(). */
