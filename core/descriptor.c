@@ -30,14 +30,23 @@ enum {
     }
 
 static const struct hb_callback format_callbacks[] = {
-    REQUIRED(hb_format_ops, begin_entry),   REQUIRED(hb_format_ops, append),
-    REQUIRED(hb_format_ops, end_entry),     REQUIRED(hb_format_ops, finish),
-    REQUIRED(hb_format_ops, walk),          OPTIONAL(hb_format_ops, abort),
-    OPTIONAL(hb_format_ops, worker_create), OPTIONAL(hb_format_ops, worker_destroy),
-    OPTIONAL(hb_format_ops, unit_policy),   OPTIONAL(hb_format_ops, encode),
-    OPTIONAL(hb_format_ops, probe),         OPTIONAL(hb_format_ops, list),
-    OPTIONAL(hb_format_ops, decode),        OPTIONAL(hb_format_ops, read_trailer),
-    OPTIONAL(hb_format_ops, unit_map),      {0},
+    REQUIRED(hb_format_ops, begin_entry),
+    REQUIRED(hb_format_ops, append),
+    REQUIRED(hb_format_ops, end_entry),
+    REQUIRED(hb_format_ops, finish),
+    REQUIRED(hb_format_ops, walk),
+    OPTIONAL(hb_format_ops, abort),
+    OPTIONAL(hb_format_ops, worker_create),
+    OPTIONAL(hb_format_ops, worker_destroy),
+    OPTIONAL(hb_format_ops, unit_policy),
+    OPTIONAL(hb_format_ops, encode),
+    OPTIONAL(hb_format_ops, probe),
+    OPTIONAL(hb_format_ops, list),
+    OPTIONAL(hb_format_ops, decode),
+    OPTIONAL(hb_format_ops, read_trailer),
+    OPTIONAL(hb_format_ops, locate),
+    OPTIONAL(hb_format_ops, codec),
+    {0},
 };
 static const struct hb_callback content_callbacks[] = {
     REQUIRED(hb_content_ops, claim),

@@ -230,3 +230,29 @@ int tar_read_trailer(void *self, const struct hb_input *input, void **data, size
     *bytes = length;
     return HB_OK;
 }
+
+/* The frames that a listed member lies in; a single one has its note in the seek table. */
+int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
+               struct hb_unit *unit)
+{
+    (void)input;
+    const struct tar_zstd *tar = self;
+    const struct tar_table *table = tar->table;
+    TAR_AUTO_BUFFER header = {0};
+    uint64_t content = tar_content_bytes(member->entry), end;
+    if (table == NULL || tar_header_encode(member->entry, &header) != 0 ||
+        __builtin_add_overflow(member->token, header.bytes + content, &end) ||
+        __builtin_add_overflow(end, tar_padding(content), &end) || end > table->index.tar_bytes)
+        return HB_NOMATCH;
+    size_t first = tar_table_find(table, member->token), last = tar_table_find(table, end - 1);
+    unit->range_offset = table->frames[first].file_offset;
+    unit->bytes = table->frames[last + 1].file_offset - unit->range_offset;
+    const struct tar_note note = {
+        .magic = TAR_NOTE_MAGIC,
+        .checksum = table->frames[first].checksum,
+        .tar_bytes = table->frames[first + 1].tar_offset - table->frames[first].tar_offset,
+    };
+    if (first == last)
+        memcpy(unit->note, &note, sizeof note);
+    return HB_OK;
+}

@@ -4,6 +4,8 @@
 
 #include "tar_table.h"
 
+#include <stdio.h>
+
 enum { OPTION_LEVEL, OPTION_FRAME_SIZE, OPTION_COUNT };
 
 static const struct hb_option options[OPTION_COUNT] = {
@@ -32,6 +34,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     tar->host = host;
     tar->level = (int)settings->values[OPTION_LEVEL]->number;
     tar->frame_bytes = (uint64_t)settings->values[OPTION_FRAME_SIZE]->number;
+    snprintf(tar->codec, sizeof tar->codec, "zstd %s level %d", ZSTD_versionString(), tar->level);
     *self = tar;
     return HB_OK;
 }
@@ -44,6 +47,11 @@ static void destroy(void *self)
     tar_writer_free(tar->writer);
     tar_table_free(tar->table);
     free(tar);
+}
+
+static const char *codec(void *self)
+{
+    return ((const struct tar_zstd *)self)->codec;
 }
 
 static int unit_policy(void *self, struct hb_unit_policy *policy)
@@ -115,6 +123,8 @@ static const struct hb_format_ops ops = {
     .list = tar_list,
     .decode = tar_decode,
     .read_trailer = tar_read_trailer,
+    .locate = tar_locate,
+    .codec = codec,
 };
 
 static const struct hb_plugin plugin = {

@@ -61,6 +61,7 @@ struct tar_zstd {
     const struct hb_host *host;
     int level;
     uint64_t frame_bytes;
+    char codec[64]; /* what the bytes of a frame depend on */
     struct tar_writer *writer; /* made by the first begin_entry() or finish() */
     struct tar_table *table;   /* made by list() */
 };
@@ -109,6 +110,8 @@ int tar_walk(void *self, const struct hb_input *input, const struct hb_visitor *
 
 /* tar_index.c */
 int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes);
+int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
+               struct hb_unit *unit);
 
 static inline int tar_no_memory(const struct hb_host *host)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "zip.h"
 
+#include <libdeflate.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const suffixes[] = {".zip", NULL};
@@ -52,6 +54,8 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
         return host->fail(host, HB_FATAL, "out of memory");
     zip->host = host;
     zip->level = (int)settings->values[0]->number;
+    snprintf(zip->codec, sizeof zip->codec, "libdeflate %s level %d", LIBDEFLATE_VERSION_STRING,
+             zip->level);
     *self = zip;
     return HB_OK;
 }
@@ -64,6 +68,11 @@ static void destroy(void *self)
     zip_abort(zip);
     zip_index_free(&zip->index);
     free(zip);
+}
+
+static const char *codec(void *self)
+{
+    return ((const struct zip *)self)->codec;
 }
 
 static const struct hb_format_ops ops = {
@@ -85,6 +94,8 @@ static const struct hb_format_ops ops = {
     .list = zip_list,
     .decode = zip_decode,
     .read_trailer = zip_read_trailer,
+    .locate = zip_locate,
+    .codec = codec,
 };
 
 static const struct hb_plugin plugin = {

@@ -54,6 +54,7 @@ struct zip_index {
 struct zip {
     const struct hb_host *host;
     int level;
+    char codec[96]; /* what the bytes of a unit depend on */
     struct zip_writer writer;
     struct zip_index index;
 };
@@ -140,6 +141,8 @@ int zip_read_trailer(void *self, const struct hb_input *input, void **data, size
 int zip_decode(void *self, void *worker, const struct hb_input *input,
                const struct hb_member *const *members, size_t count,
                const struct hb_output *const *outputs);
+int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,
+               struct hb_unit *unit);
 /* The member whose central header lies at `place`. */
 int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struct hb_input *input,
                    uint64_t place, const struct hb_output *output);

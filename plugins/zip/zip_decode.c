@@ -394,3 +394,51 @@ int zip_decode(void *self, void *worker, const struct hb_input *input,
         status = zip_decode_one(self, worker, input, members[i]->token, outputs[i]);
     return status;
 }
+
+/* Where its data starts: behind the local header, whose length only that itself tells. */
+static int find_data(const struct zip *zip, const struct hb_input *input,
+                     const struct zip_record *record, uint64_t *data)
+{
+    unsigned char fixed[ZIP_LOCAL_BYTES];
+    uint64_t start;
+    if (__builtin_add_overflow(record->offset, zip->index.shift, &start))
+        return HB_NOMATCH;
+    uint64_t next = zip_index_next(&zip->index, start);
+    if (next == 0 || next - start < sizeof fixed)
+        return HB_NOMATCH;
+    int status = zip_read(zip, input, fixed, sizeof fixed, start);
+    if (status != HB_OK)
+        return status;
+    size_t header = zip_local_bytes(fixed);
+    if (header == 0 || header > next - start || next - start - header < record->packed)
+        return HB_NOMATCH;
+    *data = start + header;
+    return HB_OK;
+}
+
+int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,
+               struct hb_unit *unit)
+{
+    const struct zip *zip = self;
+    struct zip_record record = {0};
+    unsigned char *header = NULL;
+    uint64_t data = 0;
+    int status = read_central(zip, input, member->token, &header, &record);
+    if (status == HB_OK)
+        status = find_data(zip, input, &record, &data);
+    free(header);
+    if (status != HB_OK)
+        return status;
+    const struct zip_note note = {
+        .magic = {'z', 'i', 'p', '1'},
+        .crc = record.crc,
+        .bytes = record.bytes,
+        .method = record.method,
+        .whole = 1,
+        .last = 1,
+    };
+    unit->range_offset = data;
+    unit->bytes = record.packed;
+    memcpy(unit->note, &note, sizeof note);
+    return HB_OK;
+}

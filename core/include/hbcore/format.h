@@ -286,12 +286,22 @@ struct hb_format_ops {
     int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
 
     /*
-     * Where unit `index` of a listed member lies in the archive, as a unit that append()
-     * takes: a range, with the note filled in. HB_END: no such unit. HB_NOMATCH: it
-     * cannot be told. After list().
+     * Where the units of a listed member lie: `range_offset` and `bytes` of `unit` are those of all
+     * of them together, for they follow each other. If there is one unit only, be it shared with
+     * other members, its note too, as encode() filled it in: append() would take it as it is.
+     * HB_NOMATCH: it cannot be told. After list(). Any thread, several at once. The host has its
+     * own checksum of each unit and note, and compares; it does not believe what it is told here.
+     * Together with codec() this lets a backup copy what did not change from an older archive.
      */
-    int (*unit_map)(void *self, const struct hb_input *input, const struct hb_member *member,
-                    uint64_t index, struct hb_unit *unit);
+    int (*locate)(void *self, const struct hb_input *input, const struct hb_member *member,
+                  struct hb_unit *unit);
+
+    /*
+     * A line of text that names all that the bytes of a unit depend on besides its segments: the
+     * codec, the version of its library as loaded, its level. Only units of archives with the same
+     * text are taken over. Valid until destroy().
+     */
+    const char *(*codec)(void *self);
 };
 
 HB_LAYOUT(struct hb_format_ops, suffixes, 8);
@@ -300,8 +310,9 @@ HB_LAYOUT(struct hb_format_ops, walk, 56);
 HB_LAYOUT(struct hb_format_ops, abort, 64);
 HB_LAYOUT(struct hb_format_ops, encode, 96);
 HB_LAYOUT(struct hb_format_ops, list, 112);
-HB_LAYOUT(struct hb_format_ops, unit_map, 136);
-HB_SIZEOF(struct hb_format_ops, 144);
+HB_LAYOUT(struct hb_format_ops, locate, 136);
+HB_LAYOUT(struct hb_format_ops, codec, 144);
+HB_SIZEOF(struct hb_format_ops, 152);
 
 /* Writes a unit, be it in memory or a range. For append(). */
 static inline int hb_sink_write_unit(const struct hb_sink *sink, const struct hb_unit *unit)
