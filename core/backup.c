@@ -23,8 +23,11 @@ struct backup {
     struct hb_instance *format;
     struct hb_publication publication;
     struct hb_trailer trailer;
-    bool leaving_out; /* the entry whose steps come now */
-    int64_t latest;   /* SOURCE_DATE_EPOCH, else INT64_MAX */
+    struct hb_reuse_index reuse;  /* for a later backup */
+    uint64_t entry_units;         /* units so far of the entries whose steps come now */
+    struct hb_previous *previous; /* or NULL */
+    bool leaving_out;             /* the entry whose steps come now */
+    int64_t latest;               /* SOURCE_DATE_EPOCH, else INT64_MAX */
 };
 
 static int make_plan(struct backup *backup)
@@ -123,6 +126,9 @@ static int end_entries(struct backup *backup, const struct hb_step *step)
         if (status != HB_OK)
             return format_failed(backup, status, entry->path);
         hb_trailer_add(&backup->trailer, entry);
+        if (backup->plan.remember)
+            hb_reuse_add_entry(&backup->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
+                               backup->entry_units);
         if (entry->type == HB_FILE) {
             backup->result->files++;
             backup->result->bytes += entry->bytes;
@@ -131,6 +137,15 @@ static int end_entries(struct backup *backup, const struct hb_step *step)
         }
     }
     return HB_OK;
+}
+
+static void note_unit(struct backup *backup, const struct hb_step *step)
+{
+    backup->entry_units = step->first ? 1 : backup->entry_units + 1;
+    if (step->reused)
+        backup->result->reused_bytes += step->unit.raw_bytes;
+    if (backup->plan.remember)
+        hb_reuse_add_unit(&backup->reuse, &step->unit, &step->mark, step->first && step->last);
 }
 
 static int append_step(struct backup *backup, const struct hb_step *step)
@@ -149,6 +164,8 @@ static int append_step(struct backup *backup, const struct hb_step *step)
         if (status != HB_OK)
             return format_failed(backup, status, step->entries[0]->path);
     }
+    if (status == HB_OK)
+        note_unit(backup, step);
     if (status == HB_OK && step->last)
         status = end_entries(backup, step);
     if (status == HB_OK)
@@ -164,7 +181,8 @@ static int finish_archive(struct backup *backup)
     size_t bytes = 0;
     hb_report_sort(&backup->run->report);
     if (ops->flags & HB_FORMAT_TRAILER)
-        hb_trailer_build(&backup->trailer, &backup->run->report, &data, &bytes);
+        hb_trailer_build(&backup->trailer, &backup->run->report,
+                         backup->plan.remember ? &backup->reuse : NULL, &data, &bytes);
     hb_run_clear_failure(backup->run);
     int status = ops->finish(backup->format->self, &backup->publication.sink, data, bytes);
     if (status != HB_OK)
@@ -184,6 +202,7 @@ static int write_entries(struct backup *backup)
         .format = backup->format,
         .workers = hb_run_workers(backup->run),
         .window = (uint64_t)hb_config_number(backup->run->config, "backup", "window"),
+        .previous = backup->previous,
         .shuffle = shuffle == NULL ? 0 : strtoull(shuffle, NULL, 10),
     };
     struct hb_pipeline *pipeline;
@@ -200,6 +219,46 @@ static int write_entries(struct backup *backup)
     return status == HB_END ? HB_OK : status;
 }
 
+/* What units of two archives must have in common for one to take them over from the other. */
+static void make_key(const struct hb_instance *format, const struct hb_unit_policy *policy,
+                     unsigned char key[32])
+{
+    const struct hb_format_ops *ops = format->plugin->ops;
+    HB_AUTO_FREE char *text =
+        hb_format("%s %s\n%s\n%u %llu %llu", format->plugin->name, format->plugin->version,
+                  ops->codec(format->self), policy->spans, (unsigned long long)policy->unit_bytes,
+                  (unsigned long long)policy->overhead);
+    hb_key_hash(text, key);
+}
+
+/*
+ * Prepares for units to be taken over, now from the previous archive and later from this one. What
+ * is wrong with the previous one is worth a note, no more: everything can be read anew.
+ */
+static int prepare_reuse(struct backup *backup)
+{
+    const struct hb_backup_request *request = backup->request;
+    const struct hb_format_ops *ops = backup->format->plugin->ops;
+    struct hb_unit_policy policy;
+    struct hb_error why;
+    if (!request->remember || !(ops->flags & HB_FORMAT_TRAILER) || !HB_CAN(ops, encode) ||
+        !HB_CAN(ops, codec) || !HB_CAN(ops, locate))
+        return HB_OK;
+    int status = hb_format_policy(backup->format, &policy, backup->error);
+    if (status != HB_OK)
+        return status;
+    backup->plan.remember = true;
+    make_key(backup->format, &policy, backup->reuse.key);
+    if (request->previous == NULL)
+        return HB_OK;
+    status = hb_previous_open(backup->run, request->previous, request->format->section->label,
+                              backup->reuse.key, policy.unit_bytes, &backup->previous, &why);
+    if (status == HB_FATAL)
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
+                      "%s: nothing is taken over from it: %s", request->previous, why.text);
+    return HB_OK;
+}
+
 /* Writes the archive into the stage and publishes it. */
 static int write_archive(struct backup *backup)
 {
@@ -210,6 +269,8 @@ static int write_archive(struct backup *backup)
     if (status == HB_OK)
         status = hb_instance_create(backup->run, backup->request->format->section, &backup->format,
                                     backup->error);
+    if (status == HB_OK)
+        status = prepare_reuse(backup);
     if (status == HB_OK)
         status = write_entries(backup);
     if (status == HB_OK && backup->trailer.count == 0) {
@@ -301,6 +362,8 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     }
     int status = run_backup(&backup);
     hb_trailer_clear(&backup.trailer);
+    hb_reuse_clear(&backup.reuse);
+    hb_previous_close(backup.previous);
     hb_plan_clear(&backup.plan);
     hb_chain_free(&backup.filters);
     hb_chain_free(&backup.contents);

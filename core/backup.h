@@ -11,7 +11,9 @@ struct hb_backup_request {
     struct hb_run *run; /* home is open and locked */
     const struct hb_format_choice *format;
     struct hb_destination *destination;
-    bool dry_run; /* only the plan */
+    bool remember;        /* a later backup may take units over from this archive */
+    const char *previous; /* path of an archive to take them over from, or NULL */
+    bool dry_run;         /* only the plan */
     /* Makes run->progress once the size of the work is known; may be NULL. */
     void (*planned)(void *context, uint64_t files, uint64_t bytes);
     /* Dry run: one call an entry of the plan. May be NULL. */
@@ -25,7 +27,8 @@ struct hb_backup_result {
     uint64_t directories;
     uint64_t bytes;
     uint64_t archive_bytes;
-    unsigned swept; /* left-overs of killed runs that were removed */
+    uint64_t reused_bytes; /* of `bytes`: what was taken over from the previous archive */
+    unsigned swept;        /* left-overs of killed runs that were removed */
 };
 
 /* HB_OK: published (or nothing, or dry run). HB_CANCELLED, HB_FATAL: nothing is. */

@@ -177,6 +177,7 @@ static void print_json(const struct backup_command *command)
     json_object_set_new(object, "directories", json_integer((json_int_t)result->directories));
     json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
+    json_object_set_new(object, "reused_bytes", json_integer((json_int_t)result->reused_bytes));
     json_object_set_new(object, "removed", json_integer((json_int_t)command->removed));
     json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
     hb_summary_json_findings(object, &command->run.report);
@@ -208,6 +209,9 @@ static void print_summary(const struct backup_command *command)
         fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
         fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
         fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
+        if (result->reused_bytes > 0)
+            fprintf(out, "  Unchanged:   %s, copied from the archive before\n",
+                    hb_human_bytes(result->reused_bytes, original));
         fprintf(out, "  Time:        %.1fs\n", hb_cli_seconds_since(&command->started));
         if (command->removed > 0)
             fprintf(out, "  Removed:     %zu older archive(s) of this preset\n", command->removed);
@@ -262,10 +266,14 @@ static int back_up(struct backup_command *command, struct hb_error *error)
     status = hb_cli_hooks_before(run, &command->hooks, &event, error);
     if (status != HB_OK)
         return HB_EXIT_FAILED;
+    HB_AUTO_FREE char *previous = hb_preset_previous(&command->preset, &command->destination,
+                                                     hb_format_ops_of(&command->choice)->suffixes);
     struct hb_backup_request request = {
         .run = run,
         .format = &command->choice,
         .destination = &command->destination,
+        .remember = command->preset.reuse && !command->destination.stream,
+        .previous = previous,
         .dry_run = command->dry_run,
         .planned = on_planned,
         .would_store = on_would_store,

@@ -205,14 +205,22 @@ static int incomplete_way_back(const struct hb_run *run, const char *archive,
 
 /* With a run of its own: that of the import is in the middle of things. The home is locked. */
 static int archive_home(struct import_command *command, struct hb_run *run,
-                        const struct hb_format_choice *choice, struct hb_destination *destination,
-                        struct hb_error *error)
+                        const struct hb_preset *preset, const struct hb_format_choice *choice,
+                        struct hb_destination *destination, struct hb_error *error)
 {
     int result = hb_root_open(command->home, &run->home);
     if (result != 0)
         return hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
                             strerror(-result));
-    struct hb_backup_request request = {.run = run, .format = choice, .destination = destination};
+    HB_AUTO_FREE char *previous =
+        hb_preset_previous(preset, destination, hb_format_ops_of(choice)->suffixes);
+    struct hb_backup_request request = {
+        .run = run,
+        .format = choice,
+        .destination = destination,
+        .remember = preset->reuse && !destination->stream,
+        .previous = previous,
+    };
     struct hb_backup_result done;
     int status = hb_backup(&request, &done, error);
     if (status == HB_OK && hb_report_incomplete(&run->report))
@@ -243,7 +251,7 @@ static int on_before(void *context, struct hb_error *error)
         hb_run_init(&run, config);
         run.log = command->run.log;
         run.log_level = command->run.log_level;
-        status = archive_home(command, &run, &choice, &destination, error);
+        status = archive_home(command, &run, &preset, &choice, &destination, error);
         hb_run_clear(&run);
     }
     hb_destination_clear(&destination);

@@ -77,3 +77,22 @@ void hb_format_list_clear(struct hb_format_list *list)
     free(list->choices);
     *list = (struct hb_format_list){0};
 }
+
+int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *policy,
+                     struct hb_error *error)
+{
+    const struct hb_format_ops *ops = format->plugin->ops;
+    *policy = (struct hb_unit_policy){.size = sizeof *policy, .unit_bytes = 1 << 20};
+    if (!HB_CAN(ops, unit_policy))
+        return HB_OK;
+    hb_run_clear_failure(format->run);
+    if (ops->unit_policy(format->self, policy) != HB_OK)
+        return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(format));
+    if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
+        policy->overhead > policy->unit_bytes)
+        return hb_error_set(error, HB_FATAL, "%s: its units are not within 64 KiB to 64 MiB",
+                            format->plugin->name);
+    if (!HB_CAN(ops, encode))
+        policy->spans = 0;
+    return HB_OK;
+}

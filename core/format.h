@@ -24,6 +24,13 @@ struct hb_format_list {
 void hb_format_list(const struct hb_config *config, struct hb_format_list *list);
 void hb_format_list_clear(struct hb_format_list *list);
 
+/*
+ * How the instance wants content to be cut into units; the host's values where it does not say.
+ * HB_OK or HB_FATAL.
+ */
+int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *policy,
+                     struct hb_error *error);
+
 static inline const struct hb_format_ops *hb_format_ops_of(const struct hb_format_choice *choice)
 {
     return (const struct hb_format_ops *)choice->section->library->plugin->ops;

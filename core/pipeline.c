@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline.h"
 
+#include "format.h"
 #include "memory.h"
 #include "pipeline_worker.h"
 #include <string.h>
 
 enum { OPENERS = 2 }; /* claimed entries that are prepared at the same time */
-
-static int ask_policy(struct hb_pipeline *pipeline, struct hb_error *error)
-{
-    const struct hb_instance *format = pipeline->request.format;
-    struct hb_unit_policy *policy = &pipeline->policy;
-    *policy = (struct hb_unit_policy){.size = sizeof *policy, .unit_bytes = 1 << 20};
-    if (!HB_CAN(pipeline->ops, unit_policy))
-        return HB_OK;
-    hb_run_clear_failure(pipeline->request.run);
-    if (pipeline->ops->unit_policy(format->self, policy) != HB_OK)
-        return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(format));
-    if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
-        policy->overhead > policy->unit_bytes)
-        return hb_error_set(error, HB_FATAL, "%s: its units are not within 64 KiB to 64 MiB",
-                            format->plugin->name);
-    if (!HB_CAN(pipeline->ops, encode))
-        policy->spans = 0;
-    return HB_OK;
-}
 
 /* What a worker needs beside its thread. */
 static int equip_worker(struct hb_pipeline *pipeline, struct hb_pipeline_thread *thread,
@@ -88,7 +70,7 @@ int hb_pipeline_start(const struct hb_pipeline_request *request, struct hb_pipel
     made->size_first = (made->ops->flags & HB_FORMAT_SIZE_FIRST) != 0;
     made->handed_out.range_fd = -1;
     hb_queue_init(made);
-    int status = ask_policy(made, error);
+    int status = hb_format_policy(made->request.format, &made->policy, error);
     if (status == HB_OK)
         status = start_threads(made, error);
     if (status != HB_OK) {

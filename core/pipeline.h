@@ -15,11 +15,13 @@
  *     pipeline.c         start, results, end
  *     pipeline_queue.c   items and units: who takes what, what has finished; all of the locking
  *     pipeline_worker.c  what a thread does with an item: open, read, encode
+ *     pipeline_reuse.c   what is taken over from the previous archive
  *     pipeline_cut.c     where the plan is cut
  */
 #ifndef HB_PIPELINE_H
 #define HB_PIPELINE_H
 
+#include "previous.h"
 #include "reader.h"
 
 struct hb_pipeline_request {
@@ -30,6 +32,7 @@ struct hb_pipeline_request {
     unsigned workers;
     uint64_t window;  /* encoded bytes that may wait for their turn in memory */
     uint64_t shuffle; /* for tests: not 0, units finish in another order, drawn by this seed */
+    const struct hb_previous *previous; /* units may be taken over from it; or NULL */
 };
 
 /* One step of the archive. */
@@ -37,8 +40,10 @@ struct hb_step {
     struct hb_unit unit;
     struct hb_entry *const *entries; /* those that have a part in the unit */
     size_t entry_count;
-    bool first; /* the entries begin with this step */
-    bool last;  /* they end with it; `bytes` of a single one is what was read of it */
+    struct hb_unit_mark mark; /* where plan->remember asks for it */
+    bool reused;              /* the unit comes from the previous archive */
+    bool first;               /* the entries begin with this step */
+    bool last;                /* they end with it; `bytes` of a single one is what was read of it */
 };
 
 struct hb_pipeline;

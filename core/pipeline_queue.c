@@ -22,6 +22,7 @@ static struct hb_item *item_new(struct hb_pipeline *pipeline, size_t first, size
     item->count = count;
     item->state = state;
     item->short_unit = UINT64_MAX;
+    item->previous = SIZE_MAX;
     item->readers = hb_alloc(count * sizeof *item->readers);
     item->entries = hb_alloc(count * sizeof(struct hb_entry *));
     for (size_t i = 0; i < count; i++)
@@ -37,7 +38,7 @@ static void item_free(struct hb_item *item)
     while (item->finished != NULL) {
         struct hb_finished *finished = item->finished;
         item->finished = finished->next;
-        free((void *)(uintptr_t)finished->unit.data);
+        free((void *)(uintptr_t)finished->encoded.unit.data);
         free(finished);
     }
     free(item->readers);
@@ -245,6 +246,8 @@ static void close_source(struct hb_pipeline *pipeline, struct hb_item *item)
     const char *how;
     if (item->state == HB_ITEM_OPEN && hb_reader_changed(&item->readers[0], &how))
         hb_queue_report(pipeline, item, how, "; it may be stored half old, half new");
+    if (item->state == HB_ITEM_OPEN && !item->reported && !item->taken_over)
+        hb_reader_settle(&item->readers[0]);
     hb_reader_close(&item->readers[0]);
 }
 
@@ -328,24 +331,25 @@ static bool goes_to_spill(struct hb_pipeline *pipeline, const struct hb_item *it
 }
 
 static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const struct hb_item *item,
-                                        uint64_t index, const struct hb_unit *unit)
+                                        uint64_t index, const struct hb_encoded *encoded)
 {
     struct hb_finished *finished = hb_alloc(sizeof *finished);
+    const struct hb_unit *unit = &encoded->unit;
     finished->index = index;
-    finished->unit = *unit;
+    finished->encoded = *encoded;
     if (unit->data != NULL && goes_to_spill(pipeline, item) &&
         hb_spill_put(&pipeline->spill, unit->data, (size_t)unit->bytes, &finished->offset)) {
         free((void *)(uintptr_t)unit->data);
-        finished->unit.data = NULL;
+        finished->encoded.unit.data = NULL;
         finished->spilled = true;
     }
     return finished;
 }
 
 void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t index,
-                     const struct hb_unit *unit)
+                     const struct hb_encoded *encoded)
 {
-    struct hb_finished *finished = finished_new(pipeline, item, index, unit), **at;
+    struct hb_finished *finished = finished_new(pipeline, item, index, encoded), **at;
     pthread_mutex_lock(&pipeline->lock);
     if (item->state == HB_ITEM_OPENING) {
         item->units = item->next_unit = 1;
@@ -358,7 +362,7 @@ void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
     *at = finished;
     pipeline->waiting_units++;
     if (!finished->spilled)
-        pipeline->waiting_bytes += unit->bytes;
+        pipeline->waiting_bytes += encoded->unit.bytes;
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
 }
@@ -369,7 +373,7 @@ static void forget(struct hb_pipeline *pipeline, const struct hb_finished *finis
 {
     pipeline->waiting_units--;
     if (!finished->spilled)
-        pipeline->waiting_bytes -= finished->unit.bytes;
+        pipeline->waiting_bytes -= finished->encoded.unit.bytes;
 }
 
 /* Has all been handed out of the item that is handed out now? */
@@ -391,16 +395,23 @@ static void drop_head(struct hb_pipeline *pipeline)
     item_free(item);
 }
 
-static void fill_step(struct hb_item *item, const struct hb_unit *unit, struct hb_step *step)
+static bool is_last(const struct hb_item *item, uint64_t index)
+{
+    return index + 1 == item->units || index == item->short_unit;
+}
+
+static void fill_step(struct hb_item *item, const struct hb_encoded *encoded, struct hb_step *step)
 {
     uint64_t index = item->next_step++;
-    item->content += unit->raw_bytes;
+    item->content += encoded->unit.raw_bytes;
     *step = (struct hb_step){
-        .unit = *unit,
+        .unit = encoded->unit,
+        .mark = encoded->mark,
+        .reused = encoded->reused,
         .entries = item->entries,
         .entry_count = item->entry_count,
         .first = index == 0,
-        .last = item->next_step == item->units || index == item->short_unit,
+        .last = is_last(item, index),
     };
     if (step->last && item->entry_count == 1)
         item->entries[0]->bytes = item->content;
@@ -413,9 +424,12 @@ static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb
     struct hb_finished *finished = item->finished;
     if (item->state != HB_ITEM_OPEN || finished == NULL || finished->index != item->next_step)
         return NULL;
+    /* With the last unit it must be known what became of the file while it was read. */
+    if (is_last(item, finished->index) && item->in_flight > 0)
+        return NULL;
     item->finished = finished->next;
     forget(pipeline, finished);
-    fill_step(item, &finished->unit, step);
+    fill_step(item, &finished->encoded, step);
     wake_workers(pipeline);
     return finished;
 }
@@ -467,15 +481,16 @@ static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struc
 /* Back from the spill into memory: formats, simple ones too, get bytes. */
 static int load(struct hb_pipeline *pipeline, struct hb_finished *finished, struct hb_error *error)
 {
-    void *data = malloc((size_t)finished->unit.bytes);
-    int result = data == NULL ? -ENOMEM
-                              : hb_spill_take(&pipeline->spill, data, (size_t)finished->unit.bytes,
-                                              finished->offset);
-    finished->unit.data = data;
+    void *data = malloc((size_t)finished->encoded.unit.bytes);
+    int result = data == NULL
+                     ? -ENOMEM
+                     : hb_spill_take(&pipeline->spill, data, (size_t)finished->encoded.unit.bytes,
+                                     finished->offset);
+    finished->encoded.unit.data = data;
     if (result == 0)
         return HB_OK;
     return hb_error_set(error, HB_FATAL, "%s: cannot be read back from the staging directory: %s",
-                        finished->unit.entry->path, strerror(-result));
+                        finished->encoded.unit.entry->path, strerror(-result));
 }
 
 int hb_queue_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_error *error)
@@ -488,8 +503,8 @@ int hb_queue_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_
         return status;
     if (finished->spilled)
         status = load(pipeline, finished, error);
-    step->unit.data = finished->unit.data;
-    pipeline->handed_out = finished->unit;
+    step->unit.data = finished->encoded.unit.data;
+    pipeline->handed_out = finished->encoded.unit;
     free(finished);
     return status;
 }

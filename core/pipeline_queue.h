@@ -17,10 +17,17 @@ enum hb_item_state {
     HB_ITEM_DEAD     /* nothing more of it can be stored */
 };
 
+/* A unit, and what is to be remembered of it. */
+struct hb_encoded {
+    struct hb_unit unit;
+    struct hb_unit_mark mark;
+    bool reused;
+};
+
 struct hb_finished {
     struct hb_finished *next;
     uint64_t index;
-    struct hb_unit unit;
+    struct hb_encoded encoded;
     bool spilled; /* its bytes lie in the spill, at `offset` */
     uint64_t offset;
 };
@@ -44,6 +51,8 @@ struct hb_item {
     bool closed;         /* its source */
     bool reported;       /* that it changed */
     bool refused;        /* by the format, before anything of it was handed out */
+    bool taken_over;     /* all its units come from the previous archive */
+    size_t previous;     /* number in it of the entry that this one is or was; or SIZE_MAX */
     struct hb_finished *finished; /* by index */
 };
 
@@ -100,7 +109,7 @@ struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline);
 void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units);
 /* A unit has finished; the only one, if the item was taken whole. Takes its data over. */
 void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t index,
-                     const struct hb_unit *unit);
+                     const struct hb_encoded *encoded);
 /* Nothing of an item that was taken whole, or was to be opened, can be stored. */
 void hb_queue_drop(struct hb_pipeline *pipeline, struct hb_item *item);
 /* The entry ends in unit `index`, which is still to be finished. */

@@ -2,6 +2,7 @@
 #include "pipeline_worker.h"
 
 #include "memory.h"
+#include "pipeline_reuse.h"
 #include <string.h>
 
 enum {
@@ -16,7 +17,7 @@ static void release(struct hb_pipeline_thread *thread, unsigned which)
 {
     struct hb_held held = thread->held[which];
     thread->held[which] = thread->held[--thread->held_count];
-    hb_queue_finish(thread->pipeline, held.item, held.index, &held.unit);
+    hb_queue_finish(thread->pipeline, held.item, held.index, &held.encoded);
 }
 
 static void release_all(struct hb_pipeline_thread *thread)
@@ -34,15 +35,15 @@ static unsigned draw(struct hb_pipeline_thread *thread, unsigned count)
     return (unsigned)(thread->random % count);
 }
 
-static void finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
-                   const struct hb_unit *unit)
+void hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
+                      const struct hb_encoded *encoded)
 {
     if (thread->random == 0) {
-        hb_queue_finish(thread->pipeline, item, index, unit);
+        hb_queue_finish(thread->pipeline, item, index, encoded);
         return;
     }
     thread->held[thread->held_count++] =
-        (struct hb_held){.item = item, .index = index, .unit = *unit};
+        (struct hb_held){.item = item, .index = index, .encoded = *encoded};
     if (thread->held_count == HB_HELD_BACK)
         release(thread, draw(thread, HB_HELD_BACK));
 }
@@ -111,6 +112,15 @@ static int encode(struct hb_pipeline_thread *thread, const struct hb_segment *se
         hb_queue_fail(pipeline, status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL,
                       segments[0].entry->path, hb_instance_failure(format));
     return status;
+}
+
+/* A unit has been encoded: brings it to the queue, with its checksum if that will be asked for. */
+static void finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
+                   struct hb_encoded *encoded)
+{
+    if (thread->pipeline->request.plan->remember)
+        encoded->mark.check = hb_unit_check(&encoded->unit, encoded->unit.data);
+    hb_worker_finish(thread, item, index, encoded);
 }
 
 /* In the thread whose encode() refused it. */
@@ -200,6 +210,8 @@ static int read_member(struct hb_pipeline_thread *thread, struct hb_reader *read
     uint64_t room = thread->buffer_bytes - used < limit ? thread->buffer_bytes - used : limit;
     if (reader->entry.type == HB_FILE)
         got = read_whole(thread, reader, (size_t)used, room);
+    if (got >= 0)
+        hb_reader_settle(reader);
     hb_reader_close(reader);
     *bytes = got < 0 ? 0 : (uint64_t)got;
     return got < 0 ? HB_SKIP : HB_OK;
@@ -238,10 +250,10 @@ static size_t read_group(struct hb_pipeline_thread *thread, struct hb_item *item
 static void process_group(struct hb_pipeline_thread *thread, struct hb_item *item)
 {
     struct hb_segment *segments = hb_alloc(item->count * sizeof *segments);
-    struct hb_unit unit;
+    struct hb_encoded encoded = {0};
     size_t count = item->entry_count = read_group(thread, item, segments);
-    if (count > 0 && encode_group(thread, item, segments, &count, &unit) == HB_OK)
-        finish(thread, item, 0, &unit);
+    if (count > 0 && encode_group(thread, item, segments, &count, &encoded.unit) == HB_OK)
+        finish(thread, item, 0, &encoded);
     else
         hb_queue_drop(thread->pipeline, item);
     free(segments);
@@ -258,6 +270,8 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
             return;
         got = read_whole(thread, reader, 0, pipeline->policy.unit_bytes);
     }
+    if (got >= 0)
+        hb_reader_settle(reader);
     hb_reader_close(reader);
     if (got < 0) {
         hb_queue_drop(pipeline, item);
@@ -268,14 +282,14 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
                                  .entry = &reader->entry,
                                  .data = got == 0 ? NULL : thread->buffer,
                                  .bytes = (uint64_t)got};
-    struct hb_unit unit;
+    struct hb_encoded encoded = {0};
     item->entries[0] = &reader->entry;
     item->entry_count = 1;
-    int status = encode(thread, &segment, 1, &unit);
+    int status = encode(thread, &segment, 1, &encoded.unit);
     if (status == HB_ENTRY)
         refuse_entry(pipeline, reader->entry.path);
     if (status == HB_OK)
-        finish(thread, item, 0, &unit);
+        finish(thread, item, 0, &encoded);
     else
         hb_queue_drop(pipeline, item);
 }
@@ -289,6 +303,7 @@ static void open_units(struct hb_pipeline *pipeline, struct hb_item *item)
     item->entries[0] = &item->readers[0].entry;
     item->entry_count = 1;
     item->bytes = bytes;
+    hb_reuse_seek(pipeline, item);
     hb_queue_opened(pipeline, item, bytes == 0 ? 1 : bytes / each + (bytes % each != 0));
 }
 
@@ -297,6 +312,8 @@ static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item
     struct hb_pipeline *pipeline = thread->pipeline;
     const struct hb_pipeline_request *request = &pipeline->request;
     const struct hb_planned *planned = &request->plan->entries[item->first];
+    if (hb_reuse_item(thread, item))
+        return;
     if (item->count > 1 ||
         (pipeline->policy.spans && planned->bytes <= pipeline->policy.unit_bytes)) {
         process_group(thread, item);
@@ -339,6 +356,15 @@ static uint64_t read_unit(struct hb_pipeline_thread *thread, struct hb_item *ite
     return (uint64_t)got;
 }
 
+/* What the host says of a unit of this one segment, as it does in encode(). */
+static void describe_taken(const struct hb_segment *segment, struct hb_unit *unit)
+{
+    unit->flags = segment->flags;
+    unit->entry = segment->entry;
+    unit->entries = 1;
+    unit->raw_bytes = segment->bytes;
+}
+
 static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index)
 {
     struct hb_pipeline *pipeline = thread->pipeline;
@@ -355,10 +381,17 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
                                  .offset = offset,
                                  .data = got == 0 ? NULL : thread->buffer,
                                  .bytes = got};
-    struct hb_unit unit;
-    int status = encode(thread, &segment, 1, &unit);
+    struct hb_encoded encoded = {0};
+    if (pipeline->request.plan->remember && item->units > 1)
+        hb_segment_hash(&segment, encoded.mark.hash);
+    if (hb_reuse_segment(pipeline, item, index, &encoded)) {
+        describe_taken(&segment, &encoded.unit);
+        hb_worker_finish(thread, item, index, &encoded);
+        return;
+    }
+    int status = encode(thread, &segment, 1, &encoded.unit);
     if (status == HB_OK) {
-        finish(thread, item, index, &unit);
+        finish(thread, item, index, &encoded);
     } else if (status == HB_ENTRY) {
         if (hb_queue_refuse(pipeline, item, hb_instance_failure(pipeline->request.format)))
             refuse_entry(pipeline, reader->entry.path);
@@ -379,6 +412,8 @@ void *hb_worker_main(void *argument)
             release_all(thread); /* nothing to do but what others may wait for */
         else if (work.whole)
             process_item(thread, work.item);
+        else if (work.item->taken_over)
+            hb_reuse_unit(thread, work.item, work.index);
         else
             process_unit(thread, work.item, work.index);
     }
@@ -393,6 +428,8 @@ void *hb_opener_main(void *argument)
     const struct hb_pipeline_request *request = &pipeline->request;
     struct hb_item *item;
     while ((item = hb_queue_take_claimed(pipeline)) != NULL) {
+        if (hb_reuse_item(thread, item))
+            continue;
         int status = hb_reader_open(request->run, request->contents, request->plan,
                                     &request->plan->entries[item->first], &item->readers[0]);
         if (status == HB_OK)

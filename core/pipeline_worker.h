@@ -12,7 +12,7 @@ enum { HB_HELD_BACK = 4 };
 struct hb_held {
     struct hb_item *item;
     uint64_t index;
-    struct hb_unit unit;
+    struct hb_encoded encoded;
 };
 
 struct hb_pipeline_thread {
@@ -26,6 +26,10 @@ struct hb_pipeline_thread {
     struct hb_held held[HB_HELD_BACK];
     unsigned held_count;
 };
+
+/* Brings a finished unit to the queue, now or (hb_pipeline_request.shuffle) later. */
+void hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
+                      const struct hb_encoded *encoded);
 
 /* Thread functions; the argument is a struct hb_pipeline_thread. */
 void *hb_worker_main(void *argument);

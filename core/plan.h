@@ -21,7 +21,10 @@ struct hb_planned {
     uint64_t name;  /* offset into `names`, not ended by NUL */
     uint64_t bytes; /* as found by the walk */
     int64_t mtime_seconds;
+    int64_t ctime_seconds;
+    uint64_t inode;
     uint32_t mtime_nanoseconds;
+    uint32_t ctime_nanoseconds;
     uint32_t uid;
     uint32_t gid;
     uint16_t mode;    /* permission bits, as the filters want them */
@@ -44,6 +47,7 @@ struct hb_plan {
     uint64_t files; /* regular ones */
     uint64_t bytes; /* of regular files */
     int64_t latest; /* times are stored no later than this (SOURCE_DATE_EPOCH); else INT64_MAX */
+    bool remember;  /* a later backup is to know entries again: they get fingerprints */
 };
 
 /* Files that are never stored: the archive itself. */

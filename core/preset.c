@@ -9,8 +9,9 @@
 int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
                    struct hb_error *error)
 {
-    *preset =
-        (struct hb_preset){.directory = hb_config_text(config, "backup", "directory"), .keep = -1};
+    *preset = (struct hb_preset){.directory = hb_config_text(config, "backup", "directory"),
+                                 .keep = -1,
+                                 .reuse = hb_config_number(config, "backup", "reuse") != 0};
     if (name == NULL) {
         preset->prefix = hb_copy_text(hb_config_text(config, "backup", "prefix"));
         return HB_OK;
@@ -26,6 +27,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     const char *format = hb_config_text(config, section, "format");
     preset->directory = hb_config_text(config, section, "directory");
     preset->keep = hb_config_number(config, section, "keep");
+    preset->reuse = hb_config_number(config, section, "reuse") != 0;
     preset->format = *format == '\0' ? NULL : format;
     preset->prefix = *prefix == '\0' ? hb_format("%s-", name) : hb_copy_text(prefix);
     return HB_OK;
@@ -54,4 +56,14 @@ int hb_preset_destination(const struct hb_preset *preset, const char *home, cons
         below_home ? hb_format("%s/%s/", home, expanded) : hb_format("%s/", preset->directory);
     return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
                                error);
+}
+
+char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,
+                         const char *const *suffixes)
+{
+    if (!preset->reuse || destination->stream)
+        return NULL;
+    if (destination->exists && !destination->unique)
+        return hb_copy_text(destination->path);
+    return destination->unique ? hb_preset_newest(preset, destination->directory, suffixes) : NULL;
 }

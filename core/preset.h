@@ -14,6 +14,7 @@ struct hb_preset {
     const char *format; /* or NULL: that of [backup] */
     char *prefix;
     int64_t keep; /* -1: all of them */
+    bool reuse;   /* what did not change is taken over from the archive before */
 };
 
 /* `name` NULL: [backup]. HB_OK, or HB_FATAL: there is no such preset. */
@@ -28,6 +29,17 @@ void hb_preset_clear(struct hb_preset *preset);
 int hb_preset_destination(const struct hb_preset *preset, const char *home, const char *output,
                           const struct hb_format_ops *ops, struct hb_destination *destination,
                           struct hb_error *error);
+
+/* Path of the newest archive of the preset in the directory, by name, or NULL. Caller frees. */
+char *hb_preset_newest(const struct hb_preset *preset, const char *directory,
+                       const char *const *suffixes);
+
+/*
+ * The archive that units may be taken over from: the one that is going to be replaced, else, if the
+ * name is not the user's, the newest of the preset. NULL: there is none. Caller frees.
+ */
+char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,
+                         const char *const *suffixes);
 
 struct hb_preset_prune_request {
     struct hb_run *run;

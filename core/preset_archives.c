@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hb_preset_prune: which archives of a preset stay. */
+/* The archives of a preset that are there: the newest, and which of them stay. */
 #include "archive.h"
 #include "memory.h"
 #include "preset.h"
@@ -10,8 +10,10 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-struct pruner {
-    const struct hb_preset_prune_request *request;
+struct archives {
+    const char *prefix;
+    const char *const *suffixes;
+    const char *directory;
     int fd;       /* of the directory */
     char **names; /* newest first */
     size_t count;
@@ -30,13 +32,14 @@ static size_t stem_length(const char *const *suffixes, const char *name)
 }
 
 /* An archive of the preset and nothing else: prefix, date, time, perhaps a number, suffix. */
-static bool is_ours(const struct pruner *pruner, const char *name)
+static bool is_ours(const struct archives *archives, const char *name)
 {
-    const char *prefix = pruner->request->preset->prefix;
     struct stat status;
-    return strncmp(name, prefix, strlen(prefix)) == 0 &&
-           stem_length(pruner->request->suffixes, name) > strlen(prefix) &&
-           fstatat(pruner->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+    size_t prefix = strlen(archives->prefix);
+    return strncmp(name, archives->prefix, prefix) == 0 &&
+           stem_length(archives->suffixes, name) > prefix &&
+           fstatat(archives->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode);
 }
 
 /* Two of one second: the one with a number is the newer. */
@@ -51,83 +54,103 @@ static int newest_first(const void *left, const void *right, void *context)
     return a_bytes == b_bytes ? strcmp(b, a) : a_bytes < b_bytes ? 1 : -1;
 }
 
-static int list(struct pruner *pruner, struct hb_error *error)
+static int list(struct archives *archives, struct hb_error *error)
 {
-    int fd = openat(pruner->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    archives->fd = open(archives->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = archives->fd < 0 ? -1 : openat(archives->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (directory == NULL) {
+        int result = hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", archives->directory,
+                                  strerror(errno));
         if (fd >= 0)
             close(fd);
-        return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s",
-                            pruner->request->made->directory, strerror(errno));
+        return result;
     }
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        if (!is_ours(pruner, entry->d_name))
+        if (!is_ours(archives, entry->d_name))
             continue;
-        pruner->names = hb_resize(pruner->names, pruner->count + 1, sizeof *pruner->names);
-        pruner->names[pruner->count++] = hb_copy_text(entry->d_name);
+        archives->names = hb_resize(archives->names, archives->count + 1, sizeof *archives->names);
+        archives->names[archives->count++] = hb_copy_text(entry->d_name);
     }
     closedir(directory);
-    if (pruner->count > 0)
-        qsort_r(pruner->names, pruner->count, sizeof *pruner->names, newest_first,
-                (void *)(uintptr_t)pruner->request->suffixes);
+    if (archives->count > 0)
+        qsort_r(archives->names, archives->count, sizeof *archives->names, newest_first,
+                (void *)(uintptr_t)archives->suffixes);
     return HB_OK;
 }
 
-/* Is it whole, and without an incomplete mark? */
-static bool is_complete(const struct pruner *pruner, const char *name)
+static void clear(struct archives *archives)
 {
-    const struct hb_destination *made = pruner->request->made;
+    for (size_t i = 0; i < archives->count; i++)
+        free(archives->names[i]);
+    free(archives->names);
+    if (archives->fd >= 0)
+        close(archives->fd);
+}
+
+char *hb_preset_newest(const struct hb_preset *preset, const char *directory,
+                       const char *const *suffixes)
+{
+    struct archives archives = {
+        .prefix = preset->prefix, .suffixes = suffixes, .directory = directory, .fd = -1};
+    struct hb_error ignored;
+    char *path = NULL;
+    if (list(&archives, &ignored) == HB_OK && archives.count > 0)
+        path = hb_format("%s/%s", directory, archives.names[0]);
+    clear(&archives);
+    return path;
+}
+
+/* Is it whole, and without an incomplete mark? */
+static bool is_complete(const struct hb_preset_prune_request *request, const char *name)
+{
+    const struct hb_destination *made = request->made;
     struct hb_archive archive = {.fd = -1};
     struct hb_error ignored;
     if (strcmp(name, made->name) == 0)
-        return !pruner->request->incomplete;
+        return !request->incomplete;
     HB_AUTO_FREE char *path = hb_format("%s/%s", made->directory, name);
-    bool complete =
-        hb_archive_open(pruner->request->run, path, NULL, &archive, &ignored) == HB_OK &&
-        hb_archive_list(&archive, &ignored) == HB_OK &&
-        !(archive.has_trailer && hb_trailer_incomplete(&archive.trailer));
+    bool complete = hb_archive_open(request->run, path, NULL, &archive, &ignored) == HB_OK &&
+                    hb_archive_list(&archive, &ignored) == HB_OK &&
+                    !(archive.has_trailer && hb_trailer_incomplete(&archive.trailer));
     hb_archive_close(&archive);
     return complete;
 }
 
 /* The newest complete one, if none of those that stay is; else count. */
-static size_t spared(const struct pruner *pruner)
+static size_t spared(const struct hb_preset_prune_request *request, const struct archives *archives)
 {
-    if (pruner->count <= pruner->request->keep)
-        return pruner->count;
-    for (size_t i = 0; i < pruner->count; i++)
-        if (is_complete(pruner, pruner->names[i]))
-            return i < pruner->request->keep ? pruner->count : i;
-    return pruner->count;
+    if (archives->count <= request->keep)
+        return archives->count;
+    for (size_t i = 0; i < archives->count; i++)
+        if (is_complete(request, archives->names[i]))
+            return i < request->keep ? archives->count : i;
+    return archives->count;
 }
 
 int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *removed,
                     struct hb_error *error)
 {
-    struct pruner pruner = {.request = request};
+    struct archives archives = {
+        .prefix = request->preset->prefix,
+        .suffixes = request->suffixes,
+        .directory = request->made->directory,
+        .fd = -1,
+    };
     *removed = 0;
     if (request->made->stream)
         return HB_OK;
-    pruner.fd = open(request->made->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (pruner.fd < 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", request->made->directory,
-                            strerror(errno));
-    int status = list(&pruner, error);
-    size_t stays = status == HB_OK ? spared(&pruner) : 0;
-    for (size_t i = 0; i < pruner.count; i++) {
-        if (status == HB_OK && i >= request->keep && i != stays &&
-            strcmp(pruner.names[i], request->made->name) != 0) {
-            if (unlinkat(pruner.fd, pruner.names[i], 0) == 0)
-                (*removed)++;
-            else
-                hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
-                              "%s/%s: cannot be removed: %s", request->made->directory,
-                              pruner.names[i], strerror(errno));
-        }
-        free(pruner.names[i]);
+    int status = list(&archives, error);
+    size_t stays = status == HB_OK ? spared(request, &archives) : 0;
+    for (size_t i = request->keep; status == HB_OK && i < archives.count; i++) {
+        if (i == stays || strcmp(archives.names[i], request->made->name) == 0)
+            continue;
+        if (unlinkat(archives.fd, archives.names[i], 0) == 0)
+            (*removed)++;
+        else
+            hb_report_add(&request->run->report, HB_FOUND_NOTE, "", "%s/%s: cannot be removed: %s",
+                          request->made->directory, archives.names[i], strerror(errno));
     }
-    free(pruner.names);
-    close(pruner.fd);
+    clear(&archives);
     return status;
 }

@@ -29,14 +29,24 @@ static struct hb_entry entry_from(const struct hb_planned *planned, char *path, 
     };
 }
 
+static struct hb_file_state state_of(const struct stat *status)
+{
+    return (struct hb_file_state){
+        .inode = status->st_ino,
+        .bytes = (uint64_t)status->st_size,
+        .mtime = status->st_mtim,
+        .ctime = status->st_ctim,
+    };
+}
+
 /* The file's present size, times and owner; the mode unless the filters fixed it. */
 static void take_status(struct hb_reader *reader, const struct hb_planned *planned,
                         const struct stat *status)
 {
-    reader->entry.bytes = (uint64_t)status->st_size;
+    clock_gettime(CLOCK_REALTIME_COARSE, &reader->opened);
+    reader->seen = state_of(status);
+    reader->entry.bytes = reader->seen.bytes;
     reader->entry.mtime = clamp(status->st_mtim, reader->latest);
-    reader->seen_bytes = (uint64_t)status->st_size;
-    reader->seen_mtime = status->st_mtim;
     reader->entry.uid = status->st_uid;
     reader->entry.gid = status->st_gid;
     if (planned == NULL || !(planned->flags & HB_PLANNED_MODE))
@@ -90,6 +100,26 @@ static int open_link(struct hb_run *run, struct hb_reader *reader)
     return HB_OK;
 }
 
+/* What the content is, by its plugin; false: it does not tell, or shall not be asked. */
+static bool identify(const struct hb_instance *content, const struct hb_entry *entry,
+                     unsigned char identity[32])
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    return HB_CAN(ops, identity) && ops->identity(content->self, entry, identity) == HB_OK;
+}
+
+/* Only a copy of one moment is worth being remembered: open() and content must have met. */
+static void remember_content(const struct hb_instance *content, const unsigned char before[32],
+                             struct hb_reader *reader)
+{
+    unsigned char after[32];
+    const struct hb_source *source = &reader->source;
+    if (source->soundness != HB_UNSOUND && source->method != NULL &&
+        strcmp(source->method, HB_METHOD_SNAPSHOT) == 0 &&
+        identify(content, &reader->entry, after) && memcmp(before, after, sizeof after) == 0)
+        hb_fingerprint_content(&reader->entry, before, source->soundness, &reader->fingerprint);
+}
+
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
 static int open_claimed(struct hb_run *run, const struct hb_instance *content,
                         const struct hb_planned *planned, struct hb_reader *reader)
@@ -100,11 +130,13 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     /* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
     HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, reader->entry.path, O_PATH, 0);
     struct stat status;
+    unsigned char identity[32];
     if (fd < 0)
         return cannot_open(run, reader->entry.path, -fd);
     if (fstat(fd, &status) != 0)
         return cannot_open(run, reader->entry.path, errno);
     take_status(reader, planned, &status);
+    bool told = reader->remember && identify(content, &reader->entry, identity);
     reader->source = (struct hb_source){.size = sizeof reader->source, .fd = -1};
     hb_run_clear_failure(run);
     int result = ops->open(content->self, &reader->entry, &reader->source);
@@ -113,6 +145,8 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
         hb_report_content(&run->report, reader->entry.path,
                           reader->source.method == NULL ? "" : reader->source.method,
                           reader->source.soundness);
+        if (told)
+            remember_content(content, identity, reader);
         return HB_OK;
     }
     reader->source.read_at = NULL;
@@ -128,17 +162,47 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     return HB_ENTRY;
 }
 
+int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct hb_planned *planned,
+                   struct hb_reader *reader)
+{
+    *reader = (struct hb_reader){.run = run, .fd = -1, .latest = plan->latest};
+    /* Inode and times of change are not reproducible. */
+    reader->remember = plan->remember && plan->latest == INT64_MAX;
+    reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
+    reader->entry.index = (uint64_t)(planned - plan->entries);
+    if (planned->type == HB_FILE)
+        reader->entry.bytes = planned->bytes;
+    int status = planned->type == HB_SYMLINK ? open_link(run, reader) : HB_OK;
+    if (status == HB_OK && planned->type != HB_FILE && plan->remember)
+        hb_fingerprint_other(&reader->entry, &reader->fingerprint);
+    return status;
+}
+
+void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *planned,
+                      struct hb_reader *reader, uint32_t soundness)
+{
+    struct hb_file_state state = {
+        .inode = planned->inode,
+        .bytes = planned->bytes,
+        .mtime = {.tv_sec = planned->mtime_seconds, .tv_nsec = planned->mtime_nanoseconds},
+        .ctime = {.tv_sec = planned->ctime_seconds, .tv_nsec = planned->ctime_nanoseconds},
+    };
+    unsigned char identity[32];
+    if (!reader->remember || planned->type != HB_FILE)
+        return;
+    if (planned->content == 0)
+        hb_fingerprint_file(&reader->entry, &state, &reader->fingerprint);
+    else if (identify(contents->instances[planned->content - 1], &reader->entry, identity))
+        hb_fingerprint_content(&reader->entry, identity, soundness, &reader->fingerprint);
+}
+
 int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,
                    const struct hb_planned *planned, struct hb_reader *reader)
 {
-    *reader = (struct hb_reader){.run = run, .fd = -1, .latest = plan->latest};
-    reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
-    reader->entry.index = (uint64_t)(planned - plan->entries);
-    int result = HB_NOMATCH;
-    if (planned->type == HB_DIRECTORY)
-        return HB_OK;
-    if (planned->type == HB_SYMLINK)
-        return open_link(run, reader);
+    int result = hb_reader_plan(run, plan, planned, reader);
+    if (result != HB_OK || planned->type != HB_FILE)
+        return result;
+    result = HB_NOMATCH;
     if (planned->content != 0)
         result = open_claimed(run, contents->instances[planned->content - 1], planned, reader);
     return result == HB_NOMATCH ? open_file(run, planned, reader) : result;
@@ -163,6 +227,11 @@ int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t byte
     return (int64_t)done;
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 bool hb_reader_changed(const struct hb_reader *reader, const char **how)
 {
     struct stat status;
@@ -170,16 +239,27 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how)
         return false;
     if (fstat(reader->fd, &status) != 0)
         *how = "cannot be looked at any more";
-    else if ((uint64_t)status.st_size > reader->seen_bytes)
+    else if ((uint64_t)status.st_size > reader->seen.bytes)
         *how = "grew while it was read";
-    else if ((uint64_t)status.st_size < reader->seen_bytes)
+    else if ((uint64_t)status.st_size < reader->seen.bytes)
         *how = "shrank while it was read";
-    else if (status.st_mtim.tv_sec != reader->seen_mtime.tv_sec ||
-             status.st_mtim.tv_nsec != reader->seen_mtime.tv_nsec)
+    else if (!same_time(&status.st_mtim, &reader->seen.mtime))
         *how = "changed while it was read";
     else
         return false;
     return true;
+}
+
+void hb_reader_settle(struct hb_reader *reader)
+{
+    struct stat status;
+    if (!reader->remember || reader->fd < 0 || reader->entry.bytes != reader->seen.bytes ||
+        hb_state_is_racy(&reader->seen, &reader->opened) || fstat(reader->fd, &status) != 0)
+        return;
+    struct hb_file_state now = state_of(&status);
+    if (now.inode == reader->seen.inode && now.bytes == reader->seen.bytes &&
+        same_time(&now.mtime, &reader->seen.mtime) && same_time(&now.ctime, &reader->seen.ctime))
+        hb_fingerprint_file(&reader->entry, &now, &reader->fingerprint);
 }
 
 bool hb_reader_refresh(struct hb_reader *reader)

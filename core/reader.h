@@ -6,17 +6,26 @@
 #ifndef HB_READER_H
 #define HB_READER_H
 
+#include "fingerprint.h"
 #include "plan.h"
 
 struct hb_reader {
     struct hb_run *run;
-    struct hb_entry entry; /* as opened: size, times, mode; path and link are the reader's */
-    int fd;                /* of an ordinary file, else -1 */
-    uint64_t seen_bytes;   /* of the file, when opened or refreshed */
-    struct timespec seen_mtime;
-    int64_t latest;          /* see hb_plan */
-    struct hb_source source; /* read_at is NULL where no plugin gave one */
+    struct hb_entry entry;     /* as opened: size, times, mode; path and link are the reader's */
+    int fd;                    /* of an ordinary file, else -1 */
+    struct hb_file_state seen; /* of the file, when opened or refreshed */
+    struct timespec opened;    /* when that was, by the clock that file systems use */
+    int64_t latest;            /* see hb_plan */
+    bool remember;             /* its state in the file system may be told */
+    struct hb_source source;   /* read_at is NULL where no plugin gave one */
+    struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
 };
+
+/* The reader that an entry of the pipeline belongs to. */
+static inline struct hb_reader *hb_reader_of(struct hb_entry *entry)
+{
+    return (struct hb_reader *)(void *)((char *)entry - offsetof(struct hb_reader, entry));
+}
 
 /*
  * Opens one entry. HB_OK; HB_ENTRY: it cannot be stored, which stands in the report now;
@@ -24,6 +33,26 @@ struct hb_reader {
  */
 int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,
                    const struct hb_planned *planned, struct hb_reader *reader);
+
+/*
+ * Fills in the entry as the plan has it, without opening anything but a link. HB_OK, or as
+ * hb_reader_open. hb_reader_free in any case.
+ */
+int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct hb_planned *planned,
+                   struct hb_reader *reader);
+
+/*
+ * After hb_reader_plan: makes the fingerprint that the entry had when it was stored if it is the
+ * same now, of that soundness if it is claimed.
+ */
+void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *planned,
+                      struct hb_reader *reader, uint32_t soundness);
+
+/*
+ * After all of an ordinary file was read: makes its fingerprint, unless it changed meanwhile or
+ * could have without a trace.
+ */
+void hb_reader_settle(struct hb_reader *reader);
 
 /* All that was asked for, except at the end; -errno. Any thread. */
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset);

@@ -42,6 +42,9 @@ static const struct hb_option backup_options[] = {
            "Encoded data that may wait in memory for its turn to be written"),
     OPTION(HB_OPTION_STRING, "stage-dir", "", 0, 0, NULL,
            "Directory for staged copies; empty: beside the archive, or in the home with -o -"),
+    OPTION(HB_OPTION_BOOLEAN, "reuse", "no", 0, 0, NULL,
+           "Copy what did not change from the archive before: the one that is replaced, else the "
+           "newest of that prefix"),
     OPTION(HB_OPTION_STRING, "restore-command", "hbcore import", 0, 0, NULL,
            "What the summary names to restore with"),
 };
@@ -55,6 +58,8 @@ static const struct hb_option preset_options[] = {
            "Which [format:NAME] or format plugin writes them; empty: that of [backup]"),
     OPTION(HB_OPTION_INTEGER, "keep", "5", 0, 1000000, NULL,
            "How many stay when another one has been made; the newest always does"),
+    OPTION(HB_OPTION_BOOLEAN, "reuse", "yes", 0, 0, NULL,
+           "Copy what did not change from the newest one that is there"),
 };
 
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};

@@ -12,6 +12,7 @@ static const char magic[8] = {'H', 'B', 'T', 'R', 'A', 'I', 'L', 1};
 enum {
     SECTION_SUMMARY = 1,
     SECTION_METADATA = 2,
+    SECTION_REUSE = 3,
     SECTION_HEAD = 16,
     NAMED_REASONS = 1000 /* of each kind; the counts are always whole */
 };
@@ -81,28 +82,47 @@ static char *summary_text(const struct hb_trailer *trailer, const struct hb_repo
     return text;
 }
 
-static unsigned char *put_section(unsigned char *at, uint32_t type, const void *data, size_t bytes)
+static size_t padded(size_t bytes)
+{
+    return (bytes + 7) / 8 * 8;
+}
+
+/* Returns where its payload goes; the next section starts padded(bytes) behind that. */
+static unsigned char *put_head(unsigned char *at, uint32_t type, size_t bytes)
 {
     uint32_t head[2] = {htole32(type), 0};
     uint64_t length = htole64(bytes);
     memcpy(at, head, sizeof head);
     memcpy(at + sizeof head, &length, sizeof length);
+    return at + SECTION_HEAD;
+}
+
+static unsigned char *put_section(unsigned char *at, uint32_t type, const void *data, size_t bytes)
+{
+    at = put_head(at, type, bytes);
     if (bytes > 0)
-        memcpy(at + SECTION_HEAD, data, bytes);
-    return at + SECTION_HEAD + (bytes + 7) / 8 * 8;
+        memcpy(at, data, bytes);
+    return at + padded(bytes);
 }
 
 void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *report,
-                      unsigned char **data, size_t *bytes)
+                      const struct hb_reuse_index *reuse, unsigned char **data, size_t *bytes)
 {
     HB_AUTO_FREE char *text = summary_text(trailer, report);
     size_t text_bytes = strlen(text), hash_bytes = trailer->count * sizeof *trailer->hashes;
-    size_t total = sizeof magic + SECTION_HEAD + (text_bytes + 7) / 8 * 8 + SECTION_HEAD +
-                   hash_bytes + sizeof(uint64_t);
+    bool reusable = reuse != NULL && !reuse->overflowed;
+    size_t reuse_bytes = reusable ? hb_reuse_bytes(reuse) : 0;
+    size_t total = sizeof magic + SECTION_HEAD + padded(text_bytes) + SECTION_HEAD + hash_bytes +
+                   (reusable ? SECTION_HEAD + padded(reuse_bytes) : 0) + sizeof(uint64_t);
     unsigned char *block = hb_alloc(total), *at = block;
     memcpy(at, magic, sizeof magic);
     at = put_section(at + sizeof magic, SECTION_SUMMARY, text, text_bytes);
     at = put_section(at, SECTION_METADATA, trailer->hashes, hash_bytes);
+    if (reusable) {
+        at = put_head(at, SECTION_REUSE, reuse_bytes);
+        hb_reuse_write(reuse, at);
+        at += padded(reuse_bytes);
+    }
     uint64_t checksum = htole64(XXH3_64bits(block, (size_t)(at - block)));
     memcpy(at, &checksum, sizeof checksum);
     *data = block;
@@ -131,26 +151,49 @@ static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsign
     return true;
 }
 
+/* Steps over the head of the next section; false: there is none that fits. */
+static bool next_section(const unsigned char **at, size_t *left, uint32_t *type, size_t *bytes)
+{
+    uint64_t length;
+    if (*left < SECTION_HEAD)
+        return false;
+    memcpy(type, *at, sizeof *type);
+    memcpy(&length, *at + 8, sizeof length);
+    *type = le32toh(*type);
+    length = le64toh(length);
+    *at += SECTION_HEAD;
+    *left -= SECTION_HEAD;
+    if (length > *left || padded((size_t)length) > *left)
+        return false;
+    *bytes = (size_t)length;
+    return true;
+}
+
 static bool parse_sections(const unsigned char *at, size_t left, struct hb_trailer *trailer)
 {
     while (left > 0) {
         uint32_t type;
-        uint64_t bytes;
-        if (left < SECTION_HEAD)
+        size_t bytes;
+        if (!next_section(&at, &left, &type, &bytes) || !take_section(trailer, type, at, bytes))
             return false;
-        memcpy(&type, at, sizeof type);
-        memcpy(&bytes, at + 8, sizeof bytes);
-        bytes = le64toh(bytes);
-        at += SECTION_HEAD;
-        left -= SECTION_HEAD;
-        if (bytes > left || (bytes + 7) / 8 * 8 > left)
-            return false;
-        if (!take_section(trailer, le32toh(type), at, (size_t)bytes))
-            return false;
-        at += (bytes + 7) / 8 * 8;
-        left -= (size_t)((bytes + 7) / 8 * 8);
+        at += padded(bytes);
+        left -= padded(bytes);
     }
     return trailer->summary != NULL;
+}
+
+bool hb_trailer_reuse(const void *data, size_t bytes, struct hb_reuse_index *index)
+{
+    const unsigned char *at = (const unsigned char *)data + sizeof magic;
+    size_t left = bytes - sizeof magic - sizeof(uint64_t), length;
+    uint32_t type;
+    while (left > 0 && next_section(&at, &left, &type, &length)) {
+        if (type == SECTION_REUSE)
+            return hb_reuse_parse(at, length, index);
+        at += padded(length);
+        left -= padded(length);
+    }
+    return false;
 }
 
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,

@@ -7,6 +7,7 @@
  * zero, u64 length, payload padded with zero bytes to a multiple of 8; then XXH3-64 of all before.
  *   1  JSON object: "entries", "incomplete", "skipped" and "doubtful" (lists of path and reason)
  *   2  one u64 an entry, in archive order: XXH3-64 of its metadata
+ *   3  what a later backup can take over, see reuse_index.h; may be missing
  * Unknown sections are passed over.
  */
 #ifndef HB_TRAILER_H
@@ -14,6 +15,7 @@
 
 #include "error.h"
 #include "report.h"
+#include "reuse_index.h"
 #include <hbcore/entry.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -27,9 +29,9 @@ struct hb_trailer {
 
 void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry);
 
-/* The whole block; caller frees *data. The report is sorted. */
+/* The whole block; caller frees *data. The report is sorted. `reuse` may be NULL. */
 void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *report,
-                      unsigned char **data, size_t *bytes);
+                      const struct hb_reuse_index *reuse, unsigned char **data, size_t *bytes);
 
 /* HB_OK, or HB_FATAL when it is not a whole trailer. */
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
@@ -37,6 +39,9 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
 
 /* Does entry `entry->index` have the metadata that it was stored with? */
 bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry *entry);
+
+/* Section 3 of a block that hb_trailer_parse accepted; false: it has none. Others never need it. */
+bool hb_trailer_reuse(const void *data, size_t bytes, struct hb_reuse_index *index);
 
 bool hb_trailer_incomplete(const struct hb_trailer *trailer);
 

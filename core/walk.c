@@ -240,7 +240,7 @@ static bool is_excluded(const struct walk *walk, const struct stat *status)
 }
 
 static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *entry,
-                                      uint32_t parent, const char *name)
+                                      const struct stat *status, uint32_t parent, const char *name)
 {
     size_t bytes = strlen(name);
     return (struct hb_planned){
@@ -249,7 +249,10 @@ static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *
         .name = keep_name(walk, name, bytes),
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
+        .ctime_seconds = status->st_ctim.tv_sec,
+        .inode = status->st_ino,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
+        .ctime_nanoseconds = (uint32_t)status->st_ctim.tv_nsec,
         .uid = entry->uid,
         .gid = entry->gid,
         .mode = (uint16_t)entry->mode,
@@ -330,7 +333,7 @@ static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t pare
                       "part of the file beside it");
         return HB_OK;
     }
-    struct hb_planned planned = planned_from(walk, entry, parent, name);
+    struct hb_planned planned = planned_from(walk, entry, status, parent, name);
     planned.mode = (uint16_t)mode;
     planned.flags = fixed ? HB_PLANNED_MODE : 0;
     if (entry->type == HB_FILE) {

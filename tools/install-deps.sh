@@ -16,7 +16,7 @@ usage() {
 run_set=(
     gcc g++ libc6-dev cmake ninja-build=ninja pkg-config=pkg-config
     libarchive-dev libsqlite3-dev libinih-dev libzstd-dev libdeflate-dev zlib1g-dev
-    libjansson-dev libxxhash-dev sqlite3=sqlite3
+    libjansson-dev libxxhash-dev nettle-dev sqlite3=sqlite3
 )
 test_set=(
     libcmocka-dev libseccomp-dev python3=python3 clang-format=clang-format clang-tidy=clang-tidy

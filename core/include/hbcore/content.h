@@ -24,13 +24,16 @@ enum hb_soundness {
     HB_UNSOUND = 3
 };
 
+/* hb_source.method of a copy of one moment: the only kind that a later backup takes over. */
+#define HB_METHOD_SNAPSHOT "snapshot"
+
 /* A consistent view of an entry's content. */
 struct hb_source {
     uint32_t size;
     uint32_t soundness; /* enum hb_soundness of what will be read */
     void *self;
     uint64_t bytes;     /* exact */
-    const char *method; /* one word for reports: "snapshot", "raw"; constant */
+    const char *method; /* one word for reports: HB_METHOD_SNAPSHOT, "raw"; constant */
     int32_t fd;         /* the same bytes as a file, or -1; closed by close() */
     uint32_t reserved;
     /* All that was asked for, except at the end; -errno on failure. Any thread. */
@@ -90,7 +93,9 @@ struct hb_content_ops {
 
     /*
      * 32 bytes that change whenever the content did, found without reading all of it. HB_NOMATCH:
-     * it cannot be told. Any thread.
+     * it cannot be told, now perhaps (it has just been changed, say). Asked before and after
+     * open(): equal answers mean that the source is of that content. A later backup that gets the
+     * same answer copies from the earlier archive and never calls open(). Any thread.
      */
     int (*identity)(void *self, const struct hb_entry *entry, unsigned char identity[32]);
 

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline_reuse.h"
+
+#include "memory.h"
+#include <string.h>
+
+/* ---- is it as it was? --------------------------------------------------------------------------
+ */
+
+static void release_readers(struct hb_item *item)
+{
+    for (size_t i = 0; i < item->count; i++)
+        hb_reader_free(&item->readers[i]);
+    item->entry_count = 0;
+}
+
+/* The entry of the previous archive that is the one planned now, or SIZE_MAX. */
+static size_t find(const struct hb_pipeline *pipeline, const struct hb_planned *planned,
+                   struct hb_reader *reader, uint32_t soundness)
+{
+    const struct hb_pipeline_request *request = &pipeline->request;
+    hb_reader_expect(request->contents, planned, reader, soundness);
+    return hb_previous_find(request->previous, &reader->fingerprint);
+}
+
+/* Claimed content: the same, and sound or too large to be checked then. */
+static size_t find_claimed(const struct hb_pipeline *pipeline, const struct hb_planned *planned,
+                           struct hb_reader *reader)
+{
+    static const uint32_t known[] = {HB_SOUND, HB_NOT_CHECKED};
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; found == SIZE_MAX && i < sizeof known / sizeof *known; i++) {
+        found = find(pipeline, planned, reader, known[i]);
+        reader->source.soundness = known[i];
+    }
+    return found;
+}
+
+/* All entries of the item, one after the other in the previous archive. */
+static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    const struct hb_pipeline_request *request = &pipeline->request;
+    size_t first = SIZE_MAX;
+    for (size_t i = 0; i < item->count; i++) {
+        const struct hb_planned *planned = &request->plan->entries[item->first + i];
+        struct hb_reader *reader = &item->readers[i];
+        if (hb_reader_plan(request->run, request->plan, planned, reader) != HB_OK)
+            return SIZE_MAX;
+        size_t found = planned->content != 0 ? find_claimed(pipeline, planned, reader)
+                                             : find(pipeline, planned, reader, 0);
+        if (found == SIZE_MAX || (i > 0 && found != first + i))
+            return SIZE_MAX;
+        if (i == 0)
+            first = found;
+        if (planned->type == HB_FILE)
+            reader->entry.bytes = hb_previous_bytes(request->previous, found);
+        item->entries[i] = &reader->entry;
+    }
+    item->entry_count = item->count;
+    return first;
+}
+
+/* How many units `bytes` make. */
+static uint64_t units_of(const struct hb_pipeline *pipeline, uint64_t bytes)
+{
+    uint64_t each = pipeline->policy.unit_bytes;
+    return bytes == 0 ? 1 : bytes / each + (bytes % each != 0);
+}
+
+/* ---- taking it over ----------------------------------------------------------------------------
+ */
+
+/* Unit `index` of an entry that begins as number `found` in the previous archive. */
+static bool read_unit(const struct hb_pipeline *pipeline, const struct hb_item *item, size_t found,
+                      uint64_t index, struct hb_encoded *encoded)
+{
+    struct hb_unit *unit = &encoded->unit;
+    unit->size = sizeof *unit;
+    unit->range_fd = -1;
+    encoded->reused = hb_previous_read(pipeline->request.previous, found, item->entries[0], index,
+                                       unit, &encoded->mark.check);
+    return encoded->reused;
+}
+
+/* What the host fills in beside what encode() does. */
+static void describe(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t units,
+                     uint64_t index, struct hb_unit *unit)
+{
+    uint64_t each = pipeline->policy.unit_bytes, bytes = 0;
+    unit->flags = (index == 0 ? HB_FIRST : 0u) | (index + 1 == units ? HB_LAST : 0u);
+    unit->entry = item->entries[0];
+    unit->entries = (uint32_t)item->entry_count;
+    for (size_t i = 0; i < item->entry_count; i++)
+        bytes += item->entries[i]->type == HB_FILE ? item->entries[i]->bytes : 0;
+    unit->raw_bytes = units == 1 ? bytes : index + 1 < units ? each : bytes - index * each;
+}
+
+/*
+ * The units of a long entry are read twice, now and when they are taken: once the first is taken,
+ * no other may turn out to be damaged.
+ */
+static bool all_units_are_good(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                               size_t found, uint64_t units)
+{
+    bool good = true;
+    for (uint64_t i = 0; good && i < units; i++) {
+        struct hb_encoded encoded = {0};
+        good = !hb_run_cancelled(pipeline->request.run) &&
+               read_unit(pipeline, item, found, i, &encoded);
+        free((void *)(uintptr_t)encoded.unit.data);
+    }
+    return good;
+}
+
+static void report_content(const struct hb_pipeline *pipeline, const struct hb_item *item)
+{
+    struct hb_report *report = &pipeline->request.run->report;
+    const struct hb_reader *reader = &item->readers[0];
+    hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness);
+    if (reader->source.soundness == HB_NOT_CHECKED)
+        hb_report_add(report, HB_FOUND_NOTE, reader->entry.path,
+                      "unchanged since the last backup, where it was not checked");
+}
+
+static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, size_t found)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    const struct hb_pipeline_request *request = &pipeline->request;
+    const struct hb_planned *planned = &request->plan->entries[item->first];
+    uint64_t units = hb_previous_units(request->previous, found);
+    struct hb_encoded encoded = {0};
+    if (!hb_previous_is_group(request->previous, found, item->count) ||
+        (item->count == 1 && units != units_of(pipeline, item->entries[0]->bytes)))
+        return false;
+    if (units == 1 && planned->content == 0) {
+        if (!read_unit(pipeline, item, found, 0, &encoded))
+            return false;
+        describe(pipeline, item, 1, 0, &encoded.unit);
+        hb_worker_finish(thread, item, 0, &encoded);
+        return true;
+    }
+    if (item->count != 1 || !all_units_are_good(pipeline, item, found, units))
+        return false;
+    if (planned->content != 0)
+        report_content(pipeline, item);
+    item->bytes = item->entries[0]->bytes;
+    item->taken_over = true;
+    item->previous = found;
+    hb_queue_opened(pipeline, item, units);
+    return true;
+}
+
+bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    const struct hb_planned *planned = &pipeline->request.plan->entries[item->first];
+    /* Nothing is won by looking for what has no content. */
+    if (pipeline->request.previous == NULL || (item->count == 1 && planned->type != HB_FILE))
+        return false;
+    size_t found = find_all(pipeline, item);
+    if (found != SIZE_MAX && take_over(thread, item, found))
+        return true;
+    release_readers(item);
+    return false;
+}
+
+void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index)
+{
+    struct hb_pipeline *pipeline = thread->pipeline;
+    struct hb_encoded encoded = {0};
+    if (!read_unit(pipeline, item, item->previous, index, &encoded)) {
+        hb_queue_fail(pipeline, HB_FATAL, item->entries[0]->path,
+                      "cannot be copied from the previous archive any more, which was changed or "
+                      "cannot be read; try again");
+        hb_queue_leave(pipeline, item);
+        return;
+    }
+    describe(pipeline, item, item->units, index, &encoded.unit);
+    if (item->units > 1) /* it is there: the units were read before */
+        memcpy(encoded.mark.hash,
+               hb_previous_hash(pipeline->request.previous, item->previous, index),
+               sizeof encoded.mark.hash);
+    hb_worker_finish(thread, item, index, &encoded);
+}
+
+/* ---- parts of what has changed -----------------------------------------------------------------
+ */
+
+void hb_reuse_seek(const struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    item->previous = pipeline->request.previous == NULL
+                         ? SIZE_MAX
+                         : hb_previous_find_long(pipeline->request.previous, item->entries[0]);
+}
+
+bool hb_reuse_segment(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                      uint64_t index, struct hb_encoded *encoded)
+{
+    const struct hb_previous *previous = pipeline->request.previous;
+    if (previous == NULL || item->previous == SIZE_MAX)
+        return false;
+    const unsigned char *hash = hb_previous_hash(previous, item->previous, index);
+    return hash != NULL && memcmp(hash, encoded->mark.hash, HB_UNIT_HASH_BYTES) == 0 &&
+           read_unit(pipeline, item, item->previous, index, encoded);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "previous.h"
+
+#include "memory.h"
+#include "trust.h"
+#include <string.h>
+
+struct hb_previous {
+    struct hb_archive archive;
+    struct hb_reuse_index index;
+    uint64_t unit_limit; /* stored bytes of one unit */
+    uint64_t *tokens;    /* of the format, by entry */
+    uint64_t *bytes;     /* content, by entry */
+    size_t listed;
+    uint32_t *buckets; /* by fingerprint: 1 + entry, 0: empty */
+    size_t bucket_count;
+    size_t *first_parts; /* by number of the long entry */
+    uint32_t *by_path;   /* numbers of the long entries, sorted by their paths */
+    uint64_t *offsets;   /* by part: within the stored bytes of its entry */
+};
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+struct listing {
+    struct hb_previous *previous;
+    struct hb_error *error;
+};
+
+/* Keeps of each member what it takes to find its units again. */
+static int keep_member(const struct hb_lister *lister, const struct hb_member *member)
+{
+    struct listing *listing = lister->self;
+    struct hb_previous *previous = listing->previous;
+    struct hb_entry entry = *member->entry;
+    entry.index = previous->listed;
+    if (previous->listed >= previous->index.count ||
+        !hb_trailer_matches(&previous->archive.trailer, &entry))
+        return hb_error_set(listing->error, HB_FATAL, "%s is not as it was stored", entry.path);
+    previous->tokens[previous->listed] = member->token;
+    previous->bytes[previous->listed++] = entry.type == HB_FILE ? entry.bytes : 0;
+    return HB_OK;
+}
+
+static int list(struct hb_previous *previous, struct hb_error *error)
+{
+    struct hb_archive *archive = &previous->archive;
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    struct listing listing = {.previous = previous, .error = error};
+    struct hb_lister lister = {.size = sizeof lister, .self = &listing, .member = keep_member};
+    size_t count = previous->index.count;
+    previous->tokens = hb_alloc(count * sizeof *previous->tokens);
+    previous->bytes = hb_alloc(count * sizeof *previous->bytes);
+    error->text[0] = '\0';
+    hb_run_clear_failure(archive->run);
+    int status = ops->list(archive->format->self, &archive->input, &lister);
+    if (status < 0 && error->text[0] == '\0')
+        hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+    if (status < 0)
+        return HB_FATAL;
+    if (status == HB_NOMATCH || previous->listed != count)
+        return hb_error_set(error, HB_FATAL, "it has other entries than were stored");
+    return HB_OK;
+}
+
+/* Trailer and index; the latter must have been made with the same key. */
+static int read_index(struct hb_previous *previous, const unsigned char key[32],
+                      struct hb_error *error)
+{
+    struct hb_archive *archive = &previous->archive;
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    void *data = NULL;
+    size_t bytes = 0;
+    if (!HB_CAN(ops, read_trailer) || !HB_CAN(ops, list) || !HB_CAN(ops, locate))
+        return HB_NOMATCH;
+    hb_run_clear_failure(archive->run);
+    int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
+    if (status == HB_NOMATCH)
+        return HB_NOMATCH;
+    if (status != HB_OK)
+        return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+    status = hb_trailer_parse(data, bytes, &archive->trailer, error);
+    if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
+        status = HB_NOMATCH;
+    free(data);
+    if (status == HB_OK && memcmp(previous->index.key, key, 32) != 0)
+        status = HB_NOMATCH;
+    if (status == HB_OK && archive->trailer.count != previous->index.count)
+        status = hb_error_set(error, HB_FATAL, "its trailer contradicts itself");
+    return status;
+}
+
+static size_t bucket_of(const struct hb_previous *previous,
+                        const struct hb_fingerprint *fingerprint)
+{
+    uint64_t at;
+    memcpy(&at, fingerprint->bytes, sizeof at);
+    at &= previous->bucket_count - 1;
+    while (previous->buckets[at] != 0 &&
+           memcmp(&previous->index.fingerprints[previous->buckets[at] - 1], fingerprint,
+                  sizeof *fingerprint) != 0)
+        at = (at + 1) & (previous->bucket_count - 1);
+    return (size_t)at;
+}
+
+static void make_buckets(struct hb_previous *previous)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    previous->bucket_count = 64;
+    while (previous->bucket_count < index->count * 2)
+        previous->bucket_count *= 2;
+    previous->buckets = hb_alloc(previous->bucket_count * sizeof *previous->buckets);
+    for (size_t i = 0; i < index->count; i++)
+        if (hb_fingerprint_is_set(&index->fingerprints[i]))
+            previous->buckets[bucket_of(previous, &index->fingerprints[i])] = (uint32_t)(i + 1);
+}
+
+static int compare_paths(const void *left, const void *right, void *context)
+{
+    const struct hb_long_entry *entries = context;
+    return memcmp(&entries[*(const uint32_t *)left].path, &entries[*(const uint32_t *)right].path,
+                  sizeof entries->path);
+}
+
+static void make_long_entries(struct hb_previous *previous)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    size_t part = 0;
+    previous->first_parts = hb_alloc((index->long_count + 1) * sizeof *previous->first_parts);
+    previous->by_path = hb_alloc((index->long_count + 1) * sizeof *previous->by_path);
+    previous->offsets = hb_alloc((index->part_count + 1) * sizeof *previous->offsets);
+    for (size_t i = 0; i < index->long_count; i++) {
+        uint64_t offset = 0;
+        previous->first_parts[i] = part;
+        previous->by_path[i] = (uint32_t)i;
+        for (size_t left = hb_reuse_units(index, index->long_entries[i].entry); left > 0; left--) {
+            previous->offsets[part] = offset;
+            offset += index->parts[part++].bytes;
+        }
+    }
+    qsort_r(previous->by_path, index->long_count, sizeof *previous->by_path, compare_paths,
+            index->long_entries);
+}
+
+int hb_previous_open(struct hb_run *run, const char *path, const char *label,
+                     const unsigned char key[32], uint64_t unit_bytes,
+                     struct hb_previous **previous, struct hb_error *error)
+{
+    struct hb_previous *made = hb_alloc(sizeof *made);
+    made->unit_limit = unit_bytes + unit_bytes / 8 + (1 << 20);
+    int status = hb_archive_open(run, path, label, &made->archive, error);
+    if (status == HB_OK && made->archive.stream)
+        status = HB_NOMATCH;
+    if (status == HB_OK)
+        status = hb_trust_check(made->archive.fd, path, "archive", true, error);
+    if (status == HB_OK)
+        status = read_index(made, key, error);
+    if (status == HB_OK)
+        status = list(made, error);
+    if (status != HB_OK) {
+        hb_previous_close(made);
+        return status == HB_NOMATCH ? HB_NOMATCH : HB_FATAL;
+    }
+    hb_trailer_clear(&made->archive.trailer);
+    make_buckets(made);
+    make_long_entries(made);
+    *previous = made;
+    return HB_OK;
+}
+
+void hb_previous_close(struct hb_previous *previous)
+{
+    if (previous == NULL)
+        return;
+    hb_archive_close(&previous->archive);
+    hb_reuse_clear(&previous->index);
+    free(previous->tokens);
+    free(previous->bytes);
+    free(previous->buckets);
+    free(previous->first_parts);
+    free(previous->by_path);
+    free(previous->offsets);
+    free(previous);
+}
+
+/* ---- looking up --------------------------------------------------------------------------------
+ */
+
+size_t hb_previous_find(const struct hb_previous *previous,
+                        const struct hb_fingerprint *fingerprint)
+{
+    if (!hb_fingerprint_is_set(fingerprint))
+        return SIZE_MAX;
+    size_t at = bucket_of(previous, fingerprint);
+    return previous->buckets[at] == 0 ? SIZE_MAX : previous->buckets[at] - 1;
+}
+
+bool hb_previous_is_group(const struct hb_previous *previous, size_t first, size_t count)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    size_t last = first + count - 1;
+    if (count == 0 || last >= index->count || index->first_units[last] != index->first_units[first])
+        return false;
+    return (first == 0 || index->first_units[first - 1] != index->first_units[first]) &&
+           (last + 1 == index->count || index->first_units[last + 1] != index->first_units[first]);
+}
+
+size_t hb_previous_units(const struct hb_previous *previous, size_t entry)
+{
+    return hb_reuse_units(&previous->index, entry);
+}
+
+uint64_t hb_previous_bytes(const struct hb_previous *previous, size_t entry)
+{
+    return previous->bytes[entry];
+}
+
+size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb_entry *entry)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    struct hb_fingerprint path;
+    size_t low = 0, high = index->long_count;
+    hb_fingerprint_path(entry, &path);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct hb_long_entry *there = &index->long_entries[previous->by_path[middle]];
+        int order = memcmp(&there->path, &path, sizeof path);
+        if (order == 0)
+            return there->entry;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
+/* The part that unit `number` of a long entry is, or SIZE_MAX. */
+static size_t part_of(const struct hb_previous *previous, size_t entry, uint64_t number)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    size_t low = 0, high = index->long_count;
+    while (low < high) { /* they ascend by entry */
+        size_t middle = low + (high - low) / 2;
+        if (index->long_entries[middle].entry < entry)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == index->long_count || index->long_entries[low].entry != entry ||
+        number >= hb_reuse_units(index, entry))
+        return SIZE_MAX;
+    return previous->first_parts[low] + (size_t)number;
+}
+
+const unsigned char *hb_previous_hash(const struct hb_previous *previous, size_t entry,
+                                      uint64_t number)
+{
+    size_t part = part_of(previous, entry, number);
+    return part == SIZE_MAX ? NULL : previous->index.parts[part].hash;
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+/* Narrows what locate() said of all units of an entry down to one. */
+static bool narrow(const struct hb_previous *previous, size_t part, struct hb_unit *unit)
+{
+    uint64_t offset = previous->offsets[part], bytes = previous->index.parts[part].bytes;
+    if (offset > unit->bytes || bytes > unit->bytes - offset)
+        return false;
+    unit->range_offset += offset;
+    unit->bytes = bytes;
+    memcpy(unit->note, previous->index.parts[part].note, sizeof unit->note);
+    return true;
+}
+
+static bool locate(const struct hb_previous *previous, size_t index, const struct hb_entry *entry,
+                   uint64_t number, struct hb_unit *unit)
+{
+    const struct hb_archive *archive = &previous->archive;
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    struct hb_member member = {
+        .size = sizeof member, .entry = entry, .token = previous->tokens[index]};
+    struct hb_unit found = {.size = sizeof found, .range_fd = -1};
+    if (ops->locate(archive->format->self, &archive->input, &member, &found) != HB_OK)
+        return false;
+    if (hb_previous_units(previous, index) > 1) {
+        size_t part = part_of(previous, index, number);
+        if (part == SIZE_MAX || !narrow(previous, part, &found))
+            return false;
+    }
+    unit->range_offset = found.range_offset;
+    unit->bytes = found.bytes;
+    memcpy(unit->note, found.note, sizeof unit->note);
+    return unit->bytes <= previous->unit_limit;
+}
+
+bool hb_previous_read(const struct hb_previous *previous, size_t index,
+                      const struct hb_entry *entry, uint64_t number, struct hb_unit *unit,
+                      uint64_t *check)
+{
+    const struct hb_archive *archive = &previous->archive;
+    if (!locate(previous, index, entry, number, unit))
+        return false;
+    void *data = malloc(unit->bytes == 0 ? 1 : (size_t)unit->bytes);
+    if (data == NULL)
+        return false;
+    int64_t got =
+        archive->input.read_at(&archive->input, data, (size_t)unit->bytes, unit->range_offset);
+    unit->data = data;
+    unit->range_offset = 0;
+    *check = got < 0 || (uint64_t)got != unit->bytes ? 0 : hb_unit_check(unit, data);
+    if (got >= 0 && (uint64_t)got == unit->bytes &&
+        *check == previous->index.checks[previous->index.first_units[index] + number])
+        return true;
+    free(data);
+    unit->data = NULL;
+    return false;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a later backup has to know about an archive to take units over from it. A section of the
+ * trailer; this is its content, little endian, without padding:
+ *
+ *   u8[32]   key: what the units were encoded with (codec, version, settings, policy)
+ *   u64      entries, units, long entries, parts
+ *   u8[16]   an entry: its fingerprint, zeros where it must not be recognised
+ *   u32      an entry: number of the first unit that it has a part in
+ *   u64      a unit: its checksum
+ *   a long entry, that is one of several units: u8[16] fingerprint of its path, u32 number, u32
+ * zero a part, that is a unit of a long entry: u32 stored bytes, u32 zero, u8[32] hash, u8[64] note
+ *
+ * All in the order of the archive.
+ */
+#ifndef HB_REUSE_INDEX_H
+#define HB_REUSE_INDEX_H
+
+#include "fingerprint.h"
+
+/* What is kept of each unit. */
+struct hb_unit_mark {
+    uint64_t check;
+    unsigned char hash[HB_UNIT_HASH_BYTES]; /* of its content; only of units of long entries */
+};
+
+/* A unit of a long entry. */
+struct hb_unit_part {
+    uint32_t bytes;
+    uint32_t reserved;
+    unsigned char hash[HB_UNIT_HASH_BYTES];
+    unsigned char note[64];
+};
+
+struct hb_long_entry {
+    struct hb_fingerprint path;
+    uint32_t entry;
+    uint32_t reserved;
+};
+
+/* All zero at first. */
+struct hb_reuse_index {
+    unsigned char key[32];
+    struct hb_fingerprint *fingerprints;
+    uint32_t *first_units; /* as many */
+    size_t count, capacity;
+    uint64_t *checks;
+    size_t unit_count, unit_capacity;
+    struct hb_long_entry *long_entries;
+    size_t long_count, long_capacity;
+    struct hb_unit_part *parts;
+    size_t part_count, part_capacity;
+    bool overflowed; /* more than 32-bit numbers can tell: nothing is to be stored */
+};
+
+/* Writing: each unit, then each entry that ends with it. */
+void hb_reuse_add_unit(struct hb_reuse_index *index, const struct hb_unit *unit,
+                       const struct hb_unit_mark *mark, bool whole);
+/* `units` of its own that were added before, or 1 that it may share. */
+void hb_reuse_add_entry(struct hb_reuse_index *index, const struct hb_entry *entry,
+                        const struct hb_fingerprint *fingerprint, uint64_t units);
+
+size_t hb_reuse_bytes(const struct hb_reuse_index *index);
+void hb_reuse_write(const struct hb_reuse_index *index, unsigned char *to);
+
+/* Everything in it is consistent then. */
+bool hb_reuse_parse(const unsigned char *data, size_t bytes, struct hb_reuse_index *index);
+
+/* How many units entry `entry` has a part in. */
+size_t hb_reuse_units(const struct hb_reuse_index *index, size_t entry);
+
+void hb_reuse_clear(struct hb_reuse_index *index);
+
+#endif
