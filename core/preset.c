@@ -63,7 +63,10 @@ char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destina
 {
     if (!preset->reuse || destination->stream)
         return NULL;
-    if (destination->exists && !destination->unique)
-        return hb_copy_text(destination->path);
-    return destination->unique ? hb_preset_newest(preset, destination->directory, suffixes) : NULL;
+    if (!destination->unique)
+        return destination->exists ? hb_copy_text(destination->path) : NULL;
+    const char *slash = strrchr(destination->path, '/');
+    HB_AUTO_FREE char *directory = hb_copy_bytes(
+        destination->path, slash == NULL ? 0 : (size_t)(slash - destination->path) + 1);
+    return hb_preset_newest(preset, *directory == '\0' ? "." : directory, suffixes);
 }

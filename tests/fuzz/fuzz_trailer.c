@@ -29,6 +29,16 @@ static void use(const void *block, size_t bytes)
         if (hb_trailer_matches(&trailer, &entry) && entry.index == trailer.count)
             abort(); /* there is no hash for it */
     (void)hb_trailer_incomplete(&trailer);
+    struct hb_reuse_index index;
+    if (hb_trailer_reuse(block, bytes, &index)) {
+        size_t units = 0;
+        for (size_t i = 0; i < index.count; i++)
+            if (i == 0 || index.first_units[i] != index.first_units[i - 1])
+                units += hb_reuse_units(&index, i);
+        if (units != index.unit_count)
+            abort(); /* each unit belongs to somebody, and to one */
+        hb_reuse_clear(&index);
+    }
     hb_trailer_clear(&trailer);
 }
 
