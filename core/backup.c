@@ -26,8 +26,10 @@ struct backup {
     struct hb_reuse_index reuse;  /* for a later backup */
     uint64_t entry_units;         /* units so far of the entries whose steps come now */
     struct hb_previous *previous; /* or NULL */
-    bool leaving_out;             /* the entry whose steps come now */
-    int64_t latest;               /* SOURCE_DATE_EPOCH, else INT64_MAX */
+    struct hb_pipeline
+        *pipeline;    /* stays until the archive is published: staged copies go beside */
+    bool leaving_out; /* the entry whose steps come now */
+    int64_t latest;   /* SOURCE_DATE_EPOCH, else INT64_MAX */
 };
 
 static int make_plan(struct backup *backup)
@@ -179,10 +181,13 @@ static int finish_archive(struct backup *backup)
     const struct hb_format_ops *ops = backup->format->plugin->ops;
     HB_AUTO_FREE unsigned char *data = NULL;
     size_t bytes = 0;
+    /* Sources that are still being closed may have something to say. */
+    pthread_mutex_lock(&backup->run->report.lock);
     hb_report_sort(&backup->run->report);
     if (ops->flags & HB_FORMAT_TRAILER)
         hb_trailer_build(&backup->trailer, &backup->run->report,
                          backup->plan.remember ? &backup->reuse : NULL, &data, &bytes);
+    pthread_mutex_unlock(&backup->run->report.lock);
     hb_run_clear_failure(backup->run);
     int status = ops->finish(backup->format->self, &backup->publication.sink, data, bytes);
     if (status != HB_OK)
@@ -205,17 +210,15 @@ static int write_entries(struct backup *backup)
         .previous = backup->previous,
         .shuffle = shuffle == NULL ? 0 : strtoull(shuffle, NULL, 10),
     };
-    struct hb_pipeline *pipeline;
     struct hb_step step;
-    int status = hb_pipeline_start(&request, &pipeline, backup->error);
+    int status = hb_pipeline_start(&request, &backup->pipeline, backup->error);
     if (status != HB_OK)
         return status;
-    while ((status = hb_pipeline_next(pipeline, &step, backup->error)) == HB_OK) {
+    while ((status = hb_pipeline_next(backup->pipeline, &step, backup->error)) == HB_OK) {
         status = append_step(backup, &step);
         if (status != HB_OK)
             break;
     }
-    hb_pipeline_free(pipeline);
     return status == HB_END ? HB_OK : status;
 }
 
@@ -259,6 +262,18 @@ static int prepare_reuse(struct backup *backup)
     return HB_OK;
 }
 
+/* No worker may be in the format any more when it is told. */
+static void give_up(struct backup *backup)
+{
+    hb_pipeline_free(backup->pipeline);
+    backup->pipeline = NULL;
+    if (backup->format == NULL)
+        return;
+    const struct hb_format_ops *ops = backup->format->plugin->ops;
+    if (HB_CAN(ops, abort))
+        ops->abort(backup->format->self);
+}
+
 /* Writes the archive into the stage and publishes it. */
 static int write_archive(struct backup *backup)
 {
@@ -280,15 +295,13 @@ static int write_archive(struct backup *backup)
     }
     if (status == HB_OK)
         status = finish_archive(backup);
-    else if (backup->format != NULL) {
-        const struct hb_format_ops *ops = backup->format->plugin->ops;
-        if (HB_CAN(ops, abort))
-            ops->abort(backup->format->self);
-    }
+    else
+        give_up(backup);
     if (status == HB_OK && hb_run_signal() != 0)
         status = hb_error_set(backup->error, HB_CANCELLED, "interrupted");
     if (status == HB_OK)
         status = hb_publication_commit(&backup->publication, backup->error);
+    hb_pipeline_free(backup->pipeline);
     hb_instance_free(backup->format);
     hb_publication_end(&backup->publication);
     return status;

@@ -240,27 +240,33 @@ void hb_queue_report(struct hb_pipeline *pipeline, struct hb_item *item, const c
                       item->readers[0].entry.path, "%s%s", what, detail);
 }
 
-/* All of a big entry has been read: its source, maybe a staged copy, is not needed any more. */
-static void close_source(struct hb_pipeline *pipeline, struct hb_item *item)
+/* All of a big entry has been read: what became of its source meanwhile? */
+static void settle(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     const char *how;
     if (item->state == HB_ITEM_OPEN && hb_reader_changed(&item->readers[0], &how))
         hb_queue_report(pipeline, item, how, "; it may be stored half old, half new");
     if (item->state == HB_ITEM_OPEN && !item->reported && !item->taken_over)
         hb_reader_settle(&item->readers[0]);
-    hb_reader_close(&item->readers[0]);
+    hb_reader_look_back(&item->readers[0]);
 }
 
 /*
  * A thread leaves the item, under the lock. The last one closes the source, outside the lock, for
- * that may take long; until it has, the item stays.
+ * to remove a staged copy may take long; until it has, the item stays.
  */
 static void leave(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     if (item->in_flight == 1 && item->exhausted && !item->closed) {
         item->closed = true;
         pthread_mutex_unlock(&pipeline->lock);
-        close_source(pipeline, item);
+        settle(pipeline, item);
+        pthread_mutex_lock(&pipeline->lock);
+        item->settled = true;
+        if (item == pipeline->head)
+            pthread_cond_signal(&pipeline->done);
+        pthread_mutex_unlock(&pipeline->lock);
+        hb_reader_close(&item->readers[0]);
         pthread_mutex_lock(&pipeline->lock);
         if (is_claimed(pipeline, item))
             pipeline->opened--;
@@ -384,6 +390,7 @@ static bool item_is_over(const struct hb_item *item)
             (item->next_step >= item->units || item->next_step > item->short_unit));
 }
 
+/* Nobody has to wait for a source that is being closed: its item goes at the end then. */
 static void drop_head(struct hb_pipeline *pipeline)
 {
     struct hb_item *item = pipeline->head;
@@ -392,7 +399,12 @@ static void drop_head(struct hb_pipeline *pipeline)
         pipeline->tail = NULL;
     for (struct hb_finished *at = item->finished; at != NULL; at = at->next)
         forget(pipeline, at);
-    item_free(item);
+    if (item->in_flight == 0) {
+        item_free(item);
+        return;
+    }
+    item->next = pipeline->parting;
+    pipeline->parting = item;
 }
 
 static bool is_last(const struct hb_item *item, uint64_t index)
@@ -424,14 +436,18 @@ static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb
     struct hb_finished *finished = item->finished;
     if (item->state != HB_ITEM_OPEN || finished == NULL || finished->index != item->next_step)
         return NULL;
-    /* With the last unit it must be known what became of the file while it was read. */
-    if (is_last(item, finished->index) && item->in_flight > 0)
+    if (is_last(item, finished->index) && !item->settled)
         return NULL;
     item->finished = finished->next;
     forget(pipeline, finished);
     fill_step(item, &finished->encoded, step);
     wake_workers(pipeline);
     return finished;
+}
+
+static bool all_handed_out(const struct hb_pipeline *pipeline)
+{
+    return pipeline->head == NULL && pipeline->claimed == NULL && all_planned(pipeline);
 }
 
 static void wait_a_little(struct hb_pipeline *pipeline)
@@ -462,7 +478,7 @@ static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struc
             *status = hb_error_set(error, HB_CANCELLED, "interrupted");
             return NULL;
         }
-        if (head != NULL && item_is_over(head) && head->in_flight == 0) {
+        if (head != NULL && item_is_over(head) && head->settled) {
             drop_head(pipeline);
             wake_workers(pipeline);
             continue;
@@ -470,7 +486,7 @@ static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struc
         if (head != NULL && !item_is_over(head) &&
             (finished = take_finished(pipeline, step)) != NULL)
             return finished;
-        if (head == NULL && pipeline->claimed == NULL && all_planned(pipeline)) {
+        if (all_handed_out(pipeline)) {
             *status = HB_END;
             return NULL;
         }
@@ -530,8 +546,7 @@ void hb_queue_stop(struct hb_pipeline *pipeline)
 {
     pthread_mutex_lock(&pipeline->lock);
     pipeline->stopping = true;
-    bool over = pipeline->head == NULL && pipeline->claimed == NULL && all_planned(pipeline);
-    if (!over) /* a snapshot that is under way asks hb_run_cancelled */
+    if (!all_handed_out(pipeline)) /* a snapshot that is under way asks hb_run_cancelled */
         atomic_store(&pipeline->request.run->stop, 1);
     pthread_cond_broadcast(&pipeline->work);
     pthread_mutex_unlock(&pipeline->lock);
@@ -569,6 +584,11 @@ void hb_queue_clear(struct hb_pipeline *pipeline)
     append_claimed(pipeline);
     while (pipeline->head != NULL)
         drop_head(pipeline);
+    while (pipeline->parting != NULL) {
+        struct hb_item *item = pipeline->parting;
+        pipeline->parting = item->next;
+        item_free(item);
+    }
     hb_spill_clear(&pipeline->spill);
     pthread_cond_destroy(&pipeline->work);
     pthread_cond_destroy(&pipeline->done);

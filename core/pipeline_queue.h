@@ -48,7 +48,8 @@ struct hb_item {
     unsigned in_flight;  /* threads that are at it: it must not go before they have left it */
     bool ready;          /* in the list of those with units to take */
     bool exhausted;      /* nothing is left to be taken */
-    bool closed;         /* its source */
+    bool closed;         /* its source, or it is being closed */
+    bool settled;        /* it is known what became of the source while it was read */
     bool reported;       /* that it changed */
     bool refused;        /* by the format, before anything of it was handed out */
     bool taken_over;     /* all its units come from the previous archive */
@@ -74,6 +75,7 @@ struct hb_pipeline {
     pthread_cond_t work;          /* for workers and openers: there may be something to take */
     pthread_cond_t done;          /* for hb_queue_next: something has finished */
     struct hb_item *head, *tail;  /* handed out next; made last */
+    struct hb_item *parting;      /* all handed out, but a thread is still closing the source */
     struct hb_item *ready;        /* those with units to take, in plan order */
     struct hb_item *claimed;      /* made at the start, appended when their turn comes */
     struct hb_item *claimed_next; /* the first claimed one that no opener has taken */

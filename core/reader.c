@@ -272,9 +272,12 @@ bool hb_reader_refresh(struct hb_reader *reader)
 }
 
 /* Programs that save a file by renaming a new one over it do this all the time; no harm is done. */
-static void say_if_gone(const struct hb_reader *reader)
+void hb_reader_look_back(struct hb_reader *reader)
 {
     struct stat status;
+    if (reader->fd < 0 || reader->looked_back)
+        return;
+    reader->looked_back = true;
     if (fstat(reader->fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 0)
         hb_report_add(&reader->run->report, HB_FOUND_NOTE, reader->entry.path,
                       "was removed or replaced while it was read; what was there first is stored");
@@ -282,10 +285,9 @@ static void say_if_gone(const struct hb_reader *reader)
 
 void hb_reader_close(struct hb_reader *reader)
 {
-    if (reader->fd >= 0) {
-        say_if_gone(reader);
+    hb_reader_look_back(reader);
+    if (reader->fd >= 0)
         close(reader->fd);
-    }
     reader->fd = -1;
     if (reader->source.read_at != NULL && reader->source.close != NULL)
         reader->source.close(&reader->source);

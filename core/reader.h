@@ -16,8 +16,9 @@ struct hb_reader {
     struct hb_file_state seen; /* of the file, when opened or refreshed */
     struct timespec opened;    /* when that was, by the clock that file systems use */
     int64_t latest;            /* see hb_plan */
-    bool remember;             /* its state in the file system may be told */
-    struct hb_source source;   /* read_at is NULL where no plugin gave one */
+    bool looked_back;
+    bool remember;                     /* its state in the file system may be told */
+    struct hb_source source;           /* read_at is NULL where no plugin gave one */
     struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
 };
 
@@ -64,9 +65,12 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how);
 bool hb_reader_refresh(struct hb_reader *reader);
 
 /*
- * Closes what is open; path and link stay until hb_reader_free. A note in the report says if the
- * file has no name any more: what was read of it is what it was before.
+ * A note in the report says if the file has no name any more: what was read of it is what it was
+ * before. hb_reader_close does it, too; here, what follows can take its time.
  */
+void hb_reader_look_back(struct hb_reader *reader);
+
+/* Closes what is open; path and link stay until hb_reader_free. */
 void hb_reader_close(struct hb_reader *reader);
 void hb_reader_free(struct hb_reader *reader);
 
