@@ -5,12 +5,29 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { CUT_ONE_IN = 8 };
+/*
+ * The rarer a path's hash, the less need be in the item for it to end there. With one rule alone,
+ * two ways to cut that got out of step (a file grew) would meet again by chance only, many items
+ * later; the rare paths bring them together.
+ */
+static const struct {
+    uint64_t fill;        /* from one so-many-th of a unit on */
+    uint64_t one_path_in; /* of so many paths one ends the item */
+} cuts[] = {{8, 8}, {16, 64}, {64, 512}};
 
-static bool path_cuts(const struct hb_plan *plan, const struct hb_planned *planned)
+enum { CUTS = sizeof cuts / sizeof *cuts };
+
+static bool path_cuts(const struct hb_plan *plan, const struct hb_planned *planned, uint64_t filled,
+                      uint64_t unit_bytes)
 {
+    if (filled < unit_bytes / cuts[CUTS - 1].fill)
+        return false;
     HB_AUTO_FREE char *path = hb_plan_path(plan, planned);
-    return XXH3_64bits(path, strlen(path)) % CUT_ONE_IN == 0;
+    uint64_t hash = XXH3_64bits(path, strlen(path));
+    for (size_t i = 0; i < CUTS; i++)
+        if (filled >= unit_bytes / cuts[i].fill && hash % cuts[i].one_path_in == 0)
+            return true;
+    return false;
 }
 
 size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *policy,
@@ -29,7 +46,7 @@ size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *
         if (big)
             return 1;
         filled += need;
-        if (filled >= policy->unit_bytes / CUT_ONE_IN && path_cuts(plan, planned))
+        if (path_cuts(plan, planned, filled, policy->unit_bytes))
             return i - first + 1;
     }
     return end - first;

@@ -7,9 +7,9 @@
 
 /*
  * How many entries from `first` on (below `end`) form one item. One, unless the policy spans: then
- * small ones share it until it is full or, once it is an eighth full, until a path says so
- * by its hash. As the cut depends on paths near it alone, one changed file changes one or two
- * items, not all that follow.
+ * small ones share it until it is full or, once there is something in it, until a path says so by
+ * its hash. The cut depends on paths near it, so one changed file changes one or two items as a
+ * rule, not all that follow.
  */
 size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *policy,
                        size_t first, size_t end);
