@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A format that shows what the host does beside encode(): the first `threads` calls of it return
- * only once they have all been inside at the same time, and that of the entry `waits-for-append`
- * only once append() was called. A host that held a lock over encode() would never come so far.
+ * A format that shows what the host does beside encode() and decode(): the first `threads` calls of
+ * encode(), the first `readers` of decode(), return only once they have all been inside at the same
+ * time, and that of the entry `waits-for-append` only once append() was called. A host that held a
+ * lock over them, or called them from one thread, would never come so far.
+ *
+ * An archive is one record after the other: struct record, the path, the content. Files only.
  */
 #include <errno.h>
 #include <hbcore/format.h>
@@ -13,13 +16,22 @@
 
 enum { PATIENCE_SECONDS = 60 };
 
+static const char magic[4] = {'m', 'e', 'e', 't'};
+
+struct record {
+    char magic[4];
+    uint32_t path_bytes;
+    uint64_t bytes;
+    uint64_t encoded; /* calls of encode() that had begun when the record was written */
+};
+
 struct meeting {
     const struct hb_host *host;
-    unsigned threads;
+    unsigned threads, readers;
     const char *patient;
     pthread_mutex_t lock;
     pthread_cond_t change;
-    unsigned inside, appended;
+    unsigned inside, appended, reading;
 };
 
 static int meeting_create(const struct hb_host *host, const struct hb_settings *settings,
@@ -31,6 +43,7 @@ static int meeting_create(const struct hb_host *host, const struct hb_settings *
     meeting->host = host;
     meeting->threads = (unsigned)settings->values[0]->number;
     meeting->patient = settings->values[1]->text;
+    meeting->readers = (unsigned)settings->values[2]->number;
     pthread_mutex_init(&meeting->lock, NULL);
     pthread_cond_init(&meeting->change, NULL);
     *self = meeting;
@@ -82,7 +95,19 @@ static int meeting_encode(void *self, void *worker, const struct hb_segment *con
     return HB_OK;
 }
 
-static int meeting_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+static int meeting_begin(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    struct meeting *meeting = self;
+    struct record record = {.path_bytes = (uint32_t)entry->path_bytes, .bytes = entry->bytes};
+    memcpy(record.magic, magic, sizeof magic);
+    pthread_mutex_lock(&meeting->lock);
+    record.encoded = meeting->inside;
+    pthread_mutex_unlock(&meeting->lock);
+    int status = sink->write(sink, &record, sizeof record);
+    return status == HB_OK ? sink->write(sink, entry->path, entry->path_bytes) : status;
+}
+
+static int meeting_end(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
 {
     (void)self;
     (void)sink;
@@ -109,12 +134,81 @@ static int meeting_finish(void *self, const struct hb_sink *sink, const void *tr
     return HB_OK;
 }
 
+static int damaged(const struct meeting *meeting)
+{
+    return meeting->host->fail(meeting->host, HB_FATAL, "is no archive of meeting");
+}
+
+/* One record; HB_END at the end. */
+static int list_record(const struct meeting *meeting, const struct hb_input *input,
+                       const struct hb_lister *lister, uint64_t index, uint64_t *offset)
+{
+    struct record record;
+    char path[4096];
+    int64_t got = input->read_at(input, &record, sizeof record, *offset);
+    if (got == 0)
+        return HB_END;
+    if (got != (int64_t)sizeof record || memcmp(record.magic, magic, sizeof magic) != 0 ||
+        record.path_bytes >= sizeof path ||
+        input->read_at(input, path, record.path_bytes, *offset + sizeof record) !=
+            (int64_t)record.path_bytes)
+        return got < 0 ? (int)got : damaged(meeting);
+    path[record.path_bytes] = '\0';
+    *offset += sizeof record + record.path_bytes;
+    const struct hb_entry entry = {.size = sizeof entry,
+                                   .type = HB_FILE,
+                                   .path = path,
+                                   .path_bytes = record.path_bytes,
+                                   .bytes = record.bytes};
+    const struct hb_member member = {.size = sizeof member,
+                                     .entry = &entry,
+                                     .group = index,
+                                     .token = *offset,
+                                     .stored_bytes = record.bytes};
+    *offset += record.bytes;
+    return lister->member(lister, &member);
+}
+
+static int meeting_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
+{
+    uint64_t offset = 0, index = 0;
+    int status;
+    while ((status = list_record(self, input, lister, index++, &offset)) == HB_OK)
+        ;
+    return status == HB_END ? HB_OK : status;
+}
+
+static int meeting_decode(void *self, void *worker, const struct hb_input *input,
+                          const struct hb_member *const *members, size_t count,
+                          const struct hb_output *const *outputs)
+{
+    struct meeting *meeting = self;
+    char block[1 << 16];
+    (void)worker;
+    (void)count; /* each is a group of its own */
+    pthread_mutex_lock(&meeting->lock);
+    meeting->reading++;
+    pthread_cond_broadcast(&meeting->change);
+    int status = await(meeting, &meeting->reading, meeting->readers, "other threads in decode");
+    pthread_mutex_unlock(&meeting->lock);
+    uint64_t bytes = members[0]->entry->bytes;
+    for (uint64_t done = 0; status == HB_OK && done < bytes;) {
+        uint64_t left = bytes - done;
+        size_t part = left < sizeof block ? (size_t)left : sizeof block;
+        if (input->read_at(input, block, part, members[0]->token + done) != (int64_t)part)
+            return damaged(meeting);
+        status = outputs[0]->write(outputs[0], block, part, done);
+        done += part;
+    }
+    return status;
+}
+
 static int meeting_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
 {
     struct meeting *meeting = self;
     (void)input;
     (void)visitor;
-    return meeting->host->fail(meeting->host, HB_FATAL, "is only written");
+    return meeting->host->fail(meeting->host, HB_FATAL, "is read by its list only");
 }
 
 static const struct hb_option options[] = {
@@ -130,19 +224,31 @@ static const struct hb_option options[] = {
      .key = "waits-for-append",
      .default_text = "",
      .help = "An entry whose encoding waits until something was appended"},
+    {.size = sizeof(struct hb_option),
+     .type = HB_OPTION_INTEGER,
+     .key = "readers",
+     .default_text = "1",
+     .minimum = 1,
+     .maximum = 64,
+     .help = "How many must be in decode at the same time"},
 };
 
 static const char *const suffixes[] = {".meeting", NULL};
+static const struct hb_magic magics[] = {{0, sizeof magic, magic}, {0, 0, NULL}};
 
 static const struct hb_format_ops ops = {
     .size = sizeof(struct hb_format_ops),
+    .flags = HB_FORMAT_SIZE_FIRST,
     .suffixes = suffixes,
-    .begin_entry = meeting_entry,
+    .magics = magics,
+    .begin_entry = meeting_begin,
     .append = meeting_append,
-    .end_entry = meeting_entry,
+    .end_entry = meeting_end,
     .finish = meeting_finish,
     .walk = meeting_walk,
     .encode = meeting_encode,
+    .list = meeting_list,
+    .decode = meeting_decode,
 };
 
 static const struct hb_plugin plugin = {
@@ -152,7 +258,7 @@ static const struct hb_plugin plugin = {
     .host_size = sizeof(struct hb_host),
     .name = "meeting",
     .version = "1.0",
-    .summary = "Shows that nothing is locked while it encodes",
+    .summary = "Shows that nothing is locked while it encodes and decodes",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .create = meeting_create,

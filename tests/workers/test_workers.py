@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same bytes with any number of workers and in any order of completion; nobody waits for one
-slow database; nothing is locked while a format encodes."""
+slow database; nothing is locked while a format encodes or decodes."""
+import filecmp
 import hashlib
 import os
 import random
+import shutil
 import sqlite3
+import struct
 import time
 import unittest
 
@@ -13,6 +16,7 @@ import hb
 FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
 WORKERS = (1, 2, 3, 8)
 SEEDS = range(1, 21) if hb.FULL else range(1, 3)
+HELD_BACK = 4  # units of each worker, when the order of completion is shuffled
 PATIENCE = 60
 
 
@@ -75,6 +79,35 @@ class Wide(hb.Case):
                 self.assertEqual(
                     self.digest(home, form, suffix, 8, seed, "--set", "backup.window=1M"), wanted)
 
+    def test_same_tree_by_any_number_of_readers(self):
+        home = self.make_wide_home()
+        expected = self.without_databases(home)
+        for form, suffix in FORMATS:
+            archive = self.backup(home, f"a.{suffix}", "--format", form)
+            for workers in WORKERS:
+                with self.subTest(format=form, workers=workers):
+                    setting = ("--set", f"backup.workers={workers}")
+                    self.hbcore(*setting, "verify", archive)
+                    self.check_restored(expected, *setting, "import", archive)
+            self.check_restored(expected, *setting, "import", "-", input=archive.read_bytes())
+
+    def check_restored(self, expected, *arguments, **keywords):
+        target = self.dir / "back"
+        self.hbcore("--home", target, *arguments, **keywords)
+        found = self.without_databases(target)
+        for number in range(3):
+            self.assertEqual(len(self.database_rows(target / f"db/{number}.db")),
+                             20_000 * number + 5)
+        shutil.rmtree(target)
+        self.assertEqual(hb.differences(expected, found)[:20], [])
+
+    @staticmethod
+    def without_databases(root):
+        """A snapshot of a database holds the same rows, but not the same bytes."""
+        rows = hb.tree(root)
+        rows.pop(b".")
+        return {name: row for name, row in rows.items() if not name.endswith(b".db")}
+
 
 class SlowDatabase(hb.Case):
     """The first database is locked; everything else is encoded meanwhile, beyond the window."""
@@ -136,7 +169,8 @@ class SlowDatabase(hb.Case):
             self.wait_for_spill(process)
             locked.execute("COMMIT")
             self.finish(process)
-            self.hbcore("verify", archive)
+            undisturbed = self.backup(home, f"undisturbed.{suffix}", "--format", form)
+            self.assertTrue(filecmp.cmp(archive, undisturbed, shallow=False), "other bytes")
             self.hbcore("--home", self.dir / form, "import", archive)
             locked.close()
             for name in ("a.db", "b.db"):
@@ -197,25 +231,86 @@ class SlowReader(hb.Case):
             self.assertGreater(taken, size)
             self.assertLess(read, size // 4, f"{form}: {read >> 20} MiB were read ahead")
 
+    def test_snapshots_do_not_wait_for_their_turn(self):
+        """Databases come last, but their state is that of the start, whoever is slow."""
+        home, pipe = self.dir / "home", self.dir / "a.pipe"
+        hb.write(home / "big", random.Random(2).randbytes(32 << 20))
+        database = self.make_database(home / "state.db", rows=3000)
+        rows = self.database_rows(database)
+        os.mkfifo(pipe)
+        process = self.start_hbcore("--home", home, "--set", "backup.window=1M", "backup",
+                                    "--format", "zip", "-o", pipe)
+        with open(pipe, "rb") as stream:
+            self.wait_for_standstill(process)
+            with sqlite3.connect(database) as later:
+                later.execute("DELETE FROM t")
+            later.close()
+            archive = self.dir / "a.zip"
+            archive.write_bytes(stream.read())
+        self.finish(process)
+        stored = self.dir / "stored.db"
+        stored.write_bytes(self.hbcore("cat", archive, "state.db").stdout)
+        self.assertEqual(self.database_rows(stored), rows)
+
 
 class Meeting(hb.Case):
     config = None
 
-    def meet(self, *settings, files=64):
-        home = self.dir / "home"
-        for number in range(files):
-            hb.write(home / f"{number:03}", b"x" * number)
-        config = self.write_config(
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        self.archive = self.dir / "a.meeting"
+        self.config = self.write_config(
             f"[plugins]\npath = {os.environ['HBCORE_MEETING']}\n"
             "[backup]\nformat = meeting\n[format:meeting]\n")
-        self.hbcore("--config", config, "--home", home, *settings,
-                    "backup", "-o", self.dir / "a.meeting")
+
+    def make_files(self, count=64):
+        for number in range(count):
+            hb.write(self.home / f"{number:03}", b"x" * number)
+
+    def meet(self, workers, *settings, **environment):
+        self.hbcore("--home", self.home, "--set", f"backup.workers={workers}", *settings,
+                    "backup", "-o", self.archive, env=environment)
+
+    def encoded_before(self):
+        """For each entry, how many calls of encode() had begun when it was written."""
+        data, at, found = self.archive.read_bytes(), 0, []
+        while at < len(data):
+            magic, path_bytes, size, encoded = struct.unpack_from("<4sIQQ", data, at)
+            self.assertEqual(magic, b"meet")
+            at += 24 + path_bytes + size
+            found.append(encoded)
+        return found
 
     def test_as_many_encode_as_there_are_workers(self):
-        self.meet("--set", "backup.workers=8", "--set", "format:meeting.threads=8")
+        self.make_files()
+        self.meet(8, "--set", "format:meeting.threads=8")
+
+    def test_all_workers_encode_one_big_file(self):
+        hb.write(self.home / "big", words(1, 16 << 20))
+        self.meet(8, "--set", "format:meeting.threads=8")
 
     def test_appending_goes_on_beside_encode(self):
-        self.meet("--set", "backup.workers=2", "--set", "format:meeting.waits-for-append=040")
+        self.make_files()
+        self.meet(2, "--set", "format:meeting.waits-for-append=040")
+
+    def test_the_order_of_completion_is_shuffled(self):
+        """One worker: what it has encoded is written at once, or with others, as the seed says."""
+        self.make_files()
+        self.meet(1, "--set", "format:meeting.waits-for-append=001")
+        self.assertLess(self.encoded_before()[0], HELD_BACK)
+        for seed in SEEDS:
+            self.meet(1, HBCORE_TEST_SHUFFLE=str(seed))
+            self.assertGreaterEqual(self.encoded_before()[0], HELD_BACK)
+
+    def test_as_many_decode_as_there_are_workers(self):
+        self.make_files()
+        self.meet(2)
+        settings = ("--set", "backup.workers=8", "--set", "format:meeting.readers=8")
+        self.hbcore(*settings, "verify", self.archive)
+        self.hbcore("--home", self.dir / "back", *settings, "import", self.archive)
+        for number in range(64):
+            self.assertEqual((self.dir / f"back/{number:03}").read_bytes(), b"x" * number)
 
 
 if __name__ == "__main__":
