@@ -304,6 +304,46 @@ static int copy_database(struct attempt *attempt, const unsigned char header[2])
     return status;
 }
 
+/* A journal that begins with a zero byte is spent, as SQLite sees it. */
+static bool journal_has_content(const struct attempt *attempt)
+{
+    char path[PATH_MAX + 16];
+    char first = '\0';
+    snprintf(path, sizeof path, "%s%s", attempt->entry->path, live_suffixes[SIDE_JOURNAL]);
+    return attempt->snap->host->read_entry(attempt->snap->host, path, 0, &first, 1) == 1 &&
+           first != '\0';
+}
+
+/*
+ * What lies beside a file that SQLite makes nothing of is left out all the same: with it goes
+ * what the file lacks. So it is where a database is encrypted, or was cut to nothing by a crash.
+ */
+static const char *lost_beside(const struct attempt *attempt, enum bytes_kind kind)
+{
+    struct look look;
+    live_look(&attempt->live, &look);
+    if (look.side[SIDE_WAL].bytes > 0)
+        return live_suffixes[SIDE_WAL];
+    /* An empty file's is that of a transaction that had not written anything yet. */
+    return kind == BYTES_OTHER && journal_has_content(attempt) ? live_suffixes[SIDE_JOURNAL] : NULL;
+}
+
+static void say_no_database(const struct attempt *attempt, enum bytes_kind kind)
+{
+    const struct hb_host *host = attempt->snap->host;
+    const char *lost = lost_beside(attempt, kind);
+    const char *what = kind == BYTES_ZERO    ? "all its bytes are zero"
+                       : kind == BYTES_EMPTY ? "it is empty"
+                                             : "no SQLite database by its header";
+    if (lost != NULL)
+        host->doubtful(host, attempt->entry,
+                       "stored raw: %s, and what the %s beside it holds is not stored", what, lost);
+    else if (kind == BYTES_ZERO)
+        host->doubtful(host, attempt->entry, "stored raw: %s", what);
+    else if (kind == BYTES_OTHER)
+        host->note(host, attempt->entry, "%s; stored as an ordinary file", what);
+}
+
 /* Is it a database at all? Plain reads, while no connection of ours has it open. */
 static int look_at_bytes(const struct attempt *attempt, enum bytes_kind *kind,
                          unsigned char header[2])
@@ -318,12 +358,10 @@ static int look_at_bytes(const struct attempt *attempt, enum bytes_kind *kind,
     close(fd);
     if (status == HB_CANCELLED)
         return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
-    if (status == HB_OK && *kind == BYTES_ZERO)
-        host->doubtful(host, attempt->entry, "stored raw: all its bytes are zero");
-    if (status == HB_OK && *kind == BYTES_OTHER)
-        host->note(host, attempt->entry,
-                   "no SQLite database by its header; stored as an ordinary file");
-    return status == HB_OK && *kind != BYTES_DATABASE ? HB_NOMATCH : status;
+    if (status != HB_OK || *kind == BYTES_DATABASE)
+        return status;
+    say_no_database(attempt, *kind);
+    return HB_NOMATCH;
 }
 
 /* HB_OK: the attempt has a result. AGAIN: something changed under way. */

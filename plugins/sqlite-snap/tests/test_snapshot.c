@@ -372,6 +372,33 @@ static void no_databases(void **state)
     fixture_stop(&fixture);
 }
 
+/* An encrypted database, say: its log is left out like any, and nobody else can read it. */
+static void logs_beside_what_is_no_database(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char zero[9000] = {0};
+    fixture_start(&fixture, "");
+    write_file(home_file(&fixture, "text.db"), "just text", 9);
+    write_file(home_file(&fixture, "text.db-wal"), "", 0);
+    write_file(home_file(&fixture, "text.db-journal"), zero,
+               512); /* spent, and kept for the next */
+    expect_raw(&fixture, "text.db", 1, 0, "no SQLite database");
+    write_file(home_file(&fixture, "text.db-journal"), "rows", 4);
+    expect_raw(&fixture, "text.db", 0, 1, "what the -journal beside it holds is not stored");
+    write_file(home_file(&fixture, "text.db-wal"), "rows", 4);
+    expect_raw(&fixture, "text.db", 0, 1, "what the -wal beside it holds is not stored");
+    write_file(home_file(&fixture, "zero.db"), zero, sizeof zero);
+    write_file(home_file(&fixture, "zero.db-wal"), "rows", 4);
+    expect_raw(&fixture, "zero.db", 0, 1, "are zero, and what the -wal beside it holds");
+    write_file(home_file(&fixture, "empty.db"), "", 0);
+    write_file(home_file(&fixture, "empty.db-journal"), "begun", 5);
+    expect_raw(&fixture, "empty.db", 0, 0, "");
+    write_file(home_file(&fixture, "empty.db-wal"), "rows", 4);
+    expect_raw(&fixture, "empty.db", 0, 1, "is empty, and what the -wal beside it holds");
+    fixture_stop(&fixture);
+}
+
 static void large_ones_are_checked_less(void **state)
 {
     (void)state;
@@ -647,6 +674,7 @@ int main(void)
         cmocka_unit_test(log_that_goes_away),
         cmocka_unit_test(read_only_home),
         cmocka_unit_test(no_databases),
+        cmocka_unit_test(logs_beside_what_is_no_database),
         cmocka_unit_test(large_ones_are_checked_less),
         cmocka_unit_test(unsound_with_a_log),
         cmocka_unit_test(while_others_commit_wal),
