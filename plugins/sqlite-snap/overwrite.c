@@ -24,6 +24,7 @@ enum { STEP_BYTES = 16 << 20, PAGE_BYTES_AT = 16, MODE_BYTES_AT = 18 };
 struct overwriting {
     struct restoring *restoring;
     struct connection live;
+    bool had_log;   /* a -wal lay beside it */
     bool wal;       /* it is in WAL mode now */
     bool shall_wal; /* and is to end in WAL mode */
 };
@@ -122,11 +123,26 @@ static int leave_wal(struct overwriting *overwriting)
     return change_mode(overwriting, "PRAGMA journal_mode = DELETE");
 }
 
+static bool has_log(const struct restoring *restoring)
+{
+    char name[NAME_MAX + 16];
+    struct stat found;
+    snprintf(name, sizeof name, "%s%s", restoring->target->name, live_suffixes[SIDE_WAL]);
+    return fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A log without a commit: closing takes it away, unless another program has it open. */
+static void drop_log(const struct overwriting *overwriting)
+{
+    int keep = 0;
+    sqlite3_file_control(overwriting->live.db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    sqlite3_db_config(overwriting->live.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+}
+
 /* Whatever became of the restore. Programs that want WAL mode set it when they open a database. */
 static void enter_wal(struct overwriting *overwriting)
 {
     const struct hb_host *host = overwriting->restoring->snap->host;
-    int keep = 0;
     if (!overwriting->shall_wal || overwriting->wal)
         return;
     journal_mode(&overwriting->live, "PRAGMA journal_mode = WAL", &overwriting->wal);
@@ -134,9 +150,7 @@ static void enter_wal(struct overwriting *overwriting)
         host->note(host, overwriting->restoring->entry,
                    "is in rollback-journal mode now: a program opened it before it could be set "
                    "to WAL mode again");
-    /* It had no log, and nothing is in this one: closing takes it away. */
-    sqlite3_file_control(overwriting->live.db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-    sqlite3_db_config(overwriting->live.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    drop_log(overwriting);
 }
 
 /* ---- copying --------------------------------------------------------------------- */
@@ -269,7 +283,7 @@ static bool copy_has_wal_mode(const struct restoring *restoring)
 int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
 {
     CONNECTION_AUTO live = {NULL};
-    struct overwriting overwriting = {.restoring = restoring};
+    struct overwriting overwriting = {.restoring = restoring, .had_log = has_log(restoring)};
     int result = open_target(&overwriting);
     live = overwriting.live; /* closed however this ends */
     if ((result & 0xff) == SQLITE_CORRUPT || result == SQLITE_NOTADB) {
@@ -282,6 +296,8 @@ int overwrite_target(struct restoring *restoring, bool was_empty, char *why, siz
         return refuse(restoring, "database was replaced by another file under way");
     overwriting.shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting.wal;
     int status = copy_into_live(&overwriting);
+    if (status != HB_RESTORED && !overwriting.had_log)
+        drop_log(&overwriting); /* ours, with what was not committed */
     enter_wal(&overwriting);
     if (status == HB_RESTORED)
         flush_directory(restoring); /* SQLite has done so where its journal mode needs it */

@@ -74,11 +74,21 @@ static int refuse_unsound(const struct restoring *restoring, const char *reason)
     return refuse(restoring, text);
 }
 
+/* Found out without SQLite, which would lay a log and an index beside it and leave them there. */
+static bool is_writable(const struct restoring *restoring)
+{
+    return faccessat(restoring->target->directory_fd, restoring->target->name, W_OK, AT_EACCESS) ==
+               0 ||
+           (errno != EACCES && errno != EROFS && errno != EPERM);
+}
+
 /* Sound, over a target that is a database or may become one. */
 static int over_database(struct restoring *restoring, bool was_empty)
 {
     uint32_t soundness;
     char reason[256], text[320];
+    if (!is_writable(restoring))
+        return refuse(restoring, "database cannot be written");
     int status = soundness_of(restoring->snap, restoring->file, &soundness, reason, sizeof reason);
     if (status != HB_OK)
         return status;

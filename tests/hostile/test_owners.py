@@ -149,17 +149,30 @@ class Owners(hb.Case):
                                  "mine": (USER, USER), "mine/new": (USER, USER)})
 
     def test_user_over_a_database_of_root(self):
-        """It cannot be written through SQLite, and is not swapped instead."""
-        new = self.database(self.dir / "new.db", "new")
-        old = self.database(self.home / "state.db", "old")
+        """It cannot be written through SQLite, and is not swapped instead; nothing is laid beside it."""
+        for mode in ("delete", "wal"):
+            with self.subTest(journal_mode=mode):
+                self.over_a_database_of_root(mode)
+
+    def over_a_database_of_root(self, mode):
+        self.home = self.dir / mode
+        self.home.mkdir()
+        self.wrap = []
+        new = self.database(self.dir / f"{mode}.db", "new")
+        self.database(self.home / "state.db", "old")
+        with sqlite3.connect(self.home / "state.db") as database:
+            database.execute(f"PRAGMA journal_mode = {mode}")
+        database.close()
+        old = (self.home / "state.db").read_bytes()
         (self.home / "state.db").chmod(0o644)
         owned(self.home, USER)
         self.as_user()
         inode = (self.home / "state.db").stat().st_ino
         done = self.take(zip_of(Member("config.yaml", "x"), Member("state.db", new)), 3)
-        self.assert_mentions(done, "state.db")
+        self.assert_mentions(done, "state.db", "cannot be written")
         self.assertEqual((self.home / "state.db").read_bytes(), old)
         self.assertEqual((self.home / "state.db").stat().st_ino, inode)
+        self.assertEqual(sorted(os.listdir(self.home)), ["config.yaml", "state.db"])
         self.assert_owners({"state.db": (0, 0), "config.yaml": (USER, USER)})
         self.assertEqual((self.home / "config.yaml").read_bytes(), b"x")
 
