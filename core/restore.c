@@ -109,6 +109,8 @@ static const char *explain(int error)
         return "lies on another file system, where no staging directory could be made";
     case EISDIR:
         return "a directory is in the way";
+    case EBUSY:
+        return "something is mounted in its place, so that it cannot be replaced";
     case EBADMSG: /* see resolve */
         return "refused: a link leads into a staging directory";
     default:

@@ -60,11 +60,16 @@ static void empty_directory(int fd)
     closedir(directory);
 }
 
-/* Also when that cannot be told: what is in it may be all that there is. */
+/*
+ * Also when that cannot be told: what is in it may be all that there is. An empty one is a mark that
+ * was not written any more; a journal gets its name when it is whole.
+ */
 static bool may_have_journal(int fd)
 {
     struct stat status;
-    return fstatat(fd, HB_STAGE_JOURNAL, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+    if (fstatat(fd, HB_STAGE_JOURNAL, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno != ENOENT;
+    return !S_ISREG(status.st_mode) || status.st_size > 0;
 }
 
 /* What stands in a mark, up to the number of the directory and the path. */
