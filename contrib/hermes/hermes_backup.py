@@ -1,26 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """The backup functions of Hermes, done by hbcore: put this file in the place of hermes_cli/backup.py.
 
-Names, arguments and return values are those of that file. What differs is the exit code: 3 where
-an archive or an import is incomplete, as hbcore(1) says, and not 0.
+Names, arguments and return values are those of that file, and so is what is printed where a person
+looks: all of it goes to sys.stdout, and the question of an import to input().
 
 The program is $HBCORE_PROGRAM, else hbcore in PATH. Its configuration is the user's own; where
 there is none, the hermes.ini that was installed with the program.
+
+An archive or an import that is incomplete says so, and is no failure. Where $HBCORE_STRICT is set
+it ends the process with 3, as hbcore(1) does.
 """
+import codecs
+import contextlib
 import json
 import logging
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
+
+try:
+    from hermes_constants import display_hermes_home, get_default_hermes_root, get_hermes_home
+except ImportError:  # outside of Hermes
+
+    def get_hermes_home() -> Path:
+        """What a snapshot is of: the home itself, also when that is a profile."""
+        return Path(os.environ.get("HERMES_HOME") or Path.home() / ".hermes")
+
+    def get_default_hermes_root() -> Optional[Path]:
+        """What a full backup is of; None: hbcore knows by its configuration."""
+        return None
+
+    def display_hermes_home() -> str:
+        """The home, as people are told."""
+        return str(get_hermes_home())
+
 
 logger = logging.getLogger(__name__)
 
-_SNAPSHOTS = "state-snapshots"
-_DEFAULT_KEEP = 20
-_PRESET_KEEP = 5
+_QUICK_SNAPSHOTS_DIR = "state-snapshots"
+_QUICK_DEFAULT_KEEP = 20
+_PRE_UPDATE_DEFAULT_KEEP = 5
+_PRE_MIGRATION_DEFAULT_KEEP = 5
+
+_INCOMPLETE, _DECLINED = 3, 4  # exit codes
+_QUESTION = "[y/N] "  # how it ends
 
 
 class HbcoreError(OSError):
@@ -61,12 +91,18 @@ def _command(home: Optional[Path], *arguments: str) -> List[str]:
             *where, *arguments]
 
 
+def _environment() -> Dict[str, str]:
+    """hbcore expands ~ by HOME: it has to mean there what it means here."""
+    return {**os.environ, "HOME": str(Path.home())}
+
+
 def _summary(home: Optional[Path], *arguments: str) -> Dict[str, Any]:
     """Runs a command and returns its summary; warnings go to the log."""
-    done = subprocess.run([*_command(home, "--json", *arguments)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(_command(home, "--json", *arguments), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          env=_environment())
     errors = done.stderr.decode(errors="replace").strip()
-    if done.returncode not in (0, 3):
+    if done.returncode not in (0, _INCOMPLETE):
         raise HbcoreError(errors or f"hbcore ended with {done.returncode}", done.returncode)
     if errors:
         logger.warning("%s", errors)
@@ -78,41 +114,75 @@ def _summary(home: Optional[Path], *arguments: str) -> Dict[str, Any]:
     return {**summary, "lines": lines[:-1]}
 
 
-def _run(home: Optional[Path], *arguments: str) -> int:
-    """Runs a command for the person at the terminal."""
+def _say(text: str) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()
+
+
+def _answer(process: subprocess.Popen) -> None:
     try:
-        return subprocess.run(_command(home, *arguments), check=False).returncode
-    except HbcoreError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        answer = input()
+    except (EOFError, KeyboardInterrupt):
+        process.stdin.close()  # no answer: it leaves everything as it was
+        return
+    with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+        process.stdin.write(answer.encode(errors="replace") + b"\n")
+        process.stdin.flush()
+
+
+def _pass_on(process: subprocess.Popen) -> None:
+    """What it says, until it has ended; its question is put to whoever input() asks."""
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    said = ""
+    while True:
+        chunk = os.read(process.stdout.fileno(), 1 << 16)
+        if not chunk:
+            return
+        text = decode(chunk)
+        _say(text)
+        said = (said + text)[-len(_QUESTION):]
+        if said == _QUESTION:
+            _answer(process)
+            said = ""
+
+
+def _run(home: Optional[Path], *arguments: str) -> int:
+    """Runs a command for a person."""
+    progress = ["--progress", "always"] if sys.stdout.isatty() else []
+    try:
+        process = subprocess.Popen(
+            _command(home, *progress, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env=_environment())
+    except OSError as error:
+        print(f"Error: {error}")
         return 1
-    except KeyboardInterrupt:  # hbcore got it too, and left everything as it was
-        return 130
+    with process:
+        try:
+            _pass_on(process)
+        except KeyboardInterrupt:  # it undoes what it has begun, and says so
+            process.send_signal(signal.SIGINT)
+            _pass_on(process)
+    return process.returncode
+
+
+def _end(code: int, *good: int) -> None:
+    if code == _INCOMPLETE and not os.environ.get("HBCORE_STRICT"):
+        return  # hbcore has said what is missing
+    if code not in (0, *good):
+        sys.exit(code)
 
 
 # ---- the home ------------------------------------------------------------------------------------
 
 
 def _home(given: Optional[Path]) -> Path:
-    """What a snapshot is of: the home itself, also when that is a profile."""
-    if given is not None:
-        return Path(given)
-    try:
-        from hermes_constants import get_hermes_home
-        return Path(get_hermes_home())
-    except ImportError:
-        return Path(os.environ.get("HERMES_HOME") or Path.home() / ".hermes")
+    return Path(given or get_hermes_home())
 
 
 def _root(given: Optional[Path]) -> Optional[Path]:
-    """What a full backup is of; None: hbcore knows by its configuration."""
-    if given is not None:
-        return Path(given)
-    try:
-        from hermes_constants import get_default_hermes_root
-        return Path(get_default_hermes_root())
-    except ImportError:
-        return None
+    root = given or get_default_hermes_root()
+    return None if root is None else Path(root)
 
 
 # ---- full backups --------------------------------------------------------------------------------
@@ -122,33 +192,37 @@ def run_backup(args) -> None:
     """Create an archive of the Hermes home directory."""
     output = getattr(args, "output", None)
     # "=": what begins with '-' is a name, too.
-    code = _run(_root(None), "backup", *([f"--output={output}"] if output else []))
-    if code != 0:
-        sys.exit(code)
+    _end(_run(_root(None), "backup", *([f"--output={output}"] if output else [])))
 
 
 def run_import(args) -> None:
     """Restore a Hermes backup."""
     archive = str(Path(args.zipfile).expanduser().resolve())
     force = ["--force"] if getattr(args, "force", False) else []
-    code = _run(_root(None), "import", *force, archive)
-    if code not in (0, 4):  # 4: the user said no
-        sys.exit(code)
+    _end(_run(_root(None), "import", *force, archive), _DECLINED)
+
+
+def _archive(root: Optional[Path], *arguments: str) -> Optional[Path]:
+    try:
+        archive = _summary(root, "backup", *arguments).get("archive")
+    except OSError as error:
+        logger.warning("The backup could not be made: %s", error)
+        return None
+    return Path(archive) if archive else None
+
+
+def _write_full_zip_backup(out_path: Path, hermes_root: Path) -> Optional[Path]:
+    """A zip of the home under this name; None if there was nothing or it failed."""
+    return _archive(hermes_root, "--format", "zip", f"--output={out_path}")
 
 
 def _preset(name: str, home: Optional[Path], keep: int) -> Optional[Path]:
-    try:
-        summary = _summary(_root(home), "backup", "--preset", name, "--keep", str(max(keep, 1)))
-    except OSError as error:
-        logger.warning("Backup %s could not be made: %s", name, error)
-        return None
-    archive = summary.get("archive")
-    return Path(archive) if archive else None
+    return _archive(_root(home), "--preset", name, "--keep", str(max(keep, 1)))
 
 
 def create_pre_update_backup(
     hermes_home: Optional[Path] = None,
-    keep: int = _PRESET_KEEP,
+    keep: int = _PRE_UPDATE_DEFAULT_KEEP,
 ) -> Optional[Path]:
     """Make backups/pre-update-<time> in the home; None if there was nothing or it failed."""
     return _preset("pre-update", hermes_home, keep)
@@ -156,7 +230,7 @@ def create_pre_update_backup(
 
 def create_pre_migration_backup(
     hermes_home: Optional[Path] = None,
-    keep: int = _PRESET_KEEP,
+    keep: int = _PRE_MIGRATION_DEFAULT_KEEP,
 ) -> Optional[Path]:
     """Make backups/pre-migration-<time> in the home; None if there was nothing or it failed."""
     return _preset("pre-migration", hermes_home, keep)
@@ -191,10 +265,10 @@ def list_quick_snapshots(
 ) -> List[Dict[str, Any]]:
     """The manifests of the newest snapshots, newest first."""
     home = _home(hermes_home)
-    if not (home / _SNAPSHOTS).is_dir():
+    if not (home / _QUICK_SNAPSHOTS_DIR).is_dir():
         return []
     lines = _summary(home, "snapshot", "list", "--limit", str(max(limit, 0)))["lines"]
-    return [_manifest(home / _SNAPSHOTS / json.loads(line)["id"]) for line in lines]
+    return [_manifest(home / _QUICK_SNAPSHOTS_DIR / json.loads(line)["id"]) for line in lines]
 
 
 def restore_quick_snapshot(
@@ -204,7 +278,7 @@ def restore_quick_snapshot(
     """Put the files of a snapshot back; True if at least one was."""
     home = _home(hermes_home)
     # A number is an id here, and not a place in the list.
-    if not snapshot_id or not (home / _SNAPSHOTS / snapshot_id).is_dir():
+    if not snapshot_id or not (home / _QUICK_SNAPSHOTS_DIR / snapshot_id).is_dir():
         return False
     try:
         return _summary(home, "snapshot", "restore", "--", snapshot_id)["files"] > 0
@@ -216,12 +290,12 @@ def restore_quick_snapshot(
 
 
 def prune_quick_snapshots(
-    keep: int = _DEFAULT_KEEP,
+    keep: int = _QUICK_DEFAULT_KEEP,
     hermes_home: Optional[Path] = None,
 ) -> int:
     """Remove all but the newest snapshots; how many went."""
     home = _home(hermes_home)
-    if not (home / _SNAPSHOTS).is_dir():
+    if not (home / _QUICK_SNAPSHOTS_DIR).is_dir():
         return 0
     return _summary(home, "snapshot", "prune", "--keep", str(max(keep, 0)))["removed"]
 
@@ -233,7 +307,8 @@ def run_quick_backup(args) -> None:
         print("No state files found to snapshot.")
         return
     print(f"State snapshot created: {snapshot}")
-    print(f"  {len(list_quick_snapshots())} snapshot(s) stored in {_home(None) / _SNAPSHOTS}/")
+    print(f"  {len(list_quick_snapshots())} snapshot(s) stored in "
+          f"{display_hermes_home()}/{_QUICK_SNAPSHOTS_DIR}/")
     print(f"  Restore with: /snapshot restore {snapshot}")
 
 
@@ -256,3 +331,82 @@ def restore_cron_jobs_if_emptied(
         return None
     logger.warning("Restored %d cron job(s) from snapshot %s", summary["job_count"], snapshot_id)
     return {"restored": True, "job_count": summary["job_count"], "snapshot_id": snapshot_id}
+
+
+# ---- what Hermes takes from that file besides ----------------------------------------------------
+
+
+def _format_size(nbytes: int) -> str:
+    """A number of bytes as people read it."""
+    if nbytes < 1024:
+        return f"{nbytes} B"
+    size = float(nbytes)
+    for unit in ("KB", "MB", "GB", "TB"):
+        size /= 1024
+        if size < 1024 or unit == "TB":
+            break
+    return f"{size:.1f} {unit}"
+
+
+def _should_exclude(rel_path: Path) -> bool:
+    """Would a backup leave this path out? Asks hbcore, with a home that holds nothing else."""
+    rel_path = Path(rel_path)
+    if rel_path.is_absolute() or ".." in rel_path.parts:
+        raise ValueError(f"{rel_path}: is not a path in a home")
+    with tempfile.TemporaryDirectory() as home:
+        (home / rel_path).parent.mkdir(parents=True, exist_ok=True)
+        (home / rel_path).touch()
+        lines = _summary(Path(home), "backup", "--dry-run")["lines"]
+    return rel_path.as_posix() not in [json.loads(line)["path"] for line in lines]
+
+
+def _look_into(archive: zipfile.ZipFile, *settings: str) -> Dict[str, Any]:
+    """What an import of it into an empty home would do."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = archive.filename
+        if path is None or not os.path.isfile(path):  # it is read from memory
+            path = os.path.join(scratch, "archive.zip")
+            place = archive.fp.tell()
+            archive.fp.seek(0)
+            with open(path, "wb") as copy:
+                shutil.copyfileobj(archive.fp, copy)
+            archive.fp.seek(place)
+        return _summary(Path(scratch) / "home", *settings, "import", "--dry-run", path)
+
+
+def _validate_backup_zip(zf: zipfile.ZipFile) -> Tuple[bool, str]:
+    """Is it a backup of a Hermes home? If not, why not."""
+    try:
+        _look_into(zf)
+    except HbcoreError as error:
+        return False, str(error)
+    return True, ""
+
+
+def _detect_prefix(zf: zipfile.ZipFile) -> str:
+    """The directory around everything that an import strips, with its slash; or nothing."""
+    try:
+        prefix = _look_into(zf, "--set", "import.markers=")["prefix"]
+    except HbcoreError:
+        return ""
+    return f"{prefix}/" if prefix else ""
+
+
+def _safe_copy_db(src: Path, dst: Path) -> bool:
+    """One consistent state of a database; its bytes, if SQLite cannot read it."""
+    try:
+        uri = f"{Path(src).absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as source, \
+                contextlib.closing(sqlite3.connect(str(dst))) as copy:
+            source.execute("BEGIN")  # or each commit of others would make it begin again
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy)
+        return True
+    except sqlite3.Error as error:
+        logger.warning("%s: SQLite cannot read it, its bytes are copied: %s", src, error)
+    try:
+        shutil.copy2(src, dst)
+        return True
+    except OSError as error:
+        logger.error("%s: cannot be copied: %s", src, error)
+        return False

@@ -3,11 +3,15 @@
 import contextlib
 import importlib.util
 import inspect
+import io
 import json
 import logging
 import os
 import pathlib
 import shutil
+import signal
+import sqlite3
+import subprocess
 import sys
 import types
 import unittest
@@ -58,21 +62,16 @@ class HermesBackup(hb.Case):
     def jobs(self, count):
         hb.write(self.home / "cron/jobs.json", json.dumps({"jobs": [{"id": i} for i in range(count)]}))
 
-    def run_captured(self, function, *arguments):
+    def run_captured(self, function, *arguments, answer=AssertionError("a question")):
         """Exit code and output, of the module and of the program that it starts."""
-        path = self.dir / "output"
-        code, saved = 0, os.dup(1)
-        with open(path, "wb") as stream:
-            os.dup2(stream.fileno(), 1)
+        code, output = 0, io.StringIO()
+        with contextlib.redirect_stdout(output), \
+                unittest.mock.patch("builtins.input", side_effect=[answer]):
             try:
-                with open(1, "w", closefd=False) as out, contextlib.redirect_stdout(out):
-                    function(*arguments)
+                function(*arguments)
             except SystemExit as end:
                 code = end.code
-            finally:
-                os.dup2(saved, 1)
-                os.close(saved)
-        return code, path.read_text()
+        return code, output.getvalue()
 
     def test_signatures(self):
         for name, expected in SIGNATURES.items():
@@ -119,6 +118,97 @@ class HermesBackup(hb.Case):
         self.assertEqual(code, 1)
         self.assertIsNone(self.module.create_pre_update_backup())
         self.assertIsNone(self.module.create_pre_migration_backup(self.home))
+
+    def import_over(self, answer, force=False, content="new"):
+        """An archive of other content, over the home; what the import ended with and printed."""
+        archive = self.dir / "over.zip"
+        with zipfile.ZipFile(archive, "w") as made:
+            made.writestr("config.yaml", content)
+        return self.run_captured(self.module.run_import, types.SimpleNamespace(
+            zipfile=str(archive), force=force), answer=answer)
+
+    def test_the_question(self):
+        config = self.home / "config.yaml"
+        for answer, code in (("n", 0), ("", 0), ("what", 0), (EOFError(), 1),
+                             (KeyboardInterrupt(), 1)):
+            ended, output = self.import_over(answer)
+            self.assertEqual(ended, code, f"{answer!r}: {output}")
+            self.assertTrue("Continue? [y/N] " in output and str(self.home) in output, output)
+            self.assertEqual(config.read_text(), "config.yaml\n", repr(answer))
+        for number, answer in enumerate(("y", " YES ")):
+            ended, output = self.import_over(answer, content=f"new {number}")
+            self.assertEqual((ended, config.read_text()), (0, f"new {number}"), output)
+        ended, output = self.import_over(AssertionError("asked"), force=True)
+        self.assertEqual((ended, config.read_text()), (0, "new"), output)
+
+    def in_a_process(self, statement, **keywords):
+        code = f"import sys, types; sys.path.insert(0, {str(MODULE.parent)!r})\n" \
+               f"import hermes_backup\n{statement}"
+        return subprocess.Popen([sys.executable, "-B", "-c", code], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **keywords)
+
+    def test_an_answer_from_a_pipe(self):
+        archive = self.dir / "over.zip"
+        self.import_over("n")
+        with self.in_a_process("hermes_backup.run_import(types.SimpleNamespace("
+                               f"zipfile={str(archive)!r}, force=False))") as process:
+            output, _ = process.communicate(b"y\n", timeout=60)
+        self.assertEqual(process.returncode, 0, output)
+        self.assertEqual((self.home / "config.yaml").read_text(), "new")
+
+    def test_an_interrupt_reaches_the_program(self):
+        """The process alone gets it, not the group as from a terminal; nothing is left behind."""
+        hb.write(self.home / "noise", os.urandom(1 << 20))  # more than the pipe takes
+        os.mkfifo(self.dir / "pipe")
+        with self.in_a_process("hermes_backup.run_backup(types.SimpleNamespace("
+                               f"output={str(self.dir / 'pipe')!r}))") as process:
+            with open(self.dir / "pipe", "rb"):
+                self.assertIn(b"Backing up", process.stdout.readline())
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, output)
+        self.assertNotIn(b"Traceback", output)
+
+    def test_incomplete_is_no_failure(self):
+        hb.write(self.home / "state.db", bytes(8192))
+        archive = str(self.dir / "made.zip")
+        for strict, code in (("", 0), ("1", 3)):
+            os.environ["HBCORE_STRICT"] = strict
+            ended, output = self.run_captured(self.module.run_backup,
+                                              types.SimpleNamespace(output=archive))
+            self.assertEqual(ended, code, output)
+            self.assertIn("state.db", output)
+            ended, output = self.run_captured(self.module.run_import, types.SimpleNamespace(
+                zipfile=archive, force=True))
+            self.assertEqual(ended, code, output)
+
+    def test_a_home_of_the_caller(self):
+        """What Path.home() says is where archives and aliases go."""
+        hb.write(self.home / "profiles/work/config.yaml", b"x")
+        other = self.dir / "other"
+        other.mkdir()
+        with unittest.mock.patch.object(pathlib.Path, "home", lambda: other):
+            self.run_captured(self.module.run_backup, types.SimpleNamespace(output=None))
+            archive = next(other.glob("hermes-backup-*.zip"))
+            self.run_captured(self.module.run_import, types.SimpleNamespace(
+                zipfile=str(archive), force=True))
+        self.assertIn("hermes -p work", (other / ".local/bin/work").read_text())
+        self.assertEqual(list(self.user.iterdir()), [])
+
+    def test_within_hermes(self):
+        """What hermes_constants says comes before the environment."""
+        constants = types.ModuleType("hermes_constants")
+        constants.get_hermes_home = lambda: self.home / "profiles/work"
+        constants.get_default_hermes_root = lambda: self.home
+        constants.display_hermes_home = lambda: "~/somewhere"
+        hb.write(self.home / "profiles/work/config.yaml", b"x")
+        os.environ["HERMES_HOME"] = str(self.dir / "elsewhere")
+        with unittest.mock.patch.dict(sys.modules, hermes_constants=constants):
+            module = load()
+        self.assertEqual(module.create_pre_update_backup().parent, self.home / "backups")
+        _, output = self.run_captured(module.run_quick_backup, types.SimpleNamespace(label=None))
+        self.assertIn("stored in ~/somewhere/state-snapshots/\n", output)
+        self.assertEqual(len(list(self.home.glob("profiles/work/state-snapshots/*"))), 1)
 
     def test_import_of_a_missing_archive(self):
         code, _ = self.run_captured(self.module.run_import, types.SimpleNamespace(
@@ -221,6 +311,75 @@ class HermesBackup(hb.Case):
         self.assertEqual(restore(snapshot),
                          {"restored": True, "job_count": 3, "snapshot_id": snapshot})
         self.assertEqual(len(json.loads((self.home / "cron/jobs.json").read_text())["jobs"]), 3)
+
+    # ---- what else Hermes takes from there ----
+
+    def test_sizes(self):
+        for size, text in ((0, "0 B"), (1023, "1023 B"), (1024, "1.0 KB"), (1536 << 10, "1.5 MB"),
+                           (3 << 30, "3.0 GB"), (2 << 40, "2.0 TB"), (5000 << 40, "5000.0 TB")):
+            self.assertEqual(self.module._format_size(size), text)
+
+    def test_what_is_excluded(self):
+        excluded = self.module._should_exclude
+        for path in ("hermes-agent/run.py", "a/__pycache__/b.pyc", "a.pyc", "cron.pid",
+                     "backups/x.zip", "state.db-wal", "x/.venv/bin/python"):
+            self.assertIs(excluded(pathlib.Path(path)), True, path)
+        for path in ("config.yaml", "state.db", "skills/x/hermes-agent/SKILL.md", "logs/a.log"):
+            self.assertIs(excluded(pathlib.Path(path)), False, path)
+        for path in ("/etc/passwd", "../x", "a/../../x"):
+            with self.assertRaises(ValueError):
+                excluded(pathlib.Path(path))
+
+    def zip_of(self, *names, path=None):
+        stream = path or io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as made:
+            for name in names:
+                made.writestr(name, "")
+        opened = zipfile.ZipFile(stream)
+        self.addCleanup(opened.close)
+        return opened
+
+    def test_what_a_zip_is(self):
+        valid = self.module._validate_backup_zip
+        for name in ("config.yaml", ".env", "state.db", "deep/er/config.yaml"):
+            self.assertEqual(valid(self.zip_of(name, "x/y")), (True, ""), name)
+        self.assertEqual(valid(self.zip_of("state.db", path=self.dir / "a.zip")), (True, ""))
+        for names in ((), ("other.db", "x/y")):
+            good, why = valid(self.zip_of(*names))
+            self.assertFalse(good)
+            self.assertNotEqual(why, "")
+
+    def test_what_is_around_it(self):
+        prefix = self.module._detect_prefix
+        self.assertEqual(prefix(self.zip_of(".hermes/config.yaml", ".hermes/a/b")), ".hermes/")
+        self.assertEqual(prefix(self.zip_of("hermes/a")), "hermes/")
+        for names in ((), ("config.yaml", "a/b"), ("other/config.yaml",), (".hermes/", ".hermes/a/"),
+                      (".hermes/a", "b")):
+            self.assertEqual(prefix(self.zip_of(*names)), "", names)
+        opened = self.zip_of("hermes/a")
+        prefix(opened)
+        self.assertEqual(opened.read("hermes/a"), b"")  # it can still be read
+
+    def test_copy_of_a_database(self):
+        source = self.make_database(self.dir / "source #1.db", wal=True)
+        writer = sqlite3.connect(source)
+        self.addCleanup(writer.close)
+        writer.execute("INSERT INTO t (text) VALUES ('only in the log')")
+        writer.commit()
+        self.assertIs(self.module._safe_copy_db(source, self.dir / "copy.db"), True)
+        rows = self.database_rows(self.dir / "copy.db")
+        self.assertEqual((len(rows), rows[-1][1]), (51, "only in the log"))
+        hb.write(self.dir / "none.db", b"no database at all, but long enough to look like one" * 20)
+        self.assertIs(self.module._safe_copy_db(self.dir / "none.db", self.dir / "raw.db"), True)
+        self.assertEqual((self.dir / "raw.db").read_bytes(), (self.dir / "none.db").read_bytes())
+        self.assertIs(self.module._safe_copy_db(self.dir / "missing.db", self.dir / "x.db"), False)
+
+    def test_a_zip_of_any_name(self):
+        made = self.module._write_full_zip_backup(self.dir / "x.zip", self.home)
+        self.assertEqual(made, self.dir / "x.zip")
+        self.assertIn("skills/a.md", zipfile.ZipFile(made).namelist())
+        self.assertIsNone(self.module._write_full_zip_backup(self.dir / "y.zip", self.dir / "none"))
+        self.assertFalse((self.dir / "y.zip").exists())
 
     # ---- failures ----
 
