@@ -17,7 +17,7 @@
 
 static const char help[] =
     "Usage: hbcore [global options] import ARCHIVE|- [-f|--force] [--format NAME] [--dry-run]\n"
-    "       [--backup-first]\n"
+    "       [--backup-first] [--include GLOB]... [--exclude GLOB]...\n"
     "\n"
     "Brings an archive back into the home. Everything is staged and verified before the\n"
     "first file is replaced; files that the archive lacks stay.\n"
@@ -26,7 +26,11 @@ static const char help[] =
     "      --format NAME   how to read it; else that is found out\n"
     "      --backup-first  archive what is there before anything is replaced\n"
     "      --dry-run       show what would be restored, change nothing\n"
+    "      --include GLOB  only what matches; repeatable\n"
+    "      --exclude GLOB  not what matches; repeatable\n"
     "  -h, --help\n"
+    "\n"
+    "In a GLOB * and ? stop at a /; a directory that matches goes with all below it.\n"
     "\n"
     "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
     "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
@@ -39,6 +43,11 @@ struct import_command {
     bool force;
     bool dry_run;
     bool backup_first;
+    struct hb_patterns patterns;
+    char **globs[2]; /* of --include and --exclude; what `patterns` points to */
+    size_t glob_count[2];
+    struct hb_changes shown; /* counts only */
+    bool has_changes;
     char *way_back; /* the archive that was made first */
     char *home;
     struct hb_run run;
@@ -47,13 +56,37 @@ struct import_command {
     struct timespec started;
 };
 
+enum { INCLUDE, EXCLUDE };
+
+/* 0, or an exit code. */
+static int add_glob(struct import_command *command, int which, const char *text)
+{
+    const char *const names[] = {"--include", "--exclude"};
+    size_t length = strlen(text);
+    while (length > 1 && text[length - 1] == '/') /* "skills/" is how people name a directory */
+        length--;
+    if (length == 0 || text[0] == '/' || strncmp(text, "./", 2) == 0)
+        return hb_cli_usage(command->cli, "import",
+                            "%s: '%s' would never match: names are relative to the home",
+                            names[which], text);
+    size_t count = command->glob_count[which]++;
+    command->globs[which] = hb_resize(command->globs[which], count + 2, sizeof(char *));
+    command->globs[which][count] = hb_copy_bytes(text, length);
+    command->globs[which][count + 1] = NULL;
+    const char *const *list = (const char *const *)command->globs[which];
+    *(which == INCLUDE ? &command->patterns.include : &command->patterns.exclude) = list;
+    return 0;
+}
+
 static int parse_arguments(struct import_command *command, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"force", no_argument, NULL, 'f'},   {"format", required_argument, NULL, 'F'},
-        {"dry-run", no_argument, NULL, 'n'}, {"backup-first", no_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},    {0},
+        {"force", no_argument, NULL, 'f'},         {"format", required_argument, NULL, 'F'},
+        {"dry-run", no_argument, NULL, 'n'},       {"backup-first", no_argument, NULL, 'b'},
+        {"include", required_argument, NULL, 'i'}, {"exclude", required_argument, NULL, 'e'},
+        {"help", no_argument, NULL, 'h'},          {0},
     };
+    int code;
     int option;
     optind = 0;
     opterr = 0;
@@ -70,6 +103,12 @@ static int parse_arguments(struct import_command *command, int argc, char **argv
             break;
         case 'n':
             command->dry_run = true;
+            break;
+        case 'i':
+        case 'e':
+            code = add_glob(command, option == 'i' ? INCLUDE : EXCLUDE, optarg);
+            if (code != 0)
+                return code;
             break;
         case 'h':
             fputs(help, command->cli->out);
@@ -126,47 +165,79 @@ static int ask(FILE *out, struct hb_error *error)
     return HB_NOMATCH;
 }
 
-static void print_members(const struct import_command *command, const struct hb_archive *archive)
+static void print_members(const struct import_command *command, const struct hb_archive *archive,
+                          const struct hb_changes *changes)
 {
     for (size_t i = 0; i < archive->catalog.count; i++) {
         const struct hb_catalog_member *member = &archive->catalog.members[i];
         if (member->state != HB_SELECTED)
             continue;
         const char *path = hb_catalog_path(&archive->catalog, i);
+        const char *change = hb_change_word(changes->members[i]);
         if (command->cli->json) {
             json_t *object = json_object();
             json_object_set_new(object, "type", json_string("entry"));
             hb_json_name(object, "path", path);
             json_object_set_new(object, "bytes", json_integer((json_int_t)member->bytes));
+            json_object_set_new(object, "change",
+                                *change == '\0' ? json_null() : json_string(change));
             hb_json_line(command->cli->out, object);
         } else if (!command->cli->quiet) {
             HB_AUTO_FREE char *shown = hb_printable(path);
-            fprintf(command->cli->out, "  %s%s\n", shown, member->type == HB_DIRECTORY ? "/" : "");
+            fprintf(command->cli->out, "  %-9s  %s%s\n", change, shown,
+                    member->type == HB_DIRECTORY ? "/" : "");
         }
     }
 }
 
+static void show_changes(FILE *out, const struct hb_changes *changes)
+{
+    fprintf(out,
+            "Changes: %" PRIu64 " new, %" PRIu64 " replaced, %" PRIu64 " unchanged (same size and "
+            "time), %" PRIu64 " preserved",
+            changes->counts[HB_CHANGE_NEW], changes->counts[HB_CHANGE_REPLACED],
+            changes->counts[HB_CHANGE_UNCHANGED], changes->preserved);
+    if (changes->counts[HB_CHANGE_REFUSED] > 0)
+        fprintf(out, ", %" PRIu64 " refused", changes->counts[HB_CHANGE_REFUSED]);
+    fputc('\n', out);
+}
+
+/* What is in the archive, where it goes, and what that does there. */
+static void show_plan(FILE *out, const char *target, const struct hb_archive *archive,
+                      const struct hb_selection_result *selection, const struct hb_changes *changes)
+{
+    char size[24];
+    HB_AUTO_FREE char *home = hb_printable(target);
+    fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", selection->members,
+            hb_human_bytes(selection->bytes, size));
+    if (selection->unwanted > 0)
+        fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", selection->unwanted);
+    fprintf(out, "Target: %s\n", home);
+    if (changes != NULL)
+        show_changes(out, changes);
+    if (selection->wrapper != NULL) {
+        HB_AUTO_FREE char *wrapper = hb_printable(selection->wrapper);
+        fprintf(out, "Detected archive prefix: '%s/' (will be stripped)\n", wrapper);
+    }
+    if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
+        fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
+}
+
 static int on_confirm(void *context, const struct hb_archive *archive,
-                      const struct hb_selection_result *selection, bool must_ask,
-                      struct hb_error *error)
+                      const struct hb_selection_result *selection, const struct hb_changes *changes,
+                      bool must_ask, struct hb_error *error)
 {
     struct import_command *command = context;
     FILE *out = command->cli->json ? command->cli->err : command->cli->out;
-    char size[24];
-    if (!command->cli->quiet || must_ask) {
-        HB_AUTO_FREE char *home = hb_printable(command->home);
-        fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", selection->members,
-                hb_human_bytes(selection->bytes, size));
-        fprintf(out, "Target: %s\n", home);
-        if (selection->wrapper != NULL) {
-            HB_AUTO_FREE char *wrapper = hb_printable(selection->wrapper);
-            fprintf(out, "Detected archive prefix: '%s/' (will be stripped)\n", wrapper);
-        }
-        if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
-            fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
+    if (changes != NULL) {
+        command->shown = *changes;
+        command->shown.members = NULL;
+        command->has_changes = true;
     }
+    if (!command->cli->quiet || must_ask)
+        show_plan(out, command->home, archive, selection, changes);
     if (command->dry_run) {
-        print_members(command, archive);
+        print_members(command, archive, changes);
         return HB_OK;
     }
     int status = must_ask ? ask(out, error) : HB_OK;
@@ -276,6 +347,13 @@ static json_t *preserved_list(const struct hb_report *report)
     return list;
 }
 
+static void json_changes(json_t *object, const struct hb_changes *changes)
+{
+    for (enum hb_change change = HB_CHANGE_NEW; change < HB_CHANGES; change++)
+        json_object_set_new(object, hb_change_word(change),
+                            json_integer((json_int_t)changes->counts[change]));
+}
+
 static void print_json(const struct import_command *command)
 {
     const struct hb_import_result *result = &command->result;
@@ -293,6 +371,8 @@ static void print_json(const struct import_command *command)
         json_object_set_new(object, "prefix", json_null());
     if (command->way_back != NULL)
         hb_json_name(object, "way_back", command->way_back);
+    if (command->has_changes)
+        json_changes(object, &command->shown);
     json_object_set_new(object, "preserved", preserved_list(&command->run.report));
     hb_summary_json_findings(object, &command->run.report);
     hb_json_line(command->cli->out, object);
@@ -351,6 +431,9 @@ static int import_archive(struct import_command *command, struct hb_error *error
         .wait_seconds = command->cli->wait_seconds,
         .dry_run = command->dry_run,
         .force = command->force,
+        .patterns = command->globs[INCLUDE] == NULL && command->globs[EXCLUDE] == NULL
+                        ? NULL
+                        : &command->patterns,
         .confirm = on_confirm,
         .before = on_before,
         .context = command,
@@ -373,29 +456,38 @@ static int import_archive(struct import_command *command, struct hb_error *error
     return event.exit_status;
 }
 
+static int run_command(struct import_command *command, struct hb_cli *cli)
+{
+    struct hb_config *config;
+    struct hb_error error = {0};
+    clock_gettime(CLOCK_MONOTONIC, &command->started);
+    int code = hb_cli_load_config(cli, &config);
+    if (code != 0)
+        return code;
+    hb_run_init(&command->run, config);
+    command->run.log = cli->err;
+    command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    code = import_archive(command, &error);
+    if (error.text[0] != '\0' && code != HB_EXIT_DECLINED)
+        hb_cli_fail(cli, code, &error);
+    free(command->result.wrapper);
+    free(command->way_back);
+    free(command->home);
+    hb_chain_free(&command->hooks);
+    hb_run_clear(&command->run);
+    hb_config_free(config);
+    return code;
+}
+
 int hb_cli_import(struct hb_cli *cli, int argc, char **argv)
 {
     struct import_command command = {.cli = cli};
-    struct hb_config *config;
-    struct hb_error error = {0};
     int code = parse_arguments(&command, argc, argv);
-    if (code != 0)
-        return code < 0 ? 0 : code;
-    clock_gettime(CLOCK_MONOTONIC, &command.started);
-    code = hb_cli_load_config(cli, &config);
-    if (code != 0)
-        return code;
-    hb_run_init(&command.run, config);
-    command.run.log = cli->err;
-    command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    code = import_archive(&command, &error);
-    if (error.text[0] != '\0' && code != HB_EXIT_DECLINED)
-        hb_cli_fail(cli, code, &error);
-    free(command.result.wrapper);
-    free(command.way_back);
-    free(command.home);
-    hb_chain_free(&command.hooks);
-    hb_run_clear(&command.run);
-    hb_config_free(config);
+    code = code == 0 ? run_command(&command, cli) : code < 0 ? HB_EXIT_DONE : code;
+    for (int which = INCLUDE; which <= EXCLUDE; which++) {
+        for (size_t i = 0; i < command.glob_count[which]; i++)
+            free(command.globs[which][i]);
+        free(command.globs[which]);
+    }
     return code;
 }

@@ -124,13 +124,31 @@ static int publish(struct import *import)
     return status;
 }
 
+/* What a dry run would report. */
+static void report_refused(const struct import *import, const struct hb_changes *changes)
+{
+    const struct hb_catalog *catalog = &import->archive.catalog;
+    for (size_t i = 0; i < catalog->count; i++)
+        if (changes->members[i] == HB_CHANGE_REFUSED)
+            hb_report_add(&import->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, i),
+                          "would be refused: something is in the way, or it would lie outside the "
+                          "home");
+}
+
 static int confirm(struct import *import)
 {
     const struct hb_import_request *request = import->request;
+    struct hb_changes changes = {0};
+    bool ask = must_ask(import), look = ask || request->dry_run;
     if (request->confirm == NULL)
         return HB_OK;
+    if (look)
+        hb_changes_find(&import->archive, &import->contents, &changes);
+    if (request->dry_run)
+        report_refused(import, &changes);
     int status = request->confirm(request->context, &import->archive, &import->selection,
-                                  must_ask(import), import->error);
+                                  look ? &changes : NULL, ask, import->error);
+    hb_changes_clear(&changes);
     import->result->declined = status == HB_NOMATCH;
     return status;
 }
@@ -179,7 +197,7 @@ static int run_import(struct import *import)
         status = open_archive(import);
     if (status == HB_OK)
         status = hb_select(&import->archive, &import->filters, &import->contents,
-                           &import->selection, import->error);
+                           import->request->patterns, &import->selection, import->error);
     if (status != HB_OK)
         return status;
     staged = import->archive.stream;

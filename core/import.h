@@ -3,8 +3,7 @@
 #ifndef HB_IMPORT_H
 #define HB_IMPORT_H
 
-#include "archive.h"
-#include "select.h"
+#include "changes.h"
 
 struct hb_import_request {
     struct hb_run *run;
@@ -13,13 +12,15 @@ struct hb_import_request {
     const char *home;    /* path; it may be missing */
     int64_t wait_seconds;
     bool dry_run;
-    bool force; /* do not ask */
+    bool force;                         /* do not ask */
+    const struct hb_patterns *patterns; /* what of it; NULL: everything */
     /*
      * Shows what will happen and asks, when `ask` is set. HB_OK to go on, HB_NOMATCH: declined, or
-     * a failure. May be NULL.
+     * a failure. `changes` is NULL unless it asks or is a dry run. May be NULL.
      */
     int (*confirm)(void *context, const struct hb_archive *archive,
-                   const struct hb_selection_result *selection, bool ask, struct hb_error *error);
+                   const struct hb_selection_result *selection, const struct hb_changes *changes,
+                   bool ask, struct hb_error *error);
     /* All is staged and verified, nothing has been replaced yet. A failure ends it so. May be NULL.
      */
     int (*before)(void *context, struct hb_error *error);

@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "stage.h"
+#include <fnmatch.h>
 #include <string.h>
 
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)
@@ -188,6 +189,61 @@ static int ask_filters(const struct hb_archive *archive, const struct hb_chain *
     return HB_OK;
 }
 
+/* Does one of the patterns match the path, or a directory on the way to it? */
+static bool matches(const char *const *patterns, const char *path)
+{
+    HB_AUTO_FREE char *part = hb_copy_text(path);
+    for (size_t i = 0; i <= strlen(path); i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        part[i] = '\0';
+        for (size_t j = 0; patterns[j] != NULL; j++)
+            if (fnmatch(patterns[j], part, FNM_PATHNAME) == 0)
+                return true;
+        part[i] = path[i];
+    }
+    return false;
+}
+
+static bool is_wanted(const struct hb_patterns *patterns, const char *path)
+{
+    if (patterns == NULL)
+        return true;
+    return (patterns->include == NULL || matches(patterns->include, path)) &&
+           (patterns->exclude == NULL || !matches(patterns->exclude, path));
+}
+
+static void leave_unwanted(struct hb_archive *archive, const struct hb_patterns *patterns,
+                           struct hb_selection_result *result)
+{
+    struct hb_catalog *catalog = &archive->catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct hb_catalog_member *member = &catalog->members[i];
+        if (member->state != HB_UNDECIDED || is_wanted(patterns, hb_catalog_path(catalog, i)))
+            continue;
+        member->state = HB_UNWANTED;
+        result->unwanted += member->type == HB_FILE;
+        if (member->type == HB_DIRECTORY)
+            hb_catalog_claim(catalog, i);
+    }
+}
+
+/* The directories on the way to what is restored get their modes and times, too. */
+static void take_parents(struct hb_catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (catalog->members[i].state != HB_SELECTED)
+            continue;
+        HB_AUTO_FREE char *path = hb_copy_text(hb_catalog_path(catalog, i));
+        for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
+            *slash = '\0';
+            size_t parent = hb_catalog_find(catalog, path);
+            if (parent != SIZE_MAX && catalog->members[parent].state == HB_UNWANTED)
+                catalog->members[parent].state = HB_SELECTED;
+        }
+    }
+}
+
 /* Filters, and the last of several members with one path. */
 static int decide(struct hb_archive *archive, const struct hb_chain *filters,
                   struct hb_selection_result *result, struct hb_error *error)
@@ -249,9 +305,30 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
     return HB_FATAL;
 }
 
+static bool has_selected(const struct hb_catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->count; i++)
+        if (catalog->members[i].state == HB_SELECTED)
+            return true;
+    return false;
+}
+
+/* Patterns that leave nothing are a mistake of whoever typed them. */
+static int apply_patterns(struct hb_archive *archive, struct hb_error *error)
+{
+    if (!has_selected(&archive->catalog)) {
+        hb_error_set(error, HB_FATAL, "%s: nothing in it matches what was asked for",
+                     archive->shown);
+        hb_error_hint(error, "hbcore list shows the names that --include and --exclude go by");
+        return HB_FATAL;
+    }
+    take_parents(&archive->catalog);
+    return HB_OK;
+}
+
 int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
-              const struct hb_chain *contents, struct hb_selection_result *result,
-              struct hb_error *error)
+              const struct hb_chain *contents, const struct hb_patterns *patterns,
+              struct hb_selection_result *result, struct hb_error *error)
 {
     struct hb_catalog *catalog = &archive->catalog;
     *result = (struct hb_selection_result){0};
@@ -268,7 +345,10 @@ int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
     result->modes = hb_alloc(catalog->count * sizeof *result->modes);
     for (size_t i = 0; i < catalog->count; i++)
         result->modes[i] = UINT32_MAX;
-    return decide(archive, filters, result, error);
+    if (patterns != NULL)
+        leave_unwanted(archive, patterns, result);
+    status = decide(archive, filters, result, error);
+    return status == HB_OK && patterns != NULL ? apply_patterns(archive, error) : status;
 }
 
 void hb_selection_clear(struct hb_selection_result *result)

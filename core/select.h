@@ -11,7 +11,17 @@ enum hb_selection {
     HB_SELECTED,  /* restored */
     HB_DROPPED,   /* refused; in the report */
     HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
-    HB_REPLACED   /* a later member has the same path */
+    HB_REPLACED,  /* a later member has the same path */
+    HB_UNWANTED   /* the user's patterns leave it out */
+};
+
+/*
+ * Patterns of paths, as fnmatch(3) has them with FNM_PATHNAME, each list ended by NULL; a directory
+ * that matches stands for all below it. No include: everything.
+ */
+struct hb_patterns {
+    const char *const *include;
+    const char *const *exclude;
 };
 
 /* What the filters want its mode to be; UINT32_MAX: nothing. One a member. */
@@ -19,8 +29,9 @@ struct hb_selection_result {
     uint32_t *modes;
     uint64_t files; /* selected regular files */
     uint64_t bytes;
-    uint64_t members; /* regular files in the archive */
-    char *wrapper;    /* the directory around everything that is stripped, or NULL */
+    uint64_t members;  /* regular files in the archive */
+    uint64_t unwanted; /* of those, left out by the patterns */
+    char *wrapper;     /* the directory around everything that is stripped, or NULL */
 };
 
 /*
@@ -31,11 +42,12 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
 
 /*
  * Decides on every member: changes paths (leading "./", wrapper) and states in the catalog. HB_OK,
- * or HB_FATAL: the archive is empty or has none of the markers.
+ * or HB_FATAL: the archive is empty, has none of the markers, or nothing that matches the patterns
+ * (NULL: there are none).
  */
 int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
-              const struct hb_chain *contents, struct hb_selection_result *result,
-              struct hb_error *error);
+              const struct hb_chain *contents, const struct hb_patterns *patterns,
+              struct hb_selection_result *result, struct hb_error *error);
 void hb_selection_clear(struct hb_selection_result *result);
 
 #endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "changes.h"
+
+#include "memory.h"
+#include "stage.h"
+#include <errno.h>
+#include <fcntl.h>
+
+/* What is at the path, links in the home followed. 0, or -errno. */
+static int look(const struct hb_root *home, const char *path, bool is_link, struct stat *status)
+{
+    HB_AUTO_CLOSE int fd = hb_beneath_open(home, path, O_PATH, 0);
+    if (fd >= 0 && fstat(fd, status) != 0)
+        return -errno;
+    if (fd >= 0 && (is_link || !S_ISLNK(status->st_mode)))
+        return 0;
+    if (fd < 0 && fd != -ELOOP)
+        return fd;
+    struct hb_place place; /* a link on the way, or at its end */
+    int result = hb_beneath_resolve(home, path, is_link ? HB_KEEP_LAST : 0, &place, NULL);
+    if (result == 0 && hb_stage_on_path(place.path))
+        result = -EXDEV;
+    if (result == 0 && !place.exists)
+        result = -ENOENT;
+    *status = place.status;
+    hb_place_clear(&place);
+    return result;
+}
+
+static bool is_claimed(const struct hb_chain *contents, const struct hb_entry *entry)
+{
+    for (size_t i = 0; i < contents->count; i++) {
+        const struct hb_instance *instance = contents->instances[i];
+        const struct hb_content_ops *ops = instance->plugin->ops;
+        if (ops->claim(instance->self, entry, NULL, 0) == HB_OK)
+            return true;
+    }
+    return false;
+}
+
+static bool is_same(const struct hb_catalog_member *member, const struct stat *status)
+{
+    return member->type == HB_FILE && S_ISREG(status->st_mode) &&
+           (member->entry_flags & HB_ENTRY_HAS_MTIME) &&
+           (uint64_t)status->st_size == member->bytes &&
+           status->st_mtim.tv_sec == member->mtime_seconds &&
+           status->st_mtim.tv_nsec == (long)member->mtime_nanoseconds;
+}
+
+static enum hb_change change_of(const struct hb_archive *archive, const struct hb_chain *contents,
+                                size_t index)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    const struct hb_catalog_member *member = &catalog->members[index];
+    struct stat status;
+    if (member->state != HB_SELECTED || member->type == HB_DIRECTORY)
+        return HB_CHANGE_NONE;
+    if (archive->run->home.fd < 0)
+        return HB_CHANGE_NEW;
+    int result = look(&archive->run->home, hb_catalog_path(catalog, index),
+                      member->type == HB_SYMLINK, &status);
+    if (result == -ENOENT)
+        return HB_CHANGE_NEW;
+    if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))
+        return HB_CHANGE_REFUSED;
+    if (!is_same(member, &status))
+        return HB_CHANGE_REPLACED;
+    /* What is committed to a log beside a database leaves its size and time as they were. */
+    struct hb_entry entry;
+    hb_catalog_entry(catalog, index, &entry);
+    return is_claimed(contents, &entry) ? HB_CHANGE_REPLACED : HB_CHANGE_UNCHANGED;
+}
+
+void hb_changes_find(const struct hb_archive *archive, const struct hb_chain *contents,
+                     struct hb_changes *changes)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    *changes = (struct hb_changes){.members = hb_alloc(catalog->count + 1)};
+    for (size_t i = 0; i < catalog->count; i++) {
+        enum hb_change change = change_of(archive, contents, i);
+        changes->members[i] = (uint8_t)change;
+        changes->counts[change]++;
+        changes->preserved +=
+            catalog->members[i].state == HB_KEPT_BACK && catalog->members[i].type != HB_DIRECTORY;
+    }
+}
+
+void hb_changes_clear(struct hb_changes *changes)
+{
+    free(changes->members);
+    *changes = (struct hb_changes){0};
+}
+
+const char *hb_change_word(enum hb_change change)
+{
+    static const char *const words[HB_CHANGES] = {"", "new", "replaced", "unchanged", "refused"};
+    return words[change];
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an import would change in the home, found out without reading a file. */
+#ifndef HB_CHANGES_H
+#define HB_CHANGES_H
+
+#include "select.h"
+
+enum hb_change {
+    HB_CHANGE_NONE = 0, /* the member is not restored, or is a directory */
+    HB_CHANGE_NEW,
+    HB_CHANGE_REPLACED,
+    HB_CHANGE_UNCHANGED, /* there is a file of the same size and time; never for claimed content */
+    HB_CHANGE_REFUSED,   /* something is in the way, or it would lie outside the home */
+    HB_CHANGES
+};
+
+struct hb_changes {
+    uint8_t *members; /* enum hb_change, one a member of the catalog */
+    uint64_t counts[HB_CHANGES];
+    uint64_t preserved; /* files that filters keep as they are */
+};
+
+/* The home need not be there. hb_changes_clear() afterwards. */
+void hb_changes_find(const struct hb_archive *archive, const struct hb_chain *contents,
+                     struct hb_changes *changes);
+void hb_changes_clear(struct hb_changes *changes);
+
+/* "new", "replaced", "unchanged", "refused" */
+const char *hb_change_word(enum hb_change change);
+
+#endif

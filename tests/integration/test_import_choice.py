@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an import says that it would change, and what of an archive it takes."""
+import json
+import os
+import shutil
+import stat
+import unittest
+
+import hb
+
+COUNTS = ("new", "replaced", "unchanged", "refused")
+
+
+class Choice(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+        hb.write(self.home / "gateway_state.json", b"{}")
+        hb.write(self.home / "profiles/work/processes.json", b"{}")
+        self.make_database(self.home / "state.db")
+        self.archive = self.backup(self.home)
+
+    def plan(self, *arguments, expect=0, home=None):
+        """{path: change} of a dry run, and its summary."""
+        done = self.hbcore("--json", "--home", home or self.home, "import", self.archive,
+                           "--dry-run", *arguments, expect=expect)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual({row["type"] for row in rows[:-1]} - {"entry"}, set())
+        return {row["path"]: row["change"] for row in rows[:-1]}, rows[-1]
+
+
+class Changes(Choice):
+    def change_the_home(self):
+        hb.write(self.home / "config.yaml", b"model: larger\n")
+        (self.home / "sub/empty").unlink()
+        shutil.rmtree(self.home / "bin")
+
+    def test_each_file(self):
+        self.change_the_home()
+        os.utime(self.home / "zeros.bin", (1, 1))
+        changes, summary = self.plan()
+        self.assertEqual({path: change for path, change in changes.items() if change is not None}, {
+            "config.yaml": "replaced", "sub/empty": "new", "bin/run.sh": "new",
+            "zeros.bin": "replaced", "state.db": "replaced",  # its log may hold more
+            ".env": "unchanged", "sub/deep/file.txt": "unchanged", "noise.bin": "unchanged",
+            "read-only.txt": "unchanged"})
+        self.assertEqual({key: summary[key] for key in COUNTS},
+                         {"new": 2, "replaced": 3, "unchanged": 4, "refused": 0})
+        self.assertEqual([row["path"] for row in summary["preserved"]],
+                         ["gateway_state.json", "profiles/work/processes.json"])
+        self.assertIsNone(changes["sub"])
+
+    def test_a_home_that_is_not_there(self):
+        changes, summary = self.plan(home=self.dir / "none")
+        self.assertEqual({change for change in changes.values() if change is not None}, {"new"})
+        self.assertEqual((summary["new"], summary["replaced"]), (9, 0))
+        self.assertFalse((self.dir / "none").exists())
+
+    def test_links(self):
+        """Written through where they end inside; refused where they lead outside."""
+        hb.write(self.dir / "outside/file", b"kept")
+        for name, target in (("config.yaml", "sub/other.yaml"), ("noise.bin", str(self.dir / "outside/file")),
+                             ("zeros.bin", "nowhere")):
+            (self.home / name).unlink()
+            (self.home / name).symlink_to(target)
+        hb.write(self.home / "sub/other.yaml", b"x")
+        shutil.rmtree(self.home / "bin")
+        (self.home / "bin").symlink_to(self.dir / "outside")
+        changes, summary = self.plan(expect=3)
+        self.assertEqual([changes[name] for name in ("config.yaml", "noise.bin", "zeros.bin",
+                                                     "bin/run.sh")],
+                         ["replaced", "refused", "new", "refused"])
+        refused = {row["path"] for row in summary["skipped"]}
+        self.assertEqual(refused, {"noise.bin", "bin/run.sh"})
+        done = self.hbcore("--json", "--home", self.home, "import", self.archive, "-f", expect=3)
+        self.assertLessEqual(refused, {row["path"] for row in self.summary(done)["skipped"]})
+        self.assertEqual((self.dir / "outside/file").read_bytes(), b"kept")
+
+    def test_what_is_in_the_way(self):
+        for name in ("config.yaml", "noise.bin"):
+            (self.home / name).unlink()
+        (self.home / "config.yaml").mkdir()
+        os.mkfifo(self.home / "noise.bin")
+        shutil.rmtree(self.home / "bin")
+        hb.write(self.home / "bin", b"a file")
+        changes, _ = self.plan(expect=3)
+        self.assertEqual({name for name, change in changes.items() if change == "refused"},
+                         {"config.yaml", "noise.bin", "bin/run.sh"})
+
+    def test_the_question_shows_them(self):
+        self.change_the_home()
+        for arguments, code, answer in ((["--quiet"], 4, b"n\n"), ([], 4, b"n\n"), ([], 0, b"y\n")):
+            done = self.hbcore(*arguments, "--home", self.home, "import", self.archive,
+                               input=answer, expect=code)
+            before, question, _ = done.stdout.decode().partition("Continue? [y/N] ")
+            self.assertNotEqual(question, "", before)
+            self.assertIn(f"Target: {self.home}\n", before)
+            self.assertIn("Changes: 2 new, 2 replaced, 5 unchanged (same size and time), "
+                          "2 preserved\n", before)
+
+    def test_the_dry_run_for_people(self):
+        self.change_the_home()
+        text = self.hbcore("--home", self.home, "import", self.archive, "--dry-run").stdout.decode()
+        for line in ("Changes: 2 new, 2 replaced, 5 unchanged", "  new        sub/empty\n",
+                     "  replaced   config.yaml\n", "  unchanged  .env\n"):
+            self.assertIn(line, text)
+
+
+class Patterns(Choice):
+    def setUp(self):
+        super().setUp()
+        self.target = self.dir / "target"
+
+    def take(self, *patterns, expect=0, archive=None):
+        shutil.rmtree(self.target, ignore_errors=True)
+        done = self.hbcore("--home", self.target, "import", archive or self.archive, *patterns,
+                           expect=expect)
+        files = {str(path.relative_to(self.target)) for path in self.target.rglob("*")
+                 if not path.is_dir()} if self.target.exists() else set()
+        return files, done
+
+    def test_include_and_exclude(self):
+        every, _ = self.take()
+        self.assertEqual(len(every), 9)
+        for patterns, expected in (
+                (["--include", "sub"], {"sub/deep/file.txt", "sub/empty"}),
+                (["--include", "sub/"], {"sub/deep/file.txt", "sub/empty"}),
+                (["--include", "sub/*"], {"sub/deep/file.txt", "sub/empty"}),
+                (["--include", "*.bin"], {"noise.bin", "zeros.bin"}),
+                (["--include", "*.bin", "--include", "bin/run.sh"],
+                 {"noise.bin", "zeros.bin", "bin/run.sh"}),
+                (["--include", "sub", "--exclude", "sub/deep"], {"sub/empty"}),
+                (["--exclude", "sub", "--exclude", "[!s]*"], {"state.db"}),
+                (["--exclude", "*.txt"], every - {"read-only.txt"}),  # * stops at a slash
+                (["--exclude", "*"], None), (["--include", "no-such"], None)):
+            with self.subTest(patterns=patterns):
+                files, done = self.take(*patterns, expect=1 if expected is None else 0)
+                self.assertEqual(files, expected or set())
+                if expected is None:
+                    self.assert_mentions(done, "nothing", "hbcore list")
+
+    def test_directories_on_the_way_keep_their_modes(self):
+        (self.home / "sub").chmod(0o710)
+        (self.home / "sub/deep").chmod(0o700)
+        self.archive = self.backup(self.home)
+        self.take("--include", "sub/deep/file.txt")
+        self.assertEqual([oct(stat.S_IMODE((self.target / name).stat().st_mode))
+                          for name in ("sub", "sub/deep")], ["0o710", "0o700"])
+        self.assertFalse((self.target / "hollow").exists())
+
+    def test_other_formats_and_a_pipe(self):
+        for suffix, name in (("tar.zst", "tar-zstd"), ("zip", "zip")):
+            archive = self.backup(self.home, f"b.{suffix}", "--format", name)
+            files, _ = self.take("--include", "sub/deep", archive=archive)
+            self.assertEqual(files, {"sub/deep/file.txt"})
+            shutil.rmtree(self.target)
+            self.hbcore("--home", self.target, "import", "-", "--include", "sub/deep",
+                        input=archive.read_bytes())
+            self.assertEqual((self.target / "sub/deep/file.txt").read_text(), "some text\n" * 50)
+            self.assertEqual(sorted(os.listdir(self.target)), ["sub"])
+
+    def test_what_is_preserved_stays_so(self):
+        files, _ = self.take("--include", "gateway_state.json", "--include", ".env")
+        self.assertEqual(files, {".env"})
+        _, summary = self.plan("--include", ".env", home=self.target)
+        self.assertEqual(summary["preserved"], [])
+
+    def test_the_rest_of_a_home_stays(self):
+        before = hb.tree(self.home)
+        (self.home / "noise.bin").write_bytes(b"lost")
+        hb.write(self.home / "config.yaml", b"newer")
+        self.hbcore("--home", self.home, "import", self.archive, "-f", "--include", "noise.bin")
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"newer")
+        self.assertEqual(hb.tree(self.home)[b"noise.bin"], before[b"noise.bin"])
+
+    def test_patterns_that_are_none(self):
+        for pattern in ("", "/etc/*", "./sub", "/"):
+            for option in ("--include", "--exclude"):
+                _, done = self.take(option, pattern, expect=2)
+                self.assert_mentions(done, option)
+
+
+if __name__ == "__main__":
+    unittest.main()
