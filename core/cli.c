@@ -11,13 +11,33 @@
 #include <string.h>
 #include <unistd.h>
 
-int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error)
+void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
 {
     HB_AUTO_FREE char *text = hb_printable(error->text);
     bool colour = isatty(fileno(cli->err)) && getenv("NO_COLOR") == NULL;
     fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
     if (error->hint[0] != '\0')
         fprintf(cli->err, "  %s\n", error->hint);
+}
+
+void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint)
+{
+    if (!cli->json)
+        return;
+    HB_AUTO_FREE char *message = hb_printable(text);
+    HB_AUTO_FREE char *what_to_do = hb_printable(hint);
+    json_t *object = json_object();
+    json_object_set_new(object, "type", json_string("error"));
+    json_object_set_new(object, "exit_status", json_integer(code));
+    json_object_set_new(object, "message", json_string(message));
+    json_object_set_new(object, "hint", *hint == '\0' ? json_null() : json_string(what_to_do));
+    hb_json_line(cli->raw_out ? cli->err : cli->out, object);
+}
+
+int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error)
+{
+    hb_cli_complain(cli, error);
+    hb_cli_fail_json(cli, code, error->text, error->hint);
     return code;
 }
 

@@ -31,8 +31,9 @@ struct hb_cli {
     bool quiet;
     enum hb_progress_mode progress;
     int64_t wait_seconds;
-    FILE *out; /* results */
-    FILE *err; /* progress, warnings, errors */
+    FILE *out;    /* results */
+    FILE *err;    /* progress, warnings, errors */
+    bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
 };
 
 /* Each gets argv[0] = its own name and returns the exit code. */
@@ -54,7 +55,13 @@ extern const char hb_cli_global_help[];
 /* Loads the configuration, prints what is wrong with it; 0, or HB_EXIT_USAGE. */
 int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config);
 
-/* Prints "hbcore: TEXT" and the hint on standard error; returns `code`. */
+/* Prints "hbcore: TEXT" and the hint on standard error. */
+void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error);
+
+/* The same for programs: with --json a line of type error, else nothing. */
+void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint);
+
+/* Both; returns `code`. */
 int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error);
 
 /* Wrong use: "hbcore COMMAND: …; see hbcore COMMAND --help". Returns HB_EXIT_USAGE. */

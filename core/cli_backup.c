@@ -58,6 +58,7 @@ static int take_option(struct backup_command *command, int option, char **argv)
     switch (option) {
     case 'o':
         command->output = optarg;
+        command->cli->raw_out = strcmp(optarg, "-") == 0;
         return 0;
     case 'f':
         command->format = optarg;

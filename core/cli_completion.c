@@ -103,7 +103,7 @@ static void each_object(struct completing *completing, const char *const *comman
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         json_t *object = json_loads(line, 0, NULL);
-        if (object != NULL)
+        if (object != NULL && strcmp(member(object, "type"), "error") != 0)
             visit(completing, object);
         json_decref(object);
     }

@@ -468,7 +468,9 @@ static int run_command(struct import_command *command, struct hb_cli *cli)
     command->run.log = cli->err;
     command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
     code = import_archive(command, &error);
-    if (error.text[0] != '\0' && code != HB_EXIT_DECLINED)
+    if (code == HB_EXIT_DECLINED)
+        hb_cli_fail_json(cli, code, "declined; nothing was changed", "");
+    else if (error.text[0] != '\0')
         hb_cli_fail(cli, code, &error);
     free(command->result.wrapper);
     free(command->way_back);

@@ -42,7 +42,7 @@ static json_t *json_plugin(const struct hb_library *library)
 static void list_broken(struct listing *listing, const char *path, const struct hb_error *error)
 {
     listing->broken = true;
-    hb_cli_fail(listing->cli, HB_EXIT_INCOMPLETE, error);
+    hb_cli_complain(listing->cli, error);
     if (!listing->cli->json)
         return;
     json_t *line = json_pack("{ss}", "type", "broken_plugin");

@@ -297,6 +297,7 @@ static int cat_member(struct reading *reading)
 int hb_cli_cat(struct hb_cli *cli, int argc, char **argv)
 {
     struct reading reading = {.cli = cli, .archive = {.fd = -1}};
+    cli->raw_out = true;
     int code = parse_arguments(&reading, cat_help, 2, argc, argv);
     if (code != 0)
         return code < 0 ? 0 : code;

@@ -2,8 +2,10 @@
 #include "progress.h"
 
 #include "memory.h"
+#include "name.h"
 #include <inttypes.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -125,13 +127,25 @@ void hb_progress_add(struct hb_progress *progress, uint64_t files, uint64_t byte
     pthread_mutex_unlock(&progress->lock);
 }
 
+enum { NAME_BYTES = 40 };
+
+/* As much of a printable name as there is room for, no character cut in two. */
+static int shown_bytes(const char *name)
+{
+    int bytes = (int)strnlen(name, NAME_BYTES);
+    while (bytes > 0 && ((unsigned char)name[bytes] & 0xc0) == 0x80)
+        bytes--;
+    return bytes;
+}
+
 void hb_progress_preparing(struct hb_progress *progress, const char *path, uint64_t done,
                            uint64_t total)
 {
     pthread_mutex_lock(&progress->lock);
     double now = now_seconds();
     if (progress->out != NULL && progress->bar && now - progress->drawn >= 0.2) {
-        fprintf(progress->out, "\r%.40s: preparing, %d%%\033[K", path,
+        HB_AUTO_FREE char *name = hb_printable(path);
+        fprintf(progress->out, "\r%.*s: preparing, %d%%\033[K", shown_bytes(name), name,
                 total == 0 ? 100 : (int)((double)done * 100 / (double)total));
         fflush(progress->out);
         progress->on_screen = true;
