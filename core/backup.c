@@ -211,6 +211,7 @@ static int write_entries(struct backup *backup)
         .shuffle = shuffle == NULL ? 0 : strtoull(shuffle, NULL, 10),
     };
     struct hb_step step;
+    hb_trailer_reserve(&backup->trailer, backup->plan.count);
     int status = hb_pipeline_start(&request, &backup->pipeline, backup->error);
     if (status != HB_OK)
         return status;
@@ -251,6 +252,9 @@ static int prepare_reuse(struct backup *backup)
     if (status != HB_OK)
         return status;
     backup->plan.remember = true;
+    hb_reuse_reserve(
+        &backup->reuse, backup->plan.count,
+        policy.spans ? 0 : backup->plan.count + (size_t)(backup->plan.bytes / policy.unit_bytes));
     make_key(backup->format, &policy, backup->reuse.key);
     if (request->previous == NULL)
         return HB_OK;

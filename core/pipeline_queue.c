@@ -7,9 +7,10 @@
 #include <string.h>
 
 enum {
-    WAITING_UNITS = 4096,  /* finished ones in the window, however small */
-    SPILLED_UNITS = 16384, /* and with those beyond it */
-    OPEN_AHEAD = 8         /* prepared entries whose units are not all encoded: staged copies */
+    UNIT_WEIGHT = 3,        /* a unit costs as much beside its bytes as three entries do */
+    WAITING_WEIGHT = 16384, /* of finished ones in the window, however small: some 10 MB */
+    SPILLED_WEIGHT = 65536, /* and with those beyond it */
+    OPEN_AHEAD = 8          /* prepared entries whose units are not all encoded: staged copies */
 };
 
 /* ---- items ----------------------------------------------------------------------------- */
@@ -84,10 +85,16 @@ static void wake_workers(struct hb_pipeline *pipeline)
         pthread_cond_broadcast(&pipeline->work);
 }
 
+/* What a finished unit holds besides its bytes. */
+static uint64_t weight_of(const struct hb_unit *unit)
+{
+    return UNIT_WEIGHT + unit->entries;
+}
+
 static bool window_full(const struct hb_pipeline *pipeline)
 {
     return pipeline->waiting_bytes >= pipeline->request.window ||
-           pipeline->waiting_units >= WAITING_UNITS;
+           pipeline->waiting_weight >= WAITING_WEIGHT;
 }
 
 /* Must all wait for an entry that no worker can help with? */
@@ -101,7 +108,7 @@ static bool may_make_more(struct hb_pipeline *pipeline)
 {
     if (!window_full(pipeline))
         return true;
-    return head_blocks(pipeline) && pipeline->waiting_units < SPILLED_UNITS &&
+    return head_blocks(pipeline) && pipeline->waiting_weight < SPILLED_WEIGHT &&
            hb_spill_is_open(&pipeline->spill);
 }
 
@@ -366,7 +373,7 @@ void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
         ;
     finished->next = *at;
     *at = finished;
-    pipeline->waiting_units++;
+    pipeline->waiting_weight += weight_of(&finished->encoded.unit);
     if (!finished->spilled)
         pipeline->waiting_bytes += encoded->unit.bytes;
     leave(pipeline, item);
@@ -377,7 +384,7 @@ void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
 
 static void forget(struct hb_pipeline *pipeline, const struct hb_finished *finished)
 {
-    pipeline->waiting_units--;
+    pipeline->waiting_weight -= weight_of(&finished->encoded.unit);
     if (!finished->spilled)
         pipeline->waiting_bytes -= finished->encoded.unit.bytes;
 }

@@ -83,8 +83,8 @@ struct hb_pipeline {
     size_t planned_next;          /* the first entry that has no item */
     size_t unfinished;            /* items from which something may still be taken */
     uint64_t waiting_bytes;       /* in memory */
-    uint64_t waiting_units;
-    unsigned idle; /* threads that wait for work */
+    uint64_t waiting_weight;      /* of units, in memory or in the spill */
+    unsigned idle;                /* threads that wait for work */
     bool stopping;
     int status; /* of the first failure */
     struct hb_error error;

@@ -24,6 +24,15 @@ static void *grow(void *array, size_t *count, size_t *capacity, size_t each)
     return (char *)*memory + (*count)++ * each;
 }
 
+void hb_reuse_reserve(struct hb_reuse_index *index, size_t entries, size_t units)
+{
+    index->capacity = entries;
+    index->fingerprints = hb_resize(index->fingerprints, entries, sizeof *index->fingerprints);
+    index->first_units = hb_resize(index->first_units, entries, sizeof *index->first_units);
+    index->unit_capacity = units;
+    index->checks = hb_resize(index->checks, units, sizeof *index->checks);
+}
+
 void hb_reuse_add_unit(struct hb_reuse_index *index, const struct hb_unit *unit,
                        const struct hb_unit_mark *mark, bool whole)
 {

@@ -53,6 +53,9 @@ struct hb_reuse_index {
     bool overflowed; /* more than 32-bit numbers can tell: nothing is to be stored */
 };
 
+/* Room for so many, so that large arrays need not be moved as they grow; more may come. */
+void hb_reuse_reserve(struct hb_reuse_index *index, size_t entries, size_t units);
+
 /* Writing: each unit, then each entry that ends with it. */
 void hb_reuse_add_unit(struct hb_reuse_index *index, const struct hb_unit *unit,
                        const struct hb_unit_mark *mark, bool whole);

@@ -38,6 +38,12 @@ static uint64_t hash_entry(const struct hb_entry *entry)
     return XXH3_64bits_digest(&state);
 }
 
+void hb_trailer_reserve(struct hb_trailer *trailer, size_t entries)
+{
+    trailer->capacity = entries;
+    trailer->hashes = hb_resize(trailer->hashes, entries, sizeof *trailer->hashes);
+}
+
 void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry)
 {
     if (trailer->count == trailer->capacity) {

@@ -27,6 +27,8 @@ struct hb_trailer {
     json_t *summary; /* section 1; when read */
 };
 
+/* Room for so many entries; more may come. */
+void hb_trailer_reserve(struct hb_trailer *trailer, size_t entries);
 void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry);
 
 /* The whole block; caller frees *data. The report is sorted. `reuse` may be NULL. */

@@ -211,22 +211,21 @@ int tar_read_trailer(void *self, const struct hb_input *input, void **data, size
         return HB_NOMATCH;
     if (stored - TAR_TRAILER_HEADER > TAR_TRAILER_LIMIT)
         return tar->host->fail(tar->host, HB_FATAL, "the archive's trailer is too long");
-    TAR_AUTO_BUFFER content = {0};
     size_t length = (size_t)stored - TAR_TRAILER_HEADER;
-    if (!tar_buffer_reserve(&content, (size_t)stored))
+    unsigned char *content = tar->host->alloc(tar->host, (size_t)stored);
+    if (content == NULL)
         return tar_no_memory(tar->host);
-    status = tar_read_exactly(input, content.data, (size_t)stored, offset);
-    if (status < 0)
+    status = tar_read_exactly(input, content, (size_t)stored, offset);
+    if (status >= 0 && (status != HB_OK ||
+                        XXH64(content + TAR_TRAILER_HEADER, length, 0) != tar_get64(content + 8)))
+        status = tar->host->fail(tar->host, HB_FATAL,
+                                 "the archive's trailer is damaged (checksum); use another copy");
+    if (status != HB_OK) {
+        tar->host->release(tar->host, content);
         return status;
-    if (status != HB_OK ||
-        XXH64(content.data + TAR_TRAILER_HEADER, length, 0) != tar_get64(content.data + 8))
-        return tar->host->fail(tar->host, HB_FATAL,
-                               "the archive's trailer is damaged (checksum); use another copy");
-    void *copy = tar->host->alloc(tar->host, length == 0 ? 1 : length);
-    if (copy == NULL)
-        return tar_no_memory(tar->host);
-    memcpy(copy, content.data + TAR_TRAILER_HEADER, length);
-    *data = copy;
+    }
+    memmove(content, content + TAR_TRAILER_HEADER, length);
+    *data = content;
     *bytes = length;
     return HB_OK;
 }
