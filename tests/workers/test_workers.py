@@ -234,7 +234,8 @@ class SlowReader(hb.Case):
     def test_snapshots_do_not_wait_for_their_turn(self):
         """Databases come last, but their state is that of the start, whoever is slow."""
         home, pipe = self.dir / "home", self.dir / "a.pipe"
-        hb.write(home / "big", random.Random(2).randbytes(32 << 20))
+        for number in range(32):
+            hb.write(home / f"{number}", random.Random(number).randbytes(1 << 20))
         database = self.make_database(home / "state.db", rows=3000)
         rows = self.database_rows(database)
         os.mkfifo(pipe)
