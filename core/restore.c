@@ -212,8 +212,8 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     };
     hb_run_clear_failure(restore->run);
     int status = ops->restore(content->self, &entry, &file, &target);
-    if (status < 0) { /* a lock may be gone the next time */
-        count_failure(restore, true);
+    if (status < 0) {
+        count_failure(restore, status == HB_LATER || status == HB_CANCELLED);
         hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
                       hb_instance_failure(content));
     } else if (status == HB_RESTORED) /* done: a later run must not do it again */

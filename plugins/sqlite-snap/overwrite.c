@@ -49,7 +49,7 @@ static int trouble(const struct restoring *restoring, const struct connection *c
         return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is as it was");
     /* The commit itself may have taken effect, and only what comes after it have failed. */
     if (primary == SQLITE_IOERR)
-        return host->fail(host, HB_ENTRY,
+        return host->fail(host, HB_LATER,
                           "database cannot be overwritten: %s; the existing one is whole, the old "
                           "or the new one: look which",
                           connection_message(connection, result));
@@ -64,7 +64,8 @@ static int trouble(const struct restoring *restoring, const struct connection *c
     else
         snprintf(text, sizeof text, "database cannot be overwritten: %s",
                  connection_message(connection, result));
-    return refuse(restoring, text);
+    bool may_pass = is_locked(primary) || primary == SQLITE_FULL || primary == SQLITE_NOMEM;
+    return may_pass ? refuse_for_now(restoring, text) : refuse(restoring, text);
 }
 
 static bool target_is_the_same(const struct restoring *restoring, const struct connection *live)
@@ -215,7 +216,7 @@ static int make_room_for_page_size(struct overwriting *overwriting, int64_t live
              ", which can change only while no program has it open (waited %" PRId64
              " s): stop those that use it and import again",
              copy_page, live_page, waited_s(restoring));
-    return refuse(restoring, text);
+    return refuse_for_now(restoring, text);
 }
 
 /* sqlite.org/fileformat.html 1.3.2; 0 where it cannot be read. */
@@ -248,7 +249,7 @@ static int copy_from_rollback(struct overwriting *overwriting, int64_t page_byte
     unsigned char own[2];
     int fd = overwriting->restoring->file->fd;
     if (read_fully(fd, own, 2, MODE_BYTES_AT) != 2 || !write_fully(fd, rollback, 2, MODE_BYTES_AT))
-        return host->fail(host, HB_ENTRY, "its staged copy cannot be prepared: %s",
+        return host->fail(host, HB_LATER, "its staged copy cannot be prepared: %s",
                           strerror(errno));
     int status = copy_from(overwriting, page_bytes);
     write_fully(fd, own, 2, MODE_BYTES_AT);
@@ -293,7 +294,7 @@ int overwrite_target(struct restoring *restoring, bool was_empty, char *why, siz
     if (result != SQLITE_OK)
         return trouble(restoring, &live, result);
     if (!target_is_the_same(restoring, &live))
-        return refuse(restoring, "database was replaced by another file under way");
+        return refuse_for_now(restoring, "database was replaced by another file under way");
     overwriting.shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting.wal;
     int status = copy_into_live(&overwriting);
     if (status != HB_RESTORED && !overwriting.had_log)

@@ -45,12 +45,12 @@ static int remove_sides(const struct restoring *restoring)
         if (unlinkat(restoring->target->directory_fd, name, 0) == 0)
             removed = true;
         else if (errno != ENOENT)
-            return host->fail(host, HB_ENTRY,
+            return host->fail(host, status_for(errno),
                               "the stale %s beside it cannot be removed: %s; nothing was restored",
                               live_suffixes[side], strerror(errno));
     }
     if (removed && !flush_directory(restoring))
-        return host->fail(host, HB_ENTRY, "its directory cannot be flushed: %s", strerror(errno));
+        return host->fail(host, HB_LATER, "its directory cannot be flushed: %s", strerror(errno));
     return HB_RESTORE_RENAME;
 }
 
@@ -88,7 +88,8 @@ static int look_at_side(const struct restoring *restoring, int side, const char 
                  live_suffixes[side]);
     else
         return HB_OK;
-    return refuse(restoring, text);
+    return !content && holders == HOLDERS_SOME ? refuse_for_now(restoring, text)
+                                               : refuse(restoring, text);
 }
 
 int replace_existing(const struct restoring *restoring, const char *what)
@@ -103,7 +104,7 @@ int replace_existing(const struct restoring *restoring, const char *what)
     if (holders == HOLDERS_SOME) {
         snprintf(text, sizeof text, "%s, but a program has it open: stop it and import again",
                  what);
-        return refuse(restoring, text);
+        return refuse_for_now(restoring, text);
     }
     for (int side = SIDE_WAL; side < SIDES; side++) {
         int status = look_at_side(restoring, side, what);

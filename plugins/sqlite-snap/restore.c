@@ -16,6 +16,21 @@ int refuse(const struct restoring *restoring, const char *reason)
     return host->fail(host, HB_ENTRY, "%s; the existing one is left as it was", reason);
 }
 
+int refuse_for_now(const struct restoring *restoring, const char *reason)
+{
+    const struct hb_host *host = restoring->snap->host;
+    return host->fail(host, HB_LATER, "%s; the existing one is left as it was", reason);
+}
+
+int status_for(int reason)
+{
+    static const int lasting[] = {EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENAMETOOLONG};
+    for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (reason == lasting[i])
+            return HB_ENTRY;
+    return HB_LATER;
+}
+
 /* The descriptor that the host lends may be one that only names the directory (O_PATH). */
 bool flush_directory(const struct restoring *restoring)
 {
@@ -40,7 +55,7 @@ static int staged_kind(const struct restoring *restoring, enum bytes_kind *kind)
     if (status == HB_CANCELLED)
         return stopped(host);
     if (status != HB_OK)
-        return host->fail(host, HB_ENTRY, "its staged copy cannot be read: %s", strerror(errno));
+        return host->fail(host, HB_LATER, "its staged copy cannot be read: %s", strerror(errno));
     return HB_OK;
 }
 
@@ -52,7 +67,7 @@ static int look_at_target(const struct restoring *restoring, enum bytes_kind *ki
     int fd =
         openat(target->directory_fd, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return host->fail(host, HB_ENTRY,
+        return host->fail(host, status_for(errno),
                           "the existing file cannot be read: %s; it is left as it was",
                           strerror(errno));
     int status = bytes_kind_of(host, fd, kind);
@@ -61,7 +76,7 @@ static int look_at_target(const struct restoring *restoring, enum bytes_kind *ki
     if (status == HB_CANCELLED)
         return stopped(host);
     if (status != HB_OK)
-        return host->fail(host, HB_ENTRY,
+        return host->fail(host, status_for(reason),
                           "the existing file cannot be read: %s; it is left as it was",
                           strerror(reason));
     return HB_OK;
@@ -91,7 +106,7 @@ static int over_database(struct restoring *restoring, bool was_empty)
         return refuse(restoring, "database cannot be written");
     int status = soundness_of(restoring->snap, restoring->file, &soundness, reason, sizeof reason);
     if (status != HB_OK)
-        return status;
+        return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
     if (soundness == HB_UNSOUND)
         return refuse_unsound(restoring, reason);
     status = overwrite_target(restoring, was_empty, reason, sizeof reason);
@@ -214,6 +229,6 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
         return merged == HB_OK ? restore_over(&restoring) : refuse_unsound(&restoring, reason);
     if (errno == ENOENT)
         return replace_missing(&restoring);
-    return snap->host->fail(snap->host, HB_ENTRY, "the existing file cannot be looked at: %s",
-                            strerror(errno));
+    return snap->host->fail(snap->host, status_for(errno),
+                            "the existing file cannot be looked at: %s", strerror(errno));
 }

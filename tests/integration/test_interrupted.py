@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tarfile
 import unittest
@@ -217,6 +218,38 @@ class Interrupted(fault.FaultCase):
         if b"config.yaml: by the import" in done.stdout + done.stderr:
             self.assert_mentions(done, "a directory is in the way")
         self.assert_nothing_left(home)
+
+    def interrupted_over(self, data):
+        """An import of such a database, killed when it had been refused and some files renamed."""
+        hb.write(self.new / "state.db", data)
+        self.hbcore("--home", self.new, "backup", "-o", self.archive, expect=None)
+        return self.interrupted_home()
+
+    def test_a_database_that_can_never_be_put_back(self):
+        """It is dropped, and said; it does not stand in the way of all imports to come."""
+        home = self.interrupted_over(b"SQLite format 3\0" + b"junk" * 3000)
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_mentions(done, "completed the import", "1 could not be: import the archive again", "state.db",
+                             "unsound")
+        self.assert_nothing_left(home)
+        self.assertEqual(len(self.database_rows(home / "state.db")), 10)
+        self.hbcore(*self.import_line(home), expect=3)
+
+    def test_a_database_that_is_locked(self):
+        """The next run tries again, and an import waits for it."""
+        home = self.make_target()
+        holder = sqlite3.connect(home / "state.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        quick = ("--set", "content:sqlite.wait=0")
+        self.faulted(*quick, *self.import_line(home), calls="rename", at=20, kill=True, expect=128 + 9)
+        done = self.hbcore("--home", home, *quick, "backup", "-o", self.dir / "a.zip")
+        self.assert_mentions(done, "went on with the import", "1 could not be; the next run tries again", "locked")
+        line = self.another_import(home)
+        self.assert_import_refused(home, self.hbcore(*quick, *line, expect=1))
+        holder.execute("ROLLBACK")
+        holder.close()
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
 
     # ---- recovery that fails for a reason that passes ----
 

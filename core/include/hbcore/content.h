@@ -109,7 +109,9 @@ struct hb_content_ops {
 
     /*
      * Puts a staged copy back in its own way. One at a time. HB_RESTORED: done, durable;
-     * HB_RESTORE_RENAME; HB_ENTRY: left as it was, after fail().
+     * HB_RESTORE_RENAME; HB_ENTRY: left as it was, after fail(); HB_LATER: the same, but what is in
+     * the way may pass (another program, a full disk). An import that was interrupted is tried
+     * again for that, and for nothing else.
      */
     int (*restore)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                    const struct hb_target *target);
