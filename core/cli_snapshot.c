@@ -110,14 +110,36 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     fprintf(out, "  Restore with: hbcore snapshot restore '%s'\n", made->id);
 }
 
-static int would_create(struct snapshot_command *command)
+static void on_would_copy(void *context, const char *path, uint64_t bytes)
 {
-    const char *const *path = hb_config_list(command->run.config, "snapshot", "files");
-    struct stat status;
-    for (; *path != NULL && !command->cli->json; path++)
-        if (fstatat(command->run.home.fd, *path, &status, 0) == 0)
-            fprintf(command->cli->out, "  %s\n", *path);
-    return conclude(command, summary_json(command, "snapshot create"));
+    const struct snapshot_command *command = context;
+    if (command->cli->json) {
+        json_t *object = json_object();
+        json_object_set_new(object, "type", json_string("entry"));
+        hb_json_name(object, "path", path);
+        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+        hb_json_line(command->cli->out, object);
+    } else if (!command->cli->quiet) {
+        HB_AUTO_FREE char *shown = hb_printable(path);
+        fprintf(command->cli->out, "  %s\n", shown);
+    }
+}
+
+static int would_create(struct snapshot_command *command, struct hb_error *error)
+{
+    struct hb_snapshot_made planned;
+    char size[24];
+    int status = hb_snapshot_plan(&command->run, on_would_copy, command, &planned, error);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
+    json_t *object = summary_json(command, "snapshot create");
+    json_object_set_new(object, "id", json_null());
+    json_object_set_new(object, "files", json_integer((json_int_t)planned.files));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)planned.bytes));
+    if (!command->cli->json && !command->cli->quiet)
+        fprintf(command->cli->out, "Dry run: %" PRIu64 " files, %s; nothing was written.\n",
+                planned.files, hb_human_bytes(planned.bytes, size));
+    return conclude(command, object);
 }
 
 static int create(struct snapshot_command *command, struct hb_error *error)
@@ -127,7 +149,7 @@ static int create(struct snapshot_command *command, struct hb_error *error)
     HB_AUTO_FREE char *directory = NULL;
     int64_t keep = keep_of(command);
     if (command->dry_run)
-        return would_create(command);
+        return would_create(command, error);
     int status = hb_snapshot_make(&command->run, command->label, &made, error);
     if (status == HB_OK && made.id != NULL)
         status =
@@ -237,29 +259,14 @@ static char *find_wanted(struct snapshot_command *command, struct hb_error *erro
     return name;
 }
 
-static void on_would_restore(void *context, const char *path, uint64_t bytes)
-{
-    const struct snapshot_command *command = context;
-    if (command->cli->json) {
-        json_t *object = json_object();
-        json_object_set_new(object, "type", json_string("entry"));
-        hb_json_name(object, "path", path);
-        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
-        hb_json_line(command->cli->out, object);
-    } else if (!command->cli->quiet) {
-        HB_AUTO_FREE char *shown = hb_printable(path);
-        fprintf(command->cli->out, "  %s\n", shown);
-    }
-}
-
 static int restore(struct snapshot_command *command, struct hb_error *error)
 {
     struct hb_snapshot_restored restored;
     HB_AUTO_FREE char *name = find_wanted(command, error);
     if (name == NULL)
         return HB_EXIT_FAILED;
-    int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
-                                     command, &restored, error);
+    int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_copy, command,
+                                     &restored, error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     json_t *object = summary_json(command, "snapshot restore");

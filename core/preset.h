@@ -52,7 +52,7 @@ struct hb_preset_prune_request {
 
 /*
  * Removes all archives of the preset but the newest by name, in the directory of the one that was
- * made: files that begin with the prefix and end with a suffix of the format, any case. If none of
+ * made: files named by the prefix, date and time, and a suffix of the format, any case. If none of
  * those that stay is complete, the newest complete one stays, too. How many in *removed.
  */
 int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *removed,

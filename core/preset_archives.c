@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -31,27 +32,49 @@ static size_t stem_length(const char *const *suffixes, const char *name)
     return 0;
 }
 
-/* An archive of the preset and nothing else: prefix, date, time, perhaps a number, suffix. */
+static size_t digits(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+static const char stamp_pattern[] = "dddd-dd-dd-dddddd";
+
+/*
+ * What follows the prefix: date and time, and the number of a second one of that moment. Whatever
+ * else begins like the preset's archives is somebody's own, or of a preset with a longer name.
+ */
+static bool is_stamp(const char *text, size_t bytes)
+{
+    size_t i = 0;
+    for (; stamp_pattern[i] != '\0'; i++)
+        if (i >= bytes ||
+            (stamp_pattern[i] == 'd' ? digits(text + i) == 0 : text[i] != stamp_pattern[i]))
+            return false;
+    return i == bytes || (text[i] == '-' && bytes - i > 1 && digits(text + i + 1) == bytes - i - 1);
+}
+
 static bool is_ours(const struct archives *archives, const char *name)
 {
+    size_t before = strlen(archives->prefix), stem = stem_length(archives->suffixes, name);
     struct stat status;
-    size_t prefix = strlen(archives->prefix);
-    return strncmp(name, archives->prefix, prefix) == 0 &&
-           stem_length(archives->suffixes, name) > prefix &&
+    return strncmp(name, archives->prefix, before) == 0 && stem > before &&
+           is_stamp(name + before, stem - before) &&
            fstatat(archives->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISREG(status.st_mode);
 }
 
-/* Two of one second: the one with a number is the newer. */
+/* Two of one second: the one with a number is the newer, and the one with the higher number. */
 static int newest_first(const void *left, const void *right, void *context)
 {
     const char *a = *(const char *const *)left, *b = *(const char *const *)right;
-    const char *const *suffixes = context;
-    size_t a_bytes = stem_length(suffixes, a), b_bytes = stem_length(suffixes, b);
-    int order = memcmp(a, b, a_bytes < b_bytes ? a_bytes : b_bytes);
+    const struct archives *archives = context;
+    size_t stamp = strlen(archives->prefix) + sizeof stamp_pattern - 1;
+    int order = memcmp(a, b, stamp);
     if (order != 0)
         return -order;
-    return a_bytes == b_bytes ? strcmp(b, a) : a_bytes < b_bytes ? 1 : -1;
+    unsigned long a_number = a[stamp] == '-' ? strtoul(a + stamp + 1, NULL, 10) : 0;
+    unsigned long b_number = b[stamp] == '-' ? strtoul(b + stamp + 1, NULL, 10) : 0;
+    return a_number == b_number ? strcmp(b, a) : a_number < b_number ? 1 : -1;
 }
 
 static int list(struct archives *archives, struct hb_error *error)
@@ -74,8 +97,7 @@ static int list(struct archives *archives, struct hb_error *error)
     }
     closedir(directory);
     if (archives->count > 0)
-        qsort_r(archives->names, archives->count, sizeof *archives->names, newest_first,
-                (void *)(uintptr_t)archives->suffixes);
+        qsort_r(archives->names, archives->count, sizeof *archives->names, newest_first, archives);
     return HB_OK;
 }
 

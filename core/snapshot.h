@@ -57,6 +57,11 @@ const char *hb_snapshot_label_problem(const char *label);
 int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
                      struct hb_error *error);
 
+/* What would be copied, and how much; nothing is written. HB_OK or HB_FATAL. */
+int hb_snapshot_plan(struct hb_run *run,
+                     void (*would_copy)(void *context, const char *path, uint64_t bytes),
+                     void *context, struct hb_snapshot_made *planned, struct hb_error *error);
+
 /* ---- putting one back ----------------------------------------------------------------------- */
 
 struct hb_snapshot_restored {

@@ -29,6 +29,9 @@ struct maker {
     struct hb_manifest manifest;
     struct hb_error *error;
     unsigned char *buffer;
+    struct hb_snapshot_made *plan; /* only look what there is; NULL: copy it */
+    void (*would_copy)(void *context, const char *path, uint64_t bytes);
+    void *context;
 };
 
 const char *hb_snapshot_label_problem(const char *label)
@@ -234,10 +237,20 @@ static int try_claimed(struct maker *maker, const char *path, const struct stat 
     return result;
 }
 
+static int plan_file(const struct maker *maker, const char *path, const struct stat *status)
+{
+    maker->plan->files++;
+    maker->plan->bytes += (uint64_t)status->st_size;
+    maker->would_copy(maker->context, path, (uint64_t)status->st_size);
+    return HB_OK;
+}
+
 /* HB_OK (stored, or reported), HB_FATAL, HB_CANCELLED. */
 static int take_file(struct maker *maker, const char *path, struct stat *status)
 {
     uint64_t bytes = 0;
+    if (maker->plan != NULL)
+        return plan_file(maker, path, status);
     int result = try_claimed(maker, path, status);
     if (result != HB_NOMATCH)
         return result == HB_ENTRY ? HB_OK : result;
@@ -375,7 +388,10 @@ static unsigned long number_of(const char *name, const char *base)
     return *end == '\0' ? number : 0;
 }
 
-/* Two of one second both stay; the newer has the higher number, also after others were pruned. */
+/*
+ * Two of one second both stay; the newer has the higher number, also after others were pruned. It
+ * is padded: ids are put in order byte by byte, here and by whoever else reads them.
+ */
 static char *free_id(const struct hb_snapshots *present, const char *stamp, const char *label)
 {
     HB_AUTO_FREE char *base =
@@ -386,7 +402,7 @@ static char *free_id(const struct hb_snapshots *present, const char *stamp, cons
         if (number > highest)
             highest = number;
     }
-    return highest == 0 ? hb_copy_text(base) : hb_format("%s-%lu", base, highest + 1);
+    return highest == 0 ? hb_copy_text(base) : hb_format("%s-%03lu", base, highest + 1);
 }
 
 /* Written, flushed, renamed, its directory flushed. Nobody else makes snapshots of this home now.
@@ -504,6 +520,23 @@ int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_m
     hb_stage_close(&run->stage);
     if (made_directory && made->id == NULL) /* only if nothing is in it */
         unlinkat(run->home.fd, hb_config_text(run->config, "snapshot", "directory"), AT_REMOVEDIR);
+    hb_report_sort(&run->report);
+    return status;
+}
+
+int hb_snapshot_plan(struct hb_run *run,
+                     void (*would_copy)(void *context, const char *path, uint64_t bytes),
+                     void *context, struct hb_snapshot_made *planned, struct hb_error *error)
+{
+    struct maker maker = {
+        .run = run, .error = error, .plan = planned, .would_copy = would_copy, .context = context};
+    *planned = (struct hb_snapshot_made){.id = NULL};
+    int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &maker.contents, error);
+    if (status == HB_OK)
+        status = hb_recover(run, &maker.contents, HB_RECOVER_TELL, error);
+    if (status == HB_OK)
+        status = take_listed(&maker);
+    hb_chain_free(&maker.contents);
     hb_report_sort(&run->report);
     return status;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives by preset, and which of them stay."""
+import json
 import os
 import pathlib
 import subprocess
@@ -55,6 +56,22 @@ class Presets(hb.Case):
         for name in [*others, "pre-update-2024-01-02-000000.zip"]:
             self.assertTrue((self.backups / name).exists(), name)
 
+    def test_names_that_begin_alike(self):
+        """Those of a preset with a longer name, and what somebody has put there by hand."""
+        others = ["pre-update-weekly-2024-01-01-000000.zip", "pre-update-before-the-move.zip",
+                  "pre-update-2024-01-01-000000-copy.zip", "pre-update-2024-01-01-000000-.zip",
+                  "pre-update-2024-01-01.zip", "pre-update-2024-01-01-0000001.zip"]
+        self.old(*others, "pre-update-2024-01-01-000000.zip", "pre-update-2024-01-01-000000-12.zip")
+        self.assertEqual(self.make("pre-update", "--keep", "1")["removed"], 2)
+        self.assertLessEqual(set(others), set(self.archives()))
+
+    def test_many_of_one_second_go_in_order(self):
+        names = ["pre-update-2024-01-01-000000.zip"]
+        names += [f"pre-update-2024-01-01-000000-{number}.zip" for number in range(2, 13)]
+        self.old(*names)
+        made = pathlib.Path(self.make("pre-update", "--keep", "4")["archive"]).name
+        self.assertEqual(set(self.archives()), {*names[-3:], made})
+
     def test_keep(self):
         for number in (1, 0):
             self.make("pre-update", "--keep", str(number))
@@ -95,18 +112,27 @@ class Presets(hb.Case):
         self.assertEqual(len(self.archives()), 7)
 
     def test_many_at_once(self):
-        line = self.command("--home", self.home, "--json", "backup", "--preset", "pre-update",
-                            "--keep", "200")
-        running = [subprocess.Popen(line, env=self.environment(), stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE) for _ in range(100 if hb.FULL else 30)]
-        codes = []
-        for process in running:
+        """Backups and snapshots; half of them wait for their turn."""
+        count = 100 if hb.FULL else 30
+        kinds = (["backup", "--preset", "pre-update", "--keep", "200"],
+                 ["snapshot", "create", "--keep", "200"])
+        running = [(number % 2, number % 4 > 1, subprocess.Popen(
+            self.command("--home", self.home, "--json",
+                         *(["--wait", "200"] if number % 4 > 1 else []), *kinds[number % 2]),
+            env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+            for number in range(count)]
+        done = [0, 0]
+        for kind, waits, process in running:
             process.communicate(timeout=240)
-            codes.append(process.returncode)
-        self.assertLessEqual(set(codes), {0, 5})
-        self.assertEqual(len(self.archives()), codes.count(0))
+            self.assertIn(process.returncode, (0,) if waits else (0, 5))
+            done[kind] += process.returncode == 0
+        self.assertGreaterEqual(min(done), count // 4 - 1)
+        self.assertEqual(len(self.archives()), done[0])
         for name in self.archives():
             self.hbcore("verify", self.backups / name)
+        rows = self.hbcore("--home", self.home, "--json", "snapshot", "list", "--limit", "200")
+        rows = [json.loads(line) for line in rows.stdout.splitlines()][:-1]
+        self.assertEqual([row["complete"] for row in rows], [True] * done[1])
 
 
 if __name__ == "__main__":

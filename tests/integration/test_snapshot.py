@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quick snapshots: what is in them, how they are listed, put back and pruned."""
+import datetime
 import json
 import os
 import pathlib
@@ -94,6 +95,32 @@ class Create(SnapshotCase):
         self.assertEqual(len(names), 5)
         for name in names:
             self.assertEqual(self.manifest(name)["id"], name)
+
+    def test_ten_of_one_second_are_in_order(self):
+        """By their names alone, which is how other readers sort them."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        for second in range(300):
+            stamp = (now + datetime.timedelta(seconds=second)).strftime("%Y%m%d-%H%M%S")
+            (self.snapshots / f"{stamp}-same-009").mkdir(parents=True)
+        made = self.create("--label", "same", "--keep", "1000")["id"]
+        self.assertRegex(made, r"^\d{8}-\d{6}-same-010$")
+        newest = [name for name in os.listdir(self.snapshots) if name[:15] == made[:15]]
+        self.assertEqual(sorted(newest), [f"{made[:-3]}009", made])
+
+    def test_dry_run(self):
+        hb.write(self.home / "kanban/boards/1/attachments/big", b"1")
+        (self.home / "pairing/empty").mkdir()
+        before = self.content(self.home)
+        rows = [json.loads(line) for line in
+                self.snapshot("create", "--dry-run").stdout.splitlines()]
+        self.assertEqual(self.content(self.home), before)
+        made = self.create()
+        files = self.manifest(made["id"])["files"]
+        self.assertEqual({row["path"] for row in rows[:-1]}, set(files))
+        self.assertEqual((rows[-1]["dry_run"], rows[-1]["id"], rows[-1]["files"]),
+                         (True, None, made["files"]))
+        done = self.hbcore("--home", self.home, "snapshot", "create", "--dry-run")
+        self.assert_mentions(done, "  platforms/pairing/deep/x.json", "Dry run: 8 files")
 
     def test_nothing_to_copy(self):
         empty = self.dir / "empty"
@@ -244,10 +271,12 @@ class ListAndPrune(SnapshotCase):
         for day in range(1, 26):
             self.as_the_reference(f"202401{day:02}-000000", {".env": b"x"})
         hb.write(self.snapshots / "stray", b"stays")
+        (self.snapshots / "20231231-000000").mkdir()  # without a manifest: it counts, too
+        (self.snapshots / "20240101-000000/manifest.json").unlink()
         before = self.content(self.home)
-        self.assertEqual(self.summary(self.snapshot("prune", "--dry-run"))["removed"], 5)
+        self.assertEqual(self.summary(self.snapshot("prune", "--dry-run"))["removed"], 6)
         self.assertEqual(self.content(self.home), before)
-        self.assertEqual(self.summary(self.snapshot("prune"))["removed"], 5)
+        self.assertEqual(self.summary(self.snapshot("prune"))["removed"], 6)
         self.assertEqual(sorted(os.listdir(self.snapshots)),
                          [f"202401{day:02}-000000" for day in range(6, 26)] + ["stray"])
         self.snapshot("prune", "--keep", "-1", expect=2)
