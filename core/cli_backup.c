@@ -221,7 +221,7 @@ static void print_summary(const struct backup_command *command)
                         &command->run.report);
     hb_summary_lines(out, &command->run.report);
     if (!result->nothing && !command->dry_run && !command->cli->quiet) {
-        HB_AUTO_FREE char *path = hb_printable(command->destination.path);
+        HB_AUTO_FREE char *path = hb_shell_word(command->destination.path);
         fprintf(out, "\nRestore with: %s %s\n",
                 hb_config_text(command->run.config, "backup", "restore-command"), path);
     }

@@ -104,10 +104,11 @@ static void say_created(const struct snapshot_command *command, const struct hb_
         return;
     }
     HB_AUTO_FREE char *where = hb_printable(directory);
+    HB_AUTO_FREE char *id = hb_shell_word(made->id);
     fprintf(out, "State snapshot created: %s\n", made->id);
     fprintf(out, "  %" PRIu64 " files, %s; %zu snapshot(s) stored in %s/\n", made->files,
             hb_human_bytes(made->bytes, size), stored, where);
-    fprintf(out, "  Restore with: hbcore snapshot restore '%s'\n", made->id);
+    fprintf(out, "  Restore with: hbcore snapshot restore %s\n", id);
 }
 
 static void on_would_copy(void *context, const char *path, uint64_t bytes)

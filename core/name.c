@@ -2,6 +2,7 @@
 #include "name.h"
 
 #include "memory.h"
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,31 @@ char *hb_printable(const char *name)
     }
     *end = '\0';
     return shown;
+}
+
+/* Is nothing in it special to a shell? */
+static bool is_plain(const char *word)
+{
+    for (const char *at = word; *at != '\0'; at++)
+        if (!isalnum((unsigned char)*at) && strchr("@%+:,./-_", *at) == NULL)
+            return false;
+    return *word != '\0';
+}
+
+char *hb_shell_word(const char *name)
+{
+    HB_AUTO_FREE char *shown = hb_printable(name);
+    if (is_plain(shown))
+        return hb_copy_text(shown);
+    char *word = hb_alloc(strlen(shown) * 4 + 3), *end = word;
+    *end++ = '\'';
+    for (const char *at = shown; *at != '\0'; at++) {
+        if (*at == '\'')
+            end = stpcpy(end, "'\\'");
+        *end++ = *at;
+    }
+    memcpy(end, "'", 2);
+    return word;
 }
 
 static char *with_replacements(const char *name, size_t bytes)

@@ -12,6 +12,9 @@ bool hb_is_utf8(const char *text, size_t bytes);
 /* The name with control bytes and invalid UTF-8 as \xNN, safe for a terminal. Caller frees. */
 char *hb_printable(const char *name);
 
+/* The same as a word that can be typed into a shell, quoted where it has to be. Caller frees. */
+char *hb_shell_word(const char *name);
+
 /*
  * Adds a name to a JSON object: `key` with replacement characters, and, where it is not UTF-8,
  * KEY_base64 with the bytes.

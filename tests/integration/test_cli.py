@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -283,6 +284,16 @@ class Commands(hb.Case):
         self.assertRegex(done.stdout.decode(), r"\d+\.\d [KMG]B")
 
 
+    def test_the_command_to_restore_with_can_be_typed(self):
+        for name in ("plain-1.zip", "two words.zip", "Bob's $HOME `x` \"y\".zip", "caf\u00e9.zip"):
+            done = self.hbcore("--home", self.home, "backup", "-o", self.dir / name)
+            command = done.stdout.decode().partition("Restore with: ")[2].strip()
+            self.assertEqual(shlex.split(command), ["hbcore", "import", str(self.dir / name)])
+        done = self.hbcore("--home", self.home, "snapshot", "create", "--label", "Bob's")
+        command = done.stdout.decode().partition("Restore with: ")[2].strip()
+        self.hbcore("--home", self.home, *shlex.split(command)[1:])
+
+
 class Home(hb.Case):
     """Which directory is meant."""
 
@@ -307,6 +318,50 @@ class Home(hb.Case):
         self.assertEqual(self.names(HERMES_HOME=profile), both)
         self.assertEqual(self.names(HERMES_HOME=profile + "/"), both)
         self.assertEqual(self.names("--home", profile), {".env"})
+
+    def test_a_link(self):
+        hb.write(self.dir / "real/profiles/work/.env", b"x")
+        (self.dir / "link").symlink_to("real")
+        (self.dir / "linked-profile").symlink_to("real/profiles/work")
+        self.assertEqual(self.names(HERMES_HOME=str(self.dir / "link")), {"profiles/work/.env"})
+        self.assertEqual(self.names(HERMES_HOME=str(self.dir / "link/profiles/work")),
+                         {"profiles/work/.env"})
+        self.assertEqual(self.names(HERMES_HOME=str(self.dir / "linked-profile")), {".env"})
+        self.assertEqual(self.names("--home", self.dir / "link"), {"profiles/work/.env"})
+
+    def test_read_only(self):
+        """It is backed up to elsewhere; what would lie in it says that it cannot."""
+        home = self.make_home()
+        self.make_database(home / "state.db", wal=True)
+        out = self.dir / "out"
+        out.mkdir()
+        who = self.somebody_else(home, out)
+        home.chmod(0o555)
+        before = hb.tree(home)
+        self.hbcore("--home", home, "backup", "-o", out, **who)
+        for arguments in (["backup", "--preset", "pre-update"], ["snapshot", "create"]):
+            done = self.hbcore("--home", home, *arguments, expect=1, **who)
+            self.assert_mentions(done, home, "Permission denied")
+        for arguments in (["snapshot", "list"], ["snapshot", "create", "--dry-run"], ["guard", "x"],
+                          ["backup", "--dry-run"]):
+            self.hbcore("--home", home, *arguments, **who)
+        done = self.hbcore("--home", home, "import", "-f", next(out.iterdir()), expect=1, **who)
+        self.assert_mentions(done, home)
+        self.assert_unchanged(before, home)
+
+    def somebody_else(self, *folders):
+        """Keywords to run the program as a user whom modes bind."""
+        if os.geteuid() != 0:
+            return {}
+        who = {"user": 65534, "group": 65534, "extra_groups": []}
+        probe = subprocess.run([self.binary, "--version"], capture_output=True, check=False,
+                               env=self.environment(), cwd="/", **who)
+        if probe.returncode != 0:
+            self.skipTest("as root, and nobody cannot run the program here")
+        self.dir.chmod(0o755)
+        for folder in folders:
+            subprocess.run(["chown", "-R", "65534:65534", folder], check=True)
+        return who
 
     def test_tilde_in_home_option_is_literal(self):
         self.hbcore("--home", "~", "backup", "-o", self.dir / "x.zip", expect=1, cwd=self.dir)
