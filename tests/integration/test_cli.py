@@ -273,6 +273,35 @@ class Commands(hb.Case):
                            self.dir / "p.zip")
         self.assertEqual(done.stderr, b"")
 
+    def test_a_line_at_least_every_500_files(self):
+        for number in range(1300):
+            hb.write(self.home / f"many/{number}", b"x")
+        archive = self.dir / "p.zip"
+        for arguments in (["backup", "-o", archive], ["import", archive, "-f"]):
+            done = self.hbcore("--home", self.home, *arguments)
+            rows = re.findall(r"^  \w+ (\d+)/(\d+) files \.\.\.$", done.stderr.decode(), re.MULTILINE)
+            numbers = [0, *(int(row[0]) for row in rows), int(rows[-1][1])]
+            self.assertGreater(len(numbers), 3, done.stderr)
+            self.assertEqual(numbers, sorted(numbers))
+            self.assertLessEqual(max(b - a for a, b in zip(numbers, numbers[1:])), 510, numbers)
+
+    def test_ten_names_and_how_many_more(self):
+        """All of them by -v; the names sorted."""
+        for number in range(13):
+            (self.home / f"d{number:02}/__pycache__").mkdir(parents=True)
+            (self.home / f"l{number:02}").symlink_to("/etc/passwd")
+        for arguments, shown in (([], 10), (["-v"], 13)):
+            done = self.hbcore("--home", self.home, *arguments, "backup", "-o", self.dir / "s.zip",
+                               expect=3)
+            for text, names in ((done.stdout, [f"d{i:02}/__pycache__/" for i in range(13)]),
+                                (done.stderr, [f"l{i:02}: " for i in range(13)])):
+                found = re.findall(r"^    ([dl]\d\d.*?(?:/$|: ))", text.decode(), re.MULTILINE)
+                self.assertEqual(found, names[:shown])
+                self.assertEqual("\u2026 and 3 more" in text.decode(), shown == 10)
+        summary = self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o",
+                                           self.dir / "s.zip", expect=3))
+        self.assertEqual((len(summary["skipped"]), len(summary["excluded_dirs"])), (13, 13))
+
     def test_config_show_says_where_from(self):
         done = self.hbcore("--set", "format:zip.level=3", "config", "show")
         self.assert_mentions(done, "level", "--set", "hermes.ini:", "default")
