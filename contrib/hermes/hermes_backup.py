@@ -7,6 +7,8 @@ looks: all of it goes to sys.stdout, and the question of an import to input().
 The program is $HBCORE_PROGRAM, else hbcore in PATH. Its configuration is the user's own; where
 there is none, the hermes.ini that was installed with the program.
 
+Another run on the same home, a nightly one perhaps, is waited for: $HBCORE_WAIT seconds, else 60.
+
 An archive or an import that is incomplete says so, and is no failure. Where $HBCORE_STRICT is set
 it ends the process with 3, as hbcore(1) does.
 """
@@ -88,7 +90,7 @@ def _command(home: Optional[Path], *arguments: str) -> List[str]:
     program = _program()
     where = [] if home is None else ["--home", str(home)]
     return [program, *_configuration(program), "--set", "backup.restore-command=hermes import",
-            *where, *arguments]
+            "--wait", os.environ.get("HBCORE_WAIT") or "60", *where, *arguments]
 
 
 def _environment() -> Dict[str, str]:

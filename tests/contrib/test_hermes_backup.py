@@ -384,11 +384,25 @@ class HermesBackup(hb.Case):
     # ---- failures ----
 
     def test_another_run_has_the_home(self):
+        os.environ["HBCORE_WAIT"] = "0"
         with hb.HeldLock(self.home):
             self.assertIsNone(self.module.create_pre_update_backup())
             with self.assertRaises(self.module.HbcoreError) as caught:
                 self.module.create_quick_snapshot()
         self.assertEqual(caught.exception.code, 5)
+
+    def test_another_run_is_waited_for(self):
+        for value, seconds in ((None, "60"), ("", "60"), ("5", "5")):
+            os.environ.pop("HBCORE_WAIT", None)
+            if value is not None:
+                os.environ["HBCORE_WAIT"] = value
+            command = self.module._command(None, "backup")
+            self.assertEqual(command[command.index("--wait") + 1], seconds)
+        lock = hb.HeldLock(self.home)
+        with lock, self.in_a_process("print(hermes_backup.create_quick_snapshot())") as process:
+            lock.release()
+            output, _ = process.communicate(timeout=60)
+        self.assertRegex(output.decode(), r"^\d{8}-\d{6}\n$")
 
     def test_no_program(self):
         os.environ["HBCORE_PROGRAM"] = str(self.dir / "missing")
