@@ -91,6 +91,16 @@ void hb_changes_clear(struct hb_changes *changes)
     *changes = (struct hb_changes){0};
 }
 
+void hb_changes_report_refused(const struct hb_archive *archive, const struct hb_changes *changes)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    for (size_t i = 0; i < catalog->count; i++)
+        if (changes->members[i] == HB_CHANGE_REFUSED)
+            hb_report_add(&archive->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, i),
+                          "would be refused: something is in the way, or it would lie outside the "
+                          "home");
+}
+
 const char *hb_change_word(enum hb_change change)
 {
     static const char *const words[HB_CHANGES] = {"", "new", "replaced", "unchanged", "refused"};

@@ -25,6 +25,9 @@ void hb_changes_find(const struct hb_archive *archive, const struct hb_chain *co
                      struct hb_changes *changes);
 void hb_changes_clear(struct hb_changes *changes);
 
+/* Into the report of the run, as the import would. For a dry run. */
+void hb_changes_report_refused(const struct hb_archive *archive, const struct hb_changes *changes);
+
 /* "new", "replaced", "unchanged", "refused" */
 const char *hb_change_word(enum hb_change change);
 

@@ -111,19 +111,29 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     fprintf(out, "  Restore with: hbcore snapshot restore %s\n", id);
 }
 
-static void on_would_copy(void *context, const char *path, uint64_t bytes)
+static void show_file(const struct snapshot_command *command, const char *path, uint64_t bytes,
+                      const char *change)
 {
-    const struct snapshot_command *command = context;
     if (command->cli->json) {
         json_t *object = json_object();
         json_object_set_new(object, "type", json_string("entry"));
         hb_json_name(object, "path", path);
         json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+        if (change != NULL)
+            json_object_set_new(object, "change", json_string(change));
         hb_json_line(command->cli->out, object);
     } else if (!command->cli->quiet) {
         HB_AUTO_FREE char *shown = hb_printable(path);
-        fprintf(command->cli->out, "  %s\n", shown);
+        if (change != NULL)
+            fprintf(command->cli->out, "  %-9s  %s\n", change, shown);
+        else
+            fprintf(command->cli->out, "  %s\n", shown);
     }
+}
+
+static void on_would_copy(void *context, const char *path, uint64_t bytes)
+{
+    show_file(context, path, bytes, NULL);
 }
 
 static int would_create(struct snapshot_command *command, struct hb_error *error)
@@ -260,14 +270,19 @@ static char *find_wanted(struct snapshot_command *command, struct hb_error *erro
     return name;
 }
 
+static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
+{
+    show_file(context, path, bytes, change);
+}
+
 static int restore(struct snapshot_command *command, struct hb_error *error)
 {
     struct hb_snapshot_restored restored;
     HB_AUTO_FREE char *name = find_wanted(command, error);
     if (name == NULL)
         return HB_EXIT_FAILED;
-    int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_copy, command,
-                                     &restored, error);
+    int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
+                                     command, &restored, error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     json_t *object = summary_json(command, "snapshot restore");

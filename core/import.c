@@ -124,17 +124,6 @@ static int publish(struct import *import)
     return status;
 }
 
-/* What a dry run would report. */
-static void report_refused(const struct import *import, const struct hb_changes *changes)
-{
-    const struct hb_catalog *catalog = &import->archive.catalog;
-    for (size_t i = 0; i < catalog->count; i++)
-        if (changes->members[i] == HB_CHANGE_REFUSED)
-            hb_report_add(&import->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, i),
-                          "would be refused: something is in the way, or it would lie outside the "
-                          "home");
-}
-
 static int confirm(struct import *import)
 {
     const struct hb_import_request *request = import->request;
@@ -145,7 +134,7 @@ static int confirm(struct import *import)
     if (look)
         hb_changes_find(&import->archive, &import->contents, &changes);
     if (request->dry_run)
-        report_refused(import, &changes);
+        hb_changes_report_refused(&import->archive, &changes);
     int status = request->confirm(request->context, &import->archive, &import->selection,
                                   look ? &changes : NULL, ask, import->error);
     hb_changes_clear(&changes);

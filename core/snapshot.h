@@ -69,13 +69,16 @@ struct hb_snapshot_restored {
     uint64_t files, bytes;
 };
 
+/* Of a dry run: a file, and what becomes of it ("new", "replaced", …; see changes.h). */
+typedef void (*hb_would_restore)(void *context, const char *path, uint64_t bytes,
+                                 const char *change);
+
 /*
  * `name`: of its directory. HB_OK: see the report; HB_CANCELLED, HB_FATAL: nothing was changed, or
  * *error says that some files were. With dry_run nothing is changed.
  */
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
-                        void (*would_restore)(void *context, const char *path, uint64_t bytes),
-                        void *context, struct hb_snapshot_restored *restored,
-                        struct hb_error *error);
+                        hb_would_restore would_restore, void *context,
+                        struct hb_snapshot_restored *restored, struct hb_error *error);
 
 #endif

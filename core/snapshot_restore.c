@@ -2,6 +2,7 @@
 /* hb_snapshot_restore: what the manifest names is staged and published as an import is. */
 #include "snapshot.h"
 
+#include "changes.h"
 #include "memory.h"
 #include "recover.h"
 #include "staging.h"
@@ -135,10 +136,23 @@ static void clear(struct restorer *restorer, bool leave)
     hb_root_close(&restorer->root);
 }
 
+/* Tells of each file, and reports what would be refused. */
+static void tell(struct restorer *restorer, hb_would_restore would_restore, void *context)
+{
+    const struct hb_catalog *catalog = &restorer->archive.catalog;
+    struct hb_changes changes;
+    restorer->archive.run = restorer->run;
+    hb_changes_find(&restorer->archive, &restorer->contents, &changes);
+    hb_changes_report_refused(&restorer->archive, &changes);
+    for (size_t i = 0; i < catalog->count; i++)
+        would_restore(context, hb_catalog_path(catalog, i), catalog->members[i].bytes,
+                      hb_change_word(changes.members[i]));
+    hb_changes_clear(&changes);
+}
+
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
-                        void (*would_restore)(void *context, const char *path, uint64_t bytes),
-                        void *context, struct hb_snapshot_restored *restored,
-                        struct hb_error *error)
+                        hb_would_restore would_restore, void *context,
+                        struct hb_snapshot_restored *restored, struct hb_error *error)
 {
     struct restorer restorer = {.run = run, .name = name, .root = {.fd = -1}, .error = error};
     bool begun = false;
@@ -159,10 +173,9 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
     if (status == HB_OK) {
         take_all(&restorer);
         restored->members = hb_manifest_count(&restorer.manifest);
-        const struct hb_catalog *catalog = &restorer.archive.catalog;
-        for (size_t i = 0; dry_run && would_restore != NULL && i < catalog->count; i++)
-            would_restore(context, hb_catalog_path(catalog, i), catalog->members[i].bytes);
-        if (!dry_run && catalog->count > 0)
+        if (dry_run)
+            tell(&restorer, would_restore, context);
+        else if (restorer.archive.catalog.count > 0)
             status = publish(&restorer, restored, &begun);
     }
     clear(&restorer, status != HB_OK && begun);

@@ -316,9 +316,21 @@ class Restore(SnapshotCase):
     def test_dry_run(self):
         self.create()
         hb.write(self.home / "config.yaml", b"changed\n")
+        hb.write(self.dir / "outside", b"outside\n")
+        (self.home / ".env").unlink()
+        (self.home / ".env").symlink_to(self.dir / "outside")
+        (self.home / "processes.json").unlink()
         before = self.content(self.home)
-        done = self.snapshot("restore", "1", "--dry-run")
-        self.assertIn(b"config.yaml", done.stdout)
+        done = self.snapshot("restore", "1", "--dry-run", expect=3)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        changes = {row["path"]: row["change"] for row in rows[:-1]}
+        self.assertEqual((len(changes), rows[-1]["files"]), (8, 0))
+        self.assertEqual([changes[name] for name in ("config.yaml", ".env", "processes.json",
+                                                     "gateway_state.json", "state.db")],
+                         ["replaced", "refused", "new", "unchanged", "replaced"])
+        self.assertEqual([row["path"] for row in rows[-1]["skipped"]], [".env"])
+        done = self.hbcore("--home", self.home, "snapshot", "restore", "1", "--dry-run", expect=3)
+        self.assertIn(b"  replaced   config.yaml\n", done.stdout)
         self.assertEqual(self.content(self.home), before)
 
     def test_links_inside_and_outside(self):
