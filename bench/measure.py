@@ -65,7 +65,7 @@ def measure(request, library):
     code = os.waitstatus_to_exitcode(status)
     return {"status": code, "wall": wall, "cpu": cpu,
             "user": usage.ru_utime, "system": usage.ru_stime, "peak": usage.ru_maxrss * 1024,
-            "others": others, "flush": flush(request["flush"] if code == 0 else (), library)}
+            "written": usage.ru_oublock * 512, "others": others, "flush": flush(request["flush"] if code == 0 else (), library)}
 
 
 def main():

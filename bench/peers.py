@@ -16,6 +16,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 CPUS = len(os.sched_getaffinity(0))
 REFERENCE = "python zipfile -6"
+TAR_ZSTD = "tar + zstd -3"
 OURS = "hbcore "
 FLOOR = "floor: "  # no archiver: the codec alone, see floor.c
 ZIP, TAR, RESTIC, BORG, TREE, NONE = "zip", "tar.zst", "restic", "borg", "tree", "none"
@@ -42,11 +43,13 @@ class Place:
     hbcore: str
     config: str
     floor: str            # the program of floor.c
+    snapshot: str = "one"  # what an archive is called in a repository that holds several
+    options: tuple = ()    # more for each run of ours
 
     def ours(self, *arguments, home=None, options=()):
         where = ["--home", str(home)] if home else []
-        return [self.hbcore, "--config", self.config, "--progress", "never", *options, *where,
-                *arguments]
+        return [self.hbcore, "--config", self.config, "--progress", "never", *self.options,
+                *options, *where, *arguments]
 
     def python(self, *arguments):
         return [sys.executable, "-B", str(HERE / "reference.py"), *map(str, arguments)]
@@ -68,6 +71,7 @@ class Writer(Program):
     kind, suffix = ZIP, ".zip"
     lacks, empty = (), True  # names it leaves out; whether it stores empty directories
     floor = None  # what it cannot be faster than
+    updates = False  # whether a second run profits by what the first one wrote
 
     def __init__(self, name, needs, backup, kind=ZIP, suffix=".zip", **more):
         self.name, self.needs, self.backup = name, needs, backup
@@ -78,13 +82,9 @@ class Writer(Program):
     def prepare(self, place, archive):
         """Before the clock starts."""
 
-    def size(self, archive):
-        if archive.is_dir():
-            return sum(path.stat().st_size for path in archive.rglob("*") if path.is_file())
-        return archive.stat().st_size
-
-
 class Repository(Writer):
+    updates = True
+
     def __init__(self, name, needs, backup, init, kind, environment):
         super().__init__(name, needs, backup, kind, "." + kind)
         self.init, self.environment = init, environment
@@ -174,13 +174,15 @@ def writers(floor):
         Writer("7z zip -mx1", ("7z",), lambda _, archive: seven_zip(1, archive)),
         Writer("tar + pigz -6", ("tar", "pigz"), lambda _, archive: shell(
             f"tar -cf - . | pigz -6 -p{CPUS} > {quoted(archive)}"), TAR, ".tar.gz"),
-        Writer("tar + zstd -3", ("tar", "zstd"), lambda _, archive: shell(
+        Writer(TAR_ZSTD, ("tar", "zstd"), lambda _, archive: shell(
             f"tar -cf - . | zstd -q -3 -T{CPUS} -o {quoted(archive)}"), TAR, ".tar.zst"),
-        Repository("restic", ("restic",), lambda place, archive: restic(archive, place, "backup", "."),
+        # With its cache: a second run profits by it.
+        Repository("restic", ("restic",), lambda _, archive: [
+            "restic", "-q", "-r", str(archive), "backup", "."],
                    lambda archive: ["restic", "-q", "-r", str(archive), "init"],
                    RESTIC, RESTIC_ENVIRONMENT),
-        Repository("borg zstd,3", ("borg",), lambda _, archive: [
-            "borg", "create", "--compression", "zstd,3", f"{archive}::one", "."],
+        Repository("borg zstd,3", ("borg",), lambda place, archive: [
+            "borg", "create", "--compression", "zstd,3", f"{archive}::{place.snapshot}", "."],
                    lambda archive: ["borg", "init", "-e", "none", str(archive)],
                    BORG, BORG_ENVIRONMENT),
     ]
@@ -192,9 +194,15 @@ def writers(floor):
         (UnflushedWriter, "zip -6, no flush", ours_zip, ZIP, ".zip", "libdeflate -6"),
         (UnflushedWriter, "tar-zstd, no flush", ours_tar, TAR, ".tar.zst", "zstd -3"),
     ]
-    found += [made(OURS + name, (), backup, kind, suffix, floor=FLOOR + codec)
+    found += [made(OURS + name, (), backup, kind, suffix, floor=FLOOR + codec, updates=True)
               for made, name, backup, kind, suffix, codec in ours]
     return found + floors(floor)
+
+
+def second_writers(floor):
+    """Those that profit by what an earlier run wrote, and two to compare with, which do not."""
+    return [writer for writer in writers(floor)
+            if writer.updates or writer.name in (REFERENCE, TAR_ZSTD)]
 
 
 def seven_zip(level, archive):
@@ -207,6 +215,10 @@ def our_reader(kind):
     return (lambda place, archive: place.ours("import", str(archive), "--force", home=place.target),
             lambda place, archive: place.ours("list", str(archive)),
             lambda place, archive: place.ours("cat", str(archive), place.member))
+
+
+def borg_extract(place, archive, *options):
+    return ["borg", "extract", *options, f"{archive}::{place.snapshot}"]
 
 
 def readers():
@@ -232,9 +244,9 @@ def readers():
                lambda place, archive: ["restic", "--no-cache", "-r", str(archive), "ls", "latest"],
                lambda place, archive: restic(archive, place, "dump", "latest", f"/{place.member}"),
                environment=RESTIC_ENVIRONMENT),
-        Reader("borg", ("borg",), BORG, lambda _, archive: ["borg", "extract", f"{archive}::one"],
-               lambda _, archive: ["borg", "list", "--short", f"{archive}::one"],
-               lambda place, archive: ["borg", "extract", "--stdout", f"{archive}::one", place.member],
+        Reader("borg", ("borg",), BORG, borg_extract,
+               lambda place, archive: ["borg", "list", "--short", f"{archive}::{place.snapshot}"],
+               lambda place, archive: [*borg_extract(place, archive, "--stdout"), place.member],
                environment=BORG_ENVIRONMENT),
         Reader("cp -a of the files", ("cp",), TREE, lambda place, _: [
             "cp", "-a", f"{place.home}/.", "."]),
@@ -246,12 +258,12 @@ def readers():
     return found
 
 
-def judge(writer, archive):
+def judge(place, writer, archive):
     """Brings the archive of a writer back to see whether it is right; argv, run in the target."""
     if writer.kind == RESTIC:
         return ["restic", "--no-cache", "-q", "-r", str(archive), "restore", "latest", "--target", "."]
     if writer.kind == BORG:
-        return ["borg", "extract", f"{archive}::one"]
+        return borg_extract(place, archive)
     if writer.kind == ZIP:
         return (["unzip", "-q", str(archive)] if shutil.which("unzip")
                 else [sys.executable, "-m", "zipfile", "-e", str(archive), "."])

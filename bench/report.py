@@ -7,8 +7,17 @@ import subprocess
 
 import peers
 
-SECTIONS = (("backup", "Backup"), ("restore", "Restore into an empty directory"), ("list", "List"),
-            ("one", "One file to standard output"))
+FORMAT = 1  # of the JSON
+SECTIONS = (
+    ("backup", "Backup"), ("again", "Second backup, nothing changed"),
+    ("changed", "Second backup, 1 % of the files and 1 % new messages"),
+    ("restore", "Restore into an empty directory"), ("list", "List"),
+    ("one", "One file to standard output"), ("large-list", "List of a large archive"),
+    ("large-one", "One file from a large archive"))
+WRITING = ("backup", "again", "changed")
+SECOND = ("again", "changed")
+FLUSHED = (*WRITING, "restore")
+SMALL = {"large-list": "list", "large-one": "one"}
 DISTURBED = 0.10  # of the processors used by others: the row is marked
 COUNTABLE = 0.5  # seconds; the kernel counts the processors' time in hundredths
 
@@ -34,19 +43,30 @@ def best_peer(section, samples, wrong):
     return min(found)[1] if found else None
 
 
+def compared(section, name, best, floor):
+    """(member of a row, section and program that its time is divided by)"""
+    found = [("of_reference", section, peers.REFERENCE), ("of_best_peer", section, best)]
+    if section == "backup":
+        found.append(("of_floor", section, floor))
+    if section in SECOND:
+        found.append(("of_restic", section, "restic"))
+    if section in SMALL:
+        found.append(("of_small", SMALL[section], name))
+    return found
+
+
 def row(section, name, samples, best, floor, flush):
     mine = samples[section, name]
     walls = [sample["wall"] for sample in mine]
     made = {"section": section, "program": name, "wall": statistics.median(walls),
             "wall_min": min(walls), "wall_max": max(walls), "cpu": median(mine, "cpu"),
-            "peak": max(sample["peak"] for sample in mine),
+            "peak": max(sample["peak"] for sample in mine), "written": median(mine, "written"),
             "others": max(sample["others"] / (sample["wall"] * peers.CPUS) for sample in mine),
             "samples": mine}
     if all("bytes" in sample for sample in mine):
         made["bytes"] = median(mine, "bytes")
-    for title, other in (("of_reference", peers.REFERENCE), ("of_best_peer", best),
-                         ("of_floor", floor)):
-        theirs = samples.get((section, other))
+    for title, where, other in compared(section, name, best, floor):
+        theirs = samples.get((where, other))
         made[title] = ratio(mine, theirs) if theirs else None
         if flush:
             made[title + "_flushed"] = ratio(mine, theirs, ("wall", "flush")) if theirs else None
@@ -75,6 +95,7 @@ def file_system(path):
 
 
 def machine(bench):
+    """What it ran on."""
     version = subprocess.run([bench.place.hbcore, "--version"], capture_output=True, text=True,
                              check=False).stdout.splitlines()
     return {
@@ -87,24 +108,30 @@ def machine(bench):
     }
 
 
-def collect(bench, warned):
-    options = bench.arguments
+def run(bench):
+    """What came out for one corpus."""
     rows, floors = [], {writer.name: writer.floor for writer in bench.writers}
     for section, _ in SECTIONS:
         wrong = {found["program"] for found in bench.problems if found["section"] == section}
         best = best_peer(section, bench.samples, wrong)
         names = [name for where, name in bench.samples if where == section]
         for name in names:
-            made = row(section, name, bench.samples, best,
-                       floors.get(name) if section == "backup" else None,
-                       options.flush and section in ("backup", "restore"))
+            made = row(section, name, bench.samples, best, floors.get(name),
+                       bench.arguments.flush and section in FLUSHED)
             made["right"], made["best_peer"] = name not in wrong, best
             rows.append(made)
-    return {"machine": machine(bench), "warnings": warned, "rows": rows,
-            "problems": bench.problems, "missing": bench.missing, "rounds": options.rounds,
-            "flush": options.flush, "quick": options.quick, "cold": options.cold, "scale": options.scale,
-            "seed": options.seed, "corpus": {"files": len(bench.manifest["files"]),
-                                             "bytes": bench.manifest["bytes"]}}
+    return {"scale": bench.scale, "corpus": {"files": len(bench.manifest["files"]),
+                                             "bytes": bench.manifest["bytes"]},
+            "rows": rows, "problems": bench.problems, "missing": bench.missing}
+
+
+def collect(benches, warned):
+    """All that was measured, as it is kept."""
+    options = benches[0].arguments
+    return {"format": FORMAT, "machine": machine(benches[0]), "warnings": warned,
+            "rounds": options.rounds, "repeats": options.repeats, "flush": options.flush,
+            "quick": options.quick, "cold": options.cold, "seed": options.seed,
+            "large": options.large, "runs": [run(bench) for bench in benches]}
 
 
 # ---- tables ----------------------------------------------------------------------------------------
@@ -117,6 +144,14 @@ def share(value):
     return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
+def megabytes(key):
+    return lambda made: f"{made[key] / 1e6:.1f}"
+
+
+def ratio_column(key):
+    return lambda made: share(made[key])
+
+
 def columns(section, flush):
     """(title, what of a row)"""
     found = [("program", lambda made: made["program"]), ("wall s", lambda made: seconds(made["wall"])),
@@ -124,16 +159,18 @@ def columns(section, flush):
              ("max", lambda made: seconds(made["wall_max"])),
              ("CPU s", lambda made: seconds(made["cpu"])),
              ("peak MiB", lambda made: f"{made['peak'] / (1 << 20):.0f}")]
-    if section == "backup":
-        found.append(("MB", lambda made: f"{made['bytes'] / 1e6:.1f}"))
-    found += [("of reference", lambda made: share(made["of_reference"])),
-              ("of best peer", lambda made: share(made["of_best_peer"]))]
-    if section == "backup":
-        found.append(("of floor", lambda made: share(made["of_floor"])))
-    if flush and section in ("backup", "restore"):
-        found += [("flushed s", lambda made: seconds(made["flushed"])),
-                  ("of reference, flushed", lambda made: share(made["of_reference_flushed"])),
-                  ("of best peer, flushed", lambda made: share(made["of_best_peer_flushed"]))]
+    if section in WRITING or section in SMALL:
+        found.append(("new MB" if section in SECOND else "MB", megabytes("bytes")))
+    if section in SECOND:
+        found.append(("written MB", megabytes("written")))
+    flush = flush and section in FLUSHED
+    if flush:
+        found.append(("flushed s", lambda made: seconds(made["flushed"])))
+    for key, _, _ in compared(section, None, None, None):
+        title = key.replace("_", " ")
+        found.append((title, ratio_column(key)))
+        if flush:
+            found.append((title + ", flushed", ratio_column(key + "_flushed")))
     found.append(("", remarks))
     return found
 
@@ -145,54 +182,65 @@ def remarks(made):
     return ", ".join(words)
 
 
-def table(rows, section, flush):
-    """In Markdown, the fastest first, columns in line."""
-    heads = columns(section, flush)
-    cells = [[title for title, _ in heads]]
-    cells += [[value(made) for _, value in heads] for made in sorted(rows, key=lambda r: r["wall"])]
-    widths = [max(3, *(len(line[i]) for line in cells)) for i in range(len(heads))]
+def markdown(lines):
+    """A table, from lines of words; the first names the columns. The first and the last go to the left."""
+    widths = [max(3, *(len(words[i]) for words in lines)) for i in range(len(lines[0]))]
+    left = (0, len(widths) - 1)
 
     def line(words):
-        return "| " + " | ".join(
-            word.ljust(width) if i in (0, len(widths) - 1) else word.rjust(width)
-            for i, (word, width) in enumerate(zip(words, widths))) + " |"
+        return "| " + " | ".join(word.ljust(width) if i in left else word.rjust(width)
+                                 for i, (word, width) in enumerate(zip(words, widths))) + " |"
 
-    rule = "|" + "|".join("-" * (width + 1) + ("-" if i in (0, len(widths) - 1) else ":")
+    rule = "|" + "|".join("-" * (width + 1) + ("-" if i in left else ":")
                           for i, width in enumerate(widths)) + "|"
-    return "\n".join([line(cells[0]), rule] + [line(words) for words in cells[1:]])
+    return "\n".join([line(lines[0]), rule] + [line(words) for words in lines[1:]])
+
+
+def table(rows, section, flush):
+    """The fastest first."""
+    heads = columns(section, flush)
+    return markdown([[title for title, _ in heads]] + [
+        [value(made) for _, value in heads] for made in sorted(rows, key=lambda r: r["wall"])])
 
 
 def heading(result):
-    here, made = result["machine"], result["corpus"]
+    here = result["machine"]
     caches = ("page cache dropped before each run" if result["cold"]
               else "files of the corpus in the page cache")
     flushing = ("; 'flushed' adds what it takes to bring the output to the disk" if result["flush"]
                 else "")
     written = "" if result["quick"] else "Before each run all is written out (sync); "
-    rows = [f"{made['files']} files, {made['bytes'] / 1e6:.0f} MB (scale {result['scale']:g}, seed "
-            f"{result['seed']}), {result['rounds']} rounds, {here['cpus']} processors "
-            f"({here['processor']}), {here['memory'] / (1 << 30):.0f} GiB, Linux {here['kernel']}, "
-            f"{here['file_system']}; load {', '.join(f'{load:.2f}' for load in here['load'])} at the end.",
+    rows = [f"{result['rounds']} rounds, {here['cpus']} processors ({here['processor']}), "
+            f"{here['memory'] / (1 << 30):.0f} GiB, Linux {here['kernel']}, {here['file_system']}; "
+            f"load {', '.join(f'{load:.2f}' for load in here['load'])} at the end.",
             f"{written}{caches}. hbcore flushes what it writes, "
             f"unless it says 'no flush'; the others do not{flushing}.",
             f"{here['hbcore']}; Python {here['python']}; " + "; ".join(
                 f"{words}" for words in here["versions"].values() if words)]
-    rows += [f"WARNING: {row}" for row in result["warnings"]]
-    rows += [f"Not measured: {name}: {reason}" for name, reason in result["missing"].items()]
-    return rows
+    return rows + [f"WARNING: {row}" for row in result["warnings"]]
 
 
-def text(result):
-    parts = ["\n\n".join(heading(result))]
+def sections(result, made, level="##"):
+    """The tables of one corpus, and what is to be said of it."""
+    parts = [f"{made['corpus']['files']} files, {made['corpus']['bytes'] / 1e6:.0f} MB (scale "
+             f"{made['scale']:g}, seed {result['seed']})."]
+    parts += [f"Not measured: {name}: {reason}" for name, reason in made["missing"].items()]
     for section, title in SECTIONS:
-        rows = [made for made in result["rows"] if made["section"] == section]
+        rows = [one for one in made["rows"] if one["section"] == section]
         if rows:
             best = rows[0]["best_peer"]
             note = f" (best peer: {best})" if best else ""
-            parts.append(f"## {title}{note}\n\n" + table(rows, section, result["flush"]))
-    if not result["rows"]:
+            parts.append(f"{level} {title}{note}\n\n" + table(rows, section, result["flush"]))
+    if not made["rows"]:
         parts.append("Nothing was measured.")
-    if result["problems"]:
-        parts.append("## Problems\n\n" + "\n".join(
-            f"- {row['section']}: {row['program']}: {row['problem']}" for row in result["problems"]))
+    if made["problems"]:
+        parts.append(f"{level} Problems\n\n" + "\n".join(
+            f"- {row['section']}: {row['program']}: {row['problem']}" for row in made["problems"]))
+    return parts
+
+
+def text(result):
+    parts = heading(result)
+    for made in result["runs"]:
+        parts += sections(result, made)
     return "\n\n".join(parts)

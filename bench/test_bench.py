@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import unittest
+import xml.etree.ElementTree
 
 import hb
 
@@ -15,8 +16,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import check  # noqa: E402
 import corpus  # noqa: E402
+import growth  # noqa: E402
+import holder  # noqa: E402
 import peers  # noqa: E402
+import plot  # noqa: E402
 import report  # noqa: E402
+import second  # noqa: E402
 
 SCALE = 0.002
 LIAR = """#!/bin/sh
@@ -118,6 +123,86 @@ class Check(WithCorpus):
                 self.assertTrue(any(sentence in row for row in rows), rows)
 
 
+class Change(WithCorpus):
+    """The home in its second state."""
+
+    def change(self, seed, number=0):
+        """A copy, and the names of what was changed in it."""
+        home = self.dir / f"home-{seed}-{number}-{len(list(self.dir.iterdir()))}"
+        second.copy_home(self.corpus / "home", home)
+        with holder.Holder(home, seed) as program:
+            return home, program.change(number)
+
+    def sizes(self, names, home):
+        return [(home / name).stat().st_size - (self.corpus / "home" / name).stat().st_size
+                for name in names]
+
+    def test_what_is_changed(self):
+        home, names = self.change(1)
+        self.assertEqual(names.pop(), holder.DATABASE)
+        files = [name for name in self.manifest["files"] if not name.endswith(".db")]
+        self.assertEqual(len(names), max(3, round(len(files) / 100)))
+        rows = check.differences(self.manifest, home)
+        self.assertEqual(rows, sorted(f"{name}: other content" for name in [*names, "state.db"]))
+        grown = self.sizes(names, home)
+        self.assertTrue(all(size > 0 for size in grown[::3]), grown)
+        self.assertEqual(set(grown[1::3] + grown[2::3]), {0})
+
+    def test_commits_stay_in_the_log(self):
+        home, _ = self.change(1)
+        base, log = self.sizes(["state.db", "state.db-wal"], home)
+        self.assertEqual(base, 0)
+        self.assertGreater(log, 0)
+        counts = []
+        for folder in (self.corpus / "home", home):
+            database = sqlite3.connect(f"file:{folder}/state.db?mode=ro", uri=True)
+            counts += database.execute("SELECT count(*) FROM messages").fetchone()
+            database.close()
+        self.assertEqual(counts[1], counts[0] + round(counts[0] / 100))
+
+    def test_same_for_the_same_seed(self):
+        (one, names), (two, again), (_, others), (_, later) = (
+            self.change(1), self.change(1), self.change(2), self.change(1, 1))
+        self.assertEqual(names, again)
+        self.assertNotEqual(names, others)
+        self.assertNotEqual(names, later)
+        for name in names[:-1]:
+            self.assertEqual((one / name).read_bytes(), (two / name).read_bytes())
+
+
+class Growth(unittest.TestCase):
+    def result(self, *rows):
+        """From (scale, program, seconds); ten files of 100 bytes each at scale 1."""
+        scales = sorted({scale for scale, _, _ in rows})
+        return {"runs": [{
+            "scale": scale, "corpus": {"files": 10 * scale, "bytes": 1000 * scale},
+            "rows": [{"section": "backup", "program": name, "wall": wall, "right": True, "others": 0}
+                     for where, name, wall in rows if where == scale]} for scale in scales]}
+
+    def test_costs(self):
+        result = self.result((1, "linear", 1.0), (4, "linear", 4.0), (1, "steep", 1.0),
+                             (4, "steep", 4.6), (4, "late", 1.0))
+        found = growth.lines(result, "backup")
+        self.assertEqual(set(found), {"linear", "steep"})
+        self.assertEqual(growth.costs(found["linear"], "files"), [0.1, 0.1])
+        self.assertEqual(growth.costs(found["linear"], "bytes"), [0.001, 0.001])
+        self.assertAlmostEqual(growth.spread(growth.costs(found["steep"], "files")), 0.15)
+
+    def test_what_grows_linearly_is_drawn_straight(self):
+        text = plot.svg("<title>", "x", "y", {"a & b": [(1, 0.1), (2, 0.2), (4, 0.4)]})
+        drawn = xml.etree.ElementTree.fromstring(text)
+        line = drawn.find("{http://www.w3.org/2000/svg}polyline").get("points")
+        points = [tuple(map(float, pair.split(","))) for pair in line.split()]
+        for index in (0, 1):
+            steps = [after[index] - before[index] for before, after in zip(points, points[1:])]
+            self.assertAlmostEqual(steps[0], steps[1], delta=0.2)
+        self.assertGreater(points[1][0], points[0][0])
+        self.assertLess(points[1][1], points[0][1])  # upwards
+        words = [found.text for found in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertIn("a & b", words)
+        self.assertIn("<title>", words)
+
+
 class Ratios(unittest.TestCase):
     def test_round_by_round(self):
         """A round in which the machine was slow does not move the ratio."""
@@ -133,12 +218,15 @@ class Ratios(unittest.TestCase):
 
 class Run(WithCorpus):
     def bench(self, *arguments, path=None):
-        """Exit code, result and printed text."""
+        """Exit code, result of the only scale and printed text."""
+        status, result, text = self.bench_all("--scale", str(SCALE), *arguments, path=path)
+        return status, result["runs"][0], text
+
+    def bench_all(self, *arguments, path=None):
         result = self.dir / "result.json"
         done = subprocess.run(
-            [sys.executable, "-B", HERE / "run.py", "--work", self.work, "--scale", str(SCALE),
-             "--hbcore", self.binary, "--quick", "--json", result,
-             *arguments],
+            [sys.executable, "-B", HERE / "run.py", "--work", self.work, "--hbcore", self.binary,
+             "--quick", "--json", result, *arguments],
             env=self.environment(PATH=path or os.environ["PATH"]), capture_output=True, text=True,
             timeout=240, check=False)
         if not result.exists():
@@ -146,24 +234,91 @@ class Run(WithCorpus):
         return done.returncode, json.loads(result.read_text()), done.stdout + done.stderr
 
     def test_everything_that_is_installed(self):
-        status, result, text = self.bench()
+        status, result, text = self.bench("--large", "2")
         self.assertEqual((status, result["problems"]), (0, []), text)
+        for reason in result["missing"].values():
+            self.assertRegex(reason, "not there$")
         measured = {(row["section"], row["program"]) for row in result["rows"]}
-        for program, sections in [(writer, ("backup",)) for writer in peers.writers("floor")] + [
-                (reader, ("restore",)) for reader in peers.readers()]:
-            for section in sections:
+        lookers = [reader for reader in peers.readers() if reader.list]
+        for section, programs in (
+                ("backup", peers.writers("floor")), ("again", peers.second_writers("floor")),
+                ("changed", peers.second_writers("floor")), ("restore", peers.readers()),
+                ("list", lookers), ("one", lookers),
+                ("large-list", [reader for reader in lookers if reader.kind in (peers.ZIP, peers.TAR)])):
+            for program in programs:
                 expected = (section, program.name) in measured
-                self.assertEqual(program.name not in result["missing"], expected, program.name)
-        self.assertIn(("list", "hbcore zip"), measured)
-        self.assertIn(("one", "hbcore tar-zstd"), measured)
+                self.assertEqual(program.name not in result["missing"], expected,
+                                 (section, program.name))
         for row in result["rows"]:
             self.assertGreater(row["wall"], 0)
             self.assertGreater(row["peak"], 1 << 20)
             self.assertIn(row["program"], text)
             if row["program"] == peers.REFERENCE:
                 self.assertEqual(row["of_reference"], 1.0)
-            if row["program"] == "hbcore zip -6":
+            if row["program"] == "hbcore zip -6" and row["section"] == "backup":
                 self.assertGreater(row["of_floor"], 0)
+            if row["section"] in second.SECTIONS and "restic" not in result["missing"]:
+                self.assertGreater(row["of_restic"], 0)
+        self.check_large(result)
+
+    def check_large(self, result):
+        """The archive is twice as large, and the time is compared with that of the small one."""
+        rows = {(row["section"], row["program"]): row for row in result["rows"]}
+        for program in ("hbcore zip", "hbcore tar-zstd"):
+            small, large = rows["list", program], rows["large-list", program]
+            self.assertAlmostEqual(large["bytes"] / small["bytes"], 2, delta=0.3)
+            self.assertGreater(large["of_small"], 0)
+
+    def test_second_backup(self):
+        status, result, text = self.bench(
+            *(word for section in second.SECTIONS for word in ("--only", f"{section}/*")))
+        self.assertEqual((status, result["problems"]), (0, []), text)
+        rows = {(row["section"], row["program"]): row for row in result["rows"]}
+        self.assertEqual({section for section, _ in rows}, set(second.SECTIONS))
+        for (section, program), row in rows.items():
+            full = program in (peers.REFERENCE, peers.TAR_ZSTD) or program.startswith(peers.OURS)
+            self.assertEqual(row["bytes"] > result["corpus"]["bytes"] // 4, full, (section, program))
+            if program == "restic":
+                self.assertEqual(row["of_restic"], 1.0)
+
+    def test_several_scales(self):
+        plots = self.dir / "plots"
+        status, result, text = self.bench_all(
+            "--scales", f"{SCALE},{2 * SCALE}", "--only", "backup/hbcore zip -1", "--only", "backup/tar*",
+            "--plot", plots)
+        self.assertEqual(status, 0, text)
+        self.assertEqual([run["scale"] for run in result["runs"]], [SCALE, 2 * SCALE])
+        self.assertIn("Backup: cost against size", text)
+        found = growth.lines(result, "backup")
+        self.assertIn("hbcore zip -1", found)
+        drawn = xml.etree.ElementTree.parse(plots / "backup.svg").getroot()
+        lines = drawn.findall("{http://www.w3.org/2000/svg}polyline")
+        self.assertEqual(len(lines), len(found))
+
+    def test_an_hbcore_that_lacks_an_option_is_left_out(self):
+        """It says so with exit code 2."""
+        old = self.dir / "bin/hbcore"
+        hb.write(old, f'#!/bin/sh\ncase "$*" in *reuse*) echo "unknown key" >&2; exit 2;; esac\n'
+                      f'exec {self.binary} "$@"\n', 0o755)
+        status, result, text = self.bench("--hbcore", old, "--only", "hbcore zip -1")
+        self.assertEqual((status, result["problems"]), (0, []), text)
+        self.assertEqual({row["section"] for row in result["rows"]}, {"backup"})
+        self.assertEqual(result["missing"], {"hbcore zip -1": "unknown key"})
+        self.assertIn("Not measured: hbcore zip -1: unknown key", text)
+
+    def test_a_second_backup_that_missed_a_change_is_found_out(self):
+        """One that leaves the archive as it is, when it is there already."""
+        lazy = self.dir / "bin/hbcore"
+        hb.write(lazy, f'#!/bin/sh\ncase "$*" in *reuse*) for archive; do\n'
+                       f'  case $archive in */second-*.zip) [ ! -f "$archive" ] || exit 0;; esac\n'
+                       f'done;; esac\nexec {self.binary} "$@"\n', 0o755)
+        status, result, text = self.bench("--hbcore", lazy, "--only", "again/hbcore zip -1", "--only",
+                                          "changed/hbcore zip -1")
+        self.assertEqual(status, 1, text)
+        found = [row["problem"] for row in result["problems"]]
+        self.assertTrue(any("other content" in problem for problem in found), found)
+        self.assertIn("other members than without reuse", found)
+        self.assertEqual({row["section"] for row in result["problems"]}, {"changed"})
 
     def test_flush_is_counted(self):
         status, result, text = self.bench("--flush", "--only", "backup/python*", "--only",
