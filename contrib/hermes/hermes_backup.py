@@ -79,8 +79,11 @@ def _configuration(program: str) -> List[str]:
     own = (Path.home() / ".config/hbcore/hbcore.ini", Path("/etc/hbcore/hbcore.ini"))
     if os.environ.get("HBCORE_CONFIG") or any(path.exists() for path in own):
         return []
-    prefix = Path(program).resolve().parent.parent
-    for path in (prefix / "share/hbcore/hermes.ini", Path("/usr/share/hbcore/hermes.ini")):
+    here = Path(__file__).resolve().parent
+    for path in (Path(program).resolve().parent.parent / "share/hbcore/hermes.ini",
+                 here / "hermes.ini",  # installed, and this file is a link to it
+                 here.parent.parent / "conf/hermes.ini",  # the same of the source
+                 Path("/usr/local/share/hbcore/hermes.ini"), Path("/usr/share/hbcore/hermes.ini")):
         if path.is_file():
             return ["--config", str(path)]
     return []

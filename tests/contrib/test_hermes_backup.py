@@ -415,8 +415,10 @@ class HermesBackup(hb.Case):
         del os.environ["HBCORE_CONFIG"]
         root = self.dir / "prefix"
         (root / "bin").mkdir(parents=True)
+        program = str(root / "bin/hbcore")
+        self.assertEqual(self.module._configuration(program), ["--config", str(hb.HERMES)])
         hb.write(root / "share/hbcore/hermes.ini", b"")
-        self.assertEqual(self.module._configuration(str(root / "bin/hbcore")),
+        self.assertEqual(self.module._configuration(program),
                          ["--config", str(root / "share/hbcore/hermes.ini")])
         hb.write(self.user / ".config/hbcore/hbcore.ini", b"")
         self.assertEqual(self.module._configuration(str(root / "bin/hbcore")), [])
