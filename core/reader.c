@@ -139,7 +139,10 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     bool told = reader->remember && identify(content, &reader->entry, identity);
     reader->source = (struct hb_source){.size = sizeof reader->source, .fd = -1};
     hb_run_clear_failure(run);
+    struct hb_held_inode held;
+    hb_held_enter(&run->held, &held, &status);
     int result = ops->open(content->self, &reader->entry, &reader->source);
+    hb_held_leave(&run->held, &held);
     if (result == HB_OK) {
         reader->entry.bytes = reader->source.bytes;
         hb_report_content(&run->report, reader->entry.path,
@@ -285,8 +288,11 @@ void hb_reader_look_back(struct hb_reader *reader)
 
 void hb_reader_close(struct hb_reader *reader)
 {
+    struct stat status;
     hb_reader_look_back(reader);
-    if (reader->fd >= 0)
+    if (reader->fd >= 0 && fstat(reader->fd, &status) == 0)
+        hb_held_close(&reader->run->held, reader->fd, &status);
+    else if (reader->fd >= 0)
         close(reader->fd);
     reader->fd = -1;
     if (reader->source.read_at != NULL && reader->source.close != NULL)

@@ -38,6 +38,7 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     run->stage = (struct hb_stage)HB_STAGE_NONE;
     run->log_level = HB_LOG_INFO;
     hb_report_init(&run->report);
+    hb_held_init(&run->held);
     pthread_key_create(&run->failure, free);
 
     /* No SA_RESTART: a read from a terminal or a slow pipe shall end. */
@@ -56,6 +57,7 @@ void hb_run_clear(struct hb_run *run)
     pthread_key_delete(run->failure);
     hb_stage_close(&run->stage);
     hb_root_close(&run->home);
+    hb_held_clear(&run->held);
     hb_report_clear(&run->report);
 }
 

@@ -8,6 +8,7 @@
 
 #include "beneath.h"
 #include "config.h"
+#include "held_inodes.h"
 #include "report.h"
 #include "stage.h"
 #include <hbcore/content.h>
@@ -26,6 +27,7 @@ struct hb_run {
     struct hb_stage stage;        /* fd -1 until opened */
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_progress *progress; /* may be NULL */
+    struct hb_held_inodes held;
     pthread_key_t failure;        /* per thread: the last sentence of a plugin's fail() */
     int log_level;                /* shown from here on */
     FILE *log;                    /* where plugins' log lines go */

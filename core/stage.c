@@ -61,8 +61,8 @@ static void empty_directory(int fd)
 }
 
 /*
- * Also when that cannot be told: what is in it may be all that there is. An empty one is a mark that
- * was not written any more; a journal gets its name when it is whole.
+ * Also when that cannot be told: what is in it may be all that there is. An empty one is a mark
+ * that was not written any more; a journal gets its name when it is whole.
  */
 static bool may_have_journal(int fd)
 {

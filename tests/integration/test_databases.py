@@ -5,7 +5,10 @@ import sqlite3
 import stat
 import unittest
 
+import fault
 import hb
+
+fault.need()
 
 
 def counted(path):
@@ -16,7 +19,7 @@ def counted(path):
         database.close()
 
 
-class Databases(hb.Case):
+class Databases(fault.FaultCase):
     def setUp(self):
         super().setUp()
         self.home = self.dir / "home"
@@ -77,6 +80,32 @@ class Databases(hb.Case):
         database.close()
         self.hbcore(*arguments)
         self.assertEqual(counted(self.database), 50)
+
+    def test_another_name_is_not_closed_while_a_snapshot_holds_its_lock(self):
+        """A hard link that nothing claims is read like any file, and closing it would drop SQLite's lock."""
+        path = self.home / "linked.db"
+        database = sqlite3.connect(path, isolation_level=None)
+        database.execute("CREATE TABLE t (data BLOB)")
+        database.execute("WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)"
+                         " INSERT INTO t SELECT zeroblob(1000000) FROM n")
+        database.close()
+        names = [f"copy-{number:02}" for number in range(20)]
+        for name in names:
+            os.link(path, self.home / name)
+        for _ in range(3):  # threads meet in another way each time
+            self.assert_none_is_closed_meanwhile("linked.db", names)
+
+    def assert_none_is_closed_meanwhile(self, database, names):
+        calls = self.faulted("--home", self.home, "--set", "backup.workers=2", "backup", "-o", self.dir / "a.zip",
+                             calls="openat,openat2,close", path=f"{self.home}/*", list_calls=True).calls
+        whose = [(call, os.path.basename(name)) for call, name, _ in calls]
+        # SQLite alone opens it with openat; what is closed last is what keeps its inode.
+        opened = [at for at, row in enumerate(whose) if row == ("openat", database)]
+        closed = [at for at, row in enumerate(whose) if row == ("close", database)]
+        self.assertTrue(opened and closed and opened[0] < closed[-1], whose)
+        between = [row for row in whose[opened[0]:closed[-1]] if row[0] == "close" and row[1] in names]
+        self.assertEqual(between, [])
+        self.assertEqual(len([row for row in whose if row[0] == "close" and row[1] in names]), len(names))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root sees files of another user")
     def test_root_leaves_them_to_their_owner(self):
