@@ -115,15 +115,49 @@ static const char *number_form(const struct hb_option *option)
     }
 }
 
+/* "a, b, c" */
+static char *join(const char *const *words, const char *between)
+{
+    char *text = hb_copy_text("");
+    for (size_t i = 0; words[i] != NULL; i++) {
+        char *longer = hb_format("%s%s%s", text, i == 0 ? "" : between, words[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* A word that stands for a number, "auto" for one. */
+static bool scan_word(const struct hb_option *option, const char *text, int64_t *number)
+{
+    for (int64_t i = 0; option->choices != NULL && option->choices[i] != NULL; i++)
+        if (strcmp(option->choices[i], text) == 0) {
+            *number = option->minimum + i;
+            return true;
+        }
+    return false;
+}
+
+static int not_a_number(const struct hb_option *option, const char *text, struct hb_error *error)
+{
+    if (option->choices == NULL)
+        return hb_error_set(error, HB_FATAL, "%s: '%s' is not %s", option->key, text,
+                            number_form(option));
+    HB_AUTO_FREE char *words = join(option->choices, ", ");
+    return hb_error_set(error, HB_FATAL, "%s: '%s' is neither %s nor %s", option->key, text, words,
+                        number_form(option));
+}
+
 static int parse_number(const struct hb_option *option, const char *text, struct hb_value *value,
                         struct hb_error *error)
 {
     const char *rest;
     int64_t low, high;
+    if (scan_word(option, text, &value->number))
+        return HB_OK;
     if (!scan_number(text, option->type == HB_OPTION_MODE ? 8 : 10, &value->number, &rest) ||
         !scan_unit(option, rest, &value->number))
-        return hb_error_set(error, HB_FATAL, "%s: '%s' is not %s", option->key, text,
-                            number_form(option));
+        return not_a_number(option, text, error);
     range_of(option, &low, &high);
     if (errno != ERANGE && value->number >= low && value->number <= high)
         return HB_OK;
@@ -140,18 +174,6 @@ static const char *next_choice(const void *context, size_t index)
 {
     const char *const *choices = context;
     return choices[index];
-}
-
-/* "a, b, c" */
-static char *join(const char *const *words, const char *between)
-{
-    char *text = hb_copy_text("");
-    for (size_t i = 0; words[i] != NULL; i++) {
-        char *longer = hb_format("%s%s%s", text, i == 0 ? "" : between, words[i]);
-        free(text);
-        text = longer;
-    }
-    return text;
 }
 
 static int check_choice(const struct hb_option *option, const char *word, int64_t *position,
@@ -295,7 +317,10 @@ static char *describe_number(const struct hb_option *option, const char *type)
     char from[32], to[32];
     write_number(option, option->minimum, from, sizeof from);
     write_number(option, option->maximum, to, sizeof to);
-    return hb_format("%s %s..%s", type, from, to);
+    if (option->choices == NULL)
+        return hb_format("%s %s..%s", type, from, to);
+    HB_AUTO_FREE char *words = join(option->choices, "|");
+    return hb_format("%s|%s %s..%s", words, type, from, to);
 }
 
 char *hb_option_describe(const struct hb_option *option)

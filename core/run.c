@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,11 +62,20 @@ void hb_run_clear(struct hb_run *run)
     hb_report_clear(&run->report);
 }
 
+/* Those that this process may run on: a container or taskset may leave it few of many. */
+static int64_t processors(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        return CPU_COUNT(&allowed);
+    return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 unsigned hb_run_workers(const struct hb_run *run)
 {
     int64_t workers = hb_config_number(run->config, "backup", "workers");
     if (workers == 0)
-        workers = sysconf(_SC_NPROCESSORS_ONLN);
+        workers = processors();
     return workers < 1 ? 1 : (unsigned)workers;
 }
 

@@ -10,6 +10,7 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static const char *const link_choices[] = {"skip", "store", NULL};
+static const char *const worker_words[] = {"auto", NULL};
 
 static const struct hb_option home_options[] = {
     OPTION(HB_OPTION_STRING, "variable", "", 0, 0, NULL,
@@ -36,8 +37,8 @@ static const struct hb_option backup_options[] = {
            "Symbolic links: skip and count them, or store them as links"),
     OPTION(HB_OPTION_BOOLEAN, "one-file-system", "no", 0, 0, NULL,
            "Do not enter directories on other file systems"),
-    OPTION(HB_OPTION_INTEGER, "workers", "0", 0, 256, NULL,
-           "Threads that read and encode; 0: one for each processor"),
+    OPTION(HB_OPTION_INTEGER, "workers", "auto", 0, 256, worker_words,
+           "Threads that read and encode; auto, or 0: one for each processor"),
     OPTION(HB_OPTION_BYTES, "window", "24M", 1 << 20, 1LL << 36, NULL,
            "Encoded data that may wait in memory for its turn to be written"),
     OPTION(HB_OPTION_STRING, "stage-dir", "", 0, 0, NULL,

@@ -68,6 +68,13 @@ static void test_integer(void **state)
     expect_number(&option, "12", 12);
     expect_refusal(&option, "13", "13 is not within 1 to 12");
     expect_refusal(&option, "0", "0 is not within 1 to 12");
+    static const char *const words[] = {"auto", "few", NULL};
+    option.choices = words;
+    expect_number(&option, "auto", 1);
+    expect_number(&option, "few", 2);
+    expect_number(&option, "12", 12);
+    expect_refusal(&option, "Auto", "'Auto' is neither auto, few nor a whole number");
+    expect_refusal(&option, "13", "13 is not within 1 to 12");
 }
 
 static void test_units(void **state)
@@ -180,6 +187,9 @@ static void test_describe(void **state)
     option = option_of(HB_OPTION_CHOICE);
     option.choices = choices;
     expect_description(option, "skip|store");
+    option.type = HB_OPTION_INTEGER;
+    option.maximum = 12;
+    expect_description(option, "skip|store|integer 0..12");
     option.type = HB_OPTION_LIST;
     expect_description(option, "list of skip|store");
 }

@@ -231,6 +231,35 @@ class SlowReader(hb.Case):
             self.assertGreater(taken, size)
             self.assertLess(read, size // 4, f"{form}: {read >> 20} MiB were read ahead")
 
+    def threads(self, home, *settings, processors=None):
+        """How many there are in a run whose workers all have something to do."""
+        pipe = self.dir / f"{len(settings)}-{processors}.pipe"
+        os.mkfifo(pipe)
+        here = os.sched_getaffinity(0)
+        try:
+            os.sched_setaffinity(0, list(here)[:processors])
+            process = self.start_hbcore("--home", home, "--set", "backup.window=1M", *settings,
+                                        "backup", "--format", "zip", "-o", pipe)
+        finally:
+            os.sched_setaffinity(0, here)
+        with open(pipe, "rb") as stream:
+            self.wait_for_standstill(process)
+            count = len(os.listdir(f"/proc/{process.pid}/task"))
+            stream.read()
+        self.finish(process)
+        return count
+
+    def test_one_worker_for_each_processor_that_may_be_used(self):
+        """A container that was given one of many processors is no reason for many threads."""
+        home = self.dir / "home"
+        hb.write(home / "big", random.Random(3).randbytes(8 << 20))
+        one = self.threads(home, "--set", "backup.workers=1")
+        all_processors = self.threads(home)
+        self.assertEqual(all_processors - one, len(os.sched_getaffinity(0)) - 1)
+        self.assertEqual(self.threads(home, processors=1), one)
+        auto = self.threads(home, "--set", "backup.workers=auto", "--set", "backup.window=1M")
+        self.assertEqual(auto, all_processors)
+
     def test_snapshots_do_not_wait_for_their_turn(self):
         """Databases come last, but their state is that of the start, whoever is slow."""
         home, pipe = self.dir / "home", self.dir / "a.pipe"

@@ -40,7 +40,8 @@ struct hb_option {
     const char *default_text; /* as it would stand in the file; "" for an empty text or list */
     int64_t minimum;          /* of `number`, both included; not used where both are 0 */
     int64_t maximum;
-    const char *const *choices; /* HB_OPTION_CHOICE: ended by NULL */
+    const char *const *choices; /* HB_OPTION_CHOICE: ended by NULL; of a number (may be NULL):
+                                   words that stand for `minimum` and those after it */
     const char *help;           /* one sentence, without a full stop */
 };
 
