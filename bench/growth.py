@@ -8,6 +8,10 @@ LINEAR = ("backup", "again", "changed", "restore", "list")  # one file costs the
 PER = (("files", 1e6, "µs a file"), ("bytes", 1e9, "ns a byte"))
 
 
+def scales(result):
+    return ", ".join(f"{made['scale']:g}" for made in result["runs"])
+
+
 def lines(result, section):
     """Program to its (corpus, row) at each scale, of programs that were right at all of them."""
     found = {}
@@ -36,8 +40,8 @@ def short(value):
 def table(result, section):
     found, heads = lines(result, section), ["program"]
     for _, _, title in PER:
-        scales = [f"{made['scale']:g}" for made in result["runs"]]
-        heads += [f"{title}: scale {scales[0]}", *scales[1:], "spread"]
+        first, *others = scales(result).split(", ")
+        heads += [f"{title}: scale {first}", *others, "spread"]
     rows = [[*heads, ""]]
     for name, points in sorted(found.items(), key=lambda item: item[1][-1][1]["wall"]):
         words = [name]

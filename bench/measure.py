@@ -13,6 +13,7 @@ import os
 import sys
 import time
 
+BLOCK_BYTES = 512  # of which getrusage counts those that were written to
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -65,7 +66,8 @@ def measure(request, library):
     code = os.waitstatus_to_exitcode(status)
     return {"status": code, "wall": wall, "cpu": cpu,
             "user": usage.ru_utime, "system": usage.ru_stime, "peak": usage.ru_maxrss * 1024,
-            "written": usage.ru_oublock * 512, "others": others, "flush": flush(request["flush"] if code == 0 else (), library)}
+            "written": usage.ru_oublock * BLOCK_BYTES, "others": others,
+            "flush": flush(request["flush"] if code == 0 else (), library)}
 
 
 def main():

@@ -275,7 +275,7 @@ def judge(place, writer, archive):
 VERSIONS = {
     "zip": ("zip", "-v"), "unzip": ("unzip", "-v"), "7z": ("7z",), "bsdtar": ("bsdtar", "--version"),
     "tar": ("tar", "--version"), "zstd": ("zstd", "--version"), "pigz": ("pigz", "--version"),
-    "restic": ("restic", "version"), "borg": ("borg", "--version"),
+    "valgrind": ("valgrind", "--version"), "restic": ("restic", "version"), "borg": ("borg", "--version"),
 }
 
 

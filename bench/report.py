@@ -94,14 +94,14 @@ def file_system(path):
     return best[1]
 
 
-def machine(bench):
+def machine(place):
     """What it ran on."""
-    version = subprocess.run([bench.place.hbcore, "--version"], capture_output=True, text=True,
+    version = subprocess.run([place.hbcore, "--version"], capture_output=True, text=True,
                              check=False).stdout.splitlines()
     return {
         "processor": first_line("/proc/cpuinfo", "model name"), "cpus": peers.CPUS,
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kernel": platform.release(), "file_system": file_system(str(bench.place.folder.parent)),
+        "kernel": platform.release(), "file_system": file_system(str(place.folder.parent)),
         "load": os.getloadavg(), "python": platform.python_version(),
         "hbcore": version[0] if version else "unknown",
         "versions": {name: peers.version(name) for name in peers.VERSIONS},
@@ -128,7 +128,7 @@ def run(bench):
 def collect(benches, warned):
     """All that was measured, as it is kept."""
     options = benches[0].arguments
-    return {"format": FORMAT, "machine": machine(benches[0]), "warnings": warned,
+    return {"format": FORMAT, "machine": machine(benches[0].place), "warnings": warned,
             "rounds": options.rounds, "repeats": options.repeats, "flush": options.flush,
             "quick": options.quick, "cold": options.cold, "seed": options.seed,
             "large": options.large, "runs": [run(bench) for bench in benches]}

@@ -14,6 +14,7 @@ import check
 import peers
 
 HERE = pathlib.Path(__file__).resolve().parent
+CONFIG = str(HERE.parent / "conf" / "hermes.ini")
 # A copy of the home, a dozen archives of half its size and restored trees, to the bytes of the corpus.
 SPACE_FACTOR = 9
 WRONG_USE = 2  # an exit code of hbcore
@@ -56,8 +57,7 @@ class Bench:
         self.manifest = check.load(directory)
         self.place = peers.Place(directory / "home", folder, folder / "target",
                                  one_member(self.manifest),
-                                 str(arguments.hbcore), str(HERE.parent / "conf" / "hermes.ini"),
-                                 floor_program(arguments.hbcore))
+                                 str(arguments.hbcore), CONFIG, floor_program(arguments.hbcore))
         self.meter = Meter(folder, {"cold": arguments.cold, "sync": not arguments.quick})
         self.samples = collections.defaultdict(list)  # (section, program) to what it took
         self.problems, self.missing = [], {}
@@ -291,3 +291,21 @@ def remove(path):
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
+
+
+def add_places(parser):
+    """Options: what is measured, and where."""
+    parser.add_argument("--hbcore", type=pathlib.Path, metavar="PROGRAM",
+                        default=HERE.parent / "build" / "release" / "bin" / "hbcore")
+    parser.add_argument("--work", type=pathlib.Path, metavar="DIRECTORY", help="where the corpus is "
+                        "kept and all is written (default: hbcore-bench in the user's cache)",
+                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
+                                             pathlib.Path.home() / ".cache") / "hbcore-bench")
+
+
+def with_places(parser, parsed):
+    if not os.access(parsed.hbcore, os.X_OK):
+        parser.error(f"{parsed.hbcore}: no such program; build it (cmake --preset release && "
+                     "cmake --build --preset release) or name it with --hbcore")
+    parsed.hbcore, parsed.work = parsed.hbcore.resolve(), parsed.work.resolve()
+    return parsed

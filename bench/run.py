@@ -26,7 +26,6 @@ import report
 import rounds
 import second
 
-HERE = pathlib.Path(__file__).resolve().parent
 QUIET_LOAD = 0.15  # of the processors
 
 
@@ -60,27 +59,18 @@ def parse(arguments):
     parser.add_argument("--plot", type=pathlib.Path, metavar="DIRECTORY",
                         help="time against size, one SVG for each section, from several scales")
     parser.add_argument("--keep", action="store_true", help="keep the archives that were read, and say where")
-    parser.add_argument("--hbcore", type=pathlib.Path, metavar="PROGRAM",
-                        default=HERE.parent / "build" / "release" / "bin" / "hbcore")
-    parser.add_argument("--work", type=pathlib.Path, metavar="DIRECTORY", help="where the corpus is "
-                        "kept and all is written (default: hbcore-bench in the user's cache)",
-                        default=pathlib.Path(os.environ.get("XDG_CACHE_HOME") or
-                                             pathlib.Path.home() / ".cache") / "hbcore-bench")
-    parsed = parser.parse_args(arguments)
+    rounds.add_places(parser)
+    parsed = rounds.with_places(parser, parser.parse_args(arguments))
     if min(parsed.rounds, parsed.repeats) <= 0:
         parser.error("rounds and repeats must be above zero")
     if parsed.large and parsed.large <= 1:
         parser.error("--large must be above one")
     if parsed.plot and len(parsed.scales) < 2:
         parser.error("--plot needs several --scales")
-    if not os.access(parsed.hbcore, os.X_OK):
-        parser.error(f"{parsed.hbcore}: no such program; build it (cmake --preset release && "
-                     "cmake --build --preset release) or name it with --hbcore")
     if parsed.cold and os.geteuid() != 0:
         parser.error("--cold needs root")
     if parsed.quick:
         parsed.rounds = parsed.repeats = 1
-    parsed.hbcore, parsed.work = parsed.hbcore.resolve(), parsed.work.resolve()
     return parsed
 
 
