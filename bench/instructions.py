@@ -204,6 +204,7 @@ def parse(arguments):
 
 
 def main(arguments=None):
+    rounds.end_in_order()
     arguments = parse(arguments)
     if shutil.which("valgrind") is None:
         print("skipped: valgrind is not there")

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -291,6 +292,11 @@ def remove(path):
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
+
+
+def end_in_order():
+    """When terminated, too, what was begun is taken away."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def add_places(parser):

@@ -118,6 +118,7 @@ def measure(arguments, stack, corpora):
 
 
 def main(arguments=None):
+    rounds.end_in_order()
     arguments = parse(arguments)
     arguments.work.mkdir(parents=True, exist_ok=True)
     corpora = {}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/ works: the corpus is the same each time, wrong output is noticed, a small run gives a table."""
+import itertools
 import json
 import os
 import pathlib
@@ -159,6 +160,15 @@ class Change(WithCorpus):
             counts += database.execute("SELECT count(*) FROM messages").fetchone()
             database.close()
         self.assertEqual(counts[1], counts[0] + round(counts[0] / 100))
+
+    def test_the_log_outlives_a_bench_that_was_killed(self):
+        home = self.dir / "home"
+        second.copy_home(self.corpus / "home", home)
+        size = (home / "state.db-wal").stat().st_size
+        with holder.Holder(home, 1) as program:
+            program.process.stdin.close()  # as when nobody is there any more
+            self.assertEqual(program.process.wait(), 0)
+        self.assertEqual((home / "state.db-wal").stat().st_size, size)
 
     def test_same_for_the_same_seed(self):
         (one, names), (two, again), (_, others), (_, later) = (
@@ -327,6 +337,20 @@ class Run(WithCorpus):
         self.assertEqual(len(result["rows"]), 2)
         for row in result["rows"]:
             self.assertGreater(row["flushed"], row["wall"])
+
+    def test_terminated(self):
+        """Nothing stays but the corpus, as it was."""
+        before = list(self.work.iterdir()), (self.corpus / "home/state.db-wal").read_bytes()
+        process = subprocess.Popen(
+            [sys.executable, "-B", HERE / "run.py", "--work", self.work, "--scale", str(SCALE),
+             "--hbcore", self.binary, "--rounds", "1000"], env=self.environment(),
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        said = list(itertools.takewhile(lambda line: "round 1: restore" not in line, process.stderr))
+        process.terminate()
+        _, rest = process.communicate()
+        self.assertEqual(process.returncode, 143, "".join(said) + rest)
+        after = list(self.work.iterdir()), (self.corpus / "home/state.db-wal").read_bytes()
+        self.assertEqual(before, after)
 
     def test_keep(self):
         status, _, text = self.bench("--keep", "--only", "restore/hbcore zip")
