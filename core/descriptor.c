@@ -139,6 +139,10 @@ static int check_choices(const struct hb_option *option, const char *path, struc
 {
     if (option->type == HB_OPTION_CHOICE && (option->choices == NULL || option->choices[0] == NULL))
         return defect(error, path, "its option '%s' is a choice without choices", option->key);
+    /* What a word stands for lies beyond the range. */
+    bool words = option->type == HB_OPTION_INTEGER && option->choices != NULL;
+    if (words && (option->maximum > INT32_MAX || (option->minimum == 0 && option->maximum == 0)))
+        return defect(error, path, "its option '%s' takes words and has no range", option->key);
     return HB_OK;
 }
 

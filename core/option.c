@@ -115,6 +115,12 @@ static const char *number_form(const struct hb_option *option)
     }
 }
 
+static const char *next_choice(const void *context, size_t index)
+{
+    const char *const *choices = context;
+    return choices[index];
+}
+
 /* "a, b, c" */
 static char *join(const char *const *words, const char *between)
 {
@@ -127,25 +133,49 @@ static char *join(const char *const *words, const char *between)
     return text;
 }
 
-/* A word that stands for a number, "auto" for one. */
-static bool scan_word(const struct hb_option *option, const char *text, int64_t *number)
+static bool find_choice(const struct hb_option *option, const char *word, int64_t *position)
 {
-    for (int64_t i = 0; option->choices != NULL && option->choices[i] != NULL; i++)
-        if (strcmp(option->choices[i], text) == 0) {
-            *number = option->minimum + i;
+    for (int64_t i = 0; option->choices[i] != NULL; i++)
+        if (strcmp(option->choices[i], word) == 0) {
+            *position = i;
             return true;
         }
     return false;
 }
 
-static int not_a_number(const struct hb_option *option, const char *text, struct hb_error *error)
+static void suggest_choice(const struct hb_option *option, const char *word, struct hb_error *error)
 {
-    if (option->choices == NULL)
+    const char *near = hb_nearest(word, next_choice, option->choices);
+    if (near != NULL)
+        hb_error_hint(error, "did you mean '%s'?", near);
+}
+
+static int check_choice(const struct hb_option *option, const char *word, int64_t *position,
+                        struct hb_error *error)
+{
+    if (find_choice(option, word, position))
+        return HB_OK;
+    HB_AUTO_FREE char *valid = join(option->choices, ", ");
+    hb_error_set(error, HB_FATAL, "%s: '%s' is none of: %s", option->key, word, valid);
+    suggest_choice(option, word, error);
+    return HB_FATAL;
+}
+
+static bool takes_words(const struct hb_option *option)
+{
+    return option->type == HB_OPTION_INTEGER && option->choices != NULL;
+}
+
+static int no_number(const struct hb_option *option, const char *text, struct hb_error *error)
+{
+    if (!takes_words(option))
         return hb_error_set(error, HB_FATAL, "%s: '%s' is not %s", option->key, text,
                             number_form(option));
-    HB_AUTO_FREE char *words = join(option->choices, ", ");
-    return hb_error_set(error, HB_FATAL, "%s: '%s' is neither %s nor %s", option->key, text, words,
-                        number_form(option));
+    HB_AUTO_FREE char *words = join(option->choices, " nor ");
+    hb_error_set(error, HB_FATAL, "%s: '%s' is neither %s nor %s", option->key, text,
+                 number_form(option), words);
+    suggest_choice(option, text, error);
+    return HB_FATAL;
 }
 
 static int parse_number(const struct hb_option *option, const char *text, struct hb_value *value,
@@ -153,11 +183,13 @@ static int parse_number(const struct hb_option *option, const char *text, struct
 {
     const char *rest;
     int64_t low, high;
-    if (scan_word(option, text, &value->number))
+    if (takes_words(option) && find_choice(option, text, &value->number)) {
+        value->number += option->maximum + 1;
         return HB_OK;
+    }
     if (!scan_number(text, option->type == HB_OPTION_MODE ? 8 : 10, &value->number, &rest) ||
         !scan_unit(option, rest, &value->number))
-        return not_a_number(option, text, error);
+        return no_number(option, text, error);
     range_of(option, &low, &high);
     if (errno != ERANGE && value->number >= low && value->number <= high)
         return HB_OK;
@@ -166,30 +198,13 @@ static int parse_number(const struct hb_option *option, const char *text, struct
     write_number(option, high, to, sizeof to);
     if (high == INT64_MAX && low == 0 && *text == '-')
         return hb_error_set(error, HB_FATAL, "%s: %s is below 0", option->key, text);
+    if (takes_words(option)) {
+        HB_AUTO_FREE char *words = join(option->choices, " nor ");
+        return hb_error_set(error, HB_FATAL, "%s: %s is neither within %s to %s nor %s",
+                            option->key, text, from, to, words);
+    }
     return hb_error_set(error, HB_FATAL, "%s: %s is not within %s to %s", option->key, text, from,
                         to);
-}
-
-static const char *next_choice(const void *context, size_t index)
-{
-    const char *const *choices = context;
-    return choices[index];
-}
-
-static int check_choice(const struct hb_option *option, const char *word, int64_t *position,
-                        struct hb_error *error)
-{
-    for (int64_t i = 0; option->choices[i] != NULL; i++)
-        if (strcmp(option->choices[i], word) == 0) {
-            *position = i;
-            return HB_OK;
-        }
-    HB_AUTO_FREE char *valid = join(option->choices, ", ");
-    hb_error_set(error, HB_FATAL, "%s: '%s' is none of: %s", option->key, word, valid);
-    const char *near = hb_nearest(word, next_choice, option->choices);
-    if (near != NULL)
-        hb_error_hint(error, "did you mean '%s'?", near);
-    return HB_FATAL;
 }
 
 /* ---- lists ------------------------------------------------------------------------ */
@@ -317,10 +332,16 @@ static char *describe_number(const struct hb_option *option, const char *type)
     char from[32], to[32];
     write_number(option, option->minimum, from, sizeof from);
     write_number(option, option->maximum, to, sizeof to);
-    if (option->choices == NULL)
-        return hb_format("%s %s..%s", type, from, to);
+    return hb_format("%s %s..%s", type, from, to);
+}
+
+static char *describe_integer(const struct hb_option *option)
+{
+    if (!takes_words(option))
+        return describe_number(option, "integer");
+    HB_AUTO_FREE char *range = describe_number(option, "integer");
     HB_AUTO_FREE char *words = join(option->choices, "|");
-    return hb_format("%s|%s %s..%s", words, type, from, to);
+    return hb_format("%s or %s", range, words);
 }
 
 char *hb_option_describe(const struct hb_option *option)
@@ -329,7 +350,7 @@ char *hb_option_describe(const struct hb_option *option)
     case HB_OPTION_BOOLEAN:
         return hb_copy_text("yes|no");
     case HB_OPTION_INTEGER:
-        return describe_number(option, "integer");
+        return describe_integer(option);
     case HB_OPTION_BYTES:
         return describe_number(option, "bytes");
     case HB_OPTION_SECONDS:

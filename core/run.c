@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "progress.h"
+#include "settings.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static int64_t processors(void)
 unsigned hb_run_workers(const struct hb_run *run)
 {
     int64_t workers = hb_config_number(run->config, "backup", "workers");
-    if (workers == 0)
+    if (workers == 0 || workers > HB_MOST_WORKERS) /* auto is the number behind the last */
         workers = processors();
     return workers < 1 ? 1 : (unsigned)workers;
 }

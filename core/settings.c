@@ -37,7 +37,7 @@ static const struct hb_option backup_options[] = {
            "Symbolic links: skip and count them, or store them as links"),
     OPTION(HB_OPTION_BOOLEAN, "one-file-system", "no", 0, 0, NULL,
            "Do not enter directories on other file systems"),
-    OPTION(HB_OPTION_INTEGER, "workers", "auto", 0, 256, worker_words,
+    OPTION(HB_OPTION_INTEGER, "workers", "auto", 0, HB_MOST_WORKERS, worker_words,
            "Threads that read and encode; auto, or 0: one for each processor"),
     OPTION(HB_OPTION_BYTES, "window", "24M", 1 << 20, 1LL << 36, NULL,
            "Encoded data that may wait in memory for its turn to be written"),

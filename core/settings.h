@@ -6,6 +6,8 @@
 #include <hbcore/plugin.h>
 #include <stdbool.h>
 
+enum { HB_MOST_WORKERS = 256 };
+
 struct hb_settings_table {
     const char *section; /* "backup"; or "preset:" for every section that starts so */
     bool labelled;       /* "preset:": any number of sections, told apart by a label */

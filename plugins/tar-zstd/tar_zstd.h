@@ -61,7 +61,7 @@ struct tar_zstd {
     const struct hb_host *host;
     int level;
     uint64_t frame_bytes;
-    char codec[64]; /* what the bytes of a frame depend on */
+    char codec[64];            /* what the bytes of a frame depend on */
     struct tar_writer *writer; /* made by the first begin_entry() or finish() */
     struct tar_table *table;   /* made by list() */
 };

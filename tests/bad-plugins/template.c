@@ -64,6 +64,12 @@
 #ifndef OPTION_MINIMUM
 #define OPTION_MINIMUM 0
 #endif
+#ifndef OPTION_MAXIMUM
+#define OPTION_MAXIMUM 9
+#endif
+#ifndef OPTION_CHOICES
+#define OPTION_CHOICES NULL
+#endif
 
 /* Not every spoiled plugin uses all parts. */
 #define HB_UNUSED __attribute__((unused))
@@ -129,7 +135,7 @@ struct sized_option {
 #endif
 };
 
-#define OPTION(option_type, option_key, option_default, low, high, option_help)                    \
+#define OPTION(option_type, option_key, option_default, low, high, words, option_help)             \
     {                                                                                              \
         .option = {                                                                                \
             .size = OPTION_STRIDE,                                                                 \
@@ -138,16 +144,20 @@ struct sized_option {
             .default_text = (option_default),                                                      \
             .minimum = (low),                                                                      \
             .maximum = (high),                                                                     \
+            .choices = (words),                                                                    \
             .help = (option_help)                                                                  \
         }                                                                                          \
     }
 
+HB_UNUSED static const char *const words[] = {"all", NULL};
+
 HB_UNUSED static const struct sized_option options[] = {
-    OPTION(OPTION_TYPE, OPTION_KEY, OPTION_DEFAULT, OPTION_MINIMUM, 9, OPTION_HELP),
-    OPTION(HB_OPTION_LIST, "globs", "", 0, 0, "Which files"),
-    OPTION(HB_OPTION_STRING, "title", "", 0, 0, "A text"),
+    OPTION(OPTION_TYPE, OPTION_KEY, OPTION_DEFAULT, OPTION_MINIMUM, OPTION_MAXIMUM, OPTION_CHOICES,
+           OPTION_HELP),
+    OPTION(HB_OPTION_LIST, "globs", "", 0, 0, NULL, "Which files"),
+    OPTION(HB_OPTION_STRING, "title", "", 0, 0, NULL, "A text"),
 #ifdef OPTION_TWICE
-    OPTION(HB_OPTION_STRING, "title", "", 0, 0, "The same again"),
+    OPTION(HB_OPTION_STRING, "title", "", 0, 0, NULL, "The same again"),
 #endif
 };
 

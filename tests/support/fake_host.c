@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,11 +245,13 @@ static int64_t number_of(const struct hb_option *option, const char *text)
     if (option->type == HB_OPTION_BOOLEAN)
         return strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "on") == 0 ||
                strcmp(text, "1") == 0;
-    if (option->type == HB_OPTION_CHOICE) {
+    bool words = option->type == HB_OPTION_INTEGER && option->choices != NULL;
+    if (option->type == HB_OPTION_CHOICE || words) {
         for (int i = 0; option->choices[i] != NULL; i++)
             if (strcmp(option->choices[i], text) == 0)
-                return i;
-        abort();
+                return words ? option->maximum + 1 + i : i;
+        if (!words)
+            abort();
     }
     char *end;
     int64_t number = strtoll(text, &end, option->type == HB_OPTION_MODE ? 8 : 10);

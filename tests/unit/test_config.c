@@ -136,9 +136,9 @@ static void test_unknown(void **state)
 
 static void test_bad_values(void **state)
 {
-    expect_error(*state, "[backup]\nworkers = 300\n", 2, "workers: 300 is not within 0 to 256", "");
+    expect_error(*state, "[backup]\nworkers = 300\n", 2, "workers: 300 is neither within 0 to 256 nor auto", "");
     expect_error(*state, "[backup]\nworkers = four\n", 2,
-                 "workers: 'four' is neither auto nor a whole number", "");
+                 "workers: 'four' is neither a whole number nor auto", "");
     expect_error(*state, "[backup]\nlinks = stroe\n", 2, "none of: skip, store", "'store'");
     expect_error(*state, "[import]\nmarkers = \"a\n", 2, "opened and not closed", "");
     expect_error(*state, PLUGINS "[filter:good-filter]\nlevel = 10\n", 4, "10 is not within 0 to 9",

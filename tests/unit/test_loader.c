@@ -71,6 +71,8 @@ static const struct bad bads[] = {
     {"unknown-type", "option 'level' has the unknown type 77"},
     {"no-choices", "option 'level' is a choice without choices"},
     {"empty-range", "range of its option 'level' is empty"},
+    {"word-without-range", "option 'level' takes words and has no range"},
+    {"word-beyond-range", "option 'level' takes words and has no range"},
     {"option-twice", "option 'title' is there twice"},
     {"small-option", "options in its table are 8 bytes long"},
     {"missing-library", "the library libhb-absent.so, which it needs, is missing"},

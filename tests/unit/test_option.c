@@ -68,13 +68,30 @@ static void test_integer(void **state)
     expect_number(&option, "12", 12);
     expect_refusal(&option, "13", "13 is not within 1 to 12");
     expect_refusal(&option, "0", "0 is not within 1 to 12");
-    static const char *const words[] = {"auto", "few", NULL};
+}
+
+static void test_integer_or_word(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"fast", "best", NULL};
+    struct hb_option option = option_of(HB_OPTION_INTEGER);
+    option.maximum = 12;
     option.choices = words;
-    expect_number(&option, "auto", 1);
-    expect_number(&option, "few", 2);
+    expect_number(&option, "0", 0);
     expect_number(&option, "12", 12);
-    expect_refusal(&option, "Auto", "'Auto' is neither auto, few nor a whole number");
-    expect_refusal(&option, "13", "13 is not within 1 to 12");
+    expect_number(&option, "fast", 13);
+    expect_number(&option, "best", 14);
+    expect_refusal(&option, "13", "13 is neither within 0 to 12 nor fast nor best");
+    expect_refusal(&option, "-1", "-1 is neither within 0 to 12 nor fast nor best");
+    expect_refusal(&option, "", "'' is neither a whole number nor fast nor best");
+    expect_refusal(&option, "Fast", "'Fast' is neither a whole number nor fast nor best");
+    expect_refusal(&option, "fast ", "'fast ' is neither");
+    struct hb_value value;
+    struct hb_error error;
+    assert_int_equal(hb_value_parse(&option, "fats", &value, &error), HB_FATAL);
+    assert_string_equal(error.hint, "did you mean 'fast'?");
+    option.type = HB_OPTION_BYTES; /* takes none */
+    expect_refusal(&option, "fast", "number of bytes");
 }
 
 static void test_units(void **state)
@@ -178,6 +195,8 @@ static void test_describe(void **state)
     expect_description(option, "integer");
     option.maximum = 12;
     expect_description(option, "integer 0..12");
+    option.choices = choices;
+    expect_description(option, "integer 0..12 or skip|store");
     option.type = HB_OPTION_BYTES;
     option.maximum = 24 << 20;
     expect_description(option, "bytes 0..24M");
@@ -187,9 +206,6 @@ static void test_describe(void **state)
     option = option_of(HB_OPTION_CHOICE);
     option.choices = choices;
     expect_description(option, "skip|store");
-    option.type = HB_OPTION_INTEGER;
-    option.maximum = 12;
-    expect_description(option, "skip|store|integer 0..12");
     option.type = HB_OPTION_LIST;
     expect_description(option, "list of skip|store");
 }
@@ -236,10 +252,15 @@ static void test_own_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_boolean),    cmocka_unit_test(test_integer),
-        cmocka_unit_test(test_units),      cmocka_unit_test(test_mode),
-        cmocka_unit_test(test_choice),     cmocka_unit_test(test_list),
-        cmocka_unit_test(test_describe),   cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_boolean),
+        cmocka_unit_test(test_integer),
+        cmocka_unit_test(test_integer_or_word),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_mode),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_own_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,11 +65,11 @@ extern "C" {
  */
 enum hb_status {
     HB_OK = 0,
-    HB_END = 1,       /* no more of them */
-    HB_NOMATCH = 2,   /* not mine: not my format, not my content, nothing here */
-    HB_SKIP = 3,      /* a visitor's answer: pass over this entry's data */
-    HB_ENTRY = -1,    /* this entry cannot be done; the others can */
-    HB_FATAL = -2,    /* this archive or this run cannot go on */
+    HB_END = 1,        /* no more of them */
+    HB_NOMATCH = 2,    /* not mine: not my format, not my content, nothing here */
+    HB_SKIP = 3,       /* a visitor's answer: pass over this entry's data */
+    HB_ENTRY = -1,     /* this entry cannot be done; the others can */
+    HB_FATAL = -2,     /* this archive or this run cannot go on */
     HB_CANCELLED = -3, /* the user or the host stopped it */
     HB_LATER = -4      /* this entry cannot be done now, but perhaps later; where it is allowed */
 };

@@ -23,7 +23,8 @@ extern "C" {
 
 enum hb_option_type {
     HB_OPTION_BOOLEAN = 1, /* yes/no, true/false, on/off, 1/0; in `number` as 1 or 0 */
-    HB_OPTION_INTEGER = 2, /* decimal; in `number` */
+    HB_OPTION_INTEGER = 2, /* decimal; in `number`. Or one of `choices`, where there are any:
+                              `number` is then maximum + 1 + its position */
     HB_OPTION_BYTES = 3,   /* decimal with K, M, G or T (1024-based); in `number` */
     HB_OPTION_SECONDS = 4, /* decimal with s, m, h or d; in `number` */
     HB_OPTION_MODE = 5,    /* octal permission bits; in `number` */
@@ -40,8 +41,8 @@ struct hb_option {
     const char *default_text; /* as it would stand in the file; "" for an empty text or list */
     int64_t minimum;          /* of `number`, both included; not used where both are 0 */
     int64_t maximum;
-    const char *const *choices; /* HB_OPTION_CHOICE: ended by NULL; of a number (may be NULL):
-                                   words that stand for `minimum` and those after it */
+    const char *const *choices; /* ended by NULL: of HB_OPTION_CHOICE; of HB_OPTION_INTEGER, if it
+                                   also takes words; of HB_OPTION_LIST, if not all will do */
     const char *help;           /* one sentence, without a full stop */
 };
 
