@@ -136,7 +136,8 @@ static void test_unknown(void **state)
 
 static void test_bad_values(void **state)
 {
-    expect_error(*state, "[backup]\nworkers = 300\n", 2, "workers: 300 is neither within 0 to 256 nor auto", "");
+    expect_error(*state, "[backup]\nworkers = 300\n", 2,
+                 "workers: 300 is neither within 0 to 256 nor auto", "");
     expect_error(*state, "[backup]\nworkers = four\n", 2,
                  "workers: 'four' is neither a whole number nor auto", "");
     expect_error(*state, "[backup]\nlinks = stroe\n", 2, "none of: skip, store", "'store'");
@@ -235,7 +236,7 @@ static void test_bad_set(void **state)
     expect_set_error(*state, "backup.workers=1\n2", "control character");
     expect_set_error(*state, "backup.wokers=1", "--set backup.wokers: unknown key 'wokers'");
     expect_set_error(*state, "bakcup.workers=1", "unknown section [bakcup]");
-    expect_set_error(*state, "backup.workers=-1", "-1 is not within 0 to 256");
+    expect_set_error(*state, "backup.workers=-1", "-1 is neither within 0 to 256 nor auto");
     expect_set_error(*state, "filter:none.level=1", "plugin 'none' not found");
 }
 
