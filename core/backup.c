@@ -224,13 +224,12 @@ static int write_entries(struct backup *backup)
 }
 
 /* What units of two archives must have in common for one to take them over from the other. */
-static void make_key(const struct hb_instance *format, const struct hb_unit_policy *policy,
-                     unsigned char key[32])
+static void make_key(const struct hb_instance *format, const char *codec,
+                     const struct hb_unit_policy *policy, unsigned char key[32])
 {
-    const struct hb_format_ops *ops = format->plugin->ops;
     HB_AUTO_FREE char *text =
-        hb_format("%s %s\n%s\n%u %llu %llu", format->plugin->name, format->plugin->version,
-                  ops->codec(format->self), policy->spans, (unsigned long long)policy->unit_bytes,
+        hb_format("%s %s\n%s\n%u %llu %llu", format->plugin->name, format->plugin->version, codec,
+                  policy->spans, (unsigned long long)policy->unit_bytes,
                   (unsigned long long)policy->overhead);
     hb_key_hash(text, key);
 }
@@ -248,14 +247,15 @@ static int prepare_reuse(struct backup *backup)
     if (!request->remember || !(ops->flags & HB_FORMAT_TRAILER) || !HB_CAN(ops, encode) ||
         !HB_CAN(ops, codec) || !HB_CAN(ops, locate))
         return HB_OK;
+    const char *codec = ops->codec(backup->format->self);
     int status = hb_format_policy(backup->format, &policy, backup->error);
-    if (status != HB_OK)
+    if (codec == NULL || status != HB_OK)
         return status;
     backup->plan.remember = true;
     hb_reuse_reserve(
         &backup->reuse, backup->plan.count,
         policy.spans ? 0 : backup->plan.count + (size_t)(backup->plan.bytes / policy.unit_bytes));
-    make_key(backup->format, &policy, backup->reuse.key);
+    make_key(backup->format, codec, &policy, backup->reuse.key);
     if (request->previous == NULL)
         return HB_OK;
     status = hb_previous_open(backup->run, request->previous, request->format->section->label,

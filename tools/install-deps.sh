@@ -15,7 +15,7 @@ usage() {
 # "package", or "package=program" where a program of that name, wherever it came from, does as well.
 run_set=(
     gcc g++ libc6-dev cmake ninja-build=ninja pkg-config=pkg-config
-    libarchive-dev libsqlite3-dev libinih-dev libzstd-dev libdeflate-dev zlib1g-dev
+    libarchive-dev libsqlite3-dev libinih-dev libzstd-dev libdeflate-dev libisal-dev zlib1g-dev
     libjansson-dev libxxhash-dev nettle-dev sqlite3=sqlite3
 )
 test_set=(

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "zip.h"
 
-#include <libdeflate.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const suffixes[] = {".zip", NULL};
@@ -13,6 +11,8 @@ static const struct hb_magic magics[] = {
     {0, 0, NULL},
 };
 
+static const char *const level_words[] = {"fast", NULL};
+
 static const struct hb_option options[] = {
     {
         .size = sizeof(struct hb_option),
@@ -20,8 +20,10 @@ static const struct hb_option options[] = {
         .key = "level",
         .default_text = "6",
         .minimum = 0,
-        .maximum = 12,
-        .help = "Deflate level: 0 stores, 1 is fastest, 12 is smallest",
+        .maximum = ZIP_LEVEL_MOST,
+        .choices = level_words,
+        .help = "Deflate level: 0 stores, 12 is smallest; fast takes a third of the time of 6, and "
+                "5 % more space",
     },
 };
 
@@ -54,8 +56,6 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
         return host->fail(host, HB_FATAL, "out of memory");
     zip->host = host;
     zip->level = (int)settings->values[0]->number;
-    snprintf(zip->codec, sizeof zip->codec, "libdeflate %s level %d", LIBDEFLATE_VERSION_STRING,
-             zip->level);
     *self = zip;
     return HB_OK;
 }
@@ -67,12 +67,13 @@ static void destroy(void *self)
         return;
     zip_abort(zip);
     zip_index_free(&zip->index);
+    free(zip->codec);
     free(zip);
 }
 
 static const char *codec(void *self)
 {
-    return ((const struct zip *)self)->codec;
+    return zip_codec_name(self);
 }
 
 static const struct hb_format_ops ops = {

@@ -2,11 +2,13 @@
 /*
  * The zip format plugin. Its parts, each of which includes only those before it:
  *
- *     zip_time    clocks                    zip_encode  units: deflate streams and their joints
- *     zip_name    names and encodings       zip_write   headers, order, central directory
- *     zip_extra   extra fields              zip_index   finding and checking the directory
- *     zip_layout  records as bytes          zip_list    listing, trailer, walk
- *     zip_directory  all records, packed    zip_decode  one member back
+ *     zip_time    clocks                    zip_isal    the fast codec
+ *     zip_name    names and encodings       zip_encode  units: deflate streams and their joints
+ *     zip_extra   extra fields              zip_codec   what their bytes depend on
+ *     zip_layout  records as bytes          zip_write   headers, order, central directory
+ *     zip_directory  all records, packed    zip_index   finding and checking the directory
+ *                                           zip_list    listing, trailer, walk
+ *                                           zip_decode  one member back
  */
 #ifndef ZIP_H
 #define ZIP_H
@@ -54,15 +56,19 @@ struct zip_index {
 struct zip {
     const struct hb_host *host;
     int level;
-    char codec[96]; /* what the bytes of a unit depend on */
+    char *codec; /* zip_codec_name(), once it was asked for */
     struct zip_writer writer;
     struct zip_index index;
 };
+
+/* What `level` is for "fast", the word that stands for the number after the last one. */
+enum { ZIP_LEVEL_MOST = 12, ZIP_LEVEL_FAST };
 
 /* Per-thread state; its parts are made when they are first needed. */
 struct zip_worker {
     struct libdeflate_compressor *compressor;
     struct libdeflate_compressor *sampler; /* level 1: is it worth the while? */
+    struct zip_isal *isal;
     struct libdeflate_decompressor *decompressor;
     struct z_stream_s *inflater;
     unsigned char *packed;
@@ -87,6 +93,16 @@ int zip_no_memory(const struct zip *zip);
 /* At least `bytes` in *buffer, whose content is lost. */
 int zip_reserve(const struct zip *zip, unsigned char **buffer, size_t *capacity, size_t bytes);
 
+/* zip_isal.c */
+struct zip_isal *zip_isal_new(void); /* NULL: out of memory */
+void zip_isal_free(struct zip_isal *isal);
+/*
+ * One deflate stream or, where it is not the last, the beginning of one, which ends on a byte. The
+ * same for the same data, whatever came before. How long it is; 0: it does not fit.
+ */
+size_t zip_isal_deflate(struct zip_isal *isal, const unsigned char *data, size_t bytes, void *to,
+                        size_t room, bool last);
+
 /* zip_encode.c */
 void *zip_worker_create(void *self);
 void zip_worker_destroy(void *self, void *worker);
@@ -97,6 +113,14 @@ int zip_encode(void *self, void *worker, const struct hb_segment *const *segment
 struct z_stream_s *zip_inflater(const struct zip *zip, struct zip_worker *worker);
 /* Can a zip hold it? HB_ENTRY after host->fail(). */
 int zip_check_entry(const struct zip *zip, const struct hb_entry *entry);
+
+/* zip_codec.c */
+/*
+ * All that the bytes of a unit depend on besides its content: names and versions of what
+ * compresses, the level, and what became of a sample, as another processor or library may find
+ * other matches. The instance's own; NULL after host->fail(). Not while workers encode.
+ */
+const char *zip_codec_name(struct zip *zip);
 
 /* zip_write.c */
 int zip_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry);

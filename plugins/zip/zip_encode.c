@@ -6,7 +6,8 @@
  * An entry of one unit is a whole deflate stream, or stored. The units of a longer one are
  * joined to one deflate stream: each but the last ends on a byte without the final bit.
  * libdeflate always ends its stream, so its output is walked to find the last block, whose
- * final bit is then cleared; an empty stored block fills up the byte (RFC 1951, 3.2.4).
+ * final bit is then cleared; an empty stored block fills up the byte (RFC 1951, 3.2.4). ISA-L,
+ * the fast level, can do without.
  */
 #include "zip.h"
 
@@ -21,7 +22,9 @@ enum {
     JOINT_BYTES = 5,      /* an empty stored block, wherever in the byte it starts */
     SAMPLE_BYTES = 16 << 10,
     SAMPLES = 4,
-    SAMPLED_FROM = 128 << 10 /* smaller units are just tried */
+    SAMPLED_FROM = 32 << 10, /* smaller units are just tried */
+    LARGE_FROM = 128 << 10,  /* of smaller ones the samples are half as large */
+    PLAIN_BITS = 15 << 15    /* 7.5: surely compresses, see bits_a_byte() */
 };
 
 /* ---- workers ------------------------------------------------------------------------------ */
@@ -42,6 +45,7 @@ void zip_worker_destroy(void *self, void *opaque)
         return;
     libdeflate_free_compressor(worker->compressor);
     libdeflate_free_compressor(worker->sampler);
+    zip_isal_free(worker->isal);
     libdeflate_free_decompressor(worker->decompressor);
     if (worker->inflater != NULL)
         inflateEnd(worker->inflater);
@@ -67,44 +71,106 @@ z_stream *zip_inflater(const struct zip *zip, struct zip_worker *worker)
     return made;
 }
 
-static int prepare(const struct zip *zip, struct zip_worker *worker, size_t bytes)
+/* As many stored blocks as it takes, and room for a joint. */
+static size_t most_bytes(size_t bytes)
 {
-    if (worker->compressor == NULL)
-        worker->compressor = libdeflate_alloc_compressor(zip->level);
+    return bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER + JOINT_BYTES;
+}
+
+static int prepare_codec(const struct zip *zip, struct zip_worker *worker)
+{
+    bool fast = zip->level == ZIP_LEVEL_FAST;
     if (worker->sampler == NULL)
         worker->sampler = libdeflate_alloc_compressor(1);
-    if (worker->compressor == NULL || worker->sampler == NULL)
-        return zip_no_memory(zip);
-    int status = zip_reserve(zip, &worker->plain, &worker->plain_capacity, bytes + 1);
+    if (fast && worker->isal == NULL)
+        worker->isal = zip_isal_new();
+    if (!fast && worker->compressor == NULL)
+        worker->compressor = libdeflate_alloc_compressor(zip->level);
+    bool ready = fast ? worker->isal != NULL : worker->compressor != NULL;
+    return ready && worker->sampler != NULL ? HB_OK : zip_no_memory(zip);
+}
+
+static int prepare(const struct zip *zip, struct zip_worker *worker, size_t bytes)
+{
+    int status = prepare_codec(zip, worker);
+    if (status == HB_OK)
+        status = zip_reserve(zip, &worker->plain, &worker->plain_capacity, bytes + 1);
     if (status != HB_OK)
         return status;
-    /* As many stored blocks as it takes, and room for a joint. */
-    size_t most = bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER + JOINT_BYTES;
-    return zip_reserve(zip, &worker->packed, &worker->packed_capacity, most);
+    return zip_reserve(zip, &worker->packed, &worker->packed_capacity, most_bytes(bytes));
 }
 
 /* ---- deflate ------------------------------------------------------------------------------ */
 
-/* Photographs and the like are told by a few samples, not by compressing all of them. */
+/* Parts of a unit, evenly spread from its start to its end. */
+struct samples {
+    const unsigned char *data;
+    size_t each, stride;
+};
+
+/*
+ * The bits that each byte of the samples takes if its value alone is coded, as 1/65536. The
+ * logarithm is drawn as a line between powers of two, so that the result is too high, by 0.09 bits
+ * at most.
+ */
+static uint64_t bits_a_byte(const struct samples *samples)
+{
+    uint32_t counts[256] = {0};
+    uint64_t sum = 0; /* of count * log2(count) */
+    for (size_t i = 0; i < SAMPLES; i++)
+        for (size_t j = 0; j < samples->each; j++)
+            counts[samples->data[i * samples->stride + j]]++;
+    for (size_t i = 0; i < 256; i++) {
+        if (counts[i] == 0)
+            continue;
+        unsigned whole = 31 - (unsigned)__builtin_clz(counts[i]);
+        uint64_t part = ((uint64_t)counts[i] << 16 >> whole) - (1 << 16);
+        sum += counts[i] * ((uint64_t)whole << 16 | part);
+    }
+    uint64_t bytes = SAMPLES * samples->each; /* a power of two */
+    return ((uint64_t)__builtin_ctzll(bytes) << 16) - sum / bytes;
+}
+
+static bool samples_compress(struct zip_worker *worker, const struct samples *samples)
+{
+    size_t packed = 0;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        size_t got =
+            libdeflate_deflate_compress(worker->sampler, samples->data + i * samples->stride,
+                                        samples->each, worker->packed, samples->each);
+        packed += got == 0 ? samples->each : got;
+    }
+    return packed <= SAMPLES * samples->each / 100 * 99;
+}
+
+/*
+ * Photographs and the like are told by a few samples, not by compressing all of them; and most of
+ * what is none of that by counting bytes, which takes less than that.
+ */
 static bool looks_incompressible(struct zip_worker *worker, const unsigned char *data, size_t bytes)
 {
     if (bytes < SAMPLED_FROM)
         return false;
-    size_t stride = (bytes - SAMPLE_BYTES) / (SAMPLES - 1), packed = 0;
-    for (size_t i = 0; i < SAMPLES; i++) {
-        size_t got = libdeflate_deflate_compress(worker->sampler, data + i * stride, SAMPLE_BYTES,
-                                                 worker->packed, SAMPLE_BYTES);
-        packed += got == 0 ? SAMPLE_BYTES : got;
-    }
-    return packed > (size_t)SAMPLES * SAMPLE_BYTES / 100 * 99;
+    struct samples samples = {.data = data,
+                              .each = bytes < LARGE_FROM ? SAMPLE_BYTES / 2 : SAMPLE_BYTES};
+    samples.stride = (bytes - samples.each) / (SAMPLES - 1);
+    return bits_a_byte(&samples) >= PLAIN_BITS && !samples_compress(worker, &samples);
 }
 
-/* Compressed into worker->packed; 0: no smaller than `limit` bytes. */
+/*
+ * Compressed into worker->packed; 0: no smaller than `limit` bytes. The fast codec leaves the end
+ * open where it is not the `last`, the other does not know how.
+ */
 static size_t try_deflate(const struct zip *zip, struct zip_worker *worker,
-                          const unsigned char *data, size_t bytes, size_t limit)
+                          const unsigned char *data, size_t bytes, size_t limit, bool last)
 {
     if (zip->level == 0 || bytes == 0 || looks_incompressible(worker, data, bytes))
         return 0;
+    if (zip->level == ZIP_LEVEL_FAST) {
+        size_t packed =
+            zip_isal_deflate(worker->isal, data, bytes, worker->packed, most_bytes(bytes), last);
+        return packed < limit ? packed : 0;
+    }
     return libdeflate_deflate_compress(worker->compressor, data, bytes, worker->packed, limit - 1);
 }
 
@@ -181,10 +247,10 @@ static size_t encode_part(const struct zip *zip, struct zip_worker *worker,
                           const unsigned char *data, size_t bytes, bool last)
 {
     size_t stored = bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER;
-    size_t packed = try_deflate(zip, worker, data, bytes, stored - JOINT_BYTES);
+    size_t packed = try_deflate(zip, worker, data, bytes, stored - JOINT_BYTES, last);
     if (packed == 0)
         return store_blocks(worker, data, bytes, last);
-    if (last)
+    if (last || zip->level == ZIP_LEVEL_FAST)
         return packed;
     z_stream *stream = zip_inflater(zip, worker);
     if (stream == NULL)
@@ -252,7 +318,7 @@ static int encode_segment(const struct zip *zip, struct zip_worker *worker,
         size_t packed = encode_part(zip, worker, data, bytes, note->last != 0);
         return packed == 0 ? HB_FATAL : give(zip, out, worker->packed, packed);
     }
-    size_t packed = entry->type == HB_FILE ? try_deflate(zip, worker, data, bytes, bytes) : 0;
+    size_t packed = entry->type == HB_FILE ? try_deflate(zip, worker, data, bytes, bytes, true) : 0;
     note->method = packed == 0 ? ZIP_STORED : ZIP_DEFLATED;
     return packed == 0 ? give(zip, out, data, bytes) : give(zip, out, worker->packed, packed);
 }

@@ -299,7 +299,7 @@ struct hb_format_ops {
     /*
      * A line of text that names all that the bytes of a unit depend on besides its segments: the
      * codec, the version of its library as loaded, its level. Only units of archives with the same
-     * text are taken over. Valid until destroy().
+     * text are taken over; NULL: none are. Valid until destroy().
      */
     const char *(*codec)(void *self);
 };

@@ -5,8 +5,6 @@
  */
 #include "zip_test.h"
 
-#include "zip.h"
-
 #include <stdlib.h>
 #include <string.h>
 

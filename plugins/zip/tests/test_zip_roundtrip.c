@@ -52,12 +52,15 @@ static void sizes_around_a_unit(void **state)
 {
     (void)state;
     unsigned char *text = zip_test_text(5 * MIB), *noise = zip_test_noise(5 * MIB, 1);
-    static const uint64_t sizes[] = {65535, 65536, MIB - 1, MIB, MIB + 1, 2 * MIB, 5 * MIB};
+    static const uint64_t sizes[] = {32767,   32768, 65535,   65536,   131071, 131072,
+                                     MIB - 1, MIB,   MIB + 1, 2 * MIB, 5 * MIB};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct sample samples[] = {zip_test_file("text", text, sizes[i]),
                                    zip_test_file("noise", noise, sizes[i]),
                                    zip_test_file("after", "after", 5)};
         check_both(samples, 3);
+        check(samples, 3, true, ZIP_LEVEL_FAST);
+        check(samples, 3, false, ZIP_LEVEL_FAST);
     }
     free(text);
     free(noise);
@@ -75,6 +78,7 @@ static void mixed_chunks(void **state)
         memset(mixed + MIB + 5000, 0, 300000);
         struct sample sample = zip_test_file("mixed", mixed, 4 * MIB - pattern);
         check_both(&sample, 1);
+        check(&sample, 1, true, ZIP_LEVEL_FAST);
         free(mixed);
     }
     free(text);
@@ -88,7 +92,7 @@ static void every_level(void **state)
     struct sample samples[] = {zip_test_file("text", text, 2 * MIB + 77),
                                zip_test_file("noise", noise, MIB + 3),
                                zip_test_file("short", text, 3000), zip_test_file("none", NULL, 0)};
-    for (int level = 0; level <= 12; level++) {
+    for (int level = 0; level <= ZIP_LEVEL_FAST; level++) {
         check(samples, 4, true, level);
         check(samples, 4, false, level);
     }

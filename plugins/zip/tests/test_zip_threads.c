@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 4, UNITS = 24, MIB = 1 << 20, BYTES = UNITS * MIB - 5 };
+enum { MOST_THREADS = 8, UNITS = 24, MIB = 1 << 20, BYTES = UNITS * MIB - 5 };
 
 struct shared {
     struct zip_test test;
@@ -18,6 +18,7 @@ struct shared {
     size_t members_count;
     atomic_uint next;
     atomic_uint failures;
+    unsigned threads;
 };
 
 static void encode_unit(struct shared *shared, void *worker, unsigned i)
@@ -61,7 +62,7 @@ static void *decode_some(void *argument)
 {
     struct shared *shared = argument;
     void *worker = shared->test.ops->worker_create(shared->test.self);
-    for (unsigned i; (i = atomic_fetch_add(&shared->next, 1)) < 2 * THREADS;) {
+    for (unsigned i; (i = atomic_fetch_add(&shared->next, 1)) < 2 * MOST_THREADS;) {
         struct hb_output output = {.size = sizeof output,
                                    .self = (void *)(uintptr_t)shared->sample.data,
                                    .write = compare};
@@ -77,11 +78,11 @@ static void *decode_some(void *argument)
 
 static void run(struct shared *shared, void *(*job)(void *))
 {
-    pthread_t threads[THREADS];
+    pthread_t threads[MOST_THREADS];
     atomic_store(&shared->next, 0);
-    for (int i = 0; i < THREADS; i++)
+    for (unsigned i = 0; i < shared->threads; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, job, shared), 0);
-    for (int i = 0; i < THREADS; i++)
+    for (unsigned i = 0; i < shared->threads; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&shared->failures), 0);
 }
@@ -109,20 +110,18 @@ static void append_all(struct shared *shared)
     assert_int_equal(ops->finish(self, sink, NULL, 0), HB_OK);
 }
 
-static void threads(void **state)
+/* The archive by so many threads is `alone`, and they read it back. */
+static void write_and_read(const struct sample *sample, int level, unsigned threads,
+                           const struct memory *alone)
 {
-    (void)state;
     struct shared *shared = calloc(1, sizeof *shared);
-    struct memory alone;
-    unsigned char *data = zip_test_text(BYTES), *noise = zip_test_noise(3 * MIB, 11);
-    memcpy(data + 5 * MIB, noise, 3 * MIB);
-    shared->sample = zip_test_file("file", data, BYTES);
-    zip_test_start(&shared->test, 2);
+    shared->sample = *sample;
+    shared->threads = threads;
+    zip_test_start(&shared->test, level);
     run(shared, encode_some);
     append_all(shared);
-    assert_int_equal(zip_test_write(&alone, true, 2, &shared->sample, 1, NULL, 0), HB_OK);
-    assert_int_equal(shared->memory.bytes, alone.bytes);
-    assert_memory_equal(shared->memory.data, alone.data, alone.bytes);
+    assert_int_equal(shared->memory.bytes, alone->bytes);
+    assert_memory_equal(shared->memory.data, alone->data, alone->bytes);
     memory_rewind(&shared->memory, true);
     struct hb_lister lister = {.size = sizeof lister, .self = shared, .member = keep_member};
     assert_int_equal(shared->test.ops->list(shared->test.self, &shared->memory.input, &lister),
@@ -130,10 +129,26 @@ static void threads(void **state)
     run(shared, decode_some);
     zip_test_end(&shared->test);
     memory_free(&shared->memory);
-    memory_free(&alone);
+    free(shared);
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    static const unsigned counts[] = {1, 2, 3, 8};
+    unsigned char *data = zip_test_text(BYTES), *noise = zip_test_noise(3 * MIB, 11);
+    memcpy(data + 5 * MIB, noise, 3 * MIB);
+    struct sample sample = zip_test_file("file", data, BYTES);
+    for (int fast = 0; fast < 2; fast++) {
+        int level = fast ? ZIP_LEVEL_FAST : 2;
+        struct memory alone;
+        assert_int_equal(zip_test_write(&alone, true, level, &sample, 1, NULL, 0), HB_OK);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+            write_and_read(&sample, level, counts[i], &alone);
+        memory_free(&alone);
+    }
     free(data);
     free(noise);
-    free(shared);
 }
 
 /* ---- the walk, on one ------------------------------------------------------------------------ */

@@ -83,8 +83,9 @@ static int write_archive(const char *sink, const char *level, const char *path)
     struct content content;
     struct memory memory;
     make_content(&content);
-    int status = zip_test_write(&memory, strcmp(sink, "file") == 0, (int)strtol(level, NULL, 10),
-                                content.samples, ENTRIES, trailer, sizeof trailer);
+    int number = strcmp(level, "fast") == 0 ? ZIP_LEVEL_FAST : (int)strtol(level, NULL, 10);
+    int status = zip_test_write(&memory, strcmp(sink, "file") == 0, number, content.samples,
+                                ENTRIES, trailer, sizeof trailer);
     int result = status == HB_OK ? save(path, memory.data, memory.bytes) : 1;
     memory_free(&memory);
     free_content(&content);

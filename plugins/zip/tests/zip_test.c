@@ -8,7 +8,10 @@
 void zip_test_start(struct zip_test *test, int level)
 {
     char text[32];
-    snprintf(text, sizeof text, "level=%d\n", level);
+    if (level == ZIP_LEVEL_FAST)
+        snprintf(text, sizeof text, "level=fast\n");
+    else
+        snprintf(text, sizeof text, "level=%d\n", level);
     fake_host_init(&test->fake);
     test->ops = hb_plugin_v1()->ops;
     if (fake_create(&test->fake, hb_plugin_v1(), text, &test->self, &test->settings) != HB_OK)

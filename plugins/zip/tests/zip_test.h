@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "zip.h"
+
 #include <fake_host.h>
 #include <hbcore/format.h>
 #include <memory_archive.h>
