@@ -9,11 +9,13 @@
 #include "preset.h"
 #include "summary.h"
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char help[] =
     "Usage: hbcore [global options] import ARCHIVE|- [-f|--force] [--format NAME] [--dry-run]\n"
@@ -126,23 +128,39 @@ static int parse_arguments(struct import_command *command, int argc, char **argv
 /* ---- the question
  * ---------------------------------------------------------------------------------- */
 
-/* One line from standard input, trimmed; -1 at the end of input or on a signal. */
+/* One byte of standard input; -1 at the end of it, or on a signal. */
+static int read_byte(void)
+{
+    unsigned char byte;
+    ssize_t got = -1;
+    while (got < 0 && hb_run_wait_input(STDIN_FILENO)) {
+        got = read(STDIN_FILENO, &byte, 1);
+        if (got < 0 && errno != EINTR && errno != EAGAIN)
+            return -1;
+    }
+    return got == 1 ? byte : -1;
+}
+
+/*
+ * One line from standard input and no more of it, trimmed; -1 at the end of input or on a signal.
+ * What has no room is no answer.
+ */
 static int read_answer(char *answer, size_t bytes)
 {
-    if (fgets(answer, (int)bytes, stdin) == NULL)
+    size_t length = 0;
+    int byte = read_byte();
+    if (byte < 0)
         return -1;
-    size_t length = strlen(answer);
-    if (length > 0 && answer[length - 1] != '\n') { /* the rest of a long line is no answer */
-        int byte;
-        while ((byte = fgetc(stdin)) != EOF && byte != '\n')
-            ;
+    for (; byte >= 0 && byte != '\n'; byte = read_byte()) {
+        bool leading = length == 0 && isspace(byte);
+        if (!leading && length < bytes - 1)
+            answer[length++] = (char)byte;
     }
+    if (hb_run_signal() != 0)
+        return -1;
     while (length > 0 && isspace((unsigned char)answer[length - 1]))
-        answer[--length] = '\0';
-    size_t blanks = 0;
-    while (isspace((unsigned char)answer[blanks]))
-        blanks++;
-    memmove(answer, answer + blanks, length - blanks + 1);
+        length--;
+    answer[length] = '\0';
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,8 @@ enum { MESSAGE_BYTES = 1024 };
 /* The one piece of state that a signal handler can reach. */
 static atomic_int stop_signal; /* lock-free: safe in a handler, and between threads */
 
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
 static void on_signal(int number)
 {
     atomic_store(&stop_signal, number);
@@ -27,6 +30,24 @@ static void on_signal(int number)
 int hb_run_signal(void)
 {
     return atomic_load_explicit(&stop_signal, memory_order_relaxed);
+}
+
+/* A signal between the look at it and the wait would be slept through, so it is held meanwhile. */
+bool hb_run_wait_input(int fd)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    sigset_t held, usual;
+    bool readable = false;
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        sigaddset(&held, stop_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &held, &usual);
+    while (!readable && hb_run_signal() == 0) {
+        int ready = ppoll(&input, 1, NULL, &usual);
+        readable = ready > 0 || (ready < 0 && errno != EINTR);
+    }
+    pthread_sigmask(SIG_SETMASK, &usual, NULL);
+    return readable;
 }
 
 bool hb_run_cancelled(struct hb_run *run)
@@ -45,9 +66,8 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
 
     /* No SA_RESTART: a read from a terminal or a slow pipe shall end. */
     struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        sigaction(stop_signals[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
 }

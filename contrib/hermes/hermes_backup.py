@@ -128,9 +128,12 @@ def _say(text: str) -> None:
 def _answer(process: subprocess.Popen) -> None:
     try:
         answer = input()
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         process.stdin.close()  # no answer: it leaves everything as it was
         return
+    except KeyboardInterrupt:
+        process.stdin.close()
+        raise
     with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
         process.stdin.write(answer.encode(errors="replace") + b"\n")
         process.stdin.flush()
@@ -166,8 +169,11 @@ def _run(home: Optional[Path], *arguments: str) -> int:
         try:
             _pass_on(process)
         except KeyboardInterrupt:  # it undoes what it has begun, and says so
-            process.send_signal(signal.SIGINT)
+            if not process.stdin.closed:  # else it has asked, and goes without an answer
+                process.send_signal(signal.SIGINT)
             _pass_on(process)
+            process.wait()
+            return 130 if process.returncode != 0 else 0
     return process.returncode
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pathlib
+import pty
 import shutil
 import signal
 import sqlite3
@@ -130,7 +131,7 @@ class HermesBackup(hb.Case):
     def test_the_question(self):
         config = self.home / "config.yaml"
         for answer, code in (("n", 0), ("", 0), ("what", 0), (EOFError(), 1),
-                             (KeyboardInterrupt(), 1)):
+                             (KeyboardInterrupt(), 130)):
             ended, output = self.import_over(answer)
             self.assertEqual(ended, code, f"{answer!r}: {output}")
             self.assertTrue("Continue? [y/N] " in output and str(self.home) in output, output)
@@ -155,6 +156,34 @@ class HermesBackup(hb.Case):
             output, _ = process.communicate(b"y\n", timeout=60)
         self.assertEqual(process.returncode, 0, output)
         self.assertEqual((self.home / "config.yaml").read_text(), "new")
+
+    def on_a_terminal(self, keys):
+        """An import there, and what is typed at its question: exit code and screen."""
+        code = f"import sys, types; sys.path.insert(0, {str(MODULE.parent)!r})\n" \
+               "import hermes_backup\n" \
+               f"hermes_backup.run_import(types.SimpleNamespace(zipfile={str(self.dir / 'over.zip')!r}, " \
+               "force=False))"
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(sys.executable, [sys.executable, "-B", "-c", code])
+        screen, typed = b"", False
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while chunk := os.read(terminal, 4096):
+                screen += chunk
+                if b"[y/N] " in screen and not typed:
+                    typed = os.write(terminal, keys) > 0
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.decode()
+
+    def test_on_a_terminal(self):
+        config = self.home / "config.yaml"
+        self.import_over("n")
+        for keys, code, content in ((b"n\n", 0, "config.yaml\n"), (b"\x04", 1, "config.yaml\n"),
+                                    (b"\x03", 130, "config.yaml\n"), (b"y\n", 0, "new")):
+            ended, screen = self.on_a_terminal(keys)
+            self.assertEqual(ended, code, screen)
+            self.assertEqual(config.read_text(), content, screen)
+            self.assertNotIn("Traceback", screen)
 
     def test_an_interrupt_reaches_the_program(self):
         """The process alone gets it, not the group as from a terminal; nothing is left behind."""
