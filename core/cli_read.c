@@ -426,22 +426,32 @@ static void open_stage(struct verify *verify)
                       "databases were not checked as such: %s", error.text);
 }
 
+/* What an import would not restore, and say so. */
+static void report_refused(const struct verify *verify)
+{
+    struct reading *reading = verify->reading;
+    const struct hb_catalog *catalog = &reading->archive.catalog;
+    size_t depth = (size_t)hb_config_number(reading->config, "import", "max-depth"), skip;
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct hb_entry entry;
+        if (catalog->members[i].type == HB_DIRECTORY)
+            continue;
+        hb_catalog_entry(catalog, i, &entry);
+        const char *problem = hb_path_problem(entry.path, depth, &skip);
+        if (problem == NULL && hb_is_sidecar(&verify->contents, &entry))
+            problem = "belongs to the file beside it; what it alone holds would be lost";
+        if (problem != NULL)
+            hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, entry.path,
+                          "an import would refuse it: it %s", problem);
+    }
+}
+
 /* What the archive says about itself. */
 static void report_marks(struct reading *reading)
 {
     static const char *const keys[] = {"skipped", "doubtful"};
     json_t *item;
-    size_t at, skip;
-    size_t depth = (size_t)hb_config_number(reading->config, "import", "max-depth");
-    for (size_t i = 0; i < reading->archive.catalog.count; i++) {
-        const char *path = hb_catalog_path(&reading->archive.catalog, i);
-        const char *problem = reading->archive.catalog.members[i].type == HB_DIRECTORY
-                                  ? NULL
-                                  : hb_path_problem(path, depth, &skip);
-        if (problem != NULL)
-            hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, path,
-                          "an import would refuse it: it %s", problem);
-    }
+    size_t at;
     if (!reading->archive.has_trailer) {
         hb_report_add(&reading->run.report, HB_FOUND_NOTE, "",
                       "the archive has no trailer of this tool: its modes and times have no "
@@ -517,6 +527,7 @@ static int verify_archive(struct reading *reading)
     };
     int code = hb_cli_exit_code(hb_extract(&request, &reading->error));
     hb_cli_end_progress(&reading->run);
+    report_refused(&verify);
     hb_chain_free(&verify.contents);
     if (code != 0)
         return code;

@@ -142,9 +142,18 @@ static bool is_sidecar(const struct hb_instance *content, const struct hb_entry 
     return false;
 }
 
+bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry)
+{
+    for (size_t i = 0; i < contents->count; i++)
+        if (is_sidecar(contents->instances[i], entry))
+            return true;
+    return false;
+}
+
 /*
  * A sidecar (a database's log) laid beside a live file would be taken for its own and destroy it.
- * What was in it is not restored, which is more than a note.
+ * What was in it is not restored, which is more than a note. Nor is it made part of the file that
+ * came with it: nothing tells whether both were copied at one moment.
  */
 static void drop_sidecars(struct hb_archive *archive, const struct hb_chain *contents)
 {
@@ -154,14 +163,13 @@ static void drop_sidecars(struct hb_archive *archive, const struct hb_chain *con
         if (member->state != HB_UNDECIDED || member->type == HB_DIRECTORY)
             continue;
         hb_catalog_entry(&archive->catalog, i, &entry);
-        for (size_t c = 0; c < contents->count && member->state == HB_UNDECIDED; c++) {
-            if (!is_sidecar(contents->instances[c], &entry))
-                continue;
-            member->state = HB_DROPPED;
-            hb_report_add(&archive->run->report, HB_FOUND_SKIPPED, entry.path,
-                          "refused: belongs to the file beside it, and would damage the one in the "
-                          "home");
-        }
+        if (!hb_is_sidecar(contents, &entry))
+            continue;
+        member->state = HB_DROPPED;
+        hb_report_add(
+            &archive->run->report, HB_FOUND_SKIPPED, entry.path,
+            "refused: belongs to the file beside it, and would damage the one in the home; "
+            "what it alone holds is not restored");
     }
 }
 

@@ -40,6 +40,9 @@ struct hb_selection_result {
  */
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);
 
+/* Does it belong to another file that a content plugin claims, like the log beside a database? */
+bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry);
+
 /*
  * Decides on every member: changes paths (leading "./", wrapper) and states in the catalog. HB_OK,
  * or HB_FATAL: the archive is empty, has none of the markers, or nothing that matches the patterns

@@ -140,26 +140,38 @@ static void set_modes(const struct restoring *restoring)
 }
 
 /*
- * What comes in may be more secret than what is there: nobody else may read it for a moment. Gives
- * back the mode that was there.
+ * What comes in may be more secret than what is there: nobody else may read it for a moment, in
+ * the file or in the log that it comes through. *before: the modes that were there; 0: unchanged.
  */
-static mode_t close_to_others(const struct restoring *restoring)
+static void close_to_others(const struct restoring *restoring, mode_t before[SIDES])
 {
     const struct hb_target *target = restoring->target;
-    mode_t there = restoring->there.st_mode & 07777, closed = there & (target->mode | 0700);
-    if (closed != there && fchmodat(target->directory_fd, target->name, closed, 0) != 0)
-        return there; /* set_modes tells about it */
-    return there;
+    for (int side = SIDE_MAIN; side < SIDES; side++) {
+        char name[NAME_MAX + 16];
+        struct stat found;
+        snprintf(name, sizeof name, "%s%s", target->name, live_suffixes[side]);
+        before[side] = 0;
+        if (fstatat(target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(found.st_mode) || (found.st_mode & 07777 & ~(target->mode | 0700)) == 0)
+            continue;
+        /* Where it fails set_modes tells about it. */
+        if (fchmodat(target->directory_fd, name, found.st_mode & (target->mode | 0700), 0) == 0)
+            before[side] = found.st_mode & 07777;
+    }
 }
 
-static void open_again(const struct restoring *restoring, mode_t before)
+static void open_again(const struct restoring *restoring, const mode_t before[SIDES])
 {
     const struct hb_target *target = restoring->target;
-    if ((restoring->there.st_mode & 07777 & ~(target->mode | 0700)) != 0 &&
-        fchmodat(target->directory_fd, target->name, before, 0) != 0)
-        restoring->snap->host->note(restoring->snap->host, restoring->entry,
-                                    "its mode %03o cannot be given back: %s", (unsigned)before,
-                                    strerror(errno));
+    for (int side = SIDE_MAIN; side < SIDES; side++) {
+        char name[NAME_MAX + 16];
+        snprintf(name, sizeof name, "%s%s", target->name, live_suffixes[side]);
+        if (before[side] != 0 && fchmodat(target->directory_fd, name, before[side], 0) != 0 &&
+            errno != ENOENT)
+            restoring->snap->host->note(restoring->snap->host, restoring->entry,
+                                        "mode %03o cannot be given back to %s: %s",
+                                        (unsigned)before[side], name, strerror(errno));
+    }
 }
 
 static int over_existing(struct restoring *restoring)
@@ -205,7 +217,8 @@ static int restore_over(struct restoring *restoring)
         return refuse(restoring, "its -journal is of a transaction over several databases: let a "
                                  "program that uses it open it first");
     inode_guard_enter(guard, &holder, restoring->there.st_dev, restoring->there.st_ino);
-    mode_t before = close_to_others(restoring);
+    mode_t before[SIDES];
+    close_to_others(restoring, before);
     int status = over_existing(restoring);
     if (status == HB_RESTORED)
         set_modes(restoring);

@@ -69,6 +69,20 @@ class Import(hb.Case):
         archive = self.make_zip([("config.yaml", b"a"), ("../out", b"x")])
         self.assert_mentions(self.hbcore("verify", archive, expect=3), "../out")
 
+    def test_rows_that_are_in_a_log_only(self):
+        """An archive of another tool, made while a program had the database open."""
+        live = self.make_database(self.dir / "live/state.db", wal=True)
+        program = sqlite3.connect(live)
+        program.execute("insert into t (text) values ('in the log')")
+        program.commit()
+        archive = self.make_zip([("config.yaml", b"a"), *(
+            (path.name, path.read_bytes()) for path in sorted(live.parent.iterdir()))])
+        program.close()
+        for done in (self.hbcore("verify", archive, expect=3), self.take(archive, 3)):
+            self.assert_mentions(done, "state.db-wal", "what it alone holds")
+        self.assertEqual(len(self.database_rows(self.target / "state.db")), 50)
+        self.assertEqual([path.name for path in self.target.glob("state.db*")], ["state.db"])
+
     def test_directories_are_verified_too(self):
         archive = self.make_zip([("config.yaml", b"a"), ("zz/", b"")])
         self.refused_unchanged(archive, b"zz/", b"yy/", 0)

@@ -430,6 +430,51 @@ static void the_mode_is_set(void **state)
     }
 }
 
+static void expect_closed(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
+                          uint64_t all)
+{
+    static const char *const names[] = {"x.db", "x.db-wal", "x.db-shm", "x.db-journal"};
+    const struct fake_host *fake = host->self;
+    (void)entry;
+    (void)done;
+    (void)all;
+    for (int i = 0; i < 4; i++) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/%s", fake->home, names[i]);
+        if ((mode_of(path) & 077) != 0)
+            fail_msg("%s has mode %o while rows come in", names[i], mode_of(path));
+    }
+}
+
+/* No other user may read what comes in, not even for a moment; what is refused is as it was. */
+static void closed_to_others_meanwhile(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct actor actor;
+        fixture_start(&fixture, "wait=0\n");
+        make_database(home_file(&fixture, "old"), modes[i], 4096, 20000);
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 10);
+        assert_int_equal(chmod(home_file(&fixture, "x.db"), 0644), 0);
+        actor_start(&actor, home_file(&fixture, "x.db"));
+        actor_ask(&actor, "BEGIN IMMEDIATE");
+        actor_ask(&actor, "UPDATE account SET money = 1");
+        expect_refusal_for_now(&fixture, "old", "x.db", "locked");
+        assert_int_equal(mode_of(home_file(&fixture, "x.db")), 0644);
+        if (i == 0)
+            assert_int_equal(mode_of(home_file(&fixture, "x.db-wal")), 0644);
+        actor_ask(&actor, "COMMIT");
+        fixture.fake.host.progress = expect_closed;
+        if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+            fail_msg("%s", fixture.fake.message);
+        assert_string_equal(actor_ask(&actor, total), "100000");
+        actor_stop(&actor);
+        fixture_stop(&fixture);
+    }
+}
+
 /* To roll it back would delete that file, whatever it is. */
 static void a_journal_that_names_another_file(void **state)
 {
@@ -518,6 +563,7 @@ int main(void)
         cmocka_unit_test(damaged_targets),
         cmocka_unit_test(a_log_that_came_along),
         cmocka_unit_test(the_mode_is_set),
+        cmocka_unit_test(closed_to_others_meanwhile),
         cmocka_unit_test(a_journal_that_names_another_file),
         cmocka_unit_test(a_truncated_target_is_overwritten),
         cmocka_unit_test(stopped_under_way),
