@@ -81,6 +81,14 @@ static bool target_is_the_same(const struct restoring *restoring, const struct c
            !moved;
 }
 
+static bool has_log(const struct restoring *restoring)
+{
+    char name[NAME_MAX + 16];
+    struct stat found;
+    snprintf(name, sizeof name, "%s%s", restoring->target->name, live_suffixes[SIDE_WAL]);
+    return fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* ---- journal modes --------------------------------------------------------------- */
 
 /* Runs a PRAGMA journal_mode; *wal: the mode afterwards. */
@@ -122,14 +130,6 @@ static int leave_wal(struct overwriting *overwriting)
     int keep = 0;
     sqlite3_file_control(overwriting->live.db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     return change_mode(overwriting, "PRAGMA journal_mode = DELETE");
-}
-
-static bool has_log(const struct restoring *restoring)
-{
-    char name[NAME_MAX + 16];
-    struct stat found;
-    snprintf(name, sizeof name, "%s%s", restoring->target->name, live_suffixes[SIDE_WAL]);
-    return fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* A log without a commit: closing takes it away, unless another program has it open. */
@@ -207,6 +207,12 @@ static int make_room_for_page_size(struct overwriting *overwriting, int64_t live
     const struct restoring *restoring = overwriting->restoring;
     char text[320];
     int result = leave_wal(overwriting);
+    /*
+     * SQLite does not look whether it could remove the log. Where it could not, it goes on in WAL
+     * mode without knowing it, and would write pages of the old size for those of the new one.
+     */
+    if (result == SQLITE_OK && !overwriting->wal && has_log(restoring))
+        return refuse(restoring, "its -wal cannot be removed, which another page size needs");
     if (result == SQLITE_OK && !overwriting->wal)
         return HB_OK;
     if (result != SQLITE_OK && !is_locked(result & 0xff))

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static sqlite3_vfs vfs;
@@ -173,7 +174,10 @@ static int vfs_delete(sqlite3_vfs *self, const char *name, int flush)
 {
     (void)self;
     (void)flush;
-    return fails() ? SQLITE_IOERR_DELETE : real->xDelete(real, name, 0);
+    bool is_log = strcmp(name + strlen(name) - strlen("-wal"), "-wal") == 0;
+    if (fails() || (armed == FAULT_LOG_STAYS && is_log))
+        return SQLITE_IOERR_DELETE;
+    return real->xDelete(real, name, 0);
 }
 
 void fault_vfs_install(void)

@@ -5,10 +5,11 @@
 
 enum fault {
     FAULT_NONE,
-    FAULT_KILL,    /* the process dies before the call (SIGKILL) */
-    FAULT_TORN,    /* it dies after half of a write */
-    FAULT_ERROR,   /* this call fails: disk full, I/O error */
-    FAULT_LASTING, /* this one and all after it */
+    FAULT_KILL,      /* the process dies before the call (SIGKILL) */
+    FAULT_TORN,      /* it dies after half of a write */
+    FAULT_ERROR,     /* this call fails: disk full, I/O error */
+    FAULT_LASTING,   /* this one and all after it */
+    FAULT_LOG_STAYS, /* no -wal can be removed; `at` does not count */
 };
 
 /* Makes it SQLite's default. Files are not flushed: what is tested survives the process. */

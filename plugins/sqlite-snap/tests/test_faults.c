@@ -219,6 +219,27 @@ static void failing_restores(void **state)
     }
 }
 
+/* SQLite does not notice that it is still in WAL mode then, where no page size can change. */
+static void a_log_that_cannot_be_removed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < TARGETS; i++) {
+        struct fixture fixture;
+        if (strcmp(targets[i].journal_mode, "wal") != 0 || targets[i].page_size == 4096)
+            continue;
+        fixture_start(&fixture, "wait=2\n");
+        make_target(&fixture, &targets[i]);
+        copy_sides(&fixture, "keep", "x.db");
+        fault_vfs_arm(FAULT_LOG_STAYS, 0);
+        assert_int_equal(put_back(&fixture, "new", "x.db"), HB_ENTRY);
+        fault_vfs_arm(FAULT_NONE, 0);
+        assert_non_null(strstr(fixture.fake.message, "-wal cannot be removed"));
+        assert_int_equal(state_of(&fixture, targets[i].what, 0), OLD_SUM);
+        expect_restore(&fixture, targets[i].what, 0);
+        fixture_stop(&fixture);
+    }
+}
+
 /* The staged side fails: nothing is stored for it, and what is there stays as it was. */
 static void failing_snapshots(void **state)
 {
@@ -259,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_restores),
         cmocka_unit_test(failing_restores),
+        cmocka_unit_test(a_log_that_cannot_be_removed),
         cmocka_unit_test(failing_snapshots),
     };
     fault_vfs_install();
