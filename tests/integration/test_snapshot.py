@@ -170,7 +170,7 @@ class Create(SnapshotCase):
         locked.execute("CREATE TABLE t (a)")
         locked.execute("BEGIN EXCLUSIVE")
         self.addCleanup(locked.close)
-        done = self.hbcore("--home", self.home, "--set", "content:sqlite-snap.wait=1", "--json",
+        done = self.hbcore("--home", self.home, "--set", "content:sqlite.wait=1", "--json",
                            "snapshot", "create", expect=3)
         summary = self.summary(done)
         self.assertEqual([row["path"] for row in summary["skipped"]], ["memory_store.db"])

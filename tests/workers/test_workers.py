@@ -151,7 +151,7 @@ class SlowDatabase(hb.Case):
 
     def start(self, home, archive, form="zip"):
         return self.start_hbcore("--home", home, "--set", "backup.window=1M",
-                                 "--set", "content:sqlite-snap.wait=300",
+                                 "--set", "content:sqlite.wait=300",
                                  "backup", "--format", form, "-o", archive)
 
     def wait_for_spill(self, process):
