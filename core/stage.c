@@ -176,6 +176,20 @@ static int random_name(struct hb_stage *stage)
     return 0;
 }
 
+/* Locks the directory that was just made. */
+static int lock_made(struct hb_stage *stage)
+{
+    struct stat held, there;
+    stage->fd =
+        openat(stage->parent_fd, stage->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* fchmod: a umask may have taken even our own bits away. */
+    if (stage->fd < 0 || fchmod(stage->fd, 0700) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ||
+        fstat(stage->fd, &held) != 0 ||
+        fstatat(stage->parent_fd, stage->name, &there, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    return held.st_ino == there.st_ino ? 0 : -ENOENT;
+}
+
 /*
  * Makes the directory and locks it. Another run's sweep may take the lock in between and remove
  * it: then there is no such name any more, and we try again.
@@ -190,18 +204,16 @@ static int make_locked(struct hb_stage *stage)
                 continue;
             return -errno;
         }
-        stage->fd =
-            openat(stage->parent_fd, stage->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        struct stat held, there;
-        /* fchmod: a umask may have taken even our own bits away. */
-        if (stage->fd >= 0 && fchmod(stage->fd, 0700) == 0 &&
-            flock(stage->fd, LOCK_EX | LOCK_NB) == 0 && fstat(stage->fd, &held) == 0 &&
-            fstatat(stage->parent_fd, stage->name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-            held.st_ino == there.st_ino)
+        int result = lock_made(stage);
+        if (result == 0)
             return 0;
         if (stage->fd >= 0)
             close(stage->fd);
         stage->fd = -1;
+        if (result != -EWOULDBLOCK && result != -ENOENT) {
+            unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
+            return result;
+        }
     }
     return -EBUSY;
 }
@@ -272,8 +284,11 @@ void hb_stage_close(struct hb_stage *stage)
     if (stage->fd >= 0) {
         unlinkat(stage->fd, HB_STAGE_JOURNAL, 0);
         int inner = openat(stage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (inner >= 0)
-            empty_directory(inner);
+        if (inner < 0) { /* as many are open as may be: then without the lock */
+            inner = stage->fd;
+            stage->fd = -1;
+        }
+        empty_directory(inner);
         unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
     }
     hb_stage_leave(stage);

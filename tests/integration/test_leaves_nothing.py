@@ -2,6 +2,7 @@
 """After any run, good or bad, there is what was asked for and nothing else, anywhere."""
 import os
 import resource
+import shutil
 import unittest
 
 import hb
@@ -70,6 +71,30 @@ class LeavesNothing(hb.Case):
         damaged = self.dir / "damaged.zip"
         damaged.write_bytes(self.backup(self.home).read_bytes()[:-100])
         self.run_here("--home", self.dir / "new" / "home", "import", damaged, expect=1)
+
+    def test_few_descriptors(self):
+        """However few there may be: what was begun is taken away again."""
+        archives = [self.backup(self.home, f"few{suffix}", "--format", fmt)
+                    for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst"))]
+        for most in range(4, 16):
+            def few(most=most):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            for archive in archives:
+                with self.subTest(most=most, archive=archive.name):
+                    self.run_few(few, "verify", archive)
+                    self.run_few(few, "--home", self.dir / "target", "import", archive)
+                    self.run_few(few, "--home", self.home, "--set", "backup.workers=8",
+                             "backup", "--format", "zip", "-o", self.dir / "new.zip")
+
+    def run_few(self, few, *arguments):
+        done = self.hbcore(*arguments, preexec_fn=few, expect=None)
+        self.assertIn(done.returncode, (0, 1, 2, 3), self.describe(done))
+        self.assert_nothing_left()
+        if done.returncode in (1, 2):
+            self.assertFalse((self.dir / "target").exists(), self.describe(done))
+            self.assertFalse((self.dir / "new.zip").exists(), self.describe(done))
+        shutil.rmtree(self.dir / "target", ignore_errors=True)
+        (self.dir / "new.zip").unlink(missing_ok=True)
 
     def test_full_disk(self):
         """A limit on file sizes stands for the disk: the archive cannot be completed."""
