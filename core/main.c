@@ -4,11 +4,13 @@
 #include "memory.h"
 #include "option.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 const char hb_cli_global_help[] =
     "Usage: hbcore [global options] COMMAND [options] [arguments]\n"
@@ -167,13 +169,26 @@ int hb_cli_run_command(struct hb_cli *cli, int argc, char **argv)
 /* Results that could not be written were not delivered. */
 static int close_output(struct hb_cli *cli, int code)
 {
+    errno = 0; /* it stays, if it was an earlier write that failed */
     if ((fflush(cli->out) != 0 || ferror(cli->out)) && code == HB_EXIT_DONE) {
         if (errno == EPIPE) /* whoever read it has seen enough */
             return HB_EXIT_FAILED;
-        fprintf(cli->err, "hbcore: standard output cannot be written: %s\n", strerror(errno));
+        fprintf(cli->err, "hbcore: standard output cannot be written%s%s; all else is done\n",
+                errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
         return HB_EXIT_FAILED;
     }
     return code;
+}
+
+/*
+ * Where standard input, output or error is closed, a file of ours would get its number, and what is
+ * meant for the user be written into it. Opened the wrong way round, using it still fails.
+ */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 int main(int argc, char **argv)
@@ -181,6 +196,7 @@ int main(int argc, char **argv)
     struct hb_cli cli = {.out = stdout, .err = stderr};
     size_t set_count = 0;
     int option;
+    occupy_standard_descriptors();
     /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");

@@ -96,6 +96,37 @@ class LeavesNothing(hb.Case):
         shutil.rmtree(self.dir / "target", ignore_errors=True)
         (self.dir / "new.zip").unlink(missing_ok=True)
 
+    @staticmethod
+    def without(*descriptors):
+        def close():
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return close
+
+    def test_closed_standard_descriptors(self):
+        """No file of the run gets a number to which messages are written."""
+        home = ("--home", self.home, "--progress", "always", "-v")
+        whole = self.backup(self.home).read_bytes()
+        new = self.dir / "new.zip"
+        for closed in ((0,), (1,), (2,), (0, 1), (0, 1, 2)):
+            with self.subTest(closed=closed):
+                # Whoever cannot be told that all went well must not take it for that.
+                self.hbcore(*home, "backup", "-o", new, expect=1 if 1 in closed else 0,
+                            preexec_fn=self.without(*closed))
+                self.assertEqual(new.read_bytes(), whole)
+                new.unlink()
+                target = self.dir / "target"
+                done = self.hbcore("--home", target, "--progress", "always", "import", "--force",
+                                   self.dir / "a.zip", expect=1 if 1 in closed else 0,
+                                   preexec_fn=self.without(*closed))
+                self.assertEqual((target / "noise.bin").read_bytes(),
+                                 (self.home / "noise.bin").read_bytes(), self.describe(done))
+                shutil.rmtree(target)
+        done = self.hbcore("--home", self.dir / "target", "import", "-", expect=1,
+                           preexec_fn=self.without(0))
+        self.assert_mentions(done, "standard input", "Bad file descriptor")
+        self.assertFalse((self.dir / "target").exists())
+
     def test_full_disk(self):
         """A limit on file sizes stands for the disk: the archive cannot be completed."""
         def limit():
