@@ -256,7 +256,7 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
         status = hb_instance_create(run, archive->choice->section, &archive->format, error);
     if (status == HB_OK && archive->stream &&
         (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
-        status = spool(archive, error);
+        status = run->stage.fd < 0 ? HB_NOMATCH : spool(archive, error);
     return status;
 }
 

@@ -40,7 +40,8 @@ struct hb_archive {
 
 /*
  * Opens `path` ("-": standard input) and finds out its format, or uses the one that is named. A
- * stream whose format needs to seek is copied into the run's stage first, which must be open then.
+ * stream whose format needs to seek is copied into the run's stage first; HB_NOMATCH if that is not
+ * open.
  */
 int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);

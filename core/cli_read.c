@@ -94,7 +94,8 @@ static int open_archive(struct reading *reading)
     if (status == HB_OK)
         status = hb_archive_list(&reading->archive, &reading->error);
     if (status == HB_NOMATCH)
-        status = hb_error_set(&reading->error, HB_FATAL, "%s: is no regular file",
+        status = hb_error_set(&reading->error, HB_FATAL,
+                              "%s: is no regular file, and only import reads from a pipe",
                               reading->archive_path);
     return hb_cli_exit_code(status);
 }

@@ -254,6 +254,18 @@ class Commands(hb.Case):
                 done = self.hbcore("--home", self.home, *command, self.dir / "no.zip", expect=1)
                 self.assert_mentions(done, self.dir / "no.zip")
 
+    def test_only_import_reads_from_a_pipe(self):
+        for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            archive = self.backup(self.home, "p" + suffix, "--format", fmt)
+            for command in (["list"], ["verify"], ["cat", "config.yaml"]):
+                for name, code in (("-", 2), ("/dev/stdin", 1)):
+                    with self.subTest(format=fmt, command=command, name=name):
+                        done = self.hbcore(command[0], name, *command[1:], expect=code,
+                                           input=archive.read_bytes())
+                        self.assert_mentions(done, "only import reads from a pipe")
+            self.hbcore("--home", self.dir / fmt, "import", "/dev/stdin", input=archive.read_bytes())
+            self.assert_same_tree(self.home, self.dir / fmt)
+
     def test_help_and_version(self):
         self.assertRegex(self.hbcore("--version").stdout, rb"^hbcore \d+\.\d+")
         self.assertIn(b"backup", self.hbcore("--help").stdout)
