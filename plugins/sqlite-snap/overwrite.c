@@ -156,20 +156,16 @@ static void enter_wal(struct overwriting *overwriting)
 
 /* ---- copying --------------------------------------------------------------------- */
 
-static int open_target(struct overwriting *overwriting)
+/* Reading it may make side files beside it: only once it is known to be the right one. */
+static int prepare_target(struct overwriting *overwriting)
 {
-    struct restoring *restoring = overwriting->restoring;
     struct connection *live = &overwriting->live;
     int64_t ignored;
-    int result = connection_open(live, restoring->target->path, SQLITE_OPEN_READWRITE, "",
-                                 &restoring->patience);
-    if (result != SQLITE_OK)
-        return result;
     /* A target that is cut short can still be overwritten; SQLite asks for this to open it. */
     sqlite3_db_config(live->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     sqlite3_db_config(live->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
     /* EXTRA: the directory is flushed as well, so that the journal cannot come back. */
-    result = connection_run(live, "PRAGMA synchronous = EXTRA", NULL);
+    int result = connection_run(live, "PRAGMA synchronous = EXTRA", NULL);
     if (result == SQLITE_OK)
         result = connection_run(live, "PRAGMA schema_version", &ignored);
     if (result == SQLITE_OK)
@@ -291,15 +287,19 @@ int overwrite_target(struct restoring *restoring, bool was_empty, char *why, siz
 {
     CONNECTION_AUTO live = {NULL};
     struct overwriting overwriting = {.restoring = restoring, .had_log = has_log(restoring)};
-    int result = open_target(&overwriting);
+    int result = connection_open(&overwriting.live, restoring->target->path, SQLITE_OPEN_READWRITE,
+                                 "", &restoring->patience);
     live = overwriting.live; /* closed however this ends */
+    bool moved = result == SQLITE_OK && !target_is_the_same(restoring, &live);
+    if (result == SQLITE_OK && !moved)
+        result = prepare_target(&overwriting);
     if ((result & 0xff) == SQLITE_CORRUPT || result == SQLITE_NOTADB) {
         snprintf(why, why_bytes, "%s", connection_message(&live, result));
         return OVERWRITE_BROKEN;
     }
     if (result != SQLITE_OK)
         return trouble(restoring, &live, result);
-    if (!target_is_the_same(restoring, &live))
+    if (moved || !target_is_the_same(restoring, &live))
         return refuse_for_now(restoring, "database was replaced by another file under way");
     overwriting.shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting.wal;
     int status = copy_into_live(&overwriting);

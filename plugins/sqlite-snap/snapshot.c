@@ -106,25 +106,32 @@ static int open_staged(struct attempt *attempt, struct connection *staged)
     return result;
 }
 
-/* Opens the source and pins what it shows: from here on one state of it, whoever commits. */
-static int open_pinned(struct attempt *attempt, struct connection *source, bool locks)
-{
-    int64_t ignored;
-    int result = connection_open(source, attempt->live.path, SQLITE_OPEN_READONLY,
-                                 locks ? "mode=ro" : "mode=ro&immutable=1", &attempt->patience);
-    if (result == SQLITE_OK)
-        result = connection_run(source, "BEGIN", NULL);
-    if (result == SQLITE_OK)
-        result = connection_run(source, "PRAGMA schema_version", &ignored);
-    return result;
-}
-
 /* SQLite opened a name: is it the file that the entry is? */
 static bool opened_the_right_one(const struct attempt *attempt, const struct connection *source)
 {
     int moved = 1;
     return sqlite3_file_control(source->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
            !moved && live_is_here(&attempt->live);
+}
+
+/*
+ * Opens the source and pins what it shows: from here on one state of it, whoever commits. Reading
+ * it may make side files, so it is looked at before that, and once more when it is pinned. *moved:
+ * it was the wrong one.
+ */
+static int open_pinned(struct attempt *attempt, struct connection *source, bool locks, bool *moved)
+{
+    int64_t ignored;
+    int result = connection_open(source, attempt->live.path, SQLITE_OPEN_READONLY,
+                                 locks ? "mode=ro" : "mode=ro&immutable=1", &attempt->patience);
+    *moved = result == SQLITE_OK && !opened_the_right_one(attempt, source);
+    if (result == SQLITE_OK && !*moved)
+        result = connection_run(source, "BEGIN", NULL);
+    if (result == SQLITE_OK && !*moved)
+        result = connection_run(source, "PRAGMA schema_version", &ignored);
+    if (result == SQLITE_OK && !*moved)
+        *moved = !opened_the_right_one(attempt, source);
+    return result;
 }
 
 /* Once the source is open and pinned: is it what was read that failed, or what was written? */
@@ -149,15 +156,16 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
         say(attempt, &staged, result);
         return HB_OK;
     }
-    result = open_pinned(attempt, &source, locks);
+    bool moved;
+    result = open_pinned(attempt, &source, locks, &moved);
+    if (moved)
+        return AGAIN;
     if (result == SQLITE_OK)
         result = connection_run(&source, "PRAGMA page_size", &page_bytes);
     if (result != SQLITE_OK) {
         say(attempt, &source, result);
         return HB_OK;
     }
-    if (!opened_the_right_one(attempt, &source))
-        return AGAIN;
     sqlite3_backup *backup = sqlite3_backup_init(staged.db, "main", source.db, "main");
     if (backup == NULL) {
         say(attempt, &staged, sqlite3_extended_errcode(staged.db));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases in use, both ways, as the person at the terminal meets them."""
 import os
+import shutil
 import sqlite3
 import stat
 import unittest
@@ -106,6 +107,55 @@ class Databases(fault.FaultCase):
         between = [row for row in whose[opened[0]:closed[-1]] if row[0] == "close" and row[1] in names]
         self.assertEqual(between, [])
         self.assertEqual(len([row for row in whose if row[0] == "close" and row[1] in names]), len(names))
+
+    # ---- a directory is swapped for a link to one outside, while SQLite opens by name ----
+
+    def swap(self, calls_of, judge):
+        """At each call that opens something there, in turn. `calls_of` runs the program under hb-fault."""
+        outside, sub, real = self.dir / "outside", self.home / "sub", self.home / "real"
+        calls = {"calls": "openat,openat2", "path": f"{sub}/*"}
+        total = calls_of(**calls).count
+        self.assertGreater(total, 2)
+        for at in range(1, total + 1):
+            with self.subTest(at=at):
+                shutil.rmtree(outside, ignore_errors=True)
+                self.make_database(outside / "x.db", rows=3, wal=True)
+                # SQLite opens its journal by name, too, and takes it away again: that leaves a time behind.
+                before = self.content(outside)
+                try:
+                    calls_of(**calls, at=at, run=f"mv {sub} {real} && ln -s {outside} {sub}")
+                finally:
+                    if real.exists():
+                        sub.unlink()
+                        real.rename(sub)
+                self.assertEqual(hb.differences(before, self.content(outside)), [])
+                judge()
+
+    def test_swapped_while_it_is_restored(self):
+        source = self.dir / "source"
+        hb.write(source / "config.yaml", b"x")
+        self.make_database(source / "sub/x.db", rows=70)
+        archive = self.backup(source)
+
+        def run(**keywords):
+            (self.home / "sub/x.db").unlink(missing_ok=True)
+            self.make_database(self.home / "sub/x.db", rows=20)
+            return self.faulted("--home", self.home, "import", archive, "--force", expect=None, **keywords)
+        self.swap(run, lambda: self.assertIn(len(self.database_rows(self.home / "sub/x.db")), (20, 70)))
+
+    def test_swapped_while_it_is_copied(self):
+        self.make_database(self.home / "sub/x.db", rows=20)
+
+        def run(**keywords):
+            return self.faulted("--home", self.home, "backup", "-o", self.dir / "a.zip", expect=None, **keywords)
+
+        def judge():
+            target = self.dir / "restored"
+            self.hbcore("--home", target, "import", self.dir / "a.zip", "--force", expect=None)
+            if (target / "sub/x.db").exists():  # else it is reported
+                self.assertEqual(len(self.database_rows(target / "sub/x.db")), 20)
+                (target / "sub/x.db").unlink()
+        self.swap(run, judge)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root sees files of another user")
     def test_root_leaves_them_to_their_owner(self):
