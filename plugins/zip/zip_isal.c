@@ -22,7 +22,7 @@
  * The size of the buffer sets that of a block, in symbols. Small blocks follow the content
  * better, and this buffer stays in a processor's cache.
  */
-enum { LEVEL = 2, LEVEL_BUFFER = ISAL_DEF_LVL2_SMALL, CACHE_LINE = 64 };
+enum { LEVEL = 3, LEVEL_BUFFER = ISAL_DEF_LVL3_SMALL, CACHE_LINE = 64 };
 
 struct zip_isal {
     struct isal_zstream stream;

@@ -19,6 +19,10 @@ ERRORS = {
     "number with a tail": ("[format:zip]\nlevel = 6x\n", 2, ["level", "6x"]),
     "number out of range": ("[format:zip]\nlevel = 99\n", 2, ["level", "99", "12"]),
     "number beyond 64 bits": ("[format:zip]\nlevel = 99999999999999999999\n", 2, ["level"]),
+    "number just out of range": ("[format:zip]\nlevel = 13\n", 2,
+                                 ["level", "13", "0 to 12", "fast"]),
+    "neither number nor word": ("[format:zip]\nlevel = fats\n", 2,
+                                ["level", "'fats'", "number", "did you mean 'fast'?"]),
     "negative number": ("[backup]\nworkers = -1\n", 2, ["workers", "-1"]),
     "bad size": ("[backup]\nwindow = 24Q\n", 2, ["window", "24Q"]),
     "bad choice": ("[backup]\nlinks = stroe\n", 2, ["links", "stroe", "store"]),
@@ -114,6 +118,7 @@ class ConfigErrors(hb.Case):
         for name, text in {
             "empty": "", "comments": "; one\n# two\n[backup]\n  ; three\nlinks = skip\n",
             "crlf": "[backup]\r\nlinks = skip\r\n", "no newline at the end": "[backup]\nlinks = skip",
+            "word for a number": "[format:zip]\nlevel = fast\n",
             "just long enough": "[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 180 + "\n",
         }.items():
             with self.subTest(text=name):

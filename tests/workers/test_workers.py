@@ -14,6 +14,7 @@ import unittest
 import hb
 
 FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
+CODECS = (*FORMATS, ("zip", "zip", "--set", "format:zip.level=fast"))
 WORKERS = (1, 2, 3, 8)
 SEEDS = range(1, 21) if hb.FULL else range(1, 3)
 HELD_BACK = 4  # units of each worker, when the order of completion is shuffled
@@ -61,13 +62,14 @@ class Wide(hb.Case):
 
     def test_same_bytes(self):
         home = self.make_wide_home()
-        for form, suffix in FORMATS:
-            wanted = self.digest(home, form, suffix, 1, 0)
+        for form, suffix, *settings in CODECS:
+            wanted = self.digest(home, form, suffix, 1, 0, *settings)
             self.hbcore("verify", self.last)
             for workers in WORKERS:
                 for seed in (0, *SEEDS):
-                    with self.subTest(format=form, workers=workers, seed=seed):
-                        self.assertEqual(self.digest(home, form, suffix, workers, seed), wanted)
+                    with self.subTest(format=form, settings=settings, workers=workers, seed=seed):
+                        self.assertEqual(
+                            self.digest(home, form, suffix, workers, seed, *settings), wanted)
                         os.remove(self.last)
 
     def test_same_bytes_through_a_narrow_window(self):
