@@ -10,7 +10,9 @@ enum {
     UNIT_WEIGHT = 3,        /* a unit costs as much beside its bytes as three entries do */
     WAITING_WEIGHT = 16384, /* of finished ones in the window, however small: some 10 MB */
     SPILLED_WEIGHT = 65536, /* and with those beyond it */
-    OPEN_AHEAD = 8          /* prepared entries whose units are not all encoded: staged copies */
+    OPEN_AHEAD = 8,         /* prepared entries whose units are not all encoded: staged copies */
+    BATCH_WEIGHT = 128,     /* of finished ones for which the one who takes them is woken */
+    BATCH_BYTES = 256 << 10 /* the same */
 };
 
 /* ---- items ----------------------------------------------------------------------------- */
@@ -89,6 +91,37 @@ static void wake_workers(struct hb_pipeline *pipeline)
 static uint64_t weight_of(const struct hb_unit *unit)
 {
     return UNIT_WEIGHT + unit->entries;
+}
+
+/* Has all been handed out of the item that is handed out now? */
+static bool item_is_over(const struct hb_item *item)
+{
+    return item->state == HB_ITEM_DEAD ||
+           (item->state == HB_ITEM_OPEN &&
+            (item->next_step >= item->units || item->next_step > item->short_unit));
+}
+
+/* Nothing is left to be taken by any worker. */
+static bool all_taken(const struct hb_pipeline *pipeline)
+{
+    return all_planned(pipeline) && pipeline->unfinished == 0;
+}
+
+/*
+ * Wakes the one who takes the results, if there are some in their order. Not for each: to be woken
+ * takes as long as to append a small file. But at once when a worker waits, maybe for room in the
+ * window, or no more will come.
+ */
+static void wake_taker(struct hb_pipeline *pipeline)
+{
+    const struct hb_item *head = pipeline->head;
+    bool enough = pipeline->idle > 0 || all_taken(pipeline) ||
+                  pipeline->waiting_weight >= BATCH_WEIGHT ||
+                  pipeline->waiting_bytes >= BATCH_BYTES;
+    if (enough && head != NULL &&
+        (item_is_over(head) ||
+         (head->finished != NULL && head->finished->index == head->next_step)))
+        pthread_cond_signal(&pipeline->done);
 }
 
 static bool window_full(const struct hb_pipeline *pipeline)
@@ -193,6 +226,7 @@ static bool take_item(struct hb_pipeline *pipeline, struct hb_work *work)
 static void wait_for_work(struct hb_pipeline *pipeline)
 {
     pipeline->idle++;
+    wake_taker(pipeline);
     pthread_cond_wait(&pipeline->work, &pipeline->lock);
     pipeline->idle--;
 }
@@ -206,7 +240,7 @@ int hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work *work)
             status = HB_END;
         else if (take_unit(pipeline, work) || take_item(pipeline, work))
             status = HB_OK;
-        else if (all_planned(pipeline) && pipeline->unfinished == 0)
+        else if (all_taken(pipeline))
             status = HB_END;
         else if (!wait)
             break;
@@ -221,7 +255,7 @@ struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline)
 {
     pthread_mutex_lock(&pipeline->lock);
     while (!pipeline->stopping && pipeline->claimed_next != NULL && pipeline->opened >= OPEN_AHEAD)
-        wait_for_work(pipeline);
+        pthread_cond_wait(&pipeline->room, &pipeline->lock);
     struct hb_item *item = pipeline->stopping ? NULL : pipeline->claimed_next;
     if (item != NULL) {
         pipeline->opened++;
@@ -275,13 +309,14 @@ static void leave(struct hb_pipeline *pipeline, struct hb_item *item)
         pthread_mutex_unlock(&pipeline->lock);
         hb_reader_close(&item->readers[0]);
         pthread_mutex_lock(&pipeline->lock);
-        if (is_claimed(pipeline, item))
+        if (is_claimed(pipeline, item)) {
             pipeline->opened--;
+            pthread_cond_signal(&pipeline->room);
+        }
     }
     item->in_flight--;
     wake_workers(pipeline);
-    if (item == pipeline->head)
-        pthread_cond_signal(&pipeline->done);
+    wake_taker(pipeline);
 }
 
 void hb_queue_leave(struct hb_pipeline *pipeline, struct hb_item *item)
@@ -387,14 +422,6 @@ static void forget(struct hb_pipeline *pipeline, const struct hb_finished *finis
     pipeline->waiting_weight -= weight_of(&finished->encoded.unit);
     if (!finished->spilled)
         pipeline->waiting_bytes -= finished->encoded.unit.bytes;
-}
-
-/* Has all been handed out of the item that is handed out now? */
-static bool item_is_over(const struct hb_item *item)
-{
-    return item->state == HB_ITEM_DEAD ||
-           (item->state == HB_ITEM_OPEN &&
-            (item->next_step >= item->units || item->next_step > item->short_unit));
 }
 
 /* Nobody has to wait for a source that is being closed: its item goes at the end then. */
@@ -545,6 +572,7 @@ void hb_queue_fail(struct hb_pipeline *pipeline, int status, const char *path, c
     }
     pipeline->stopping = true;
     pthread_cond_broadcast(&pipeline->work);
+    pthread_cond_broadcast(&pipeline->room);
     pthread_cond_signal(&pipeline->done);
     pthread_mutex_unlock(&pipeline->lock);
 }
@@ -556,6 +584,7 @@ void hb_queue_stop(struct hb_pipeline *pipeline)
     if (!all_handed_out(pipeline)) /* a snapshot that is under way asks hb_run_cancelled */
         atomic_store(&pipeline->request.run->stop, 1);
     pthread_cond_broadcast(&pipeline->work);
+    pthread_cond_broadcast(&pipeline->room);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
@@ -577,6 +606,7 @@ void hb_queue_init(struct hb_pipeline *pipeline)
 {
     pthread_mutex_init(&pipeline->lock, NULL);
     pthread_cond_init(&pipeline->work, NULL);
+    pthread_cond_init(&pipeline->room, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -598,6 +628,7 @@ void hb_queue_clear(struct hb_pipeline *pipeline)
     }
     hb_spill_clear(&pipeline->spill);
     pthread_cond_destroy(&pipeline->work);
+    pthread_cond_destroy(&pipeline->room);
     pthread_cond_destroy(&pipeline->done);
     pthread_mutex_destroy(&pipeline->lock);
 }

@@ -72,7 +72,8 @@ struct hb_pipeline {
     struct hb_spill spill;
 
     pthread_mutex_t lock;
-    pthread_cond_t work;          /* for workers and openers: there may be something to take */
+    pthread_cond_t work;          /* for workers: there may be something to take */
+    pthread_cond_t room;          /* for openers: another entry may be prepared */
     pthread_cond_t done;          /* for hb_queue_next: something has finished */
     struct hb_item *head, *tail;  /* handed out next; made last */
     struct hb_item *parting;      /* all handed out, but a thread is still closing the source */
@@ -84,7 +85,7 @@ struct hb_pipeline {
     size_t unfinished;            /* items from which something may still be taken */
     uint64_t waiting_bytes;       /* in memory */
     uint64_t waiting_weight;      /* of units, in memory or in the spill */
-    unsigned idle;                /* threads that wait for work */
+    unsigned idle;                /* workers that wait for work */
     bool stopping;
     int status; /* of the first failure */
     struct hb_error error;
