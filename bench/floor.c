@@ -4,15 +4,17 @@
  * write the result, with no archive around it. No archiver that uses the same codec in the same way
  * is faster.
  *
- *   floor deflate|zstd LEVEL THREADS DIRECTORY OUTPUT
+ *   floor deflate|isal|zstd LEVEL THREADS DIRECTORY OUTPUT
  *
  * deflate: units of 1 MiB of one file, by libdeflate; those that others follow are walked with
- * zlib's inflate, as is needed to join them. zstd: frames of 4 MiB over as many files as fit.
- * Prints how many bytes were read and written.
+ * zlib's inflate, as is needed to join them. isal: the same units by ISA-L, which joins them
+ * itself. zstd: frames of 4 MiB over as many files as fit. Prints how many bytes were read and
+ * written.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,7 +45,7 @@ struct list {
 
 struct work {
     struct list list;
-    bool deflate;
+    bool deflate, isal; /* one file a unit, in either case */
     int level, output;
     _Atomic uint64_t taken, raw, written; /* segments, bytes */
     pthread_mutex_t lock;                 /* for `taken` */
@@ -53,6 +55,8 @@ struct work {
 struct codec {
     struct libdeflate_compressor *deflate;
     ZSTD_CCtx *zstd;
+    struct isal_zstream *isal;
+    unsigned char *isal_buffer;
     z_stream inflate;
     unsigned char *plain, *packed, *again;
     size_t packed_bytes;
@@ -158,6 +162,31 @@ static size_t pack_deflate(struct codec *codec, size_t bytes, bool last)
     return packed;
 }
 
+static size_t pack_isal(struct codec *codec, int level, size_t bytes, bool last)
+{
+    struct isal_zstream *stream = codec->isal;
+    uint32_t crc = libdeflate_crc32(0, codec->plain, bytes);
+    isal_deflate_stateless_init(stream);
+    stream->level = (uint32_t)level;
+    stream->level_buf = codec->isal_buffer;
+    stream->level_buf_size = ISAL_DEF_LVL3_SMALL;
+    stream->end_of_stream = last;
+    stream->flush = last ? NO_FLUSH : FULL_FLUSH;
+    stream->next_in = codec->plain;
+    stream->avail_in = (uint32_t)bytes;
+    stream->next_out = codec->packed;
+    stream->avail_out = (uint32_t)(codec->packed_bytes - sizeof crc);
+    if (isal_deflate_stateless(stream) != COMP_OK)
+        die("cannot compress", "isa-l");
+    size_t packed = stream->total_out;
+    if (packed >= bytes) {
+        memcpy(codec->packed, codec->plain, bytes);
+        packed = bytes;
+    }
+    memcpy(codec->packed + packed, &crc, sizeof crc);
+    return packed;
+}
+
 static void write_all(struct work *work, const unsigned char *data, size_t bytes)
 {
     uint64_t at = atomic_fetch_add(&work->written, bytes);
@@ -178,7 +207,7 @@ static size_t take(struct work *work, size_t *first)
     size_t end = *first = (size_t)work->taken, bytes = 0;
     while (end < work->list.count) {
         bytes += work->list.segments[end].bytes;
-        if (end > *first && (work->deflate || bytes > work->list.unit_bytes))
+        if (end > *first && (work->deflate || work->isal || bytes > work->list.unit_bytes))
             break;
         end++;
     }
@@ -198,6 +227,11 @@ static void open_codec(const struct work *work, struct codec *codec)
         codec->deflate = libdeflate_alloc_compressor(work->level);
         if (codec->deflate == NULL || inflateInit2(&codec->inflate, -MAX_WBITS) != Z_OK)
             die("no such level", "deflate");
+    } else if (work->isal) {
+        codec->isal = calloc(1, sizeof *codec->isal);
+        codec->isal_buffer = allocate(ISAL_DEF_LVL3_SMALL);
+        if (codec->isal == NULL)
+            die("out of memory", "isa-l");
     } else {
         codec->zstd = ZSTD_createCCtx();
         if (codec->zstd == NULL)
@@ -211,6 +245,8 @@ static void close_codec(struct codec *codec)
         inflateEnd(&codec->inflate);
     libdeflate_free_compressor(codec->deflate);
     ZSTD_freeCCtx(codec->zstd);
+    free(codec->isal);
+    free(codec->isal_buffer);
     free(codec->plain);
     free(codec->packed);
     free(codec->again);
@@ -226,12 +262,15 @@ static void *run(void *opaque)
         size_t bytes = 0, packed;
         for (size_t i = first; i < first + count; i++)
             bytes += read_segment(&work->list.segments[i], codec.plain + bytes);
+        bool last = work->list.segments[first].last;
         if (work->deflate)
-            packed = pack_deflate(&codec, bytes, work->list.segments[first].last);
+            packed = pack_deflate(&codec, bytes, last);
+        else if (work->isal)
+            packed = pack_isal(&codec, work->level, bytes, last);
         else
             packed = ZSTD_compressCCtx(codec.zstd, codec.packed, codec.packed_bytes, codec.plain,
                                        bytes, work->level);
-        if (!work->deflate && ZSTD_isError(packed))
+        if (codec.zstd != NULL && ZSTD_isError(packed))
             die("cannot compress", "zstd");
         atomic_fetch_add(&work->raw, bytes);
         write_all(work, codec.packed, packed);
@@ -252,12 +291,14 @@ int main(int argc, char **argv)
     pthread_t threads[THREADS_MAX];
     int count = argc == 6 ? number(argv[3]) : 0;
     if (count < 1 || count > THREADS_MAX ||
-        (strcmp(argv[1], "deflate") != 0 && strcmp(argv[1], "zstd") != 0)) {
-        fputs("usage: floor deflate|zstd LEVEL THREADS DIRECTORY OUTPUT\n", stderr);
+        (strcmp(argv[1], "deflate") != 0 && strcmp(argv[1], "isal") != 0 &&
+         strcmp(argv[1], "zstd") != 0)) {
+        fputs("usage: floor deflate|isal|zstd LEVEL THREADS DIRECTORY OUTPUT\n", stderr);
         return 2;
     }
-    struct work work = {.deflate = argv[1][0] == 'd', .level = number(argv[2])};
-    work.list.unit_bytes = work.deflate ? DEFLATE_UNIT : ZSTD_UNIT;
+    struct work work = {
+        .deflate = argv[1][0] == 'd', .isal = argv[1][0] == 'i', .level = number(argv[2])};
+    work.list.unit_bytes = argv[1][0] == 'z' ? ZSTD_UNIT : DEFLATE_UNIT;
     walked = &work.list;
     if (nftw(argv[4], visit, DESCRIPTORS, FTW_PHYS) != 0)
         die("cannot walk", argv[4]);

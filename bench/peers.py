@@ -154,7 +154,7 @@ def restic(archive, place, *arguments):
 def floors(program):
     found = []
     for title, codec, level in (("libdeflate -6", "deflate", 6), ("libdeflate -1", "deflate", 1),
-                                ("zstd -3", "zstd", 3)):
+                                ("isa-l -3", "isal", 3), ("zstd -3", "zstd", 3)):
         def command(place, archive, codec=codec, level=level):
             return [place.floor, codec, str(level), str(CPUS), ".", str(archive)]
         found.append(Writer(FLOOR + title, (program,), command, NONE, ".packed"))
@@ -190,6 +190,8 @@ def writers(floor):
         (Writer, "zip -6", ours_zip, ZIP, ".zip", "libdeflate -6"),
         (Writer, "zip -1", our_backup("zip", "--set", "format:zip.level=1"), ZIP, ".zip",
          "libdeflate -1"),
+        (Writer, "zip fast", our_backup("zip", "--set", "format:zip.level=fast"), ZIP, ".zip",
+         "isa-l -3"),
         (Writer, "tar-zstd", ours_tar, TAR, ".tar.zst", "zstd -3"),
         (UnflushedWriter, "zip -6, no flush", ours_zip, ZIP, ".zip", "libdeflate -6"),
         (UnflushedWriter, "tar-zstd, no flush", ours_tar, TAR, ".tar.zst", "zstd -3"),
