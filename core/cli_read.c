@@ -233,17 +233,20 @@ static bool cat_wanted(void *context, size_t index)
     return index == ((struct cat *)context)->index;
 }
 
-static int cat_open(void *context, size_t index, struct hb_error *error)
+static int cat_open(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
     (void)context;
+    (void)worker;
     (void)index;
     int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     return fd >= 0 ? fd : hb_error_set(error, HB_FATAL, "standard output: %s", strerror(errno));
 }
 
-static int cat_done(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error)
+static int cat_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                    struct hb_error *error)
 {
     (void)context;
+    (void)worker;
     (void)index;
     (void)fd;
     (void)bytes;
@@ -340,9 +343,10 @@ static bool verify_wanted(void *context, size_t index)
     return true;
 }
 
-static int verify_open(void *context, size_t index, struct hb_error *error)
+static int verify_open(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
     struct verify *verify = context;
+    (void)worker;
     struct hb_stage *stage = &verify->reading->run.stage;
     if (!verify->can_stage || claimant(verify, index) == NULL)
         return -1;
@@ -389,9 +393,11 @@ static void check_content(struct verify *verify, size_t index, int fd)
                       status < 0 ? HB_UNSOUND : soundness);
 }
 
-static int verify_done(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error)
+static int verify_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                       struct hb_error *error)
 {
     struct verify *verify = context;
+    (void)worker;
     (void)error;
     atomic_fetch_add(&verify->files, 1);
     atomic_fetch_add(&verify->bytes, bytes);

@@ -6,12 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ZERO_BYTES = 1 << 16 };
+enum {
+    ZERO_BYTES = 1 << 16,
+    LARGE_BYTES = 8 << 20 /* groups of so much content are decoded before all others */
+};
 
 /* The member whose data is coming in, on one thread. */
 struct current {
     const struct hb_extract_request *request;
     struct hb_error *error; /* of this thread */
+    unsigned worker;        /* its number */
     size_t index;           /* SIZE_MAX: none */
     int fd;
     uint64_t bytes;   /* so far, gaps included */
@@ -100,7 +104,7 @@ static int begin_member(struct current *current, size_t index, uint64_t limit)
     current->index = index;
     current->bytes = current->written = 0;
     current->limit = limit;
-    current->fd = request->open(request->context, index, current->error);
+    current->fd = request->open(request->context, current->worker, index, current->error);
     return current->fd < -1 ? HB_FATAL : HB_OK;
 }
 
@@ -138,8 +142,8 @@ static int end_member(struct current *current, uint64_t bytes)
     else if (current->fd >= 0 && !request->sequential && bytes > current->written &&
              ftruncate(current->fd, (off_t)bytes) != 0)
         result = -errno;
-    int status = result == 0 ? request->done(request->context, current->index, current->fd, bytes,
-                                             current->error)
+    int status = result == 0 ? request->done(request->context, current->worker, current->index,
+                                             current->fd, bytes, current->error)
                              : cannot_write(current, -result);
     hb_progress_add(request->archive->run->progress, 1, bytes);
     drop_member(current);
@@ -155,10 +159,19 @@ static int end_member(struct current *current, uint64_t bytes)
  */
 enum wanted { NOT_WANTED = 0, WANTED = 1, ONLY_CHECKED = 2 };
 
+/* A group that takes long: it is begun first, so that nobody waits for its end in the end. */
+struct large_group {
+    size_t first;
+    uint64_t bytes;
+};
+
 struct extraction {
     const struct hb_extract_request *request;
     pthread_mutex_t lock;
-    size_t next;     /* the first member that no worker has taken */
+    struct large_group *large; /* the largest first */
+    size_t large_count;
+    size_t large_taken;
+    size_t next;     /* the first member that no worker has taken, large groups aside */
     uint8_t *wanted; /* enum wanted */
     int status;
     struct hb_error *error; /* of the first failure */
@@ -275,6 +288,67 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
     return status;
 }
 
+/* The group that begins with this member ends before the one that is returned. */
+static size_t group_end(const struct hb_catalog *catalog, size_t first)
+{
+    size_t end = first + 1;
+    while (end < catalog->count && catalog->members[end].group == catalog->members[first].group)
+        end++;
+    return end;
+}
+
+/* What is to be decoded of the group. */
+static uint64_t group_bytes(const struct extraction *extraction, size_t first, size_t end)
+{
+    const struct hb_catalog *catalog = &extraction->request->archive->catalog;
+    uint64_t bytes = 0;
+    for (size_t i = first; i < end; i++)
+        if (extraction->wanted[i] != NOT_WANTED &&
+            __builtin_add_overflow(bytes, catalog->members[i].bytes, &bytes))
+            return UINT64_MAX;
+    return bytes;
+}
+
+static int by_bytes(const void *left, const void *right)
+{
+    const struct large_group *a = left, *b = right;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return (a->first > b->first) - (a->first < b->first);
+}
+
+static void find_large_groups(struct extraction *extraction)
+{
+    const struct hb_catalog *catalog = &extraction->request->archive->catalog;
+    for (size_t first = 0, end; first < catalog->count; first = end) {
+        end = group_end(catalog, first);
+        uint64_t bytes = group_bytes(extraction, first, end);
+        if (bytes < LARGE_BYTES)
+            continue;
+        extraction->large =
+            hb_resize(extraction->large, extraction->large_count + 1, sizeof *extraction->large);
+        extraction->large[extraction->large_count++] = (struct large_group){first, bytes};
+    }
+    if (extraction->large_count > 0)
+        qsort(extraction->large, extraction->large_count, sizeof *extraction->large, by_bytes);
+}
+
+/* The wanted members of the group. Caller frees *indexes. */
+static size_t take_members(struct extraction *extraction, size_t first, size_t end,
+                           size_t **indexes)
+{
+    size_t count = 0;
+    for (size_t i = first; i < end; i++)
+        count += extraction->wanted[i] != NOT_WANTED;
+    if (count == 0)
+        return 0;
+    *indexes = hb_alloc(count * sizeof **indexes);
+    for (size_t i = first, at = 0; i < end; i++)
+        if (extraction->wanted[i] != NOT_WANTED)
+            (*indexes)[at++] = i;
+    return count;
+}
+
 /* Takes the wanted members of the next group. Caller frees *indexes. */
 static size_t take_group(struct extraction *extraction, size_t **indexes)
 {
@@ -282,19 +356,15 @@ static size_t take_group(struct extraction *extraction, size_t **indexes)
     size_t count = 0;
     *indexes = NULL;
     pthread_mutex_lock(&extraction->lock);
+    if (extraction->status == HB_OK && extraction->large_taken < extraction->large_count) {
+        size_t first = extraction->large[extraction->large_taken++].first;
+        count = take_members(extraction, first, group_end(catalog, first), indexes);
+    }
     while (extraction->status == HB_OK && extraction->next < catalog->count && count == 0) {
-        size_t first = extraction->next, end = first + 1;
-        while (end < catalog->count && catalog->members[end].group == catalog->members[first].group)
-            end++;
-        for (size_t i = first; i < end; i++)
-            count += extraction->wanted[i] != NOT_WANTED;
-        extraction->next = end;
-        if (count == 0)
-            continue;
-        *indexes = hb_alloc(count * sizeof **indexes);
-        for (size_t i = first, at = 0; i < end; i++)
-            if (extraction->wanted[i] != NOT_WANTED)
-                (*indexes)[at++] = i;
+        size_t first = extraction->next;
+        extraction->next = group_end(catalog, first);
+        if (group_bytes(extraction, first, extraction->next) < LARGE_BYTES)
+            count = take_members(extraction, first, extraction->next, indexes);
     }
     pthread_mutex_unlock(&extraction->lock);
     return count;
@@ -333,8 +403,11 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
     for (unsigned i = 0; i < count && status == HB_OK; i++) {
         struct decoder *decoder = &decoders[i];
         decoder->extraction = extraction;
-        decoder->current = (struct current){
-            .request = extraction->request, .error = &decoder->error, .index = SIZE_MAX, .fd = -1};
+        decoder->current = (struct current){.request = extraction->request,
+                                            .error = &decoder->error,
+                                            .worker = i,
+                                            .index = SIZE_MAX,
+                                            .fd = -1};
         hb_run_clear_failure(archive->run);
         if (HB_CAN(ops, worker_create) &&
             (decoder->worker = ops->worker_create(archive->format->self)) == NULL)
@@ -375,8 +448,10 @@ static int extract_by_index(const struct hb_extract_request *request, struct hb_
     extraction.wanted = hb_alloc(catalog->count * sizeof *extraction.wanted);
     for (size_t i = 0; i < catalog->count; i++)
         extraction.wanted[i] = wanted_how(request, i);
+    find_large_groups(&extraction);
     int status = run_decoders(&extraction, request->workers, error);
     free(extraction.wanted);
+    free(extraction.large);
     pthread_mutex_destroy(&extraction.lock);
     return status;
 }

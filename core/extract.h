@@ -19,11 +19,12 @@ struct hb_extract_request {
     bool (*wanted)(void *context, size_t index);
     /*
      * A file for its data: a descriptor that extract closes, -1 to read and drop the data, or
-     * HB_FATAL with *error. Any thread.
+     * HB_FATAL with *error. Any thread; `worker`, less than `workers`, tells them apart.
      */
-    int (*open)(void *context, size_t index, struct hb_error *error);
-    /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. Any thread. */
-    int (*done)(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error);
+    int (*open)(void *context, unsigned worker, size_t index, struct hb_error *error);
+    /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. As open(). */
+    int (*done)(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                struct hb_error *error);
     bool whole;      /* all members are decoded, so that all of the archive is verified */
     bool sequential; /* the descriptor is a pipe: gaps are written as zero bytes */
 };

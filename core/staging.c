@@ -45,9 +45,10 @@ static bool wanted(void *context, size_t index)
     return catalog->members[index].state == HB_SELECTED;
 }
 
-static int open_member(void *context, size_t index, struct hb_error *error)
+static int open_member(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
     const struct hb_staging *staging = context;
+    (void)worker;
     char name[24];
     hb_staged_name(index, name);
     int fd = openat(staging->run->stage.fd, name,
@@ -55,9 +56,11 @@ static int open_member(void *context, size_t index, struct hb_error *error)
     return fd < 0 ? cannot_stage(staging, index, errno, error) : fd;
 }
 
-static int member_done(void *context, size_t index, int fd, uint64_t bytes, struct hb_error *error)
+static int member_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                       struct hb_error *error)
 {
     const struct hb_staging *staging = context;
+    (void)worker;
     (void)bytes;
     if (set_times(fd, &staging->archive->catalog.members[index]) != 0)
         return cannot_stage(staging, index, errno, error);
@@ -204,7 +207,7 @@ int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, stru
             hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
         if (source < 0)
             return cannot_stage(staging, i, -source, error);
-        HB_AUTO_CLOSE int copy = open_member(staging, i, error);
+        HB_AUTO_CLOSE int copy = open_member(staging, 0, i, error);
         if (copy < 0)
             return HB_FATAL;
         int result = copy_bytes(source, copy);
@@ -242,7 +245,7 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
         openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (source < 0)
         return cannot_stage(staging, index, errno, error);
-    HB_AUTO_CLOSE int copy = open_member(staging, index, error);
+    HB_AUTO_CLOSE int copy = open_member(staging, 0, index, error);
     if (copy < 0)
         return HB_FATAL;
     member->type = HB_FILE;
