@@ -71,16 +71,20 @@ void hb_journal_add_stage(struct hb_journal_writer *writer, unsigned number, con
 
 void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_row *row)
 {
+    char files[24] = "";
+    if (row->flags & HB_ROW_TREE)
+        snprintf(files, sizeof files, "%" PRIu64, row->files);
     HB_AUTO_FREE char *text = hb_format("%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32
                                         " %" PRId64 " %" PRIu32 " %" PRIu64,
-                                        row->type == HB_DIRECTORY ? 'd'
-                                        : row->type == HB_SYMLINK ? 'l'
-                                                                  : 'f',
+                                        row->flags & HB_ROW_TREE    ? 't'
+                                        : row->type == HB_DIRECTORY ? 'd'
+                                        : row->type == HB_SYMLINK   ? 'l'
+                                                                    : 'f',
                                         row->flags, row->stage, row->index, row->mode,
                                         row->mtime_seconds, row->mtime_nanoseconds, row->bytes);
     put(writer, text);
     put(writer, row->path);
-    put(writer, row->link == NULL ? "" : row->link);
+    put(writer, row->flags & HB_ROW_TREE ? files : row->link == NULL ? "" : row->link);
     writer->rows++;
 }
 
@@ -262,7 +266,8 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     char *at = text + 2, *seconds_end;
     if (text[0] == '\0' || text[1] != ' ')
         return false;
-    row->type = text[0] == 'd' ? HB_DIRECTORY : text[0] == 'l' ? HB_SYMLINK : HB_FILE;
+    bool tree = text[0] == 't';
+    row->type = tree || text[0] == 'd' ? HB_DIRECTORY : text[0] == 'l' ? HB_SYMLINK : HB_FILE;
     if (row->type == HB_FILE && text[0] != 'f')
         return false;
     for (int i = 0; i < 4; i++)
@@ -280,7 +285,8 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     row->mode = (uint32_t)numbers[3];
     row->mtime_nanoseconds = (uint32_t)numbers[4];
     row->bytes = numbers[5];
-    return numbers[1] < HB_JOURNAL_STAGES && numbers[3] <= 0777 && numbers[4] < 1000000000;
+    return tree == ((row->flags & HB_ROW_TREE) != 0) && numbers[1] < HB_JOURNAL_STAGES &&
+           numbers[3] <= 0777 && numbers[4] < 1000000000;
 }
 
 /* Another stage: its number, and in row->path where it lies. */
@@ -319,7 +325,13 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
     if (!parse_row(journal->head.text, row) || !read_record(journal->file, &journal->link) ||
         journal->rows_left == 0)
         return damaged(error);
-    row->link = journal->link.text;
+    if (row->flags & HB_ROW_TREE) {
+        char *at = journal->link.text;
+        if (!take_number(&at, &row->files) || *at != '\0')
+            return damaged(error);
+    } else {
+        row->link = journal->link.text;
+    }
     journal->rows_left--;
     return HB_OK;
 }

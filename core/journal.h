@@ -9,7 +9,8 @@
  * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, and the target of a link (else
  * empty); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes before
  * that. Other stages, on other file systems below the home, stand in front of the rows that use
- * them: "stage NUMBER", and their path below the home.
+ * them: "stage NUMBER", and their path below the home. A tree (TYPE t) has in place of a link's
+ * target how many files are in it.
  */
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H
@@ -24,7 +25,8 @@ enum hb_journal_flags {
     HB_ROW_CLAIMED = 1,   /* a content plugin may put it back its own way */
     HB_ROW_NEW = 2,       /* a directory that was not there before: it gets mode and time */
     HB_ROW_KEEP_MODE = 4, /* of an existing file */
-    HB_ROW_HAS_MTIME = 8
+    HB_ROW_HAS_MTIME = 8,
+    HB_ROW_TREE = 16 /* a directory that is staged with all that goes into it: see trees.h */
 };
 
 struct hb_journal_row {
@@ -32,10 +34,11 @@ struct hb_journal_row {
     uint32_t flags; /* enum hb_journal_flags */
     uint32_t stage; /* which stage holds it; 0: the one with the journal */
     uint32_t mode;
-    uint64_t index; /* hb_staged_name */
+    uint64_t index; /* hb_staged_name; of a tree: hb_tree_name */
     int64_t mtime_seconds;
     uint32_t mtime_nanoseconds;
     uint64_t bytes;
+    uint64_t files;   /* of a tree */
     const char *path; /* below the home, all rules of hb_path_problem hold */
     const char *link; /* of a symbolic link, else "" */
 };
@@ -51,7 +54,10 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
                       struct hb_journal_writer **writer, struct hb_error *error);
 /* `path`: of the stage, below the home. */
 void hb_journal_add_stage(struct hb_journal_writer *writer, unsigned number, const char *path);
-/* Directories first, then claimed files, other files, links. */
+/*
+ * Directories first, then claimed files that lie in no tree, trees, directories of trees, claimed
+ * files, other files, links.
+ */
 void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_row *row);
 /*
  * Completes the file and flushes it. It still has no name: nothing has happened. HB_OK or HB_FATAL

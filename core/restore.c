@@ -3,6 +3,9 @@
 
 #include "memory.h"
 #include "progress.h"
+#include "restore_tree.h"
+#include "target.h"
+#include "trees.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -32,13 +35,6 @@ struct restore {
     int status;           /* of `next`: HB_OK, HB_END or a failure */
     bool interrupted;     /* rows were taken and not worked on */
     struct hb_error *error;
-};
-
-/* The directory that files were last put into: neighbours in an archive often share it. */
-struct last_place {
-    char *directory; /* as the journal has it; NULL: none */
-    int fd;
-    char *path; /* resolved, below the home */
 };
 
 /* ---- rows -------------------------------------------------------------------------------------
@@ -90,43 +86,39 @@ static void count_failure(struct restore *restore, bool later)
     pthread_mutex_unlock(&restore->lock);
 }
 
-static void skipped(struct restore *restore, const struct hb_journal_row *row, const char *why)
+static void skipped_at(struct restore *restore, const char *path, const char *why)
 {
     count_failure(restore, false);
-    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s", why);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", why);
 }
 
-static const char *explain(int error)
+static void skipped(struct restore *restore, const struct hb_journal_row *row, const char *why)
 {
-    switch (error) {
-    case EXDEV:
-        return "refused: leads outside the home";
-    case ELOOP:
-        return "refused: too many symbolic links";
-    case ENOTDIR:
-        return "a file is in the way of its directory";
-    case ENOTSUP: /* see rename_into_place */
-        return "lies on another file system, where no staging directory could be made";
-    case EISDIR:
-        return "a directory is in the way";
-    case EBUSY:
-        return "something is mounted in its place, so that it cannot be replaced";
-    case EBADMSG: /* see resolve */
-        return "refused: a link leads into a staging directory";
-    default:
-        return strerror(error);
-    }
+    skipped_at(restore, row->path, why);
+}
+
+static void published(struct restore *restore, uint64_t files, uint64_t bytes)
+{
+    pthread_mutex_lock(&restore->lock);
+    restore->result->files += files;
+    restore->result->bytes += bytes;
+    pthread_mutex_unlock(&restore->lock);
 }
 
 /* A system call failed; some reasons pass. */
-static void failed(struct restore *restore, const struct hb_journal_row *row, int error)
+static void failed_at(struct restore *restore, const char *path, int error)
 {
     static const int passing[] = {ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM, EINTR};
     bool later = false;
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         later = later || error == passing[i];
     count_failure(restore, later);
-    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s", explain(error));
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", hb_target_explain(error));
+}
+
+static void failed(struct restore *restore, const struct hb_journal_row *row, int error)
+{
+    failed_at(restore, row->path, error);
 }
 
 /* ---- content plugins ---------------------------------------------------------------------------
@@ -153,15 +145,6 @@ const struct hb_instance *hb_claimant(const struct hb_chain *contents, const str
             return instance;
     }
     return NULL;
-}
-
-/* Where a path of the archive ends, links in the home followed. 0 or -errno. */
-static int resolve(const struct restore *restore, const char *path, unsigned flags,
-                   struct hb_place *place)
-{
-    int result =
-        hb_beneath_resolve(&restore->run->home, path, HB_MAKE_PARENTS | flags, place, NULL);
-    return result == 0 && hb_stage_on_path(place->path) ? -EBADMSG : result;
 }
 
 static const struct hb_stage *stage_of(const struct restore *restore,
@@ -221,26 +204,22 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     return status;
 }
 
-/* What goes to a place where nothing was is restored even if it is unsound, but not in silence. */
-static void check_claimed(struct restore *restore, const struct hb_instance *content,
-                          const struct hb_journal_row *row)
+void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
+                     const struct hb_entry *entry, const struct hb_stage *stage, const char *name)
 {
     const struct hb_content_ops *ops = content->plugin->ops;
-    const struct hb_stage *stage = stage_of(restore, row);
-    char name[24], reason[400] = "";
-    struct hb_entry entry = entry_of(row);
+    char reason[400] = "";
     uint32_t soundness = HB_NOT_CHECKED;
     if (!HB_CAN(ops, check))
         return;
-    hb_staged_name(row->index, name);
     HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     if (fd >= 0 &&
-        ops->check(content->self, &entry, &file, &soundness, reason, sizeof reason) == HB_OK &&
+        ops->check(content->self, entry, &file, &soundness, reason, sizeof reason) == HB_OK &&
         soundness == HB_UNSOUND)
-        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path, "%s: %s",
-                      content->plugin->name, reason);
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s", content->plugin->name,
+                      reason);
 }
 
 /* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
@@ -259,51 +238,35 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     int status = HB_RESTORE_RENAME;
     if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore))
         status = restore_claimed(restore, content, row, place, mode);
-    if (status == HB_RESTORE_RENAME && content != NULL)
-        check_claimed(restore, content, row);
+    const bool *checked = restore->request->checked;
+    if (status == HB_RESTORE_RENAME && content != NULL && (checked == NULL || !checked[row->index]))
+        hb_check_staged(restore->run, content, &entry, stage_of(restore, row), name);
     return status;
 }
 
 /* ---- one file or link
  * ---------------------------------------------------------------------------- */
 
-/* As root, what is restored belongs to whom it belonged, or to the directory's owner. */
-static int take_owner(int directory_fd, const char *name, const struct hb_place *place)
-{
-    struct stat owner;
-    if (geteuid() != 0)
-        return 0;
-    if (place->exists)
-        owner = place->status;
-    else if (fstat(place->directory_fd, &owner) != 0)
-        return -errno;
-    if (fchownat(directory_fd, name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
-        return -errno;
-    return 0;
-}
-
 static int rename_into_place(struct restore *restore, const struct hb_journal_row *row,
                              const struct hb_place *place, uint32_t mode)
 {
-    int stage_fd = stage_of(restore, row)->fd, attempts = 0;
+    int stage_fd = stage_of(restore, row)->fd;
     char name[24];
     hb_staged_name(row->index, name);
-    int result = take_owner(stage_fd, name, place);
+    int result = hb_target_own(stage_fd, name, place);
     if (result == 0 && row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0)
         result = -errno;
-    while (result == 0 && renameat(stage_fd, name, place->directory_fd, place->name) != 0)
-        if (errno != EINTR)
-            result = errno == EXDEV ? -ENOTSUP : -errno;
-        else if (++attempts == ATTEMPTS)
-            result = -EINTR;
-    return result;
+    return result == 0 ? hb_target_rename(stage_fd, name, place) : result;
 }
 
 static bool is_staged(const struct restore *restore, const struct hb_journal_row *row)
 {
     struct stat status;
     char name[24];
-    hb_staged_name(row->index, name);
+    if (row->flags & HB_ROW_TREE)
+        hb_tree_name(row->index, name);
+    else
+        hb_staged_name(row->index, name);
     return fstatat(stage_of(restore, row)->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
@@ -312,12 +275,9 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
 {
     bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
     uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
-    if (place->exists && S_ISDIR(place->status.st_mode)) {
-        skipped(restore, row, "a directory is in the way");
-        return;
-    }
-    if (place->exists && !S_ISREG(place->status.st_mode) && !S_ISLNK(place->status.st_mode)) {
-        skipped(restore, row, "there is a socket, pipe or device in its place");
+    const char *obstacle = hb_target_obstacle(place);
+    if (obstacle != NULL) {
+        skipped(restore, row, obstacle);
         return;
     }
     int status = HB_RESTORE_RENAME;
@@ -330,61 +290,12 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
             status = HB_ENTRY;
         }
     }
-    if (status < 0)
-        return;
-    pthread_mutex_lock(&restore->lock);
-    restore->result->files++;
-    restore->result->bytes += row->bytes;
-    pthread_mutex_unlock(&restore->lock);
-}
-
-/* Finds the place in the directory that the last file went into, if it is the same. */
-static bool same_directory(const struct hb_journal_row *row, const struct last_place *last,
-                           struct hb_place *place)
-{
-    const char *slash = strrchr(row->path, '/');
-    size_t bytes = slash == NULL ? 0 : (size_t)(slash - row->path);
-    if (last->directory == NULL || strlen(last->directory) != bytes ||
-        memcmp(last->directory, row->path, bytes) != 0)
-        return false;
-    const char *name = slash == NULL ? row->path : slash + 1;
-    *place = (struct hb_place){.directory_fd = -1};
-    place->exists = fstatat(last->fd, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
-    if ((!place->exists && errno != ENOENT) || (place->exists && S_ISLNK(place->status.st_mode)))
-        return false; /* the long way knows what to do */
-    place->directory_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 3);
-    place->name = hb_copy_text(name);
-    place->path = *last->path == '\0' ? hb_copy_text(name) : hb_format("%s/%s", last->path, name);
-    return place->directory_fd >= 0;
-}
-
-static void last_clear(struct last_place *last)
-{
-    if (last->fd >= 0)
-        close(last->fd);
-    free(last->directory);
-    free(last->path);
-    *last = (struct last_place){.fd = -1};
-}
-
-static void remember(struct last_place *last, const struct hb_journal_row *row,
-                     const struct hb_place *place)
-{
-    const char *slash = strrchr(row->path, '/'), *resolved = strrchr(place->path, '/');
-    const char *name = slash == NULL ? row->path : slash + 1;
-    last_clear(last);
-    if (strcmp(name, place->name) != 0) /* through a link */
-        return;
-    last->directory = hb_copy_bytes(row->path, slash == NULL ? 0 : (size_t)(slash - row->path));
-    last->path =
-        hb_copy_bytes(place->path, resolved == NULL ? 0 : (size_t)(resolved - place->path));
-    last->fd = fcntl(place->directory_fd, F_DUPFD_CLOEXEC, 3);
-    if (last->fd < 0)
-        last_clear(last);
+    if (status >= 0)
+        published(restore, 1, row->bytes);
 }
 
 static void publish(struct restore *restore, const struct hb_journal_row *row,
-                    struct last_place *last)
+                    struct hb_last_target *last)
 {
     struct hb_place place = {.directory_fd = -1};
     int result = 0;
@@ -392,11 +303,12 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
         skipped(restore, row, "its staged copy is gone; import the archive again");
     else if (restore->request->again && !is_staged(restore, row))
         result = 1; /* that was done before */
-    else if (row->type == HB_SYMLINK || !same_directory(row, last, &place)) {
+    else if (row->type == HB_SYMLINK || !hb_target_beside(last, row->path, &place)) {
         hb_place_clear(&place);
-        result = resolve(restore, row->path, row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
+        result = hb_target_resolve(&restore->run->home, row->path,
+                                   row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
         if (result == 0)
-            remember(last, row, &place);
+            hb_target_remember(last, row->path, &place);
     }
     if (result < 0)
         failed(restore, row, -result);
@@ -406,21 +318,63 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
+/* ---- trees -------------------------------------------------------------------------------------
+ */
+
+static void tree_published(void *context, uint64_t files, uint64_t bytes)
+{
+    struct restore *restore = context;
+    published(restore, files, bytes);
+    hb_progress_add(restore->run->progress, files, 0);
+}
+
+static void tree_failed(void *context, const char *path, int error)
+{
+    struct restore *restore = context;
+    failed_at(restore, path, error);
+    hb_progress_add(restore->run->progress, 1, 0);
+}
+
+static void tree_skipped(void *context, const char *path, const char *why)
+{
+    struct restore *restore = context;
+    skipped_at(restore, path, why);
+    hb_progress_add(restore->run->progress, 1, 0);
+}
+
+static void publish_tree(struct restore *restore, const struct hb_journal_row *row)
+{
+    struct hb_tree_publication publication = {
+        .run = restore->run,
+        .stage = stage_of(restore, row),
+        .row = row,
+        .context = restore,
+        .published = tree_published,
+        .failed = tree_failed,
+        .skipped = tree_skipped,
+    };
+    if (publication.stage == NULL)
+        skipped(restore, row, "its staged copy is gone; import the archive again");
+    else if (restore->request->again && !is_staged(restore, row))
+        return; /* that was done before */
+    else if (hb_restore_tree(&publication) != HB_OK)
+        restore->interrupted = true; /* no worker runs yet */
+}
+
 /* ---- directories -------------------------------------------------------------------------------
  */
 
 static void make_directory(struct restore *restore, struct row *row)
 {
     struct hb_place place;
-    int result = resolve(restore, row->path, 0, &place);
+    int result = hb_target_resolve(&restore->run->home, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
         result = mkdirat(place.directory_fd, place.name, 0700) == 0 ? 0 : -errno;
         if (result == 0)
-            result = take_owner(place.directory_fd, place.name,
-                                &(struct hb_place){.directory_fd = place.directory_fd});
+            result = hb_target_own(place.directory_fd, place.name, &place);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
     }
@@ -456,7 +410,7 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
         result = -errno;
     if (result != 0)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
-                      "its mode and time cannot be set: %s", explain(-result));
+                      "its mode and time cannot be set: %s", hb_target_explain(-result));
 }
 
 /* ---- all
@@ -478,7 +432,7 @@ static void note_interruption(struct restore *restore)
 static void *publish_files(void *argument)
 {
     struct restore *restore = argument;
-    struct last_place last = {.fd = -1};
+    struct hb_last_target last = HB_LAST_TARGET_NONE;
     struct row batch[BATCH];
     size_t count;
     do {
@@ -494,7 +448,7 @@ static void *publish_files(void *argument)
             row_clear(&batch[i]);
         }
     } while (count > 0);
-    last_clear(&last);
+    hb_last_target_clear(&last);
     return NULL;
 }
 
@@ -514,7 +468,7 @@ static void publish_files_on_all_workers(struct restore *restore)
  * written through them. */
 static int publish_all(struct restore *restore)
 {
-    struct last_place last = {.fd = -1};
+    struct hb_last_target last = HB_LAST_TARGET_NONE;
     read_next(restore);
     while (may_go_on(restore)) {
         if (is_plain_file(&restore->next)) {
@@ -522,14 +476,16 @@ static int publish_all(struct restore *restore)
             continue;
         }
         struct row row = take_next(restore);
-        if (row.row.type == HB_DIRECTORY)
+        if (row.row.flags & HB_ROW_TREE)
+            publish_tree(restore, &row.row);
+        else if (row.row.type == HB_DIRECTORY)
             make_directory(restore, &row);
         else
             publish(restore, &row.row, &last);
         row_clear(&row);
     }
     row_clear(&restore->next);
-    last_clear(&last);
+    hb_last_target_clear(&last);
     bool done = restore->status == HB_END && !restore->interrupted;
     for (size_t i = restore->made_count; i-- > 0 && done;)
         finish_directory(restore, &restore->made[i].row);

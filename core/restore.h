@@ -16,7 +16,8 @@ struct hb_restore_request {
     unsigned stage_count;
     const struct hb_chain *contents;
     unsigned workers;
-    bool again; /* an interrupted import: what is not staged any more has been published */
+    const bool *checked; /* by index of a row: hb_check_staged() has been called; may be NULL */
+    bool again;          /* an interrupted import: what is not staged any more has been published */
 };
 
 struct hb_restored {
@@ -29,6 +30,13 @@ struct hb_restored {
 /* Which plugin claims a staged file, by its name and first bytes; NULL: none. */
 const struct hb_instance *hb_claimant(const struct hb_chain *contents, const struct hb_entry *entry,
                                       int stage_fd, const char *staged);
+
+/*
+ * Is the staged copy sound? What goes to a place where nothing was is restored even if it is not,
+ * but not in silence. Any thread.
+ */
+void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
+                     const struct hb_entry *entry, const struct hb_stage *stage, const char *name);
 
 /*
  * What cannot be restored is reported and the rest goes on. Durable when it returns. HB_OK;

@@ -359,6 +359,17 @@ int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
     return status == HB_OK && patterns != NULL ? apply_patterns(archive, error) : status;
 }
 
+uint32_t hb_selection_mode(const struct hb_catalog *catalog,
+                           const struct hb_selection_result *result, size_t index, uint32_t umask)
+{
+    const struct hb_catalog_member *member = &catalog->members[index];
+    if (result->modes[index] != UINT32_MAX)
+        return result->modes[index] & 0777;
+    if (member->entry_flags & HB_ENTRY_HAS_MODE)
+        return member->mode & 0777;
+    return (member->type == HB_DIRECTORY ? 0777 : 0666) & ~umask;
+}
+
 void hb_selection_clear(struct hb_selection_result *result)
 {
     free(result->modes);

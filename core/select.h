@@ -51,6 +51,12 @@ bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry
 int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
               const struct hb_chain *contents, const struct hb_patterns *patterns,
               struct hb_selection_result *result, struct hb_error *error);
+/*
+ * The mode that a selected file or directory is restored with: the filters', else the archive's,
+ * else what the umask leaves.
+ */
+uint32_t hb_selection_mode(const struct hb_catalog *catalog,
+                           const struct hb_selection_result *result, size_t index, uint32_t umask);
 void hb_selection_clear(struct hb_selection_result *result);
 
 #endif

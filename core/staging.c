@@ -47,24 +47,78 @@ static bool wanted(void *context, size_t index)
 
 static int open_member(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
-    const struct hb_staging *staging = context;
-    (void)worker;
+    struct hb_staging *staging = context;
     char name[24];
+    if (hb_trees_hold(&staging->trees, index)) {
+        int fd = hb_trees_create(&staging->trees, &staging->places[worker], index);
+        if (fd >= 0)
+            return fd;
+    }
     hb_staged_name(index, name);
     int fd = openat(staging->run->stage.fd, name,
                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd < 0 ? cannot_stage(staging, index, errno, error) : fd;
 }
 
+static bool is_missing(const struct hb_staging *staging, size_t index)
+{
+    const struct hb_tree_directory *parent = hb_trees_parent(&staging->trees, index);
+    struct hb_place place;
+    if (parent != NULL && parent->missing)
+        return true;
+    const char *path = hb_catalog_path(&staging->archive->catalog, index);
+    int result = hb_beneath_resolve(&staging->run->home, path, 0, &place, NULL);
+    bool missing = result == -ENOENT || (result == 0 && !place.exists);
+    hb_place_clear(&place);
+    return missing;
+}
+
+/* What would be looked at before it is published is looked at now, while others are decoded. */
+static void check_member(struct hb_staging *staging, size_t index)
+{
+    struct hb_entry entry;
+    char name[24];
+    hb_staged_name(index, name);
+    hb_catalog_entry(&staging->archive->catalog, index, &entry);
+    const struct hb_instance *content =
+        hb_claimant(staging->contents, &entry, staging->run->stage.fd, name);
+    if (content == NULL || !is_missing(staging, index))
+        return;
+    hb_check_staged(staging->run, content, &entry, &staging->run->stage, name);
+    staging->checked[index] = true;
+}
+
 static int member_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
                        struct hb_error *error)
 {
-    const struct hb_staging *staging = context;
+    struct hb_staging *staging = context;
     (void)worker;
     (void)bytes;
-    if (set_times(fd, &staging->archive->catalog.members[index]) != 0)
-        return cannot_stage(staging, index, errno, error);
+    int result = set_times(fd, &staging->archive->catalog.members[index]) == 0 ? 0 : -errno;
+    bool held = hb_trees_hold(&staging->trees, index);
+    if (result == 0 && held)
+        result = hb_trees_finish_file(&staging->trees, index, fd);
+    if (result != 0)
+        return cannot_stage(staging, index, -result, error);
+    /* What is on its way to the disk by now is not waited for later. The flush tells of failures. */
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (!held && staging->checked != NULL)
+        check_member(staging, index);
     return HB_OK;
+}
+
+/* By name: a content plugin may want to put it back its own way. */
+static bool may_be_claimed(const struct hb_staging *staging, size_t index)
+{
+    struct hb_entry entry;
+    hb_catalog_entry(&staging->archive->catalog, index, &entry);
+    for (size_t i = 0; i < staging->contents->count; i++) {
+        const struct hb_instance *instance = staging->contents->instances[i];
+        const struct hb_content_ops *ops = instance->plugin->ops;
+        if (ops->claim(instance->self, &entry, NULL, 0) == HB_OK)
+            return true;
+    }
+    return false;
 }
 
 /* The member that a hard link names, if it is restored too; else SIZE_MAX. */
@@ -92,20 +146,11 @@ static uint64_t space_needed(const struct hb_staging *staging)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
     uint64_t bytes = staging->selection->bytes;
-    for (size_t i = 0; i < catalog->count; i++) {
-        struct hb_entry entry;
-        if (catalog->members[i].state != HB_SELECTED || catalog->members[i].type != HB_FILE)
-            continue;
-        hb_catalog_entry(catalog, i, &entry);
-        for (size_t j = 0; j < staging->contents->count; j++) {
-            const struct hb_instance *instance = staging->contents->instances[j];
-            const struct hb_content_ops *ops = instance->plugin->ops;
-            if (ops->claim(instance->self, &entry, NULL, 0) != HB_OK)
-                continue;
-            bytes += entry.bytes; /* both are below 2^63: select has bounded the sum */
-            break;
-        }
-    }
+    for (size_t i = 0; i < catalog->count; i++)
+        if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_FILE &&
+            may_be_claimed(staging, i))
+            bytes +=
+                catalog->members[i].bytes; /* both are below 2^63: select has bounded the sum */
     return bytes;
 }
 
@@ -160,11 +205,34 @@ void hb_staging_init(struct hb_staging *staging)
     staging->stage_count = 1;
 }
 
+/* May it lie in a tree? See trees.h. */
+static bool may_hold(void *context, size_t index)
+{
+    const struct hb_staging *staging = context;
+    return staging->archive->catalog.members[index].type == HB_FILE &&
+           staging->selection->modes[index] == UINT32_MAX && !may_be_claimed(staging, index);
+}
+
 int hb_stage_members(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = extract_request(staging);
     int status = check_space(staging, error);
-    return status == HB_OK ? hb_extract(&request, error) : status;
+    if (status != HB_OK)
+        return status;
+    staging->trees.catalog = &staging->archive->catalog;
+    staging->trees.selection = staging->selection;
+    staging->trees.stage = &staging->run->stage;
+    staging->trees.umask = staging->umask;
+    hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path),
+                  may_hold, staging);
+    staging->checked = hb_alloc(staging->archive->catalog.count * sizeof *staging->checked);
+    staging->places = hb_alloc(request.workers * sizeof *staging->places);
+    for (unsigned i = 0; i < request.workers; i++)
+        staging->places[i].fd = -1;
+    status = hb_extract(&request, error);
+    for (unsigned i = 0; i < request.workers; i++)
+        hb_tree_place_clear(&staging->places[i]);
+    return status;
 }
 
 int hb_stage_stream(struct hb_staging *staging, struct hb_error *error)
@@ -221,6 +289,17 @@ int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, stru
     return status;
 }
 
+/* For reading: a descriptor or -errno. */
+static int open_staged(const struct hb_staging *staging, size_t index)
+{
+    char name[24];
+    if (hb_trees_hold(&staging->trees, index))
+        return hb_trees_open(&staging->trees, index);
+    hb_staged_name(index, name);
+    int fd = openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /*
  * A hard link becomes a file of its own, with the data of the member that it names; never a link to
  * something that is in the home.
@@ -239,12 +318,9 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
         return HB_OK;
     }
     const struct hb_catalog_member *origin = &catalog->members[from];
-    char name[24];
-    hb_staged_name(from, name);
-    HB_AUTO_CLOSE int source =
-        openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    HB_AUTO_CLOSE int source = open_staged(staging, from);
     if (source < 0)
-        return cannot_stage(staging, index, errno, error);
+        return cannot_stage(staging, index, -source, error);
     HB_AUTO_CLOSE int copy = open_member(staging, 0, index, error);
     if (copy < 0)
         return HB_FATAL;
@@ -297,6 +373,8 @@ int hb_stage_complete(struct hb_staging *staging, struct hb_error *error)
         else if (catalog->members[i].type == HB_SYMLINK)
             status = stage_link(staging, i, error);
     }
+    if (status == HB_OK)
+        hb_trees_complete(&staging->trees);
     return status;
 }
 
@@ -386,24 +464,10 @@ static int spread(struct hb_staging *staging, uint8_t **numbers, struct hb_error
 /* Filters decide; else an existing file keeps its mode; else the archive's; else the umask's. */
 static void decide_mode(const struct hb_staging *staging, size_t index, struct hb_journal_row *row)
 {
-    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
-    uint32_t fixed = staging->selection->modes[index];
-    uint32_t usual = member->type == HB_DIRECTORY ? 0777 : 0666;
-    bool known = (member->entry_flags & HB_ENTRY_HAS_MODE) != 0;
-    row->mode = fixed != UINT32_MAX ? fixed & 0777
-                : known             ? member->mode & 0777
-                                    : usual & ~staging->umask;
-    if (fixed == UINT32_MAX && member->type == HB_FILE)
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    row->mode = hb_selection_mode(catalog, staging->selection, index, staging->umask);
+    if (staging->selection->modes[index] == UINT32_MAX && catalog->members[index].type == HB_FILE)
         row->flags |= HB_ROW_KEEP_MODE;
-}
-
-static bool is_missing(const struct hb_staging *staging, const char *path)
-{
-    struct hb_place place;
-    int result = hb_beneath_resolve(&staging->run->home, path, 0, &place, NULL);
-    bool missing = result == -ENOENT || (result == 0 && !place.exists);
-    hb_place_clear(&place);
-    return missing;
 }
 
 static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer, size_t index,
@@ -436,25 +500,89 @@ static bool is_claimed(const struct hb_staging *staging, size_t index, const uin
     return hb_claimant(staging->contents, &entry, staging->stages[number]->fd, name) != NULL;
 }
 
-/* In four passes, which is the order that rows are worked on. */
+/* When a row's turn is. */
+enum turn {
+    DIRECTORIES,
+    CLAIMED,             /* they fail most */
+    TREES,               /* what follows lies in them, perhaps */
+    TREES_DIRECTORIES,   /* that are not finished */
+    CLAIMED_BELOW_TREES, /* or where a tree is to be */
+    FILES,
+    LINKS, /* nothing is written through them */
+    TURNS,
+    NO_TURN = TURNS /* nothing to do, or done with a tree */
+};
+
+static enum turn turn_of(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
+{
+    const struct hb_trees *trees = &staging->trees;
+    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    const struct hb_tree_directory *parent = hb_trees_parent(trees, index), *itself;
+    if (member->state != HB_SELECTED || hb_trees_hold(trees, index))
+        return NO_TURN;
+    switch (member->type) {
+    case HB_DIRECTORY:
+        itself = hb_trees_directory(trees, index);
+        if (itself == NULL || itself->tree == HB_NO_TREE)
+            return DIRECTORIES;
+        return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
+    case HB_FILE:
+        if (!is_claimed(staging, index, numbers))
+            return FILES;
+        return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;
+    default:
+        return member->type == HB_SYMLINK ? LINKS : NO_TURN;
+    }
+}
+
+static bool is_new_directory(const struct hb_staging *staging, size_t index)
+{
+    const struct hb_tree_directory *directory = hb_trees_directory(&staging->trees, index);
+    return directory != NULL ? directory->missing : is_missing(staging, index);
+}
+
+static void add_trees(struct hb_staging *staging, struct hb_journal_writer *writer)
+{
+    const struct hb_trees *trees = &staging->trees;
+    HB_AUTO_FREE struct hb_journal_row *rows = hb_alloc(trees->tree_count * sizeof *rows);
+    for (size_t i = 0; trees->tree_count > 0 && i < trees->catalog->count; i++) {
+        if (!hb_trees_hold(trees, i))
+            continue;
+        struct hb_journal_row *row = &rows[hb_trees_parent(trees, i)->tree];
+        row->files++;
+        row->bytes += trees->catalog->members[i].bytes;
+    }
+    for (uint32_t i = 0; i < trees->tree_count; i++) {
+        const struct hb_tree_directory *directory = &trees->directories[trees->trees[i].directory];
+        HB_AUTO_FREE char *path = hb_copy_bytes(directory->path, directory->path_bytes);
+        rows[i].type = HB_DIRECTORY;
+        rows[i].flags = HB_ROW_TREE;
+        rows[i].index = i;
+        rows[i].path = path;
+        hb_journal_add(writer, &rows[i]);
+    }
+}
+
+/* In the order that rows are worked on. */
 static void add_rows(struct hb_staging *staging, struct hb_journal_writer *writer,
                      const uint8_t *numbers)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
-    HB_AUTO_FREE bool *claimed = hb_alloc(catalog->count * sizeof *claimed);
-    static const uint32_t order[] = {HB_DIRECTORY, HB_FILE, HB_FILE, HB_SYMLINK};
-    for (int pass = 0; pass < 4; pass++) {
+    HB_AUTO_FREE uint8_t *turns = hb_alloc(catalog->count);
+    for (size_t i = 0; i < catalog->count; i++)
+        turns[i] = (uint8_t)turn_of(staging, i, numbers);
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        if (turn == TREES)
+            add_trees(staging, writer);
         for (size_t i = 0; i < catalog->count; i++) {
             uint32_t flags = 0;
-            if (catalog->members[i].state != HB_SELECTED || catalog->members[i].type != order[pass])
+            if (turns[i] != turn)
                 continue;
-            if (pass == 1)
-                claimed[i] = is_claimed(staging, i, numbers);
-            if (order[pass] == HB_FILE && claimed[i] != (pass == 1))
-                continue;
-            if (pass == 0 && is_missing(staging, hb_catalog_path(catalog, i)))
+            if (turn == CLAIMED || turn == CLAIMED_BELOW_TREES)
+                flags = HB_ROW_CLAIMED;
+            else if (catalog->members[i].type == HB_DIRECTORY && is_new_directory(staging, i))
                 flags = HB_ROW_NEW;
-            add_row(staging, writer, i, flags | (claimed[i] ? HB_ROW_CLAIMED : 0u), numbers);
+            add_row(staging, writer, i, flags, numbers);
         }
     }
 }
@@ -508,6 +636,7 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
         .stage_count = staging->stage_count,
         .contents = staging->contents,
         .workers = hb_run_workers(staging->run),
+        .checked = staging->checked,
     };
     *begun = true;
     int status = hb_restore(&request, result, error);
@@ -550,4 +679,9 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
         free(staging->stages[i]);
     }
     staging->stage_count = 0;
+    hb_trees_clear(&staging->trees);
+    free(staging->places);
+    free(staging->checked);
+    staging->places = NULL;
+    staging->checked = NULL;
 }

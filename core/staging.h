@@ -10,6 +10,7 @@
 #include "journal.h"
 #include "restore.h"
 #include "select.h"
+#include "trees.h"
 
 struct hb_staging {
     struct hb_run *run; /* home and stage are open */
@@ -21,6 +22,9 @@ struct hb_staging {
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     uint64_t mounts[HB_JOURNAL_STAGES]; /* which file system each is on */
     unsigned stage_count;
+    struct hb_trees trees;        /* what is missing in the home, and is published as a whole */
+    struct hb_tree_place *places; /* one a worker */
+    bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 
 /* Before all others. */

@@ -21,6 +21,13 @@ static const struct hb_journal_row rows[] = {
      .bytes = UINT64_MAX,
      .path = "a/\xff\nname with blanks",
      .link = ""},
+    {.type = HB_DIRECTORY,
+     .flags = HB_ROW_TREE,
+     .index = 3,
+     .bytes = 12345,
+     .files = UINT64_MAX,
+     .path = "b/tree",
+     .link = ""},
     {.type = HB_SYMLINK, .index = 7, .mode = 0777, .path = "l", .link = "../else where"},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -75,6 +82,7 @@ static void assert_row(const struct hb_journal_row *row, const struct hb_journal
     assert_int_equal(row->mtime_seconds, wanted->mtime_seconds);
     assert_int_equal(row->mtime_nanoseconds, wanted->mtime_nanoseconds);
     assert_int_equal(row->bytes, wanted->bytes);
+    assert_int_equal(row->files, wanted->files);
     assert_string_equal(row->path, wanted->path);
     assert_string_equal(row->link, wanted->link);
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore_tree.h"
+
+#include "memory.h"
+#include "target.h"
+#include "trees.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int publish_directory(const struct hb_tree_publication *publication, int from_fd,
+                             const char *name, const char *path, const struct hb_journal_row *row);
+
+/* A directory of the tree, open to be read, or NULL and errno. */
+static DIR *open_staged(int parent_fd, const char *name)
+{
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (fd >= 0 && directory == NULL)
+        close(fd);
+    return directory;
+}
+
+/* The next entry with its status; NULL at the end, or with errno. */
+static struct dirent *next_staged(DIR *directory, struct stat *status)
+{
+    struct dirent *entry;
+    do {
+        errno = 0;
+        entry = readdir(directory);
+    } while (entry != NULL &&
+             (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    if (entry != NULL && fstatat(dirfd(directory), entry->d_name, status, AT_SYMLINK_NOFOLLOW) != 0)
+        *status = (struct stat){.st_mode = S_IFREG}; /* to publish it will fail, and be told */
+    return entry;
+}
+
+static void count(int parent_fd, const char *name, uint64_t *files, uint64_t *bytes)
+{
+    struct stat status;
+    DIR *directory = open_staged(parent_fd, name);
+    if (directory == NULL)
+        return;
+    for (struct dirent *entry; (entry = next_staged(directory, &status)) != NULL;) {
+        if (S_ISDIR(status.st_mode)) {
+            count(dirfd(directory), entry->d_name, files, bytes);
+            continue;
+        }
+        *files += 1;
+        *bytes += (uint64_t)status.st_size;
+    }
+    closedir(directory);
+}
+
+/* The directory and all files below it cannot be put to their places. */
+static void fail_all(const struct hb_tree_publication *publication, int from_fd, const char *name,
+                     const char *path, int error)
+{
+    struct stat status;
+    DIR *directory = open_staged(from_fd, name);
+    publication->failed(publication->context, path, error);
+    if (directory == NULL)
+        return;
+    for (struct dirent *entry; (entry = next_staged(directory, &status)) != NULL;) {
+        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, entry->d_name);
+        if (S_ISDIR(status.st_mode))
+            fail_all(publication, dirfd(directory), entry->d_name, inner, error);
+        else
+            publication->failed(publication->context, inner, error);
+    }
+    closedir(directory);
+}
+
+static void publish_file(const struct hb_tree_publication *publication, int from_fd,
+                         const char *name, const char *path, const struct stat *staged)
+{
+    struct hb_place place;
+    int result = hb_target_resolve(&publication->run->home, path, 0, &place);
+    const char *obstacle = result == 0 ? hb_target_obstacle(&place) : NULL;
+    if (result == 0 && obstacle == NULL)
+        result = hb_target_own(from_fd, name, &place);
+    if (result == 0 && obstacle == NULL && place.exists && /* it keeps its mode */
+        fchmodat(from_fd, name, place.status.st_mode & 0777, 0) != 0)
+        result = -errno;
+    if (result == 0 && obstacle == NULL)
+        result = hb_target_rename(from_fd, name, &place);
+    if (obstacle != NULL)
+        publication->skipped(publication->context, path, obstacle);
+    else if (result != 0)
+        publication->failed(publication->context, path, -result);
+    else
+        publication->published(publication->context, 1, (uint64_t)staged->st_size);
+    hb_place_clear(&place);
+}
+
+/* ---- directories -------------------------------------------------------------------------------
+ */
+
+/* What is in a directory of the tree, into one that is there. HB_OK or HB_CANCELLED. */
+static int publish_pieces(const struct hb_tree_publication *publication, int from_fd,
+                          const char *name, const char *path)
+{
+    struct dirent *entry;
+    struct stat status;
+    int result = HB_OK;
+    DIR *directory = open_staged(from_fd, name);
+    while (directory != NULL && result == HB_OK &&
+           (entry = next_staged(directory, &status)) != NULL) {
+        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, entry->d_name);
+        if (hb_run_cancelled(publication->run))
+            result = HB_CANCELLED;
+        else if (S_ISDIR(status.st_mode))
+            result = publish_directory(publication, dirfd(directory), entry->d_name, inner, NULL);
+        else
+            publish_file(publication, dirfd(directory), entry->d_name, inner, &status);
+    }
+    if (result == HB_OK && errno != 0)
+        publication->failed(publication->context, path, errno);
+    if (directory != NULL)
+        closedir(directory);
+    return result;
+}
+
+/* It could not be renamed: another one is made in its place, to be filled. 0 or -errno. */
+static int make_another(int from_fd, const char *name, const struct hb_place *place,
+                        struct stat *staged)
+{
+    if (fstatat(from_fd, name, staged, AT_SYMLINK_NOFOLLOW) != 0 ||
+        mkdirat(place->directory_fd, place->name, 0700) != 0)
+        return -errno;
+    return hb_target_own(place->directory_fd, place->name, place);
+}
+
+static int give_attributes(const struct stat *staged, const struct hb_place *place)
+{
+    HB_AUTO_CLOSE int fd =
+        openat(place->directory_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, staged->st_mtim};
+    return fd >= 0 && futimens(fd, times) == 0 && fchmod(fd, staged->st_mode & 0777) == 0 ? 0
+                                                                                          : -errno;
+}
+
+/* Into another one, which then becomes like the one that is staged. */
+static int publish_into_another(const struct hb_tree_publication *publication, int from_fd,
+                                const char *name, const char *path, const struct hb_place *place)
+{
+    struct stat staged;
+    int status = HB_OK, result = make_another(from_fd, name, place, &staged);
+    if (result != 0) {
+        fail_all(publication, from_fd, name, path, -result);
+        return HB_OK;
+    }
+    status = publish_pieces(publication, from_fd, name, path);
+    if (status == HB_OK && (result = give_attributes(&staged, place)) != 0)
+        publication->failed(publication->context, path, -result);
+    return status;
+}
+
+/*
+ * As a whole, if nothing is there. `row` tells how many files are in it; NULL: they are counted.
+ * What is in its place keeps its mode and time, and gets the pieces.
+ */
+static int publish_directory(const struct hb_tree_publication *publication, int from_fd,
+                             const char *name, const char *path, const struct hb_journal_row *row)
+{
+    struct hb_place place;
+    uint64_t files = row == NULL ? 0 : row->files, bytes = row == NULL ? 0 : row->bytes;
+    int result = hb_target_resolve(&publication->run->home, path, 0, &place), status = HB_OK;
+    if (result == 0 && place.exists && !S_ISDIR(place.status.st_mode))
+        result = -ENOTDIR;
+    if (result == 0 && row == NULL && !place.exists)
+        count(from_fd, name, &files, &bytes);
+    bool moved = result == 0 && !place.exists && hb_target_rename(from_fd, name, &place) == 0;
+    if (moved)
+        publication->published(publication->context, files, bytes);
+    else if (result != 0)
+        fail_all(publication, from_fd, name, path, -result);
+    else if (place.exists)
+        status = publish_pieces(publication, from_fd, name, path);
+    else
+        status = publish_into_another(publication, from_fd, name, path, &place);
+    hb_place_clear(&place);
+    if (!moved && status == HB_OK)
+        unlinkat(from_fd, name, AT_REMOVEDIR); /* stays if something in it was not published */
+    return status;
+}
+
+int hb_restore_tree(const struct hb_tree_publication *publication)
+{
+    char name[24];
+    hb_tree_name(publication->row->index, name);
+    return publish_directory(publication, publication->stage->fd, name, publication->row->path,
+                             publication->row);
+}

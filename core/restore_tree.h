@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Publishes a tree (trees.h): by one rename, or in pieces where something is in the way by now. */
+#ifndef HB_RESTORE_TREE_H
+#define HB_RESTORE_TREE_H
+
+#include "journal.h"
+#include "run.h"
+
+struct hb_tree_publication {
+    struct hb_run *run; /* home is open */
+    const struct hb_stage *stage;
+    const struct hb_journal_row *row;
+    void *context; /* of the calls below, all on the thread that publishes */
+    void (*published)(void *context, uint64_t files, uint64_t bytes);
+    void (*failed)(void *context, const char *path, int error);
+    void (*skipped)(void *context, const char *path, const char *why);
+};
+
+/* HB_OK, whatever failed; HB_CANCELLED: what was left is still staged. */
+int hb_restore_tree(const struct hb_tree_publication *publication);
+
+#endif

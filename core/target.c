@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "target.h"
+
+#include "memory.h"
+#include "stage.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { ATTEMPTS = 16 /* of a call that a signal interrupts */ };
+
+int hb_target_resolve(const struct hb_root *home, const char *path, unsigned flags,
+                      struct hb_place *place)
+{
+    int result = hb_beneath_resolve(home, path, HB_MAKE_PARENTS | flags, place, NULL);
+    return result == 0 && hb_stage_on_path(place->path) ? -EBADMSG : result;
+}
+
+const char *hb_target_obstacle(const struct hb_place *place)
+{
+    if (!place->exists || S_ISREG(place->status.st_mode) || S_ISLNK(place->status.st_mode))
+        return NULL;
+    return S_ISDIR(place->status.st_mode) ? "a directory is in the way"
+                                          : "there is a socket, pipe or device in its place";
+}
+
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place)
+{
+    struct stat owner;
+    if (geteuid() != 0)
+        return 0;
+    if (place->exists)
+        owner = place->status;
+    else if (fstat(place->directory_fd, &owner) != 0)
+        return -errno;
+    if (fchownat(from_fd, name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    return 0;
+}
+
+int hb_target_rename(int from_fd, const char *name, const struct hb_place *place)
+{
+    int attempts = 0;
+    while (renameat(from_fd, name, place->directory_fd, place->name) != 0) {
+        if (errno != EINTR)
+            return errno == EXDEV ? -ENOTSUP : -errno;
+        if (++attempts == ATTEMPTS)
+            return -EINTR;
+    }
+    return 0;
+}
+
+const char *hb_target_explain(int error)
+{
+    switch (error) {
+    case EXDEV:
+        return "refused: leads outside the home";
+    case ELOOP:
+        return "refused: too many symbolic links";
+    case ENOTDIR:
+        return "a file is in the way of its directory";
+    case ENOTSUP: /* see hb_target_rename */
+        return "lies on another file system, where no staging directory could be made";
+    case EISDIR:
+        return "a directory is in the way";
+    case EBUSY:
+        return "something is mounted in its place, so that it cannot be replaced";
+    case EBADMSG: /* see hb_target_resolve */
+        return "refused: a link leads into a staging directory";
+    default:
+        return strerror(error);
+    }
+}
+
+/* ---- neighbours --------------------------------------------------------------------------------
+ */
+
+static size_t directory_bytes(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - path);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place)
+{
+    size_t bytes = directory_bytes(path);
+    if (last->directory == NULL || strlen(last->directory) != bytes ||
+        memcmp(last->directory, path, bytes) != 0)
+        return false;
+    const char *name = base_name(path);
+    *place = (struct hb_place){.directory_fd = -1};
+    place->exists = fstatat(last->fd, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
+    if ((!place->exists && errno != ENOENT) || (place->exists && S_ISLNK(place->status.st_mode)))
+        return false; /* the long way knows what to do */
+    place->directory_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 3);
+    place->name = hb_copy_text(name);
+    place->path = *last->path == '\0' ? hb_copy_text(name) : hb_format("%s/%s", last->path, name);
+    return place->directory_fd >= 0;
+}
+
+void hb_last_target_clear(struct hb_last_target *last)
+{
+    if (last->fd >= 0)
+        close(last->fd);
+    free(last->directory);
+    free(last->path);
+    *last = (struct hb_last_target)HB_LAST_TARGET_NONE;
+}
+
+void hb_target_remember(struct hb_last_target *last, const char *path, const struct hb_place *place)
+{
+    hb_last_target_clear(last);
+    if (strcmp(base_name(path), place->name) != 0) /* through a link */
+        return;
+    last->directory = hb_copy_bytes(path, directory_bytes(path));
+    last->path = hb_copy_bytes(place->path, directory_bytes(place->path));
+    last->fd = fcntl(place->directory_fd, F_DUPFD_CLOEXEC, 3);
+    if (last->fd < 0)
+        hb_last_target_clear(last);
+}

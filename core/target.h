@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Places in the home that something is restored to, and how it gets there. */
+#ifndef HB_TARGET_H
+#define HB_TARGET_H
+
+#include "beneath.h"
+
+/*
+ * Where a path of an archive ends, links in the home followed, directories on the way made. 0 or
+ * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory. hb_place_clear in any case.
+ */
+int hb_target_resolve(const struct hb_root *home, const char *path, unsigned flags,
+                      struct hb_place *place);
+
+/* Is something there that no file can take the place of? NULL, or what. */
+const char *hb_target_obstacle(const struct hb_place *place);
+
+/* As root, what is restored belongs to whom it belonged, or to the directory's owner. */
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place);
+
+/* 0 or -errno; ENOTSUP: it lies on another file system. */
+int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);
+
+/* Why it failed, in words. */
+const char *hb_target_explain(int error);
+
+/* The directory that files were last put into: neighbours in an archive often share it. */
+struct hb_last_target {
+    char *directory; /* as the archive has it; NULL: none */
+    int fd;
+    char *path; /* resolved, below the home */
+};
+#define HB_LAST_TARGET_NONE                                                                        \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
+
+/* The place of `path`, if it is in that directory and is no link; else false. */
+bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place);
+/* `place` is where `path` was resolved to. */
+void hb_target_remember(struct hb_last_target *last, const char *path,
+                        const struct hb_place *place);
+void hb_last_target_clear(struct hb_last_target *last);
+
+#endif

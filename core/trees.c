@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trees.h"
+
+#include "memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <xxhash.h>
+
+enum {
+    MOST_DIRECTORIES =
+        1 << 18 /* in more than that nothing is staged as a tree: memory is bounded */
+};
+
+void hb_tree_name(uint64_t number, char *name)
+{
+    snprintf(name, 24, "t%llu", (unsigned long long)number);
+}
+
+/* ---- directories by path: open addressing, linear probing --------------------------------------
+ */
+
+static size_t bucket_of(const struct hb_trees *trees, const char *path, size_t bytes)
+{
+    size_t at = (size_t)XXH3_64bits(path, bytes) & (trees->bucket_count - 1);
+    while (trees->buckets[at] != 0) {
+        const struct hb_tree_directory *directory = &trees->directories[trees->buckets[at] - 1];
+        if (directory->path_bytes == bytes && memcmp(directory->path, path, bytes) == 0)
+            break;
+        at = (at + 1) & (trees->bucket_count - 1);
+    }
+    return at;
+}
+
+static void grow(struct hb_trees *trees)
+{
+    size_t room = trees->bucket_count / 2;
+    if (trees->directory_count < room)
+        return;
+    trees->bucket_count = trees->bucket_count == 0 ? 1024 : trees->bucket_count * 2;
+    trees->directories =
+        hb_resize(trees->directories, trees->bucket_count / 2, sizeof *trees->directories);
+    free(trees->buckets);
+    trees->buckets = hb_alloc(trees->bucket_count * sizeof *trees->buckets);
+    for (uint32_t i = 0; i < trees->directory_count; i++) {
+        const struct hb_tree_directory *directory = &trees->directories[i];
+        trees->buckets[bucket_of(trees, directory->path, directory->path_bytes)] = i + 1;
+    }
+}
+
+/* 1 + the number of a directory that is known; 0: it is not, or it is the home. */
+static uint32_t find(const struct hb_trees *trees, const char *path, size_t bytes)
+{
+    return bytes == 0 || trees->bucket_count == 0 ? 0
+                                                  : trees->buckets[bucket_of(trees, path, bytes)];
+}
+
+static size_t parent_bytes(const char *path, size_t bytes)
+{
+    const char *slash = memrchr(path, '/', bytes);
+    return slash == NULL ? 0 : (size_t)(slash - path);
+}
+
+/* The directory, and those on the way to it, made known. 1 + its number; 0: the home. */
+static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
+{
+    uint32_t found = find(trees, path, bytes);
+    if (bytes == 0 || found != 0 || trees->directory_count >= MOST_DIRECTORIES)
+        return found;
+    uint32_t parent = take(trees, path, parent_bytes(path, bytes));
+    grow(trees);
+    uint32_t number = trees->directory_count++;
+    trees->directories[number] = (struct hb_tree_directory){
+        .path = path,
+        .path_bytes = (uint32_t)bytes,
+        .parent = parent == 0 ? HB_NO_TREE : parent - 1,
+        .tree = HB_NO_TREE,
+        .member = SIZE_MAX,
+    };
+    trees->buckets[bucket_of(trees, path, bytes)] = number + 1;
+    return number + 1;
+}
+
+/* All directories of selected members. False: there are too many. */
+static bool take_all(struct hb_trees *trees)
+{
+    const struct hb_catalog *catalog = trees->catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        const char *path = hb_catalog_path(catalog, i);
+        if (member->state != HB_SELECTED)
+            continue;
+        trees->parents[i] = take(trees, path, parent_bytes(path, member->path_bytes));
+        if (member->type == HB_DIRECTORY) {
+            uint32_t number = take(trees, path, member->path_bytes);
+            if (number != 0)
+                trees->directories[number - 1].member = i;
+        }
+        if (trees->directory_count >= MOST_DIRECTORIES)
+            return false;
+    }
+    return true;
+}
+
+/* ---- which are missing -------------------------------------------------------------------------
+ */
+
+/*
+ * Would a directory that is made there be like one that is made in the stage and moved there? Not
+ * if the parent bequeaths something to it.
+ */
+static bool bequeaths(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || (status.st_mode & S_ISGID) != 0)
+        return true;
+    return fgetxattr(fd, "system.posix_acl_default", NULL, 0) >= 0 ||
+           (errno != ENODATA && errno != ENOTSUP);
+}
+
+static uint32_t mode_of(const struct hb_trees *trees, const struct hb_tree_directory *directory)
+{
+    return directory->member == SIZE_MAX ? 0777 & ~trees->umask
+                                         : hb_selection_mode(trees->catalog, trees->selection,
+                                                             directory->member, trees->umask);
+}
+
+/* As root, what is made belongs to the owner of the directory that it will lie in. */
+static int find_owner(const struct hb_trees *trees, struct hb_tree *tree, const char *name,
+                      int parent_fd)
+{
+    struct stat above, made;
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(parent_fd, &above) != 0 ||
+        fstatat(trees->stage->fd, name, &made, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    tree->owner = above.st_uid;
+    tree->group = above.st_gid;
+    tree->give = made.st_uid != above.st_uid || made.st_gid != above.st_gid;
+    if (tree->give && fchownat(trees->stage->fd, name, tree->owner, tree->group, 0) != 0)
+        return -errno;
+    return 0;
+}
+
+/* Makes the root of a tree; where that does not go, its files are staged one by one. */
+static void begin_tree(struct hb_trees *trees, uint32_t number, const struct hb_place *place)
+{
+    struct hb_tree tree = {.directory = number};
+    char name[24];
+    if (bequeaths(place->directory_fd) || hb_stage_on_path(place->path))
+        return;
+    hb_tree_name(trees->tree_count, name);
+    if (mkdirat(trees->stage->fd, name, mode_of(trees, &trees->directories[number]) | 0700) != 0)
+        return;
+    if (find_owner(trees, &tree, name, place->directory_fd) != 0) {
+        unlinkat(trees->stage->fd, name, AT_REMOVEDIR);
+        return;
+    }
+    trees->trees = hb_resize(trees->trees, trees->tree_count + 1, sizeof *trees->trees);
+    trees->trees[trees->tree_count] = tree;
+    trees->directories[number].tree = trees->tree_count++;
+    trees->directories[number].made = true;
+}
+
+/* A directory whose parent the home has. */
+static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t number, bool allowed)
+{
+    struct hb_tree_directory *directory = &trees->directories[number];
+    HB_AUTO_FREE char *path = hb_copy_bytes(directory->path, directory->path_bytes);
+    struct hb_place place;
+    int result = hb_beneath_resolve(home, path, 0, &place, NULL);
+    directory->missing = result == -ENOENT || (result == 0 && !place.exists);
+    if (result == 0 && !place.exists && allowed)
+        begin_tree(trees, number, &place);
+    hb_place_clear(&place);
+}
+
+static bool is_held(const struct hb_trees *trees, size_t index)
+{
+    const struct hb_catalog_member *member = &trees->catalog->members[index];
+    uint32_t parent = trees->parents[index];
+    /* Something else of the archive lies below it, as if it were a directory: publishing tells. */
+    return parent != 0 && trees->directories[parent - 1].tree != HB_NO_TREE &&
+           find(trees, hb_catalog_path(trees->catalog, index), member->path_bytes) == 0;
+}
+
+void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed,
+                   bool (*may_hold)(void *context, size_t index), void *context)
+{
+    const struct hb_catalog *catalog = trees->catalog;
+    trees->root = (struct hb_root){.fd = trees->stage->fd, .path = trees->stage->path};
+    trees->parents = hb_alloc((catalog->count + 1) * sizeof *trees->parents);
+    if (!take_all(trees)) {
+        hb_trees_clear(trees);
+        return;
+    }
+    allowed = allowed && !bequeaths(trees->stage->fd);
+    for (uint32_t i = 0; i < trees->directory_count; i++) { /* parents stand in front */
+        struct hb_tree_directory *directory = &trees->directories[i];
+        if (directory->parent == HB_NO_TREE || !trees->directories[directory->parent].missing) {
+            look(trees, home, i, allowed);
+            continue;
+        }
+        directory->missing = true;
+        directory->tree = trees->directories[directory->parent].tree;
+    }
+    if (trees->tree_count == 0)
+        return;
+    trees->inside = hb_alloc(catalog->count * sizeof *trees->inside);
+    for (size_t i = 0; i < catalog->count; i++)
+        trees->inside[i] =
+            catalog->members[i].state == HB_SELECTED && may_hold(context, i) && is_held(trees, i);
+}
+
+const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index)
+{
+    return trees->parents == NULL || trees->parents[index] == 0
+               ? NULL
+               : &trees->directories[trees->parents[index] - 1];
+}
+
+const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees, size_t index)
+{
+    if (trees->directory_count == 0)
+        return NULL;
+    const struct hb_catalog_member *member = &trees->catalog->members[index];
+    uint32_t number = find(trees, hb_catalog_path(trees->catalog, index), member->path_bytes);
+    return number == 0 ? NULL : &trees->directories[number - 1];
+}
+
+/* ---- filling them ------------------------------------------------------------------------------
+ */
+
+/* Where a directory, or what follows it in `path`, lies below the stage. Caller frees. */
+static char *staged_path(const struct hb_trees *trees, uint32_t number, const char *path,
+                         size_t bytes)
+{
+    uint32_t tree = trees->directories[number].tree;
+    size_t root = trees->directories[trees->trees[tree].directory].path_bytes;
+    return hb_format("t%u%.*s", tree, (int)(bytes - root), path + root);
+}
+
+static char *directory_path(const struct hb_trees *trees, uint32_t number)
+{
+    const struct hb_tree_directory *directory = &trees->directories[number];
+    return staged_path(trees, number, directory->path, directory->path_bytes);
+}
+
+/* With those on the way to it; another thread may do the same. 0 or -errno. */
+static int make(struct hb_trees *trees, uint32_t number)
+{
+    struct hb_tree_directory *directory = &trees->directories[number];
+    const struct hb_tree *tree = &trees->trees[directory->tree];
+    HB_AUTO_FREE char *path = directory_path(trees, number);
+    uint32_t mode = mode_of(trees, directory) | 0700;
+    int made = mkdirat(trees->stage->fd, path, mode);
+    if (made != 0 && errno == ENOENT && number != tree->directory) {
+        int result = make(trees, directory->parent);
+        if (result != 0)
+            return result;
+        made = mkdirat(trees->stage->fd, path, mode);
+    }
+    if (made != 0 && errno != EEXIST)
+        return -errno;
+    if (made == 0 && tree->give &&
+        fchownat(trees->stage->fd, path, tree->owner, tree->group, 0) != 0)
+        return -errno;
+    directory->made = true;
+    return 0;
+}
+
+static int enter(struct hb_trees *trees, uint32_t number)
+{
+    HB_AUTO_FREE char *path = directory_path(trees, number);
+    int result = trees->directories[number].made ? 0 : make(trees, number);
+    return result == 0 ? hb_beneath_open(&trees->root, path, O_PATH | O_DIRECTORY, 0) : result;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+static uint32_t file_mode(const struct hb_trees *trees, size_t index)
+{
+    return hb_selection_mode(trees->catalog, trees->selection, index, trees->umask);
+}
+
+int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t index)
+{
+    uint32_t number = trees->parents[index] - 1;
+    if (place->fd < 0 || place->directory != number) {
+        hb_tree_place_clear(place);
+        place->fd = enter(trees, number);
+        place->directory = number;
+    }
+    int fd = place->fd < 0 ? place->fd
+                           : openat(place->fd, base_name(hb_catalog_path(trees->catalog, index)),
+                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                    file_mode(trees, index));
+    if (place->fd >= 0 && fd < 0)
+        fd = -errno;
+    if (fd < 0)
+        trees->inside[index] = false;
+    return fd;
+}
+
+int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd)
+{
+    uint32_t mode = file_mode(trees, index);
+    uint32_t number = trees->directories[trees->parents[index] - 1].tree;
+    const struct hb_tree *tree = &trees->trees[number];
+    if (tree->give && fchown(fd, tree->owner, tree->group) != 0)
+        return -errno;
+    /* No list of the stage's stands against what the file was made with. */
+    if ((mode & trees->umask) != 0 && fchmod(fd, mode) != 0)
+        return -errno;
+    return 0;
+}
+
+void hb_tree_place_clear(struct hb_tree_place *place)
+{
+    if (place->fd >= 0)
+        close(place->fd);
+    place->fd = -1;
+}
+
+int hb_trees_open(const struct hb_trees *trees, size_t index)
+{
+    HB_AUTO_FREE char *path =
+        staged_path(trees, trees->parents[index] - 1, hb_catalog_path(trees->catalog, index),
+                    trees->catalog->members[index].path_bytes);
+    return hb_beneath_open(&trees->root, path, O_RDONLY, 0);
+}
+
+/* ---- completing them ---------------------------------------------------------------------------
+ */
+
+/* What is put into them later, one by one, changes their times again. */
+static void find_unfinished(struct hb_trees *trees)
+{
+    for (size_t i = 0; i < trees->catalog->count; i++) {
+        const struct hb_catalog_member *member = &trees->catalog->members[i];
+        if (member->state == HB_SELECTED && member->type != HB_DIRECTORY && !trees->inside[i] &&
+            trees->parents[i] != 0)
+            trees->directories[trees->parents[i] - 1].unfinished = true;
+    }
+}
+
+static int finish_directory(const struct hb_trees *trees, uint32_t number)
+{
+    const struct hb_tree_directory *directory = &trees->directories[number];
+    uint32_t mode = mode_of(trees, directory);
+    HB_AUTO_FREE char *path = directory_path(trees, number);
+    if (directory->member == SIZE_MAX)
+        return 0;
+    const struct hb_catalog_member *member = &trees->catalog->members[directory->member];
+    struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
+    if ((mode & trees->umask) != 0 && fchmodat(trees->stage->fd, path, mode, 0) != 0)
+        return -errno;
+    if ((member->entry_flags & HB_ENTRY_HAS_MTIME) &&
+        utimensat(trees->stage->fd, path, times, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    return 0;
+}
+
+void hb_trees_complete(struct hb_trees *trees)
+{
+    if (trees->tree_count == 0)
+        return;
+    find_unfinished(trees);
+    for (uint32_t i = 0; i < trees->directory_count; i++) {
+        struct hb_tree_directory *directory = &trees->directories[i];
+        if (directory->tree != HB_NO_TREE && !directory->made && make(trees, i) != 0)
+            directory->unfinished = true;
+    }
+    for (uint32_t i = 0; i < trees->directory_count; i++) {
+        struct hb_tree_directory *directory = &trees->directories[i];
+        if (directory->tree == HB_NO_TREE)
+            continue;
+        /* One that its owner cannot change could be neither moved nor removed. */
+        if ((mode_of(trees, directory) & 0700) != 0700)
+            directory->unfinished = true;
+        if (!directory->unfinished && finish_directory(trees, i) != 0)
+            directory->unfinished = true;
+    }
+}
+
+void hb_trees_clear(struct hb_trees *trees)
+{
+    free(trees->trees);
+    free(trees->directories);
+    free(trees->buckets);
+    free(trees->parents);
+    free(trees->inside);
+    trees->trees = NULL;
+    trees->directories = NULL;
+    trees->buckets = trees->parents = NULL;
+    trees->inside = NULL;
+    trees->tree_count = trees->directory_count = 0;
+    trees->bucket_count = 0;
+}

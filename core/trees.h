@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Directories that the home does not have yet. What goes into such a one is staged in a tree of the
+ * same shape, and the whole of it is published by one rename, which is as atomic as that of a file.
+ * An import into a new home is published by a handful of renames.
+ *
+ * Only plain files lie in a tree: not what a content plugin claims, no links, nothing whose mode a
+ * filter has fixed. So whatever is in the way when it is published, its files can be put to their
+ * places one by one, by the rules for plain files.
+ */
+#ifndef HB_TREES_H
+#define HB_TREES_H
+
+#include "beneath.h"
+#include "select.h"
+#include "stage.h"
+#include <stdatomic.h>
+
+/* One that is missing, while the directory that it would lie in is there. */
+struct hb_tree {
+    uint32_t directory; /* its number */
+    bool give;          /* what is made in the stage is not `owner`'s yet */
+    uid_t owner;
+    gid_t group;
+};
+
+/* A directory on the way to a member that is restored. */
+struct hb_tree_directory {
+    const char *path; /* not ended by NUL */
+    uint32_t path_bytes;
+    uint32_t parent;  /* number; HB_NO_TREE: the home */
+    uint32_t tree;    /* number, or HB_NO_TREE */
+    bool missing;     /* the home does not have it */
+    size_t member;    /* SIZE_MAX: it is not listed itself */
+    atomic_bool made; /* in its tree */
+    bool unfinished;  /* its mode and time are to be set when all is published */
+};
+#define HB_NO_TREE UINT32_MAX
+
+struct hb_trees {
+    const struct hb_catalog *catalog;
+    const struct hb_selection_result *selection;
+    struct hb_stage *stage;
+    struct hb_root root; /* of the stage; its descriptor is the stage's */
+    uint32_t umask;
+    struct hb_tree *trees;
+    uint32_t tree_count;
+    struct hb_tree_directory *directories;
+    uint32_t directory_count;
+    uint32_t *buckets; /* 1 + number of a directory by its path; 0: empty */
+    size_t bucket_count;
+    uint32_t
+        *parents; /* of each member that is restored: 1 + the directory that it is in; 0: home */
+    bool *inside; /* each member: is it a file that is staged in a tree? */
+};
+
+/* The directory that a thread put files into last. */
+struct hb_tree_place {
+    uint32_t directory;
+    int fd; /* -1: none */
+};
+
+/*
+ * Finds out which directories are missing, and which of the selected members are staged in trees:
+ * those for which may_hold() says so. `allowed` false: none. An empty plan until then.
+ */
+void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed,
+                   bool (*may_hold)(void *context, size_t index), void *context);
+static inline bool hb_trees_hold(const struct hb_trees *trees, size_t index)
+{
+    return trees->inside != NULL && trees->inside[index];
+}
+/* The directory that a selected member lies in, or is; NULL: the home, or there is no plan. */
+const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index);
+const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees, size_t index);
+
+/*
+ * Makes the file of a member that is held. A descriptor, or -errno: then it is not held any more.
+ * Any thread, each with a place of its own.
+ */
+int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t index);
+/* Gives it mode and owner. 0 or -errno. */
+int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd);
+void hb_tree_place_clear(struct hb_tree_place *place);
+/* For reading. A descriptor or -errno. */
+int hb_trees_open(const struct hb_trees *trees, size_t index);
+
+/*
+ * All files are there: makes the directories in which there are none, and gives all of them mode
+ * and time, those excepted that are `unfinished`.
+ */
+void hb_trees_complete(struct hb_trees *trees);
+
+/* "t1": the name of a tree in its stage. `name` has at least 24 bytes. */
+void hb_tree_name(uint64_t number, char *name);
+void hb_trees_clear(struct hb_trees *trees);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which directories are missing, what is staged in trees, and that there is a limit to it. */
+#include "memory.h"
+#include "scratch.h"
+#include "trees.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct fixture {
+    char *directory;
+    struct hb_root home;
+    struct hb_stage stage;
+    struct hb_catalog catalog;
+    struct hb_selection_result selection;
+    struct hb_trees trees;
+    struct hb_error error;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = hb_alloc(sizeof *fixture);
+    fixture->directory = scratch_new();
+    assert_int_equal(hb_root_open(fixture->directory, &fixture->home), 0);
+    assert_int_equal(hb_stage_open(fixture->directory, &fixture->stage, NULL, &fixture->error),
+                     HB_OK);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    hb_trees_clear(&fixture->trees);
+    hb_catalog_clear(&fixture->catalog);
+    hb_selection_clear(&fixture->selection);
+    hb_stage_close(&fixture->stage);
+    hb_root_close(&fixture->home);
+    scratch_remove(fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+static size_t add(struct fixture *fixture, uint32_t type, const char *path)
+{
+    const struct hb_entry entry = {.size = sizeof entry,
+                                   .type = type,
+                                   .path = path,
+                                   .path_bytes = strlen(path),
+                                   .mode = type == HB_DIRECTORY ? 0750 : 0640,
+                                   .flags = HB_ENTRY_HAS_MODE};
+    size_t index = hb_catalog_add(&fixture->catalog, &entry, NULL);
+    fixture->catalog.members[index].state = HB_SELECTED;
+    return index;
+}
+
+static bool is_file(void *context, size_t index)
+{
+    const struct fixture *fixture = context;
+    return fixture->catalog.members[index].type == HB_FILE;
+}
+
+static void plan(struct fixture *fixture, bool allowed)
+{
+    size_t count = fixture->catalog.count;
+    fixture->selection.modes = hb_alloc(count * sizeof *fixture->selection.modes);
+    memset(fixture->selection.modes, 0xff, count * sizeof *fixture->selection.modes);
+    fixture->trees.catalog = &fixture->catalog;
+    fixture->trees.selection = &fixture->selection;
+    fixture->trees.stage = &fixture->stage;
+    fixture->trees.umask = 022;
+    hb_trees_plan(&fixture->trees, &fixture->home, allowed, is_file, fixture);
+}
+
+static void make(const struct fixture *fixture, const char *name)
+{
+    HB_AUTO_FREE char *path = scratch_path(fixture->directory, name);
+    assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static void test_what_is_missing(void **state)
+{
+    struct fixture *fixture = *state;
+    make(fixture, "there");
+    make(fixture, "there/old");
+    size_t top = add(fixture, HB_FILE, "top");
+    size_t old = add(fixture, HB_FILE, "there/old/x");
+    size_t deep = add(fixture, HB_FILE, "there/new/deep/x");
+    size_t made = add(fixture, HB_DIRECTORY, "made");
+    size_t in_made = add(fixture, HB_FILE, "made/x");
+    size_t odd = add(fixture, HB_FILE, "made/x/below"); /* and made/x is a file */
+    size_t there = add(fixture, HB_DIRECTORY, "there");
+    plan(fixture, true);
+    assert_int_equal(fixture->trees.tree_count, 2);
+    assert_null(hb_trees_parent(&fixture->trees, top));
+    assert_false(hb_trees_hold(&fixture->trees, top));
+    assert_false(hb_trees_hold(&fixture->trees, old));
+    assert_false(hb_trees_parent(&fixture->trees, old)->missing);
+    assert_true(hb_trees_hold(&fixture->trees, deep));
+    assert_true(hb_trees_parent(&fixture->trees, deep)->missing);
+    assert_true(hb_trees_directory(&fixture->trees, made)->missing);
+    assert_false(hb_trees_directory(&fixture->trees, there)->missing);
+    assert_false(hb_trees_hold(&fixture->trees, in_made));
+    assert_true(hb_trees_hold(&fixture->trees, odd));
+}
+
+static void test_not_allowed(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t in_made = add(fixture, HB_FILE, "made/x");
+    plan(fixture, false);
+    assert_int_equal(fixture->trees.tree_count, 0);
+    assert_false(hb_trees_hold(&fixture->trees, in_made));
+    assert_true(hb_trees_parent(&fixture->trees, in_made)->missing);
+}
+
+static void test_what_cannot_be_made_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_tree_place place = {.fd = -1};
+    size_t first = add(fixture, HB_FILE, "made/a/x");
+    size_t second = add(fixture, HB_FILE, "made/b/x");
+    plan(fixture, true);
+    HB_AUTO_FREE char *blocked = scratch_write(fixture->stage.path, "t0/a", "in the way");
+    HB_AUTO_CLOSE int none = hb_trees_create(&fixture->trees, &place, first);
+    assert_true(none < 0);
+    assert_false(hb_trees_hold(&fixture->trees, first));
+    HB_AUTO_CLOSE int fd = hb_trees_create(&fixture->trees, &place, second);
+    assert_true(fd >= 0);
+    assert_true(hb_trees_hold(&fixture->trees, second));
+    hb_tree_place_clear(&place);
+    hb_trees_complete(&fixture->trees);
+    /* What is not in it comes later, and changes its time. */
+    assert_true(hb_trees_parent(&fixture->trees, first)->unfinished);
+    assert_false(hb_trees_parent(&fixture->trees, second)->unfinished);
+}
+
+/* An archive of nothing but directories takes no more memory than one with few. */
+static void test_too_many(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { MANY = (1 << 18) + 1 };
+    for (int i = 0; i < MANY; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "%d/x", i);
+        add(fixture, HB_FILE, path);
+    }
+    plan(fixture, true);
+    assert_int_equal(fixture->trees.tree_count, 0);
+    assert_int_equal(fixture->trees.directory_count, 0);
+    assert_null(fixture->trees.directories);
+    assert_null(hb_trees_parent(&fixture->trees, 5));
+    assert_null(hb_trees_directory(&fixture->trees, 5));
+    assert_false(hb_trees_hold(&fixture->trees, 5));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_missing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_allowed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_made_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
