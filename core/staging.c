@@ -100,7 +100,8 @@ static int member_done(void *context, unsigned worker, size_t index, int fd, uin
         result = hb_trees_finish_file(&staging->trees, index, fd);
     if (result != 0)
         return cannot_stage(staging, index, -result, error);
-    /* What is on its way to the disk by now is not waited for later. The flush tells of failures. */
+    /* What is on its way to the disk by now is not waited for later. The flush tells of failures.
+     */
     sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     if (!held && staging->checked != NULL)
         check_member(staging, index);
