@@ -120,6 +120,15 @@ static void remember_content(const struct hb_instance *content, const unsigned c
         hb_fingerprint_content(&reader->entry, before, source->soundness, &reader->fingerprint);
 }
 
+/* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
+static int look_at_claimed(const struct hb_run *run, const char *path, struct stat *status)
+{
+    HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, path, O_PATH, 0);
+    if (fd < 0)
+        return -fd;
+    return fstat(fd, status) != 0 ? errno : 0;
+}
+
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
 static int open_claimed(struct hb_run *run, const struct hb_instance *content,
                         const struct hb_planned *planned, struct hb_reader *reader)
@@ -127,14 +136,11 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     const struct hb_content_ops *ops = content->plugin->ops;
     if (!HB_CAN(ops, open))
         return HB_NOMATCH;
-    /* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
-    HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, reader->entry.path, O_PATH, 0);
     struct stat status;
     unsigned char identity[32];
-    if (fd < 0)
-        return cannot_open(run, reader->entry.path, -fd);
-    if (fstat(fd, &status) != 0)
-        return cannot_open(run, reader->entry.path, errno);
+    int error = look_at_claimed(run, reader->entry.path, &status);
+    if (error != 0)
+        return cannot_open(run, reader->entry.path, error);
     take_status(reader, planned, &status);
     bool told = reader->remember && identify(content, &reader->entry, identity);
     reader->source = (struct hb_source){.size = sizeof reader->source, .fd = -1};

@@ -198,9 +198,13 @@ class SlowReader(hb.Case):
     @staticmethod
     def all_wait(process):
         for task in os.listdir(f"/proc/{process.pid}/task"):
-            with open(f"/proc/{process.pid}/task/{task}/stat", encoding="ascii") as stream:
-                if stream.read().rsplit(")", 1)[1].split()[0] != "S":
-                    return False
+            try:
+                with open(f"/proc/{process.pid}/task/{task}/stat", encoding="ascii") as stream:
+                    state = stream.read().rsplit(")", 1)[1].split()[0]
+            except FileNotFoundError:  # a thread that has just ended
+                return False
+            if state != "S":
+                return False
         return True
 
     def wait_for_standstill(self, process):
