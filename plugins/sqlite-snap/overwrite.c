@@ -39,16 +39,19 @@ static int64_t waited_s(const struct restoring *restoring)
     return (restoring->patience.limit_ms + 500) / 1000;
 }
 
-static int trouble(const struct restoring *restoring, const struct connection *connection,
+static int trouble(struct restoring *restoring, const struct connection *connection,
                    int result)
 {
     const struct hb_host *host = restoring->snap->host;
     int primary = result & 0xff;
     char text[320];
-    if (primary == SQLITE_INTERRUPT || host->cancelled(host))
-        return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is as it was");
     /* The commit itself may have taken effect, and only what comes after it have failed. */
-    if (primary == SQLITE_IOERR)
+    restoring->in_doubt = primary == SQLITE_IOERR;
+    if (primary == SQLITE_INTERRUPT || host->cancelled(host))
+        return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is %s",
+                          restoring->in_doubt ? "whole, the old or the new one: look which"
+                                              : "as it was");
+    if (restoring->in_doubt)
         return host->fail(host, HB_LATER,
                           "database cannot be overwritten: %s; the existing one is whole, the old "
                           "or the new one: look which",
@@ -190,7 +193,7 @@ static int copy_pages(const struct overwriting *overwriting, const struct connec
         uint64_t rest = (uint64_t)sqlite3_backup_remaining(backup);
         host->progress(host, overwriting->restoring->entry, (total - rest) * (uint64_t)page_bytes,
                        total * (uint64_t)page_bytes);
-        if (result != SQLITE_DONE && host->cancelled(host))
+        if (result == SQLITE_OK && host->cancelled(host))
             result = SQLITE_INTERRUPT;
     } while (result == SQLITE_OK);
     int ended = sqlite3_backup_finish(backup); /* rolls back what is not done */
@@ -200,7 +203,7 @@ static int copy_pages(const struct overwriting *overwriting, const struct connec
 static int make_room_for_page_size(struct overwriting *overwriting, int64_t live_page,
                                    int64_t copy_page)
 {
-    const struct restoring *restoring = overwriting->restoring;
+    struct restoring *restoring = overwriting->restoring;
     char text[320];
     int result = leave_wal(overwriting);
     /*

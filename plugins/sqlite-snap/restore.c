@@ -222,7 +222,7 @@ static int restore_over(struct restoring *restoring)
     int status = over_existing(restoring);
     if (status == HB_RESTORED)
         set_modes(restoring);
-    else if (status != HB_RESTORE_RENAME) /* it is as it was */
+    else if (status != HB_RESTORE_RENAME && !restoring->in_doubt) /* it is as it was */
         open_again(restoring, before);
     inode_guard_leave(guard, &holder);
     return status;

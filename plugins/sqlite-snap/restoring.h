@@ -15,6 +15,7 @@ struct restoring {
     const struct hb_target *target;
     struct patience patience;
     struct stat there; /* the target, where it exists */
+    bool in_doubt;     /* it may hold the new rows, though overwriting it failed */
 };
 
 /* HB_ENTRY: says why, and that nothing was done. */

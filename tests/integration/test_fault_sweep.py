@@ -8,7 +8,7 @@ import shutil
 import unittest
 
 import fault
-from fault_sweep import FORMATS, KILL, BackupSweep, ImportSweep, leave_log
+from fault_sweep import ACTIONS, FORMATS, KILL, SIGNAL, BackupSweep, ImportSweep, Point, leave_log
 
 fault.need()
 
@@ -62,6 +62,30 @@ class ImportOverDatabases(ImportSweep):
     def test_lasting(self):
         self.begin("zip")
         self.sweep_lasting("zip")
+
+
+class ImportOverOneDatabase(ImportSweep):
+    """The directory is flushed when a database has been committed: what fails then is in doubt."""
+
+    databases = ("state.db",)
+
+    def setUp(self):
+        super().setUp()
+        self.target = self.dir / "target"
+        self.fill(self.target, b"old", 30)
+
+    def may_leave(self, done):
+        return done.returncode == 128 + 15 and self.journal_is_there()
+
+    def test_flushes_of_the_directory(self):
+        self.begin("zip")
+        flushes = [Point(number, call, action) for number, call in enumerate(self.points("zip"), 1)
+                   if call[0] == "fdatasync" and call[1] == str(self.home)
+                   for action in (*ACTIONS, SIGNAL)]
+        self.assertNotEqual(flushes, [])
+        for point in flushes:
+            with self.subTest(point=str(point)):
+                self.fault_at("zip", point)
 
 
 class ImportByThreeWorkers(ImportSweep):

@@ -139,9 +139,12 @@ class Json(hb.Case):
         self.assertNotIn(b"\x1b", done.stderr)
 
     def test_a_hostile_name_in_the_bar(self):
+        """Alone in its home: nothing has been drawn that it would have to wait for."""
+        home = self.dir / "alone"
+        home.mkdir()
         database = self.make_database(self.dir / "plain.db")
-        os.rename(database, os.fsencode(self.home) + b"/\x1b]0;title\x07.db")
-        done = self.hbcore("--home", self.home, "--progress", "always", "backup", "-o",
+        os.rename(database, os.fsencode(home) + b"/\x1b]0;title\x07.db")
+        done = self.hbcore("--home", home, "--progress", "always", "backup", "-o",
                            self.dir / "n.zip")
         self.assertIn(b"preparing", done.stderr)
         self.assertNotIn(b"\x1b]", done.stdout + done.stderr)
