@@ -163,6 +163,23 @@ class Reuse(hb.Case):
         self.assert_same_as_fresh(made)
         self.assert_restores()
 
+    def test_a_database_that_grew(self):
+        """It comes last, so that nothing lies behind what it was in the archive before."""
+        shutil.rmtree(self.home)
+        self.home.mkdir()
+        database = sqlite3.connect(self.home / "state.db", isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE large (data BLOB)")
+        for _ in range(20):
+            database.execute("INSERT INTO large VALUES (randomblob(1000000))")
+        self.make()
+        for _ in range(6):
+            database.execute("INSERT INTO large VALUES (randomblob(1000000))")
+        made = self.make()
+        self.assertGreater(made["reused_bytes"], made["bytes"] // 3, made)
+        self.assert_same_as_fresh(made)
+
     @elsewhere
     def test_a_change_within_the_clocks_tick(self):
         path = self.home / "racy.txt"
