@@ -39,8 +39,7 @@ static int64_t waited_s(const struct restoring *restoring)
     return (restoring->patience.limit_ms + 500) / 1000;
 }
 
-static int trouble(struct restoring *restoring, const struct connection *connection,
-                   int result)
+static int trouble(struct restoring *restoring, const struct connection *connection, int result)
 {
     const struct hb_host *host = restoring->snap->host;
     int primary = result & 0xff;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sqlite-snap: databases that may be in use, both ways. What it takes, and what it claims. */
+#include "bulk_vfs.h"
 #include "sqlite_snap.h"
 
 #include <sqlite3.h>
@@ -50,8 +51,10 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
             return host->fail(host, HB_FATAL, "[%s] suffixes: \"%s\" is no end of a file name",
                               settings->section, suffixes->list[i]);
     struct snap *snap = calloc(1, sizeof *snap);
-    if (snap == NULL)
+    if (snap == NULL || !bulk_vfs_register()) {
+        free(snap);
         return host->fail(host, HB_FATAL, "out of memory");
+    }
     snap->host = host;
     snap->suffixes = suffixes;
     snap->wait_s = settings->values[WAIT]->number;

@@ -13,6 +13,7 @@
  * The last two hold no lock, so what they made counts only if nothing has changed meanwhile.
  */
 #include "aside.h"
+#include "bulk_vfs.h"
 #include "connection.h"
 #include "live.h"
 #include "soundness.h"
@@ -95,8 +96,8 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
 /* The staged file is nobody else's: it needs no journal (OFF is not for defensive connections). */
 static int open_staged(struct attempt *attempt, struct connection *staged)
 {
-    int result =
-        connection_open(staged, attempt->file.path, SQLITE_OPEN_READWRITE, "", &attempt->patience);
+    int result = connection_open(staged, attempt->file.path, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
+                                 &attempt->patience);
     if (result == SQLITE_OK)
         result = connection_run(staged, "PRAGMA locking_mode = EXCLUSIVE", NULL);
     if (result == SQLITE_OK)
@@ -122,8 +123,10 @@ static bool opened_the_right_one(const struct attempt *attempt, const struct con
 static int open_pinned(struct attempt *attempt, struct connection *source, bool locks, bool *moved)
 {
     int64_t ignored;
-    int result = connection_open(source, attempt->live.path, SQLITE_OPEN_READONLY,
-                                 locks ? "mode=ro" : "mode=ro&immutable=1", &attempt->patience);
+    int result =
+        connection_open(source, attempt->live.path, SQLITE_OPEN_READONLY,
+                        locks ? "vfs=" BULK_VFS "&mode=ro" : "vfs=" BULK_VFS "&mode=ro&immutable=1",
+                        &attempt->patience);
     *moved = result == SQLITE_OK && !opened_the_right_one(attempt, source);
     if (result == SQLITE_OK && !*moved)
         result = connection_run(source, "BEGIN", NULL);
@@ -131,6 +134,8 @@ static int open_pinned(struct attempt *attempt, struct connection *source, bool 
         result = connection_run(source, "PRAGMA schema_version", &ignored);
     if (result == SQLITE_OK && !*moved)
         *moved = !opened_the_right_one(attempt, source);
+    if (result == SQLITE_OK && !*moved)
+        result = bulk_read_ahead(source->db);
     return result;
 }
 
@@ -173,6 +178,8 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
     }
     int copied = copy_pages(attempt, &source, backup, page_bytes, locks);
     int ended = sqlite3_backup_finish(backup);
+    if (ended == SQLITE_OK)
+        ended = bulk_flush(staged.db);
     if (copied == SQLITE_DONE && ended == SQLITE_OK)
         return HB_OK;
     result = copied == SQLITE_DONE ? ended : copied;
