@@ -51,7 +51,9 @@ static int make_plan(struct backup *backup)
         .store_links = store_links,
         .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
         .excluded = &archive,
-        .excluded_count = destination->exists && !destination->stream ? 1 : 0,
+        /* One of a name that is ours stays: it is a file like others. */
+        .excluded_count =
+            destination->exists && !destination->stream && !destination->unique ? 1 : 0,
         .latest = backup->latest,
         .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
@@ -318,6 +320,7 @@ static void list_plan(const struct backup *backup)
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
         request->would_store(request->context, path, planned->type, planned->bytes);
+        backup->result->directories += planned->type == HB_DIRECTORY;
     }
     backup->result->files = backup->plan.files;
     backup->result->bytes = backup->plan.bytes;

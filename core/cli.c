@@ -54,6 +54,44 @@ int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *form
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
+/* Is it one of those that stand before the command? */
+static bool is_global(const char *word)
+{
+    size_t length = strcspn(word, "=");
+    const char *at;
+    HB_AUTO_FREE char *name = hb_copy_bytes(word, length);
+    for (at = hb_cli_global_help; length > 2 && (at = strstr(at, name)) != NULL; at++)
+        if (strchr(" =,\n", at[length]) != NULL && at[-1] == ' ')
+            return true;
+    return false;
+}
+
+int hb_cli_what(const struct hb_cli *cli, int option, char **argv)
+{
+    const char *word = argv[optind > 0 ? optind - 1 : 0];
+    if (option == ':')
+        return hb_cli_usage(cli, argv[0], "%s needs a value", word);
+    if (is_global(word))
+        return hb_cli_usage(cli, argv[0], "%s stands before the command: hbcore %s ... %s", word,
+                            word, argv[0]);
+    return hb_cli_usage(cli, argv[0], "what is %s?", word);
+}
+
+char *hb_cli_command_line(const struct hb_cli *cli, const struct hb_run *run, const char *command)
+{
+    static const char program[] = "hbcore ";
+    const char *rest = command + sizeof program - 1;
+    if (strncmp(command, program, sizeof program - 1) != 0)
+        return hb_copy_text(command);
+    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(run->home.path);
+    HB_AUTO_FREE char *file =
+        cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(run->config));
+    return hb_format("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
+                     file == NULL ? "" : file, file == NULL ? "" : " ",
+                     home == NULL ? "" : "--home ", home == NULL ? "" : home,
+                     home == NULL ? "" : " ", rest);
+}
+
 static void print_config_error(void *context, const struct hb_error *error)
 {
     hb_cli_fail(context, HB_EXIT_USAGE, error);

@@ -68,4 +68,7 @@ int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error
 int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
     HB_PRINTF(3, 4);
 
+/* Wrong use, too: what getopt_long() has just not taken: it returned `option`, ':' or '?'. */
+int hb_cli_what(const struct hb_cli *cli, int option, char **argv);
+
 #endif

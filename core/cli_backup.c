@@ -81,8 +81,7 @@ static int take_option(struct backup_command *command, int option, char **argv)
         fputs(help, command->cli->out);
         return -1;
     default:
-        return hb_cli_usage(command->cli, argv[0], "what is %s?",
-                            argv[optind > 0 ? optind - 1 : 0]);
+        return hb_cli_what(command->cli, option, argv);
     }
 }
 
@@ -122,7 +121,7 @@ static int parse_arguments(struct backup_command *command, int argc, char **argv
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "o:ql:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":o:ql:h", options, NULL)) != -1) {
         int code = take_option(command, option, argv);
         if (code != 0)
             return code;
@@ -221,9 +220,10 @@ static void print_summary(const struct backup_command *command)
                         &command->run.report);
     hb_summary_lines(out, &command->run.report);
     if (!result->nothing && !command->dry_run && !command->cli->quiet) {
+        const char *text = hb_config_text(command->run.config, "backup", "restore-command");
         HB_AUTO_FREE char *path = hb_shell_word(command->destination.path);
-        fprintf(out, "\nRestore with: %s %s\n",
-                hb_config_text(command->run.config, "backup", "restore-command"), path);
+        HB_AUTO_FREE char *import = hb_cli_command_line(command->cli, &command->run, text);
+        fprintf(out, "\nRestore with: %s %s\n", import, path);
     }
 }
 

@@ -424,9 +424,9 @@ int hb_cli_completion(struct hb_cli *cli, int argc, char **argv)
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
         if (option != 'h')
-            return hb_cli_usage(cli, argv[0], "what is %s?", argv[optind > 0 ? optind - 1 : 0]);
+            return hb_cli_what(cli, option, argv);
         fputs(help, cli->out);
         return HB_EXIT_DONE;
     }

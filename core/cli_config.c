@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore config check | show */
 #include "cli.h"
+#include "format.h"
 #include "ini_text.h"
 #include "memory.h"
 #include "name.h"
@@ -205,9 +206,37 @@ static int show(const struct hb_cli *cli, const struct hb_config *config)
     return HB_EXIT_DONE;
 }
 
+struct format_check {
+    const struct hb_cli *cli;
+    const struct hb_config *config;
+    int code;
+};
+
+/* A format is chosen by name: is there one? */
+static void check_format(void *context, const struct hb_section *section,
+                         const struct hb_option *option, const struct hb_value *value,
+                         const char *origin)
+{
+    struct format_check *checking = context;
+    struct hb_format_choice choice;
+    struct hb_error why, error;
+    if (section->kind != 0 || strcmp(option->key, "format") != 0 || *value->text == '\0')
+        return;
+    if (hb_format_find(checking->config, value->text, &choice, &why) != HB_OK) {
+        hb_error_set(&error, HB_FATAL, "%s: [%s] format: %s", origin, section->name, why.text);
+        hb_error_hint(&error, "%s", why.hint);
+        checking->code = hb_cli_fail(checking->cli, HB_EXIT_USAGE, &error);
+    }
+    hb_format_choice_clear(&choice);
+}
+
 static int check(const struct hb_cli *cli, const struct hb_config *config)
 {
     const char *path = hb_config_path(config);
+    struct format_check checking = {cli, config, HB_EXIT_DONE};
+    hb_config_each(config, check_format, &checking);
+    if (checking.code != HB_EXIT_DONE)
+        return checking.code;
     if (cli->json) {
         json_t *line = json_pack("{ss ss}", "type", "config", "status", "ok");
         if (path != NULL)
@@ -228,9 +257,9 @@ int hb_cli_config(struct hb_cli *cli, int argc, char **argv)
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option != 'h')
-            return hb_cli_usage(cli, argv[0], "what is %s?", argv[optind > 0 ? optind - 1 : 0]);
+            return hb_cli_what(cli, option, argv);
         fputs(help, cli->out);
         return HB_EXIT_DONE;
     }

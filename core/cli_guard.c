@@ -40,14 +40,13 @@ static int parse_arguments(struct guard_command *command, int argc, char **argv)
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         if (option == 'n')
             command->dry_run = true;
         else if (option == 'h')
             return fputs(help, command->cli->out) < 0 ? HB_EXIT_FAILED : -1;
         else
-            return hb_cli_usage(command->cli, argv[0], "what is %s?",
-                                argv[optind > 0 ? optind - 1 : 0]);
+            return hb_cli_what(command->cli, option, argv);
     }
     if (argc - optind != 1)
         return hb_cli_usage(command->cli, argv[0], "takes the id of one snapshot");

@@ -92,7 +92,7 @@ static int parse_arguments(struct import_command *command, int argc, char **argv
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "fh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":fh", options, NULL)) != -1) {
         switch (option) {
         case 'f':
             command->force = true;
@@ -116,7 +116,7 @@ static int parse_arguments(struct import_command *command, int argc, char **argv
             fputs(help, command->cli->out);
             return -1;
         default:
-            return hb_cli_usage(command->cli, argv[0], "what is %s?", argv[optind - 1]);
+            return hb_cli_what(command->cli, option, argv);
         }
     }
     if (argc - optind != 1)
@@ -175,7 +175,9 @@ static int ask(FILE *out, struct hb_error *error)
         fputc('\n', out);
         if (hb_run_signal() != 0)
             return hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
-        return hb_error_set(error, HB_FATAL, "no answer; nothing was changed");
+        hb_error_set(error, HB_FATAL, "no answer; nothing was changed");
+        hb_error_hint(error, "say --force to import without being asked");
+        return HB_FATAL;
     }
     if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
         return HB_OK;

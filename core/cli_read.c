@@ -57,7 +57,7 @@ static int parse_arguments(struct reading *reading, const char *help, int wanted
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "lh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":lh", options, NULL)) != -1) {
         if (option == 'l' && strcmp(argv[0], "list") == 0) {
             reading->detailed = true;
         } else if (option == 'F') {
@@ -66,7 +66,7 @@ static int parse_arguments(struct reading *reading, const char *help, int wanted
             fputs(help, reading->cli->out);
             return -1;
         } else {
-            return hb_cli_usage(reading->cli, argv[0], "what is %s?", argv[optind - 1]);
+            return hb_cli_what(reading->cli, option, argv);
         }
     }
     if (argc - optind != wanted)

@@ -40,4 +40,11 @@ int hb_cli_hooks_before(struct hb_run *run, const struct hb_chain *hooks, struct
                         struct hb_error *error);
 void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event);
 
+/*
+ * A command line to be shown, such as "hbcore import": with the configuration and the home that
+ * were named to this run, if it is one of ours, so that it does the same wherever it is typed.
+ * Caller frees.
+ */
+char *hb_cli_command_line(const struct hb_cli *cli, const struct hb_run *run, const char *command);
+
 #endif

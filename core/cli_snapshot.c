@@ -108,7 +108,9 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     fprintf(out, "State snapshot created: %s\n", made->id);
     fprintf(out, "  %" PRIu64 " files, %s; %zu snapshot(s) stored in %s/\n", made->files,
             hb_human_bytes(made->bytes, size), stored, where);
-    fprintf(out, "  Restore with: hbcore snapshot restore %s\n", id);
+    HB_AUTO_FREE char *restore =
+        hb_cli_command_line(command->cli, &command->run, "hbcore snapshot restore");
+    fprintf(out, "  Restore with: %s %s\n", restore, id);
 }
 
 static void show_file(const struct snapshot_command *command, const char *path, uint64_t bytes,
@@ -371,7 +373,7 @@ static int parse_options(struct snapshot_command *command, int argc, char **argv
     int option;
     optind = 0;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "l:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":l:h", options, NULL)) != -1) {
         int code = 0;
         if (option == 'l')
             command->label = optarg;
@@ -384,8 +386,7 @@ static int parse_options(struct snapshot_command *command, int argc, char **argv
         else if (option == 'h')
             return fputs(help, command->cli->out) < 0 ? HB_EXIT_FAILED : -1;
         else
-            return hb_cli_usage(command->cli, argv[0], "what is %s?",
-                                argv[optind > 0 ? optind - 1 : 0]);
+            return hb_cli_what(command->cli, option, argv);
         if (code != 0)
             return code;
     }

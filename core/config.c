@@ -533,6 +533,25 @@ static char *absolute(const char *path)
     return hb_format("%s/%s", here, path);
 }
 
+/*
+ * Without a configuration nobody has said that content is to be read as it lies there: each plugin
+ * that knows better is used, with its defaults.
+ */
+static int add_content(void *context, const char *path, const struct hb_library *library,
+                       const struct hb_error *error)
+{
+    struct load *load = context;
+    (void)path;
+    (void)error;
+    if (library == NULL || library->plugin->kind != HB_KIND_CONTENT)
+        return 0;
+    HB_AUTO_FREE char *name =
+        hb_format("%s:%s", hb_kind_name(HB_KIND_CONTENT), library->plugin->name);
+    if (hb_config_section(load->config, name) == NULL)
+        add_section(load->config, hb_section_new_plugin(name, HB_KIND_CONTENT, library));
+    return 0;
+}
+
 static void load_all(struct load *load, const char *data, size_t bytes, const char *const *sets)
 {
     hb_ini_parse(data, bytes, ini_problem, load, &load->ini);
@@ -542,6 +561,8 @@ static void load_all(struct load *load, const char *data, size_t bytes, const ch
     make_loader(load);
     for (size_t i = 0; i < load->ini->count; i++)
         make_section(load, &load->ini->sections[i]);
+    if (load->file == NULL)
+        hb_loader_each(load->config->loader, add_content, load);
 }
 
 int hb_config_load(const char *path, const char *const *sets,

@@ -2,6 +2,7 @@
 #include "extract.h"
 
 #include "memory.h"
+#include "name.h"
 #include "progress.h"
 #include <errno.h>
 #include <string.h>
@@ -249,6 +250,18 @@ static int end_group(struct decoder *decoder, struct member_output *outputs, siz
     return status;
 }
 
+/* A group stands or falls together: its first member has to do where there are several. */
+static void say_undecodable(struct decoder *decoder, int status, const struct hb_entry *entries,
+                            size_t count)
+{
+    const struct hb_archive *archive = decoder->extraction->request->archive;
+    HB_AUTO_FREE char *more =
+        count == 1 ? hb_copy_text("") : hb_format(" and %zu stored together with it", count - 1);
+    HB_AUTO_FREE char *first = hb_printable(entries[0].path);
+    hb_error_set(&decoder->error, status, "%s: %s%s: %s", archive->shown, first, more,
+                 hb_instance_failure(archive->format));
+}
+
 static int decode_group(struct decoder *decoder, const size_t *indexes, size_t count)
 {
     struct hb_archive *archive = decoder->extraction->request->archive;
@@ -277,8 +290,7 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
     if (status >= 0)
         status = end_group(decoder, outputs, count);
     else if (decoder->error.text[0] == '\0')
-        hb_error_set(&decoder->error, status, "%s: %s", archive->shown,
-                     hb_instance_failure(archive->format));
+        say_undecodable(decoder, status, entries, count);
     drop_member(&decoder->current);
     free(entries);
     free(members);

@@ -212,8 +212,10 @@ int main(int argc, char **argv)
     HB_AUTO_FREE const char **sets = hb_alloc(((size_t)argc + 1) * sizeof *sets);
     cli.sets = sets;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "+vh", global_options, NULL)) != -1) {
-        if (option == '?' || option == ':')
+    while ((option = getopt_long(argc, argv, "+:vh", global_options, NULL)) != -1) {
+        if (option == ':')
+            return wrong(&cli, argv[optind - 1], " needs a value", "see: hbcore --help");
+        if (option == '?')
             return wrong(&cli, "what is ", argv[optind - 1], "see: hbcore --help");
         int code = take_option(&cli, option, sets, &set_count);
         if (code != 0)

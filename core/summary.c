@@ -136,7 +136,7 @@ void hb_summary_json_findings(json_t *object, const struct hb_report *report)
 
 void hb_json_line(FILE *out, json_t *object)
 {
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     fprintf(out, "%s\n", text == NULL ? "{}" : text);
     free(text);
     json_decref(object);

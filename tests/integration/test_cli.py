@@ -3,11 +3,14 @@
 import io
 import json
 import os
+import pathlib
 import re
 import shlex
 import signal
+import sqlite3
 import stat
 import subprocess
+import time
 import unittest
 import zipfile
 
@@ -321,7 +324,7 @@ class Commands(hb.Case):
     def test_summary_for_people(self):
         (self.home / "node_modules").mkdir()
         done = self.hbcore("--home", self.home, "backup", "-o", self.dir / "s.zip")
-        self.assert_mentions(done, self.dir / "s.zip", "node_modules", "hbcore import")
+        self.assert_mentions(done, self.dir / "s.zip", "node_modules", "Restore with: hbcore", " import ")
         self.assertRegex(done.stdout.decode(), r"\d+\.\d [KMG]B")
 
 
@@ -329,10 +332,71 @@ class Commands(hb.Case):
         for name in ("plain-1.zip", "two words.zip", "Bob's $HOME `x` \"y\".zip", "caf\u00e9.zip"):
             done = self.hbcore("--home", self.home, "backup", "-o", self.dir / name)
             command = done.stdout.decode().partition("Restore with: ")[2].strip()
-            self.assertEqual(shlex.split(command), ["hbcore", "import", str(self.dir / name)])
+            self.assertEqual(shlex.split(command),
+                             ["hbcore", "--config", str(hb.HERMES), "--home", str(self.home),
+                              "import", str(self.dir / name)])
         done = self.hbcore("--home", self.home, "snapshot", "create", "--label", "Bob's")
         command = done.stdout.decode().partition("Restore with: ")[2].strip()
-        self.hbcore("--home", self.home, *shlex.split(command)[1:])
+        self.hbcore(*shlex.split(command)[1:])
+
+    def test_a_name_that_is_taken(self):
+        """What has it is a file like others, also in the next archive."""
+        now = time.time()
+        taken = {time.strftime("hermes-backup-%Y-%m-%d-%H%M%S.zip", time.localtime(now + i))
+                 for i in range(120)}
+        for name in taken:
+            hb.write(self.home / "kept" / name, name.encode())
+        done = self.hbcore("--home", self.home, "--json", "backup", "-o", f"{self.home}/kept/")
+        archive = pathlib.Path(self.summary(done)["archive"])
+        self.assertRegex(archive.name, r"-2\.zip$")
+        self.assertEqual({name[5:] for name in zipfile.ZipFile(archive).namelist()
+                          if name.startswith("kept/") and name != "kept/"}, taken)
+
+    def test_what_is_no_option_of_a_command(self):
+        for arguments, words in (
+                (("backup", "--home", "/x"), "--home stands before the command"),
+                (("import", "--json", "x"), "--json stands before the command"),
+                (("backup", "-o"), "-o needs a value"),
+                (("import", "--include"), "--include needs a value"),
+                (("--config",), "--config needs a value"),
+                (("list", "--frob"), "what is --frob?"),
+                (("verify", "-z"), "what is -z?")):
+            done = self.tool(os.environ["HBCORE_BIN"], *arguments, expect=2)
+            self.assertIn(words, done.stderr.decode())
+
+
+class NoConfiguration(hb.Case):
+    """Nobody has said how content is to be read: by each plugin that knows how."""
+
+    config = None
+
+    def test_databases_are_databases(self):
+        home = self.dir / "home"
+        path = self.make_database(home / "state.db", wal=True)
+        database = sqlite3.connect(path)
+        self.addCleanup(database.close)
+        database.execute("INSERT INTO t (text) VALUES ('in the log')")
+        database.commit()
+        archive = self.dir / "a.zip"
+        done = self.hbcore("--home", home, "--json", "backup", "--format", "zip", "-o", archive)
+        self.assertEqual(self.summary(done)["databases"],
+                         [{"path": "state.db", "method": "snapshot", "check": "ok"}])
+        database.execute("DELETE FROM t")
+        database.commit()
+        self.hbcore("--home", home, "import", archive, "--force")
+        self.assertEqual(database.execute("SELECT count(*) FROM t").fetchone()[0], 51)
+        self.assertEqual(database.execute("PRAGMA integrity_check").fetchone()[0], "ok")
+
+    def test_a_damaged_one_is_told(self):
+        home = self.dir / "home"
+        path = self.make_database(home / "state.db", rows=2000)
+        with open(path, "r+b") as stream:
+            stream.seek(3 * 4096)
+            stream.write(b"\xff" * 4096)
+        archive = self.dir / "a.zip"
+        self.hbcore("--home", home, "backup", "--format", "zip", "-o", archive, expect=3)
+        done = self.hbcore("verify", archive, expect=3)
+        self.assert_mentions(done, "state.db")
 
 
 class Home(hb.Case):

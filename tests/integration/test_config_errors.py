@@ -97,6 +97,13 @@ class ConfigErrors(hb.Case):
         self.assertIn(":3:", found)
         self.assertIn(":4:", found)
 
+    def test_formats_that_are_not_there(self):
+        self.config = self.write_config("[backup]\nformat = rar\n[preset:x]\ndirectory = d\n"
+                                        "format = tar-zst\n")
+        done = self.hbcore("config", "check", expect=2)
+        self.assert_mentions(done, f"{self.config}:2: [backup] format", "'rar' not found",
+                             f"{self.config}:5: [preset:x] format", "did you mean 'tar-zstd'?")
+
     def test_config_check(self):
         self.config = self.write_config("[backup]\nformt = zip\n")
         done = self.hbcore("config", "check", expect=2)
