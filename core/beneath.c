@@ -98,6 +98,14 @@ struct way {
     int fds[PATH_MAX / 2];
     char *names[PATH_MAX / 2];
     size_t depth; /* fds[0] is the root's, not ours to close */
+    struct made_directory *made;
+    size_t made_count;
+};
+
+/* A directory that was made on the way; if nothing comes of it, it goes again. */
+struct made_directory {
+    int parent_fd;
+    char *name;
 };
 
 static void way_leave(struct way *way)
@@ -125,7 +133,30 @@ static int inherit_owner(int directory_fd, const char *name)
     return 0;
 }
 
-static int way_enter(struct way *way, const char *name, bool make, unsigned *made)
+static void note_made(struct way *way, int parent_fd, const char *name)
+{
+    way->made = hb_resize(way->made, way->made_count + 1, sizeof *way->made);
+    way->made[way->made_count++] = (struct made_directory){
+        .parent_fd = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3), .name = hb_copy_text(name)};
+}
+
+/* What was made stays, and is counted, or it goes, unless somebody put something into it. */
+static void end_made(struct way *way, bool stays, unsigned *count)
+{
+    while (way->made_count > 0) {
+        struct made_directory *made = &way->made[--way->made_count];
+        bool gone = !stays && made->parent_fd >= 0 &&
+                    unlinkat(made->parent_fd, made->name, AT_REMOVEDIR) == 0;
+        if (!gone && count != NULL)
+            (*count)++;
+        if (made->parent_fd >= 0)
+            close(made->parent_fd);
+        free(made->name);
+    }
+    free(way->made);
+}
+
+static int way_enter(struct way *way, const char *name, bool make)
 {
     if (way->depth + 1 >= sizeof way->fds / sizeof *way->fds)
         return -ENAMETOOLONG;
@@ -133,8 +164,7 @@ static int way_enter(struct way *way, const char *name, bool make, unsigned *mad
     int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && make) {
         if (mkdirat(at, name, 0777) == 0) {
-            if (made != NULL)
-                (*made)++;
+            note_made(way, at, name);
             int result = inherit_owner(at, name);
             if (result != 0)
                 return result;
@@ -251,7 +281,7 @@ static int take_place(struct way *way, const char *name, bool through_link, stru
 }
 
 static int resolve(const struct hb_root *root, struct way *way, char **rest, unsigned flags,
-                   struct hb_place *place, unsigned *made)
+                   struct hb_place *place)
 {
     int links = 0;
     for (;;) {
@@ -279,7 +309,7 @@ static int resolve(const struct hb_root *root, struct way *way, char **rest, uns
         }
         if (**rest == '\0')
             return take_place(way, name, links > 0, place);
-        int result = way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0, made);
+        int result = way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0);
         if (result != 0)
             return result;
     }
@@ -292,7 +322,8 @@ int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned fl
     struct way *way = hb_alloc(sizeof *way);
     way->fds[0] = root->fd;
     char *rest = hb_copy_text(path);
-    int result = resolve(root, way, &rest, flags, place, made);
+    int result = resolve(root, way, &rest, flags, place);
+    end_made(way, result == 0, made);
     way_clear(way);
     free(way);
     free(rest);

@@ -45,7 +45,8 @@ enum hb_resolve_flags {
 
 /*
  * Resolves `path` (relative; no empty, "." or ".." component). Links that end inside are followed.
- * *made, where it is not NULL, grows by the number of directories that were made. 0, or -errno:
+ * *made, where it is not NULL, grows by the number of directories that were made; a failure takes
+ * them away again. 0, or -errno:
  * EXDEV (leads outside), ELOOP, ENOTDIR, ENOENT (a parent is missing), …; hb_place_clear in any
  * case.
  */

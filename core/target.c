@@ -117,7 +117,7 @@ void hb_last_target_clear(struct hb_last_target *last)
 void hb_target_remember(struct hb_last_target *last, const char *path, const struct hb_place *place)
 {
     hb_last_target_clear(last);
-    if (strcmp(base_name(path), place->name) != 0) /* through a link */
+    if (place->through_link) /* which may be its own: its neighbours lie elsewhere then */
         return;
     last->directory = hb_copy_bytes(path, directory_bytes(path));
     last->path = hb_copy_bytes(place->path, directory_bytes(place->path));

@@ -2,11 +2,15 @@
 """Which archives are taken, which of their entries, where they go and with which mode."""
 import os
 import pathlib
+import random
+import shutil
 import stat
 import unittest
 import zipfile
 
 import hb
+
+SUFFIXES = {"zip": ".zip", "tar-zstd": ".tar.zst"}
 
 
 def entry(name, mode=0o644, kind=stat.S_IFREG):
@@ -380,6 +384,97 @@ class BackupFirst(hb.Case):
         self.assertRegex(done["archive"], r"/home/backups/pre-import-[-0-9]+\.zip$")
         done = self.hbcore("--home", home, "backup", "--preset", "nothing", expect=2)
         self.assert_mentions(done, "no preset 'nothing'")
+
+
+class Links(Rules):
+    """Into a home with links of all kinds."""
+
+    config = hb.GENERIC
+
+    def test_a_link_to_its_own_name_elsewhere(self):
+        """It takes one file elsewhere, not those that come after it."""
+        for name in ("a", "b.db", "c", "d.db", "e"):
+            for folder, word in (("source/p", b"new"), ("target/p", b"old"), ("target/shared", b"shared")):
+                path = self.dir / folder / name
+                if name.endswith(".db"):
+                    self.make_database(path, rows=len(word) * 10)
+                else:
+                    hb.write(path, word)
+        for name in ("a", "b.db"):
+            (self.target / "p" / name).unlink()
+            (self.target / "p" / name).symlink_to(f"../shared/{name}")
+        for fmt in ("zip", "tar-zstd"):
+            for workers in (1, 2, 8):
+                with self.subTest(format=fmt, workers=workers):
+                    archive = self.backup(self.dir / "source", f"{fmt}-{workers}", "--format", fmt)
+                    target = self.dir / f"{fmt}-{workers}"
+                    self.tool("cp", "-a", self.target, target)
+                    self.hbcore("--home", target, "--set", f"backup.workers={workers}", "import",
+                                f"{archive}{SUFFIXES[fmt]}", "--force")
+                    for name in ("a", "c", "e"):
+                        self.assertEqual((target / "p" / name).read_bytes(), b"new", name)
+                        self.assertEqual((target / "shared" / name).read_bytes(),
+                                         b"new" if name == "a" else b"shared", name)
+                    for name in ("b.db", "d.db"):
+                        self.assertEqual(len(self.database_rows(target / "p" / name)), 30, name)
+                        self.assertEqual(len(self.database_rows(target / "shared" / name)),
+                                         30 if name == "b.db" else 60, name)
+
+    def test_links_of_any_kind(self):
+        """Each file ends where the kernel would have written it, and nothing else changes."""
+        dice = random.Random(11)
+        names = ["a", "b", "c"]
+        paths = [f"{one}/{other}" for one in names for other in names] + ["x", "y", "z"]
+        for number in range(40):
+            source, target, oracle = (self.dir / f"{number}/{what}" for what in ("source", "target", "oracle"))
+            for path in paths:
+                if dice.random() < 0.7:
+                    hb.write(source / path, f"new {path}".encode())
+                kind = dice.random()
+                if kind < 0.4:
+                    hb.write(target / path, f"old {path}".encode())
+                elif kind < 0.8:
+                    (target / path).parent.mkdir(parents=True, exist_ok=True)
+                    up = "../" if "/" in path else ""
+                    (target / path).symlink_to(up + dice.choice(paths))
+            hb.write(source / "last", b"new last")
+            target.mkdir(exist_ok=True)
+            self.tool("cp", "-a", target, oracle)
+            archive = self.backup(source, name=f"{number}.zip")
+            done = self.hbcore("--home", target, "--json", "--set",
+                               f"backup.workers={dice.choice((1, 2, 8))}", "import", archive,
+                               "--force", expect=None)
+            skipped = {row["path"] for row in self.summary(done)["skipped"]}
+            # In the order of the archive; links to links and those that lead nowhere are followed, too.
+            ends = {}
+            for path in zipfile.ZipFile(archive).namelist():
+                if path.endswith("/") or path in skipped:
+                    continue
+                end = os.path.realpath(oracle / path)
+                ends.setdefault(end, set()).add(f"new {path}".encode())
+            for path, contents in ends.items():
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                here = path.replace(str(oracle), str(target))
+                self.assertIn(pathlib.Path(here).read_bytes(), contents, (number, path))
+                shutil.copyfile(here, path)
+            self.assertEqual(self.look(target), self.look(oracle), number)
+
+    @staticmethod
+    def look(root):
+        return {str(path.relative_to(root)): os.readlink(path) if path.is_symlink()
+                else path.read_bytes() if path.is_file() else None
+                for path in pathlib.Path(root).rglob("*")}
+
+    def test_what_is_refused_makes_no_directories(self):
+        hb.write(self.dir / "source/l", b"new")
+        archive = self.backup(self.dir / "source")
+        for number, link in enumerate(("c/.", "c/d/..", "c/d/../../..", "c/d/../../../outside/x", "c/d/e/.")):
+            with self.subTest(link=link):
+                target = self.dir / f"target-{number}"
+                target.mkdir()
+                (target / "l").symlink_to(link)
+                self.take(archive, expect=3, target=target)
+                self.assertEqual([path.name for path in target.rglob("*")], ["l"])
 
 
 if __name__ == "__main__":
