@@ -100,8 +100,9 @@ class Bench:
 
     def clear_target(self):
         """
-        Trees go at the beginning of the next round only, if the disk has room for them: for minutes
-        after many files were deleted, ext4 takes longer to make others, as it passes over their inodes.
+        Trees go after the last restore of a round, if the disk has room for them and something else
+        comes before the next: for five minutes after many files were deleted, ext4 takes several times
+        as long to make others, as it looks at each of their inodes to pass over it.
         """
         self.place.target.rename(self.trash / str(len(list(self.trash.iterdir()))))
         if shutil.disk_usage(self.trash).free < SPACE_FACTOR * self.manifest["bytes"]:

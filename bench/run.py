@@ -107,8 +107,6 @@ def measure(arguments, stack, corpora):
     prepared = [prepare(arguments, stack, *found) for found in corpora.items()]
     benches = [bench for bench, _ in prepared]
     for number in range(arguments.rounds):
-        for bench in benches:
-            bench.empty_trash()
         for _, parts in prepared:
             for part in parts:
                 part.round(number)

@@ -66,6 +66,7 @@ class Second:
     def round(self, number):
         if not self.writers:
             return
+        self.bench.empty_trash()
         settle(self.place.home)
         archives = {}
         with contextlib.ExitStack() as stack:
