@@ -86,6 +86,7 @@ scratch=${TMPDIR:-/tmp}
 room=$(df --output=avail -B 1M /dev/shm 2>/dev/null | tail -n 1) || room=0
 if [ -z "${TMPDIR:-}" ] && [ "$room" -gt 2000 ]; then
     scratch=$(mktemp -d /dev/shm/hbcore-test-XXXXXX)
+    chmod 755 "$scratch" # some tests become another user
     trap 'rm -rf "$scratch"' EXIT
 fi
 TMPDIR=$scratch step "tests tsan" run_tests tsan -LE one-thread
