@@ -201,7 +201,7 @@ class SlowReader(hb.Case):
             try:
                 with open(f"/proc/{process.pid}/task/{task}/stat", encoding="ascii") as stream:
                     state = stream.read().rsplit(")", 1)[1].split()[0]
-            except FileNotFoundError:  # a thread that has just ended
+            except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
                 return False
             if state != "S":
                 return False
