@@ -40,6 +40,12 @@ static void *fuzz_alloc(const struct hb_host *host, size_t bytes)
     return malloc(bytes);
 }
 
+static void fuzz_release(const struct hb_host *host, void *data)
+{
+    (void)host;
+    free(data);
+}
+
 struct members {
     struct hb_member member[MOST_MEMBERS];
     struct hb_entry entry[MOST_MEMBERS];
@@ -139,7 +145,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                                       .fail = fuzz_fail,
                                       .log = fuzz_log,
                                       .cancelled = fuzz_cancelled,
-                                      .alloc = fuzz_alloc}};
+                                      .alloc = fuzz_alloc,
+                                      .release = fuzz_release}};
     struct fake_settings *settings;
     void *self;
     struct memory memory;
