@@ -9,8 +9,9 @@
  * plugin encodes or a file is read.
  *
  * Finished units wait for their turn in a bounded window of memory. Only while the entry whose turn
- * it is cannot be encoded yet (its snapshot is being made, its lock is waited for), others go on
- * beyond the window, and their units wait in the stage (spill.h).
+ * it is cannot be stored yet (its snapshot is being made or checked, its lock is waited for), work
+ * goes on beyond the window: new units wait in the stage (spill.h), those of the previous archive
+ * are left there and read once more.
  *
  *     pipeline.c         start, results, end
  *     pipeline_queue.c   items and units: who takes what, what has finished; all of the locking

@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "pipeline_cut.h"
+#include "pipeline_reuse.h"
 #include <errno.h>
 #include <string.h>
 
@@ -104,7 +105,7 @@ static bool item_is_over(const struct hb_item *item)
 /* Nothing is left to be taken by any worker. */
 static bool all_taken(const struct hb_pipeline *pipeline)
 {
-    return all_planned(pipeline) && pipeline->unfinished == 0;
+    return all_planned(pipeline) && pipeline->unfinished == 0 && pipeline->pending == 0;
 }
 
 /*
@@ -120,7 +121,7 @@ static void wake_taker(struct hb_pipeline *pipeline)
                   pipeline->waiting_bytes >= BATCH_BYTES;
     if (enough && head != NULL &&
         (item_is_over(head) ||
-         (head->finished != NULL && head->finished->index == head->next_step)))
+         (!head->pending && head->finished != NULL && head->finished->index == head->next_step)))
         pthread_cond_signal(&pipeline->done);
 }
 
@@ -133,8 +134,9 @@ static bool window_full(const struct hb_pipeline *pipeline)
 /* Must all wait for an entry that no worker can help with? */
 static bool head_blocks(const struct hb_pipeline *pipeline)
 {
-    return pipeline->head != NULL &&
-           (pipeline->head->state == HB_ITEM_WAITING || pipeline->head->state == HB_ITEM_OPENING);
+    const struct hb_item *head = pipeline->head;
+    return head != NULL && (head->state == HB_ITEM_WAITING || head->state == HB_ITEM_OPENING ||
+                            (head->state == HB_ITEM_OPEN && head->pending));
 }
 
 static bool may_make_more(struct hb_pipeline *pipeline)
@@ -336,9 +338,67 @@ void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
     pthread_mutex_unlock(&pipeline->lock);
 }
 
+static void end_pending(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    if (!item->pending)
+        return;
+    item->pending = false;
+    pipeline->pending--;
+}
+
+void hb_queue_offer(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    item->units = units;
+    item->state = HB_ITEM_OPEN;
+    item->pending = true;
+    pipeline->pending++;
+    add_ready(pipeline, item);
+    wake_workers(pipeline);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+void hb_queue_accept(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    end_pending(pipeline, item);
+    if (item == pipeline->head)
+        pthread_cond_signal(&pipeline->done);
+    leave(pipeline, item);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+/* It has its place in the order already, behind `item`. */
+static void insert_behind(struct hb_pipeline *pipeline, struct hb_item *item, struct hb_item *next)
+{
+    next->next = item->next;
+    item->next = next;
+    if (pipeline->tail == item)
+        pipeline->tail = next;
+}
+
+struct hb_item *hb_queue_replace(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    struct hb_item *other = NULL;
+    pthread_mutex_lock(&pipeline->lock);
+    if (!item->refused) {
+        other = item_new(pipeline, item->first, item->count, HB_ITEM_OPENING);
+        other->in_flight = 1;
+        pipeline->opened++;
+        insert_behind(pipeline, item, other);
+    }
+    end_pending(pipeline, item);
+    item->state = HB_ITEM_DEAD;
+    note_exhausted(pipeline, item);
+    leave(pipeline, item);
+    pthread_mutex_unlock(&pipeline->lock);
+    return other;
+}
+
 void hb_queue_drop(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     pthread_mutex_lock(&pipeline->lock);
+    end_pending(pipeline, item);
     item->state = HB_ITEM_DEAD;
     note_exhausted(pipeline, item);
     leave(pipeline, item);
@@ -369,13 +429,19 @@ bool hb_queue_refuse(struct hb_pipeline *pipeline, struct hb_item *item, const c
     return first && !begun;
 }
 
-/* Should the unit wait in the stage? Memory is for those whose turn comes sooner. */
-static bool goes_to_spill(struct hb_pipeline *pipeline, const struct hb_item *item)
+/* Should the unit wait elsewhere than in memory? That is for those whose turn comes sooner. */
+static bool goes_beyond_window(struct hb_pipeline *pipeline, const struct hb_item *item)
 {
     pthread_mutex_lock(&pipeline->lock);
-    bool spills = item != pipeline->head && window_full(pipeline) && head_blocks(pipeline);
+    bool beyond =
+        window_full(pipeline) && head_blocks(pipeline) && (item != pipeline->head || item->pending);
     pthread_mutex_unlock(&pipeline->lock);
-    return spills;
+    return beyond;
+}
+
+static bool is_elsewhere(const struct hb_finished *finished)
+{
+    return finished->spilled || finished->left;
 }
 
 static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const struct hb_item *item,
@@ -385,11 +451,14 @@ static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const stru
     const struct hb_unit *unit = &encoded->unit;
     finished->index = index;
     finished->encoded = *encoded;
-    if (unit->data != NULL && goes_to_spill(pipeline, item) &&
-        hb_spill_put(&pipeline->spill, unit->data, (size_t)unit->bytes, &finished->offset)) {
+    if (unit->data == NULL || !goes_beyond_window(pipeline, item))
+        return finished;
+    finished->left = encoded->reused;
+    finished->spilled = !encoded->reused && hb_spill_put(&pipeline->spill, unit->data,
+                                                         (size_t)unit->bytes, &finished->offset);
+    if (is_elsewhere(finished)) {
         free((void *)(uintptr_t)unit->data);
         finished->encoded.unit.data = NULL;
-        finished->spilled = true;
     }
     return finished;
 }
@@ -409,7 +478,7 @@ void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
     finished->next = *at;
     *at = finished;
     pipeline->waiting_weight += weight_of(&finished->encoded.unit);
-    if (!finished->spilled)
+    if (!is_elsewhere(finished))
         pipeline->waiting_bytes += encoded->unit.bytes;
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
@@ -420,7 +489,7 @@ void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
 static void forget(struct hb_pipeline *pipeline, const struct hb_finished *finished)
 {
     pipeline->waiting_weight -= weight_of(&finished->encoded.unit);
-    if (!finished->spilled)
+    if (!is_elsewhere(finished))
         pipeline->waiting_bytes -= finished->encoded.unit.bytes;
 }
 
@@ -468,7 +537,8 @@ static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb
 {
     struct hb_item *item = pipeline->head;
     struct hb_finished *finished = item->finished;
-    if (item->state != HB_ITEM_OPEN || finished == NULL || finished->index != item->next_step)
+    if (item->state != HB_ITEM_OPEN || item->pending || finished == NULL ||
+        finished->index != item->next_step)
         return NULL;
     if (is_last(item, finished->index) && !item->settled)
         return NULL;
@@ -528,9 +598,12 @@ static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struc
     }
 }
 
-/* Back from the spill into memory: formats, simple ones too, get bytes. */
-static int load(struct hb_pipeline *pipeline, struct hb_finished *finished, struct hb_error *error)
+/* Back into memory: formats, simple ones too, get bytes. */
+static int load(struct hb_pipeline *pipeline, const struct hb_item *item,
+                struct hb_finished *finished, struct hb_error *error)
 {
+    if (finished->left)
+        return hb_reuse_again(pipeline, item, finished->index, &finished->encoded, error);
     void *data = malloc((size_t)finished->encoded.unit.bytes);
     int result = data == NULL
                      ? -ENOMEM
@@ -548,11 +621,12 @@ int hb_queue_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_
     int status = HB_OK;
     pthread_mutex_lock(&pipeline->lock);
     struct hb_finished *finished = wait_for_finished(pipeline, step, &status, error);
+    const struct hb_item *item = pipeline->head; /* it stays until the next call */
     pthread_mutex_unlock(&pipeline->lock);
     if (finished == NULL)
         return status;
-    if (finished->spilled)
-        status = load(pipeline, finished, error);
+    if (is_elsewhere(finished))
+        status = load(pipeline, item, finished, error);
     step->unit.data = finished->encoded.unit.data;
     pipeline->handed_out = finished->encoded.unit;
     free(finished);

@@ -29,6 +29,7 @@ struct hb_finished {
     uint64_t index;
     struct hb_encoded encoded;
     bool spilled; /* its bytes lie in the spill, at `offset` */
+    bool left;    /* they were left in the previous archive */
     uint64_t offset;
 };
 
@@ -46,6 +47,7 @@ struct hb_item {
     uint64_t content;    /* bytes of it in the steps so far */
     uint64_t bytes;      /* of its one entry, when it was opened */
     unsigned in_flight;  /* threads that are at it: it must not go before they have left it */
+    bool pending;        /* its plugin may still say that the source is worth nothing */
     bool ready;          /* in the list of those with units to take */
     bool exhausted;      /* nothing is left to be taken */
     bool closed;         /* its source, or it is being closed */
@@ -83,6 +85,7 @@ struct hb_pipeline {
     size_t opened;                /* claimed ones that openers took and that are not yet closed */
     size_t planned_next;          /* the first entry that has no item */
     size_t unfinished;            /* items from which something may still be taken */
+    size_t pending;               /* items that another may yet replace */
     uint64_t waiting_bytes;       /* in memory */
     uint64_t waiting_weight;      /* of units, in memory or in the spill */
     unsigned idle;                /* workers that wait for work */
@@ -110,10 +113,18 @@ struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline);
 
 /* The item is open: its units can be taken. */
 void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units);
+/* The same, but none is handed out before hb_queue_accept, hb_queue_replace or hb_queue_drop. */
+void hb_queue_offer(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units);
+void hb_queue_accept(struct hb_pipeline *pipeline, struct hb_item *item);
+/*
+ * What was made of the item counts for nothing: another takes its place, for the same thread to
+ * open. NULL: the format has refused the entry meanwhile.
+ */
+struct hb_item *hb_queue_replace(struct hb_pipeline *pipeline, struct hb_item *item);
 /* A unit has finished; the only one, if the item was taken whole. Takes its data over. */
 void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t index,
                      const struct hb_encoded *encoded);
-/* Nothing of an item that was taken whole, or was to be opened, can be stored. */
+/* Nothing of an item that was taken whole, opened or to be opened can be stored. */
 void hb_queue_drop(struct hb_pipeline *pipeline, struct hb_item *item);
 /* The entry ends in unit `index`, which is still to be finished. */
 void hb_queue_end_early(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t index);

@@ -132,6 +132,7 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
     if (!hb_previous_is_group(request->previous, found, item->count) ||
         (item->count == 1 && units != units_of(pipeline, item->entries[0]->bytes)))
         return false;
+    item->previous = found;
     if (units == 1 && planned->content == 0) {
         if (!read_unit(pipeline, item, found, 0, &encoded))
             return false;
@@ -145,7 +146,6 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
         report_content(pipeline, item);
     item->bytes = item->entries[0]->bytes;
     item->taken_over = true;
-    item->previous = found;
     hb_queue_opened(pipeline, item, units);
     return true;
 }
@@ -164,14 +164,28 @@ bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
     return false;
 }
 
+/* Every unit that is taken over was read and checked before. */
+static const char was_changed[] =
+    "cannot be copied from the previous archive any more, which was changed or cannot be read; try "
+    "again";
+
+int hb_reuse_again(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t index,
+                   struct hb_encoded *encoded, struct hb_error *error)
+{
+    struct hb_encoded again = {0};
+    bool same = read_unit(pipeline, item, item->previous, index, &again) &&
+                again.unit.bytes == encoded->unit.bytes && again.mark.check == encoded->mark.check;
+    encoded->unit.data = again.unit.data;
+    return same ? HB_OK
+                : hb_error_set(error, HB_FATAL, "%s: %s", item->entries[0]->path, was_changed);
+}
+
 void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index)
 {
     struct hb_pipeline *pipeline = thread->pipeline;
     struct hb_encoded encoded = {0};
     if (!read_unit(pipeline, item, item->previous, index, &encoded)) {
-        hb_queue_fail(pipeline, HB_FATAL, item->entries[0]->path,
-                      "cannot be copied from the previous archive any more, which was changed or "
-                      "cannot be read; try again");
+        hb_queue_fail(pipeline, HB_FATAL, item->entries[0]->path, was_changed);
         hb_queue_leave(pipeline, item);
         return;
     }

@@ -297,14 +297,15 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
 /* ---- big and claimed entries, unit by unit ----------------------------------------------------
  */
 
-static void open_units(struct hb_pipeline *pipeline, struct hb_item *item)
+/* The item has its units, so many. */
+static uint64_t cut_units(const struct hb_pipeline *pipeline, struct hb_item *item)
 {
     uint64_t each = pipeline->policy.unit_bytes, bytes = item->readers[0].entry.bytes;
     item->entries[0] = &item->readers[0].entry;
     item->entry_count = 1;
     item->bytes = bytes;
     hb_reuse_seek(pipeline, item);
-    hb_queue_opened(pipeline, item, bytes == 0 ? 1 : bytes / each + (bytes % each != 0));
+    return bytes == 0 ? 1 : bytes / each + (bytes % each != 0);
 }
 
 static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item)
@@ -328,7 +329,7 @@ static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item
     else if (item->readers[0].entry.bytes <= pipeline->policy.unit_bytes)
         process_single(thread, item);
     else
-        open_units(pipeline, item);
+        hb_queue_opened(pipeline, item, cut_units(pipeline, item));
 }
 
 /*
@@ -421,23 +422,50 @@ void *hb_worker_main(void *argument)
     return NULL;
 }
 
+/*
+ * Lets workers begin with a source of which its plugin has still to say what it is worth. *item:
+ * the one that is in its place then, as an ordinary file.
+ */
+static int judge_claimed(struct hb_pipeline *pipeline, struct hb_item **item)
+{
+    const struct hb_pipeline_request *request = &pipeline->request;
+    hb_queue_offer(pipeline, *item, cut_units(pipeline, *item));
+    int status = hb_reader_judge(&(*item)->readers[0]);
+    if (status == HB_OK)
+        hb_queue_accept(pipeline, *item);
+    if (status != HB_NOMATCH)
+        return status;
+    *item = hb_queue_replace(pipeline, *item);
+    if (*item == NULL)
+        return HB_OK;
+    const struct hb_planned *planned = &request->plan->entries[(*item)->first];
+    status = hb_reader_open_raw(request->run, request->plan, planned, &(*item)->readers[0]);
+    if (status == HB_OK)
+        hb_queue_opened(pipeline, *item, cut_units(pipeline, *item));
+    return status;
+}
+
+static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    const struct hb_pipeline_request *request = &pipeline->request;
+    int status = hb_reader_open(request->run, request->contents, request->plan,
+                                &request->plan->entries[item->first], &item->readers[0]);
+    if (status == HB_OK && item->readers[0].judge != NULL)
+        status = judge_claimed(pipeline, &item);
+    else if (status == HB_OK)
+        hb_queue_opened(pipeline, item, cut_units(pipeline, item));
+    if (status == HB_CANCELLED)
+        hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
+    else if (status != HB_OK)
+        hb_queue_drop(pipeline, item);
+}
+
 void *hb_opener_main(void *argument)
 {
     struct hb_pipeline_thread *thread = argument;
-    struct hb_pipeline *pipeline = thread->pipeline;
-    const struct hb_pipeline_request *request = &pipeline->request;
     struct hb_item *item;
-    while ((item = hb_queue_take_claimed(pipeline)) != NULL) {
-        if (hb_reuse_item(thread, item))
-            continue;
-        int status = hb_reader_open(request->run, request->contents, request->plan,
-                                    &request->plan->entries[item->first], &item->readers[0]);
-        if (status == HB_OK)
-            open_units(pipeline, item);
-        else if (status == HB_CANCELLED)
-            hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
-        else
-            hb_queue_drop(pipeline, item);
-    }
+    while ((item = hb_queue_take_claimed(thread->pipeline)) != NULL)
+        if (!hb_reuse_item(thread, item))
+            open_claimed(thread->pipeline, item);
     return NULL;
 }

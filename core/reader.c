@@ -108,16 +108,41 @@ static bool identify(const struct hb_instance *content, const struct hb_entry *e
     return HB_CAN(ops, identity) && ops->identity(content->self, entry, identity) == HB_OK;
 }
 
-/* Only a copy of one moment is worth being remembered: open() and content must have met. */
-static void remember_content(const struct hb_instance *content, const unsigned char before[32],
-                             struct hb_reader *reader)
+/* Has it still the identity that it had before it was opened? */
+static bool identity_is_the_same(const struct hb_instance *content, const struct hb_reader *reader)
 {
     unsigned char after[32];
+    return identify(content, &reader->entry, after) &&
+           memcmp(reader->identity, after, sizeof after) == 0;
+}
+
+/* It is known what the source is worth. Only a copy of one moment is worth being remembered. */
+static void accept_source(struct hb_reader *reader)
+{
     const struct hb_source *source = &reader->source;
-    if (source->soundness != HB_UNSOUND && source->method != NULL &&
-        strcmp(source->method, HB_METHOD_SNAPSHOT) == 0 &&
-        identify(content, &reader->entry, after) && memcmp(before, after, sizeof after) == 0)
-        hb_fingerprint_content(&reader->entry, before, source->soundness, &reader->fingerprint);
+    const char *method = source->method == NULL ? "" : source->method;
+    hb_report_content(&reader->run->report, reader->entry.path, method, source->soundness);
+    if (source->soundness != HB_UNSOUND && strcmp(method, HB_METHOD_SNAPSHOT) == 0 &&
+        reader->identified)
+        hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,
+                               &reader->fingerprint);
+}
+
+/* The plugin gives no source, or its source is worth nothing. */
+static int refuse_source(const struct hb_instance *content, const struct hb_reader *reader,
+                         int result)
+{
+    struct hb_report *report = &reader->run->report;
+    const char *path = reader->entry.path;
+    if (result == HB_NOMATCH) {
+        if (hb_report_has(report, HB_FOUND_DOUBTFUL, path))
+            hb_report_content(report, path, "raw", HB_UNSOUND);
+        return HB_NOMATCH;
+    }
+    if (result == HB_CANCELLED || hb_run_cancelled(reader->run))
+        return HB_CANCELLED;
+    hb_report_add(report, HB_FOUND_SKIPPED, path, "%s", hb_instance_failure(content));
+    return HB_ENTRY;
 }
 
 /* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
@@ -137,38 +162,41 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     if (!HB_CAN(ops, open))
         return HB_NOMATCH;
     struct stat status;
-    unsigned char identity[32];
     int error = look_at_claimed(run, reader->entry.path, &status);
     if (error != 0)
         return cannot_open(run, reader->entry.path, error);
     take_status(reader, planned, &status);
-    bool told = reader->remember && identify(content, &reader->entry, identity);
+    bool told = reader->remember && identify(content, &reader->entry, reader->identity);
     reader->source = (struct hb_source){.size = sizeof reader->source, .fd = -1};
     hb_run_clear_failure(run);
     struct hb_held_inode held;
     hb_held_enter(&run->held, &held, &status);
     int result = ops->open(content->self, &reader->entry, &reader->source);
     hb_held_leave(&run->held, &held);
-    if (result == HB_OK) {
-        reader->entry.bytes = reader->source.bytes;
-        hb_report_content(&run->report, reader->entry.path,
-                          reader->source.method == NULL ? "" : reader->source.method,
-                          reader->source.soundness);
-        if (told)
-            remember_content(content, identity, reader);
-        return HB_OK;
+    if (result != HB_OK) {
+        reader->source.read_at = NULL;
+        return refuse_source(content, reader, result);
     }
-    reader->source.read_at = NULL;
-    if (result == HB_NOMATCH) {
-        if (hb_report_has(&run->report, HB_FOUND_DOUBTFUL, reader->entry.path))
-            hb_report_content(&run->report, reader->entry.path, "raw", HB_UNSOUND);
-        return HB_NOMATCH;
-    }
-    if (result == HB_CANCELLED || hb_run_cancelled(run))
-        return HB_CANCELLED;
-    hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path, "%s",
-                  hb_instance_failure(content));
-    return HB_ENTRY;
+    reader->entry.bytes = reader->source.bytes;
+    reader->identified = told && identity_is_the_same(content, reader);
+    if (HB_CAN(ops, judge))
+        reader->judge = content;
+    else
+        accept_source(reader);
+    return HB_OK;
+}
+
+int hb_reader_judge(struct hb_reader *reader)
+{
+    const struct hb_instance *content = reader->judge;
+    const struct hb_content_ops *ops = content->plugin->ops;
+    hb_run_clear_failure(reader->run);
+    int result = ops->judge(content->self, &reader->entry, &reader->source);
+    reader->judge = NULL;
+    if (result != HB_OK)
+        return refuse_source(content, reader, result);
+    accept_source(reader);
+    return HB_OK;
 }
 
 int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct hb_planned *planned,
@@ -215,6 +243,13 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
     if (planned->content != 0)
         result = open_claimed(run, contents->instances[planned->content - 1], planned, reader);
     return result == HB_NOMATCH ? open_file(run, planned, reader) : result;
+}
+
+int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
+                       const struct hb_planned *planned, struct hb_reader *reader)
+{
+    int result = hb_reader_plan(run, plan, planned, reader);
+    return result == HB_OK ? open_file(run, planned, reader) : result;
 }
 
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)

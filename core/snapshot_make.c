@@ -179,6 +179,21 @@ static int copy_source(struct maker *maker, const char *path, const struct hb_so
     return HB_OK;
 }
 
+/* The plugin's source of an entry, once it counts; as hb_content_ops.open. */
+static int open_source(const struct maker *maker, const struct hb_instance *content,
+                       const struct hb_entry *entry, struct hb_source *source)
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    hb_run_clear_failure(maker->run);
+    int result = ops->open(content->self, entry, source);
+    if (result != HB_OK || !HB_CAN(ops, judge))
+        return result;
+    result = ops->judge(content->self, entry, source);
+    if (result != HB_OK && source->close != NULL)
+        source->close(source);
+    return result;
+}
+
 /*
  * Through the plugin that claims it. HB_NOMATCH: as an ordinary file after all. `entry` has the
  * path with links resolved, as the plugin opens it itself.
@@ -186,10 +201,8 @@ static int copy_source(struct maker *maker, const char *path, const struct hb_so
 static int copy_claimed(struct maker *maker, const char *path, const struct hb_instance *content,
                         const struct hb_entry *entry, const struct stat *status)
 {
-    const struct hb_content_ops *ops = content->plugin->ops;
     struct hb_source source = {.size = sizeof source, .fd = -1};
-    hb_run_clear_failure(maker->run);
-    int result = ops->open(content->self, entry, &source);
+    int result = open_source(maker, content, entry, &source);
     if (result == HB_ENTRY)
         skipped(maker, path, hb_instance_failure(content));
     if (result == HB_CANCELLED || hb_run_cancelled(maker->run))

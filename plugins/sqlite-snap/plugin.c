@@ -108,6 +108,7 @@ static const struct hb_content_ops ops = {
     .claim = snap_claim,
     .sidecars = snap_sidecars,
     .open = snap_open,
+    .judge = snap_judge,
     .identity = snap_identity,
     .check = snap_check,
     .restore = snap_restore,

@@ -437,37 +437,14 @@ static int outcome(const struct attempt *attempt)
     return HB_NOMATCH;
 }
 
-/* What SQLite finds wrong is stored all the same, and said. */
-static int judge(const struct attempt *attempt, uint32_t *soundness)
-{
-    const struct hb_host *host = attempt->snap->host;
-    char reason[256];
-    int status = soundness_of(attempt->snap, &attempt->file, soundness, reason, sizeof reason);
-    if (status != HB_OK)
-        return status;
-    if (*soundness == HB_NOT_CHECKED)
-        host->note(host, attempt->entry, "not checked as a database: %s", reason);
-    if (*soundness != HB_UNSOUND)
-        return HB_OK;
-    /* The file alone would lack what is in the log, so then the snapshot is the better copy. */
-    if (attempt->before.side[SIDE_WAL].bytes > 0) {
-        host->doubtful(host, attempt->entry, "unsound, stored as it is: %s", reason);
-        return HB_OK;
-    }
-    host->doubtful(host, attempt->entry, "unsound, stored raw: %s", reason);
-    return HB_NOMATCH;
-}
-
-static int snapshot(struct attempt *attempt, uint32_t *soundness)
+static int snapshot(struct attempt *attempt)
 {
     int status = AGAIN;
     for (int i = 0; i < ATTEMPTS && status == AGAIN; i++)
         status = try_once(attempt);
     if (status == AGAIN)
         return locked(attempt, "was changed again and again while it was copied");
-    if (status == HB_OK)
-        status = outcome(attempt);
-    return status == HB_OK ? judge(attempt, soundness) : status;
+    return status == HB_OK ? outcome(attempt) : status;
 }
 
 /* ---- the source ------------------------------------------------------------------ */
@@ -475,6 +452,7 @@ static int snapshot(struct attempt *attempt, uint32_t *soundness)
 struct staged_source {
     const struct hb_host *host;
     struct hb_file file;
+    bool had_log; /* so there is more in it than in the file alone */
 };
 
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
@@ -494,25 +472,25 @@ static void source_close(struct hb_source *source)
     source->self = NULL;
 }
 
-static int make_source(const struct hb_host *host, const struct hb_file *file, uint32_t soundness,
-                       struct hb_source *source)
+static int make_source(const struct attempt *attempt, struct hb_source *source)
 {
+    const struct hb_host *host = attempt->snap->host;
     struct stat now;
     struct staged_source *staged = malloc(sizeof *staged);
     if (staged == NULL)
         return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
-    if (fstat(file->fd, &now) != 0) {
+    if (fstat(attempt->file.fd, &now) != 0) {
         free(staged);
         return host->fail(host, HB_ENTRY, "its snapshot cannot be read: %s", strerror(errno));
     }
-    *staged = (struct staged_source){host, *file};
+    *staged = (struct staged_source){host, attempt->file, attempt->before.side[SIDE_WAL].bytes > 0};
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = soundness,
+        .soundness = HB_NOT_CHECKED,
         .self = staged,
         .bytes = (uint64_t)now.st_size,
         .method = "snapshot",
-        .fd = file->fd,
+        .fd = attempt->file.fd,
         .read_at = source_read_at,
         .close = source_close,
     };
@@ -523,7 +501,6 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
 {
     struct snap *snap = self;
     const struct hb_host *host = snap->host;
-    uint32_t soundness = HB_NOT_CHECKED;
     struct attempt *attempt = calloc(1, sizeof *attempt);
     if (attempt == NULL)
         return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
@@ -532,12 +509,34 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
     patience_init(&attempt->patience, snap);
     int status = host->stage_file(host, "snapshot.db", &attempt->file);
     if (status == HB_OK) {
-        status = snapshot(attempt, &soundness);
+        status = snapshot(attempt);
         if (status == HB_OK)
-            status = make_source(host, &attempt->file, soundness, source);
+            status = make_source(attempt, source);
         if (status != HB_OK)
             host->stage_release(host, &attempt->file);
     }
     free(attempt);
     return status;
+}
+
+/* What SQLite finds wrong is stored all the same, and said. */
+int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *source)
+{
+    struct snap *snap = self;
+    const struct hb_host *host = snap->host;
+    const struct staged_source *staged = source->self;
+    char reason[256];
+    int status = soundness_of(snap, &staged->file, &source->soundness, reason, sizeof reason);
+    if (status != HB_OK)
+        return status;
+    if (source->soundness == HB_NOT_CHECKED)
+        host->note(host, entry, "not checked as a database: %s", reason);
+    if (source->soundness != HB_UNSOUND)
+        return HB_OK;
+    if (staged->had_log) {
+        host->doubtful(host, entry, "unsound, stored as it is: %s", reason);
+        return HB_OK;
+    }
+    host->doubtful(host, entry, "unsound, stored raw: %s", reason);
+    return HB_NOMATCH;
 }

@@ -21,6 +21,7 @@ struct snap {
 };
 
 int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source);
+int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *source);
 int snap_identity(void *self, const struct hb_entry *entry, unsigned char identity[32]);
 int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
                uint32_t *soundness, char *reason, size_t reason_bytes);

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* What check() found. */
+/* What check() or judge() found. */
 enum hb_soundness {
     HB_SOUND = 1,
     HB_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
@@ -30,7 +30,7 @@ enum hb_soundness {
 /* A consistent view of an entry's content. */
 struct hb_source {
     uint32_t size;
-    uint32_t soundness; /* enum hb_soundness of what will be read */
+    uint32_t soundness; /* enum hb_soundness of what will be read; judge() may still say it */
     void *self;
     uint64_t bytes;     /* exact */
     const char *method; /* one word for reports: HB_METHOD_SNAPSHOT, "raw"; constant */
@@ -115,12 +115,21 @@ struct hb_content_ops {
      */
     int (*restore)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                    const struct hb_target *target);
+
+    /*
+     * Is what open() gave any good? Here the plugin can make a long check while the host reads the
+     * source already. Answers as open() would have: HB_OK and source->soundness; HB_NOMATCH,
+     * HB_ENTRY: what was read of the source is dropped. Asked once, in the thread that called
+     * open(), while others are in read_at().
+     */
+    int (*judge)(void *self, const struct hb_entry *entry, struct hb_source *source);
 };
 
 HB_LAYOUT(struct hb_content_ops, claim, 8);
 HB_LAYOUT(struct hb_content_ops, open, 24);
 HB_LAYOUT(struct hb_content_ops, restore, 48);
-HB_SIZEOF(struct hb_content_ops, 56);
+HB_LAYOUT(struct hb_content_ops, judge, 56);
+HB_SIZEOF(struct hb_content_ops, 64);
 
 #ifdef __cplusplus
 }

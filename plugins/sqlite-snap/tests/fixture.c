@@ -174,11 +174,23 @@ const char *value_in(const char *path, const char *sql)
     return value;
 }
 
+int open_judged(const struct fixture *fixture, const struct hb_entry *entry,
+                struct hb_source *source)
+{
+    int status = fixture->ops->open(fixture->self, entry, source);
+    if (status != HB_OK)
+        return status;
+    status = fixture->ops->judge(fixture->self, entry, source);
+    if (status != HB_OK)
+        source->close(source);
+    return status;
+}
+
 int take(struct fixture *fixture, const char *name, const char *out)
 {
     struct hb_entry entry = entry_of(name);
     struct hb_source source = {.size = sizeof source};
-    int status = fixture->ops->open(fixture->self, &entry, &source);
+    int status = open_judged(fixture, &entry, &source);
     if (status != HB_OK)
         return status;
     char *data = malloc(source.bytes + 1);

@@ -49,7 +49,10 @@ void name_super_journal(const struct fixture *fixture, const char *journal, cons
 /* One value out of a database file, opened alone; the reply is static. */
 const char *value_in(const char *path, const char *sql);
 
-/* open(), and what it gave as a file of its own in the home ("out"); HB_OK or the status. */
+/* open() and judge(), as a host does; an open source if HB_OK. */
+int open_judged(const struct fixture *fixture, const struct hb_entry *entry,
+                struct hb_source *source);
+/* The same, and what it gave as a file of its own in the home ("out"); HB_OK or the status. */
 int take(struct fixture *fixture, const char *name, const char *out);
 /*
  * Puts the file `from` of the home, as a staged copy, over `name`. If it has a "-wal", that is

@@ -250,7 +250,7 @@ static int on_read_only_home(struct fixture *fixture)
     for (int i = 0; i < 4; i++) {
         struct hb_entry entry = entry_of(names[i]);
         struct hb_source source = {.size = sizeof source};
-        if (fixture->ops->open(fixture->self, &entry, &source) != HB_OK) {
+        if (open_judged(fixture, &entry, &source) != HB_OK) {
             fprintf(stderr, "%s: %s %s\n", names[i], fixture->fake.message, fixture->fake.report);
             return 1;
         }
@@ -594,7 +594,7 @@ static void *take_in_thread(void *argument)
     struct job *job = argument;
     struct hb_entry entry = entry_of(job->name);
     struct hb_source source = {.size = sizeof source};
-    job->status = job->fixture->ops->open(job->fixture->self, &entry, &source);
+    job->status = open_judged(job->fixture, &entry, &source);
     if (job->status == HB_OK) {
         job->bytes = source.bytes;
         source.close(&source);
@@ -642,7 +642,7 @@ static void *take_and_look(void *argument)
         long long sum = -1;
         sqlite3 *db = NULL;
         sqlite3_stmt *statement = NULL;
-        if (fixture->ops->open(fixture->self, &entry, &source) != HB_OK) {
+        if (open_judged(fixture, &entry, &source) != HB_OK) {
             snprintf(taker->wrong, sizeof taker->wrong, "no snapshot");
             break;
         }

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A source is read while its plugin has still to say what it is worth, and nothing of it is stored before."""
+import json
+import os
+import random
+import unittest
+
+import hb
+
+FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
+WORKERS = (1, 2, 8)
+BYTES = (20 << 20) + 5  # many times the window
+SMALL_WINDOW = ("--set", "backup.window=1M")
+
+
+def turned(data):
+    return data.translate(bytes(255 - byte for byte in range(256)))
+
+
+class Verdict(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        self.data = random.Random(5).randbytes(BYTES)
+        hb.write(self.home / "before", b"before")
+        hb.write(self.home / "a.verdict", self.data)
+        hb.write(self.home / "b.verdict", b"short")
+        hb.write(self.home / "c.verdict")
+        self.config = self.write_config(
+            f"[plugins]\npath = {os.environ['HBCORE_MEETING']}\n"
+            "[backup]\nformat = zip\nreuse = yes\n[format:zip]\n[format:tar-zstd]\n[content:verdict]\n")
+
+    def store(self, archive, form, *settings, workers=2, **keywords):
+        return self.hbcore("--home", self.home, "--set", f"backup.workers={workers}", *SMALL_WINDOW,
+                           *settings, "--json", "backup", "--format", form, "-o", archive, **keywords)
+
+    def stored(self, archive):
+        return {name: self.hbcore("cat", archive, name).stdout
+                for name in ("a.verdict", "b.verdict", "c.verdict", "before")}
+
+    def expected(self, change):
+        return {"a.verdict": change(self.data), "b.verdict": change(b"short"), "c.verdict": b"",
+                "before": b"before"}
+
+    def each(self):
+        for form, suffix in FORMATS:
+            for workers in WORKERS:
+                yield form, workers, self.dir / f"{workers}.{suffix}"
+
+    def test_what_is_sound_is_stored(self):
+        for form, workers, archive in self.each():
+            done = self.store(archive, form, workers=workers)
+            self.assertEqual(self.stored(archive), self.expected(turned))
+            self.assertEqual({row["check"] for row in json.loads(done.stdout)["databases"]}, {"ok"})
+
+    def test_what_is_not_sound_is_told(self):
+        for form, workers, archive in self.each():
+            done = self.store(archive, form, "--set", "content:verdict.answer=unsound", workers=workers)
+            self.assertEqual(self.stored(archive), self.expected(turned))
+            self.assertEqual({row["check"] for row in json.loads(done.stdout)["databases"]}, {"failed"})
+
+    def test_stored_raw_after_all_of_it_was_read(self):
+        for form, workers, archive in self.each():
+            self.store(archive, form, "--set", "content:verdict.answer=raw", workers=workers, expect=3)
+            self.assertEqual(self.stored(archive), self.expected(bytes))
+            self.hbcore("verify", archive, expect=3)
+
+    def test_left_out_after_all_of_it_was_read(self):
+        for form, workers, archive in self.each():
+            done = self.store(archive, form, "--set", "content:verdict.answer=skip", workers=workers,
+                              expect=3)
+            self.assert_mentions(done, "a.verdict", "b.verdict", "c.verdict", "is worth nothing")
+            self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"before"])
+
+    def test_to_a_pipe(self):
+        for form, suffix in FORMATS:
+            for answer, change in (("sound", turned), ("raw", bytes)):
+                archive = self.dir / f"pipe-{answer}.{suffix}"
+                done = self.hbcore("--home", self.home, *SMALL_WINDOW, "--set",
+                                   f"content:verdict.answer={answer}", "backup", "--format", form,
+                                   "-o", "-", expect=3 if answer == "raw" else 0)
+                archive.write_bytes(done.stdout)
+                self.assertEqual(self.stored(archive), self.expected(change))
+
+    def test_units_of_the_previous_archive(self):
+        """More of them than the window takes: they are left where they are until their turn comes."""
+        for form, suffix in FORMATS:
+            archive, anew = self.dir / f"r.{suffix}", self.dir / f"anew.{suffix}"
+            self.store(archive, form)
+            middle = len(self.data) // 2
+            self.data = self.data[:middle] + b"!" + self.data[middle + 1:]
+            hb.write(self.home / "a.verdict", self.data)
+            self.store(archive, form)
+            self.assertEqual(self.stored(archive), self.expected(turned))
+            self.store(anew, form, "--set", "backup.reuse=no")
+            self.assert_same_members(archive, anew)
+
+    def assert_same_members(self, one, other):
+        first, second = one.read_bytes(), other.read_bytes()
+        same = os.path.commonprefix((first, second))
+        self.assertGreater(len(same), BYTES)
+
+    def test_previous_archive_that_changes_meanwhile(self):
+        for form, suffix in FORMATS:
+            archive = self.dir / f"s.{suffix}"
+            self.store(archive, form)
+            done = self.store(archive, form, "--set", f"content:verdict.spoil={archive}", expect=1)
+            self.assert_mentions(done, "a.verdict", "cannot be copied from the previous archive any more")
+            self.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main()
