@@ -6,7 +6,7 @@
  * Entries stand depth first, siblings sorted by name as bytes, directories before what is in
  * them. Files that a content plugin claims stand last: preparing them (a snapshot) can then
  * start at once and go on while everything else is encoded, and no encoded data has to wait for
- * one.
+ * one. The largest, which takes longest, is the first of them.
  */
 #ifndef HB_PLAN_H
 #define HB_PLAN_H

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CLAIM_HEAD = 4096 };
@@ -435,6 +436,15 @@ static int start_walk(struct walk *walk)
     return walk_directory(walk, fd, UINT32_MAX, 0);
 }
 
+/* The largest first; of the same size, as they were found. */
+static int compare_claimed(const void *one, const void *other)
+{
+    const struct hb_planned *a = one, *b = other;
+    if (a->bytes != b->bytes)
+        return a->bytes > b->bytes ? -1 : 1;
+    return a->name < b->name ? -1 : a->name > b->name;
+}
+
 int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
                  struct hb_error *error)
 {
@@ -442,6 +452,8 @@ int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
     struct walk walk = {.request = request, .run = request->run, .plan = plan, .error = error};
     int result = start_walk(&walk);
     plan->first_claimed = plan->count;
+    if (walk.claimed_count > 0)
+        qsort(walk.claimed, walk.claimed_count, sizeof *walk.claimed, compare_claimed);
     for (size_t i = 0; i < walk.claimed_count; i++)
         append(&plan->entries, &plan->count, &walk.capacity, &walk.claimed[i]);
     free(walk.claimed);

@@ -267,10 +267,12 @@ class SlowReader(hb.Case):
         self.assertEqual(auto, all_processors)
 
     def test_snapshots_do_not_wait_for_their_turn(self):
-        """Databases come last, but their state is that of the start, whoever is slow."""
+        """Databases come last, but the largest one's state is that of the start, whoever is slow."""
         home, pipe = self.dir / "home", self.dir / "a.pipe"
         for number in range(32):
             hb.write(home / f"{number}", random.Random(number).randbytes(1 << 20))
+        for number in range(20):
+            self.make_database(home / f"profiles/{number}/state.db")
         database = self.make_database(home / "state.db", rows=3000)
         rows = self.database_rows(database)
         os.mkfifo(pipe)
@@ -287,6 +289,8 @@ class SlowReader(hb.Case):
         stored = self.dir / "stored.db"
         stored.write_bytes(self.hbcore("cat", archive, "state.db").stdout)
         self.assertEqual(self.database_rows(stored), rows)
+        names = self.hbcore("list", archive).stdout.split()
+        self.assertEqual(names[-21:-19], [b"state.db", b"profiles/0/state.db"])
 
 
 class Meeting(hb.Case):
