@@ -4,8 +4,9 @@ Runs commands one at a time and says what each took. A process of its own, kept 
 memory of whoever starts a program as part of that program's peak.
 
 Reads one JSON object a line: argv, cwd, env, stdout, stderr (paths), sync and cold (whether to write out all
-and to drop the page cache before), flush (paths to bring to the disk if it ends well: a file with fsync,
-the file system of a directory with syncfs). Answers with one line each.
+and to drop the page cache before), warm (a directory whose files are to be in the page cache, or null), flush
+(paths to bring to the disk if it ends well: a file with fsync, the file system of a directory with syncfs).
+Answers with one line each.
 """
 import ctypes
 import json
@@ -14,6 +15,7 @@ import sys
 import time
 
 BLOCK_BYTES = 512  # of which getrusage counts those that were written to
+WARM_BYTES = 1 << 18  # that are read at a time
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,6 +42,17 @@ def start(request):
         os._exit(127)
 
 
+def warm(folder):
+    """Reads all files below it."""
+    buffer = bytearray(WARM_BYTES)
+    for root, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(os.path.join(root, name), os.O_RDONLY | os.O_NOFOLLOW)
+            while os.readv(descriptor, [buffer]) > 0:
+                pass
+            os.close(descriptor)
+
+
 def flush(paths, library):
     begun = time.monotonic()
     for path in paths:
@@ -57,6 +70,8 @@ def measure(request, library):
     if request["cold"]:
         with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as stream:
             stream.write("3\n")
+    elif request["warm"]:
+        warm(request["warm"])
     busy, begun = busy_seconds(), time.monotonic()
     pid = start(request)
     _, status, usage = os.wait4(pid, 0)

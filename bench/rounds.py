@@ -33,10 +33,11 @@ class Meter:
             [sys.executable, "-I", "-S", "-B", str(HERE / "measure.py")], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
 
-    def run(self, argv, cwd, environment, flush=()):
+    def run(self, argv, cwd, environment, flush=(), warm=None):
+        """`warm`: a directory that is in the page cache when it starts."""
         request = {"argv": list(map(str, argv)), "cwd": str(cwd), "env": environment,
                    "stdout": str(self.output), "stderr": str(self.log), **self.before,
-                   "flush": list(map(str, flush))}
+                   "flush": list(map(str, flush)), "warm": str(warm) if warm else None}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -156,10 +157,10 @@ class Bench:
 
     # ---- what is timed ----
 
-    def timed(self, section, program, argv, cwd, flush, number):
+    def timed(self, section, program, argv, cwd, flush, number, warm=None):
         """One run; None if it failed."""
         done = self.meter.run(argv, cwd, peers.environment(self.place, program),
-                              flush if self.arguments.flush else ())
+                              flush if self.arguments.flush else (), warm)
         if done["status"] != 0:
             self.failed(section, program, done)
             return None
@@ -171,7 +172,7 @@ class Bench:
         archive = self.place.folder / f"archive-{self.writers.index(writer)}{writer.suffix}"
         writer.prepare(self.place, archive)
         done = self.timed("backup", writer, writer.backup(self.place, archive), self.place.home,
-                          [archive], number)
+                          [archive], number, self.place.home)
         if done:
             done["bytes"] = archive_bytes(archive)
             if writer.kind == peers.NONE:
@@ -234,9 +235,6 @@ class Bench:
                     look(section, reader)
 
     def round(self, number):
-        for path in self.place.home.rglob("*"):
-            if path.is_file() and not self.arguments.cold:
-                check.digest(path)  # into the page cache
         for writer in rotated(self.writers, number):
             self.say(number, "backup", writer)
             self.write(writer, number)

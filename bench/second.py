@@ -113,7 +113,8 @@ class Second:
             rounds.remove(archive)
         before = rounds.archive_bytes(archive) if isinstance(writer, peers.Repository) else 0
         database = rounds.database_state(place.home)
-        done = bench.timed(section, writer, writer.backup(place, archive), place.home, [archive], number)
+        done = bench.timed(section, writer, writer.backup(place, archive), place.home, [archive], number,
+                           place.home)
         if not done:
             return
         done["bytes"] = rounds.archive_bytes(archive) - before
