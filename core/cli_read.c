@@ -320,6 +320,7 @@ struct verify {
     atomic_uint_fast64_t files;
     atomic_uint_fast64_t bytes;
     bool can_stage;
+    size_t damaged; /* the first damaged member, or SIZE_MAX */
 };
 
 /* By name alone: what it is will be seen when it is staged. */
@@ -408,6 +409,33 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     snprintf(name, sizeof name, "m%zu", index);
     unlinkat(verify->reading->run.stage.fd, name, 0);
     return HB_OK;
+}
+
+/* All damage is to be told: what is whole can still be got out. The first is the error. */
+static bool verify_damaged(void *context, const size_t *indexes, size_t count,
+                           const struct hb_error *error)
+{
+    struct verify *verify = context;
+    struct reading *reading = verify->reading;
+    for (size_t i = 0; i < count; i++)
+        hb_report_add(&reading->run.report, HB_FOUND_DAMAGED,
+                      hb_catalog_path(&reading->archive.catalog, indexes[i]), "%s", error->text);
+    if (indexes[0] < verify->damaged) {
+        verify->damaged = indexes[0];
+        reading->error = *error;
+    }
+    return true;
+}
+
+static void print_damaged(const struct verify *verify)
+{
+    struct reading *reading = verify->reading;
+    const struct hb_report *report = &reading->run.report;
+    const struct hb_cli *cli = reading->cli;
+    hb_report_sort(&reading->run.report);
+    hb_summary_damaged(cli, report);
+    if (reading->error.hint[0] == '\0')
+        hb_error_hint(&reading->error, "what is whole can be got out: hbcore cat ARCHIVE MEMBER");
 }
 
 /* Copies of databases are checked beside the archive, or in stage-dir. */
@@ -513,7 +541,7 @@ static void print_verified(const struct verify *verify)
 
 static int verify_archive(struct reading *reading)
 {
-    struct verify verify = {.reading = reading};
+    struct verify verify = {.reading = reading, .damaged = SIZE_MAX};
     const struct hb_catalog *catalog = &reading->archive.catalog;
     uint64_t bytes = 0;
     if (hb_chain_create(&reading->run, HB_KIND_CONTENT, NULL, &verify.contents, &reading->error) !=
@@ -530,12 +558,17 @@ static int verify_archive(struct reading *reading)
         .wanted = verify_wanted,
         .open = verify_open,
         .done = verify_done,
+        .damaged = verify_damaged,
         .whole = true,
     };
     int code = hb_cli_exit_code(hb_extract(&request, &reading->error));
     hb_cli_end_progress(&reading->run);
     report_refused(&verify);
     hb_chain_free(&verify.contents);
+    if (verify.damaged != SIZE_MAX) {
+        print_damaged(&verify);
+        return code == 0 ? HB_EXIT_FAILED : code;
+    }
     if (code != 0)
         return code;
     report_marks(reading);

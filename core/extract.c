@@ -22,6 +22,7 @@ struct current {
     uint64_t bytes;   /* so far, gaps included */
     uint64_t written; /* so far; what follows up to `bytes` is a hole */
     uint64_t limit;
+    bool cannot_go_on; /* not the archive is at fault, but where its data goes */
 };
 
 static int write_all(int fd, const void *data, size_t bytes, uint64_t offset, bool sequential)
@@ -89,9 +90,10 @@ static int write_onwards(const struct current *current, const void *data, size_t
     return result == 0 ? write_all(current->fd, data, bytes, offset, true) : result;
 }
 
-static int cannot_write(const struct current *current, int error)
+static int cannot_write(struct current *current, int error)
 {
     const struct hb_archive *archive = current->request->archive;
+    current->cannot_go_on = true;
     hb_error_set(current->error, HB_FATAL, "%s: cannot be written: %s",
                  hb_catalog_path(&archive->catalog, current->index), strerror(error));
     if (error == ENOSPC || error == EDQUOT)
@@ -106,6 +108,7 @@ static int begin_member(struct current *current, size_t index, uint64_t limit)
     current->bytes = current->written = 0;
     current->limit = limit;
     current->fd = request->open(request->context, current->worker, index, current->error);
+    current->cannot_go_on = current->fd < -1;
     return current->fd < -1 ? HB_FATAL : HB_OK;
 }
 
@@ -146,6 +149,7 @@ static int end_member(struct current *current, uint64_t bytes)
     int status = result == 0 ? request->done(request->context, current->worker, current->index,
                                              current->fd, bytes, current->error)
                              : cannot_write(current, -result);
+    current->cannot_go_on = status < 0;
     hb_progress_add(request->archive->run->progress, 1, bytes);
     drop_member(current);
     return status;
@@ -382,6 +386,23 @@ static size_t take_group(struct extraction *extraction, size_t **indexes)
     return count;
 }
 
+/* A group could not be decoded. Is the next one to be tried? */
+static bool passes_over(struct decoder *decoder, int status, const size_t *indexes, size_t count)
+{
+    struct extraction *extraction = decoder->extraction;
+    const struct hb_extract_request *request = extraction->request;
+    bool damage = status != HB_CANCELLED && !decoder->current.cannot_go_on;
+    pthread_mutex_lock(&extraction->lock);
+    bool on = damage && request->damaged != NULL &&
+              request->damaged(request->context, indexes, count, &decoder->error);
+    if (!on && extraction->status == HB_OK) {
+        extraction->status = status;
+        *extraction->error = decoder->error;
+    }
+    pthread_mutex_unlock(&extraction->lock);
+    return on;
+}
+
 static void *decoder_main(void *argument)
 {
     struct decoder *decoder = argument;
@@ -392,16 +413,10 @@ static void *decoder_main(void *argument)
         int status = hb_run_cancelled(run)
                          ? hb_error_set(&decoder->error, HB_CANCELLED, "interrupted")
                          : decode_group(decoder, indexes, count);
+        bool ends = status < 0 && !passes_over(decoder, status, indexes, count);
         free(indexes);
-        if (status >= 0)
-            continue;
-        pthread_mutex_lock(&extraction->lock);
-        if (extraction->status == HB_OK) {
-            extraction->status = status;
-            *extraction->error = decoder->error;
-        }
-        pthread_mutex_unlock(&extraction->lock);
-        break;
+        if (ends)
+            break;
     }
     return NULL;
 }

@@ -25,6 +25,13 @@ struct hb_extract_request {
     /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. As open(). */
     int (*done)(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
                 struct hb_error *error);
+    /*
+     * The data of these members, stored together, is not what it was; `error` says what is wrong.
+     * True: on to the others, and hb_extract ends well. NULL: it ends here. One at a time; only
+     * when decoding.
+     */
+    bool (*damaged)(void *context, const size_t *indexes, size_t count,
+                    const struct hb_error *error);
     bool whole;      /* all members are decoded, so that all of the archive is verified */
     bool sequential; /* the descriptor is a pipe: gaps are written as zero bytes */
 };

@@ -19,6 +19,7 @@ enum hb_finding_kind {
     HB_FOUND_PRESERVED, /* on import: the target's own was kept */
     HB_FOUND_LINK,      /* a symbolic link passed over */
     HB_FOUND_SPECIAL,   /* a socket, pipe or device passed over */
+    HB_FOUND_DAMAGED,   /* a member of an archive that is not what it was: exit 1 */
     HB_FINDING_KINDS
 };
 

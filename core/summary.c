@@ -57,6 +57,22 @@ void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_re
     show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
 }
 
+void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report)
+{
+    for (size_t i = 0; cli->json && i < report->count; i++) {
+        const struct hb_finding *finding = &report->findings[i];
+        if (finding->kind != HB_FOUND_DAMAGED)
+            continue;
+        json_t *line = json_object();
+        HB_AUTO_FREE char *reason = hb_printable(finding->reason);
+        json_object_set_new(line, "type", json_string("damaged"));
+        hb_json_name(line, "path", finding->path);
+        json_object_set_new(line, "reason", json_string(reason));
+        hb_json_line(cli->out, line);
+    }
+    show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", "");
+}
+
 void hb_summary_lines(FILE *out, const struct hb_report *report)
 {
     for (size_t i = 0; i < report->line_count; i++)

@@ -202,6 +202,31 @@ class Commands(hb.Case):
                     done = self.hbcore("verify", broken, expect=1)
                     self.assert_mentions(done, broken)
 
+    def test_verify_lists_all_damage(self):
+        home = self.dir / "rescue"
+        content = {f"{name}.bin": os.urandom(3_000_000) for name in "abcdefgh"}
+        for name, data in content.items():
+            hb.write(home / name, data)
+        for form, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
+            archive = self.backup(home, "rescue" + suffix, "--format", form)
+            data = bytearray(archive.read_bytes())
+            for name in ("b.bin", "g.bin"):
+                data[data.find(content[name][1_000_000:1_000_100])] ^= 1
+            archive.write_bytes(data)
+            done = self.hbcore("verify", archive, expect=1)
+            self.assert_mentions(done, "Damaged (2)", "b.bin", "g.bin", "checksum", "hbcore cat")
+            self.assertNotIn(b"c.bin", done.stderr)
+            lines = [json.loads(line) for line in self.hbcore("--json", "verify", archive,
+                                                              expect=1).stdout.splitlines()]
+            self.assertEqual([(line["type"], line.get("path")) for line in lines],
+                             [("damaged", "b.bin"), ("damaged", "g.bin"), ("error", None)])
+            for name, whole in content.items():
+                bad = name in ("b.bin", "g.bin")
+                done = self.hbcore("cat", archive, name, expect=1 if bad else 0)
+                self.assertTrue(bad or done.stdout == whole, name)
+            self.hbcore("--home", self.dir / "rescued", "import", archive, expect=1)
+            self.assertFalse((self.dir / "rescued").exists())
+
     def test_verify_sees_truncation(self):
         for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
             archive = self.backup(self.home, "v" + suffix, "--format", fmt)
