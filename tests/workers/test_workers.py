@@ -112,19 +112,19 @@ class Wide(hb.Case):
 
 
 class SlowDatabase(hb.Case):
-    """The first database is locked; everything else is encoded meanwhile, beyond the window."""
+    """The first database, the largest, is locked; all else is encoded meanwhile, beyond the window."""
 
     MANY = 24 << 20
 
     def make_locked_home(self, name="home"):
         home = self.dir / name
         hb.write(home / "config.yaml", b"a: 1\n")
-        self.make_database(home / "a.db")
-        database = sqlite3.connect(home / "b.db")
-        database.execute("CREATE TABLE t (data BLOB)")
-        database.execute("INSERT INTO t VALUES (?)", (os.urandom(self.MANY),))
-        database.commit()
-        database.close()
+        for name, size in (("a.db", self.MANY + (1 << 20)), ("b.db", self.MANY)):
+            database = sqlite3.connect(home / name)
+            database.execute("CREATE TABLE t (data BLOB)")
+            database.execute("INSERT INTO t VALUES (?)", (os.urandom(size),))
+            database.commit()
+            database.close()
         locked = sqlite3.connect(home / "a.db", isolation_level=None)
         locked.execute("BEGIN EXCLUSIVE")
         self.addCleanup(locked.close)
