@@ -47,7 +47,7 @@ check_cppcheck() {
     # internalAstError: it cannot parse compound literals in a conditional, which is right C.
     cppcheck --quiet --error-exitcode=1 --std=c11 --language=c -j "$jobs" --inline-suppr \
         --enable=warning,performance,portability --suppress=missingIncludeSystem --suppress=internalAstError \
-        -I core/include -I core core plugins
+        -I core/include -I core core plugins templates
 }
 
 check_tidy() {
