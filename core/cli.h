@@ -48,6 +48,9 @@ int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_config(struct hb_cli *cli, int argc, char **argv);
 int hb_cli_completion(struct hb_cli *cli, int argc, char **argv);
 
+/* A part of `plugins`: makes ./NAME, a plugin of that kind to be changed; or nothing. */
+int hb_cli_plugins_new(const struct hb_cli *cli, const char *kind, const char *name);
+
 /* The one that argv[0] names; what --help prints without any. */
 int hb_cli_run_command(struct hb_cli *cli, int argc, char **argv);
 extern const char hb_cli_global_help[];

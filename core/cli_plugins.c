@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hbcore plugins list | show NAME | check FILE.so */
+/* hbcore plugins list | show NAME | check FILE.so; `new` is in cli_plugins_new.c */
 #include "cli.h"
 #include "descriptor.h"
 #include "memory.h"
@@ -11,15 +11,17 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: hbcore [global options] plugins list | show NAME | check FILE.so\n"
+    "Usage: hbcore [global options] plugins list | show NAME | check FILE.so | new KIND NAME\n"
     "\n"
     "  list            every plugin that is found, and why a broken one cannot be used\n"
     "  show NAME       what it is, its options, and which optional parts it has\n"
     "  check FILE.so   can this file be used as a plugin? Needs no configuration\n"
+    "  new KIND NAME   a directory NAME here with a small plugin that works, to be changed:\n"
+    "                  KIND is filter, format, content or hook. Needs no configuration\n"
     "  -h, --help\n"
     "\n"
-    "Exit status: 0 all usable, 1 show or check: not found or not usable, 2 wrong use or\n"
-    "configuration, 3 list: some are broken.\n";
+    "Exit status: 0 all usable, or made; 1 show or check: not found or not usable, new: not\n"
+    "made; 2 wrong use or configuration; 3 list: some are broken.\n";
 
 struct listing {
     const struct hb_cli *cli;
@@ -236,9 +238,12 @@ int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv)
         return left == 1 ? list(cli)
                          : hb_cli_usage(cli, argv[0], "list takes no argument, but got %s",
                                         argv[optind + 1]);
+    if (strcmp(what, "new") == 0)
+        return left == 3 ? hb_cli_plugins_new(cli, argv[optind + 1], argv[optind + 2])
+                         : hb_cli_usage(cli, argv[0], "new takes a kind and a name");
     bool shows = strcmp(what, "show") == 0;
     if (!shows && strcmp(what, "check") != 0)
-        return hb_cli_usage(cli, argv[0], "say list, show NAME or check FILE.so");
+        return hb_cli_usage(cli, argv[0], "say list, show NAME, check FILE.so or new KIND NAME");
     if (left != 2)
         return hb_cli_usage(cli, argv[0], "%s takes one %s", what,
                             shows ? "name of a plugin" : "file");

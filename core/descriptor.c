@@ -14,7 +14,6 @@
 
 enum {
     MOST_OPTIONS = 1000,
-    LONGEST_NAME = 40,     /* with "content:" in front it fits a section's name */
     MOST_MAGICS = 64,      /* of one format */
     MAGIC_REACH = 4096,    /* how much of an archive's start is looked at */
     FIRST_OPTION_SIZE = 56 /* of struct hb_option in the first release */
@@ -115,7 +114,7 @@ bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callba
 bool hb_is_plain_name(const char *name)
 {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return length > 0 && length <= LONGEST_NAME && name[length] == '\0';
+    return length > 0 && length <= HB_LONGEST_PLAIN_NAME && name[length] == '\0';
 }
 
 /* A defect that only the plugin's author can mend. */
@@ -165,7 +164,7 @@ static int check_option(const struct hb_plugin *plugin, size_t index, const char
                       index + 1, option->size, plugin->options[0].size);
     if (option->key == NULL || !hb_is_plain_name(option->key))
         return defect(error, path, "its option %zu has no valid key (lower case, '-', at most %d)",
-                      index + 1, LONGEST_NAME);
+                      index + 1, HB_LONGEST_PLAIN_NAME);
     if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
         return defect(error, path, "its option '%s' has a name that every section has already",
                       option->key);
@@ -277,7 +276,7 @@ static int check_texts(const struct hb_plugin *plugin, const char *path, const c
         return defect(error, path, "its name is missing");
     if (!hb_is_plain_name(plugin->name))
         return defect(error, path, "its name '%.100s' is not made of a-z, 0-9 and '-' (at most %d)",
-                      plugin->name, LONGEST_NAME);
+                      plugin->name, HB_LONGEST_PLAIN_NAME);
     if (plugin->version == NULL || plugin->summary == NULL)
         return defect(error, path, "its %s is missing",
                       plugin->version == NULL ? "version" : "summary");

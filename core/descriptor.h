@@ -16,6 +16,8 @@
 int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const char *stem,
                         struct hb_error *error);
 
+enum { HB_LONGEST_PLAIN_NAME = 40 }; /* with "content:" in front it fits a section's name */
+
 /* Is it [a-z0-9-]+, short enough to be a section's name or a key? */
 bool hb_is_plain_name(const char *name);
 

@@ -23,7 +23,7 @@ const char hb_cli_global_help[] =
     "  verify    read an archive back in full\n"
     "  snapshot  quick copies of the files that matter most\n"
     "  guard     put back what an update emptied\n"
-    "  plugins   list, show or check plugins\n"
+    "  plugins   list, show or check plugins, or begin one\n"
     "  config    check or show the configuration\n"
     "  completion  a script that completes commands and options in a shell\n"
     "\n"

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hbcore plugins new KIND NAME
+ *
+ * Writes the files of templates/, which are in the program, with the plugin's name in place of
+ * theirs. All of them or none: what was made is removed again when one cannot be written.
+ */
+#include "cli.h"
+#include "descriptor.h"
+#include "loader.h"
+#include "memory.h"
+#include "name.h"
+#include "option.h"
+#include "plugin_templates.h"
+#include "summary.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { TEMPLATES = sizeof hb_templates / sizeof *hb_templates };
+
+/* What is being made. */
+struct making {
+    const char *kind, *name;
+    int fd;                 /* of the directory */
+    char *files[TEMPLATES]; /* those made, in it */
+    size_t count;
+};
+
+static const char *next_kind(const void *context, size_t index)
+{
+    (void)context;
+    return hb_kind_name((uint32_t)index + 1);
+}
+
+/* `text` with the plugin's name wherever the template has its own. Caller frees. */
+static char *with_name(const char *text, const char *name)
+{
+    size_t bytes = strlen(text) + 1, length = sizeof HB_TEMPLATE_NAME - 1;
+    for (const char *at = text; (at = strstr(at, HB_TEMPLATE_NAME)) != NULL; at += length)
+        bytes += strlen(name);
+    char *made = hb_alloc(bytes), *end = made;
+    for (const char *at; (at = strstr(text, HB_TEMPLATE_NAME)) != NULL; text = at + length) {
+        end = mempcpy(end, text, (size_t)(at - text));
+        end = mempcpy(end, name, strlen(name));
+    }
+    memcpy(end, text, strlen(text) + 1);
+    return made;
+}
+
+/* ---- the files ----------------------------------------------------------------------------- */
+
+static int write_text(int fd, const char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t put = write(fd, text, left);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -errno;
+        text += put;
+        left -= (size_t)put;
+    }
+    return 0;
+}
+
+/* 0 or -errno. The modes below let neither group nor others write: no such plugin is loaded. */
+static int make_file(struct making *making, const struct hb_template *template)
+{
+    HB_AUTO_FREE char *text = with_name((const char *)template->text, making->name);
+    char *file = making->files[making->count] = with_name(template->file, making->name);
+    int fd = openat(making->fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return -errno;
+    making->count++;
+    int result = write_text(fd, text);
+    if (close(fd) != 0 && result == 0) /* some file systems say only here that they are full */
+        result = -errno;
+    return result;
+}
+
+static int make_files(struct making *making, struct hb_error *error)
+{
+    for (size_t i = 0; i < TEMPLATES; i++) {
+        const struct hb_template *template = &hb_templates[i];
+        if (template->kind != NULL && strcmp(template->kind, making->kind) != 0)
+            continue;
+        int result = make_file(making, template);
+        if (result == 0)
+            continue;
+        HB_AUTO_FREE char *file = with_name(template->file, making->name);
+        return hb_error_set(error, HB_FATAL, "%s/%s: cannot be written: %s; nothing was made",
+                            making->name, file, strerror(-result));
+    }
+    return HB_OK;
+}
+
+static int make_directory(struct making *making, struct hb_error *error)
+{
+    if (mkdir(making->name, 0755) != 0) {
+        if (errno != EEXIST)
+            return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s",
+                                making->name, strerror(errno));
+        hb_error_set(error, HB_FATAL, "%s: is there already; it was left as it is", making->name);
+        hb_error_hint(error, "choose another name, or go to another directory");
+        return HB_FATAL;
+    }
+    making->fd = open(making->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int status = making->fd >= 0 ? make_files(making, error)
+                                 : hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s",
+                                                making->name, strerror(errno));
+    if (status == HB_OK)
+        return HB_OK;
+    for (size_t i = 0; i < making->count; i++)
+        unlinkat(making->fd, making->files[i], 0);
+    rmdir(making->name);
+    return status;
+}
+
+static void clear(struct making *making)
+{
+    for (size_t i = 0; i < TEMPLATES; i++)
+        free(making->files[i]);
+    if (making->fd >= 0)
+        close(making->fd);
+}
+
+/* ---- what is said -------------------------------------------------------------------------- */
+
+static void tell_program(const struct hb_cli *cli, const struct making *making)
+{
+    json_t *line = json_object(), *made = json_array();
+    char path[PATH_MAX];
+    json_object_set_new(line, "type", json_string("summary"));
+    json_object_set_new(line, "command", json_string("plugins new"));
+    json_object_set_new(line, "status", json_string("complete"));
+    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
+    json_object_set_new(line, "kind", json_string(making->kind));
+    json_object_set_new(line, "files", json_integer((json_int_t)making->count));
+    for (size_t i = 0; i < making->count; i++)
+        json_array_append_new(made, json_string(making->files[i]));
+    json_object_set_new(line, "made", made);
+    hb_json_line(cli->out, line);
+}
+
+static void tell_people(const struct hb_cli *cli, const struct making *making)
+{
+    FILE *out = cli->out;
+    const char *name = making->name;
+    fprintf(out, "%s: a %s plugin that works, to be changed:", name, making->kind);
+    for (size_t i = 0; i < making->count; i++)
+        fprintf(out, "%s %s", i == 0 ? "" : ",", making->files[i]);
+    fprintf(out,
+            "\n\nBuild it\n"
+            "  cmake -S %s -B %s/build && cmake --build %s/build\n"
+            "or\n"
+            "  mkdir -p %s/build\n"
+            "  cc -std=c11 -O2 -fPIC -shared -fvisibility=hidden $(pkg-config --cflags hbcore)"
+            " %s/%s.c -o %s/build/%s.so\n",
+            name, name, name, name, name, name, name, name);
+    fprintf(out,
+            "\nCheck it, and see what it is\n"
+            "  hbcore plugins check %s/build/%s.so\n"
+            "  hbcore --set plugins.path=\"$PWD/%s/build\" plugins show %s\n"
+            "\nUse it: the first lines of %s/%s.c show how\n",
+            name, name, name, name, name, name);
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+static int refuse_kind(const struct hb_cli *cli, const char *kind)
+{
+    struct hb_error error;
+    const char *near = hb_nearest(kind, next_kind, NULL);
+    hb_error_set(&error, HB_FATAL, "plugins new: there is no kind of plugin called '%s'", kind);
+    if (near != NULL)
+        hb_error_hint(&error, "did you mean %s?", near);
+    else
+        hb_error_hint(&error, "say %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
+                      next_kind(NULL, 2), next_kind(NULL, 3));
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
+static int refuse_name(const struct hb_cli *cli, const char *name)
+{
+    struct hb_error error;
+    hb_error_set(&error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
+    hb_error_hint(&error,
+                  "a name is made of a-z, 0-9 and '-' (not in front), and is %d long at most",
+                  HB_LONGEST_PLAIN_NAME);
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
+int hb_cli_plugins_new(const struct hb_cli *cli, const char *kind, const char *name)
+{
+    if (hb_kind_of(kind) == 0)
+        return refuse_kind(cli, kind);
+    /* With a '-' in front, compilers and shells would take its file for an option. */
+    if (!hb_is_plain_name(name) || *name == '-')
+        return refuse_name(cli, name);
+    struct making making = {.kind = kind, .name = name, .fd = -1};
+    struct hb_error error;
+    int code = HB_EXIT_DONE;
+    if (make_directory(&making, &error) != HB_OK)
+        code = hb_cli_fail(cli, HB_EXIT_FAILED, &error);
+    else if (cli->json)
+        tell_program(cli, &making);
+    else if (!cli->quiet)
+        tell_people(cli, &making);
+    clear(&making);
+    return code;
+}
