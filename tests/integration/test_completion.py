@@ -119,6 +119,8 @@ class Completion(hb.Case):
         rows[config + "backup --preset "] = {"nightly", "weekly"}
         rows[config + "plugins show "] = {"zip", "tar-zstd", "sqlite-snap", "runtime-filter"}
         rows[config + "--set filter:mine.gl"] = {"filter:mine.globs="}
+        rows["hbcore plugins new "] = {"filter", "format", "content", "hook"}
+        rows["hbcore plugins new fi"] = {"filter"}
         rows["hbcore --progress "] = {"auto", "always", "never"}
         return rows
 
@@ -167,6 +169,11 @@ class Completion(hb.Case):
         self.assertEqual(set(self.words("backup", "--dry")), {"--dry-run"})
         self.assertEqual(self.words("no-such-command", ""), {"--help": "", "-h": ""})
         self.assertEqual(self.words("backup", "--no-such="), {})
+
+    def test_a_new_plugin_gets_no_name_that_is_taken(self):
+        self.assertEqual(set(self.words("plugins", "new", "f")), {"filter", "format"})
+        self.assertEqual(self.words("plugins", "new", "filter", "z"), {})
+        self.assertIn("zip", self.words("plugins", "show", "z"))
 
     def test_files_and_directories(self):
         self.assertEqual(self.words("list", ""), {"": "files"})
