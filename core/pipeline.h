@@ -10,8 +10,9 @@
  *
  * Finished units wait for their turn in a bounded window of memory. Only while the entry whose turn
  * it is cannot be stored yet (its snapshot is being made or checked, its lock is waited for), work
- * goes on beyond the window: new units wait in the stage (spill.h), those of the previous archive
- * are left there and read once more.
+ * goes on beyond the window: new units wait in the stage (spill.h), as long as it has room for the
+ * copies that are still to be made there; those of the previous archive are left in it and read
+ * once more. What may yet come to nothing stays within the window.
  *
  *     pipeline.c         start, results, end
  *     pipeline_queue.c   items and units: who takes what, what has finished; all of the locking

@@ -35,6 +35,12 @@ static struct hb_item *item_new(struct hb_pipeline *pipeline, size_t first, size
     return item;
 }
 
+static void finished_free(struct hb_finished *finished)
+{
+    free((void *)(uintptr_t)finished->encoded.unit.data);
+    free(finished);
+}
+
 static void item_free(struct hb_item *item)
 {
     for (size_t i = 0; i < item->count; i++)
@@ -42,8 +48,7 @@ static void item_free(struct hb_item *item)
     while (item->finished != NULL) {
         struct hb_finished *finished = item->finished;
         item->finished = finished->next;
-        free((void *)(uintptr_t)finished->encoded.unit.data);
-        free(finished);
+        finished_free(finished);
     }
     free(item->readers);
     free(item->entries);
@@ -194,13 +199,27 @@ static bool head_may_go_on(const struct hb_pipeline *pipeline)
     return head->next_unit - head->next_step < pipeline->request.workers;
 }
 
+/*
+ * The first open item of which a unit may be made now, or NULL. What may come to nothing keeps
+ * within the window: it is not worth room in the stage.
+ */
+static struct hb_item *first_ready(struct hb_pipeline *pipeline)
+{
+    struct hb_item *item = pipeline->ready;
+    while (item != NULL && item->pending && window_full(pipeline))
+        item = item->next_ready;
+    if (item == NULL || (is_claimed(pipeline, item) && !all_planned(pipeline)))
+        return NULL;
+    if (!may_make_more(pipeline) && (item != pipeline->head || !head_may_go_on(pipeline)))
+        return NULL;
+    return item;
+}
+
 /* A unit of an open item. */
 static bool take_unit(struct hb_pipeline *pipeline, struct hb_work *work)
 {
-    struct hb_item *item = pipeline->ready;
-    if (item == NULL || (is_claimed(pipeline, item) && !all_planned(pipeline)))
-        return false;
-    if (!may_make_more(pipeline) && (item != pipeline->head || !head_may_go_on(pipeline)))
+    struct hb_item *item = first_ready(pipeline);
+    if (item == NULL)
         return false;
     *work = (struct hb_work){.item = item, .index = item->next_unit++};
     item->in_flight++;
@@ -275,7 +294,7 @@ void hb_queue_report(struct hb_pipeline *pipeline, struct hb_item *item, const c
                      const char *detail)
 {
     pthread_mutex_lock(&pipeline->lock);
-    bool reported = item->reported;
+    bool reported = item->reported || item->state == HB_ITEM_DEAD;
     item->reported = true;
     pthread_mutex_unlock(&pipeline->lock);
     if (!reported)
@@ -328,14 +347,47 @@ void hb_queue_leave(struct hb_pipeline *pipeline, struct hb_item *item)
     pthread_mutex_unlock(&pipeline->lock);
 }
 
+/* Its copy is made, or there will be none. */
+static void end_reserve(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    atomic_fetch_sub(&pipeline->spill.reserved, item->reserved);
+    item->reserved = 0;
+}
+
 void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
 {
     pthread_mutex_lock(&pipeline->lock);
+    end_reserve(pipeline, item);
     item->units = units;
     item->state = HB_ITEM_OPEN;
     add_ready(pipeline, item);
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
+}
+
+static uint64_t memory_of(const struct hb_finished *finished)
+{
+    return finished->spilled || finished->left ? 0 : finished->encoded.unit.bytes;
+}
+
+/* It waits no longer. */
+static void forget(struct hb_pipeline *pipeline, const struct hb_finished *finished)
+{
+    pipeline->waiting_weight -= weight_of(&finished->encoded.unit);
+    pipeline->waiting_bytes -= memory_of(finished);
+}
+
+/* Units of an item that nobody will take. */
+static void discard_finished(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    while (item->finished != NULL) {
+        struct hb_finished *finished = item->finished;
+        item->finished = finished->next;
+        forget(pipeline, finished);
+        if (finished->spilled)
+            hb_spill_drop(&pipeline->spill, (size_t)finished->encoded.unit.bytes, finished->offset);
+        finished_free(finished);
+    }
 }
 
 static void end_pending(struct hb_pipeline *pipeline, struct hb_item *item)
@@ -346,9 +398,20 @@ static void end_pending(struct hb_pipeline *pipeline, struct hb_item *item)
     pipeline->pending--;
 }
 
+/* Nothing of it is to be stored. */
+static void kill_item(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    end_pending(pipeline, item);
+    end_reserve(pipeline, item);
+    item->state = HB_ITEM_DEAD;
+    discard_finished(pipeline, item);
+    note_exhausted(pipeline, item);
+}
+
 void hb_queue_offer(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
 {
     pthread_mutex_lock(&pipeline->lock);
+    end_reserve(pipeline, item);
     item->units = units;
     item->state = HB_ITEM_OPEN;
     item->pending = true;
@@ -387,9 +450,7 @@ struct hb_item *hb_queue_replace(struct hb_pipeline *pipeline, struct hb_item *i
         pipeline->opened++;
         insert_behind(pipeline, item, other);
     }
-    end_pending(pipeline, item);
-    item->state = HB_ITEM_DEAD;
-    note_exhausted(pipeline, item);
+    kill_item(pipeline, item);
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
     return other;
@@ -398,9 +459,7 @@ struct hb_item *hb_queue_replace(struct hb_pipeline *pipeline, struct hb_item *i
 void hb_queue_drop(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     pthread_mutex_lock(&pipeline->lock);
-    end_pending(pipeline, item);
-    item->state = HB_ITEM_DEAD;
-    note_exhausted(pipeline, item);
+    kill_item(pipeline, item);
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
 }
@@ -417,31 +476,30 @@ void hb_queue_end_early(struct hb_pipeline *pipeline, struct hb_item *item, uint
 bool hb_queue_refuse(struct hb_pipeline *pipeline, struct hb_item *item, const char *why)
 {
     pthread_mutex_lock(&pipeline->lock);
-    bool begun = item->next_step > 0, first = !item->refused;
+    bool begun = item->next_step > 0, first = !item->refused && item->state != HB_ITEM_DEAD;
     item->refused = true;
-    if (!begun) {
-        item->state = HB_ITEM_DEAD;
-        note_exhausted(pipeline, item);
-    }
+    if (!begun)
+        kill_item(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
     if (begun)
         hb_queue_fail(pipeline, HB_FATAL, item->readers[0].entry.path, why);
     return first && !begun;
 }
 
-/* Should the unit wait elsewhere than in memory? That is for those whose turn comes sooner. */
-static bool goes_beyond_window(struct hb_pipeline *pipeline, const struct hb_item *item)
+/* Where does a unit wait for its turn? Memory is for those whose turn comes sooner. */
+enum place { IN_MEMORY, IN_SPILL, IN_PREVIOUS };
+
+static enum place place_of(struct hb_pipeline *pipeline, const struct hb_item *item, bool reused)
 {
     pthread_mutex_lock(&pipeline->lock);
-    bool beyond =
-        window_full(pipeline) && head_blocks(pipeline) && (item != pipeline->head || item->pending);
+    bool is_head = item == pipeline->head, blocked = head_blocks(pipeline);
+    /* One of the previous archive is there anyway: half of the window is for others. */
+    bool beyond = blocked && (reused ? pipeline->waiting_bytes >= pipeline->request.window / 2
+                                     : window_full(pipeline) && !is_head && !item->pending);
+    if (is_head && !item->pending)
+        beyond = false;
     pthread_mutex_unlock(&pipeline->lock);
-    return beyond;
-}
-
-static bool is_elsewhere(const struct hb_finished *finished)
-{
-    return finished->spilled || finished->left;
+    return !beyond ? IN_MEMORY : reused ? IN_PREVIOUS : IN_SPILL;
 }
 
 static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const struct hb_item *item,
@@ -451,12 +509,13 @@ static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const stru
     const struct hb_unit *unit = &encoded->unit;
     finished->index = index;
     finished->encoded = *encoded;
-    if (unit->data == NULL || !goes_beyond_window(pipeline, item))
+    if (unit->data == NULL)
         return finished;
-    finished->left = encoded->reused;
-    finished->spilled = !encoded->reused && hb_spill_put(&pipeline->spill, unit->data,
-                                                         (size_t)unit->bytes, &finished->offset);
-    if (is_elsewhere(finished)) {
+    enum place place = place_of(pipeline, item, encoded->reused);
+    finished->left = place == IN_PREVIOUS;
+    finished->spilled = place == IN_SPILL && hb_spill_put(&pipeline->spill, unit->data,
+                                                          (size_t)unit->bytes, &finished->offset);
+    if (finished->left || finished->spilled) {
         free((void *)(uintptr_t)unit->data);
         finished->encoded.unit.data = NULL;
     }
@@ -478,20 +537,14 @@ void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
     finished->next = *at;
     *at = finished;
     pipeline->waiting_weight += weight_of(&finished->encoded.unit);
-    if (!is_elsewhere(finished))
-        pipeline->waiting_bytes += encoded->unit.bytes;
+    pipeline->waiting_bytes += memory_of(finished);
+    if (item->state == HB_ITEM_DEAD)
+        discard_finished(pipeline, item);
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
-
-static void forget(struct hb_pipeline *pipeline, const struct hb_finished *finished)
-{
-    pipeline->waiting_weight -= weight_of(&finished->encoded.unit);
-    if (!is_elsewhere(finished))
-        pipeline->waiting_bytes -= finished->encoded.unit.bytes;
-}
 
 /* Nobody has to wait for a source that is being closed: its item goes at the end then. */
 static void drop_head(struct hb_pipeline *pipeline)
@@ -500,8 +553,7 @@ static void drop_head(struct hb_pipeline *pipeline)
     pipeline->head = item->next;
     if (pipeline->head == NULL)
         pipeline->tail = NULL;
-    for (struct hb_finished *at = item->finished; at != NULL; at = at->next)
-        forget(pipeline, at);
+    discard_finished(pipeline, item);
     if (item->in_flight == 0) {
         item_free(item);
         return;
@@ -625,7 +677,7 @@ int hb_queue_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_
     pthread_mutex_unlock(&pipeline->lock);
     if (finished == NULL)
         return status;
-    if (is_elsewhere(finished))
+    if (finished->spilled || finished->left)
         status = load(pipeline, item, finished, error);
     step->unit.data = finished->encoded.unit.data;
     pipeline->handed_out = finished->encoded.unit;
@@ -669,6 +721,8 @@ static void make_claimed(struct hb_pipeline *pipeline)
     struct hb_item **at = &pipeline->claimed;
     for (size_t i = plan->first_claimed; i < plan->count; i++) {
         *at = item_new(pipeline, i, 1, HB_ITEM_WAITING);
+        (*at)->reserved = plan->entries[i].bytes;
+        atomic_fetch_add(&pipeline->spill.reserved, (*at)->reserved);
         at = &(*at)->next;
     }
     pipeline->claimed_next = pipeline->claimed;
@@ -693,8 +747,11 @@ void hb_queue_init(struct hb_pipeline *pipeline)
 void hb_queue_clear(struct hb_pipeline *pipeline)
 {
     append_claimed(pipeline);
-    while (pipeline->head != NULL)
-        drop_head(pipeline);
+    while (pipeline->head != NULL) {
+        struct hb_item *item = pipeline->head;
+        pipeline->head = item->next;
+        item_free(item);
+    }
     while (pipeline->parting != NULL) {
         struct hb_item *item = pipeline->parting;
         pipeline->parting = item->next;

@@ -46,6 +46,7 @@ struct hb_item {
     uint64_t short_unit; /* the entry ends with this one, earlier than thought; or UINT64_MAX */
     uint64_t content;    /* bytes of it in the steps so far */
     uint64_t bytes;      /* of its one entry, when it was opened */
+    uint64_t reserved;   /* room in the stage for its copy, until it is opened */
     unsigned in_flight;  /* threads that are at it: it must not go before they have left it */
     bool pending;        /* its plugin may still say that the source is worth nothing */
     bool ready;          /* in the list of those with units to take */

@@ -167,7 +167,8 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
         return cannot_open(run, reader->entry.path, error);
     take_status(reader, planned, &status);
     bool told = reader->remember && identify(content, &reader->entry, reader->identity);
-    reader->source = (struct hb_source){.size = sizeof reader->source, .fd = -1};
+    reader->source =
+        (struct hb_source){.size = sizeof reader->source, .fd = -1, .flags = HB_SOURCE_JUDGED};
     hb_run_clear_failure(run);
     struct hb_held_inode held;
     hb_held_enter(&run->held, &held, &status);

@@ -201,7 +201,7 @@ static int open_source(const struct maker *maker, const struct hb_instance *cont
 static int copy_claimed(struct maker *maker, const char *path, const struct hb_instance *content,
                         const struct hb_entry *entry, const struct stat *status)
 {
-    struct hb_source source = {.size = sizeof source, .fd = -1};
+    struct hb_source source = {.size = sizeof source, .fd = -1, .flags = HB_SOURCE_JUDGED};
     int result = open_source(maker, content, entry, &source);
     if (result == HB_ENTRY)
         skipped(maker, path, hb_instance_failure(content));

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
 
 void hb_spill_init(struct hb_spill *spill, struct hb_stage *stage)
 {
@@ -52,10 +53,21 @@ static void give_back(struct hb_spill *spill, uint64_t offset, size_t bytes)
                         (off_t)bytes);
 }
 
+/* Under the lock. What is not known does not count: a write tells. */
+static bool has_room(struct hb_spill *spill, size_t bytes)
+{
+    struct statvfs now;
+    uint64_t room, needed;
+    if (fstatvfs(spill->fd, &now) != 0 ||
+        __builtin_mul_overflow((uint64_t)now.f_bavail, (uint64_t)now.f_frsize, &room))
+        return true;
+    return !__builtin_add_overflow(atomic_load(&spill->reserved), bytes, &needed) && needed <= room;
+}
+
 bool hb_spill_put(struct hb_spill *spill, const void *data, size_t bytes, uint64_t *offset)
 {
     pthread_mutex_lock(&spill->lock);
-    bool reserved = !spill->closed && open_file(spill);
+    bool reserved = !spill->closed && open_file(spill) && has_room(spill, bytes);
     *offset = spill->end;
     if (reserved) {
         spill->end += bytes;
@@ -82,6 +94,13 @@ bool hb_spill_put(struct hb_spill *spill, const void *data, size_t bytes, uint64
     return false;
 }
 
+void hb_spill_drop(struct hb_spill *spill, size_t bytes, uint64_t offset)
+{
+    pthread_mutex_lock(&spill->lock);
+    give_back(spill, offset, bytes);
+    pthread_mutex_unlock(&spill->lock);
+}
+
 int hb_spill_take(struct hb_spill *spill, void *data, size_t bytes, uint64_t offset)
 {
     for (size_t done = 0; done < bytes;) {
@@ -91,8 +110,6 @@ int hb_spill_take(struct hb_spill *spill, void *data, size_t bytes, uint64_t off
         else if (got == 0 || errno != EINTR)
             return got == 0 ? -EIO : -errno;
     }
-    pthread_mutex_lock(&spill->lock);
-    give_back(spill, offset, bytes);
-    pthread_mutex_unlock(&spill->lock);
+    hb_spill_drop(spill, bytes, offset);
     return 0;
 }

@@ -8,14 +8,16 @@
 
 #include "stage.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct hb_spill {
     struct hb_stage *stage;
     int fd; /* -1 until something is put in */
     bool closed;
     pthread_mutex_t lock;
-    uint64_t end;  /* where the next bytes go */
-    uint64_t held; /* bytes that are still to be taken out */
+    uint64_t end;                  /* where the next bytes go */
+    uint64_t held;                 /* bytes that are still to be taken out */
+    atomic_uint_fast64_t reserved; /* bytes that others will need there: they come first */
 };
 
 /* `stage` without a directory (fd -1): nothing can be put in. */
@@ -26,10 +28,13 @@ void hb_spill_clear(struct hb_spill *spill);
 bool hb_spill_is_open(struct hb_spill *spill);
 
 /*
- * Writes the bytes; *offset is where they lie. False when there is no room for them, and for no
- * others from then on: the caller keeps them, and makes fewer. Any thread.
+ * Writes the bytes; *offset is where they lie. False when there is no room for them beside what is
+ * reserved, and for no others from then on: the caller keeps them, and makes fewer. Any thread.
  */
 bool hb_spill_put(struct hb_spill *spill, const void *data, size_t bytes, uint64_t *offset);
+
+/* Frees their space: nobody wants them any more. Any thread. */
+void hb_spill_drop(struct hb_spill *spill, size_t bytes, uint64_t offset);
 
 /* Reads them back and frees their space. 0 or -errno. Any thread. */
 int hb_spill_take(struct hb_spill *spill, void *data, size_t bytes, uint64_t offset);

@@ -507,6 +507,7 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
     attempt->snap = snap;
     attempt->entry = entry;
     patience_init(&attempt->patience, snap);
+    bool judged = (source->flags & HB_SOURCE_JUDGED) != 0;
     int status = host->stage_file(host, "snapshot.db", &attempt->file);
     if (status == HB_OK) {
         status = snapshot(attempt);
@@ -516,6 +517,11 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
             host->stage_release(host, &attempt->file);
     }
     free(attempt);
+    if (status != HB_OK || judged)
+        return status;
+    status = snap_judge(self, entry, source);
+    if (status != HB_OK)
+        source_close(source);
     return status;
 }
 

@@ -10,7 +10,10 @@ import hb
 FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
 WORKERS = (1, 2, 8)
 BYTES = (20 << 20) + 5  # many times the window
-SMALL_WINDOW = ("--set", "backup.window=1M")
+WINDOW = 4 << 20
+SMALL_WINDOW = ("--set", f"backup.window={WINDOW}")
+LONG = 2 * BYTES  # with a window of four frames: room for what is new, not for all that is not
+LONG_WINDOW = ("--set", "backup.window=16M", "--set", f"content:verdict.wants={LONG}")
 
 
 def turned(data):
@@ -59,18 +62,49 @@ class Verdict(hb.Case):
             self.assertEqual(self.stored(archive), self.expected(turned))
             self.assertEqual({row["check"] for row in json.loads(done.stdout)["databases"]}, {"failed"})
 
-    def test_stored_raw_after_all_of_it_was_read(self):
+    def test_stored_raw_after_it_was_read(self):
         for form, workers, archive in self.each():
             self.store(archive, form, "--set", "content:verdict.answer=raw", workers=workers, expect=3)
             self.assertEqual(self.stored(archive), self.expected(bytes))
             self.hbcore("verify", archive, expect=3)
 
-    def test_left_out_after_all_of_it_was_read(self):
+    def test_left_out_after_it_was_read(self):
         for form, workers, archive in self.each():
             done = self.store(archive, form, "--set", "content:verdict.answer=skip", workers=workers,
                               expect=3)
             self.assert_mentions(done, "a.verdict", "b.verdict", "c.verdict", "is worth nothing")
             self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"before"])
+
+    def test_what_counts_for_nothing_gives_its_room_back(self):
+        """Memory and stage hold what is waited for, not what was made of sources that were refused."""
+        home, stage = self.dir / "many", self.dir / "stage"
+        stage.mkdir()
+        for number in range(12):
+            hb.write(home / f"{number}.verdict", self.data)
+        peak = {}
+        for answer in ("sound", "raw"):
+            process = self.start_hbcore(
+                "--home", home, *SMALL_WINDOW, "--set", f"backup.stage-dir={stage}",
+                "--set", f"content:verdict.answer={answer}", "--set", f"content:verdict.wants={WINDOW}",
+                "backup", "--format", "zip", "-o", self.dir / f"{answer}.zip")
+            peak[answer] = self.peak_of_spill(process)
+            self.finish(process, expect=0 if answer == "sound" else 3)
+        self.assertLess(peak["raw"], peak["sound"] + 3 * BYTES)
+        self.hbcore("verify", self.dir / "raw.zip", expect=3)
+
+    @staticmethod
+    def peak_of_spill(process):
+        """The most that the file without a name in the stage held, looked at until it is closed."""
+        peak = 0
+        while process.poll() is None:
+            try:
+                for name in os.listdir(f"/proc/{process.pid}/fd"):
+                    link = f"/proc/{process.pid}/fd/{name}"
+                    if "spill" in os.readlink(link):
+                        peak = max(peak, 512 * os.stat(link).st_blocks)
+            except (FileNotFoundError, PermissionError):
+                pass
+        return peak
 
     def test_to_a_pipe(self):
         for form, suffix in FORMATS:
@@ -82,15 +116,20 @@ class Verdict(hb.Case):
                 archive.write_bytes(done.stdout)
                 self.assertEqual(self.stored(archive), self.expected(change))
 
+    def make_long(self):
+        self.data = random.Random(6).randbytes(LONG)
+        hb.write(self.home / "a.verdict", self.data)
+
     def test_units_of_the_previous_archive(self):
         """More of them than the window takes: they are left where they are until their turn comes."""
         for form, suffix in FORMATS:
             archive, anew = self.dir / f"r.{suffix}", self.dir / f"anew.{suffix}"
+            self.make_long()
             self.store(archive, form)
             middle = len(self.data) // 2
             self.data = self.data[:middle] + b"!" + self.data[middle + 1:]
             hb.write(self.home / "a.verdict", self.data)
-            self.store(archive, form)
+            self.store(archive, form, *LONG_WINDOW)
             self.assertEqual(self.stored(archive), self.expected(turned))
             self.store(anew, form, "--set", "backup.reuse=no")
             self.assert_same_members(archive, anew)
@@ -98,13 +137,15 @@ class Verdict(hb.Case):
     def assert_same_members(self, one, other):
         first, second = one.read_bytes(), other.read_bytes()
         same = os.path.commonprefix((first, second))
-        self.assertGreater(len(same), BYTES)
+        self.assertGreater(len(same), LONG)
 
     def test_previous_archive_that_changes_meanwhile(self):
         for form, suffix in FORMATS:
             archive = self.dir / f"s.{suffix}"
+            self.make_long()
             self.store(archive, form)
-            done = self.store(archive, form, "--set", f"content:verdict.spoil={archive}", expect=1)
+            done = self.store(archive, form, *LONG_WINDOW, "--set", f"content:verdict.spoil={archive}",
+                              expect=1)
             self.assert_mentions(done, "a.verdict", "cannot be copied from the previous archive any more")
             self.assert_nothing_left()
 

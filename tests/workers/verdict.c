@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A content plugin that says only when all of its source has been read what the source is worth. A
- * host that judges first and reads then would never come so far. The source of NAME.verdict is its
- * bytes with each bit turned, so that what is stored tells where it came from.
+ * A content plugin that says only when its source has been read, in part or whole, what the source
+ * is worth. A host that judges first and reads then would never come so far. The source of
+ * NAME.verdict is its bytes with each bit turned, so that what is stored tells where it came from.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@ enum { PATIENCE_SECONDS = 60, LONG_ENTRY = 1 << 20 };
 struct verdict {
     const struct hb_host *host;
     const char *answer, *spoil;
+    uint64_t wants; /* bytes of a source that are to be read first */
 };
 
 struct turned {
@@ -38,6 +39,7 @@ static int verdict_create(const struct hb_host *host, const struct hb_settings *
     verdict->host = host;
     verdict->answer = settings->values[0]->text;
     verdict->spoil = settings->values[1]->text;
+    verdict->wants = (uint64_t)settings->values[2]->number;
     *self = verdict;
     return HB_OK;
 }
@@ -106,7 +108,7 @@ static int verdict_open(void *self, const struct hb_entry *entry, struct hb_sour
     return HB_OK;
 }
 
-static int wait_for_all(struct turned *turned, uint64_t bytes)
+static int wait_for_readers(struct turned *turned, uint64_t bytes)
 {
     const struct hb_host *host = turned->verdict->host;
     struct timespec until;
@@ -116,7 +118,7 @@ static int wait_for_all(struct turned *turned, uint64_t bytes)
     pthread_mutex_lock(&turned->lock);
     while (status == HB_OK && turned->read < bytes)
         if (pthread_cond_timedwait(&turned->change, &turned->lock, &until) == ETIMEDOUT)
-            status = host->fail(host, HB_ENTRY, "was judged before all of it was read");
+            status = host->fail(host, HB_ENTRY, "was judged before it was read");
     pthread_mutex_unlock(&turned->lock);
     return status;
 }
@@ -145,7 +147,8 @@ static int verdict_judge(void *self, const struct hb_entry *entry, struct hb_sou
     struct verdict *verdict = self;
     const struct hb_host *host = verdict->host;
     const struct timespec long_check = {.tv_nsec = 250000000}; /* the host looks for results */
-    int status = wait_for_all(source->self, source->bytes);
+    uint64_t wants = verdict->wants < source->bytes ? verdict->wants : source->bytes;
+    int status = wait_for_readers(source->self, wants);
     if (source->bytes > LONG_ENTRY)
         nanosleep(&long_check, NULL);
     if (status == HB_OK && verdict->spoil[0] != '\0' && source->bytes > LONG_ENTRY)
@@ -172,7 +175,13 @@ static const struct hb_option options[] = {
      .type = HB_OPTION_STRING,
      .key = "spoil",
      .default_text = "",
-     .help = "A file whose bits are turned when all of a long entry has been read"},
+     .help = "A file whose bits are turned when so much of a long entry has been read"},
+    {.size = sizeof(struct hb_option),
+     .type = HB_OPTION_BYTES,
+     .key = "wants",
+     .default_text = "1",
+     .maximum = INT64_MAX,
+     .help = "How much is to be read of a source before it is judged"},
 };
 
 static const struct hb_content_ops ops = {

@@ -27,6 +27,11 @@ enum hb_soundness {
 /* hb_source.method of a copy of one moment: the only kind that a later backup takes over. */
 #define HB_METHOD_SNAPSHOT "snapshot"
 
+/* hb_source.flags */
+enum hb_source_flags {
+    HB_SOURCE_JUDGED = 1 /* set by the host before open(): it will call judge() */
+};
+
 /* A consistent view of an entry's content. */
 struct hb_source {
     uint32_t size;
@@ -35,7 +40,7 @@ struct hb_source {
     uint64_t bytes;     /* exact */
     const char *method; /* one word for reports: HB_METHOD_SNAPSHOT, "raw"; constant */
     int32_t fd;         /* the same bytes as a file, or -1; closed by close() */
-    uint32_t reserved;
+    uint32_t flags;     /* enum hb_source_flags */
     /* All that was asked for, except at the end; -errno on failure. Any thread. */
     int64_t (*read_at)(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset);
     /* Once, when nothing reads any more. Any thread. */
@@ -120,7 +125,8 @@ struct hb_content_ops {
      * Is what open() gave any good? Here the plugin can make a long check while the host reads the
      * source already. Answers as open() would have: HB_OK and source->soundness; HB_NOMATCH,
      * HB_ENTRY: what was read of the source is dropped. Asked once, in the thread that called
-     * open(), while others are in read_at().
+     * open(), while others are in read_at(). A host that is older than this callback does not set
+     * HB_SOURCE_JUDGED: there, open() has to check itself.
      */
     int (*judge)(void *self, const struct hb_entry *entry, struct hb_source *source);
 };

@@ -177,6 +177,7 @@ const char *value_in(const char *path, const char *sql)
 int open_judged(const struct fixture *fixture, const struct hb_entry *entry,
                 struct hb_source *source)
 {
+    source->flags = HB_SOURCE_JUDGED;
     int status = fixture->ops->open(fixture->self, entry, source);
     if (status != HB_OK)
         return status;

@@ -442,6 +442,30 @@ static void unsound_with_a_log(void **state)
     fixture_stop(&fixture);
 }
 
+/* A host of an earlier release knows open() alone, and must not get an unsound copy for a sound
+ * one. */
+static void host_that_does_not_judge(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t bytes;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "good.db"), "delete", 4096, 400);
+    char *data = read_file(home_file(&fixture, "good.db"), &bytes);
+    memset(data + 80 * PAGE, 0x55, 40 * PAGE);
+    write_file(home_file(&fixture, "bad.db"), data, bytes);
+    free(data);
+    struct hb_entry good = entry_of("good.db"), bad = entry_of("bad.db");
+    struct hb_source source = {.size = sizeof source};
+    assert_int_equal(fixture.ops->open(fixture.self, &good, &source), HB_OK);
+    assert_int_equal(source.soundness, HB_SOUND);
+    source.close(&source);
+    source = (struct hb_source){.size = sizeof source};
+    assert_int_equal(fixture.ops->open(fixture.self, &bad, &source), HB_NOMATCH);
+    assert_int_equal(fixture.fake.doubtful, 1);
+    fixture_stop(&fixture); /* nothing may be left in the stage */
+}
+
 /* ---- databases in use ------------------------------------------------------------ */
 
 static void whole_transactions_only(const char *mode, int runs)
@@ -744,6 +768,7 @@ int main(void)
         cmocka_unit_test(logs_beside_what_is_no_database),
         cmocka_unit_test(large_ones_are_checked_less),
         cmocka_unit_test(unsound_with_a_log),
+        cmocka_unit_test(host_that_does_not_judge),
         cmocka_unit_test(while_others_commit_wal),
         cmocka_unit_test(while_others_commit_rollback),
         cmocka_unit_test(locked_for_ever),
