@@ -21,7 +21,7 @@ run_set=(
 test_set=(
     libcmocka-dev libseccomp-dev python3=python3 clang-format=clang-format clang-tidy=clang-tidy
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
-    zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar
+    zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
     zsh=zsh fish=fish mandoc=mandoc
 )
 bench_set=(

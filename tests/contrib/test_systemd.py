@@ -28,7 +28,7 @@ class Units(hb.Case):
         return lines[0]
 
     def test_systemd_takes_them(self):
-        hb.need("systemd-analyze")
+        self.need("systemd-analyze")
         done = self.tool("env", f"XDG_RUNTIME_DIR={self.dir}", "systemd-analyze", "--user", "--man=no", "verify",
                          self.units / "hbcore-backup.service", self.units / "hbcore-backup.timer")
         self.assertEqual(done.stderr, b"")

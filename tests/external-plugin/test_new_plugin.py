@@ -476,28 +476,15 @@ class Made(hb.Case):
             self.assertEqual((row["type"], row["exit_status"]), ("error", code))
             self.assertTrue(row["hint"])
 
-    def somebody_else(self):
-        """Keywords to run the program as a user whom modes bind."""
-        if os.geteuid() != 0:
-            return {}
-        who = {"user": 65534, "group": 65534, "extra_groups": []}
-        probe = subprocess.run([self.binary, "--version"], capture_output=True, check=False,
-                               env=self.environment(), cwd="/", **who)
-        if probe.returncode != 0:
-            self.skipTest("as root, and nobody cannot run the program here")
-        self.dir.chmod(0o755)
-        os.chown(self.here, 65534, 65534)
-        return who
-
     def test_a_directory_that_cannot_be_written_to(self):
-        who = self.somebody_else()
+        who = self.somebody_else(self.here)
         self.here.chmod(0o555)
         done = self.new("plugins", "new", "filter", "mine", expect=1, **who)
         self.assert_mentions(done, "mine: the directory cannot be made: Permission denied")
         self.assertEqual(os.listdir(self.here), [])
 
     def test_a_umask_that_locks_the_maker_out(self):
-        who = self.somebody_else()
+        who = self.somebody_else(self.here)
         for mask, word in ((0o777, "mine: cannot be opened"), (0o200, "mine/mine.c: cannot be written")):
             done = self.new("plugins", "new", "filter", "mine", expect=1, umask=mask, **who)
             self.assert_mentions(done, word, "Permission denied")

@@ -26,6 +26,7 @@ class Owners(hb.Case):
         return self.wrap + super().command(*arguments)
 
     def as_user(self):
+        self.somebody_else()
         self.wrap = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
         owned(self.dir, USER)
         owned(self.user, USER)

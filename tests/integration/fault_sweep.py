@@ -157,7 +157,7 @@ class Sweep(fault.FaultCase):
 
     def sweep(self, fmt):
         """Each call that changes something; strace says how many there are."""
-        hb.need("strace")
+        self.need("strace")
         calls = self.points(fmt)
         self.assertEqual(len(calls), self.count_with_strace(fmt), "\n".join(map(" ".join, calls)))
         self.run_points(fmt, calls, ACTIONS)

@@ -42,12 +42,24 @@ def scratch():
     return os.environ.get("TMPDIR") or None
 
 
+NOBODY = 65534
+
+
 def need(*programs):
-    """Ends the test as skipped, saying why, where another program is missing."""
+    """Ends the whole program as skipped, saying why, where another program is missing."""
     for program in programs:
         if shutil.which(program) is None:
             print(f"skipped: {program} is not installed")
             raise SystemExit(SKIPPED)
+
+
+def nobody_runs(binary):
+    """Can a user whom modes bind run it? Not where root alone enters a directory above it."""
+    try:
+        return subprocess.run([binary, "--version"], capture_output=True, check=False, cwd="/", user=NOBODY,
+                              group=NOBODY, extra_groups=[]).returncode == 0
+    except PermissionError:
+        return False
 
 
 def tree(root, times=True, directory_times=True):
@@ -122,6 +134,27 @@ class Case(unittest.TestCase):
                 if not os.path.islink(path):
                     os.chmod(path, 0o700)
         shutil.rmtree(self.dir)
+
+    def skip(self, reason):
+        print(f"skipped: {self.id()}: {reason}")
+        self.skipTest(reason)
+
+    def need(self, *programs):
+        """Skips one test where another program is missing."""
+        for program in programs:
+            if shutil.which(program) is None:
+                self.skip(f"{program} is not installed")
+
+    def somebody_else(self, *folders):
+        """Keywords to run the program as a user whom modes bind, and who owns `folders`."""
+        if os.geteuid() != 0:
+            return {}
+        if not nobody_runs(self.binary):
+            self.skip(f"as root, and nobody else can run {self.binary}")
+        self.dir.chmod(0o755)
+        for folder in folders:
+            subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder], check=True)
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
     # ---- running ----
 

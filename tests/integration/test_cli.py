@@ -479,20 +479,6 @@ class Home(hb.Case):
         self.assert_mentions(done, home)
         self.assert_unchanged(before, home)
 
-    def somebody_else(self, *folders):
-        """Keywords to run the program as a user whom modes bind."""
-        if os.geteuid() != 0:
-            return {}
-        who = {"user": 65534, "group": 65534, "extra_groups": []}
-        probe = subprocess.run([self.binary, "--version"], capture_output=True, check=False,
-                               env=self.environment(), cwd="/", **who)
-        if probe.returncode != 0:
-            self.skipTest("as root, and nobody cannot run the program here")
-        self.dir.chmod(0o755)
-        for folder in folders:
-            subprocess.run(["chown", "-R", "65534:65534", folder], check=True)
-        return who
-
     def test_tilde_in_home_option_is_literal(self):
         self.hbcore("--home", "~", "backup", "-o", self.dir / "x.zip", expect=1, cwd=self.dir)
 

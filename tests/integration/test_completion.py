@@ -218,7 +218,7 @@ class Completion(hb.Case):
     # ---- in the shells ----
 
     def test_bash(self):
-        hb.need("bash")
+        self.need("bash")
 
         def stripped(line, word):  # readline keeps what stands before these
             last = line.rsplit(" ", 1)[1]
@@ -229,7 +229,7 @@ class Completion(hb.Case):
         self.check_shell(["bash", "--norc", str(script), str(SCRIPTS / "hbcore.bash")], stripped)
 
     def test_bash_files(self):
-        hb.need("bash")
+        self.need("bash")
         hb.write(self.dir / "deep" / "one.zip")
         hb.write(self.dir / "deep" / "two words.zip")
         script = self.script(BASH, "ask.bash")
@@ -240,12 +240,12 @@ class Completion(hb.Case):
                          [["deep/one.zip"], ["deep/two words.zip"], ["deep"], []])
 
     def test_zsh(self):
-        hb.need("zsh")
+        self.need("zsh")
         script = self.script(ZSH, "ask.zsh")
         self.check_shell(["zsh", "-f", str(script), str(SCRIPTS / "hbcore.zsh")])
 
     def test_fish(self):
-        hb.need("fish")
+        self.need("fish")
         script = self.script(FISH, "ask.fish")
         self.check_shell(["fish", "--no-config", str(script), str(SCRIPTS / "hbcore.fish")])
 
@@ -273,19 +273,19 @@ class Completion(hb.Case):
         return seen
 
     def test_typed_into_bash(self):
-        hb.need("bash")
+        self.need("bash")
         seen = self.type_and_read(["bash", "--norc", "-i"], f"source '{SCRIPTS}/hbcore.bash'")
         self.assertIn(b"a filter plugin", seen)
 
     def test_typed_into_zsh(self):
-        hb.need("zsh")
+        self.need("zsh")
         seen = self.type_and_read(
             ["zsh", "-f", "-i"],
             f"autoload -U compinit && compinit -u -D && source '{SCRIPTS}/hbcore.zsh'")
         self.assertIn(b"a filter plugin", seen)
 
     def test_zsh_reads_it_from_fpath(self):
-        hb.need("zsh")
+        self.need("zsh")
         functions = self.dir / "functions"
         functions.mkdir()
         shutil.copy(SCRIPTS / "hbcore.zsh", functions / "_hbcore")

@@ -147,7 +147,7 @@ class Docs(hb.Case):
         if shutil.which("mandoc") is not None:
             lint = ["mandoc", "-Tlint", "-Wwarning"]
         else:
-            hb.need("groff")
+            self.need("groff")
             lint = ["groff", "-ww", "-mdoc", "-z", "-Tutf8"]
         for page in ("hbcore.1", "hbcore.ini.5"):
             done = subprocess.run([*lint, DOCS / page], capture_output=True, text=True, check=False)

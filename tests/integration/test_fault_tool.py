@@ -96,7 +96,7 @@ class Tool(fault.FaultCase):
             self.assertIn(b"hb-fault: ", done.stderr)
 
     def test_counts_as_strace_does(self):
-        hb.need("strace")
+        self.need("strace")
         log = self.dir / "strace.log"
         script = 'for i in 1 2 3; do echo $i | cat > "$1.$i"; mv "$1.$i" "$1"; done; mkdir "$1.d"; rmdir "$1.d"; rm "$1"'
         subprocess.run(["strace", "-f", "-qq", "-o", log, "-e",

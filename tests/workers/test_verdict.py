@@ -12,8 +12,8 @@ WORKERS = (1, 2, 8)
 BYTES = (20 << 20) + 5  # many times the window
 WINDOW = 4 << 20
 SMALL_WINDOW = ("--set", f"backup.window={WINDOW}")
-LONG = 2 * BYTES  # with a window of four frames: room for what is new, not for all that is not
-LONG_WINDOW = ("--set", "backup.window=16M", "--set", f"content:verdict.wants={LONG}")
+# Half of the window for units of the previous archive, and there is room for one that is new.
+ALL_READ = ("--set", "backup.window=8M", "--set", f"content:verdict.wants={BYTES}")
 
 
 def turned(data):
@@ -31,7 +31,8 @@ class Verdict(hb.Case):
         hb.write(self.home / "c.verdict")
         self.config = self.write_config(
             f"[plugins]\npath = {os.environ['HBCORE_MEETING']}\n"
-            "[backup]\nformat = zip\nreuse = yes\n[format:zip]\n[format:tar-zstd]\n[content:verdict]\n")
+            "[backup]\nformat = zip\nreuse = yes\n[format:zip]\n"
+            "[format:tar-zstd]\nframe-size = 1M\n[content:verdict]\n")
 
     def store(self, archive, form, *settings, workers=2, **keywords):
         return self.hbcore("--home", self.home, "--set", f"backup.workers={workers}", *SMALL_WINDOW,
@@ -116,20 +117,15 @@ class Verdict(hb.Case):
                 archive.write_bytes(done.stdout)
                 self.assertEqual(self.stored(archive), self.expected(change))
 
-    def make_long(self):
-        self.data = random.Random(6).randbytes(LONG)
-        hb.write(self.home / "a.verdict", self.data)
-
     def test_units_of_the_previous_archive(self):
         """More of them than the window takes: they are left where they are until their turn comes."""
         for form, suffix in FORMATS:
             archive, anew = self.dir / f"r.{suffix}", self.dir / f"anew.{suffix}"
-            self.make_long()
             self.store(archive, form)
             middle = len(self.data) // 2
             self.data = self.data[:middle] + b"!" + self.data[middle + 1:]
             hb.write(self.home / "a.verdict", self.data)
-            self.store(archive, form, *LONG_WINDOW)
+            self.store(archive, form, *ALL_READ)
             self.assertEqual(self.stored(archive), self.expected(turned))
             self.store(anew, form, "--set", "backup.reuse=no")
             self.assert_same_members(archive, anew)
@@ -137,14 +133,13 @@ class Verdict(hb.Case):
     def assert_same_members(self, one, other):
         first, second = one.read_bytes(), other.read_bytes()
         same = os.path.commonprefix((first, second))
-        self.assertGreater(len(same), LONG)
+        self.assertGreater(len(same), BYTES)
 
     def test_previous_archive_that_changes_meanwhile(self):
         for form, suffix in FORMATS:
             archive = self.dir / f"s.{suffix}"
-            self.make_long()
             self.store(archive, form)
-            done = self.store(archive, form, *LONG_WINDOW, "--set", f"content:verdict.spoil={archive}",
+            done = self.store(archive, form, *ALL_READ, "--set", f"content:verdict.spoil={archive}",
                               expect=1)
             self.assert_mentions(done, "a.verdict", "cannot be copied from the previous archive any more")
             self.assert_nothing_left()
