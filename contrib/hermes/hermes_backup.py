@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import shutil
+import select
 import signal
 import sqlite3
 import subprocess
@@ -125,8 +126,19 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+def _is_typed(process: subprocess.Popen) -> bool:
+    """On a terminal: waits until there is something to read; False: the program ended before.
+    An interrupt just before input() begins to read would be slept through by it; not by the program."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stdin is no file
+        if sys.stdin.isatty():
+            return sys.stdin in select.select([sys.stdin, process.stdout], [], [])[0]
+    return True
+
+
 def _answer(process: subprocess.Popen) -> None:
     try:
+        if not _is_typed(process):
+            return
         answer = input()
     except EOFError:
         process.stdin.close()  # no answer: it leaves everything as it was

@@ -67,6 +67,7 @@ class HermesBackup(hb.Case):
         """Exit code and output, of the module and of the program that it starts."""
         code, output = 0, io.StringIO()
         with contextlib.redirect_stdout(output), \
+                unittest.mock.patch("sys.stdin", io.StringIO()), \
                 unittest.mock.patch("builtins.input", side_effect=[answer]):
             try:
                 function(*arguments)
