@@ -354,13 +354,18 @@ static void end_reserve(struct hb_pipeline *pipeline, struct hb_item *item)
     item->reserved = 0;
 }
 
-void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
+static void open_item(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
 {
-    pthread_mutex_lock(&pipeline->lock);
     end_reserve(pipeline, item);
     item->units = units;
     item->state = HB_ITEM_OPEN;
     add_ready(pipeline, item);
+}
+
+void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    open_item(pipeline, item, units);
     leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
 }
@@ -411,12 +416,9 @@ static void kill_item(struct hb_pipeline *pipeline, struct hb_item *item)
 void hb_queue_offer(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
 {
     pthread_mutex_lock(&pipeline->lock);
-    end_reserve(pipeline, item);
-    item->units = units;
-    item->state = HB_ITEM_OPEN;
+    open_item(pipeline, item, units);
     item->pending = true;
     pipeline->pending++;
-    add_ready(pipeline, item);
     wake_workers(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
 }

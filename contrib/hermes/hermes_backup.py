@@ -17,8 +17,8 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import select
+import shutil
 import signal
 import sqlite3
 import subprocess

@@ -128,12 +128,8 @@ class Verdict(hb.Case):
             self.store(archive, form, *ALL_READ)
             self.assertEqual(self.stored(archive), self.expected(turned))
             self.store(anew, form, "--set", "backup.reuse=no")
-            self.assert_same_members(archive, anew)
-
-    def assert_same_members(self, one, other):
-        first, second = one.read_bytes(), other.read_bytes()
-        same = os.path.commonprefix((first, second))
-        self.assertGreater(len(same), BYTES)
+            # The random bytes alone are so many; the trailers behind the entries differ.
+            self.assertTrue(archive.read_bytes()[:BYTES] == anew.read_bytes()[:BYTES])
 
     def test_previous_archive_that_changes_meanwhile(self):
         for form, suffix in FORMATS:

@@ -92,6 +92,8 @@ static int verdict_open(void *self, const struct hb_entry *entry, struct hb_sour
     turned->verdict = verdict;
     turned->fd = host->open_beneath(host, entry->path, O_RDONLY, 0);
     if (turned->fd < 0 || fstat(turned->fd, &status) != 0) {
+        if (turned->fd >= 0)
+            close(turned->fd);
         free(turned);
         return host->fail(host, HB_ENTRY, "cannot be opened");
     }
@@ -198,7 +200,7 @@ static const struct hb_plugin plugin = {
     .host_size = sizeof(struct hb_host),
     .name = "verdict",
     .version = "1.0",
-    .summary = "Judges its source when all of it has been read",
+    .summary = "Judges its source when some of it has been read",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .create = verdict_create,

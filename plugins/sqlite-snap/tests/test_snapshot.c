@@ -420,19 +420,25 @@ static void large_ones_are_checked_less(void **state)
     fixture_stop(&fixture);
 }
 
+/* A database that opens, but of which a check finds pages that are none. */
+static void make_unsound(const struct fixture *fixture, const char *name, const char *mode)
+{
+    size_t bytes;
+    make_database(home_file(fixture, name), mode, 4096, 400);
+    char *data = read_file(home_file(fixture, name), &bytes);
+    memset(data + 80 * PAGE, 0x55, 40 * PAGE);
+    write_file(home_file(fixture, name), data, bytes);
+    free(data);
+}
+
 /* Broken, with commits in the log: the snapshot has them, the bare file would not. */
 static void unsound_with_a_log(void **state)
 {
     (void)state;
     struct fixture fixture;
     struct actor actor;
-    size_t bytes;
     fixture_start(&fixture, "");
-    make_database(home_file(&fixture, "x.db"), "wal", 4096, 400);
-    char *data = read_file(home_file(&fixture, "x.db"), &bytes);
-    memset(data + 80 * PAGE, 0x55, 40 * PAGE);
-    write_file(home_file(&fixture, "x.db"), data, bytes);
-    free(data);
+    make_unsound(&fixture, "x.db", "wal");
     actor_start(&actor, home_file(&fixture, "x.db"));
     actor_ask(&actor, "INSERT INTO account VALUES (101, 9, 0)");
     assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
@@ -448,13 +454,9 @@ static void host_that_does_not_judge(void **state)
 {
     (void)state;
     struct fixture fixture;
-    size_t bytes;
     fixture_start(&fixture, "");
     make_database(home_file(&fixture, "good.db"), "delete", 4096, 400);
-    char *data = read_file(home_file(&fixture, "good.db"), &bytes);
-    memset(data + 80 * PAGE, 0x55, 40 * PAGE);
-    write_file(home_file(&fixture, "bad.db"), data, bytes);
-    free(data);
+    make_unsound(&fixture, "bad.db", "delete");
     struct hb_entry good = entry_of("good.db"), bad = entry_of("bad.db");
     struct hb_source source = {.size = sizeof source};
     assert_int_equal(fixture.ops->open(fixture.self, &good, &source), HB_OK);
