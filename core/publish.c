@@ -16,6 +16,8 @@ enum {
     COPY_BYTES = 1 << 16,
     WRITEBACK_BYTES = 16 << 20, /* so much is handed to the disk at a time, so that the flush at the
                                    end is short */
+    LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
+    KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
     MAXIMUM_LINKS = 40
 };
 
@@ -190,6 +192,20 @@ static int cannot_write(struct hb_publication *publication, int error_number)
     return HB_FATAL;
 }
 
+/*
+ * A large archive must not push out of the page cache what is still to be read, and what others
+ * work with. Pages that are not on the disk yet stay: they are not worth waiting for.
+ */
+static void uncache(struct hb_publication *publication)
+{
+    if (publication->started < publication->cached + LAG_BYTES)
+        return;
+    uint64_t end = publication->started - LAG_BYTES;
+    posix_fadvise(publication->fd, (off_t)publication->cached, (off_t)(end - publication->cached),
+                  POSIX_FADV_DONTNEED);
+    publication->cached = end;
+}
+
 static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
 {
     while (bytes > 0) {
@@ -208,6 +224,7 @@ static int write_out(struct hb_publication *publication, const unsigned char *da
                         (off_t)(publication->flushed - publication->started),
                         SYNC_FILE_RANGE_WRITE);
         publication->started = publication->flushed;
+        uncache(publication);
     }
     return HB_OK;
 }
@@ -306,6 +323,8 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
         return HB_OK;
     }
     publication->stage = stage;
+    publication->cached =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) / KEPT_OF_MEMORY * (uint64_t)sysconf(_SC_PAGESIZE);
     publication->fd = hb_stage_file(stage, "archive", &publication->staged, error);
     return publication->fd < 0 ? HB_FATAL : HB_OK;
 }

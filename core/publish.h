@@ -45,6 +45,7 @@ struct hb_publication {
     size_t used;
     uint64_t flushed; /* bytes that left the buffer */
     uint64_t started; /* of them, those whose way to the disk has begun */
+    uint64_t cached;  /* from here on they are to leave the page cache again */
     struct hb_error error;
 };
 
