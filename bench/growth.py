@@ -34,7 +34,7 @@ def spread(values):
 
 
 def short(value):
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def table(result, section):

@@ -116,6 +116,8 @@ class Targets(unittest.TestCase):
                     for scale, wall in ((1, 10.0), (4, last))]
             found = self.rows(None, result(*runs))
             self.assertEqual(found["time a file and a byte: largest spread over scales 1, 4"][-1], judged)
+            self.assertEqual(found["memory of every run over scales 1, 4"],
+                             ["128.0 MiB", "10.0 MiB", "", "", "yes"])
 
 
 class Page(hb.Case):
