@@ -291,7 +291,7 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         }
     }
     if (status >= 0)
-        published(restore, 1, row->bytes);
+        published(restore, row->type == HB_FILE, row->bytes);
 }
 
 static void publish(struct restore *restore, const struct hb_journal_row *row,

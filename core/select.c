@@ -221,6 +221,12 @@ static bool is_wanted(const struct hb_patterns *patterns, const char *path)
            (patterns->exclude == NULL || !matches(patterns->exclude, path));
 }
 
+/* Is it restored as a file? */
+static bool makes_file(const struct hb_catalog_member *member)
+{
+    return member->type == HB_FILE || member->type == HB_HARDLINK;
+}
+
 static void leave_unwanted(struct hb_archive *archive, const struct hb_patterns *patterns,
                            struct hb_selection_result *result)
 {
@@ -230,7 +236,7 @@ static void leave_unwanted(struct hb_archive *archive, const struct hb_patterns 
         if (member->state != HB_UNDECIDED || is_wanted(patterns, hb_catalog_path(catalog, i)))
             continue;
         member->state = HB_UNWANTED;
-        result->unwanted += member->type == HB_FILE;
+        result->unwanted += makes_file(member);
         if (member->type == HB_DIRECTORY)
             hb_catalog_claim(catalog, i);
     }
@@ -261,7 +267,7 @@ static int decide(struct hb_archive *archive, const struct hb_chain *filters,
     for (size_t i = 0; i < catalog->count; i++) {
         struct hb_catalog_member *member = &catalog->members[i];
         struct hb_verdict verdict;
-        result->members += member->type == HB_FILE;
+        result->members += makes_file(member);
         if (member->state != HB_UNDECIDED)
             continue;
         const char *path = hb_catalog_path(catalog, i);
@@ -284,7 +290,7 @@ static int decide(struct hb_archive *archive, const struct hb_chain *filters,
         }
     }
     for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].state != HB_SELECTED || catalog->members[i].type != HB_FILE)
+        if (catalog->members[i].state != HB_SELECTED || !makes_file(&catalog->members[i]))
             continue;
         result->files++;
         result->bytes += catalog->members[i].bytes;

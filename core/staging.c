@@ -331,7 +331,6 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
     member->mtime_nanoseconds = origin->mtime_nanoseconds;
     member->mode = origin->mode;
     member->entry_flags = origin->entry_flags;
-    staging->selection->files++;
     int result = copy_bytes(source, copy);
     if (result == 0 && set_times(copy, member) != 0)
         result = -errno;

@@ -121,7 +121,9 @@ class NewDirectories(fault.FaultCase):
         with tarfile.open(self.archive, "w") as archive:
             archive.add(self.new, ".")
         self.line = (*self.line[:-2], "--set", "import.links=restore", *self.line[-2:])
-        self.restore()
+        found = self.restore()
+        files = sum(path.is_file() and not path.is_symlink() for path in self.new.rglob("*"))
+        self.assertEqual((found["members"], found["files"]), (files, files), found)
         more = self.home / "made/more"
         self.assertEqual(stat.S_IMODE((more / ".env").stat().st_mode), 0o600)
         self.assertEqual(len(self.database_rows(more / "state.db")), 30)
