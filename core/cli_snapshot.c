@@ -237,7 +237,7 @@ static int list(struct snapshot_command *command, struct hb_error *error)
         json_object_set_new(object, "snapshots", json_integer(shown));
         return conclude(command, object);
     }
-    if (shown == 0)
+    if (shown == 0 && command->limit > 0)
         fprintf(command->cli->out, "No snapshots.\n");
     return HB_EXIT_DONE;
 }

@@ -262,6 +262,7 @@ class ListAndPrune(SnapshotCase):
         self.assertEqual(len(self.listed()), 20)
         self.assertEqual(len(self.listed("--limit", "3")), 3)
         self.assertEqual(len(self.listed("--limit", "100")), 30)
+        self.assertEqual(self.hbcore("--home", self.home, "snapshot", "list", "--limit", "0").stdout, b"")
         self.snapshot("list", "--limit", "-1", expect=2)
         # A number counts over the newest twenty, whatever is listed.
         self.assertEqual(self.summary(self.snapshot("restore", "20"))["id"], "20240111-000000")
