@@ -41,10 +41,17 @@ static int remove_sides(const struct restoring *restoring)
     bool removed = false;
     for (int side = SIDE_WAL; side < SIDES; side++) {
         char name[NAME_MAX + 16];
+        struct stat found = {0};
         side_name(restoring, side, name);
-        if (unlinkat(restoring->target->directory_fd, name, 0) == 0)
+        (void)fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW);
+        if (unlinkat(restoring->target->directory_fd, name, 0) == 0) {
             removed = true;
-        else if (errno != ENOENT)
+            if (side != SIDE_SHM && found.st_size > 0)
+                host->note(host, restoring->entry,
+                           "a %s that lay there without its database was removed: it would have "
+                           "been applied to this one",
+                           live_suffixes[side]);
+        } else if (errno != ENOENT)
             return host->fail(host, status_for(errno),
                               "the stale %s beside it cannot be removed: %s; nothing was restored",
                               live_suffixes[side], strerror(errno));
@@ -101,6 +108,13 @@ int replace_existing(const struct restoring *restoring, const char *what)
     enum holders holders = fd < 0 ? HOLDERS_UNKNOWN : holders_of(fd);
     if (fd >= 0)
         close(fd);
+    if (holders == HOLDERS_UNKNOWN && restoring->there.st_nlink > 1) {
+        snprintf(text, sizeof text,
+                 "%s, and a program may have it open: stop the programs that use it, move it away "
+                 "and import again",
+                 what);
+        return refuse(restoring, text);
+    }
     if (holders == HOLDERS_SOME) {
         snprintf(text, sizeof text, "%s, but a program has it open: stop it and import again",
                  what);

@@ -97,6 +97,12 @@ static bool is_writable(const struct restoring *restoring)
            (errno != EACCES && errno != EROFS && errno != EPERM);
 }
 
+/* What is written into the file appears under its other names too, and those may lie anywhere. */
+static bool is_shared(const struct restoring *restoring)
+{
+    return restoring->there.st_nlink > 1;
+}
+
 /* Sound, over a target that is a database or may become one. */
 static int over_database(struct restoring *restoring, bool was_empty)
 {
@@ -109,6 +115,9 @@ static int over_database(struct restoring *restoring, bool was_empty)
         return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
     if (soundness == HB_UNSOUND)
         return refuse_unsound(restoring, reason);
+    if (is_shared(restoring))
+        return replace_existing(restoring, "the existing database has another hard link, which "
+                                           "must not change with it");
     status = overwrite_target(restoring, was_empty, reason, sizeof reason);
     if (status != OVERWRITE_BROKEN)
         return status;
@@ -217,12 +226,15 @@ static int restore_over(struct restoring *restoring)
         return refuse(restoring, "its -journal is of a transaction over several databases: let a "
                                  "program that uses it open it first");
     inode_guard_enter(guard, &holder, restoring->there.st_dev, restoring->there.st_ino);
-    mode_t before[SIDES];
-    close_to_others(restoring, before);
+    mode_t before[SIDES] = {0};
+    bool shared = is_shared(restoring);
+    if (!shared)
+        close_to_others(restoring, before);
     int status = over_existing(restoring);
-    if (status == HB_RESTORED)
+    if (status == HB_RESTORED && !shared)
         set_modes(restoring);
-    else if (status != HB_RESTORE_RENAME && !restoring->in_doubt) /* it is as it was */
+    else if (status != HB_RESTORED && status != HB_RESTORE_RENAME &&
+             !restoring->in_doubt) /* it is as it was */
         open_again(restoring, before);
     inode_guard_leave(guard, &holder);
     return status;

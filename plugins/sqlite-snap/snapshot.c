@@ -368,8 +368,15 @@ static int look_at_bytes(const struct attempt *attempt, enum bytes_kind *kind,
     if (fd < 0)
         return HB_NOMATCH;
     int status = bytes_kind_of(host, fd, kind);
-    if (status == HB_OK && *kind == BYTES_DATABASE && read_fully(fd, header, 2, 18) != 2)
-        status = HB_NOMATCH;
+    if (status == HB_OK && *kind == BYTES_DATABASE) {
+        unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
+        int64_t got = read_fully(fd, whole, sizeof whole, 0);
+        memcpy(header, whole + 18, 2);
+        if (got >= 0 && (size_t)got < sizeof whole) /* SQLite would take it for an empty one */
+            host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
+        if (got < (int64_t)sizeof whole)
+            status = HB_NOMATCH;
+    }
     close(fd);
     if (status == HB_CANCELLED)
         return host->fail(host, HB_CANCELLED, "the snapshot was stopped");

@@ -44,6 +44,44 @@ class Databases(fault.FaultCase):
                 self.assertEqual(stat.S_IMODE((self.home / name).stat().st_mode), 0o600, name)
         holder.close()
 
+    def test_another_name_of_it_outside_does_not_change(self):
+        """Nothing outside the home changes: a hard link may lie there."""
+        archive = self.backup(self.home)
+        outside = self.make_database(self.dir / "outside.db", rows=7)
+        before = outside.read_bytes()
+        for name in os.listdir(self.home):
+            if name.startswith("state.db"):
+                os.unlink(self.home / name)
+        os.link(outside, self.database)
+        with open(self.database, "rb"):  # in use: it cannot be replaced either
+            done = self.hbcore("--home", self.home, "import", archive, "--force", expect=3)
+            self.assert_mentions(done, "state.db", "hard link")
+            self.assertEqual(counted(self.database), 7)
+        self.hbcore("--home", self.home, "import", archive, "--force")
+        self.assertEqual(counted(self.database), 50)
+        self.assertEqual((outside.read_bytes(), outside.stat().st_nlink), (before, 1))
+
+    def test_a_log_without_its_database_is_not_removed_in_silence(self):
+        archive = self.backup(self.home)
+        for name in os.listdir(self.home):
+            if name.startswith("state.db"):
+                os.unlink(self.home / name)
+        hb.write(self.home / "state.db-wal", b"whatever it is")
+        done = self.hbcore("--home", self.home, "import", archive, "--force")
+        self.assert_mentions(done, "state.db", "-wal", "removed")
+        self.assertEqual(counted(self.database), 50)
+
+    def test_one_that_ends_within_its_header(self):
+        sizes = (16, 17, 19, 99)
+        for size in sizes:
+            hb.write(self.home / f"cut{size}.db", (b"SQLite format 3\0" + b"\x10\0\1\1\0@  " + b"\0" * 99)[:size])
+        done = self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o", self.dir / "c.zip",
+                                        expect=3))
+        self.assertEqual({row["path"] for row in done["doubtful"]}, {f"cut{size}.db" for size in sizes}, done)
+        for size in sizes:
+            self.assertEqual(self.hbcore("cat", self.dir / "c.zip", f"cut{size}.db").stdout,
+                             (self.home / f"cut{size}.db").read_bytes())
+
     def test_one_locked_for_ever_costs_that_one(self):
         locked = self.make_database(self.home / "locked.db")
         holder = sqlite3.connect(locked, isolation_level=None)
