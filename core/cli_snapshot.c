@@ -343,6 +343,8 @@ static int run_action(struct snapshot_command *command, action act, bool locks)
     command->run.log = cli->err;
     command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
     code = hb_cli_open_home(cli, &command->run, false, locks, &error);
+    if (code == 0 && locks && !command->dry_run) /* of runs that were killed */
+        hb_stage_sweep(command->run.home.fd);
     if (code == 0)
         code = act(command, &error);
     if (error.text[0] != '\0')

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { TIMESTAMP_BYTES = 15 }; /* of "20260131-235959" */
+
 static int cannot_open(const struct hb_run *run, const char *name, int reason,
                        struct hb_error *error)
 {
@@ -57,6 +59,9 @@ static struct hb_snapshot look_at(int directory_fd, const char *name)
     int status = fd < 0 ? HB_FATAL : hb_manifest_read(fd, &manifest, &ignored);
     snapshot.has_manifest = status != HB_NOMATCH;
     snapshot.readable = status == HB_OK;
+    struct stat found;
+    if (fd >= 0 && fstatat(fd, HB_MANIFEST_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
+        snapshot.made = found.st_mtim;
     if (status != HB_OK)
         return snapshot;
     snapshot.files = hb_manifest_count(&manifest);
@@ -67,10 +72,21 @@ static struct hb_snapshot look_at(int directory_fd, const char *name)
     return snapshot;
 }
 
+static int compare_times(const struct timespec *a, const struct timespec *b)
+{
+    if (a->tv_sec != b->tv_sec)
+        return a->tv_sec < b->tv_sec ? -1 : 1;
+    return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
+}
+
+/* A name begins with the time, to the second; among those of one second labels tell nothing. */
 static int newest_first(const void *left, const void *right)
 {
     const struct hb_snapshot *a = left, *b = right;
-    return strcmp(b->name, a->name);
+    int order = strncmp(b->name, a->name, TIMESTAMP_BYTES);
+    if (order == 0)
+        order = compare_times(&b->made, &a->made);
+    return order != 0 ? order : strcmp(b->name, a->name);
 }
 
 int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error)

@@ -15,15 +15,17 @@ struct hb_snapshot {
     char *name;  /* of its directory: the id */
     char *label; /* or NULL */
     uint64_t files, bytes;
+    struct timespec made; /* when its manifest was written */
     bool has_manifest;
     bool readable; /* the manifest */
     bool complete; /* it has one, and no marks beside it */
 };
 
 struct hb_snapshots {
-    int fd;                    /* of the directory that they lie in; -1: there is none */
-    char *path;                /* absolute */
-    struct hb_snapshot *items; /* newest first, by name; those without manifest, too */
+    int fd;     /* of the directory that they lie in; -1: there is none */
+    char *path; /* absolute */
+    struct hb_snapshot
+        *items; /* newest first, by the time in the name; those without manifest, too */
     size_t count;
 };
 

@@ -403,7 +403,7 @@ static unsigned long number_of(const char *name, const char *base)
 
 /*
  * Two of one second both stay; the newer has the higher number, also after others were pruned. It
- * is padded: ids are put in order byte by byte, here and by whoever else reads them.
+ * is padded: others who read ids put them in order byte by byte.
  */
 static char *free_id(const struct hb_snapshots *present, const char *stamp, const char *label)
 {

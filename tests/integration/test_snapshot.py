@@ -284,6 +284,23 @@ class ListAndPrune(SnapshotCase):
         self.snapshot("prune", "--keep", "0")
         self.assertEqual(os.listdir(self.snapshots), ["stray"])
 
+    def test_labels_of_one_second_do_not_decide_which_is_the_newest(self):
+        names = ("20240101-000000-b-first", "20240101-000000-a-second", "20240101-000000")
+        for number, name in enumerate(names):
+            self.as_the_reference(name, {".env": b"x"})
+            os.utime(self.snapshots / name / "manifest.json", ns=(0, 10**18 + number))
+        self.assertEqual([row["id"] for row in self.listed()], list(reversed(names)))
+        self.snapshot("prune", "--keep", "1")
+        self.assertEqual(os.listdir(self.snapshots), [names[-1]])
+
+    def test_what_killed_runs_left_in_the_home_goes(self):
+        left = self.home / ".hbcore-stage-0123456789abcdef"
+        for arguments in (("create",), ("prune",), ("restore", "1")):
+            hb.write(left / "m1", b"half of something")
+            left.chmod(0o700)
+            self.snapshot(*arguments)
+            self.assertFalse(left.exists(), arguments)
+
     def test_creating_keeps_what_it_made(self):
         for _ in range(3):
             name = self.create("--keep", "0")["id"]
