@@ -21,6 +21,7 @@ struct hb_catalog_member {
     uint32_t crc32;
     uint32_t uid;
     uint32_t gid;
+    uint32_t replaces;    /* 1 + index of the earlier member with this path; 0: none */
     uint8_t type;         /* enum hb_entry_type */
     uint8_t entry_flags;  /* enum hb_entry_flags */
     uint8_t member_flags; /* enum hb_member_flags */

@@ -184,7 +184,7 @@ int hb_cli_hooks_before(struct hb_run *run, const struct hb_chain *hooks, struct
         const struct hb_instance *instance = hooks->instances[i];
         const struct hb_hook_ops *ops = instance->plugin->ops;
         hb_run_clear_failure(run);
-        if (HB_CAN(ops, before) && ops->before(instance->self, event) < 0)
+        if (HB_CAN(ops, before) && ops->before(instance->self, event) != HB_OK)
             return hb_error_set(error, HB_FATAL, "[%s]: %s", instance->section->name,
                                 hb_instance_failure(instance));
     }
@@ -201,4 +201,7 @@ void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct
             hb_report_add(&run->report, HB_FOUND_NOTE, "", "[%s]: %s", instance->section->name,
                           hb_instance_failure(instance));
     }
+    /* One may have found something doubtful. */
+    if (event->exit_status == HB_EXIT_DONE && hb_report_incomplete(&run->report))
+        event->exit_status = HB_EXIT_INCOMPLETE;
 }

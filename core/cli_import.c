@@ -54,6 +54,7 @@ struct import_command {
     char *home;
     struct hb_run run;
     struct hb_chain hooks;
+    struct hb_event *event;
     struct hb_import_result result;
     struct timespec started;
 };
@@ -243,6 +244,15 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
         fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
 }
 
+/* The home is locked, if it is there; nothing has been done. */
+static int on_begin(void *context, struct hb_error *error)
+{
+    struct import_command *command = context;
+    if (command->run.home.fd >= 0)
+        command->event->home = command->run.home.path;
+    return hb_cli_hooks_before(&command->run, &command->hooks, command->event, error);
+}
+
 static int on_confirm(void *context, const struct hb_archive *archive,
                       const struct hb_selection_result *selection, const struct hb_changes *changes,
                       bool must_ask, struct hb_error *error)
@@ -430,19 +440,30 @@ static void print_summary(const struct import_command *command)
 /* ---- the command
  * ---------------------------------------------------------------------------------------- */
 
+/* It may not be there yet, so that realpath() is of no use. */
+static void make_absolute(char **path)
+{
+    HB_AUTO_FREE char *here = **path == '/' ? NULL : getcwd(NULL, 0);
+    if (here == NULL)
+        return;
+    char *longer = hb_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, *path);
+    free(*path);
+    *path = longer;
+}
+
 static int import_archive(struct import_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
     if (hb_home_find(run->config, command->cli->home, true, &command->home, error) != HB_OK ||
         hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
         return HB_EXIT_USAGE;
+    make_absolute(&command->home);
     struct hb_event event = {.size = sizeof event,
                              .command = "import",
                              .home = command->home,
                              .archive = command->archive,
                              .dry_run = command->dry_run};
-    if (hb_cli_hooks_before(run, &command->hooks, &event, error) != HB_OK)
-        return HB_EXIT_FAILED;
+    command->event = &event;
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
@@ -454,6 +475,7 @@ static int import_archive(struct import_command *command, struct hb_error *error
         .patterns = command->globs[INCLUDE] == NULL && command->globs[EXCLUDE] == NULL
                         ? NULL
                         : &command->patterns,
+        .begin = on_begin,
         .confirm = on_confirm,
         .before = on_before,
         .context = command,
@@ -466,6 +488,8 @@ static int import_archive(struct import_command *command, struct hb_error *error
         hb_summary_lines(command->cli->err, &run->report); /* another one may have been completed */
         return hb_cli_exit_code(status);
     }
+    if (run->home.fd >= 0) /* it may have been made */
+        event.home = run->home.path;
     event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
     event.files = command->result.files;
     event.bytes = command->result.bytes;

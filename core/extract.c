@@ -291,7 +291,9 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
     hb_run_clear_failure(archive->run);
     int status = ops->decode(archive->format->self, decoder->worker, &archive->input,
                              member_pointers, count, output_pointers);
-    if (status >= 0)
+    if (status >= 0 && decoder->error.text[0] != '\0')
+        status = HB_FATAL; /* an output failed, and the plugin went on */
+    else if (status >= 0)
         status = end_group(decoder, outputs, count);
     else if (decoder->error.text[0] == '\0')
         say_undecodable(decoder, status, entries, count);

@@ -174,6 +174,8 @@ static int run_import(struct import *import)
     struct hb_run *run = import->run;
     bool staged;
     int status = open_home(import, false);
+    if (status == HB_OK && import->request->begin != NULL)
+        status = import->request->begin(import->request->context, import->error);
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_FILTER, "import", &import->filters, import->error);
     if (status == HB_OK)

@@ -14,6 +14,8 @@ struct hb_import_request {
     bool dry_run;
     bool force;                         /* do not ask */
     const struct hb_patterns *patterns; /* what of it; NULL: everything */
+    /* May be NULL. The home is open and locked if it is there; nothing has been done. */
+    int (*begin)(void *context, struct hb_error *error);
     /*
      * Shows what will happen and asks, when `ask` is set. HB_OK to go on, HB_NOMATCH: declined, or
      * a failure. `changes` is NULL unless it asks or is a dry run. May be NULL.

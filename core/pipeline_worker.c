@@ -450,7 +450,7 @@ static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
     const struct hb_pipeline_request *request = &pipeline->request;
     int status = hb_reader_open(request->run, request->contents, request->plan,
                                 &request->plan->entries[item->first], &item->readers[0]);
-    if (status == HB_OK && item->readers[0].judge != NULL)
+    if (status == HB_OK && item->readers[0].to_be_judged)
         status = judge_claimed(pipeline, &item);
     else if (status == HB_OK)
         hb_queue_opened(pipeline, item, cut_units(pipeline, item));

@@ -116,14 +116,22 @@ static bool identity_is_the_same(const struct hb_instance *content, const struct
            memcmp(reader->identity, after, sizeof after) == 0;
 }
 
-/* It is known what the source is worth. Only a copy of one moment is worth being remembered. */
+/*
+ * It is known what the source is worth. Only a copy of one moment is worth being remembered, and
+ * nothing that a later backup would have to warn of again.
+ */
 static void accept_source(struct hb_reader *reader)
 {
     const struct hb_source *source = &reader->source;
     const char *method = source->method == NULL ? "" : source->method;
-    hb_report_content(&reader->run->report, reader->entry.path, method, source->soundness);
-    if (source->soundness != HB_UNSOUND && strcmp(method, HB_METHOD_SNAPSHOT) == 0 &&
-        reader->identified)
+    struct hb_report *report = &reader->run->report;
+    bool doubtful = hb_report_has(report, HB_FOUND_DOUBTFUL, reader->entry.path);
+    hb_report_content(report, reader->entry.path, method, source->soundness);
+    if (source->soundness == HB_UNSOUND && !doubtful)
+        hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
+                      "unsound, says the plugin %s; stored as it is",
+                      reader->content->plugin->name);
+    else if (!doubtful && strcmp(method, HB_METHOD_SNAPSHOT) == 0 && reader->identified)
         hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,
                                &reader->fingerprint);
 }
@@ -142,6 +150,17 @@ static int refuse_source(const struct hb_instance *content, const struct hb_read
     if (result == HB_CANCELLED || hb_run_cancelled(reader->run))
         return HB_CANCELLED;
     hb_report_add(report, HB_FOUND_SKIPPED, path, "%s", hb_instance_failure(content));
+    return HB_ENTRY;
+}
+
+/* A mistake of the plugin. Without this the entry would be stored empty. */
+static int no_source(const struct hb_instance *content, struct hb_reader *reader)
+{
+    if (reader->source.close != NULL)
+        reader->source.close(&reader->source);
+    hb_report_add(&reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
+                  "the plugin %s opened it and gives no read_at() to read it with",
+                  content->plugin->name);
     return HB_ENTRY;
 }
 
@@ -178,22 +197,24 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
         reader->source.read_at = NULL;
         return refuse_source(content, reader, result);
     }
+    if (reader->source.read_at == NULL)
+        return no_source(content, reader);
+    reader->content = content;
     reader->entry.bytes = reader->source.bytes;
     reader->identified = told && identity_is_the_same(content, reader);
-    if (HB_CAN(ops, judge))
-        reader->judge = content;
-    else
+    reader->to_be_judged = HB_CAN(ops, judge);
+    if (!reader->to_be_judged)
         accept_source(reader);
     return HB_OK;
 }
 
 int hb_reader_judge(struct hb_reader *reader)
 {
-    const struct hb_instance *content = reader->judge;
+    const struct hb_instance *content = reader->content;
     const struct hb_content_ops *ops = content->plugin->ops;
     hb_run_clear_failure(reader->run);
     int result = ops->judge(content->self, &reader->entry, &reader->source);
-    reader->judge = NULL;
+    reader->to_be_judged = false;
     if (result != HB_OK)
         return refuse_source(content, reader, result);
     accept_source(reader);
@@ -255,8 +276,10 @@ int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
 
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)
 {
-    if (reader->source.read_at != NULL)
-        return reader->source.read_at(&reader->source, buffer, bytes, offset);
+    if (reader->source.read_at != NULL) {
+        int64_t got = reader->source.read_at(&reader->source, buffer, bytes, offset);
+        return got > 0 && (uint64_t)got > bytes ? -EPROTO : got; /* more than there is room for */
+    }
     size_t done = 0;
     while (done < bytes) {
         ssize_t got =

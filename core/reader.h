@@ -17,10 +17,11 @@ struct hb_reader {
     struct timespec opened;    /* when that was, by the clock that file systems use */
     int64_t latest;            /* see hb_plan */
     bool looked_back;
-    bool remember;                   /* its state in the file system may be told */
-    struct hb_source source;         /* read_at is NULL where no plugin gave one */
-    const struct hb_instance *judge; /* has still to say what the source is worth; or NULL */
-    bool identified;                 /* the source is of the content that has this identity */
+    bool remember;                     /* its state in the file system may be told */
+    struct hb_source source;           /* read_at is NULL where no plugin gave one */
+    const struct hb_instance *content; /* whose source it is, or NULL */
+    bool to_be_judged;                 /* it has still to say what the source is worth */
+    bool identified;                   /* the source is of the content that has this identity */
     unsigned char identity[32];
     struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
 };
@@ -33,7 +34,7 @@ static inline struct hb_reader *hb_reader_of(struct hb_entry *entry)
 
 /*
  * Opens one entry. HB_OK; HB_ENTRY: it cannot be stored, which stands in the report now;
- * HB_CANCELLED. Any thread. If reader->judge is set then, what is read counts only once
+ * HB_CANCELLED. Any thread. If reader->to_be_judged then, what is read counts only once
  * hb_reader_judge has said so.
  */
 int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,

@@ -195,6 +195,13 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     };
     hb_run_clear_failure(restore->run);
     int status = ops->restore(content->self, &entry, &file, &target);
+    if (status > 0 && status != HB_RESTORE_RENAME) { /* a mistake of the plugin */
+        count_failure(restore, false);
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
+                      "the plugin %s answered restore() with %d, which says nothing",
+                      content->plugin->name, status);
+        return HB_ENTRY;
+    }
     if (status < 0) {
         count_failure(restore, status == HB_LATER || status == HB_CANCELLED);
         hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
@@ -291,7 +298,7 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         }
     }
     if (status >= 0)
-        published(restore, row->type == HB_FILE, row->bytes);
+        published(restore, row->type == HB_FILE, row->type == HB_FILE ? row->bytes : 0);
 }
 
 static void publish(struct restore *restore, const struct hb_journal_row *row,

@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "memory.h"
+#include "name.h"
 #include "progress.h"
 #include "settings.h"
 #include <dirent.h>
@@ -117,7 +118,8 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(instance->run->log, "hbcore: %s: %s\n", instance->plugin->name, line);
+    HB_AUTO_FREE char *shown = hb_printable(line);
+    fprintf(instance->run->log, "hbcore: %s: %s\n", instance->plugin->name, shown);
 }
 
 /* Per thread, so that workers do not overwrite each other's sentences. */
@@ -427,4 +429,20 @@ void hb_chain_free(struct hb_chain *chain)
         hb_instance_free(chain->instances[i]);
     free(chain->instances);
     *chain = (struct hb_chain){0};
+}
+
+int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int direction,
+                  const struct hb_entry *entry, struct hb_verdict *verdict, struct hb_error *error)
+{
+    const struct hb_filter_ops *ops = filter->plugin->ops;
+    *verdict = (struct hb_verdict){.size = sizeof *verdict};
+    hb_run_clear_failure(run);
+    if (ops->verdict(filter->self, direction, entry, verdict) != HB_OK)
+        return hb_error_set(error, HB_FATAL, "%s: [%s]: %s", entry->path, filter->section->name,
+                            hb_instance_failure(filter));
+    if (verdict->kind != HB_KEEP && verdict->kind != HB_LEAVE_OUT && verdict->kind != HB_PRUNE)
+        return hb_error_set(error, HB_FATAL, "%s: [%s]: gave the verdict %u, which there is not",
+                            entry->path, filter->section->name, (unsigned)verdict->kind);
+    verdict->reason[sizeof verdict->reason - 1] = '\0';
+    return HB_OK;
 }

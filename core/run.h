@@ -81,6 +81,10 @@ int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
                     struct hb_chain *chain, struct hb_error *error);
 void hb_chain_free(struct hb_chain *chain);
 
+/* The verdict of one filter. HB_OK, or HB_FATAL: it failed, or answered something else. */
+int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int direction,
+                  const struct hb_entry *entry, struct hb_verdict *verdict, struct hb_error *error);
+
 /* For a table of callbacks: HB_HAS and not NULL. */
 #define HB_CAN(ops, callback) (HB_HAS(ops, callback) && (ops)->callback != NULL)
 

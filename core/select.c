@@ -6,6 +6,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
+enum { MOST_OF_ONE_NAME = 1000 }; /* members, through which a hard link is followed */
+
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)
 {
     const char *at = path;
@@ -182,13 +184,8 @@ static int ask_filters(const struct hb_archive *archive, const struct hb_chain *
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     for (size_t i = 0; i < filters->count; i++) {
         const struct hb_instance *instance = filters->instances[i];
-        const struct hb_filter_ops *ops = instance->plugin->ops;
-        *verdict = (struct hb_verdict){.size = sizeof *verdict};
-        hb_run_clear_failure(archive->run);
-        if (ops->verdict(instance->self, HB_IMPORT, &entry, verdict) < 0)
-            return hb_error_set(error, HB_FATAL, "%s: [%s]: %s", entry.path,
-                                instance->section->name, hb_instance_failure(instance));
-        verdict->reason[sizeof verdict->reason - 1] = '\0';
+        if (hb_ask_filter(archive->run, instance, HB_IMPORT, &entry, verdict, error) != HB_OK)
+            return HB_FATAL;
         if (verdict->kind != HB_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE)
@@ -258,6 +255,61 @@ static void take_parents(struct hb_catalog *catalog)
     }
 }
 
+size_t hb_link_origin(const struct hb_catalog *catalog, const char *wrapper, size_t index)
+{
+    const char *target = hb_catalog_link(catalog, index);
+    size_t skip = 0, wrapped = wrapper == NULL ? 0 : strlen(wrapper) + 1;
+    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
+        strlen(target + skip) <= wrapped)
+        return SIZE_MAX;
+    size_t from = hb_catalog_find(catalog, target + skip + wrapped), steps = 0;
+    while (from != SIZE_MAX && from > index && catalog->members[from].replaces != 0) {
+        if (++steps > MOST_OF_ONE_NAME)
+            return SIZE_MAX;
+        from = catalog->members[from].replaces - 1;
+    }
+    if (from == SIZE_MAX || from == index)
+        return SIZE_MAX;
+    const struct hb_catalog_member *origin = &catalog->members[from];
+    bool stays =
+        origin->state == HB_SELECTED || origin->state == HB_REPLACED || origin->state == HB_ORIGIN;
+    bool has_data = origin->type == HB_FILE || (origin->type == HB_HARDLINK && from < index);
+    return stays && has_data ? from : SIZE_MAX;
+}
+
+static bool is_link_in_use(const struct hb_catalog_member *member)
+{
+    return member->type == HB_HARDLINK &&
+           (member->state == HB_SELECTED || member->state == HB_REPLACED ||
+            member->state == HB_ORIGIN);
+}
+
+/* Hard links whose data is not restored are not either. The data of the others is needed. */
+static void settle_links(struct hb_archive *archive, const char *wrapper)
+{
+    struct hb_catalog *catalog = &archive->catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        struct hb_catalog_member *member = &catalog->members[i];
+        if (!is_link_in_use(member) || hb_link_origin(catalog, wrapper, i) != SIZE_MAX)
+            continue;
+        const char *target = hb_catalog_link(catalog, i);
+        if (member->state == HB_SELECTED)
+            hb_report_add(&archive->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, i),
+                          "is a hard link to %s, which is not restored",
+                          target == NULL ? "nothing" : target);
+        member->state = HB_DROPPED;
+    }
+    /* Backwards: one may be a link to a link. */
+    for (size_t i = catalog->count; i-- > 0;) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        if (!is_link_in_use(member) || member->state == HB_REPLACED)
+            continue;
+        struct hb_catalog_member *origin = &catalog->members[hb_link_origin(catalog, wrapper, i)];
+        if (origin->state == HB_REPLACED)
+            origin->state = HB_ORIGIN;
+    }
+}
+
 /* Filters, and the last of several members with one path. */
 static int decide(struct hb_archive *archive, const struct hb_chain *filters,
                   struct hb_selection_result *result, struct hb_error *error)
@@ -284,11 +336,13 @@ static int decide(struct hb_archive *archive, const struct hb_chain *filters,
         size_t before = hb_catalog_claim(catalog, i);
         if (before != SIZE_MAX) {
             catalog->members[before].state = HB_REPLACED;
+            member->replaces = (uint32_t)before + 1;
             if (member->type != HB_DIRECTORY || catalog->members[before].type != HB_DIRECTORY)
                 hb_report_add(report, HB_FOUND_NOTE, path,
                               "is in the archive more than once; the last one counts");
         }
     }
+    settle_links(archive, result->wrapper);
     for (size_t i = 0; i < catalog->count; i++) {
         if (catalog->members[i].state != HB_SELECTED || !makes_file(&catalog->members[i]))
             continue;

@@ -12,6 +12,7 @@ enum hb_selection {
     HB_DROPPED,   /* refused; in the report */
     HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
     HB_REPLACED,  /* a later member has the same path */
+    HB_ORIGIN,    /* the same, but a hard link to it is restored: its data is needed */
     HB_UNWANTED   /* the user's patterns leave it out */
 };
 
@@ -39,6 +40,12 @@ struct hb_selection_result {
  * *skip is the number of bytes.
  */
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);
+
+/*
+ * The member whose data a selected hard link stands for, or SIZE_MAX: none that is restored. It is
+ * the last one of that name before the link, as a tar archive is read; else the first behind it.
+ */
+size_t hb_link_origin(const struct hb_catalog *catalog, const char *wrapper, size_t index);
 
 /* Does it belong to another file that a content plugin claims, like the log beside a database? */
 bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry);

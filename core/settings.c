@@ -90,7 +90,7 @@ static const struct hb_option import_options[] = {
            "The [preset:NAME] of the archive that --backup-first makes; empty: as [backup] says"),
 };
 
-static const char *const common_directions[] = {"backup", "import", "snapshot", "guard", NULL};
+static const char *const common_directions[] = {"backup", "import", "guard", NULL};
 
 static const struct hb_option common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,

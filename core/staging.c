@@ -34,6 +34,11 @@ static int cannot_stage(const struct hb_staging *staging, size_t index, int reas
 
 /* ---- decoding ------------------------------------------------------------------------------ */
 
+static bool wanted_state(const struct hb_catalog_member *member)
+{
+    return member->state == HB_SELECTED || member->state == HB_ORIGIN;
+}
+
 static bool wanted(void *context, size_t index)
 {
     const struct hb_staging *staging = context;
@@ -42,7 +47,7 @@ static bool wanted(void *context, size_t index)
     /* A stream is selected afterwards: all that could be is staged. */
     if (staging->archive->stream)
         return hb_path_problem(hb_catalog_path(catalog, index), SIZE_MAX, &skip) == NULL;
-    return catalog->members[index].state == HB_SELECTED;
+    return wanted_state(&catalog->members[index]);
 }
 
 static int open_member(void *context, unsigned worker, size_t index, struct hb_error *error)
@@ -122,23 +127,6 @@ static bool may_be_claimed(const struct hb_staging *staging, size_t index)
     return false;
 }
 
-/* The member that a hard link names, if it is restored too; else SIZE_MAX. */
-static size_t hard_link_source(const struct hb_staging *staging, size_t index)
-{
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    const char *target = hb_catalog_link(catalog, index);
-    const char *wrapper = staging->selection->wrapper;
-    size_t skip = 0, wrapped = wrapper == NULL ? 0 : strlen(wrapper) + 1;
-    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
-        strlen(target + skip) <= wrapped)
-        return SIZE_MAX;
-    size_t from = hb_catalog_find(catalog, target + skip + wrapped);
-    if (from == SIZE_MAX || from == index || catalog->members[from].state != HB_SELECTED ||
-        catalog->members[from].type != HB_FILE)
-        return SIZE_MAX;
-    return from;
-}
-
 /*
  * What the files need, and once more what may go through a content plugin: it copies a database
  * into the one that is there, whose log grows by as much.
@@ -155,15 +143,18 @@ static uint64_t space_needed(const struct hb_staging *staging)
     return bytes;
 }
 
-/* Copies that hard links become. */
+/* Copies that hard links become, and what they are copied from. */
 static uint64_t link_bytes(const struct hb_staging *staging)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
     uint64_t bytes = 0;
     for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
         size_t from = SIZE_MAX;
-        if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_HARDLINK)
-            from = hard_link_source(staging, i);
+        if (member->type == HB_HARDLINK && wanted_state(member))
+            from = hb_link_origin(catalog, staging->selection->wrapper, i);
+        else if (member->state == HB_ORIGIN)
+            from = i;
         if (from != SIZE_MAX && __builtin_add_overflow(bytes, catalog->members[from].bytes, &bytes))
             return UINT64_MAX / 2;
     }
@@ -309,15 +300,9 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
 {
     struct hb_catalog *catalog = &staging->archive->catalog;
     struct hb_catalog_member *member = &catalog->members[index];
-    size_t from = hard_link_source(staging, index);
-    if (from == SIZE_MAX) {
-        const char *target = hb_catalog_link(catalog, index);
-        member->state = HB_DROPPED;
-        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, index),
-                      "is a hard link to %s, which is not restored",
-                      target == NULL ? "nothing" : target);
-        return HB_OK;
-    }
+    size_t from = hb_link_origin(catalog, staging->selection->wrapper, index);
+    if (from == SIZE_MAX) /* hb_select would have told */
+        return cannot_stage(staging, index, ENOENT, error);
     const struct hb_catalog_member *origin = &catalog->members[from];
     HB_AUTO_CLOSE int source = open_staged(staging, from);
     if (source < 0)
@@ -366,11 +351,12 @@ int hb_stage_complete(struct hb_staging *staging, struct hb_error *error)
     const struct hb_catalog *catalog = &staging->archive->catalog;
     int status = HB_OK;
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
-        if (catalog->members[i].state != HB_SELECTED)
+        bool selected = catalog->members[i].state == HB_SELECTED;
+        if (!selected && catalog->members[i].state != HB_ORIGIN)
             continue;
         if (catalog->members[i].type == HB_HARDLINK)
             status = stage_hard_link(staging, i, error);
-        else if (catalog->members[i].type == HB_SYMLINK)
+        else if (selected && catalog->members[i].type == HB_SYMLINK)
             status = stage_link(staging, i, error);
     }
     if (status == HB_OK)

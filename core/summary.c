@@ -35,7 +35,8 @@ static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_repor
     }
 }
 
-void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
+/* What is as it should be. */
+static void show_information(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     show_kind(cli, out, report, HB_FOUND_EXCLUDED, "Excluded directories", "/");
     show_kind(cli, out, report, HB_FOUND_PRESERVED, "Preserved: kept as they are here", "");
@@ -51,6 +52,12 @@ void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_re
             fprintf(out, "\n  Sockets, pipes and devices passed over: %zu\n",
                     report->kinds[HB_FOUND_SPECIAL]);
     }
+}
+
+void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
+{
+    if (!cli->quiet)
+        show_information(cli, out, report);
     show_kind(cli, out, report, HB_FOUND_NOTE, "Notes", NULL);
     fflush(out);
     show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
@@ -75,8 +82,10 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
 
 void hb_summary_lines(FILE *out, const struct hb_report *report)
 {
-    for (size_t i = 0; i < report->line_count; i++)
-        fprintf(out, "%s\n", report->lines[i]);
+    for (size_t i = 0; i < report->line_count; i++) {
+        HB_AUTO_FREE char *line = hb_printable(report->lines[i]);
+        fprintf(out, "%s\n", line);
+    }
 }
 
 /* ---- for programs ------------------------------------------------------------------------------

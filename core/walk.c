@@ -150,13 +150,8 @@ static int ask_filters(struct walk *walk, const struct hb_entry *entry, struct h
 {
     for (size_t i = 0; i < walk->request->filters->count; i++) {
         const struct hb_instance *instance = walk->request->filters->instances[i];
-        const struct hb_filter_ops *ops = instance->plugin->ops;
-        *verdict = (struct hb_verdict){.size = sizeof *verdict};
-        hb_run_clear_failure(walk->run);
-        if (ops->verdict(instance->self, HB_BACKUP, entry, verdict) < 0)
-            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s", entry->path,
-                                instance->section->name, hb_instance_failure(instance));
-        verdict->reason[sizeof verdict->reason - 1] = '\0';
+        if (hb_ask_filter(walk->run, instance, HB_BACKUP, entry, verdict, walk->error) != HB_OK)
+            return HB_FATAL;
         if (verdict->kind != HB_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE) {
@@ -388,8 +383,9 @@ static int tell_filters(struct walk *walk, bool enter, const char *path)
             status = ops->dir_enter(instance->self, path);
         else if (!enter && HB_CAN(ops, dir_leave))
             status = ops->dir_leave(instance->self, path);
-        if (status < 0)
-            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s", path,
+        if (status != HB_OK)
+            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s",
+                                *path == '\0' ? walk->run->home.path : path,
                                 instance->section->name, hb_instance_failure(instance));
     }
     return HB_OK;

@@ -220,6 +220,11 @@ class Hook(Built):
             self.assertFalse((self.dir / "a.zip").exists())
             (self.home / "sub/mounted").touch()
             self.backup_with(how, config)
+            line = ("hook", how, "--config", config, "--home", self.home, "import", "--force",
+                    self.dir / "a.zip")
+            self.use(*line)
+            (self.home / "sub/mounted").unlink()
+            self.assert_mentions(self.use(*line, expect=1), "sub/mounted", "No such file")
             (self.dir / "a.zip").unlink()
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which archives are taken, which of their entries, where they go and with which mode."""
+import io
 import os
 import pathlib
 import random
 import shutil
 import stat
+import tarfile
 import unittest
 import zipfile
 
@@ -181,6 +183,43 @@ class WhichEntries(Rules):
         done = self.take(archive)
         self.assertEqual((self.target / "twice").read_bytes(), b"second")
         self.assert_mentions(done, "twice")
+
+    def test_hard_links_are_to_what_stood_before_them(self):
+        """As tar unpacks them, whatever has the same name later."""
+        archive = self.dir / "links.tar"
+        with tarfile.open(archive, "w") as stream:
+            for name, data, link in (("config.yaml", b"x", None), ("a", b"one", None), ("b", b"", "a"),
+                                     ("c", b"", "b"), ("a", b"two two", None), ("d", b"", "a"),
+                                     ("b", b"three", None), ("e", b"", "b"), ("x", b"file", None),
+                                     ("y", b"", "x"), ("x", b"", "a")):
+                row = tarfile.TarInfo(name)
+                row.size = len(data)
+                if link is not None:
+                    row.type, row.linkname = tarfile.LNKTYPE, link
+                stream.addfile(row, io.BytesIO(data))
+        judge, piped = self.dir / "judge", self.dir / "piped"
+        judge.mkdir()
+        self.tool("tar", "-C", judge, "-xf", archive)
+        done = self.summary(self.hbcore("--home", self.target, "--json", "import", archive))
+        with open(archive, "rb") as stream:
+            self.hbcore("--home", piped, "import", "-", stdin=stream)
+        for name in self.files(judge):
+            self.assertEqual((self.target / name).read_bytes(), (judge / name).read_bytes(), name)
+            self.assertEqual((piped / name).read_bytes(), (judge / name).read_bytes(), name)
+        self.assertEqual(done["files"], len(self.files()), done)
+
+    def test_hard_links_to_what_is_not_restored(self):
+        archive = self.dir / "links.tar"
+        with tarfile.open(archive, "w") as stream:
+            stream.addfile(tarfile.TarInfo("config.yaml"))
+            for name, link in (("dead", "nowhere"), ("deader", "dead"), ("itself", "itself")):
+                row = tarfile.TarInfo(name)
+                row.type, row.linkname = tarfile.LNKTYPE, link
+                stream.addfile(row)
+        for dry in (("--dry-run",), ()):
+            done = self.summary(self.hbcore("--home", self.target, "--json", "import", archive, *dry, expect=3))
+            self.assertEqual({row["path"] for row in done["skipped"]}, {"dead", "deader", "itself"}, done)
+        self.assertEqual(self.files(), {"config.yaml"})
 
     def test_overlay(self):
         hb.write(self.target / "mine/kept", b"kept")

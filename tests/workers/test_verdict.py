@@ -59,7 +59,9 @@ class Verdict(hb.Case):
 
     def test_what_is_not_sound_is_told(self):
         for form, workers, archive in self.each():
-            done = self.store(archive, form, "--set", "content:verdict.answer=unsound", workers=workers)
+            done = self.store(archive, form, "--set", "content:verdict.answer=unsound", workers=workers,
+                              expect=3)
+            self.assert_mentions(done, "a.verdict", "b.verdict", "c.verdict", "unsound")
             self.assertEqual(self.stored(archive), self.expected(turned))
             self.assertEqual({row["check"] for row in json.loads(done.stdout)["databases"]}, {"failed"})
 

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A format that is only read: "lines 1", then "NAME TEXT" for each file. Wrong as `mistake` says.
+ */
+#include <hbcore/format.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST = 1 << 16 };
+static const char magic_text[] = "lines 1\n";
+
+struct lines {
+    const struct hb_host *host;
+    const char *mistake;
+    char text[LONGEST + 1];
+};
+
+static int lines_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
+{
+    struct lines *lines = calloc(1, sizeof *lines);
+    if (lines == NULL)
+        return host->fail(host, HB_FATAL, "out of memory");
+    lines->host = host;
+    lines->mistake = settings->values[0]->text;
+    *self = lines;
+    return HB_OK;
+}
+
+static int lines_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    const struct lines *lines = self;
+    (void)sink;
+    (void)entry;
+    return lines->host->fail(lines->host, HB_FATAL, "is only read");
+}
+
+static int lines_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
+{
+    const struct lines *lines = self;
+    (void)sink;
+    (void)unit;
+    return lines->host->fail(lines->host, HB_FATAL, "is only read");
+}
+
+static int lines_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
+{
+    const struct lines *lines = self;
+    (void)sink;
+    (void)trailer;
+    (void)bytes;
+    return lines->host->fail(lines->host, HB_FATAL, "is only read");
+}
+
+static int read_all(struct lines *lines, const struct hb_input *input)
+{
+    size_t used = 0;
+    int64_t got = 1;
+    while (got > 0 && used < LONGEST) {
+        got = input->read(input, lines->text + used, LONGEST - used);
+        if (got > 0)
+            used += (size_t)got;
+    }
+    lines->text[used] = '\0';
+    return got < 0 ? lines->host->fail(lines->host, HB_FATAL, "cannot be read") : HB_OK;
+}
+
+static bool makes(const struct lines *lines, const char *mistake)
+{
+    return strcmp(lines->mistake, mistake) == 0;
+}
+
+/* One line; `last` if none follows. */
+static int visit(const struct lines *lines, const struct hb_visitor *visitor, char *line, bool last)
+{
+    char *text = strchr(line, ' ');
+    if (text == NULL)
+        return lines->host->fail(lines->host, HB_FATAL, "a line without a text");
+    *text++ = '\0';
+    size_t bytes = strlen(text), said = bytes;
+    if (makes(lines, "hide-failure"))
+        said = bytes / 2; /* so that the visitor finds too much */
+    const struct hb_entry entry = {.size = sizeof entry,
+                                   .type = HB_FILE,
+                                   .path = line,
+                                   .path_bytes = strlen(line),
+                                   .bytes = said};
+    int status = visitor->entry(visitor, &entry);
+    if (status < 0)
+        return status;
+    if (status == HB_OK && !makes(lines, "no-data"))
+        status = visitor->data(visitor, text, bytes, 0);
+    if (makes(lines, "hide-failure"))
+        status = HB_OK;
+    if (status < 0 || makes(lines, "no-data") || (last && makes(lines, "no-last-end")))
+        return status < 0 ? status : HB_OK;
+    status = visitor->end(visitor, said);
+    if (status == HB_OK && makes(lines, "end-twice"))
+        status = visitor->end(visitor, said);
+    return makes(lines, "hide-failure") ? HB_OK : status;
+}
+
+static int lines_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
+{
+    struct lines *lines = self;
+    int status = read_all(lines, input);
+    char *line = lines->text + sizeof magic_text - 1;
+    while (status == HB_OK && *line != '\0') {
+        char *end = strchr(line, '\n');
+        if (end == NULL)
+            return lines->host->fail(lines->host, HB_FATAL, "is cut off");
+        *end = '\0';
+        status = visit(lines, visitor, line, end[1] == '\0');
+        line = end + 1;
+    }
+    return status;
+}
+
+static const char *const suffixes[] = {".lines", NULL};
+static const struct hb_magic magics[] = {{.bytes = magic_text, .length = sizeof magic_text - 1},
+                                         {0}};
+
+static const struct hb_option options[] = {
+    {.size = sizeof(struct hb_option),
+     .type = HB_OPTION_STRING,
+     .key = "mistake",
+     .default_text = "none",
+     .help = "no-data, no-last-end, end-twice, hide-failure"},
+};
+
+static const struct hb_format_ops ops = {
+    .size = sizeof(struct hb_format_ops),
+    .suffixes = suffixes,
+    .magics = magics,
+    .begin_entry = lines_entry,
+    .append = lines_append,
+    .end_entry = lines_entry,
+    .finish = lines_finish,
+    .walk = lines_walk,
+};
+
+static const struct hb_plugin plugin = {
+    .size = sizeof(struct hb_plugin),
+    .abi = HB_ABI,
+    .kind = HB_KIND_FORMAT,
+    .host_size = sizeof(struct hb_host),
+    .name = "lines",
+    .version = "1.0",
+    .summary = "Reads lines",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+    .create = lines_create,
+    .destroy = free,
+    .ops = &ops,
+};
+
+HB_EXPORT const struct hb_plugin *hb_plugin_v1(void)
+{
+    return &plugin;
+}

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins that do not keep to the headers: what they answer is not believed, and nothing is lost in silence."""
+import json
+import os
+import unittest
+
+import hb
+
+FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
+SECRET = b"what another file holds " * 1000
+
+
+class Mistakes(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        hb.write(self.home / "a.mine", b"a" * 13)
+        hb.write(self.home / "b", SECRET)
+        hb.write(self.home / "c.mine", os.urandom(3 << 20))
+
+    def configure(self, text):
+        self.config = self.write_config(f"[plugins]\npath = {os.environ['HBCORE_MISTAKES']}\n"
+                                        "[backup]\nformat = zip\n[format:zip]\n[format:tar-zstd]\n" + text)
+
+    def backup(self, form, suffix, *settings, expect=0):
+        archive = self.dir / f"out.{suffix}"
+        done = self.hbcore("--home", self.home, *settings, "--json", "backup", "--format", form, "-o",
+                           archive, expect=expect)
+        return archive, json.loads(done.stdout.splitlines()[-1])
+
+    def source(self, mistake):
+        self.configure(f"[content:source]\nmistake = {mistake}\n")
+
+
+class Sources(Mistakes):
+    def test_none(self):
+        """What the others are compared with."""
+        self.source("none")
+        for form in FORMATS:
+            archive, _ = self.backup(*form)
+            self.assertEqual(self.hbcore("cat", archive, "c.mine").stdout, (self.home / "c.mine").read_bytes())
+
+    def test_nothing_to_read(self):
+        """It is left out and told, never stored empty."""
+        self.source("no-source")
+        for form in FORMATS:
+            archive, found = self.backup(*form, expect=3)
+            self.assertEqual({row["path"] for row in found["skipped"]}, {"a.mine", "c.mine"}, found)
+            self.assertIn("read_at", found["skipped"][0]["reason"])
+            self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"b"])
+
+    def test_more_than_asked_for(self):
+        """Nothing of other files gets into the archive."""
+        self.source("read-more")
+        for form in FORMATS:
+            archive, found = self.backup(*form, "--set", "backup.workers=1", expect=3)
+            told = {row["path"] for row in found["skipped"] + found["doubtful"]}
+            self.assertEqual(told, {"a.mine", "c.mine"}, found)
+            for name in self.hbcore("list", archive).stdout.decode().split():
+                if name != "b":
+                    self.assertNotIn(b"another", self.hbcore("cat", archive, name).stdout)
+
+    def test_unsound_without_a_word(self):
+        self.source("unsound")
+        _, found = self.backup(*FORMATS[0], expect=3)
+        self.assertEqual({row["path"] for row in found["doubtful"]}, {"a.mine", "c.mine"}, found)
+
+    def test_doubts_come_again(self):
+        """A second backup does not take over in silence what the first warned of."""
+        self.source("doubtful")
+        for form in FORMATS:
+            for _ in range(3):
+                archive, found = self.backup(*form, "--set", "backup.reuse=yes", expect=3)
+                self.assertEqual({row["path"] for row in found["doubtful"]}, {"a.mine", "c.mine"}, found)
+                self.hbcore("verify", archive, expect=3)
+
+    def test_restored_with_an_answer_that_says_nothing(self):
+        self.source("restored-9")
+        archive, _ = self.backup(*FORMATS[0])
+        hb.write(self.home / "a.mine", b"the one that is there")
+        done = self.hbcore("--home", self.home, "import", "--force", archive, expect=3)
+        self.assert_mentions(done, "a.mine", "c.mine", "9")
+        self.assertEqual((self.home / "a.mine").read_bytes(), b"the one that is there")
+
+
+class Verdicts(Mistakes):
+    def test_there_are_no_such_verdicts(self):
+        self.configure("[filter:verdicts]\n")
+        archive, _ = self.backup(*FORMATS[0])
+        old = archive.read_bytes()
+        for mistake in ("kind-9", "answer-1", "enter-1"):
+            with self.subTest(mistake=mistake):
+                done = self.hbcore("--home", self.home, "--set", f"filter:verdicts.mistake={mistake}", "backup",
+                                   "-o", archive, expect=1)
+                self.assert_mentions(done, "filter:verdicts")
+                self.assertEqual(archive.read_bytes(), old)
+        done = self.hbcore("--home", self.home, "--set", "filter:verdicts.mistake=kind-9", "import", "--force",
+                           archive, expect=1)
+        self.assert_mentions(done, "filter:verdicts")
+
+
+class Walks(Mistakes):
+    def setUp(self):
+        super().setUp()
+        self.archive = self.dir / "a.lines"
+        self.archive.write_bytes(b"lines 1\nfirst one\nsecond other text\nthird the last one\n")
+        self.new = self.dir / "new"
+        self.configure("[format:lines]\n")
+
+    def test_none(self):
+        self.hbcore("verify", self.archive)
+        self.hbcore("--home", self.new, "import", self.archive)
+        self.assertEqual((self.new / "second").read_bytes(), b"other text")
+
+    def test_nothing_is_believed(self):
+        for mistake in ("no-data", "no-last-end", "end-twice", "hide-failure"):
+            with self.subTest(mistake=mistake):
+                setting = ("--set", f"format:lines.mistake={mistake}")
+                self.hbcore(*setting, "verify", self.archive, expect=1)
+                with open(self.archive, "rb") as stream:
+                    self.hbcore(*setting, "--home", self.new, "import", "-", stdin=stream, expect=1)
+                done = self.hbcore(*setting, "--home", self.new, "import", self.archive, expect=1)
+                self.assertIn(b"damaged", done.stderr)
+                self.assertEqual([name for name in os.listdir(self.new) if not name.startswith(".")]
+                                 if self.new.exists() else [], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
