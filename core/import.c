@@ -196,6 +196,10 @@ static int run_import(struct import *import)
     if (import->selection.wrapper != NULL)
         import->result->wrapper = hb_copy_text(import->selection.wrapper);
     status = confirm(import);
+    if (status == HB_OK && import->request->dry_run) {
+        import->result->files = import->selection.files;
+        import->result->bytes = import->selection.bytes;
+    }
     if (status != HB_OK || import->request->dry_run)
         return status;
     if (!staged)

@@ -51,6 +51,20 @@ void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const ch
     pthread_mutex_unlock(&report->lock);
 }
 
+void hb_report_add_once(struct hb_report *report, enum hb_finding_kind kind, const char *whose,
+                        const char *what)
+{
+    HB_AUTO_FREE char *reason = hb_format("%s: %s", whose, what);
+    bool there = false;
+    pthread_mutex_lock(&report->lock);
+    for (size_t i = 0; i < report->count && !there; i++)
+        there = report->findings[i].kind == kind && *report->findings[i].path == '\0' &&
+                strcmp(report->findings[i].reason, reason) == 0;
+    pthread_mutex_unlock(&report->lock);
+    if (!there)
+        hb_report_add(report, kind, "", "%s", reason);
+}
+
 bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const char *path)
 {
     bool found = false;

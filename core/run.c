@@ -189,8 +189,11 @@ static void host_doubtful(const struct hb_host *host, const struct hb_entry *ent
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry == NULL ? "" : entry->path,
-                  "%s: %s", instance->plugin->name, line);
+    if (entry != NULL)
+        hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s",
+                      instance->plugin->name, line);
+    else /* of an archive, which may be walked more than once */
+        hb_report_add_once(&instance->run->report, HB_FOUND_DOUBTFUL, instance->plugin->name, line);
 }
 
 static int host_cancelled(const struct hb_host *host)

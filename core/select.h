@@ -43,7 +43,7 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
 
 /*
  * The member whose data a selected hard link stands for, or SIZE_MAX: none that is restored. It is
- * the last one of that name before the link, as a tar archive is read; else the first behind it.
+ * the last one of that name before the link, as an archive is unpacked; else the first behind it.
  */
 size_t hb_link_origin(const struct hb_catalog *catalog, const char *wrapper, size_t index);
 

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <xxhash.h>
+#include <zstd_errors.h>
 
 struct unzstd {
     ZSTD_DCtx *decompressor;
@@ -229,6 +230,11 @@ static int zstd_read(struct tar_source *source, void *buffer, size_t room, size_
         ZSTD_inBuffer in = {.src = inflow->data, .size = inflow->bytes, .pos = inflow->at};
         ZSTD_outBuffer out = {.dst = buffer, .size = room};
         size_t expected = ZSTD_decompressStream(unzstd->decompressor, &out, &in);
+        if (ZSTD_getErrorCode(expected) == ZSTD_error_frameParameter_windowTooLarge)
+            return source->tar->host->fail(
+                source->tar->host, HB_FATAL,
+                "it was compressed with a window of more than 128 MiB, which is beyond the memory "
+                "that is allowed: unpack it with zstd -d --long=31, and take the .tar");
         if (ZSTD_isError(expected))
             return zstd_failed(source, ZSTD_getErrorName(expected));
         unzstd->in_frame = expected != 0;

@@ -194,6 +194,11 @@ static int visit(struct walk *walk, struct archive_entry *from)
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
+static bool is_zero(const unsigned char block[TAR_BLOCK])
+{
+    return block[0] == 0 && memcmp(block, block + 1, TAR_BLOCK - 1) == 0;
+}
+
 /*
  * libarchive takes any end for the end. A stream that stops between two entries looks like that, so
  * a block of zero bytes must be there, as every tar writes.
@@ -201,31 +206,52 @@ static int visit(struct walk *walk, struct archive_entry *from)
 static int check_end(struct walk *walk)
 {
     unsigned char block[TAR_BLOCK];
-    int64_t position = archive_read_header_position(walk->archive);
-    bool found = tar_tap_copy(&walk->tap, (uint64_t)position, block, sizeof block);
-    for (size_t i = 0; found && i < sizeof block; i++)
-        found = block[i] == 0;
-    if (!found)
+    uint64_t position = (uint64_t)archive_read_header_position(walk->archive);
+    if (!tar_tap_copy(&walk->tap, position, block, sizeof block) || !is_zero(block))
         return walk->tar->host->fail(walk->tar->host, HB_FATAL,
                                      "the archive is cut off after entry %llu: the blocks that "
                                      "end a tar archive are missing; use another copy",
                                      (unsigned long long)walk->entries);
+    /* One alone is a header that was lost, and with it all that comes behind it. */
+    if (tar_tap_copy(&walk->tap, position + TAR_BLOCK, block, sizeof block) && !is_zero(block))
+        return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+                                     "the archive is damaged: after entry %llu a header is "
+                                     "missing, and data follows; use another copy",
+                                     (unsigned long long)walk->entries);
     return HB_OK;
+}
+
+/* Is there a header in what is left of these blocks? */
+static bool has_header(const struct tar_tap *tap, uint64_t from)
+{
+    unsigned char block[TAR_BLOCK];
+    for (; tar_tap_copy(tap, from, block, sizeof block); from += TAR_BLOCK)
+        if (tar_header_plausible(block))
+            return true;
+    return false;
 }
 
 /* What follows the tar stream's end must be sound as well, and holds the trailer. */
 static int drain(struct walk *walk)
 {
+    const struct hb_host *host = walk->tar->host;
     struct tar_source *source = walk->tap.source;
+    uint64_t position = (uint64_t)archive_read_header_position(walk->archive);
+    bool more = has_header(&walk->tap, position);
     size_t bytes = 1;
     while (bytes > 0) {
         const unsigned char *data;
-        if (walk->tar->host->cancelled(walk->tar->host))
+        if (host->cancelled(host))
             return HB_CANCELLED;
         int status = tar_tap_read(&walk->tap, &data, &bytes);
         if (status != HB_OK)
             return status;
+        more = more || (bytes > 0 && has_header(&walk->tap, walk->tap.start[walk->tap.newest]));
     }
+    if (more)
+        host->doubtful(host, NULL,
+                       "another archive follows behind the end of this one, and is not read: "
+                       "unpack it with tar --ignore-zeros");
     int status = source->check != NULL ? source->check(source) : HB_OK;
     if (status == HB_OK && source->has_trailer && walk->visitor->trailer != NULL)
         status = walk->visitor->trailer(walk->visitor, source->trailer.data, source->trailer.bytes);

@@ -86,6 +86,60 @@ class WhichArchives(Rules):
         self.refused(self.dir / "folder")
 
 
+class Tars(Rules):
+    """Of others: what lies behind their end, or seems to."""
+
+    def make_tar(self, name, names):
+        path = self.dir / name
+        with tarfile.open(path, "w") as stream:
+            for member in names:
+                row = tarfile.TarInfo(member)
+                row.size = 700
+                stream.addfile(row, io.BytesIO(b"7" * 700))
+        return path
+
+    def test_a_header_of_zero_bytes_is_damage(self):
+        """tar and libarchive take it for the end, and what follows is lost."""
+        archive = self.make_tar("zero.tar", ("config.yaml", "b", "c"))
+        data = bytearray(archive.read_bytes())
+        for number in (1, 2):
+            at = number * 3 * 512  # a header and two blocks of data
+            self.assertEqual(data[at:at + 1], b" bc"[number:number + 1])
+            archive.write_bytes(data[:at] + bytes(512) + data[at + 512:])
+            for command in (("verify", archive), ("--home", self.target, "import", archive)):
+                done = self.hbcore(*command, expect=1)
+                self.assert_mentions(done, archive, "damaged")
+            self.assertFalse((self.target / "config.yaml").exists())
+
+    def test_another_archive_behind_it_is_told(self):
+        one, two = self.make_tar("1.tar", ("config.yaml",)), self.make_tar("2.tar", ("x", "y"))
+        for much in (0, 700 << 10):  # the second one lies in the same block of what is read, or not
+            archive = self.dir / "both.tar"
+            archive.write_bytes(one.read_bytes() + bytes(much) + two.read_bytes())
+            for command in (("verify", archive), ("--home", self.target, "import", "--force", archive)):
+                done = self.summary(self.hbcore("--json", *command, expect=3))
+                self.assertEqual(len(done["doubtful"]), 1, done)
+                self.assertIn("--ignore-zeros", done["doubtful"][0]["reason"])
+            self.assertEqual(self.files(), {"config.yaml"})
+
+    def test_padding_is_no_archive(self):
+        archive = self.make_tar("padded.tar", ("config.yaml",))
+        with open(archive, "ab") as stream:
+            stream.write(b"padding" * 3000)
+        self.hbcore("verify", archive)
+        self.take(archive)
+
+    def test_a_window_that_is_too_large(self):
+        archive = self.dir / "long.tar.zst"
+        tar = self.make_tar("long.tar", ("config.yaml",))
+        with open(tar, "ab") as stream:
+            stream.truncate(tar.stat().st_size + (1 << 20))
+        self.tool("sh", "-c", 'zstd -q -1 --long=28 -c < "$1" > "$2"', "sh", tar, archive)
+        done = self.hbcore("--home", self.target, "import", archive, expect=1)
+        self.assert_mentions(done, "--long=31")
+        self.assertNotIn(b"damaged", done.stderr)
+
+
 class Prefix(Rules):
     def test_wrapper_is_stripped_once(self):
         for wrapper in (".hermes", "hermes"):

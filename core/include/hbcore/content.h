@@ -32,7 +32,10 @@ enum hb_source_flags {
     HB_SOURCE_JUDGED = 1 /* set by the host before open(): it will call judge() */
 };
 
-/* A consistent view of an entry's content. */
+/*
+ * A consistent view of an entry's content. The host presets `size`, `fd` to -1 and `flags`, all
+ * else to zero; open() has to set bytes, method and read_at, or the entry is skipped.
+ */
 struct hb_source {
     uint32_t size;
     uint32_t soundness; /* enum hb_soundness of what will be read; judge() may still say it */
@@ -92,7 +95,9 @@ struct hb_content_ops {
      * Opens a consistent source of a file in the home; may take long (see
      * hb_host.cancelled and remaining_ms). HB_OK and *source; HB_NOMATCH: treat it
      * as an ordinary file after all (after doubtful() or note(), if there is something to say);
-     * HB_ENTRY: skip it, after fail(). Any thread, several entries at once.
+     * HB_ENTRY: skip it, after fail(). HB_FATAL costs no more than the entry, either. If the source
+     * is HB_UNSOUND and nobody calls doubtful(), the host does. Any thread, several entries at
+     * once.
      */
     int (*open)(void *self, const struct hb_entry *entry, struct hb_source *source);
 
@@ -105,9 +110,10 @@ struct hb_content_ops {
     int (*identity)(void *self, const struct hb_entry *entry, unsigned char identity[32]);
 
     /*
-     * Is this stored copy sound? `file` is a copy of the entry in the staging directory.
-     * HB_OK and *soundness, the reason of HB_UNSOUND in `reason` (reason_bytes long); HB_NOMATCH:
-     * it is nothing of its kind after all. Any thread.
+     * Is this stored copy sound? Asked by verify, and on import where the host publishes it by
+     * rename; restore() has to look for itself at what it puts back. `file` is a copy of the entry
+     * in the staging directory. HB_OK and *soundness, the reason of HB_UNSOUND in `reason`
+     * (reason_bytes long); HB_NOMATCH: it is nothing of its kind after all. Any thread.
      */
     int (*check)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  uint32_t *soundness, char *reason, size_t reason_bytes);

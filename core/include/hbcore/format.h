@@ -229,7 +229,11 @@ struct hb_format_ops {
     const char *const *suffixes;   /* ended by NULL, with the dot; the first is the one to append */
     const struct hb_magic *magics; /* may be NULL */
 
-    /* Required to write. One thread, in order. `entry` is also valid until its end_entry. */
+    /*
+     * Required to write. One thread, in order. `entry` is also valid until its end_entry.
+     * HB_ENTRY from encode() costs the entry; from begin_entry(), too, where the entry has units of
+     * its own, but if it shares one with others it ends the backup.
+     */
     int (*begin_entry)(void *self, const struct hb_sink *sink, const struct hb_entry *entry);
     int (*append)(void *self, const struct hb_sink *sink, const struct hb_unit *unit);
     /* `entry->bytes` is now what was appended. */
