@@ -26,6 +26,17 @@ static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 static void on_signal(int number)
 {
     atomic_store(&stop_signal, number);
+    alarm(1);
+}
+
+/*
+ * A call that blocks, such as a write to a pipe, may have been about to begin when the signal came,
+ * and would not hear of it: it is interrupted once a second from then on.
+ */
+static void on_alarm(int number)
+{
+    (void)number;
+    alarm(1);
 }
 
 int hb_run_signal(void)
@@ -69,6 +80,8 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     struct sigaction action = {.sa_handler = on_signal};
     for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
         sigaction(stop_signals[i], &action, NULL);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
 }

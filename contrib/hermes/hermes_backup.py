@@ -131,8 +131,16 @@ def _is_typed(process: subprocess.Popen) -> bool:
     An interrupt just before input() begins to read would be slept through by it; not by the program."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # stdin is no file
         if sys.stdin.isatty():
-            return sys.stdin in select.select([sys.stdin, process.stdout], [], [])[0]
+            return sys.stdin in _wait_for(sys.stdin, process.stdout)
     return True
+
+
+def _wait_for(*streams):
+    """Those that can be read. A signal that comes just before a call blocks is seen a second later."""
+    ready = []
+    while not ready:
+        ready = select.select(streams, [], [], 1)[0]
+    return ready
 
 
 def _answer(process: subprocess.Popen) -> None:
@@ -156,6 +164,7 @@ def _pass_on(process: subprocess.Popen) -> None:
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     said = ""
     while True:
+        _wait_for(process.stdout)
         chunk = os.read(process.stdout.fileno(), 1 << 16)
         if not chunk:
             return
