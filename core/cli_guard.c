@@ -9,6 +9,7 @@
 #include "recover.h"
 #include "snapshot.h"
 #include "summary.h"
+#include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -94,6 +95,18 @@ static int run_hooks(struct guard_command *command, struct hb_event *event, stru
     return HB_EXIT_USAGE;
 }
 
+/* Nothing can be put back from it then, which is no failure; but it may have been mistyped. */
+static void note_missing(struct hb_run *run, const char *snapshot, const char *id)
+{
+    struct hb_place place;
+    int result = hb_beneath_resolve(&run->home, snapshot, 0, &place, NULL);
+    if (result == -ENOENT || (result == 0 && !place.exists))
+        hb_report_add(&run->report, HB_FOUND_NOTE, "",
+                      "there is no snapshot %s: 'hbcore snapshot list' shows those that are there",
+                      id);
+    hb_place_clear(&place);
+}
+
 static int compare(struct guard_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
@@ -104,6 +117,7 @@ static int compare(struct guard_command *command, struct hb_error *error)
                              .home = run->home.path,
                              .dry_run = command->dry_run,
                              .snapshot = snapshot};
+    note_missing(run, snapshot, command->snapshot);
     run->stage_on_demand = !command->dry_run;
     if (!command->dry_run) /* of runs that were killed; there may be nothing to do, and no stage */
         hb_stage_sweep(run->home.fd);

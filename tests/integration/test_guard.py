@@ -220,6 +220,7 @@ class Guard(hb.Case):
         self.hbcore("--home", self.home, "guard", "20260101-000000", **who)
 
     def test_wrong_use(self):
+        self.assert_mentions(self.hbcore("--home", self.home, "guard", "mistyped"), "no snapshot mistyped")
         self.hbcore("--home", self.home, "guard", expect=2)
         self.hbcore("--home", self.home, "guard", "a", "b", expect=2)
         self.hbcore("--home", self.home, "guard", "a", "--force", expect=2)
