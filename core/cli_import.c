@@ -54,7 +54,7 @@ struct import_command {
     char *home;
     struct hb_run run;
     struct hb_chain hooks;
-    struct hb_event *event;
+    struct hb_event event;
     struct hb_import_result result;
     struct timespec started;
 };
@@ -249,8 +249,8 @@ static int on_begin(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
     if (command->run.home.fd >= 0)
-        command->event->home = command->run.home.path;
-    return hb_cli_hooks_before(&command->run, &command->hooks, command->event, error);
+        command->event.home = command->run.home.path;
+    return hb_cli_hooks_before(&command->run, &command->hooks, &command->event, error);
 }
 
 static int on_confirm(void *context, const struct hb_archive *archive,
@@ -458,12 +458,12 @@ static int import_archive(struct import_command *command, struct hb_error *error
         hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
         return HB_EXIT_USAGE;
     make_absolute(&command->home);
-    struct hb_event event = {.size = sizeof event,
-                             .command = "import",
-                             .home = command->home,
-                             .archive = command->archive,
-                             .dry_run = command->dry_run};
-    command->event = &event;
+    struct hb_event *event = &command->event;
+    *event = (struct hb_event){.size = sizeof *event,
+                               .command = "import",
+                               .home = command->home,
+                               .archive = command->archive,
+                               .dry_run = command->dry_run};
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
@@ -489,15 +489,15 @@ static int import_archive(struct import_command *command, struct hb_error *error
         return hb_cli_exit_code(status);
     }
     if (run->home.fd >= 0) /* it may have been made */
-        event.home = run->home.path;
-    event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
-    event.files = command->result.files;
-    event.bytes = command->result.bytes;
-    event.skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
-    hb_cli_hooks_after(run, &command->hooks, &event);
+        event->home = run->home.path;
+    event->exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    event->files = command->result.files;
+    event->bytes = command->result.bytes;
+    event->skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
+    hb_cli_hooks_after(run, &command->hooks, event);
     hb_report_sort(&run->report);
     print_summary(command);
-    return event.exit_status;
+    return event->exit_status;
 }
 
 static int run_command(struct import_command *command, struct hb_cli *cli)

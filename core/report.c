@@ -69,7 +69,7 @@ bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const ch
 {
     bool found = false;
     pthread_mutex_lock(&report->lock);
-    for (size_t i = report->count; i-- > 0 && !found;)
+    for (size_t i = report->kinds[kind] == 0 ? 0 : report->count; i-- > 0 && !found;)
         found = report->findings[i].kind == kind && strcmp(report->findings[i].path, path) == 0;
     pthread_mutex_unlock(&report->lock);
     return found;
