@@ -28,6 +28,14 @@ static void fuzz_log(const struct hb_host *host, int level, const char *format, 
     (void)format;
 }
 
+static void fuzz_doubtful(const struct hb_host *host, const struct hb_entry *entry,
+                          const char *format, ...)
+{
+    (void)host;
+    (void)entry;
+    (void)format;
+}
+
 static int fuzz_cancelled(const struct hb_host *host)
 {
     (void)host;
@@ -144,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct fake_host fake = {.host = {.size = sizeof fake.host,
                                       .fail = fuzz_fail,
                                       .log = fuzz_log,
+                                      .doubtful = fuzz_doubtful,
                                       .cancelled = fuzz_cancelled,
                                       .alloc = fuzz_alloc,
                                       .release = fuzz_release}};
