@@ -440,24 +440,14 @@ static void print_summary(const struct import_command *command)
 /* ---- the command
  * ---------------------------------------------------------------------------------------- */
 
-/* It may not be there yet, so that realpath() is of no use. */
-static void make_absolute(char **path)
-{
-    HB_AUTO_FREE char *here = **path == '/' ? NULL : getcwd(NULL, 0);
-    if (here == NULL)
-        return;
-    char *longer = hb_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, *path);
-    free(*path);
-    *path = longer;
-}
-
 static int import_archive(struct import_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
-    if (hb_home_find(run->config, command->cli->home, true, &command->home, error) != HB_OK ||
+    HB_AUTO_FREE char *home = NULL;
+    if (hb_home_find(run->config, command->cli->home, true, &home, error) != HB_OK ||
         hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
         return HB_EXIT_USAGE;
-    make_absolute(&command->home);
+    command->home = hb_absolute(home); /* it may not be there yet, so no realpath() */
     struct hb_event *event = &command->event;
     *event = (struct hb_event){.size = sizeof *event,
                                .command = "import",

@@ -4,6 +4,7 @@
 #include "home.h"
 #include "ini_text.h"
 #include "memory.h"
+#include "name.h"
 #include "option.h"
 #include "section.h"
 #include "trust.h"
@@ -525,14 +526,6 @@ static int open_file(const char *given, char **path, int *fd, struct hb_error *e
     return HB_END;
 }
 
-static char *absolute(const char *path)
-{
-    char here[PATH_MAX];
-    if (*path == '/' || getcwd(here, sizeof here) == NULL)
-        return hb_copy_text(path);
-    return hb_format("%s/%s", here, path);
-}
-
 /*
  * Without a configuration nobody has said that content is to be read as it lies there: each plugin
  * that knows better is used, with its defaults.
@@ -582,7 +575,7 @@ int hb_config_load(const char *path, const char *const *sets,
         return HB_FATAL;
     }
     struct load load = {.config = hb_alloc(sizeof *load.config), .file = file};
-    load.config->path = file == NULL ? NULL : absolute(file);
+    load.config->path = file == NULL ? NULL : hb_absolute(file);
     load_all(&load, data, bytes, sets);
     hb_ini_free(load.ini);
     if (load.problem_count > 0)

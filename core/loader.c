@@ -3,6 +3,7 @@
 
 #include "descriptor.h"
 #include "memory.h"
+#include "name.h"
 #include "option.h"
 #include "trust.h"
 
@@ -46,14 +47,6 @@ static char *installed_directory(void)
     return hb_copy_text(HBCORE_PLUGIN_DIR);
 }
 
-static char *absolute(const char *path)
-{
-    char here[PATH_MAX];
-    if (*path == '/' || getcwd(here, sizeof here) == NULL)
-        return hb_copy_text(path);
-    return hb_format("%s/%s", here, path);
-}
-
 static void add_directory(struct hb_loader *loader, char *directory)
 {
     loader->directories =
@@ -65,7 +58,7 @@ struct hb_loader *hb_loader_new(const char *const *directories)
 {
     struct hb_loader *loader = hb_alloc(sizeof *loader);
     for (; directories != NULL && *directories != NULL; directories++)
-        add_directory(loader, absolute(*directories));
+        add_directory(loader, hb_absolute(*directories));
     add_directory(loader, installed_directory());
     return loader;
 }
@@ -272,7 +265,7 @@ static char *stem_of(const char *path)
 int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_library **library,
                    struct hb_error *error)
 {
-    HB_AUTO_FREE char *full = absolute(path);
+    HB_AUTO_FREE char *full = hb_absolute(path);
     for (size_t i = 0; i < loader->library_count; i++)
         if (strcmp(loader->libraries[i]->path, full) == 0) {
             *library = loader->libraries[i];

@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include <ctype.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,4 +137,12 @@ void hb_json_name(json_t *object, const char *key, const char *name)
     HB_AUTO_FREE char *encoded_key = hb_format("%s_base64", key);
     json_object_set_new(object, key, json_string(text));
     json_object_set_new(object, encoded_key, json_string(encoded));
+}
+
+char *hb_absolute(const char *path)
+{
+    char here[PATH_MAX];
+    if (*path == '/' || getcwd(here, sizeof here) == NULL)
+        return hb_copy_text(path);
+    return hb_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
 }

@@ -22,10 +22,9 @@ struct hb_snapshot {
 };
 
 struct hb_snapshots {
-    int fd;     /* of the directory that they lie in; -1: there is none */
-    char *path; /* absolute */
-    struct hb_snapshot
-        *items; /* newest first, by the time in the name; those without manifest, too */
+    int fd;                    /* of the directory that they lie in; -1: there is none */
+    char *path;                /* absolute */
+    struct hb_snapshot *items; /* newest first; those without manifest, too */
     size_t count;
 };
 

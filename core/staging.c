@@ -34,7 +34,8 @@ static int cannot_stage(const struct hb_staging *staging, size_t index, int reas
 
 /* ---- decoding ------------------------------------------------------------------------------ */
 
-static bool wanted_state(const struct hb_catalog_member *member)
+/* Restored, or copied from. */
+static bool is_needed(const struct hb_catalog_member *member)
 {
     return member->state == HB_SELECTED || member->state == HB_ORIGIN;
 }
@@ -47,7 +48,7 @@ static bool wanted(void *context, size_t index)
     /* A stream is selected afterwards: all that could be is staged. */
     if (staging->archive->stream)
         return hb_path_problem(hb_catalog_path(catalog, index), SIZE_MAX, &skip) == NULL;
-    return wanted_state(&catalog->members[index]);
+    return is_needed(&catalog->members[index]);
 }
 
 static int open_member(void *context, unsigned worker, size_t index, struct hb_error *error)
@@ -151,7 +152,7 @@ static uint64_t link_bytes(const struct hb_staging *staging)
     for (size_t i = 0; i < catalog->count; i++) {
         const struct hb_catalog_member *member = &catalog->members[i];
         size_t from = SIZE_MAX;
-        if (member->type == HB_HARDLINK && wanted_state(member))
+        if (member->type == HB_HARDLINK && is_needed(member))
             from = hb_link_origin(catalog, staging->selection->wrapper, i);
         else if (member->state == HB_ORIGIN)
             from = i;
@@ -351,12 +352,11 @@ int hb_stage_complete(struct hb_staging *staging, struct hb_error *error)
     const struct hb_catalog *catalog = &staging->archive->catalog;
     int status = HB_OK;
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
-        bool selected = catalog->members[i].state == HB_SELECTED;
-        if (!selected && catalog->members[i].state != HB_ORIGIN)
+        if (!is_needed(&catalog->members[i]))
             continue;
         if (catalog->members[i].type == HB_HARDLINK)
             status = stage_hard_link(staging, i, error);
-        else if (selected && catalog->members[i].type == HB_SYMLINK)
+        else if (catalog->members[i].type == HB_SYMLINK)
             status = stage_link(staging, i, error);
     }
     if (status == HB_OK)
