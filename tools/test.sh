@@ -47,11 +47,11 @@ check_cppcheck() {
     # internalAstError: it cannot parse compound literals in a conditional, which is right C.
     cppcheck --quiet --error-exitcode=1 --std=c11 --language=c -j "$jobs" --inline-suppr \
         --enable=warning,performance,portability --suppress=missingIncludeSystem --suppress=internalAstError \
-        -I core/include -I core core plugins templates
+        -I core/include -I core core cli plugins templates
 }
 
 check_tidy() {
-    sources 'core/*.c' 'plugins/*.c' | grep -v /tests/ |
+    sources 'core/*.c' 'cli/*.c' 'plugins/*.c' | grep -v /tests/ |
         xargs -P "$jobs" -n 4 clang-tidy --quiet -p build/dev --warnings-as-errors='*' 2>/dev/null
 }
 
