@@ -2,10 +2,10 @@
 /* What the commands share. */
 #include "cli.h"
 
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli_run.h"
 #include "home.h"
-#include "memory.h"
-#include "name.h"
 #include "summary.h"
 #include <stdarg.h>
 #include <string.h>

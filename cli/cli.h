@@ -3,8 +3,8 @@
 #ifndef HB_CLI_H
 #define HB_CLI_H
 
+#include "base/error.h"
 #include "config.h"
-#include "error.h"
 #include <stdbool.h>
 #include <stdio.h>
 

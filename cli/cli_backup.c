@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
 #include "backup.h"
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli_run.h"
 #include "home.h"
-#include "memory.h"
-#include "name.h"
 #include "preset.h"
 #include "summary.h"
 #include <getopt.h>

@@ -6,11 +6,11 @@
  * It knows commands and options from their help texts, and values by asking the commands that list
  * them, so that what is offered is always what this program takes with this configuration.
  */
+#include "base/memory.h"
 #include "cli.h"
 #include "completion_scripts.h"
 #include "help_text.h"
 #include "home.h"
-#include "memory.h"
 #include <ctype.h>
 #include <getopt.h>
 #include <jansson.h>

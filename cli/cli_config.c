@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore config check | show */
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli.h"
 #include "format.h"
 #include "ini_text.h"
-#include "memory.h"
-#include "name.h"
 #include "summary.h"
 #include <getopt.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  * hbcore guard: hooks compare the home with a snapshot and put back what got lost. What that is and
  * how it is told, only they know.
  */
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli_run.h"
-#include "memory.h"
-#include "name.h"
 #include "recover.h"
 #include "snapshot.h"
 #include "summary.h"

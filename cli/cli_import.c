@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
 #include "backup.h"
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli_run.h"
 #include "home.h"
 #include "import.h"
-#include "memory.h"
-#include "name.h"
 #include "preset.h"
 #include "summary.h"
 #include <ctype.h>

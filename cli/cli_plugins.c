@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore plugins list | show NAME | check FILE.so; `new` is in cli_plugins_new.c */
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli.h"
 #include "descriptor.h"
-#include "memory.h"
-#include "name.h"
 #include "option.h"
 #include "summary.h"
 #include <getopt.h>

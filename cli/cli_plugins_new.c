@@ -5,11 +5,11 @@
  * Writes the files of templates/, which are in the program, with the plugin's name in place of
  * theirs. All of them or none: what was made is removed again when one cannot be written.
  */
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli.h"
 #include "descriptor.h"
 #include "loader.h"
-#include "memory.h"
-#include "name.h"
 #include "option.h"
 #include "plugin_templates.h"
 #include "summary.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list, cat and verify: commands that only read an archive. */
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli_run.h"
 #include "extract.h"
 #include "home.h"
-#include "memory.h"
-#include "name.h"
 #include "select.h"
 #include "summary.h"
 #include <fcntl.h>

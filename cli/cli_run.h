@@ -3,8 +3,8 @@
 #ifndef HB_CLI_RUN_H
 #define HB_CLI_RUN_H
 
+#include "base/progress.h"
 #include "cli.h"
-#include "progress.h"
 #include "run.h"
 #include <errno.h>
 #include <time.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore snapshot, and backup --quick */
+#include "base/memory.h"
+#include "base/name.h"
 #include "cli_run.h"
 #include "home.h"
-#include "memory.h"
-#include "name.h"
 #include "snapshot.h"
 #include "summary.h"
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "help_text.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <ctype.h>
 #include <string.h>
 

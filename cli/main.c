@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore: global options, then the command. */
+#include "base/memory.h"
 #include "cli.h"
-#include "memory.h"
 #include "option.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "summary.h"
 
-#include "memory.h"
-#include "name.h"
+#include "base/memory.h"
+#include "base/name.h"
 #include <hbcore/content.h>
 #include <string.h>
 

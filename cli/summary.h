@@ -3,8 +3,8 @@
 #ifndef HB_SUMMARY_H
 #define HB_SUMMARY_H
 
+#include "base/report.h"
 #include "cli.h"
-#include "report.h"
 #include <jansson.h>
 
 /*

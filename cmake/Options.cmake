@@ -9,7 +9,7 @@ add_library(hbcore_warnings INTERFACE)
 target_compile_options(hbcore_warnings INTERFACE
   -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings -Wundef
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes -Wmissing-prototypes -Wconversion>
-  $<$<COMPILE_LANGUAGE:C>:SHELL:-include ${PROJECT_SOURCE_DIR}/core/banned.h>
+  $<$<COMPILE_LANGUAGE:C>:SHELL:-include ${PROJECT_SOURCE_DIR}/core/base/banned.h>
   $<$<BOOL:${HBCORE_WERROR}>:-Werror>)
 
 add_compile_definitions(_GNU_SOURCE)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive.h"
 
+#include "base/memory.h"
+#include "base/progress.h"
 #include "home.h"
-#include "memory.h"
-#include "progress.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

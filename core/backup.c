@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup.h"
 
+#include "base/memory.h"
+#include "base/progress.h"
 #include "home.h"
-#include "memory.h"
 #include "pipeline.h"
 #include "plan.h"
-#include "progress.h"
 #include "recover.h"
 #include "trailer.h"
 #include <errno.h>

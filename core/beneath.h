@@ -8,7 +8,7 @@
 #ifndef HB_BENEATH_H
 #define HB_BENEATH_H
 
-#include "error.h"
+#include "base/error.h"
 #include <stdbool.h>
 #include <sys/stat.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <string.h>
 #include <xxhash.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include "base/memory.h"
+#include "base/name.h"
 #include "home.h"
 #include "ini_text.h"
-#include "memory.h"
-#include "name.h"
 #include "option.h"
 #include "section.h"
 #include "trust.h"

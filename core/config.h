@@ -7,7 +7,7 @@
 #ifndef HB_CONFIG_H
 #define HB_CONFIG_H
 
-#include "error.h"
+#include "base/error.h"
 #include "loader.h"
 #include <hbcore/plugin.h>
 #include <stdbool.h>

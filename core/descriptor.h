@@ -3,7 +3,7 @@
 #ifndef HB_DESCRIPTOR_H
 #define HB_DESCRIPTOR_H
 
-#include "error.h"
+#include "base/error.h"
 #include <hbcore/plugin.h>
 #include <stdbool.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "extract.h"
 
-#include "memory.h"
-#include "name.h"
-#include "progress.h"
+#include "base/memory.h"
+#include "base/name.h"
+#include "base/progress.h"
 #include <errno.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <string.h>
 
 int hb_format_find(const struct hb_config *config, const char *name,

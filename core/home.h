@@ -3,9 +3,9 @@
 #ifndef HB_HOME_H
 #define HB_HOME_H
 
+#include "base/error.h"
 #include "beneath.h"
 #include "config.h"
-#include "error.h"
 
 /* "~" and "~/…" expand to $HOME, else to the passwd entry's. Caller frees. */
 char *hb_expand_tilde(const char *path);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import.h"
 
+#include "base/memory.h"
 #include "home.h"
-#include "memory.h"
 #include "recover.h"
 #include "restore.h"
 #include "staging.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ini_text.h"
 
-#include "memory.h"
+#include "base/memory.h"
 
 #include <ini.h>
 #include <stdbool.h>

@@ -18,7 +18,7 @@
 #ifndef HB_INI_TEXT_H
 #define HB_INI_TEXT_H
 
-#include "error.h"
+#include "base/error.h"
 
 /* Bytes that a line may have without its end; libinih's INI_MAX_LINE less the NUL. */
 enum { HB_INI_LONGEST_LINE = 199 };

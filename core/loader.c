@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loader.h"
 
+#include "base/memory.h"
+#include "base/name.h"
 #include "descriptor.h"
-#include "memory.h"
-#include "name.h"
 #include "option.h"
 #include "trust.h"
 

@@ -3,7 +3,7 @@
 #ifndef HB_LOADER_H
 #define HB_LOADER_H
 
-#include "error.h"
+#include "base/error.h"
 #include <hbcore/plugin.h>
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@
 #ifndef HB_MANIFEST_H
 #define HB_MANIFEST_H
 
-#include "error.h"
+#include "base/error.h"
 #include <jansson.h>
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mounts.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>

@@ -3,7 +3,7 @@
 #ifndef HB_OPTION_H
 #define HB_OPTION_H
 
-#include "error.h"
+#include "base/error.h"
 #include <hbcore/plugin.h>
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline.h"
 
+#include "base/memory.h"
 #include "format.h"
-#include "memory.h"
 #include "pipeline_worker.h"
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline_queue.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "pipeline_cut.h"
 #include "pipeline_reuse.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline_worker.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "pipeline_reuse.h"
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preset.h"
 
+#include "base/memory.h"
 #include "home.h"
-#include "memory.h"
 #include <string.h>
 #include <time.h>
 

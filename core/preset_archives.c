@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The archives of a preset that are there: the newest, and which of them stay. */
 #include "archive.h"
-#include "memory.h"
+#include "base/memory.h"
 #include "preset.h"
 #include <dirent.h>
 #include <errno.h>

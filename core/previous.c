@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "previous.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "trust.h"
 #include <string.h>
 

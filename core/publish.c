@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "publish.h"
 
+#include "base/memory.h"
 #include "home.h"
-#include "memory.h"
 #include "run.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #ifndef HB_PUBLISH_H
 #define HB_PUBLISH_H
 
-#include "error.h"
+#include "base/error.h"
 #include "stage.h"
 #include <hbcore/format.h>
 #include <stdbool.h>

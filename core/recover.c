@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "recover.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "restore.h"
 #include <dirent.h>
 #include <errno.h>

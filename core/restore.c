@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore.h"
 
-#include "memory.h"
-#include "progress.h"
+#include "base/memory.h"
+#include "base/progress.h"
 #include "restore_tree.h"
 #include "target.h"
 #include "trees.h"

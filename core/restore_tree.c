@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore_tree.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "target.h"
 #include "trees.h"
 #include <dirent.h>

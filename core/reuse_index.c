@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reuse_index.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <endian.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run.h"
 
-#include "memory.h"
-#include "name.h"
-#include "progress.h"
+#include "base/memory.h"
+#include "base/name.h"
+#include "base/progress.h"
 #include "settings.h"
 #include <dirent.h>
 #include <errno.h>

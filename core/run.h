@@ -6,10 +6,10 @@
 #ifndef HB_RUN_H
 #define HB_RUN_H
 
+#include "base/report.h"
 #include "beneath.h"
 #include "config.h"
 #include "held_inodes.h"
-#include "report.h"
 #include "stage.h"
 #include <hbcore/content.h>
 #include <hbcore/filter.h>

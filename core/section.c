@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "section.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "option.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "select.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "stage.h"
 #include <fnmatch.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* hb_snapshot_make: copies what [snapshot] files names into a directory with a manifest. */
 #include "snapshot.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include "recover.h"
 #include "restore.h"
 #include <ctype.h>

@@ -2,8 +2,8 @@
 /* hb_snapshot_restore: what the manifest names is staged and published as an import is. */
 #include "snapshot.h"
 
+#include "base/memory.h"
 #include "changes.h"
-#include "memory.h"
 #include "recover.h"
 #include "staging.h"
 #include <errno.h>

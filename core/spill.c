@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spill.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stage.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 #ifndef HB_STAGE_H
 #define HB_STAGE_H
 
-#include "error.h"
+#include "base/error.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 

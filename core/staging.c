@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "staging.h"
 
+#include "base/memory.h"
+#include "base/progress.h"
 #include "extract.h"
-#include "memory.h"
 #include "mounts.h"
-#include "progress.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trailer.h"
 
-#include "memory.h"
-#include "name.h"
+#include "base/memory.h"
+#include "base/name.h"
 #include <endian.h>
 #include <string.h>
 #define XXH_STATIC_LINKING_ONLY /* a state on the stack */

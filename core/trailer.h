@@ -13,8 +13,8 @@
 #ifndef HB_TRAILER_H
 #define HB_TRAILER_H
 
-#include "error.h"
-#include "report.h"
+#include "base/error.h"
+#include "base/report.h"
 #include "reuse_index.h"
 #include <hbcore/entry.h>
 #include <jansson.h>

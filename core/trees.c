@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trees.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef HB_TRUST_H
 #define HB_TRUST_H
 
-#include "error.h"
+#include "base/error.h"
 #include <stdbool.h>
 #include <sys/stat.h>
 

@@ -2,7 +2,7 @@
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
 #include "plan.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

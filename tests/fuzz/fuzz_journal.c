@@ -3,8 +3,8 @@
  * Any bytes as the journal of an interrupted import: as they are, and as records between a right
  * head and a right end. What is believed must be something that an import may have written.
  */
+#include "base/memory.h"
 #include "journal.h"
-#include "memory.h"
 #include "select.h"
 
 #include <inttypes.h>

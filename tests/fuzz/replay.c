@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Without libFuzzer: every file that is named goes through the target, once. */
-#include "memory.h"
+#include "base/memory.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
-#include "error.h"
+#include "base/error.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

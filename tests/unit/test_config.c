@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration as a whole: file, --set, plugins' options, and what is said when it is wrong.
  */
+#include "base/memory.h"
 #include "config.h"
-#include "memory.h"
 #include "scratch.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Typed values from text. */
-#include "memory.h"
+#include "base/memory.h"
 #include "option.h"
 #include "scratch.h"
 #include "settings.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A large archive leaves the page cache while it is written, and is all there. */
-#include "memory.h"
+#include "base/memory.h"
 #include "publish.h"
 #include "scratch.h"
 

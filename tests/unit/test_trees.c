@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which directories are missing, what is staged in trees, and that there is a limit to it. */
-#include "memory.h"
+#include "base/memory.h"
 #include "scratch.h"
 #include "trees.h"
 

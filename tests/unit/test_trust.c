@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose files are believed. */
-#include "memory.h"
+#include "base/memory.h"
 #include "scratch.h"
 #include "trust.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "progress.h"
+#include "base/progress.h"
 
-#include "memory.h"
-#include "name.h"
+#include "base/memory.h"
+#include "base/name.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <string.h>

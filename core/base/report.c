@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "report.h"
+#include "base/report.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "name.h"
+#include "base/name.h"
 
-#include "memory.h"
+#include "base/memory.h"
 #include <ctype.h>
 #include <limits.h>
 #include <stdint.h>
