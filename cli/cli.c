@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "home.h"
+#include "files/home.h"
 #include "summary.h"
 #include <stdarg.h>
 #include <string.h>

@@ -9,8 +9,8 @@
 #include "base/memory.h"
 #include "cli.h"
 #include "completion_scripts.h"
+#include "files/home.h"
 #include "help_text.h"
-#include "home.h"
 #include <ctype.h>
 #include <getopt.h>
 #include <jansson.h>

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "home.h"
+#include "files/home.h"
 #include "import.h"
 #include "preset.h"
 #include "summary.h"

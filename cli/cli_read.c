@@ -4,7 +4,7 @@
 #include "base/name.h"
 #include "cli_run.h"
 #include "extract.h"
-#include "home.h"
+#include "files/home.h"
 #include "select.h"
 #include "summary.h"
 #include <fcntl.h>

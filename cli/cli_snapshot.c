@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "home.h"
+#include "files/home.h"
 #include "snapshot.h"
 #include "summary.h"
 #include <ctype.h>

@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
-#include "home.h"
+#include "files/home.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

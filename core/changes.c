@@ -2,7 +2,7 @@
 #include "changes.h"
 
 #include "base/memory.h"
-#include "stage.h"
+#include "files/stage.h"
 #include <errno.h>
 #include <fcntl.h>
 

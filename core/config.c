@@ -3,11 +3,11 @@
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "home.h"
+#include "files/home.h"
+#include "files/trust.h"
 #include "ini_text.h"
 #include "option.h"
 #include "section.h"
-#include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "import.h"
 
 #include "base/memory.h"
-#include "home.h"
+#include "files/home.h"
 #include "recover.h"
 #include "restore.h"
 #include "staging.h"

@@ -15,7 +15,7 @@
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H
 
-#include "stage.h"
+#include "files/stage.h"
 #include <hbcore/entry.h>
 #include <stdio.h>
 

@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "descriptor.h"
+#include "files/trust.h"
 #include "option.h"
-#include "trust.h"
 
 #include <dirent.h>
 #include <dlfcn.h>

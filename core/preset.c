@@ -2,7 +2,7 @@
 #include "preset.h"
 
 #include "base/memory.h"
-#include "home.h"
+#include "files/home.h"
 #include <string.h>
 #include <time.h>
 

@@ -2,7 +2,7 @@
 #include "previous.h"
 
 #include "base/memory.h"
-#include "trust.h"
+#include "files/trust.h"
 #include <string.h>
 
 struct hb_previous {

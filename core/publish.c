@@ -2,7 +2,7 @@
 #include "publish.h"
 
 #include "base/memory.h"
-#include "home.h"
+#include "files/home.h"
 #include "run.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #define HB_PUBLISH_H
 
 #include "base/error.h"
-#include "stage.h"
+#include "files/stage.h"
 #include <hbcore/format.h>
 #include <stdbool.h>
 #include <sys/stat.h>

@@ -7,10 +7,10 @@
 #define HB_RUN_H
 
 #include "base/report.h"
-#include "beneath.h"
 #include "config.h"
-#include "held_inodes.h"
-#include "stage.h"
+#include "files/beneath.h"
+#include "files/held_inodes.h"
+#include "files/stage.h"
 #include <hbcore/content.h>
 #include <hbcore/filter.h>
 #include <hbcore/format.h>

@@ -2,7 +2,7 @@
 #include "select.h"
 
 #include "base/memory.h"
-#include "stage.h"
+#include "files/stage.h"
 #include <fnmatch.h>
 #include <string.h>
 

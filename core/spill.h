@@ -6,7 +6,7 @@
 #ifndef HB_SPILL_H
 #define HB_SPILL_H
 
-#include "stage.h"
+#include "files/stage.h"
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "extract.h"
-#include "mounts.h"
+#include "files/mounts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "target.h"
 
 #include "base/memory.h"
-#include "stage.h"
+#include "files/stage.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef HB_TARGET_H
 #define HB_TARGET_H
 
-#include "beneath.h"
+#include "files/beneath.h"
 
 /*
  * Where a path of an archive ends, links in the home followed, directories on the way made. 0 or

@@ -11,9 +11,9 @@
 #ifndef HB_TREES_H
 #define HB_TREES_H
 
-#include "beneath.h"
+#include "files/beneath.h"
+#include "files/stage.h"
 #include "select.h"
-#include "stage.h"
 #include <stdatomic.h>
 
 /* One that is missing, while the directory that it would lie in is there. */

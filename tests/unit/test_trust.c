@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose files are believed. */
 #include "base/memory.h"
+#include "files/trust.h"
 #include "scratch.h"
-#include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mounts.h"
+#include "files/mounts.h"
 
 #include "base/memory.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "home.h"
+#include "files/home.h"
 
 #include "base/memory.h"
 #include <errno.h>

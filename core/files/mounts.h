@@ -3,7 +3,7 @@
 #ifndef HB_MOUNTS_H
 #define HB_MOUNTS_H
 
-#include "beneath.h"
+#include "files/beneath.h"
 #include <stdint.h>
 
 /* Is anything mounted below this directory (absolute, canonical)? True when that cannot be told. */

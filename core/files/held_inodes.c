@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "held_inodes.h"
+#include "files/held_inodes.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "beneath.h"
+#include "files/beneath.h"
 
 #include "base/memory.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trust.h"
+#include "files/trust.h"
 
 #include "base/memory.h"
 

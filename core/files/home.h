@@ -4,8 +4,8 @@
 #define HB_HOME_H
 
 #include "base/error.h"
-#include "beneath.h"
 #include "config.h"
+#include "files/beneath.h"
 
 /* "~" and "~/…" expand to $HOME, else to the passwd entry's. Caller frees. */
 char *hb_expand_tilde(const char *path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stage.h"
+#include "files/stage.h"
 
 #include "base/memory.h"
 #include <ctype.h>
