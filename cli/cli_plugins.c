@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli.h"
-#include "descriptor.h"
-#include "option.h"
+#include "plugin/descriptor.h"
+#include "plugin/option.h"
 #include "summary.h"
 #include <getopt.h>
 #include <hbcore/format.h>

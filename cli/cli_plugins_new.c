@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli.h"
-#include "descriptor.h"
-#include "loader.h"
-#include "option.h"
+#include "plugin/descriptor.h"
+#include "plugin/loader.h"
+#include "plugin/option.h"
 #include "plugin_templates.h"
 #include "summary.h"
 #include <errno.h>

@@ -2,7 +2,7 @@
 /* hbcore: global options, then the command. */
 #include "base/memory.h"
 #include "cli.h"
-#include "option.h"
+#include "plugin/option.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

@@ -6,7 +6,7 @@
 #include "files/home.h"
 #include "files/trust.h"
 #include "ini_text.h"
-#include "option.h"
+#include "plugin/option.h"
 #include "section.h"
 
 #include <errno.h>

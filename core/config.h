@@ -8,7 +8,7 @@
 #define HB_CONFIG_H
 
 #include "base/error.h"
-#include "loader.h"
+#include "plugin/loader.h"
 #include <hbcore/plugin.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "section.h"
 
 #include "base/memory.h"
-#include "option.h"
+#include "plugin/option.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "Did you mean …?": the nearest of a set of names. */
-#include "option.h"
+#include "plugin/option.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plugins that are right, and one for each thing that can be wrong with one. */
 #include "base/memory.h"
-#include "descriptor.h"
-#include "loader.h"
+#include "plugin/descriptor.h"
+#include "plugin/loader.h"
 #include "scratch.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Typed values from text. */
 #include "base/memory.h"
-#include "option.h"
+#include "plugin/option.h"
 #include "scratch.h"
 #include "settings.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "descriptor.h"
+#include "plugin/descriptor.h"
 
-#include "loader.h"
-#include "option.h"
+#include "plugin/loader.h"
+#include "plugin/option.h"
 
 #include <hbcore/content.h>
 #include <hbcore/filter.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "loader.h"
+#include "plugin/loader.h"
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "descriptor.h"
 #include "files/trust.h"
-#include "option.h"
+#include "plugin/descriptor.h"
+#include "plugin/option.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
