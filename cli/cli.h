@@ -4,7 +4,7 @@
 #define HB_CLI_H
 
 #include "base/error.h"
-#include "config.h"
+#include "config/config.h"
 #include <stdbool.h>
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli.h"
+#include "config/ini_text.h"
 #include "format.h"
-#include "ini_text.h"
 #include "summary.h"
 #include <getopt.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef HB_PRESET_H
 #define HB_PRESET_H
 
-#include "config.h"
+#include "config/config.h"
 #include "format.h"
 #include "publish.h"
 #include "run.h"

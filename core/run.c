@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/progress.h"
-#include "settings.h"
+#include "config/settings.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #define HB_RUN_H
 
 #include "base/report.h"
-#include "config.h"
+#include "config/config.h"
 #include "files/beneath.h"
 #include "files/held_inodes.h"
 #include "files/stage.h"

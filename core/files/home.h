@@ -4,7 +4,7 @@
 #define HB_HOME_H
 
 #include "base/error.h"
-#include "config.h"
+#include "config/config.h"
 #include "files/beneath.h"
 
 /* "~" and "~/…" expand to $HOME, else to the passwd entry's. Caller frees. */

@@ -3,7 +3,7 @@
  * Any bytes as a configuration: the reader must neither fall over nor let libinih see a line
  * otherwise than it does itself, which shows in the entries.
  */
-#include "ini_text.h"
+#include "config/ini_text.h"
 
 #include <stdlib.h>
 #include <string.h>

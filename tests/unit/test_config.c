@@ -2,7 +2,7 @@
 /* The configuration as a whole: file, --set, plugins' options, and what is said when it is wrong.
  */
 #include "base/memory.h"
-#include "config.h"
+#include "config/config.h"
 #include "scratch.h"
 
 #include <stdio.h>

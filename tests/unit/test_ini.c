@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The INI reader: what libinih would get wrong is refused, with its line. */
 #include "base/memory.h"
-#include "ini_text.h"
+#include "config/ini_text.h"
 #include "scratch.h"
 
 #include <string.h>

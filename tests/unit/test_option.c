@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Typed values from text. */
 #include "base/memory.h"
+#include "config/settings.h"
 #include "plugin/option.h"
 #include "scratch.h"
-#include "settings.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "settings.h"
+#include "config/settings.h"
 
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
     {                                                                                              \

@@ -3,8 +3,8 @@
 #ifndef HB_SECTION_H
 #define HB_SECTION_H
 
-#include "config.h"
-#include "settings.h"
+#include "config/config.h"
+#include "config/settings.h"
 
 /* The values of one table of options. */
 struct hb_filled {

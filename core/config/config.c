@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
+#include "config/config.h"
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "config/ini_text.h"
+#include "config/section.h"
 #include "files/home.h"
 #include "files/trust.h"
-#include "ini_text.h"
 #include "plugin/option.h"
-#include "section.h"
 
 #include <errno.h>
 #include <fcntl.h>

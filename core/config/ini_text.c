@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ini_text.h"
+#include "config/ini_text.h"
 
 #include "base/memory.h"
 

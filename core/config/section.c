@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "section.h"
+#include "config/section.h"
 
 #include "base/memory.h"
 #include "plugin/option.h"
