@@ -4,7 +4,7 @@
 #include "base/name.h"
 #include "cli.h"
 #include "config/ini_text.h"
-#include "format.h"
+#include "host/format.h"
 #include "summary.h"
 #include <getopt.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "base/progress.h"
 #include "cli.h"
-#include "run.h"
+#include "host/run.h"
 #include <errno.h>
 #include <time.h>
 

@@ -4,8 +4,8 @@
 #define HB_ARCHIVE_H
 
 #include "catalog.h"
-#include "format.h"
-#include "run.h"
+#include "host/format.h"
+#include "host/run.h"
 #include "trailer.h"
 
 /* What an archive may hold at most: import.max-… */

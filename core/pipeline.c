@@ -2,7 +2,7 @@
 #include "pipeline.h"
 
 #include "base/memory.h"
-#include "format.h"
+#include "host/format.h"
 #include "pipeline_worker.h"
 #include <string.h>
 

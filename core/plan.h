@@ -11,7 +11,7 @@
 #ifndef HB_PLAN_H
 #define HB_PLAN_H
 
-#include "run.h"
+#include "host/run.h"
 #include <stdint.h>
 
 /* Compact: there may be millions. */

@@ -4,9 +4,9 @@
 #define HB_PRESET_H
 
 #include "config/config.h"
-#include "format.h"
+#include "host/format.h"
+#include "host/run.h"
 #include "publish.h"
-#include "run.h"
 
 struct hb_preset {
     const struct hb_section *section; /* NULL: [backup] */

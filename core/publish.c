@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "files/home.h"
-#include "run.h"
+#include "host/run.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -6,7 +6,7 @@
 #ifndef HB_RECOVER_H
 #define HB_RECOVER_H
 
-#include "run.h"
+#include "host/run.h"
 
 enum hb_recover_mode {
     HB_RECOVER_TELL,          /* changes nothing */

@@ -6,8 +6,8 @@
 #ifndef HB_RESTORE_H
 #define HB_RESTORE_H
 
+#include "host/run.h"
 #include "journal.h"
-#include "run.h"
 
 struct hb_restore_request {
     struct hb_run *run; /* home is open */

@@ -3,8 +3,8 @@
 #ifndef HB_RESTORE_TREE_H
 #define HB_RESTORE_TREE_H
 
+#include "host/run.h"
 #include "journal.h"
-#include "run.h"
 
 struct hb_tree_publication {
     struct hb_run *run; /* home is open */

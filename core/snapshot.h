@@ -6,8 +6,8 @@
 #ifndef HB_SNAPSHOT_H
 #define HB_SNAPSHOT_H
 
+#include "host/run.h"
 #include "manifest.h"
-#include "run.h"
 
 /* ---- the directory of snapshots ---------------------------------------------------------- */
 

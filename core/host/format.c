@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "format.h"
+#include "host/format.h"
 
 #include "base/memory.h"
 #include <string.h>

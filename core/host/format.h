@@ -3,7 +3,7 @@
 #ifndef HB_FORMAT_H
 #define HB_FORMAT_H
 
-#include "run.h"
+#include "host/run.h"
 
 /* A format that may be used: a section of the configuration, or a plugin with its defaults. */
 struct hb_format_choice {
