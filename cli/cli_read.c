@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list, cat and verify: commands that only read an archive. */
+#include "archive/extract.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "extract.h"
 #include "files/home.h"
 #include "select.h"
 #include "summary.h"

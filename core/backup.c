@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup.h"
 
+#include "archive/trailer.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "files/home.h"
 #include "pipeline.h"
 #include "plan.h"
 #include "recover.h"
-#include "trailer.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The archives of a preset that are there: the newest, and which of them stay. */
-#include "archive.h"
+#include "archive/archive.h"
 #include "base/memory.h"
 #include "preset.h"
 #include <dirent.h>

@@ -6,8 +6,8 @@
 #ifndef HB_PREVIOUS_H
 #define HB_PREVIOUS_H
 
-#include "archive.h"
-#include "reuse_index.h"
+#include "archive/archive.h"
+#include "archive/reuse_index.h"
 
 struct hb_previous;
 

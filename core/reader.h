@@ -6,7 +6,7 @@
 #ifndef HB_READER_H
 #define HB_READER_H
 
-#include "fingerprint.h"
+#include "archive/fingerprint.h"
 #include "plan.h"
 
 struct hb_reader {

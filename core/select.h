@@ -3,7 +3,7 @@
 #ifndef HB_SELECT_H
 #define HB_SELECT_H
 
-#include "archive.h"
+#include "archive/archive.h"
 
 /* hb_catalog_member.state */
 enum hb_selection {

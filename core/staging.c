@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "staging.h"
 
+#include "archive/extract.h"
 #include "base/memory.h"
 #include "base/progress.h"
-#include "extract.h"
 #include "files/mounts.h"
 #include <errno.h>
 #include <fcntl.h>

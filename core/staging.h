@@ -6,7 +6,7 @@
 #ifndef HB_STAGING_H
 #define HB_STAGING_H
 
-#include "archive.h"
+#include "archive/archive.h"
 #include "journal.h"
 #include "restore.h"
 #include "select.h"

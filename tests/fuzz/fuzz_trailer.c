@@ -3,8 +3,8 @@
  * Any bytes as the core's block in an archive: as they are, and as sections between a right magic
  * and a right checksum, which chance would never find.
  */
+#include "archive/trailer.h"
 #include "base/memory.h"
-#include "trailer.h"
 
 #include <endian.h>
 #include <string.h>

@@ -3,10 +3,10 @@
 #ifndef HB_ARCHIVE_H
 #define HB_ARCHIVE_H
 
-#include "catalog.h"
+#include "archive/catalog.h"
+#include "archive/trailer.h"
 #include "host/format.h"
 #include "host/run.h"
-#include "trailer.h"
 
 /* What an archive may hold at most: import.max-… */
 struct hb_archive_limits {

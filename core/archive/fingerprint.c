@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fingerprint.h"
+#include "archive/fingerprint.h"
 
 #include <endian.h>
 #include <nettle/sha2.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "archive.h"
+#include "archive/archive.h"
 
 #include "base/memory.h"
 #include "base/progress.h"

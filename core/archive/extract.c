@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "extract.h"
+#include "archive/extract.h"
 
 #include "base/memory.h"
 #include "base/name.h"

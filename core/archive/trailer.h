@@ -13,9 +13,9 @@
 #ifndef HB_TRAILER_H
 #define HB_TRAILER_H
 
+#include "archive/reuse_index.h"
 #include "base/error.h"
 #include "base/report.h"
-#include "reuse_index.h"
 #include <hbcore/entry.h>
 #include <jansson.h>
 #include <stdbool.h>

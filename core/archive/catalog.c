@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "catalog.h"
+#include "archive/catalog.h"
 
 #include "base/memory.h"
 #include <string.h>

@@ -16,7 +16,7 @@
 #ifndef HB_REUSE_INDEX_H
 #define HB_REUSE_INDEX_H
 
-#include "fingerprint.h"
+#include "archive/fingerprint.h"
 
 /* What is kept of each unit. */
 struct hb_unit_mark {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reuse_index.h"
+#include "archive/reuse_index.h"
 
 #include "base/memory.h"
 #include <endian.h>

@@ -6,7 +6,7 @@
 #ifndef HB_EXTRACT_H
 #define HB_EXTRACT_H
 
-#include "archive.h"
+#include "archive/archive.h"
 
 struct hb_extract_request {
     struct hb_archive *archive;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trailer.h"
+#include "archive/trailer.h"
 
 #include "base/memory.h"
 #include "base/name.h"
