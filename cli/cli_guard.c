@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "recover.h"
+#include "restore/recover.h"
 #include "snapshot.h"
 #include "summary.h"
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "files/home.h"
 #include "pipeline.h"
 #include "plan.h"
-#include "recover.h"
+#include "restore/recover.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>

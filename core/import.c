@@ -3,8 +3,8 @@
 
 #include "base/memory.h"
 #include "files/home.h"
-#include "recover.h"
-#include "restore.h"
+#include "restore/recover.h"
+#include "restore/restore.h"
 #include "staging.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #include "snapshot.h"
 
 #include "base/memory.h"
-#include "recover.h"
-#include "restore.h"
+#include "restore/recover.h"
+#include "restore/restore.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "changes.h"
-#include "recover.h"
+#include "restore/recover.h"
 #include "staging.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
 #define HB_STAGING_H
 
 #include "archive/archive.h"
-#include "journal.h"
-#include "restore.h"
+#include "restore/journal.h"
+#include "restore/restore.h"
 #include "select.h"
 #include "trees.h"
 

@@ -4,7 +4,7 @@
  * head and a right end. What is believed must be something that an import may have written.
  */
 #include "base/memory.h"
-#include "journal.h"
+#include "restore/journal.h"
 #include "select.h"
 
 #include <inttypes.h>

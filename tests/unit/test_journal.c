@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal: what is written comes back, and any damage to it is noticed. */
 #include "base/memory.h"
-#include "journal.h"
+#include "restore/journal.h"
 #include "scratch.h"
 
 #include <fcntl.h>

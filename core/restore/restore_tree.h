@@ -4,7 +4,7 @@
 #define HB_RESTORE_TREE_H
 
 #include "host/run.h"
-#include "journal.h"
+#include "restore/journal.h"
 
 struct hb_tree_publication {
     struct hb_run *run; /* home is open */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "target.h"
+#include "restore/target.h"
 
 #include "base/memory.h"
 #include "files/stage.h"

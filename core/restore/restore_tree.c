@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "restore_tree.h"
+#include "restore/restore_tree.h"
 
 #include "base/memory.h"
-#include "target.h"
+#include "restore/target.h"
 #include "trees.h"
 #include <dirent.h>
 #include <errno.h>

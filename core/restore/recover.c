@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recover.h"
+#include "restore/recover.h"
 
 #include "base/memory.h"
-#include "restore.h"
+#include "restore/restore.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #define HB_RESTORE_H
 
 #include "host/run.h"
-#include "journal.h"
+#include "restore/journal.h"
 
 struct hb_restore_request {
     struct hb_run *run; /* home is open */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "restore.h"
+#include "restore/restore.h"
 
 #include "base/memory.h"
 #include "base/progress.h"
-#include "restore_tree.h"
-#include "target.h"
+#include "restore/restore_tree.h"
+#include "restore/target.h"
 #include "trees.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "journal.h"
+#include "restore/journal.h"
 
 #include "base/memory.h"
 #include "select.h"
