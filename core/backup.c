@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "files/home.h"
-#include "pipeline.h"
-#include "plan.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/plan.h"
 #include "restore/recover.h"
 #include <errno.h>
 #include <string.h>

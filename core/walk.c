@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
-#include "plan.h"
+#include "pipeline/plan.h"
 
 #include "base/memory.h"
 #include <dirent.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline_queue.h"
+#include "pipeline/pipeline_queue.h"
 
 #include "base/memory.h"
-#include "pipeline_cut.h"
-#include "pipeline_reuse.h"
+#include "pipeline/pipeline_cut.h"
+#include "pipeline/pipeline_reuse.h"
 #include <errno.h>
 #include <string.h>
 

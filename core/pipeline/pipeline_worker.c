@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline_worker.h"
+#include "pipeline/pipeline_worker.h"
 
 #include "base/memory.h"
-#include "pipeline_reuse.h"
+#include "pipeline/pipeline_reuse.h"
 #include <string.h>
 
 enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline_reuse.h"
+#include "pipeline/pipeline_reuse.h"
 
 #include "base/memory.h"
 #include <string.h>

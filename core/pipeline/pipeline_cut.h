@@ -3,7 +3,7 @@
 #ifndef HB_PIPELINE_CUT_H
 #define HB_PIPELINE_CUT_H
 
-#include "plan.h"
+#include "pipeline/plan.h"
 
 /*
  * How many entries from `first` on (below `end`) form one item. One, unless the policy spans: then

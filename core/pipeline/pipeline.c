@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 
 #include "base/memory.h"
 #include "host/format.h"
-#include "pipeline_worker.h"
+#include "pipeline/pipeline_worker.h"
 #include <string.h>
 
 enum { OPENERS = 2 }; /* claimed entries that are prepared at the same time */

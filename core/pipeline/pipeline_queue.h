@@ -7,8 +7,8 @@
 #ifndef HB_PIPELINE_QUEUE_H
 #define HB_PIPELINE_QUEUE_H
 
-#include "pipeline.h"
-#include "spill.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/spill.h"
 
 enum hb_item_state {
     HB_ITEM_WAITING, /* claimed; for an opener */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "previous.h"
+#include "pipeline/previous.h"
 
 #include "base/memory.h"
 #include "files/trust.h"

@@ -23,8 +23,8 @@
 #ifndef HB_PIPELINE_H
 #define HB_PIPELINE_H
 
-#include "previous.h"
-#include "reader.h"
+#include "pipeline/previous.h"
+#include "pipeline/reader.h"
 
 struct hb_pipeline_request {
     struct hb_run *run; /* its stage, if it is open, takes what finds no room in memory */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "spill.h"
+#include "pipeline/spill.h"
 
 #include "base/memory.h"
 #include <errno.h>

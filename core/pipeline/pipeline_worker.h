@@ -3,7 +3,7 @@
 #ifndef HB_PIPELINE_WORKER_H
 #define HB_PIPELINE_WORKER_H
 
-#include "pipeline_queue.h"
+#include "pipeline/pipeline_queue.h"
 
 enum { HB_HELD_BACK = 4 };
 

@@ -7,7 +7,7 @@
 #define HB_READER_H
 
 #include "archive/fingerprint.h"
-#include "plan.h"
+#include "pipeline/plan.h"
 
 struct hb_reader {
     struct hb_run *run;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reader.h"
+#include "pipeline/reader.h"
 
 #include "base/memory.h"
 #include <errno.h>
