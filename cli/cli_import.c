@@ -5,7 +5,7 @@
 #include "base/name.h"
 #include "cli_run.h"
 #include "files/home.h"
-#include "import.h"
+#include "import/import.h"
 #include "preset.h"
 #include "summary.h"
 #include <ctype.h>

@@ -5,7 +5,7 @@
 #include "base/name.h"
 #include "cli_run.h"
 #include "files/home.h"
-#include "select.h"
+#include "import/select.h"
 #include "summary.h"
 #include <fcntl.h>
 #include <getopt.h>

@@ -3,9 +3,9 @@
 #include "snapshot.h"
 
 #include "base/memory.h"
-#include "changes.h"
+#include "import/changes.h"
+#include "import/staging.h"
 #include "restore/recover.h"
-#include "staging.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

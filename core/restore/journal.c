@@ -2,7 +2,7 @@
 #include "restore/journal.h"
 
 #include "base/memory.h"
-#include "select.h"
+#include "import/select.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

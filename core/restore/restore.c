@@ -3,9 +3,9 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "import/trees.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"
-#include "trees.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "restore/restore_tree.h"
 
 #include "base/memory.h"
+#include "import/trees.h"
 #include "restore/target.h"
-#include "trees.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

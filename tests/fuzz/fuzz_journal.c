@@ -4,8 +4,8 @@
  * head and a right end. What is believed must be something that an import may have written.
  */
 #include "base/memory.h"
+#include "import/select.h"
 #include "restore/journal.h"
-#include "select.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which directories are missing, what is staged in trees, and that there is a limit to it. */
 #include "base/memory.h"
+#include "import/trees.h"
 #include "scratch.h"
-#include "trees.h"
 
 #include <fcntl.h>
 #include <stdio.h>

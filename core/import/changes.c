@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "changes.h"
+#include "import/changes.h"
 
 #include "base/memory.h"
 #include "files/stage.h"

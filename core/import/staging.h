@@ -7,10 +7,10 @@
 #define HB_STAGING_H
 
 #include "archive/archive.h"
+#include "import/select.h"
+#include "import/trees.h"
 #include "restore/journal.h"
 #include "restore/restore.h"
-#include "select.h"
-#include "trees.h"
 
 struct hb_staging {
     struct hb_run *run; /* home and stage are open */

@@ -3,7 +3,7 @@
 #ifndef HB_IMPORT_H
 #define HB_IMPORT_H
 
-#include "changes.h"
+#include "import/changes.h"
 
 struct hb_import_request {
     struct hb_run *run;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "select.h"
+#include "import/select.h"
 
 #include "base/memory.h"
 #include "files/stage.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "import.h"
+#include "import/import.h"
 
 #include "base/memory.h"
 #include "files/home.h"
+#include "import/staging.h"
 #include "restore/recover.h"
 #include "restore/restore.h"
-#include "staging.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

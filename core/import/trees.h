@@ -13,7 +13,7 @@
 
 #include "files/beneath.h"
 #include "files/stage.h"
-#include "select.h"
+#include "import/select.h"
 #include <stdatomic.h>
 
 /* One that is missing, while the directory that it would lie in is there. */

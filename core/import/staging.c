@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "staging.h"
+#include "import/staging.h"
 
 #include "archive/extract.h"
 #include "base/memory.h"

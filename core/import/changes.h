@@ -3,7 +3,7 @@
 #ifndef HB_CHANGES_H
 #define HB_CHANGES_H
 
-#include "select.h"
+#include "import/select.h"
 
 enum hb_change {
     HB_CHANGE_NONE = 0, /* the member is not restored, or is a directory */

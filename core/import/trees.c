@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trees.h"
+#include "import/trees.h"
 
 #include "base/memory.h"
 #include <errno.h>
