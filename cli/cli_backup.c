@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
-#include "backup.h"
+#include "backup/backup.h"
+#include "backup/preset.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
 #include "files/home.h"
-#include "preset.h"
 #include "summary.h"
 #include <getopt.h>
 #include <inttypes.h>

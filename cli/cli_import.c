@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
-#include "backup.h"
+#include "backup/backup.h"
+#include "backup/preset.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
 #include "files/home.h"
 #include "import/import.h"
-#include "preset.h"
 #include "summary.h"
 #include <ctype.h>
 #include <errno.h>

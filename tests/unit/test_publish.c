@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A large archive leaves the page cache while it is written, and is all there. */
+#include "backup/publish.h"
 #include "base/memory.h"
-#include "publish.h"
 #include "scratch.h"
 
 #include <fcntl.h>

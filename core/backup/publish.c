@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "publish.h"
+#include "backup/publish.h"
 
 #include "base/memory.h"
 #include "files/home.h"

@@ -3,9 +3,9 @@
 #ifndef HB_BACKUP_H
 #define HB_BACKUP_H
 
+#include "backup/publish.h"
 #include "host/format.h"
 #include "host/run.h"
-#include "publish.h"
 
 struct hb_backup_request {
     struct hb_run *run; /* home is open and locked */

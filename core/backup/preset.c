@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "preset.h"
+#include "backup/preset.h"
 
 #include "base/memory.h"
 #include "files/home.h"

@@ -3,10 +3,10 @@
 #ifndef HB_PRESET_H
 #define HB_PRESET_H
 
+#include "backup/publish.h"
 #include "config/config.h"
 #include "host/format.h"
 #include "host/run.h"
-#include "publish.h"
 
 struct hb_preset {
     const struct hb_section *section; /* NULL: [backup] */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The archives of a preset that are there: the newest, and which of them stay. */
 #include "archive/archive.h"
+#include "backup/preset.h"
 #include "base/memory.h"
-#include "preset.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backup.h"
+#include "backup/backup.h"
 
 #include "archive/trailer.h"
 #include "base/memory.h"
