@@ -7,7 +7,7 @@
 #include "base/name.h"
 #include "cli_run.h"
 #include "restore/recover.h"
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 #include "summary.h"
 #include <errno.h>
 #include <getopt.h>

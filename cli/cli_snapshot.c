@@ -4,7 +4,7 @@
 #include "base/name.h"
 #include "cli_run.h"
 #include "files/home.h"
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 #include "summary.h"
 #include <ctype.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the manifest.json of a snapshot: taken as a whole or refused, with a reason. */
 #include "base/memory.h"
-#include "manifest.h"
+#include "snapshot/manifest.h"
 
 #include <string.h>
 

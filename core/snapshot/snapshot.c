@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 
 #include "base/memory.h"
 #include <dirent.h>

@@ -7,7 +7,7 @@
 #define HB_SNAPSHOT_H
 
 #include "host/run.h"
-#include "manifest.h"
+#include "snapshot/manifest.h"
 
 /* ---- the directory of snapshots ---------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hb_snapshot_make: copies what [snapshot] files names into a directory with a manifest. */
-#include "snapshot.h"
+#include "snapshot/snapshot.h"
 
 #include "base/memory.h"
 #include "restore/recover.h"
