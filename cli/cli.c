@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands share. */
 #include "cli.h"
+#include "base/interrupt.h"
+#include "config/home_path.h"
+#include "files/lock.h"
 
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "files/home.h"
 #include "summary.h"
 #include <stdarg.h>
 #include <string.h>
@@ -106,8 +108,8 @@ int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config)
 
 int hb_cli_exit_code(int status)
 {
-    if (status == HB_CANCELLED || hb_run_signal() != 0)
-        return hb_run_signal() == 0 ? HB_EXIT_INTERRUPTED : 128 + hb_run_signal();
+    if (status == HB_CANCELLED || hb_interrupt_signal() != 0)
+        return hb_interrupt_signal() == 0 ? HB_EXIT_INTERRUPTED : 128 + hb_interrupt_signal();
     return status < 0 ? HB_EXIT_FAILED : HB_EXIT_DONE;
 }
 
@@ -138,11 +140,6 @@ double hb_cli_seconds_since(const struct timespec *started)
     return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
 }
 
-static int signalled(void)
-{
-    return hb_run_signal();
-}
-
 int hb_cli_number(const struct hb_cli *cli, const char *command, const char *option,
                   const char *text, int64_t *number)
 {
@@ -170,7 +167,7 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermos
     }
     if (!lock)
         return 0;
-    status = hb_home_lock(&run->home, cli->wait_seconds, signalled, error);
+    status = hb_home_lock(&run->home, cli->wait_seconds, error);
     if (status == HB_NOMATCH)
         return HB_EXIT_LOCKED;
     return hb_cli_exit_code(status);

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "files/home.h"
 #include "summary.h"
 #include <getopt.h>
 #include <inttypes.h>

@@ -7,9 +7,9 @@
  * them, so that what is offered is always what this program takes with this configuration.
  */
 #include "base/memory.h"
+#include "base/path.h"
 #include "cli.h"
 #include "completion_scripts.h"
-#include "files/home.h"
 #include "help_text.h"
 #include <ctype.h>
 #include <getopt.h>

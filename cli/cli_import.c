@@ -2,10 +2,12 @@
 /* hbcore import */
 #include "backup/backup.h"
 #include "backup/preset.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "cli_run.h"
-#include "files/home.h"
+#include "config/home_path.h"
 #include "import/import.h"
 #include "summary.h"
 #include <ctype.h>
@@ -134,7 +136,7 @@ static int read_byte(void)
 {
     unsigned char byte;
     ssize_t got = -1;
-    while (got < 0 && hb_run_wait_input(STDIN_FILENO)) {
+    while (got < 0 && hb_interrupt_wait_input(STDIN_FILENO)) {
         got = read(STDIN_FILENO, &byte, 1);
         if (got < 0 && errno != EINTR && errno != EAGAIN)
             return -1;
@@ -157,7 +159,7 @@ static int read_answer(char *answer, size_t bytes)
         if (!leading && length < bytes - 1)
             answer[length++] = (char)byte;
     }
-    if (hb_run_signal() != 0)
+    if (hb_interrupt_signal() != 0)
         return -1;
     while (length > 0 && isspace((unsigned char)answer[length - 1]))
         length--;
@@ -174,7 +176,7 @@ static int ask(FILE *out, struct hb_error *error)
     fflush(out);
     if (read_answer(answer, sizeof answer) != 0) {
         fputc('\n', out);
-        if (hb_run_signal() != 0)
+        if (hb_interrupt_signal() != 0)
             return hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
         hb_error_set(error, HB_FATAL, "no answer; nothing was changed");
         hb_error_hint(error, "say --force to import without being asked");

@@ -7,6 +7,7 @@
  */
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/nearest.h"
 #include "cli.h"
 #include "plugin/descriptor.h"
 #include "plugin/loader.h"

@@ -3,8 +3,8 @@
 #include "archive/extract.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "cli_run.h"
-#include "files/home.h"
 #include "import/select.h"
 #include "summary.h"
 #include <fcntl.h>

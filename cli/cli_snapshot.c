@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
-#include "files/home.h"
 #include "snapshot/snapshot.h"
 #include "summary.h"
 #include <ctype.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore: global options, then the command. */
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "cli.h"
 #include "plugin/option.h"
 #include <errno.h>

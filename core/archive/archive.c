@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/archive.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/progress.h"
-#include "files/home.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -21,7 +22,7 @@ static int64_t read_fd(const struct hb_archive *archive, void *buffer, size_t by
         ssize_t got = read(archive->fd, buffer, bytes);
         if (got >= 0)
             return got;
-        if (errno == EINTR && hb_run_signal() == 0)
+        if (errno == EINTR && hb_interrupt_signal() == 0)
             continue;
         hb_run_explain(archive->run, "cannot be read: %s", strerror(errno));
         return HB_FATAL;
@@ -90,9 +91,10 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
                                       : pread(archive->fd, archive->head + archive->head_bytes,
                                               room, (off_t)archive->head_bytes);
         if (got < 0)
-            return hb_run_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
-                                        : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
-                                                       archive->shown, strerror(errno));
+            return hb_interrupt_signal() != 0
+                       ? hb_error_set(error, HB_CANCELLED, "interrupted")
+                       : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", archive->shown,
+                                      strerror(errno));
         if (got == 0)
             break;
         archive->head_bytes += (size_t)got;

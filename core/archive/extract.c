@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/extract.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/progress.h"
@@ -29,7 +30,7 @@ static int write_all(int fd, const void *data, size_t bytes, uint64_t offset, bo
 {
     while (bytes > 0) {
         ssize_t put = sequential ? write(fd, data, bytes) : pwrite(fd, data, bytes, (off_t)offset);
-        if (put < 0 && errno == EINTR && hb_run_signal() == 0)
+        if (put < 0 && errno == EINTR && hb_interrupt_signal() == 0)
             continue;
         if (put < 0)
             return -errno;

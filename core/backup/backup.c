@@ -2,9 +2,10 @@
 #include "backup/backup.h"
 
 #include "archive/trailer.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/progress.h"
-#include "files/home.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/plan.h"
 #include "restore/recover.h"
@@ -303,7 +304,7 @@ static int write_archive(struct backup *backup)
         status = finish_archive(backup);
     else
         give_up(backup);
-    if (status == HB_OK && hb_run_signal() != 0)
+    if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(backup->error, HB_CANCELLED, "interrupted");
     if (status == HB_OK)
         status = hb_publication_commit(&backup->publication, backup->error);

@@ -2,7 +2,7 @@
 #include "backup/preset.h"
 
 #include "base/memory.h"
-#include "files/home.h"
+#include "base/path.h"
 #include <string.h>
 #include <time.h>
 

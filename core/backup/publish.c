@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/publish.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "files/home.h"
+#include "base/path.h"
 #include "host/run.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -210,7 +211,7 @@ static int write_out(struct hb_publication *publication, const unsigned char *da
 {
     while (bytes > 0) {
         ssize_t put = write(publication->fd, data, bytes);
-        if (put < 0 && errno == EINTR && hb_run_signal() == 0)
+        if (put < 0 && errno == EINTR && hb_interrupt_signal() == 0)
             continue; /* a pipe that nobody reads must not keep us after a signal */
         if (put < 0)
             return cannot_write(publication, errno);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
+#include "base/path.h"
 #include "pipeline/plan.h"
 
 #include "base/memory.h"
@@ -188,15 +189,6 @@ static uint16_t ask_contents(struct walk *walk, const struct hb_entry *entry)
     return 0;
 }
 
-static bool has_suffix(const char *name, size_t bytes, const char *suffix, size_t *stem)
-{
-    size_t length = strlen(suffix);
-    if (length >= bytes || strcmp(name + bytes - length, suffix) != 0)
-        return false;
-    *stem = bytes - length;
-    return true;
-}
-
 /* Is it a sidecar of a file that is there and that a content plugin claims by name? */
 static bool is_sidecar(struct walk *walk, int fd, const char *name, const struct hb_entry *entry)
 {
@@ -206,7 +198,7 @@ static bool is_sidecar(struct walk *walk, int fd, const char *name, const struct
         const struct hb_content_ops *ops = instance->plugin->ops;
         const char *const *suffix = HB_CAN(ops, sidecars) ? ops->sidecars(instance->self) : NULL;
         for (; suffix != NULL && *suffix != NULL; suffix++) {
-            if (!has_suffix(name, bytes, *suffix, &stem))
+            if (!hb_has_suffix(name, bytes, *suffix, &stem))
                 continue;
             HB_AUTO_FREE char *main_name = hb_copy_bytes(name, stem);
             HB_AUTO_FREE char *main_path =

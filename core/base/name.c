@@ -138,11 +138,3 @@ void hb_json_name(json_t *object, const char *key, const char *name)
     json_object_set_new(object, key, json_string(text));
     json_object_set_new(object, encoded_key, json_string(encoded));
 }
-
-char *hb_absolute(const char *path)
-{
-    char here[PATH_MAX];
-    if (*path == '/' || getcwd(here, sizeof here) == NULL)
-        return hb_copy_text(path);
-    return hb_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
-}

@@ -12,9 +12,6 @@ bool hb_is_utf8(const char *text, size_t bytes);
 /* The name with control bytes and invalid UTF-8 as \xNN, safe for a terminal. Caller frees. */
 char *hb_printable(const char *name);
 
-/* The path, behind the working directory unless it is absolute; links stay. Caller frees. */
-char *hb_absolute(const char *path);
-
 /* The same as a word that can be typed into a shell, quoted where it has to be. Caller frees. */
 char *hb_shell_word(const char *name);
 

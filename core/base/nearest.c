@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "Did you mean …?": the nearest of a set of names. */
-#include "plugin/option.h"
+#include "base/nearest.h"
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
 #include "config/config.h"
 
 #include "base/memory.h"
-#include "base/name.h"
+#include "base/nearest.h"
+#include "base/path.h"
 #include "config/ini_text.h"
 #include "config/section.h"
-#include "files/home.h"
 #include "files/trust.h"
 #include "plugin/option.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/run.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/progress.h"
@@ -18,53 +19,10 @@
 
 enum { MESSAGE_BYTES = 1024 };
 
-/* The one piece of state that a signal handler can reach. */
-static atomic_int stop_signal; /* lock-free: safe in a handler, and between threads */
-
-static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-static void on_signal(int number)
-{
-    atomic_store(&stop_signal, number);
-    alarm(1);
-}
-
-/*
- * A call that blocks, such as a write to a pipe, may have been about to begin when the signal came,
- * and would not hear of it: it is interrupted once a second from then on.
- */
-static void on_alarm(int number)
-{
-    (void)number;
-    alarm(1);
-}
-
-int hb_run_signal(void)
-{
-    return atomic_load_explicit(&stop_signal, memory_order_relaxed);
-}
-
-/* A signal between the look at it and the wait would be slept through, so it is held meanwhile. */
-bool hb_run_wait_input(int fd)
-{
-    struct pollfd input = {.fd = fd, .events = POLLIN};
-    sigset_t held, usual;
-    bool readable = false;
-    sigemptyset(&held);
-    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
-        sigaddset(&held, stop_signals[i]);
-    pthread_sigmask(SIG_BLOCK, &held, &usual);
-    while (!readable && hb_run_signal() == 0) {
-        int ready = ppoll(&input, 1, NULL, &usual);
-        readable = ready > 0 || (ready < 0 && errno != EINTR);
-    }
-    pthread_sigmask(SIG_SETMASK, &usual, NULL);
-    return readable;
-}
-
 bool hb_run_cancelled(struct hb_run *run)
 {
-    return hb_run_signal() != 0 || atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
+    return hb_interrupt_signal() != 0 ||
+           atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
 }
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config)
@@ -75,15 +33,7 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     hb_report_init(&run->report);
     hb_held_init(&run->held);
     pthread_key_create(&run->failure, free);
-
-    /* No SA_RESTART: a read from a terminal or a slow pipe shall end. */
-    struct sigaction action = {.sa_handler = on_signal};
-    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
-        sigaction(stop_signals[i], &action, NULL);
-    action.sa_handler = on_alarm;
-    sigaction(SIGALRM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
+    hb_interrupt_install();
 }
 
 void hb_run_clear(struct hb_run *run)

@@ -37,12 +37,6 @@ struct hb_run {
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
 void hb_run_clear(struct hb_run *run);
 
-/* The signal that asked the process to stop (SIGINT, SIGTERM, …), or 0. Installed by hb_run_init.
- */
-int hb_run_signal(void);
-
-/* Waits until there is something to read, or the end of it: true. False: a signal came, or had. */
-bool hb_run_wait_input(int fd);
 /* Stopped by a signal, or by a failed stage? */
 bool hb_run_cancelled(struct hb_run *run);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/import.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "files/home.h"
+#include "files/lock.h"
 #include "import/staging.h"
 #include "restore/recover.h"
 #include "restore/restore.h"
@@ -33,11 +34,6 @@ static uint32_t current_umask(void)
     mode_t mask = umask(077);
     umask(mask);
     return mask;
-}
-
-static int signalled(void)
-{
-    return hb_run_signal();
 }
 
 /* ---- the home ----------------------------------------------------------------------------------
@@ -77,7 +73,7 @@ static int open_home(struct import *import, bool make)
     if (result != 0)
         return hb_error_set(import->error, HB_FATAL, "%s: the home cannot be opened: %s", path,
                             strerror(-result));
-    int status = hb_home_lock(&run->home, import->request->wait_seconds, signalled, import->error);
+    int status = hb_home_lock(&run->home, import->request->wait_seconds, import->error);
     import->result->locked = status == HB_NOMATCH;
     return status;
 }

@@ -2,45 +2,12 @@
 #include "import/select.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "files/stage.h"
 #include <fnmatch.h>
 #include <string.h>
 
 enum { MOST_OF_ONE_NAME = 1000 }; /* members, through which a hard link is followed */
-
-const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)
-{
-    const char *at = path;
-    while (at[0] == '.' && at[1] == '/')
-        for (at += 2; *at == '/';)
-            at++;
-    *skip = (size_t)(at - path);
-    if (*at == '\0' || strcmp(at, ".") == 0)
-        return "has no name";
-    if (*at == '/')
-        return "is absolute";
-    size_t depth = 0;
-    for (const char *part = at;; part++) {
-        size_t bytes = strcspn(part, "/");
-        if (bytes == 2 && part[0] == '.' && part[1] == '.')
-            return "leads outside through ..";
-        if (bytes == 0 || (bytes == 1 && part[0] == '.'))
-            return "has an empty component";
-        if (bytes > 255)
-            return "has a component that is too long";
-        if (++depth > maximum_depth)
-            return "lies below too many directories";
-        part += bytes;
-        if (*part == '\0')
-            return NULL;
-    }
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
 
 static bool is_in(const char *const *list, const char *word)
 {
@@ -360,7 +327,7 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
         return HB_OK;
     for (size_t i = 0; i < archive->catalog.count; i++)
         if (archive->catalog.members[i].type != HB_DIRECTORY &&
-            is_in(markers, base_name(hb_catalog_path(&archive->catalog, i))))
+            is_in(markers, hb_base_name(hb_catalog_path(&archive->catalog, i))))
             return HB_OK;
     for (size_t used = 0; *markers != NULL && used < sizeof names - 1; markers++) {
         int put =

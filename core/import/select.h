@@ -36,12 +36,6 @@ struct hb_selection_result {
 };
 
 /*
- * Is the path one that may lie below a home? NULL, or why not. Drops leading "./" first:
- * *skip is the number of bytes.
- */
-const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);
-
-/*
  * The member whose data a selected hard link stands for, or SIZE_MAX: none that is restored. It is
  * the last one of that name before the link, as an archive is unpacked; else the first behind it.
  */

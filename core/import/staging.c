@@ -3,6 +3,7 @@
 
 #include "archive/extract.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "files/mounts.h"
 #include <errno.h>

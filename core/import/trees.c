@@ -2,6 +2,7 @@
 #include "import/trees.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -279,12 +280,6 @@ static int enter(struct hb_trees *trees, uint32_t number)
     return result == 0 ? hb_beneath_open(&trees->root, path, O_PATH | O_DIRECTORY, 0) : result;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
 static uint32_t file_mode(const struct hb_trees *trees, size_t index)
 {
     return hb_selection_mode(trees->catalog, trees->selection, index, trees->umask);
@@ -299,7 +294,7 @@ int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t 
         place->directory = number;
     }
     int fd = place->fd < 0 ? place->fd
-                           : openat(place->fd, base_name(hb_catalog_path(trees->catalog, index)),
+                           : openat(place->fd, hb_base_name(hb_catalog_path(trees->catalog, index)),
                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                     file_mode(trees, index));
     if (place->fd >= 0 && fd < 0)

@@ -2,7 +2,8 @@
 #include "plugin/loader.h"
 
 #include "base/memory.h"
-#include "base/name.h"
+#include "base/nearest.h"
+#include "base/path.h"
 #include "files/trust.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"

@@ -2,6 +2,7 @@
 #include "plugin/option.h"
 
 #include "base/memory.h"
+#include "base/nearest.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -21,11 +21,4 @@ char *hb_option_describe(const struct hb_option *option);
 /* options[index] of a table with a stride. */
 const struct hb_option *hb_option_at(const struct hb_option *options, size_t index);
 
-/*
- * The candidate that is nearest to `word` by edit distance, or NULL when none is near enough to be
- * what was meant. `next(context, i)` yields candidates until NULL.
- */
-const char *hb_nearest(const char *word, const char *(*next)(const void *context, size_t index),
-                       const void *context);
-
 #endif

@@ -2,6 +2,7 @@
 #include "restore/journal.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "import/select.h"
 #include <errno.h>
 #include <fcntl.h>

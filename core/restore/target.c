@@ -2,6 +2,7 @@
 #include "restore/target.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "files/stage.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -82,19 +83,13 @@ static size_t directory_bytes(const char *path)
     return slash == NULL ? 0 : (size_t)(slash - path);
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
 bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place)
 {
     size_t bytes = directory_bytes(path);
     if (last->directory == NULL || strlen(last->directory) != bytes ||
         memcmp(last->directory, path, bytes) != 0)
         return false;
-    const char *name = base_name(path);
+    const char *name = hb_base_name(path);
     *place = (struct hb_place){.directory_fd = -1};
     place->exists = fstatat(last->fd, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
     if ((!place->exists && errno != ENOENT) || (place->exists && S_ISLNK(place->status.st_mode)))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hb_snapshot_make: copies what [snapshot] files names into a directory with a manifest. */
+#include "base/interrupt.h"
 #include "snapshot/snapshot.h"
 
 #include "base/memory.h"
@@ -436,7 +437,7 @@ static int publish(struct maker *maker)
         result = hb_manifest_write(&maker->manifest, maker->stage.fd);
     if (result == 0 && syncfs(maker->stage.fd) != 0)
         result = -errno;
-    if (result == 0 && hb_run_signal() != 0)
+    if (result == 0 && hb_interrupt_signal() != 0)
         return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
     if (result == 0 && renameat(parent, maker->stage.name, parent, id) != 0)
         result = -errno;

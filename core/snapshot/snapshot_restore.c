@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hb_snapshot_restore: what the manifest names is staged and published as an import is. */
+#include "base/path.h"
 #include "snapshot/snapshot.h"
 
 #include "base/memory.h"

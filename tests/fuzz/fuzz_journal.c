@@ -4,6 +4,7 @@
  * head and a right end. What is believed must be something that an import may have written.
  */
 #include "base/memory.h"
+#include "base/path.h"
 #include "import/select.h"
 #include "restore/journal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Typed values from text. */
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "config/settings.h"
 #include "plugin/option.h"
 #include "scratch.h"

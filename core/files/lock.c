@@ -1,74 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "files/home.h"
+#include "files/lock.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/sysmacros.h>
 #include <time.h>
-
-char *hb_expand_tilde(const char *path)
-{
-    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0'))
-        return hb_copy_text(path);
-    const char *home = getenv("HOME");
-    char buffer[4096];
-    struct passwd entry, *found = NULL;
-    if ((home == NULL || *home == '\0') &&
-        getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
-        home = found->pw_dir;
-    return home == NULL ? hb_copy_text(path) : hb_format("%s%s", home, path + 1);
-}
-
-/* X/NESTED/NAME -> X, in place, when the last but one component is one of `names`. */
-static void strip_nested(char *path, const char *const *names)
-{
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        path[--length] = '\0';
-    char *last = strrchr(path, '/');
-    if (last == NULL || last == path)
-        return;
-    *last = '\0';
-    char *parent = strrchr(path, '/');
-    for (; parent != NULL && parent != path && *names != NULL; names++) {
-        if (strcmp(parent + 1, *names) == 0) {
-            *parent = '\0';
-            return;
-        }
-    }
-    *last = '/';
-}
-
-int hb_home_find(const struct hb_config *config, const char *given, bool outermost, char **path,
-                 struct hb_error *error)
-{
-    *path = NULL;
-    if (given != NULL) {
-        if (*given == '\0')
-            return hb_error_set(error, HB_FATAL, "--home: the directory's name is empty");
-        *path = hb_copy_text(given);
-        return HB_OK;
-    }
-    const char *variable = hb_config_text(config, "home", "variable");
-    const char *value = *variable == '\0' ? NULL : getenv(variable);
-    if (value == NULL || *value == '\0')
-        value = hb_config_text(config, "home", "path");
-    if (*value == '\0') {
-        hb_error_set(error, HB_FATAL, "no home: the configuration names no directory to work on");
-        hb_error_hint(error, "say --home DIR, or set path in section [home]");
-        return HB_FATAL;
-    }
-    *path = hb_expand_tilde(value);
-    if (outermost)
-        strip_nested(*path, hb_config_list(config, "home", "nested-in"));
-    return HB_OK;
-}
 
 /* "1: FLOCK  ADVISORY  WRITE 708 fe:00:131 0 EOF" (proc(5)): the process, if it is about the inode.
  */
@@ -138,8 +80,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, int (*cancelled)(void),
-                 struct hb_error *error)
+int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_error *error)
 {
     double until = seconds_now() + (double)wait_seconds;
     while (flock(home->fd, LOCK_EX | LOCK_NB) != 0) {
@@ -148,7 +89,7 @@ int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, int (*cancell
         if (errno != EWOULDBLOCK)
             return hb_error_set(error, HB_FATAL, "%s: cannot be locked: %s", home->path,
                                 strerror(errno));
-        if (cancelled())
+        if (hb_interrupt_signal() != 0)
             return hb_error_set(error, HB_CANCELLED, "interrupted while waiting for the lock");
         if (seconds_now() >= until) {
             name_holder(home->fd, home->path, error);

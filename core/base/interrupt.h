@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals that ask the process to stop: SIGINT, SIGTERM, SIGHUP. They are looked at between two
+ * steps of the work; what has begun to replace files is not torn by them.
+ */
+#ifndef HB_INTERRUPT_H
+#define HB_INTERRUPT_H
+
+#include <stdbool.h>
+
+/*
+ * From here on the signals are noticed instead of ending the process. SIGPIPE and SIGXFSZ become
+ * errors of write(). For the whole process; main thread, before there are others.
+ */
+void hb_interrupt_install(void);
+
+/* The signal that asked the process to stop, or 0. Any thread. */
+int hb_interrupt_signal(void);
+
+/* Waits until there is something to read, or the end of it: true. False: a signal came, or had. */
+bool hb_interrupt_wait_input(int fd);
+
+#endif

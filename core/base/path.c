@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
+
+#include "base/memory.h"
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+
+char *hb_absolute(const char *path)
+{
+    char here[PATH_MAX];
+    if (*path == '/' || getcwd(here, sizeof here) == NULL)
+        return hb_copy_text(path);
+    return hb_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+}
+
+char *hb_expand_tilde(const char *path)
+{
+    if (path[0] != '~' || (path[1] != '/' && path[1] != '\0'))
+        return hb_copy_text(path);
+    const char *home = getenv("HOME");
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+    if ((home == NULL || *home == '\0') &&
+        getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
+        home = found->pw_dir;
+    return home == NULL ? hb_copy_text(path) : hb_format("%s%s", home, path + 1);
+}
+
+const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)
+{
+    const char *at = path;
+    while (at[0] == '.' && at[1] == '/')
+        for (at += 2; *at == '/';)
+            at++;
+    *skip = (size_t)(at - path);
+    if (*at == '\0' || strcmp(at, ".") == 0)
+        return "has no name";
+    if (*at == '/')
+        return "is absolute";
+    size_t depth = 0;
+    for (const char *part = at;; part++) {
+        size_t bytes = strcspn(part, "/");
+        if (bytes == 2 && part[0] == '.' && part[1] == '.')
+            return "leads outside through ..";
+        if (bytes == 0 || (bytes == 1 && part[0] == '.'))
+            return "has an empty component";
+        if (bytes > 255)
+            return "has a component that is too long";
+        if (++depth > maximum_depth)
+            return "lies below too many directories";
+        part += bytes;
+        if (*part == '\0')
+            return NULL;
+    }
+}
+
+const char *hb_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+bool hb_has_suffix(const char *name, size_t bytes, const char *suffix, size_t *stem)
+{
+    size_t length = strlen(suffix);
+    if (length >= bytes || strcmp(name + bytes - length, suffix) != 0)
+        return false;
+    if (stem != NULL)
+        *stem = bytes - length;
+    return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths as text. Nothing here looks at a file system but for the working directory. */
+#ifndef HB_PATH_H
+#define HB_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* "~" and "~/…" expand to $HOME, else to the passwd entry's. Caller frees. */
+char *hb_expand_tilde(const char *path);
+
+/* The path, behind the working directory unless it is absolute; links stay. Caller frees. */
+char *hb_absolute(const char *path);
+
+/* What follows the last '/'. */
+const char *hb_base_name(const char *path);
+
+/* Does the name end with the suffix, with something in front? *stem, where not NULL: how long that
+ * is. */
+bool hb_has_suffix(const char *name, size_t bytes, const char *suffix, size_t *stem);
+
+/*
+ * Is the path one that may lie below a home? NULL, or why not. Drops leading "./" first:
+ * *skip is the number of bytes.
+ */
+const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);
+
+#endif

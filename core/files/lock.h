@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who works on a home: one run at a time. */
+#ifndef HB_LOCK_H
+#define HB_LOCK_H
+
+#include "files/beneath.h"
+
+/*
+ * Takes the run lock: an exclusive flock on the home's own descriptor, which leaves no file
+ * behind, works on a read-only home, and is gone with the process. Waits up to `wait_seconds`.
+ * HB_OK, HB_NOMATCH with *error when another run has it, HB_CANCELLED when a signal came, or
+ * HB_FATAL.
+ */
+int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_error *error);
+
+#endif
