@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "config/home_path.h"
 #include "files/lock.h"
+#include "host/failure.h"
 
 #include "base/memory.h"
 #include "base/name.h"

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
+#include "host/instance.h"
 #include "summary.h"
 #include <getopt.h>
 #include <inttypes.h>

@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_run.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include "restore/recover.h"
 #include "snapshot/snapshot.h"
 #include "summary.h"

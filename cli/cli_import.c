@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "cli_run.h"
 #include "config/home_path.h"
+#include "host/instance.h"
 #include "import/import.h"
 #include "summary.h"
 #include <ctype.h>

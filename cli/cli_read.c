@@ -5,6 +5,8 @@
 #include "base/name.h"
 #include "base/path.h"
 #include "cli_run.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include "import/select.h"
 #include "summary.h"
 #include <fcntl.h>

@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

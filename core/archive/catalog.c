@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include <string.h>
-#include <xxhash.h>
 
 static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t bytes)
 {
@@ -101,48 +100,28 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
     };
 }
 
-/* ---- by path: open addressing, linear probing ------------------------------------------------ */
-
-static size_t bucket_of(const struct hb_catalog *catalog, const char *path, size_t bytes)
+const char *hb_catalog_path_of(const void *rows, size_t index, size_t *bytes)
 {
-    size_t at = (size_t)XXH3_64bits(path, bytes) & (catalog->bucket_count - 1);
-    while (catalog->buckets[at] != 0) {
-        size_t index = catalog->buckets[at] - 1;
-        if (catalog->members[index].path_bytes == bytes &&
-            memcmp(hb_catalog_path(catalog, index), path, bytes) == 0)
-            break;
-        at = (at + 1) & (catalog->bucket_count - 1);
-    }
-    return at;
+    const struct hb_catalog *catalog = rows;
+    *bytes = catalog->members[index].path_bytes;
+    return hb_catalog_path(catalog, index);
 }
 
 size_t hb_catalog_claim(struct hb_catalog *catalog, size_t index)
 {
-    if (catalog->buckets == NULL) {
-        catalog->bucket_count = 64;
-        while (catalog->bucket_count < catalog->count * 2)
-            catalog->bucket_count *= 2;
-        catalog->buckets = hb_alloc(catalog->bucket_count * sizeof *catalog->buckets);
-    }
-    size_t at =
-        bucket_of(catalog, hb_catalog_path(catalog, index), catalog->members[index].path_bytes);
-    size_t before = catalog->buckets[at] == 0 ? SIZE_MAX : catalog->buckets[at] - 1;
-    catalog->buckets[at] = (uint32_t)(index + 1);
-    return before;
+    hb_path_table_reserve(&catalog->claimed, catalog->count, hb_catalog_path_of, catalog);
+    return hb_path_table_put(&catalog->claimed, index, hb_catalog_path_of, catalog);
 }
 
 size_t hb_catalog_find(const struct hb_catalog *catalog, const char *path)
 {
-    if (catalog->buckets == NULL)
-        return SIZE_MAX;
-    size_t at = bucket_of(catalog, path, strlen(path));
-    return catalog->buckets[at] == 0 ? SIZE_MAX : catalog->buckets[at] - 1;
+    return hb_path_table_find(&catalog->claimed, path, strlen(path), hb_catalog_path_of, catalog);
 }
 
 void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
-    free(catalog->buckets);
+    hb_path_table_clear(&catalog->claimed);
     *catalog = (struct hb_catalog){0};
 }

@@ -3,6 +3,7 @@
 #ifndef HB_CATALOG_H
 #define HB_CATALOG_H
 
+#include "base/path_table.h"
 #include <hbcore/format.h>
 #include <stdbool.h>
 
@@ -35,8 +36,7 @@ struct hb_catalog {
     char *text; /* all names, each ended by NUL; the first byte is one */
     size_t text_bytes;
     size_t text_capacity;
-    uint32_t *buckets; /* of hb_catalog_find: 1 + index of a member, 0: empty */
-    size_t bucket_count;
+    struct hb_path_table claimed; /* of hb_catalog_find */
 };
 
 /* Adds a member; returns its index. `member` may be NULL when there is only an entry. */
@@ -61,6 +61,9 @@ void hb_catalog_skip(struct hb_catalog *catalog, size_t index, size_t skip);
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry);
 void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry,
                        struct hb_member *member);
+
+/* For hb_path_table: the path of a member; `rows` is the catalog. */
+const char *hb_catalog_path_of(const void *rows, size_t index, size_t *bytes);
 
 /*
  * Puts the member into the table of paths. Returns the index of the one that had this path

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/progress.h"
+#include "host/failure.h"
 #include <errno.h>
 #include <string.h>
 

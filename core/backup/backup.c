@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/plan.h"
 #include "restore/recover.h"

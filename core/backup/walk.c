@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
 #include "base/path.h"
+#include "host/failure.h"
+#include "host/filter.h"
 #include "pipeline/plan.h"
 
 #include "base/memory.h"

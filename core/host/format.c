@@ -2,6 +2,7 @@
 #include "host/format.h"
 
 #include "base/memory.h"
+#include "host/failure.h"
 #include <string.h>
 
 int hb_format_find(const struct hb_config *config, const char *name,

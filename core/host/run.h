@@ -52,32 +52,11 @@ struct hb_instance {
     void *self;
 };
 
-int hb_instance_create(struct hb_run *run, const struct hb_section *section,
-                       struct hb_instance **instance, struct hb_error *error);
-void hb_instance_free(struct hb_instance *instance);
-
-/*
- * The sentence of the last fail() in this thread, with the plugin's name in front; says so when
- * there was none. Valid until the thread's next fail().
- */
-const char *hb_instance_failure(const struct hb_instance *instance);
-/* The host's own reason, for a plugin that passes a failed service on without one. */
-void hb_run_explain(struct hb_run *run, const char *format, ...) HB_PRINTF(2, 3);
-/* Forgets it; before a call whose message will be asked for. */
-void hb_run_clear_failure(struct hb_run *run);
-
 /* All instances of one kind that take part in `direction`, in the order of the configuration. */
 struct hb_chain {
     struct hb_instance **instances;
     size_t count;
 };
-int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
-                    struct hb_chain *chain, struct hb_error *error);
-void hb_chain_free(struct hb_chain *chain);
-
-/* The verdict of one filter. HB_OK, or HB_FATAL: it failed, or answered something else. */
-int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int direction,
-                  const struct hb_entry *entry, struct hb_verdict *verdict, struct hb_error *error);
 
 /* For a table of callbacks: HB_HAS and not NULL. */
 #define HB_CAN(ops, callback) (HB_HAS(ops, callback) && (ops)->callback != NULL)

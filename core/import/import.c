@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/lock.h"
+#include "host/instance.h"
 #include "import/staging.h"
 #include "restore/recover.h"
 #include "restore/restore.h"

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/stage.h"
+#include "host/filter.h"
 #include <fnmatch.h>
 #include <string.h>
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
-#include <xxhash.h>
 
 enum {
     MOST_DIRECTORIES =
@@ -20,42 +19,21 @@ void hb_tree_name(uint64_t number, char *name)
     snprintf(name, 24, "t%llu", (unsigned long long)number);
 }
 
-/* ---- directories by path: open addressing, linear probing --------------------------------------
- */
+/* ---- directories by path ------------------------------------------------------------------ */
 
-static size_t bucket_of(const struct hb_trees *trees, const char *path, size_t bytes)
+static const char *path_of(const void *rows, size_t number, size_t *bytes)
 {
-    size_t at = (size_t)XXH3_64bits(path, bytes) & (trees->bucket_count - 1);
-    while (trees->buckets[at] != 0) {
-        const struct hb_tree_directory *directory = &trees->directories[trees->buckets[at] - 1];
-        if (directory->path_bytes == bytes && memcmp(directory->path, path, bytes) == 0)
-            break;
-        at = (at + 1) & (trees->bucket_count - 1);
-    }
-    return at;
-}
-
-static void grow(struct hb_trees *trees)
-{
-    size_t room = trees->bucket_count / 2;
-    if (trees->directory_count < room)
-        return;
-    trees->bucket_count = trees->bucket_count == 0 ? 1024 : trees->bucket_count * 2;
-    trees->directories =
-        hb_resize(trees->directories, trees->bucket_count / 2, sizeof *trees->directories);
-    free(trees->buckets);
-    trees->buckets = hb_alloc(trees->bucket_count * sizeof *trees->buckets);
-    for (uint32_t i = 0; i < trees->directory_count; i++) {
-        const struct hb_tree_directory *directory = &trees->directories[i];
-        trees->buckets[bucket_of(trees, directory->path, directory->path_bytes)] = i + 1;
-    }
+    const struct hb_tree_directory *directory =
+        &((const struct hb_trees *)rows)->directories[number];
+    *bytes = directory->path_bytes;
+    return directory->path;
 }
 
 /* 1 + the number of a directory that is known; 0: it is not, or it is the home. */
 static uint32_t find(const struct hb_trees *trees, const char *path, size_t bytes)
 {
-    return bytes == 0 || trees->bucket_count == 0 ? 0
-                                                  : trees->buckets[bucket_of(trees, path, bytes)];
+    size_t number = hb_path_table_find(&trees->by_path, path, bytes, path_of, trees);
+    return bytes == 0 || number == SIZE_MAX ? 0 : (uint32_t)number + 1;
 }
 
 static size_t parent_bytes(const char *path, size_t bytes)
@@ -71,7 +49,12 @@ static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
     if (bytes == 0 || found != 0 || trees->directory_count >= MOST_DIRECTORIES)
         return found;
     uint32_t parent = take(trees, path, parent_bytes(path, bytes));
-    grow(trees);
+    if (trees->directory_count == trees->directory_capacity) {
+        trees->directory_capacity =
+            trees->directory_capacity == 0 ? 512 : trees->directory_capacity * 2;
+        trees->directories =
+            hb_resize(trees->directories, trees->directory_capacity, sizeof *trees->directories);
+    }
     uint32_t number = trees->directory_count++;
     trees->directories[number] = (struct hb_tree_directory){
         .path = path,
@@ -80,7 +63,7 @@ static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
         .tree = HB_NO_TREE,
         .member = SIZE_MAX,
     };
-    trees->buckets[bucket_of(trees, path, bytes)] = number + 1;
+    hb_path_table_put(&trees->by_path, number, path_of, trees);
     return number + 1;
 }
 
@@ -391,13 +374,12 @@ void hb_trees_clear(struct hb_trees *trees)
 {
     free(trees->trees);
     free(trees->directories);
-    free(trees->buckets);
+    hb_path_table_clear(&trees->by_path);
     free(trees->parents);
     free(trees->inside);
     trees->trees = NULL;
     trees->directories = NULL;
-    trees->buckets = trees->parents = NULL;
+    trees->parents = NULL;
     trees->inside = NULL;
-    trees->tree_count = trees->directory_count = 0;
-    trees->bucket_count = 0;
+    trees->tree_count = trees->directory_count = trees->directory_capacity = 0;
 }

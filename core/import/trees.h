@@ -47,8 +47,8 @@ struct hb_trees {
     uint32_t tree_count;
     struct hb_tree_directory *directories;
     uint32_t directory_count;
-    uint32_t *buckets; /* 1 + number of a directory by its path; 0: empty */
-    size_t bucket_count;
+    uint32_t directory_capacity;
+    struct hb_path_table by_path; /* of the directories */
     uint32_t
         *parents; /* of each member that is restored: 1 + the directory that it is in; 0: home */
     bool *inside; /* each member: is it a file that is staged in a tree? */

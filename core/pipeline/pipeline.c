@@ -2,6 +2,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/memory.h"
+#include "host/failure.h"
 #include "host/format.h"
 #include "pipeline/pipeline_worker.h"
 #include <string.h>

@@ -2,6 +2,7 @@
 #include "pipeline/pipeline_worker.h"
 
 #include "base/memory.h"
+#include "host/failure.h"
 #include "pipeline/pipeline_reuse.h"
 #include <string.h>
 

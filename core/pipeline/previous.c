@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/trust.h"
+#include "host/failure.h"
 #include <string.h>
 
 struct hb_previous {

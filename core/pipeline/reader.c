@@ -2,6 +2,7 @@
 #include "pipeline/reader.h"
 
 #include "base/memory.h"
+#include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

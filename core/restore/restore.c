@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "host/failure.h"
 #include "import/trees.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hb_snapshot_make: copies what [snapshot] files names into a directory with a manifest. */
 #include "base/interrupt.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include "snapshot/snapshot.h"
 
 #include "base/memory.h"

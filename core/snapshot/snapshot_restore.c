@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hb_snapshot_restore: what the manifest names is staged and published as an import is. */
 #include "base/path.h"
+#include "host/instance.h"
 #include "snapshot/snapshot.h"
 
 #include "base/memory.h"

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose it is, what root makes: that of the owner of the directory that it lies in, or will lie in.
+ * Anybody else makes what is his own.
+ */
+#ifndef HB_OWNER_H
+#define HB_OWNER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct hb_owner {
+    bool give; /* we are root */
+    uid_t user;
+    gid_t group;
+};
+
+/* Of an open directory. 0 or -errno. */
+int hb_owner_of(int directory_fd, struct hb_owner *owner);
+
+/* Gives it an open file, or a name in a directory (itself, if it is a link). 0 or -errno. */
+int hb_owner_give(const struct hb_owner *owner, int fd);
+int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name);
+
+#endif

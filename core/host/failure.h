@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The last sentence of a plugin's fail(), one a thread: workers do not overwrite each other's. */
+#ifndef HB_FAILURE_H
+#define HB_FAILURE_H
+
+#include "host/run.h"
+
+/* Room for a sentence, its end included. */
+enum { HB_FAILURE_BYTES = 1024 };
+
+/* This thread's sentence, to be written to. */
+char *hb_failure_buffer(struct hb_run *run);
+
+/*
+ * The sentence of the last fail() in this thread, with the plugin's name in front; says so when
+ * there was none. Valid until the thread's next fail().
+ */
+const char *hb_instance_failure(const struct hb_instance *instance);
+
+/* The host's own reason, for a plugin that passes a failed service on without one. */
+void hb_run_explain(struct hb_run *run, const char *format, ...) HB_PRINTF(2, 3);
+
+/* Forgets it; before a call whose message will be asked for. */
+void hb_run_clear_failure(struct hb_run *run);
+
+#endif

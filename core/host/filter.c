@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/filter.h"
+
+#include "host/failure.h"
+
+int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int direction,
+                  const struct hb_entry *entry, struct hb_verdict *verdict, struct hb_error *error)
+{
+    const struct hb_filter_ops *ops = filter->plugin->ops;
+    *verdict = (struct hb_verdict){.size = sizeof *verdict};
+    hb_run_clear_failure(run);
+    if (ops->verdict(filter->self, direction, entry, verdict) != HB_OK)
+        return hb_error_set(error, HB_FATAL, "%s: [%s]: %s", entry->path, filter->section->name,
+                            hb_instance_failure(filter));
+    if (verdict->kind != HB_KEEP && verdict->kind != HB_LEAVE_OUT && verdict->kind != HB_PRUNE)
+        return hb_error_set(error, HB_FATAL, "%s: [%s]: gave the verdict %u, which there is not",
+                            entry->path, filter->section->name, (unsigned)verdict->kind);
+    verdict->reason[sizeof verdict->reason - 1] = '\0';
+    return HB_OK;
+}

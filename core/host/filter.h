@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking filters. */
+#ifndef HB_HOST_FILTER_H
+#define HB_HOST_FILTER_H
+
+#include "host/run.h"
+
+/* The verdict of one filter. HB_OK, or HB_FATAL: it failed, or answered something else. */
+int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int direction,
+                  const struct hb_entry *entry, struct hb_verdict *verdict, struct hb_error *error);
+
+#endif

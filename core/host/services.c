@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/services.h"
+
+#include "base/memory.h"
+#include "base/name.h"
+#include "base/progress.h"
+#include "files/io.h"
+#include "files/listing.h"
+#include "host/failure.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE_BYTES = 1024 }; /* of a message */
+
+static struct hb_instance *instance_of(const struct hb_host *host)
+{
+    return host->self;
+}
+
+static void host_log(const struct hb_host *host, int level, const char *format, ...)
+{
+    const struct hb_instance *instance = instance_of(host);
+    char line[LINE_BYTES];
+    if (level < instance->run->log_level)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    HB_AUTO_FREE char *shown = hb_printable(line);
+    fprintf(instance->run->log, "hbcore: %s: %s\n", instance->plugin->name, shown);
+}
+
+static int host_fail(const struct hb_host *host, int status, const char *format, ...)
+{
+    const struct hb_instance *instance = instance_of(host);
+    char *buffer = hb_failure_buffer(instance->run);
+    int used = snprintf(buffer, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(buffer + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+static void host_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
+                      ...)
+{
+    const struct hb_instance *instance = instance_of(host);
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    hb_report_add(&instance->run->report, HB_FOUND_NOTE, entry == NULL ? "" : entry->path, "%s: %s",
+                  instance->plugin->name, line);
+}
+
+static void host_doubtful(const struct hb_host *host, const struct hb_entry *entry,
+                          const char *format, ...)
+{
+    const struct hb_instance *instance = instance_of(host);
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (entry != NULL)
+        hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s",
+                      instance->plugin->name, line);
+    else /* of an archive, which may be walked more than once */
+        hb_report_add_once(&instance->run->report, HB_FOUND_DOUBTFUL, instance->plugin->name, line);
+}
+
+static int host_cancelled(const struct hb_host *host)
+{
+    return hb_run_cancelled(instance_of(host)->run);
+}
+
+static int64_t host_remaining(const struct hb_host *host)
+{
+    (void)host; /* no command has a bound of its own; plugins have their options */
+    return INT64_MAX;
+}
+
+static void host_progress(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
+                          uint64_t total)
+{
+    struct hb_progress *progress = instance_of(host)->run->progress;
+    if (progress != NULL && entry != NULL)
+        hb_progress_preparing(progress, entry->path, done, total);
+}
+
+static void *host_alloc(const struct hb_host *host, size_t bytes)
+{
+    (void)host;
+    return malloc(bytes == 0 ? 1 : bytes);
+}
+
+static void host_release(const struct hb_host *host, void *memory)
+{
+    (void)host;
+    free(memory);
+}
+
+static const char *host_home_path(const struct hb_host *host)
+{
+    return instance_of(host)->run->home.path;
+}
+
+static int host_open_beneath(const struct hb_host *host, const char *path, int flags, uint32_t mode)
+{
+    struct hb_run *run = instance_of(host)->run;
+    if (run->home.fd < 0)
+        return -ENOENT;
+    return hb_beneath_open(&run->home, path, flags, mode);
+}
+
+static int64_t host_read_entry(const struct hb_host *host, const char *path, uint64_t offset,
+                               void *buffer, size_t bytes)
+{
+    HB_AUTO_CLOSE int fd = host_open_beneath(host, path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return fd;
+    return hb_read_all_at(fd, buffer, bytes, offset);
+}
+
+static int host_stage_file(const struct hb_host *host, const char *name, struct hb_file *out)
+{
+    struct hb_run *run = instance_of(host)->run;
+    struct hb_error error;
+    char *made = NULL;
+    *out = (struct hb_file){.size = sizeof *out, .fd = -1};
+    if (run->stage.fd < 0 && !run->stage_on_demand)
+        return host_fail(host, HB_ENTRY, "there is no staging directory in this command");
+    if (run->stage.fd < 0 && hb_stage_open(run->home.path, &run->stage, NULL, &error) != HB_OK)
+        return host_fail(host, HB_ENTRY, "%s", error.text);
+    int fd = hb_stage_file(&run->stage, name, &made, &error);
+    if (fd < 0)
+        return host_fail(host, HB_ENTRY, "%s", error.text);
+    out->fd = fd;
+    out->path = hb_format("%s/%s", run->stage.path, made);
+    out->reserved = made;
+    return HB_OK;
+}
+
+struct staged {
+    int stage_fd;
+    const char *name;
+};
+
+static int remove_if_of(void *context, const char *name)
+{
+    const struct staged *staged = context;
+    if (strncmp(name, staged->name, strlen(staged->name)) == 0)
+        unlinkat(staged->stage_fd, name, 0);
+    return 0;
+}
+
+/*
+ * With the side files that a library has made: their names start with the file's own, which starts
+ * with a number that no other has. Nothing is in the way of those that a list misses: the stage
+ * goes as a whole at the end.
+ */
+static void remove_with_side_files(int stage_fd, const char *name)
+{
+    struct staged staged = {stage_fd, name};
+    hb_listing_each(stage_fd, remove_if_of, &staged);
+}
+
+static void host_stage_release(const struct hb_host *host, struct hb_file *file)
+{
+    struct hb_run *run = instance_of(host)->run;
+    if (file->fd >= 0)
+        close(file->fd);
+    if (file->reserved != NULL && run->stage.fd >= 0)
+        remove_with_side_files(run->stage.fd, file->reserved);
+    free(file->reserved);
+    free((void *)(uintptr_t)file->path);
+    *file = (struct hb_file){.size = sizeof *file, .fd = -1};
+}
+
+static int publish_at(const struct hb_host *host, struct hb_file *file, struct hb_place *place,
+                      uint32_t mode)
+{
+    struct hb_run *run = instance_of(host)->run;
+    if (place->exists && !S_ISREG(place->status.st_mode))
+        return host_fail(host, HB_ENTRY, "%s: there is something that is no regular file",
+                         place->path);
+    if (fchmod(file->fd, mode & 0777) != 0 || fsync(file->fd) != 0 ||
+        renameat(run->stage.fd, file->reserved, place->directory_fd, place->name) != 0 ||
+        fsync(place->directory_fd) != 0)
+        return host_fail(host, HB_ENTRY, "%s: cannot be published: %s", place->path,
+                         strerror(errno));
+    free(file->reserved);
+    file->reserved = NULL;
+    host_stage_release(host, file);
+    return HB_OK;
+}
+
+static int host_publish(const struct hb_host *host, struct hb_file *file, const char *path,
+                        uint32_t mode)
+{
+    struct hb_run *run = instance_of(host)->run;
+    if (run->home.fd < 0 || file->reserved == NULL)
+        return host_fail(host, HB_ENTRY, "%s: nothing staged, or no home", path);
+    struct hb_place place;
+    int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS, &place, NULL);
+    int status = result != 0
+                     ? host_fail(host, HB_ENTRY, "%s: %s", path,
+                                 result == -EXDEV ? "leads outside the home" : strerror(-result))
+                     : publish_at(host, file, &place, mode);
+    hb_place_clear(&place);
+    return status;
+}
+
+static void host_summary(const struct hb_host *host, const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    hb_report_line(&instance_of(host)->run->report, line);
+}
+
+static int host_member(const struct hb_host *host, const char *key, const char *json)
+{
+    json_t *parsed = json_loads(json, JSON_DECODE_ANY, NULL);
+    if (parsed == NULL)
+        return host_fail(host, HB_ENTRY, "%s: is not a JSON text: %.60s", key, json);
+    json_decref(parsed);
+    hb_report_member(&instance_of(host)->run->report, key, json);
+    return HB_OK;
+}
+
+void hb_services_fill(struct hb_instance *instance)
+{
+    instance->host = (struct hb_host){
+        .size = sizeof instance->host,
+        .abi = HB_ABI,
+        .self = instance,
+        .log = host_log,
+        .fail = host_fail,
+        .note = host_note,
+        .doubtful = host_doubtful,
+        .cancelled = host_cancelled,
+        .remaining_ms = host_remaining,
+        .progress = host_progress,
+        .alloc = host_alloc,
+        .release = host_release,
+        .home_path = host_home_path,
+        .open_beneath = host_open_beneath,
+        .read_entry = host_read_entry,
+        .stage_file = host_stage_file,
+        .stage_release = host_stage_release,
+        .publish = host_publish,
+        .summary = host_summary,
+        .member = host_member,
+    };
+}
