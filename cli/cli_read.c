@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list, cat and verify: commands that only read an archive. */
 #include "archive/extract.h"
+#include "archive/verify.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
@@ -316,211 +317,24 @@ int hb_cli_cat(struct hb_cli *cli, int argc, char **argv)
 /* ---- verify
  * ------------------------------------------------------------------------------------------- */
 
-struct verify {
-    struct reading *reading;
-    struct hb_chain contents;
-    atomic_uint_fast64_t files;
-    atomic_uint_fast64_t bytes;
-    bool can_stage;
-    size_t damaged; /* the first damaged member, or SIZE_MAX */
-};
-
-/* By name alone: what it is will be seen when it is staged. */
-static const struct hb_instance *claimant(struct verify *verify, size_t index)
+static void print_damaged(struct reading *reading)
 {
-    struct hb_entry entry;
-    hb_catalog_entry(&verify->reading->archive.catalog, index, &entry);
-    for (size_t i = 0; i < verify->contents.count; i++) {
-        const struct hb_instance *instance = verify->contents.instances[i];
-        const struct hb_content_ops *ops = instance->plugin->ops;
-        if (HB_CAN(ops, check) && ops->claim(instance->self, &entry, NULL, 0) == HB_OK)
-            return instance;
-    }
-    return NULL;
-}
-
-static bool verify_wanted(void *context, size_t index)
-{
-    (void)context;
-    (void)index;
-    return true;
-}
-
-static int verify_open(void *context, unsigned worker, size_t index, struct hb_error *error)
-{
-    struct verify *verify = context;
-    (void)worker;
-    struct hb_stage *stage = &verify->reading->run.stage;
-    if (!verify->can_stage || claimant(verify, index) == NULL)
-        return -1;
-    char name[24];
-    snprintf(name, sizeof name, "m%zu", index);
-    int fd = openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return fd >= 0 ? fd
-                   : hb_error_set(error, HB_FATAL, "%s: a copy cannot be made: %s", stage->path,
-                                  strerror(errno));
-}
-
-/* Checks a staged copy as what it is. */
-static void check_content(struct verify *verify, size_t index, int fd)
-{
-    struct reading *reading = verify->reading;
-    const struct hb_instance *content = claimant(verify, index);
-    const struct hb_content_ops *ops = content->plugin->ops;
-    unsigned char head[4096];
-    ssize_t bytes = pread(fd, head, sizeof head, 0);
-    struct hb_entry entry;
-    hb_catalog_entry(&reading->archive.catalog, index, &entry);
-    size_t shown = bytes < 0 ? 0 : (size_t)bytes;
-    if (shown > ops->head_bytes)
-        shown = ops->head_bytes;
-    if (ops->claim(content->self, &entry, head, shown) != HB_OK)
-        return;
-    char name[24], reason[400] = "";
-    snprintf(name, sizeof name, "m%zu", index);
-    HB_AUTO_FREE char *path = hb_format("%s/%s", reading->run.stage.path, name);
-    struct hb_file file = {.size = sizeof file, .fd = fd, .path = path};
-    uint32_t soundness = HB_NOT_CHECKED;
-    hb_run_clear_failure(&reading->run);
-    int status = ops->check(content->self, &entry, &file, &soundness, reason, sizeof reason);
-    if (status == HB_NOMATCH)
-        return; /* nothing of its kind after all */
-    reason[sizeof reason - 1] = '\0';
-    if (status < 0)
-        hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, entry.path, "%s",
-                      hb_instance_failure(content));
-    else if (soundness == HB_UNSOUND)
-        hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, entry.path, "%s: %s",
-                      content->plugin->name, reason);
-    hb_report_content(&reading->run.report, entry.path, "check",
-                      status < 0 ? HB_UNSOUND : soundness);
-}
-
-static int verify_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
-                       struct hb_error *error)
-{
-    struct verify *verify = context;
-    (void)worker;
-    (void)error;
-    atomic_fetch_add(&verify->files, 1);
-    atomic_fetch_add(&verify->bytes, bytes);
-    if (fd < 0)
-        return HB_OK;
-    check_content(verify, index, fd);
-    char name[24];
-    snprintf(name, sizeof name, "m%zu", index);
-    unlinkat(verify->reading->run.stage.fd, name, 0);
-    return HB_OK;
-}
-
-/* All damage is to be told: what is whole can still be got out. The first is the error. */
-static bool verify_damaged(void *context, const size_t *indexes, size_t count,
-                           const struct hb_error *error)
-{
-    struct verify *verify = context;
-    struct reading *reading = verify->reading;
-    for (size_t i = 0; i < count; i++)
-        hb_report_add(&reading->run.report, HB_FOUND_DAMAGED,
-                      hb_catalog_path(&reading->archive.catalog, indexes[i]), "%s", error->text);
-    if (indexes[0] < verify->damaged) {
-        verify->damaged = indexes[0];
-        reading->error = *error;
-    }
-    return true;
-}
-
-static void print_damaged(const struct verify *verify)
-{
-    struct reading *reading = verify->reading;
     const struct hb_report *report = &reading->run.report;
     const struct hb_cli *cli = reading->cli;
-    hb_report_sort(&reading->run.report);
     hb_summary_damaged(cli, report);
     if (reading->error.hint[0] == '\0')
         hb_error_hint(&reading->error, "what is whole can be got out: hbcore cat ARCHIVE MEMBER");
 }
 
-/* Copies of databases are checked beside the archive, or in stage-dir. */
-static void open_stage(struct verify *verify)
+static void print_verified(struct reading *reading, const struct hb_verified *verified)
 {
-    struct reading *reading = verify->reading;
-    bool needed = false;
-    for (size_t i = 0; i < reading->archive.catalog.count && !needed; i++)
-        needed = reading->archive.catalog.members[i].type == HB_FILE && claimant(verify, i) != NULL;
-    if (!needed)
-        return;
-    const char *chosen = hb_config_text(reading->config, "backup", "stage-dir");
-    HB_AUTO_FREE char *real = realpath(reading->archive.path, NULL);
-    char *slash = real == NULL ? NULL : strrchr(real, '/');
-    if (slash != NULL)
-        slash[slash == real ? 1 : 0] = '\0';
-    HB_AUTO_FREE char *directory =
-        *chosen != '\0' ? hb_expand_tilde(chosen) : hb_copy_text(real == NULL ? "." : real);
-    struct hb_error error;
-    verify->can_stage = hb_stage_open(directory, &reading->run.stage, NULL, &error) == HB_OK;
-    if (!verify->can_stage)
-        hb_report_add(&reading->run.report, HB_FOUND_NOTE, "",
-                      "databases were not checked as such: %s", error.text);
-}
-
-/* What an import would not restore, and say so. */
-static void report_refused(const struct verify *verify)
-{
-    struct reading *reading = verify->reading;
-    const struct hb_catalog *catalog = &reading->archive.catalog;
-    size_t depth = (size_t)hb_config_number(reading->config, "import", "max-depth"), skip;
-    for (size_t i = 0; i < catalog->count; i++) {
-        struct hb_entry entry;
-        if (catalog->members[i].type == HB_DIRECTORY)
-            continue;
-        hb_catalog_entry(catalog, i, &entry);
-        const char *problem = hb_path_problem(entry.path, depth, &skip);
-        if (problem == NULL && hb_is_sidecar(&verify->contents, &entry))
-            problem = "belongs to the file beside it; what it alone holds would be lost";
-        if (problem != NULL)
-            hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, entry.path,
-                          "an import would refuse it: it %s", problem);
-    }
-}
-
-/* What the archive says about itself. */
-static void report_marks(struct reading *reading)
-{
-    static const char *const keys[] = {"skipped", "doubtful"};
-    json_t *item;
-    size_t at;
-    if (!reading->archive.has_trailer) {
-        hb_report_add(&reading->run.report, HB_FOUND_NOTE, "",
-                      "the archive has no trailer of this tool: its modes and times have no "
-                      "checksum");
-        return;
-    }
-    if (!hb_trailer_incomplete(&reading->archive.trailer))
-        return;
-    hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, "", "the archive is marked incomplete");
-    for (size_t k = 0; k < 2; k++) {
-        json_t *list = json_object_get(reading->archive.trailer.summary, keys[k]);
-        json_array_foreach(list, at, item)
-        {
-            const char *path = json_string_value(json_object_get(item, "path"));
-            const char *reason = json_string_value(json_object_get(item, "reason"));
-            hb_report_add(&reading->run.report, HB_FOUND_DOUBTFUL, path == NULL ? "" : path,
-                          "%s when it was backed up: %s", keys[k], reason == NULL ? "" : reason);
-        }
-    }
-}
-
-static void print_verified(const struct verify *verify)
-{
-    struct reading *reading = verify->reading;
     struct hb_cli *cli = reading->cli;
-    uint64_t files = atomic_load(&verify->files), bytes = atomic_load(&verify->bytes);
     if (cli->json) {
         json_t *object = hb_summary_json("verify", &reading->run.report);
         hb_json_name(object, "archive", reading->archive_path);
         json_object_set_new(object, "format", json_string(reading->archive.choice->section->label));
-        json_object_set_new(object, "files", json_integer((json_int_t)files));
-        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+        json_object_set_new(object, "files", json_integer((json_int_t)verified->files));
+        json_object_set_new(object, "bytes", json_integer((json_int_t)verified->bytes));
         hb_summary_json_findings(object, &reading->run.report);
         hb_json_line(cli->out, object);
         return;
@@ -528,8 +342,8 @@ static void print_verified(const struct verify *verify)
     char size[24];
     HB_AUTO_FREE char *path = hb_printable(reading->archive_path);
     if (!cli->quiet)
-        fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, files,
-                hb_human_bytes(bytes, size));
+        fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, verified->files,
+                hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < reading->run.report.content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &reading->run.report.contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
@@ -543,40 +357,29 @@ static void print_verified(const struct verify *verify)
 
 static int verify_archive(struct reading *reading)
 {
-    struct verify verify = {.reading = reading, .damaged = SIZE_MAX};
+    struct hb_run *run = &reading->run;
     const struct hb_catalog *catalog = &reading->archive.catalog;
+    struct hb_chain contents;
+    struct hb_verified verified;
     uint64_t bytes = 0;
-    if (hb_chain_create(&reading->run, HB_KIND_CONTENT, NULL, &verify.contents, &reading->error) !=
-        HB_OK)
+    if (hb_chain_create(run, HB_KIND_CONTENT, NULL, &contents, &reading->error) != HB_OK)
         return HB_EXIT_USAGE;
-    open_stage(&verify);
     for (size_t i = 0; i < catalog->count; i++)
         bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
-    hb_cli_start_progress(reading->cli, &reading->run, "verified", catalog->count, bytes);
-    struct hb_extract_request request = {
-        .archive = &reading->archive,
-        .workers = hb_run_workers(&reading->run),
-        .context = &verify,
-        .wanted = verify_wanted,
-        .open = verify_open,
-        .done = verify_done,
-        .damaged = verify_damaged,
-        .whole = true,
-    };
-    int code = hb_cli_exit_code(hb_extract(&request, &reading->error));
-    hb_cli_end_progress(&reading->run);
-    report_refused(&verify);
-    hb_chain_free(&verify.contents);
-    if (verify.damaged != SIZE_MAX) {
-        print_damaged(&verify);
+    hb_cli_start_progress(reading->cli, run, "verified", catalog->count, bytes);
+    int code =
+        hb_cli_exit_code(hb_verify(&reading->archive, &contents, &verified, &reading->error));
+    hb_cli_end_progress(run);
+    hb_chain_free(&contents);
+    hb_report_sort(&run->report);
+    if (verified.damaged) {
+        print_damaged(reading);
         return code == 0 ? HB_EXIT_FAILED : code;
     }
     if (code != 0)
         return code;
-    report_marks(reading);
-    hb_report_sort(&reading->run.report);
-    print_verified(&verify);
-    return hb_report_incomplete(&reading->run.report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    print_verified(reading, &verified);
+    return hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
 
 int hb_cli_verify(struct hb_cli *cli, int argc, char **argv)

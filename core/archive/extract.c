@@ -98,8 +98,7 @@ static int cannot_write(struct current *current, int error)
     current->cannot_go_on = true;
     hb_error_set(current->error, HB_FATAL, "%s: cannot be written: %s",
                  hb_catalog_path(&archive->catalog, current->index), strerror(error));
-    if (error == ENOSPC || error == EDQUOT)
-        hb_error_hint(current->error, "free some space and try again; nothing was changed");
+    hb_error_space(current->error, error, " and try again; nothing was changed");
     return HB_FATAL;
 }
 

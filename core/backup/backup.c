@@ -2,6 +2,7 @@
 #include "backup/backup.h"
 
 #include "archive/trailer.h"
+#include "backup/walk.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"

@@ -188,8 +188,7 @@ static int cannot_write(struct hb_publication *publication, int error_number)
     if (strcmp(path, "-") == 0)
         path = "standard output";
     hb_error_set(error, HB_FATAL, "%s: cannot be written: %s", path, strerror(error_number));
-    if (error_number == ENOSPC || error_number == EDQUOT)
-        hb_error_hint(error, "free some space, or choose another place with -o");
+    hb_error_space(error, error_number, ", or choose another place with -o");
     return HB_FATAL;
 }
 

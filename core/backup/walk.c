@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
+#include "backup/walk.h"
 #include "base/path.h"
+#include "files/listing.h"
+#include "host/content.h"
 #include "host/failure.h"
 #include "host/filter.h"
-#include "pipeline/plan.h"
 
 #include "base/memory.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CLAIM_HEAD = 4096 };
 
 struct walk {
     const struct hb_plan_request *request;
@@ -28,59 +27,53 @@ struct walk {
     char *path; /* of the entry that is being looked at */
     size_t path_capacity;
     uint64_t device; /* of the home */
-    size_t sidecar_suffixes;
 };
 
 static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes);
 
-/* ---- names of one directory ------------------------------------------------------------ */
+/* ---- one directory --------------------------------------------------------------------------- */
 
-struct listing {
-    char **names;
-    size_t count;
-    size_t capacity;
+/* The names in it, and what content plugins have said about them by name. */
+struct directory {
+    struct hb_listing listing;
+    uint8_t *asked; /* of each name */
+    struct named *named;
+    size_t named_count;
 };
 
-static int compare_names(const void *left, const void *right)
+/* A name that a plugin claims. */
+struct named {
+    size_t index;
+    uint64_t by_name; /* as in struct hb_claim */
+};
+
+static void directory_clear(struct directory *directory)
 {
-    return strcmp(*(char *const *)left, *(char *const *)right);
+    hb_listing_free(&directory->listing);
+    free(directory->asked);
+    free(directory->named);
 }
 
-static void listing_free(struct listing *listing)
+static void note_claim(struct directory *directory, size_t index, const struct hb_claim *claim)
 {
-    for (size_t i = 0; i < listing->count; i++)
-        free(listing->names[i]);
-    free(listing->names);
+    directory->asked[index] = true;
+    if (claim->by_name == 0)
+        return;
+    directory->named =
+        hb_resize(directory->named, directory->named_count + 1, sizeof *directory->named);
+    directory->named[directory->named_count++] = (struct named){index, claim->by_name};
 }
 
-/* All names, sorted. 0 or errno. Takes the descriptor over. */
-static int listing_read(int fd, struct listing *listing)
+/* What was said about a name, if it was asked about. Sidecars stand close behind their file. */
+static bool known_claim(const struct directory *directory, size_t index, struct hb_claim *claim)
 {
-    DIR *directory = fdopendir(fd);
-    int error = errno;
-    *listing = (struct listing){0};
-    if (directory == NULL) {
-        close(fd);
-        return error;
-    }
-    for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(directory);
-        if (entry == NULL)
-            break;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (listing->count == listing->capacity) {
-            listing->capacity = listing->capacity == 0 ? 32 : listing->capacity * 2;
-            listing->names = hb_resize(listing->names, listing->capacity, sizeof(char *));
-        }
-        listing->names[listing->count++] = hb_copy_text(entry->d_name);
-    }
-    error = errno;
-    closedir(directory);
-    if (listing->count > 0)
-        qsort(listing->names, listing->count, sizeof(char *), compare_names);
-    return error;
+    if (!directory->asked[index])
+        return false;
+    claim->asked = true;
+    for (size_t i = directory->named_count; i-- > 0 && claim->by_name == 0;)
+        if (directory->named[i].index == index)
+            claim->by_name = directory->named[i].by_name;
+    return true;
 }
 
 /* ---- one entry --------------------------------------------------------------------------- */
@@ -165,59 +158,60 @@ static int ask_filters(struct walk *walk, const struct hb_entry *entry, struct h
     return HB_OK;
 }
 
-/* Which content plugin claims the file: 1 + its index, or 0. */
-static uint16_t ask_contents(struct walk *walk, const struct hb_entry *entry)
+static int open_head(void *context)
 {
-    unsigned char head[CLAIM_HEAD];
-    ssize_t bytes = -1;
-    for (size_t i = 0; i < walk->request->contents->count; i++) {
-        const struct hb_instance *instance = walk->request->contents->instances[i];
-        const struct hb_content_ops *ops = instance->plugin->ops;
-        if (ops->claim(instance->self, entry, NULL, 0) != HB_OK)
-            continue;
-        if (ops->head_bytes == 0) /* its name is enough, and the file is not touched */
-            return (uint16_t)(i + 1);
-        if (bytes < 0) {
-            HB_AUTO_CLOSE int fd =
-                hb_beneath_open(&walk->run->home, entry->path, O_RDONLY | O_NONBLOCK, 0);
-            bytes = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
-            if (bytes < 0)
-                bytes = 0;
-        }
-        size_t shown = (size_t)bytes < ops->head_bytes ? (size_t)bytes : ops->head_bytes;
-        if (ops->claim(instance->self, entry, head, shown) == HB_OK)
-            return (uint16_t)(i + 1);
+    const struct walk *walk = context;
+    return hb_beneath_open(&walk->run->home, walk->path, O_RDONLY | O_NONBLOCK, 0);
+}
+
+/* Which content plugin claims the file: 1 + its index, or 0. */
+static uint16_t ask_contents(struct walk *walk, struct directory *directory, size_t index,
+                             const struct hb_entry *entry)
+{
+    struct hb_claim claim = {0};
+    if (!known_claim(directory, index, &claim)) {
+        hb_claim_ask(walk->request->contents, entry, &claim);
+        note_claim(directory, index, &claim);
     }
-    return 0;
+    if (claim.by_name != 0)
+        hb_claim_settle(walk->request->contents, entry, &claim, open_head, walk);
+    return claim.number;
+}
+
+/* A name of the directory that is being walked. */
+struct neighbour {
+    struct walk *walk;
+    struct directory *directory;
+    int fd;
+};
+
+/* Is it there, and claimed by that plugin? */
+static bool claims_neighbour(void *context, size_t content, const struct hb_entry *owner)
+{
+    struct neighbour *neighbour = context;
+    struct directory *directory = neighbour->directory;
+    struct hb_claim claim = {0};
+    struct stat status;
+    const char *name = hb_base_name(owner->path);
+    size_t index = hb_listing_find(&directory->listing, name);
+    if (index == SIZE_MAX || fstatat(neighbour->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(status.st_mode))
+        return false;
+    if (!known_claim(directory, index, &claim)) { /* a filter leaves it out */
+        struct hb_entry entry = *owner;
+        entry.bytes = (uint64_t)status.st_size;
+        hb_claim_ask(neighbour->walk->request->contents, &entry, &claim);
+        note_claim(directory, index, &claim);
+    }
+    return (claim.by_name >> content & 1) != 0;
 }
 
 /* Is it a sidecar of a file that is there and that a content plugin claims by name? */
-static bool is_sidecar(struct walk *walk, int fd, const char *name, const struct hb_entry *entry)
+static bool is_sidecar(struct walk *walk, struct directory *directory, int fd,
+                       const struct hb_entry *entry)
 {
-    size_t bytes = strlen(name), stem;
-    for (size_t i = 0; i < walk->request->contents->count; i++) {
-        const struct hb_instance *instance = walk->request->contents->instances[i];
-        const struct hb_content_ops *ops = instance->plugin->ops;
-        const char *const *suffix = HB_CAN(ops, sidecars) ? ops->sidecars(instance->self) : NULL;
-        for (; suffix != NULL && *suffix != NULL; suffix++) {
-            if (!hb_has_suffix(name, bytes, *suffix, &stem))
-                continue;
-            HB_AUTO_FREE char *main_name = hb_copy_bytes(name, stem);
-            HB_AUTO_FREE char *main_path =
-                hb_copy_bytes(entry->path, entry->path_bytes - strlen(*suffix));
-            struct stat status;
-            if (fstatat(fd, main_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-                !S_ISREG(status.st_mode))
-                continue;
-            struct hb_entry owner = *entry;
-            owner.path = main_path;
-            owner.path_bytes = strlen(main_path);
-            owner.bytes = (uint64_t)status.st_size;
-            if (ops->claim(instance->self, &owner, NULL, 0) == HB_OK)
-                return true;
-        }
-    }
-    return false;
+    struct neighbour neighbour = {walk, directory, fd};
+    return hb_is_sidecar(walk->request->contents, entry, claims_neighbour, &neighbour);
 }
 
 static bool is_excluded(const struct walk *walk, const struct stat *status)
@@ -297,9 +291,10 @@ static void pass_over_link(struct walk *walk, int fd, const char *name)
         hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
 }
 
-static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t parent,
-                      struct hb_entry *entry, const struct stat *status)
+static int keep_entry(struct walk *walk, struct directory *directory, size_t index, int fd,
+                      uint32_t parent, struct hb_entry *entry, const struct stat *status)
 {
+    const char *name = directory->listing.names[index];
     struct hb_verdict verdict = {.size = sizeof verdict};
     uint32_t mode = entry->mode;
     bool fixed = false;
@@ -318,7 +313,7 @@ static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t pare
     } else if (entry->type == HB_SPECIAL) {
         hb_report_add(&walk->run->report, HB_FOUND_SPECIAL, walk->path, "socket, pipe or device");
         return HB_OK;
-    } else if (entry->type == HB_FILE && is_sidecar(walk, fd, name, entry)) {
+    } else if (entry->type == HB_FILE && is_sidecar(walk, directory, fd, entry)) {
         hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
                       "part of the file beside it");
         return HB_OK;
@@ -329,7 +324,7 @@ static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t pare
     if (entry->type == HB_FILE) {
         walk->plan->files++;
         walk->plan->bytes += entry->bytes;
-        planned.content = ask_contents(walk, entry);
+        planned.content = ask_contents(walk, directory, index, entry);
     }
     if (planned.content != 0)
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
@@ -340,9 +335,10 @@ static int keep_entry(struct walk *walk, int fd, const char *name, uint32_t pare
     return HB_OK;
 }
 
-static int look_at(struct walk *walk, int fd, const char *name, uint32_t parent,
-                   size_t directory_bytes)
+static int look_at(struct walk *walk, struct directory *directory, size_t index, int fd,
+                   uint32_t parent, size_t directory_bytes)
 {
+    const char *name = directory->listing.names[index];
     struct stat status;
     size_t path_bytes = enter_name(walk, directory_bytes, name);
     if (hb_run_cancelled(walk->run))
@@ -363,7 +359,7 @@ static int look_at(struct walk *walk, int fd, const char *name, uint32_t parent,
     if (is_excluded(walk, &status))
         return HB_OK;
     struct hb_entry entry = describe(walk, path_bytes, &status);
-    return keep_entry(walk, fd, name, parent, &entry, &status);
+    return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }
 
 static int tell_filters(struct walk *walk, bool enter, const char *path)
@@ -385,26 +381,24 @@ static int tell_filters(struct walk *walk, bool enter, const char *path)
     return HB_OK;
 }
 
-/* Walks one directory. Takes the descriptor over. `index` is its own among the directories. */
-static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes)
+/* Walks one directory. Takes the descriptor over. `parent` is its own number among them. */
+static int walk_directory(struct walk *walk, int fd, uint32_t parent, size_t path_bytes)
 {
-    struct listing listing;
-    int inner = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    int error = inner < 0 ? errno : listing_read(inner, &listing);
+    struct directory directory = {0};
+    int error = hb_listing_read(fd, &directory.listing);
+    size_t count = directory.listing.count;
     walk->path[path_bytes] = '\0';
-    if (inner < 0 || error != 0)
+    if (error != 0)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                      "directory cannot be listed: %s", strerror(error));
-    int result = HB_OK;
-    if (inner >= 0) {
-        result = tell_filters(walk, true, walk->path);
-        for (size_t i = 0; result == HB_OK && i < listing.count; i++)
-            result = look_at(walk, fd, listing.names[i], index, path_bytes);
-        walk->path[path_bytes] = '\0';
-        if (result == HB_OK)
-            result = tell_filters(walk, false, walk->path);
-        listing_free(&listing);
-    }
+                      "directory cannot be listed: %s", strerror(-error));
+    directory.asked = hb_alloc(count);
+    int result = tell_filters(walk, true, walk->path);
+    for (size_t i = 0; result == HB_OK && i < count; i++)
+        result = look_at(walk, &directory, i, fd, parent, path_bytes);
+    walk->path[path_bytes] = '\0';
+    if (result == HB_OK)
+        result = tell_filters(walk, false, walk->path);
+    directory_clear(&directory);
     close(fd);
     return result;
 }
@@ -451,28 +445,4 @@ int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
     if (result != HB_OK)
         hb_plan_clear(plan);
     return result;
-}
-
-void hb_plan_clear(struct hb_plan *plan)
-{
-    free(plan->entries);
-    free(plan->directories);
-    free(plan->names);
-    *plan = (struct hb_plan){0};
-}
-
-char *hb_plan_path(const struct hb_plan *plan, const struct hb_planned *planned)
-{
-    size_t bytes = planned->name_bytes;
-    for (uint32_t at = planned->parent; at != UINT32_MAX; at = plan->directories[at].parent)
-        bytes += plan->directories[at].name_bytes + 1;
-    char *path = hb_alloc(bytes + 1), *end = path + bytes;
-    end -= planned->name_bytes;
-    memcpy(end, plan->names + planned->name, planned->name_bytes);
-    for (uint32_t at = planned->parent; at != UINT32_MAX; at = plan->directories[at].parent) {
-        *--end = '/';
-        end -= plan->directories[at].name_bytes;
-        memcpy(end, plan->names + plan->directories[at].name, plan->directories[at].name_bytes);
-    }
-    return path;
 }

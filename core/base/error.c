@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,4 +21,10 @@ void hb_error_hint(struct hb_error *error, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(error->hint, sizeof error->hint, format, arguments);
     va_end(arguments);
+}
+
+void hb_error_space(struct hb_error *error, int reason, const char *behind)
+{
+    if (reason == ENOSPC || reason == EDQUOT)
+        hb_error_hint(error, "free some space%s", behind);
 }

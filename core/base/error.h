@@ -21,4 +21,10 @@ int hb_error_set(struct hb_error *error, int status, const char *format, ...) HB
 /* Adds the hint. */
 void hb_error_hint(struct hb_error *error, const char *format, ...) HB_PRINTF(2, 3);
 
+/*
+ * The hint for what failed because of `reason` (an errno): "free some space", and what is said
+ * behind that. No hint for other reasons.
+ */
+void hb_error_space(struct hb_error *error, int reason, const char *behind);
+
 #endif

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 int hb_listing_each(int directory_fd, int (*each)(void *context, const char *name), void *context)
@@ -56,6 +57,14 @@ int hb_listing_read(int directory_fd, struct hb_listing *listing)
     if (listing->count > 0)
         qsort(listing->names, listing->count, sizeof(char *), compare_names);
     return result;
+}
+
+size_t hb_listing_find(const struct hb_listing *listing, const char *name)
+{
+    char *const *found = listing->count == 0 ? NULL
+                                             : bsearch(&name, listing->names, listing->count,
+                                                       sizeof(char *), compare_names);
+    return found == NULL ? SIZE_MAX : (size_t)(found - listing->names);
 }
 
 void hb_listing_free(struct hb_listing *listing)

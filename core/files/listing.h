@@ -19,6 +19,8 @@ struct hb_listing {
  * descriptor.
  */
 int hb_listing_read(int directory_fd, struct hb_listing *listing);
+/* The number of a name in it, or SIZE_MAX. */
+size_t hb_listing_find(const struct hb_listing *listing, const char *name);
 void hb_listing_free(struct hb_listing *listing);
 
 /*

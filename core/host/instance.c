@@ -52,6 +52,11 @@ int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
     while ((section = hb_config_next(run->config, kind, section)) != NULL) {
         if (!takes_part(section, command))
             continue;
+        if (kind == HB_KIND_CONTENT && chain->count == HB_MOST_CONTENTS) {
+            hb_chain_free(chain);
+            return hb_error_set(error, HB_FATAL, "[%s]: there are more than %d content plugins",
+                                section->name, HB_MOST_CONTENTS);
+        }
         struct hb_instance *instance;
         int status = hb_instance_create(run, section, &instance, error);
         if (status != HB_OK) {

@@ -52,6 +52,8 @@ struct hb_instance {
     void *self;
 };
 
+enum { HB_MOST_CONTENTS = 64 }; /* content plugins in a chain: a bit each, see host/content.h */
+
 /* All instances of one kind that take part in `direction`, in the order of the configuration. */
 struct hb_chain {
     struct hb_instance **instances;

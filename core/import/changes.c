@@ -27,17 +27,6 @@ static int look(const struct hb_root *home, const char *path, bool is_link, stru
     return result;
 }
 
-static bool is_claimed(const struct hb_chain *contents, const struct hb_entry *entry)
-{
-    for (size_t i = 0; i < contents->count; i++) {
-        const struct hb_instance *instance = contents->instances[i];
-        const struct hb_content_ops *ops = instance->plugin->ops;
-        if (ops->claim(instance->self, entry, NULL, 0) == HB_OK)
-            return true;
-    }
-    return false;
-}
-
 static bool is_same(const struct hb_catalog_member *member, const struct stat *status)
 {
     return member->type == HB_FILE && S_ISREG(status->st_mode) &&
@@ -47,7 +36,7 @@ static bool is_same(const struct hb_catalog_member *member, const struct stat *s
            status->st_mtim.tv_nsec == (long)member->mtime_nanoseconds;
 }
 
-static enum hb_change change_of(const struct hb_archive *archive, const struct hb_chain *contents,
+static enum hb_change change_of(const struct hb_archive *archive, struct hb_claims *claims,
                                 size_t index)
 {
     const struct hb_catalog *catalog = &archive->catalog;
@@ -66,18 +55,16 @@ static enum hb_change change_of(const struct hb_archive *archive, const struct h
     if (!is_same(member, &status))
         return HB_CHANGE_REPLACED;
     /* What is committed to a log beside a database leaves its size and time as they were. */
-    struct hb_entry entry;
-    hb_catalog_entry(catalog, index, &entry);
-    return is_claimed(contents, &entry) ? HB_CHANGE_REPLACED : HB_CHANGE_UNCHANGED;
+    return hb_claims_by_name(claims, index) ? HB_CHANGE_REPLACED : HB_CHANGE_UNCHANGED;
 }
 
-void hb_changes_find(const struct hb_archive *archive, const struct hb_chain *contents,
+void hb_changes_find(const struct hb_archive *archive, struct hb_claims *claims,
                      struct hb_changes *changes)
 {
     const struct hb_catalog *catalog = &archive->catalog;
     *changes = (struct hb_changes){.members = hb_alloc(catalog->count + 1)};
     for (size_t i = 0; i < catalog->count; i++) {
-        enum hb_change change = change_of(archive, contents, i);
+        enum hb_change change = change_of(archive, claims, i);
         changes->members[i] = (uint8_t)change;
         changes->counts[change]++;
         changes->preserved +=

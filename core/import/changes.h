@@ -21,7 +21,7 @@ struct hb_changes {
 };
 
 /* The home need not be there. hb_changes_clear() afterwards. */
-void hb_changes_find(const struct hb_archive *archive, const struct hb_chain *contents,
+void hb_changes_find(const struct hb_archive *archive, struct hb_claims *claims,
                      struct hb_changes *changes);
 void hb_changes_clear(struct hb_changes *changes);
 

@@ -20,6 +20,7 @@ struct import {
     struct hb_error *error;
     struct hb_archive archive;
     struct hb_chain filters, contents;
+    struct hb_claims claims;
     struct hb_selection_result selection;
     bool made_home;
     struct hb_staging staging;
@@ -129,7 +130,7 @@ static int confirm(struct import *import)
     if (request->confirm == NULL)
         return HB_OK;
     if (look)
-        hb_changes_find(&import->archive, &import->contents, &changes);
+        hb_changes_find(&import->archive, &import->claims, &changes);
     if (request->dry_run)
         hb_changes_report_refused(&import->archive, &changes);
     int status = request->confirm(request->context, &import->archive, &import->selection,
@@ -184,7 +185,7 @@ static int run_import(struct import *import)
     if (status == HB_OK)
         status = open_archive(import);
     if (status == HB_OK)
-        status = hb_select(&import->archive, &import->filters, &import->contents,
+        status = hb_select(&import->archive, &import->filters, &import->claims,
                            import->request->patterns, &import->selection, import->error);
     if (status != HB_OK)
         return status;
@@ -219,12 +220,15 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .archive = &import.archive,
         .selection = &import.selection,
         .contents = &import.contents,
+        .claims = &import.claims,
         .umask = current_umask(),
     };
     hb_staging_init(&import.staging);
+    hb_claims_init(&import.claims, &import.archive.catalog, &import.contents);
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
     bool untouched = status != HB_OK && !import.publishing;
+    hb_claims_clear(&import.claims);
     hb_archive_close(&import.archive);
     hb_selection_clear(&import.selection);
     hb_chain_free(&import.filters);

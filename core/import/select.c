@@ -91,53 +91,21 @@ static void strip_wrapper(struct hb_archive *archive, const char *wrapper)
     }
 }
 
-/* Would the entry be claimed if it were not for this suffix? */
-static bool is_sidecar(const struct hb_instance *content, const struct hb_entry *entry)
-{
-    const struct hb_content_ops *ops = content->plugin->ops;
-    const char *const *suffix = HB_CAN(ops, sidecars) ? ops->sidecars(content->self) : NULL;
-    for (; suffix != NULL && *suffix != NULL; suffix++) {
-        size_t bytes = strlen(*suffix);
-        if (entry->path_bytes <= bytes ||
-            strcmp(entry->path + entry->path_bytes - bytes, *suffix) != 0)
-            continue;
-        HB_AUTO_FREE char *path = hb_copy_bytes(entry->path, entry->path_bytes - bytes);
-        struct hb_entry owner = *entry;
-        owner.type = HB_FILE;
-        owner.path = path;
-        owner.path_bytes -= bytes;
-        if (ops->claim(content->self, &owner, NULL, 0) == HB_OK)
-            return true;
-    }
-    return false;
-}
-
-bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry)
-{
-    for (size_t i = 0; i < contents->count; i++)
-        if (is_sidecar(contents->instances[i], entry))
-            return true;
-    return false;
-}
-
 /*
  * A sidecar (a database's log) laid beside a live file would be taken for its own and destroy it.
  * What was in it is not restored, which is more than a note. Nor is it made part of the file that
  * came with it: nothing tells whether both were copied at one moment.
  */
-static void drop_sidecars(struct hb_archive *archive, const struct hb_chain *contents)
+static void drop_sidecars(struct hb_archive *archive, struct hb_claims *claims)
 {
     for (size_t i = 0; i < archive->catalog.count; i++) {
         struct hb_catalog_member *member = &archive->catalog.members[i];
-        struct hb_entry entry;
-        if (member->state != HB_UNDECIDED || member->type == HB_DIRECTORY)
-            continue;
-        hb_catalog_entry(&archive->catalog, i, &entry);
-        if (!hb_is_sidecar(contents, &entry))
+        if (member->state != HB_UNDECIDED || member->type == HB_DIRECTORY ||
+            !hb_claims_sidecar(claims, i))
             continue;
         member->state = HB_DROPPED;
         hb_report_add(
-            &archive->run->report, HB_FOUND_SKIPPED, entry.path,
+            &archive->run->report, HB_FOUND_SKIPPED, hb_catalog_path(&archive->catalog, i),
             "refused: belongs to the file beside it, and would damage the one in the home; "
             "what it alone holds is not restored");
     }
@@ -362,9 +330,9 @@ static int apply_patterns(struct hb_archive *archive, struct hb_error *error)
     return HB_OK;
 }
 
-int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
-              const struct hb_chain *contents, const struct hb_patterns *patterns,
-              struct hb_selection_result *result, struct hb_error *error)
+int hb_select(struct hb_archive *archive, const struct hb_chain *filters, struct hb_claims *claims,
+              const struct hb_patterns *patterns, struct hb_selection_result *result,
+              struct hb_error *error)
 {
     struct hb_catalog *catalog = &archive->catalog;
     *result = (struct hb_selection_result){0};
@@ -377,7 +345,7 @@ int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
     result->wrapper = find_wrapper(archive);
     if (result->wrapper != NULL)
         strip_wrapper(archive, result->wrapper);
-    drop_sidecars(archive, contents);
+    drop_sidecars(archive, claims);
     result->modes = hb_alloc(catalog->count * sizeof *result->modes);
     for (size_t i = 0; i < catalog->count; i++)
         result->modes[i] = UINT32_MAX;

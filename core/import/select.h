@@ -4,6 +4,7 @@
 #define HB_SELECT_H
 
 #include "archive/archive.h"
+#include "archive/claims.h"
 
 /* hb_catalog_member.state */
 enum hb_selection {
@@ -41,17 +42,14 @@ struct hb_selection_result {
  */
 size_t hb_link_origin(const struct hb_catalog *catalog, const char *wrapper, size_t index);
 
-/* Does it belong to another file that a content plugin claims, like the log beside a database? */
-bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry);
-
 /*
  * Decides on every member: changes paths (leading "./", wrapper) and states in the catalog. HB_OK,
  * or HB_FATAL: the archive is empty, has none of the markers, or nothing that matches the patterns
  * (NULL: there are none).
  */
-int hb_select(struct hb_archive *archive, const struct hb_chain *filters,
-              const struct hb_chain *contents, const struct hb_patterns *patterns,
-              struct hb_selection_result *result, struct hb_error *error);
+int hb_select(struct hb_archive *archive, const struct hb_chain *filters, struct hb_claims *claims,
+              const struct hb_patterns *patterns, struct hb_selection_result *result,
+              struct hb_error *error);
 /*
  * The mode that a selected file or directory is restored with: the filters', else the archive's,
  * else what the umask leaves.

@@ -28,8 +28,7 @@ static int cannot_stage(const struct hb_staging *staging, size_t index, int reas
 {
     hb_error_set(error, HB_FATAL, "%s: cannot be staged: %s",
                  hb_catalog_path(&staging->archive->catalog, index), strerror(reason));
-    if (reason == ENOSPC || reason == EDQUOT)
-        hb_error_hint(error, "free some space and try again; nothing was changed");
+    hb_error_space(error, reason, " and try again; nothing was changed");
     return HB_FATAL;
 }
 
@@ -86,11 +85,11 @@ static void check_member(struct hb_staging *staging, size_t index)
     struct hb_entry entry;
     char name[24];
     hb_staged_name(index, name);
-    hb_catalog_entry(&staging->archive->catalog, index, &entry);
     const struct hb_instance *content =
-        hb_claimant(staging->contents, &entry, staging->run->stage.fd, name);
+        hb_claims_settle_at(staging->claims, index, staging->run->stage.fd, name);
     if (content == NULL || !is_missing(staging, index))
         return;
+    hb_catalog_entry(&staging->archive->catalog, index, &entry);
     hb_check_staged(staging->run, content, &entry, &staging->run->stage, name);
     staging->checked[index] = true;
 }
@@ -115,20 +114,6 @@ static int member_done(void *context, unsigned worker, size_t index, int fd, uin
     return HB_OK;
 }
 
-/* By name: a content plugin may want to put it back its own way. */
-static bool may_be_claimed(const struct hb_staging *staging, size_t index)
-{
-    struct hb_entry entry;
-    hb_catalog_entry(&staging->archive->catalog, index, &entry);
-    for (size_t i = 0; i < staging->contents->count; i++) {
-        const struct hb_instance *instance = staging->contents->instances[i];
-        const struct hb_content_ops *ops = instance->plugin->ops;
-        if (ops->claim(instance->self, &entry, NULL, 0) == HB_OK)
-            return true;
-    }
-    return false;
-}
-
 /*
  * What the files need, and once more what may go through a content plugin: it copies a database
  * into the one that is there, whose log grows by as much.
@@ -139,7 +124,7 @@ static uint64_t space_needed(const struct hb_staging *staging)
     uint64_t bytes = staging->selection->bytes;
     for (size_t i = 0; i < catalog->count; i++)
         if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_FILE &&
-            may_be_claimed(staging, i))
+            hb_claims_by_name(staging->claims, i))
             bytes +=
                 catalog->members[i].bytes; /* both are below 2^63: select has bounded the sum */
     return bytes;
@@ -176,7 +161,7 @@ static int check_space(const struct hb_staging *staging, struct hb_error *error)
     hb_error_set(error, HB_FATAL, "%s: not enough space: %s are needed, %s are free",
                  staging->run->home.path, hb_human_bytes(bytes, needed),
                  hb_human_bytes(room, available));
-    hb_error_hint(error, "free some space and try again; nothing was changed");
+    hb_error_space(error, ENOSPC, " and try again; nothing was changed");
     return HB_FATAL;
 }
 
@@ -204,7 +189,8 @@ static bool may_hold(void *context, size_t index)
 {
     const struct hb_staging *staging = context;
     return staging->archive->catalog.members[index].type == HB_FILE &&
-           staging->selection->modes[index] == UINT32_MAX && !may_be_claimed(staging, index);
+           staging->selection->modes[index] == UINT32_MAX &&
+           !hb_claims_by_name(staging->claims, index);
 }
 
 int hb_stage_members(struct hb_staging *staging, struct hb_error *error)
@@ -479,12 +465,10 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
 
 static bool is_claimed(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
 {
-    struct hb_entry entry;
     char name[24];
-    hb_catalog_entry(&staging->archive->catalog, index, &entry);
     hb_staged_name(index, name);
     unsigned number = numbers == NULL ? 0 : numbers[index];
-    return hb_claimant(staging->contents, &entry, staging->stages[number]->fd, name) != NULL;
+    return hb_claims_settle_at(staging->claims, index, staging->stages[number]->fd, name) != NULL;
 }
 
 /* When a row's turn is. */
@@ -622,6 +606,7 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
         .stages = staging->stages,
         .stage_count = staging->stage_count,
         .contents = staging->contents,
+        .claims = staging->claims,
         .workers = hb_run_workers(staging->run),
         .checked = staging->checked,
     };

@@ -17,6 +17,7 @@ struct hb_staging {
     struct hb_archive *archive;
     struct hb_selection_result *selection;
     const struct hb_chain *contents;
+    struct hb_claims *claims; /* of those, on what the archive holds */
     uint32_t umask;
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];

@@ -6,10 +6,7 @@
 #include "pipeline/pipeline_reuse.h"
 #include <string.h>
 
-enum {
-    READ_AGAIN = 3,   /* times that a small file is read when it changes meanwhile */
-    GROWTH_FACTOR = 4 /* a small file that grew beyond so many units is cut off */
-};
+enum { GROWTH_FACTOR = 4 }; /* a small file that grew beyond so many units is cut off */
 
 /* ---- results, for tests in another order ------------------------------------------------------
  */
@@ -170,27 +167,17 @@ static int encode_group(struct hb_pipeline_thread *thread, struct hb_item *item,
 static int64_t read_whole(struct hb_pipeline_thread *thread, struct hb_reader *reader, size_t at,
                           uint64_t limit)
 {
-    struct hb_run *run = thread->pipeline->request.run;
-    const char *path = reader->entry.path, *how = NULL;
-    for (int attempt = 1;; attempt++) {
+    int64_t got;
+    do {
         uint64_t want = reader->entry.bytes > limit ? limit : reader->entry.bytes;
-        int64_t got = hb_reader_read(reader, thread->buffer + at, (size_t)want, 0);
+        got = hb_reader_read(reader, thread->buffer + at, (size_t)want, 0);
         if (got < 0) {
-            hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "cannot be read: %s",
-                          strerror((int)-got));
+            hb_report_add(&thread->pipeline->request.run->report, HB_FOUND_SKIPPED,
+                          reader->entry.path, "cannot be read: %s", strerror((int)-got));
             return -1;
         }
-        if (!hb_reader_changed(reader, &how) && reader->entry.bytes <= limit) {
-            reader->entry.bytes = (uint64_t)got;
-            return got;
-        }
-        if (attempt < READ_AGAIN && hb_reader_refresh(reader) && reader->entry.bytes <= limit)
-            continue;
-        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, path, "%s; what was there first is stored",
-                      how != NULL ? how : "grew since the home was walked");
-        reader->entry.bytes = (uint64_t)got;
-        return got;
-    }
+    } while (hb_reader_again(reader, limit, (uint64_t)got));
+    return got;
 }
 
 /*

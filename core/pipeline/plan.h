@@ -50,27 +50,6 @@ struct hb_plan {
     bool remember;  /* a later backup is to know entries again: they get fingerprints */
 };
 
-/* Files that are never stored: the archive itself. */
-struct hb_identity {
-    uint64_t device;
-    uint64_t inode;
-};
-
-struct hb_plan_request {
-    struct hb_run *run;
-    const struct hb_chain *filters;
-    const struct hb_chain *contents;
-    bool store_links;
-    bool one_file_system;
-    const struct hb_identity *excluded;
-    size_t excluded_count;
-    int64_t latest;  /* see hb_plan */
-    unsigned *swept; /* grows by the left-overs of killed runs that were removed; NULL: none are */
-};
-
-/* HB_OK and *plan; HB_CANCELLED; HB_FATAL. What it passes over goes into the run's report. */
-int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
-                 struct hb_error *error);
 void hb_plan_clear(struct hb_plan *plan);
 
 /* The entry's path, relative to the home. Caller frees. */

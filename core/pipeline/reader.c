@@ -2,11 +2,14 @@
 #include "pipeline/reader.h"
 
 #include "base/memory.h"
+#include "files/io.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+
+enum { READ_AGAIN = 3 }; /* times that a file is read when it changes meanwhile */
 
 static struct timespec clamp(struct timespec time, int64_t latest)
 {
@@ -41,8 +44,7 @@ static struct hb_file_state state_of(const struct stat *status)
 }
 
 /* The file's present size, times and owner; the mode unless the filters fixed it. */
-static void take_status(struct hb_reader *reader, const struct hb_planned *planned,
-                        const struct stat *status)
+static void take_status(struct hb_reader *reader, const struct stat *status)
 {
     clock_gettime(CLOCK_REALTIME_COARSE, &reader->opened);
     reader->seen = state_of(status);
@@ -50,8 +52,8 @@ static void take_status(struct hb_reader *reader, const struct hb_planned *plann
     reader->entry.mtime = clamp(status->st_mtim, reader->latest);
     reader->entry.uid = status->st_uid;
     reader->entry.gid = status->st_gid;
-    if (planned == NULL || !(planned->flags & HB_PLANNED_MODE))
-        reader->entry.mode = planned == NULL ? reader->entry.mode : status->st_mode & 07777;
+    if (!reader->mode_is_fixed)
+        reader->entry.mode = status->st_mode & 07777;
 }
 
 static int cannot_open(struct hb_run *run, const char *path, int error)
@@ -67,22 +69,29 @@ static int cannot_open(struct hb_run *run, const char *path, int error)
     return HB_ENTRY;
 }
 
-static int open_file(struct hb_run *run, const struct hb_planned *planned, struct hb_reader *reader)
+/* Takes over the descriptor of an ordinary file, or -errno. */
+static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
 {
     struct stat status;
-    /* O_NONBLOCK: it may have become a pipe meanwhile. */
-    reader->fd = hb_beneath_open(&run->home, reader->entry.path, O_RDONLY | O_NONBLOCK, 0);
-    if (reader->fd < 0)
-        return cannot_open(run, reader->entry.path, -reader->fd);
-    if (fstat(reader->fd, &status) != 0)
+    reader->fd = fd;
+    if (fd < 0)
+        return cannot_open(run, reader->entry.path, -fd);
+    if (fstat(fd, &status) != 0)
         return cannot_open(run, reader->entry.path, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
                       "is no regular file any more");
         return HB_ENTRY;
     }
-    take_status(reader, planned, &status);
+    take_status(reader, &status);
     return HB_OK;
+}
+
+static int open_file(struct hb_run *run, struct hb_reader *reader)
+{
+    /* O_NONBLOCK: it may have become a pipe meanwhile. */
+    int fd = hb_beneath_open(&run->home, reader->entry.path, O_RDONLY | O_NONBLOCK, 0);
+    return take_file(run, fd, reader);
 }
 
 static int open_link(struct hb_run *run, struct hb_reader *reader)
@@ -176,7 +185,7 @@ static int look_at_claimed(const struct hb_run *run, const char *path, struct st
 
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
 static int open_claimed(struct hb_run *run, const struct hb_instance *content,
-                        const struct hb_planned *planned, struct hb_reader *reader)
+                        struct hb_reader *reader)
 {
     const struct hb_content_ops *ops = content->plugin->ops;
     if (!HB_CAN(ops, open))
@@ -185,7 +194,7 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     int error = look_at_claimed(run, reader->entry.path, &status);
     if (error != 0)
         return cannot_open(run, reader->entry.path, error);
-    take_status(reader, planned, &status);
+    take_status(reader, &status);
     bool told = reader->remember && identify(content, &reader->entry, reader->identity);
     reader->source =
         (struct hb_source){.size = sizeof reader->source, .fd = -1, .flags = HB_SOURCE_JUDGED};
@@ -228,6 +237,7 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     *reader = (struct hb_reader){.run = run, .fd = -1, .latest = plan->latest};
     /* Inode and times of change are not reproducible. */
     reader->remember = plan->remember && plan->latest == INT64_MAX;
+    reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
     reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
     reader->entry.index = (uint64_t)(planned - plan->entries);
     if (planned->type == HB_FILE)
@@ -264,15 +274,38 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
         return result;
     result = HB_NOMATCH;
     if (planned->content != 0)
-        result = open_claimed(run, contents->instances[planned->content - 1], planned, reader);
-    return result == HB_NOMATCH ? open_file(run, planned, reader) : result;
+        result = open_claimed(run, contents->instances[planned->content - 1], reader);
+    return result == HB_NOMATCH ? open_file(run, reader) : result;
 }
 
 int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
                        const struct hb_planned *planned, struct hb_reader *reader)
 {
     int result = hb_reader_plan(run, plan, planned, reader);
-    return result == HB_OK ? open_file(run, planned, reader) : result;
+    return result == HB_OK ? open_file(run, reader) : result;
+}
+
+/* Of no plan. */
+static void start(struct hb_run *run, const struct hb_entry *entry, struct hb_reader *reader)
+{
+    *reader = (struct hb_reader){.run = run, .fd = -1, .latest = INT64_MAX, .entry = *entry};
+    reader->entry.path = hb_copy_text(entry->path);
+    reader->entry.link = NULL;
+}
+
+int hb_reader_open_claimed(struct hb_run *run, const struct hb_instance *content,
+                           const struct hb_entry *entry, struct hb_reader *reader)
+{
+    start(run, entry, reader);
+    int result = open_claimed(run, content, reader);
+    return result == HB_OK && reader->to_be_judged ? hb_reader_judge(reader) : result;
+}
+
+int hb_reader_take_file(struct hb_run *run, const struct hb_entry *entry, int fd,
+                        struct hb_reader *reader)
+{
+    start(run, entry, reader);
+    return take_file(run, fd, reader);
 }
 
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)
@@ -281,19 +314,7 @@ int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t byte
         int64_t got = reader->source.read_at(&reader->source, buffer, bytes, offset);
         return got > 0 && (uint64_t)got > bytes ? -EPROTO : got; /* more than there is room for */
     }
-    size_t done = 0;
-    while (done < bytes) {
-        ssize_t got =
-            pread(reader->fd, (char *)buffer + done, bytes - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        done += (size_t)got;
-    }
-    return (int64_t)done;
+    return hb_read_all_at(reader->fd, buffer, bytes, offset);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -336,8 +357,24 @@ bool hb_reader_refresh(struct hb_reader *reader)
     struct stat status;
     if (reader->fd < 0 || fstat(reader->fd, &status) != 0)
         return false;
-    take_status(reader, NULL, &status);
+    take_status(reader, &status);
     return true;
+}
+
+bool hb_reader_again(struct hb_reader *reader, uint64_t limit, uint64_t got)
+{
+    const char *how = NULL;
+    bool changed = hb_reader_changed(reader, &how);
+    reader->passes++;
+    if ((changed || reader->entry.bytes > limit) && reader->passes < READ_AGAIN &&
+        hb_reader_refresh(reader) && reader->entry.bytes <= limit)
+        return true;
+    if (changed || reader->entry.bytes > limit)
+        hb_report_add(&reader->run->report, HB_FOUND_DOUBTFUL, reader->entry.path,
+                      "%s; what was there first is stored",
+                      how != NULL ? how : "grew since the home was walked");
+    reader->entry.bytes = got;
+    return false;
 }
 
 /* Programs that save a file by renaming a new one over it do this all the time; no harm is done. */

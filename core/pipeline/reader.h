@@ -17,6 +17,8 @@ struct hb_reader {
     struct timespec opened;    /* when that was, by the clock that file systems use */
     int64_t latest;            /* see hb_plan */
     bool looked_back;
+    bool mode_is_fixed;                /* by the filters: not to be taken from the file */
+    unsigned passes;                   /* over all of it, see hb_reader_again */
     bool remember;                     /* its state in the file system may be told */
     struct hb_source source;           /* read_at is NULL where no plugin gave one */
     const struct hb_instance *content; /* whose source it is, or NULL */
@@ -52,6 +54,17 @@ int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
                        const struct hb_planned *planned, struct hb_reader *reader);
 
 /*
+ * Files that are in no plan. One that `content` claims is opened and judged; entry->path is where
+ * it lies in the home, links resolved. HB_OK; HB_NOMATCH: it is to be stored as an ordinary file;
+ * or as hb_reader_open. hb_reader_free in any case.
+ */
+int hb_reader_open_claimed(struct hb_run *run, const struct hb_instance *content,
+                           const struct hb_entry *entry, struct hb_reader *reader);
+/* An ordinary one, by its descriptor, which is taken over, or by -errno: it could not be opened. */
+int hb_reader_take_file(struct hb_run *run, const struct hb_entry *entry, int fd,
+                        struct hb_reader *reader);
+
+/*
  * Fills in the entry as the plan has it, without opening anything but a link. HB_OK, or as
  * hb_reader_open. hb_reader_free in any case.
  */
@@ -76,6 +89,13 @@ int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t byte
 
 /* Did an ordinary file change since it was opened? Says how in *how (constant text). */
 bool hb_reader_changed(const struct hb_reader *reader, const char **how);
+
+/*
+ * After a pass over all of it, which read `got` bytes: is it to be read once more, for it changed
+ * meanwhile or was larger than `limit`? False: entry.bytes is what was read; a file that did not
+ * keep still is doubtful then.
+ */
+bool hb_reader_again(struct hb_reader *reader, uint64_t limit, uint64_t got);
 
 /* Takes the file's present size and times as those to be stored; before it is read once more. */
 bool hb_reader_refresh(struct hb_reader *reader);

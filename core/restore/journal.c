@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/path.h"
-#include "import/select.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -94,8 +93,7 @@ static int cannot_write(const struct hb_journal_writer *writer, struct hb_error 
     int reason = errno;
     hb_error_set(error, HB_FATAL, "%s: the journal cannot be written: %s", writer->stage->path,
                  strerror(reason));
-    if (reason == ENOSPC || reason == EDQUOT)
-        hb_error_hint(error, "free some space and try again; nothing was changed");
+    hb_error_space(error, reason, " and try again; nothing was changed");
     return HB_FATAL;
 }
 

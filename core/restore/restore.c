@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 
 enum {
-    CLAIM_HEAD = 4096,
     BATCH = 64,   /* rows that a worker takes at once */
     ATTEMPTS = 16 /* of a call that a signal interrupts */
 };
@@ -125,29 +124,6 @@ static void failed(struct restore *restore, const struct hb_journal_row *row, in
 /* ---- content plugins ---------------------------------------------------------------------------
  */
 
-const struct hb_instance *hb_claimant(const struct hb_chain *contents, const struct hb_entry *entry,
-                                      int stage_fd, const char *staged)
-{
-    unsigned char head[CLAIM_HEAD];
-    ssize_t bytes = -1;
-    for (size_t i = 0; i < contents->count; i++) {
-        const struct hb_instance *instance = contents->instances[i];
-        const struct hb_content_ops *ops = instance->plugin->ops;
-        if (ops->claim(instance->self, entry, NULL, 0) != HB_OK)
-            continue;
-        if (bytes < 0) {
-            HB_AUTO_CLOSE int fd = openat(stage_fd, staged, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-            bytes = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
-            if (bytes < 0)
-                bytes = 0;
-        }
-        size_t shown = (size_t)bytes < ops->head_bytes ? (size_t)bytes : ops->head_bytes;
-        if (ops->claim(instance->self, entry, head, shown) == HB_OK)
-            return instance;
-    }
-    return NULL;
-}
-
 static const struct hb_stage *stage_of(const struct restore *restore,
                                        const struct hb_journal_row *row)
 {
@@ -212,24 +188,6 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     return status;
 }
 
-void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
-                     const struct hb_entry *entry, const struct hb_stage *stage, const char *name)
-{
-    const struct hb_content_ops *ops = content->plugin->ops;
-    char reason[400] = "";
-    uint32_t soundness = HB_NOT_CHECKED;
-    if (!HB_CAN(ops, check))
-        return;
-    HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
-    struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
-    if (fd >= 0 &&
-        ops->check(content->self, entry, &file, &soundness, reason, sizeof reason) == HB_OK &&
-        soundness == HB_UNSOUND)
-        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s", content->plugin->name,
-                      reason);
-}
-
 /* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
 static int publish_claimed(struct restore *restore, const struct hb_journal_row *row,
                            const struct hb_place *place, uint32_t mode)
@@ -237,8 +195,11 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     char name[24];
     struct hb_entry entry = entry_of(row);
     hb_staged_name(row->index, name);
+    int stage_fd = stage_of(restore, row)->fd;
     const struct hb_instance *content =
-        hb_claimant(restore->request->contents, &entry, stage_of(restore, row)->fd, name);
+        restore->request->claims != NULL
+            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name)
+            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name);
     if (content == NULL && place->exists) {
         skipped(restore, row, "no content plugin of the configuration can put it back safely");
         return HB_ENTRY;

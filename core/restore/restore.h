@@ -6,6 +6,7 @@
 #ifndef HB_RESTORE_H
 #define HB_RESTORE_H
 
+#include "archive/claims.h"
 #include "host/run.h"
 #include "restore/journal.h"
 
@@ -15,6 +16,7 @@ struct hb_restore_request {
     struct hb_stage *const *stages; /* by number; NULL: it could not be opened */
     unsigned stage_count;
     const struct hb_chain *contents;
+    struct hb_claims *claims; /* by index of a row: what they have said already; NULL: ask */
     unsigned workers;
     const bool *checked; /* by index of a row: hb_check_staged() has been called; may be NULL */
     bool again;          /* an interrupted import: what is not staged any more has been published */
@@ -26,17 +28,6 @@ struct hb_restored {
     uint64_t failed;    /* that could not be, and are reported */
     uint64_t postponed; /* of them, those that may work later: no space, a lock, an I/O error */
 };
-
-/* Which plugin claims a staged file, by its name and first bytes; NULL: none. */
-const struct hb_instance *hb_claimant(const struct hb_chain *contents, const struct hb_entry *entry,
-                                      int stage_fd, const char *staged);
-
-/*
- * Is the staged copy sound? What goes to a place where nothing was is restored even if it is not,
- * but not in silence. Any thread.
- */
-void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
-                     const struct hb_entry *entry, const struct hb_stage *stage, const char *name);
 
 /*
  * What cannot be restored is reported and the rest goes on. Durable when it returns. HB_OK;

@@ -6,8 +6,10 @@
 #include "snapshot/snapshot.h"
 
 #include "base/memory.h"
+#include "files/io.h"
+#include "host/content.h"
+#include "pipeline/reader.h"
 #include "restore/recover.h"
-#include "restore/restore.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +21,6 @@
 
 enum {
     COPY_BYTES = 1 << 20,
-    READ_AGAIN = 3, /* times that a file is read when it changes meanwhile */
     LONGEST_LABEL = 200,
     DEEPEST = 100 /* directories below a listed one */
 };
@@ -57,176 +58,145 @@ static void skipped(struct maker *maker, const char *path, const char *why)
     hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path, "%s", why);
 }
 
-/* ---- one file ----------------------------------------------------------------------------------
- */
+/* ---- one file ------------------------------------------------------------------------------- */
 
-/* A new file in the snapshot, with its directories; -errno. */
-static int make_file(struct maker *maker, const char *path)
-{
+/* A file in the snapshot that is being made. */
+struct copy {
     struct hb_place place;
-    int result = hb_beneath_resolve(&maker->root, path, HB_MAKE_PARENTS, &place, NULL);
-    if (result == 0) {
-        result = openat(place.directory_fd, place.name,
-                        O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (result < 0)
-            result = -errno;
-    }
-    hb_place_clear(&place);
-    return result;
+    int fd;
+};
+
+/* A new one, with its directories. 0 or -errno. */
+static int make_copy(struct maker *maker, const char *path, struct copy *copy)
+{
+    copy->fd = -1;
+    int result = hb_beneath_resolve(&maker->root, path, HB_MAKE_PARENTS, &copy->place, NULL);
+    if (result != 0)
+        return result;
+    copy->fd = openat(copy->place.directory_fd, copy->place.name,
+                      O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return copy->fd < 0 ? -errno : 0;
 }
 
-static int write_all(int fd, const unsigned char *data, size_t bytes, uint64_t offset)
+/* A full disk concerns all. */
+static int cannot_write(struct maker *maker, const char *path, int reason)
 {
-    for (size_t done = 0; done < bytes;) {
-        ssize_t put = pwrite(fd, data + done, bytes - done, (off_t)(offset + done));
-        if (put < 0 && errno != EINTR)
-            return -errno;
-        done += put < 0 ? 0 : (size_t)put;
-    }
-    return 0;
-}
-
-/* A full disk concerns all; what cannot be read concerns one file. HB_FATAL or HB_ENTRY. */
-static int cannot_copy(struct maker *maker, const char *path, int reason, bool writing)
-{
-    if (!writing) {
-        skipped(maker, path, strerror(reason));
-        return HB_ENTRY;
-    }
     hb_error_set(maker->error, HB_FATAL, "%s: cannot be copied to %s: %s", path, maker->stage.path,
                  strerror(reason));
-    if (reason == ENOSPC || reason == EDQUOT)
-        hb_error_hint(maker->error, "free some space and try again; no snapshot was made");
+    hb_error_space(maker->error, reason, " and try again; no snapshot was made");
     return HB_FATAL;
 }
 
-/* Mode, time and owner as they were; counts it. */
-static int finish_file(struct maker *maker, const char *path, int fd, const struct stat *status,
-                       uint64_t bytes)
+/* One pass over what is open; *bytes is what was there. HB_OK, HB_ENTRY, HB_FATAL, HB_CANCELLED. */
+static int copy_once(struct maker *maker, const char *path, const struct hb_reader *reader, int to,
+                     uint64_t *bytes)
 {
-    struct timespec times[2] = {status->st_atim, status->st_mtim};
-    if (geteuid() == 0 && fchown(fd, status->st_uid, status->st_gid) != 0)
-        return cannot_copy(maker, path, errno, true);
-    if (fchmod(fd, status->st_mode & 0777) != 0 || futimens(fd, times) != 0)
-        return cannot_copy(maker, path, errno, true);
-    if (!hb_manifest_add(&maker->manifest, path, bytes)) {
+    *bytes = 0;
+    if (ftruncate(to, 0) != 0)
+        return cannot_write(maker, path, errno);
+    for (;;) {
+        if (hb_run_cancelled(maker->run))
+            return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+        uint64_t left = reader->fd < 0 ? reader->entry.bytes - *bytes : COPY_BYTES;
+        int64_t got = hb_reader_read(reader, maker->buffer,
+                                     left < COPY_BYTES ? (size_t)left : COPY_BYTES, *bytes);
+        if (got == 0 && reader->fd < 0 && left > 0) /* the source of a plugin ends too early */
+            got = -EIO;
+        if (got < 0) {
+            skipped(maker, path, strerror((int)-got));
+            return HB_ENTRY;
+        }
+        if (got == 0)
+            return HB_OK;
+        int result = hb_write_all_at(to, maker->buffer, (size_t)got, *bytes);
+        if (result != 0)
+            return cannot_write(maker, path, -result);
+        *bytes += (uint64_t)got;
+    }
+}
+
+/* Mode, times and owner as they were; counts it. */
+static int finish_copy(struct maker *maker, const char *path, const struct hb_reader *reader,
+                       const struct stat *status, int fd)
+{
+    const struct hb_entry *entry = &reader->entry;
+    struct timespec times[2] = {status->st_atim, entry->mtime};
+    if (geteuid() == 0 && fchown(fd, entry->uid, entry->gid) != 0)
+        return cannot_write(maker, path, errno);
+    if (fchmod(fd, entry->mode & 0777) != 0 || futimens(fd, times) != 0)
+        return cannot_write(maker, path, errno);
+    if (!hb_manifest_add(&maker->manifest, path, entry->bytes)) {
         skipped(maker, path, "its name is no UTF-8, which a manifest must be");
         return HB_ENTRY;
     }
     return HB_OK;
 }
 
-/* One pass over an open file; *bytes is what was there. HB_OK, HB_ENTRY, HB_FATAL, HB_CANCELLED. */
-static int copy_once(struct maker *maker, const char *path, int from, int to, uint64_t *bytes)
+/* Half a file is worth nothing: it goes again. */
+static int copy_file(struct maker *maker, const char *path, struct hb_reader *reader,
+                     const struct stat *status)
 {
-    *bytes = 0;
-    if (ftruncate(to, 0) != 0)
-        return cannot_copy(maker, path, errno, true);
-    for (;;) {
-        if (hb_run_cancelled(maker->run))
-            return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
-        ssize_t got = pread(from, maker->buffer, COPY_BYTES, (off_t)*bytes);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return cannot_copy(maker, path, errno, false);
-        if (got == 0)
-            return HB_OK;
-        int result = write_all(to, maker->buffer, (size_t)got, *bytes);
-        if (result != 0)
-            return cannot_copy(maker, path, -result, true);
-        *bytes += (uint64_t)got;
-    }
-}
-
-/* Again when it changes meanwhile. */
-static int copy_plain(struct maker *maker, const char *path, int from, int to, struct stat *status,
-                      uint64_t *bytes)
-{
-    for (int attempt = 1;; attempt++) {
-        struct stat after;
-        int result = copy_once(maker, path, from, to, bytes);
-        if (result != HB_OK)
-            return result;
-        if (fstat(from, &after) != 0)
-            return cannot_copy(maker, path, errno, false);
-        if (after.st_size == status->st_size && after.st_size == (off_t)*bytes &&
-            after.st_mtim.tv_sec == status->st_mtim.tv_sec &&
-            after.st_mtim.tv_nsec == status->st_mtim.tv_nsec)
-            return HB_OK;
-        *status = after;
-        if (attempt < READ_AGAIN)
-            continue;
-        hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, path, "changed while it was read");
-        return HB_OK;
-    }
-}
-
-/* From the consistent source of a content plugin. */
-static int copy_source(struct maker *maker, const char *path, const struct hb_source *source,
-                       int to)
-{
-    for (uint64_t offset = 0; offset < source->bytes;) {
-        uint64_t left = source->bytes - offset;
-        size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
-        if (hb_run_cancelled(maker->run))
-            return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
-        int64_t got = source->read_at(source, maker->buffer, want, offset);
-        if (got <= 0)
-            return cannot_copy(maker, path, got < 0 ? (int)-got : EIO, false);
-        int result = write_all(to, maker->buffer, (size_t)got, offset);
-        if (result != 0)
-            return cannot_copy(maker, path, -result, true);
-        offset += (uint64_t)got;
-    }
-    return HB_OK;
-}
-
-/* The plugin's source of an entry, once it counts; as hb_content_ops.open. */
-static int open_source(const struct maker *maker, const struct hb_instance *content,
-                       const struct hb_entry *entry, struct hb_source *source)
-{
-    const struct hb_content_ops *ops = content->plugin->ops;
-    hb_run_clear_failure(maker->run);
-    int result = ops->open(content->self, entry, source);
-    if (result != HB_OK || !HB_CAN(ops, judge))
-        return result;
-    result = ops->judge(content->self, entry, source);
-    if (result != HB_OK && source->close != NULL)
-        source->close(source);
-    return result;
-}
-
-/*
- * Through the plugin that claims it. HB_NOMATCH: as an ordinary file after all. `entry` has the
- * path with links resolved, as the plugin opens it itself.
- */
-static int copy_claimed(struct maker *maker, const char *path, const struct hb_instance *content,
-                        const struct hb_entry *entry, const struct stat *status)
-{
-    struct hb_source source = {.size = sizeof source, .fd = -1, .flags = HB_SOURCE_JUDGED};
-    int result = open_source(maker, content, entry, &source);
-    if (result == HB_ENTRY)
-        skipped(maker, path, hb_instance_failure(content));
-    if (result == HB_CANCELLED || hb_run_cancelled(maker->run))
-        return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
-    if (result != HB_OK)
-        return result < 0 ? HB_ENTRY : HB_NOMATCH;
-    HB_AUTO_CLOSE int to = make_file(maker, path);
-    result = to < 0 ? cannot_copy(maker, path, -to, true) : copy_source(maker, path, &source, to);
+    struct copy copy;
+    uint64_t bytes;
+    int result = make_copy(maker, path, &copy);
+    if (result != 0)
+        result = cannot_write(maker, path, -result);
+    else
+        do
+            result = copy_once(maker, path, reader, copy.fd, &bytes);
+        while (result == HB_OK && hb_reader_again(reader, UINT64_MAX, bytes));
     if (result == HB_OK)
-        result = finish_file(maker, path, to, status, source.bytes);
-    hb_report_content(&maker->run->report, path, source.method == NULL ? "" : source.method,
-                      source.soundness);
-    if (source.close != NULL)
-        source.close(&source);
+        result = finish_copy(maker, path, reader, status, copy.fd);
+    if (result == HB_ENTRY)
+        unlinkat(copy.place.directory_fd, copy.place.name, 0);
+    if (copy.fd >= 0)
+        close(copy.fd);
+    hb_place_clear(&copy.place);
     return result;
 }
 
-/* Asks the content plugins. HB_NOMATCH: none wants it, or it lies outside the home. */
-static int try_claimed(struct maker *maker, const char *path, const struct stat *status)
+struct listed {
+    const struct maker *maker;
+    const char *path;
+};
+
+/* Links may be followed here, out of the home, too: the list is the user's own. */
+static int open_listed(void *context)
 {
+    const struct listed *listed = context;
+    int fd = openat(listed->maker->run->home.fd, listed->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Through the plugin that claims it. HB_NOMATCH: none does, or it lies outside the home. */
+static int open_claimed(struct maker *maker, const struct hb_entry *entry, struct listed *listed,
+                        struct hb_reader *reader)
+{
+    struct hb_claim claim = {0};
     struct hb_place place;
+    struct hb_entry resolved = *entry;
+    const struct hb_instance *content =
+        hb_claim_settle(&maker->contents, entry, &claim, open_listed, listed);
+    if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
+        return HB_NOMATCH;
+    int result = hb_beneath_resolve(&maker->run->home, entry->path, 0, &place, NULL);
+    if (result == 0) {
+        resolved.path = place.path;
+        resolved.path_bytes = strlen(place.path);
+        result = hb_reader_open_claimed(maker->run, content, &resolved, reader);
+    } else {
+        hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, entry->path,
+                      "leads outside the home; its bytes are copied as they are");
+        result = HB_NOMATCH;
+    }
+    hb_place_clear(&place);
+    return result;
+}
+
+static int open_reader(struct maker *maker, const char *path, const struct stat *status,
+                       struct hb_reader *reader)
+{
+    struct listed listed = {maker, path};
     struct hb_entry entry = {.size = sizeof entry,
                              .type = HB_FILE,
                              .path = path,
@@ -235,22 +205,11 @@ static int try_claimed(struct maker *maker, const char *path, const struct stat 
                              .mode = status->st_mode & 07777,
                              .mtime = status->st_mtim,
                              .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
-    const struct hb_instance *content =
-        hb_claimant(&maker->contents, &entry, maker->run->home.fd, path);
-    if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
-        return HB_NOMATCH;
-    int result = hb_beneath_resolve(&maker->run->home, path, 0, &place, NULL);
-    if (result == 0) {
-        entry.path = place.path;
-        entry.path_bytes = strlen(place.path);
-        result = copy_claimed(maker, path, content, &entry, status);
-    } else {
-        hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, path,
-                      "leads outside the home; its bytes are copied as they are");
-        result = HB_NOMATCH;
-    }
-    hb_place_clear(&place);
-    return result;
+    int result = open_claimed(maker, &entry, &listed, reader);
+    if (result != HB_NOMATCH)
+        return result;
+    hb_reader_free(reader);
+    return hb_reader_take_file(maker->run, &entry, open_listed(&listed), reader);
 }
 
 static int plan_file(const struct maker *maker, const char *path, const struct stat *status)
@@ -262,26 +221,17 @@ static int plan_file(const struct maker *maker, const char *path, const struct s
 }
 
 /* HB_OK (stored, or reported), HB_FATAL, HB_CANCELLED. */
-static int take_file(struct maker *maker, const char *path, struct stat *status)
+static int take_file(struct maker *maker, const char *path, const struct stat *status)
 {
-    uint64_t bytes = 0;
+    struct hb_reader reader = {.fd = -1};
     if (maker->plan != NULL)
         return plan_file(maker, path, status);
-    int result = try_claimed(maker, path, status);
-    if (result != HB_NOMATCH)
-        return result == HB_ENTRY ? HB_OK : result;
-    /* Links may be followed here, out of the home, too: the list is the user's own. */
-    HB_AUTO_CLOSE int from = openat(maker->run->home.fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (from < 0 || fstat(from, status) != 0) {
-        skipped(maker, path, strerror(errno));
-        return HB_OK;
-    }
-    HB_AUTO_CLOSE int to = make_file(maker, path);
-    if (to < 0)
-        return cannot_copy(maker, path, -to, true);
-    result = copy_plain(maker, path, from, to, status, &bytes);
+    int result = open_reader(maker, path, status, &reader);
     if (result == HB_OK)
-        result = finish_file(maker, path, to, status, bytes);
+        result = copy_file(maker, path, &reader, status);
+    else if (result == HB_CANCELLED)
+        hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+    hb_reader_free(&reader);
     return result == HB_ENTRY ? HB_OK : result;
 }
 

@@ -19,6 +19,7 @@ struct restorer {
     struct hb_root root; /* of the snapshot */
     struct hb_manifest manifest;
     struct hb_chain contents;
+    struct hb_claims claims;
     struct hb_archive archive; /* its catalog is what the manifest names */
     struct hb_selection_result selection;
     struct hb_staging staging;
@@ -131,6 +132,7 @@ static void clear(struct restorer *restorer, bool leave)
         hb_stage_leave(&restorer->run->stage);
     else
         hb_stage_close(&restorer->run->stage);
+    hb_claims_clear(&restorer->claims);
     hb_catalog_clear(&restorer->archive.catalog);
     free(restorer->selection.modes);
     hb_chain_free(&restorer->contents);
@@ -144,7 +146,7 @@ static void tell(struct restorer *restorer, hb_would_restore would_restore, void
     const struct hb_catalog *catalog = &restorer->archive.catalog;
     struct hb_changes changes;
     restorer->archive.run = restorer->run;
-    hb_changes_find(&restorer->archive, &restorer->contents, &changes);
+    hb_changes_find(&restorer->archive, &restorer->claims, &changes);
     hb_changes_report_refused(&restorer->archive, &changes);
     for (size_t i = 0; i < catalog->count; i++)
         would_restore(context, hb_catalog_path(catalog, i), catalog->members[i].bytes,
@@ -164,8 +166,10 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                                            .archive = &restorer.archive,
                                            .selection = &restorer.selection,
                                            .contents = &restorer.contents,
+                                           .claims = &restorer.claims,
                                            .umask = 077};
     hb_staging_init(&restorer.staging);
+    hb_claims_init(&restorer.claims, &restorer.archive.catalog, &restorer.contents);
     int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
     if (status == HB_OK)
         status = hb_recover(run, &restorer.contents,

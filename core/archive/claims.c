@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/claims.h"
+
+#include "base/memory.h"
+#include <fcntl.h>
+#include <string.h>
+
+enum { NOT_ASKED, NOBODY, FIRST_ROW };
+
+void hb_claims_init(struct hb_claims *claims, const struct hb_catalog *catalog,
+                    const struct hb_chain *contents)
+{
+    *claims = (struct hb_claims){.contents = contents, .catalog = catalog};
+    pthread_mutex_init(&claims->lock, NULL);
+}
+
+void hb_claims_clear(struct hb_claims *claims)
+{
+    if (claims->catalog == NULL)
+        return;
+    free(claims->numbers);
+    free(claims->some);
+    free(claims->absent);
+    hb_path_table_clear(&claims->paths);
+    pthread_mutex_destroy(&claims->lock);
+    *claims = (struct hb_claims){0};
+}
+
+/* What a plugin is to see of it: a hard link is restored as a file. */
+static struct hb_entry entry_of(const struct hb_claims *claims, size_t index)
+{
+    struct hb_entry entry;
+    hb_catalog_entry(claims->catalog, index, &entry);
+    entry.type = HB_FILE;
+    return entry;
+}
+
+/* Under the lock; NULL: nobody claims it by its name. Valid until the next call. */
+static struct hb_claim *ask(struct hb_claims *claims, size_t index)
+{
+    if (claims->numbers == NULL) {
+        claims->number_count = claims->catalog->count;
+        claims->numbers = hb_alloc((claims->number_count + 1) * sizeof *claims->numbers);
+    }
+    if (claims->numbers[index] == NOT_ASKED) {
+        struct hb_claim claim = {0};
+        struct hb_entry entry = entry_of(claims, index);
+        hb_claim_ask(claims->contents, &entry, &claim);
+        claims->numbers[index] = NOBODY;
+        if (claim.by_name != 0) {
+            claims->some = hb_resize(claims->some, claims->some_count + 1, sizeof *claims->some);
+            claims->some[claims->some_count] = claim;
+            claims->numbers[index] = (uint32_t)(FIRST_ROW + claims->some_count++);
+        }
+    }
+    return claims->numbers[index] < FIRST_ROW ? NULL
+                                              : &claims->some[claims->numbers[index] - FIRST_ROW];
+}
+
+bool hb_claims_by_name(struct hb_claims *claims, size_t index)
+{
+    pthread_mutex_lock(&claims->lock);
+    bool named = ask(claims, index) != NULL;
+    pthread_mutex_unlock(&claims->lock);
+    return named;
+}
+
+const struct hb_instance *hb_claims_settle(struct hb_claims *claims, size_t index,
+                                           int (*open)(void *context), void *context)
+{
+    const struct hb_instance *found = NULL;
+    pthread_mutex_lock(&claims->lock);
+    struct hb_claim *claim = ask(claims, index);
+    struct hb_entry entry = entry_of(claims, index);
+    if (claim != NULL)
+        found = hb_claim_settle(claims->contents, &entry, claim, open, context);
+    pthread_mutex_unlock(&claims->lock);
+    return found;
+}
+
+struct copy {
+    int directory_fd;
+    const char *name;
+};
+
+static int open_copy(void *context)
+{
+    const struct copy *copy = context;
+    return openat(copy->directory_fd, copy->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+const struct hb_instance *hb_claims_settle_at(struct hb_claims *claims, size_t index,
+                                              int directory_fd, const char *name)
+{
+    struct copy copy = {directory_fd, name};
+    return hb_claims_settle(claims, index, open_copy, &copy);
+}
+
+/* ---- sidecars ---------------------------------------------------------------------------------
+ */
+
+static size_t find_member(struct hb_claims *claims, const struct hb_entry *entry)
+{
+    const struct hb_catalog *catalog = claims->catalog;
+    if (claims->paths.used == 0) {
+        hb_path_table_reserve(&claims->paths, catalog->count, hb_catalog_path_of, catalog);
+        for (size_t i = 0; i < catalog->count; i++)
+            hb_path_table_put(&claims->paths, i, hb_catalog_path_of, catalog);
+    }
+    return hb_path_table_find(&claims->paths, entry->path, entry->path_bytes, hb_catalog_path_of,
+                              catalog);
+}
+
+/*
+ * The one that is no member may be in the home: it is asked about for its name alone, and only once
+ * for all its sidecars, which stand beside each other.
+ */
+static const struct hb_claim *ask_absent(struct hb_claims *claims, const struct hb_entry *owner)
+{
+    if (claims->absent == NULL || strcmp(claims->absent, owner->path) != 0) {
+        free(claims->absent);
+        claims->absent = hb_copy_text(owner->path);
+        claims->of_absent = (struct hb_claim){0};
+        hb_claim_ask(claims->contents, owner, &claims->of_absent);
+    }
+    return &claims->of_absent;
+}
+
+static bool claims_owner(void *context, size_t content, const struct hb_entry *owner)
+{
+    struct hb_claims *claims = context;
+    size_t index = find_member(claims, owner);
+    const struct hb_claim *claim =
+        index == SIZE_MAX ? ask_absent(claims, owner) : ask(claims, index);
+    return claim != NULL && (claim->by_name >> content & 1) != 0;
+}
+
+bool hb_claims_sidecar(struct hb_claims *claims, size_t index)
+{
+    struct hb_entry entry = entry_of(claims, index);
+    pthread_mutex_lock(&claims->lock);
+    bool sidecar = hb_is_sidecar(claims->contents, &entry, claims_owner, claims);
+    pthread_mutex_unlock(&claims->lock);
+    return sidecar;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/verify.h"
+
+#include "archive/claims.h"
+#include "archive/extract.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+struct verify {
+    struct hb_archive *archive;
+    struct hb_run *run;
+    const struct hb_chain *contents;
+    struct hb_claims claims;
+    struct hb_error *error;
+    atomic_uint_fast64_t files;
+    atomic_uint_fast64_t bytes;
+    bool can_stage;
+    size_t damaged; /* the first damaged member, or SIZE_MAX */
+};
+
+/* The name of a member's copy. `name` has at least 24 bytes. */
+static void copy_name(size_t index, char *name)
+{
+    snprintf(name, 24, "m%zu", index);
+}
+
+/* ---- reading back ------------------------------------------------------------------------------
+ */
+
+static bool verify_wanted(void *context, size_t index)
+{
+    (void)context;
+    (void)index;
+    return true;
+}
+
+/* By name alone: what it is will be seen when it is staged. */
+static int verify_open(void *context, unsigned worker, size_t index, struct hb_error *error)
+{
+    struct verify *verify = context;
+    const struct hb_stage *stage = &verify->run->stage;
+    char name[24];
+    (void)worker;
+    if (!verify->can_stage || !hb_claims_by_name(&verify->claims, index))
+        return -1;
+    copy_name(index, name);
+    int fd = openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd
+                   : hb_error_set(error, HB_FATAL, "%s: a copy cannot be made: %s", stage->path,
+                                  strerror(errno));
+}
+
+static int open_again(void *context)
+{
+    return fcntl(*(const int *)context, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Checks a staged copy as what it is. */
+static void check_content(struct verify *verify, size_t index, const char *name, int fd)
+{
+    const struct hb_instance *content = hb_claims_settle(&verify->claims, index, open_again, &fd);
+    struct hb_entry entry;
+    uint32_t soundness;
+    if (content == NULL)
+        return;
+    HB_AUTO_FREE char *path = hb_format("%s/%s", verify->run->stage.path, name);
+    struct hb_file file = {.size = sizeof file, .fd = fd, .path = path};
+    hb_catalog_entry(&verify->archive->catalog, index, &entry);
+    int status = hb_check_copy(verify->run, content, &entry, &file, &soundness);
+    if (status != HB_NOMATCH) /* else nothing of its kind after all */
+        hb_report_content(&verify->run->report, entry.path, "check",
+                          status < 0 ? HB_UNSOUND : soundness);
+}
+
+static int verify_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                       struct hb_error *error)
+{
+    struct verify *verify = context;
+    char name[24];
+    (void)worker;
+    (void)error;
+    atomic_fetch_add(&verify->files, 1);
+    atomic_fetch_add(&verify->bytes, bytes);
+    if (fd < 0)
+        return HB_OK;
+    copy_name(index, name);
+    check_content(verify, index, name, fd);
+    unlinkat(verify->run->stage.fd, name, 0);
+    return HB_OK;
+}
+
+/* All damage is to be told: what is whole can still be got out. The first is the error. */
+static bool verify_damaged(void *context, const size_t *indexes, size_t count,
+                           const struct hb_error *error)
+{
+    struct verify *verify = context;
+    for (size_t i = 0; i < count; i++)
+        hb_report_add(&verify->run->report, HB_FOUND_DAMAGED,
+                      hb_catalog_path(&verify->archive->catalog, indexes[i]), "%s", error->text);
+    if (indexes[0] < verify->damaged) {
+        verify->damaged = indexes[0];
+        *verify->error = *error;
+    }
+    return true;
+}
+
+/* Copies of databases are checked beside the archive, or in stage-dir. */
+static void open_stage(struct verify *verify)
+{
+    const struct hb_archive *archive = verify->archive;
+    bool needed = false;
+    for (size_t i = 0; i < archive->catalog.count && !needed; i++)
+        needed =
+            archive->catalog.members[i].type == HB_FILE && hb_claims_by_name(&verify->claims, i);
+    if (!needed)
+        return;
+    const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");
+    HB_AUTO_FREE char *real = realpath(archive->path, NULL);
+    char *slash = real == NULL ? NULL : strrchr(real, '/');
+    if (slash != NULL)
+        slash[slash == real ? 1 : 0] = '\0';
+    HB_AUTO_FREE char *directory =
+        *chosen != '\0' ? hb_expand_tilde(chosen) : hb_copy_text(real == NULL ? "." : real);
+    struct hb_error error;
+    verify->can_stage = hb_stage_open(directory, &verify->run->stage, NULL, &error) == HB_OK;
+    if (!verify->can_stage)
+        hb_report_add(&verify->run->report, HB_FOUND_NOTE, "",
+                      "databases were not checked as such: %s", error.text);
+}
+
+/* ---- what else there is to say ------------------------------------------------------------------
+ */
+
+/* What an import would not restore, and say so. */
+static void report_refused(struct verify *verify)
+{
+    const struct hb_catalog *catalog = &verify->archive->catalog;
+    size_t depth = (size_t)hb_config_number(verify->run->config, "import", "max-depth"), skip;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const char *path = hb_catalog_path(catalog, i);
+        if (catalog->members[i].type == HB_DIRECTORY)
+            continue;
+        const char *problem = hb_path_problem(path, depth, &skip);
+        if (problem == NULL && hb_claims_sidecar(&verify->claims, i))
+            problem = "belongs to the file beside it; what it alone holds would be lost";
+        if (problem != NULL)
+            hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, path,
+                          "an import would refuse it: it %s", problem);
+    }
+}
+
+/* What the archive says about itself. */
+static void report_marks(const struct verify *verify)
+{
+    static const char *const keys[] = {"skipped", "doubtful"};
+    const struct hb_archive *archive = verify->archive;
+    struct hb_report *report = &verify->run->report;
+    json_t *item;
+    size_t at;
+    if (!archive->has_trailer) {
+        hb_report_add(report, HB_FOUND_NOTE, "",
+                      "the archive has no trailer of this tool: its modes and times have no "
+                      "checksum");
+        return;
+    }
+    if (!hb_trailer_incomplete(&archive->trailer))
+        return;
+    hb_report_add(report, HB_FOUND_DOUBTFUL, "", "the archive is marked incomplete");
+    for (size_t k = 0; k < 2; k++) {
+        json_t *list = json_object_get(archive->trailer.summary, keys[k]);
+        json_array_foreach(list, at, item)
+        {
+            const char *path = json_string_value(json_object_get(item, "path"));
+            const char *reason = json_string_value(json_object_get(item, "reason"));
+            hb_report_add(report, HB_FOUND_DOUBTFUL, path == NULL ? "" : path,
+                          "%s when it was backed up: %s", keys[k], reason == NULL ? "" : reason);
+        }
+    }
+}
+
+int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
+              struct hb_verified *result, struct hb_error *error)
+{
+    struct verify verify = {.archive = archive,
+                            .run = archive->run,
+                            .contents = contents,
+                            .error = error,
+                            .damaged = SIZE_MAX};
+    hb_claims_init(&verify.claims, &archive->catalog, contents);
+    open_stage(&verify);
+    struct hb_extract_request request = {
+        .archive = archive,
+        .workers = hb_run_workers(archive->run),
+        .context = &verify,
+        .wanted = verify_wanted,
+        .open = verify_open,
+        .done = verify_done,
+        .damaged = verify_damaged,
+        .whole = true,
+    };
+    int status = hb_extract(&request, error);
+    report_refused(&verify);
+    hb_claims_clear(&verify.claims);
+    *result = (struct hb_verified){.files = atomic_load(&verify.files),
+                                   .bytes = atomic_load(&verify.bytes),
+                                   .damaged = verify.damaged != SIZE_MAX};
+    if (status == HB_OK && !result->damaged)
+        report_marks(&verify);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads all of an archive back, checks databases as databases, and says what an import would
+ * refuse. */
+#ifndef HB_VERIFY_H
+#define HB_VERIFY_H
+
+#include "archive/archive.h"
+
+struct hb_verified {
+    uint64_t files; /* read back */
+    uint64_t bytes;
+    bool damaged; /* some members are: each is in the report, the first is the error */
+};
+
+/*
+ * Of a listed archive. What is found goes into the report of its run, unsorted; copies of claimed
+ * members lie beside the archive meanwhile, or in [backup] stage-dir. HB_OK: all of it was read, or
+ * what could be (result->damaged, and then *error is filled in); HB_CANCELLED, HB_FATAL.
+ */
+int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
+              struct hb_verified *result, struct hb_error *error);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking content plugins whose a file is.
+ *
+ * claim() is asked twice at most for a file in a run: by name alone, and then, if some plugin wants
+ * to see it, with the first bytes. What was said is kept in a struct hb_claim, by whoever goes
+ * through the files: the walk of a backup, and for members of an archive archive/claims.h.
+ */
+#ifndef HB_HOST_CONTENT_H
+#define HB_HOST_CONTENT_H
+
+#include "host/run.h"
+
+enum { HB_HEAD_BYTES = 4096 }; /* the most that claim() gets to see */
+
+/* What the plugins of a chain have said about one file. Zeroed: they have not been asked. */
+struct hb_claim {
+    uint64_t by_name; /* those who would claim it, going by its name: bit 0 is the first */
+    uint8_t number;   /* 1 + the one whose it is; 0: nobody's */
+    bool asked;       /* by_name counts */
+    bool settled;     /* number counts */
+};
+
+/* Asks by name, if that has not been done. Any thread, but one at a time for one file. */
+void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
+                  struct hb_claim *claim);
+
+/*
+ * Whose is it? The first in the chain whose head_bytes is 0 and who claims the name, or who claims
+ * it with its first bytes. The file is opened only if one wants to see those: open() returns a
+ * descriptor, which is closed here, or less than 0 (it is then as if the file were empty). NULL:
+ * nobody's.
+ */
+const struct hb_instance *hb_claim_settle(const struct hb_chain *contents,
+                                          const struct hb_entry *entry, struct hb_claim *claim,
+                                          int (*open)(void *context), void *context);
+
+/* The same of a file in a directory, of which nothing is known yet; links are not followed. */
+const struct hb_instance *hb_claimant_at(const struct hb_chain *contents,
+                                         const struct hb_entry *entry, int directory_fd,
+                                         const char *name);
+
+/*
+ * Does the file belong to another that a content plugin claims by name, like the log beside a
+ * database? `claims` says whether plugin number `content` claims `owner`, the name without one of
+ * that plugin's suffixes.
+ */
+bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry,
+                   bool (*claims)(void *context, size_t content, const struct hb_entry *owner),
+                   void *context);
+
+/*
+ * Asks the plugin whether a copy of the file is sound; what is not, or cannot be checked, is told
+ * in the report. HB_OK and *soundness; HB_NOMATCH: the plugin checks nothing of this kind; or its
+ * failure. Any thread.
+ */
+int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
+                  const struct hb_entry *entry, const struct hb_file *copy, uint32_t *soundness);
+
+/* The same of a copy in a stage. */
+void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
+                     const struct hb_entry *entry, const struct hb_stage *stage, const char *name);
+
+#endif
