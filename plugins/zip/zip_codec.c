@@ -5,7 +5,10 @@
  * its code when it is loaded) or where a distribution has patched them. So a sample is compressed,
  * too.
  */
-#include "zip.h"
+#include "zip_codec.h"
+
+#include "zip_encode.h"
+#include "zip_worker.h"
 
 #include <isa-l.h>
 #include <libdeflate.h>
@@ -27,7 +30,9 @@ static uint32_t draw(uint64_t *seed, uint32_t below)
     return (uint32_t)(*seed >> 33) % below;
 }
 
-/* Words, some much more often than others; then numbers in columns; then chance; then words again.
+/*
+ * Words, some much more often than others; then numbers in columns; then chance; then words
+ * again.
  */
 static void make_sample(unsigned char *sample)
 {

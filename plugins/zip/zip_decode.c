@@ -5,7 +5,11 @@
  * agree. Small members are decoded whole with libdeflate, large ones stream through zlib; in
  * both cases no byte more than declared gets out.
  */
-#include "zip.h"
+#include "zip_decode.h"
+
+#include "zip_bytes.h"
+#include "zip_index.h"
+#include "zip_layout.h"
 
 #include <inttypes.h>
 #include <libdeflate.h>

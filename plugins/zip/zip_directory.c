@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the records of the central directory in blocks, all but the last one compressed. */
 #include "zip_directory.h"
 
 #include <libdeflate.h>

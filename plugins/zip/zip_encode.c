@@ -9,10 +9,13 @@
  * final bit is then cleared; an empty stored block fills up the byte (RFC 1951, 3.2.4). ISA-L,
  * the fast level, can do without.
  */
-#include "zip.h"
+#include "zip_encode.h"
+
+#include "zip_bytes.h"
+#include "zip_isal.h"
+#include "zip_worker.h"
 
 #include <libdeflate.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -27,49 +30,7 @@ enum {
     PLAIN_BITS = 15 << 15    /* 7.5: surely compresses, see bits_a_byte() */
 };
 
-/* ---- workers ------------------------------------------------------------------------------ */
-
-void *zip_worker_create(void *self)
-{
-    struct zip_worker *worker = calloc(1, sizeof *worker);
-    if (worker == NULL)
-        zip_no_memory(self);
-    return worker;
-}
-
-void zip_worker_destroy(void *self, void *opaque)
-{
-    struct zip_worker *worker = opaque;
-    (void)self;
-    if (worker == NULL)
-        return;
-    libdeflate_free_compressor(worker->compressor);
-    libdeflate_free_compressor(worker->sampler);
-    zip_isal_free(worker->isal);
-    libdeflate_free_decompressor(worker->decompressor);
-    if (worker->inflater != NULL)
-        inflateEnd(worker->inflater);
-    free(worker->inflater);
-    free(worker->packed);
-    free(worker->plain);
-    free(worker);
-}
-
-z_stream *zip_inflater(const struct zip *zip, struct zip_worker *worker)
-{
-    if (worker->inflater != NULL) {
-        inflateReset(worker->inflater);
-        return worker->inflater;
-    }
-    z_stream *made = calloc(1, sizeof *made);
-    if (made == NULL || inflateInit2(made, -MAX_WBITS) != Z_OK) {
-        free(made);
-        zip_no_memory(zip);
-        return NULL;
-    }
-    worker->inflater = made;
-    return made;
-}
+/* ---- what a unit takes ------------------------------------------------------------------ */
 
 /* As many stored blocks as it takes, and room for a joint. */
 static size_t most_bytes(size_t bytes)

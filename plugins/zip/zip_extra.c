@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Extra fields as bytes, and read again; zip_extra.h describes those of our own. */
 #include "zip_extra.h"
 
+#include "zip_bytes.h"
 #include "zip_time.h"
 
 #include <libdeflate.h>
-#include <string.h>
 
 enum {
     ID_ZIP64 = 0x0001,

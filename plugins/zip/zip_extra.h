@@ -16,7 +16,7 @@
 #ifndef ZIP_EXTRA_H
 #define ZIP_EXTRA_H
 
-#include "zip_layout.h"
+#include "zip_record.h"
 
 /* The fields after the zip64 one. Returns the place after what was written. */
 unsigned char *zip_put_extra(unsigned char *to, const struct zip_record *record, bool central);

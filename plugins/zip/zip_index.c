@@ -3,9 +3,10 @@
  * The central directory: where it is, and whether it is sound. All of it is checked before the
  * first member is shown: bounds, counts, and that no two entries lie upon each other.
  */
-#include "zip.h"
+#include "zip_index.h"
 
-#include "zip_name.h"
+#include "zip_bytes.h"
+#include "zip_layout.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,8 +40,7 @@ int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, 
                            offset + (uint64_t)got);
 }
 
-/* ---- end of the central directory (4.3.14 to 4.3.16) ------------------------------------------
- */
+/* ---- end of the central directory (4.3.14 to 4.3.16) ------------------------------------ */
 
 /* Does a record with its comment end where the input does? bsdtar pads what it writes to a pipe. */
 static bool ends_input(const unsigned char *tail, size_t at, size_t bytes)
@@ -206,8 +206,7 @@ int zip_probe(void *self, const struct hb_input *input, const void *head, size_t
     return wide || zip_get32(first) == ZIP_CENTRAL_SIGNATURE ? HB_OK : HB_NOMATCH;
 }
 
-/* ---- a pass over the directory ----------------------------------------------------------------
- */
+/* ---- a pass over the directory ---------------------------------------------------------- */
 
 void zip_cursor_start(struct zip_cursor *cursor, const struct zip *zip,
                       const struct hb_input *input)
@@ -275,8 +274,7 @@ int zip_cursor_next(struct zip_cursor *cursor, struct zip_record *record, uint64
     return HB_OK;
 }
 
-/* ---- checks -----------------------------------------------------------------------------------
- */
+/* ---- checks ----------------------------------------------------------------------------- */
 
 struct extent {
     uint64_t start;

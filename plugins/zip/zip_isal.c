@@ -7,7 +7,7 @@
  * Its output is not proved to decompress, which would take half as long as it takes to make it;
  * the checksum is one of the input, so `verify` would tell.
  */
-#include "zip.h"
+#include "zip_isal.h"
 
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Writes and parses the records of a zip archive. */
 #include "zip_layout.h"
 
+#include "zip_bytes.h"
 #include "zip_extra.h"
 
 #include <string.h>

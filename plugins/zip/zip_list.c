@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is in the archive, in the order of the central directory; the trailer; the walk. */
-#include "zip.h"
+#include "zip_list.h"
 
+#include "zip_bytes.h"
+#include "zip_decode.h"
+#include "zip_index.h"
 #include "zip_name.h"
 #include "zip_time.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tells the encoding of a name, and turns code page 437 into UTF-8. */
 #include "zip_name.h"
 
 #include <string.h>

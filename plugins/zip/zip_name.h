@@ -3,7 +3,7 @@
 #ifndef ZIP_NAME_H
 #define ZIP_NAME_H
 
-#include "zip_layout.h"
+#include "zip_record.h"
 
 enum zip_encoding { ZIP_NAME_ASCII, ZIP_NAME_UTF8, ZIP_NAME_BYTES };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Converts between the clocks of a zip and UNIX time. */
 #include "zip_time.h"
 
 #define DOS_FIRST_SECOND 315532800  /* 1980-01-01 00:00:00 UTC */

@@ -4,9 +4,12 @@
  * directory. The local header of an entry is put off until its first unit is there: if that
  * is all of it, sizes and checksum stand in the header, even on a pipe.
  */
-#include "zip.h"
+#include "zip_write.h"
 
+#include "zip_bytes.h"
+#include "zip_encode.h"
 #include "zip_extra.h"
+#include "zip_layout.h"
 #include "zip_name.h"
 #include "zip_time.h"
 

@@ -2,6 +2,8 @@
 /* The bytes of a unit: what they depend on, and what they do not. */
 #include "zip_test.h"
 
+#include "zip_codec.h"
+
 #include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,9 @@
  */
 #include "zip_test.h"
 
+#include "zip_bytes.h"
+#include "zip_layout.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 /* Archives as other tools make them, byte by byte: encodings, times, attributes, zip64. */
 #include "zip_test.h"
 
+#include "zip_bytes.h"
 #include "zip_layout.h"
 
 #include <stdio.h>

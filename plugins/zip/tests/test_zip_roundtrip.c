@@ -2,6 +2,7 @@
 /* What is written is read back: contents, names, modes, times, on files and on pipes. */
 #include "zip_test.h"
 
+#include "zip_bytes.h"
 #include "zip_layout.h"
 
 #include <stdio.h>
