@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Grows a run of bytes, by half of its length at least. */
 #include "tar_buffer.h"
 
 #include <string.h>

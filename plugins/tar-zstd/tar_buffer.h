@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growable run of bytes, and little-endian numbers in it. */
+/* A growable run of bytes. */
 #ifndef TAR_BUFFER_H
 #define TAR_BUFFER_H
 
@@ -29,27 +29,5 @@ static inline void tar_auto_free(void *pointer)
     free(*(void **)pointer);
 }
 #define TAR_AUTO_FREE __attribute__((cleanup(tar_auto_free)))
-
-static inline void tar_put32(unsigned char *at, uint32_t number)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (unsigned char)(number >> (8 * i));
-}
-
-static inline void tar_put64(unsigned char *at, uint64_t number)
-{
-    for (int i = 0; i < 8; i++)
-        at[i] = (unsigned char)(number >> (8 * i));
-}
-
-static inline uint32_t tar_get32(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static inline uint64_t tar_get64(const unsigned char *at)
-{
-    return (uint64_t)tar_get32(at) | (uint64_t)tar_get32(at + 4) << 32;
-}
 
 #endif

@@ -4,7 +4,11 @@
  * have is made again and compared with the one in the frame, so that index and
  * archive cannot say different things.
  */
+#include "tar_decode.h"
+
+#include "tar_bytes.h"
 #include "tar_table.h"
+#include "tar_worker.h"
 
 #include <string.h>
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Segments to one independent zstd frame, on any thread. */
-#include "tar_zstd.h"
+#include "tar_encode.h"
+
+#include "tar_bytes.h"
+#include "tar_worker.h"
 
 #include <string.h>
 
@@ -17,30 +20,6 @@ ZSTD_CCtx *tar_compressor(int level)
         return NULL;
     }
     return compressor;
-}
-
-void *tar_worker_create(void *self)
-{
-    struct tar_zstd *tar = self;
-    struct tar_worker *worker = calloc(1, sizeof *worker);
-    if (worker == NULL)
-        tar_no_memory(tar->host);
-    return worker;
-}
-
-void tar_worker_destroy(void *self, void *state)
-{
-    (void)self;
-    struct tar_worker *worker = state;
-    if (worker == NULL)
-        return;
-    ZSTD_freeCCtx(worker->compressor);
-    ZSTD_freeDCtx(worker->decompressor);
-    tar_buffer_free(&worker->header);
-    tar_buffer_free(&worker->lengths);
-    free(worker->input);
-    free(worker->output);
-    free(worker);
 }
 
 static uint32_t padding_of(const struct hb_segment *segment)

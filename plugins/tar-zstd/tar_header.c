@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Makes the header of an entry: ustar, and pax records where ustar cannot say it. */
 #include "tar_header.h"
 
 #include "tar_name.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists an archive of ours from its member index, without touching its data. */
+#include "tar_list.h"
+
+#include "tar_bytes.h"
 #include "tar_table.h"
 
 #include <string.h>

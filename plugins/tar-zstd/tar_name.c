@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tells which names survive in a pax record as they are. */
 #include "tar_name.h"
 
 #include <stdint.h>

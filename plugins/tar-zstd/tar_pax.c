@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps the last blocks of the tar stream, and parses the pax records in them. */
 #include "tar_pax.h"
 
 #include <string.h>

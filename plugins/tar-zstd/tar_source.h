@@ -6,20 +6,10 @@
 #ifndef TAR_SOURCE_H
 #define TAR_SOURCE_H
 
+#include "tar_inflow.h"
 #include "tar_zstd.h"
 
-/* The archive's bytes, with a look ahead. */
-struct tar_inflow {
-    const struct hb_input *input;
-    unsigned char *data; /* of TAR_INFLOW_SIZE */
-    size_t at, bytes;    /* data[at .. bytes) has not been used */
-    bool ended;          /* the input has no more */
-};
-#define TAR_INFLOW_SIZE (256u << 10)
-
-/* At least `wanted` unused bytes, or all that there are. HB_OK or the input's failure. */
-int tar_inflow_want(struct tar_inflow *inflow, size_t wanted);
-
+/* Each kind fills in self, read, check and close. */
 struct tar_source {
     const struct tar_zstd *tar;
     struct tar_inflow inflow;
@@ -32,14 +22,5 @@ struct tar_source {
     bool has_trailer;
     struct tar_buffer trailer; /* found on the way */
 };
-
-/* `source` is zero; HB_OK or a failure. Close it in either case. */
-int tar_source_open(struct tar_source *source, const struct tar_zstd *tar,
-                    const struct hb_input *input);
-void tar_source_close(struct tar_source *source);
-
-/* The kinds. Each fills in self, read, check and close. */
-int tar_source_zstd(struct tar_source *source);
-int tar_source_gzip(struct tar_source *source);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gzip (RFC 1952) through zlib, because libarchive does not verify its checksums. */
-#include "tar_source.h"
+#include "tar_source_gzip.h"
 
 #include <zlib.h>
 
@@ -17,8 +17,7 @@ static int gzip_failed(struct tar_source *source, const char *why)
                                    why != NULL ? why : "unknown reason");
 }
 
-/* Between members: is there another one? Anything else behind the last is passed over, as gzip
- * does. */
+/* Between members: is there another one? What else follows the last is ignored, as by gzip. */
 static int next_member(struct tar_source *source, bool *more)
 {
     struct gunzip *gunzip = source->self;

@@ -3,7 +3,10 @@
  * Frames of zstd (RFC 8878) one after the other, each verified. Skippable frames are looked into
  * for what is ours: index, trailer, seek table.
  */
-#include "tar_source.h"
+#include "tar_source_zstd.h"
+
+#include "tar_bytes.h"
+#include "tar_index.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -55,8 +58,7 @@ static int skip(struct tar_source *source, uint64_t bytes)
     return HB_OK;
 }
 
-/* Appends the next bytes of the input. Memory grows with what is there, not with what is claimed.
- */
+/* Appends the next bytes of the input. Memory grows with what is there, not with the claim. */
 static int collect(struct tar_source *source, struct tar_buffer *out, uint64_t bytes)
 {
     struct tar_inflow *inflow = &source->inflow;

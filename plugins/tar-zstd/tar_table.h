@@ -3,6 +3,7 @@
 #ifndef TAR_TABLE_H
 #define TAR_TABLE_H
 
+#include "tar_index.h"
 #include "tar_zstd.h"
 
 struct tar_frame {
@@ -35,5 +36,11 @@ size_t tar_table_find(const struct tar_table *table, uint64_t offset);
 
 /* Exactly these bytes: HB_OK; HB_NOMATCH where the input ends before; or its failure. */
 int tar_read_exactly(const struct hb_input *input, void *buffer, size_t bytes, uint64_t offset);
+
+/* The trailer of an archive that can be read anywhere, checked; HB_NOMATCH: it has none. */
+int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes);
+/* The frames in which a listed member lies. */
+int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
+               struct hb_unit *unit);
 
 #endif

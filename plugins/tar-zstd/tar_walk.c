@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One pass over any tar archive, of ours or not, through libarchive's tar reader. */
+#include "tar_walk.h"
+
 #include "tar_pax.h"
+#include "tar_source_open.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -63,8 +66,7 @@ static uint32_t type_of(struct archive_entry *from)
     }
 }
 
-/* A text of the pax header stands in a buffer that ends with a NUL; another one cuts a name short.
- */
+/* A text of the pax header ends with a NUL in its buffer; another NUL cuts a name short. */
 static int check_pax_text(const struct walk *walk, const struct tar_buffer *text)
 {
     if (text->bytes == 0 || strlen((const char *)text->data) == text->bytes - 1)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames to the sink, in order, and behind them the member index, the trailer and the seek table.
- */
-#include "tar_zstd.h"
+/* Frames to the sink, in order; behind them the member index, the trailer and the seek table. */
+#include "tar_write.h"
+
+#include "tar_bytes.h"
+#include "tar_encode.h"
+#include "tar_index.h"
 
 #include <string.h>
 #include <xxhash.h>

@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the plugin share. The layout of an archive is described in README.md. */
+/*
+ * The tar-zstd format plugin: what its parts share. README.md describes the layout of an archive.
+ * The parts, each of which includes only those before it:
+ *
+ *     tar_bytes    little-endian numbers      tar_list          listing, from the member index
+ *     tar_buffer   growable bytes             tar_decode        one member back
+ *     tar_name     what a name needs          tar_inflow        an archive's bytes, looking ahead
+ *     tar_header   the header of an entry     tar_source        the tar stream within it
+ *     tar_zstd     the instance               tar_source_zstd   ... out of frames of zstd
+ *     tar_index    head of the member index   tar_source_gzip   ... out of gzip
+ *     tar_worker   what a thread needs        tar_source_open   which of them it is; xz, bzip2
+ *     tar_encode   units: frames of zstd      tar_pax           what libarchive gets wrong
+ *     tar_write    frames, index, seek table  tar_walk          one pass over any tar
+ *     tar_table    the seek table, read       plugin            options and table of functions
+ */
 #ifndef TAR_ZSTD_H
 #define TAR_ZSTD_H
 
@@ -24,33 +38,12 @@
 #define TAR_SEEK_CHECKSUMS   0x80u
 #define TAR_SKIPPABLE_HEADER 8u
 
-#define TAR_INDEX_SIGNATURE   "hbindex1"
-#define TAR_INDEX_VERSION     1u
-#define TAR_INDEX_HEADER      72u
-#define TAR_INDEX_HAS_TRAILER 1u
 #define TAR_TRAILER_SIGNATURE "hbtrail1"
 #define TAR_TRAILER_HEADER    16u
 #define TAR_TRAILER_LIMIT     (64u << 20)
 
 #define TAR_WINDOW_LOG_MAX 27
 #define TAR_FRAME_LIMIT    0x7FFF0000u /* tar bytes in one frame */
-
-/* The head of the member index; numbers are little-endian, in this order. */
-struct tar_index_header {
-    uint32_t flags;
-    uint64_t members;
-    uint64_t raw_bytes;    /* of the records, before compression */
-    uint64_t tar_bytes;    /* of the tar stream, without its end */
-    uint64_t frames;       /* that hold them */
-    uint64_t rows_hash;    /* XXH64 of their rows in the seek table */
-    uint64_t payload_hash; /* XXH64 of the compressed records */
-};
-
-void tar_index_header_write(const struct tar_index_header *header,
-                            unsigned char bytes[TAR_INDEX_HEADER]);
-/* False: no index of ours, or a damaged head. */
-bool tar_index_header_read(const unsigned char bytes[TAR_INDEX_HEADER],
-                           struct tar_index_header *header);
 
 /* ---- the instance -------------------------------------------------------------- */
 
@@ -66,16 +59,6 @@ struct tar_zstd {
     struct tar_table *table;   /* made by list() */
 };
 
-/* What a thread needs to encode and to decode; each part is made when it is first used. */
-struct tar_worker {
-    ZSTD_CCtx *compressor;
-    ZSTD_DCtx *decompressor;
-    struct tar_buffer header;  /* encode: of all entries in the unit; decode: of one */
-    struct tar_buffer lengths; /* size_t of each header in it */
-    unsigned char *input;      /* ZSTD_DStreamInSize() */
-    unsigned char *output;     /* ZSTD_DStreamOutSize() */
-};
-
 /* In hb_unit.note, from encode() to append(). */
 struct tar_note {
     uint32_t magic;
@@ -84,35 +67,9 @@ struct tar_note {
 };
 #define TAR_NOTE_MAGIC 0x7a726174u
 
-/* ---- the callbacks, by file ------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------- */
 
-/* tar_encode.c */
-void *tar_worker_create(void *self);
-void tar_worker_destroy(void *self, void *worker);
-int tar_encode(void *self, void *worker, const struct hb_segment *const *segments, size_t count,
-               struct hb_unit *out);
-/* A compressor for one independent frame after another, with checksums; NULL: no memory. */
-ZSTD_CCtx *tar_compressor(int level);
-
-/* tar_write.c */
-int tar_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry);
-int tar_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit);
-int tar_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry);
-int tar_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes);
-void tar_writer_free(struct tar_writer *writer);
-
-/* tar_list.c, tar_decode.c, tar_walk.c */
-int tar_list(void *self, const struct hb_input *input, const struct hb_lister *lister);
-int tar_decode(void *self, void *worker, const struct hb_input *input,
-               const struct hb_member *const *members, size_t count,
-               const struct hb_output *const *outputs);
-int tar_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor);
-
-/* tar_index.c */
-int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes);
-int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-               struct hb_unit *unit);
-
+/* Each returns HB_FATAL. */
 static inline int tar_no_memory(const struct hb_host *host)
 {
     return host->fail(host, HB_FATAL, "out of memory; close other programs or use fewer workers");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Indexes with right checksums and wrong content: never believed against the archive itself. */
 #include "fixture.h"
+#include "tar_bytes.h"
 #include "tar_table.h"
 
 #include <locale.h>

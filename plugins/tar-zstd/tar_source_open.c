@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds out how an archive is compressed; plain tar, and xz and bzip2 through libarchive. */
-#include "tar_source.h"
+#include "tar_source_open.h"
+
+#include "tar_bytes.h"
+#include "tar_source_gzip.h"
+#include "tar_source_zstd.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <string.h>
-
-int tar_inflow_want(struct tar_inflow *inflow, size_t wanted)
-{
-    if (inflow->at == inflow->bytes)
-        inflow->at = inflow->bytes = 0;
-    if (inflow->bytes - inflow->at < wanted && inflow->at > 0) {
-        memmove(inflow->data, inflow->data + inflow->at, inflow->bytes - inflow->at);
-        inflow->bytes -= inflow->at;
-        inflow->at = 0;
-    }
-    while (!inflow->ended && inflow->bytes - inflow->at < wanted) {
-        int64_t got = inflow->input->read(inflow->input, inflow->data + inflow->bytes,
-                                          TAR_INFLOW_SIZE - inflow->bytes);
-        if (got < 0)
-            return (int)got;
-        inflow->ended = got == 0;
-        inflow->bytes += (size_t)got;
-    }
-    return HB_OK;
-}
 
 /* ---- plain --------------------------------------------------------------------------- */
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tar-zstd: pax tar in independent zstd frames. What the host sees of it. */
-#include "tar_zstd.h"
-
+/* tar-zstd: its options, an instance, and the functions that the host calls. */
+#include "tar_decode.h"
+#include "tar_encode.h"
+#include "tar_list.h"
 #include "tar_table.h"
+#include "tar_walk.h"
+#include "tar_worker.h"
+#include "tar_write.h"
 
 #include <stdio.h>
 

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of an archive of ours: its seek table, the place of its index, the trailer. */
+#include "tar_table.h"
+
+#include "tar_bytes.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+int tar_read_exactly(const struct hb_input *input, void *buffer, size_t bytes, uint64_t offset)
+{
+    int64_t got = input->read_at(input, buffer, bytes, offset);
+    if (got < 0)
+        return (int)got;
+    return (uint64_t)got == bytes ? HB_OK : HB_NOMATCH;
+}
+
+void tar_table_free(struct tar_table *table)
+{
+    if (table == NULL)
+        return;
+    free(table->frames);
+    free(table);
+}
+
+size_t tar_table_find(const struct tar_table *table, uint64_t offset)
+{
+    size_t low = 0, high = table->count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (table->frames[middle].tar_offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The rows of the seek table at the end of the input. More than 64 MiB of them are not believed. */
+static int read_rows(const struct hb_input *input, struct tar_buffer *rows, uint64_t *frame_offset)
+{
+    const uint64_t around = TAR_SKIPPABLE_HEADER + TAR_SEEK_FOOTER_SIZE;
+    unsigned char footer[TAR_SEEK_FOOTER_SIZE], start[TAR_SKIPPABLE_HEADER];
+    if (input->read_at == NULL || input->bytes == HB_UNKNOWN || input->bytes < around)
+        return HB_NOMATCH;
+    int status = tar_read_exactly(input, footer, sizeof footer, input->bytes - sizeof footer);
+    if (status != HB_OK)
+        return status;
+    uint64_t bytes = (uint64_t)tar_get32(footer) * TAR_SEEK_ROW;
+    if (tar_get32(footer + 5) != TAR_SEEK_FOOTER || footer[4] != TAR_SEEK_CHECKSUMS ||
+        bytes > (64u << 20) || bytes > input->bytes - around)
+        return HB_NOMATCH;
+    *frame_offset = input->bytes - around - bytes;
+    status = tar_read_exactly(input, start, sizeof start, *frame_offset);
+    if (status != HB_OK)
+        return status;
+    if (tar_get32(start) != TAR_MAGIC_SEEK || tar_get32(start + 4) != bytes + sizeof footer)
+        return HB_NOMATCH;
+    if (!tar_buffer_reserve(rows, bytes))
+        return -ENOMEM;
+    rows->bytes = bytes;
+    return tar_read_exactly(input, rows->data, bytes, *frame_offset + sizeof start);
+}
+
+static uint32_t row_stored(const struct tar_buffer *rows, size_t i)
+{
+    return tar_get32(rows->data + i * TAR_SEEK_ROW);
+}
+
+static uint32_t row_raw(const struct tar_buffer *rows, size_t i)
+{
+    return tar_get32(rows->data + i * TAR_SEEK_ROW + 4);
+}
+
+/* Sums cannot overflow: at most 5.6 million rows of 32-bit numbers. */
+static void fill_frames(struct tar_table *table, const struct tar_buffer *rows)
+{
+    struct tar_frame at = {0};
+    for (size_t i = 0; i < table->count; i++) {
+        table->frames[i] = at;
+        table->frames[i].checksum = tar_get32(rows->data + i * TAR_SEEK_ROW + 8);
+        at.file_offset += row_stored(rows, i);
+        at.tar_offset += row_raw(rows, i);
+    }
+    table->frames[table->count] = at;
+}
+
+/* Is the frame of row `i` skippable, with this magic, and as long as its row says? */
+static int read_special(const struct hb_input *input, const struct tar_buffer *rows, size_t i,
+                        uint32_t magic, void *head, size_t head_bytes, uint64_t offset)
+{
+    unsigned char start[TAR_SKIPPABLE_HEADER];
+    if (row_raw(rows, i) != 0 || row_stored(rows, i) < sizeof start + head_bytes)
+        return HB_NOMATCH;
+    int status = tar_read_exactly(input, start, sizeof start, offset);
+    if (status == HB_OK &&
+        (tar_get32(start) != magic || tar_get32(start + 4) != row_stored(rows, i) - sizeof start))
+        return HB_NOMATCH;
+    return status == HB_OK ? tar_read_exactly(input, head, head_bytes, offset + sizeof start)
+                           : status;
+}
+
+/* From the end: the tar end, then perhaps a trailer, then the index, then the entries. */
+static int read_specials(const struct hb_input *input, const struct tar_buffer *rows, uint64_t end,
+                         struct tar_table *table)
+{
+    unsigned char head[TAR_INDEX_HEADER], trailer[TAR_TRAILER_HEADER];
+    size_t i = rows->bytes / TAR_SEEK_ROW;
+    if (i < 2 || row_raw(rows, i - 1) != TAR_END_BYTES)
+        return HB_NOMATCH;
+    uint64_t offset = end - row_stored(rows, --i);
+    offset -= row_stored(rows, --i);
+    int status = read_special(input, rows, i, TAR_MAGIC_TRAILER, trailer, sizeof trailer, offset);
+    if (status < 0)
+        return status;
+    if (status == HB_OK) {
+        if (i == 0 || memcmp(trailer, TAR_TRAILER_SIGNATURE, 8) != 0)
+            return HB_NOMATCH;
+        table->trailer_offset = offset + TAR_SKIPPABLE_HEADER;
+        table->trailer_bytes = row_stored(rows, i) - TAR_SKIPPABLE_HEADER;
+        offset -= row_stored(rows, --i);
+    }
+    status = read_special(input, rows, i, TAR_MAGIC_INDEX, head, sizeof head, offset);
+    if (status != HB_OK)
+        return status;
+    if (!tar_index_header_read(head, &table->index) || table->index.frames != i ||
+        ((table->index.flags & TAR_INDEX_HAS_TRAILER) != 0) != (table->trailer_bytes != 0))
+        return HB_NOMATCH;
+    table->count = i;
+    table->records_offset = offset + TAR_SKIPPABLE_HEADER + TAR_INDEX_HEADER;
+    table->records_bytes = row_stored(rows, i) - TAR_SKIPPABLE_HEADER - TAR_INDEX_HEADER;
+    return XXH64(rows->data, i * TAR_SEEK_ROW, 0) == table->index.rows_hash ? HB_OK : HB_NOMATCH;
+}
+
+static bool sum_fits(const struct tar_buffer *rows, uint64_t end)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < rows->bytes / TAR_SEEK_ROW; i++)
+        sum += row_stored(rows, i);
+    return sum == end;
+}
+
+int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, struct tar_table **out)
+{
+    TAR_AUTO_BUFFER rows = {0};
+    uint64_t end = 0;
+    int status = read_rows(input, &rows, &end);
+    if (status == -ENOMEM)
+        return tar_no_memory(tar->host);
+    if (status != HB_OK)
+        return status;
+    struct tar_table *table = calloc(1, sizeof *table);
+    if (table == NULL)
+        return tar_no_memory(tar->host);
+    status = sum_fits(&rows, end) ? read_specials(input, &rows, end, table) : HB_NOMATCH;
+    if (status == HB_OK) {
+        table->frames = calloc(table->count + 1, sizeof *table->frames);
+        if (table->frames == NULL) {
+            status = tar_no_memory(tar->host);
+        } else {
+            fill_frames(table, &rows);
+            if (table->frames[table->count].tar_offset != table->index.tar_bytes)
+                status = HB_NOMATCH;
+        }
+    }
+    if (status == HB_OK)
+        *out = table;
+    else
+        tar_table_free(table);
+    return status;
+}
+
+int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
+{
+    struct tar_zstd *tar = self;
+    struct tar_table *table = NULL;
+    int status = tar_table_read(tar, input, &table);
+    if (status != HB_OK)
+        return status;
+    uint64_t offset = table->trailer_offset, stored = table->trailer_bytes;
+    tar_table_free(table);
+    if (stored == 0)
+        return HB_NOMATCH;
+    if (stored - TAR_TRAILER_HEADER > TAR_TRAILER_LIMIT)
+        return tar->host->fail(tar->host, HB_FATAL, "the archive's trailer is too long");
+    size_t length = (size_t)stored - TAR_TRAILER_HEADER;
+    unsigned char *content = tar->host->alloc(tar->host, (size_t)stored);
+    if (content == NULL)
+        return tar_no_memory(tar->host);
+    status = tar_read_exactly(input, content, (size_t)stored, offset);
+    if (status >= 0 && (status != HB_OK ||
+                        XXH64(content + TAR_TRAILER_HEADER, length, 0) != tar_get64(content + 8)))
+        status = tar->host->fail(tar->host, HB_FATAL,
+                                 "the archive's trailer is damaged (checksum); use another copy");
+    if (status != HB_OK) {
+        tar->host->release(tar->host, content);
+        return status;
+    }
+    memmove(content, content + TAR_TRAILER_HEADER, length);
+    *data = content;
+    *bytes = length;
+    return HB_OK;
+}
+
+/* The frames that a listed member lies in; a single one has its note in the seek table. */
+int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
+               struct hb_unit *unit)
+{
+    (void)input;
+    const struct tar_zstd *tar = self;
+    const struct tar_table *table = tar->table;
+    TAR_AUTO_BUFFER header = {0};
+    uint64_t content = tar_content_bytes(member->entry), end;
+    if (table == NULL || tar_header_encode(member->entry, &header) != 0 ||
+        __builtin_add_overflow(member->token, header.bytes + content, &end) ||
+        __builtin_add_overflow(end, tar_padding(content), &end) || end > table->index.tar_bytes)
+        return HB_NOMATCH;
+    size_t first = tar_table_find(table, member->token), last = tar_table_find(table, end - 1);
+    unit->range_offset = table->frames[first].file_offset;
+    unit->bytes = table->frames[last + 1].file_offset - unit->range_offset;
+    const struct tar_note note = {
+        .magic = TAR_NOTE_MAGIC,
+        .checksum = table->frames[first].checksum,
+        .tar_bytes = table->frames[first + 1].tar_offset - table->frames[first].tar_offset,
+    };
+    if (first == last)
+        memcpy(unit->note, &note, sizeof note);
+    return HB_OK;
+}
