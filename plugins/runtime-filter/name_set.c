@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A sorted array, searched by halves. */
 #include "name_set.h"
 
 #include <stdlib.h>

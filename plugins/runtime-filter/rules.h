@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of one section, and what they say of an entry. */
+#ifndef RULES_H
+#define RULES_H
+
+#include "name_set.h"
+
+#include <hbcore/filter.h>
+
+struct rules {
+    const struct hb_host *host;
+    struct name_set directories;
+    struct name_set root_names;
+    struct name_set names;
+    struct name_set private_names;
+    const struct hb_value *suffixes;
+    const struct hb_value *globs;
+    size_t *glob_slashes; /* of each pattern */
+    const char *reason;
+    uint32_t private_mode;
+    char *scratch; /* a path cut at a component; verdict() runs one at a time */
+    size_t scratch_bytes;
+};
+
+/* `self` is a struct rules. */
+int rules_verdict(void *self, int direction, const struct hb_entry *entry,
+                  struct hb_verdict *verdict);
+
+#endif
