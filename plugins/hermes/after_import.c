@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an import leaves to be done: an alias for each profile, and what to type next. */
+#include "after_import.h"
+
 #include "alias.h"
+#include "home.h"
+#include "text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,8 +83,7 @@ static int find_profiles(const struct hermes *hermes, struct profiles *profiles)
     return result;
 }
 
-/* ---- the aliases
- * --------------------------------------------------------------------------------- */
+/* ---- the aliases --------------------------------------------------------------------- */
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
@@ -157,8 +160,7 @@ static int make_aliases(const struct hermes *hermes, bool dry_run, const struct 
     return status;
 }
 
-/* ---- what to type next
- * ---------------------------------------------------------------------------- */
+/* ---- what to type next --------------------------------------------------------------- */
 
 static void suggest(const struct hb_host *host, json_t *commands, const char *command)
 {

@@ -3,6 +3,8 @@
 #include "alias.h"
 
 #include "alias_file.h"
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "alias_file.h"
 
+#include "text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -111,8 +113,7 @@ int alias_open_directory(const char *path, bool make)
     return fd;
 }
 
-/* ---- what is there -----------------------------------------------------------------------------
- */
+/* ---- what is there ------------------------------------------------------------------- */
 
 enum found { NOTHING, OURS, OTHERS };
 
@@ -154,8 +155,7 @@ static enum found look(const struct alias_place *place, const char *name, const 
     return OURS;
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------- */
 
 static int write_all(int fd, const char *text, size_t bytes)
 {

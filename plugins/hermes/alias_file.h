@@ -3,7 +3,7 @@
 #ifndef HERMES_ALIAS_FILE_H
 #define HERMES_ALIAS_FILE_H
 
-#include "alias.h"
+#include "alias_place.h"
 
 /* "~" and "~/…" become the user's home. Caller frees; NULL when memory is out. */
 char *alias_expand(const char *path);

@@ -4,7 +4,11 @@
  * in a snapshot from before, and puts that back only where jobs are lost beyond doubt: what
  * cannot be read stays as it is, so that it is seen.
  */
+#include "guard.h"
+
+#include "home.h"
 #include "jobs.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +24,7 @@ struct comparison {
     bool lost;
 };
 
-/* ---- saying so ----------------------------------------------------------------------------------
- */
+/* ---- saying so ----------------------------------------------------------------------- */
 
 static json_t *json_count(const struct jobs *jobs)
 {
@@ -64,8 +67,7 @@ static void tell(const struct comparison *comparison)
         hermes_member(host, "reason", json_string(comparison->saved.reason));
 }
 
-/* ---- putting it back ----------------------------------------------------------------------------
- */
+/* ---- putting it back ----------------------------------------------------------------- */
 
 /* Did nobody write to the file since it was read? */
 static bool is_as_read(const struct hermes *hermes, const struct stat *read)

@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the plugin share: its settings, and ways to look into the home. */
+/*
+ * The hermes plugin: its settings, which its parts share. The parts, each of which includes only
+ * those before it:
+ *
+ *     text          texts for people, for JSON and for the shell
+ *     home          ways to look into the home
+ *     alias_place   an alias, and where aliases go
+ *     alias_file    the file of an alias
+ *     alias         which alias a profile gets
+ *     jobs          a file of jobs
+ *     after_import  aliases and guidance
+ *     guard         lost jobs put back
+ *     plugin        options and the table of functions
+ */
 #ifndef HERMES_H
 #define HERMES_H
 
 #include <hbcore/hook.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,35 +49,5 @@ static inline void hermes_auto_close(const int *fd)
 
 #define HERMES_AUTO_FREE  __attribute__((cleanup(hermes_auto_free)))
 #define HERMES_AUTO_CLOSE __attribute__((cleanup(hermes_auto_close)))
-
-/*
- * Opens what lies below the home to read it, also through links that end below the home. A
- * descriptor, or -errno: EXDEV where a link leads outside.
- */
-int hermes_open(const struct hb_host *host, const char *path, int flags);
-
-/* Why hermes_open() failed. */
-const char *hermes_reason(int error);
-
-/* The text fit for a terminal and for JSON: what is not printable as \xNN. Caller frees; NULL. */
-char *hermes_printable(const char *text);
-
-/* The word as sh(1) takes it literally: as it is, or in '…'. Caller frees; NULL. */
-char *hermes_quoted(const char *word);
-
-/* An allocated text; NULL when memory is out. */
-char *hermes_format(const char *format, ...) HB_PRINTF(1, 2);
-
-/* Is the word in the list? */
-bool hermes_in_list(const char *const *list, const char *word);
-
-/* A member of the JSON summary; takes the value over. */
-void hermes_member(const struct hb_host *host, const char *key, json_t *value);
-
-/* After an import: aliases and guidance. */
-int hermes_after_import(const struct hermes *hermes, const struct hb_event *event);
-
-/* The guard command. */
-int hermes_guard(const struct hermes *hermes, const struct hb_event *event);
 
 #endif

@@ -4,6 +4,7 @@
 #define HERMES_JOBS_H
 
 #include "hermes.h"
+
 #include <sys/stat.h>
 
 struct jobs {

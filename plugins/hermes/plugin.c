@@ -3,7 +3,8 @@
  * hermes: what a Hermes home needs besides its files. After an import each profile gets its alias
  * back, and the user is told what to type next; guard puts back jobs that an update lost.
  */
-#include "hermes.h"
+#include "after_import.h"
+#include "guard.h"
 
 #include <hbcore/hook.h>
 #include <string.h>

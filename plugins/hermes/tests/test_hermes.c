@@ -2,6 +2,7 @@
 #include "alias.h"
 #include "fake_host.h"
 #include "jobs.h"
+#include "text.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -71,8 +72,7 @@ static void words(void **state)
     assert_string_equal(shown, "\xc3\xa4 \\x1B[\\xFF\\xC3");
 }
 
-/* ---- guard, with a fake host -------------------------------------------------------------------
- */
+/* ---- guard, with a fake host --------------------------------------------------------- */
 
 static void put(const struct fake_host *fake, const char *path, const char *text)
 {
