@@ -2,6 +2,7 @@
 /* What the commands share. */
 #include "cli.h"
 #include "base/interrupt.h"
+#include "config/config_load.h"
 #include "config/home_path.h"
 #include "files/lock.h"
 #include "host/failure.h"

@@ -2,6 +2,7 @@
 /* hbcore import */
 #include "backup/backup.h"
 #include "backup/preset.h"
+#include "backup/preset_archives.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"

@@ -57,16 +57,3 @@ int hb_preset_destination(const struct hb_preset *preset, const char *home, cons
     return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
                                error);
 }
-
-char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,
-                         const char *const *suffixes)
-{
-    if (!preset->reuse || destination->stream)
-        return NULL;
-    if (!destination->unique)
-        return destination->exists ? hb_copy_text(destination->path) : NULL;
-    const char *slash = strrchr(destination->path, '/');
-    HB_AUTO_FREE char *directory = hb_copy_bytes(
-        destination->path, slash == NULL ? 0 : (size_t)(slash - destination->path) + 1);
-    return hb_preset_newest(preset, *directory == '\0' ? "." : directory, suffixes);
-}

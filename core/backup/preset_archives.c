@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The archives of a preset that are there: the newest, and which of them stay. */
+#include "backup/preset_archives.h"
 #include "archive/archive.h"
-#include "backup/preset.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
@@ -110,8 +109,8 @@ static void clear(struct archives *archives)
         close(archives->fd);
 }
 
-char *hb_preset_newest(const struct hb_preset *preset, const char *directory,
-                       const char *const *suffixes)
+static char *newest(const struct hb_preset *preset, const char *directory,
+                    const char *const *suffixes)
 {
     struct archives archives = {
         .prefix = preset->prefix, .suffixes = suffixes, .directory = directory, .fd = -1};
@@ -175,4 +174,17 @@ int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *remov
     }
     clear(&archives);
     return status;
+}
+
+char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,
+                         const char *const *suffixes)
+{
+    if (!preset->reuse || destination->stream)
+        return NULL;
+    if (!destination->unique)
+        return destination->exists ? hb_copy_text(destination->path) : NULL;
+    const char *slash = strrchr(destination->path, '/');
+    HB_AUTO_FREE char *directory = hb_copy_bytes(
+        destination->path, slash == NULL ? 0 : (size_t)(slash - destination->path) + 1);
+    return newest(preset, *directory == '\0' ? "." : directory, suffixes);
 }

@@ -2,6 +2,7 @@
 #include "config/section.h"
 
 #include "base/memory.h"
+#include "plugin/descriptor.h"
 #include "plugin/option.h"
 
 #include <string.h>

@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One section of the configuration while it is being filled in: values and where they come from. */
+/* One section of the configuration: its values, and where they come from. */
 #ifndef HB_SECTION_H
 #define HB_SECTION_H
 
-#include "config/config.h"
 #include "config/settings.h"
+#include "plugin/loader.h"
+
+/* One section, with all its options filled in. */
+struct hb_section {
+    const char *name;                 /* "backup", "filter:exclusions" */
+    const char *label;                /* "exclusions"; of a section without ':' its name */
+    uint32_t kind;                    /* enum hb_kind of a plugin's section, 0 of the core's own */
+    const struct hb_library *library; /* of a plugin's section, else NULL */
+    struct hb_settings settings;      /* by the plugin's options (or the core's) */
+    struct hb_settings
+        common; /* plugin's sections: by hb_settings_common (plugin, on); else count 0 */
+};
+
+/* ---- while it is being filled in ------------------------------------------------------------ */
 
 /* The values of one table of options. */
 struct hb_filled {
@@ -26,6 +39,13 @@ struct hb_owned_section *hb_section_new_core(const char *name,
                                              const struct hb_settings_table *table);
 struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
                                                const struct hb_library *library);
+
+/*
+ * Default settings for a plugin that no section selects (a format named on the command line or
+ * needed to read). Caller frees with hb_section_free.
+ */
+struct hb_section *hb_section_default(const struct hb_library *library);
+void hb_section_free(struct hb_section *section);
 
 /* Index of the option `key`, or SIZE_MAX. */
 size_t hb_filled_find(const struct hb_filled *filled, const char *key);

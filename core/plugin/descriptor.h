@@ -32,4 +32,8 @@ struct hb_callback {
 const struct hb_callback *hb_callbacks(uint32_t kind);
 bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callback *callback);
 
+/* "format", "content", "filter", "hook"; NULL for anything else. And back; 0 if unknown. */
+const char *hb_kind_name(uint32_t kind);
+uint32_t hb_kind_of(const char *name);
+
 #endif

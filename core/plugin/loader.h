@@ -44,8 +44,4 @@ int hb_loader_each(struct hb_loader *loader,
                                const struct hb_error *error),
                    void *context);
 
-/* "format", "content", "filter", "hook"; NULL for anything else. And back; 0 if unknown. */
-const char *hb_kind_name(uint32_t kind);
-uint32_t hb_kind_of(const char *name);
-
 #endif

@@ -3,6 +3,7 @@
  */
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/config_load.h"
 #include "scratch.h"
 
 #include <stdio.h>

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/config_file.h"
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "files/io.h"
+#include "files/trust.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A configuration that is larger is none. */
+enum { LARGEST_FILE = 1 << 20 };
+
+static int fail_file(struct hb_error *error, const char *path, const char *reason)
+{
+    hb_error_set(error, HB_FATAL, "configuration %s: %s", path, reason);
+    hb_error_hint(error, "name the file with --config, or in $HBCORE_CONFIG");
+    return HB_FATAL;
+}
+
+/* All of an open file. Caller frees *data. */
+static int read_all(int fd, const char *path, char **data, size_t *bytes, struct hb_error *error)
+{
+    *data = hb_alloc(LARGEST_FILE + 1);
+    int64_t got = hb_read_all(fd, *data, LARGEST_FILE + 1);
+    if (got < 0)
+        return fail_file(error, path, strerror((int)-got));
+    if (got > LARGEST_FILE)
+        return fail_file(error, path, "it is larger than 1 MiB, so it is no configuration");
+    *bytes = (size_t)got;
+    return HB_OK;
+}
+
+static int read_file(int fd, const char *path, char **data, size_t *bytes, struct hb_error *error)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return fail_file(error, path, strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return fail_file(error, path, "this is a directory, not a file");
+    if (hb_trust_check(fd, path, "configuration", true, error) != HB_OK)
+        return HB_FATAL;
+    return read_all(fd, path, data, bytes, error);
+}
+
+/*
+ * Opens the file that counts. HB_END: there is none, and none was asked for. Where nothing was
+ * asked for, only a file that is not there is passed over.
+ */
+static int open_file(const char *given, char **path, int *fd, struct hb_error *error)
+{
+    const char *variable = getenv("HBCORE_CONFIG");
+    if (given == NULL && variable != NULL && *variable != '\0')
+        given = variable;
+    if (given != NULL) {
+        *path = hb_copy_text(given);
+        *fd = open(given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return *fd >= 0 ? HB_OK : fail_file(error, given, strerror(errno));
+    }
+    static const char *const places[] = {"~/.config/hbcore/hbcore.ini", "/etc/hbcore/hbcore.ini"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        *path = hb_expand_tilde(places[i]);
+        *fd = **path == '/' ? open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+        if (*fd >= 0)
+            return HB_OK;
+        if (**path == '/' && errno != ENOENT && errno != ENOTDIR)
+            return fail_file(error, *path, strerror(errno));
+        free(*path);
+        *path = NULL;
+    }
+    return HB_END;
+}
+
+int hb_config_file_read(const char *given, char **path, char **data, size_t *bytes,
+                        struct hb_error *error)
+{
+    HB_AUTO_CLOSE int fd = -1;
+    *path = *data = NULL;
+    *bytes = 0;
+    int status = open_file(given, path, &fd, error);
+    return status == HB_OK ? read_file(fd, *path, data, bytes, error) : status;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads the configuration: the file is parsed into staging and checked as a whole; only one that is
+ * right in every line comes out.
+ */
+#ifndef HB_CONFIG_LOAD_H
+#define HB_CONFIG_LOAD_H
+
+#include "config/config.h"
+
+/*
+ * Reads `path` (NULL: the first that is there of $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,
+ * /etc/hbcore/hbcore.ini; none: every option has its default and no section is selected) and
+ * applies `sets`
+ * ("SECTION.KEY=VALUE", ended by NULL, may be NULL; the section is everything before the
+ * last dot of what stands before '='). Every error is reported through `report`, one call each with
+ * file:line, what is wrong, and the nearest valid name as hint; parsing goes on to find the rest.
+ * HB_OK and *config, or HB_FATAL after at least one report. The loader is made from [plugins] path.
+ */
+int hb_config_load(const char *path, const char *const *sets,
+                   void (*report)(void *context, const struct hb_error *error), void *context,
+                   struct hb_config **config);
+
+#endif
