@@ -60,7 +60,7 @@ static void offer(struct completing *completing, const char *word, const char *t
     completing->offered++;
 }
 
-/* ---- what other commands list ---------------------------------------------------------------- */
+/* ---- what other commands list -------------------------------------------------------------- */
 
 /* What a command prints. Caller frees. */
 static char *ask_command(const struct completing *completing, bool json, const char *const *words)
@@ -167,7 +167,7 @@ static void offer_snapshot(struct completing *completing, const json_t *object)
         offer(completing, member(object, "id"), member(object, "label"));
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 static void offer_formats(struct completing *completing)
 {
@@ -228,7 +228,7 @@ static void offer_values(struct completing *completing, const char *option, cons
         offer_files(completing, "files");
 }
 
-/* ---- what the help texts say ----------------------------------------------------------------- */
+/* ---- what the help texts say --------------------------------------------------------------- */
 
 static void offer_option(void *context, const struct hb_help_item *item)
 {
@@ -291,7 +291,7 @@ static char *argument_of(const struct completing *completing, const char *name)
     return search.argument == NULL ? hb_copy_text("") : search.argument;
 }
 
-/* ---- the line so far ------------------------------------------------------------------------- */
+/* ---- the line so far ----------------------------------------------------------------------- */
 
 /* A global option decides what the others can be. */
 static void note_option(struct completing *completing, const char *name, const char *value)

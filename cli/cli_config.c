@@ -27,7 +27,7 @@ struct listing {
     const struct hb_section *section; /* the last one shown */
 };
 
-/* ---- as an INI text --------------------------------------------------------------- */
+/* ---- as an INI text ------------------------------------------------------------------------ */
 
 /* A word of a list as it must stand in the file. Caller frees. */
 static char *list_word(const char *word, bool first_of_line)
@@ -148,7 +148,7 @@ static void show_option(void *context, const struct hb_section *section,
     print_comment(listing->out, text);
 }
 
-/* ---- as JSON ---------------------------------------------------------------------- */
+/* ---- as JSON ------------------------------------------------------------------------------- */
 
 static json_t *json_word(const char *word)
 {
@@ -191,7 +191,7 @@ static void show_json(void *context, const struct hb_section *section,
     hb_json_line(context, line);
 }
 
-/* ---- the command ------------------------------------------------------------------ */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static int show(const struct hb_cli *cli, const struct hb_config *config)
 {

@@ -28,7 +28,7 @@ struct listing {
     bool broken;
 };
 
-/* ---- list ------------------------------------------------------------------------- */
+/* ---- list ---------------------------------------------------------------------------------- */
 
 static json_t *json_plugin(const struct hb_library *library)
 {
@@ -84,7 +84,7 @@ static int list(const struct hb_cli *cli)
     return listing.broken ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
 
-/* ---- show ------------------------------------------------------------------------- */
+/* ---- show ---------------------------------------------------------------------------------- */
 
 static const char *type_name(uint32_t type)
 {
@@ -201,7 +201,7 @@ static int show(const struct hb_cli *cli, const char *name)
     return code;
 }
 
-/* ---- check ------------------------------------------------------------------------ */
+/* ---- check --------------------------------------------------------------------------------- */
 
 static int check(const struct hb_cli *cli, const char *path)
 {

@@ -43,7 +43,7 @@ struct snapshot_command {
 
 typedef int (*action)(struct snapshot_command *command, struct hb_error *error);
 
-/* ---- what is said ---------------------------------------------------------------------------- */
+/* ---- what is said -------------------------------------------------------------------------- */
 
 static json_t *summary_json(struct snapshot_command *command, const char *name)
 {
@@ -74,8 +74,7 @@ static int64_t keep_of(const struct snapshot_command *command)
                               : hb_config_number(command->run.config, "snapshot", "keep");
 }
 
-/* ---- create ------------------------------------------------------------------------------------
- */
+/* ---- create -------------------------------------------------------------------------------- */
 
 static int prune_to(struct snapshot_command *command, int64_t keep, const char *just_made,
                     size_t *removed, size_t *present, char **directory, struct hb_error *error)

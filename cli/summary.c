@@ -8,7 +8,7 @@
 
 enum { SHOWN = 10 };
 
-/* ---- for people ------------------------------------------------------------------------------ */
+/* ---- for people ---------------------------------------------------------------------------- */
 
 static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_report *report,
                       enum hb_finding_kind kind, const char *title, const char *after)
@@ -88,8 +88,7 @@ void hb_summary_lines(FILE *out, const struct hb_report *report)
     }
 }
 
-/* ---- for programs ------------------------------------------------------------------------------
- */
+/* ---- for programs -------------------------------------------------------------------------- */
 
 json_t *hb_summary_json(const char *command, const struct hb_report *report)
 {

@@ -96,8 +96,7 @@ const struct hb_instance *hb_claims_settle_at(struct hb_claims *claims, size_t i
     return hb_claims_settle(claims, index, open_copy, &copy);
 }
 
-/* ---- sidecars ---------------------------------------------------------------------------------
- */
+/* ---- sidecars ------------------------------------------------------------------------------ */
 
 static size_t find_member(struct hb_claims *claims, const struct hb_entry *entry)
 {

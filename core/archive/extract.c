@@ -156,8 +156,7 @@ static int end_member(struct current *current, uint64_t bytes)
     return status;
 }
 
-/* ---- decoding, by groups, on all workers -------------------------------------------------------
- */
+/* ---- decoding, by groups, on all workers --------------------------------------------------- */
 
 /*
  * Directories and links have nothing to be written, but the format compares what it has in two

@@ -12,7 +12,7 @@ enum { RACY_SECONDS = 2 };
 
 enum kind { FILE_STATE = 1, CONTENT_IDENTITY = 2, NO_CONTENT = 3, PATH_ONLY = 4, SEGMENT = 5 };
 
-/* ---- hashing numbers and texts, each so that none runs into the next ------------------------- */
+/* ---- hashing numbers and texts, each so that none runs into the next ----------------------- */
 
 static void put_number(struct sha256_ctx *hash, uint64_t number)
 {
@@ -57,7 +57,7 @@ static void finish(struct sha256_ctx *hash, struct hb_fingerprint *fingerprint)
     sha256_digest(hash, sizeof fingerprint->bytes, fingerprint->bytes);
 }
 
-/* ---- entries --------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------- */
 
 bool hb_fingerprint_is_set(const struct hb_fingerprint *fingerprint)
 {
@@ -116,8 +116,7 @@ bool hb_state_is_racy(const struct hb_file_state *state, const struct timespec *
            state->mtime.tv_sec >= read->tv_sec - RACY_SECONDS;
 }
 
-/* ---- units ------------------------------------------------------------------------------------
- */
+/* ---- units --------------------------------------------------------------------------------- */
 
 void hb_segment_hash(const struct hb_segment *segment, unsigned char digest[HB_UNIT_HASH_BYTES])
 {

@@ -11,7 +11,7 @@ _Static_assert(sizeof(struct hb_long_entry) == 24, "as it is stored");
 
 enum { HEAD_BYTES = 32 + 4 * 8 };
 
-/* ---- growing --------------------------------------------------------------------------------- */
+/* ---- growing ------------------------------------------------------------------------------- */
 
 /* Room for one more element of `each` bytes; returns its place. */
 static void *grow(void *array, size_t *count, size_t *capacity, size_t each)
@@ -91,8 +91,7 @@ void hb_reuse_clear(struct hb_reuse_index *index)
     *index = (struct hb_reuse_index){0};
 }
 
-/* ---- as bytes ----------------------------------------------------------------------------------
- */
+/* ---- as bytes ------------------------------------------------------------------------------ */
 
 /* 16 + 4 bytes an entry and 8 a unit may leave it uneven; the trailer pads. */
 size_t hb_reuse_bytes(const struct hb_reuse_index *index)

@@ -17,7 +17,7 @@ enum {
     NAMED_REASONS = 1000 /* of each kind; the counts are always whole */
 };
 
-/* ---- one entry --------------------------------------------------------------------------- */
+/* ---- one entry ----------------------------------------------------------------------------- */
 
 static uint64_t hash_entry(const struct hb_entry *entry)
 {
@@ -59,7 +59,7 @@ bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry 
            le64toh(trailer->hashes[entry->index]) == hash_entry(entry);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static json_t *reasons(const struct hb_report *report, enum hb_finding_kind kind)
 {
@@ -135,8 +135,7 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
     *bytes = total;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsigned char *data,
                          size_t bytes)

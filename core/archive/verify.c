@@ -28,8 +28,7 @@ static void copy_name(size_t index, char *name)
     snprintf(name, 24, "m%zu", index);
 }
 
-/* ---- reading back ------------------------------------------------------------------------------
- */
+/* ---- reading back -------------------------------------------------------------------------- */
 
 static bool verify_wanted(void *context, size_t index)
 {
@@ -132,8 +131,7 @@ static void open_stage(struct verify *verify)
                       "databases were not checked as such: %s", error.text);
 }
 
-/* ---- what else there is to say ------------------------------------------------------------------
- */
+/* ---- what else there is to say ------------------------------------------------------------- */
 
 /* What an import would not restore, and say so. */
 static void report_refused(struct verify *verify)

@@ -22,7 +22,7 @@ enum {
     MAXIMUM_LINKS = 40
 };
 
-/* ---- where to ------------------------------------------------------------------------------- */
+/* ---- where to ------------------------------------------------------------------------------ */
 
 static bool ends_with(const char *name, const char *suffix)
 {
@@ -178,8 +178,7 @@ void hb_destination_clear(struct hb_destination *destination)
     *destination = (struct hb_destination){.fd = -1};
 }
 
-/* ---- the sink ---------------------------------------------------------------------------------
- */
+/* ---- the sink ------------------------------------------------------------------------------ */
 
 static int cannot_write(struct hb_publication *publication, int error_number)
 {

@@ -31,7 +31,7 @@ struct walk {
 
 static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes);
 
-/* ---- one directory --------------------------------------------------------------------------- */
+/* ---- one directory ------------------------------------------------------------------------- */
 
 /* The names in it, and what content plugins have said about them by name. */
 struct directory {
@@ -76,7 +76,7 @@ static bool known_claim(const struct directory *directory, size_t index, struct 
     return true;
 }
 
-/* ---- one entry --------------------------------------------------------------------------- */
+/* ---- one entry ----------------------------------------------------------------------------- */
 
 /* Puts "DIRECTORY/NAME" into walk->path; returns its length. */
 static size_t enter_name(struct walk *walk, size_t directory_bytes, const char *name)

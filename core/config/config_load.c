@@ -32,7 +32,7 @@ struct load {
     size_t more_problems; /* beyond those that are kept */
 };
 
-/* ---- problems --------------------------------------------------------------------- */
+/* ---- problems ------------------------------------------------------------------------------ */
 
 static void add_problem(struct load *load, unsigned line, const struct hb_error *error)
 {
@@ -72,7 +72,7 @@ static int by_line(const void *left, const void *right)
     return a->position < b->position ? -1 : a->position > b->position;
 }
 
-/* ---- values ----------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 /* The keys that a section takes, for "did you mean". */
 static const char *next_key(const void *context, size_t index)
@@ -215,7 +215,7 @@ static void apply(struct load *load, struct hb_owned_section *section,
         apply_entry(load, section, &written->entries[i]);
 }
 
-/* ---- the core's own sections ------------------------------------------------------ */
+/* ---- the core's own sections --------------------------------------------------------------- */
 
 static const struct hb_settings_table *table_of(const char *name)
 {
@@ -282,7 +282,7 @@ static void unknown_section(struct load *load, const struct hb_ini_section *writ
     complain_section(load, written, &why);
 }
 
-/* ---- plugins' sections ------------------------------------------------------------ */
+/* ---- plugins' sections --------------------------------------------------------------------- */
 
 static bool check_label(struct load *load, const struct hb_ini_section *written)
 {
@@ -396,7 +396,7 @@ static void make_loader(struct load *load)
     free(directories);
 }
 
-/* ---- --set ------------------------------------------------------------------------ */
+/* ---- --set --------------------------------------------------------------------------------- */
 
 static bool has_control(const char *text)
 {
@@ -438,7 +438,7 @@ static void apply_set(struct load *load, const char *text)
     hb_ini_set(load->ini, section, key, value);
 }
 
-/* ---- all of it -------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------------------------- */
 
 /*
  * Without a configuration nobody has said that content is to be read as it lies there: each plugin

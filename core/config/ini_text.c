@@ -46,7 +46,7 @@ static void refuse(struct reader *reader, const struct hb_error *error)
         refuse((reader), &problem_);                                                               \
     } while (0)
 
-/* ---- the tree --------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------ */
 
 struct hb_ini_section *hb_ini_section(const struct hb_ini *ini, const char *name)
 {
@@ -129,7 +129,7 @@ void hb_ini_set(struct hb_ini *ini, const char *section_name, const char *key, c
     *entry = (struct hb_ini_entry){.key = hb_copy_text(key), .value = hb_copy_text(value)};
 }
 
-/* ---- one line --------------------------------------------------------------------- */
+/* ---- one line ------------------------------------------------------------------------------ */
 
 static bool is_blank(char c)
 {
@@ -337,7 +337,7 @@ static char *next_line(char *buffer, int size, void *stream)
     return buffer;
 }
 
-/* ---- what libinih found ----------------------------------------------------------- */
+/* ---- what libinih found -------------------------------------------------------------------- */
 
 static int found(void *context, const char *name, const char *key, const char *value)
 {

@@ -17,7 +17,7 @@ struct hb_section {
         common; /* plugin's sections: by hb_settings_common (plugin, on); else count 0 */
 };
 
-/* ---- while it is being filled in ------------------------------------------------------------ */
+/* ---- while it is being filled in ----------------------------------------------------------- */
 
 /* The values of one table of options. */
 struct hb_filled {

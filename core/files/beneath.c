@@ -91,7 +91,7 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
     return open_by_steps(root->fd, path, flags, mode);
 }
 
-/* ---- resolution ---------------------------------------------------------------------- */
+/* ---- resolution ---------------------------------------------------------------------------- */
 
 /* The way from the root to where we are: descriptors and names, so that ".." needs no look-up. */
 struct way {

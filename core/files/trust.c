@@ -129,7 +129,7 @@ static int check_stat(const struct checker *checker, const struct stat *status, 
     return HB_OK;
 }
 
-/* ---- the way to the file ---------------------------------------------------------- */
+/* ---- the way to the file ------------------------------------------------------------------- */
 
 static int fail_path(const struct checker *checker, const char *path)
 {

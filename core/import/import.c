@@ -38,8 +38,7 @@ static uint32_t current_umask(void)
     return mask;
 }
 
-/* ---- the home ----------------------------------------------------------------------------------
- */
+/* ---- the home ------------------------------------------------------------------------------ */
 
 /* A home that root makes belongs to the owner of the directory that it lies in. */
 static void give_to_owner_above(const char *path)

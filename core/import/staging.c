@@ -221,8 +221,7 @@ int hb_stage_stream(struct hb_staging *staging, struct hb_error *error)
     return hb_extract_stream(&request, error);
 }
 
-/* ---- links --------------------------------------------------------------------------------------
- */
+/* ---- links --------------------------------------------------------------------------------- */
 
 /* 0 or -errno. */
 static int copy_bytes(int from, int to)

@@ -19,7 +19,7 @@ void hb_tree_name(uint64_t number, char *name)
     snprintf(name, 24, "t%llu", (unsigned long long)number);
 }
 
-/* ---- directories by path ------------------------------------------------------------------ */
+/* ---- directories by path ------------------------------------------------------------------- */
 
 static const char *path_of(const void *rows, size_t number, size_t *bytes)
 {
@@ -88,8 +88,7 @@ static bool take_all(struct hb_trees *trees)
     return true;
 }
 
-/* ---- which are missing -------------------------------------------------------------------------
- */
+/* ---- which are missing --------------------------------------------------------------------- */
 
 /*
  * Would a directory that is made there be like one that is made in the stage and moved there? Not
@@ -215,8 +214,7 @@ const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees,
     return number == 0 ? NULL : &trees->directories[number - 1];
 }
 
-/* ---- filling them ------------------------------------------------------------------------------
- */
+/* ---- filling them -------------------------------------------------------------------------- */
 
 /* Where a directory, or what follows it in `path`, lies below the stage. Caller frees. */
 static char *staged_path(const struct hb_trees *trees, uint32_t number, const char *path,
@@ -315,8 +313,7 @@ int hb_trees_open(const struct hb_trees *trees, size_t index)
     return hb_beneath_open(&trees->root, path, O_RDONLY, 0);
 }
 
-/* ---- completing them ---------------------------------------------------------------------------
- */
+/* ---- completing them ----------------------------------------------------------------------- */
 
 /* What is put into them later, one by one, changes their times again. */
 static void find_unfinished(struct hb_trees *trees)

@@ -4,7 +4,10 @@
 #include "base/memory.h"
 #include "host/failure.h"
 #include "host/format.h"
+#include "pipeline/pipeline_result.h"
+#include "pipeline/pipeline_reuse.h"
 #include "pipeline/pipeline_worker.h"
+#include <errno.h>
 #include <string.h>
 
 enum { OPENERS = 2 }; /* claimed entries that are prepared at the same time */
@@ -88,10 +91,38 @@ static void free_handed_out(struct hb_pipeline *pipeline)
     pipeline->handed_out.data = NULL;
 }
 
+/* Back into memory: formats, simple ones too, get bytes. */
+static int load(struct hb_pipeline *pipeline, const struct hb_item *item,
+                struct hb_finished *finished, struct hb_error *error)
+{
+    if (finished->left)
+        return hb_reuse_again(pipeline, item, finished->index, &finished->encoded, error);
+    void *data = malloc((size_t)finished->encoded.unit.bytes);
+    int result = data == NULL
+                     ? -ENOMEM
+                     : hb_spill_take(&pipeline->spill, data, (size_t)finished->encoded.unit.bytes,
+                                     finished->offset);
+    finished->encoded.unit.data = data;
+    if (result == 0)
+        return HB_OK;
+    return hb_error_set(error, HB_FATAL, "%s: cannot be read back from the staging directory: %s",
+                        finished->encoded.unit.entry->path, strerror(-result));
+}
+
 int hb_pipeline_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_error *error)
 {
+    const struct hb_item *item;
+    int status = HB_OK;
     free_handed_out(pipeline);
-    return hb_queue_next(pipeline, step, error);
+    struct hb_finished *finished = hb_result_next(pipeline, step, &item, &status, error);
+    if (finished == NULL)
+        return status;
+    if (finished->spilled || finished->left)
+        status = load(pipeline, item, finished, error);
+    step->unit.data = finished->encoded.unit.data;
+    pipeline->handed_out = finished->encoded.unit;
+    free(finished);
+    return status;
 }
 
 void hb_pipeline_free(struct hb_pipeline *pipeline)

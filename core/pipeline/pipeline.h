@@ -15,38 +15,19 @@
  * once more. What may yet come to nothing stays within the window.
  *
  *     pipeline.c         start, results, end
- *     pipeline_queue.c   items and units: who takes what, what has finished; all of the locking
  *     pipeline_worker.c  what a thread does with an item: open, read, encode
  *     pipeline_reuse.c   what is taken over from the previous archive
+ *     pipeline_finish.c  how a thread brings what it has made to the queue
+ *     pipeline_queue.c   who takes which item or unit, and what comes back
+ *     pipeline_result.c  finished units in their order
+ *     pipeline_window.c  how much may wait, where, and who is woken
+ *     pipeline_item.c    the state that these share, under one lock
  *     pipeline_cut.c     where the plan is cut
  */
 #ifndef HB_PIPELINE_H
 #define HB_PIPELINE_H
 
-#include "pipeline/previous.h"
-#include "pipeline/reader.h"
-
-struct hb_pipeline_request {
-    struct hb_run *run; /* its stage, if it is open, takes what finds no room in memory */
-    const struct hb_plan *plan;
-    const struct hb_chain *contents;
-    const struct hb_instance *format;
-    unsigned workers;
-    uint64_t window;  /* encoded bytes that may wait for their turn in memory */
-    uint64_t shuffle; /* for tests: not 0, units finish in another order, drawn by this seed */
-    const struct hb_previous *previous; /* units may be taken over from it; or NULL */
-};
-
-/* One step of the archive. */
-struct hb_step {
-    struct hb_unit unit;
-    struct hb_entry *const *entries; /* those that have a part in the unit */
-    size_t entry_count;
-    struct hb_unit_mark mark; /* where plan->remember asks for it */
-    bool reused;              /* the unit comes from the previous archive */
-    bool first;               /* the entries begin with this step */
-    bool last;                /* they end with it; `bytes` of a single one is what was read of it */
-};
+#include "pipeline/pipeline_step.h"
 
 struct hb_pipeline;
 

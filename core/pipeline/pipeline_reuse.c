@@ -4,8 +4,7 @@
 #include "base/memory.h"
 #include <string.h>
 
-/* ---- is it as it was? --------------------------------------------------------------------------
- */
+/* ---- is it as it was? ---------------------------------------------------------------------- */
 
 static void release_readers(struct hb_item *item)
 {
@@ -67,8 +66,7 @@ static uint64_t units_of(const struct hb_pipeline *pipeline, uint64_t bytes)
     return bytes == 0 ? 1 : bytes / each + (bytes % each != 0);
 }
 
-/* ---- taking it over ----------------------------------------------------------------------------
- */
+/* ---- taking it over ------------------------------------------------------------------------ */
 
 /* Unit `index` of an entry that begins as number `found` in the previous archive. */
 static bool read_unit(const struct hb_pipeline *pipeline, const struct hb_item *item, size_t found,
@@ -197,8 +195,7 @@ void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint
     hb_worker_finish(thread, item, index, &encoded);
 }
 
-/* ---- parts of what has changed -----------------------------------------------------------------
- */
+/* ---- parts of what has changed ------------------------------------------------------------- */
 
 void hb_reuse_seek(const struct hb_pipeline *pipeline, struct hb_item *item)
 {

@@ -3,7 +3,7 @@
 #ifndef HB_PIPELINE_REUSE_H
 #define HB_PIPELINE_REUSE_H
 
-#include "pipeline/pipeline_worker.h"
+#include "pipeline/pipeline_finish.h"
 
 /*
  * Is the item, in all its entries, as it was? Then it is finished or, if it has several units or is

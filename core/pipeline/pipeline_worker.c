@@ -8,43 +8,7 @@
 
 enum { GROWTH_FACTOR = 4 }; /* a small file that grew beyond so many units is cut off */
 
-/* ---- results, for tests in another order ------------------------------------------------------
- */
-
-static void release(struct hb_pipeline_thread *thread, unsigned which)
-{
-    struct hb_held held = thread->held[which];
-    thread->held[which] = thread->held[--thread->held_count];
-    hb_queue_finish(thread->pipeline, held.item, held.index, &held.encoded);
-}
-
-static void release_all(struct hb_pipeline_thread *thread)
-{
-    while (thread->held_count > 0)
-        release(thread, thread->held_count - 1);
-}
-
-/* xorshift64: any order will do, as long as the seed gives it again. */
-static unsigned draw(struct hb_pipeline_thread *thread, unsigned count)
-{
-    thread->random ^= thread->random << 13;
-    thread->random ^= thread->random >> 7;
-    thread->random ^= thread->random << 17;
-    return (unsigned)(thread->random % count);
-}
-
-void hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
-                      const struct hb_encoded *encoded)
-{
-    if (thread->random == 0) {
-        hb_queue_finish(thread->pipeline, item, index, encoded);
-        return;
-    }
-    thread->held[thread->held_count++] =
-        (struct hb_held){.item = item, .index = index, .encoded = *encoded};
-    if (thread->held_count == HB_HELD_BACK)
-        release(thread, draw(thread, HB_HELD_BACK));
-}
+/* ---- results, for tests in another order --------------------------------------------------- */
 
 /* ---- encoding ------------------------------------------------------------------------------ */
 
@@ -157,8 +121,7 @@ static int encode_group(struct hb_pipeline_thread *thread, struct hb_item *item,
     return kept == 0 ? HB_ENTRY : encode(thread, segments, kept, unit);
 }
 
-/* ---- small entries, read whole ----------------------------------------------------------------
- */
+/* ---- small entries, read whole ------------------------------------------------------------- */
 
 /*
  * Reads all of an entry that is open into the thread's buffer at `at`; again when it changed
@@ -282,8 +245,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
         hb_queue_drop(pipeline, item);
 }
 
-/* ---- big and claimed entries, unit by unit ----------------------------------------------------
- */
+/* ---- big and claimed entries, unit by unit ------------------------------------------------- */
 
 /* The item has its units, so many. */
 static uint64_t cut_units(const struct hb_pipeline *pipeline, struct hb_item *item)
@@ -388,8 +350,7 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
     }
 }
 
-/* ---- threads ------------------------------------------------------------------------------------
- */
+/* ---- threads ------------------------------------------------------------------------------- */
 
 void *hb_worker_main(void *argument)
 {
@@ -398,7 +359,7 @@ void *hb_worker_main(void *argument)
     int status;
     while ((status = hb_queue_take(thread->pipeline, thread->held_count == 0, &work)) != HB_END) {
         if (status != HB_OK)
-            release_all(thread); /* nothing to do but what others may wait for */
+            hb_worker_finish_all(thread); /* nothing to do but what others may wait for */
         else if (work.whole)
             process_item(thread, work.item);
         else if (work.item->taken_over)
@@ -406,7 +367,7 @@ void *hb_worker_main(void *argument)
         else
             process_unit(thread, work.item, work.index);
     }
-    release_all(thread);
+    hb_worker_finish_all(thread);
     return NULL;
 }
 

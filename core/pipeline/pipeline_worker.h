@@ -3,33 +3,7 @@
 #ifndef HB_PIPELINE_WORKER_H
 #define HB_PIPELINE_WORKER_H
 
-#include "pipeline/pipeline_queue.h"
-
-enum { HB_HELD_BACK = 4 };
-
-/* A finished unit that is held back, so that others come before it (hb_pipeline_request.shuffle).
- */
-struct hb_held {
-    struct hb_item *item;
-    uint64_t index;
-    struct hb_encoded encoded;
-};
-
-struct hb_pipeline_thread {
-    struct hb_pipeline *pipeline;
-    pthread_t thread;
-    bool started;
-    void *worker; /* the format's */
-    unsigned char *buffer;
-    size_t buffer_bytes;
-    uint64_t random; /* 0: nothing is held back */
-    struct hb_held held[HB_HELD_BACK];
-    unsigned held_count;
-};
-
-/* Brings a finished unit to the queue, now or (hb_pipeline_request.shuffle) later. */
-void hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
-                      const struct hb_encoded *encoded);
+#include "pipeline/pipeline_finish.h"
 
 /* Thread functions; the argument is a struct hb_pipeline_thread. */
 void *hb_worker_main(void *argument);

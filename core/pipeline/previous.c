@@ -20,7 +20,7 @@ struct hb_previous {
     uint64_t *offsets;   /* by part: within the stored bytes of its entry */
 };
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 struct listing {
     struct hb_previous *previous;
@@ -183,8 +183,7 @@ void hb_previous_close(struct hb_previous *previous)
     free(previous);
 }
 
-/* ---- looking up --------------------------------------------------------------------------------
- */
+/* ---- looking up ---------------------------------------------------------------------------- */
 
 size_t hb_previous_find(const struct hb_previous *previous,
                         const struct hb_fingerprint *fingerprint)
@@ -260,8 +259,7 @@ const unsigned char *hb_previous_hash(const struct hb_previous *previous, size_t
     return part == SIZE_MAX ? NULL : previous->index.parts[part].hash;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* Narrows what locate() said of all units of an entry down to one. */
 static bool narrow(const struct hb_previous *previous, size_t part, struct hb_unit *unit)

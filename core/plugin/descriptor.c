@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/descriptor.h"
 
-#include "plugin/loader.h"
 #include "plugin/option.h"
 
 #include <hbcore/content.h>
@@ -129,7 +128,7 @@ static int defect(struct hb_error *error, const char *path, const char *format, 
     return HB_FATAL;
 }
 
-/* ---- options ---------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------- */
 
 static int check_choices(const struct hb_option *option, const char *path, struct hb_error *error)
 {
@@ -198,7 +197,7 @@ static int check_options(const struct hb_plugin *plugin, const char *path, struc
     return HB_OK;
 }
 
-/* ---- the vtable ------------------------------------------------------------------- */
+/* ---- the vtable ---------------------------------------------------------------------------- */
 
 static int check_format_tables(const struct hb_format_ops *ops, const char *path,
                                struct hb_error *error)
@@ -242,7 +241,7 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
     return plugin->kind == HB_KIND_FORMAT ? check_format_tables(plugin->ops, path, error) : HB_OK;
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 /* What must be right before the rest of the descriptor may be read. */
 static int check_head(const struct hb_plugin *plugin, const char *path, struct hb_error *error)

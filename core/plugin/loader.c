@@ -25,7 +25,7 @@ struct hb_loader {
     size_t library_count;
 };
 
-/* ---- where plugins are ------------------------------------------------------------ */
+/* ---- where plugins are --------------------------------------------------------------------- */
 
 /* Beside the program, so that a build tree and a moved installation find their own. */
 static char *installed_directory(void)
@@ -79,7 +79,7 @@ void hb_loader_free(struct hb_loader *loader)
     free(loader);
 }
 
-/* ---- the plugins that are there, unopened ----------------------------------------- */
+/* ---- the plugins that are there, unopened -------------------------------------------------- */
 
 struct names {
     char **names; /* stems */
@@ -150,7 +150,7 @@ static const char *next_name(const void *context, size_t index)
     return index < names->count ? names->names[index] : NULL;
 }
 
-/* ---- loading one file ------------------------------------------------------------- */
+/* ---- loading one file ---------------------------------------------------------------------- */
 
 /* Does `text` hold `part`? If so, *before is how long it is up to there. */
 static bool splits_at(const char *text, const char *part, int *before)
@@ -291,7 +291,7 @@ int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_l
     return HB_OK;
 }
 
-/* ---- by name ---------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------- */
 
 static int fail_not_found(const struct hb_loader *loader, const char *name, struct hb_error *error)
 {

@@ -61,7 +61,7 @@ static void write_number(const struct hb_option *option, int64_t number, char *t
         snprintf(text, size, "%" PRId64, number);
 }
 
-/* ---- one type after the other ----------------------------------------------------- */
+/* ---- one type after the other -------------------------------------------------------------- */
 
 static int parse_boolean(const struct hb_option *option, const char *text, struct hb_value *value,
                          struct hb_error *error)
@@ -208,7 +208,7 @@ static int parse_number(const struct hb_option *option, const char *text, struct
                         to);
 }
 
-/* ---- lists ------------------------------------------------------------------------ */
+/* ---- lists --------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -282,7 +282,7 @@ static int parse_list(const struct hb_option *option, const char *text, struct h
     }
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static int parse_typed(const struct hb_option *option, const char *text, struct hb_value *value,
                        struct hb_error *error)

@@ -20,7 +20,7 @@ void hb_staged_name(uint64_t index, char *name)
     snprintf(name, 24, "m%" PRIu64, index);
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 struct hb_journal_writer {
     struct hb_stage *stage;
@@ -134,7 +134,7 @@ void hb_journal_writer_free(struct hb_journal_writer *writer)
     free(writer);
 }
 
-/* ---- reading ----------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 struct record {
     char *text;

@@ -46,7 +46,7 @@ struct hb_journal_row {
 /* The name of a member's file in its stage. `name` has at least 24 bytes. */
 void hb_staged_name(uint64_t index, char *name);
 
-/* ---- writing --------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 struct hb_journal_writer;
 
@@ -69,7 +69,7 @@ int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error);
 /* Safe on NULL. */
 void hb_journal_writer_free(struct hb_journal_writer *writer);
 
-/* ---- reading --------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 struct hb_journal;
 

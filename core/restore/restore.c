@@ -37,8 +37,7 @@ struct restore {
     struct hb_error *error;
 };
 
-/* ---- rows -------------------------------------------------------------------------------------
- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static void row_clear(struct row *row)
 {
@@ -75,8 +74,7 @@ static bool may_go_on(struct restore *restore)
     return restore->status == HB_OK && !hb_run_cancelled(restore->run);
 }
 
-/* ---- what is said ------------------------------------------------------------------------------
- */
+/* ---- what is said -------------------------------------------------------------------------- */
 
 static void count_failure(struct restore *restore, bool later)
 {
@@ -121,8 +119,7 @@ static void failed(struct restore *restore, const struct hb_journal_row *row, in
     failed_at(restore, row->path, error);
 }
 
-/* ---- content plugins ---------------------------------------------------------------------------
- */
+/* ---- content plugins ----------------------------------------------------------------------- */
 
 static const struct hb_stage *stage_of(const struct restore *restore,
                                        const struct hb_journal_row *row)
@@ -287,8 +284,7 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
-/* ---- trees -------------------------------------------------------------------------------------
- */
+/* ---- trees --------------------------------------------------------------------------------- */
 
 static void tree_published(void *context, uint64_t files, uint64_t bytes)
 {
@@ -330,8 +326,7 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
         restore->interrupted = true; /* no worker runs yet */
 }
 
-/* ---- directories -------------------------------------------------------------------------------
- */
+/* ---- directories --------------------------------------------------------------------------- */
 
 static void make_directory(struct restore *restore, struct row *row)
 {

@@ -95,8 +95,7 @@ static void publish_file(const struct hb_tree_publication *publication, int from
     hb_place_clear(&place);
 }
 
-/* ---- directories -------------------------------------------------------------------------------
- */
+/* ---- directories --------------------------------------------------------------------------- */
 
 /* What is in a directory of the tree, into one that is there. HB_OK or HB_CANCELLED. */
 static int publish_pieces(const struct hb_tree_publication *publication, int from_fd,

@@ -74,8 +74,7 @@ const char *hb_target_explain(int error)
     }
 }
 
-/* ---- neighbours --------------------------------------------------------------------------------
- */
+/* ---- neighbours ---------------------------------------------------------------------------- */
 
 static size_t directory_bytes(const char *path)
 {

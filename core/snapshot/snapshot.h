@@ -9,7 +9,7 @@
 #include "host/run.h"
 #include "snapshot/manifest.h"
 
-/* ---- the directory of snapshots ---------------------------------------------------------- */
+/* ---- the directory of snapshots ------------------------------------------------------------ */
 
 struct hb_snapshot {
     char *name;  /* of its directory: the id */
@@ -44,7 +44,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
                        const char *just_made, bool dry_run, size_t *removed,
                        struct hb_error *error);
 
-/* ---- making one --------------------------------------------------------------------------- */
+/* ---- making one ---------------------------------------------------------------------------- */
 
 struct hb_snapshot_made {
     char *id; /* NULL: there was nothing to be copied */
@@ -63,7 +63,7 @@ int hb_snapshot_plan(struct hb_run *run,
                      void (*would_copy)(void *context, const char *path, uint64_t bytes),
                      void *context, struct hb_snapshot_made *planned, struct hb_error *error);
 
-/* ---- putting one back ----------------------------------------------------------------------- */
+/* ---- putting one back ---------------------------------------------------------------------- */
 
 struct hb_snapshot_restored {
     uint64_t members; /* in the manifest */

@@ -58,7 +58,7 @@ static void skipped(struct maker *maker, const char *path, const char *why)
     hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path, "%s", why);
 }
 
-/* ---- one file ------------------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------------------------ */
 
 /* A file in the snapshot that is being made. */
 struct copy {

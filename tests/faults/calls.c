@@ -111,7 +111,7 @@ static const struct call {
 enum { TABLE = sizeof table / sizeof table[0] };
 _Static_assert(sizeof table / sizeof table[0] <= FAULT_CALLS, "a selection has room for all calls");
 
-/* ---- choosing ----------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------------------------ */
 
 static bool select_word(struct fault_selection *selection, const char *word)
 {
@@ -153,8 +153,7 @@ void fault_list_names(FILE *out)
     fputc('\n', out);
 }
 
-/* ---- looking into the caller ------------------------------------------------------------------
- */
+/* ---- looking into the caller --------------------------------------------------------------- */
 
 static bool read_memory(pid_t thread, uint64_t address, void *data, size_t bytes)
 {

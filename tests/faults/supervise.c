@@ -31,8 +31,7 @@ struct supervisor {
     struct seccomp_notif_resp *response;
 };
 
-/* ---- the command's side ------------------------------------------------------------------------
- */
+/* ---- the command's side -------------------------------------------------------------------- */
 
 /* Returns the listener, or -1 (said). */
 static int install_filter(const struct fault_selection *selection)
@@ -130,8 +129,7 @@ static int start(struct supervisor *supervisor, char **command)
     return 0;
 }
 
-/* ---- one call ----------------------------------------------------------------------------------
- */
+/* ---- one call ------------------------------------------------------------------------------ */
 
 static void log_call(const struct fault_plan *plan, const char *what, const char *name,
                      char files[FAULT_FILES][PATH_MAX])

@@ -207,7 +207,7 @@ def zip_gap(block, length=None):
 
 
 def entry_hash(name, data, mode=0o644, mtime=1_700_000_000, kind=1):
-    """As core/trailer.c makes it."""
+    """As core/archive/trailer.c makes it."""
     name = name if isinstance(name, bytes) else name.encode()
     fixed = struct.pack("<QQqQQQ", kind, mode, mtime, 0, len(data), len(name))
     return struct.pack("<Q", _hash("XXH3", fixed + name))

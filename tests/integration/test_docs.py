@@ -109,7 +109,7 @@ class Docs(hb.Case):
                 self.assertRegex(pages[name], rf"\.(It )?Nm Cm {name} {word}\b", name)
 
     def test_exit_codes(self):
-        header = (hb.SOURCE / "core" / "cli.h").read_text()
+        header = (hb.SOURCE / "cli" / "cli.h").read_text()
         codes = re.findall(r"HB_EXIT_\w+ = (\d+)", header)
         self.assertGreater(len(codes), 7)
         page = sections(self.page, "Sh")["EXIT STATUS"]
@@ -118,7 +118,7 @@ class Docs(hb.Case):
     def test_environment(self):
         page = sections(self.page, "Sh")["ENVIRONMENT"]
         used = set()
-        for folder in ("core", "plugins"):
+        for folder in ("core", "cli", "plugins"):
             for path in (hb.SOURCE / folder).rglob("*.c"):
                 if "tests" not in path.parts:
                     used.update(re.findall(r'getenv\("(\w+)"\)', path.read_text()))
@@ -130,7 +130,7 @@ class Docs(hb.Case):
         """Each member that a command puts into its JSON is explained."""
         put = re.compile(r'(?:json_object_set_new|hb_json_name)\(\s*\w+,\s*"([a-z_]+)"')
         used = set()
-        for path in (hb.SOURCE / "core").glob("*.c"):
+        for path in (hb.SOURCE / "cli").glob("*.c"):
             if path.name.startswith("cli_") or path.name == "summary.c":
                 used.update(put.findall(path.read_text()))
         used -= {"word"}  # a way to make a text, see cli_config.c

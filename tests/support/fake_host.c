@@ -225,7 +225,7 @@ void fake_host_finish(struct fake_host *fake)
         abort();
 }
 
-/* ---- settings from text ------------------------------------------------------------ */
+/* ---- settings from text -------------------------------------------------------------------- */
 
 struct fake_settings {
     struct hb_settings settings;

@@ -96,7 +96,7 @@ void memory_free(struct memory *memory)
     memory->data = NULL;
 }
 
-/* ---- writing as the host does ---------------------------------------------------------- */
+/* ---- writing as the host does -------------------------------------------------------------- */
 
 struct writer {
     const struct hb_format_ops *ops;

@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-/* ---- what the host lends a format ---------------------------------------------- */
+/* ---- what the host lends a format ---------------------------------------------------------- */
 
 /* Where an archive goes. Calls return HB_OK or a failure to be passed on. One thread. */
 struct hb_sink {
@@ -73,7 +73,7 @@ HB_LAYOUT(struct hb_input, bytes, 16);
 HB_LAYOUT(struct hb_input, read_at, 32);
 HB_SIZEOF(struct hb_input, 40);
 
-/* ---- writing ------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 enum hb_unit_flags {
     HB_FIRST = 1, /* the entry starts here */
@@ -129,7 +129,7 @@ struct hb_unit_policy {
 HB_LAYOUT(struct hb_unit_policy, unit_bytes, 8);
 HB_SIZEOF(struct hb_unit_policy, 24);
 
-/* ---- reading ------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* Receives an archive, in its order. All calls on the thread that called walk(). */
 struct hb_visitor {
@@ -206,7 +206,7 @@ struct hb_magic {
 
 HB_SIZEOF(struct hb_magic, 16);
 
-/* ---- the plugin ---------------------------------------------------------------- */
+/* ---- the plugin ---------------------------------------------------------------------------- */
 
 enum hb_format_flags {
     /*

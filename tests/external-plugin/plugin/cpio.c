@@ -56,7 +56,7 @@ static void cpio_destroy(void *self)
     free(cpio);
 }
 
-/* ---- writing ---- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static la_ssize_t to_sink(struct archive *writer, void *context, const void *data, size_t bytes)
 {
@@ -199,7 +199,7 @@ static int cpio_finish(void *self, const struct hb_sink *sink, const void *trail
     return archive_write_close(cpio->writer) == ARCHIVE_OK ? HB_OK : writer_failed(cpio, HB_FATAL);
 }
 
-/* ---- reading ---- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static la_ssize_t from_input(struct archive *archive, void *context, const void **block)
 {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of a pipeline: its items, one entry or a group of small ones each, and the units that
+ * have finished. All of it is under the pipeline's lock, and so are the functions here.
+ */
+#ifndef HB_PIPELINE_ITEM_H
+#define HB_PIPELINE_ITEM_H
+
+#include "pipeline/pipeline_step.h"
+#include "pipeline/spill.h"
+
+enum hb_item_state {
+    HB_ITEM_WAITING, /* claimed; for an opener */
+    HB_ITEM_OPENING, /* a worker or an opener is at it */
+    HB_ITEM_OPEN,    /* its units can be taken, or have been */
+    HB_ITEM_DEAD     /* nothing more of it can be stored */
+};
+
+/* A unit, and what is to be remembered of it. */
+struct hb_encoded {
+    struct hb_unit unit;
+    struct hb_unit_mark mark;
+    bool reused;
+};
+
+struct hb_finished {
+    struct hb_finished *next;
+    uint64_t index;
+    struct hb_encoded encoded;
+    bool spilled; /* its bytes lie in the spill, at `offset` */
+    bool left;    /* they were left in the previous archive */
+    uint64_t offset;
+};
+
+struct hb_item {
+    struct hb_item *next, *next_ready;
+    enum hb_item_state state;
+    size_t first, count; /* in the plan */
+    struct hb_reader *readers;
+    struct hb_entry **entries; /* of those readers that could be opened */
+    size_t entry_count;
+    uint64_t units;      /* how many it has */
+    uint64_t next_unit;  /* the next to be taken by a worker */
+    uint64_t next_step;  /* the next to be handed out */
+    uint64_t short_unit; /* the entry ends with this one, earlier than thought; or UINT64_MAX */
+    uint64_t content;    /* bytes of it in the steps so far */
+    uint64_t bytes;      /* of its one entry, when it was opened */
+    uint64_t reserved;   /* room in the stage for its copy, until it is opened */
+    unsigned in_flight;  /* threads that are at it: it must not go before they have left it */
+    bool pending;        /* its plugin may still say that the source is worth nothing */
+    bool ready;          /* in the list of those with units to take */
+    bool exhausted;      /* nothing is left to be taken */
+    bool closed;         /* its source, or it is being closed */
+    bool settled;        /* it is known what became of the source while it was read */
+    bool reported;       /* that it changed */
+    bool refused;        /* by the format, before anything of it was handed out */
+    bool taken_over;     /* all its units come from the previous archive */
+    size_t previous;     /* number in it of the entry that this one is or was; or SIZE_MAX */
+    struct hb_finished *finished; /* by index */
+};
+
+struct hb_pipeline {
+    struct hb_pipeline_request request;
+    const struct hb_format_ops *ops;
+    struct hb_unit_policy policy;
+    bool size_first;
+    struct hb_spill spill;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work;          /* for workers: there may be something to take */
+    pthread_cond_t room;          /* for openers: another entry may be prepared */
+    pthread_cond_t done;          /* for hb_queue_next: something has finished */
+    struct hb_item *head, *tail;  /* handed out next; made last */
+    struct hb_item *parting;      /* all handed out, but a thread is still closing the source */
+    struct hb_item *ready;        /* those with units to take, in plan order */
+    struct hb_item *claimed;      /* made at the start, appended when their turn comes */
+    struct hb_item *claimed_next; /* the first claimed one that no opener has taken */
+    size_t opened;                /* claimed ones that openers took and that are not yet closed */
+    size_t planned_next;          /* the first entry that has no item */
+    size_t unfinished;            /* items from which something may still be taken */
+    size_t pending;               /* items that another may yet replace */
+    uint64_t waiting_bytes;       /* in memory */
+    uint64_t waiting_weight;      /* of units, in memory or in the spill */
+    unsigned idle;                /* workers that wait for work */
+    bool stopping;
+    int status; /* of the first failure */
+    struct hb_error error;
+
+    struct hb_pipeline_thread *threads;
+    unsigned thread_count;
+    struct hb_unit handed_out; /* its data is freed by the next call */
+};
+
+/* A new one that stands nowhere yet. */
+struct hb_item *hb_item_new(struct hb_pipeline *pipeline, size_t first, size_t count,
+                            enum hb_item_state state);
+void hb_item_free(struct hb_item *item);
+void hb_finished_free(struct hb_finished *finished);
+
+/* Puts it behind all others that are to be handed out. */
+void hb_item_append(struct hb_pipeline *pipeline, struct hb_item *item);
+/* All others have their place: the claimed ones follow. */
+void hb_item_append_claimed(struct hb_pipeline *pipeline);
+
+bool hb_item_is_claimed(const struct hb_pipeline *pipeline, const struct hb_item *item);
+/* Has all been handed out of the item that is handed out now? */
+bool hb_item_is_over(const struct hb_item *item);
+
+/* Have all entries that are not claimed got their items? */
+bool hb_all_planned(const struct hb_pipeline *pipeline);
+/* Nothing is left to be taken by any worker. */
+bool hb_all_taken(const struct hb_pipeline *pipeline);
+/* Nothing is left to be handed out. */
+bool hb_all_handed_out(const struct hb_pipeline *pipeline);
+
+#endif

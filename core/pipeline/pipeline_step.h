@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pipeline is asked for, and what comes out of it (pipeline.h). */
+#ifndef HB_PIPELINE_STEP_H
+#define HB_PIPELINE_STEP_H
+
+#include "pipeline/previous.h"
+#include "pipeline/reader.h"
+
+struct hb_pipeline_request {
+    struct hb_run *run; /* its stage, if it is open, takes what finds no room in memory */
+    const struct hb_plan *plan;
+    const struct hb_chain *contents;
+    const struct hb_instance *format;
+    unsigned workers;
+    uint64_t window;  /* encoded bytes that may wait for their turn in memory */
+    uint64_t shuffle; /* for tests: not 0, units finish in another order, drawn by this seed */
+    const struct hb_previous *previous; /* units may be taken over from it; or NULL */
+};
+
+/* One step of the archive. */
+struct hb_step {
+    struct hb_unit unit;
+    struct hb_entry *const *entries; /* those that have a part in the unit */
+    size_t entry_count;
+    struct hb_unit_mark mark; /* where plan->remember asks for it */
+    bool reused;              /* the unit comes from the previous archive */
+    bool first;               /* the entries begin with this step */
+    bool last;                /* they end with it; `bytes` of a single one is what was read of it */
+};
+
+#endif
