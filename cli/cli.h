@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: one function a command, in cli_*.c. What scripts rely on is in hbcore(1). */
+/* The command line: exit codes and global options. What scripts rely on is in hbcore(1). */
 #ifndef HB_CLI_H
 #define HB_CLI_H
 
-#include "base/error.h"
-#include "config/config.h"
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum hb_exit {
@@ -34,44 +33,8 @@ struct hb_cli {
     FILE *out;    /* results */
     FILE *err;    /* progress, warnings, errors */
     bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
+    /* Runs the command that argv[0] names. */
+    int (*run)(struct hb_cli *cli, int argc, char **argv);
 };
-
-/* Each gets argv[0] = its own name and returns the exit code. */
-int hb_cli_backup(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_import(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_guard(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_list(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_cat(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_verify(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_config(struct hb_cli *cli, int argc, char **argv);
-int hb_cli_completion(struct hb_cli *cli, int argc, char **argv);
-
-/* A part of `plugins`: makes ./NAME, a plugin of that kind to be changed; or nothing. */
-int hb_cli_plugins_new(const struct hb_cli *cli, const char *kind, const char *name);
-
-/* The one that argv[0] names; what --help prints without any. */
-int hb_cli_run_command(struct hb_cli *cli, int argc, char **argv);
-extern const char hb_cli_global_help[];
-
-/* Loads the configuration, prints what is wrong with it; 0, or HB_EXIT_USAGE. */
-int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config);
-
-/* Prints "hbcore: TEXT" and the hint on standard error. */
-void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error);
-
-/* The same for programs: with --json a line of type error, else nothing. */
-void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint);
-
-/* Both; returns `code`. */
-int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error);
-
-/* Wrong use: "hbcore COMMAND: …; see hbcore COMMAND --help". Returns HB_EXIT_USAGE. */
-int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
-    HB_PRINTF(3, 4);
-
-/* Wrong use, too: what getopt_long() has just not taken: it returned `option`, ':' or '?'. */
-int hb_cli_what(const struct hb_cli *cli, int option, char **argv);
 
 #endif

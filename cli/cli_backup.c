@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
+#include "cli_backup.h"
+
 #include "backup/backup.h"
 #include "backup/preset.h"
 #include "backup/preset_archives.h"
 #include "base/memory.h"
 #include "base/name.h"
-#include "cli_run.h"
+#include "cli_snapshot.h"
+#include "complain.h"
+#include "host/hooks.h"
 #include "host/instance.h"
+#include "session.h"
 #include "summary.h"
 #include <getopt.h>
 #include <inttypes.h>
@@ -265,7 +270,7 @@ static int back_up(struct backup_command *command, struct hb_error *error)
                              .home = run->home.path,
                              .archive = command->destination.path,
                              .dry_run = command->dry_run};
-    status = hb_cli_hooks_before(run, &command->hooks, &event, error);
+    status = hb_hooks_before(run, &command->hooks, &event, error);
     if (status != HB_OK)
         return HB_EXIT_FAILED;
     HB_AUTO_FREE char *previous = hb_preset_previous(&command->preset, &command->destination,

@@ -6,10 +6,13 @@
  * It knows commands and options from their help texts, and values by asking the commands that list
  * them, so that what is offered is always what this program takes with this configuration.
  */
+#include "cli_completion.h"
+
 #include "base/memory.h"
 #include "base/path.h"
-#include "cli.h"
+#include "complain.h"
 #include "completion_scripts.h"
+#include "global_help.h"
 #include "help_text.h"
 #include <ctype.h>
 #include <getopt.h>
@@ -78,7 +81,7 @@ static char *ask_command(const struct completing *completing, bool json, const c
     cli.out = open_memstream(&text, &bytes);
     cli.err = fopen("/dev/null", "we");
     if (cli.out != NULL && cli.err != NULL)
-        hb_cli_run_command(&cli, argc, argv);
+        cli.run(&cli, argc, argv);
     if (cli.err != NULL)
         fclose(cli.err);
     if (cli.out != NULL)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore config check | show */
+#include "cli_config.h"
+
 #include "base/memory.h"
 #include "base/name.h"
-#include "cli.h"
+#include "complain.h"
 #include "config/ini_text.h"
 #include "host/format.h"
+#include "session.h"
 #include "summary.h"
 #include <getopt.h>
 #include <string.h>

@@ -3,12 +3,16 @@
  * hbcore guard: hooks compare the home with a snapshot and put back what got lost. What that is and
  * how it is told, only they know.
  */
+#include "cli_guard.h"
+
 #include "base/memory.h"
 #include "base/name.h"
-#include "cli_run.h"
+#include "complain.h"
 #include "host/failure.h"
+#include "host/hooks.h"
 #include "host/instance.h"
 #include "restore/recover.h"
+#include "session.h"
 #include "snapshot/snapshot.h"
 #include "summary.h"
 #include <errno.h>
@@ -123,7 +127,7 @@ static int compare(struct guard_command *command, struct hb_error *error)
     run->stage_on_demand = !command->dry_run;
     if (!command->dry_run) /* of runs that were killed; there may be nothing to do, and no stage */
         hb_stage_sweep(run->home.fd);
-    if (hb_cli_hooks_before(run, &command->hooks, &event, error) != HB_OK)
+    if (hb_hooks_before(run, &command->hooks, &event, error) != HB_OK)
         return HB_EXIT_FAILED;
     int code = run_hooks(command, &event, error);
     if (code != HB_EXIT_DONE)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
+#include "cli_import.h"
+
 #include "backup/backup.h"
 #include "backup/preset.h"
 #include "backup/preset_archives.h"
@@ -7,10 +9,12 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
-#include "cli_run.h"
+#include "complain.h"
 #include "config/home_path.h"
+#include "host/hooks.h"
 #include "host/instance.h"
 #include "import/import.h"
+#include "session.h"
 #include "summary.h"
 #include <ctype.h>
 #include <errno.h>
@@ -254,7 +258,7 @@ static int on_begin(void *context, struct hb_error *error)
     struct import_command *command = context;
     if (command->run.home.fd >= 0)
         command->event.home = command->run.home.path;
-    return hb_cli_hooks_before(&command->run, &command->hooks, &command->event, error);
+    return hb_hooks_before(&command->run, &command->hooks, &command->event, error);
 }
 
 static int on_confirm(void *context, const struct hb_archive *archive,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore plugins list | show NAME | check FILE.so; `new` is in cli_plugins_new.c */
+#include "cli_plugins.h"
+
 #include "base/memory.h"
 #include "base/name.h"
-#include "cli.h"
+#include "cli_plugins_new.h"
+#include "complain.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
+#include "session.h"
 #include "summary.h"
 #include <getopt.h>
 #include <hbcore/format.h>

@@ -5,10 +5,12 @@
  * Writes the files of templates/, which are in the program, with the plugin's name in place of
  * theirs. All of them or none: what was made is removed again when one cannot be written.
  */
+#include "cli_plugins_new.h"
+
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/nearest.h"
-#include "cli.h"
+#include "complain.h"
 #include "plugin/descriptor.h"
 #include "plugin/loader.h"
 #include "plugin/option.h"

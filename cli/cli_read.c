@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list, cat and verify: commands that only read an archive. */
+#include "cli_read.h"
+
 #include "archive/extract.h"
 #include "archive/verify.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
-#include "cli_run.h"
+#include "complain.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include "import/select.h"
+#include "session.h"
 #include "summary.h"
 #include <fcntl.h>
 #include <getopt.h>

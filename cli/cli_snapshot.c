@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore snapshot, and backup --quick */
+#include "cli_snapshot.h"
+
 #include "base/memory.h"
 #include "base/name.h"
-#include "cli_run.h"
+#include "complain.h"
+#include "session.h"
 #include "snapshot/snapshot.h"
+#include "snapshot/snapshot_make.h"
+#include "snapshot/snapshot_restore.h"
 #include "summary.h"
 #include <ctype.h>
 #include <getopt.h>

@@ -2,7 +2,16 @@
 /* hbcore: global options, then the command. */
 #include "base/memory.h"
 #include "base/nearest.h"
-#include "cli.h"
+#include "cli_backup.h"
+#include "cli_completion.h"
+#include "cli_config.h"
+#include "cli_guard.h"
+#include "cli_import.h"
+#include "cli_plugins.h"
+#include "cli_read.h"
+#include "cli_snapshot.h"
+#include "complain.h"
+#include "global_help.h"
 #include "plugin/option.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,31 +21,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-const char hb_cli_global_help[] =
-    "Usage: hbcore [global options] COMMAND [options] [arguments]\n"
-    "\n"
-    "Commands\n"
-    "  backup    make an archive of the home\n"
-    "  import    bring an archive back into the home\n"
-    "  list      what is in an archive\n"
-    "  cat       one member of an archive to standard output\n"
-    "  verify    read an archive back in full\n"
-    "  snapshot  quick copies of the files that matter most\n"
-    "  guard     put back what an update emptied\n"
-    "  plugins   list, show or check plugins, or begin one\n"
-    "  config    check or show the configuration\n"
-    "  completion  a script that completes commands and options in a shell\n"
-    "\n"
-    "Global options\n"
-    "  --config FILE          else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n"
-    "                         /etc/hbcore/hbcore.ini\n"
-    "  --set SECTION.KEY=VAL  override one setting; repeatable\n"
-    "  --home DIR             the directory to back up or restore into\n"
-    "  --json                 one JSON object a line on standard output\n"
-    "  --progress WHEN        auto, always or never\n"
-    "  --wait SECONDS         wait for another run's lock (default 0)\n"
-    "  -v, --verbose  --quiet  --version  -h, --help\n";
 
 static const struct {
     const char *name;
@@ -156,7 +140,7 @@ static int take_option(struct hb_cli *cli, int option, const char **sets, size_t
     }
 }
 
-int hb_cli_run_command(struct hb_cli *cli, int argc, char **argv)
+static int run_command(struct hb_cli *cli, int argc, char **argv)
 {
     for (size_t i = 0; commands[i].name != NULL; i++)
         if (strcmp(argv[0], commands[i].name) == 0)
@@ -194,7 +178,7 @@ static void occupy_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-    struct hb_cli cli = {.out = stdout, .err = stderr};
+    struct hb_cli cli = {.out = stdout, .err = stderr, .run = run_command};
     size_t set_count = 0;
     int option;
     occupy_standard_descriptors();
@@ -226,5 +210,5 @@ int main(int argc, char **argv)
         fputs(hb_cli_global_help, stderr);
         return HB_EXIT_USAGE;
     }
-    return close_output(&cli, hb_cli_run_command(&cli, argc - optind, argv + optind));
+    return close_output(&cli, run_command(&cli, argc - optind, argv + optind));
 }

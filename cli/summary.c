@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "complain.h"
 #include <hbcore/content.h>
 #include <string.h>
 
@@ -156,12 +157,4 @@ void hb_summary_json_findings(json_t *object, const struct hb_report *report)
         else
             json_decref(value);
     }
-}
-
-void hb_json_line(FILE *out, json_t *object)
-{
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    fprintf(out, "%s\n", text == NULL ? "{}" : text);
-    free(text);
-    json_decref(object);
 }

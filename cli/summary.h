@@ -25,7 +25,4 @@ json_t *hb_summary_json(const char *command, const struct hb_report *report);
 /* skipped, doubtful, notes, excluded_dirs, links, special, databases, and hooks' members. */
 void hb_summary_json_findings(json_t *object, const struct hb_report *report);
 
-/* One line on `out`; takes the object over. */
-void hb_json_line(FILE *out, json_t *object);
-
 #endif

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <nettle/sha2.h>
 #include <string.h>
+
 #define XXH_STATIC_LINKING_ONLY /* a state on the stack */
 #include <xxhash.h>
 

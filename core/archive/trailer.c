@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include <endian.h>
 #include <string.h>
+
 #define XXH_STATIC_LINKING_ONLY /* a state on the stack */
 #include <xxhash.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_archives.h"
+
 #include "archive/archive.h"
+#include "backup/retention.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
@@ -138,15 +140,15 @@ static bool is_complete(const struct hb_preset_prune_request *request, const cha
     return complete;
 }
 
-/* The newest complete one, if none of those that stay is; else count. */
-static size_t spared(const struct hb_preset_prune_request *request, const struct archives *archives)
+struct candidates {
+    const struct hb_preset_prune_request *request;
+    const struct archives *archives;
+};
+
+static bool candidate_is_complete(void *context, size_t row)
 {
-    if (archives->count <= request->keep)
-        return archives->count;
-    for (size_t i = 0; i < archives->count; i++)
-        if (is_complete(request, archives->names[i]))
-            return i < request->keep ? archives->count : i;
-    return archives->count;
+    const struct candidates *candidates = context;
+    return is_complete(candidates->request, candidates->archives->names[row]);
 }
 
 int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *removed,
@@ -158,13 +160,21 @@ int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *remov
         .directory = request->made->directory,
         .fd = -1,
     };
+    struct candidates candidates = {request, &archives};
     *removed = 0;
     if (request->made->stream)
         return HB_OK;
     int status = list(&archives, error);
-    size_t stays = status == HB_OK ? spared(request, &archives) : 0;
-    for (size_t i = request->keep; status == HB_OK && i < archives.count; i++) {
-        if (i == stays || strcmp(archives.names[i], request->made->name) == 0)
+    if (status != HB_OK) {
+        clear(&archives);
+        return status;
+    }
+    HB_AUTO_FREE struct hb_kept *rows = hb_alloc(archives.count * sizeof *rows);
+    for (size_t i = 0; i < archives.count; i++)
+        rows[i].just_made = strcmp(archives.names[i], request->made->name) == 0;
+    hb_retention(rows, archives.count, request->keep, candidate_is_complete, &candidates);
+    for (size_t i = 0; i < archives.count; i++) {
+        if (rows[i].stays)
             continue;
         if (unlinkat(archives.fd, archives.names[i], 0) == 0)
             (*removed)++;
@@ -173,7 +183,7 @@ int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *remov
                           request->made->directory, archives.names[i], strerror(errno));
     }
     clear(&archives);
-    return status;
+    return HB_OK;
 }
 
 char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,

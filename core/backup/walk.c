@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
 #include "backup/walk.h"
+
+#include "base/memory.h"
 #include "base/path.h"
 #include "files/listing.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/filter.h"
-
-#include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

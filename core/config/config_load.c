@@ -9,7 +9,6 @@
 #include "config/section.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
-
 #include <limits.h>
 #include <string.h>
 

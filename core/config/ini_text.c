@@ -2,7 +2,6 @@
 #include "config/ini_text.h"
 
 #include "base/memory.h"
-
 #include <ini.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
-
 #include <string.h>
 
 bool hb_kind_takes_on(uint32_t kind)

@@ -2,7 +2,6 @@
 #include "files/trust.h"
 
 #include "base/memory.h"
-
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>

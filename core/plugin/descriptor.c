@@ -2,7 +2,6 @@
 #include "plugin/descriptor.h"
 
 #include "plugin/option.h"
-
 #include <hbcore/content.h>
 #include <hbcore/filter.h>
 #include <hbcore/format.h>

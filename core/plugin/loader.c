@@ -7,7 +7,6 @@
 #include "files/trust.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
-
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/snapshot.h"
 
+#include "backup/retention.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
@@ -125,34 +126,31 @@ void hb_snapshots_close(struct hb_snapshots *snapshots)
     *snapshots = (struct hb_snapshots){.fd = -1};
 }
 
-/* Where the newest complete one is, if none of the first `keep` is complete; else count. */
-static size_t spared(const struct hb_snapshots *snapshots, uint64_t keep)
+static bool is_complete(void *context, size_t row)
 {
-    for (size_t i = 0; i < snapshots->count; i++)
-        if (snapshots->items[i].complete)
-            return i < keep ? snapshots->count : i;
-    return snapshots->count;
+    return ((const struct hb_snapshots *)context)->items[row].complete;
 }
 
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
                        const char *just_made, bool dry_run, size_t *removed, struct hb_error *error)
 {
     struct hb_stage stage = HB_STAGE_NONE;
-    size_t stays = keep == 0 ? snapshots->count : spared(snapshots, keep);
     int status = HB_OK;
+    HB_AUTO_FREE struct hb_kept *rows = hb_alloc(snapshots->count * sizeof *rows);
     *removed = 0;
-    for (size_t i = keep < snapshots->count ? (size_t)keep : snapshots->count;
-         status == HB_OK && i < snapshots->count; i++) {
-        if (i == stays || (just_made != NULL && strcmp(snapshots->items[i].name, just_made) == 0))
+    for (size_t i = 0; i < snapshots->count; i++)
+        rows[i].just_made = just_made != NULL && strcmp(snapshots->items[i].name, just_made) == 0;
+    hb_retention(rows, snapshots->count, keep, is_complete, snapshots);
+    for (size_t i = 0; status == HB_OK && i < snapshots->count; i++) {
+        const char *name = snapshots->items[i].name;
+        if (rows[i].stays)
             continue;
         if (!dry_run && stage.fd < 0)
             status = hb_stage_open(snapshots->path, &stage, NULL, error);
         /* Out of the way in one step: half a snapshot is never to be seen. */
-        if (status == HB_OK && !dry_run &&
-            renameat(snapshots->fd, snapshots->items[i].name, stage.fd, snapshots->items[i].name) !=
-                0)
-            hb_report_add(&run->report, HB_FOUND_SKIPPED, snapshots->items[i].name,
-                          "cannot be removed: %s", strerror(errno));
+        if (status == HB_OK && !dry_run && renameat(snapshots->fd, name, stage.fd, name) != 0)
+            hb_report_add(&run->report, HB_FOUND_SKIPPED, name, "cannot be removed: %s",
+                          strerror(errno));
         else if (status == HB_OK)
             (*removed)++;
     }

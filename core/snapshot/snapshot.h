@@ -9,8 +9,6 @@
 #include "host/run.h"
 #include "snapshot/manifest.h"
 
-/* ---- the directory of snapshots ------------------------------------------------------------ */
-
 struct hb_snapshot {
     char *name;  /* of its directory: the id */
     char *label; /* or NULL */
@@ -43,43 +41,5 @@ bool hb_snapshot_is_name(const char *name);
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
                        const char *just_made, bool dry_run, size_t *removed,
                        struct hb_error *error);
-
-/* ---- making one ---------------------------------------------------------------------------- */
-
-struct hb_snapshot_made {
-    char *id; /* NULL: there was nothing to be copied */
-    uint64_t files, bytes;
-};
-
-/* Is the label fit to be a part of a name? NULL, or why not. */
-const char *hb_snapshot_label_problem(const char *label);
-
-/* The home is open and locked. `label` may be NULL. HB_OK, HB_CANCELLED or HB_FATAL. */
-int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
-                     struct hb_error *error);
-
-/* What would be copied, and how much; nothing is written. HB_OK or HB_FATAL. */
-int hb_snapshot_plan(struct hb_run *run,
-                     void (*would_copy)(void *context, const char *path, uint64_t bytes),
-                     void *context, struct hb_snapshot_made *planned, struct hb_error *error);
-
-/* ---- putting one back ---------------------------------------------------------------------- */
-
-struct hb_snapshot_restored {
-    uint64_t members; /* in the manifest */
-    uint64_t files, bytes;
-};
-
-/* Of a dry run: a file, and what becomes of it ("new", "replaced", …; see changes.h). */
-typedef void (*hb_would_restore)(void *context, const char *path, uint64_t bytes,
-                                 const char *change);
-
-/*
- * `name`: of its directory. HB_OK: see the report; HB_CANCELLED, HB_FATAL: nothing was changed, or
- * *error says that some files were. With dry_run nothing is changed.
- */
-int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
-                        hb_would_restore would_restore, void *context,
-                        struct hb_snapshot_restored *restored, struct hb_error *error);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hb_snapshot_make: copies what [snapshot] files names into a directory with a manifest. */
-#include "base/interrupt.h"
-#include "host/failure.h"
-#include "host/instance.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/snapshot_make.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/io.h"
 #include "host/content.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include "pipeline/reader.h"
 #include "restore/recover.h"
+#include "snapshot/snapshot.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

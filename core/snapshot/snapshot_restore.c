@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hb_snapshot_restore: what the manifest names is staged and published as an import is. */
-#include "base/path.h"
-#include "host/instance.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/snapshot_restore.h"
 
 #include "base/memory.h"
+#include "base/path.h"
+#include "host/instance.h"
 #include "import/changes.h"
 #include "import/staging.h"
 #include "restore/recover.h"
+#include "snapshot/snapshot.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands that run something share. */
-#ifndef HB_CLI_RUN_H
-#define HB_CLI_RUN_H
+/* What commands share that run something: configuration, run, home, progress. */
+#ifndef HB_SESSION_H
+#define HB_SESSION_H
 
 #include "base/progress.h"
 #include "cli.h"
 #include "host/run.h"
 #include <errno.h>
 #include <time.h>
+
+/* Loads the configuration, prints what is wrong with it; 0, or HB_EXIT_USAGE. */
+int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config);
 
 /* The exit code for a status; a signal gives 128 + its number. */
 int hb_cli_exit_code(int status);
@@ -33,11 +36,10 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermos
 int hb_cli_number(const struct hb_cli *cli, const char *command, const char *option,
                   const char *text, int64_t *number);
 
-/* backup --quick is the same. */
-int hb_cli_snapshot_create(struct hb_cli *cli, const char *label, int64_t keep, bool dry_run);
-
-int hb_cli_hooks_before(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event,
-                        struct hb_error *error);
+/*
+ * After the work: event->exit_status is what it has come to, and becomes what the hooks leave of
+ * it.
+ */
 void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event);
 
 /*

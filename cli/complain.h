@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors, for people on standard error, and for programs as JSON. */
+#ifndef HB_COMPLAIN_H
+#define HB_COMPLAIN_H
+
+#include "base/error.h"
+#include "cli.h"
+#include <jansson.h>
+
+/* Prints "hbcore: TEXT" and the hint on standard error. */
+void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error);
+
+/* The same for programs: with --json a line of type error, else nothing. */
+void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint);
+
+/* Both; returns `code`. */
+int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error);
+
+/* Wrong use: "hbcore COMMAND: …; see hbcore COMMAND --help". Returns HB_EXIT_USAGE. */
+int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
+    HB_PRINTF(3, 4);
+
+/* Wrong use, too: what getopt_long() has just not taken: it returned `option`, ':' or '?'. */
+int hb_cli_what(const struct hb_cli *cli, int option, char **argv);
+
+/* One line on `out`; takes the object over. */
+void hb_json_line(FILE *out, json_t *object);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "global_help.h"
+
+const char hb_cli_global_help[] =
+    "Usage: hbcore [global options] COMMAND [options] [arguments]\n"
+    "\n"
+    "Commands\n"
+    "  backup    make an archive of the home\n"
+    "  import    bring an archive back into the home\n"
+    "  list      what is in an archive\n"
+    "  cat       one member of an archive to standard output\n"
+    "  verify    read an archive back in full\n"
+    "  snapshot  quick copies of the files that matter most\n"
+    "  guard     put back what an update emptied\n"
+    "  plugins   list, show or check plugins, or begin one\n"
+    "  config    check or show the configuration\n"
+    "  completion  a script that completes commands and options in a shell\n"
+    "\n"
+    "Global options\n"
+    "  --config FILE          else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n"
+    "                         /etc/hbcore/hbcore.ini\n"
+    "  --set SECTION.KEY=VAL  override one setting; repeatable\n"
+    "  --home DIR             the directory to back up or restore into\n"
+    "  --json                 one JSON object a line on standard output\n"
+    "  --progress WHEN        auto, always or never\n"
+    "  --wait SECONDS         wait for another run's lock (default 0)\n"
+    "  -v, --verbose  --quiet  --version  -h, --help\n";

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Putting a quick snapshot back: what its manifest names is staged and published as an import is.
+ */
+#ifndef HB_SNAPSHOT_RESTORE_H
+#define HB_SNAPSHOT_RESTORE_H
+
+#include "host/run.h"
+
+struct hb_snapshot_restored {
+    uint64_t members; /* in the manifest */
+    uint64_t files, bytes;
+};
+
+/* Of a dry run: a file, and what becomes of it ("new", "replaced", …; see changes.h). */
+typedef void (*hb_would_restore)(void *context, const char *path, uint64_t bytes,
+                                 const char *change);
+
+/*
+ * `name`: of its directory. HB_OK: see the report; HB_CANCELLED, HB_FATAL: nothing was changed, or
+ * *error says that some files were. With dry_run nothing is changed.
+ */
+int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
+                        hb_would_restore would_restore, void *context,
+                        struct hb_snapshot_restored *restored, struct hb_error *error);
+
+#endif
