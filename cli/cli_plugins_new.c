@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "base/nearest.h"
 #include "complain.h"
+#include "files/io.h"
 #include "plugin/descriptor.h"
 #include "plugin/loader.h"
 #include "plugin/option.h"
@@ -55,20 +56,6 @@ static char *with_name(const char *text, const char *name)
 
 /* ---- the files ----------------------------------------------------------------------------- */
 
-static int write_text(int fd, const char *text)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        ssize_t put = write(fd, text, left);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        text += put;
-        left -= (size_t)put;
-    }
-    return 0;
-}
-
 /* 0 or -errno. The modes below let neither group nor others write: no such plugin is loaded. */
 static int make_file(struct making *making, const struct hb_template *template)
 {
@@ -78,7 +65,7 @@ static int make_file(struct making *making, const struct hb_template *template)
     if (fd < 0)
         return -errno;
     making->count++;
-    int result = write_text(fd, text);
+    int result = hb_write_all(fd, text, strlen(text));
     if (close(fd) != 0 && result == 0) /* some file systems say only here that they are full */
         result = -errno;
     return result;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include <errno.h>
@@ -17,17 +18,13 @@ enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
 
 /* ---- input --------------------------------------------------------------------------------- */
 
-static int64_t read_fd(const struct hb_archive *archive, void *buffer, size_t bytes)
+/* What a read gave, or the reason for the plugin, and HB_FATAL. */
+static int64_t explained(const struct hb_archive *archive, int64_t got)
 {
-    for (;;) {
-        ssize_t got = read(archive->fd, buffer, bytes);
-        if (got >= 0)
-            return got;
-        if (errno == EINTR && hb_interrupt_signal() == 0)
-            continue;
-        hb_run_explain(archive->run, "cannot be read: %s", strerror(errno));
-        return HB_FATAL;
-    }
+    if (got >= 0)
+        return got;
+    hb_run_explain(archive->run, "cannot be read: %s", strerror((int)-got));
+    return HB_FATAL;
 }
 
 static int64_t input_read(const struct hb_input *input, void *buffer, size_t bytes)
@@ -46,30 +43,16 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
         archive->head_used += take;
         return (int64_t)take;
     }
-    return read_fd(archive, buffer, bytes);
+    return explained(archive, hb_read_some(archive->fd, buffer, bytes));
 }
 
 static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
                              uint64_t offset)
 {
     const struct hb_archive *archive = input->self;
-    size_t done = 0;
     if (offset > INT64_MAX - bytes)
         return 0;
-    while (done < bytes) {
-        ssize_t got =
-            pread(archive->fd, (char *)buffer + done, bytes - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            hb_run_explain(archive->run, "cannot be read: %s", strerror(errno));
-            return HB_FATAL;
-        }
-        if (got == 0)
-            break;
-        done += (size_t)got;
-    }
-    return (int64_t)done;
+    return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
 }
 
 static void make_input(struct hb_archive *archive, uint64_t bytes)
@@ -86,20 +69,13 @@ static void make_input(struct hb_archive *archive, uint64_t bytes)
 static int read_head(struct hb_archive *archive, struct hb_error *error)
 {
     archive->head = hb_alloc(HEAD_BYTES);
-    while (archive->head_bytes < HEAD_BYTES) {
-        size_t room = HEAD_BYTES - archive->head_bytes;
-        int64_t got = archive->stream ? read_fd(archive, archive->head + archive->head_bytes, room)
-                                      : pread(archive->fd, archive->head + archive->head_bytes,
-                                              room, (off_t)archive->head_bytes);
-        if (got < 0)
-            return hb_interrupt_signal() != 0
-                       ? hb_error_set(error, HB_CANCELLED, "interrupted")
-                       : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", archive->shown,
-                                      strerror(errno));
-        if (got == 0)
-            break;
-        archive->head_bytes += (size_t)got;
-    }
+    int64_t got = archive->stream ? hb_read_all(archive->fd, archive->head, HEAD_BYTES)
+                                  : hb_read_all_at(archive->fd, archive->head, HEAD_BYTES, 0);
+    if (got < 0)
+        return hb_interrupt_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
+                                          : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
+                                                         archive->shown, strerror((int)-got));
+    archive->head_bytes = (size_t)got;
     if (archive->head_bytes == 0)
         return hb_error_set(error, HB_FATAL, "%s: is empty, no archive", archive->shown);
     return HB_OK;
@@ -206,16 +182,11 @@ static int spool(struct hb_archive *archive, struct hb_error *error)
         }
         if (got == 0)
             break;
-        for (int64_t done = 0; done < got;) {
-            ssize_t put = write(fd, buffer + done, (size_t)(got - done));
-            if (put < 0 && errno == EINTR)
-                continue;
-            if (put < 0) {
-                close(fd);
-                return hb_error_set(error, HB_FATAL, "%s: cannot be copied to %s: %s",
-                                    archive->shown, archive->run->stage.path, strerror(errno));
-            }
-            done += put;
+        int result = hb_write_all(fd, buffer, (size_t)got);
+        if (result != 0) {
+            close(fd);
+            return hb_error_set(error, HB_FATAL, "%s: cannot be copied to %s: %s", archive->shown,
+                                archive->run->stage.path, strerror(-result));
         }
         total += (uint64_t)got;
     }

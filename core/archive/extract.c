@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/progress.h"
+#include "files/io.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <string.h>
@@ -27,27 +28,12 @@ struct current {
     bool cannot_go_on; /* not the archive is at fault, but where its data goes */
 };
 
-static int write_all(int fd, const void *data, size_t bytes, uint64_t offset, bool sequential)
-{
-    while (bytes > 0) {
-        ssize_t put = sequential ? write(fd, data, bytes) : pwrite(fd, data, bytes, (off_t)offset);
-        if (put < 0 && errno == EINTR && hb_interrupt_signal() == 0)
-            continue;
-        if (put < 0)
-            return -errno;
-        data = (const char *)data + put;
-        offset += (uint64_t)put;
-        bytes -= (size_t)put;
-    }
-    return 0;
-}
-
 static int fill_gap(int fd, uint64_t bytes)
 {
     static const char zeros[ZERO_BYTES];
     int result = 0;
     for (; bytes > 0 && result == 0; bytes -= bytes < ZERO_BYTES ? bytes : ZERO_BYTES)
-        result = write_all(fd, zeros, bytes < ZERO_BYTES ? (size_t)bytes : ZERO_BYTES, 0, true);
+        result = hb_write_all(fd, zeros, bytes < ZERO_BYTES ? (size_t)bytes : ZERO_BYTES);
     return result;
 }
 
@@ -70,7 +56,7 @@ static int write_sparse(struct current *current, const unsigned char *data, size
         size_t part = left < bytes - at ? left : bytes - at;
         bool whole = current->limit - (offset + at) >= left; /* else the file's last bytes */
         if (whole && is_zero(data + at, part)) {
-            result = write_all(current->fd, data + from, at - from, offset + from, false);
+            result = hb_write_all_at(current->fd, data + from, at - from, offset + from);
             if (at > from)
                 current->written = offset + at;
             from = at + part;
@@ -78,7 +64,7 @@ static int write_sparse(struct current *current, const unsigned char *data, size
         at += part;
     }
     if (result == 0 && at > from) {
-        result = write_all(current->fd, data + from, at - from, offset + from, false);
+        result = hb_write_all_at(current->fd, data + from, at - from, offset + from);
         current->written = offset + at;
     }
     return result;
@@ -89,7 +75,7 @@ static int write_onwards(const struct current *current, const void *data, size_t
                          uint64_t offset)
 {
     int result = offset > current->bytes ? fill_gap(current->fd, offset - current->bytes) : 0;
-    return result == 0 ? write_all(current->fd, data, bytes, offset, true) : result;
+    return result == 0 ? hb_write_all(current->fd, data, bytes) : result;
 }
 
 static int cannot_write(struct current *current, int error)

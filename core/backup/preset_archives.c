@@ -4,7 +4,7 @@
 #include "archive/archive.h"
 #include "backup/retention.h"
 #include "base/memory.h"
-#include <dirent.h>
+#include "files/listing.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -78,25 +78,23 @@ static int newest_first(const void *left, const void *right, void *context)
     return a_number == b_number ? strcmp(b, a) : a_number < b_number ? 1 : -1;
 }
 
+static int add_if_ours(void *context, const char *name)
+{
+    struct archives *archives = context;
+    if (!is_ours(archives, name))
+        return 0;
+    archives->names = hb_resize(archives->names, archives->count + 1, sizeof *archives->names);
+    archives->names[archives->count++] = hb_copy_text(name);
+    return 0;
+}
+
 static int list(struct archives *archives, struct hb_error *error)
 {
     archives->fd = open(archives->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = archives->fd < 0 ? -1 : openat(archives->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        int result = hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", archives->directory,
-                                  strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return result;
-    }
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        if (!is_ours(archives, entry->d_name))
-            continue;
-        archives->names = hb_resize(archives->names, archives->count + 1, sizeof *archives->names);
-        archives->names[archives->count++] = hb_copy_text(entry->d_name);
-    }
-    closedir(directory);
+    int result = archives->fd < 0 ? -errno : hb_listing_each(archives->fd, add_if_ours, archives);
+    if (result != 0)
+        return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", archives->directory,
+                            strerror(-result));
     if (archives->count > 0)
         qsort_r(archives->names, archives->count, sizeof *archives->names, newest_first, archives);
     return HB_OK;

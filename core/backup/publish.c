@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/io.h"
 #include "host/run.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -119,25 +120,6 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     return look_at_destination(destination, error);
 }
 
-/* mkdir -p */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash != NULL)
-            *slash = '\0';
-        int result = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
-        struct stat status;
-        if (result != 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-            result = 0; /* on a read-only file system, or not ours to make */
-        if (slash != NULL)
-            *slash = '/';
-        if (result != 0)
-            return result;
-        if (slash == NULL)
-            return 0;
-    }
-}
-
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error)
 {
     if (destination->stream) {
@@ -155,11 +137,11 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
             ? hb_copy_text(".")
             : hb_copy_bytes(destination->path,
                             slash == destination->path ? 1 : (size_t)(slash - destination->path));
-    int result = make_directories(parent);
+    int result = hb_make_directories(parent);
     char *real = result == 0 ? realpath(parent, NULL) : NULL;
     if (real == NULL)
         return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s", parent,
-                            strerror(result != 0 ? result : errno));
+                            strerror(result != 0 ? -result : errno));
     destination->directory = real;
     destination->name = hb_copy_text(slash == NULL ? destination->path : slash + 1);
     char *path = hb_format("%s/%s", strcmp(real, "/") == 0 ? "" : real, destination->name);
@@ -207,16 +189,10 @@ static void uncache(struct hb_publication *publication)
 
 static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t put = write(publication->fd, data, bytes);
-        if (put < 0 && errno == EINTR && hb_interrupt_signal() == 0)
-            continue; /* a pipe that nobody reads must not keep us after a signal */
-        if (put < 0)
-            return cannot_write(publication, errno);
-        data += put;
-        bytes -= (size_t)put;
-        publication->flushed += (uint64_t)put;
-    }
+    int result = hb_write_all(publication->fd, data, bytes);
+    if (result != 0)
+        return cannot_write(publication, -result);
+    publication->flushed += bytes;
     if (!publication->destination->stream &&
         publication->flushed - publication->started >= WRITEBACK_BYTES) {
         sync_file_range(publication->fd, (off_t)publication->started,
@@ -256,13 +232,11 @@ static int sink_write_range(const struct hb_sink *sink, int fd, uint64_t offset,
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(COPY_BYTES);
     while (bytes > 0) {
         size_t want = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
-        ssize_t got = pread(fd, buffer, want, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
+        int64_t got = hb_read_all_at(fd, buffer, want, offset);
         if (got <= 0)
             return hb_error_set(&publication->error, HB_FATAL,
                                 "a range of another file cannot be read: %s",
-                                got == 0 ? "it ends too early" : strerror(errno));
+                                got == 0 ? "it ends too early" : strerror((int)-got));
         int status = sink_write(sink, buffer, (size_t)got);
         if (status != HB_OK)
             return status;
@@ -288,17 +262,10 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
         return HB_OK;
     }
     int status = flush_buffer(publication);
-    while (status == HB_OK && bytes > 0) {
-        ssize_t put = pwrite(publication->fd, data, bytes, (off_t)offset);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return cannot_write(publication, errno);
-        data = (const unsigned char *)data + put;
-        offset += (uint64_t)put;
-        bytes -= (size_t)put;
-    }
-    return status;
+    if (status != HB_OK)
+        return status;
+    int result = hb_write_all_at(publication->fd, data, bytes, offset);
+    return result == 0 ? HB_OK : cannot_write(publication, -result);
 }
 
 /* ---- begin, commit, end

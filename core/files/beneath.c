@@ -2,6 +2,8 @@
 #include "files/beneath.h"
 
 #include "base/memory.h"
+#include "base/path.h"
+#include "files/owner.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -121,18 +123,6 @@ static void way_clear(struct way *way)
         way_leave(way);
 }
 
-/* What root makes belongs to the owner of the directory that it lies in. */
-static int inherit_owner(int directory_fd, const char *name)
-{
-    struct stat status;
-    if (geteuid() != 0)
-        return 0;
-    if (fstat(directory_fd, &status) != 0 ||
-        fchownat(directory_fd, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
-        return -errno;
-    return 0;
-}
-
 static void note_made(struct way *way, int parent_fd, const char *name)
 {
     way->made = hb_resize(way->made, way->made_count + 1, sizeof *way->made);
@@ -156,6 +146,14 @@ static void end_made(struct way *way, bool stays, unsigned *count)
     free(way->made);
 }
 
+/* What root makes belongs to the owner of the directory that it lies in. 0 or -errno. */
+static int give_to_owner(int directory_fd, const char *name)
+{
+    struct hb_owner owner;
+    int result = hb_owner_of(directory_fd, &owner);
+    return result == 0 ? hb_owner_give_at(&owner, directory_fd, name) : result;
+}
+
 static int way_enter(struct way *way, const char *name, bool make)
 {
     if (way->depth + 1 >= sizeof way->fds / sizeof *way->fds)
@@ -165,7 +163,7 @@ static int way_enter(struct way *way, const char *name, bool make)
     if (fd < 0 && errno == ENOENT && make) {
         if (mkdirat(at, name, 0777) == 0) {
             note_made(way, at, name);
-            int result = inherit_owner(at, name);
+            int result = give_to_owner(at, name);
             if (result != 0)
                 return result;
         }
@@ -323,11 +321,31 @@ int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned fl
     way->fds[0] = root->fd;
     char *rest = hb_copy_text(path);
     int result = resolve(root, way, &rest, flags, place);
-    end_made(way, result == 0, made);
+    end_made(way, result == 0 || (flags & HB_KEEP_MADE) != 0, made);
     way_clear(way);
     free(way);
     free(rest);
     return result;
+}
+
+int hb_make_directories(const char *path)
+{
+    HB_AUTO_FREE char *full = hb_absolute(path);
+    HB_AUTO_CLOSE int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char root[] = "/";
+    struct hb_root all = {.fd = fd, .path = root};
+    struct hb_place place;
+    if (fd < 0)
+        return -errno;
+    int result = hb_beneath_resolve(&all, full, HB_MAKE_PARENTS | HB_KEEP_MADE, &place, NULL);
+    if (result == 0 && !place.exists)
+        result = mkdirat(place.directory_fd, place.name, 0777) != 0
+                     ? -errno
+                     : give_to_owner(place.directory_fd, place.name);
+    else if (result == 0 && !S_ISDIR(place.status.st_mode))
+        result = -ENOTDIR;
+    hb_place_clear(&place);
+    return result == -EISDIR || result == -EEXIST ? 0 : result; /* "/" and "x/.." are there */
 }
 
 void hb_place_clear(struct hb_place *place)

@@ -40,7 +40,8 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
 
 enum hb_resolve_flags {
     HB_MAKE_PARENTS = 1, /* missing directories on the way are made, 0777 less the umask */
-    HB_KEEP_LAST = 2     /* the last component is not followed, even if it is a link */
+    HB_KEEP_LAST = 2,    /* the last component is not followed, even if it is a link */
+    HB_KEEP_MADE = 4     /* what was made stays, whatever comes of it */
 };
 
 /*
@@ -53,5 +54,11 @@ enum hb_resolve_flags {
 int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned flags,
                        struct hb_place *place, unsigned *made);
 void hb_place_clear(struct hb_place *place);
+
+/*
+ * mkdir -p, anywhere: what is missing is made, 0777 less the umask; links are followed. 0, also
+ * when all are there, or -errno.
+ */
+int hb_make_directories(const char *path);
 
 #endif

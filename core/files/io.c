@@ -25,8 +25,8 @@ static int write_all(int fd, const char *data, size_t bytes, uint64_t offset)
             offset == AT_POSITION ? write(fd, data, bytes) : pwrite(fd, data, bytes, (off_t)offset);
         if (put < 0 && is_interrupted())
             continue;
-        if (put < 0)
-            return -errno;
+        if (put <= 0)
+            return put < 0 ? -errno : -EIO;
         data += put;
         bytes -= (size_t)put;
         if (offset != AT_POSITION)

@@ -4,34 +4,32 @@
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
+enum { BUFFER_BYTES = 1 << 15 };
+
+/* getdents64(2) and not readdir(3), which would need a descriptor more: none may be left. */
 int hb_listing_each(int directory_fd, int (*each)(void *context, const char *name), void *context)
 {
-    int fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 3);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        int error = errno;
-        if (fd >= 0)
-            close(fd);
-        return -error;
-    }
-    rewinddir(directory); /* both descriptors have one position */
-    int result = 0;
-    while (result == 0) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (entry == NULL) {
-            result = -errno;
-            break;
+    HB_AUTO_FREE char *buffer = hb_alloc(BUFFER_BYTES);
+    if (lseek(directory_fd, 0, SEEK_SET) < 0)
+        return -errno;
+    for (;;) {
+        ssize_t bytes = getdents64(directory_fd, buffer, BUFFER_BYTES);
+        if (bytes <= 0)
+            return bytes == 0 ? 0 : -errno;
+        for (const char *at = buffer; at < buffer + bytes;) {
+            const struct dirent64 *entry = (const void *)at;
+            at += entry->d_reclen;
+            if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                continue;
+            int result = each(context, entry->d_name);
+            if (result != 0)
+                return result;
         }
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            result = each(context, entry->d_name);
     }
-    closedir(directory);
-    return result;
 }
 
 static int add_name(void *context, const char *name)

@@ -24,8 +24,8 @@ size_t hb_listing_find(const struct hb_listing *listing, const char *name);
 void hb_listing_free(struct hb_listing *listing);
 
 /*
- * The same one by one, as they come, for directories of which no list is wanted in memory. Ends
- * when `each` does not return 0, and returns that.
+ * The same one by one, as they come, for directories of which no list is wanted in memory. `each`
+ * may remove the entry, and returns 0 to go on; anything else ends it and is returned.
  */
 int hb_listing_each(int directory_fd, int (*each)(void *context, const char *name), void *context);
 

@@ -15,8 +15,10 @@ struct hb_owner {
     gid_t group;
 };
 
-/* Of an open directory. 0 or -errno. */
+/* That of an open directory. 0 or -errno. */
 int hb_owner_of(int directory_fd, struct hb_owner *owner);
+/* One that is known: of a file that is replaced or copied. */
+struct hb_owner hb_owner_known(uid_t user, gid_t group);
 
 /* Gives it an open file, or a name in a directory (itself, if it is a link). 0 or -errno. */
 int hb_owner_give(const struct hb_owner *owner, int fd);

@@ -2,8 +2,9 @@
 #include "files/stage.h"
 
 #include "base/memory.h"
+#include "files/io.h"
+#include "files/listing.h"
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,25 +40,24 @@ bool hb_stage_on_path(const char *path)
     return false;
 }
 
-/* Removes all entries of the directory; goes on after a failure. Takes the descriptor over. */
+static void empty_directory(int fd);
+
+static int remove_entry(void *context, const char *name)
+{
+    int fd = *(const int *)context;
+    if (unlinkat(fd, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
+        return 0;
+    HB_AUTO_CLOSE int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner >= 0)
+        empty_directory(inner);
+    unlinkat(fd, name, AT_REMOVEDIR);
+    return 0;
+}
+
+/* Removes all entries of the directory; goes on after a failure. */
 static void empty_directory(int fd)
 {
-    DIR *directory = fdopendir(fd);
-    if (directory == NULL) {
-        close(fd);
-        return;
-    }
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(fd, entry->d_name, 0) == 0 || (errno != EISDIR && errno != EPERM))
-            continue;
-        int inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (inner >= 0)
-            empty_directory(inner);
-        unlinkat(fd, entry->d_name, AT_REMOVEDIR);
-    }
-    closedir(directory);
+    hb_listing_each(fd, remove_entry, &fd);
 }
 
 /*
@@ -120,10 +120,7 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
         hb_format("%s%" PRIu64 " %s", belongs, (uint64_t)status.st_ino, belongs_to->path);
     HB_AUTO_CLOSE int mark =
         openat(stage->fd, HB_STAGE_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    ssize_t put = mark < 0 ? -1 : write(mark, text, strlen(text));
-    if (put < 0)
-        return -errno;
-    return (size_t)put == strlen(text) ? 0 : -ENOSPC;
+    return mark < 0 ? -errno : hb_write_all(mark, text, strlen(text));
 }
 
 void hb_stage_drop_journal(struct hb_stage *stage)
@@ -142,29 +139,32 @@ bool hb_stage_sweep_one(int parent_fd, const char *name)
         close(fd);
         return false;
     }
-    int held = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* keeps the lock while the other is emptied */
     empty_directory(fd);
     bool removed = unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
-    if (held >= 0)
-        close(held);
+    close(fd);
     return removed;
+}
+
+struct sweep {
+    int parent_fd;
+    unsigned swept;
+};
+
+static int sweep_entry(void *context, const char *name)
+{
+    struct sweep *sweep = context;
+    if (hb_stage_is_name(name) && hb_stage_sweep_one(sweep->parent_fd, name))
+        sweep->swept++;
+    return 0;
 }
 
 unsigned hb_stage_sweep(int parent_fd)
 {
-    unsigned swept = 0;
-    int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return 0;
-    }
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (hb_stage_is_name(entry->d_name) && hb_stage_sweep_one(parent_fd, entry->d_name))
-            swept++;
-    closedir(directory);
-    return swept;
+    struct sweep sweep = {.parent_fd = parent_fd};
+    HB_AUTO_CLOSE int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        hb_listing_each(fd, sweep_entry, &sweep);
+    return sweep.swept;
 }
 
 static int random_name(struct hb_stage *stage)
@@ -283,12 +283,7 @@ void hb_stage_close(struct hb_stage *stage)
 {
     if (stage->fd >= 0) {
         unlinkat(stage->fd, HB_STAGE_JOURNAL, 0);
-        int inner = openat(stage->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (inner < 0) { /* as many are open as may be: then without the lock */
-            inner = stage->fd;
-            stage->fd = -1;
-        }
-        empty_directory(inner);
+        empty_directory(stage->fd);
         unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
     }
     hb_stage_leave(stage);

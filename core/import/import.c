@@ -3,7 +3,9 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "files/lock.h"
+#include "files/owner.h"
 #include "host/instance.h"
 #include "import/staging.h"
 #include "restore/recover.h"
@@ -40,13 +42,26 @@ static uint32_t current_umask(void)
 
 /* ---- the home ------------------------------------------------------------------------------ */
 
-/* A home that root makes belongs to the owner of the directory that it lies in. */
-static void give_to_owner_above(const char *path)
+/* Open to its owner alone, who is that of the directory above. 0 or -errno. */
+static int make_home(struct import *import, const char *path)
 {
-    HB_AUTO_FREE char *above = hb_format("%s/..", path);
-    struct stat owner;
-    if (geteuid() == 0 && stat(above, &owner) == 0 && lchown(path, owner.st_uid, owner.st_gid) != 0)
-        return; /* a file system without owners */
+    struct hb_owner owner;
+    size_t bytes = strlen(path);
+    while (bytes > 1 && path[bytes - 1] == '/')
+        bytes--;
+    HB_AUTO_FREE char *plain = hb_copy_bytes(path, bytes);
+    const char *name = hb_base_name(plain);
+    HB_AUTO_FREE char *above = hb_copy_bytes(plain, (size_t)(name - plain));
+    int result = hb_make_directories(above);
+    if (result != 0)
+        return result;
+    HB_AUTO_CLOSE int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    import->made_home = mkdirat(fd, name, 0700) == 0;
+    if (import->made_home && hb_owner_of(fd, &owner) == 0)
+        hb_owner_give_at(&owner, fd, name); /* a failure: a file system without owners */
+    return hb_root_open(path, &import->run->home);
 }
 
 /* Opens and locks the home if it is there, or makes it. */
@@ -57,20 +72,10 @@ static int open_home(struct import *import, bool make)
     if (run->home.fd >= 0)
         return HB_OK;
     int result = hb_root_open(path, &run->home);
-    if (result == -ENOENT && make) {
-        HB_AUTO_FREE char *copy = hb_copy_text(path);
-        for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-            *slash = '\0';
-            mkdir(copy, 0777);
-            *slash = '/';
-        }
-        import->made_home = mkdir(path, 0700) == 0;
-        if (import->made_home)
-            give_to_owner_above(path);
-        result = hb_root_open(path, &run->home);
-    } else if (result == -ENOENT) {
+    if (result == -ENOENT && make)
+        result = make_home(import, path);
+    else if (result == -ENOENT)
         return HB_OK;
-    }
     if (result != 0)
         return hb_error_set(import->error, HB_FATAL, "%s: the home cannot be opened: %s", path,
                             strerror(-result));

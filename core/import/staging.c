@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "files/io.h"
 #include "files/mounts.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +13,19 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-enum { COPY_BYTES = 1 << 20 };
-
+/* 0 or -errno. */
 static int set_times(int fd, const struct hb_catalog_member *member)
 {
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
-    return member->entry_flags & HB_ENTRY_HAS_MTIME ? futimens(fd, times) : 0;
+    return member->entry_flags & HB_ENTRY_HAS_MTIME
+               ? hb_set_mtime(fd, member->mtime_seconds, member->mtime_nanoseconds)
+               : 0;
+}
+
+/* A copy with the member's time. 0 or -errno. */
+static int copy_member(int from, int to, const struct hb_catalog_member *member)
+{
+    int result = hb_copy_all(from, to);
+    return result == 0 ? set_times(to, member) : result;
 }
 
 /* A failure that concerns one member, but ends it all: nothing has been changed yet. */
@@ -100,7 +106,7 @@ static int member_done(void *context, unsigned worker, size_t index, int fd, uin
     struct hb_staging *staging = context;
     (void)worker;
     (void)bytes;
-    int result = set_times(fd, &staging->archive->catalog.members[index]) == 0 ? 0 : -errno;
+    int result = set_times(fd, &staging->archive->catalog.members[index]);
     bool held = hb_trees_hold(&staging->trees, index);
     if (result == 0 && held)
         result = hb_trees_finish_file(&staging->trees, index, fd);
@@ -223,28 +229,6 @@ int hb_stage_stream(struct hb_staging *staging, struct hb_error *error)
 
 /* ---- links --------------------------------------------------------------------------------- */
 
-/* 0 or -errno. */
-static int copy_bytes(int from, int to)
-{
-    HB_AUTO_FREE char *buffer = malloc(COPY_BYTES);
-    if (buffer == NULL)
-        return -ENOMEM;
-    for (off_t offset = 0;;) {
-        ssize_t got = pread(from, buffer, COPY_BYTES, offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got == 0 ? 0 : -errno;
-        for (ssize_t done = 0; done < got;) {
-            ssize_t put = pwrite(to, buffer + done, (size_t)(got - done), offset + done);
-            if (put < 0 && errno != EINTR)
-                return -errno;
-            done += put < 0 ? 0 : put;
-        }
-        offset += got;
-    }
-}
-
 int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, struct hb_error *error)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
@@ -257,9 +241,7 @@ int hb_stage_copies(struct hb_staging *staging, const struct hb_root *from, stru
         HB_AUTO_CLOSE int copy = open_member(staging, 0, i, error);
         if (copy < 0)
             return HB_FATAL;
-        int result = copy_bytes(source, copy);
-        if (result == 0 && set_times(copy, &catalog->members[i]) != 0)
-            result = -errno;
+        int result = copy_member(source, copy, &catalog->members[i]);
         if (result != 0)
             status = cannot_stage(staging, i, -result, error);
         if (status == HB_OK && hb_run_cancelled(staging->run))
@@ -303,9 +285,7 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
     member->mtime_nanoseconds = origin->mtime_nanoseconds;
     member->mode = origin->mode;
     member->entry_flags = origin->entry_flags;
-    int result = copy_bytes(source, copy);
-    if (result == 0 && set_times(copy, member) != 0)
-        result = -errno;
+    int result = copy_member(source, copy, member);
     return result == 0 ? HB_OK : cannot_stage(staging, index, -result, error);
 }
 
@@ -325,11 +305,8 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
     }
     if (symlinkat(target, stage_fd, name) != 0)
         return cannot_stage(staging, index, errno, error);
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
     if (member->entry_flags & HB_ENTRY_HAS_MTIME)
-        utimensat(stage_fd, name, times, AT_SYMLINK_NOFOLLOW);
+        hb_set_mtime_at(stage_fd, name, member->mtime_seconds, member->mtime_nanoseconds);
     return HB_OK;
 }
 
@@ -394,9 +371,7 @@ static int move_member(struct hb_staging *staging, size_t index, unsigned number
         HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         HB_AUTO_CLOSE int to =
             openat(there, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        result = from < 0 || to < 0 ? -errno : copy_bytes(from, to);
-        if (result == 0 && set_times(to, member) != 0)
-            result = -errno;
+        result = from < 0 || to < 0 ? -errno : copy_member(from, to, member);
     }
     if (result != 0)
         return cannot_stage(staging, index, -result, error);

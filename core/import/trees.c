@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/io.h"
+#include "restore/journal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,11 +15,6 @@ enum {
     MOST_DIRECTORIES =
         1 << 18 /* in more than that nothing is staged as a tree: memory is bounded */
 };
-
-void hb_tree_name(uint64_t number, char *name)
-{
-    snprintf(name, 24, "t%llu", (unsigned long long)number);
-}
 
 /* ---- directories by path ------------------------------------------------------------------- */
 
@@ -114,18 +111,15 @@ static uint32_t mode_of(const struct hb_trees *trees, const struct hb_tree_direc
 static int find_owner(const struct hb_trees *trees, struct hb_tree *tree, const char *name,
                       int parent_fd)
 {
-    struct stat above, made;
-    if (geteuid() != 0)
-        return 0;
-    if (fstat(parent_fd, &above) != 0 ||
-        fstatat(trees->stage->fd, name, &made, AT_SYMLINK_NOFOLLOW) != 0)
+    struct stat made;
+    int result = hb_owner_of(parent_fd, &tree->owner);
+    if (result != 0 || !tree->owner.give)
+        return result;
+    if (fstatat(trees->stage->fd, name, &made, AT_SYMLINK_NOFOLLOW) != 0)
         return -errno;
-    tree->owner = above.st_uid;
-    tree->group = above.st_gid;
-    tree->give = made.st_uid != above.st_uid || made.st_gid != above.st_gid;
-    if (tree->give && fchownat(trees->stage->fd, name, tree->owner, tree->group, 0) != 0)
-        return -errno;
-    return 0;
+    if (made.st_uid == tree->owner.user && made.st_gid == tree->owner.group)
+        tree->owner.give = false; /* it is his already, and so is what will be made in it */
+    return hb_owner_give_at(&tree->owner, trees->stage->fd, name);
 }
 
 /* Makes the root of a tree; where that does not go, its files are staged one by one. */
@@ -247,11 +241,9 @@ static int make(struct hb_trees *trees, uint32_t number)
     }
     if (made != 0 && errno != EEXIST)
         return -errno;
-    if (made == 0 && tree->give &&
-        fchownat(trees->stage->fd, path, tree->owner, tree->group, 0) != 0)
-        return -errno;
-    directory->made = true;
-    return 0;
+    int result = made == 0 ? hb_owner_give_at(&tree->owner, trees->stage->fd, path) : 0;
+    directory->made = result == 0;
+    return result;
 }
 
 static int enter(struct hb_trees *trees, uint32_t number)
@@ -290,8 +282,9 @@ int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd)
     uint32_t mode = file_mode(trees, index);
     uint32_t number = trees->directories[trees->parents[index] - 1].tree;
     const struct hb_tree *tree = &trees->trees[number];
-    if (tree->give && fchown(fd, tree->owner, tree->group) != 0)
-        return -errno;
+    int result = hb_owner_give(&tree->owner, fd);
+    if (result != 0)
+        return result;
     /* No list of the stage's stands against what the file was made with. */
     if ((mode & trees->umask) != 0 && fchmod(fd, mode) != 0)
         return -errno;
@@ -334,15 +327,12 @@ static int finish_directory(const struct hb_trees *trees, uint32_t number)
     if (directory->member == SIZE_MAX)
         return 0;
     const struct hb_catalog_member *member = &trees->catalog->members[directory->member];
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds}};
     if ((mode & trees->umask) != 0 && fchmodat(trees->stage->fd, path, mode, 0) != 0)
         return -errno;
-    if ((member->entry_flags & HB_ENTRY_HAS_MTIME) &&
-        utimensat(trees->stage->fd, path, times, AT_SYMLINK_NOFOLLOW) != 0)
-        return -errno;
-    return 0;
+    return member->entry_flags & HB_ENTRY_HAS_MTIME
+               ? hb_set_mtime_at(trees->stage->fd, path, member->mtime_seconds,
+                                 member->mtime_nanoseconds)
+               : 0;
 }
 
 void hb_trees_complete(struct hb_trees *trees)

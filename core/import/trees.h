@@ -12,16 +12,15 @@
 #define HB_TREES_H
 
 #include "files/beneath.h"
+#include "files/owner.h"
 #include "files/stage.h"
 #include "import/select.h"
 #include <stdatomic.h>
 
 /* One that is missing, while the directory that it would lie in is there. */
 struct hb_tree {
-    uint32_t directory; /* its number */
-    bool give;          /* what is made in the stage is not `owner`'s yet */
-    uid_t owner;
-    gid_t group;
+    uint32_t directory;    /* its number */
+    struct hb_owner owner; /* of what is made in it */
 };
 
 /* A directory on the way to a member that is restored. */
@@ -91,8 +90,6 @@ int hb_trees_open(const struct hb_trees *trees, size_t index);
  */
 void hb_trees_complete(struct hb_trees *trees);
 
-/* "t1": the name of a tree in its stage. `name` has at least 24 bytes. */
-void hb_tree_name(uint64_t number, char *name);
 void hb_trees_clear(struct hb_trees *trees);
 
 #endif

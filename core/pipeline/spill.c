@@ -2,6 +2,7 @@
 #include "pipeline/spill.h"
 
 #include "base/memory.h"
+#include "files/io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -75,16 +76,7 @@ bool hb_spill_put(struct hb_spill *spill, const void *data, size_t bytes, uint64
     }
     pthread_mutex_unlock(&spill->lock);
 
-    bool written = reserved;
-    for (size_t done = 0; written && done < bytes;) {
-        ssize_t put =
-            pwrite(spill->fd, (const char *)data + done, bytes - done, (off_t)(*offset + done));
-        if (put > 0)
-            done += (size_t)put;
-        else if (put == 0 || errno != EINTR)
-            written = false;
-    }
-    if (written)
+    if (reserved && hb_write_all_at(spill->fd, data, bytes, *offset) == 0)
         return true;
     pthread_mutex_lock(&spill->lock);
     spill->closed = true;
@@ -103,13 +95,11 @@ void hb_spill_drop(struct hb_spill *spill, size_t bytes, uint64_t offset)
 
 int hb_spill_take(struct hb_spill *spill, void *data, size_t bytes, uint64_t offset)
 {
-    for (size_t done = 0; done < bytes;) {
-        ssize_t got = pread(spill->fd, (char *)data + done, bytes - done, (off_t)(offset + done));
-        if (got > 0)
-            done += (size_t)got;
-        else if (got == 0 || errno != EINTR)
-            return got == 0 ? -EIO : -errno;
-    }
+    int64_t got = hb_read_all_at(spill->fd, data, bytes, offset);
+    if (got < 0)
+        return (int)got;
+    if ((size_t)got < bytes)
+        return -EIO;
     hb_spill_drop(spill, bytes, offset);
     return 0;
 }

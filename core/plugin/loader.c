@@ -4,10 +4,10 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "files/listing.h"
 #include "files/trust.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -101,15 +101,18 @@ static void add_name(struct names *names, const char *directory, const char *fil
 
 static void read_names(struct names *names, const char *path)
 {
-    DIR *directory = opendir(path);
-    if (directory == NULL)
+    struct hb_listing listing;
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         return;
-    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        size_t length = strlen(entry->d_name);
-        if (length > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + length - 3, ".so") == 0)
-            add_name(names, path, entry->d_name, length - 3);
+    hb_listing_read(fd, &listing);
+    for (size_t i = 0; i < listing.count; i++) {
+        const char *file = listing.names[i];
+        size_t length = strlen(file);
+        if (length > 3 && file[0] != '.' && strcmp(file + length - 3, ".so") == 0)
+            add_name(names, path, file, length - 3);
     }
-    closedir(directory);
+    hb_listing_free(&listing);
 }
 
 static void swap(char **list, size_t a, size_t b)

@@ -15,6 +15,11 @@
 
 enum { FIELDS = 7, CHUNK = 1 << 16, LONGEST_END = 64 };
 
+void hb_tree_name(uint64_t number, char *name)
+{
+    snprintf(name, 24, "t%llu", (unsigned long long)number);
+}
+
 void hb_staged_name(uint64_t index, char *name)
 {
     snprintf(name, 24, "m%" PRIu64, index);

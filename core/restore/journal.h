@@ -45,6 +45,8 @@ struct hb_journal_row {
 
 /* The name of a member's file in its stage. `name` has at least 24 bytes. */
 void hb_staged_name(uint64_t index, char *name);
+/* "t1": the name of a tree in its stage. `name` has at least 24 bytes. */
+void hb_tree_name(uint64_t number, char *name);
 
 /* ---- writing ------------------------------------------------------------------------------- */
 

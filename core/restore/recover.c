@@ -2,8 +2,8 @@
 #include "restore/recover.h"
 
 #include "base/memory.h"
+#include "files/listing.h"
 #include "restore/restore.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +19,7 @@ struct recovery {
     struct hb_stage stage; /* with the journal */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     unsigned stage_count;
+    int status; /* of the last entry that was looked at */
 };
 
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
@@ -178,31 +179,25 @@ static int look_at(struct recovery *recovery, const char *name)
     return HB_OK;
 }
 
+static int recover_entry(void *context, const char *name)
+{
+    struct recovery *recovery = context;
+    if (hb_stage_is_name(name))
+        recovery->status = look_at(recovery, name);
+    return recovery->status != HB_OK;
+}
+
 int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_recover_mode mode,
                struct hb_error *error)
 {
-    int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), status = HB_OK;
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     struct recovery *recovery = hb_alloc(sizeof *recovery);
     *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
-    bool failed = directory == NULL;
-    while (!failed && status == HB_OK) {
-        errno = 0;
-        struct dirent *entry = readdir(directory);
-        failed = entry == NULL && errno != 0;
-        if (entry == NULL)
-            break;
-        if (hb_stage_is_name(entry->d_name))
-            status = look_at(recovery, entry->d_name);
-    }
-    if (failed) /* what was not seen would be completed over what comes now */
-        status =
-            hb_error_set(error, HB_FATAL, "%s: cannot be searched for an interrupted import: %s",
-                         run->home.path, strerror(errno));
-    if (directory != NULL)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
+    HB_AUTO_CLOSE int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -errno : hb_listing_each(fd, recover_entry, recovery);
+    int status = recovery->status;
     free(recovery);
+    if (result < 0) /* what was not seen would be completed over what comes now */
+        return hb_error_set(error, HB_FATAL, "%s: cannot be searched for an interrupted import: %s",
+                            run->home.path, strerror(-result));
     return status;
 }

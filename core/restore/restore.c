@@ -3,8 +3,8 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "files/io.h"
 #include "host/failure.h"
-#include "import/trees.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"
 #include <errno.h>
@@ -364,12 +364,8 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
         result = fd < 0 ? -errno : 0;
     }
     hb_place_clear(&place);
-    if (result == 0 && (row->flags & HB_ROW_HAS_MTIME)) {
-        struct timespec times[2] = {
-            {.tv_nsec = UTIME_OMIT},
-            {.tv_sec = row->mtime_seconds, .tv_nsec = row->mtime_nanoseconds}};
-        result = futimens(fd, times) == 0 ? 0 : -errno;
-    }
+    if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
+        result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
     if (result == 0 && fchmod(fd, row->mode) != 0)
         result = -errno;
     if (result != 0)

@@ -2,9 +2,9 @@
 #include "restore/restore_tree.h"
 
 #include "base/memory.h"
-#include "import/trees.h"
+#include "files/io.h"
+#include "files/listing.h"
 #include "restore/target.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,64 +13,70 @@
 static int publish_directory(const struct hb_tree_publication *publication, int from_fd,
                              const char *name, const char *path, const struct hb_journal_row *row);
 
-/* A directory of the tree, open to be read, or NULL and errno. */
-static DIR *open_staged(int parent_fd, const char *name)
+/*
+ * A directory of the tree, open and listed: removing what was published changes it meanwhile. 0 or
+ * -errno.
+ */
+struct staged {
+    int fd;
+    struct hb_listing listing;
+};
+
+static int open_staged(int parent_fd, const char *name, struct staged *staged)
 {
-    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (fd >= 0 && directory == NULL)
-        close(fd);
-    return directory;
+    *staged = (struct staged){
+        .fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    return staged->fd < 0 ? -errno : hb_listing_read(staged->fd, &staged->listing);
 }
 
-/* The next entry with its status; NULL at the end, or with errno. */
-static struct dirent *next_staged(DIR *directory, struct stat *status)
+static void close_staged(struct staged *staged)
 {
-    struct dirent *entry;
-    do {
-        errno = 0;
-        entry = readdir(directory);
-    } while (entry != NULL &&
-             (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
-    if (entry != NULL && fstatat(dirfd(directory), entry->d_name, status, AT_SYMLINK_NOFOLLOW) != 0)
-        *status = (struct stat){.st_mode = S_IFREG}; /* to publish it will fail, and be told */
-    return entry;
+    if (staged->fd >= 0)
+        close(staged->fd);
+    hb_listing_free(&staged->listing);
+}
+
+static struct stat status_of(const struct staged *staged, const char *name)
+{
+    struct stat status;
+    if (fstatat(staged->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        status = (struct stat){.st_mode = S_IFREG}; /* publishing it fails, and tells */
+    return status;
 }
 
 static void count(int parent_fd, const char *name, uint64_t *files, uint64_t *bytes)
 {
-    struct stat status;
-    DIR *directory = open_staged(parent_fd, name);
-    if (directory == NULL)
-        return;
-    for (struct dirent *entry; (entry = next_staged(directory, &status)) != NULL;) {
+    struct staged staged;
+    open_staged(parent_fd, name, &staged);
+    for (size_t i = 0; i < staged.listing.count; i++) {
+        struct stat status = status_of(&staged, staged.listing.names[i]);
         if (S_ISDIR(status.st_mode)) {
-            count(dirfd(directory), entry->d_name, files, bytes);
+            count(staged.fd, staged.listing.names[i], files, bytes);
             continue;
         }
         *files += 1;
         *bytes += (uint64_t)status.st_size;
     }
-    closedir(directory);
+    close_staged(&staged);
 }
 
 /* The directory and all files below it cannot be put to their places. */
 static void fail_all(const struct hb_tree_publication *publication, int from_fd, const char *name,
                      const char *path, int error)
 {
-    struct stat status;
-    DIR *directory = open_staged(from_fd, name);
+    struct staged staged;
     publication->failed(publication->context, path, error);
-    if (directory == NULL)
-        return;
-    for (struct dirent *entry; (entry = next_staged(directory, &status)) != NULL;) {
-        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, entry->d_name);
+    open_staged(from_fd, name, &staged);
+    for (size_t i = 0; i < staged.listing.count; i++) {
+        const char *inner_name = staged.listing.names[i];
+        struct stat status = status_of(&staged, inner_name);
+        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, inner_name);
         if (S_ISDIR(status.st_mode))
-            fail_all(publication, dirfd(directory), entry->d_name, inner, error);
+            fail_all(publication, staged.fd, inner_name, inner, error);
         else
             publication->failed(publication->context, inner, error);
     }
-    closedir(directory);
+    close_staged(&staged);
 }
 
 static void publish_file(const struct hb_tree_publication *publication, int from_fd,
@@ -101,25 +107,23 @@ static void publish_file(const struct hb_tree_publication *publication, int from
 static int publish_pieces(const struct hb_tree_publication *publication, int from_fd,
                           const char *name, const char *path)
 {
-    struct dirent *entry;
-    struct stat status;
-    int result = HB_OK;
-    DIR *directory = open_staged(from_fd, name);
-    while (directory != NULL && result == HB_OK &&
-           (entry = next_staged(directory, &status)) != NULL) {
-        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, entry->d_name);
+    struct staged staged;
+    int status = HB_OK, result = open_staged(from_fd, name, &staged);
+    for (size_t i = 0; i < staged.listing.count && status == HB_OK; i++) {
+        const char *inner_name = staged.listing.names[i];
+        struct stat found = status_of(&staged, inner_name);
+        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, inner_name);
         if (hb_run_cancelled(publication->run))
-            result = HB_CANCELLED;
-        else if (S_ISDIR(status.st_mode))
-            result = publish_directory(publication, dirfd(directory), entry->d_name, inner, NULL);
+            status = HB_CANCELLED;
+        else if (S_ISDIR(found.st_mode))
+            status = publish_directory(publication, staged.fd, inner_name, inner, NULL);
         else
-            publish_file(publication, dirfd(directory), entry->d_name, inner, &status);
+            publish_file(publication, staged.fd, inner_name, inner, &found);
     }
-    if (result == HB_OK && errno != 0)
-        publication->failed(publication->context, path, errno);
-    if (directory != NULL)
-        closedir(directory);
-    return result;
+    if (status == HB_OK && result != 0)
+        publication->failed(publication->context, path, -result);
+    close_staged(&staged);
+    return status;
 }
 
 /* It could not be renamed: another one is made in its place, to be filled. 0 or -errno. */
@@ -136,9 +140,10 @@ static int give_attributes(const struct stat *staged, const struct hb_place *pla
 {
     HB_AUTO_CLOSE int fd =
         openat(place->directory_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, staged->st_mtim};
-    return fd >= 0 && futimens(fd, times) == 0 && fchmod(fd, staged->st_mode & 0777) == 0 ? 0
-                                                                                          : -errno;
+    if (fd < 0)
+        return -errno;
+    int result = hb_set_mtime(fd, staged->st_mtim.tv_sec, (uint32_t)staged->st_mtim.tv_nsec);
+    return result != 0 || fchmod(fd, staged->st_mode & 0777) == 0 ? result : -errno;
 }
 
 /* Into another one, which then becomes like the one that is staged. */

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/owner.h"
 #include "files/stage.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,16 +29,9 @@ const char *hb_target_obstacle(const struct hb_place *place)
 
 int hb_target_own(int from_fd, const char *name, const struct hb_place *place)
 {
-    struct stat owner;
-    if (geteuid() != 0)
-        return 0;
-    if (place->exists)
-        owner = place->status;
-    else if (fstat(place->directory_fd, &owner) != 0)
-        return -errno;
-    if (fchownat(from_fd, name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
-        return -errno;
-    return 0;
+    struct hb_owner owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
+    int result = place->exists ? 0 : hb_owner_of(place->directory_fd, &owner);
+    return result == 0 ? hb_owner_give_at(&owner, from_fd, name) : result;
 }
 
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place)

@@ -2,6 +2,7 @@
 #include "snapshot/manifest.h"
 
 #include "base/memory.h"
+#include "files/io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -49,21 +50,11 @@ int hb_json_write_file(const json_t *json, int directory_fd, const char *name)
         openat(directory_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    /* Not json_dumpfd(): it passes over writes that fail, and knows no EINTR. */
+    /* Not json_dumpfd(): it passes over writes that fail. */
     HB_AUTO_FREE char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     if (text == NULL)
         return -ENOMEM;
-    const char *rest = text;
-    for (size_t bytes = strlen(text); bytes > 0;) {
-        ssize_t put = write(fd, rest, bytes);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        rest += put;
-        bytes -= (size_t)put;
-    }
-    return 0;
+    return hb_write_all(fd, text, strlen(text));
 }
 
 int hb_manifest_write(const struct hb_manifest *manifest, int directory_fd)
@@ -143,13 +134,8 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
         return not_a_manifest(error, "is no manifest");
     size_t bytes = (size_t)status.st_size;
     HB_AUTO_FREE char *text = hb_alloc(bytes + 1);
-    for (size_t done = 0; done < bytes;) {
-        ssize_t got = pread(fd, text + done, bytes - done, (off_t)done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return not_a_manifest(error, got == 0 ? "was cut short" : strerror(errno));
-        done += (size_t)got;
-    }
+    int64_t got = hb_read_all_at(fd, text, bytes, 0);
+    if (got < 0 || (uint64_t)got < bytes)
+        return not_a_manifest(error, got < 0 ? strerror((int)-got) : "was cut short");
     return hb_manifest_parse(text, bytes, manifest, error);
 }

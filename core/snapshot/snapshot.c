@@ -3,7 +3,7 @@
 
 #include "backup/retention.h"
 #include "base/memory.h"
-#include <dirent.h>
+#include "files/listing.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -90,24 +90,24 @@ static int newest_first(const void *left, const void *right)
     return order != 0 ? order : strcmp(b->name, a->name);
 }
 
+static int add_snapshot(void *context, const char *name)
+{
+    struct hb_snapshots *snapshots = context;
+    if (!hb_snapshot_is_name(name) || !is_directory(snapshots->fd, name))
+        return 0;
+    snapshots->items = hb_resize(snapshots->items, snapshots->count + 1, sizeof *snapshots->items);
+    snapshots->items[snapshots->count++] = look_at(snapshots->fd, name);
+    return 0;
+}
+
 int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error)
 {
     *snapshots = (struct hb_snapshots){.fd = -1};
     int status = open_directory(run, snapshots, error);
-    int fd =
-        snapshots->fd < 0 ? -1 : openat(snapshots->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL && fd >= 0)
-        close(fd);
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        if (!hb_snapshot_is_name(entry->d_name) || !is_directory(snapshots->fd, entry->d_name))
-            continue;
-        snapshots->items =
-            hb_resize(snapshots->items, snapshots->count + 1, sizeof *snapshots->items);
-        snapshots->items[snapshots->count++] = look_at(snapshots->fd, entry->d_name);
-    }
-    if (directory != NULL)
-        closedir(directory);
+    int result = snapshots->fd < 0 ? 0 : hb_listing_each(snapshots->fd, add_snapshot, snapshots);
+    if (result < 0 && status == HB_OK)
+        status = hb_error_set(error, HB_FATAL, "%s: the directory of snapshots cannot be read: %s",
+                              snapshots->path, strerror(-result));
     if (snapshots->count > 0)
         qsort(snapshots->items, snapshots->count, sizeof *snapshots->items, newest_first);
     return status;

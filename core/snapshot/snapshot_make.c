@@ -4,6 +4,8 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/io.h"
+#include "files/listing.h"
+#include "files/owner.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/instance.h"
@@ -11,7 +13,6 @@
 #include "restore/recover.h"
 #include "snapshot/snapshot.h"
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -121,8 +122,10 @@ static int finish_copy(struct maker *maker, const char *path, const struct hb_re
 {
     const struct hb_entry *entry = &reader->entry;
     struct timespec times[2] = {status->st_atim, entry->mtime};
-    if (geteuid() == 0 && fchown(fd, entry->uid, entry->gid) != 0)
-        return cannot_write(maker, path, errno);
+    struct hb_owner owner = hb_owner_known(entry->uid, entry->gid);
+    int result = hb_owner_give(&owner, fd);
+    if (result != 0)
+        return cannot_write(maker, path, -result);
     if (fchmod(fd, entry->mode & 0777) != 0 || futimens(fd, times) != 0)
         return cannot_write(maker, path, errno);
     if (!hb_manifest_add(&maker->manifest, path, entry->bytes)) {
@@ -247,11 +250,6 @@ static bool is_left_out(const struct maker *maker, const char *name)
     return hb_stage_is_name(name);
 }
 
-static int by_name(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
 static int take_directory(struct maker *maker, const char *path, unsigned depth);
 
 /* Below a listed directory: files may be links, linked directories are passed over. */
@@ -271,24 +269,18 @@ static int take_below(struct maker *maker, const char *path, const char *name, u
 
 static int take_directory(struct maker *maker, const char *path, unsigned depth)
 {
-    struct dirent **names;
-    int status = HB_OK;
+    struct hb_listing listing = {0};
     if (depth > DEEPEST) {
         skipped(maker, path, "lies below too many directories");
         return HB_OK;
     }
-    int count = scandirat(maker->run->home.fd, path, &names, NULL, by_name);
-    if (count < 0) {
-        skipped(maker, path, strerror(errno));
-        return HB_OK;
-    }
-    for (int i = 0; i < count; i++) {
-        bool self = strcmp(names[i]->d_name, ".") == 0 || strcmp(names[i]->d_name, "..") == 0;
-        if (!self && status == HB_OK)
-            status = take_below(maker, path, names[i]->d_name, depth);
-        free(names[i]);
-    }
-    free(names);
+    HB_AUTO_CLOSE int fd = openat(maker->run->home.fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -errno : hb_listing_read(fd, &listing), status = HB_OK;
+    if (result != 0)
+        skipped(maker, path, strerror(-result));
+    for (size_t i = 0; i < listing.count && status == HB_OK; i++)
+        status = take_below(maker, path, listing.names[i], depth);
+    hb_listing_free(&listing);
     return status;
 }
 
@@ -412,15 +404,15 @@ static int open_stage(struct maker *maker, bool *made)
     if (status == HB_OK && present.fd < 0) {
         const char *name = hb_config_text(run->config, "snapshot", "directory");
         struct hb_place place;
-        struct stat home;
+        struct hb_owner owner;
         int result = hb_beneath_resolve(&run->home, name, HB_MAKE_PARENTS, &place, NULL);
         if (result == 0 && mkdirat(place.directory_fd, place.name, 0700) != 0)
             result = -errno;
         *made = result == 0;
-        if (result == 0 && geteuid() == 0 && fstat(run->home.fd, &home) == 0 &&
-            fchownat(place.directory_fd, place.name, home.st_uid, home.st_gid,
-                     AT_SYMLINK_NOFOLLOW) != 0)
-            result = -errno;
+        if (result == 0)
+            result = hb_owner_of(run->home.fd, &owner);
+        if (result == 0)
+            result = hb_owner_give_at(&owner, place.directory_fd, place.name);
         hb_place_clear(&place);
         if (result != 0)
             status = hb_error_set(maker->error, HB_FATAL, "%s: cannot be made: %s", present.path,
@@ -437,10 +429,9 @@ static int open_stage(struct maker *maker, bool *made)
 /* As root, the snapshot belongs to whom the directory that it lies in belongs. */
 static void give_owner(const struct maker *maker)
 {
-    struct stat owner;
-    if (geteuid() == 0 && fstat(maker->stage.parent_fd, &owner) == 0 &&
-        fchown(maker->stage.fd, owner.st_uid, owner.st_gid) != 0)
-        return; /* a file system without owners */
+    struct hb_owner owner; /* a failure: a file system without owners */
+    if (hb_owner_of(maker->stage.parent_fd, &owner) == 0)
+        hb_owner_give(&owner, maker->stage.fd);
 }
 
 static int make(struct maker *maker, const char *label, struct hb_snapshot_made *made)
