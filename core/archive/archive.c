@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/archive.h"
 
+#include "archive/archive_input.h"
+#include "archive/archive_walk.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -13,93 +15,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-
-enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
-
-/* ---- input --------------------------------------------------------------------------------- */
-
-/* What a read gave, or the reason for the plugin, and HB_FATAL. */
-static int64_t explained(const struct hb_archive *archive, int64_t got)
-{
-    if (got >= 0)
-        return got;
-    hb_run_explain(archive->run, "cannot be read: %s", strerror((int)-got));
-    return HB_FATAL;
-}
-
-static int64_t input_read(const struct hb_input *input, void *buffer, size_t bytes)
-{
-    struct hb_archive *archive = input->self;
-    if (!archive->stream) {
-        int64_t got = input->read_at(input, buffer, bytes, archive->position);
-        if (got > 0)
-            archive->position += (uint64_t)got;
-        return got;
-    }
-    if (archive->head_used < archive->head_bytes) {
-        size_t left = archive->head_bytes - archive->head_used;
-        size_t take = bytes < left ? bytes : left;
-        memcpy(buffer, archive->head + archive->head_used, take);
-        archive->head_used += take;
-        return (int64_t)take;
-    }
-    return explained(archive, hb_read_some(archive->fd, buffer, bytes));
-}
-
-static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
-                             uint64_t offset)
-{
-    const struct hb_archive *archive = input->self;
-    if (offset > INT64_MAX - bytes)
-        return 0;
-    return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
-}
-
-static void make_input(struct hb_archive *archive, uint64_t bytes)
-{
-    archive->input = (struct hb_input){
-        .size = sizeof archive->input,
-        .self = archive,
-        .bytes = archive->stream ? HB_UNKNOWN : bytes,
-        .read = input_read,
-        .read_at = archive->stream ? NULL : input_read_at,
-    };
-}
-
-static int read_head(struct hb_archive *archive, struct hb_error *error)
-{
-    archive->head = hb_alloc(HEAD_BYTES);
-    int64_t got = archive->stream ? hb_read_all(archive->fd, archive->head, HEAD_BYTES)
-                                  : hb_read_all_at(archive->fd, archive->head, HEAD_BYTES, 0);
-    if (got < 0)
-        return hb_interrupt_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
-                                          : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
-                                                         archive->shown, strerror((int)-got));
-    archive->head_bytes = (size_t)got;
-    if (archive->head_bytes == 0)
-        return hb_error_set(error, HB_FATAL, "%s: is empty, no archive", archive->shown);
-    return HB_OK;
-}
-
-static int open_input(struct hb_archive *archive, struct hb_error *error)
-{
-    struct stat status = {0};
-    if (strcmp(archive->path, "-") == 0) {
-        archive->shown = "standard input";
-        archive->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    } else {
-        archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC);
-    }
-    if (archive->fd < 0 || fstat(archive->fd, &status) != 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
-                            strerror(errno));
-    if (S_ISDIR(status.st_mode))
-        return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
-    archive->stream = !S_ISREG(status.st_mode) ||
-                      (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
-    make_input(archive, (uint64_t)status.st_size);
-    return read_head(archive, error);
-}
 
 /* ---- which format
  * ---------------------------------------------------------------------------------- */
@@ -160,44 +75,6 @@ static int choose_format(struct hb_archive *archive, struct hb_error *error)
     return HB_FATAL;
 }
 
-/* Copies a stream into the stage, so that it can be read anywhere. */
-static int spool(struct hb_archive *archive, struct hb_error *error)
-{
-    char *name = NULL;
-    int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
-    if (fd < 0)
-        return HB_FATAL;
-    unlinkat(archive->run->stage.fd, name, 0);
-    free(name);
-    HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
-    uint64_t total = 0;
-    for (;;) {
-        int64_t got = input_read(&archive->input, buffer, SPOOL_BYTES);
-        if (got < 0 || hb_run_cancelled(archive->run)) {
-            close(fd);
-            return hb_run_cancelled(archive->run)
-                       ? hb_error_set(error, HB_CANCELLED, "interrupted")
-                       : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", archive->shown,
-                                      strerror(errno));
-        }
-        if (got == 0)
-            break;
-        int result = hb_write_all(fd, buffer, (size_t)got);
-        if (result != 0) {
-            close(fd);
-            return hb_error_set(error, HB_FATAL, "%s: cannot be copied to %s: %s", archive->shown,
-                                archive->run->stage.path, strerror(-result));
-        }
-        total += (uint64_t)got;
-    }
-    close(archive->fd);
-    archive->fd = fd;
-    archive->stream = false;
-    archive->position = 0;
-    make_input(archive, total);
-    return HB_OK;
-}
-
 static void take_limits(struct hb_archive *archive)
 {
     const struct hb_config *config = archive->run->config;
@@ -216,7 +93,7 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
     archive->path = strcmp(path, "-") == 0 ? hb_copy_text(path) : hb_expand_tilde(path);
     archive->shown = archive->path;
     take_limits(archive);
-    int status = open_input(archive, error);
+    int status = hb_archive_input_open(archive, error);
     if (status == HB_OK && format != NULL) {
         archive->formats.choices = hb_alloc(sizeof *archive->formats.choices);
         archive->formats.count = 1;
@@ -230,7 +107,7 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
         status = hb_instance_create(run, archive->choice->section, &archive->format, error);
     if (status == HB_OK && archive->stream &&
         (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
-        status = run->stage.fd < 0 ? HB_NOMATCH : spool(archive, error);
+        status = run->stage.fd < 0 ? HB_NOMATCH : hb_archive_input_spool(archive, error);
     return status;
 }
 
@@ -397,117 +274,6 @@ int hb_archive_check_trailer(const struct hb_archive *archive, struct hb_error *
                                 archive->shown, entry.path);
     }
     return HB_OK;
-}
-
-/* ---- walking: is the format plugin true to the order of the calls? ------------------------- */
-
-struct guarded {
-    const struct hb_visitor *visitor;
-    const char *archive;
-    struct hb_error *error;
-    bool open;  /* an entry has begun, and not ended */
-    int failed; /* what a call answered, which the plugin has to return; else HB_OK */
-};
-
-static int keep_failure(struct guarded *guarded, int status)
-{
-    if (status < 0 && guarded->failed == HB_OK)
-        guarded->failed = status;
-    return status;
-}
-
-static int out_of_order(struct guarded *guarded, const char *what)
-{
-    hb_error_set(guarded->error, HB_FATAL, "%s: is damaged, or its format plugin is wrong: %s",
-                 guarded->archive, what);
-    return keep_failure(guarded, HB_FATAL);
-}
-
-static int guarded_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
-{
-    struct guarded *guarded = visitor->self;
-    if (guarded->failed != HB_OK)
-        return guarded->failed;
-    if (guarded->open)
-        return out_of_order(guarded, "an entry begins before the last one has ended");
-    guarded->open = true;
-    return keep_failure(guarded, guarded->visitor->entry(guarded->visitor, entry));
-}
-
-static int guarded_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
-                        uint64_t offset)
-{
-    struct guarded *guarded = visitor->self;
-    if (guarded->failed != HB_OK)
-        return guarded->failed;
-    if (!guarded->open)
-        return out_of_order(guarded, "there is data outside of the entries");
-    return keep_failure(guarded, guarded->visitor->data(guarded->visitor, data, bytes, offset));
-}
-
-static int guarded_end(const struct hb_visitor *visitor, uint64_t bytes)
-{
-    struct guarded *guarded = visitor->self;
-    if (guarded->failed != HB_OK)
-        return guarded->failed;
-    if (!guarded->open)
-        return out_of_order(guarded, "an entry ends that has not begun");
-    guarded->open = false;
-    return keep_failure(guarded, guarded->visitor->end(guarded->visitor, bytes));
-}
-
-static int guarded_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
-{
-    struct guarded *guarded = visitor->self;
-    if (guarded->failed != HB_OK)
-        return guarded->failed;
-    return keep_failure(guarded, guarded->visitor->trailer(guarded->visitor, data, bytes));
-}
-
-/* What the plugin's walk() comes to, whatever it makes of a failure. */
-static int walk_guarded(const struct hb_archive *archive, const struct hb_visitor *visitor,
-                        struct hb_error *error)
-{
-    const struct hb_format_ops *ops = archive->format->plugin->ops;
-    struct guarded guarded = {.visitor = visitor, .archive = archive->shown, .error = error};
-    const struct hb_visitor outer = {
-        .size = sizeof outer,
-        .self = &guarded,
-        .entry = guarded_entry,
-        .data = guarded_data,
-        .end = guarded_end,
-        .trailer = guarded_trailer,
-    };
-    int status = ops->walk(archive->format->self, &archive->input, &outer);
-    if (guarded.failed != HB_OK)
-        return guarded.failed;
-    if (status >= 0 && guarded.open)
-        return out_of_order(&guarded, "the last entry does not end");
-    return status;
-}
-
-int hb_archive_walk(struct hb_archive *archive, const struct hb_visitor *visitor,
-                    struct hb_error *error)
-{
-    archive->position = 0;
-    error->text[0] = '\0';
-    hb_run_clear_failure(archive->run);
-    int status = walk_guarded(archive, visitor, error);
-    if (status >= 0)
-        return HB_OK;
-    if (error->text[0] != '\0') /* the visitor's own */
-        return status;
-    if (hb_run_cancelled(archive->run))
-        return hb_error_set(error, HB_CANCELLED, "interrupted");
-    return hb_error_set(error, HB_FATAL, "%s: %s", archive->shown,
-                        hb_instance_failure(archive->format));
-}
-
-int hb_archive_again(struct hb_archive *archive, struct hb_error *error)
-{
-    hb_instance_free(archive->format);
-    archive->format = NULL;
-    return hb_instance_create(archive->run, archive->choice->section, &archive->format, error);
 }
 
 static int list_by_walk(struct filling *filling)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/extract.h"
 
+#include "archive/extract_output.h"
+#include "archive/extract_walk.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -11,138 +13,8 @@
 #include <string.h>
 
 enum {
-    ZERO_BYTES = 1 << 16,
     LARGE_BYTES = 8 << 20 /* groups of so much content are decoded before all others */
 };
-
-/* The member whose data is coming in, on one thread. */
-struct current {
-    const struct hb_extract_request *request;
-    struct hb_error *error; /* of this thread */
-    unsigned worker;        /* its number */
-    size_t index;           /* SIZE_MAX: none */
-    int fd;
-    uint64_t bytes;   /* so far, gaps included */
-    uint64_t written; /* so far; what follows up to `bytes` is a hole */
-    uint64_t limit;
-    bool cannot_go_on; /* not the archive is at fault, but where its data goes */
-};
-
-static int fill_gap(int fd, uint64_t bytes)
-{
-    static const char zeros[ZERO_BYTES];
-    int result = 0;
-    for (; bytes > 0 && result == 0; bytes -= bytes < ZERO_BYTES ? bytes : ZERO_BYTES)
-        result = hb_write_all(fd, zeros, bytes < ZERO_BYTES ? (size_t)bytes : ZERO_BYTES);
-    return result;
-}
-
-static bool is_zero(const unsigned char *data, size_t bytes)
-{
-    return data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0;
-}
-
-/*
- * The file is new, so that what is not written in it reads as zero bytes: blocks of them become
- * holes. Data may come in pieces that cut a block; each part of it is judged alone.
- */
-static int write_sparse(struct current *current, const unsigned char *data, size_t bytes,
-                        uint64_t offset)
-{
-    size_t at = 0, from = 0; /* [from, at) is to be written */
-    int result = 0;
-    while (at < bytes && result == 0) {
-        size_t left = ZERO_BYTES - (size_t)((offset + at) % ZERO_BYTES);
-        size_t part = left < bytes - at ? left : bytes - at;
-        bool whole = current->limit - (offset + at) >= left; /* else the file's last bytes */
-        if (whole && is_zero(data + at, part)) {
-            result = hb_write_all_at(current->fd, data + from, at - from, offset + from);
-            if (at > from)
-                current->written = offset + at;
-            from = at + part;
-        }
-        at += part;
-    }
-    if (result == 0 && at > from) {
-        result = hb_write_all_at(current->fd, data + from, at - from, offset + from);
-        current->written = offset + at;
-    }
-    return result;
-}
-
-/* To a pipe, where gaps must be filled. */
-static int write_onwards(const struct current *current, const void *data, size_t bytes,
-                         uint64_t offset)
-{
-    int result = offset > current->bytes ? fill_gap(current->fd, offset - current->bytes) : 0;
-    return result == 0 ? hb_write_all(current->fd, data, bytes) : result;
-}
-
-static int cannot_write(struct current *current, int error)
-{
-    const struct hb_archive *archive = current->request->archive;
-    current->cannot_go_on = true;
-    hb_error_set(current->error, HB_FATAL, "%s: cannot be written: %s",
-                 hb_catalog_path(&archive->catalog, current->index), strerror(error));
-    hb_error_space(current->error, error, " and try again; nothing was changed");
-    return HB_FATAL;
-}
-
-static int begin_member(struct current *current, size_t index, uint64_t limit)
-{
-    const struct hb_extract_request *request = current->request;
-    current->index = index;
-    current->bytes = current->written = 0;
-    current->limit = limit;
-    current->fd = request->open(request->context, current->worker, index, current->error);
-    current->cannot_go_on = current->fd < -1;
-    return current->fd < -1 ? HB_FATAL : HB_OK;
-}
-
-static int put_data(struct current *current, const void *data, size_t bytes, uint64_t offset)
-{
-    const char *path = hb_catalog_path(&current->request->archive->catalog, current->index);
-    uint64_t end;
-    if (__builtin_add_overflow(offset, bytes, &end) || offset < current->bytes ||
-        end > current->limit)
-        return hb_error_set(current->error, HB_FATAL,
-                            "%s: is damaged: there is more data than was announced", path);
-    int result = 0;
-    if (current->fd >= 0)
-        result = current->request->sequential ? write_onwards(current, data, bytes, offset)
-                                              : write_sparse(current, data, bytes, offset);
-    current->bytes = end;
-    return result == 0 ? HB_OK : cannot_write(current, -result);
-}
-
-static void drop_member(struct current *current)
-{
-    if (current->fd >= 0)
-        close(current->fd);
-    current->fd = -1;
-    current->index = SIZE_MAX;
-}
-
-/* The member ends at `bytes`; a last gap becomes a hole. */
-static int end_member(struct current *current, uint64_t bytes)
-{
-    const struct hb_extract_request *request = current->request;
-    int result = 0;
-    if (current->fd >= 0 && request->sequential && bytes > current->bytes)
-        result = fill_gap(current->fd, bytes - current->bytes);
-    else if (current->fd >= 0 && !request->sequential && bytes > current->written &&
-             ftruncate(current->fd, (off_t)bytes) != 0)
-        result = -errno;
-    int status = result == 0 ? request->done(request->context, current->worker, current->index,
-                                             current->fd, bytes, current->error)
-                             : cannot_write(current, -result);
-    current->cannot_go_on = status < 0;
-    hb_progress_add(request->archive->run->progress, 1, bytes);
-    drop_member(current);
-    return status;
-}
-
-/* ---- decoding, by groups, on all workers --------------------------------------------------- */
 
 /*
  * Directories and links have nothing to be written, but the format compares what it has in two
@@ -173,7 +45,7 @@ struct decoder {
     pthread_t thread;
     bool started;
     void *worker;
-    struct current current;
+    struct hb_output_member current;
     struct hb_error error;
 };
 
@@ -188,7 +60,7 @@ struct member_output {
 
 static int end_current(struct decoder *decoder)
 {
-    struct current *current = &decoder->current;
+    struct hb_output_member *current = &decoder->current;
     const struct hb_catalog *catalog = &decoder->extraction->request->archive->catalog;
     if (current->index == SIZE_MAX)
         return HB_OK;
@@ -198,7 +70,7 @@ static int end_current(struct decoder *decoder)
                             hb_catalog_path(catalog, current->index),
                             (unsigned long long)catalog->members[current->index].bytes,
                             (unsigned long long)current->bytes);
-    return end_member(current, current->bytes);
+    return hb_output_end(current, current->bytes);
 }
 
 static int output_write(const struct hb_output *output, const void *data, size_t bytes,
@@ -216,14 +88,14 @@ static int output_write(const struct hb_output *output, const void *data, size_t
                                  : end_current(decoder);
         if (status == HB_OK) {
             const struct hb_catalog *catalog = &decoder->extraction->request->archive->catalog;
-            status =
-                begin_member(&decoder->current, mine->index, catalog->members[mine->index].bytes);
+            status = hb_output_begin(&decoder->current, mine->index,
+                                     catalog->members[mine->index].bytes);
         }
         if (status != HB_OK)
             return status;
         mine->begun = true;
     }
-    return put_data(&decoder->current, data, bytes, offset);
+    return hb_output_put(&decoder->current, data, bytes, offset);
 }
 
 /* Members that got no data are empty, or something is wrong. */
@@ -233,7 +105,7 @@ static int end_group(struct decoder *decoder, struct member_output *outputs, siz
     for (size_t i = 0; status == HB_OK && i < count; i++) {
         if (outputs[i].begun || outputs[i].dropped)
             continue;
-        status = begin_member(&decoder->current, outputs[i].index, 0);
+        status = hb_output_begin(&decoder->current, outputs[i].index, 0);
         if (status == HB_OK)
             status = end_current(decoder);
     }
@@ -283,7 +155,7 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
         status = end_group(decoder, outputs, count);
     else if (decoder->error.text[0] == '\0')
         say_undecodable(decoder, status, entries, count);
-    drop_member(&decoder->current);
+    hb_output_drop(&decoder->current);
     free(entries);
     free(members);
     free(outputs);
@@ -418,11 +290,11 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
     for (unsigned i = 0; i < count && status == HB_OK; i++) {
         struct decoder *decoder = &decoders[i];
         decoder->extraction = extraction;
-        decoder->current = (struct current){.request = extraction->request,
-                                            .error = &decoder->error,
-                                            .worker = i,
-                                            .index = SIZE_MAX,
-                                            .fd = -1};
+        decoder->current = (struct hb_output_member){.request = extraction->request,
+                                                     .error = &decoder->error,
+                                                     .worker = i,
+                                                     .index = SIZE_MAX,
+                                                     .fd = -1};
         hb_run_clear_failure(archive->run);
         if (HB_CAN(ops, worker_create) &&
             (decoder->worker = ops->worker_create(archive->format->self)) == NULL)
@@ -474,111 +346,14 @@ static int extract_by_index(const struct hb_extract_request *request, struct hb_
 /* ---- walking
  * ----------------------------------------------------------------------------------------- */
 
-struct walking {
-    const struct hb_extract_request *request;
-    struct hb_error *error;
-    struct current current;
-    size_t next;  /* index of the next member */
-    bool filling; /* a stream: the catalog is filled on the way */
-};
-
-static bool same_member(const struct hb_catalog *catalog, size_t index,
-                        const struct hb_entry *entry)
-{
-    return index < catalog->count && catalog->members[index].type == entry->type;
-}
-
-static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
-{
-    struct walking *walking = visitor->self;
-    struct hb_archive *archive = walking->request->archive;
-    if (hb_run_cancelled(archive->run))
-        return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
-    if (walking->filling && hb_archive_admit(archive, entry, walking->error) != HB_OK)
-        return HB_FATAL;
-    if (walking->filling)
-        hb_catalog_add(&archive->catalog, entry, NULL);
-    else if (!same_member(&archive->catalog, walking->next, entry))
-        return hb_error_set(walking->error, HB_FATAL, "%s: changed between listing and reading",
-                            archive->shown);
-    size_t index = walking->next++;
-    if (entry->type != HB_FILE || !walking->request->wanted(walking->request->context, index))
-        return HB_SKIP;
-    uint64_t limit = walking->filling ? entry->bytes : archive->catalog.members[index].bytes;
-    int status = begin_member(&walking->current, index, limit);
-    return status == HB_OK ? HB_OK : status;
-}
-
-static int walk_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
-                     uint64_t offset)
-{
-    struct walking *walking = visitor->self;
-    if (walking->current.index == SIZE_MAX)
-        return HB_OK;
-    if (hb_run_cancelled(walking->request->archive->run))
-        return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
-    return put_data(&walking->current, data, bytes, offset);
-}
-
-static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
-{
-    struct walking *walking = visitor->self;
-    struct hb_catalog *catalog = &walking->request->archive->catalog;
-    if (walking->filling && bytes != HB_UNKNOWN && catalog->count > 0)
-        catalog->members[catalog->count - 1].bytes = bytes;
-    if (walking->current.index == SIZE_MAX)
-        return HB_OK;
-    if (bytes == HB_UNKNOWN)
-        bytes = walking->current.bytes;
-    uint64_t announced = walking->current.limit;
-    if (bytes < walking->current.bytes || (announced != HB_UNKNOWN && bytes != announced))
-        return hb_error_set(walking->error, HB_FATAL,
-                            "%s: is damaged: %llu bytes were announced, %llu came",
-                            hb_catalog_path(catalog, walking->current.index),
-                            (unsigned long long)announced, (unsigned long long)bytes);
-    return end_member(&walking->current, bytes);
-}
-
-static int walk_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
-{
-    struct walking *walking = visitor->self;
-    return hb_archive_take_trailer(walking->request->archive, data, bytes, walking->error);
-}
-
-static int extract_by_walk(const struct hb_extract_request *request, bool filling,
-                           struct hb_error *error)
-{
-    struct hb_archive *archive = request->archive;
-    struct walking walking = {
-        .request = request,
-        .error = error,
-        .current = {.request = request, .error = error, .index = SIZE_MAX, .fd = -1},
-        .filling = filling,
-    };
-    struct hb_visitor visitor = {
-        .size = sizeof visitor,
-        .self = &walking,
-        .entry = walk_entry,
-        .data = walk_data,
-        .end = walk_end,
-        .trailer = walk_trailer,
-    };
-    int status = hb_archive_walk(archive, &visitor, error);
-    drop_member(&walking.current);
-    if (status == HB_OK && walking.next != archive->catalog.count)
-        return hb_error_set(error, HB_FATAL, "%s: changed between listing and reading",
-                            archive->shown);
-    return status;
-}
-
 int hb_extract(const struct hb_extract_request *request, struct hb_error *error)
 {
     return request->archive->listed ? extract_by_index(request, error)
-                                    : extract_by_walk(request, false, error);
+                                    : hb_extract_by_walk(request, false, error);
 }
 
 int hb_extract_stream(const struct hb_extract_request *request, struct hb_error *error)
 {
-    int status = extract_by_walk(request, true, error);
+    int status = hb_extract_by_walk(request, true, error);
     return status == HB_OK ? hb_archive_check_trailer(request->archive, error) : status;
 }

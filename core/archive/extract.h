@@ -6,35 +6,7 @@
 #ifndef HB_EXTRACT_H
 #define HB_EXTRACT_H
 
-#include "archive/archive.h"
-
-struct hb_extract_request {
-    struct hb_archive *archive;
-    unsigned workers;
-    void *context;
-    /*
-     * Is the data of this member wanted? Asked once for each regular file. One at a time when
-     * walking, before any data when decoding.
-     */
-    bool (*wanted)(void *context, size_t index);
-    /*
-     * A file for its data: a descriptor that extract closes, -1 to read and drop the data, or
-     * HB_FATAL with *error. Any thread; `worker`, less than `workers`, tells them apart.
-     */
-    int (*open)(void *context, unsigned worker, size_t index, struct hb_error *error);
-    /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. As open(). */
-    int (*done)(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
-                struct hb_error *error);
-    /*
-     * The data of these members, stored together, is not what it was; `error` says what is wrong.
-     * True: on to the others, and hb_extract ends well. NULL: it ends here. One at a time; only
-     * when decoding.
-     */
-    bool (*damaged)(void *context, const size_t *indexes, size_t count,
-                    const struct hb_error *error);
-    bool whole;      /* all members are decoded, so that all of the archive is verified */
-    bool sequential; /* the descriptor is a pipe: gaps are written as zero bytes */
-};
+#include "archive/extract_request.h"
 
 /* From a listed archive (hb_archive_list gave HB_OK). */
 int hb_extract(const struct hb_extract_request *request, struct hb_error *error);

@@ -8,6 +8,7 @@
 #include "files/owner.h"
 #include "host/instance.h"
 #include "import/staging.h"
+#include "import/staging_links.h"
 #include "restore/recover.h"
 #include "restore/restore.h"
 #include <errno.h>
@@ -168,7 +169,7 @@ static int open_archive(struct import *import)
                                  import->error);
     if (status == HB_OK)
         status = hb_archive_list(&import->archive, import->error);
-    return status == HB_NOMATCH ? hb_stage_stream(&import->staging, import->error) : status;
+    return status == HB_NOMATCH ? hb_staging_stream(&import->staging, import->error) : status;
 }
 
 static int run_import(struct import *import)
@@ -207,9 +208,9 @@ static int run_import(struct import *import)
     if (!staged)
         status = open_stage(import);
     if (!staged && status == HB_OK)
-        status = hb_stage_members(&import->staging, import->error);
+        status = hb_staging_members(&import->staging, import->error);
     if (status == HB_OK)
-        status = hb_stage_complete(&import->staging, import->error);
+        status = hb_staging_complete(&import->staging, import->error);
     return status == HB_OK ? publish(import) : status;
 }
 

@@ -114,7 +114,7 @@ static int publish(struct restorer *restorer, struct hb_snapshot_restored *resto
     int status =
         hb_stage_open(restorer->run->home.path, &restorer->run->stage, NULL, restorer->error);
     if (status == HB_OK)
-        status = hb_stage_copies(&restorer->staging, &restorer->root, restorer->error);
+        status = hb_staging_copies(&restorer->staging, &restorer->root, restorer->error);
     if (status == HB_OK)
         status =
             hb_staging_publish(&restorer->staging, NULL, NULL, &result, begun, restorer->error);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/archive_input.h"
+
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "files/io.h"
+#include "host/failure.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
+
+/* What a read gave, or the reason for the plugin, and HB_FATAL. */
+static int64_t explained(const struct hb_archive *archive, int64_t got)
+{
+    if (got >= 0)
+        return got;
+    hb_run_explain(archive->run, "cannot be read: %s", strerror((int)-got));
+    return HB_FATAL;
+}
+
+static int64_t input_read(const struct hb_input *input, void *buffer, size_t bytes)
+{
+    struct hb_archive *archive = input->self;
+    if (!archive->stream) {
+        int64_t got = input->read_at(input, buffer, bytes, archive->position);
+        if (got > 0)
+            archive->position += (uint64_t)got;
+        return got;
+    }
+    if (archive->head_used < archive->head_bytes) {
+        size_t left = archive->head_bytes - archive->head_used;
+        size_t take = bytes < left ? bytes : left;
+        memcpy(buffer, archive->head + archive->head_used, take);
+        archive->head_used += take;
+        return (int64_t)take;
+    }
+    return explained(archive, hb_read_some(archive->fd, buffer, bytes));
+}
+
+static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
+                             uint64_t offset)
+{
+    const struct hb_archive *archive = input->self;
+    if (offset > INT64_MAX - bytes)
+        return 0;
+    return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
+}
+
+static void make_input(struct hb_archive *archive, uint64_t bytes)
+{
+    archive->input = (struct hb_input){
+        .size = sizeof archive->input,
+        .self = archive,
+        .bytes = archive->stream ? HB_UNKNOWN : bytes,
+        .read = input_read,
+        .read_at = archive->stream ? NULL : input_read_at,
+    };
+}
+
+static int read_head(struct hb_archive *archive, struct hb_error *error)
+{
+    archive->head = hb_alloc(HEAD_BYTES);
+    int64_t got = archive->stream ? hb_read_all(archive->fd, archive->head, HEAD_BYTES)
+                                  : hb_read_all_at(archive->fd, archive->head, HEAD_BYTES, 0);
+    if (got < 0)
+        return hb_interrupt_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
+                                          : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
+                                                         archive->shown, strerror((int)-got));
+    archive->head_bytes = (size_t)got;
+    if (archive->head_bytes == 0)
+        return hb_error_set(error, HB_FATAL, "%s: is empty, no archive", archive->shown);
+    return HB_OK;
+}
+
+int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
+{
+    struct stat status = {0};
+    if (strcmp(archive->path, "-") == 0) {
+        archive->shown = "standard input";
+        archive->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    } else {
+        archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC);
+    }
+    if (archive->fd < 0 || fstat(archive->fd, &status) != 0)
+        return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
+                            strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
+    archive->stream = !S_ISREG(status.st_mode) ||
+                      (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
+    make_input(archive, (uint64_t)status.st_size);
+    return read_head(archive, error);
+}
+
+/* Copies a stream into the stage, so that it can be read anywhere. */
+int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error)
+{
+    char *name = NULL;
+    int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
+    if (fd < 0)
+        return HB_FATAL;
+    unlinkat(archive->run->stage.fd, name, 0);
+    free(name);
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
+    uint64_t total = 0;
+    for (;;) {
+        int64_t got = input_read(&archive->input, buffer, SPOOL_BYTES);
+        if (got < 0 || hb_run_cancelled(archive->run)) {
+            close(fd);
+            return hb_run_cancelled(archive->run)
+                       ? hb_error_set(error, HB_CANCELLED, "interrupted")
+                       : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", archive->shown,
+                                      strerror(errno));
+        }
+        if (got == 0)
+            break;
+        int result = hb_write_all(fd, buffer, (size_t)got);
+        if (result != 0) {
+            close(fd);
+            return hb_error_set(error, HB_FATAL, "%s: cannot be copied to %s: %s", archive->shown,
+                                archive->run->stage.path, strerror(-result));
+        }
+        total += (uint64_t)got;
+    }
+    close(archive->fd);
+    archive->fd = fd;
+    archive->stream = false;
+    archive->position = 0;
+    make_input(archive, total);
+    return HB_OK;
+}

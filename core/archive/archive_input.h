@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of an archive: of a file, or of a stream that can be read once. */
+#ifndef HB_ARCHIVE_INPUT_H
+#define HB_ARCHIVE_INPUT_H
+
+#include "archive/archive_state.h"
+
+/* Opens archive->path and reads its head. HB_OK, HB_CANCELLED, HB_FATAL. */
+int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error);
+
+/* Copies a stream into the run's stage, so that it can be read anywhere. As above. */
+int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error);
+
+#endif

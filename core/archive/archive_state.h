@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An archive that is read, as the files that read it see it. */
+#ifndef HB_ARCHIVE_STATE_H
+#define HB_ARCHIVE_STATE_H
+
+#include "archive/catalog.h"
+#include "archive/trailer.h"
+#include "host/format.h"
+#include "host/run.h"
+
+/* What an archive may hold at most: import.max-… */
+struct hb_archive_limits {
+    uint64_t entries;
+    uint64_t bytes;
+    uint64_t path;
+    uint64_t names;
+};
+
+struct hb_archive {
+    struct hb_run *run;
+    char *path;        /* as given; "-" */
+    const char *shown; /* for messages */
+    int fd;
+    bool stream; /* can be read once only */
+    struct hb_input input;
+    unsigned char *head; /* what was read ahead of a stream */
+    size_t head_bytes;
+    size_t head_used;
+    uint64_t position; /* of input.read */
+    struct hb_format_list formats;
+    const struct hb_format_choice *choice;
+    struct hb_instance *format;
+    bool listed; /* the catalog came from list(): decode() can be used */
+    struct hb_archive_limits limits;
+    uint64_t announced; /* bytes of all entries that were admitted */
+    struct hb_catalog catalog;
+    struct hb_trailer trailer;
+    bool has_trailer;
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data of one member after the other, on its way to where the caller of extract.h wants it. */
+#ifndef HB_EXTRACT_OUTPUT_H
+#define HB_EXTRACT_OUTPUT_H
+
+#include "archive/extract_request.h"
+
+/* The member whose data is coming in, on one thread. */
+struct hb_output_member {
+    const struct hb_extract_request *request;
+    struct hb_error *error; /* of this thread */
+    unsigned worker;        /* its number */
+    size_t index;           /* SIZE_MAX: none */
+    int fd;
+    uint64_t bytes;   /* so far, gaps included */
+    uint64_t written; /* so far; what follows up to `bytes` is a hole */
+    uint64_t limit;
+    bool cannot_go_on; /* not the archive is at fault, but where its data goes */
+};
+
+/* Its data is going to come, `limit` bytes at most. HB_OK, or HB_FATAL with current->error. */
+int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t limit);
+/* A part of it, in order; what lies between is zero bytes. The same. */
+int hb_output_put(struct hb_output_member *current, const void *data, size_t bytes,
+                  uint64_t offset);
+/* It ends at `bytes`; a last gap becomes a hole. The same. */
+int hb_output_end(struct hb_output_member *current, uint64_t bytes);
+/* It came to nothing. Safe if there is none. */
+void hb_output_drop(struct hb_output_member *current);
+
+#endif

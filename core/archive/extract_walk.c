@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/extract_walk.h"
+
+#include "archive/archive_walk.h"
+#include "archive/extract_output.h"
+
+struct walking {
+    const struct hb_extract_request *request;
+    struct hb_error *error;
+    struct hb_output_member current;
+    size_t next;  /* index of the next member */
+    bool filling; /* a stream: the catalog is filled on the way */
+};
+
+static bool same_member(const struct hb_catalog *catalog, size_t index,
+                        const struct hb_entry *entry)
+{
+    return index < catalog->count && catalog->members[index].type == entry->type;
+}
+
+static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
+{
+    struct walking *walking = visitor->self;
+    struct hb_archive *archive = walking->request->archive;
+    if (hb_run_cancelled(archive->run))
+        return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
+    if (walking->filling && hb_archive_admit(archive, entry, walking->error) != HB_OK)
+        return HB_FATAL;
+    if (walking->filling)
+        hb_catalog_add(&archive->catalog, entry, NULL);
+    else if (!same_member(&archive->catalog, walking->next, entry))
+        return hb_error_set(walking->error, HB_FATAL, "%s: changed between listing and reading",
+                            archive->shown);
+    size_t index = walking->next++;
+    if (entry->type != HB_FILE || !walking->request->wanted(walking->request->context, index))
+        return HB_SKIP;
+    uint64_t limit = walking->filling ? entry->bytes : archive->catalog.members[index].bytes;
+    int status = hb_output_begin(&walking->current, index, limit);
+    return status == HB_OK ? HB_OK : status;
+}
+
+static int walk_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
+                     uint64_t offset)
+{
+    struct walking *walking = visitor->self;
+    if (walking->current.index == SIZE_MAX)
+        return HB_OK;
+    if (hb_run_cancelled(walking->request->archive->run))
+        return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
+    return hb_output_put(&walking->current, data, bytes, offset);
+}
+
+static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
+{
+    struct walking *walking = visitor->self;
+    struct hb_catalog *catalog = &walking->request->archive->catalog;
+    if (walking->filling && bytes != HB_UNKNOWN && catalog->count > 0)
+        catalog->members[catalog->count - 1].bytes = bytes;
+    if (walking->current.index == SIZE_MAX)
+        return HB_OK;
+    if (bytes == HB_UNKNOWN)
+        bytes = walking->current.bytes;
+    uint64_t announced = walking->current.limit;
+    if (bytes < walking->current.bytes || (announced != HB_UNKNOWN && bytes != announced))
+        return hb_error_set(walking->error, HB_FATAL,
+                            "%s: is damaged: %llu bytes were announced, %llu came",
+                            hb_catalog_path(catalog, walking->current.index),
+                            (unsigned long long)announced, (unsigned long long)bytes);
+    return hb_output_end(&walking->current, bytes);
+}
+
+static int walk_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
+{
+    struct walking *walking = visitor->self;
+    return hb_archive_take_trailer(walking->request->archive, data, bytes, walking->error);
+}
+
+int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
+                       struct hb_error *error)
+{
+    struct hb_archive *archive = request->archive;
+    struct walking walking = {
+        .request = request,
+        .error = error,
+        .current = {.request = request, .error = error, .index = SIZE_MAX, .fd = -1},
+        .filling = filling,
+    };
+    struct hb_visitor visitor = {
+        .size = sizeof visitor,
+        .self = &walking,
+        .entry = walk_entry,
+        .data = walk_data,
+        .end = walk_end,
+        .trailer = walk_trailer,
+    };
+    int status = hb_archive_walk(archive, &visitor, error);
+    hb_output_drop(&walking.current);
+    if (status == HB_OK && walking.next != archive->catalog.count)
+        return hb_error_set(error, HB_FATAL, "%s: changed between listing and reading",
+                            archive->shown);
+    return status;
+}

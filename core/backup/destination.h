@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where an archive goes, and what is there already. */
+#ifndef HB_DESTINATION_H
+#define HB_DESTINATION_H
+
+#include "base/error.h"
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct hb_destination {
+    bool stream;     /* standard output, a pipe or a device: there is nothing to rename */
+    int fd;          /* of a stream that was opened; -1 */
+    char *path;      /* absolute, links resolved; "-" for standard output */
+    char *directory; /* of `path`; NULL for a stream */
+    char *name;      /* in it */
+    bool unique;     /* the name is ours, not the user's: another archive of that name stays */
+    bool exists;
+    struct stat status; /* if it exists */
+};
+
+/*
+ * Where `path` leads: "~" expanded, an existing directory gets `default_name` in it, a name without
+ * one of the suffixes gets the first (any case counts), links are followed.
+ * Nothing is made; hb_destination_prepare makes the missing directories.
+ */
+int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
+                        struct hb_destination *destination, struct hb_error *error);
+
+int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error);
+
+void hb_destination_clear(struct hb_destination *destination);
+
+#endif

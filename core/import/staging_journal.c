@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/staging_journal.h"
+
+#include "base/memory.h"
+#include "import/staging_mounts.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Filters decide; else an existing file keeps its mode; else the archive's; else the umask's. */
+static void decide_mode(const struct hb_staging *staging, size_t index, struct hb_journal_row *row)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    row->mode = hb_selection_mode(catalog, staging->selection, index, staging->umask);
+    if (staging->selection->modes[index] == UINT32_MAX && catalog->members[index].type == HB_FILE)
+        row->flags |= HB_ROW_KEEP_MODE;
+}
+
+static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer, size_t index,
+                    uint32_t flags, const uint8_t *numbers)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_catalog_member *member = &catalog->members[index];
+    struct hb_journal_row row = {
+        .type = member->type,
+        .flags = flags | (member->entry_flags & HB_ENTRY_HAS_MTIME ? HB_ROW_HAS_MTIME : 0u),
+        .stage = numbers == NULL ? 0 : numbers[index],
+        .index = index,
+        .mtime_seconds = member->mtime_seconds,
+        .mtime_nanoseconds = member->mtime_nanoseconds,
+        .bytes = member->bytes,
+        .path = hb_catalog_path(catalog, index),
+        .link = member->type == HB_SYMLINK ? hb_catalog_link(catalog, index) : "",
+    };
+    decide_mode(staging, index, &row);
+    hb_journal_add(writer, &row);
+}
+
+static bool is_claimed(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
+{
+    char name[24];
+    hb_staged_name(index, name);
+    unsigned number = numbers == NULL ? 0 : numbers[index];
+    return hb_claims_settle_at(staging->claims, index, staging->stages[number]->fd, name) != NULL;
+}
+
+/* When a row's turn is. */
+enum turn {
+    DIRECTORIES,
+    CLAIMED,             /* they fail most */
+    TREES,               /* what follows lies in them, perhaps */
+    TREES_DIRECTORIES,   /* that are not finished */
+    CLAIMED_BELOW_TREES, /* or where a tree is to be */
+    FILES,
+    LINKS, /* nothing is written through them */
+    TURNS,
+    NO_TURN = TURNS /* nothing to do, or done with a tree */
+};
+
+static enum turn turn_of(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
+{
+    const struct hb_trees *trees = &staging->trees;
+    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    const struct hb_tree_directory *parent = hb_trees_parent(trees, index), *itself;
+    if (member->state != HB_SELECTED || hb_trees_hold(trees, index))
+        return NO_TURN;
+    switch (member->type) {
+    case HB_DIRECTORY:
+        itself = hb_trees_directory(trees, index);
+        if (itself == NULL || itself->tree == HB_NO_TREE)
+            return DIRECTORIES;
+        return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
+    case HB_FILE:
+        if (!is_claimed(staging, index, numbers))
+            return FILES;
+        return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;
+    default:
+        return member->type == HB_SYMLINK ? LINKS : NO_TURN;
+    }
+}
+
+static bool is_new_directory(const struct hb_staging *staging, size_t index)
+{
+    const struct hb_tree_directory *directory = hb_trees_directory(&staging->trees, index);
+    return directory != NULL ? directory->missing : hb_staging_is_missing(staging, index);
+}
+
+static void add_trees(struct hb_staging *staging, struct hb_journal_writer *writer)
+{
+    const struct hb_trees *trees = &staging->trees;
+    HB_AUTO_FREE struct hb_journal_row *rows = hb_alloc(trees->tree_count * sizeof *rows);
+    for (size_t i = 0; trees->tree_count > 0 && i < trees->catalog->count; i++) {
+        if (!hb_trees_hold(trees, i))
+            continue;
+        struct hb_journal_row *row = &rows[hb_trees_parent(trees, i)->tree];
+        row->files++;
+        row->bytes += trees->catalog->members[i].bytes;
+    }
+    for (uint32_t i = 0; i < trees->tree_count; i++) {
+        const struct hb_tree_directory *directory = &trees->directories[trees->trees[i].directory];
+        HB_AUTO_FREE char *path = hb_copy_bytes(directory->path, directory->path_bytes);
+        rows[i].type = HB_DIRECTORY;
+        rows[i].flags = HB_ROW_TREE;
+        rows[i].index = i;
+        rows[i].path = path;
+        hb_journal_add(writer, &rows[i]);
+    }
+}
+
+/* In the order that rows are worked on. */
+static void add_rows(struct hb_staging *staging, struct hb_journal_writer *writer,
+                     const uint8_t *numbers)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    HB_AUTO_FREE uint8_t *turns = hb_alloc(catalog->count);
+    for (size_t i = 0; i < catalog->count; i++)
+        turns[i] = (uint8_t)turn_of(staging, i, numbers);
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        if (turn == TREES)
+            add_trees(staging, writer);
+        for (size_t i = 0; i < catalog->count; i++) {
+            uint32_t flags = 0;
+            if (turns[i] != turn)
+                continue;
+            if (turn == CLAIMED || turn == CLAIMED_BELOW_TREES)
+                flags = HB_ROW_CLAIMED;
+            else if (catalog->members[i].type == HB_DIRECTORY && is_new_directory(staging, i))
+                flags = HB_ROW_NEW;
+            add_row(staging, writer, i, flags, numbers);
+        }
+    }
+}
+
+/* The other stages hold what the journal needs, so that they are not to be swept before it. */
+static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writer,
+                      struct hb_error *error)
+{
+    size_t home = strlen(staging->run->home.path) + 1;
+    for (unsigned i = 1; i < staging->stage_count; i++) {
+        struct hb_stage *stage = staging->stages[i];
+        int result = hb_stage_mark(stage, &staging->run->stage);
+        if (result == 0 && syncfs(stage->fd) != 0)
+            result = -errno;
+        if (result != 0)
+            return hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s", stage->path,
+                                strerror(-result));
+        hb_journal_add_stage(writer, i, stage->path + home);
+    }
+    return HB_OK;
+}
+
+/* Writes down what is to be published; flushes it and all that is staged. Not yet committed. */
+int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
+                             struct hb_error *error)
+{
+    HB_AUTO_FREE uint8_t *numbers = NULL;
+    int status = hb_staging_spread(staging, &numbers, error);
+    if (status == HB_OK)
+        status = hb_journal_create(&staging->run->stage, staging->archive->shown, writer, error);
+    if (status == HB_OK)
+        status = add_stages(staging, *writer, error);
+    if (status != HB_OK)
+        return status;
+    add_rows(staging, *writer, numbers);
+    status = hb_journal_finish(*writer, error);
+    if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
+        status = hb_error_set(error, HB_FATAL, "%s: what was staged cannot be flushed to disk: %s",
+                              staging->run->stage.path, strerror(errno));
+    return status;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal of what is staged: in which order it is published, and with which modes. */
+#ifndef HB_STAGING_JOURNAL_H
+#define HB_STAGING_JOURNAL_H
+
+#include "import/staging_state.h"
+
+/*
+ * Writes down what is to be published; flushes it and all that is staged. Not yet committed. HB_OK,
+ * or HB_FATAL; the caller frees *writer in any case.
+ */
+int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
+                             struct hb_error *error);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hard links, which become files of their own, and symbolic links, in the stage. */
+#ifndef HB_STAGING_LINKS_H
+#define HB_STAGING_LINKS_H
+
+#include "import/staging_state.h"
+
+/* Once it is known what is selected: hard links, links, other file systems. */
+int hb_staging_complete(struct hb_staging *staging, struct hb_error *error);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/staging_mounts.h"
+
+#include "base/memory.h"
+#include "files/mounts.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/*
+ * The number of the stage on the file system of `mount`; made beside where the first file goes. 0,
+ * the run's own, where none can be made: publishing tells about those files.
+ */
+static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place *place)
+{
+    struct hb_error ignored;
+    for (unsigned i = 0; i < staging->stage_count; i++)
+        if (staging->mounts[i] == place->mount)
+            return i;
+    if (staging->stage_count == HB_JOURNAL_STAGES)
+        return 0;
+    HB_AUTO_FREE char *parent = hb_format("%s/%s", staging->run->home.path, place->directory);
+    struct hb_stage *stage = hb_alloc(sizeof *stage);
+    if (hb_stage_open(parent, stage, NULL, &ignored) != HB_OK ||
+        hb_mount_of(stage->fd) != place->mount) {
+        hb_stage_close(stage);
+        free(stage);
+        return 0;
+    }
+    staging->stages[staging->stage_count] = stage;
+    staging->mounts[staging->stage_count] = place->mount;
+    return staging->stage_count++;
+}
+
+/* Copies a staged member to where it can be renamed from. */
+static int move_member(struct hb_staging *staging, size_t index, unsigned number,
+                       struct hb_error *error)
+{
+    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    int here = staging->run->stage.fd, there = staging->stages[number]->fd, result = 0;
+    char name[24];
+    hb_staged_name(index, name);
+    if (member->type == HB_SYMLINK) {
+        if (symlinkat(hb_catalog_link(&staging->archive->catalog, index), there, name) != 0)
+            return hb_staging_failed(staging, index, errno, error);
+    } else {
+        HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        HB_AUTO_CLOSE int to =
+            openat(there, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        result = from < 0 || to < 0 ? -errno : hb_staging_copy(from, to, member);
+    }
+    if (result != 0)
+        return hb_staging_failed(staging, index, -result, error);
+    unlinkat(here, name, 0);
+    return HB_OK;
+}
+
+/* Which stage each member is in, one number a member; NULL: all in the first. */
+int hb_staging_spread(struct hb_staging *staging, uint8_t **numbers, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_root *home = &staging->run->home;
+    *numbers = NULL;
+    if (!hb_mounts_below(home->path))
+        return HB_OK;
+    *numbers = hb_alloc(catalog->count);
+    staging->mounts[0] = hb_mount_of(staging->run->stage.fd);
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        struct hb_mount_place place;
+        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY ||
+            hb_mount_find(home, hb_catalog_path(catalog, i), &place) != 0)
+            continue;
+        unsigned number = stage_on(staging, &place);
+        free(place.directory);
+        int status = number == 0 ? HB_OK : move_member(staging, i, number, error);
+        if (status != HB_OK)
+            return status;
+        (*numbers)[i] = (uint8_t)number;
+    }
+    return HB_OK;
+}

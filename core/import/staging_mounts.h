@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other file systems below the home: what goes there waits in a stage there, to be renamed. */
+#ifndef HB_STAGING_MOUNTS_H
+#define HB_STAGING_MOUNTS_H
+
+#include "import/staging_state.h"
+
+/* Moves what is staged. *numbers: which stage each member is in then; NULL: all in the first. */
+int hb_staging_spread(struct hb_staging *staging, uint8_t **numbers, struct hb_error *error);
+
+#endif
