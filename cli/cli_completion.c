@@ -53,7 +53,7 @@ struct completing {
 
 static void offer(struct completing *completing, const char *word, const char *text)
 {
-    HB_AUTO_FREE char *whole = hb_format("%s%s", completing->prefix, word);
+    HB_AUTO_FREE char *whole = hb_text("%s%s", completing->prefix, word);
     if (strncmp(whole, completing->current, strlen(completing->current)) != 0)
         return;
     for (const char *at = whole; *at != '\0'; at++)
@@ -134,13 +134,13 @@ static void offer_preset(struct completing *completing, const json_t *object)
 static void offer_format_section(struct completing *completing, const json_t *object)
 {
     HB_AUTO_FREE char *seen = completing->labels;
-    completing->labels = hb_format("%s%s ", seen, member(object, "section"));
+    completing->labels = hb_text("%s%s ", seen, member(object, "section"));
     offer_section(completing, object, "format:");
 }
 
 static void offer_setting(struct completing *completing, const json_t *object)
 {
-    HB_AUTO_FREE char *name = hb_format("%s.%s=", member(object, "section"), member(object, "key"));
+    HB_AUTO_FREE char *name = hb_text("%s.%s=", member(object, "section"), member(object, "key"));
     offer(completing, name, member(object, "origin"));
 }
 
@@ -152,7 +152,7 @@ static void offer_plugin(struct completing *completing, const json_t *object)
 
 static void offer_format_plugin(struct completing *completing, const json_t *object)
 {
-    HB_AUTO_FREE char *section = hb_format(" format:%s ", member(object, "name"));
+    HB_AUTO_FREE char *section = hb_text(" format:%s ", member(object, "name"));
     if (strcmp(member(object, "kind"), "format") == 0 &&
         strstr(completing->labels, section) == NULL)
         offer_plugin(completing, object);
@@ -371,7 +371,7 @@ static void answer(struct completing *completing, bool options_ended)
         HB_AUTO_FREE char *name = hb_copy_bytes(current, (size_t)(equals - current));
         HB_AUTO_FREE char *argument = argument_of(completing, name);
         free(completing->prefix);
-        completing->prefix = hb_format("%s=", name);
+        completing->prefix = hb_text("%s=", name);
         offer_values(completing, name, argument);
         return;
     }

@@ -51,7 +51,7 @@ static char *list_word(const char *word, bool first_of_line)
 
 static char *list_text(const char *key, const char *const *list)
 {
-    char *text = hb_format("%s =", key);
+    char *text = hb_text("%s =", key);
     size_t column = strlen(text);
     for (size_t i = 0; list[i] != NULL; i++) {
         HB_AUTO_FREE char *word = list_word(list[i], false);
@@ -60,7 +60,7 @@ static char *list_text(const char *key, const char *const *list)
             free(word);
             word = list_word(list[i], true);
         }
-        char *longer = hb_format("%s%s%s", text, breaks ? "\n    " : " ", word);
+        char *longer = hb_text("%s%s%s", text, breaks ? "\n    " : " ", word);
         column = strlen(word) + (breaks ? 4 : column + 1);
         free(text);
         text = longer;
@@ -80,7 +80,7 @@ static bool can_continue(const char *text)
 /* Breaks a long text at single blanks, since a continued line is joined with one. */
 static char *string_text(const char *key, const char *value)
 {
-    char *text = hb_format("%s =%s%s", key, *value == '\0' ? "" : " ", value);
+    char *text = hb_text("%s =%s%s", key, *value == '\0' ? "" : " ", value);
     size_t from = 0, room = HB_INI_LONGEST_LINE;
     char *shown = hb_copy_text("");
     while (strlen(text + from) > room) {
@@ -90,13 +90,13 @@ static char *string_text(const char *key, const char *value)
             at--;
         if (at <= from + strlen(key) + 2)
             break; /* it cannot be broken */
-        char *longer = hb_format("%s%.*s\n    ", shown, (int)(at - from), text + from);
+        char *longer = hb_text("%s%.*s\n    ", shown, (int)(at - from), text + from);
         free(shown);
         shown = longer;
         from = at + 1;
         room = HB_INI_LONGEST_LINE - 4;
     }
-    char *whole = hb_format("%s%s", shown, text + from);
+    char *whole = hb_text("%s%s", shown, text + from);
     free(shown);
     free(text);
     return whole;

@@ -117,7 +117,7 @@ static int compare(struct guard_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
     HB_AUTO_FREE char *snapshot =
-        hb_format("%s/%s", hb_config_text(run->config, "snapshot", "directory"), command->snapshot);
+        hb_text("%s/%s", hb_config_text(run->config, "snapshot", "directory"), command->snapshot);
     struct hb_event event = {.size = sizeof event,
                              .command = "guard",
                              .home = run->home.path,

@@ -13,10 +13,10 @@ struct reader {
 
 static void tell(struct reader *reader, const struct hb_help_item *item)
 {
-    HB_AUTO_FREE char *word = hb_format(" %s ", item->name);
+    HB_AUTO_FREE char *word = hb_text(" %s ", item->name);
     if (strstr(reader->seen, word) != NULL)
         return;
-    char *longer = hb_format("%s%s ", reader->seen, item->name);
+    char *longer = hb_text("%s%s ", reader->seen, item->name);
     free(reader->seen);
     reader->seen = longer;
     reader->visit(reader->context, item);
@@ -126,7 +126,7 @@ static bool is_argument(const char *word)
 
 static void append_word(char **text, const char *word)
 {
-    char *longer = hb_format("%s%s%s", *text, **text == '\0' ? "" : " ", word);
+    char *longer = hb_text("%s%s%s", *text, **text == '\0' ? "" : " ", word);
     free(*text);
     *text = longer;
 }

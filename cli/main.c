@@ -146,8 +146,8 @@ static int run_command(struct hb_cli *cli, int argc, char **argv)
         if (strcmp(argv[0], commands[i].name) == 0)
             return commands[i].run(cli, argc, argv);
     const char *nearest = hb_nearest(argv[0], command_name, NULL);
-    HB_AUTO_FREE char *hint = nearest == NULL ? hb_copy_text("see: hbcore --help")
-                                              : hb_format("did you mean %s?", nearest);
+    HB_AUTO_FREE char *hint =
+        nearest == NULL ? hb_copy_text("see: hbcore --help") : hb_text("did you mean %s?", nearest);
     return wrong(cli, "there is no command ", argv[0], hint);
 }
 

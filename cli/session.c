@@ -24,10 +24,9 @@ char *hb_cli_command_line(const struct hb_cli *cli, const struct hb_run *run, co
     HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(run->home.path);
     HB_AUTO_FREE char *file =
         cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(run->config));
-    return hb_format("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
-                     file == NULL ? "" : file, file == NULL ? "" : " ",
-                     home == NULL ? "" : "--home ", home == NULL ? "" : home,
-                     home == NULL ? "" : " ", rest);
+    return hb_text("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
+                   file == NULL ? "" : file, file == NULL ? "" : " ", home == NULL ? "" : "--home ",
+                   home == NULL ? "" : home, home == NULL ? "" : " ", rest);
 }
 
 static void print_config_error(void *context, const struct hb_error *error)

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 /* ---- which format
@@ -25,17 +24,6 @@ static bool magic_matches(const struct hb_archive *archive, const struct hb_form
         if ((uint64_t)magic->offset + magic->length <= archive->head_bytes &&
             memcmp(archive->head + magic->offset, magic->bytes, magic->length) == 0)
             return true;
-    return false;
-}
-
-static bool suffix_matches(const struct hb_archive *archive, const struct hb_format_ops *ops)
-{
-    size_t length = strlen(archive->path);
-    for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++) {
-        size_t bytes = strlen(*suffix);
-        if (length > bytes && strcasecmp(archive->path + length - bytes, *suffix) == 0)
-            return true;
-    }
     return false;
 }
 
@@ -65,7 +53,7 @@ static int choose_format(struct hb_archive *archive, struct hb_error *error)
             archive->choice = &list->choices[i];
     for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
         if (hb_format_ops_of(&list->choices[i])->magics == NULL &&
-            suffix_matches(archive, hb_format_ops_of(&list->choices[i])))
+            hb_format_stem(hb_format_ops_of(&list->choices[i])->suffixes, archive->path) > 0)
             archive->choice = &list->choices[i];
     if (archive->choice != NULL)
         return HB_OK;

@@ -107,21 +107,21 @@ const char *hb_catalog_path_of(const void *rows, size_t index, size_t *bytes)
     return hb_catalog_path(catalog, index);
 }
 
-size_t hb_catalog_claim(struct hb_catalog *catalog, size_t index)
+size_t hb_catalog_enter(struct hb_catalog *catalog, size_t index)
 {
-    hb_path_table_reserve(&catalog->claimed, catalog->count, hb_catalog_path_of, catalog);
-    return hb_path_table_put(&catalog->claimed, index, hb_catalog_path_of, catalog);
+    hb_path_table_reserve(&catalog->entered, catalog->count, hb_catalog_path_of, catalog);
+    return hb_path_table_put(&catalog->entered, index, hb_catalog_path_of, catalog);
 }
 
 size_t hb_catalog_find(const struct hb_catalog *catalog, const char *path)
 {
-    return hb_path_table_find(&catalog->claimed, path, strlen(path), hb_catalog_path_of, catalog);
+    return hb_path_table_find(&catalog->entered, path, strlen(path), hb_catalog_path_of, catalog);
 }
 
 void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
-    hb_path_table_clear(&catalog->claimed);
+    hb_path_table_clear(&catalog->entered);
     *catalog = (struct hb_catalog){0};
 }

@@ -36,7 +36,7 @@ struct hb_catalog {
     char *text; /* all names, each ended by NUL; the first byte is one */
     size_t text_bytes;
     size_t text_capacity;
-    struct hb_path_table claimed; /* of hb_catalog_find */
+    struct hb_path_table entered; /* of hb_catalog_find */
 };
 
 /* Adds a member; returns its index. `member` may be NULL when there is only an entry. */
@@ -69,7 +69,7 @@ const char *hb_catalog_path_of(const void *rows, size_t index, size_t *bytes);
  * Puts the member into the table of paths. Returns the index of the one that had this path
  * before and is replaced by it, or SIZE_MAX.
  */
-size_t hb_catalog_claim(struct hb_catalog *catalog, size_t index);
+size_t hb_catalog_enter(struct hb_catalog *catalog, size_t index);
 /* The member that claimed the path, or SIZE_MAX. */
 size_t hb_catalog_find(const struct hb_catalog *catalog, const char *path);
 

@@ -118,7 +118,7 @@ static void say_undecodable(struct decoder *decoder, int status, const struct hb
 {
     const struct hb_archive *archive = decoder->extraction->request->archive;
     HB_AUTO_FREE char *more =
-        count == 1 ? hb_copy_text("") : hb_format(" and %zu stored together with it", count - 1);
+        count == 1 ? hb_copy_text("") : hb_text(" and %zu stored together with it", count - 1);
     HB_AUTO_FREE char *first = hb_printable(entries[0].path);
     hb_error_set(&decoder->error, status, "%s: %s%s: %s", archive->shown, first, more,
                  hb_instance_failure(archive->format));

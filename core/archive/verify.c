@@ -66,7 +66,7 @@ static void check_content(struct verify *verify, size_t index, const char *name,
     uint32_t soundness;
     if (content == NULL)
         return;
-    HB_AUTO_FREE char *path = hb_format("%s/%s", verify->run->stage.path, name);
+    HB_AUTO_FREE char *path = hb_text("%s/%s", verify->run->stage.path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = path};
     hb_catalog_entry(&verify->archive->catalog, index, &entry);
     int status = hb_check_copy(verify->run, content, &entry, &file, &soundness);

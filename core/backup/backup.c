@@ -234,9 +234,9 @@ static void make_key(const struct hb_instance *format, const char *codec,
                      const struct hb_unit_policy *policy, unsigned char key[32])
 {
     HB_AUTO_FREE char *text =
-        hb_format("%s %s\n%s\n%u %llu %llu", format->plugin->name, format->plugin->version, codec,
-                  policy->spans, (unsigned long long)policy->unit_bytes,
-                  (unsigned long long)policy->overhead);
+        hb_text("%s %s\n%s\n%u %llu %llu", format->plugin->name, format->plugin->version, codec,
+                policy->spans, (unsigned long long)policy->unit_bytes,
+                (unsigned long long)policy->overhead);
     hb_key_hash(text, key);
 }
 

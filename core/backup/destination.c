@@ -4,27 +4,19 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/beneath.h"
+#include "host/format.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 
 enum { MAXIMUM_LINKS = 40 };
 
-static bool ends_with(const char *name, const char *suffix)
-{
-    size_t length = strlen(name), suffix_length = strlen(suffix);
-    return length > suffix_length && strcasecmp(name + length - suffix_length, suffix) == 0;
-}
-
 static char *with_suffix(char *path, const char *const *suffixes)
 {
-    const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
-    for (const char *const *suffix = suffixes; *suffix != NULL; suffix++)
-        if (ends_with(name, *suffix))
-            return path;
-    char *longer = hb_format("%s%s", path, suffixes[0] == NULL ? "" : suffixes[0]);
+    if (hb_format_stem(suffixes, hb_base_name(path)) > 0)
+        return path;
+    char *longer = hb_text("%s%s", path, suffixes[0] == NULL ? "" : suffixes[0]);
     free(path);
     return longer;
 }
@@ -41,7 +33,7 @@ static char *follow_links(char *path, struct hb_error *error)
         char *slash = strrchr(path, '/');
         char *next = *target == '/' || slash == NULL
                          ? hb_copy_text(target)
-                         : hb_format("%.*s/%s", (int)(slash - path), path, target);
+                         : hb_text("%.*s/%s", (int)(slash - path), path, target);
         free(path);
         path = next;
     }
@@ -88,8 +80,8 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     bool there = stat(full, &status) == 0;
     size_t length = strlen(full);
     if ((there && S_ISDIR(status.st_mode)) || (length > 0 && full[length - 1] == '/')) {
-        char *inside = hb_format("%s%s%s", full, length > 0 && full[length - 1] == '/' ? "" : "/",
-                                 default_name);
+        char *inside =
+            hb_text("%s%s%s", full, length > 0 && full[length - 1] == '/' ? "" : "/", default_name);
         free(full);
         full = inside;
         destination->unique = true;
@@ -131,7 +123,7 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
                             strerror(result != 0 ? -result : errno));
     destination->directory = real;
     destination->name = hb_copy_text(slash == NULL ? destination->path : slash + 1);
-    char *path = hb_format("%s/%s", strcmp(real, "/") == 0 ? "" : real, destination->name);
+    char *path = hb_text("%s/%s", strcmp(real, "/") == 0 ? "" : real, destination->name);
     free(destination->path);
     destination->path = path;
     return look_at_destination(destination, error);

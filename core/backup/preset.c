@@ -16,7 +16,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
         preset->prefix = hb_copy_text(hb_config_text(config, "backup", "prefix"));
         return HB_OK;
     }
-    HB_AUTO_FREE char *section = hb_format("preset:%s", name);
+    HB_AUTO_FREE char *section = hb_text("preset:%s", name);
     preset->section = hb_config_section(config, section);
     if (preset->section == NULL) {
         hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
@@ -29,7 +29,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     preset->keep = hb_config_number(config, section, "keep");
     preset->reuse = hb_config_number(config, section, "reuse") != 0;
     preset->format = *format == '\0' ? NULL : format;
-    preset->prefix = *prefix == '\0' ? hb_format("%s-", name) : hb_copy_text(prefix);
+    preset->prefix = *prefix == '\0' ? hb_text("%s-", name) : hb_copy_text(prefix);
     return HB_OK;
 }
 
@@ -48,12 +48,12 @@ int hb_preset_destination(const struct hb_preset *preset, const char *home, cons
     time_t now = time(NULL);
     localtime_r(&now, &local);
     strftime(stamp, sizeof stamp, "%Y-%m-%d-%H%M%S", &local);
-    HB_AUTO_FREE char *name = hb_format("%s%s%s", preset->prefix, stamp,
-                                        ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
+    HB_AUTO_FREE char *name =
+        hb_text("%s%s%s", preset->prefix, stamp, ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
     HB_AUTO_FREE char *expanded = hb_expand_tilde(preset->directory);
     bool below_home = preset->section != NULL && *expanded != '/';
     HB_AUTO_FREE char *inside =
-        below_home ? hb_format("%s/%s/", home, expanded) : hb_format("%s/", preset->directory);
+        below_home ? hb_text("%s/%s/", home, expanded) : hb_text("%s/", preset->directory);
     return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
                                error);
 }

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 struct archives {
@@ -20,18 +19,6 @@ struct archives {
     char **names; /* newest first */
     size_t count;
 };
-
-/* The length of a name without the format's suffix; 0: it has none of them. */
-static size_t stem_length(const char *const *suffixes, const char *name)
-{
-    size_t bytes = strlen(name);
-    for (; *suffixes != NULL; suffixes++) {
-        size_t length = strlen(*suffixes);
-        if (bytes > length && strcasecmp(name + bytes - length, *suffixes) == 0)
-            return bytes - length;
-    }
-    return 0;
-}
 
 static size_t digits(const char *text)
 {
@@ -56,7 +43,7 @@ static bool is_stamp(const char *text, size_t bytes)
 
 static bool is_ours(const struct archives *archives, const char *name)
 {
-    size_t before = strlen(archives->prefix), stem = stem_length(archives->suffixes, name);
+    size_t before = strlen(archives->prefix), stem = hb_format_stem(archives->suffixes, name);
     struct stat status;
     return strncmp(name, archives->prefix, before) == 0 && stem > before &&
            is_stamp(name + before, stem - before) &&
@@ -117,7 +104,7 @@ static char *newest(const struct hb_preset *preset, const char *directory,
     struct hb_error ignored;
     char *path = NULL;
     if (list(&archives, &ignored) == HB_OK && archives.count > 0)
-        path = hb_format("%s/%s", directory, archives.names[0]);
+        path = hb_text("%s/%s", directory, archives.names[0]);
     clear(&archives);
     return path;
 }
@@ -130,7 +117,7 @@ static bool is_complete(const struct hb_preset_prune_request *request, const cha
     struct hb_error ignored;
     if (strcmp(name, made->name) == 0)
         return !request->incomplete;
-    HB_AUTO_FREE char *path = hb_format("%s/%s", made->directory, name);
+    HB_AUTO_FREE char *path = hb_text("%s/%s", made->directory, name);
     bool complete = hb_archive_open(request->run, path, NULL, &archive, &ignored) == HB_OK &&
                     hb_archive_list(&archive, &ignored) == HB_OK &&
                     !(archive.has_trailer && hb_trailer_incomplete(&archive.trailer));

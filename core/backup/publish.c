@@ -167,10 +167,10 @@ static void number_name(struct hb_destination *destination, const char *name, un
         strcspn(dash == NULL ? name : dash, ".") + (dash == NULL ? 0 : (size_t)(dash - name));
     free(destination->name);
     free(destination->path);
-    destination->name = hb_format("%.*s-%u%s", (int)stem, name, number, name + stem);
+    destination->name = hb_text("%.*s-%u%s", (int)stem, name, number, name + stem);
     destination->path =
-        hb_format("%s/%s", strcmp(destination->directory, "/") == 0 ? "" : destination->directory,
-                  destination->name);
+        hb_text("%s/%s", strcmp(destination->directory, "/") == 0 ? "" : destination->directory,
+                destination->name);
 }
 
 /* For a file system that does not know RENAME_NOREPLACE: looks first. Returns the flags to go on

@@ -34,7 +34,7 @@ char *hb_copy_bytes(const char *text, size_t bytes)
     return checked(strndup(text, bytes));
 }
 
-char *hb_format(const char *format, ...)
+char *hb_text(const char *format, ...)
 {
     va_list arguments;
     char *text = NULL;

@@ -30,6 +30,6 @@ void *hb_alloc(size_t bytes);                             /* zeroed */
 void *hb_resize(void *memory, size_t count, size_t each); /* checked multiplication */
 char *hb_copy_text(const char *text);
 char *hb_copy_bytes(const char *text, size_t bytes); /* and a NUL */
-char *hb_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *hb_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -134,7 +134,7 @@ void hb_json_name(json_t *object, const char *key, const char *name)
     }
     HB_AUTO_FREE char *text = with_replacements(name, bytes);
     HB_AUTO_FREE char *encoded = base64((const unsigned char *)name, bytes);
-    HB_AUTO_FREE char *encoded_key = hb_format("%s_base64", key);
+    HB_AUTO_FREE char *encoded_key = hb_text("%s_base64", key);
     json_object_set_new(object, key, json_string(text));
     json_object_set_new(object, encoded_key, json_string(encoded));
 }

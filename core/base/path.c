@@ -11,7 +11,7 @@ char *hb_absolute(const char *path)
     char here[PATH_MAX];
     if (*path == '/' || getcwd(here, sizeof here) == NULL)
         return hb_copy_text(path);
-    return hb_format("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+    return hb_text("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
 }
 
 char *hb_expand_tilde(const char *path)
@@ -24,7 +24,7 @@ char *hb_expand_tilde(const char *path)
     if ((home == NULL || *home == '\0') &&
         getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
         home = found->pw_dir;
-    return home == NULL ? hb_copy_text(path) : hb_format("%s%s", home, path + 1);
+    return home == NULL ? hb_copy_text(path) : hb_text("%s%s", home, path + 1);
 }
 
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)

@@ -54,7 +54,7 @@ void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const ch
 void hb_report_add_once(struct hb_report *report, enum hb_finding_kind kind, const char *whose,
                         const char *what)
 {
-    HB_AUTO_FREE char *reason = hb_format("%s: %s", whose, what);
+    HB_AUTO_FREE char *reason = hb_text("%s: %s", whose, what);
     bool there = false;
     pthread_mutex_lock(&report->lock);
     for (size_t i = 0; i < report->count && !there; i++)
@@ -112,7 +112,7 @@ void hb_report_demote(struct hb_report *report, size_t first, const char *prefix
         struct hb_finding *finding = &report->findings[i];
         if (finding->kind != HB_FOUND_SKIPPED && finding->kind != HB_FOUND_DOUBTFUL)
             continue;
-        char *reason = hb_format("%s%s", prefix, finding->reason);
+        char *reason = hb_text("%s%s", prefix, finding->reason);
         free(finding->reason);
         finding->reason = reason;
         report->kinds[finding->kind]--;

@@ -94,7 +94,7 @@ static char *all_keys(const struct hb_owned_section *section)
     char *text = hb_copy_text("");
     const char *key;
     for (size_t i = 0; (key = next_key(section, i)) != NULL; i++) {
-        char *longer = hb_format("%s%s%s", text, i == 0 ? "" : ", ", key);
+        char *longer = hb_text("%s%s%s", text, i == 0 ? "" : ", ", key);
         free(text);
         text = longer;
     }
@@ -203,7 +203,7 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
         return;
     }
     HB_AUTO_FREE char *origin =
-        entry->line == 0 ? hb_copy_text("--set") : hb_format("%s:%u", load->file, entry->line);
+        entry->line == 0 ? hb_copy_text("--set") : hb_text("%s:%u", load->file, entry->line);
     hb_filled_set(filled, index, &value, origin);
 }
 
@@ -452,7 +452,7 @@ static int add_content(void *context, const char *path, const struct hb_library 
     if (library == NULL || library->plugin->kind != HB_KIND_CONTENT)
         return 0;
     HB_AUTO_FREE char *name =
-        hb_format("%s:%s", hb_kind_name(HB_KIND_CONTENT), library->plugin->name);
+        hb_text("%s:%s", hb_kind_name(HB_KIND_CONTENT), library->plugin->name);
     if (hb_config_section(load->config, name) == NULL)
         hb_config_add(load->config, hb_section_new_plugin(name, HB_KIND_CONTENT, library));
     return 0;

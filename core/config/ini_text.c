@@ -86,7 +86,7 @@ static void add_line(struct hb_ini_entry *entry, const char *text, unsigned line
     entry->more = hb_resize(entry->more, entry->more_count + 1, sizeof *entry->more);
     entry->more[entry->more_count++] =
         (struct hb_ini_line){.text = hb_copy_text(text), .line = line};
-    char *joined = hb_format("%s%s%s", entry->value, *entry->value == '\0' ? "" : " ", text);
+    char *joined = hb_text("%s%s%s", entry->value, *entry->value == '\0' ? "" : " ", text);
     free(entry->value);
     entry->value = joined;
 }

@@ -106,7 +106,7 @@ void hb_filled_set(struct hb_filled *filled, size_t index, struct hb_value *valu
 struct hb_section *hb_section_default(const struct hb_library *library)
 {
     uint32_t kind = library->plugin->kind;
-    HB_AUTO_FREE char *name = hb_format("%s:%s", hb_kind_name(kind), library->plugin->name);
+    HB_AUTO_FREE char *name = hb_text("%s:%s", hb_kind_name(kind), library->plugin->name);
     return &hb_section_new_plugin(name, kind, library)->section;
 }
 

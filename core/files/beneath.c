@@ -219,7 +219,7 @@ static char *target_below_root(const struct hb_root *root, const char *target)
         if (real == NULL)
             continue;
         inside = below_root(root, real);
-        return inside == NULL ? NULL : hb_format("%s%s", inside, target + (slash - known));
+        return inside == NULL ? NULL : hb_text("%s%s", inside, target + (slash - known));
     }
     return NULL;
 }
@@ -241,7 +241,7 @@ static int follow_link(const struct hb_root *root, struct way *way, const char *
         return -EXDEV;
     if (*target == '/')
         way_clear(way);
-    char *joined = hb_format("%s/%s", inside, *rest);
+    char *joined = hb_text("%s/%s", inside, *rest);
     free(*rest);
     *rest = joined;
     return strlen(joined) >= PATH_MAX ? -ENAMETOOLONG : 0;

@@ -104,7 +104,7 @@ static bool is_orphan(int fd)
     if (path[0] != ' ' || path[1] != '/' || !hb_stage_is_name(slash + 1))
         return false;
     *slash = '\0';
-    HB_AUTO_FREE char *journal = hb_format("%s/%s", slash + 1, HB_STAGE_JOURNAL);
+    HB_AUTO_FREE char *journal = hb_text("%s/%s", slash + 1, HB_STAGE_JOURNAL);
     HB_AUTO_CLOSE int parent =
         open(slash == path + 1 ? "/" : path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return parent >= 0 && fstat(parent, &status) == 0 && status.st_ino == inode &&
@@ -117,7 +117,7 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
     if (fstat(belongs_to->parent_fd, &status) != 0)
         return -errno;
     HB_AUTO_FREE char *text =
-        hb_format("%s%" PRIu64 " %s", belongs, (uint64_t)status.st_ino, belongs_to->path);
+        hb_text("%s%" PRIu64 " %s", belongs, (uint64_t)status.st_ino, belongs_to->path);
     HB_AUTO_CLOSE int mark =
         openat(stage->fd, HB_STAGE_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return mark < 0 ? -errno : hb_write_all(mark, text, strlen(text));
@@ -237,7 +237,7 @@ int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
         hb_error_hint(error, "choose a directory that you can write to, or set backup.stage-dir");
         return HB_FATAL;
     }
-    stage->path = hb_format("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, stage->name);
+    stage->path = hb_text("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, stage->name);
     return HB_OK;
 }
 
@@ -256,13 +256,13 @@ int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
         return HB_NOMATCH;
     }
     snprintf(stage->name, sizeof stage->name, "%s", name);
-    stage->path = hb_format("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
+    stage->path = hb_text("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
     return HB_OK;
 }
 
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error)
 {
-    char *made = hb_format("%u-%.40s", atomic_fetch_add(&stage->serial, 1), hint);
+    char *made = hb_text("%u-%.40s", atomic_fetch_add(&stage->serial, 1), hint);
     for (char *at = made; *at != '\0'; at++)
         if (!isalnum((unsigned char)*at) && *at != '.' && *at != '-' && *at != '_')
             *at = '_';

@@ -144,7 +144,7 @@ static int follow_link(const struct checker *checker, const char *link, char **r
     if (length < 0)
         return fail_path(checker, link);
     target[length] = '\0';
-    char *longer = hb_format("%s/%s", target, *rest);
+    char *longer = hb_text("%s/%s", target, *rest);
     free(*rest);
     *rest = longer;
     return HB_OK;
@@ -188,7 +188,7 @@ static int step(const struct checker *checker, char **at, char **rest, const cha
         leave_directory(*at);
         return HB_OK;
     }
-    HB_AUTO_FREE char *next = hb_format("%s/%s", *at, component);
+    HB_AUTO_FREE char *next = hb_text("%s/%s", *at, component);
     if (lstat(next, &status) != 0)
         return fail_path(checker, next);
     if (!S_ISLNK(status.st_mode)) {
@@ -220,7 +220,7 @@ static int check_way(const struct checker *checker)
         char here[PATH_MAX];
         if (getcwd(here, sizeof here) == NULL)
             return fail_path(checker, ".");
-        rest = hb_format("%s/%s", here, checker->path);
+        rest = hb_text("%s/%s", here, checker->path);
     }
     for (int links = 0;;) {
         HB_AUTO_FREE char *component = next_component(&rest);

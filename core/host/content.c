@@ -137,7 +137,7 @@ void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
     if (!HB_CAN(ops, check))
         return;
     HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
+    HB_AUTO_FREE char *staged = hb_text("%s/%s", stage->path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     if (fd >= 0)
         hb_check_copy(run, content, entry, &file, &soundness);

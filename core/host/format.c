@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
+#include <strings.h>
 
 int hb_format_find(const struct hb_config *config, const char *name,
                    struct hb_format_choice *choice, struct hb_error *error)
@@ -77,6 +78,17 @@ void hb_format_list_clear(struct hb_format_list *list)
         hb_format_choice_clear(&list->choices[i]);
     free(list->choices);
     *list = (struct hb_format_list){0};
+}
+
+size_t hb_format_stem(const char *const *suffixes, const char *name)
+{
+    size_t bytes = strlen(name);
+    for (; *suffixes != NULL; suffixes++) {
+        size_t length = strlen(*suffixes);
+        if (bytes > length && strcasecmp(name + bytes - length, *suffixes) == 0)
+            return bytes - length;
+    }
+    return 0;
 }
 
 int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *policy,

@@ -25,6 +25,12 @@ void hb_format_list(const struct hb_config *config, struct hb_format_list *list)
 void hb_format_list_clear(struct hb_format_list *list);
 
 /*
+ * The length of a file's name without the format's suffix, one of `suffixes` (ended by NULL) in any
+ * case; 0: it has none of them, or nothing in front.
+ */
+size_t hb_format_stem(const char *const *suffixes, const char *name);
+
+/*
  * How the instance wants content to be cut into units; the host's values where it does not say.
  * HB_OK or HB_FATAL.
  */

@@ -143,7 +143,7 @@ static int host_stage_file(const struct hb_host *host, const char *name, struct 
     if (fd < 0)
         return host_fail(host, HB_ENTRY, "%s", error.text);
     out->fd = fd;
-    out->path = hb_format("%s/%s", run->stage.path, made);
+    out->path = hb_text("%s/%s", run->stage.path, made);
     out->reserved = made;
     return HB_OK;
 }

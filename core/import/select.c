@@ -171,7 +171,7 @@ static void leave_unwanted(struct hb_archive *archive, const struct hb_patterns 
         member->state = HB_UNWANTED;
         result->unwanted += makes_file(member);
         if (member->type == HB_DIRECTORY)
-            hb_catalog_claim(catalog, i);
+            hb_catalog_enter(catalog, i);
     }
 }
 
@@ -269,7 +269,7 @@ static int decide(struct hb_archive *archive, const struct hb_chain *filters,
             continue;
         }
         member->state = HB_SELECTED;
-        size_t before = hb_catalog_claim(catalog, i);
+        size_t before = hb_catalog_enter(catalog, i);
         if (before != SIZE_MAX) {
             catalog->members[before].state = HB_REPLACED;
             member->replaces = (uint32_t)before + 1;

@@ -19,7 +19,7 @@ static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place
             return i;
     if (staging->stage_count == HB_JOURNAL_STAGES)
         return 0;
-    HB_AUTO_FREE char *parent = hb_format("%s/%s", staging->run->home.path, place->directory);
+    HB_AUTO_FREE char *parent = hb_text("%s/%s", staging->run->home.path, place->directory);
     struct hb_stage *stage = hb_alloc(sizeof *stage);
     if (hb_stage_open(parent, stage, NULL, &ignored) != HB_OK ||
         hb_mount_of(stage->fd) != place->mount) {

@@ -216,7 +216,7 @@ static char *staged_path(const struct hb_trees *trees, uint32_t number, const ch
 {
     uint32_t tree = trees->directories[number].tree;
     size_t root = trees->directories[trees->trees[tree].directory].path_bytes;
-    return hb_format("t%u%.*s", tree, (int)(bytes - root), path + root);
+    return hb_text("t%u%.*s", tree, (int)(bytes - root), path + root);
 }
 
 static char *directory_path(const struct hb_trees *trees, uint32_t number)

@@ -4,7 +4,7 @@
 
 static void release(struct hb_pipeline_thread *thread, unsigned which)
 {
-    struct hb_held held = thread->held[which];
+    struct hb_held_back held = thread->held[which];
     thread->held[which] = thread->held[--thread->held_count];
     hb_queue_finish(thread->pipeline, held.item, held.index, &held.encoded);
 }
@@ -32,7 +32,7 @@ void hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item, u
         return;
     }
     thread->held[thread->held_count++] =
-        (struct hb_held){.item = item, .index = index, .encoded = *encoded};
+        (struct hb_held_back){.item = item, .index = index, .encoded = *encoded};
     if (thread->held_count == HB_HELD_BACK)
         release(thread, draw(thread, HB_HELD_BACK));
 }

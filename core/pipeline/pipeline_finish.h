@@ -9,7 +9,7 @@ enum { HB_HELD_BACK = 4 };
 
 /* A finished unit that is held back, so that others come before it (hb_pipeline_request.shuffle).
  */
-struct hb_held {
+struct hb_held_back {
     struct hb_item *item;
     uint64_t index;
     struct hb_encoded encoded;
@@ -23,7 +23,7 @@ struct hb_pipeline_thread {
     unsigned char *buffer;
     size_t buffer_bytes;
     uint64_t random; /* 0: nothing is held back */
-    struct hb_held held[HB_HELD_BACK];
+    struct hb_held_back held[HB_HELD_BACK];
     unsigned held_count;
 };
 

@@ -38,7 +38,7 @@ static char *installed_directory(void)
             if (slash != NULL)
                 *slash = '\0';
         }
-        char *beside = hb_format("%s/" HBCORE_LIBDIR "/hbcore/plugins", program);
+        char *beside = hb_text("%s/" HBCORE_LIBDIR "/hbcore/plugins", program);
         struct stat status;
         if (stat(beside, &status) == 0 && S_ISDIR(status.st_mode))
             return beside;
@@ -94,7 +94,7 @@ static void add_name(struct names *names, const char *directory, const char *fil
             return; /* an earlier directory has it */
     names->names = hb_resize(names->names, names->count + 1, sizeof *names->names);
     names->paths = hb_resize(names->paths, names->count + 1, sizeof *names->paths);
-    names->paths[names->count] = hb_format("%s/%s", directory, file);
+    names->paths[names->count] = hb_text("%s/%s", directory, file);
     names->names[names->count++] = name;
     name = NULL;
 }
@@ -299,7 +299,7 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
 {
     HB_AUTO_FREE char *where = hb_copy_text("");
     for (size_t i = 0; i < loader->directory_count; i++) {
-        char *longer = hb_format("%s%s%s", where, i == 0 ? "" : ", ", loader->directories[i]);
+        char *longer = hb_text("%s%s%s", where, i == 0 ? "" : ", ", loader->directories[i]);
         free(where);
         where = longer;
     }
@@ -319,7 +319,7 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
 static char *path_of(const struct hb_loader *loader, const char *name)
 {
     for (size_t i = 0; i < loader->directory_count; i++) {
-        char *path = hb_format("%s/%s.so", loader->directories[i], name);
+        char *path = hb_text("%s/%s.so", loader->directories[i], name);
         struct stat status;
         if (lstat(path, &status) == 0)
             return path;

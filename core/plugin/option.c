@@ -126,7 +126,7 @@ static char *join(const char *const *words, const char *between)
 {
     char *text = hb_copy_text("");
     for (size_t i = 0; words[i] != NULL; i++) {
-        char *longer = hb_format("%s%s%s", text, i == 0 ? "" : between, words[i]);
+        char *longer = hb_text("%s%s%s", text, i == 0 ? "" : between, words[i]);
         free(text);
         text = longer;
     }
@@ -332,7 +332,7 @@ static char *describe_number(const struct hb_option *option, const char *type)
     char from[32], to[32];
     write_number(option, option->minimum, from, sizeof from);
     write_number(option, option->maximum, to, sizeof to);
-    return hb_format("%s %s..%s", type, from, to);
+    return hb_text("%s %s..%s", type, from, to);
 }
 
 static char *describe_integer(const struct hb_option *option)
@@ -341,7 +341,7 @@ static char *describe_integer(const struct hb_option *option)
         return describe_number(option, "integer");
     HB_AUTO_FREE char *range = describe_number(option, "integer");
     HB_AUTO_FREE char *words = join(option->choices, "|");
-    return hb_format("%s or %s", range, words);
+    return hb_text("%s or %s", range, words);
 }
 
 char *hb_option_describe(const struct hb_option *option)
@@ -362,7 +362,7 @@ char *hb_option_describe(const struct hb_option *option)
     case HB_OPTION_LIST:
         if (option->choices != NULL) {
             HB_AUTO_FREE char *words = join(option->choices, "|");
-            return hb_format("list of %s", words);
+            return hb_text("list of %s", words);
         }
         return hb_copy_text("list");
     default:

@@ -61,7 +61,7 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
         return HB_FATAL;
     }
     XXH3_64bits_reset(made->hash);
-    HB_AUTO_FREE char *head = hb_format(MAGIC "%s", archive);
+    HB_AUTO_FREE char *head = hb_text(MAGIC "%s", archive);
     put(made, head);
     *writer = made;
     return HB_OK;
@@ -69,7 +69,7 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
 
 void hb_journal_add_stage(struct hb_journal_writer *writer, unsigned number, const char *path)
 {
-    HB_AUTO_FREE char *text = hb_format("stage %u", number);
+    HB_AUTO_FREE char *text = hb_text("stage %u", number);
     put(writer, text);
     put(writer, path);
 }
@@ -79,14 +79,14 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
     char files[24] = "";
     if (row->flags & HB_ROW_TREE)
         snprintf(files, sizeof files, "%" PRIu64, row->files);
-    HB_AUTO_FREE char *text = hb_format("%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32
-                                        " %" PRId64 " %" PRIu32 " %" PRIu64,
-                                        row->flags & HB_ROW_TREE    ? 't'
-                                        : row->type == HB_DIRECTORY ? 'd'
-                                        : row->type == HB_SYMLINK   ? 'l'
-                                                                    : 'f',
-                                        row->flags, row->stage, row->index, row->mode,
-                                        row->mtime_seconds, row->mtime_nanoseconds, row->bytes);
+    HB_AUTO_FREE char *text = hb_text("%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRId64
+                                      " %" PRIu32 " %" PRIu64,
+                                      row->flags & HB_ROW_TREE    ? 't'
+                                      : row->type == HB_DIRECTORY ? 'd'
+                                      : row->type == HB_SYMLINK   ? 'l'
+                                                                  : 'f',
+                                      row->flags, row->stage, row->index, row->mode,
+                                      row->mtime_seconds, row->mtime_nanoseconds, row->bytes);
     put(writer, text);
     put(writer, row->path);
     put(writer, row->flags & HB_ROW_TREE ? files : row->link == NULL ? "" : row->link);
@@ -104,9 +104,9 @@ static int cannot_write(const struct hb_journal_writer *writer, struct hb_error 
 
 int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error)
 {
-    HB_AUTO_FREE char *end = hb_format("end %" PRIu64 " ", writer->rows);
+    HB_AUTO_FREE char *end = hb_text("end %" PRIu64 " ", writer->rows);
     put_bytes(writer, end, strlen(end));
-    HB_AUTO_FREE char *hash = hb_format("%016" PRIx64, (uint64_t)XXH3_64bits_digest(writer->hash));
+    HB_AUTO_FREE char *hash = hb_text("%016" PRIx64, (uint64_t)XXH3_64bits_digest(writer->hash));
     put(writer, hash);
     if (fflush(writer->file) != 0 || ferror(writer->file) || fsync(fileno(writer->file)) != 0)
         return cannot_write(writer, error);

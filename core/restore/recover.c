@@ -37,7 +37,7 @@ static int open_stages(struct recovery *recovery)
         const char *slash = strrchr(row.path, '/');
         HB_AUTO_FREE char *below =
             hb_copy_bytes(row.path, slash == NULL ? 0 : (size_t)(slash - row.path));
-        HB_AUTO_FREE char *parent = hb_format("%s/%s", recovery->run->home.path, below);
+        HB_AUTO_FREE char *parent = hb_text("%s/%s", recovery->run->home.path, below);
         struct hb_stage *stage = hb_alloc(sizeof *stage);
         if (hb_stage_adopt(parent, slash == NULL ? row.path : slash + 1, stage) == HB_OK)
             recovery->stages[row.stage] = stage;
@@ -72,13 +72,13 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
     HB_AUTO_FREE char *rest =
         restored->failed == 0
             ? hb_copy_text("")
-            : hb_format(", %" PRIu64 " could not be%s", restored->failed,
-                        restored->postponed > 0 ? "; the next run tries again"
-                                                : ": import the archive again for them");
-    HB_AUTO_FREE char *line = hb_format(
+            : hb_text(", %" PRIu64 " could not be%s", restored->failed,
+                      restored->postponed > 0 ? "; the next run tries again"
+                                              : ": import the archive again for them");
+    HB_AUTO_FREE char *line = hb_text(
         "%s the import of %s that had been interrupted: %" PRIu64 " more files restored%s.",
         restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files, rest);
-    HB_AUTO_FREE char *number = hb_format("%" PRIu64, restored->files);
+    HB_AUTO_FREE char *number = hb_text("%" PRIu64, restored->files);
     hb_report_line(report, line);
     hb_report_member(report, "completed_import_files", number);
 }
@@ -151,7 +151,7 @@ static int look_at(struct recovery *recovery, const char *name)
 {
     const struct hb_root *home = &recovery->run->home;
     struct stat stage, journal;
-    HB_AUTO_FREE char *path = hb_format("%s/%s", name, HB_STAGE_JOURNAL);
+    HB_AUTO_FREE char *path = hb_text("%s/%s", name, HB_STAGE_JOURNAL);
     if (fstatat(home->fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? HB_OK : left_alone(recovery, name, strerror(errno));
     if (fstatat(home->fd, path, &journal, AT_SYMLINK_NOFOLLOW) != 0)

@@ -156,8 +156,8 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
         failed(restore, row, errno);
         return HB_ENTRY;
     }
-    HB_AUTO_FREE char *staged = hb_format("%s/%s", stage->path, name);
-    HB_AUTO_FREE char *path = hb_format("%s/%s", restore->run->home.path, place->path);
+    HB_AUTO_FREE char *staged = hb_text("%s/%s", stage->path, name);
+    HB_AUTO_FREE char *path = hb_text("%s/%s", restore->run->home.path, place->path);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     struct hb_target target = {
         .size = sizeof target,

@@ -70,7 +70,7 @@ static void fail_all(const struct hb_tree_publication *publication, int from_fd,
     for (size_t i = 0; i < staged.listing.count; i++) {
         const char *inner_name = staged.listing.names[i];
         struct stat status = status_of(&staged, inner_name);
-        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, inner_name);
+        HB_AUTO_FREE char *inner = hb_text("%s/%s", path, inner_name);
         if (S_ISDIR(status.st_mode))
             fail_all(publication, staged.fd, inner_name, inner, error);
         else
@@ -112,7 +112,7 @@ static int publish_pieces(const struct hb_tree_publication *publication, int fro
     for (size_t i = 0; i < staged.listing.count && status == HB_OK; i++) {
         const char *inner_name = staged.listing.names[i];
         struct stat found = status_of(&staged, inner_name);
-        HB_AUTO_FREE char *inner = hb_format("%s/%s", path, inner_name);
+        HB_AUTO_FREE char *inner = hb_text("%s/%s", path, inner_name);
         if (hb_run_cancelled(publication->run))
             status = HB_CANCELLED;
         else if (S_ISDIR(found.st_mode))

@@ -89,7 +89,7 @@ bool hb_target_beside(const struct hb_last_target *last, const char *path, struc
         return false; /* the long way knows what to do */
     place->directory_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 3);
     place->name = hb_copy_text(name);
-    place->path = *last->path == '\0' ? hb_copy_text(name) : hb_format("%s/%s", last->path, name);
+    place->path = *last->path == '\0' ? hb_copy_text(name) : hb_text("%s/%s", last->path, name);
     return place->directory_fd >= 0;
 }
 

@@ -32,7 +32,7 @@ static int open_directory(struct hb_run *run, struct hb_snapshots *snapshots,
         if (snapshots->fd < 0)
             result = -errno;
     }
-    snapshots->path = hb_format("%s/%s", run->home.path, result == 0 ? place.path : name);
+    snapshots->path = hb_text("%s/%s", run->home.path, result == 0 ? place.path : name);
     hb_place_clear(&place);
     return result == 0 || result == -ENOENT ? HB_OK : cannot_open(run, name, -result, error);
 }

@@ -255,7 +255,7 @@ static int take_directory(struct maker *maker, const char *path, unsigned depth)
 /* Below a listed directory: files may be links, linked directories are passed over. */
 static int take_below(struct maker *maker, const char *path, const char *name, unsigned depth)
 {
-    HB_AUTO_FREE char *below = hb_format("%s/%s", path, name);
+    HB_AUTO_FREE char *below = hb_text("%s/%s", path, name);
     struct stat status;
     int home = maker->run->home.fd;
     if (fstatat(home, below, &status, AT_SYMLINK_NOFOLLOW) != 0)
@@ -320,7 +320,7 @@ static int write_marks(const struct maker *maker)
         const struct hb_finding *finding = &report->findings[i];
         if (finding->kind != HB_FOUND_SKIPPED && finding->kind != HB_FOUND_DOUBTFUL)
             continue;
-        HB_AUTO_FREE char *line = hb_format("%s: %s", finding->path, finding->reason);
+        HB_AUTO_FREE char *line = hb_text("%s: %s", finding->path, finding->reason);
         json_t *text = json_string(line);
         json_array_append_new(list, text != NULL ? text : json_string(finding->reason));
     }
@@ -352,15 +352,14 @@ static unsigned long number_of(const char *name, const char *base)
  */
 static char *free_id(const struct hb_snapshots *present, const char *stamp, const char *label)
 {
-    HB_AUTO_FREE char *base =
-        label == NULL ? hb_copy_text(stamp) : hb_format("%s-%s", stamp, label);
+    HB_AUTO_FREE char *base = label == NULL ? hb_copy_text(stamp) : hb_text("%s-%s", stamp, label);
     unsigned long highest = 0;
     for (size_t i = 0; i < present->count; i++) {
         unsigned long number = number_of(present->items[i].name, base);
         if (number > highest)
             highest = number;
     }
-    return highest == 0 ? hb_copy_text(base) : hb_format("%s-%03lu", base, highest + 1);
+    return highest == 0 ? hb_copy_text(base) : hb_text("%s-%03lu", base, highest + 1);
 }
 
 /* Written, flushed, renamed, its directory flushed. Nobody else makes snapshots of this home now.

@@ -36,7 +36,7 @@ static int open_snapshot(struct restorer *restorer)
     struct hb_snapshots snapshots;
     int status = hb_snapshots_open(restorer->run, &snapshots, restorer->error);
     if (status == HB_OK) {
-        restorer->root.path = hb_format("%s/%s", snapshots.path, restorer->name);
+        restorer->root.path = hb_text("%s/%s", snapshots.path, restorer->name);
         if (snapshots.fd >= 0)
             restorer->root.fd = openat(snapshots.fd, restorer->name,
                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

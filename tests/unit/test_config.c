@@ -53,7 +53,7 @@ static void expect_error(const char *directory, const char *text, unsigned line,
 {
     struct caught caught;
     HB_AUTO_FREE char *path = scratch_write(directory, "x.ini", text);
-    HB_AUTO_FREE char *where = hb_format("%s:%u: ", path, line);
+    HB_AUTO_FREE char *where = hb_text("%s:%u: ", path, line);
     expect_errors(path, NULL, &caught);
     if (caught.count != 1)
         for (size_t i = 0; i < caught.count; i++)

@@ -122,7 +122,7 @@ static char *long_line(const char *start, size_t bytes)
     HB_AUTO_FREE char *line = hb_alloc(bytes + 1);
     memset(line, 'x', bytes);
     memcpy(line, start, strlen(start));
-    return hb_format("[a]\n%s\nafter = 1\n", line);
+    return hb_text("[a]\n%s\nafter = 1\n", line);
 }
 
 static void test_long_lines(void **state)
@@ -136,12 +136,12 @@ static void test_long_lines(void **state)
     HB_AUTO_FREE char *value = long_line("key = ", HB_INI_LONGEST_LINE + 1);
     HB_AUTO_FREE char *comment = long_line("; k = v ", 500);
     HB_AUTO_FREE char *header = long_line("[", 500);
-    HB_AUTO_FREE char *indented = hb_format("[a]\nlist = a\n  %0300d\nb = c\n", 7);
+    HB_AUTO_FREE char *indented = hb_text("[a]\nlist = a\n  %0300d\nb = c\n", 7);
     expect_error(value, 2, "the line is 200 bytes long, at most 199");
     expect_error(comment, 2, "the comment is 500 bytes long");
     expect_error(header, 2, "the line is 500 bytes long");
     expect_error(indented, 3, "302 bytes long");
-    HB_AUTO_FREE char *crlf = hb_format("[a]\r\nk = %0195d\r\nl = m\r\n", 7);
+    HB_AUTO_FREE char *crlf = hb_text("[a]\r\nk = %0195d\r\nl = m\r\n", 7);
     drop(expect_right(crlf));
 }
 
@@ -156,9 +156,9 @@ static void test_headers(void **state)
     expect_error("[  ]\nk = v\n", 1, "has no name");
     expect_error("[a ;b]\nk = v\n", 1, "a comment cannot stand behind");
     expect_error("[a]\n[b]\n[a]\n", 3, "[a] is repeated; it is first on line 1");
-    HB_AUTO_FREE char *longest = hb_format("[%049d]\nk = v\n", 7);
+    HB_AUTO_FREE char *longest = hb_text("[%049d]\nk = v\n", 7);
     drop(expect_right(longest));
-    HB_AUTO_FREE char *too_long = hb_format("[%050d]\nk = v\n", 7);
+    HB_AUTO_FREE char *too_long = hb_text("[%050d]\nk = v\n", 7);
     expect_error(too_long, 1, "50 bytes long, at most 49");
     /* The keys below a malformed header are not those of the section before. */
     static const char text[] = "[a]\nk = 1\n[b\nk = 2\nl = 3\n[c]\nk = 4\n";

@@ -84,7 +84,7 @@ static void test_bad(void **state)
     for (size_t i = 0; i < sizeof bads / sizeof *bads; i++) {
         const struct hb_library *library = NULL;
         struct hb_error error;
-        HB_AUTO_FREE char *path = hb_format("%s/%s.so", BAD_PLUGINS, bads[i].name);
+        HB_AUTO_FREE char *path = hb_text("%s/%s.so", BAD_PLUGINS, bads[i].name);
         if (hb_loader_find(*state, HB_KIND_FILTER, bads[i].name, &library, &error) == HB_OK)
             fail_msg("%s was taken", bads[i].name);
         assert_contains(error.text, path);
@@ -116,7 +116,7 @@ static void test_not_a_library(void **state)
     const struct hb_library *library;
     struct hb_error error;
     char *directory = scratch_new();
-    HB_AUTO_FREE char *words = hb_format("This is no shared object.%1000s\n", "");
+    HB_AUTO_FREE char *words = hb_text("This is no shared object.%1000s\n", "");
     HB_AUTO_FREE char *text = scratch_write(directory, "text.so", words);
     HB_AUTO_FREE char *empty = scratch_write(directory, "empty.so", "");
     HB_AUTO_FREE char *folder = scratch_path(directory, "folder.so");

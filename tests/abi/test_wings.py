@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wings of core/ stand in one order: each includes those before it, and itself, alone."""
+import os
+import pathlib
+import re
+import unittest
+
+CORE = pathlib.Path(os.environ["HBCORE_SOURCE"]) / "core"
+# docs/architecture.md says why; the lowest first.
+ORDER = ["base", "files", "plugin", "config", "host", "archive", "restore", "pipeline", "import",
+         "backup", "snapshot"]
+INCLUDE = re.compile(r'^#include "(([a-z]+)/[a-z_0-9]+\.h)"', re.MULTILINE)
+
+
+def wrong(wing, text):
+    """The headers that a file of the wing may not include: of a later one, or of no wing."""
+    later = set(ORDER[ORDER.index(wing) + 1:])
+    return [header for header, other in INCLUDE.findall(text)
+            if other in later or other not in ORDER]
+
+
+class Wings(unittest.TestCase):
+    def test_order(self):
+        wings = sorted(path.name for path in CORE.iterdir() if path.is_dir())
+        self.assertEqual(wings, sorted([*ORDER, "include"]), "a wing without a place in the order")
+        found, includes = [], 0
+        for wing in ORDER:
+            for path in sorted((CORE / wing).glob("*.[ch]")):
+                text = path.read_text()
+                includes += len(INCLUDE.findall(text))
+                found += [f"core/{wing}/{path.name} includes core/{header}"
+                          for header in wrong(wing, text)]
+        self.assertGreater(includes, 200)
+        self.assertEqual(found, [], "includes run down the wings alone:\n" + "\n".join(found))
+
+    def test_all_includes_show_their_wing(self):
+        for path in sorted(CORE.glob("*/*.[ch]")):
+            for line in path.read_text().splitlines():
+                if line.startswith('#include "'):
+                    self.assertRegex(line, INCLUDE, path.relative_to(CORE))
+        self.assertEqual(sorted(CORE.glob("*.[ch]")), [], "sources stand in a wing")
+
+    def test_the_check_can_fail(self):
+        self.assertEqual(wrong("files", '#include "host/run.h"\n'), ["host/run.h"])
+        self.assertEqual(wrong("host", '#include "session/x.h"\n'), ["session/x.h"])
+        self.assertEqual(wrong("host", '#include "files/io.h"\n#include "host/run.h"\n'), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content plugins are asked twice at most for a file, by all commands, and their sources judged alike."""
+import collections
+import json
+import os
+import re
+import unittest
+
+import hb
+
+FORMATS = ("zip", "tar-zstd")
+SIDES = ("-one", "-two", "-three")
+
+
+class Contents(hb.Case):
+    plugin = "counted"
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        self.log = self.dir / "calls"
+        for name in ("a.cnt", "deep/down/b.cnt", "deep/c.txt", "listed/d.cnt"):
+            hb.write(self.home / name, name.encode() * 1000)
+        for side in SIDES:
+            hb.write(self.home / f"a.cnt{side}", b"of a.cnt")
+            hb.write(self.home / f"gone.cnt{side}", b"of a file that is not there")
+        self.configure()
+
+    def configure(self, **options):
+        options = {"log": self.log, **options}
+        self.config = self.write_config(
+            f"[plugins]\npath = {os.environ['HBCORE_CONTENTS']}\n[backup]\nformat = zip\n"
+            "[snapshot]\ndirectory = kept\nfiles = a.cnt deep/c.txt listed\n"
+            f"[format:zip]\n[format:tar-zstd]\n[content:{self.plugin}]\n"
+            + "".join(f"{key} = {value}\n" for key, value in options.items()))
+
+    def run_in(self, home, *arguments, expect=0, **more):
+        """The calls that one command makes: (kind, what) to the paths, in their order."""
+        self.log.unlink(missing_ok=True)
+        self.done = self.hbcore("--home", home, "--json", *arguments, expect=expect, **more)
+        calls = collections.defaultdict(list)
+        for line in self.log.read_text().splitlines() if self.log.exists() else []:
+            kind, path = line.rsplit(" ", 1)
+            calls[kind].append(path)
+        asked = collections.Counter(path for kind, paths in calls.items() if kind.startswith("claim")
+                                    for path in paths)
+        self.assertEqual({path: count for path, count in asked.items() if count > 2}, {},
+                         f"{arguments}: claim() is called more than twice: {dict(calls)}")
+        for kind, paths in calls.items():
+            if kind.startswith("claim"):
+                self.assertEqual(len(paths), len(set(paths)), f"{arguments}: the same question twice")
+        return calls
+
+    def summary(self):
+        return json.loads(self.done.stdout.splitlines()[-1])
+
+    def snapshot_id(self):
+        return [path.name for path in (self.home / "kept").iterdir()][0]
+
+
+class Counted(Contents):
+    def heads(self, calls):
+        return sorted(path for kind, paths in calls.items() if re.fullmatch(r"claim \d+", kind) for path in paths)
+
+    def expect_heads(self, calls, *paths):
+        self.assertEqual(self.heads(calls), sorted(paths))
+
+    def test_backup_verify_import(self):
+        for form in FORMATS:
+            archive = self.dir / f"a.{form}"
+            calls = self.run_in(self.home, "backup", "--format", form, "-o", archive)
+            claimed = ("a.cnt", "deep/down/b.cnt", "listed/d.cnt")
+            self.expect_heads(calls, *claimed)
+            self.assertEqual(sorted(calls["open"]), sorted(claimed))
+            self.assertEqual(sorted(calls["judge"]), sorted(claimed))
+            self.assertIn("deep/c.txt", calls["claim name"])
+            made = next(path for path in self.dir.iterdir() if path.name.startswith(f"a.{form}"))
+            calls = self.run_in(self.home, "verify", made, expect=3)  # the sidecars of gone.cnt
+            self.expect_heads(calls, *claimed)
+            self.assertEqual(sorted(calls["check"]), sorted(claimed))
+            self.assertEqual(calls["left"], [])
+            for home in (self.dir / f"new-{form}", self.home):
+                calls = self.run_in(home, "import", "--force", made, expect=3)
+                self.expect_heads(calls, *claimed)
+                self.assertEqual(sorted(calls["restore"]), sorted(claimed))
+                calls = self.run_in(home, "import", "--force", "--dry-run", made, expect=3)
+                self.expect_heads(calls)
+            with open(made, "rb") as stream:
+                self.run_in(self.dir / f"piped-{form}", "import", "--force", "-", stdin=stream, expect=3)
+            made.unlink()
+
+    def test_backup_first(self):
+        """Two files of one name, that of the archive and that of the home: each is asked about twice."""
+        self.run_in(self.home, "backup", "-o", self.dir / "a.zip")
+        self.log.unlink()
+        self.hbcore("--home", self.home, "--set", f"backup.directory={self.dir}/back", "import", "--force",
+                    "--backup-first", self.dir / "a.zip", expect=3)
+        asked = collections.Counter(self.log.read_text().splitlines())
+        self.assertEqual({line: count for line, count in asked.items()
+                          if line.startswith("claim") and count > 2}, {})
+
+    def test_snapshots(self):
+        calls = self.run_in(self.home, "snapshot", "create")
+        self.expect_heads(calls, "a.cnt", "listed/d.cnt")
+        self.assertEqual((sorted(calls["open"]), sorted(calls["judge"])), (["a.cnt", "listed/d.cnt"],) * 2)
+        for more in (("--dry-run",), ()):
+            calls = self.run_in(self.home, "snapshot", "restore", "1", *more)
+            self.expect_heads(calls, *(() if more else ("a.cnt", "listed/d.cnt")))
+        self.run_in(self.home, "guard", self.snapshot_id(), expect=2)  # no hook compares anything here
+        self.run_in(self.home, "snapshot", "list")
+
+    def test_duplicates_in_an_archive(self):
+        """Members of one name, and sidecars of a file that is not in the archive."""
+        import zipfile
+        archive = self.dir / "foreign.zip"
+        with zipfile.ZipFile(archive, "w") as made:
+            for name in ("x.cnt", "x.cnt-one", "x.cnt-two", "y.cnt-one", "y.cnt-two", "y.cnt-three"):
+                made.writestr(name, name * 100)
+        self.run_in(self.dir / "new", "import", "--force", archive, expect=3)
+        self.run_in(self.dir / "new", "verify", archive, expect=3)
+
+
+class Named(Contents):
+    """head_bytes is 0: it decides by the name, and is never shown a first byte."""
+
+    plugin = "named"
+
+    def run_in(self, *arguments, **options):
+        calls = super().run_in(*arguments, **options)
+        self.assertEqual([kind for kind in calls if re.fullmatch(r"claim \d+", kind)], [])
+        return calls
+
+    def test_all_commands(self):
+        for form in FORMATS:
+            archive = self.dir / ("a.zip" if form == "zip" else "a.tar.zst")
+            self.assertEqual(len(self.run_in(self.home, "backup", "--format", form, "-o", archive)["open"]), 3)
+            self.assertEqual(len(self.run_in(self.home, "verify", archive, expect=3)["check"]), 3)
+            calls = self.run_in(self.dir / f"new-{form}", "import", "--force", archive, expect=3)
+            self.assertEqual(len(calls["restore"]), 3)
+        self.assertEqual(len(self.run_in(self.home, "snapshot", "create")["open"]), 2)
+        self.assertEqual(len(self.run_in(self.home, "snapshot", "restore", "1")["restore"]), 2)
+
+
+class Sources(Contents):
+    """What backup tells of a source, a snapshot tells, too; nothing of it is stored in silence."""
+
+    def stored(self):
+        found = self.home / "kept" / self.snapshot_id()
+        return {str(path.relative_to(found)) for path in found.rglob("*") if path.is_file()}
+
+    def told(self, kind):
+        return {row["path"] for row in self.summary()[kind]}
+
+    def test_no_read_at(self):
+        self.configure(source="unreadable")
+        self.run_in(self.home, "backup", "-o", self.dir / "a.zip", expect=3)
+        self.assertEqual(self.told("skipped"), {"a.cnt", "deep/down/b.cnt", "listed/d.cnt"})
+        self.run_in(self.home, "snapshot", "create", expect=3)
+        self.assertEqual(self.told("skipped"), {"a.cnt", "listed/d.cnt"})
+        self.assertNotIn("a.cnt", self.stored())
+
+    def test_unsound(self):
+        self.configure(source="unsound")
+        self.run_in(self.home, "backup", "-o", self.dir / "a.zip", expect=3)
+        self.assertEqual(self.told("doubtful"), {"a.cnt", "deep/down/b.cnt", "listed/d.cnt"})
+        self.run_in(self.home, "snapshot", "create", expect=3)
+        self.assertEqual(self.told("doubtful"), {"a.cnt", "listed/d.cnt"})
+        self.run_in(self.home, "snapshot", "list")
+        self.assertFalse(json.loads(self.done.stdout.splitlines()[0])["complete"])
+
+    def test_one_that_breaks_off(self):
+        """No half file lies in the snapshot that is published."""
+        hb.write(self.home / "a.cnt", os.urandom(3 << 20))
+        self.configure(source="broken")
+        self.run_in(self.home, "snapshot", "create", expect=3)
+        self.assertEqual(self.told("skipped"), {"a.cnt"})
+        self.assertEqual(self.stored() - {"manifest.json", "hbcore-marks.json"}, {"deep/c.txt", "listed/d.cnt"})
+        self.run_in(self.home, "backup", "-o", self.dir / "a.zip", expect=3)
+        self.assertIn("a.cnt", self.told("skipped") | self.told("doubtful"))
+
+    def test_side_files_of_staged_files(self):
+        """stage_release() removes whatever begins with the name of the staged file."""
+        self.run_in(self.home, "backup", "-o", self.dir / "a.zip")
+        calls = self.run_in(self.home, "verify", self.dir / "a.zip", expect=3)
+        self.assertEqual((len(calls["check"]), calls["left"]), (3, []))
+
+
+if __name__ == "__main__":
+    unittest.main()
