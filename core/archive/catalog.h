@@ -70,7 +70,7 @@ const char *hb_catalog_path_of(const void *rows, size_t index, size_t *bytes);
  * before and is replaced by it, or SIZE_MAX.
  */
 size_t hb_catalog_enter(struct hb_catalog *catalog, size_t index);
-/* The member that claimed the path, or SIZE_MAX. */
+/* The member that was entered with this path, or SIZE_MAX. */
 size_t hb_catalog_find(const struct hb_catalog *catalog, const char *path);
 
 void hb_catalog_clear(struct hb_catalog *catalog);
