@@ -39,8 +39,7 @@ static sqlite3_file *real_of(sqlite3_file *file)
     return bulk_of(file)->real;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------------- */
 
 static int flush(struct bulk_file *bulk)
 {
@@ -74,8 +73,7 @@ static int file_write(sqlite3_file *file, const void *buffer, int bytes, sqlite3
     return bulk->failure;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------- */
 
 static void start_reading_ahead(struct bulk_file *bulk)
 {
@@ -120,8 +118,7 @@ static int file_read(sqlite3_file *file, void *buffer, int bytes, sqlite3_int64 
     return result;
 }
 
-/* ---- what else there is to a file: as the default VFS does it, after what was gathered ---------
- */
+/* ---- what else there is to a file: as the default VFS does it, after what was gathered ---- */
 
 static int file_close(sqlite3_file *file)
 {
@@ -232,8 +229,7 @@ static const sqlite3_io_methods methods = {
     .xShmUnmap = file_shm_unmap,
 };
 
-/* ---- the VFS ----------------------------------------------------------------------------------
- */
+/* ---- the VFS ------------------------------------------------------------------- */
 
 static sqlite3_vfs bulk_vfs;
 static bool registered;

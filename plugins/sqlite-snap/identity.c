@@ -4,6 +4,7 @@
  * file; the header of the log, and that of its index in -shm (last commit, its checksum), of
  * commits that are in the log only. Everything is read, nothing opened with SQLite.
  */
+#include "identity.h"
 #include "live.h"
 
 #include <errno.h>

@@ -9,7 +9,9 @@
  * Where it has to, the target leaves WAL mode first, which SQLite permits only while nobody else
  * has it open, is overwritten under its rollback journal, and enters WAL mode again.
  */
-#include "restoring.h"
+#include "overwrite.h"
+#include "live.h"
+#include "refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sqlite-snap: databases that may be in use, both ways. What it takes, and what it claims. */
 #include "bulk_vfs.h"
-#include "sqlite_snap.h"
+#include "identity.h"
+#include "restore.h"
+#include "snapshot.h"
+#include "soundness.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>

@@ -4,7 +4,9 @@
  * no log, index or journal of the old file may stay beside the new one, and nobody may have the old
  * file open: he would go on writing to an unlinked file, and into the log of the new one.
  */
-#include "restoring.h"
+#include "replace.h"
+#include "live.h"
+#include "refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,6 +12,7 @@
  *
  * The last two hold no lock, so what they made counts only if nothing has changed meanwhile.
  */
+#include "snapshot.h"
 #include "aside.h"
 #include "bulk_vfs.h"
 #include "connection.h"

@@ -18,6 +18,10 @@ int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundn
  */
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes);
 
+/* hb_content_ops.check; `self` is a struct snap. */
+int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
+               uint32_t *soundness, char *reason, size_t reason_bytes);
+
 enum bytes_kind { BYTES_EMPTY, BYTES_DATABASE, BYTES_ZERO, BYTES_OTHER };
 
 /*

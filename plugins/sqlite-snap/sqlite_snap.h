@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite-snap: what its parts share. */
+/* sqlite-snap: an instance of the plugin, which all its parts are handed. */
 #ifndef SQLITE_SNAP_H
 #define SQLITE_SNAP_H
 
@@ -19,13 +19,5 @@ struct snap {
     uint64_t check_limit;
     struct inode_guard guard;
 };
-
-int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source);
-int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *source);
-int snap_identity(void *self, const struct hb_entry *entry, unsigned char identity[32]);
-int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
-               uint32_t *soundness, char *reason, size_t reason_bytes);
-int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
-                 const struct hb_target *target);
 
 #endif

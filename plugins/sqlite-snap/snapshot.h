@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A consistent copy of a database that may be in use, as a source for the host. */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include "sqlite_snap.h"
+
+/* hb_content_ops.open and .judge; `self` is a struct snap. */
+int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source);
+int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *source);
+
+#endif
