@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wings of core/ stand in one order: each includes those before it, and itself, alone."""
+"""The wings of core/ stand in one order: each includes those before it, and itself, alone. No circles."""
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import unittest
 
-CORE = pathlib.Path(os.environ["HBCORE_SOURCE"]) / "core"
+SOURCE = pathlib.Path(os.environ["HBCORE_SOURCE"])
+CORE = SOURCE / "core"
 # docs/architecture.md says why; the lowest first.
 ORDER = ["base", "files", "plugin", "config", "host", "archive", "restore", "pipeline", "import",
          "backup", "snapshot"]
@@ -39,6 +42,16 @@ class Wings(unittest.TestCase):
                 if line.startswith('#include "'):
                     self.assertRegex(line, INCLUDE, path.relative_to(CORE))
         self.assertEqual(sorted(CORE.glob("*.[ch]")), [], "sources stand in a wing")
+
+    def test_no_circles(self):
+        """Of files, a header with what it declares being one; in core with cli, and in each plugin."""
+        text = subprocess.run([sys.executable, SOURCE / "tools/count", SOURCE], capture_output=True, text=True,
+                              check=True).stdout
+        circles = re.findall(r"^(\S+): \d+ rooms, \d+ arrows, (\d+) circle", text, re.MULTILINE)
+        plugins = {f"plugins/{path.parent.name}" for path in (SOURCE / "plugins").glob("*/plugin.c")}
+        self.assertEqual({name for name, _ in circles}, {"core", *plugins}, text)
+        self.assertEqual([name for name, count in circles if count != "0"], [], text)
+        self.assertEqual(re.findall(r"; up: (\d+)", text), ["0"], text)
 
     def test_the_check_can_fail(self):
         self.assertEqual(wrong("files", '#include "host/run.h"\n'), ["host/run.h"])
