@@ -134,8 +134,7 @@ static int parse_arguments(struct import_command *command, int argc, char **argv
     return 0;
 }
 
-/* ---- the question
- * ---------------------------------------------------------------------------------- */
+/* ---- the question -------------------------------------------------------------------------- */
 
 /* One byte of standard input; -1 at the end of it, or on a signal. */
 static int read_byte(void)
@@ -290,8 +289,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     return status;
 }
 
-/* ---- the way back
- * ------------------------------------------------------------------------------------ */
+/* ---- the way back -------------------------------------------------------------------------- */
 
 static int incomplete_way_back(const struct hb_run *run, const char *archive,
                                struct hb_error *error)
@@ -369,8 +367,7 @@ static int on_before(void *context, struct hb_error *error)
     return status;
 }
 
-/* ---- the summary
- * ------------------------------------------------------------------------------------- */
+/* ---- the summary --------------------------------------------------------------------------- */
 
 static json_t *preserved_list(const struct hb_report *report)
 {
@@ -445,8 +442,7 @@ static void print_summary(const struct import_command *command)
     hb_summary_lines(out, &command->run.report);
 }
 
-/* ---- the command
- * ---------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static int import_archive(struct import_command *command, struct hb_error *error)
 {

@@ -119,8 +119,7 @@ static int end_reading(struct reading *reading, int code)
     return code;
 }
 
-/* ---- list
- * ------------------------------------------------------------------------------------------ */
+/* ---- list ---------------------------------------------------------------------------------- */
 
 static const char *type_name(uint8_t type)
 {
@@ -226,8 +225,7 @@ int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
     return end_reading(&reading, code);
 }
 
-/* ---- cat
- * --------------------------------------------------------------------------------------------- */
+/* ---- cat ----------------------------------------------------------------------------------- */
 
 struct cat {
     struct reading *reading;
@@ -317,8 +315,7 @@ int hb_cli_cat(struct hb_cli *cli, int argc, char **argv)
     return end_reading(&reading, code);
 }
 
-/* ---- verify
- * ------------------------------------------------------------------------------------------- */
+/* ---- verify -------------------------------------------------------------------------------- */
 
 static void print_damaged(struct reading *reading)
 {

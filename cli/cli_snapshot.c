@@ -184,8 +184,7 @@ static int create(struct snapshot_command *command, struct hb_error *error)
     return code;
 }
 
-/* ---- list
- * ---------------------------------------------------------------------------------------- */
+/* ---- list ---------------------------------------------------------------------------------- */
 
 static void list_json(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
                       int64_t number)
@@ -245,8 +244,7 @@ static int list(struct snapshot_command *command, struct hb_error *error)
     return HB_EXIT_DONE;
 }
 
-/* ---- restore
- * ------------------------------------------------------------------------------------- */
+/* ---- restore ------------------------------------------------------------------------------- */
 
 /* The id that a number in the list stands for, or the id itself; NULL after *error. Caller frees.
  */
@@ -310,8 +308,7 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
     return HB_EXIT_FAILED;
 }
 
-/* ---- prune
- * --------------------------------------------------------------------------------------- */
+/* ---- prune --------------------------------------------------------------------------------- */
 
 static int prune(struct snapshot_command *command, struct hb_error *error)
 {
@@ -330,8 +327,7 @@ static int prune(struct snapshot_command *command, struct hb_error *error)
     return conclude(command, object);
 }
 
-/* ---- the command
- * ---------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------- */
 
 static int run_action(struct snapshot_command *command, action act, bool locks)
 {

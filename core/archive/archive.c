@@ -15,8 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- which format
- * ---------------------------------------------------------------------------------- */
+/* ---- which format -------------------------------------------------------------------------- */
 
 static bool magic_matches(const struct hb_archive *archive, const struct hb_format_ops *ops)
 {
@@ -112,8 +111,7 @@ void hb_archive_close(struct hb_archive *archive)
     *archive = (struct hb_archive){.fd = -1};
 }
 
-/* ---- what is in it
- * ----------------------------------------------------------------------------------- */
+/* ---- what is in it ------------------------------------------------------------------------- */
 
 struct filling {
     struct hb_archive *archive;

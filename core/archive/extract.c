@@ -343,8 +343,7 @@ static int extract_by_index(const struct hb_extract_request *request, struct hb_
     return status;
 }
 
-/* ---- walking
- * ----------------------------------------------------------------------------------------- */
+/* ---- walking ------------------------------------------------------------------------------- */
 
 int hb_extract(const struct hb_extract_request *request, struct hb_error *error)
 {

@@ -8,8 +8,8 @@
  *   u8[16]   an entry: its fingerprint, zeros where it must not be recognised
  *   u32      an entry: number of the first unit that it has a part in
  *   u64      a unit: its checksum
- *   a long entry, that is one of several units: u8[16] fingerprint of its path, u32 number, u32
- * zero a part, that is a unit of a long entry: u32 stored bytes, u32 zero, u8[32] hash, u8[64] note
+ *   a long entry, which has several units: u8[16] fingerprint of its path, u32 number, u32 zero
+ *   a part, which is a unit of one: u32 stored bytes, u32 zero, u8[32] hash, u8[64] note
  *
  * All in the order of the archive.
  */

@@ -22,8 +22,6 @@ enum {
     KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
 };
 
-/* ---- where to ------------------------------------------------------------------------------ */
-
 /* ---- the sink ------------------------------------------------------------------------------ */
 
 static int cannot_write(struct hb_publication *publication, int error_number)
@@ -132,8 +130,7 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
     return result == 0 ? HB_OK : cannot_write(publication, -result);
 }
 
-/* ---- begin, commit, end
- * --------------------------------------------------------------------------- */
+/* ---- begin, commit, end -------------------------------------------------------------------- */
 
 int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
                          struct hb_publication *publication, struct hb_error *error)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which format plugin writes or reads an archive. */
+/*
+ * The format plugins that there are, and the one of a name. Which of them reads an archive that is
+ * there is found out in archive/archive.c.
+ */
 #ifndef HB_FORMAT_H
 #define HB_FORMAT_H
 

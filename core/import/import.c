@@ -111,8 +111,7 @@ static bool must_ask(const struct import *import)
     return false;
 }
 
-/* ---- all
- * -------------------------------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------------------------- */
 
 /* All is staged and verified. */
 static int publish(struct import *import)

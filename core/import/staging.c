@@ -196,12 +196,7 @@ int hb_staging_copies(struct hb_staging *staging, const struct hb_root *from,
     return status;
 }
 
-/* ---- other file systems below the home
- * -------------------------------------------------------------
- */
-
-/* ---- the journal
- * ----------------------------------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------------------------- */
 
 /* By the journal, which says from now on what will have happened in the end. */
 static int publish_by(struct hb_staging *staging, struct hb_journal *journal,

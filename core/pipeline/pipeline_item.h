@@ -69,7 +69,7 @@ struct hb_pipeline {
     pthread_mutex_t lock;
     pthread_cond_t work;          /* for workers: there may be something to take */
     pthread_cond_t room;          /* for openers: another entry may be prepared */
-    pthread_cond_t done;          /* for hb_queue_next: something has finished */
+    pthread_cond_t done;          /* for hb_result_next: something has finished */
     struct hb_item *head, *tail;  /* handed out next; made last */
     struct hb_item *parting;      /* all handed out, but a thread is still closing the source */
     struct hb_item *ready;        /* those with units to take, in plan order */

@@ -8,8 +8,6 @@
 
 enum { GROWTH_FACTOR = 4 }; /* a small file that grew beyond so many units is cut off */
 
-/* ---- results, for tests in another order --------------------------------------------------- */
-
 /* ---- encoding ------------------------------------------------------------------------------ */
 
 static void *buffer_of(struct hb_pipeline_thread *thread, size_t bytes)

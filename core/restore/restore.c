@@ -210,8 +210,7 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     return status;
 }
 
-/* ---- one file or link
- * ---------------------------------------------------------------------------- */
+/* ---- one file or link ---------------------------------------------------------------------- */
 
 static int rename_into_place(struct restore *restore, const struct hb_journal_row *row,
                              const struct hb_place *place, uint32_t mode)
@@ -373,8 +372,7 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
                       "its mode and time cannot be set: %s", hb_target_explain(-result));
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------------------ */
+/* ---- all ----------------------------------------------------------------------------------- */
 
 static bool is_plain_file(const struct row *row)
 {

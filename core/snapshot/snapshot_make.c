@@ -238,8 +238,7 @@ static int take_file(struct maker *maker, const char *path, const struct stat *s
     return result == HB_ENTRY ? HB_OK : result;
 }
 
-/* ---- what is listed
- * ------------------------------------------------------------------------------- */
+/* ---- what is listed ------------------------------------------------------------------------ */
 
 static bool is_left_out(const struct maker *maker, const char *name)
 {
@@ -306,8 +305,7 @@ static int take_listed(struct maker *maker)
     return result;
 }
 
-/* ---- the snapshot
- * --------------------------------------------------------------------------------- */
+/* ---- the snapshot -------------------------------------------------------------------------- */
 
 /* Why it is incomplete, for pruning and for people. */
 static int write_marks(const struct maker *maker)

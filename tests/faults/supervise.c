@@ -236,8 +236,7 @@ static void serve_call(struct supervisor *supervisor)
     (void)seccomp_notify_respond(supervisor->listener, response); /* the caller may be gone */
 }
 
-/* ---- all calls
- * ----------------------------------------------------------------------------------- */
+/* ---- all calls ----------------------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {

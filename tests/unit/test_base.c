@@ -82,8 +82,7 @@ static void test_tilde_and_working_directory(void **state)
     assert_string_equal(other, "~user/x");
 }
 
-/* ---- the table of paths -----------------------------------------------------------------------
- */
+/* ---- the table of paths -------------------------------------------------------------------- */
 
 enum { ROWS = 5000 };
 

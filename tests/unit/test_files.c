@@ -14,8 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* ---- io ---------------------------------------------------------------------------------------
- */
+/* ---- io ------------------------------------------------------------------------------------ */
 
 static void test_what_is_written_comes_back(void **state)
 {
@@ -114,8 +113,7 @@ static void test_times(void **state)
     assert_int_equal(hb_set_mtime_at(directory, "nothing", 1, 0), -ENOENT);
 }
 
-/* ---- listing ----------------------------------------------------------------------------------
- */
+/* ---- listing ------------------------------------------------------------------------------- */
 
 static void test_names_are_sorted_by_bytes(void **state)
 {
@@ -171,8 +169,7 @@ static void test_one_by_one(void **state)
     hb_listing_free(&listing);
 }
 
-/* ---- directories ------------------------------------------------------------------------------
- */
+/* ---- directories --------------------------------------------------------------------------- */
 
 static void expect_made(const char *directory, const char *path, const char *there)
 {
