@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import unittest
 
@@ -86,17 +87,89 @@ class Presets(hb.Case):
         last = self.make("pre-update", "--keep", "1")["archive"]
         self.assertEqual(self.archives(), [pathlib.Path(last).name])
 
-    def test_the_newest_complete_one_stays(self):
-        good = pathlib.Path(self.make()["archive"])
+    # Runs of one second share the time in their names, and a name that was freed is given again:
+    # what a test wants to see again gets a date of its own, and is known by its content.
+
+    def make_of(self, stamp, *arguments, **keywords):
+        """An archive that is called as if it had been made then."""
+        made = pathlib.Path(self.make("pre-update", *arguments, **keywords)["archive"])
+        return made.rename(self.backups / f"pre-update-{stamp}{made.suffix}")
+
+    def make_incomplete(self, *arguments):
+        """The link that cannot be stored makes it so."""
         hb.write(self.dir / "outside", b"x")
         (self.home / "link").symlink_to(self.dir / "outside")
+        try:
+            return pathlib.Path(self.make("pre-update", *arguments, expect=3)["archive"])
+        finally:
+            os.remove(self.home / "link")
+
+    def test_the_newest_complete_one_stays(self):
+        good = self.make_of("2024-01-01-000000")
+        content = good.read_bytes()
         for _ in range(3):
-            self.make("pre-update", "--keep", "2", expect=3)
-        self.assertIn(good.name, self.archives())
+            self.make_incomplete("--keep", "2")
+            self.assertIn(good.name, self.archives())
+            self.assertEqual(good.read_bytes(), content)
         self.assertEqual(len(self.archives()), 3)
-        os.remove(self.home / "link")
         self.make("pre-update", "--keep", "2")
         self.assertNotIn(good.name, self.archives())
+
+    def test_an_incomplete_one_takes_the_place_of_none(self):
+        """Of two complete ones the newer stays; the one just made is not complete, and does not count."""
+        older = self.make_of("2024-01-01-000000", "--keep", "9")
+        newer = self.make_of("2024-01-02-000000", "--keep", "9")
+        content = newer.read_bytes()
+        made = self.make_incomplete("--keep", "1")
+        self.assertEqual(set(self.archives()), {newer.name, made.name}, older)
+        self.assertEqual(newer.read_bytes(), content)
+
+    def test_a_damaged_one_is_not_the_newest_complete(self):
+        """It looks like an archive from its beginning, or from its end; an older whole one is what is left."""
+        name = 46  # of a member, in its row of the directory
+        damages = {"a byte": lambda data, at: data[:at + name] + b"?" + data[at + name + 1:],
+                   "cut off": lambda data, at: data[:-30], "empty": lambda data, at: b""}
+        for what, damage in damages.items():
+            with self.subTest(damage=what):
+                shutil.rmtree(self.backups, ignore_errors=True)
+                whole = self.make_of("2024-01-01-000000", "--keep", "9")
+                content = whole.read_bytes()
+                newer = self.make_of("2024-01-02-000000", "--keep", "9")
+                data = newer.read_bytes()
+                newer.write_bytes(damage(data, data.index(b"PK\1\2")))
+                self.make_incomplete("--keep", "1")
+                self.assertTrue(whole.exists(), f"{whole} is gone; {self.archives()}")
+                self.assertEqual(whole.read_bytes(), content)
+
+    def test_a_clock_that_was_set_back(self):
+        """The one just made stays, though another says that it was made later."""
+        self.make_of("2999-01-01-000000")
+        made = pathlib.Path(self.make("pre-update", "--keep", "1")["archive"])
+        self.assertTrue(made.exists(), f"{made} was made and is gone; {self.archives()}")
+        self.hbcore("verify", made)
+
+    def test_only_files_are_archives(self):
+        """A link and a pipe of such a name are neither counted nor removed."""
+        good = self.make_of("2024-01-01-000000")
+        content = good.read_bytes()
+        link, pipe = (self.backups / f"pre-update-{day}-000000.zip" for day in ("2024-01-02", "2023-01-01"))
+        link.symlink_to(good)
+        os.mkfifo(pipe)
+        done = self.make("pre-update", "--keep", "2")
+        self.assertEqual((done["removed"], link.is_symlink(), pipe.is_fifo()), (0, True, True))
+        self.assertEqual(good.read_bytes(), content)
+        self.make("pre-update", "--keep", "1")
+        self.assertTrue(link.is_symlink() and pipe.is_fifo(), self.archives())
+        self.assertEqual(len(self.archives()), 3)
+
+    def test_nothing_is_removed_where_o_says_to_put_it(self):
+        """The preset's number is for its own directory."""
+        out = self.dir / "out"
+        out.mkdir()
+        one = ("--set", "preset:pre-update.keep=1")
+        for number in range(4):
+            self.hbcore("--home", self.home, *one, "backup", "--preset", "pre-update", "-o", f"{out}/")
+            self.assertEqual(len(os.listdir(out)), number + 1, os.listdir(out))
 
     def test_nothing_there(self):
         empty = self.dir / "empty"
