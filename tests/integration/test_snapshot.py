@@ -306,6 +306,14 @@ class ListAndPrune(SnapshotCase):
             name = self.create("--keep", "0")["id"]
             self.assertEqual(os.listdir(self.snapshots), [name])
 
+    def test_a_clock_that_was_set_back(self):
+        """What was just made stays, though another is called as if it were newer."""
+        self.as_the_reference("29990101-000000", {"config.yaml": b"later\n"})
+        name = self.create("--keep", "1")["id"]
+        self.assertIn(name, os.listdir(self.snapshots))
+        self.snapshot("restore", name)
+        self.assertEqual((self.home / "config.yaml").read_bytes(), b"a: 1\n")
+
     def test_the_directory_leads_outside(self):
         hb.write(self.dir / "outside/20240101-000000/manifest.json", b"{}")
         self.snapshots.symlink_to(self.dir / "outside")
@@ -415,6 +423,24 @@ class Restore(SnapshotCase):
                 self.hbcore(*line)
                 self.assertEqual((self.home / "config.yaml").read_bytes(), b"a: 1\n")
                 self.assert_nothing_left(self.home)
+
+    def test_interrupted_by_a_signal(self):
+        """What was begun is not dropped: the next run completes it."""
+        for number in range(4):
+            hb.write(self.home / f"pairing/{number}.json", b"saved")
+        name = self.create()["id"]
+        for number in range(4):
+            hb.write(self.home / f"pairing/{number}.json", b"changed")
+        line = ("--home", self.home, "--set", "backup.workers=1", "snapshot", "restore", name)
+        done = self.faulted(*line, calls="rename", path=f"{self.home}/pairing/1.json", at=1,
+                            run="kill -TERM $HB_FAULT_THREAD", expect=143)
+        self.assertEqual(done.hits, 1)
+        self.assertEqual((self.home / "pairing/3.json").read_bytes(), b"changed")
+        done = self.hbcore("--home", self.home, "snapshot", "create")
+        self.assert_mentions(done, "ompleted the import")
+        for number in range(4):
+            self.assertEqual((self.home / f"pairing/{number}.json").read_bytes(), b"saved", number)
+        self.assert_nothing_left(self.home)
 
 
 if __name__ == "__main__":
