@@ -99,6 +99,9 @@ class Durability(fault.FaultCase):
         gone = self.places(("unlinkat",), lambda path: path == journal)[0]
         self.assertGreater(gone, max(live))
         self.assert_flushed(("syncfs",), lambda path: path == str(self.home), max(live), gone)
+        # What is removed later may be needed as long as the journal may come back.
+        removed = [place for place in self.places(("unlinkat",), lambda path: path.startswith(stage)) if place > gone]
+        self.assert_flushed(FLUSHES, lambda path: path == stage, gone, removed[0])
         return stage
 
     def assert_database_is_durable(self, stage, name, written):

@@ -251,6 +251,45 @@ class Interrupted(fault.FaultCase):
         self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
         self.assert_carried_through(home)
 
+    def test_a_database_is_restored_once(self):
+        """Killed between two databases: the first one is in use again, and stays as it is."""
+        for name in ("first.db", "second.db"):
+            self.make_database(self.new / name, rows=20)
+        self.hbcore("--home", self.new, "backup", "-o", self.archive)
+        home = self.make_target()
+        for name in ("first.db", "second.db"):
+            self.make_database(home / name, rows=5)
+        done = self.faulted(*self.import_line(home), calls="write", path="*/home/second.db*", at=1, kill=True,
+                            expect=128 + 9)
+        self.assertEqual(done.hits, 1)
+        self.assertEqual(len(self.database_rows(home / "first.db")), 20, "it was to be restored before the kill")
+        program = sqlite3.connect(home / "first.db")
+        program.execute("INSERT INTO t (text) VALUES ('since then')")
+        program.commit()
+        program.close()
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip", expect=None)
+        self.assertIn(done.returncode, (0, 3), self.describe(done))
+        rows = self.database_rows(home / "first.db")
+        self.assertEqual((len(rows), rows[-1][1]), (21, "since then"), self.describe(done))
+        self.assert_nothing_left(home)
+
+    def test_without_the_plugin_of_the_database(self):
+        """By another configuration: a database is never replaced as a file would be."""
+        home = self.make_target()
+        done = self.faulted(*self.import_line(home), calls="write", path="*/home/state.db*", at=1, kill=True,
+                            expect=128 + 9)
+        self.assertEqual(done.hits, 1)
+        program = sqlite3.connect(home / "state.db", isolation_level=None)
+        self.addCleanup(program.close)
+        self.assertEqual(program.execute("SELECT count(*) FROM t").fetchone(), (10,))
+        inode = (home / "state.db").stat().st_ino
+        config = self.write_config("[backup]\nformat = zip\n[format:zip]\n")
+        done = self.hbcore("--config", config, "--home", home, "backup", "-o", self.dir / "a.zip", expect=None)
+        self.assertIn(done.returncode, (0, 3), self.describe(done))
+        self.assert_mentions(done, "state.db")
+        self.assertEqual((home / "state.db").stat().st_ino, inode, self.describe(done))
+        self.assertEqual(program.execute("SELECT count(*) FROM t").fetchone(), (10,))
+
     # ---- recovery that fails for a reason that passes ----
 
     def test_no_space_while_it_is_carried_through(self):
@@ -315,7 +354,10 @@ class Mounted(fault.FaultCase):
                               check=False)
         if done.returncode != 0:
             self.skipTest(f"cannot mount here: {done.stderr.decode().strip()}")
-        self.addCleanup(subprocess.run, ["umount", "-l", os.fspath(arguments[-1])], check=False)
+        self.unmount_later(arguments[-1])
+
+    def unmount_later(self, path):
+        self.addCleanup(subprocess.run, ["umount", "-l", os.fspath(path)], check=False, capture_output=True)
 
     def test_import_reaches_them(self):
         new = self.make_home("new", whole_seconds=True)
@@ -383,6 +425,48 @@ class Mounted(fault.FaultCase):
                     self.assertEqual(self.left_in(home), [])
                     for name in ("a", "tmp/c", "tmp/d") if b"ompleted" in done.stdout else ():
                         self.assertEqual((home / name).read_bytes(), name.encode())
+
+    def interrupted_over_two(self, name="home"):
+        """A home with a stage on each of two file systems, the journal that needs both in one of them."""
+        for path in ("config.yaml", "a", "tmp/c", "tmp/d"):
+            hb.write(self.dir / "new" / path, path)
+        archive = self.backup(self.dir / "new", "a.zip")
+        home = self.dir / name
+        (home / "tmp").mkdir(parents=True)
+        self.mount("-t", "tmpfs", "none", home / "tmp")
+        self.faulted("--home", home, "--set", "backup.workers=1", "import", "--force", archive, calls="rename",
+                     path=f"*/{STAGE}*/m*", at=1, kill=True, expect=128 + 9)
+        self.assertEqual(len(self.left_in(home)), 2, "a stage on each file system")
+        return home
+
+    def assert_all_restored(self, home, done):
+        self.assertNotIn(b"is gone", done.stdout + done.stderr)
+        for name in ("config.yaml", "a", "tmp/c", "tmp/d"):
+            self.assertEqual((home / name).read_bytes(), name.encode(), self.describe(done))
+        self.assertEqual(self.left_in(home), [])
+
+    def test_killed_while_it_tidies_up_after_completing(self):
+        """The journal goes first: what it names is needed as long as it is there."""
+        for at in range(1, 20):
+            home = self.interrupted_over_two(f"home-{at}")
+            done = self.faulted("--home", home, "--set", "backup.workers=1", "backup", "-o", self.dir / "next.zip",
+                                calls="remove", path=f"{home}/*{STAGE}*", at=at, kill=True, expect=None)
+            if done.hits == 0:
+                break
+            with self.subTest(at=at, call=done.hit):
+                self.assert_all_restored(home, self.hbcore("--home", home, "backup", "-o", self.dir / "next.zip"))
+        self.assertGreater(at, 3, "nothing was removed")
+
+    def test_a_home_that_was_moved(self):
+        """Another directory is called as the home was; what waits in the moved one is not swept."""
+        home, moved = self.interrupted_over_two(), self.dir / "moved"
+        home.rename(moved)
+        self.unmount_later(moved / "tmp")
+        home.mkdir()
+        other = self.make_home("other")
+        self.hbcore("--home", other, "backup", "-o", moved / "tmp/other.zip")
+        self.assertEqual(len(self.left_in(moved)), 2, "a stage was swept that a journal needs")
+        self.assert_all_restored(moved, self.hbcore("--home", moved, "backup", "-o", self.dir / "next.zip"))
 
     def test_a_mark_that_was_not_written_any_more(self):
         """What says to which import a stage belongs is empty: that import never began to publish."""
