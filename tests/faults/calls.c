@@ -100,9 +100,12 @@ static const struct call {
     /* In no class: by their names only. */
     {"fchmod", 0, {FD(0)}, NO_FLAGS},
     {"fchmodat", 0, {AT(0)}, NO_FLAGS},
+    {"fchmodat2", 0, {AT(0)}, NO_FLAGS},
+    {"fchown", 0, {FD(0)}, NO_FLAGS},
     {"fchownat", 0, {AT(0)}, NO_FLAGS},
     {"utimensat", 0, {AT(0)}, NO_FLAGS},
     {"newfstatat", 0, {AT(0)}, NO_FLAGS},
+    {"statx", 0, {AT(0)}, NO_FLAGS},
     {"faccessat2", 0, {AT(0)}, NO_FLAGS},
     {"fstat", 0, {FD(0)}, NO_FLAGS},
     {"getdents64", 0, {FD(0)}, NO_FLAGS},

@@ -298,6 +298,31 @@ class AtTheOpen(Changing):
                 self.assertIsNone(content, error)
                 self.assertRegex(" ".join(findings["skipped"]), words)
 
+    def test_its_directory_becomes_a_link(self):
+        """To another one, inside or outside: what lies there is not stored under a name that is not its own."""
+        for target in ("two", "../outside/two", self.home / "two", self.dir / "outside/two"):
+            for fmt in FORMATS:
+                with self.subTest(target=target, format=fmt):
+                    self.link_the_directory(target, fmt)
+
+    def link_the_directory(self, target, fmt):
+        shutil.rmtree(self.home, ignore_errors=True)
+        hb.write(self.home / "one/file", b"one")
+        for where in (self.home, self.dir / "outside"):
+            hb.write(where / "two/file", b"two")
+        archive, aside = self.dir / ("a" + FORMATS[fmt]), self.dir / "aside"
+        done = self.faulted(*self.arguments(fmt, 1, archive), calls="openat,openat2", path="*/home/one/file", at=1,
+                            run=f"mv {self.home}/one {aside} && ln -s {target} {self.home}/one",
+                            expect=None)
+        self.assertEqual(done.hits, 1)
+        self.assertIn(done.returncode, (0, 3), self.describe(done))
+        stored = self.stored(archive)
+        self.assertIn(stored.get("one/file"), (None, b"one"), self.describe(done))
+        if done.returncode == 0:
+            self.assertEqual(stored.get("one/file"), b"one", self.describe(done))
+        archive.unlink()
+        shutil.rmtree(aside)
+
 
 class Databases(Changing):
     """A claimed file: its plugin opens it by name, several times."""

@@ -49,6 +49,21 @@ class HookFaults(fault.FaultCase):
         hb.write(self.home / "cron/jobs.json", EMPTY)
         hb.write(self.home / "state-snapshots/1/cron/jobs.json", FULL)
 
+    def test_a_writer_of_the_same_length_and_second(self):
+        """It is seen, and what it has written stays."""
+        live, other = self.home / "cron/jobs.json", b'{"jobs": {}}'
+        self.assertEqual(len(other), len(EMPTY))
+        cat, touch = (hb.shutil.which(name) for name in ("cat", "touch"))
+        self.prepare_guard()
+        os.utime(live, ns=(1, 1_700_000_000_100_000_000))
+        hb.write(self.dir / "other", other)
+        done = self.faulted("--home", self.home, "guard", "1", calls="create", path=f"{self.home}/.hbcore-stage-*/*",
+                            at=1, run=f"{cat} {self.dir}/other > {live}; {touch} -d @1700000000.2 {live}", expect=None)
+        self.assertEqual(done.hits, 1)
+        self.assertEqual(live.read_bytes(), other, self.describe(done))
+        self.assertEqual(done.returncode, 1, self.describe(done))
+        self.assert_mentions(done, "cron/jobs.json", "another program")
+
     def test_guard(self):
         arguments = ("--home", self.home, "--json", "guard", "1")
         live = self.home / "cron/jobs.json"

@@ -94,6 +94,20 @@ class Import(hb.Case):
             made.writestr("gateway.pid", b"the number of a process")
         self.refused_unchanged(archive, b"number", b"NUMBER", 0)
 
+    def test_a_neighbour_whose_name_begins_like_the_homes(self):
+        """A link to it leads outside, and what stands in it is not read as a path of the home."""
+        beside = self.dir / "target2"
+        hb.write(beside / "f", b"beside")
+        hb.write(self.target / "2/f", b"inside")
+        for name, to in (("file", beside / "f"), ("folder", beside)):
+            (self.target / name).symlink_to(to)
+        world = hb.tree(beside)
+        archive = self.make_zip([("config.yaml", b"a"), ("file", b"new"), ("folder/f", b"new")])
+        done = self.take(archive, 3)
+        self.assert_mentions(done, "file", "folder/f", "outside the home")
+        self.assertEqual((self.target / "2/f").read_bytes(), b"inside")
+        self.assert_unchanged(world, beside)
+
     def test_a_directory_below_a_link_inside_gets_its_mode(self):
         (self.target / "real").mkdir()
         os.symlink("real", self.target / "skills")

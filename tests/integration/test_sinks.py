@@ -111,6 +111,21 @@ class EachCall(Sinks):
             else:
                 self.assert_stopped(done, archive, old, ERRORS[error])
 
+    def test_somebody_shortens_it(self):
+        """When all is written and before it is looked at: no archive that is not whole gets the name."""
+        archive = self.out / "final.zip"
+        command = self.arguments("zip", 1, archive)
+        watched = {"calls": "write,fstat,newfstatat", "path": "*-archive"}
+        calls = [call for call, _, _ in self.faulted(*command, list_calls=True, **watched).calls]
+        written = max(place for place, call in enumerate(calls) if "write" in call)
+        looks = [place + 1 for place in range(written, len(calls)) if calls[place].endswith(("stat", "statat"))]
+        self.assertTrue(looks, f"nobody looks at it: {calls}")
+        archive.unlink()
+        done = self.faulted(*command, at=looks[0], expect=None, **watched,
+                            run=f"for f in {self.out}/.hbcore-stage-*/*-archive; do truncate -s -7 $f; done")
+        self.assertEqual(done.hits, 1)
+        self.assert_stopped(done, archive, False, "archive")
+
     def test_directory_cannot_be_flushed(self):
         """The one failure after the rename: the archive is there and whole, but no success is said."""
         archive = self.out / "final.zip"
