@@ -206,8 +206,8 @@ def zip_gap(block, length=None):
                                len(block) if length is None else length) + b"hbcoreTR"
 
 
-def entry_hash(name, data, mode=0o644, mtime=1_700_000_000, kind=1):
-    """As core/archive/trailer.c makes it."""
+def entry_hash(name, data, mode=0o644, mtime=1_700_000_000, kind=1, link=b""):
+    """As the core makes it for its trailer."""
     name = name if isinstance(name, bytes) else name.encode()
     fixed = struct.pack("<QQqQQQ", kind, mode, mtime, 0, len(data), len(name))
-    return struct.pack("<Q", _hash("XXH3", fixed + name))
+    return struct.pack("<Q", _hash("XXH3", fixed + name + link))

@@ -249,17 +249,25 @@ def member_record(path, size, mode=0o644, mtime=1_700_000_000, kind=1):
 
 
 def ours(rows=None, records=None, content=HOME + AFTER, members=2, raw_bytes=None, block=None,
-         flags=None, tar_bytes=None, frames=1, table=seek_table):
-    """An archive as ours lies on disk, its checksums right, its claims free."""
+         flags=None, tar_bytes=None, frames=None, table=seek_table, cut=None, hashed=None):
+    """An archive as ours lies on disk, its checksums right, its claims free.
+
+    The content lies in one frame, or in two (`cut`: where the second begins). `rows` are made of what they are given,
+    (stored bytes, content bytes, checksum) of each frame; `hashed` are those that the index knows.
+    """
     records = member_record("config.yaml", 1) + member_record("after", 4) if records is None \
         else records
-    data, end, packed = frame(content), frame(bytes(1024)), frame(records)
-    listed = [row_of(data, len(content))] if rows is None else rows
+    parts = [content] if cut is None else [content[:cut], content[cut:]]
+    end, packed = frame(bytes(1024)), frame(records)
+    true = [row_of(frame(part), len(part)) for part in parts]
+    data = b"".join(map(frame, parts))
+    listed = true if rows is None else rows(*true)
     flags = (1 if block is not None else 0) if flags is None else flags
     head = b"hbindex1" + struct.pack(
         "<IIQQQQQQ", 1, flags, members, len(records) if raw_bytes is None else raw_bytes,
-        len(content) if tar_bytes is None else tar_bytes, frames,
-        xxh64(b"".join(struct.pack("<III", *row) for row in listed)), xxh64(packed))
+        len(content) if tar_bytes is None else tar_bytes, len(parts) if frames is None else frames,
+        xxh64(b"".join(struct.pack("<III", *row) for row in (true if hashed == "true" else listed))),
+        xxh64(packed))
     specials = [skippable(INDEX, head + struct.pack("<Q", xxh64(head)) + packed)]
     if block is not None:
         specials.append(skippable(TRAILER, b"hbtrail1" + struct.pack("<Q", xxh64(block)) + block))
@@ -303,11 +311,24 @@ zst("index: a trailer for other entries", ours(block=trailer(
     section(1, b'{"entries":2,"incomplete":false}'), section(2, bytes(16)))), 1)
 zst("index: trailer with a section of 2^64", ours(block=trailer(
     section(1, b"{}", length=(1 << 64) - 1))), 1)
-zst("seek table: other lengths", ours(rows=[(5, 2048, 0)]), 1)
+zst("seek table: other lengths", ours(rows=lambda _: [(5, 2048, 0)]), 1)
 # Not found by its end, so that all is read from the front, and nothing is amiss there.
 zst("seek table: claims 2^27 frames", ours(table=lambda rows: seek_table(rows, count=1 << 27)), 0,
     BOTH)
-zst("seek table: sums to more", ours(rows=[(0xFFFFFFFF, 0xFFFFFFFF, 0)]), 1)
+zst("seek table: sums to more", ours(rows=lambda _: [(0xFFFFFFFF, 0xFFFFFFFF, 0)]), 1)
+zst("seek table: two frames", ours(cut=1024), 0, BOTH)
+# The sums are right, but the index knows other rows: it does not count, and all is read from the front.
+zst("seek table: rows that were shifted", ours(
+    cut=1024, hashed="true", rows=lambda one, two: [(one[0], one[1] + 512, one[2]), (two[0], two[1] - 512, two[2])]),
+    0, BOTH)
+zst("seek table: a frame that is not as long as its row says", ours(
+    rows=lambda one: [(one[0], one[1] + 512, one[2])], tar_bytes=2560), 1)
+HOLE = tar_file("after", b"A" * 512 + b"B" * 512 + b"C" * 512)
+zst("seek table: a frame that is shorter than its row says, within a file", ours(
+    cut=2048, content=HOME + HOLE[:1024] + HOLE[-512:], rows=lambda one, two: [(one[0], one[1] + 512, one[2]), two],
+    tar_bytes=3072, records=member_record("config.yaml", 1) + member_record("after", 1536)), 1)
+zst("seek table: a last frame that is not as long as its row says", ours(
+    cut=1024, rows=lambda one, two: [one, (two[0], two[1] + 512, two[2])], tar_bytes=2560), 1)
 zst("seek table: none", ours(table=lambda rows: b""), 1)
 zst("seek table: of another archive behind a good one", frame(GOOD) + seek_table([(9, 9, 0)]), 1)
 

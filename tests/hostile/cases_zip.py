@@ -271,6 +271,18 @@ forged("reasons of another type", trailer(summary(incomplete=True, skipped=7, do
 forged("reasons with control bytes", trailer(
     summary(incomplete=True, skipped=[{"path": "\x1b]0;t\x07", "reason": "\x1b[2J"}]),
     section(2, RIGHT)), 0)
+
+
+def forged_link(name, target, code):
+    """Where a link leads is as much of an entry as its name."""
+    links = entry_hash("way", b"", mode=0o777, kind=3, link=b"config.yaml")
+    add(f"trailer: {name}", zip_of(STAMPED, Member("way", target, mode=LINK, central_extra=STAMP),
+                                   gap=zip_gap(trailer(summary(entries=2), section(2, RIGHT + links)))),
+        code, generic=True)
+
+
+forged_link("a link as it was stored", "config.yaml", 0)
+forged_link("a link that leads elsewhere", "elsewhere!!", 1)
 add("trailer: longer than its gap", zip_of(STAMPED, gap=zip_gap(trailer(summary()), 1 << 40)), 1)
 add("trailer: marked, but not there", zip_of(Member("config.yaml", "x",
                                                     central_extra=extra(0x7468, b"\1"))), 1)

@@ -3,6 +3,9 @@
 inside when the archive is refused.
 
     test_hostile.py zip|tar root|user [WORD]     WORD: only the cases with it in their name
+
+Where the kernel lacks a call (HBCORE_LACKING), only a part of them is tried, in the homes that such a kernel could be
+led out of.
 """
 import os
 import shutil
@@ -129,6 +132,9 @@ class Hostile(hb.Case):
 
     def test_each(self):
         chosen = [one for one in case.ALL[FORM] if WORD in one.name]
+        kinds = list(targets.TARGETS)
+        if hb.LACKING and not hb.FULL:
+            chosen, kinds = chosen[::2], ["links", "linked directories"]
         self.assertTrue(chosen)
         self.around = os.listdir(self.dir) + ["archives", "home"]
         archives = self.dir / "archives"
@@ -137,7 +143,7 @@ class Hostile(hb.Case):
         world = targets.snapshot(self.outside)
         for number, one in enumerate(chosen):
             (archives / f"{number}{one.suffix}").write_bytes(one.bytes_for(self.where))
-        for kind in targets.TARGETS:
+        for kind in kinds:
             if kind == "read-only" and WHO == "root" and not can_mount():
                 print("read-only homes are not tested as root: nothing can be mounted here")
                 continue
@@ -152,7 +158,7 @@ class Hostile(hb.Case):
                             self.prepare(kind)
                     if kind == "empty":
                         self.look_inside(one, archives / f"{number}{one.suffix}")
-        print(f"{FORM} as {WHO}: {len(chosen)} archives, {len(targets.TARGETS) - 1} targets")
+        print(f"{FORM} as {WHO}: {len(chosen)} archives, {len(kinds)} kinds of homes")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ GENERIC = SOURCE / "conf" / "generic.ini"
 FULL = os.environ.get("HBCORE_FULL", "") == "1"
 SKIPPED = 77
 
+# System calls that the kernel of these runs is to lack, as in an old one, or in a sandbox.
+LACKING = os.environ.get("HBCORE_LACKING", "")
+LACK = [str(pathlib.Path(os.environ["HBCORE_BUILD"]) / "tests/hb-fault")]
+
 # A finding of a sanitizer must never look like an exit code that a test expects.
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "exitcode=99:abort_on_error=0",
@@ -36,6 +40,9 @@ SANITIZER_WORDS = re.compile(
 
 # What the program calls the things that it must take away again.
 LEFT_BEHIND = re.compile(rb"^\.hbcore[-.]")
+
+if LACKING and subprocess.run([*LACK, "--calls", LACKING, "--", "true"], check=False).returncode != 0:
+    raise SystemExit(SKIPPED)  # it says why
 
 
 def scratch():
@@ -166,6 +173,8 @@ class Case(unittest.TestCase):
 
     def command(self, *arguments):
         line = [self.binary]
+        if LACKING:
+            line = [*LACK, "--calls", LACKING, "--at", "1+", "--error", "ENOSYS", "--", *line]
         if self.config is not None and "--config" not in arguments:
             line += ["--config", str(self.config)]
         return line + [os.fspath(argument) for argument in arguments]

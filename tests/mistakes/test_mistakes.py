@@ -2,6 +2,8 @@
 """Plugins that do not keep to the headers: what they answer is not believed, and nothing is lost in silence."""
 import json
 import os
+import pathlib
+import subprocess
 import unittest
 
 import hb
@@ -97,6 +99,61 @@ class Verdicts(Mistakes):
         done = self.hbcore("--home", self.home, "--set", "filter:verdicts.mistake=kind-9", "import", "--force",
                            archive, expect=1)
         self.assert_mentions(done, "filter:verdicts")
+
+
+class Hooks(Mistakes):
+    """What a hook asks for beneath the home, also where the kernel cannot keep it there."""
+
+    NO_OPENAT2 = (pathlib.Path(os.environ["HBCORE_BUILD"]) / "tests/hb-fault", "--calls", "openat2", "--at", "1+",
+                  "--error", "ENOSYS", "--log")
+
+    def setUp(self):
+        super().setUp()
+        if subprocess.run([self.NO_OPENAT2[0], "--calls", "write", "--", "true"], check=False).returncode != 0:
+            self.skip("no system call can be made to fail here")
+        self.configure("[hook:paths]\non = backup\n")
+        self.count = 0
+
+    def opened(self, path, wrap):
+        """What the hook reads there, or None."""
+        self.count += 1
+        log = self.dir / f"{self.count}.log"
+        line = [*wrap, *([log, "--"] if wrap else []), *self.command(
+            "--home", self.home, "--set", f"hook:paths.ask={path}", "backup", "-o", self.dir / "out.zip")]
+        done = self.tool(*line, expect=3)  # links that lead outside are not stored
+        if wrap:
+            self.assertNotIn("hits\t0\n", log.read_text(), "the program did not try openat2")
+        said, = [row for row in done.stdout.decode().splitlines() if row.strip().startswith(f"{path}: ")]
+        return said.partition("opened, ")[2] if "opened, " in said else None
+
+    def test_nothing_is_opened_outside(self):
+        hb.write(self.dir / "outside/file", b"secret")
+        hb.write(self.home / "sub/file", b"inside")
+        for name, target in (("relative", "../outside"), ("absolute", self.dir / "outside"), ("up", ".."),
+                             ("inside", "sub"), ("file-link", "../outside/file")):
+            (self.home / name).symlink_to(target)
+        bad = ["../outside/file", "sub/../../outside/file", "sub/..", "..", "relative/file", "absolute/file",
+               "up/outside/file", "inside/file", "file-link", "sub/../sub/file", str(self.dir / "outside/file")]
+        ways = {"openat2": (), "step by step": self.NO_OPENAT2}
+        for how, wrap in ways.items():
+            with self.subTest(how=how):
+                self.assertEqual(self.opened("sub/file", wrap), "inside")
+                found = {path: self.opened(path, wrap) for path in bad}
+                self.assertNotIn("secret", found.values())
+                # Those that stay inside may be opened by one way only; nothing else may be opened at all.
+                stays = {"inside/file", "sub/../sub/file", "sub/.."}
+                self.assertEqual({path for path, text in found.items() if text is not None} - stays, set(), found)
+                self.assertIsNone(found["inside/file"], "a link was followed")
+                self.assertIn(found["sub/../sub/file"], (None, "inside"))
+        self.assertIsNone(self.opened("sub/../sub/file", self.NO_OPENAT2), "'..' was followed step by step")
+
+    def test_a_doubt_when_all_is_done(self):
+        """The archive is there, and who only looks at the exit code learns of it, too."""
+        for form in FORMATS:
+            archive, found = self.backup(*form, "--set", "hook:paths.doubt=yes", expect=3)
+            self.assertEqual([row["path"] for row in found["doubtful"]], ["some/file"], found)
+            self.assertEqual(found["status"], "incomplete")
+            self.assertTrue(archive.exists())
 
 
 class Walks(Mistakes):
