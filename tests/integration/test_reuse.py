@@ -9,6 +9,7 @@ import random
 import shutil
 import sqlite3
 import struct
+import tarfile
 import tempfile
 import time
 import unittest
@@ -209,6 +210,17 @@ class Reuse(hb.Case):
             self.assertEqual(stored.execute("PRAGMA integrity_check").fetchone(), ("ok",))
             stored.close()
 
+    @elsewhere
+    def test_what_changed_just_before_it_was_read(self):
+        """It may change once more within the same tick of the clock: it is read again."""
+        shutil.rmtree(self.home)
+        for seconds in (0, 3600):  # a time in the future says as little
+            path = hb.write(self.home / f"{seconds}.txt", b"text" * 1000)
+            os.utime(path, (time.time() + seconds,) * 2)
+        for _ in range(2):
+            made = self.make()
+            self.assertEqual(made["reused_bytes"], 0, made)
+
     # ---- what must not be copied from ----
 
     @elsewhere
@@ -306,6 +318,60 @@ class Reuse(hb.Case):
 
 class ReuseTar(Reuse):
     form, suffix = "tar-zstd", "tar.zst"
+
+
+class Groups(hb.Case):
+    """Small files share a unit, which is taken over for just these files, or not at all."""
+
+    FRAME = 1 << 20
+    HOMES = {"test_the_last_of_a_group_is_gone": (9, 2048), "test_another_one_moves_up": (24, FRAME // 2 - 4096)}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pool = pathlib.Path(tempfile.mkdtemp(prefix="hbcore-test-", dir=hb.scratch()))
+        cls.addClassCleanup(shutil.rmtree, cls.pool)
+        for name, (count, size) in cls.HOMES.items():
+            for number in range(count):
+                hb.write(cls.pool / name / f"{number:03}", b"%03d " % number * (size // 4),
+                         mtime_ns=1_700_000_000 * 10**9)
+        Reuse.old_enough(cls.pool)
+
+    def setUp(self):
+        super().setUp()
+        self.home, self.archive = self.dir / "home", self.dir / "a.tar.zst"
+        (self.pool / self._testMethodName).rename(self.home)
+
+    def make_and_judge(self):
+        """By a reader that is not ours, and by ours."""
+        done = self.hbcore("--home", self.home, "--json", "--set", "backup.reuse=yes", "--set",
+                           f"format:tar-zstd.frame-size={self.FRAME}", "backup", "--format", "tar-zstd", "-o",
+                           self.archive)
+        self.hbcore("verify", self.archive)
+        plain = self.dir / "plain.tar"
+        self.tool("zstd", "-dqf", self.archive, "-o", plain)
+        with tarfile.open(plain) as opened:
+            stored = {row.name: opened.extractfile(row).read() for row in opened}
+        here = {path.name: path.read_bytes() for path in self.home.iterdir()}
+        self.assertEqual(stored.keys(), here.keys())
+        self.assertEqual([name for name in here if stored[name] != here[name]], [])
+        for name in sorted(here)[::7]:
+            self.assertEqual(self.hbcore("cat", self.archive, name).stdout, here[name])
+        return self.summary(done)["reused_bytes"]
+
+    def test_the_last_of_a_group_is_gone(self):
+        self.make_and_judge()
+        self.assertGreater(self.make_and_judge(), 0)
+        for name in ("008", "007", "000"):
+            (self.home / name).unlink()
+            self.make_and_judge()
+
+    def test_another_one_moves_up(self):
+        """All of one length, and as many in a unit as there is room for: the next one takes the place."""
+        self.make_and_judge()
+        self.assertGreater(self.make_and_judge(), 0)
+        for name in ("001", "006", "013", "018"):
+            (self.home / name).unlink()
+            self.make_and_judge()
 
 
 if __name__ == "__main__":
