@@ -259,16 +259,14 @@ static const char *next_section(const void *context, size_t index)
     return hb_kind_name((uint32_t)(index - tables + 1));
 }
 
-/* "[home], [plugins], …, [preset:LABEL], [format:LABEL], …" Caller frees. */
-static char *all_sections(void)
+/* "[home], [plugins], …, [preset:LABEL]": of the core. Caller frees. */
+static char *core_sections(void)
 {
     char *text = hb_copy_text("");
-    const char *name;
-    for (size_t i = 0; (name = next_section(NULL, i)) != NULL; i++) {
-        int length = (int)strcspn(name, ":");
-        bool labelled = name[length] == ':' || hb_kind_of(name) != 0;
-        char *longer = hb_text("%s%s[%.*s%s]", text, i == 0 ? "" : ", ", length, name,
-                               labelled ? ":LABEL" : "");
+    for (const struct hb_settings_table *table = hb_settings_tables; table->section != NULL;
+         table++) {
+        char *longer = hb_text("%s%s[%s%s]", text, *text == '\0' ? "" : ", ", table->section,
+                               table->labelled ? "LABEL" : "");
         free(text);
         text = longer;
     }
@@ -286,9 +284,12 @@ static void unknown_section(struct load *load, const struct hb_ini_section *writ
     const char *near = hb_nearest(head, next_section, NULL);
     bool labelled = near != NULL && (hb_kind_of(near) != 0 || strchr(near, ':') != NULL);
     int length = near == NULL ? 0 : (int)strcspn(near, ":");
-    HB_AUTO_FREE char *valid = all_sections();
+    HB_AUTO_FREE char *valid = core_sections();
     if (near == NULL)
-        hb_error_hint(&why, "valid are %s", valid);
+        hb_error_hint(&why,
+                      "valid are %s, and [KIND:LABEL] for plugins, with KIND format, content, "
+                      "filter or hook",
+                      valid);
     else if (labelled)
         hb_error_hint(&why, "did you mean [%.*s:%s]?", length, near,
                       colon == NULL || colon[1] == '\0' ? "LABEL" : colon + 1);
