@@ -73,6 +73,24 @@ static void take_limits(struct hb_archive *archive)
     };
 }
 
+int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
+                       const struct hb_format_choice *choice, struct hb_archive *archive,
+                       struct hb_error *error)
+{
+    *archive = (struct hb_archive){.run = run, .fd = fd, .choice = choice};
+    archive->path = hb_copy_text(shown);
+    archive->shown = archive->path;
+    take_limits(archive);
+    int status = hb_archive_input_take(archive, error);
+    if (status == HB_OK && choice == NULL) {
+        hb_format_list(run->config, &archive->formats);
+        status = choose_format(archive, error);
+    }
+    return status == HB_OK
+               ? hb_instance_create(run, archive->choice->section, &archive->format, error)
+               : status;
+}
+
 int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error)
 {

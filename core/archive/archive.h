@@ -14,6 +14,14 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
 
 /*
+ * The same of a descriptor, which is taken over, whatever comes of it (below 0: errno says why there
+ * is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
+ */
+int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
+                       const struct hb_format_choice *choice, struct hb_archive *archive,
+                       struct hb_error *error);
+
+/*
  * Fills the catalog without reading the data, where the format can; else passes over all of a file.
  * A stream is not touched (HB_NOMATCH): it has to be walked. The trailer is read and checked
  * against the catalog.

@@ -77,13 +77,18 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
 
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
 {
-    struct stat status = {0};
     if (strcmp(archive->path, "-") == 0) {
         archive->shown = "standard input";
         archive->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     } else {
         archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC);
     }
+    return hb_archive_input_take(archive, error);
+}
+
+int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
+{
+    struct stat status = {0};
     if (archive->fd < 0 || fstat(archive->fd, &status) != 0)
         return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
                             strerror(errno));

@@ -2,6 +2,7 @@
 #include "backup/backup.h"
 
 #include "archive/trailer.h"
+#include "backup/read_back.h"
 #include "backup/walk.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
@@ -27,6 +28,8 @@ struct backup {
     struct hb_instance *format;
     struct hb_publication publication;
     struct hb_trailer trailer;
+    unsigned char *block; /* the trailer, as the format got it */
+    size_t block_bytes;
     struct hb_reuse_index reuse;  /* for a later backup */
     uint64_t entry_units;         /* units so far of the entries whose steps come now */
     struct hb_previous *previous; /* or NULL */
@@ -133,7 +136,8 @@ static int end_entries(struct backup *backup, const struct hb_step *step)
         int status = ops->end_entry(backup->format->self, &backup->publication.sink, entry);
         if (status != HB_OK)
             return format_failed(backup, status, entry->path);
-        hb_trailer_add(&backup->trailer, entry);
+        struct hb_entry row = hb_read_back_row(ops, entry);
+        hb_trailer_add(&backup->trailer, &row);
         if (backup->plan.remember)
             hb_reuse_add_entry(&backup->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
                                backup->entry_units);
@@ -185,21 +189,48 @@ static int append_step(struct backup *backup, const struct hb_step *step)
 static int finish_archive(struct backup *backup)
 {
     const struct hb_format_ops *ops = backup->format->plugin->ops;
-    HB_AUTO_FREE unsigned char *data = NULL;
-    size_t bytes = 0;
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&backup->run->report.lock);
     hb_report_sort(&backup->run->report);
     if (ops->flags & HB_FORMAT_TRAILER)
         hb_trailer_build(&backup->trailer, &backup->run->report,
-                         backup->plan.remember ? &backup->reuse : NULL, &data, &bytes);
+                         backup->plan.remember ? &backup->reuse : NULL, &backup->block,
+                         &backup->block_bytes);
     pthread_mutex_unlock(&backup->run->report.lock);
     hb_run_clear_failure(backup->run);
-    int status = ops->finish(backup->format->self, &backup->publication.sink, data, bytes);
+    int status = ops->finish(backup->format->self, &backup->publication.sink, backup->block,
+                             backup->block_bytes);
     if (status != HB_OK)
         return format_failed(backup, status, NULL);
     backup->result->archive_bytes = backup->publication.sink.tell(&backup->publication.sink);
-    return HB_OK;
+    return hb_publication_flush(&backup->publication, backup->error);
+}
+
+/* See read_back.c. */
+static int read_back(struct backup *backup)
+{
+    const struct hb_destination *destination = backup->request->destination;
+    struct hb_read_back_request request = {
+        .run = backup->run,
+        .format = backup->request->format,
+        .fd = backup->publication.fd,
+        .stored = &backup->trailer,
+        .block = backup->block,
+        .block_bytes = backup->block_bytes,
+    };
+    struct hb_error why = {0};
+    if (destination->stream)
+        return HB_OK;
+    int status = hb_read_back(&request, &why);
+    if (status == HB_CANCELLED)
+        return hb_error_set(backup->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK)
+        return HB_OK;
+    hb_error_set(backup->error, HB_FATAL,
+                 "%s: the archive was written, but cannot be read back: %s; it was not published",
+                 destination->path, why.text);
+    hb_error_hint(backup->error, "choose another format with --format, and report this");
+    return HB_FATAL;
 }
 
 static int write_entries(struct backup *backup)
@@ -307,6 +338,8 @@ static int write_archive(struct backup *backup)
         status = finish_archive(backup);
     else
         give_up(backup);
+    if (status == HB_OK)
+        status = read_back(backup);
     if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(backup->error, HB_CANCELLED, "interrupted");
     if (status == HB_OK)
@@ -386,6 +419,7 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     }
     int status = run_backup(&backup);
     hb_trailer_clear(&backup.trailer);
+    free(backup.block);
     hb_reuse_clear(&backup.reuse);
     hb_previous_close(backup.previous);
     hb_plan_clear(&backup.plan);

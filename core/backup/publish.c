@@ -201,20 +201,28 @@ static int give_name(struct hb_publication *publication)
     return -1;
 }
 
-int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
+int hb_publication_flush(struct hb_publication *publication, struct hb_error *error)
 {
-    struct hb_destination *destination = publication->destination;
+    struct stat status;
     if (flush_buffer(publication) != HB_OK) {
         *error = publication->error;
         return HB_FATAL;
     }
-    if (destination->stream)
+    if (publication->destination->stream)
         return HB_OK;
-    struct stat status;
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
         return hb_error_set(error, HB_FATAL,
                             "%s: the staged archive is not as long as it should be",
-                            destination->path);
+                            publication->destination->path);
+    return HB_OK;
+}
+
+int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
+{
+    struct hb_destination *destination = publication->destination;
+    int flushed = hb_publication_flush(publication, error);
+    if (flushed != HB_OK || destination->stream)
+        return flushed;
     if (fsync(publication->fd) != 0) {
         cannot_write(publication, errno);
         *error = publication->error;
