@@ -177,6 +177,10 @@ static void print_json(const struct backup_command *command)
         json_object_set_new(object, "archive", json_null());
     else
         hb_json_name(object, "archive", command->destination.path);
+    if (command->destination.kept == NULL)
+        json_object_set_new(object, "kept", json_null());
+    else
+        hb_json_name(object, "kept", command->destination.kept);
     json_object_set_new(object, "format", json_string(command->choice.section->label));
     json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
     json_object_set_new(object, "files", json_integer((json_int_t)result->files));
@@ -300,6 +304,7 @@ static int back_up(struct backup_command *command, struct hb_error *error)
     }
     if (!command->dry_run && !command->result.nothing && command->output == NULL)
         prune(command, incomplete);
+    event.archive = command->destination.path;
     event.exit_status = incomplete ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
     event.files = command->result.files;
     event.bytes = command->result.bytes;

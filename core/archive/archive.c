@@ -240,7 +240,7 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
     return HB_OK;
 }
 
-static int read_trailer(struct hb_archive *archive, struct hb_error *error)
+int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error)
 {
     const struct hb_format_ops *ops = archive->format->plugin->ops;
     void *data = NULL;
@@ -324,7 +324,7 @@ int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
     if (status == HB_NOMATCH)
         status = list_by_walk(&filling);
     else if (status >= 0)
-        status = read_trailer(archive, error);
+        status = hb_archive_read_trailer(archive, error);
     if (status < 0)
         return status;
     return hb_archive_check_trailer(archive, error);

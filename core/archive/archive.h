@@ -14,8 +14,8 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
 
 /*
- * The same of a descriptor, which is taken over, whatever comes of it (below 0: errno says why there
- * is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
+ * The same of a descriptor, which is taken over, whatever comes of it (below 0: errno says why
+ * there is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
  */
 int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
                        const struct hb_format_choice *choice, struct hb_archive *archive,
@@ -27,6 +27,12 @@ int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
  * against the catalog.
  */
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error);
+
+/*
+ * Reads the trailer alone, where the format can find it without a walk (has_trailer). HB_OK also if
+ * there is none.
+ */
+int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error);
 
 /* For visitors that fill the catalog: may it have this entry, too? HB_OK, or HB_FATAL. */
 int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,

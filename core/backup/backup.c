@@ -2,6 +2,7 @@
 #include "backup/backup.h"
 
 #include "archive/trailer.h"
+#include "backup/incomplete.h"
 #include "backup/read_back.h"
 #include "backup/walk.h"
 #include "base/interrupt.h"
@@ -43,8 +44,16 @@ static int make_plan(struct backup *backup)
 {
     const struct hb_config *config = backup->run->config;
     const struct hb_destination *destination = backup->request->destination;
-    struct hb_identity archive = {destination->status.st_dev, destination->status.st_ino};
     const struct hb_format_ops *ops = hb_format_ops_of(backup->request->format);
+    struct hb_identity excluded[2];
+    size_t excluded_count = 0;
+    struct stat status;
+    /* One of a name that is ours stays: it is a file like others. */
+    if (destination->exists && !destination->stream && !destination->unique)
+        excluded[excluded_count++] =
+            (struct hb_identity){destination->status.st_dev, destination->status.st_ino};
+    if (hb_incomplete_beside(backup->run, ops->suffixes, destination, &status))
+        excluded[excluded_count++] = (struct hb_identity){status.st_dev, status.st_ino};
     bool store_links = hb_config_value(config, "backup", "links")->number == 1;
     if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
@@ -57,10 +66,8 @@ static int make_plan(struct backup *backup)
         .contents = &backup->contents,
         .store_links = store_links,
         .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
-        .excluded = &archive,
-        /* One of a name that is ours stays: it is a file like others. */
-        .excluded_count =
-            destination->exists && !destination->stream && !destination->unique ? 1 : 0,
+        .excluded = excluded,
+        .excluded_count = excluded_count,
         .latest = backup->latest,
         .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
@@ -342,6 +349,10 @@ static int write_archive(struct backup *backup)
         status = read_back(backup);
     if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(backup->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK && hb_report_incomplete(&backup->run->report))
+        status = hb_incomplete_find(backup->run, stage,
+                                    hb_format_ops_of(backup->request->format)->suffixes,
+                                    backup->request->destination, backup->error);
     if (status == HB_OK)
         status = hb_publication_commit(&backup->publication, backup->error);
     hb_pipeline_free(backup->pipeline);

@@ -136,5 +136,6 @@ void hb_destination_clear(struct hb_destination *destination)
     free(destination->path);
     free(destination->directory);
     free(destination->name);
+    free(destination->kept);
     *destination = (struct hb_destination){.fd = -1};
 }

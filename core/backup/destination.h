@@ -14,6 +14,7 @@ struct hb_destination {
     char *directory; /* of `path`; NULL for a stream */
     char *name;      /* in it */
     bool unique;     /* the name is ours, not the user's: another archive of that name stays */
+    char *kept;      /* what has the name that was asked for, where this archive got another */
     bool exists;
     struct stat status; /* if it exists */
 };
