@@ -56,7 +56,8 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     struct snap *snap = calloc(1, sizeof *snap);
     if (snap == NULL || !bulk_vfs_register()) {
         free(snap);
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_FATAL,
+                          "out of memory, or this SQLite library cannot be told how to open files");
     }
     snap->host = host;
     snap->suffixes = suffixes;
