@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUFFIXES, WAIT, LOCKED, CHECK_LIMIT, OPTIONS };
+enum { SUFFIXES, WAIT, LOCKED, CHECK_LIMIT, FORCE_HELD, OPTIONS };
 
 static const char *const locked_choices[] = {"skip", "raw", NULL};
 
@@ -41,6 +41,12 @@ static const struct hb_option options[OPTIONS] = {
                      .maximum = INT64_MAX,
                      .help = "Up to this size all pages of a copy are checked, above it only the "
                              "header, page count and schema"},
+    [FORCE_HELD] = {.size = sizeof(struct hb_option),
+                    .type = HB_OPTION_BOOLEAN,
+                    .key = "force-held",
+                    .default_text = "no",
+                    .help = "Restore a database though a program has the deleted one open, which "
+                            "will not see it"},
 };
 
 static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -64,6 +70,7 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     snap->wait_s = settings->values[WAIT]->number;
     snap->locked_raw = settings->values[LOCKED]->number == 1;
     snap->check_limit = (uint64_t)settings->values[CHECK_LIMIT]->number;
+    snap->force_held = settings->values[FORCE_HELD]->number != 0;
     inode_guard_init(&snap->guard);
     *self = snap;
     return HB_OK;

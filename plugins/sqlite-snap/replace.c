@@ -5,31 +5,14 @@
  * file open: he would go on writing to an unlinked file, and into the log of the new one.
  */
 #include "replace.h"
+#include "holders.h"
 #include "refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum holders { HOLDERS_NONE, HOLDERS_SOME, HOLDERS_UNKNOWN };
-
-/*
- * The kernel grants a write lease only if no other descriptor of the file is open in any process,
- * seen or not. Not every file system has leases, and only owners get them.
- */
-static enum holders holders_of(int fd)
-{
-    /* Somebody opens it between the two calls: a signal that is ignored unless handled. */
-    fcntl(fd, F_SETSIG, SIGURG);
-    if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
-        fcntl(fd, F_SETLEASE, F_UNLCK);
-        return HOLDERS_NONE;
-    }
-    return errno == EAGAIN || errno == EBUSY ? HOLDERS_SOME : HOLDERS_UNKNOWN;
-}
 
 static int remove_sides(const struct restoring *restoring)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Putting a database back: which way, by what the target and the staged copy are. */
 #include "restore.h"
+#include "holders.h"
 #include "live.h"
 #include "overwrite.h"
 #include "refusal.h"
@@ -205,6 +206,22 @@ static int look_at_journal(struct restoring *restoring)
                              "program that uses it open it first");
 }
 
+/* What is put there now would be invisible to them, and what they write is lost. */
+static int look_for_holders(const struct restoring *restoring)
+{
+    const struct hb_target *target = restoring->target;
+    const struct hb_host *host = restoring->snap->host;
+    char names[256];
+    if (restoring->snap->force_held ||
+        !holders_of_deleted(target->directory_fd, target->name, names, sizeof names))
+        return HB_OK;
+    return host->fail(host, HB_ENTRY,
+                      "%s still has the deleted database or its log open and would not see what is "
+                      "restored: stop that and import again, or set force-held = yes; nothing was "
+                      "restored",
+                      names);
+}
+
 static int restore_over(struct restoring *restoring)
 {
     struct inode_holder holder;
@@ -227,7 +244,10 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
     struct restoring restoring = {.snap = snap, .entry = entry, .file = file, .target = target};
     char reason[256];
     patience_init(&restoring.patience, snap);
-    int status = merge_log(snap, file, reason, sizeof reason);
+    int status = look_for_holders(&restoring);
+    if (status != HB_OK)
+        return status;
+    status = merge_log(snap, file, reason, sizeof reason);
     if (status != HB_OK && status != HB_NOMATCH)
         return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
     bool merged = status == HB_OK;
