@@ -55,15 +55,21 @@ static int verify_open(void *context, unsigned worker, size_t index, struct hb_e
 
 static int open_again(void *context)
 {
-    return fcntl(*(const int *)context, F_DUPFD_CLOEXEC, 3);
+    int fd = fcntl(*(const int *)context, F_DUPFD_CLOEXEC, 3);
+    return fd < 0 ? -errno : fd;
 }
 
 /* Checks a staged copy as what it is. */
 static void check_content(struct verify *verify, size_t index, const char *name, int fd)
 {
-    const struct hb_instance *content = hb_claims_settle(&verify->claims, index, open_again, &fd);
+    const struct hb_instance *content;
     struct hb_entry entry;
     uint32_t soundness;
+    int told = hb_claims_settle(&verify->claims, index, open_again, &fd, &content);
+    if (told != 0)
+        hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL,
+                      hb_catalog_path(&verify->archive->catalog, index),
+                      "could not be checked: its copy cannot be read: %s", strerror(-told));
     if (content == NULL)
         return;
     HB_AUTO_FREE char *path = hb_text("%s/%s", verify->run->stage.path, name);

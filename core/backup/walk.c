@@ -164,18 +164,30 @@ static int open_head(void *context)
     return hb_beneath_open(&walk->run->home, walk->path, O_RDONLY | O_NONBLOCK, 0);
 }
 
-/* Which content plugin claims the file: 1 + its index, or 0. */
-static uint16_t ask_contents(struct walk *walk, struct directory *directory, size_t index,
-                             const struct hb_entry *entry)
+/*
+ * Which content plugin claims the file: *number is 1 + its index, or 0. False: that cannot be told,
+ * and is reported. As nobody's it would be copied raw, without what its log holds, and in silence.
+ */
+static bool ask_contents(struct walk *walk, struct directory *directory, size_t index,
+                         const struct hb_entry *entry, uint16_t *number)
 {
     struct hb_claim claim = {0};
+    const struct hb_instance *content;
+    int result = 0;
     if (!known_claim(directory, index, &claim)) {
         hb_claim_ask(walk->request->contents, entry, &claim);
         note_claim(directory, index, &claim);
     }
     if (claim.by_name != 0)
-        hb_claim_settle(walk->request->contents, entry, &claim, open_head, walk);
-    return claim.number;
+        result = hb_claim_settle(walk->request->contents, entry, &claim, open_head, walk, &content);
+    *number = claim.number;
+    if (result == -ENOENT)
+        hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                      "vanished while the home was walked");
+    else if (result != 0)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "cannot be read: %s",
+                      strerror(-result));
+    return result == 0;
 }
 
 /* A name of the directory that is being walked. */
@@ -185,7 +197,11 @@ struct neighbour {
     int fd;
 };
 
-/* Is it there, and claimed by that plugin? */
+/*
+ * Is it there, and claimed by that plugin? If it cannot be looked at, the answer is no: then the
+ * sidecar is stored as a file of its own, which does no harm (an import drops it), and the file
+ * itself is reported when its turn comes.
+ */
 static bool claims_neighbour(void *context, size_t content, const struct hb_entry *owner)
 {
     struct neighbour *neighbour = context;
@@ -270,23 +286,36 @@ static int enter_directory(struct walk *walk, int fd, const char *name,
     return walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
 }
 
+/* Does a link that leads out of the home lead to something? Also if that cannot be told. */
+static bool leads_somewhere(int fd, const char *name)
+{
+    struct stat status;
+    return fstatat(fd, name, &status, 0) == 0 ||
+           (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
+}
+
 /*
  * What a link leads to inside the home is stored at its own place; what lies outside is missing in
- * the archive, and that is more than a note.
+ * the archive, and that is more than a note. So is what may lie outside.
  */
 static void pass_over_link(struct walk *walk, int fd, const char *name)
 {
     struct hb_place place;
-    struct stat status;
     char target[PATH_MAX];
     int result = hb_beneath_resolve(&walk->run->home, walk->path, 0, &place, NULL);
-    bool outside = result == -EXDEV && fstatat(fd, name, &status, 0) == 0;
+    bool outside = result == -EXDEV && leads_somewhere(fd, name);
+    bool unknown = result < 0 && result != -EXDEV && result != -ENOENT && result != -ENOTDIR &&
+                   result != -ELOOP;
     hb_place_clear(&place);
     ssize_t bytes = readlinkat(fd, name, target, sizeof target - 1);
     target[bytes < 0 ? 0 : bytes] = '\0';
     if (outside)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
                       "symbolic link to %s, which lies outside the home and is not stored", target);
+    else if (unknown)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "symbolic link to %s: whether that lies in the home cannot be told: %s",
+                      target, strerror(-result));
     else
         hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
 }
@@ -322,9 +351,10 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
     planned.mode = (uint16_t)mode;
     planned.flags = fixed ? HB_PLANNED_MODE : 0;
     if (entry->type == HB_FILE) {
+        if (!ask_contents(walk, directory, index, entry, &planned.content))
+            return HB_OK;
         walk->plan->files++;
         walk->plan->bytes += entry->bytes;
-        planned.content = ask_contents(walk, directory, index, entry);
     }
     if (planned.content != 0)
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);

@@ -33,9 +33,10 @@ static void check_member(struct hb_staging *staging, size_t index)
     struct hb_entry entry;
     char name[24];
     hb_staged_name(index, name);
-    const struct hb_instance *content =
-        hb_claims_settle_at(staging->claims, index, staging->run->stage.fd, name);
-    if (content == NULL || !hb_staging_is_missing(staging, index))
+    const struct hb_instance *content;
+    int told = hb_claims_settle_at(staging->claims, index, staging->run->stage.fd, name, &content);
+    if (told != 0 || content == NULL || /* what cannot be told is refused when it is published */
+        !hb_staging_is_missing(staging, index))
         return;
     hb_catalog_entry(&staging->archive->catalog, index, &entry);
     hb_check_staged(staging->run, content, &entry, &staging->run->stage, name);

@@ -193,10 +193,19 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     struct hb_entry entry = entry_of(row);
     hb_staged_name(row->index, name);
     int stage_fd = stage_of(restore, row)->fd;
-    const struct hb_instance *content =
+    const struct hb_instance *content;
+    int told =
         restore->request->claims != NULL
-            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name)
-            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name);
+            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name, &content)
+            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name, &content);
+    if (told != 0) {
+        count_failure(restore, false);
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
+                      "its staged copy cannot be read, so that it is not known whether it can be "
+                      "put back safely: %s",
+                      strerror(-told));
+        return HB_ENTRY;
+    }
     if (content == NULL && place->exists) {
         skipped(restore, row, "no content plugin of the configuration can put it back safely");
         return HB_ENTRY;

@@ -178,8 +178,10 @@ static int open_claimed(struct maker *maker, const struct hb_entry *entry, struc
     struct hb_claim claim = {0};
     struct hb_place place;
     struct hb_entry resolved = *entry;
-    const struct hb_instance *content =
-        hb_claim_settle(&maker->contents, entry, &claim, open_listed, listed);
+    const struct hb_instance *content;
+    int told = hb_claim_settle(&maker->contents, entry, &claim, open_listed, listed, &content);
+    if (told != 0) /* it is reported; copied raw it would lack what is in its log */
+        return hb_reader_take_file(maker->run, entry, told, reader);
     if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
         return HB_NOMATCH;
     int result = hb_beneath_resolve(&maker->run->home, entry->path, 0, &place, NULL);
