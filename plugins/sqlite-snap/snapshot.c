@@ -382,15 +382,17 @@ static void say_no_database(struct attempt *attempt, enum bytes_kind kind)
         host->note(host, attempt->entry, "%s; stored as an ordinary file", what);
 }
 
-/* The host finds out for itself; but as root it would read what the owner himself may not. */
+/* Gone: the host finds out for itself. As root it would read what the owner himself may not. */
 static int cannot_read(const struct attempt *attempt, int reason)
 {
     const struct held *live = &attempt->live;
     const struct hb_host *host = attempt->snap->host;
     if (live->refusal[0] != '\0')
         return refused(attempt);
-    if (geteuid() != 0 || (reason != EACCES && reason != EPERM))
+    if (reason == ENOENT || reason == ENOTDIR || reason == ELOOP)
         return HB_NOMATCH;
+    if (geteuid() != 0 || (reason != EACCES && reason != EPERM)) /* what it is cannot be told */
+        return host->fail(host, HB_ENTRY, "cannot be opened: %s", strerror(reason));
     return host->fail(
         host, HB_ENTRY,
         "belongs to user %u, and the owner of its directory may not read it: chown it "
@@ -406,13 +408,17 @@ static int look_at_bytes(struct attempt *attempt, enum bytes_kind *kind, unsigne
     if (fd < 0)
         return cannot_read(attempt, -fd);
     int status = bytes_kind_of(host, fd, kind);
+    if (status == HB_NOMATCH)
+        status = host->fail(host, HB_ENTRY, "cannot be read: %s", strerror(errno));
     if (status == HB_OK && *kind == BYTES_DATABASE) {
         unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
         int64_t got = read_fully(fd, whole, sizeof whole, 0);
         memcpy(header, whole + 18, 2);
         if (got >= 0 && (size_t)got < sizeof whole) /* SQLite would take it for an empty one */
             host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
-        if (got < (int64_t)sizeof whole)
+        if (got < 0)
+            status = host->fail(host, HB_ENTRY, "cannot be read: %s", strerror((int)-got));
+        else if (got < (int64_t)sizeof whole)
             status = HB_NOMATCH;
     }
     close(fd);
