@@ -424,8 +424,9 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     const char *epoch = getenv("SOURCE_DATE_EPOCH"); /* reproducible-builds.org/specs */
     if (epoch != NULL && *epoch != '\0') {
         char *end;
+        errno = 0;
         backup.latest = strtoll(epoch, &end, 10);
-        if (*end != '\0')
+        if (*end != '\0' || errno != 0)
             return hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
     }
     int status = run_backup(&backup);

@@ -21,14 +21,33 @@ static char *with_suffix(char *path, const char *const *suffixes)
     return longer;
 }
 
+/* stat() failed: because nothing is there, as opposed to that it cannot be told? */
+static bool is_absent(void)
+{
+    return errno == ENOENT || errno == ENOTDIR;
+}
+
+static int cannot_tell(const char *path, struct hb_error *error)
+{
+    hb_error_set(error, HB_FATAL, "%s: what is there cannot be told: %s", path, strerror(errno));
+    hb_error_hint(error, "choose another place with -o");
+    return HB_FATAL;
+}
+
 /* Follows links of the last component, also of one that points nowhere yet. */
 static char *follow_links(char *path, struct hb_error *error)
 {
     for (int links = 0; links < MAXIMUM_LINKS; links++) {
         char target[PATH_MAX];
         ssize_t bytes = readlink(path, target, sizeof target - 1);
-        if (bytes < 0)
+        if (bytes < 0 && (errno == EINVAL || is_absent()))
             return path;
+        if (bytes < 0 || bytes == sizeof target - 1) {
+            hb_error_set(error, HB_FATAL, "%s: the link cannot be read: %s", path,
+                         strerror(bytes < 0 ? errno : ENAMETOOLONG));
+            free(path);
+            return NULL;
+        }
         target[bytes] = '\0';
         char *slash = strrchr(path, '/');
         char *next = *target == '/' || slash == NULL
@@ -53,7 +72,7 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
     const char *path = destination->path;
     destination->exists = stat(path, &destination->status) == 0;
     if (!destination->exists)
-        return HB_OK;
+        return is_absent() ? HB_OK : cannot_tell(path, error);
     if (is_stream(&destination->status)) {
         destination->stream = true;
         return HB_OK;
@@ -78,6 +97,10 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     }
     char *full = hb_expand_tilde(path);
     bool there = stat(full, &status) == 0;
+    if (!there && !is_absent() && errno != ELOOP) { /* follow_links() tells about those */
+        destination->path = full;
+        return cannot_tell(full, error);
+    }
     size_t length = strlen(full);
     if ((there && S_ISDIR(status.st_mode)) || (length > 0 && full[length - 1] == '/')) {
         char *inside =

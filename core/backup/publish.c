@@ -179,7 +179,7 @@ static unsigned find_free_name(struct hb_publication *publication, const char *n
                                         AT_SYMLINK_NOFOLLOW) == 0;
          number++)
         number_name(destination, name, number);
-    return 0;
+    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it cannot be told: nothing is replaced */
 }
 
 static int give_name(struct hb_publication *publication)

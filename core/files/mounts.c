@@ -20,8 +20,10 @@ bool hb_mounts_below(const char *directory)
     while (!below && getmntent_r(file, &entry, buffer, LONGEST_LINE) != NULL)
         below = strncmp(entry.mnt_dir, directory, bytes) == 0 && entry.mnt_dir[bytes] == '/' &&
                 entry.mnt_dir[bytes + 1] != '\0';
-    if (file != NULL)
+    if (file != NULL) {
+        below = below || ferror(file) != 0;
         endmntent(file);
+    }
     return below;
 }
 

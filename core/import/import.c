@@ -98,7 +98,7 @@ static int open_stage(struct import *import)
                          import->error);
 }
 
-/* Is there something in the home that an import could destroy? */
+/* Is there something in the home that an import could destroy? Also if that cannot be told. */
 static bool must_ask(const struct import *import)
 {
     const char *const *names = hb_config_list(import->run->config, "import", "ask-if");
@@ -106,7 +106,8 @@ static bool must_ask(const struct import *import)
     if (import->request->force)
         return false;
     for (; import->run->home.fd >= 0 && *names != NULL; names++)
-        if (fstatat(import->run->home.fd, *names, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        if (fstatat(import->run->home.fd, *names, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+            (errno != ENOENT && errno != ENOTDIR))
             return true;
     return false;
 }
