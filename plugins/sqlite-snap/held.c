@@ -21,10 +21,14 @@
  *
  *      name --O_PATH|O_NOFOLLOW--> inode --fstat: fit?--> /proc/self/fd/N --open--> descriptor
  *
- * so that there is no moment between the look and the use. (Opening first and looking afterwards
- * would wake up devices, and closing what is not wanted would drop the POSIX locks that another
- * thread has on that file.) SQLite is handed the name /proc/self/fd/N/NAME, N being the directory;
- * held_vfs.c makes it open files through held_open_side_here().
+ * so that there is no moment between the look and the use. The number of links alone can deceive: a
+ * second link that is taken away between the first two steps leaves a file with one link, which is
+ * somewhere else. But an O_PATH descriptor keeps the very directory entry that was followed, and
+ * the kernel says so for ever when that was removed. One link, and the entry still there
+ * afterwards: then it was the one link. (Opening first and looking afterwards would wake up
+ * devices, and closing what is not wanted would drop the POSIX locks that another thread has on
+ * that file.) SQLite is handed the name /proc/self/fd/N/NAME, N being the directory; held_vfs.c
+ * makes it open files through held_open_side_here().
  *
  * Another program can make open() of a regular file wait, by a lease. O_NONBLOCK has the kernel ask
  * for the lease and say so; it is tried again for a while.
@@ -65,6 +69,62 @@ static bool proc_leads_to(int fd, const struct stat *there)
     return stat(link, &found) == 0 && is_same(&found, there);
 }
 
+/* Did nothing happen to the file between two looks, and does its name lead to it? */
+static bool has_kept_still(int directory_fd, int pin, const char *name, const struct stat *before)
+{
+    struct stat named, after;
+    return fstatat(directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           is_same(&named, before) && fstat(pin, &after) == 0 &&
+           after.st_nlink == before->st_nlink && after.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+           after.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+}
+
+static ssize_t path_of(int fd, char text[PATH_MAX])
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t bytes = readlink(link, text, PATH_MAX);
+    return bytes < PATH_MAX ? bytes : -1;
+}
+
+/*
+ * Has the entry of that name, by which the pin was opened, been there since? Read from what /proc
+ * calls the pin: DIRECTORY/NAME, with " (deleted)" behind it if not. Whoever removes an entry takes
+ * the link off first and marks it then, both under a lock of the directory. Renaming a name to
+ * itself if that is free takes the same lock, and does nothing. Where /proc calls the pin nothing,
+ * since the path is too long for it, times have to do.
+ */
+static bool is_still_named(int directory_fd, int pin, const char *name, const struct stat *before)
+{
+    char file[PATH_MAX], directory[PATH_MAX];
+    size_t length = strlen(name);
+    (void)renameat2(directory_fd, name, directory_fd, name, RENAME_NOREPLACE);
+    ssize_t above = path_of(directory_fd, directory), bytes = path_of(pin, file);
+    if (above < 0 || bytes < 0)
+        return has_kept_still(directory_fd, pin, name, before);
+    if (above == 1) /* "/" */
+        above = 0;
+    return (size_t)bytes == (size_t)above + 1 + length &&
+           memcmp(file, directory, (size_t)above) == 0 && file[above] == '/' &&
+           memcmp(file + above + 1, name, length) == 0;
+}
+
+/* The database of that name; its links are counted while the name is there. */
+static int take_pin(struct held *held)
+{
+    for (int i = 0; i < ATTEMPTS; i++) {
+        if (held->pin >= 0)
+            close(held->pin);
+        held->pin = openat(held->directory_fd, held->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (held->pin < 0 || fstat(held->pin, &held->status) != 0)
+            return -errno;
+        if (!S_ISREG(held->status.st_mode) ||
+            is_still_named(held->directory_fd, held->pin, held->name, &held->status))
+            return 0;
+    }
+    return -EAGAIN;
+}
+
 int held_open(struct held *held, int directory_fd, const char *name)
 {
     *held = (struct held){.directory_fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 3), .pin = -1};
@@ -73,9 +133,9 @@ int held_open(struct held *held, int directory_fd, const char *name)
     if (strlen(name) > NAME_MAX)
         return -ENAMETOOLONG;
     memcpy(held->name, name, strlen(name) + 1);
-    held->pin = openat(held->directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (held->pin < 0 || fstat(held->pin, &held->status) != 0)
-        return -errno;
+    int result = take_pin(held);
+    if (result != 0)
+        return result;
     if (!S_ISREG(held->status.st_mode))
         return -ENOTSUP;
     held->by_descriptor = proc_leads_to(held->pin, &held->status);
@@ -275,7 +335,9 @@ static int try_to_open(struct held *held, enum side side, int flags, mode_t mode
     else if (S_ISREG(found.st_mode) && found.st_nlink == 0)
         fd = -EAGAIN;
     else if (is_fit(held, side, &found))
-        fd = open_pinned(held, pin, name, flags);
+        fd = is_still_named(held->directory_fd, pin, name, &found)
+                 ? open_pinned(held, pin, name, flags)
+                 : -EAGAIN;
     close(pin);
     return fd;
 }
@@ -318,6 +380,9 @@ int held_set_mode(struct held *held, enum side side, mode_t mode)
         result = -ESTALE;
     else if (result == 0 && side != SIDE_MAIN && !is_fit(held, side, &found))
         result = -EPERM;
+    else if (result == 0 && side != SIDE_MAIN &&
+             !is_still_named(held->directory_fd, pin, name, &found))
+        result = -EAGAIN;
     snprintf(link, sizeof link, "/proc/self/fd/%d", pin);
     if (result == 0 && chmod(link, mode) != 0)
         result = -errno;

@@ -84,16 +84,13 @@ int snap_identity(void *self, const struct hb_entry *entry, unsigned char identi
     struct held live;
     struct inode_holder holder;
     struct evidence evidence = {0};
-    int status = live_open(snap->host, entry, &live);
     bool told = false;
-    if (status == HB_OK) {
+    if (live_open(snap->host, entry, &live) == 0) {
         inode_guard_enter(&snap->guard, &holder, live.status.st_dev, live.status.st_ino);
         told = gather(&live, &evidence);
         inode_guard_leave(&snap->guard, &holder);
     }
     held_close(&live);
-    if (status != HB_OK)
-        return status;
     if (!told)
         return HB_NOMATCH;
     for (unsigned half = 0; half < 2; half++) {

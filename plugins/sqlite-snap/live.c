@@ -7,33 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Gone, or something else than a file by now: no error of looking. */
-static bool is_another(int error)
-{
-    return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ENOTSUP;
-}
-
 int live_open(const struct hb_host *host, const struct hb_entry *entry, struct held *live)
 {
     char directory[PATH_MAX] = ".";
     const char *slash = strrchr(entry->path, '/');
     *live = (struct held){.directory_fd = -1, .pin = -1};
     if (slash != NULL && (size_t)(slash - entry->path) >= sizeof directory)
-        return HB_NOMATCH;
+        return -ENAMETOOLONG;
     if (slash != NULL)
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - entry->path), entry->path);
     int fd = host->open_beneath(host, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-    int result = fd;
-    if (fd >= 0) {
-        result = held_open(live, fd, slash == NULL ? entry->path : slash + 1);
-        close(fd);
-    }
-    if (result >= 0)
-        return HB_OK;
-    if (is_another(-result))
-        return HB_NOMATCH;
-    /* What it is cannot be told: raw, its log would be missing in silence. */
-    return host->fail(host, HB_ENTRY, "cannot be opened: %s", strerror(-result));
+    if (fd < 0)
+        return fd;
+    int result = held_open(live, fd, slash == NULL ? entry->path : slash + 1);
+    close(fd);
+    return result;
 }
 
 static bool before(const struct timespec *a, const struct timespec *b)

@@ -23,8 +23,8 @@ struct look {
 };
 
 /*
- * Takes hold of the file of an entry. HB_OK; HB_NOMATCH where it cannot be found or is no regular
- * file (any more), which the host finds out for itself. held_close() in any case.
+ * Takes hold of the file of an entry. 0 or -errno: of open_beneath() for its directory, or of
+ * held_open(). held_close() in any case.
  */
 int live_open(const struct hb_host *host, const struct hb_entry *entry, struct held *live);
 

@@ -382,22 +382,26 @@ static void say_no_database(struct attempt *attempt, enum bytes_kind kind)
         host->note(host, attempt->entry, "%s; stored as an ordinary file", what);
 }
 
-/* Gone: the host finds out for itself. As root it would read what the owner himself may not. */
+/*
+ * Not read, for an errno. The host finds out for itself that it is gone; what may pass, or is only
+ * in our way, must not end in plain bytes of a database that a program writes to.
+ */
 static int cannot_read(const struct attempt *attempt, int reason)
 {
     const struct held *live = &attempt->live;
     const struct hb_host *host = attempt->snap->host;
     if (live->refusal[0] != '\0')
         return refused(attempt);
-    if (reason == ENOENT || reason == ENOTDIR || reason == ELOOP)
+    if (reason == ENOENT || reason == ENOTDIR || reason == ELOOP || reason == ESTALE ||
+        reason == ENOTSUP)
         return HB_NOMATCH;
-    if (geteuid() != 0 || (reason != EACCES && reason != EPERM)) /* what it is cannot be told */
-        return host->fail(host, HB_ENTRY, "cannot be opened: %s", strerror(reason));
-    return host->fail(
-        host, HB_ENTRY,
-        "belongs to user %u, and the owner of its directory may not read it: chown it "
-        "to him; stored nothing for it",
-        (unsigned)live->status.st_uid);
+    if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
+        return host->fail(host, HB_ENTRY,
+                          "it belongs to user %u, and the owner of its directory may not read it: "
+                          "chown it to him; stored nothing for it",
+                          (unsigned)live->status.st_uid);
+    return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
+                      strerror(reason));
 }
 
 /* Is it a database at all? Plain reads, while no connection of ours has it open. */
@@ -407,25 +411,22 @@ static int look_at_bytes(struct attempt *attempt, enum bytes_kind *kind, unsigne
     int fd = held_open_side(&attempt->live, SIDE_MAIN, O_RDONLY);
     if (fd < 0)
         return cannot_read(attempt, -fd);
+    unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
     int status = bytes_kind_of(host, fd, kind);
-    if (status == HB_NOMATCH)
-        status = host->fail(host, HB_ENTRY, "cannot be read: %s", strerror(errno));
-    if (status == HB_OK && *kind == BYTES_DATABASE) {
-        unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
-        int64_t got = read_fully(fd, whole, sizeof whole, 0);
-        memcpy(header, whole + 18, 2);
-        if (got >= 0 && (size_t)got < sizeof whole) /* SQLite would take it for an empty one */
-            host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
-        if (got < 0)
-            status = host->fail(host, HB_ENTRY, "cannot be read: %s", strerror((int)-got));
-        else if (got < (int64_t)sizeof whole)
-            status = HB_NOMATCH;
-    }
+    int64_t got = status == HB_NOMATCH ? -errno : read_fully(fd, whole, sizeof whole, 0);
     close(fd);
     if (status == HB_CANCELLED)
         return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
-    if (status != HB_OK || *kind == BYTES_DATABASE)
-        return status;
+    if (got < 0)
+        return cannot_read(attempt, (int)-got);
+    if (*kind == BYTES_DATABASE && (size_t)got == sizeof whole) {
+        memcpy(header, whole + 18, 2);
+        return HB_OK;
+    }
+    if (*kind == BYTES_DATABASE) { /* SQLite would take it for an empty one */
+        host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
+        return HB_NOMATCH;
+    }
     say_no_database(attempt, *kind);
     return HB_NOMATCH;
 }
@@ -437,8 +438,9 @@ static int try_once(struct attempt *attempt)
     enum bytes_kind kind;
     unsigned char header[2];
     struct snap *snap = attempt->snap;
-    int status = live_open(snap->host, attempt->entry, &attempt->live);
-    if (status != HB_OK) {
+    int status, result = live_open(snap->host, attempt->entry, &attempt->live);
+    if (result != 0) {
+        status = cannot_read(attempt, -result);
         held_close(&attempt->live);
         return status;
     }
