@@ -13,9 +13,7 @@ enum { BUFFER_BYTES = 1 << 15 };
 /* getdents64(2) and not readdir(3), which would need a descriptor more: none may be left. */
 int hb_listing_each(int directory_fd, int (*each)(void *context, const char *name), void *context)
 {
-    HB_AUTO_FREE char *buffer = malloc(BUFFER_BYTES); /* not zeroed: most directories are small */
-    if (buffer == NULL)
-        return -ENOMEM;
+    HB_AUTO_FREE char *buffer = hb_resize(NULL, BUFFER_BYTES, 1); /* not zeroed: most are small */
     if (lseek(directory_fd, 0, SEEK_SET) < 0)
         return -errno;
     for (;;) {
