@@ -32,9 +32,12 @@ static bool probe_matches(struct hb_archive *archive, const struct hb_format_cho
     const struct hb_format_ops *ops = hb_format_ops_of(choice);
     struct hb_instance *instance;
     struct hb_error error;
-    if (!HB_CAN(ops, probe) ||
-        hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK)
+    if (!HB_CAN(ops, probe))
         return false;
+    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK) {
+        archive->untold = true;
+        return false;
+    }
     bool mine =
         ops->probe(instance->self, &archive->input, archive->head, archive->head_bytes) == HB_OK;
     hb_instance_free(instance);
@@ -108,8 +111,10 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
         hb_format_list(run->config, &archive->formats);
         status = choose_format(archive, error);
     }
-    if (status == HB_OK)
+    if (status == HB_OK) {
         status = hb_instance_create(run, archive->choice->section, &archive->format, error);
+        archive->untold |= status != HB_OK;
+    }
     if (status == HB_OK && archive->stream &&
         (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
         status = run->stage.fd < 0 ? HB_NOMATCH : hb_archive_input_spool(archive, error);
@@ -136,9 +141,10 @@ struct filling {
     struct hb_error *error;
 };
 
-static int beyond(const struct hb_archive *archive, const char *what, const char *option,
+static int beyond(struct hb_archive *archive, const char *what, const char *option,
                   struct hb_error *error)
 {
+    archive->untold = true;
     hb_error_set(error, HB_FATAL, "%s: %s", archive->shown, what);
     hb_error_hint(error, "raise import.%s if you trust it", option);
     return HB_FATAL;
@@ -240,7 +246,7 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
     return HB_OK;
 }
 
-int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error)
+static int read_trailer(struct hb_archive *archive, struct hb_error *error)
 {
     const struct hb_format_ops *ops = archive->format->plugin->ops;
     void *data = NULL;
@@ -314,7 +320,32 @@ static int list_by_index(struct filling *filling)
                         hb_instance_failure(archive->format));
 }
 
-int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
+/* Before a question to the format; after a failure hb_archive's `untold` is the third answer. */
+static void begin_asking(const struct hb_archive *archive)
+{
+    archive->run->short_of_memory = false;
+    errno = 0; /* by ENOMEM in it services.c notices */
+}
+
+static int answer(struct hb_archive *archive, int status)
+{
+    archive->untold |=
+        status < 0 && (archive->run->short_of_memory || hb_run_cancelled(archive->run));
+    return status;
+}
+
+int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    if (archive->stream)
+        return HB_NOMATCH;
+    if (!HB_CAN(ops, read_trailer))
+        return hb_archive_list(archive, error);
+    begin_asking(archive);
+    return answer(archive, read_trailer(archive, error));
+}
+
+static int list_all(struct hb_archive *archive, struct hb_error *error)
 {
     struct filling filling = {.archive = archive, .error = error};
     if (archive->stream)
@@ -324,8 +355,14 @@ int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
     if (status == HB_NOMATCH)
         status = list_by_walk(&filling);
     else if (status >= 0)
-        status = hb_archive_read_trailer(archive, error);
+        status = read_trailer(archive, error);
     if (status < 0)
         return status;
     return hb_archive_check_trailer(archive, error);
+}
+
+int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
+{
+    begin_asking(archive);
+    return answer(archive, list_all(archive, error));
 }

@@ -29,8 +29,8 @@ int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error);
 
 /*
- * Reads the trailer alone, where the format can find it without a walk (has_trailer). HB_OK also if
- * there is none.
+ * Only the trailer (archive->trailer, if has_trailer), where the format can; else as above. HB_OK,
+ * also when there is none. After a failure archive->untold says whether the archive is to blame.
  */
 int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error);
 

@@ -28,10 +28,11 @@ struct hb_run {
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;
-    pthread_key_t failure; /* per thread: the last sentence of a plugin's fail() */
-    int log_level;         /* shown from here on */
-    FILE *log;             /* where plugins' log lines go */
-    atomic_int stop;       /* a stage failed: the others end soon */
+    pthread_key_t failure;       /* per thread: the last sentence of a plugin's fail() */
+    int log_level;               /* shown from here on */
+    FILE *log;                   /* where plugins' log lines go */
+    atomic_int stop;             /* a stage failed: the others end soon */
+    atomic_bool short_of_memory; /* a plugin failed for lack of it; who wants to know clears it */
 };
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config);

@@ -38,6 +38,8 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
 static int host_fail(const struct hb_host *host, int status, const char *format, ...)
 {
     const struct hb_instance *instance = instance_of(host);
+    if (errno == ENOMEM) /* of its own malloc(): nothing else tells that apart */
+        instance->run->short_of_memory = true;
     char *buffer = hb_failure_buffer(instance->run);
     int used = snprintf(buffer, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
     va_list arguments;
