@@ -32,6 +32,8 @@ void hb_run_clear(struct hb_run *run)
     hb_root_close(&run->home);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);
+    if (run->clear_own != NULL)
+        run->clear_own(run->own);
 }
 
 /* Those that this process may run on: a container or taskset may leave it few of many. */

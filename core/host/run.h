@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 struct hb_progress;
+struct hb_own_places;
 
 struct hb_run {
     const struct hb_config *config;
@@ -33,6 +34,8 @@ struct hb_run {
     FILE *log;                   /* where plugins' log lines go */
     atomic_int stop;             /* a stage failed: the others end soon */
     atomic_bool short_of_memory; /* a plugin failed for lack of it; who wants to know clears it */
+    struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
+    void (*clear_own)(struct hb_own_places *own);
 };
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
