@@ -9,14 +9,18 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "files/state_key.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/plan.h"
 #include "restore/recover.h"
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 struct backup {
     const struct hb_backup_request *request;
@@ -35,17 +39,33 @@ struct backup {
     uint64_t entry_units;         /* units so far of the entries whose steps come now */
     struct hb_previous *previous; /* or NULL */
     struct hb_pipeline
-        *pipeline;    /* stays until the archive is published: staged copies go beside */
-    bool leaving_out; /* the entry whose steps come now */
-    int64_t latest;   /* SOURCE_DATE_EPOCH, else INT64_MAX */
+        *pipeline;           /* stays until the archive is published: staged copies go beside */
+    bool leaving_out;        /* the entry whose steps come now */
+    int64_t latest;          /* SOURCE_DATE_EPOCH, else INT64_MAX */
+    struct hb_state_key key; /* of this installation */
+    int64_t started;
 };
+
+/* Nanoseconds since 1970. */
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* Is the archive to be one that anybody gets again from the same tree? */
+static bool is_reproducible(const struct backup *backup)
+{
+    return backup->latest != INT64_MAX;
+}
 
 static int make_plan(struct backup *backup)
 {
     const struct hb_config *config = backup->run->config;
     const struct hb_destination *destination = backup->request->destination;
     const struct hb_format_ops *ops = hb_format_ops_of(backup->request->format);
-    struct hb_identity excluded[2];
+    struct hb_identity excluded[3];
     size_t excluded_count = 0;
     struct stat status;
     /* One of a name that is ours stays: it is a file like others. */
@@ -54,6 +74,8 @@ static int make_plan(struct backup *backup)
             (struct hb_identity){destination->status.st_dev, destination->status.st_ino};
     if (hb_incomplete_beside(backup->run, ops->suffixes, destination, &status))
         excluded[excluded_count++] = (struct hb_identity){status.st_dev, status.st_ino};
+    if (backup->key.exists)
+        excluded[excluded_count++] = (struct hb_identity){backup->key.device, backup->key.inode};
     bool store_links = hb_config_value(config, "backup", "links")->number == 1;
     if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
@@ -68,6 +90,7 @@ static int make_plan(struct backup *backup)
         .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
         .excluded = excluded,
         .excluded_count = excluded_count,
+        .id = backup->request->id,
         .latest = backup->latest,
         .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
@@ -193,15 +216,41 @@ static int append_step(struct backup *backup, const struct hb_step *step)
     return status;
 }
 
+/* Where this archive comes from; pointers are into the request and `host`. */
+static struct hb_origin origin_of(const struct backup *backup, char *host, size_t host_bytes)
+{
+    const struct hb_backup_request *request = backup->request;
+    struct hb_origin origin = {
+        .host = host,
+        .path = backup->run->home.path,
+        .preset = (char *)(uintptr_t)request->preset,
+        .started = backup->started,
+        .ended = now(),
+        .files = backup->result->files,
+        .directories = backup->result->directories,
+        .bytes = backup->result->bytes,
+        .sequence = request->sequence,
+    };
+    if (gethostname(host, host_bytes) != 0)
+        host[0] = '\0';
+    snprintf(origin.home, sizeof origin.home, "%s", request->id->id);
+    snprintf(origin.stamp, sizeof origin.stamp, "%s", request->stamp);
+    return origin;
+}
+
 static int finish_archive(struct backup *backup)
 {
     const struct hb_format_ops *ops = backup->format->plugin->ops;
+    char host[HOST_NAME_MAX + 1] = "";
+    struct hb_origin origin = origin_of(backup, host, sizeof host - 1);
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&backup->run->report.lock);
     hb_report_sort(&backup->run->report);
     if (ops->flags & HB_FORMAT_TRAILER)
         hb_trailer_build(&backup->trailer, &backup->run->report,
-                         backup->plan.remember ? &backup->reuse : NULL, &backup->block,
+                         backup->plan.remember ? &backup->reuse : NULL,
+                         is_reproducible(backup) ? NULL : &origin,
+                         backup->key.known ? backup->key.key : NULL, &backup->block,
                          &backup->block_bytes);
     pthread_mutex_unlock(&backup->run->report.lock);
     hb_run_clear_failure(backup->run);
@@ -302,8 +351,16 @@ static int prepare_reuse(struct backup *backup)
     make_key(backup->format, codec, &policy, backup->reuse.key);
     if (request->previous == NULL)
         return HB_OK;
-    status = hb_previous_open(backup->run, request->previous, request->format->section->label,
-                              backup->reuse.key, policy.unit_bytes, &backup->previous, &why);
+    struct hb_previous_request previous = {
+        .run = backup->run,
+        .path = request->previous,
+        .label = request->format->section->label,
+        .id = request->id,
+        .seal_key = &backup->key,
+        .key = backup->reuse.key,
+        .unit_bytes = policy.unit_bytes,
+    };
+    status = hb_previous_open(&previous, &backup->previous, &why);
     if (status == HB_FATAL)
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
                       "%s: nothing is taken over from it: %s", request->previous, why.text);
@@ -383,6 +440,17 @@ static bool has_content(const struct hb_plan *plan)
     return false;
 }
 
+/* Which home this is: said once there is an archive to say it. */
+static void settle_id(struct backup *backup)
+{
+    struct hb_home_id *id = backup->request->id;
+    hb_home_id_clear(id);
+    hb_home_id_find(&backup->run->home, true, id);
+    backup->result->swept += id->swept;
+    if (id->note != NULL)
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "%s", id->note);
+}
+
 static int run_backup(struct backup *backup)
 {
     const struct hb_backup_request *request = backup->request;
@@ -407,6 +475,7 @@ static int run_backup(struct backup *backup)
         list_plan(backup);
         return HB_OK;
     }
+    settle_id(backup);
     status = hb_destination_prepare(request->destination, backup->error);
     if (status == HB_OK)
         status = open_stages(backup);
@@ -421,6 +490,7 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     backup.destination_stage = (struct hb_stage)HB_STAGE_NONE;
     *result = (struct hb_backup_result){0};
     backup.latest = INT64_MAX;
+    backup.started = now();
     const char *epoch = getenv("SOURCE_DATE_EPOCH"); /* reproducible-builds.org/specs */
     if (epoch != NULL && *epoch != '\0') {
         char *end;
@@ -429,7 +499,13 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
         if (*end != '\0' || errno != 0)
             return hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
     }
+    hb_state_key_find(request->remember && !request->dry_run && !is_reproducible(&backup),
+                      &backup.key);
+    if (request->remember && !is_reproducible(&backup) && backup.key.why != NULL)
+        hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
+                      "nothing is taken over, now or from this archive later: %s", backup.key.why);
     int status = run_backup(&backup);
+    hb_state_key_clear(&backup.key);
     hb_trailer_clear(&backup.trailer);
     free(backup.block);
     hb_reuse_clear(&backup.reuse);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 struct hb_destination {
@@ -15,6 +16,7 @@ struct hb_destination {
     char *name;      /* in it */
     bool unique;     /* the name is ours, not the user's: another archive of that name stays */
     char *kept;      /* what has the name that was asked for, where this archive got another */
+    uint64_t number; /* that the name ends with, in front of its suffix; 0: none */
     bool exists;
     struct stat status; /* if it exists */
 };

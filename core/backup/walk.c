@@ -2,12 +2,14 @@
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
 #include "backup/walk.h"
 
+#include "backup/preset_archives.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/listing.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/filter.h"
+#include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -239,6 +241,37 @@ static bool is_excluded(const struct walk *walk, const struct stat *status)
     return false;
 }
 
+/*
+ * An archive of this home in this home: each would hold all before it. One that is another home's,
+ * or of which nothing can be told now, is a file like others.
+ */
+static bool is_own_archive(struct walk *walk, const struct stat *status, size_t directory_bytes)
+{
+    const struct hb_own_places *own = hb_own_places_of(walk->run, walk->run->home.path);
+    if (!S_ISREG(status->st_mode) || !hb_own_archive(own, walk->path, directory_bytes))
+        return false;
+    HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
+    return hb_preset_is_ours(walk->run, walk->request->id, path);
+}
+
+/*
+ * The file that tells which home this is belongs to this place alone. Where something else bears
+ * its name, that is not stored either, for it could not be restored: which is more than a note.
+ */
+static bool is_home_id(struct walk *walk, const char *name, const struct stat *status,
+                       size_t directory_bytes)
+{
+    if (!hb_home_id_is_name(name))
+        return false;
+    if (!S_ISREG(status->st_mode) || (directory_bytes == 0 && walk->request->id->foreign))
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "bears the name of the file that tells which home this is; rename it");
+    else if (directory_bytes > 0)
+        hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                      "tells which home this is, and is never stored");
+    return true;
+}
+
 static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *entry,
                                       const struct stat *status, uint32_t parent, const char *name)
 {
@@ -386,8 +419,13 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
             hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "%s", strerror(errno));
         return HB_OK;
     }
-    if (is_excluded(walk, &status))
+    if (is_excluded(walk, &status) || is_home_id(walk, name, &status, directory_bytes))
         return HB_OK;
+    if (is_own_archive(walk, &status, directory_bytes)) {
+        hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                      "is an archive of this home");
+        return HB_OK;
+    }
     struct hb_entry entry = describe(walk, path_bytes, &status);
     return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }

@@ -2,6 +2,7 @@
 #include "snapshot/snapshot.h"
 
 #include "backup/retention.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/listing.h"
 #include <errno.h>
@@ -43,32 +44,48 @@ bool hb_snapshot_is_name(const char *name)
            strcmp(name, "..") != 0 && !hb_stage_is_name(name);
 }
 
-static bool is_directory(int directory_fd, const char *name)
+static void cannot_tell(struct hb_snapshot *snapshot, const char *why)
+{
+    snapshot->untold = hb_copy_text(why);
+    snapshot->has_manifest = true; /* as far as anybody knows: it is listed */
+}
+
+/* Marks beside the manifest say that it is incomplete; whether there are any may not be told. */
+static void look_for_marks(int fd, struct hb_snapshot *snapshot)
 {
     struct stat status;
-    return fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(status.st_mode);
+    if (fstatat(fd, HB_MARKS_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return;
+    snapshot->complete = errno == ENOENT;
+    if (!snapshot->complete)
+        cannot_tell(snapshot, strerror(errno));
 }
 
 static struct hb_snapshot look_at(int directory_fd, const char *name)
 {
     struct hb_snapshot snapshot = {.name = hb_copy_text(name)};
     struct hb_manifest manifest;
-    struct hb_error ignored;
+    struct hb_error error;
     HB_AUTO_CLOSE int fd =
         openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int status = fd < 0 ? HB_FATAL : hb_manifest_read(fd, &manifest, &ignored);
+    if (fd < 0) {
+        cannot_tell(&snapshot, strerror(errno));
+        return snapshot;
+    }
+    int status = hb_manifest_read(fd, &manifest, &error);
     snapshot.has_manifest = status != HB_NOMATCH;
     snapshot.readable = status == HB_OK;
+    if (status == HB_LATER)
+        cannot_tell(&snapshot, error.text);
     struct stat found;
-    if (fd >= 0 && fstatat(fd, HB_MANIFEST_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
+    if (fstatat(fd, HB_MANIFEST_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
         snapshot.made = found.st_mtim;
     if (status != HB_OK)
         return snapshot;
     snapshot.files = hb_manifest_count(&manifest);
     snapshot.bytes = manifest.bytes;
     snapshot.label = manifest.label == NULL ? NULL : hb_copy_text(manifest.label);
-    snapshot.complete = faccessat(fd, HB_MARKS_NAME, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+    look_for_marks(fd, &snapshot);
     hb_manifest_clear(&manifest);
     return snapshot;
 }
@@ -93,10 +110,22 @@ static int newest_first(const void *left, const void *right)
 static int add_snapshot(void *context, const char *name)
 {
     struct hb_snapshots *snapshots = context;
-    if (!hb_snapshot_is_name(name) || !is_directory(snapshots->fd, name))
+    struct stat status;
+    struct hb_snapshot snapshot = {.name = NULL};
+    if (!hb_snapshot_is_name(name))
         return 0;
+    if (fstatat(snapshots->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            return 0;
+        snapshot.name = hb_copy_text(name);
+        cannot_tell(&snapshot, strerror(errno));
+    } else if (S_ISDIR(status.st_mode)) {
+        snapshot = look_at(snapshots->fd, name);
+    } else {
+        return 0;
+    }
     snapshots->items = hb_resize(snapshots->items, snapshots->count + 1, sizeof *snapshots->items);
-    snapshots->items[snapshots->count++] = look_at(snapshots->fd, name);
+    snapshots->items[snapshots->count++] = snapshot;
     return 0;
 }
 
@@ -118,6 +147,7 @@ void hb_snapshots_close(struct hb_snapshots *snapshots)
     for (size_t i = 0; i < snapshots->count; i++) {
         free(snapshots->items[i].name);
         free(snapshots->items[i].label);
+        free(snapshots->items[i].untold);
     }
     free(snapshots->items);
     free(snapshots->path);
@@ -126,9 +156,38 @@ void hb_snapshots_close(struct hb_snapshots *snapshots)
     *snapshots = (struct hb_snapshots){.fd = -1};
 }
 
-static bool is_complete(void *context, size_t row)
+/* All is known before: it was looked at when the directory was listed. */
+static enum hb_answer is_complete(void *context, size_t row)
 {
-    return ((const struct hb_snapshots *)context)->items[row].complete;
+    const struct hb_snapshot *snapshot = &((const struct hb_snapshots *)context)->items[row];
+    return snapshot->untold != NULL ? HB_CANNOT_TELL : snapshot->complete ? HB_YES : HB_NO;
+}
+
+static void decide(const struct hb_snapshots *snapshots, uint64_t keep, const char *just_made,
+                   struct hb_kept *rows)
+{
+    for (size_t i = 0; i < snapshots->count; i++) {
+        rows[i] = (struct hb_kept){.whose = HB_HOME_OURS}; /* they lie in the home */
+        rows[i].complete = is_complete((void *)(uintptr_t)snapshots, i);
+        rows[i].just_made = just_made != NULL && strcmp(snapshots->items[i].name, just_made) == 0;
+    }
+    hb_retention(rows, snapshots->count, keep, is_complete, (void *)(uintptr_t)snapshots);
+}
+
+/* Out of the way in one step: half a snapshot is never to be seen. */
+static int remove_one(struct hb_run *run, struct hb_snapshots *snapshots,
+                      struct hb_snapshot *snapshot, struct hb_stage *stage, struct hb_error *error)
+{
+    if (stage->fd < 0) {
+        int status = hb_stage_open(snapshots->path, stage, NULL, error);
+        if (status != HB_OK)
+            return status;
+    }
+    snapshot->removed = renameat(snapshots->fd, snapshot->name, stage->fd, snapshot->name) == 0;
+    if (!snapshot->removed)
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, snapshot->name, "cannot be removed: %s",
+                      strerror(errno));
+    return HB_OK;
 }
 
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
@@ -136,23 +195,22 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
 {
     struct hb_stage stage = HB_STAGE_NONE;
     int status = HB_OK;
-    HB_AUTO_FREE struct hb_kept *rows = hb_alloc(snapshots->count * sizeof *rows);
+    HB_AUTO_FREE struct hb_kept *rows = hb_alloc(snapshots->count * sizeof *rows + 1);
+    decide(snapshots, keep, just_made, rows);
     *removed = 0;
-    for (size_t i = 0; i < snapshots->count; i++)
-        rows[i].just_made = just_made != NULL && strcmp(snapshots->items[i].name, just_made) == 0;
-    hb_retention(rows, snapshots->count, keep, is_complete, snapshots);
     for (size_t i = 0; status == HB_OK && i < snapshots->count; i++) {
-        const char *name = snapshots->items[i].name;
-        if (rows[i].stays)
+        struct hb_snapshot *snapshot = &snapshots->items[i];
+        if (rows[i].fate == HB_STAYS_UNTOLD)
+            hb_report_add(&run->report, HB_FOUND_NOTE, snapshot->name,
+                          "it cannot be told whether it is complete, so it stays: %s",
+                          snapshot->untold);
+        if (rows[i].fate != HB_GOES || hb_interrupt_signal() != 0)
             continue;
-        if (!dry_run && stage.fd < 0)
-            status = hb_stage_open(snapshots->path, &stage, NULL, error);
-        /* Out of the way in one step: half a snapshot is never to be seen. */
-        if (status == HB_OK && !dry_run && renameat(snapshots->fd, name, stage.fd, name) != 0)
-            hb_report_add(&run->report, HB_FOUND_SKIPPED, name, "cannot be removed: %s",
-                          strerror(errno));
-        else if (status == HB_OK)
-            (*removed)++;
+        if (dry_run)
+            snapshot->removed = true;
+        else
+            status = remove_one(run, snapshots, snapshot, &stage, error);
+        *removed += snapshot->removed;
     }
     hb_stage_close(&stage);
     return status;

@@ -3,9 +3,12 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "files/home_id.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include "files/owner.h"
+#include "files/state_key.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/instance.h"
@@ -34,6 +37,7 @@ struct maker {
     struct hb_manifest manifest;
     struct hb_error *error;
     unsigned char *buffer;
+    struct hb_state_key key;       /* is copied nowhere */
     struct hb_snapshot_made *plan; /* only look what there is; NULL: copy it */
     void (*would_copy)(void *context, const char *path, uint64_t bytes);
     void *context;
@@ -217,6 +221,14 @@ static int open_reader(struct maker *maker, const char *path, const struct stat 
     return hb_reader_take_file(maker->run, &entry, open_listed(&listed), reader);
 }
 
+/* What tells which home this is, and the key of this installation, belong to no copy. */
+static bool is_own(const struct maker *maker, const char *path, const struct stat *status)
+{
+    return hb_home_id_is_name(hb_base_name(path)) ||
+           (maker->key.exists && maker->key.device == status->st_dev &&
+            maker->key.inode == status->st_ino);
+}
+
 static int plan_file(const struct maker *maker, const char *path, const struct stat *status)
 {
     maker->plan->files++;
@@ -229,6 +241,8 @@ static int plan_file(const struct maker *maker, const char *path, const struct s
 static int take_file(struct maker *maker, const char *path, const struct stat *status)
 {
     struct hb_reader reader = {.fd = -1};
+    if (is_own(maker, path, status))
+        return HB_OK;
     if (maker->plan != NULL)
         return plan_file(maker, path, status);
     int result = open_reader(maker, path, status, &reader);
@@ -468,9 +482,11 @@ int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_m
     if (status == HB_OK)
         status = open_stage(&maker, &made_directory);
     maker.buffer = hb_alloc(COPY_BYTES);
+    hb_state_key_find(false, &maker.key);
     if (status == HB_OK)
         status = make(&maker, label, made);
     free(maker.buffer);
+    hb_state_key_clear(&maker.key);
     hb_chain_free(&maker.contents);
     hb_stage_close(&maker.stage);
     hb_stage_close(&run->stage);
@@ -487,11 +503,13 @@ int hb_snapshot_plan(struct hb_run *run,
     struct maker maker = {
         .run = run, .error = error, .plan = planned, .would_copy = would_copy, .context = context};
     *planned = (struct hb_snapshot_made){.id = NULL};
+    hb_state_key_find(false, &maker.key);
     int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &maker.contents, error);
     if (status == HB_OK)
         status = hb_recover(run, &maker.contents, HB_RECOVER_TELL, error);
     if (status == HB_OK)
         status = take_listed(&maker);
+    hb_state_key_clear(&maker.key);
     hb_chain_free(&maker.contents);
     hb_report_sort(&run->report);
     return status;
