@@ -7,6 +7,7 @@
 #include "files/lock.h"
 #include "files/owner.h"
 #include "host/instance.h"
+#include "host/own_places.h"
 #include "import/staging.h"
 #include "import/staging_links.h"
 #include "restore/recover.h"
@@ -177,6 +178,7 @@ static int run_import(struct import *import)
     struct hb_run *run = import->run;
     bool staged;
     int status = open_home(import, false);
+    hb_own_places_of(run, run->home.fd >= 0 ? run->home.path : import->request->home);
     if (status == HB_OK && import->request->begin != NULL)
         status = import->request->begin(import->request->context, import->error);
     if (status == HB_OK)

@@ -155,6 +155,7 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
         return status;
     staging->trees.catalog = &staging->archive->catalog;
     staging->trees.selection = staging->selection;
+    staging->trees.own = staging->run->own;
     staging->trees.stage = &staging->run->stage;
     staging->trees.umask = staging->umask;
     hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path),

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/io.h"
+#include "host/own_places.h"
 #include "restore/journal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +129,9 @@ static void begin_tree(struct hb_trees *trees, uint32_t number, const struct hb_
     struct hb_tree tree = {.directory = number};
     char name[24];
     if (bequeaths(place->directory_fd) || hb_stage_on_path(place->path))
+        return;
+    /* The names in the archive were looked at; where a link leads is looked at file by file. */
+    if (place->through_link && trees->own != NULL && hb_own_touches(trees->own, place->path))
         return;
     hb_tree_name(trees->tree_count, name);
     if (mkdirat(trees->stage->fd, name, mode_of(trees, &trees->directories[number]) | 0700) != 0)

@@ -39,6 +39,7 @@ struct hb_tree_directory {
 struct hb_trees {
     const struct hb_catalog *catalog;
     const struct hb_selection_result *selection;
+    const struct hb_own_places *own; /* no tree holds a place that is the program's own; or NULL */
     struct hb_stage *stage;
     struct hb_root root; /* of the stage; its descriptor is the stage's */
     uint32_t umask;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/listing.h"
+#include "host/own_places.h"
 #include "restore/restore.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -191,6 +192,7 @@ int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_reco
                struct hb_error *error)
 {
     struct recovery *recovery = hb_alloc(sizeof *recovery);
+    hb_own_places_of(run, run->home.path); /* nothing is completed there either */
     *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
     HB_AUTO_CLOSE int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int result = fd < 0 ? -errno : hb_listing_each(fd, recover_entry, recovery);

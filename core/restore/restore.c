@@ -277,9 +277,9 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
         skipped(restore, row, "its staged copy is gone; import the archive again");
     else if (restore->request->again && !is_staged(restore, row))
         result = 1; /* that was done before */
-    else if (row->type == HB_SYMLINK || !hb_target_beside(last, row->path, &place)) {
+    else if (row->type == HB_SYMLINK || !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
-        result = hb_target_resolve(&restore->run->home, row->path,
+        result = hb_target_resolve(restore->run, row->path,
                                    row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
         if (result == 0)
             hb_target_remember(last, row->path, &place);
@@ -339,7 +339,7 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
 static void make_directory(struct restore *restore, struct row *row)
 {
     struct hb_place place;
-    int result = hb_target_resolve(&restore->run->home, row->path, 0, &place);
+    int result = hb_target_resolve(restore->run, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {

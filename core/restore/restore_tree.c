@@ -83,7 +83,7 @@ static void publish_file(const struct hb_tree_publication *publication, int from
                          const char *name, const char *path, const struct stat *staged)
 {
     struct hb_place place;
-    int result = hb_target_resolve(&publication->run->home, path, 0, &place);
+    int result = hb_target_resolve(publication->run, path, 0, &place);
     const char *obstacle = result == 0 ? hb_target_obstacle(&place) : NULL;
     if (result == 0 && obstacle == NULL)
         result = hb_target_own(from_fd, name, &place);
@@ -171,7 +171,7 @@ static int publish_directory(const struct hb_tree_publication *publication, int 
 {
     struct hb_place place;
     uint64_t files = row == NULL ? 0 : row->files, bytes = row == NULL ? 0 : row->bytes;
-    int result = hb_target_resolve(&publication->run->home, path, 0, &place), status = HB_OK;
+    int result = hb_target_resolve(publication->run, path, 0, &place), status = HB_OK;
     if (result == 0 && place.exists && !S_ISDIR(place.status.st_mode))
         result = -ENOTDIR;
     if (result == 0 && row == NULL && !place.exists)

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "files/owner.h"
 #include "files/stage.h"
+#include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,11 +13,35 @@
 
 enum { ATTEMPTS = 16 /* of a call that a signal interrupts */ };
 
-int hb_target_resolve(const struct hb_root *home, const char *path, unsigned flags,
+/* Takes the last `made` directories on the way to the path away again, as far as they are empty. */
+static void unmake(const struct hb_root *home, const char *path, unsigned made)
+{
+    HB_AUTO_FREE char *way = hb_copy_text(path);
+    for (char *slash = strrchr(way, '/'); slash != NULL && made > 0; slash = strrchr(way, '/')) {
+        *slash = '\0';
+        const char *name = hb_base_name(way);
+        HB_AUTO_FREE char *above =
+            name == way ? NULL : hb_copy_bytes(way, (size_t)(name - way) - 1);
+        HB_AUTO_CLOSE int fd = above == NULL
+                                   ? fcntl(home->fd, F_DUPFD_CLOEXEC, 3)
+                                   : hb_beneath_open(home, above, O_PATH | O_DIRECTORY, 0);
+        if (fd < 0 || unlinkat(fd, name, AT_REMOVEDIR) != 0)
+            return;
+        made--;
+    }
+}
+
+int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,
                       struct hb_place *place)
 {
-    int result = hb_beneath_resolve(home, path, HB_MAKE_PARENTS | flags, place, NULL);
-    return result == 0 && hb_stage_on_path(place->path) ? -EBADMSG : result;
+    unsigned made = 0;
+    int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS | flags, place, &made);
+    if (result == 0 && hb_stage_on_path(place->path))
+        return -EBADMSG;
+    if (result != 0 || hb_own_problem(run->own, place->path, (flags & HB_KEEP_LAST) != 0) == NULL)
+        return result;
+    unmake(&run->home, place->path, made);
+    return -EKEYREJECTED;
 }
 
 const char *hb_target_obstacle(const struct hb_place *place)
@@ -63,6 +88,8 @@ const char *hb_target_explain(int error)
         return "something is mounted in its place, so that it cannot be replaced";
     case EBADMSG: /* see hb_target_resolve */
         return "refused: a link leads into a staging directory";
+    case EKEYREJECTED:
+        return "refused: a link leads to where this home's own archives or snapshots lie";
     default:
         return strerror(error);
     }
@@ -76,7 +103,8 @@ static size_t directory_bytes(const char *path)
     return slash == NULL ? 0 : (size_t)(slash - path);
 }
 
-bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place)
+bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *last, const char *path,
+                      struct hb_place *place)
 {
     size_t bytes = directory_bytes(path);
     if (last->directory == NULL || strlen(last->directory) != bytes ||
@@ -90,7 +118,7 @@ bool hb_target_beside(const struct hb_last_target *last, const char *path, struc
     place->directory_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 3);
     place->name = hb_copy_text(name);
     place->path = *last->path == '\0' ? hb_copy_text(name) : hb_text("%s/%s", last->path, name);
-    return place->directory_fd >= 0;
+    return place->directory_fd >= 0 && hb_own_problem(run->own, place->path, false) == NULL;
 }
 
 void hb_last_target_clear(struct hb_last_target *last)

@@ -4,12 +4,14 @@
 #define HB_TARGET_H
 
 #include "files/beneath.h"
+#include "host/run.h"
 
 /*
  * Where a path of an archive ends, links in the home followed, directories on the way made. 0 or
- * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory. hb_place_clear in any case.
+ * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory; EKEYREJECTED: where this
+ * program's own files lie (host/own_places.h). hb_place_clear in any case.
  */
-int hb_target_resolve(const struct hb_root *home, const char *path, unsigned flags,
+int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,
                       struct hb_place *place);
 
 /* Is something there that no file can take the place of? NULL, or what. */
@@ -36,7 +38,8 @@ struct hb_last_target {
     }
 
 /* The place of `path`, if it is in that directory and is no link; else false. */
-bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place);
+bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *last, const char *path,
+                      struct hb_place *place);
 /* `place` is where `path` was resolved to. */
 void hb_target_remember(struct hb_last_target *last, const char *path,
                         const struct hb_place *place);
