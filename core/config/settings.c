@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/settings.h"
 
+#include <string.h>
+
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
     {                                                                                              \
         .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
@@ -122,3 +124,11 @@ const struct hb_settings_table hb_settings_tables[] = {
 
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
+
+const char *hb_settings_problem(const char *section, const char *key, const char *text)
+{
+    bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
+    if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
+        return "is the start of a file's name, so it must not have a '/' in it";
+    return NULL;
+}
