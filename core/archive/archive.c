@@ -44,12 +44,29 @@ static bool probe_matches(struct hb_archive *archive, const struct hb_format_cho
     return mine;
 }
 
+/*
+ * Magic bytes that are not at the start may be content or a name in an archive of another format.
+ * Where those of several formats are there, the first counts whose plugin says that it is its own.
+ */
+static void choose_by_magic(struct hb_archive *archive)
+{
+    const struct hb_format_list *list = &archive->formats;
+    size_t matching = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])) && matching++ == 0)
+            archive->choice = &list->choices[i];
+    for (size_t i = 0; matching > 1 && i < list->count; i++)
+        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])) &&
+            probe_matches(archive, &list->choices[i])) {
+            archive->choice = &list->choices[i];
+            return;
+        }
+}
+
 static int choose_format(struct hb_archive *archive, struct hb_error *error)
 {
     const struct hb_format_list *list = &archive->formats;
-    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
-        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])))
-            archive->choice = &list->choices[i];
+    choose_by_magic(archive);
     for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
         if (probe_matches(archive, &list->choices[i]))
             archive->choice = &list->choices[i];

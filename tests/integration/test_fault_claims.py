@@ -113,5 +113,49 @@ class Claims(fault.FaultCase):
         self.each_point(arguments, f"{stage}/*", lambda: None, judge)
 
 
+class Answers(fault.FaultCase):
+    """Other questions that cannot be answered."""
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        hb.write(self.home / "config.yaml", b"model: x\n")
+
+    def test_a_link_of_which_cannot_be_told_what_lies_there(self):
+        """It may lead to something that is missing in the archive."""
+        closed = self.dir / "closed"
+        hb.write(closed / "inside", b"x")
+        os.symlink(closed / "inside", self.home / "link")
+        keywords = self.somebody_else(self.home)
+        closed.chmod(0)
+        done = self.hbcore("--home", self.home, "--json", "backup", "-o", self.home / "a.zip", expect=3, **keywords)
+        self.assertEqual([row["path"] for row in self.summary(done)["skipped"]], ["link"])
+        os.unlink(self.home / "link")
+        os.symlink(self.dir / "nothing", self.home / "link")  # this one leads nowhere, and that is known
+        self.hbcore("--home", self.home, "backup", "-o", self.home / "b.zip", **keywords)
+
+    def test_a_place_of_which_cannot_be_told_what_is_there(self):
+        """A directory that does not answer is not taken for a name to which the suffix is to be added."""
+        there = self.dir / "backups"
+        there.mkdir()
+        for error in ("EIO", "ESTALE", "EACCES"):
+            done = self.faulted("--home", self.home, "backup", "-o", there, calls="newfstatat", path=there, at=1,
+                                error=error, expect=1)
+            self.assertIn(b"cannot be told", done.stderr)
+        self.assertFalse((self.dir / "backups.zip").exists())
+        self.assertEqual(os.listdir(there), [])
+
+    def test_an_import_asks_if_it_cannot_tell(self):
+        archive = self.dir / "a.zip"
+        self.hbcore("--home", self.home, "backup", "-o", archive)
+        hb.write(self.dir / "new/config.yaml", b"in use\n")
+        for error in ("EIO", "EACCES"):
+            done = self.faulted("--home", self.dir / "new", "import", archive, calls="newfstatat",
+                                path=f"{self.dir}/new/config.yaml", at=1, error=error, expect=None)
+            self.assertEqual((done.returncode, done.hits), (1, 1), self.describe(done))
+            self.assertIn(b"no answer", done.stderr)
+            self.assertEqual((self.dir / "new/config.yaml").read_bytes(), b"in use\n")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -62,7 +62,7 @@ class ReadBack(hb.Case):
 
     def test_a_new_name_does_not_appear(self):
         self.backup("rows", "other-name", "-o", self.dir / "new.rows", expect=1)
-        self.assertEqual(os.listdir(self.dir / "home"), ["sub"])
+        self.assertEqual(set(os.listdir(self.dir / "home")) - {hb.HOME_ID}, {"sub"})
         self.assertFalse([name for name in os.listdir(self.dir) if "rows" in name or "hbcore" in name])
 
     def test_nothing_is_pruned(self):
@@ -80,6 +80,29 @@ class ReadBack(hb.Case):
         done = self.hbcore("--home", self.home, "--set", "format:rows.mistake=other-name", "backup",
                            "--format", "rows", "-o", "-")
         self.assertTrue(done.stdout.startswith(b"rows 1\n"))
+
+
+class Formats(hb.Case):
+    """What stands in the archive of one format is not taken for the mark of another."""
+
+    def test_content_like_a_tar(self):
+        home = self.dir / "home"
+        noise = os.urandom(257 - 40)  # behind the local header and the name, with its time
+        hb.write(home / "a", noise + b"ustar\x0000" + os.urandom(400))
+        os.utime(home / "a", (1700000000, 1700000000))
+        self.config = self.write_config("[backup]\nformat = zip\n[format:tar-zstd]\n[format:zip]\n")
+        archive = self.dir / "out.zip"
+        self.hbcore("--home", home, "backup", "-o", archive)
+        self.assertEqual(archive.read_bytes()[257:262], b"ustar")
+        self.assertEqual(self.hbcore("list", archive).stdout, b"a\n")
+        self.hbcore("verify", archive)
+
+    def test_a_tar_whose_first_name_is_like_a_zip(self):
+        home = self.dir / "home"
+        hb.write(home / os.fsdecode(b"PK\3\4.txt"), b"text")
+        self.tool("tar", "-cf", self.dir / "out.tar", "-C", home, os.fsdecode(b"PK\3\4.txt"))
+        self.config = self.write_config("[backup]\nformat = zip\n[format:zip]\n[format:tar-zstd]\n")
+        self.hbcore("verify", self.dir / "out.tar")
 
 
 class Locator(hb.Case):

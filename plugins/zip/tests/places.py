@@ -4,9 +4,9 @@
 
 The last entry decides what stands before the end records, so the search is over it alone: every
 signature, at every distance from the end of its name that is less than all that follows the name and
-what readers reach back for (a locator of 20 bytes and a zip64 record of 56), with each kind of time,
-for they are stored in fields of different lengths; with and without a trailer, on a file and on a
-pipe. Trailers have every signature at every place of a block that is longer than what lies around it.
+what readers reach back for (a locator of 20 bytes and a zip64 record of 56); those of end records with
+and without a trailer, on a file and on a pipe; a locator with each kind of time, for they are stored in
+fields of different lengths. Trailers have every signature at every place of a block that is longer than what lies around it.
 
 Python and the plugin itself read every archive; unzip, 7z and bsdtar, which are programs to be
 started, those in which the signature comes to lie where a reader looks, and a sample of the others.
@@ -90,11 +90,11 @@ class Search:
         for command, count in ((["unzip", "-tqq", row[0]], None), (["bsdtar", "-tf", row[0]], 2),
                                (["7z", "l", "-ba", "-slt", row[0]], 2), (["7z", "t", row[0]], None)):
             self.program(row, command, count)
-        with open(row[0], "rb") as file:
-            self.program(row, ["bsdtar", "-tf", "-"], 2, file)
+        with open(row[0], "rb") as file:  # from a pipe, where it cannot seek
+            self.program(row, ["bsdtar", "-tf", "-"], 2, file.read())
 
-    def program(self, row, command, count, stdin=subprocess.DEVNULL):
-        done = subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    def program(self, row, command, count, data=b""):
+        done = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False)
         text = done.stdout.decode(errors="replace")
         if command[0] == "7z":
@@ -107,16 +107,18 @@ class Search:
 
 
 def names(search):
-    """Every signature at every distance; those of the end records with all times and sinks, too."""
+    """Every signature at every distance; those of the end records with all sinks, a locator with all times."""
     for signature, distance, (kind, time) in itertools.product(
             SIGNATURES, range(KEPT, REACH + 1), TIMES.items()):
         name = b"n" + signature + b"z" * (distance - len(signature))
         variants = ((b"trailer", "file"), (b"", "file"), (b"trailer", "pipe"))
-        if signature not in ENDS:
-            variants = variants[:1] if kind in ("whole seconds", "nanoseconds") else ()
+        if kind != "whole seconds":
+            variants = variants[:1] if signature == LOCATOR else ()
+        elif signature not in ENDS:
+            variants = variants[:1]
         for trailer, sink in variants:
             started = sink == "file" and kind == "whole seconds" and (
-                signature == LOCATOR and distance <= 24 or (distance + len(trailer)) % 29 == 0)
+                signature == LOCATOR and distance <= 24 or (distance + len(trailer)) % 41 == 0)
             search.add(name, time, trailer, sink, outside=started)
 
 
