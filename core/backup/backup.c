@@ -247,11 +247,10 @@ static int finish_archive(struct backup *backup)
     pthread_mutex_lock(&backup->run->report.lock);
     hb_report_sort(&backup->run->report);
     if (ops->flags & HB_FORMAT_TRAILER)
-        hb_trailer_build(&backup->trailer, &backup->run->report,
-                         backup->plan.remember ? &backup->reuse : NULL,
-                         is_reproducible(backup) ? NULL : &origin,
-                         backup->key.known ? backup->key.key : NULL, &backup->block,
-                         &backup->block_bytes);
+        hb_trailer_build(
+            &backup->trailer, &backup->run->report, backup->plan.remember ? &backup->reuse : NULL,
+            is_reproducible(backup) ? NULL : &origin, backup->key.known ? backup->key.key : NULL,
+            &backup->block, &backup->block_bytes);
     pthread_mutex_unlock(&backup->run->report.lock);
     hb_run_clear_failure(backup->run);
     int status = ops->finish(backup->format->self, &backup->publication.sink, backup->block,
