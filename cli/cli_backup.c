@@ -330,8 +330,11 @@ static int back_up(struct backup_command *command, struct hb_error *error)
 
 int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
 {
-    struct backup_command command = {
-        .cli = cli, .out = cli->out, .destination = {.fd = -1}, .archives = {.fd = -1}, .keep = -1};
+    struct backup_command command = {.cli = cli,
+                                     .out = cli->out,
+                                     .destination = HB_DESTINATION_NONE,
+                                     .archives = {.fd = -1},
+                                     .keep = -1};
     struct hb_config *config;
     struct hb_error error = {0};
     int code = parse_arguments(&command, argc, argv);

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "complain.h"
 #include "config/home_path.h"
+#include "files/anywhere.h"
 #include "host/hooks.h"
 #include "host/instance.h"
 #include "import/import.h"
@@ -315,7 +316,7 @@ static int archive_home(struct import_command *command, struct hb_run *run,
                         const struct hb_preset *preset, const struct hb_format_choice *choice,
                         struct hb_destination *destination, struct hb_error *error)
 {
-    int result = hb_root_open(command->home, &run->home);
+    int result = hb_root_copy(&command->run.home, &run->home);
     if (result != 0)
         return hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
                             strerror(-result));
@@ -351,7 +352,7 @@ static int on_before(void *context, struct hb_error *error)
     const char *name = hb_config_text(config, "import", "backup-preset");
     struct hb_preset preset;
     struct hb_format_choice choice = {0};
-    struct hb_destination destination = {.fd = -1};
+    struct hb_destination destination = HB_DESTINATION_NONE;
     struct hb_run run;
     if (!command->backup_first)
         return HB_OK;

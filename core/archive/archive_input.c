@@ -3,6 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "files/anywhere.h"
 #include "files/io.h"
 #include "host/failure.h"
 #include <errno.h>
@@ -79,12 +80,17 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
 
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
 {
+    int fd;
     if (strcmp(archive->path, "-") == 0) {
         archive->shown = "standard input";
-        archive->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        fd = fd < 0 ? -errno : fd;
     } else {
-        archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC);
+        fd = hb_open_followed(archive->path);
     }
+    if (fd < 0)
+        errno = -fd;
+    archive->fd = fd < 0 ? -1 : fd;
     return hb_archive_input_take(archive, error);
 }
 
@@ -94,7 +100,7 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     archive->untold = archive->fd < 0 || fstat(archive->fd, &status) != 0;
     if (archive->untold)
         return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
-                            strerror(errno));
+                            hb_rights_explain(errno));
     if (S_ISDIR(status.st_mode))
         return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
     archive->stream = !S_ISREG(status.st_mode) ||
@@ -110,7 +116,7 @@ int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error)
     int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
     if (fd < 0)
         return HB_FATAL;
-    unlinkat(archive->run->stage.fd, name, 0);
+    hb_stage_unlink(&archive->run->stage, name);
     free(name);
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
     uint64_t total = 0;

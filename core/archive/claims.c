@@ -88,7 +88,7 @@ struct copy {
 static int open_copy(void *context)
 {
     const struct copy *copy = context;
-    int fd = openat(copy->directory_fd, copy->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(copy->directory_fd, copy->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "files/anywhere.h"
 #include "files/state_key.h"
 #include "host/failure.h"
 #include "host/instance.h"
@@ -97,6 +98,45 @@ static int make_plan(struct backup *backup)
     return hb_plan_make(&request, &backup->plan, backup->error);
 }
 
+/* Beside the archive: whose rights it is made with, its stage is made with. */
+static int stage_beside(struct backup *backup, struct hb_stage *stage)
+{
+    const struct hb_destination *destination = backup->request->destination;
+    struct hb_rights rights;
+    int result = hb_run_making(backup->run, &destination->place, &rights);
+    if (result != 0)
+        return hb_error_set(backup->error, HB_FATAL,
+                            "%s: a link of another user's leads there, who could not write to it",
+                            destination->directory);
+    return hb_stage_open_in(destination->place.fd, &rights, destination->directory, stage,
+                            &backup->result->swept, backup->error);
+}
+
+/* In the home, for what a plugin copies of it. */
+static int stage_in_home(struct backup *backup)
+{
+    const struct hb_root *home = &backup->run->home;
+    struct hb_rights reading = hb_root_reading(home);
+    return hb_stage_open_in(home->fd, &reading, home->path, &backup->run->stage,
+                            &backup->result->swept, backup->error);
+}
+
+static int stage_in_chosen(struct backup *backup, const char *path)
+{
+    struct hb_directory chosen;
+    struct hb_rights rights;
+    int result = hb_directory_open(path, false, &chosen);
+    if (result == 0)
+        result = hb_run_making(backup->run, &chosen, &rights);
+    int status = result == 0
+                     ? hb_stage_open_in(chosen.fd, &rights, path, &backup->run->stage,
+                                        &backup->result->swept, backup->error)
+                     : hb_error_set(backup->error, HB_FATAL, "%s: cannot open the directory: %s",
+                                    path, hb_rights_explain(-result));
+    hb_directory_close(&chosen);
+    return status;
+}
+
 /*
  * Staged copies lie in stage-dir, else beside the archive, else (a stream) in the home. A stream
  * without claimed entries needs no stage, so that a read-only home will do.
@@ -105,20 +145,18 @@ static int open_stages(struct backup *backup)
 {
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
-    unsigned *swept = &backup->result->swept;
     if (*chosen != '\0') {
         HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
-        int status = hb_stage_open(path, &backup->run->stage, swept, backup->error);
+        int status = stage_in_chosen(backup, path);
         if (status != HB_OK || destination->stream)
             return status;
-        return hb_stage_open(destination->directory, &backup->destination_stage, swept,
-                             backup->error);
+        return stage_beside(backup, &backup->destination_stage);
     }
     if (!destination->stream)
-        return hb_stage_open(destination->directory, &backup->run->stage, swept, backup->error);
+        return stage_beside(backup, &backup->run->stage);
     if (backup->plan.first_claimed == backup->plan.count)
         return HB_OK;
-    return hb_stage_open(backup->run->home.path, &backup->run->stage, swept, backup->error);
+    return stage_in_home(backup);
 }
 
 /* A format's failure is the sink's, when the sink had one. */

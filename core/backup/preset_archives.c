@@ -5,7 +5,9 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "files/listing.h"
+#include "files/rights.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -190,14 +192,18 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
                             struct hb_preset_archives *archives, struct hb_error *error)
 {
     struct reading reading = {query, archives};
+    struct hb_directory found = HB_DIRECTORY_NONE;
     *archives = (struct hb_preset_archives){.fd = -1, .sequence = 1};
-    archives->directory = realpath(query->directory, NULL);
-    if (archives->directory != NULL)
-        archives->fd = open(archives->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (archives->fd < 0 && errno == ENOENT)
+    int result = hb_directory_open(query->directory, false, &found);
+    if (result == -ENOENT)
         return HB_OK;
-    int result =
-        archives->fd < 0 ? -errno : hb_listing_each(archives->fd, add_if_archive, &reading);
+    archives->directory = realpath(query->directory, NULL);
+    archives->fd = found.fd;
+    archives->rights = found.rights;
+    if (result == 0 && archives->directory == NULL)
+        result = -errno;
+    if (result == 0)
+        result = hb_listing_each(archives->fd, add_if_archive, &reading);
     if (result == HB_CANCELLED && hb_interrupt_signal() != 0)
         return hb_error_set(error, HB_CANCELLED, "interrupted");
     if (result != 0)
@@ -285,7 +291,11 @@ static void remove_row(const struct hb_preset_query *query, struct hb_preset_arc
 {
     struct stat status;
     const char *why = NULL;
-    if (fstatat(archives->fd, row->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    HB_AUTO_AS as = {.changed = false}; /* what goes is what its owner could remove */
+    int begun = hb_as_begin(&as, &archives->rights);
+    if (begun != 0)
+        why = hb_rights_explain(-begun);
+    else if (fstatat(archives->fd, row->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
         why = strerror(errno);
     else if (!is_same_file(&status, &row->status))
         why = "it was replaced meanwhile";

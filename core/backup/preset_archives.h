@@ -34,6 +34,7 @@ struct hb_preset_archive {
 struct hb_preset_archives {
     char *directory;                /* canonical, where it is there */
     int fd;                         /* -1: it is not */
+    struct hb_rights rights;        /* to remove with */
     struct hb_preset_archive *rows; /* newest first */
     size_t count;
     uint64_t sequence;          /* for one that is made now */

@@ -191,8 +191,15 @@ static unsigned find_free_name(struct hb_publication *publication)
     return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it cannot be told: nothing is replaced */
 }
 
+/* In the directory of the destination, with the rights that the stage was made with. */
 static int give_name(struct hb_publication *publication)
 {
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &publication->stage->rights);
+    if (result != 0) {
+        errno = -result;
+        return -1;
+    }
     struct hb_destination *destination = publication->destination;
     unsigned flags = destination->unique ? RENAME_NOREPLACE : 0;
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -29,6 +29,9 @@ struct walk {
     char *path; /* of the entry that is being looked at */
     size_t path_capacity;
     uint64_t device; /* of the home */
+    /* Of the directory that is being walked. */
+    struct hb_rights reading;
+    bool apart; /* see HB_PLANNED_APART */
 };
 
 static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes);
@@ -293,19 +296,98 @@ static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *
     };
 }
 
+/*
+ * Opens a directory with the rights of its owner, which hold for what is in it. Those of root do
+ * not come back below another user's: what is read there ends in an archive that is his.
+ */
+static int open_of_owner(int fd, const char *name, struct hb_rights *reading)
+{
+    struct hb_rights owner;
+    HB_AUTO_CLOSE int named = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (named < 0)
+        return -errno;
+    int result = hb_rights_of(named, &owner);
+    if (result != 0)
+        return result;
+    if (owner.other || !reading->other)
+        *reading = owner;
+    HB_AUTO_AS as = {.changed = false};
+    result = hb_as_begin(&as, reading);
+    if (result != 0)
+        return result;
+    int inner = openat(named, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return inner < 0 ? -errno : inner;
+}
+
+/* *reading becomes the rights in it. A descriptor or -errno. */
+static int open_inner(const struct walk *walk, int fd, const char *name, const struct stat *status,
+                      struct hb_rights *reading)
+{
+    bool same = !hb_rights_matter() || walk->run->home.read_as_root || walk->run->home.led ||
+                status->st_uid == reading->user || (reading->other && status->st_uid == 0);
+    if (!same || (walk->apart && !reading->other)) /* root's own are for what is root's */
+        return open_of_owner(fd, name, reading);
+    int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return inner < 0 ? -errno : inner;
+}
+
+/* Can another user than the home's owner change what a name in this directory leads to? */
+static bool is_apart(const struct walk *walk, const struct hb_rights *reading,
+                     const struct stat *status)
+{
+    return hb_rights_matter() && !walk->run->home.read_as_root &&
+           (walk->apart || !hb_rights_are_same(reading, &walk->run->home.rights) ||
+            (!reading->other && (status->st_mode & 022) != 0));
+}
+
+static void cannot_enter(struct walk *walk, int error, const struct stat *status,
+                         const struct hb_rights *reading)
+{
+    struct hb_report *report = &walk->run->report;
+    char owner[32], reader[32];
+    hb_rights_name(status->st_uid, owner);
+    hb_rights_name(reading->user, reader);
+    if (error == ENOENT || error == ELOOP || error == ENOTDIR)
+        hb_report_add(report, HB_FOUND_NOTE, walk->path, "vanished while the home was walked");
+    else if (error == EACCES && reading->other && !walk->run->home.read_as_root)
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
+                      "directory belongs to %s, and %s, whose directory it is in, may not list it: "
+                      "give it to that user, or say read-as = root in [home]",
+                      owner, reader);
+    else
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path, "directory cannot be listed: %s",
+                      hb_rights_explain(error));
+}
+
+/* Walks a directory that is open, with those rights. */
+static int walk_inner(struct walk *walk, int inner, const struct hb_rights *reading, bool apart,
+                      size_t path_bytes)
+{
+    struct hb_rights outer = walk->reading;
+    bool outer_apart = walk->apart;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, reading) != 0) { /* it was opened so */
+        close(inner);
+        return HB_OK;
+    }
+    walk->reading = *reading;
+    walk->apart = apart;
+    int status =
+        walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
+    walk->reading = outer;
+    walk->apart = outer_apart;
+    return status;
+}
+
 /* Opens a directory that was kept, and walks it. */
 static int enter_directory(struct walk *walk, int fd, const char *name,
                            const struct hb_planned *planned, size_t path_bytes,
                            const struct stat *status)
 {
-    int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct hb_rights reading = walk->reading;
+    int inner = open_inner(walk, fd, name, status, &reading);
     if (inner < 0) {
-        if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)
-            hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
-                          "vanished while the home was walked");
-        else
-            hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                          "directory cannot be listed: %s", strerror(errno));
+        cannot_enter(walk, -inner, status, &reading);
         return HB_OK;
     }
     if (walk->request->one_file_system && status->st_dev != walk->device) {
@@ -314,9 +396,12 @@ static int enter_directory(struct walk *walk, int fd, const char *name,
                       "lies on another file system");
         return HB_OK;
     }
+    struct hb_planned walked = *planned;
+    bool apart = is_apart(walk, &reading, status);
+    walked.flags |= apart ? HB_PLANNED_APART : 0;
     append(&walk->plan->directories, &walk->plan->directory_count, &walk->directory_capacity,
-           planned);
-    return walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
+           &walked);
+    return walk_inner(walk, inner, &reading, apart, path_bytes);
 }
 
 /* Does a link that leads out of the home lead to something? Also if that cannot be told. */
@@ -474,6 +559,12 @@ static int walk_directory(struct walk *walk, int fd, uint32_t parent, size_t pat
 static int start_walk(struct walk *walk)
 {
     struct stat status;
+    walk->reading = hb_root_reading(&walk->run->home);
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &walk->reading);
+    if (result != 0)
+        return hb_error_set(walk->error, HB_FATAL, "%s: cannot be read: %s", walk->run->home.path,
+                            hb_rights_explain(-result));
     int fd = openat(walk->run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0) {
         int error = errno;
@@ -483,6 +574,7 @@ static int start_walk(struct walk *walk)
                             strerror(error));
     }
     walk->device = status.st_dev;
+    walk->apart = walk->plan->apart = is_apart(walk, &walk->reading, &status);
     walk->path_capacity = 256;
     walk->path = hb_alloc(walk->path_capacity);
     return walk_directory(walk, fd, UINT32_MAX, 0);

@@ -14,6 +14,8 @@
 static const char *const link_choices[] = {"skip", "store", NULL};
 static const char *const worker_words[] = {"auto", NULL};
 
+static const char *const reader_choices[] = {"owner", "root", NULL};
+
 static const struct hb_option home_options[] = {
     OPTION(HB_OPTION_STRING, "variable", "", 0, 0, NULL,
            "Environment variable that names the home, if it is set and not empty"),
@@ -21,6 +23,9 @@ static const struct hb_option home_options[] = {
     OPTION(HB_OPTION_LIST, "nested-in", "", 0, 0, NULL,
            "Directory names: a home of the form X/NAME/anything means X for full backups, imports "
            "and presets"),
+    OPTION(HB_OPTION_CHOICE, "read-as", "owner", 0, 0, reader_choices,
+           "As root, in another user's directories: read what their owner can read, or everything; "
+           "what is made of that stays root's"),
 };
 
 static const struct hb_option plugins_options[] = {

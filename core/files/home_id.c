@@ -177,6 +177,9 @@ static int put_staged(const struct hb_root *home, struct hb_stage *stage, const 
     struct hb_owner owner;
     struct hb_error ignored;
     char *staged = NULL;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &home->rights) != 0)
+        return -EACCES;
     HB_AUTO_CLOSE int fd = hb_stage_file(stage, "id", &staged, &ignored);
     HB_AUTO_FREE char *name = staged;
     if (fd < 0)
@@ -208,7 +211,7 @@ static int write_file(const struct hb_root *home, const json_t *file, bool fresh
     if (fstat(home->fd, &before) != 0)
         return -errno;
     errno = 0;
-    if (hb_stage_open(home->path, &stage, swept, &ignored) != HB_OK)
+    if (hb_stage_open_in(home->fd, &home->rights, home->path, &stage, swept, &ignored) != HB_OK)
         return errno == 0 ? -EACCES : -errno;
     HB_AUTO_FREE char *text = json_dumps(file, JSON_COMPACT | JSON_ENSURE_ASCII);
     int result = text == NULL ? -ENOMEM : put_staged(home, &stage, text, fresh);

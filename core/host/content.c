@@ -131,6 +131,8 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
     if (!HB_CAN(ops, check))
         return HB_NOMATCH;
     hb_run_clear_failure(run);
+    HB_AUTO_AS as = {.changed = false}; /* its path leads through directories of whomever */
+    (void)hb_as_self(&as);
     int status = ops->check(content->self, entry, copy, soundness, reason, sizeof reason);
     reason[sizeof reason - 1] = '\0';
     if (status < 0)

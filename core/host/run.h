@@ -41,6 +41,16 @@ struct hb_run {
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
 void hb_run_clear(struct hb_run *run);
 
+/* The home is open: reading it is as [home] read-as says. */
+void hb_run_set_reading(struct hb_run *run);
+/*
+ * With which rights an archive or a snapshot of the home is made in a directory: its owner's;
+ * root's own if what root alone can read may be in it. Then 0 is only the answer if no link of
+ * another user's led to it that he could not have used: else -EACCES.
+ */
+int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,
+                  struct hb_rights *rights);
+
 /* Stopped by a signal, or by a failed stage? */
 bool hb_run_cancelled(struct hb_run *run);
 

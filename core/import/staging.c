@@ -147,10 +147,23 @@ static bool may_hold(void *context, size_t index)
            !hb_claims_by_name(staging->claims, index);
 }
 
+/* What is staged is the business of whose rights the stage was made with; threads inherit them. */
+static int act(const struct hb_staging *staging, struct hb_as *as, struct hb_error *error)
+{
+    const struct hb_stage *stage = &staging->run->stage;
+    int result = hb_as_begin(as, &stage->rights);
+    return result == 0
+               ? HB_OK
+               : hb_error_set(error, HB_FATAL, "%s: %s", stage->path, hb_rights_explain(-result));
+}
+
 int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = extract_request(staging);
+    HB_AUTO_AS as = {.changed = false};
     int status = check_space(staging, error);
+    if (status == HB_OK)
+        status = act(staging, &as, error);
     if (status != HB_OK)
         return status;
     staging->trees.catalog = &staging->archive->catalog;
@@ -173,14 +186,19 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
 int hb_staging_stream(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = extract_request(staging);
-    return hb_extract_stream(&request, error);
+    HB_AUTO_AS as = {.changed = false};
+    int status = act(staging, &as, error);
+    return status == HB_OK ? hb_extract_stream(&request, error) : status;
 }
 
 int hb_staging_copies(struct hb_staging *staging, const struct hb_root *from,
                       struct hb_error *error)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
+    HB_AUTO_AS as = {.changed = false};
     int status = check_space(staging, error);
+    if (status == HB_OK)
+        status = act(staging, &as, error);
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
         HB_AUTO_CLOSE int source =
             hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
@@ -221,16 +239,28 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
     return status;
 }
 
+/* What the caller does then is its own business. */
+static int ask_before(int (*before)(void *context, struct hb_error *error), void *context,
+                      struct hb_error *error)
+{
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_self(&as);
+    return before(context, error);
+}
+
 int hb_staging_publish(struct hb_staging *staging,
                        int (*before)(void *context, struct hb_error *error), void *context,
                        struct hb_restored *result, bool *begun, struct hb_error *error)
 {
     struct hb_journal_writer *writer = NULL;
     struct hb_journal *journal;
+    HB_AUTO_AS as = {.changed = false};
     *begun = false;
-    int status = hb_staging_write_journal(staging, &writer, error);
+    int status = act(staging, &as, error);
+    if (status == HB_OK)
+        status = hb_staging_write_journal(staging, &writer, error);
     if (status == HB_OK && before != NULL)
-        status = before(context, error);
+        status = ask_before(before, context, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
     if (status == HB_OK)

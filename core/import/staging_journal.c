@@ -41,10 +41,11 @@ static bool is_claimed(const struct hb_staging *staging, size_t index, const uin
 {
     char name[24];
     hb_staged_name(index, name);
-    unsigned number = numbers == NULL ? 0 : numbers[index];
+    const struct hb_stage *stage = staging->stages[numbers == NULL ? 0 : numbers[index]];
     const struct hb_instance *content;
-    return hb_claims_settle_at(staging->claims, index, staging->stages[number]->fd, name,
-                               &content) != 0 ||
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &stage->rights); /* it was made with those */
+    return hb_claims_settle_at(staging->claims, index, stage->fd, name, &content) != 0 ||
            content != NULL;
 }
 

@@ -52,11 +52,37 @@ const char *hb_target_obstacle(const struct hb_place *place)
                                           : "there is a socket, pipe or device in its place";
 }
 
-int hb_target_own(int from_fd, const char *name, const struct hb_place *place)
+bool hb_target_is_newer(const struct hb_place *place, const struct timespec *since)
+{
+    const struct timespec *there = &place->status.st_mtim;
+    return place->exists && S_ISREG(place->status.st_mode) &&
+           (there->tv_sec > since->tv_sec ||
+            (there->tv_sec == since->tv_sec && there->tv_nsec > since->tv_nsec));
+}
+
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots)
 {
     struct hb_owner owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
-    int result = place->exists ? 0 : hb_owner_of(place->directory_fd, &owner);
+    bool becomes_his = place->rights.other && owner.user == 0 && !keep_roots;
+    int result = 0;
+    if (place->led) /* he could give it to nobody */
+        return 0;
+    if (!place->exists || becomes_his)
+        result = hb_owner_of(place->directory_fd, &owner);
     return result == 0 ? hb_owner_give_at(&owner, from_fd, name) : result;
+}
+
+int hb_target_make_directory(const struct hb_place *place)
+{
+    struct hb_owner owner;
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &place->rights);
+    if (result == 0 && mkdirat(place->directory_fd, place->name, 0700) != 0)
+        result = -errno;
+    if (result != 0 || place->led)
+        return result;
+    result = hb_owner_of(place->directory_fd, &owner);
+    return result == 0 ? hb_owner_inherit(place->directory_fd, &owner, place->name) : result;
 }
 
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place)
@@ -91,7 +117,7 @@ const char *hb_target_explain(int error)
     case EKEYREJECTED:
         return "refused: a link leads to where this home's own archives or snapshots lie";
     default:
-        return strerror(error);
+        return hb_rights_explain(error);
     }
 }
 
@@ -111,7 +137,10 @@ bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *las
         memcmp(last->directory, path, bytes) != 0)
         return false;
     const char *name = hb_base_name(path);
-    *place = (struct hb_place){.directory_fd = -1};
+    *place = (struct hb_place){.directory_fd = -1, .rights = last->rights, .led = last->led};
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &last->rights) != 0)
+        return false;
     place->exists = fstatat(last->fd, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
     if ((!place->exists && errno != ENOENT) || (place->exists && S_ISLNK(place->status.st_mode)))
         return false; /* the long way knows what to do */
@@ -138,6 +167,8 @@ void hb_target_remember(struct hb_last_target *last, const char *path, const str
     last->directory = hb_copy_bytes(path, directory_bytes(path));
     last->path = hb_copy_bytes(place->path, directory_bytes(place->path));
     last->fd = fcntl(place->directory_fd, F_DUPFD_CLOEXEC, 3);
+    last->rights = place->rights;
+    last->led = place->led;
     if (last->fd < 0)
         hb_last_target_clear(last);
 }

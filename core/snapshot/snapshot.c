@@ -17,7 +17,7 @@ static int cannot_open(const struct hb_run *run, const char *name, int reason,
 {
     return hb_error_set(error, HB_FATAL, "%s/%s: the directory of snapshots cannot be opened: %s",
                         run->home.path, name,
-                        reason == EXDEV ? "it leads outside the home" : strerror(reason));
+                        reason == EXDEV ? "it leads outside the home" : hb_rights_explain(reason));
 }
 
 /* Opens the directory, wherever a link inside the home leads; fd -1 where there is none. */
@@ -25,16 +25,18 @@ static int open_directory(struct hb_run *run, struct hb_snapshots *snapshots,
                           struct hb_error *error)
 {
     const char *name = hb_config_text(run->config, "snapshot", "directory");
+    struct hb_directory directory;
     struct hb_place place;
     int result = hb_beneath_resolve(&run->home, name, 0, &place, NULL);
-    if (result == 0 && place.exists) {
-        snapshots->fd =
-            openat(place.directory_fd, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (snapshots->fd < 0)
-            result = -errno;
-    }
     snapshots->path = hb_text("%s/%s", run->home.path, result == 0 ? place.path : name);
+    bool there = result == 0 && place.exists;
     hb_place_clear(&place);
+    if (there) {
+        result = hb_beneath_directory(&run->home, name, 0, &directory);
+        if (result == 0)
+            result = hb_run_making(run, &directory, &snapshots->rights);
+        snapshots->fd = directory.fd;
+    }
     return result == 0 || result == -ENOENT ? HB_OK : cannot_open(run, name, -result, error);
 }
 
@@ -132,11 +134,15 @@ static int add_snapshot(void *context, const char *name)
 int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error)
 {
     *snapshots = (struct hb_snapshots){.fd = -1};
-    int status = open_directory(run, snapshots, error);
-    int result = snapshots->fd < 0 ? 0 : hb_listing_each(snapshots->fd, add_snapshot, snapshots);
+    int status = open_directory(run, snapshots, error), result = 0;
+    HB_AUTO_AS as = {.changed = false};
+    if (status == HB_OK && snapshots->fd >= 0)
+        result = hb_as_begin(&as, &snapshots->rights);
+    if (status == HB_OK && snapshots->fd >= 0 && result == 0)
+        result = hb_listing_each(snapshots->fd, add_snapshot, snapshots);
     if (result < 0 && status == HB_OK)
         status = hb_error_set(error, HB_FATAL, "%s: the directory of snapshots cannot be read: %s",
-                              snapshots->path, strerror(-result));
+                              snapshots->path, hb_rights_explain(-result));
     if (snapshots->count > 0)
         qsort(snapshots->items, snapshots->count, sizeof *snapshots->items, newest_first);
     return status;
@@ -174,16 +180,28 @@ static void decide(const struct hb_snapshots *snapshots, uint64_t keep, const ch
     hb_retention(rows, snapshots->count, keep, is_complete, (void *)(uintptr_t)snapshots);
 }
 
+static int move_away(const struct hb_snapshots *snapshots, const char *name,
+                     const struct hb_stage *stage)
+{
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &snapshots->rights);
+    if (result == 0)
+        return renameat(snapshots->fd, name, stage->fd, name);
+    errno = -result;
+    return -1;
+}
+
 /* Out of the way in one step: half a snapshot is never to be seen. */
 static int remove_one(struct hb_run *run, struct hb_snapshots *snapshots,
                       struct hb_snapshot *snapshot, struct hb_stage *stage, struct hb_error *error)
 {
     if (stage->fd < 0) {
-        int status = hb_stage_open(snapshots->path, stage, NULL, error);
+        int status = hb_stage_open_in(snapshots->fd, &snapshots->rights, snapshots->path, stage,
+                                      NULL, error);
         if (status != HB_OK)
             return status;
     }
-    snapshot->removed = renameat(snapshots->fd, snapshot->name, stage->fd, snapshot->name) == 0;
+    snapshot->removed = move_away(snapshots, snapshot->name, stage) == 0;
     if (!snapshot->removed)
         hb_report_add(&run->report, HB_FOUND_SKIPPED, snapshot->name, "cannot be removed: %s",
                       strerror(errno));

@@ -23,6 +23,7 @@ struct hb_snapshot {
 
 struct hb_snapshots {
     int fd;                    /* of the directory that they lie in; -1: there is none */
+    struct hb_rights rights;   /* with which they are made and read there */
     char *path;                /* absolute */
     struct hb_snapshot *items; /* newest first; those without manifest, too */
     size_t count;

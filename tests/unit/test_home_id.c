@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file that tells which home this is: made, kept, moved, copied, torn, in the way. */
 #include "base/memory.h"
+#include "files/anywhere.h"
 #include "files/home_id.h"
 #include "scratch.h"
 
