@@ -62,6 +62,13 @@ char *hb_preset_directory(const struct hb_preset *preset, const char *home)
     return hb_own_directory_path(preset->section, preset->directory, home);
 }
 
+static void rename_last(char **path, const char *name)
+{
+    char *renamed = hb_text("%.*s%s", (int)(hb_base_name(*path) - *path), *path, name);
+    free(*path);
+    *path = renamed;
+}
+
 void hb_preset_number_name(const struct hb_preset *preset, const char *latest, uint64_t number,
                            struct hb_destination *destination)
 {
@@ -72,9 +79,8 @@ void hb_preset_number_name(const struct hb_preset *preset, const char *latest, u
     if (strncmp(name, start, strlen(start)) != 0) /* a link of that name led elsewhere */
         return;
     destination->number = number < 2 ? 2 : number;
-    char *numbered = hb_text("%.*s%s-%" PRIu64 "%s", (int)(name - destination->path),
-                             destination->path, start, destination->number, suffix);
-    free(destination->path);
-    destination->path = numbered;
+    HB_AUTO_FREE char *numbered = hb_text("%s-%" PRIu64 "%s", start, destination->number, suffix);
+    rename_last(&destination->path, numbered);
+    rename_last(&destination->asked, numbered);
     destination->exists = false; /* hb_destination_prepare looks again */
 }

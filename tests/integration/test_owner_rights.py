@@ -345,6 +345,7 @@ class Stages(OwnerRights):
         """Root's, as root reads: it bears a mark and goes; the user's goes, too."""
         for name, said in (("his", ()), ("roots", ("--set", "home.read-as=root"))):
             with self.subTest(name):
+                self.as_root(*said, "backup", "--preset", "pre-update")  # the home has its id
                 self.faulted("--home", self.home, *said, "backup", "--preset", "pre-update", calls="rename", at=1,
                              kill=True, expect=None)
                 left = self.left_behind(self.home)
