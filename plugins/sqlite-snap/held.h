@@ -6,7 +6,7 @@
 #ifndef HELD_H
 #define HELD_H
 
-#include "as_owner.h"
+#include "files/as_owner.h"
 
 #include <hbcore/host.h>
 #include <limits.h>
