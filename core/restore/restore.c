@@ -269,7 +269,9 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
     bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
     uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
     const char *obstacle = hb_target_obstacle(place);
-    if (restore->request->again && hb_target_is_newer(place, &restore->request->since))
+    /* What a content plugin writes to may be newer by our own writing, which was interrupted. */
+    if (restore->request->again && !(row->flags & HB_ROW_CLAIMED) &&
+        hb_target_is_newer(place, &restore->request->since))
         obstacle = "was written to after the import was interrupted, and is left alone";
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &place->rights);

@@ -22,7 +22,8 @@ struct hb_restore_request {
     const bool *checked; /* by index of a row: hb_check_staged() has been called; may be NULL */
     /*
      * An interrupted import: what is not staged any more has been published, and what was written
-     * to after its journal is newer than it: it is left alone.
+     * to after its journal is newer than it: it is left alone. (Not yet what a content plugin puts
+     * back.)
      */
     bool again;
     struct timespec since;

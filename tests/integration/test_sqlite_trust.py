@@ -143,14 +143,15 @@ class SqliteTrust(hb.Case):
         """Root without CAP_SETUID, but with power over files, does nothing there; without that it goes on."""
         if shutil.which("setpriv") is None:
             self.skip("setpriv is not installed")
-        self.give(self.home)
-        for caps, expect in (("-setuid", 3), ("-setuid,-chown,-dac_override,-dac_read_search,-fowner", 0)):
+        for caps, whose, expect in (("-setuid", self.home / "sub", 3), ("-setuid", self.home, 1),
+                                    ("-setuid,-chown,-dac_override,-dac_read_search,-fowner", self.home, 0)):
+            self.give(whose)
             if expect == 0:  # as those that may read it
                 subprocess.run(["chmod", "-R", "a+rX", self.home], check=True)
             done = self.tool("setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}", *self.command(
                 "--home", self.home, "backup", "-o", self.dir / "n.zip"), expect=expect)
-            if expect == 3:
-                self.assert_mentions(done, "sub/x.db", "rights cannot be taken on")
+            if expect != 0:
+                self.assert_mentions(done, "sub" if expect == 3 else self.home, "cannot take on")
 
     # ---- held, but deleted ----
 
