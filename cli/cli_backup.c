@@ -252,6 +252,7 @@ static void prune(struct backup_command *command, bool incomplete)
         .prefix = command->preset.prefix,
         .suffixes = hb_format_ops_of(&command->choice)->suffixes,
         .directory = made->directory,
+        .held = &made->place,
     };
     if (hb_preset_archives_read(&query, &command->archives, &error) != HB_OK) {
         hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "nothing older was removed: %s",

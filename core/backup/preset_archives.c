@@ -34,8 +34,11 @@ static bool is_below_home(const struct hb_run *run, const char *path)
 static enum hb_whose whose_by_place(struct hb_run *run, const struct hb_home_id *id,
                                     const char *path, const struct stat *status)
 {
-    return is_below_home(run, path) || hb_home_id_has_adopted(id, path, status) ? HB_HOME_OURS
-                                                                                : HB_HOME_UNKNOWN;
+    const struct hb_rights *rights = &run->home.rights; /* he could write any name into the file */
+    bool his = !rights->other || status->st_uid == rights->user;
+    return is_below_home(run, path) || (his && hb_home_id_has_adopted(id, path, status))
+               ? HB_HOME_OURS
+               : HB_HOME_UNKNOWN;
 }
 
 /* The reason as it is said of the archive, whose name the sentence begins with. */
@@ -188,13 +191,23 @@ static void find_next(struct hb_preset_archives *archives)
     }
 }
 
+/* As it was found when an archive was made in it, where one was: a link may lead elsewhere now. */
+static int open_archives(const struct hb_preset_query *query, struct hb_directory *found)
+{
+    if (query->held == NULL)
+        return hb_directory_open(query->directory, false, found);
+    *found = *query->held;
+    found->fd = openat(query->held->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return found->fd < 0 ? -errno : 0;
+}
+
 int hb_preset_archives_read(const struct hb_preset_query *query,
                             struct hb_preset_archives *archives, struct hb_error *error)
 {
     struct reading reading = {query, archives};
     struct hb_directory found = HB_DIRECTORY_NONE;
     *archives = (struct hb_preset_archives){.fd = -1, .sequence = 1};
-    int result = hb_directory_open(query->directory, false, &found);
+    int result = open_archives(query, &found);
     if (result == -ENOENT)
         return HB_OK;
     archives->directory = realpath(query->directory, NULL);
@@ -208,7 +221,7 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
         return hb_error_set(error, HB_CANCELLED, "interrupted");
     if (result != 0)
         return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", query->directory,
-                            strerror(-result));
+                            hb_rights_explain(-result));
     if (archives->count > 0)
         qsort(archives->rows, archives->count, sizeof *archives->rows, newest_first);
     find_next(archives);

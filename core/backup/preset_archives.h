@@ -47,7 +47,8 @@ struct hb_preset_query {
     const struct hb_home_id *id;
     const char *prefix;
     const char *const *suffixes;
-    const char *directory; /* it may be missing */
+    const char *directory;           /* it may be missing */
+    const struct hb_directory *held; /* the same, where it is open; or NULL */
 };
 
 /*

@@ -40,7 +40,7 @@ int hb_open_followed(const char *path)
         return open_by_name(path);
     HB_AUTO_FREE char *full = hb_absolute(path);
     int fd = hb_resolve(full, 0, &place);
-    if (!place.led &&
+    if (!place.led && fd != -HB_NO_RIGHTS &&
         (fd != 0 || !place.exists)) { /* a link that only opens, as those in /proc are */
         fd = open_by_name(path);
     } else if (fd == 0) {

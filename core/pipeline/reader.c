@@ -206,13 +206,36 @@ static int no_source(const struct hb_instance *content, struct hb_reader *reader
     return HB_ENTRY;
 }
 
+/*
+ * A plugin takes on the rights of the directory's owner. In a directory of root's in another user's
+ * home that is not enough: there only what that user can read is read.
+ */
+static int look_whose(const struct hb_root *home, const char *path, int fd)
+{
+    struct hb_rights reading = hb_root_reading(home), rights;
+    if (!hb_rights_matter() || !reading.other)
+        return 0;
+    const char *slash = strrchr(path, '/');
+    HB_AUTO_FREE char *parent =
+        slash == NULL ? hb_copy_text(".") : hb_copy_bytes(path, (size_t)(slash - path));
+    HB_AUTO_CLOSE int directory = hb_beneath_open(home, parent, O_PATH | O_DIRECTORY, 0);
+    int result = directory < 0 ? directory : hb_rights_of(directory, &rights);
+    if (result != 0 || rights.other)
+        return -result;
+    HB_AUTO_AS as = {.changed = false};
+    result = hb_as_begin(&as, &reading);
+    if (result != 0)
+        return -result;
+    return faccessat(fd, "", R_OK, AT_EACCESS | AT_EMPTY_PATH) != 0 ? errno : 0;
+}
+
 /* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
 static int look_at_claimed(const struct hb_run *run, const char *path, struct stat *status)
 {
     HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, path, O_PATH, 0);
     if (fd < 0)
         return -fd;
-    return fstat(fd, status) != 0 ? errno : 0;
+    return fstat(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
 }
 
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */

@@ -86,6 +86,21 @@ class Reading(OwnerRights):
                 self.assertEqual(self.stored(made), {"config.yaml": True, "left": False, "lefts/inner": False,
                                                      "closed/inner": False})
 
+    def test_a_database_of_root_in_a_directory_of_root(self):
+        """What a content plugin opens is held to the same rule."""
+        self.make_database(self.home / "lefts/state.db", rows=10)
+        (self.home / "lefts/state.db").chmod(0o600)
+        self.assertEqual(self.who("lefts"), 0)
+        for fmt in ("zip", "tar-zstd"):
+            with self.subTest(fmt):
+                made = self.dir / ("d.zip" if fmt == "zip" else "d.tar.zst")
+                done = self.as_root("backup", "--format", fmt, "-o", made, expect=3)
+                self.assert_mentions(done, "lefts/state.db")
+                self.hbcore("cat", made, "lefts/state.db", expect=1)
+        (self.home / "lefts/state.db").chmod(0o644)
+        self.as_root("backup", "-o", self.dir / "read.zip", expect=3)
+        self.hbcore("cat", self.dir / "read.zip", "lefts/state.db")
+
     def test_read_as_root_keeps_what_is_made_to_root(self):
         said = ("--set", "home.read-as=root")
         self.as_root(*said, "backup", "--preset", "pre-update")
@@ -491,6 +506,39 @@ class SideFiles(OwnerRights):
             if path.name != "notes.db-wal":
                 self.assertEqual(path.stat().st_ino, inode, path)
         self.assertFalse((self.home / "s.db-journal").exists())
+
+
+class Pruning(OwnerRights):
+    def test_an_archive_of_roots_behind_a_link_of_his(self):
+        """Pruning after a backup has the rights that the archive was made with, not those of what the link leads to."""
+        public = self.dir / "public"
+        public.mkdir()
+        public.chmod(0o1777)
+        (self.home / "backups").symlink_to(public)
+        os.lchown(self.home / "backups", USER, USER)
+        keep = ("--set", "preset:pre-update.keep=1")
+        self.as_root(*keep, "--set", f"preset:pre-update.directory={public}", "backup", "--preset", "pre-update")
+        old, = public.iterdir()
+        self.assertEqual(old.stat().st_uid, 0)
+        done = self.as_root(*keep, "backup", "--preset", "pre-update")
+        self.assert_mentions(done, old, "cannot be removed")
+        self.assertTrue(old.exists())
+        new, = set(public.iterdir()) - {old}
+        self.assertEqual(new.stat().st_uid, USER)
+
+    def test_what_he_says_is_his(self):
+        """The list of adopted archives lies in his home: root believes it of his own files alone."""
+        shared = self.dir / "shared"
+        shared.mkdir()
+        self.archive({"config.yaml": b"of another home"})
+        other = shared / "pre-update-2024-01-01-000000.zip"
+        self.hbcore("--config", hb.GENERIC, "--home", self.dir / "source-in.zip", "backup", "--format", "zip", "-o", other,
+                    env={"SOURCE_DATE_EPOCH": "1700000000"})
+        keep = ("--set", "preset:pre-update.keep=1", "--set", f"preset:pre-update.directory={shared}")
+        self.as_root(*keep, "prune", "--preset", "pre-update", "--adopt")
+        self.assertIn(str(other), (self.home / hb.HOME_ID).read_text())
+        self.as_root(*keep, "backup", "--preset", "pre-update")
+        self.assertTrue(other.exists())
 
 
 if __name__ == "__main__":
