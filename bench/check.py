@@ -16,6 +16,7 @@ HEADER_BYTES = 100
 HEADER_VOLATILE = ((18, 20), (24, 28), (40, 44), (92, 100))
 BLOCK_BYTES = 1 << 20
 MANIFEST = "manifest.json"
+HOME_ID = ".hbcore-id"  # hbcore's own, which a backup with it puts into the home
 SIDECARS = ("-wal", "-shm", "-journal")
 
 
@@ -102,6 +103,7 @@ def differences(manifest, root, lacks=(), empty=True):
     leaves out on purpose; `empty`: whether it brings empty directories back.
     """
     files, found_empty = look(root)
+    files = [name for name in files if name != HOME_ID]
     expected = {name: row for name, row in manifest["files"].items() if name not in lacks}
     rows = [f"{name}: missing" for name in expected.keys() - set(files)]
     rows += [f"{name}: not in the corpus" for name in set(files) - expected.keys()]

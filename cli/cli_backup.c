@@ -4,13 +4,14 @@
 
 #include "backup/backup.h"
 #include "backup/preset.h"
-#include "backup/preset_archives.h"
+#include "backup/preset_next.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_snapshot.h"
 #include "complain.h"
 #include "host/hooks.h"
 #include "host/instance.h"
+#include "preset_report.h"
 #include "session.h"
 #include "summary.h"
 #include <getopt.h>
@@ -48,7 +49,8 @@ struct backup_command {
     bool quick;
     bool dry_run;
     struct hb_preset preset;
-    size_t removed; /* older archives of the preset */
+    struct hb_preset_next next;
+    struct hb_preset_archives archives; /* that are there afterwards, and what became of them */
     struct hb_run run;
     struct hb_chain hooks;
     struct hb_format_choice choice;
@@ -177,6 +179,10 @@ static void print_json(const struct backup_command *command)
         json_object_set_new(object, "archive", json_null());
     else
         hb_json_name(object, "archive", command->destination.path);
+    if (command->destination.kept == NULL)
+        json_object_set_new(object, "kept", json_null());
+    else
+        hb_json_name(object, "kept", command->destination.kept);
     json_object_set_new(object, "format", json_string(command->choice.section->label));
     json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
     json_object_set_new(object, "files", json_integer((json_int_t)result->files));
@@ -184,7 +190,7 @@ static void print_json(const struct backup_command *command)
     json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
     json_object_set_new(object, "reused_bytes", json_integer((json_int_t)result->reused_bytes));
-    json_object_set_new(object, "removed", json_integer((json_int_t)command->removed));
+    hb_preset_report_json(object, &command->archives);
     json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
     hb_summary_json_findings(object, &command->run.report);
     hb_json_line(command->out, object);
@@ -219,8 +225,7 @@ static void print_summary(const struct backup_command *command)
             fprintf(out, "  Unchanged:   %s, copied from the archive before\n",
                     hb_human_bytes(result->reused_bytes, original));
         fprintf(out, "  Time:        %.1fs\n", hb_cli_seconds_since(&command->started));
-        if (command->removed > 0)
-            fprintf(out, "  Removed:     %zu older archive(s) of this preset\n", command->removed);
+        hb_preset_report(command->cli, out, &command->archives, false);
     }
     hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
                         &command->run.report);
@@ -237,19 +242,26 @@ static void print_summary(const struct backup_command *command)
 static void prune(struct backup_command *command, bool incomplete)
 {
     struct hb_error error = {0};
+    const struct hb_destination *made = &command->destination;
     int64_t keep = command->keep >= 0 ? command->keep : command->preset.keep;
-    if (keep < 0)
+    if (keep < 0 || made->stream)
         return;
-    struct hb_preset_prune_request request = {
+    struct hb_preset_query query = {
         .run = &command->run,
-        .preset = &command->preset,
-        .made = &command->destination,
-        .incomplete = incomplete,
+        .id = &command->next.id,
+        .prefix = command->preset.prefix,
         .suffixes = hb_format_ops_of(&command->choice)->suffixes,
-        .keep = keep < 1 ? 1 : (uint64_t)keep,
+        .directory = made->directory,
+        .held = &made->place,
     };
-    if (hb_preset_prune(&request, &command->removed, &error) != HB_OK)
-        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "%s", error.text);
+    if (hb_preset_archives_read(&query, &command->archives, &error) != HB_OK) {
+        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "nothing older was removed: %s",
+                      error.text);
+        return;
+    }
+    hb_preset_prune(&query, &command->archives, keep < 1 ? 1 : (uint64_t)keep, made->name,
+                    !incomplete, false);
+    hb_preset_report_unknown(command->cli, &command->run, &command->archives, command->preset_name);
 }
 
 static int back_up(struct backup_command *command, struct hb_error *error)
@@ -273,14 +285,20 @@ static int back_up(struct backup_command *command, struct hb_error *error)
     status = hb_hooks_before(run, &command->hooks, &event, error);
     if (status != HB_OK)
         return HB_EXIT_FAILED;
-    HB_AUTO_FREE char *previous = hb_preset_previous(&command->preset, &command->destination,
-                                                     hb_format_ops_of(&command->choice)->suffixes);
+    status = hb_preset_next(run, &command->preset, hb_format_ops_of(&command->choice)->suffixes,
+                            command->dry_run, &command->destination, &command->next, error);
+    if (status != HB_OK)
+        return hb_cli_exit_code(status);
     struct hb_backup_request request = {
         .run = run,
         .format = &command->choice,
         .destination = &command->destination,
+        .id = &command->next.id,
+        .preset = command->preset_name,
+        .sequence = command->next.sequence,
+        .stamp = command->next.stamp,
         .remember = command->preset.reuse && !command->destination.stream,
-        .previous = previous,
+        .previous = command->next.previous,
         .dry_run = command->dry_run,
         .planned = on_planned,
         .would_store = on_would_store,
@@ -300,6 +318,7 @@ static int back_up(struct backup_command *command, struct hb_error *error)
     }
     if (!command->dry_run && !command->result.nothing && command->output == NULL)
         prune(command, incomplete);
+    event.archive = command->destination.path;
     event.exit_status = incomplete ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
     event.files = command->result.files;
     event.bytes = command->result.bytes;
@@ -312,8 +331,11 @@ static int back_up(struct backup_command *command, struct hb_error *error)
 
 int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
 {
-    struct backup_command command = {
-        .cli = cli, .out = cli->out, .destination = {.fd = -1}, .keep = -1};
+    struct backup_command command = {.cli = cli,
+                                     .out = cli->out,
+                                     .destination = HB_DESTINATION_NONE,
+                                     .archives = {.fd = -1},
+                                     .keep = -1};
     struct hb_config *config;
     struct hb_error error = {0};
     int code = parse_arguments(&command, argc, argv);
@@ -342,6 +364,8 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
     if (error.text[0] != '\0')
         hb_cli_fail(cli, code, &error);
     hb_chain_free(&command.hooks);
+    hb_preset_archives_clear(&command.archives);
+    hb_preset_next_clear(&command.next);
     hb_destination_clear(&command.destination);
     hb_preset_clear(&command.preset);
     hb_format_choice_clear(&command.choice);

@@ -4,13 +4,14 @@
 
 #include "backup/backup.h"
 #include "backup/preset.h"
-#include "backup/preset_archives.h"
+#include "backup/preset_next.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
 #include "complain.h"
 #include "config/home_path.h"
+#include "files/anywhere.h"
 #include "host/hooks.h"
 #include "host/instance.h"
 #include "import/import.h"
@@ -315,25 +316,32 @@ static int archive_home(struct import_command *command, struct hb_run *run,
                         const struct hb_preset *preset, const struct hb_format_choice *choice,
                         struct hb_destination *destination, struct hb_error *error)
 {
-    int result = hb_root_open(command->home, &run->home);
+    int result = hb_root_copy(&command->run.home, &run->home);
     if (result != 0)
         return hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
                             strerror(-result));
-    HB_AUTO_FREE char *previous =
-        hb_preset_previous(preset, destination, hb_format_ops_of(choice)->suffixes);
+    struct hb_preset_next next;
+    int status = hb_preset_next(run, preset, hb_format_ops_of(choice)->suffixes, false, destination,
+                                &next, error);
     struct hb_backup_request request = {
         .run = run,
         .format = choice,
         .destination = destination,
+        .id = &next.id,
+        .preset = preset->section == NULL ? NULL : preset->section->label,
+        .sequence = next.sequence,
+        .stamp = next.stamp,
         .remember = preset->reuse && !destination->stream,
-        .previous = previous,
+        .previous = next.previous,
     };
-    struct hb_backup_result done;
-    int status = hb_backup(&request, &done, error);
+    struct hb_backup_result done = {0};
+    if (status == HB_OK)
+        status = hb_backup(&request, &done, error);
     if (status == HB_OK && hb_report_incomplete(&run->report))
         status = incomplete_way_back(run, destination->path, error);
     else if (status == HB_OK && !done.nothing)
         command->way_back = hb_copy_text(destination->path);
+    hb_preset_next_clear(&next);
     return status;
 }
 
@@ -344,7 +352,7 @@ static int on_before(void *context, struct hb_error *error)
     const char *name = hb_config_text(config, "import", "backup-preset");
     struct hb_preset preset;
     struct hb_format_choice choice = {0};
-    struct hb_destination destination = {.fd = -1};
+    struct hb_destination destination = HB_DESTINATION_NONE;
     struct hb_run run;
     if (!command->backup_first)
         return HB_OK;

@@ -81,18 +81,52 @@ static int64_t keep_of(const struct snapshot_command *command)
 
 /* ---- create -------------------------------------------------------------------------------- */
 
+/* What pruning has come to. */
+struct pruned {
+    size_t removed, present;
+    char *directory;
+    json_t *names; /* of those that were removed */
+};
+
 static int prune_to(struct snapshot_command *command, int64_t keep, const char *just_made,
-                    size_t *removed, size_t *present, char **directory, struct hb_error *error)
+                    struct pruned *pruned, struct hb_error *error)
 {
     struct hb_snapshots snapshots;
     int status = hb_snapshots_open(&command->run, &snapshots, error);
     if (status == HB_OK)
         status = hb_snapshots_prune(&command->run, &snapshots, (uint64_t)keep, just_made,
-                                    command->dry_run, removed, error);
-    *present = snapshots.count;
-    *directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
+                                    command->dry_run, &pruned->removed, error);
+    pruned->present = snapshots.count;
+    pruned->directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
+    pruned->names = json_array();
+    for (size_t i = 0; i < snapshots.count; i++) {
+        if (!snapshots.items[i].removed)
+            continue;
+        HB_AUTO_FREE char *name = hb_printable(snapshots.items[i].name);
+        json_array_append_new(pruned->names, json_string(name));
+    }
     hb_snapshots_close(&snapshots);
     return status;
+}
+
+static void pruned_clear(struct pruned *pruned)
+{
+    json_decref(pruned->names);
+    free(pruned->directory);
+}
+
+static void say_removed(const struct snapshot_command *command, const struct pruned *pruned)
+{
+    size_t index;
+    json_t *name;
+    if (command->cli->quiet || command->cli->json || pruned->removed == 0)
+        return;
+    fprintf(command->cli->out, "%s %zu older snapshot(s):\n",
+            command->dry_run ? "Would remove" : "Removed", pruned->removed);
+    json_array_foreach(pruned->names, index, name)
+    {
+        fprintf(command->cli->out, "  %s\n", json_string_value(name));
+    }
 }
 
 static void say_created(const struct snapshot_command *command, const struct hb_snapshot_made *made,
@@ -161,25 +195,27 @@ static int would_create(struct snapshot_command *command, struct hb_error *error
 static int create(struct snapshot_command *command, struct hb_error *error)
 {
     struct hb_snapshot_made made;
-    size_t removed = 0, present = 0;
-    HB_AUTO_FREE char *directory = NULL;
+    struct pruned pruned = {0};
     int64_t keep = keep_of(command);
     if (command->dry_run)
         return would_create(command, error);
     int status = hb_snapshot_make(&command->run, command->label, &made, error);
     if (status == HB_OK && made.id != NULL)
-        status =
-            prune_to(command, keep < 1 ? 1 : keep, made.id, &removed, &present, &directory, error);
+        status = prune_to(command, keep < 1 ? 1 : keep, made.id, &pruned, error);
     int code = hb_cli_exit_code(status);
     if (status == HB_OK) {
         json_t *object = summary_json(command, "snapshot create");
         json_object_set_new(object, "id", made.id == NULL ? json_null() : json_string(made.id));
         json_object_set_new(object, "files", json_integer((json_int_t)made.files));
         json_object_set_new(object, "bytes", json_integer((json_int_t)made.bytes));
-        json_object_set_new(object, "removed", json_integer((json_int_t)removed));
-        say_created(command, &made, present - removed, directory);
+        json_object_set_new(object, "removed", json_integer((json_int_t)pruned.removed));
+        json_object_set_new(object, "removed_snapshots",
+                            pruned.names == NULL ? json_array() : json_incref(pruned.names));
+        say_created(command, &made, pruned.present - pruned.removed, pruned.directory);
+        say_removed(command, &pruned);
         code = conclude(command, object);
     }
+    pruned_clear(&pruned);
     free(made.id);
     return code;
 }
@@ -197,7 +233,8 @@ static void list_json(const struct snapshot_command *command, const struct hb_sn
     json_object_set_new(object, "bytes", json_integer((json_int_t)snapshot->bytes));
     json_object_set_new(object, "label",
                         snapshot->label == NULL ? json_null() : json_string(snapshot->label));
-    json_object_set_new(object, "complete", json_boolean(snapshot->complete));
+    json_object_set_new(object, "complete",
+                        snapshot->untold != NULL ? json_null() : json_boolean(snapshot->complete));
     hb_json_line(command->cli->out, object);
 }
 
@@ -209,9 +246,10 @@ static void list_people(const struct snapshot_command *command, const struct hb_
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
     fprintf(command->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number, name,
             snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
-            snapshot->complete   ? ""
-            : snapshot->readable ? " (incomplete)"
-                                 : " (its manifest cannot be read)");
+            snapshot->complete         ? ""
+            : snapshot->untold != NULL ? " (cannot be read now)"
+            : snapshot->readable       ? " (incomplete)"
+                                       : " (its manifest cannot be read)");
 }
 
 static int list(struct snapshot_command *command, struct hb_error *error)
@@ -312,14 +350,19 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
 
 static int prune(struct snapshot_command *command, struct hb_error *error)
 {
-    size_t removed = 0, present = 0;
-    HB_AUTO_FREE char *directory = NULL;
-    int status = prune_to(command, keep_of(command), NULL, &removed, &present, &directory, error);
-    if (status != HB_OK)
+    struct pruned pruned = {0};
+    int status = prune_to(command, keep_of(command), NULL, &pruned, error);
+    if (status != HB_OK) {
+        pruned_clear(&pruned);
         return hb_cli_exit_code(status);
+    }
+    size_t removed = pruned.removed, present = pruned.present;
     json_t *object = summary_json(command, "snapshot prune");
     json_object_set_new(object, "removed", json_integer((json_int_t)removed));
+    json_object_set_new(object, "removed_snapshots", json_incref(pruned.names));
     json_object_set_new(object, "snapshots", json_integer((json_int_t)(present - removed)));
+    say_removed(command, &pruned);
+    pruned_clear(&pruned);
     if (!command->cli->json && !command->cli->quiet)
         fprintf(command->cli->out, "%s %zu snapshot(s), %zu %s.\n",
                 command->dry_run ? "Would remove" : "Removed", removed, present - removed,

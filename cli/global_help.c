@@ -11,6 +11,7 @@ const char hb_cli_global_help[] =
     "  cat       one member of an archive to standard output\n"
     "  verify    read an archive back in full\n"
     "  snapshot  quick copies of the files that matter most\n"
+    "  prune     remove the archives that presets do not keep\n"
     "  guard     put back what an update emptied\n"
     "  plugins   list, show or check plugins, or begin one\n"
     "  config    check or show the configuration\n"

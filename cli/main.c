@@ -10,6 +10,7 @@
 #include "cli_import.h"
 #include "cli_list.h"
 #include "cli_plugins.h"
+#include "cli_prune.h"
 #include "cli_snapshot.h"
 #include "cli_verify.h"
 #include "complain.h"
@@ -28,17 +29,10 @@ static const struct {
     const char *name;
     int (*run)(struct hb_cli *cli, int argc, char **argv);
 } commands[] = {
-    {"backup", hb_cli_backup},
-    {"import", hb_cli_import},
-    {"list", hb_cli_list},
-    {"cat", hb_cli_cat},
-    {"verify", hb_cli_verify},
-    {"snapshot", hb_cli_snapshot},
-    {"guard", hb_cli_guard},
-    {"plugins", hb_cli_plugins},
-    {"config", hb_cli_config},
-    {"completion", hb_cli_completion},
-    {NULL, NULL},
+    {"backup", hb_cli_backup}, {"import", hb_cli_import},         {"list", hb_cli_list},
+    {"cat", hb_cli_cat},       {"verify", hb_cli_verify},         {"snapshot", hb_cli_snapshot},
+    {"prune", hb_cli_prune},   {"guard", hb_cli_guard},           {"plugins", hb_cli_plugins},
+    {"config", hb_cli_config}, {"completion", hb_cli_completion}, {NULL, NULL},
 };
 
 static const char *command_name(const void *context, size_t index)

@@ -7,6 +7,7 @@
 #include "complain.h"
 #include "config/config_load.h"
 #include "config/home_path.h"
+#include "files/anywhere.h"
 #include "files/lock.h"
 #include "host/failure.h"
 #include "host/hooks.h"
@@ -96,10 +97,12 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermos
     int result = hb_root_open(path, &run->home);
     if (result != 0) {
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
-                     result == -ENOENT ? "does not exist" : "cannot be opened", strerror(-result));
+                     result == -ENOENT ? "does not exist" : "cannot be opened",
+                     hb_rights_explain(-result));
         hb_error_hint(error, "say --home DIR, or look at section [home] of the configuration");
         return HB_EXIT_FAILED;
     }
+    hb_run_set_reading(run);
     if (!lock)
         return 0;
     status = hb_home_lock(&run->home, cli->wait_seconds, error);

@@ -244,7 +244,10 @@ def _archive(root: Optional[Path], *arguments: str) -> Optional[Path]:
 
 
 def _write_full_zip_backup(out_path: Path, hermes_root: Path) -> Optional[Path]:
-    """A zip of the home under this name; None if there was nothing or it failed."""
+    """A zip of the home under this name; None if there was nothing or it failed.
+
+    An incomplete one does not replace a complete one of that name: the path returned is then
+    another, beside it."""
     return _archive(hermes_root, "--format", "zip", f"--output={out_path}")
 
 

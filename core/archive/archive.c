@@ -32,21 +32,41 @@ static bool probe_matches(struct hb_archive *archive, const struct hb_format_cho
     const struct hb_format_ops *ops = hb_format_ops_of(choice);
     struct hb_instance *instance;
     struct hb_error error;
-    if (!HB_CAN(ops, probe) ||
-        hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK)
+    if (!HB_CAN(ops, probe))
         return false;
+    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK) {
+        archive->untold = true;
+        return false;
+    }
     bool mine =
         ops->probe(instance->self, &archive->input, archive->head, archive->head_bytes) == HB_OK;
     hb_instance_free(instance);
     return mine;
 }
 
+/*
+ * Magic bytes that are not at the start may be content or a name in an archive of another format.
+ * Where those of several formats are there, the first counts whose plugin says that it is its own.
+ */
+static void choose_by_magic(struct hb_archive *archive)
+{
+    const struct hb_format_list *list = &archive->formats;
+    size_t matching = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])) && matching++ == 0)
+            archive->choice = &list->choices[i];
+    for (size_t i = 0; matching > 1 && i < list->count; i++)
+        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])) &&
+            probe_matches(archive, &list->choices[i])) {
+            archive->choice = &list->choices[i];
+            return;
+        }
+}
+
 static int choose_format(struct hb_archive *archive, struct hb_error *error)
 {
     const struct hb_format_list *list = &archive->formats;
-    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
-        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])))
-            archive->choice = &list->choices[i];
+    choose_by_magic(archive);
     for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
         if (probe_matches(archive, &list->choices[i]))
             archive->choice = &list->choices[i];
@@ -73,6 +93,24 @@ static void take_limits(struct hb_archive *archive)
     };
 }
 
+int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
+                       const struct hb_format_choice *choice, struct hb_archive *archive,
+                       struct hb_error *error)
+{
+    *archive = (struct hb_archive){.run = run, .fd = fd, .choice = choice};
+    archive->path = hb_copy_text(shown);
+    archive->shown = archive->path;
+    take_limits(archive);
+    int status = hb_archive_input_take(archive, error);
+    if (status == HB_OK && choice == NULL) {
+        hb_format_list(run->config, &archive->formats);
+        status = choose_format(archive, error);
+    }
+    return status == HB_OK
+               ? hb_instance_create(run, archive->choice->section, &archive->format, error)
+               : status;
+}
+
 int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error)
 {
@@ -90,8 +128,10 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
         hb_format_list(run->config, &archive->formats);
         status = choose_format(archive, error);
     }
-    if (status == HB_OK)
+    if (status == HB_OK) {
         status = hb_instance_create(run, archive->choice->section, &archive->format, error);
+        archive->untold |= status != HB_OK;
+    }
     if (status == HB_OK && archive->stream &&
         (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
         status = run->stage.fd < 0 ? HB_NOMATCH : hb_archive_input_spool(archive, error);
@@ -118,9 +158,10 @@ struct filling {
     struct hb_error *error;
 };
 
-static int beyond(const struct hb_archive *archive, const char *what, const char *option,
+static int beyond(struct hb_archive *archive, const char *what, const char *option,
                   struct hb_error *error)
 {
+    archive->untold = true;
     hb_error_set(error, HB_FATAL, "%s: %s", archive->shown, what);
     hb_error_hint(error, "raise import.%s if you trust it", option);
     return HB_FATAL;
@@ -296,7 +337,32 @@ static int list_by_index(struct filling *filling)
                         hb_instance_failure(archive->format));
 }
 
-int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
+/* Before a question to the format; after a failure hb_archive's `untold` is the third answer. */
+static void begin_asking(const struct hb_archive *archive)
+{
+    archive->run->short_of_memory = false;
+    errno = 0; /* by ENOMEM in it services.c notices */
+}
+
+static int answer(struct hb_archive *archive, int status)
+{
+    archive->untold |=
+        status < 0 && (archive->run->short_of_memory || hb_run_cancelled(archive->run));
+    return status;
+}
+
+int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    if (archive->stream)
+        return HB_NOMATCH;
+    if (!HB_CAN(ops, read_trailer))
+        return hb_archive_list(archive, error);
+    begin_asking(archive);
+    return answer(archive, read_trailer(archive, error));
+}
+
+static int list_all(struct hb_archive *archive, struct hb_error *error)
 {
     struct filling filling = {.archive = archive, .error = error};
     if (archive->stream)
@@ -310,4 +376,10 @@ int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
     if (status < 0)
         return status;
     return hb_archive_check_trailer(archive, error);
+}
+
+int hb_archive_list(struct hb_archive *archive, struct hb_error *error)
+{
+    begin_asking(archive);
+    return answer(archive, list_all(archive, error));
 }

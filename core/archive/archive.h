@@ -14,11 +14,25 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
 
 /*
+ * The same of a descriptor, which is taken over, whatever comes of it (below 0: errno says why
+ * there is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
+ */
+int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
+                       const struct hb_format_choice *choice, struct hb_archive *archive,
+                       struct hb_error *error);
+
+/*
  * Fills the catalog without reading the data, where the format can; else passes over all of a file.
  * A stream is not touched (HB_NOMATCH): it has to be walked. The trailer is read and checked
  * against the catalog.
  */
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error);
+
+/*
+ * Only the trailer (archive->trailer, if has_trailer), where the format can; else as above. HB_OK,
+ * also when there is none. After a failure archive->untold says whether the archive is to blame.
+ */
+int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error);
 
 /* For visitors that fill the catalog: may it have this entry, too? HB_OK, or HB_FATAL. */
 int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,

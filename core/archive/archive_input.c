@@ -3,6 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "files/anywhere.h"
 #include "files/io.h"
 #include "host/failure.h"
 #include <errno.h>
@@ -13,10 +14,11 @@
 enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
 
 /* What a read gave, or the reason for the plugin, and HB_FATAL. */
-static int64_t explained(const struct hb_archive *archive, int64_t got)
+static int64_t explained(struct hb_archive *archive, int64_t got)
 {
     if (got >= 0)
         return got;
+    archive->untold = true;
     hb_run_explain(archive->run, "cannot be read: %s", strerror((int)-got));
     return HB_FATAL;
 }
@@ -43,7 +45,7 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
 static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
                              uint64_t offset)
 {
-    const struct hb_archive *archive = input->self;
+    struct hb_archive *archive = input->self;
     if (offset > INT64_MAX - bytes)
         return 0;
     return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
@@ -65,6 +67,7 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
     archive->head = hb_alloc(HEAD_BYTES);
     int64_t got = archive->stream ? hb_read_all(archive->fd, archive->head, HEAD_BYTES)
                                   : hb_read_all_at(archive->fd, archive->head, HEAD_BYTES, 0);
+    archive->untold |= got < 0;
     if (got < 0)
         return hb_interrupt_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
                                           : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
@@ -77,16 +80,27 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
 
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
 {
-    struct stat status = {0};
+    int fd;
     if (strcmp(archive->path, "-") == 0) {
         archive->shown = "standard input";
-        archive->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        fd = fd < 0 ? -errno : fd;
     } else {
-        archive->fd = open(archive->path, O_RDONLY | O_CLOEXEC);
+        fd = hb_open_followed(archive->path);
     }
-    if (archive->fd < 0 || fstat(archive->fd, &status) != 0)
+    if (fd < 0)
+        errno = -fd;
+    archive->fd = fd < 0 ? -1 : fd;
+    return hb_archive_input_take(archive, error);
+}
+
+int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
+{
+    struct stat status = {0};
+    archive->untold = archive->fd < 0 || fstat(archive->fd, &status) != 0;
+    if (archive->untold)
         return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
-                            strerror(errno));
+                            hb_rights_explain(errno));
     if (S_ISDIR(status.st_mode))
         return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
     archive->stream = !S_ISREG(status.st_mode) ||
@@ -102,7 +116,7 @@ int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error)
     int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
     if (fd < 0)
         return HB_FATAL;
-    unlinkat(archive->run->stage.fd, name, 0);
+    hb_stage_unlink(&archive->run->stage, name);
     free(name);
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
     uint64_t total = 0;

@@ -8,6 +8,9 @@
 /* Opens archive->path and reads its head. HB_OK, HB_CANCELLED, HB_FATAL. */
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error);
 
+/* The same of archive->fd, which is open already; below 0: errno says why it is not. */
+int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error);
+
 /* Copies a stream into the run's stage, so that it can be read anywhere. As above. */
 int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error);
 

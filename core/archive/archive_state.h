@@ -36,6 +36,11 @@ struct hb_archive {
     struct hb_catalog catalog;
     struct hb_trailer trailer;
     bool has_trailer;
+    /*
+     * Something other than the archive was the reason of a failure (it cannot be read now, a limit,
+     * no memory): nothing can be told about it. Else the format has refused what is in it.
+     */
+    bool untold;
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include "archive/claims.h"
 
 #include "base/memory.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -65,17 +66,18 @@ bool hb_claims_by_name(struct hb_claims *claims, size_t index)
     return named;
 }
 
-const struct hb_instance *hb_claims_settle(struct hb_claims *claims, size_t index,
-                                           int (*open)(void *context), void *context)
+int hb_claims_settle(struct hb_claims *claims, size_t index, int (*open)(void *context),
+                     void *context, const struct hb_instance **content)
 {
-    const struct hb_instance *found = NULL;
+    int result = 0;
+    *content = NULL;
     pthread_mutex_lock(&claims->lock);
     struct hb_claim *claim = ask(claims, index);
     struct hb_entry entry = entry_of(claims, index);
     if (claim != NULL)
-        found = hb_claim_settle(claims->contents, &entry, claim, open, context);
+        result = hb_claim_settle(claims->contents, &entry, claim, open, context, content);
     pthread_mutex_unlock(&claims->lock);
-    return found;
+    return result;
 }
 
 struct copy {
@@ -86,14 +88,15 @@ struct copy {
 static int open_copy(void *context)
 {
     const struct copy *copy = context;
-    return openat(copy->directory_fd, copy->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(copy->directory_fd, copy->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
-const struct hb_instance *hb_claims_settle_at(struct hb_claims *claims, size_t index,
-                                              int directory_fd, const char *name)
+int hb_claims_settle_at(struct hb_claims *claims, size_t index, int directory_fd, const char *name,
+                        const struct hb_instance **content)
 {
     struct copy copy = {directory_fd, name};
-    return hb_claims_settle(claims, index, open_copy, &copy);
+    return hb_claims_settle(claims, index, open_copy, &copy, content);
 }
 
 /* ---- sidecars ------------------------------------------------------------------------------ */

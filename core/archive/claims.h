@@ -31,11 +31,11 @@ void hb_claims_clear(struct hb_claims *claims);
 bool hb_claims_by_name(struct hb_claims *claims, size_t index);
 
 /* Whose is it, now that a copy of its data can be opened? As hb_claim_settle. */
-const struct hb_instance *hb_claims_settle(struct hb_claims *claims, size_t index,
-                                           int (*open)(void *context), void *context);
+int hb_claims_settle(struct hb_claims *claims, size_t index, int (*open)(void *context),
+                     void *context, const struct hb_instance **content);
 /* The same of a copy in a directory. */
-const struct hb_instance *hb_claims_settle_at(struct hb_claims *claims, size_t index,
-                                              int directory_fd, const char *name);
+int hb_claims_settle_at(struct hb_claims *claims, size_t index, int directory_fd, const char *name,
+                        const struct hb_instance **content);
 
 /* See hb_is_sidecar; the other file need not be in the archive. */
 bool hb_claims_sidecar(struct hb_claims *claims, size_t index);

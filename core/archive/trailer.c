@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include <endian.h>
+#include <nettle/memops.h>
 #include <string.h>
 
 #define XXH_STATIC_LINKING_ONLY /* a state on the stack */
@@ -14,7 +15,9 @@ enum {
     SECTION_SUMMARY = 1,
     SECTION_METADATA = 2,
     SECTION_REUSE = 3,
+    SECTION_ORIGIN = 4,
     SECTION_HEAD = 16,
+    SHORT_PATH = 192,
     NAMED_REASONS = 1000 /* of each kind; the counts are always whole */
 };
 
@@ -30,6 +33,12 @@ static uint64_t hash_entry(const struct hb_entry *entry)
         htole64(entry->type == HB_FILE ? entry->bytes : 0),
         htole64(entry->path_bytes),
     };
+    unsigned char all[sizeof fixed + SHORT_PATH];
+    if (entry->link == NULL && entry->path_bytes <= SHORT_PATH) { /* in one go: half the work */
+        memcpy(all, fixed, sizeof fixed);
+        memcpy(all + sizeof fixed, entry->path, entry->path_bytes);
+        return XXH3_64bits(all, sizeof fixed + entry->path_bytes);
+    }
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
     XXH3_64bits_update(&state, fixed, sizeof fixed);
@@ -112,15 +121,31 @@ static unsigned char *put_section(unsigned char *at, uint32_t type, const void *
     return at + padded(bytes);
 }
 
+/* Seal and text; `before` is all of the block in front of it. */
+static unsigned char *put_origin(unsigned char *at, const unsigned char *before, const char *text,
+                                 size_t text_bytes, const unsigned char *key)
+{
+    at = put_head(at, SECTION_ORIGIN, HB_SEAL_BYTES + text_bytes);
+    if (key != NULL)
+        hb_origin_seal(key, before, (size_t)(at - before), text, text_bytes, at);
+    memcpy(at + HB_SEAL_BYTES, text, text_bytes);
+    return at + padded(HB_SEAL_BYTES + text_bytes);
+}
+
 void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *report,
-                      const struct hb_reuse_index *reuse, unsigned char **data, size_t *bytes)
+                      const struct hb_reuse_index *reuse, const struct hb_origin *origin,
+                      const unsigned char *key, unsigned char **data, size_t *bytes)
 {
     HB_AUTO_FREE char *text = summary_text(trailer, report);
+    size_t origin_bytes = 0;
+    HB_AUTO_FREE char *place = origin == NULL ? NULL : hb_origin_text(origin, &origin_bytes);
     size_t text_bytes = strlen(text), hash_bytes = trailer->count * sizeof *trailer->hashes;
     bool reusable = reuse != NULL && !reuse->overflowed;
     size_t reuse_bytes = reusable ? hb_reuse_bytes(reuse) : 0;
     size_t total = sizeof magic + SECTION_HEAD + padded(text_bytes) + SECTION_HEAD + hash_bytes +
-                   (reusable ? SECTION_HEAD + padded(reuse_bytes) : 0) + sizeof(uint64_t);
+                   (reusable ? SECTION_HEAD + padded(reuse_bytes) : 0) +
+                   (place != NULL ? SECTION_HEAD + padded(HB_SEAL_BYTES + origin_bytes) : 0) +
+                   sizeof(uint64_t);
     unsigned char *block = hb_alloc(total), *at = block;
     memcpy(at, magic, sizeof magic);
     at = put_section(at + sizeof magic, SECTION_SUMMARY, text, text_bytes);
@@ -130,6 +155,8 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
         hb_reuse_write(reuse, at);
         at += padded(reuse_bytes);
     }
+    if (place != NULL)
+        at = put_origin(at, block, place, origin_bytes, key);
     uint64_t checksum = htole64(XXH3_64bits(block, (size_t)(at - block)));
     memcpy(at, &checksum, sizeof checksum);
     *data = block;
@@ -153,6 +180,12 @@ static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsign
         trailer->hashes = hb_alloc(bytes);
         if (bytes > 0)
             memcpy(trailer->hashes, data, bytes);
+    }
+    if (type == SECTION_ORIGIN) {
+        if (trailer->has_origin)
+            return false;
+        trailer->has_origin = hb_origin_parse(data, bytes, &trailer->origin);
+        return trailer->has_origin;
     }
     return true;
 }
@@ -202,6 +235,24 @@ bool hb_trailer_reuse(const void *data, size_t bytes, struct hb_reuse_index *ind
     return false;
 }
 
+bool hb_trailer_is_sealed(const void *data, size_t bytes, const unsigned char key[HB_SEAL_BYTES])
+{
+    const unsigned char *at = (const unsigned char *)data + sizeof magic;
+    size_t left = bytes - sizeof magic - sizeof(uint64_t), length;
+    uint32_t type;
+    while (left > 0 && next_section(&at, &left, &type, &length)) {
+        if (type == SECTION_ORIGIN && left == padded(length)) { /* the last: all else is sealed */
+            unsigned char seal[HB_SEAL_BYTES];
+            hb_origin_seal(key, data, (size_t)(at - (const unsigned char *)data),
+                           at + HB_SEAL_BYTES, length - HB_SEAL_BYTES, seal);
+            return memeql_sec(seal, at, sizeof seal) != 0;
+        }
+        at += padded(length);
+        left -= padded(length);
+    }
+    return false;
+}
+
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
                      struct hb_error *error)
 {
@@ -229,5 +280,6 @@ void hb_trailer_clear(struct hb_trailer *trailer)
 {
     free(trailer->hashes);
     json_decref(trailer->summary);
+    hb_origin_clear(&trailer->origin);
     *trailer = (struct hb_trailer){0};
 }

@@ -8,11 +8,13 @@
  *   1  JSON object: "entries", "incomplete", "skipped" and "doubtful" (lists of path and reason)
  *   2  one u64 an entry, in archive order: XXH3-64 of its metadata
  *   3  what a later backup can take over, see reuse_index.h; may be missing
- * Unknown sections are passed over.
+ *   4  where it comes from, see origin.h; the last one; may be missing
+ * Unknown sections are passed over. All in front of section 4 is the same for the same tree.
  */
 #ifndef HB_TRAILER_H
 #define HB_TRAILER_H
 
+#include "archive/origin.h"
 #include "archive/reuse_index.h"
 #include "base/error.h"
 #include "base/report.h"
@@ -25,15 +27,21 @@ struct hb_trailer {
     size_t count;
     size_t capacity;
     json_t *summary; /* section 1; when read */
+    bool has_origin;
+    struct hb_origin origin; /* section 4; when read */
 };
 
 /* Room for so many entries; more may come. */
 void hb_trailer_reserve(struct hb_trailer *trailer, size_t entries);
 void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry);
 
-/* The whole block; caller frees *data. The report is sorted. `reuse` may be NULL. */
+/*
+ * The whole block; caller frees *data. The report is sorted. `reuse` may be NULL; `origin`, too:
+ * then nothing in it tells of run or place; `key`, too: then it is not sealed.
+ */
 void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *report,
-                      const struct hb_reuse_index *reuse, unsigned char **data, size_t *bytes);
+                      const struct hb_reuse_index *reuse, const struct hb_origin *origin,
+                      const unsigned char *key, unsigned char **data, size_t *bytes);
 
 /* HB_OK, or HB_FATAL when it is not a whole trailer. */
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
@@ -44,6 +52,9 @@ bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry 
 
 /* Section 3 of a block that hb_trailer_parse accepted; false: it has none. Others never need it. */
 bool hb_trailer_reuse(const void *data, size_t bytes, struct hb_reuse_index *index);
+
+/* Was a block that hb_trailer_parse accepted sealed with this key, and is it as it was then? */
+bool hb_trailer_is_sealed(const void *data, size_t bytes, const unsigned char key[HB_SEAL_BYTES]);
 
 bool hb_trailer_incomplete(const struct hb_trailer *trailer);
 

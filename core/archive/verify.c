@@ -5,6 +5,7 @@
 #include "archive/extract.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,15 +56,21 @@ static int verify_open(void *context, unsigned worker, size_t index, struct hb_e
 
 static int open_again(void *context)
 {
-    return fcntl(*(const int *)context, F_DUPFD_CLOEXEC, 3);
+    int fd = fcntl(*(const int *)context, F_DUPFD_CLOEXEC, 3);
+    return fd < 0 ? -errno : fd;
 }
 
 /* Checks a staged copy as what it is. */
 static void check_content(struct verify *verify, size_t index, const char *name, int fd)
 {
-    const struct hb_instance *content = hb_claims_settle(&verify->claims, index, open_again, &fd);
+    const struct hb_instance *content;
     struct hb_entry entry;
     uint32_t soundness;
+    int told = hb_claims_settle(&verify->claims, index, open_again, &fd, &content);
+    if (told != 0)
+        hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL,
+                      hb_catalog_path(&verify->archive->catalog, index),
+                      "could not be checked: its copy cannot be read: %s", strerror(-told));
     if (content == NULL)
         return;
     HB_AUTO_FREE char *path = hb_text("%s/%s", verify->run->stage.path, name);
@@ -107,6 +114,27 @@ static bool verify_damaged(void *context, const size_t *indexes, size_t count,
     return true;
 }
 
+/*
+ * As root, copies of an archive that belongs to somebody else than the directory are not for that
+ * directory's owner to see.
+ */
+static int make_stage(struct verify *verify, const char *path, struct hb_error *error)
+{
+    struct hb_directory directory;
+    struct stat archive;
+    int result = hb_directory_open(path, false, &directory);
+    if (result != 0)
+        return hb_error_set(error, HB_FATAL, "%s: cannot open the directory: %s", path,
+                            hb_rights_explain(-result));
+    struct hb_rights rights = directory.rights;
+    if (rights.other && !directory.led &&
+        (fstat(verify->archive->fd, &archive) != 0 || archive.st_uid != rights.user))
+        rights = (struct hb_rights){.other = false};
+    int status = hb_stage_open_in(directory.fd, &rights, path, &verify->run->stage, NULL, error);
+    hb_directory_close(&directory);
+    return status;
+}
+
 /* Copies of databases are checked beside the archive, or in stage-dir. */
 static void open_stage(struct verify *verify)
 {
@@ -125,7 +153,7 @@ static void open_stage(struct verify *verify)
     HB_AUTO_FREE char *directory =
         *chosen != '\0' ? hb_expand_tilde(chosen) : hb_copy_text(real == NULL ? "." : real);
     struct hb_error error;
-    verify->can_stage = hb_stage_open(directory, &verify->run->stage, NULL, &error) == HB_OK;
+    verify->can_stage = make_stage(verify, directory, &error) == HB_OK;
     if (!verify->can_stage)
         hb_report_add(&verify->run->report, HB_FOUND_NOTE, "",
                       "databases were not checked as such: %s", error.text);
@@ -190,6 +218,9 @@ int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
                             .damaged = SIZE_MAX};
     hb_claims_init(&verify.claims, &archive->catalog, contents);
     open_stage(&verify);
+    HB_AUTO_AS as = {.changed = false}; /* threads that start now begin with the same */
+    if (verify.can_stage)
+        (void)hb_as_begin(&as, &verify.run->stage.rights);
     struct hb_extract_request request = {
         .archive = archive,
         .workers = hb_run_workers(archive->run),

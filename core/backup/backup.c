@@ -2,19 +2,26 @@
 #include "backup/backup.h"
 
 #include "archive/trailer.h"
+#include "backup/incomplete.h"
+#include "backup/read_back.h"
 #include "backup/walk.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "files/anywhere.h"
+#include "files/state_key.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/plan.h"
 #include "restore/recover.h"
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 struct backup {
     const struct hb_backup_request *request;
@@ -27,21 +34,49 @@ struct backup {
     struct hb_instance *format;
     struct hb_publication publication;
     struct hb_trailer trailer;
+    unsigned char *block; /* the trailer, as the format got it */
+    size_t block_bytes;
     struct hb_reuse_index reuse;  /* for a later backup */
     uint64_t entry_units;         /* units so far of the entries whose steps come now */
     struct hb_previous *previous; /* or NULL */
     struct hb_pipeline
-        *pipeline;    /* stays until the archive is published: staged copies go beside */
-    bool leaving_out; /* the entry whose steps come now */
-    int64_t latest;   /* SOURCE_DATE_EPOCH, else INT64_MAX */
+        *pipeline;           /* stays until the archive is published: staged copies go beside */
+    bool leaving_out;        /* the entry whose steps come now */
+    int64_t latest;          /* SOURCE_DATE_EPOCH, else INT64_MAX */
+    struct hb_state_key key; /* of this installation */
+    int64_t started;
 };
+
+/* Nanoseconds since 1970. */
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* Is the archive to be one that anybody gets again from the same tree? */
+static bool is_reproducible(const struct backup *backup)
+{
+    return backup->latest != INT64_MAX;
+}
 
 static int make_plan(struct backup *backup)
 {
     const struct hb_config *config = backup->run->config;
     const struct hb_destination *destination = backup->request->destination;
-    struct hb_identity archive = {destination->status.st_dev, destination->status.st_ino};
     const struct hb_format_ops *ops = hb_format_ops_of(backup->request->format);
+    struct hb_identity excluded[3];
+    size_t excluded_count = 0;
+    struct stat status;
+    /* One of a name that is ours stays: it is a file like others. */
+    if (destination->exists && !destination->stream && !destination->unique)
+        excluded[excluded_count++] =
+            (struct hb_identity){destination->status.st_dev, destination->status.st_ino};
+    if (hb_incomplete_beside(backup->run, ops->suffixes, destination, &status))
+        excluded[excluded_count++] = (struct hb_identity){status.st_dev, status.st_ino};
+    if (backup->key.exists)
+        excluded[excluded_count++] = (struct hb_identity){backup->key.device, backup->key.inode};
     bool store_links = hb_config_value(config, "backup", "links")->number == 1;
     if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
@@ -54,14 +89,52 @@ static int make_plan(struct backup *backup)
         .contents = &backup->contents,
         .store_links = store_links,
         .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
-        .excluded = &archive,
-        /* One of a name that is ours stays: it is a file like others. */
-        .excluded_count =
-            destination->exists && !destination->stream && !destination->unique ? 1 : 0,
+        .excluded = excluded,
+        .excluded_count = excluded_count,
+        .id = backup->request->id,
         .latest = backup->latest,
         .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
     return hb_plan_make(&request, &backup->plan, backup->error);
+}
+
+/* Beside the archive: whose rights it is made with, its stage is made with. */
+static int stage_beside(struct backup *backup, struct hb_stage *stage)
+{
+    const struct hb_destination *destination = backup->request->destination;
+    struct hb_rights rights;
+    int result = hb_run_making(backup->run, &destination->place, &rights);
+    if (result != 0)
+        return hb_error_set(backup->error, HB_FATAL,
+                            "%s: a link of another user's leads there, who could not write to it",
+                            destination->directory);
+    return hb_stage_open_in(destination->place.fd, &rights, destination->directory, stage,
+                            &backup->result->swept, backup->error);
+}
+
+/* In the home, for what a plugin copies of it. */
+static int stage_in_home(struct backup *backup)
+{
+    const struct hb_root *home = &backup->run->home;
+    struct hb_rights reading = hb_root_reading(home);
+    return hb_stage_open_in(home->fd, &reading, home->path, &backup->run->stage,
+                            &backup->result->swept, backup->error);
+}
+
+static int stage_in_chosen(struct backup *backup, const char *path)
+{
+    struct hb_directory chosen;
+    struct hb_rights rights;
+    int result = hb_directory_open(path, false, &chosen);
+    if (result == 0)
+        result = hb_run_making(backup->run, &chosen, &rights);
+    int status = result == 0
+                     ? hb_stage_open_in(chosen.fd, &rights, path, &backup->run->stage,
+                                        &backup->result->swept, backup->error)
+                     : hb_error_set(backup->error, HB_FATAL, "%s: cannot open the directory: %s",
+                                    path, hb_rights_explain(-result));
+    hb_directory_close(&chosen);
+    return status;
 }
 
 /*
@@ -72,20 +145,18 @@ static int open_stages(struct backup *backup)
 {
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
-    unsigned *swept = &backup->result->swept;
     if (*chosen != '\0') {
         HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
-        int status = hb_stage_open(path, &backup->run->stage, swept, backup->error);
+        int status = stage_in_chosen(backup, path);
         if (status != HB_OK || destination->stream)
             return status;
-        return hb_stage_open(destination->directory, &backup->destination_stage, swept,
-                             backup->error);
+        return stage_beside(backup, &backup->destination_stage);
     }
     if (!destination->stream)
-        return hb_stage_open(destination->directory, &backup->run->stage, swept, backup->error);
+        return stage_beside(backup, &backup->run->stage);
     if (backup->plan.first_claimed == backup->plan.count)
         return HB_OK;
-    return hb_stage_open(backup->run->home.path, &backup->run->stage, swept, backup->error);
+    return stage_in_home(backup);
 }
 
 /* A format's failure is the sink's, when the sink had one. */
@@ -133,7 +204,8 @@ static int end_entries(struct backup *backup, const struct hb_step *step)
         int status = ops->end_entry(backup->format->self, &backup->publication.sink, entry);
         if (status != HB_OK)
             return format_failed(backup, status, entry->path);
-        hb_trailer_add(&backup->trailer, entry);
+        struct hb_entry row = hb_read_back_row(ops, entry);
+        hb_trailer_add(&backup->trailer, &row);
         if (backup->plan.remember)
             hb_reuse_add_entry(&backup->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
                                backup->entry_units);
@@ -182,24 +254,76 @@ static int append_step(struct backup *backup, const struct hb_step *step)
     return status;
 }
 
+/* Where this archive comes from; pointers are into the request and `host`. */
+static struct hb_origin origin_of(const struct backup *backup, char *host, size_t host_bytes)
+{
+    const struct hb_backup_request *request = backup->request;
+    struct hb_origin origin = {
+        .host = host,
+        .path = backup->run->home.path,
+        .preset = (char *)(uintptr_t)request->preset,
+        .started = backup->started,
+        .ended = now(),
+        .files = backup->result->files,
+        .directories = backup->result->directories,
+        .bytes = backup->result->bytes,
+        .sequence = request->sequence,
+    };
+    if (gethostname(host, host_bytes) != 0)
+        host[0] = '\0';
+    snprintf(origin.home, sizeof origin.home, "%s", request->id->id);
+    snprintf(origin.stamp, sizeof origin.stamp, "%s", request->stamp);
+    return origin;
+}
+
 static int finish_archive(struct backup *backup)
 {
     const struct hb_format_ops *ops = backup->format->plugin->ops;
-    HB_AUTO_FREE unsigned char *data = NULL;
-    size_t bytes = 0;
+    char host[HOST_NAME_MAX + 1] = "";
+    struct hb_origin origin = origin_of(backup, host, sizeof host - 1);
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&backup->run->report.lock);
     hb_report_sort(&backup->run->report);
     if (ops->flags & HB_FORMAT_TRAILER)
-        hb_trailer_build(&backup->trailer, &backup->run->report,
-                         backup->plan.remember ? &backup->reuse : NULL, &data, &bytes);
+        hb_trailer_build(
+            &backup->trailer, &backup->run->report, backup->plan.remember ? &backup->reuse : NULL,
+            is_reproducible(backup) ? NULL : &origin, backup->key.known ? backup->key.key : NULL,
+            &backup->block, &backup->block_bytes);
     pthread_mutex_unlock(&backup->run->report.lock);
     hb_run_clear_failure(backup->run);
-    int status = ops->finish(backup->format->self, &backup->publication.sink, data, bytes);
+    int status = ops->finish(backup->format->self, &backup->publication.sink, backup->block,
+                             backup->block_bytes);
     if (status != HB_OK)
         return format_failed(backup, status, NULL);
     backup->result->archive_bytes = backup->publication.sink.tell(&backup->publication.sink);
-    return HB_OK;
+    return hb_publication_flush(&backup->publication, backup->error);
+}
+
+/* See read_back.c. */
+static int read_back(struct backup *backup)
+{
+    const struct hb_destination *destination = backup->request->destination;
+    struct hb_read_back_request request = {
+        .run = backup->run,
+        .format = backup->request->format,
+        .fd = backup->publication.fd,
+        .stored = &backup->trailer,
+        .block = backup->block,
+        .block_bytes = backup->block_bytes,
+    };
+    struct hb_error why = {0};
+    if (destination->stream)
+        return HB_OK;
+    int status = hb_read_back(&request, &why);
+    if (status == HB_CANCELLED)
+        return hb_error_set(backup->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK)
+        return HB_OK;
+    hb_error_set(backup->error, HB_FATAL,
+                 "%s: the archive was written, but cannot be read back: %s; it was not published",
+                 destination->path, why.text);
+    hb_error_hint(backup->error, "choose another format with --format, and report this");
+    return HB_FATAL;
 }
 
 static int write_entries(struct backup *backup)
@@ -264,8 +388,16 @@ static int prepare_reuse(struct backup *backup)
     make_key(backup->format, codec, &policy, backup->reuse.key);
     if (request->previous == NULL)
         return HB_OK;
-    status = hb_previous_open(backup->run, request->previous, request->format->section->label,
-                              backup->reuse.key, policy.unit_bytes, &backup->previous, &why);
+    struct hb_previous_request previous = {
+        .run = backup->run,
+        .path = request->previous,
+        .label = request->format->section->label,
+        .id = request->id,
+        .seal_key = &backup->key,
+        .key = backup->reuse.key,
+        .unit_bytes = policy.unit_bytes,
+    };
+    status = hb_previous_open(&previous, &backup->previous, &why);
     if (status == HB_FATAL)
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
                       "%s: nothing is taken over from it: %s", request->previous, why.text);
@@ -307,8 +439,14 @@ static int write_archive(struct backup *backup)
         status = finish_archive(backup);
     else
         give_up(backup);
+    if (status == HB_OK)
+        status = read_back(backup);
     if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(backup->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK && hb_report_incomplete(&backup->run->report))
+        status = hb_incomplete_find(backup->run, stage,
+                                    hb_format_ops_of(backup->request->format)->suffixes,
+                                    backup->request->destination, backup->error);
     if (status == HB_OK)
         status = hb_publication_commit(&backup->publication, backup->error);
     hb_pipeline_free(backup->pipeline);
@@ -339,6 +477,17 @@ static bool has_content(const struct hb_plan *plan)
     return false;
 }
 
+/* Which home this is: said once there is an archive to say it. */
+static void settle_id(struct backup *backup)
+{
+    struct hb_home_id *id = backup->request->id;
+    hb_home_id_clear(id);
+    hb_home_id_find(&backup->run->home, true, id);
+    backup->result->swept += id->swept;
+    if (id->note != NULL)
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "%s", id->note);
+}
+
 static int run_backup(struct backup *backup)
 {
     const struct hb_backup_request *request = backup->request;
@@ -363,6 +512,7 @@ static int run_backup(struct backup *backup)
         list_plan(backup);
         return HB_OK;
     }
+    settle_id(backup);
     status = hb_destination_prepare(request->destination, backup->error);
     if (status == HB_OK)
         status = open_stages(backup);
@@ -377,15 +527,24 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     backup.destination_stage = (struct hb_stage)HB_STAGE_NONE;
     *result = (struct hb_backup_result){0};
     backup.latest = INT64_MAX;
+    backup.started = now();
     const char *epoch = getenv("SOURCE_DATE_EPOCH"); /* reproducible-builds.org/specs */
     if (epoch != NULL && *epoch != '\0') {
         char *end;
+        errno = 0;
         backup.latest = strtoll(epoch, &end, 10);
-        if (*end != '\0')
+        if (*end != '\0' || errno != 0)
             return hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
     }
+    hb_state_key_find(request->remember && !request->dry_run && !is_reproducible(&backup),
+                      &backup.key);
+    if (request->remember && !is_reproducible(&backup) && backup.key.why != NULL)
+        hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
+                      "nothing is taken over, now or from this archive later: %s", backup.key.why);
     int status = run_backup(&backup);
+    hb_state_key_clear(&backup.key);
     hb_trailer_clear(&backup.trailer);
+    free(backup.block);
     hb_reuse_clear(&backup.reuse);
     hb_previous_close(backup.previous);
     hb_plan_clear(&backup.plan);

@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
-#include "files/beneath.h"
+#include "files/anywhere.h"
 #include "host/format.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +21,33 @@ static char *with_suffix(char *path, const char *const *suffixes)
     return longer;
 }
 
+/* stat() failed: because nothing is there, as opposed to that it cannot be told? */
+static bool is_absent(void)
+{
+    return errno == ENOENT || errno == ENOTDIR;
+}
+
+static int cannot_tell(const char *path, struct hb_error *error)
+{
+    hb_error_set(error, HB_FATAL, "%s: what is there cannot be told: %s", path, strerror(errno));
+    hb_error_hint(error, "choose another place with -o");
+    return HB_FATAL;
+}
+
 /* Follows links of the last component, also of one that points nowhere yet. */
 static char *follow_links(char *path, struct hb_error *error)
 {
     for (int links = 0; links < MAXIMUM_LINKS; links++) {
         char target[PATH_MAX];
         ssize_t bytes = readlink(path, target, sizeof target - 1);
-        if (bytes < 0)
+        if (bytes < 0 && (errno == EINVAL || is_absent()))
             return path;
+        if (bytes < 0 || bytes == sizeof target - 1) {
+            hb_error_set(error, HB_FATAL, "%s: the link cannot be read: %s", path,
+                         strerror(bytes < 0 ? errno : ENAMETOOLONG));
+            free(path);
+            return NULL;
+        }
         target[bytes] = '\0';
         char *slash = strrchr(path, '/');
         char *next = *target == '/' || slash == NULL
@@ -53,7 +72,7 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
     const char *path = destination->path;
     destination->exists = stat(path, &destination->status) == 0;
     if (!destination->exists)
-        return HB_OK;
+        return is_absent() ? HB_OK : cannot_tell(path, error);
     if (is_stream(&destination->status)) {
         destination->stream = true;
         return HB_OK;
@@ -70,7 +89,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
                         struct hb_destination *destination, struct hb_error *error)
 {
     struct stat status;
-    *destination = (struct hb_destination){.fd = -1};
+    *destination = (struct hb_destination)HB_DESTINATION_NONE;
     if (strcmp(path, "-") == 0) {
         destination->stream = true;
         destination->path = hb_copy_text(path);
@@ -78,6 +97,10 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     }
     char *full = hb_expand_tilde(path);
     bool there = stat(full, &status) == 0;
+    if (!there && !is_absent() && errno != ELOOP) { /* follow_links() tells about those */
+        destination->path = full;
+        return cannot_tell(full, error);
+    }
     size_t length = strlen(full);
     if ((there && S_ISDIR(status.st_mode)) || (length > 0 && full[length - 1] == '/')) {
         char *inside =
@@ -92,6 +115,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         destination->stream = true;
         return HB_OK;
     }
+    destination->asked = hb_copy_text(full);
     full = follow_links(full, error);
     if (full == NULL)
         return HB_FATAL;
@@ -99,33 +123,70 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     return look_at_destination(destination, error);
 }
 
+/* One that a link of another user's led to is what he could open. */
+static int open_stream(struct hb_destination *destination, struct hb_error *error)
+{
+    struct stat status;
+    struct hb_directory parent;
+    const char *path = destination->path;
+    if (strcmp(path, "-") == 0)
+        return HB_OK;
+    const char *slash = strrchr(path, '/');
+    HB_AUTO_FREE char *directory =
+        slash == NULL ? hb_copy_text(".") : hb_copy_bytes(path, (size_t)(slash - path) + 1);
+    int result = hb_directory_open(directory, false, &parent);
+    HB_AUTO_AS as = {.changed = false};
+    if (result == 0 && (result = hb_as_begin(&as, &parent.rights)) == 0)
+        destination->fd = open(path, O_WRONLY | O_CLOEXEC);
+    hb_directory_close(&parent);
+    if (result == 0 && destination->fd < 0)
+        result = -errno;
+    if (result == 0 && (fstat(destination->fd, &status) != 0 || !is_stream(&status)))
+        result = -ESTALE;
+    return result == 0 ? HB_OK
+                       : hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", path,
+                                      hb_rights_explain(-result));
+}
+
+/* Where `path` ends, its directories made. 0 or -errno; *real is the name of the directory. */
+static int find_place(struct hb_destination *destination, const char *path, char **real)
+{
+    struct hb_place place;
+    HB_AUTO_FREE char *full = hb_absolute(path);
+    int result = hb_resolve(full, HB_MAKE_PARENTS, &place);
+    if (result == 0) {
+        destination->place =
+            (struct hb_directory){.fd = fcntl(place.directory_fd, F_DUPFD_CLOEXEC, 3),
+                                  .rights = place.rights,
+                                  .led = place.led};
+        destination->name = hb_copy_text(place.name);
+        *real = hb_copy_text(place.path);
+        char *slash = strrchr(*real, '/');
+        *(slash == NULL ? *real : slash) = '\0';
+    }
+    if (result == 0 && destination->place.fd < 0)
+        result = -errno;
+    hb_place_clear(&place);
+    return result;
+}
+
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error)
 {
-    if (destination->stream) {
-        if (strcmp(destination->path, "-") == 0)
-            return HB_OK;
-        destination->fd = open(destination->path, O_WRONLY | O_CLOEXEC);
-        if (destination->fd < 0)
-            return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", destination->path,
-                                strerror(errno));
-        return HB_OK;
+    HB_AUTO_FREE char *real = NULL;
+    if (destination->stream)
+        return open_stream(destination, error);
+    int result = find_place(destination, destination->asked, &real);
+    if (result != 0) {
+        const char *slash = strrchr(destination->path, '/');
+        return hb_error_set(
+            error, HB_FATAL, "%.*s: the directory cannot be made: %s",
+            slash == NULL ? 1 : (int)(slash - destination->path + (slash == destination->path)),
+            slash == NULL ? "." : destination->path, hb_rights_explain(-result));
     }
-    char *slash = strrchr(destination->path, '/');
-    HB_AUTO_FREE char *parent =
-        slash == NULL
-            ? hb_copy_text(".")
-            : hb_copy_bytes(destination->path,
-                            slash == destination->path ? 1 : (size_t)(slash - destination->path));
-    int result = hb_make_directories(parent);
-    char *real = result == 0 ? realpath(parent, NULL) : NULL;
-    if (real == NULL)
-        return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s", parent,
-                            strerror(result != 0 ? -result : errno));
-    destination->directory = real;
-    destination->name = hb_copy_text(slash == NULL ? destination->path : slash + 1);
-    char *path = hb_text("%s/%s", strcmp(real, "/") == 0 ? "" : real, destination->name);
+    destination->directory = hb_text("/%s", real);
     free(destination->path);
-    destination->path = path;
+    destination->path =
+        hb_text("%s/%s", *real == '\0' ? "" : destination->directory, destination->name);
     return look_at_destination(destination, error);
 }
 
@@ -133,8 +194,11 @@ void hb_destination_clear(struct hb_destination *destination)
 {
     if (destination->fd >= 0)
         close(destination->fd);
+    hb_directory_close(&destination->place);
+    free(destination->asked);
     free(destination->path);
     free(destination->directory);
     free(destination->name);
-    *destination = (struct hb_destination){.fd = -1};
+    free(destination->kept);
+    *destination = (struct hb_destination)HB_DESTINATION_NONE;
 }

@@ -3,20 +3,28 @@
 #ifndef HB_DESTINATION_H
 #define HB_DESTINATION_H
 
-#include "base/error.h"
-#include <stdbool.h>
-#include <sys/stat.h>
+#include "files/beneath.h"
+#include <stdint.h>
 
 struct hb_destination {
-    bool stream;     /* standard output, a pipe or a device: there is nothing to rename */
-    int fd;          /* of a stream that was opened; -1 */
-    char *path;      /* absolute, links resolved; "-" for standard output */
-    char *directory; /* of `path`; NULL for a stream */
-    char *name;      /* in it */
+    bool stream;               /* standard output, a pipe or a device: there is nothing to rename */
+    int fd;                    /* of a stream that was opened; -1 */
+    struct hb_directory place; /* `directory`, held open once it is prepared */
+    char *asked;               /* `path` before links were followed */
+    char *path;                /* absolute, links resolved; "-" for standard output */
+    char *directory;           /* of `path`; NULL for a stream */
+    char *name;                /* in it */
     bool unique;     /* the name is ours, not the user's: another archive of that name stays */
+    char *kept;      /* what has the name that was asked for, where this archive got another */
+    uint64_t number; /* that the name ends with, in front of its suffix; 0: none */
     bool exists;
     struct stat status; /* if it exists */
 };
+
+#define HB_DESTINATION_NONE                                                                        \
+    {                                                                                              \
+        .fd = -1, .place = HB_DIRECTORY_NONE                                                       \
+    }
 
 /*
  * Where `path` leads: "~" expanded, an existing directory gets `default_name` in it, a name without
@@ -26,6 +34,11 @@ struct hb_destination {
 int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
                         struct hb_destination *destination, struct hb_error *error);
 
+/*
+ * Makes and opens its directory, or opens the stream. As root, links are followed as the owners of
+ * the directories that they lie in could follow them, so that the path may lead to another place
+ * than hb_destination_find saw.
+ */
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error);
 
 void hb_destination_clear(struct hb_destination *destination);

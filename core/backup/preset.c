@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "host/own_places.h"
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,21 +41,46 @@ void hb_preset_clear(struct hb_preset *preset)
     preset->prefix = NULL;
 }
 
-int hb_preset_destination(const struct hb_preset *preset, const char *home, const char *output,
+int hb_preset_destination(struct hb_preset *preset, const char *home, const char *output,
                           const struct hb_format_ops *ops, struct hb_destination *destination,
                           struct hb_error *error)
 {
-    char stamp[32];
     struct tm local;
     time_t now = time(NULL);
     localtime_r(&now, &local);
-    strftime(stamp, sizeof stamp, "%Y-%m-%d-%H%M%S", &local);
-    HB_AUTO_FREE char *name =
-        hb_text("%s%s%s", preset->prefix, stamp, ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
-    HB_AUTO_FREE char *expanded = hb_expand_tilde(preset->directory);
-    bool below_home = preset->section != NULL && *expanded != '/';
-    HB_AUTO_FREE char *inside =
-        below_home ? hb_text("%s/%s/", home, expanded) : hb_text("%s/", preset->directory);
+    strftime(preset->stamp, sizeof preset->stamp, HB_STAMP_FORMAT, &local);
+    HB_AUTO_FREE char *name = hb_text("%s%s%s", preset->prefix, preset->stamp,
+                                      ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
+    HB_AUTO_FREE char *directory = hb_preset_directory(preset, home);
+    HB_AUTO_FREE char *inside = hb_text("%s/", directory);
     return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
                                error);
+}
+
+char *hb_preset_directory(const struct hb_preset *preset, const char *home)
+{
+    return hb_own_directory_path(preset->section, preset->directory, home);
+}
+
+static void rename_last(char **path, const char *name)
+{
+    char *renamed = hb_text("%.*s%s", (int)(hb_base_name(*path) - *path), *path, name);
+    free(*path);
+    *path = renamed;
+}
+
+void hb_preset_number_name(const struct hb_preset *preset, const char *latest, uint64_t number,
+                           struct hb_destination *destination)
+{
+    if (!destination->unique || strcmp(preset->stamp, latest) > 0)
+        return;
+    HB_AUTO_FREE char *start = hb_text("%s%s", preset->prefix, preset->stamp);
+    const char *name = hb_base_name(destination->path), *suffix = name + strlen(start);
+    if (strncmp(name, start, strlen(start)) != 0) /* a link of that name led elsewhere */
+        return;
+    destination->number = number < 2 ? 2 : number;
+    HB_AUTO_FREE char *numbered = hb_text("%s-%" PRIu64 "%s", start, destination->number, suffix);
+    rename_last(&destination->path, numbered);
+    rename_last(&destination->asked, numbered);
+    destination->exists = false; /* hb_destination_prepare looks again */
 }

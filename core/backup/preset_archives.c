@@ -2,184 +2,357 @@
 #include "backup/preset_archives.h"
 
 #include "archive/archive.h"
-#include "backup/retention.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "files/anywhere.h"
 #include "files/listing.h"
+#include "files/rights.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-struct archives {
-    const char *prefix;
-    const char *const *suffixes;
-    const char *directory;
-    int fd;       /* of the directory */
-    char **names; /* newest first */
-    size_t count;
-};
+/* ---- one archive --------------------------------------------------------------------------- */
 
-static size_t digits(const char *text)
+static bool is_same_file(const struct stat *a, const struct stat *b)
 {
-    return strspn(text, "0123456789");
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static const char stamp_pattern[] = "dddd-dd-dd-dddddd";
+/* Does the path lie in the home? Both are canonical. */
+static bool is_below_home(const struct hb_run *run, const char *path)
+{
+    size_t length = run->home.path == NULL ? 0 : strlen(run->home.path);
+    return length > 0 && strncmp(path, run->home.path, length) == 0 &&
+           (path[length] == '/' || strcmp(run->home.path, "/") == 0);
+}
+
+/* Nothing in it says so. */
+static enum hb_whose whose_by_place(struct hb_run *run, const struct hb_home_id *id,
+                                    const char *path, const struct stat *status)
+{
+    const struct hb_rights *rights = &run->home.rights; /* he could write any name into the file */
+    bool his = !rights->other || status->st_uid == rights->user;
+    return is_below_home(run, path) || (his && hb_home_id_has_adopted(id, path, status))
+               ? HB_HOME_OURS
+               : HB_HOME_UNKNOWN;
+}
+
+/* The reason as it is said of the archive, whose name the sentence begins with. */
+static void cannot_tell(struct hb_preset_archive *row, const char *path, const char *why)
+{
+    size_t length = strlen(path);
+    if (strncmp(why, path, length) == 0 && strncmp(why + length, ": ", 2) == 0)
+        why += length + 2;
+    free(row->why);
+    row->why = hb_copy_text(*why == '\0' ? "interrupted" : why);
+}
+
+/* The archive was opened; the trailer says whose it is, or nothing does. */
+static void take_origin(struct hb_run *run, const struct hb_home_id *id, const char *path,
+                        struct hb_archive *archive, struct hb_preset_archive *row)
+{
+    struct hb_trailer *trailer = &archive->trailer;
+    row->has_origin = archive->has_trailer && trailer->has_origin && *trailer->origin.home != '\0';
+    if (row->has_origin) {
+        row->origin = trailer->origin;
+        trailer->origin = (struct hb_origin){.sequence = 0};
+        row->whose = hb_home_id_is(id, row->origin.home) ? HB_HOME_OURS : HB_HOME_OTHERS;
+    } else {
+        row->whose = whose_by_place(run, id, path, &row->status);
+    }
+    if (archive->has_trailer && hb_trailer_incomplete(trailer))
+        row->complete = HB_NO;
+}
+
+/* Looks into it. The file may have been replaced since it was looked at. */
+static void read_row(struct hb_run *run, const struct hb_home_id *id, const char *path,
+                     struct hb_preset_archive *row)
+{
+    struct hb_archive archive = {.fd = -1};
+    struct hb_error error = {0};
+    struct stat opened;
+    row->whose = HB_HOME_UNTOLD;
+    int status = hb_archive_open(run, path, NULL, &archive, &error);
+    if (status == HB_OK)
+        status = hb_archive_read_trailer(&archive, &error);
+    if (archive.fd >= 0 &&
+        (fstat(archive.fd, &opened) != 0 || !is_same_file(&opened, &row->status)))
+        cannot_tell(row, path, "it was replaced while it was looked at");
+    else if (archive.untold || archive.fd < 0 || hb_interrupt_signal() != 0)
+        cannot_tell(row, path, error.text);
+    else if (status == HB_OK)
+        take_origin(run, id, path, &archive, row);
+    else { /* read, and refused: it is no archive, or damaged */
+        row->whose = whose_by_place(run, id, path, &row->status);
+        row->complete = HB_NO;
+    }
+    hb_archive_close(&archive);
+}
+
+/* The same of any file. */
+static void read_file(struct hb_run *run, const struct hb_home_id *id, const char *path,
+                      struct hb_preset_archive *row)
+{
+    *row = (struct hb_preset_archive){.whose = HB_HOME_UNTOLD};
+    if (lstat(path, &row->status) == 0 && S_ISREG(row->status.st_mode))
+        read_row(run, id, path, row);
+    free(row->why);
+    row->why = NULL;
+}
+
+bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path)
+{
+    struct hb_preset_archive row;
+    read_file(run, id, path, &row);
+    hb_origin_clear(&row.origin);
+    return row.whose == HB_HOME_OURS;
+}
+
+uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path)
+{
+    struct hb_preset_archive row;
+    read_file(run, id, path, &row);
+    uint64_t sequence = row.whose == HB_HOME_OURS ? row.origin.sequence : 0;
+    hb_origin_clear(&row.origin);
+    return sequence;
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+struct reading {
+    const struct hb_preset_query *query;
+    struct hb_preset_archives *archives;
+};
+
+char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row)
+{
+    return hb_text("%s/%s", strcmp(archives->directory, "/") == 0 ? "" : archives->directory,
+                   archives->rows[row].name);
+}
+
+static int add_if_archive(void *context, const char *name)
+{
+    struct reading *reading = context;
+    struct hb_preset_archives *archives = reading->archives;
+    const struct hb_preset_query *query = reading->query;
+    struct hb_preset_archive row = {.name = NULL};
+    if (!hb_archive_name_parse(name, query->prefix, query->suffixes, &row.parts))
+        return 0;
+    bool known = fstatat(archives->fd, name, &row.status, AT_SYMLINK_NOFOLLOW) == 0;
+    int reason = errno;
+    if (known ? !S_ISREG(row.status.st_mode) : reason == ENOENT)
+        return 0;
+    row.name = hb_copy_text(name);
+    archives->rows = hb_resize(archives->rows, archives->count + 1, sizeof *archives->rows);
+    archives->rows[archives->count++] = row;
+    struct hb_preset_archive *added = &archives->rows[archives->count - 1];
+    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, archives->count - 1);
+    if (known) {
+        read_row(query->run, query->id, path, added);
+    } else {
+        added->whose = HB_HOME_UNTOLD;
+        cannot_tell(added, path, strerror(reason));
+    }
+    return hb_interrupt_signal() != 0 ? HB_CANCELLED : 0;
+}
 
 /*
- * What follows the prefix: date and time, and the number of a second one of that moment. Whatever
- * else begins like the preset's archives is somebody's own, or of a preset with a longer name.
+ * By number, then by when they were made, then by name. One that has no number is older than those
+ * that have one; what is known of its time is its name.
  */
-static bool is_stamp(const char *text, size_t bytes)
+static int newest_first(const void *left, const void *right)
 {
-    size_t i = 0;
-    for (; stamp_pattern[i] != '\0'; i++)
-        if (i >= bytes ||
-            (stamp_pattern[i] == 'd' ? digits(text + i) == 0 : text[i] != stamp_pattern[i]))
-            return false;
-    return i == bytes || (text[i] == '-' && bytes - i > 1 && digits(text + i + 1) == bytes - i - 1);
+    const struct hb_preset_archive *a = left, *b = right;
+    if (a->origin.sequence != b->origin.sequence)
+        return a->origin.sequence < b->origin.sequence ? 1 : -1;
+    if (a->origin.started != b->origin.started)
+        return a->origin.started < b->origin.started ? 1 : -1;
+    int order = hb_archive_name_compare(&b->parts, &a->parts);
+    return order != 0 ? order : strcmp(b->name, a->name);
 }
 
-static bool is_ours(const struct archives *archives, const char *name)
+/* The number and the time that a new one is called by lie above all that were ever there. */
+static void find_next(struct hb_preset_archives *archives)
 {
-    size_t before = strlen(archives->prefix), stem = hb_format_stem(archives->suffixes, name);
-    struct stat status;
-    return strncmp(name, archives->prefix, before) == 0 && stem > before &&
-           is_stamp(name + before, stem - before) &&
-           fstatat(archives->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(status.st_mode);
+    archives->sequence = 1;
+    for (size_t i = 0; i < archives->count; i++) {
+        const struct hb_preset_archive *row = &archives->rows[i];
+        if (row->whose == HB_HOME_OURS && row->origin.sequence >= archives->sequence)
+            archives->sequence = row->origin.sequence + 1;
+        if (strcmp(row->parts.stamp, archives->stamp) > 0)
+            memcpy(archives->stamp, row->parts.stamp, sizeof row->parts.stamp);
+        if (strlen(row->origin.stamp) == HB_STAMP_LENGTH &&
+            strcmp(row->origin.stamp, archives->stamp) > 0)
+            memcpy(archives->stamp, row->origin.stamp, sizeof row->parts.stamp);
+    }
 }
 
-/* Two of one second: the one with a number is the newer, and the one with the higher number. */
-static int newest_first(const void *left, const void *right, void *context)
+/* As it was found when an archive was made in it, where one was: a link may lead elsewhere now. */
+static int open_archives(const struct hb_preset_query *query, struct hb_directory *found)
 {
-    const char *a = *(const char *const *)left, *b = *(const char *const *)right;
-    const struct archives *archives = context;
-    size_t stamp = strlen(archives->prefix) + sizeof stamp_pattern - 1;
-    int order = memcmp(a, b, stamp);
-    if (order != 0)
-        return -order;
-    unsigned long a_number = a[stamp] == '-' ? strtoul(a + stamp + 1, NULL, 10) : 0;
-    unsigned long b_number = b[stamp] == '-' ? strtoul(b + stamp + 1, NULL, 10) : 0;
-    return a_number == b_number ? strcmp(b, a) : a_number < b_number ? 1 : -1;
+    if (query->held == NULL)
+        return hb_directory_open(query->directory, false, found);
+    *found = *query->held;
+    found->fd = openat(query->held->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return found->fd < 0 ? -errno : 0;
 }
 
-static int add_if_ours(void *context, const char *name)
+int hb_preset_archives_read(const struct hb_preset_query *query,
+                            struct hb_preset_archives *archives, struct hb_error *error)
 {
-    struct archives *archives = context;
-    if (!is_ours(archives, name))
-        return 0;
-    archives->names = hb_resize(archives->names, archives->count + 1, sizeof *archives->names);
-    archives->names[archives->count++] = hb_copy_text(name);
-    return 0;
-}
-
-static int list(struct archives *archives, struct hb_error *error)
-{
-    archives->fd = open(archives->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = archives->fd < 0 ? -errno : hb_listing_each(archives->fd, add_if_ours, archives);
+    struct reading reading = {query, archives};
+    struct hb_directory found = HB_DIRECTORY_NONE;
+    *archives = (struct hb_preset_archives){.fd = -1, .sequence = 1};
+    int result = open_archives(query, &found);
+    if (result == -ENOENT)
+        return HB_OK;
+    archives->directory = realpath(query->directory, NULL);
+    archives->fd = found.fd;
+    archives->rights = found.rights;
+    if (result == 0 && archives->directory == NULL)
+        result = -errno;
+    if (result == 0)
+        result = hb_listing_each(archives->fd, add_if_archive, &reading);
+    if (result == HB_CANCELLED && hb_interrupt_signal() != 0)
+        return hb_error_set(error, HB_CANCELLED, "interrupted");
     if (result != 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", archives->directory,
-                            strerror(-result));
+        return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", query->directory,
+                            hb_rights_explain(-result));
     if (archives->count > 0)
-        qsort_r(archives->names, archives->count, sizeof *archives->names, newest_first, archives);
+        qsort(archives->rows, archives->count, sizeof *archives->rows, newest_first);
+    find_next(archives);
     return HB_OK;
 }
 
-static void clear(struct archives *archives)
+void hb_preset_archives_clear(struct hb_preset_archives *archives)
 {
-    for (size_t i = 0; i < archives->count; i++)
-        free(archives->names[i]);
-    free(archives->names);
+    for (size_t i = 0; i < archives->count; i++) {
+        free(archives->rows[i].name);
+        free(archives->rows[i].why);
+        hb_origin_clear(&archives->rows[i].origin);
+    }
+    free(archives->rows);
+    free(archives->directory);
     if (archives->fd >= 0)
         close(archives->fd);
+    *archives = (struct hb_preset_archives){.fd = -1};
 }
 
-static char *newest(const struct hb_preset *preset, const char *directory,
-                    const char *const *suffixes)
+char *hb_preset_newest(const struct hb_preset_archives *archives)
 {
-    struct archives archives = {
-        .prefix = preset->prefix, .suffixes = suffixes, .directory = directory, .fd = -1};
-    struct hb_error ignored;
-    char *path = NULL;
-    if (list(&archives, &ignored) == HB_OK && archives.count > 0)
-        path = hb_text("%s/%s", directory, archives.names[0]);
-    clear(&archives);
-    return path;
+    for (size_t i = 0; i < archives->count; i++)
+        if (archives->rows[i].whose == HB_HOME_OURS && archives->rows[i].has_origin)
+            return hb_preset_archive_path(archives, i);
+    return NULL;
 }
 
-/* Is it whole, and without an incomplete mark? */
-static bool is_complete(const struct hb_preset_prune_request *request, const char *name)
+size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *id)
 {
-    const struct hb_destination *made = request->made;
-    struct hb_archive archive = {.fd = -1};
-    struct hb_error ignored;
-    if (strcmp(name, made->name) == 0)
-        return !request->incomplete;
-    HB_AUTO_FREE char *path = hb_text("%s/%s", made->directory, name);
-    bool complete = hb_archive_open(request->run, path, NULL, &archive, &ignored) == HB_OK &&
-                    hb_archive_list(&archive, &ignored) == HB_OK &&
-                    !(archive.has_trailer && hb_trailer_incomplete(&archive.trailer));
-    hb_archive_close(&archive);
-    return complete;
+    size_t count = 0;
+    for (size_t i = 0; i < archives->count; i++) {
+        struct hb_preset_archive *row = &archives->rows[i];
+        if (row->whose != HB_HOME_UNKNOWN)
+            continue;
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        hb_home_id_adopt(id, path, &row->status);
+        row->whose = HB_HOME_OURS;
+        count++;
+    }
+    return count;
 }
 
-struct candidates {
-    const struct hb_preset_prune_request *request;
-    const struct archives *archives;
+/* ---- which stay ---------------------------------------------------------------------------- */
+
+struct question {
+    const struct hb_preset_query *query;
+    struct hb_preset_archives *archives;
 };
 
-static bool candidate_is_complete(void *context, size_t row)
+/* Is it whole, and without an incomplete mark? Its list is read, and compared with the trailer. */
+static enum hb_answer is_complete(void *context, size_t number)
 {
-    const struct candidates *candidates = context;
-    return is_complete(candidates->request, candidates->archives->names[row]);
+    const struct question *question = context;
+    struct hb_preset_archive *row = &question->archives->rows[number];
+    struct hb_archive archive = {.fd = -1};
+    struct hb_error error = {0};
+    struct stat opened;
+    HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
+    int status = hb_archive_open(question->query->run, path, NULL, &archive, &error);
+    if (status == HB_OK)
+        status = hb_archive_list(&archive, &error);
+    enum hb_answer answer = status != HB_OK ? HB_NO : HB_YES;
+    if (archive.untold || archive.fd < 0 || hb_interrupt_signal() != 0) {
+        answer = HB_CANNOT_TELL;
+        cannot_tell(row, path, error.text);
+    } else if (fstat(archive.fd, &opened) != 0 || !is_same_file(&opened, &row->status)) {
+        answer = HB_CANNOT_TELL;
+        cannot_tell(row, path, "it was replaced while it was looked at");
+    } else if (archive.has_trailer && hb_trailer_incomplete(&archive.trailer)) {
+        answer = HB_NO;
+    }
+    hb_archive_close(&archive);
+    return answer;
 }
 
-int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *removed,
-                    struct hb_error *error)
+/* Only what is still the file that was read. */
+static void remove_row(const struct hb_preset_query *query, struct hb_preset_archives *archives,
+                       struct hb_preset_archive *row, bool dry_run)
 {
-    struct archives archives = {
-        .prefix = request->preset->prefix,
-        .suffixes = request->suffixes,
-        .directory = request->made->directory,
-        .fd = -1,
-    };
-    struct candidates candidates = {request, &archives};
-    *removed = 0;
-    if (request->made->stream)
-        return HB_OK;
-    int status = list(&archives, error);
-    if (status != HB_OK) {
-        clear(&archives);
-        return status;
-    }
-    HB_AUTO_FREE struct hb_kept *rows = hb_alloc(archives.count * sizeof *rows);
-    for (size_t i = 0; i < archives.count; i++)
-        rows[i].just_made = strcmp(archives.names[i], request->made->name) == 0;
-    hb_retention(rows, archives.count, request->keep, candidate_is_complete, &candidates);
-    for (size_t i = 0; i < archives.count; i++) {
-        if (rows[i].stays)
-            continue;
-        if (unlinkat(archives.fd, archives.names[i], 0) == 0)
-            (*removed)++;
-        else
-            hb_report_add(&request->run->report, HB_FOUND_NOTE, "", "%s/%s: cannot be removed: %s",
-                          request->made->directory, archives.names[i], strerror(errno));
-    }
-    clear(&archives);
-    return HB_OK;
+    struct stat status;
+    const char *why = NULL;
+    HB_AUTO_AS as = {.changed = false}; /* what goes is what its owner could remove */
+    int begun = hb_as_begin(&as, &archives->rights);
+    if (begun != 0)
+        why = hb_rights_explain(-begun);
+    else if (fstatat(archives->fd, row->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        why = strerror(errno);
+    else if (!is_same_file(&status, &row->status))
+        why = "it was replaced meanwhile";
+    else if (!dry_run && unlinkat(archives->fd, row->name, 0) != 0)
+        why = strerror(errno);
+    row->removed = why == NULL;
+    if (why == NULL)
+        return;
+    cannot_tell(row, "", why);
+    hb_report_add(&query->run->report, HB_FOUND_NOTE, "", "%s/%s: cannot be removed: %s",
+                  archives->directory, row->name, why);
 }
 
-char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,
-                         const char *const *suffixes)
+void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
+                     uint64_t keep, const char *made, bool complete, bool dry_run)
 {
-    if (!preset->reuse || destination->stream)
-        return NULL;
-    if (!destination->unique)
-        return destination->exists ? hb_copy_text(destination->path) : NULL;
-    const char *slash = strrchr(destination->path, '/');
-    HB_AUTO_FREE char *directory = hb_copy_bytes(
-        destination->path, slash == NULL ? 0 : (size_t)(slash - destination->path) + 1);
-    return newest(preset, *directory == '\0' ? "." : directory, suffixes);
+    struct question question = {query, archives};
+    HB_AUTO_FREE struct hb_kept *kept = hb_alloc(archives->count * sizeof *kept + 1);
+    for (size_t i = 0; i < archives->count; i++) {
+        const struct hb_preset_archive *row = &archives->rows[i];
+        kept[i] = (struct hb_kept){.whose = row->whose, .complete = row->complete};
+        kept[i].just_made = made != NULL && strcmp(row->name, made) == 0;
+        if (kept[i].just_made)
+            kept[i].complete = complete ? HB_YES : HB_NO;
+    }
+    hb_retention(kept, archives->count, keep, is_complete, &question);
+    for (size_t i = 0; i < archives->count; i++) {
+        struct hb_preset_archive *row = &archives->rows[i];
+        row->fate = kept[i].fate;
+        row->complete = kept[i].complete;
+        if (row->fate == HB_GOES && hb_interrupt_signal() == 0)
+            remove_row(query, archives, row, dry_run);
+        else if (row->fate == HB_STAYS_UNTOLD)
+            hb_report_add(&query->run->report, HB_FOUND_NOTE, "",
+                          "%s/%s: it cannot be told whether it is complete, so it stays: %s",
+                          archives->directory, row->name,
+                          row->why == NULL ? "it cannot be read" : row->why);
+    }
+}
+
+size_t hb_preset_count(const struct hb_preset_archives *archives, enum hb_fate fate)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < archives->count; i++)
+        count += archives->rows[i].fate == fate;
+    return count;
 }

@@ -1,32 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The archives of a preset that are there: the newest, and which of them stay. */
+/*
+ * The archives of a preset that are there: whose they are, in which order they were made, which of
+ * them stay.
+ *
+ * Names alone tell nothing of that. Another home may use the same directory and prefix, a clock may
+ * have been set back, somebody may have put a file there. So each file with the name of an archive
+ * is opened, and its trailer says (archive/origin.h): the home's id, and a number one above the
+ * highest that was there. What does not say whose it is was made by a release before, by another
+ * tool, or with SOURCE_DATE_EPOCH: in the home itself it is this home's, elsewhere it is nobody's
+ * until the user says so (hb_preset_adopt).
+ */
 #ifndef HB_PRESET_ARCHIVES_H
 #define HB_PRESET_ARCHIVES_H
 
+#include "archive/origin.h"
 #include "backup/preset.h"
+#include "backup/retention.h"
+#include "host/archive_name.h"
 
-/*
- * The archive that units may be taken over from: the one that is going to be replaced, else, if the
- * name is not the user's, the newest of the preset. NULL: there is none. Caller frees.
- */
-char *hb_preset_previous(const struct hb_preset *preset, const struct hb_destination *destination,
-                         const char *const *suffixes);
+struct hb_preset_archive {
+    char *name;
+    struct stat status; /* as it was read */
+    struct hb_archive_name parts;
+    enum hb_whose whose;
+    enum hb_answer complete; /* so far: HB_NOT_ASKED, or what opening it has told */
+    bool has_origin;
+    struct hb_origin origin;
+    enum hb_fate fate; /* by hb_preset_prune */
+    char *why; /* HB_HOME_UNTOLD or HB_CANNOT_TELL, or it was to go and could not; or NULL */
+    bool removed;
+};
 
-struct hb_preset_prune_request {
+struct hb_preset_archives {
+    char *directory;                /* canonical, where it is there */
+    int fd;                         /* -1: it is not */
+    struct hb_rights rights;        /* to remove with */
+    struct hb_preset_archive *rows; /* newest first */
+    size_t count;
+    uint64_t sequence;          /* for one that is made now */
+    char stamp[HB_STAMP_BYTES]; /* the latest that a name was made of; "" */
+};
+
+/* Whose archives, and which. */
+struct hb_preset_query {
     struct hb_run *run;
-    const struct hb_preset *preset;
-    const struct hb_destination *made; /* the archive that has just been made: it stays */
-    bool incomplete;                   /* that archive */
+    const struct hb_home_id *id;
+    const char *prefix;
     const char *const *suffixes;
-    uint64_t keep; /* at least 1 */
+    const char *directory;           /* it may be missing */
+    const struct hb_directory *held; /* the same, where it is open; or NULL */
 };
 
 /*
- * Removes all archives of the preset but the newest by name, in the directory of the one that was
- * made: files named by the prefix, date and time, and a suffix of the format, any case. If none of
- * those that stay is complete, the newest complete one stays, too. How many in *removed.
+ * HB_OK; HB_CANCELLED; HB_FATAL: the directory cannot be listed. hb_preset_archives_clear in any
+ * case.
  */
-int hb_preset_prune(const struct hb_preset_prune_request *request, size_t *removed,
-                    struct hb_error *error);
+int hb_preset_archives_read(const struct hb_preset_query *query,
+                            struct hb_preset_archives *archives, struct hb_error *error);
+void hb_preset_archives_clear(struct hb_preset_archives *archives);
+
+/* The path of the newest that is this home's and says so: to take units over from. NULL: none. */
+char *hb_preset_newest(const struct hb_preset_archives *archives);
+
+/* Those that nobody claims become this home's; how many. */
+size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *id);
+
+/*
+ * Decides on each, and removes those that go, unless it is a dry run: then `removed` says what
+ * would be. `made`: the name of one that this run has made, or NULL; `complete`: that one. What
+ * cannot be removed is reported, and so is each about which nothing can be told.
+ */
+void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
+                     uint64_t keep, const char *made, bool complete, bool dry_run);
+
+/* How many came to this. */
+size_t hb_preset_count(const struct hb_preset_archives *archives, enum hb_fate fate);
+
+/* Of one of them. Caller frees. */
+char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);
+
+/*
+ * Is the file, whose name is that of an archive, one that hb_preset_prune would count as this
+ * home's? `path`: canonical. False also where that cannot be told.
+ */
+bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path);
+
+/* The number of an archive of this home, whatever its name; 0: it has none. */
+uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path);
 
 #endif

@@ -8,6 +8,7 @@
 #include "host/run.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,7 @@ enum {
     WRITEBACK_BYTES = 16 << 20, /* so much is handed to the disk at a time, so that the flush at the
                                    end is short */
     LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
+    ATTEMPTS = 10000,           /* to find a name that is free */
     KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
 };
 
@@ -156,15 +158,23 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
     return publication->fd < 0 ? HB_FATAL : HB_OK;
 }
 
-/* PREFIX-TIME.suffix becomes PREFIX-TIME-2.suffix, and so on. */
-static void number_name(struct hb_destination *destination, const char *name, unsigned number)
+/*
+ * PREFIX-TIME.suffix becomes PREFIX-TIME-2.suffix, and that PREFIX-TIME-3.suffix: never a second
+ * number, for what has two is no archive of a preset any more.
+ */
+static void number_name(struct hb_destination *destination)
 {
+    HB_AUTO_FREE char *name = hb_copy_text(destination->name);
     const char *dash = strrchr(name, '-');
-    size_t stem =
-        strcspn(dash == NULL ? name : dash, ".") + (dash == NULL ? 0 : (size_t)(dash - name));
+    size_t start = dash == NULL ? 0 : (size_t)(dash - name),
+           stem = start + strcspn(name + start, ".");
+    if (destination->number == 0)
+        start = stem;
+    destination->number = destination->number < 2 ? 2 : destination->number + 1;
     free(destination->name);
     free(destination->path);
-    destination->name = hb_text("%.*s-%u%s", (int)stem, name, number, name + stem);
+    destination->name =
+        hb_text("%.*s-%" PRIu64 "%s", (int)start, name, destination->number, name + stem);
     destination->path =
         hb_text("%s/%s", strcmp(destination->directory, "/") == 0 ? "" : destination->directory,
                 destination->name);
@@ -172,49 +182,62 @@ static void number_name(struct hb_destination *destination, const char *name, un
 
 /* For a file system that does not know RENAME_NOREPLACE: looks first. Returns the flags to go on
  * with. */
-static unsigned find_free_name(struct hb_publication *publication, const char *name)
+static unsigned find_free_name(struct hb_publication *publication)
 {
     struct hb_destination *destination = publication->destination;
-    for (unsigned number = 2; faccessat(publication->stage->parent_fd, destination->name, F_OK,
-                                        AT_SYMLINK_NOFOLLOW) == 0;
-         number++)
-        number_name(destination, name, number);
-    return 0;
+    while (faccessat(publication->stage->parent_fd, destination->name, F_OK, AT_SYMLINK_NOFOLLOW) ==
+           0)
+        number_name(destination);
+    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it cannot be told: nothing is replaced */
 }
 
+/* In the directory of the destination, with the rights that the stage was made with. */
 static int give_name(struct hb_publication *publication)
 {
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &publication->stage->rights);
+    if (result != 0) {
+        errno = -result;
+        return -1;
+    }
     struct hb_destination *destination = publication->destination;
-    HB_AUTO_FREE char *name = hb_copy_text(destination->name);
     unsigned flags = destination->unique ? RENAME_NOREPLACE : 0;
-    for (unsigned number = 2; number < 10000; number++) {
+    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (renameat2(publication->stage->fd, publication->staged, publication->stage->parent_fd,
                       destination->name, flags) == 0)
             return 0;
         if (errno == EEXIST)
-            number_name(destination, name, number);
+            number_name(destination);
         else if (errno == EINVAL && flags != 0)
-            flags = find_free_name(publication, name);
+            flags = find_free_name(publication);
         else
             return -1;
     }
     return -1;
 }
 
-int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
+int hb_publication_flush(struct hb_publication *publication, struct hb_error *error)
 {
-    struct hb_destination *destination = publication->destination;
+    struct stat status;
     if (flush_buffer(publication) != HB_OK) {
         *error = publication->error;
         return HB_FATAL;
     }
-    if (destination->stream)
+    if (publication->destination->stream)
         return HB_OK;
-    struct stat status;
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
         return hb_error_set(error, HB_FATAL,
                             "%s: the staged archive is not as long as it should be",
-                            destination->path);
+                            publication->destination->path);
+    return HB_OK;
+}
+
+int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
+{
+    struct hb_destination *destination = publication->destination;
+    int flushed = hb_publication_flush(publication, error);
+    if (flushed != HB_OK || destination->stream)
+        return flushed;
     if (fsync(publication->fd) != 0) {
         cannot_write(publication, errno);
         *error = publication->error;

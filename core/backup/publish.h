@@ -30,9 +30,11 @@ struct hb_publication {
 
 int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
                          struct hb_publication *publication, struct hb_error *error);
+/* Hands all that the format wrote to the file, which can be read from here on. */
+int hb_publication_flush(struct hb_publication *publication, struct hb_error *error);
 /*
- * Flushes, and gives it its name; a unique one gets a number if there is an archive of that name
- * (destination->path says which). After this it is complete and durable.
+ * Flushes, down to the disk, and gives it its name; a unique one gets a number if there is an
+ * archive of that name (destination->path says which). After this it is complete and durable.
  */
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error);
 /* Closes; what was not committed goes with the stage. */

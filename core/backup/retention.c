@@ -1,22 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/retention.h"
 
-/* The newest complete one, if none of the newest `keep` is; else count. */
-static size_t spared(size_t count, uint64_t keep, bool (*is_complete)(void *context, size_t row),
-                     void *context)
+struct rule {
+    struct hb_kept *rows;
+    uint64_t keep;
+    uint64_t kept; /* places of `keep` that are taken */
+    bool found;    /* a complete one that stays */
+    enum hb_answer (*is_complete)(void *context, size_t row);
+    void *context;
+};
+
+static enum hb_answer ask(struct rule *rule, size_t row)
 {
-    if (keep == 0 || count <= keep)
-        return count;
-    for (size_t i = 0; i < count; i++)
-        if (is_complete(context, i))
-            return i < keep ? count : i;
-    return count;
+    struct hb_kept *kept = &rule->rows[row];
+    if (kept->complete == HB_NOT_ASKED)
+        kept->complete = rule->is_complete(rule->context, row);
+    return kept->complete;
+}
+
+/* What becomes of a row of ours that this run did not make. The rows before it are decided. */
+static enum hb_fate decide(struct rule *rule, size_t row)
+{
+    bool wanted = rule->kept < rule->keep;
+    if (rule->rows[row].complete == HB_CANNOT_TELL)
+        return HB_STAYS_UNTOLD;
+    if (rule->keep == 0)
+        return HB_GOES;
+    if (!rule->found) { /* else it does not matter */
+        enum hb_answer answer = ask(rule, row);
+        if (answer == HB_CANNOT_TELL)
+            return HB_STAYS_UNTOLD;
+        rule->found = answer == HB_YES;
+        if (rule->found && !wanted)
+            return HB_STAYS_COMPLETE;
+    }
+    rule->kept += wanted;
+    return wanted ? HB_STAYS_KEPT : HB_GOES;
+}
+
+static enum hb_fate fate_of(struct rule *rule, size_t row)
+{
+    const struct hb_kept *kept = &rule->rows[row];
+    if (kept->just_made) {
+        rule->kept++;
+        rule->found |= kept->complete == HB_YES;
+        return HB_STAYS_NEW;
+    }
+    switch (kept->whose) {
+    case HB_HOME_OTHERS:
+        return HB_STAYS_OTHERS;
+    case HB_HOME_UNKNOWN:
+        return HB_STAYS_UNKNOWN;
+    case HB_HOME_UNTOLD:
+        return HB_STAYS_UNTOLD;
+    default:
+        return decide(rule, row);
+    }
 }
 
 void hb_retention(struct hb_kept *rows, size_t count, uint64_t keep,
-                  bool (*is_complete)(void *context, size_t row), void *context)
+                  enum hb_answer (*is_complete)(void *context, size_t row), void *context)
 {
-    size_t spare = spared(count, keep, is_complete, context);
+    struct rule rule = {.rows = rows, .keep = keep, .is_complete = is_complete, .context = context};
     for (size_t i = 0; i < count; i++)
-        rows[i].stays = i < keep || i == spare || rows[i].just_made;
+        rows[i].fate = fate_of(&rule, i);
+    for (size_t i = 0; i < count && !rule.found && keep > 0; i++)
+        if (rows[i].fate == HB_GOES)
+            rows[i].fate = HB_STAYS_NEEDED;
 }

@@ -2,12 +2,14 @@
 /* Makes the plan: walks the home, asks the filters and the content plugins. */
 #include "backup/walk.h"
 
+#include "backup/preset_archives.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/listing.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/filter.h"
+#include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,6 +29,9 @@ struct walk {
     char *path; /* of the entry that is being looked at */
     size_t path_capacity;
     uint64_t device; /* of the home */
+    /* Of the directory that is being walked. */
+    struct hb_rights reading;
+    bool apart; /* see HB_PLANNED_APART */
 };
 
 static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes);
@@ -164,18 +169,30 @@ static int open_head(void *context)
     return hb_beneath_open(&walk->run->home, walk->path, O_RDONLY | O_NONBLOCK, 0);
 }
 
-/* Which content plugin claims the file: 1 + its index, or 0. */
-static uint16_t ask_contents(struct walk *walk, struct directory *directory, size_t index,
-                             const struct hb_entry *entry)
+/*
+ * Which content plugin claims the file: *number is 1 + its index, or 0. False: that cannot be told,
+ * and is reported. As nobody's it would be copied raw, without what its log holds, and in silence.
+ */
+static bool ask_contents(struct walk *walk, struct directory *directory, size_t index,
+                         const struct hb_entry *entry, uint16_t *number)
 {
     struct hb_claim claim = {0};
+    const struct hb_instance *content;
+    int result = 0;
     if (!known_claim(directory, index, &claim)) {
         hb_claim_ask(walk->request->contents, entry, &claim);
         note_claim(directory, index, &claim);
     }
     if (claim.by_name != 0)
-        hb_claim_settle(walk->request->contents, entry, &claim, open_head, walk);
-    return claim.number;
+        result = hb_claim_settle(walk->request->contents, entry, &claim, open_head, walk, &content);
+    *number = claim.number;
+    if (result == -ENOENT)
+        hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                      "vanished while the home was walked");
+    else if (result != 0)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "cannot be read: %s",
+                      strerror(-result));
+    return result == 0;
 }
 
 /* A name of the directory that is being walked. */
@@ -185,7 +202,11 @@ struct neighbour {
     int fd;
 };
 
-/* Is it there, and claimed by that plugin? */
+/*
+ * Is it there, and claimed by that plugin? If it cannot be looked at, the answer is no: then the
+ * sidecar is stored as a file of its own, which does no harm (an import drops it), and the file
+ * itself is reported when its turn comes.
+ */
 static bool claims_neighbour(void *context, size_t content, const struct hb_entry *owner)
 {
     struct neighbour *neighbour = context;
@@ -223,6 +244,37 @@ static bool is_excluded(const struct walk *walk, const struct stat *status)
     return false;
 }
 
+/*
+ * An archive of this home in this home: each would hold all before it. One that is another home's,
+ * or of which nothing can be told now, is a file like others.
+ */
+static bool is_own_archive(struct walk *walk, const struct stat *status, size_t directory_bytes)
+{
+    const struct hb_own_places *own = hb_own_places_of(walk->run, walk->run->home.path);
+    if (!S_ISREG(status->st_mode) || !hb_own_archive(own, walk->path, directory_bytes))
+        return false;
+    HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
+    return hb_preset_is_ours(walk->run, walk->request->id, path);
+}
+
+/*
+ * The file that tells which home this is belongs to this place alone. Where something else bears
+ * its name, that is not stored either, for it could not be restored: which is more than a note.
+ */
+static bool is_home_id(struct walk *walk, const char *name, const struct stat *status,
+                       size_t directory_bytes)
+{
+    if (!hb_home_id_is_name(name))
+        return false;
+    if (!S_ISREG(status->st_mode) || (directory_bytes == 0 && walk->request->id->foreign))
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "bears the name of the file that tells which home this is; rename it");
+    else if (directory_bytes > 0)
+        hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                      "tells which home this is, and is never stored");
+    return true;
+}
+
 static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *entry,
                                       const struct stat *status, uint32_t parent, const char *name)
 {
@@ -244,19 +296,98 @@ static struct hb_planned planned_from(struct walk *walk, const struct hb_entry *
     };
 }
 
+/*
+ * Opens a directory with the rights of its owner, which hold for what is in it. Those of root do
+ * not come back below another user's: what is read there ends in an archive that is his.
+ */
+static int open_of_owner(int fd, const char *name, struct hb_rights *reading)
+{
+    struct hb_rights owner;
+    HB_AUTO_CLOSE int named = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (named < 0)
+        return -errno;
+    int result = hb_rights_of(named, &owner);
+    if (result != 0)
+        return result;
+    if (owner.other || !reading->other)
+        *reading = owner;
+    HB_AUTO_AS as = {.changed = false};
+    result = hb_as_begin(&as, reading);
+    if (result != 0)
+        return result;
+    int inner = openat(named, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return inner < 0 ? -errno : inner;
+}
+
+/* *reading becomes the rights in it. A descriptor or -errno. */
+static int open_inner(const struct walk *walk, int fd, const char *name, const struct stat *status,
+                      struct hb_rights *reading)
+{
+    bool same = !hb_rights_matter() || walk->run->home.read_as_root || walk->run->home.led ||
+                status->st_uid == reading->user || (reading->other && status->st_uid == 0);
+    if (!same || (walk->apart && !reading->other)) /* root's own are for what is root's */
+        return open_of_owner(fd, name, reading);
+    int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return inner < 0 ? -errno : inner;
+}
+
+/* Can another user than the home's owner change what a name in this directory leads to? */
+static bool is_apart(const struct walk *walk, const struct hb_rights *reading,
+                     const struct stat *status)
+{
+    return hb_rights_matter() && !walk->run->home.read_as_root &&
+           (walk->apart || !hb_rights_are_same(reading, &walk->run->home.rights) ||
+            (!reading->other && (status->st_mode & 022) != 0));
+}
+
+static void cannot_enter(struct walk *walk, int error, const struct stat *status,
+                         const struct hb_rights *reading)
+{
+    struct hb_report *report = &walk->run->report;
+    char owner[32], reader[32];
+    hb_rights_name(status->st_uid, owner);
+    hb_rights_name(reading->user, reader);
+    if (error == ENOENT || error == ELOOP || error == ENOTDIR)
+        hb_report_add(report, HB_FOUND_NOTE, walk->path, "vanished while the home was walked");
+    else if (error == EACCES && reading->other && !walk->run->home.read_as_root)
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
+                      "directory belongs to %s, and %s, whose directory it is in, may not list it: "
+                      "give it to that user, or say read-as = root in [home]",
+                      owner, reader);
+    else
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path, "directory cannot be listed: %s",
+                      hb_rights_explain(error));
+}
+
+/* Walks a directory that is open, with those rights. */
+static int walk_inner(struct walk *walk, int inner, const struct hb_rights *reading, bool apart,
+                      size_t path_bytes)
+{
+    struct hb_rights outer = walk->reading;
+    bool outer_apart = walk->apart;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, reading) != 0) { /* it was opened so */
+        close(inner);
+        return HB_OK;
+    }
+    walk->reading = *reading;
+    walk->apart = apart;
+    int status =
+        walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
+    walk->reading = outer;
+    walk->apart = outer_apart;
+    return status;
+}
+
 /* Opens a directory that was kept, and walks it. */
 static int enter_directory(struct walk *walk, int fd, const char *name,
                            const struct hb_planned *planned, size_t path_bytes,
                            const struct stat *status)
 {
-    int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct hb_rights reading = walk->reading;
+    int inner = open_inner(walk, fd, name, status, &reading);
     if (inner < 0) {
-        if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR)
-            hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
-                          "vanished while the home was walked");
-        else
-            hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                          "directory cannot be listed: %s", strerror(errno));
+        cannot_enter(walk, -inner, status, &reading);
         return HB_OK;
     }
     if (walk->request->one_file_system && status->st_dev != walk->device) {
@@ -265,28 +396,44 @@ static int enter_directory(struct walk *walk, int fd, const char *name,
                       "lies on another file system");
         return HB_OK;
     }
+    struct hb_planned walked = *planned;
+    bool apart = is_apart(walk, &reading, status);
+    walked.flags |= apart ? HB_PLANNED_APART : 0;
     append(&walk->plan->directories, &walk->plan->directory_count, &walk->directory_capacity,
-           planned);
-    return walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
+           &walked);
+    return walk_inner(walk, inner, &reading, apart, path_bytes);
+}
+
+/* Does a link that leads out of the home lead to something? Also if that cannot be told. */
+static bool leads_somewhere(int fd, const char *name)
+{
+    struct stat status;
+    return fstatat(fd, name, &status, 0) == 0 ||
+           (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
 }
 
 /*
  * What a link leads to inside the home is stored at its own place; what lies outside is missing in
- * the archive, and that is more than a note.
+ * the archive, and that is more than a note. So is what may lie outside.
  */
 static void pass_over_link(struct walk *walk, int fd, const char *name)
 {
     struct hb_place place;
-    struct stat status;
     char target[PATH_MAX];
     int result = hb_beneath_resolve(&walk->run->home, walk->path, 0, &place, NULL);
-    bool outside = result == -EXDEV && fstatat(fd, name, &status, 0) == 0;
+    bool outside = result == -EXDEV && leads_somewhere(fd, name);
+    bool unknown = result < 0 && result != -EXDEV && result != -ENOENT && result != -ENOTDIR &&
+                   result != -ELOOP;
     hb_place_clear(&place);
     ssize_t bytes = readlinkat(fd, name, target, sizeof target - 1);
     target[bytes < 0 ? 0 : bytes] = '\0';
     if (outside)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
                       "symbolic link to %s, which lies outside the home and is not stored", target);
+    else if (unknown)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "symbolic link to %s: whether that lies in the home cannot be told: %s",
+                      target, strerror(-result));
     else
         hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
 }
@@ -322,9 +469,10 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
     planned.mode = (uint16_t)mode;
     planned.flags = fixed ? HB_PLANNED_MODE : 0;
     if (entry->type == HB_FILE) {
+        if (!ask_contents(walk, directory, index, entry, &planned.content))
+            return HB_OK;
         walk->plan->files++;
         walk->plan->bytes += entry->bytes;
-        planned.content = ask_contents(walk, directory, index, entry);
     }
     if (planned.content != 0)
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
@@ -356,8 +504,13 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
             hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "%s", strerror(errno));
         return HB_OK;
     }
-    if (is_excluded(walk, &status))
+    if (is_excluded(walk, &status) || is_home_id(walk, name, &status, directory_bytes))
         return HB_OK;
+    if (is_own_archive(walk, &status, directory_bytes)) {
+        hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                      "is an archive of this home");
+        return HB_OK;
+    }
     struct hb_entry entry = describe(walk, path_bytes, &status);
     return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }
@@ -406,6 +559,12 @@ static int walk_directory(struct walk *walk, int fd, uint32_t parent, size_t pat
 static int start_walk(struct walk *walk)
 {
     struct stat status;
+    walk->reading = hb_root_reading(&walk->run->home);
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &walk->reading);
+    if (result != 0)
+        return hb_error_set(walk->error, HB_FATAL, "%s: cannot be read: %s", walk->run->home.path,
+                            hb_rights_explain(-result));
     int fd = openat(walk->run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0) {
         int error = errno;
@@ -415,6 +574,7 @@ static int start_walk(struct walk *walk)
                             strerror(error));
     }
     walk->device = status.st_dev;
+    walk->apart = walk->plan->apart = is_apart(walk, &walk->reading, &status);
     walk->path_capacity = 256;
     walk->path = hb_alloc(walk->path_capacity);
     return walk_directory(walk, fd, UINT32_MAX, 0);

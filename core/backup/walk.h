@@ -3,9 +3,10 @@
 #ifndef HB_WALK_H
 #define HB_WALK_H
 
+#include "files/home_id.h"
 #include "pipeline/plan.h"
 
-/* Files that are never stored: the archive itself. */
+/* Files that are never stored: the archive itself, the key of this installation. */
 struct hb_identity {
     uint64_t device;
     uint64_t inode;
@@ -19,7 +20,8 @@ struct hb_plan_request {
     bool one_file_system;
     const struct hb_identity *excluded;
     size_t excluded_count;
-    int64_t latest;  /* see hb_plan */
+    const struct hb_home_id *id; /* archives of this home that lie in it are left out */
+    int64_t latest;              /* see hb_plan */
     unsigned *swept; /* grows by the left-overs of killed runs that were removed; NULL: none are */
 };
 

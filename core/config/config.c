@@ -46,6 +46,16 @@ const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_
     return NULL;
 }
 
+const struct hb_section *hb_config_next_preset(const struct hb_config *config,
+                                               const struct hb_section *previous)
+{
+    static const char preset[] = "preset:";
+    do
+        previous = hb_config_next(config, (enum hb_kind)0, previous); /* the core's own */
+    while (previous != NULL && strncmp(previous->name, preset, sizeof preset - 1) != 0);
+    return previous;
+}
+
 static const struct hb_owned_section *find_section(const struct hb_config *config, const char *name)
 {
     for (size_t i = 0; i < config->count; i++)

@@ -31,6 +31,9 @@ struct hb_loader *hb_config_loader(const struct hb_config *config);
 /* Sections of plugins of one kind, in the order of the file; NULL after the last. */
 const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_kind kind,
                                         const struct hb_section *previous);
+/* The same of [preset:…]. */
+const struct hb_section *hb_config_next_preset(const struct hb_config *config,
+                                               const struct hb_section *previous);
 /* A section by its full name ("preset:pre-update"), or NULL. The core's own always exist, except
  * presets. */
 const struct hb_section *hb_config_section(const struct hb_config *config, const char *name);

@@ -202,6 +202,16 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
         complain(load, entry->line, section->section.name, entry->key, &why);
         return;
     }
+    const char *problem = section->section.kind == 0 && option->type == HB_OPTION_STRING
+                              ? hb_settings_problem(section->section.name, entry->key, value.text)
+                              : NULL;
+    if (problem != NULL) {
+        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, value.text, problem);
+        hb_error_hint(&why, "the directory is set by the key 'directory'");
+        complain(load, entry->line, section->section.name, entry->key, &why);
+        hb_value_clear(&value);
+        return;
+    }
     HB_AUTO_FREE char *origin =
         entry->line == 0 ? hb_copy_text("--set") : hb_text("%s:%u", load->file, entry->line);
     hb_filled_set(filled, index, &value, origin);

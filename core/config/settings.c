@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/settings.h"
 
+#include <string.h>
+
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
     {                                                                                              \
         .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
@@ -12,6 +14,8 @@
 static const char *const link_choices[] = {"skip", "store", NULL};
 static const char *const worker_words[] = {"auto", NULL};
 
+static const char *const reader_choices[] = {"owner", "root", NULL};
+
 static const struct hb_option home_options[] = {
     OPTION(HB_OPTION_STRING, "variable", "", 0, 0, NULL,
            "Environment variable that names the home, if it is set and not empty"),
@@ -19,6 +23,9 @@ static const struct hb_option home_options[] = {
     OPTION(HB_OPTION_LIST, "nested-in", "", 0, 0, NULL,
            "Directory names: a home of the form X/NAME/anything means X for full backups, imports "
            "and presets"),
+    OPTION(HB_OPTION_CHOICE, "read-as", "owner", 0, 0, reader_choices,
+           "As root, in another user's directories: read what their owner can read, or everything; "
+           "what is made of that stays root's"),
 };
 
 static const struct hb_option plugins_options[] = {
@@ -122,3 +129,11 @@ const struct hb_settings_table hb_settings_tables[] = {
 
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
+
+const char *hb_settings_problem(const char *section, const char *key, const char *text)
+{
+    bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
+    if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
+        return "is the start of a file's name, so it must not have a '/' in it";
+    return NULL;
+}

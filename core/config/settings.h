@@ -21,4 +21,10 @@ extern const struct hb_settings_table hb_settings_tables[];
 /* What every plugin's section takes besides the plugin's own options: plugin, on. */
 extern const struct hb_settings_table hb_settings_common;
 
+/*
+ * What is wrong with a text that has the right type, for an option of the core's own: NULL, or a
+ * sentence about it.
+ */
+const char *hb_settings_problem(const char *section, const char *key, const char *text);
+
 #endif

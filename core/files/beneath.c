@@ -14,28 +14,6 @@
 
 enum { MAXIMUM_LINKS = 40 };
 
-int hb_root_open(const char *path, struct hb_root *root)
-{
-    char link[64], real[PATH_MAX];
-    root->path = NULL;
-    root->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root->fd < 0)
-        return -errno;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", root->fd);
-    ssize_t bytes = readlink(link, real, sizeof real - 1);
-    if (bytes <= 0) { /* no /proc: the next best */
-        if (realpath(path, real) == NULL) {
-            int error = errno;
-            hb_root_close(root);
-            return -error;
-        }
-    } else {
-        real[bytes] = '\0';
-    }
-    root->path = hb_copy_text(real);
-    return 0;
-}
-
 void hb_root_close(struct hb_root *root)
 {
     if (root->fd >= 0)
@@ -43,6 +21,18 @@ void hb_root_close(struct hb_root *root)
     free(root->path);
     root->fd = -1;
     root->path = NULL;
+}
+
+struct hb_rights hb_root_reading(const struct hb_root *root)
+{
+    return root->read_as_root ? (struct hb_rights){.other = false} : root->rights;
+}
+
+void hb_directory_close(struct hb_directory *directory)
+{
+    if (directory->fd >= 0)
+        close(directory->fd);
+    directory->fd = -1;
 }
 
 /* Opens component by component; for kernels and sandboxes without openat2. */
@@ -73,7 +63,7 @@ static int open_by_steps(int root_fd, const char *path, int flags, unsigned mode
     }
 }
 
-int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode)
+static int open_at_once(int root_fd, const char *path, int flags, unsigned mode)
 {
     struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
@@ -81,16 +71,73 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     for (int attempt = 0; attempt < 8; attempt++) {
-        long fd = syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+        long fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
         if (fd >= 0)
             return (int)fd;
         /* ENAMETOOLONG: the whole path is longer than the kernel takes at once. */
         if (errno == ENOSYS || errno == EPERM || errno == ENAMETOOLONG)
-            return open_by_steps(root->fd, path, flags, mode);
+            return open_by_steps(root_fd, path, flags, mode);
         if (errno != EAGAIN && errno != EINTR) /* EAGAIN: a rename raced with the resolution */
             return -errno;
     }
-    return open_by_steps(root->fd, path, flags, mode);
+    return open_by_steps(root_fd, path, flags, mode);
+}
+
+/* In one directory after the other, each with its owner's rights. */
+static int open_by_owners(const struct hb_root *root, const char *path, int flags, unsigned mode)
+{
+    struct hb_rights rights = root->rights;
+    int at = root->fd;
+    for (;;) {
+        const char *slash = strchr(path, '/');
+        HB_AUTO_FREE char *part =
+            slash == NULL ? hb_copy_text(path) : hb_copy_bytes(path, (size_t)(slash - path));
+        HB_AUTO_AS as = {.changed = false};
+        int fd = hb_as_begin(&as, &rights);
+        if (fd == 0)
+            fd = open_at_once(at, part, slash == NULL ? flags : O_PATH | O_DIRECTORY, mode);
+        if (at != root->fd)
+            close(at);
+        if (fd < 0 || slash == NULL)
+            return fd;
+        struct hb_rights inner;
+        int result = hb_rights_of(fd, &inner);
+        if (result != 0) {
+            close(fd);
+            return result;
+        }
+        if (!root->led && (inner.other || !rights.other)) /* root's own do not come back here */
+            rights = inner;
+        at = fd;
+        path = slash + 1;
+    }
+}
+
+/* All of the path with those rights. */
+static int open_as(const struct hb_root *root, const struct hb_rights *rights, const char *path,
+                   int flags, unsigned mode)
+{
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, rights);
+    return result == 0 ? open_at_once(root->fd, path, flags, mode) : result;
+}
+
+int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode)
+{
+    bool reading = (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) == O_RDONLY;
+    struct hb_rights rights = hb_root_reading(root);
+    if (!hb_rights_matter())
+        return open_at_once(root->fd, path, flags, mode);
+    if (!reading)
+        return open_by_owners(root, path, flags, mode);
+    if (rights.other) { /* what the home's owner can read, he may, whosever directory it is in */
+        int fd = open_as(root, &rights, path, flags, mode);
+        return fd == -EACCES ? open_by_owners(root, path, flags, mode) : fd;
+    }
+    /* O_PATH: nothing is read or changed by a look. */
+    if (root->read_as_root || root->only_of_owner || (flags & O_PATH) != 0)
+        return open_as(root, &rights, path, flags, mode);
+    return open_by_owners(root, path, flags, mode);
 }
 
 /* ---- resolution ---------------------------------------------------------------------------- */
@@ -99,7 +146,10 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
 struct way {
     int fds[PATH_MAX / 2];
     char *names[PATH_MAX / 2];
-    size_t depth; /* fds[0] is the root's, not ours to close */
+    struct hb_rights rights[PATH_MAX / 2]; /* of each directory's owner */
+    size_t depth;                          /* fds[0] is the root's, not ours to close */
+    bool led;                /* a link of another user's was followed: what is reached by it… */
+    struct hb_rights leader; /* …is reached with his rights */
     struct made_directory *made;
     size_t made_count;
 };
@@ -108,6 +158,7 @@ struct way {
 struct made_directory {
     int parent_fd;
     char *name;
+    struct hb_rights rights;
 };
 
 static void way_leave(struct way *way)
@@ -123,11 +174,35 @@ static void way_clear(struct way *way)
         way_leave(way);
 }
 
+/* Those that hold in the directory where we are. */
+static const struct hb_rights *way_rights(const struct way *way)
+{
+    return way->led ? &way->leader : &way->rights[way->depth];
+}
+
+/*
+ * Where its owner's rights cannot be taken on, a name is only looked up, with our own: a directory
+ * there is what its own owner makes of it. In a user namespace "/" belongs to nobody that is known.
+ */
+static bool may_look(int begun)
+{
+    return begun == 0 || begun == -HB_NO_RIGHTS;
+}
+
 static void note_made(struct way *way, int parent_fd, const char *name)
 {
     way->made = hb_resize(way->made, way->made_count + 1, sizeof *way->made);
-    way->made[way->made_count++] = (struct made_directory){
-        .parent_fd = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3), .name = hb_copy_text(name)};
+    way->made[way->made_count++] =
+        (struct made_directory){.parent_fd = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3),
+                                .name = hb_copy_text(name),
+                                .rights = *way_rights(way)};
+}
+
+static bool remove_made(const struct made_directory *made)
+{
+    HB_AUTO_AS as = {.changed = false};
+    return made->parent_fd >= 0 && hb_as_begin(&as, &made->rights) == 0 &&
+           unlinkat(made->parent_fd, made->name, AT_REMOVEDIR) == 0;
 }
 
 /* What was made stays, and is counted, or it goes, unless somebody put something into it. */
@@ -135,8 +210,7 @@ static void end_made(struct way *way, bool stays, unsigned *count)
 {
     while (way->made_count > 0) {
         struct made_directory *made = &way->made[--way->made_count];
-        bool gone = !stays && made->parent_fd >= 0 &&
-                    unlinkat(made->parent_fd, made->name, AT_REMOVEDIR) == 0;
+        bool gone = !stays && remove_made(made);
         if (!gone && count != NULL)
             (*count)++;
         if (made->parent_fd >= 0)
@@ -147,11 +221,19 @@ static void end_made(struct way *way, bool stays, unsigned *count)
 }
 
 /* What root makes belongs to the owner of the directory that it lies in. 0 or -errno. */
-static int give_to_owner(int directory_fd, const char *name)
+static int inherit(int directory_fd, const char *name)
 {
     struct hb_owner owner;
     int result = hb_owner_of(directory_fd, &owner);
-    return result == 0 ? hb_owner_give_at(&owner, directory_fd, name) : result;
+    return result == 0 ? hb_owner_inherit(directory_fd, &owner, name) : result;
+}
+
+static int make_on_way(struct way *way, int at, const char *name)
+{
+    if (mkdirat(at, name, 0777) != 0)
+        return errno == EEXIST ? 0 : -errno;
+    note_made(way, at, name);
+    return way->led ? 0 : inherit(at, name);
 }
 
 static int way_enter(struct way *way, const char *name, bool make)
@@ -159,18 +241,24 @@ static int way_enter(struct way *way, const char *name, bool make)
     if (way->depth + 1 >= sizeof way->fds / sizeof *way->fds)
         return -ENAMETOOLONG;
     int at = way->fds[way->depth];
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, way_rights(way)), rights = result;
+    if (!may_look(result))
+        return result;
     int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT && make) {
-        if (mkdirat(at, name, 0777) == 0) {
-            note_made(way, at, name);
-            int result = give_to_owner(at, name);
-            if (result != 0)
-                return result;
-        }
+        result = rights == 0 ? make_on_way(way, at, name) : rights;
+        if (result != 0)
+            return result;
         fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd < 0)
         return -errno;
+    result = hb_rights_of(fd, &way->rights[way->depth + 1]);
+    if (result != 0) {
+        close(fd);
+        return result;
+    }
     way->depth++;
     way->fds[way->depth] = fd;
     way->names[way->depth] = hb_copy_text(name);
@@ -225,6 +313,24 @@ static char *target_below_root(const struct hb_root *root, const char *target)
 }
 
 /*
+ * Whose link is it? That of the directory's owner, who can put any there; in one of root's where
+ * others may write, of who made it. From there on we go as he.
+ */
+static void be_led(struct way *way, const struct stat *link)
+{
+    struct stat directory;
+    if (way->led || !hb_rights_matter())
+        return;
+    way->leader = way->rights[way->depth];
+    way->led = way->leader.other;
+    if (!way->led && link->st_uid != 0 && fstat(way->fds[way->depth], &directory) == 0 &&
+        (directory.st_mode & 022) != 0) {
+        way->leader = hb_rights_from(link);
+        way->led = true;
+    }
+}
+
+/*
  * Replaces the link `name`, and what is still to be walked after it, by its target in `rest`. An
  * absolute one starts from the root again.
  */
@@ -261,23 +367,59 @@ static char *next_component(char **rest)
     return name;
 }
 
+/* The directory where we are, for reading; one that may not be listed, by name alone. */
+static int reopen(const struct way *way)
+{
+    int at = way->fds[way->depth];
+    int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        fd = fcntl(at, F_DUPFD_CLOEXEC, 3);
+    return fd < 0 ? -errno : fd;
+}
+
 static int take_place(struct way *way, const char *name, bool through_link, struct hb_place *place)
 {
     int at = way->fds[way->depth];
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, way_rights(way));
+    if (result != 0)
+        return result;
     place->exists = fstatat(at, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
     if (!place->exists && errno != ENOENT)
         return -errno;
-    place->directory_fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (place->directory_fd < 0) /* may be entered and written to, but not listed */
-        place->directory_fd = fcntl(at, F_DUPFD_CLOEXEC, 3);
+    place->directory_fd = reopen(way);
     if (place->directory_fd < 0)
-        return -errno;
+        return place->directory_fd;
     place->name = hb_copy_text(name);
     place->path = way_path(way, name);
     place->through_link = through_link;
+    place->rights = *way_rights(way);
+    place->led = way->led;
     return 0;
 }
 
+/* Follows the component if it is a link: 1; 0: it is none, or not there; or -errno. */
+static int step_over_link(const struct hb_root *root, struct way *way, const char *name,
+                          char **rest, int *links)
+{
+    struct stat status;
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, way_rights(way));
+    if (!may_look(result))
+        return result;
+    if (fstatat(way->fds[way->depth], name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISLNK(status.st_mode))
+        return 0;
+    if (result != 0) /* followed as he could, which is not to be known */
+        return result;
+    if (++*links > MAXIMUM_LINKS)
+        return -ELOOP;
+    be_led(way, &status);
+    result = follow_link(root, way, name, rest);
+    return result == 0 ? 1 : result;
+}
+
+/* `place` NULL: all of it is a directory, which is where we are in the end. */
 static int resolve(const struct hb_root *root, struct way *way, char **rest, unsigned flags,
                    struct hb_place *place)
 {
@@ -285,42 +427,47 @@ static int resolve(const struct hb_root *root, struct way *way, char **rest, uns
     for (;;) {
         HB_AUTO_FREE char *name = next_component(rest);
         if (name == NULL) /* a link led to a directory that has no name of its own */
-            return -EISDIR;
+            return place == NULL ? 0 : -EISDIR;
         if (strcmp(name, ".") == 0)
             continue;
         if (strcmp(name, "..") == 0) {
-            if (way->depth == 0)
+            if (way->depth == 0 && strcmp(root->path, "/") != 0)
                 return -EXDEV;
-            way_leave(way);
+            if (way->depth > 0)
+                way_leave(way);
             continue;
         }
-        struct stat status;
-        bool is_link = fstatat(way->fds[way->depth], name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-                       S_ISLNK(status.st_mode);
-        if (is_link && !(**rest == '\0' && (flags & HB_KEEP_LAST))) {
-            if (++links > MAXIMUM_LINKS)
-                return -ELOOP;
-            int result = follow_link(root, way, name, rest);
-            if (result != 0)
-                return result;
+        bool last = **rest == '\0' && place != NULL;
+        int result =
+            last && (flags & HB_KEEP_LAST) ? 0 : step_over_link(root, way, name, rest, &links);
+        if (result == 1)
             continue;
-        }
-        if (**rest == '\0')
+        if (result == 0 && last)
             return take_place(way, name, links > 0, place);
-        int result = way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0);
+        if (result == 0)
+            result = way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0);
         if (result != 0)
             return result;
     }
+}
+
+static struct way *way_new(const struct hb_root *root)
+{
+    struct way *way = hb_alloc(sizeof *way);
+    way->fds[0] = root->fd;
+    way->rights[0] = way->leader = root->rights;
+    way->led = root->led;
+    return way;
 }
 
 int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned flags,
                        struct hb_place *place, unsigned *made)
 {
     *place = (struct hb_place){.directory_fd = -1};
-    struct way *way = hb_alloc(sizeof *way);
-    way->fds[0] = root->fd;
+    struct way *way = way_new(root);
     char *rest = hb_copy_text(path);
     int result = resolve(root, way, &rest, flags, place);
+    place->led = way->led;
     end_made(way, result == 0 || (flags & HB_KEEP_MADE) != 0, made);
     way_clear(way);
     free(way);
@@ -328,24 +475,33 @@ int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned fl
     return result;
 }
 
-int hb_make_directories(const char *path)
+/* The directory where we are becomes *directory. */
+static int take_directory(const struct way *way, struct hb_directory *directory)
 {
-    HB_AUTO_FREE char *full = hb_absolute(path);
-    HB_AUTO_CLOSE int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char root[] = "/";
-    struct hb_root all = {.fd = fd, .path = root};
-    struct hb_place place;
-    if (fd < 0)
-        return -errno;
-    int result = hb_beneath_resolve(&all, full, HB_MAKE_PARENTS | HB_KEEP_MADE, &place, NULL);
-    if (result == 0 && !place.exists)
-        result = mkdirat(place.directory_fd, place.name, 0777) != 0
-                     ? -errno
-                     : give_to_owner(place.directory_fd, place.name);
-    else if (result == 0 && !S_ISDIR(place.status.st_mode))
-        result = -ENOTDIR;
-    hb_place_clear(&place);
-    return result == -EISDIR || result == -EEXIST ? 0 : result; /* "/" and "x/.." are there */
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, way_rights(way));
+    if (result != 0)
+        return result;
+    directory->rights = *way_rights(way);
+    directory->led = way->led;
+    directory->fd = openat(way->fds[way->depth], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return directory->fd < 0 ? -errno : 0;
+}
+
+int hb_beneath_directory(const struct hb_root *root, const char *path, unsigned flags,
+                         struct hb_directory *directory)
+{
+    *directory = (struct hb_directory)HB_DIRECTORY_NONE;
+    struct way *way = way_new(root);
+    char *rest = hb_copy_text(path);
+    int result = resolve(root, way, &rest, flags, NULL);
+    if (result == 0)
+        result = take_directory(way, directory);
+    end_made(way, true, NULL);
+    way_clear(way);
+    free(way);
+    free(rest);
+    return result;
 }
 
 void hb_place_clear(struct hb_place *place)

@@ -9,13 +9,21 @@
 #define HB_BENEATH_H
 
 #include "base/error.h"
+#include "files/rights.h"
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* A directory held open. */
+/*
+ * A directory held open. As root, what is done below it is done with the rights of the directory
+ * that it is done in (rights.h).
+ */
 struct hb_root {
     int fd;
     char *path; /* absolute and canonical when it was opened; NULL: not open */
+    struct hb_rights rights;
+    bool led;           /* as in struct hb_directory: those rights hold for all below, too */
+    bool read_as_root;  /* hb_beneath_open() has root's rights all the way */
+    bool only_of_owner; /* nobody but its owner could change what lies on the way to a name */
 };
 
 /* Where a path ends: a directory held open, and a name in it that is no link. */
@@ -24,17 +32,21 @@ struct hb_place {
     char *name;       /* last component */
     char *path;       /* relative to the root, all links resolved */
     bool exists;
-    struct stat status; /* of what is there, if `exists` */
-    bool through_link;  /* a link was followed on the way */
+    struct stat status;      /* of what is there, if `exists` */
+    bool through_link;       /* a link was followed on the way */
+    struct hb_rights rights; /* for all that is done in the directory */
+    bool led;                /* as in struct hb_directory; also where nothing was found */
 };
 
-/* 0, or -errno. */
-int hb_root_open(const char *path, struct hb_root *root);
 void hb_root_close(struct hb_root *root);
+
+/* Those that the content of what lies in the directory itself is read with. */
+struct hb_rights hb_root_reading(const struct hb_root *root);
 
 /*
  * Opens for reading, no link anywhere on the way, not even as the last component. A
- * descriptor, or -errno (ELOOP for a link).
+ * descriptor, or -errno (ELOOP for a link). As root with the rights of its directory's owner; in a
+ * directory of root's below that of another user, still with that user's.
  */
 int hb_beneath_open(const struct hb_root *root, const char *path, int flags, unsigned mode);
 
@@ -56,9 +68,11 @@ int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned fl
 void hb_place_clear(struct hb_place *place);
 
 /*
- * mkdir -p, anywhere: what is missing is made, 0777 less the umask; links are followed. 0, also
- * when all are there, or -errno.
+ * The directory that a path leads to ("": the root itself), for reading; of the flags,
+ * HB_MAKE_PARENTS makes that one, too. 0 or -errno.
  */
-int hb_make_directories(const char *path);
+int hb_beneath_directory(const struct hb_root *root, const char *path, unsigned flags,
+                         struct hb_directory *directory);
+void hb_directory_close(struct hb_directory *directory);
 
 #endif

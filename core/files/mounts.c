@@ -20,8 +20,10 @@ bool hb_mounts_below(const char *directory)
     while (!below && getmntent_r(file, &entry, buffer, LONGEST_LINE) != NULL)
         below = strncmp(entry.mnt_dir, directory, bytes) == 0 && entry.mnt_dir[bytes] == '/' &&
                 entry.mnt_dir[bytes + 1] != '\0';
-    if (file != NULL)
+    if (file != NULL) {
+        below = below || ferror(file) != 0;
         endmntent(file);
+    }
     return below;
 }
 
@@ -38,11 +40,18 @@ uint64_t hb_mount_of(int fd)
 /* Of a place that was resolved: the directory itself, or the one that it is in. */
 static int look(const struct hb_place *found, struct hb_mount_place *place)
 {
+    place->rights = found->rights;
     if (found->exists && S_ISDIR(found->status.st_mode)) {
+        HB_AUTO_AS as = {.changed = false};
+        int result = hb_as_begin(&as, &found->rights);
+        if (result != 0)
+            return result;
         HB_AUTO_CLOSE int fd =
             openat(found->directory_fd, found->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
             return -errno;
+        if (!found->led && (result = hb_rights_of(fd, &place->rights)) != 0)
+            return result;
         place->mount = hb_mount_of(fd);
         place->directory = hb_copy_text(found->path);
         return 0;
@@ -68,6 +77,7 @@ int hb_mount_find(const struct hb_root *root, const char *path, struct hb_mount_
             return result;
         if (slash == NULL) { /* it would be made in the root itself */
             place->mount = hb_mount_of(root->fd);
+            place->rights = root->rights;
             place->directory = hb_copy_text("");
             return 0;
         }

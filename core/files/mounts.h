@@ -15,7 +15,8 @@ uint64_t hb_mount_of(int fd);
 /* Where a path below the root would come to lie. */
 struct hb_mount_place {
     uint64_t mount;
-    char *directory; /* the last on its way that exists, links resolved, below the root */
+    struct hb_rights rights; /* in that directory */
+    char *directory;         /* the last on its way that exists, links resolved, below the root */
 };
 
 /* 0 and *place (the caller frees its directory), or -errno: the path leads nowhere. */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "files/owner.h"
 
+#include "base/memory.h"
+#include "files/rights.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 int hb_owner_of(int directory_fd, struct hb_owner *owner)
 {
     struct stat status;
-    *owner = (struct hb_owner){.give = geteuid() == 0};
+    *owner = (struct hb_owner){.give = hb_rights_matter()};
     if (!owner->give)
         return 0;
     if (fstat(directory_fd, &status) != 0)
@@ -21,18 +22,74 @@ int hb_owner_of(int directory_fd, struct hb_owner *owner)
 
 struct hb_owner hb_owner_known(uid_t user, gid_t group)
 {
-    return (struct hb_owner){.give = geteuid() == 0, .user = user, .group = group};
+    return (struct hb_owner){.give = hb_rights_matter(), .user = user, .group = group};
+}
+
+/* Is it his already, who made it? */
+static bool is_made_so(const struct hb_owner *owner)
+{
+    struct hb_rights present = hb_rights_present();
+    return present.other && present.user == owner->user && hb_rights_group() == owner->group;
+}
+
+/*
+ * What we hold by a descriptor was made with the rights of a user, so that he may have put another
+ * file there: then it is none of his own, or has a name elsewhere.
+ */
+static int give_checked(const struct hb_owner *owner, int fd)
+{
+    struct hb_rights maker = hb_rights_present();
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    if (status.st_uid == owner->user && status.st_gid == owner->group)
+        return 0;
+    if (status.st_uid != maker.user || (!S_ISDIR(status.st_mode) && status.st_nlink != 1))
+        return -ESTALE;
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_self(&as);
+    if (result != 0)
+        return result;
+    return fchownat(fd, "", owner->user, owner->group, AT_EMPTY_PATH) != 0 ? -errno : 0;
 }
 
 int hb_owner_give(const struct hb_owner *owner, int fd)
 {
-    return owner->give && fchown(fd, owner->user, owner->group) != 0 ? -errno : 0;
+    if (!owner->give || is_made_so(owner))
+        return 0;
+    if (hb_rights_present().other)
+        return give_checked(owner, fd);
+    return fchown(fd, owner->user, owner->group) != 0 ? -errno : 0;
 }
 
 int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name)
 {
-    return owner->give &&
-                   fchownat(directory_fd, name, owner->user, owner->group, AT_SYMLINK_NOFOLLOW) != 0
-               ? -errno
-               : 0;
+    if (!owner->give || is_made_so(owner))
+        return 0;
+    if (!hb_rights_present().other) /* in a directory of ours */
+        return fchownat(directory_fd, name, owner->user, owner->group, AT_SYMLINK_NOFOLLOW) != 0
+                   ? -errno
+                   : 0;
+    HB_AUTO_CLOSE int fd = openat(directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : give_checked(owner, fd);
+}
+
+int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char *name)
+{
+    struct stat status;
+    if (!owner->give || is_made_so(owner))
+        return 0;
+    if (!hb_rights_present().other && owner->user == 0 && owner->group == hb_rights_group())
+        return 0;
+    HB_AUTO_CLOSE int fd =
+        openat(directory_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (hb_rights_present().other)
+        return give_checked(owner, fd);
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    if (status.st_uid != 0)
+        return -ESTALE;
+    return fchownat(fd, "", owner->user, owner->group, AT_EMPTY_PATH) != 0 ? -errno : 0;
 }

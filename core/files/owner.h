@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose it is, what root makes: that of the owner of the directory that it lies in, or will lie in.
- * Anybody else makes what is his own.
+ * Anybody else makes what is his own. What is made with the owner's rights (rights.h) is his from
+ * the start; this is for what gets another owner or group.
  */
 #ifndef HB_OWNER_H
 #define HB_OWNER_H
@@ -20,8 +21,15 @@ int hb_owner_of(int directory_fd, struct hb_owner *owner);
 /* One that is known: of a file that is replaced or copied. */
 struct hb_owner hb_owner_known(uid_t user, gid_t group);
 
-/* Gives it an open file, or a name in a directory (itself, if it is a link). 0 or -errno. */
+/*
+ * Gives it an open file, or a name in a directory (itself, if it is a link), which this thread has
+ * made with the rights that it has now. With those of a user the name may lead to something else by
+ * now: only what he owns and has one name goes from hand to hand, through its descriptor. 0 or
+ * -errno; ESTALE: it is not what was made.
+ */
 int hb_owner_give(const struct hb_owner *owner, int fd);
 int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name);
+/* The same of a directory that was just made in this one: it gets this one's owner and group. */
+int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char *name);
 
 #endif

@@ -2,6 +2,7 @@
 #include "files/stage.h"
 
 #include "base/memory.h"
+#include "files/anywhere.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include <ctype.h>
@@ -105,6 +106,9 @@ static bool is_orphan(int fd)
         return false;
     *slash = '\0';
     HB_AUTO_FREE char *journal = hb_text("%s/%s", slash + 1, HB_STAGE_JOURNAL);
+    HB_AUTO_AS as = {.changed = false}; /* its owner may not see where the other one is */
+    if (hb_as_self(&as) != 0)
+        return false;
     HB_AUTO_CLOSE int parent =
         open(slash == path + 1 ? "/" : path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return parent >= 0 && fstat(parent, &status) == 0 && status.st_ino == inode &&
@@ -118,6 +122,10 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
         return -errno;
     HB_AUTO_FREE char *text =
         hb_text("%s%" PRIu64 " %s", belongs, (uint64_t)status.st_ino, belongs_to->path);
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &stage->rights);
+    if (result != 0)
+        return result;
     HB_AUTO_CLOSE int mark =
         openat(stage->fd, HB_STAGE_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return mark < 0 ? -errno : hb_write_all(mark, text, strlen(text));
@@ -125,24 +133,135 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
 
 void hb_stage_drop_journal(struct hb_stage *stage)
 {
-    if (stage->fd >= 0 && unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
+    HB_AUTO_AS as = {.changed = false};
+    if (stage->fd >= 0 && hb_as_begin(&as, &stage->rights) == 0 &&
+        unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
         fsync(stage->fd);
+}
+
+/* ---- whose it is --------------------------------------------------------------------------- */
+
+/*
+ * In root's stage, where another user can give its name to another directory of root's: a file that
+ * is called after the number of the stage. He cannot make it, and root makes one nowhere else.
+ */
+static void own_mark_name(const struct stat *stage, char name[64])
+{
+    snprintf(name, 64, ".hbcore-stage.%" PRIu64, (uint64_t)stage->st_ino);
+}
+
+static bool others_can_rename(const struct stat *parent)
+{
+    bool theirs = (parent->st_mode & 022) != 0 && (parent->st_mode & S_ISVTX) == 0;
+    return hb_rights_matter() && (parent->st_uid != 0 || theirs);
+}
+
+static bool has_own_mark(int fd, const struct stat *stage)
+{
+    char name[64];
+    struct stat mark;
+    own_mark_name(stage, name);
+    return (stage->st_mode & 077) == 0 && fstatat(fd, name, &mark, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(mark.st_mode) && mark.st_uid == 0;
+}
+
+static int make_own_mark(int fd, const struct stat *stage)
+{
+    char name[64];
+    own_mark_name(stage, name);
+    HB_AUTO_CLOSE int mark =
+        openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return mark < 0 ? -errno : 0;
+}
+
+struct emptying {
+    int fd;
+    char mark[64];
+};
+
+static int remove_unless_mark(void *context, const char *name)
+{
+    struct emptying *emptying = context;
+    return strcmp(name, emptying->mark) == 0 ? 0 : remove_entry(&emptying->fd, name);
+}
+
+/* All that is in a stage, the mark last: without it, nobody would remove what is left. */
+static void empty_stage(int fd)
+{
+    struct emptying emptying = {.fd = fd};
+    struct stat status;
+    if (fstat(fd, &status) == 0)
+        own_mark_name(&status, emptying.mark);
+    hb_listing_each(fd, remove_unless_mark, &emptying);
+    unlinkat(fd, emptying.mark, 0);
+}
+
+static int stop_at_once(void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return 1;
+}
+
+/* 0: it is empty; 1: it is not; -errno. */
+static int look_inside(int fd)
+{
+    return hb_listing_each(fd, stop_at_once, NULL);
+}
+
+/* ---- sweeping ------------------------------------------------------------------------------ */
+
+/*
+ * Whose rights empty it: those that we have in its directory, or root's own, if it is one of root's
+ * and bears the mark. False: it is not ours.
+ */
+static bool find_sweeper(int parent_fd, const char *name, struct hb_rights *rights)
+{
+    struct stat parent, stage;
+    if (!hb_rights_matter())
+        return true;
+    if (fstat(parent_fd, &parent) != 0 ||
+        fstatat(parent_fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    *rights = hb_rights_from(&parent);
+    if (stage.st_uid == 0)
+        rights->other = false;
+    return stage.st_uid == 0 || (rights->other && stage.st_uid == rights->user);
+}
+
+/* What is left over in it goes, if nobody holds it. */
+static bool sweep_open(int fd, bool marked)
+{
+    struct stat stage;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (may_have_journal(fd) && !is_orphan(fd)))
+        return false;
+    if (hb_rights_matter() && (fstat(fd, &stage) != 0 || stage.st_uid != hb_rights_user() ||
+                               (marked && look_inside(fd) != 0 && !has_own_mark(fd, &stage))))
+        return false;
+    empty_stage(fd);
+    return true;
 }
 
 /* Removes one stage if its lock is free, that is, if its run is dead. */
 bool hb_stage_sweep_one(int parent_fd, const char *name)
 {
+    struct hb_rights sweeper = {.other = false}, owner;
+    struct stat parent;
+    if (!find_sweeper(parent_fd, name, &sweeper) || hb_rights_of(parent_fd, &owner) != 0 ||
+        fstat(parent_fd, &parent) != 0)
+        return false;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &sweeper) != 0)
+        return false;
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return false;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (may_have_journal(fd) && !is_orphan(fd))) {
-        close(fd);
-        return false;
-    }
-    empty_directory(fd);
-    bool removed = unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
+    bool gone = sweep_open(fd, !sweeper.other && others_can_rename(&parent));
+    HB_AUTO_AS remover = {.changed = false};
+    if (gone)
+        gone = hb_as_begin(&remover, &owner) == 0 && unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
     close(fd);
-    return removed;
+    return gone;
 }
 
 struct sweep {
@@ -161,11 +280,17 @@ static int sweep_entry(void *context, const char *name)
 unsigned hb_stage_sweep(int parent_fd)
 {
     struct sweep sweep = {.parent_fd = parent_fd};
+    struct hb_rights rights;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_rights_of(parent_fd, &rights) != 0 || hb_as_begin(&as, &rights) != 0)
+        return 0;
     HB_AUTO_CLOSE int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0)
         hb_listing_each(fd, sweep_entry, &sweep);
     return sweep.swept;
 }
+
+/* ---- making one ---------------------------------------------------------------------------- */
 
 static int random_name(struct hb_stage *stage)
 {
@@ -176,18 +301,46 @@ static int random_name(struct hb_stage *stage)
     return 0;
 }
 
+/* What is open under its name: is it what was just made? Somebody may have put another there. */
+static int check_made(const struct hb_stage *stage, struct stat *held)
+{
+    if (fstat(stage->fd, held) != 0)
+        return -errno;
+    if (hb_rights_matter() && held->st_uid != hb_rights_user())
+        return -ENOENT;
+    int inside = look_inside(stage->fd);
+    return inside > 0 ? -ENOENT : inside;
+}
+
 /* Locks the directory that was just made. */
 static int lock_made(struct hb_stage *stage)
 {
-    struct stat held, there;
+    struct stat held, there, parent;
     stage->fd =
         openat(stage->parent_fd, stage->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (stage->fd < 0)
+        return -errno;
+    int result = check_made(stage, &held);
+    if (result != 0)
+        return result;
     /* fchmod: a umask may have taken even our own bits away. */
-    if (stage->fd < 0 || fchmod(stage->fd, 0700) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ||
-        fstat(stage->fd, &held) != 0 ||
+    if (fchmod(stage->fd, 0700) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ||
+        fstat(stage->parent_fd, &parent) != 0 ||
         fstatat(stage->parent_fd, stage->name, &there, AT_SYMLINK_NOFOLLOW) != 0)
         return -errno;
-    return held.st_ino == there.st_ino ? 0 : -ENOENT;
+    if (held.st_ino != there.st_ino)
+        return -ENOENT;
+    return hb_rights_user() == 0 && others_can_rename(&parent) ? make_own_mark(stage->fd, &held)
+                                                               : 0;
+}
+
+/* Its name may lead elsewhere by now: only an empty directory goes, as its parent's owner could. */
+static void remove_name(const struct hb_stage *stage)
+{
+    struct hb_rights owner;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_rights_of(stage->parent_fd, &owner) == 0 && hb_as_begin(&as, &owner) == 0)
+        unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
 }
 
 /*
@@ -211,25 +364,41 @@ static int make_locked(struct hb_stage *stage)
             close(stage->fd);
         stage->fd = -1;
         if (result != -EWOULDBLOCK && result != -ENOENT) {
-            unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
+            remove_name(stage);
             return result;
         }
     }
     return -EBUSY;
 }
 
-int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
-                  struct hb_error *error)
+static char *path_in(const char *parent, const char *name)
+{
+    return hb_text("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
+}
+
+static int cannot_open(const char *parent, int reason, struct hb_error *error)
+{
+    return hb_error_set(error, HB_FATAL, "%s: cannot open the directory: %s", parent,
+                        hb_rights_explain(reason));
+}
+
+int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                     struct hb_stage *stage, unsigned *swept, struct hb_error *error)
 {
     *stage = (struct hb_stage)HB_STAGE_NONE;
-    stage->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (stage->parent_fd < 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot open the directory: %s", parent,
-                            strerror(errno));
+    stage->rights = *rights;
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, rights);
+    if (result == 0) {
+        stage->parent_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        result = stage->parent_fd < 0 ? -errno : 0;
+    }
+    if (result != 0)
+        return cannot_open(parent, -result, error);
     unsigned removed = hb_stage_sweep(stage->parent_fd);
     if (swept != NULL)
         *swept += removed;
-    int result = make_locked(stage);
+    result = make_locked(stage);
     if (result != 0) {
         hb_stage_close(stage);
         hb_error_set(error, HB_FATAL, "%s: cannot make a staging directory: %s", parent,
@@ -237,27 +406,54 @@ int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
         hb_error_hint(error, "choose a directory that you can write to, or set backup.stage-dir");
         return HB_FATAL;
     }
-    stage->path = hb_text("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, stage->name);
+    stage->path = path_in(parent, stage->name);
     return HB_OK;
 }
 
-int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
+int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
+                  struct hb_error *error)
+{
+    struct hb_directory directory;
+    *stage = (struct hb_stage)HB_STAGE_NONE;
+    int result = hb_directory_open(parent, false, &directory);
+    if (result != 0)
+        return cannot_open(parent, -result, error);
+    int status = hb_stage_open_in(directory.fd, &directory.rights, parent, stage, swept, error);
+    hb_directory_close(&directory);
+    return status;
+}
+
+int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                      const char *name, struct hb_stage *stage)
 {
     struct stat status;
     *stage = (struct hb_stage)HB_STAGE_NONE;
-    if (!hb_stage_is_name(name))
+    stage->rights = *rights;
+    HB_AUTO_AS as = {.changed = false};
+    if (!hb_stage_is_name(name) || hb_as_begin(&as, rights) != 0)
         return HB_NOMATCH;
-    stage->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    stage->parent_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (stage->parent_fd >= 0)
         stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (stage->fd < 0 || fstat(stage->fd, &status) != 0 || status.st_uid != geteuid() ||
+    if (stage->fd < 0 || fstat(stage->fd, &status) != 0 || status.st_uid != hb_rights_user() ||
         (status.st_mode & 077) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
         hb_stage_leave(stage);
         return HB_NOMATCH;
     }
     snprintf(stage->name, sizeof stage->name, "%s", name);
-    stage->path = hb_text("%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name);
+    stage->path = path_in(parent, name);
     return HB_OK;
+}
+
+int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
+{
+    struct hb_directory directory;
+    *stage = (struct hb_stage)HB_STAGE_NONE;
+    if (hb_directory_open(parent, false, &directory) != 0)
+        return HB_NOMATCH;
+    int status = hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage);
+    hb_directory_close(&directory);
+    return status;
 }
 
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error)
@@ -266,10 +462,14 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
     for (char *at = made; *at != '\0'; at++)
         if (!isalnum((unsigned char)*at) && *at != '.' && *at != '-' && *at != '_')
             *at = '_';
-    int fd = openat(stage->fd, made, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    HB_AUTO_AS as = {.changed = false};
+    int reason = -hb_as_begin(&as, &stage->rights), fd = -1;
+    if (reason == 0)
+        fd = openat(stage->fd, made, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || fchmod(fd, 0600) != 0) {
-        int result = hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s",
-                                  stage->path, made, strerror(errno));
+        int result =
+            hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s", stage->path, made,
+                         hb_rights_explain(reason == 0 ? errno : reason));
         if (fd >= 0)
             close(fd);
         free(made);
@@ -279,12 +479,30 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
     return fd;
 }
 
+void hb_stage_unlink(const struct hb_stage *stage, const char *name)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &stage->rights) == 0)
+        unlinkat(stage->fd, name, 0);
+}
+
+void hb_stage_become(const struct hb_stage *stage)
+{
+    char name[64];
+    struct stat status;
+    if (fstat(stage->fd, &status) != 0)
+        return;
+    own_mark_name(&status, name);
+    hb_stage_unlink(stage, name);
+}
+
 void hb_stage_close(struct hb_stage *stage)
 {
-    if (stage->fd >= 0) {
+    HB_AUTO_AS as = {.changed = false};
+    if (stage->fd >= 0 && hb_as_begin(&as, &stage->rights) == 0) {
         unlinkat(stage->fd, HB_STAGE_JOURNAL, 0);
-        empty_directory(stage->fd);
-        unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
+        empty_stage(stage->fd);
+        remove_name(stage);
     }
     hb_stage_leave(stage);
 }

@@ -8,12 +8,19 @@
 #define HB_STAGE_H
 
 #include "base/error.h"
+#include "files/rights.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 
+/*
+ * As root, a stage in another user's directory is that user's, with all that is in it: what is
+ * staged there is going to be his. The functions here take on his rights; whoever opens or renames
+ * what is in it has to do so himself, with `rights`.
+ */
 struct hb_stage {
     int parent_fd;
     int fd;
+    struct hb_rights rights;
     char name[48]; /* below the parent */
     char *path;    /* absolute */
     atomic_uint serial;
@@ -42,7 +49,11 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to);
 /* All in the journal has been done: from here on all stages that belong to it are left-over. */
 void hb_stage_drop_journal(struct hb_stage *stage);
 
-/* Removes one that a killed run left in the directory; false: it did not, or it is in use. */
+/*
+ * Removes one that a killed run left in the directory; false: it is in use, or not ours. Ours is
+ * what belongs to whose rights we have there; root's own in another user's directory, or where
+ * others can write, only with a mark in it: its name could be given to any directory of root's.
+ */
 bool hb_stage_sweep_one(int parent_fd, const char *name);
 
 /* Removes what killed runs left in the directory; returns how many, 0 also when it cannot be read.
@@ -54,13 +65,28 @@ unsigned hb_stage_sweep(int parent_fd);
  * run still has it, or it is another user's. `parent` and `name` as in struct hb_stage.
  */
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage);
+/* The same in a directory that is open, of that path. */
+int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                      const char *name, struct hb_stage *stage);
 
-/* Makes one in `parent` (absolute path), 0700, after a sweep; *swept may be NULL. */
+/*
+ * Makes one in `parent` (absolute path), 0700, after a sweep; *swept may be NULL. HB_OK or
+ * HB_FATAL.
+ */
 int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
                   struct hb_error *error);
+/* The same in a directory that is open, of that path, with those rights. */
+int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                     struct hb_stage *stage, unsigned *swept, struct hb_error *error);
 
 /* A new file, 0600, open for reading and writing. *name is its name in the stage; caller frees. */
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error);
+
+/* Removes a file from it. */
+void hb_stage_unlink(const struct hb_stage *stage, const char *name);
+
+/* It is going to be renamed and to stay, with what is in it; nothing of ours is. */
+void hb_stage_become(const struct hb_stage *stage);
 
 /* Removes it with all that is in it, the journal first. Safe on a zeroed one with fd -1. */
 void hb_stage_close(struct hb_stage *stage);

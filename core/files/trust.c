@@ -71,10 +71,18 @@ static bool is_private_to_trusted(const struct trusted *trusted, gid_t gid)
     return false;
 }
 
-/* With an access list the group's bits are only its mask: others may be named in the list. */
+/*
+ * With an access list the group's bits are only its mask: others may be named in the list. So it is
+ * if that cannot be told.
+ */
+static bool may_have_list(ssize_t bytes)
+{
+    return bytes > 0 || (bytes < 0 && errno != ENODATA && errno != ENOTSUP);
+}
+
 static bool has_access_list(const char *path)
 {
-    return lgetxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+    return may_have_list(lgetxattr(path, "system.posix_acl_access", NULL, 0));
 }
 
 static int refuse_owner(const struct checker *checker, const char *name, const char *thing,
@@ -244,7 +252,7 @@ int hb_trust_check(int fd, const char *path, const char *what, bool allow_sudo_u
     struct stat status;
     if (fstat(fd, &status) != 0)
         return fail_path(&checker, "cannot be examined");
-    bool access_list = fgetxattr(fd, "system.posix_acl_access", NULL, 0) > 0;
+    bool access_list = may_have_list(fgetxattr(fd, "system.posix_acl_access", NULL, 0));
     if (check_stat(&checker, &status, "", access_list) != HB_OK)
         return HB_FATAL;
     /* A pipe, as in <(command), has no place in the file system. */

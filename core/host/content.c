@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "files/io.h"
 #include "host/failure.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -27,42 +28,54 @@ void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
 /* The first bytes of a file, read when somebody wants to see them. */
 struct head {
     unsigned char data[HB_HEAD_BYTES];
-    int64_t bytes; /* -1: not read yet */
+    int64_t bytes; /* -errno: they cannot be read */
+    bool read;
 };
 
 static void read_head(struct head *head, int (*open)(void *context), void *context)
 {
-    if (head->bytes >= 0)
+    if (head->read)
         return;
+    head->read = true;
     HB_AUTO_CLOSE int fd = open(context);
-    head->bytes = fd < 0 ? 0 : hb_read_all_at(fd, head->data, sizeof head->data, 0);
-    if (head->bytes < 0)
-        head->bytes = 0;
+    head->bytes = fd < 0 ? fd : hb_read_all_at(fd, head->data, sizeof head->data, 0);
 }
 
-const struct hb_instance *hb_claim_settle(const struct hb_chain *contents,
-                                          const struct hb_entry *entry, struct hb_claim *claim,
-                                          int (*open)(void *context), void *context)
+static void settle(const struct hb_chain *contents, const struct hb_entry *entry,
+                   struct hb_claim *claim, int (*open)(void *context), void *context)
 {
-    struct head head = {.bytes = -1};
+    struct head head = {.read = false};
     hb_claim_ask(contents, entry, claim);
-    for (size_t i = 0; i < contents->count && !claim->settled; i++) {
+    claim->settled = true;
+    for (size_t i = 0; i < contents->count; i++) {
         const struct hb_content_ops *ops = ops_of(contents, i);
         bool mine = (claim->by_name >> i & 1) != 0;
         if (mine &&
             ops->head_bytes > 0) { /* else its name is enough, and the file is not touched */
             read_head(&head, open, context);
+            if (head.bytes < 0) {
+                claim->error = (int)-head.bytes;
+                return;
+            }
             size_t shown =
                 (size_t)head.bytes < ops->head_bytes ? (size_t)head.bytes : ops->head_bytes;
             mine = ops->claim(contents->instances[i]->self, entry, head.data, shown) == HB_OK;
         }
         if (mine) {
             claim->number = (uint8_t)(i + 1);
-            break;
+            return;
         }
     }
-    claim->settled = true;
-    return claim->number == 0 ? NULL : contents->instances[claim->number - 1];
+}
+
+int hb_claim_settle(const struct hb_chain *contents, const struct hb_entry *entry,
+                    struct hb_claim *claim, int (*open)(void *context), void *context,
+                    const struct hb_instance **content)
+{
+    if (!claim->settled)
+        settle(contents, entry, claim, open, context);
+    *content = claim->number == 0 ? NULL : contents->instances[claim->number - 1];
+    return -claim->error;
 }
 
 struct file_at {
@@ -73,16 +86,16 @@ struct file_at {
 static int open_at(void *context)
 {
     const struct file_at *file = context;
-    return openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
-const struct hb_instance *hb_claimant_at(const struct hb_chain *contents,
-                                         const struct hb_entry *entry, int directory_fd,
-                                         const char *name)
+int hb_claimant_at(const struct hb_chain *contents, const struct hb_entry *entry, int directory_fd,
+                   const char *name, const struct hb_instance **content)
 {
     struct hb_claim claim = {0};
     struct file_at file = {directory_fd, name};
-    return hb_claim_settle(contents, entry, &claim, open_at, &file);
+    return hb_claim_settle(contents, entry, &claim, open_at, &file, content);
 }
 
 bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry,
@@ -118,6 +131,8 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
     if (!HB_CAN(ops, check))
         return HB_NOMATCH;
     hb_run_clear_failure(run);
+    HB_AUTO_AS as = {.changed = false}; /* its path leads through directories of whomever */
+    (void)hb_as_self(&as);
     int status = ops->check(content->self, entry, copy, soundness, reason, sizeof reason);
     reason[sizeof reason - 1] = '\0';
     if (status < 0)
@@ -141,4 +156,7 @@ void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     if (fd >= 0)
         hb_check_copy(run, content, entry, &file, &soundness);
+    else
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path,
+                      "its copy cannot be opened to be checked: %s", strerror(errno));
 }

@@ -5,6 +5,10 @@
  * claim() is asked twice at most for a file in a run: by name alone, and then, if some plugin wants
  * to see it, with the first bytes. What was said is kept in a struct hb_claim, by whoever goes
  * through the files: the walk of a backup, and for members of an archive archive/claims.h.
+ *
+ * There are three answers: a plugin's, nobody's, and that it cannot be told, because the first
+ * bytes cannot be read. The third is not the second: an unclaimed file is copied raw, or renamed
+ * over a live database. So it is an error of its own, which stands for the rest of the run.
  */
 #ifndef HB_HOST_CONTENT_H
 #define HB_HOST_CONTENT_H
@@ -18,7 +22,8 @@ struct hb_claim {
     uint64_t by_name; /* those who would claim it, going by its name: bit 0 is the first */
     uint8_t number;   /* 1 + the one whose it is; 0: nobody's */
     bool asked;       /* by_name counts */
-    bool settled;     /* number counts */
+    bool settled;     /* number and error count */
+    int error;        /* errno: whose it is cannot be told */
 };
 
 /* Asks by name, if that has not been done. Any thread, but one at a time for one file. */
@@ -28,17 +33,16 @@ void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
 /*
  * Whose is it? The first in the chain whose head_bytes is 0 and who claims the name, or who claims
  * it with its first bytes. The file is opened only if one wants to see those: open() returns a
- * descriptor, which is closed here, or less than 0 (it is then as if the file were empty). NULL:
- * nobody's.
+ * descriptor, which is closed here, or -errno. 0, and *content is NULL if it is nobody's; -errno:
+ * it cannot be told.
  */
-const struct hb_instance *hb_claim_settle(const struct hb_chain *contents,
-                                          const struct hb_entry *entry, struct hb_claim *claim,
-                                          int (*open)(void *context), void *context);
+int hb_claim_settle(const struct hb_chain *contents, const struct hb_entry *entry,
+                    struct hb_claim *claim, int (*open)(void *context), void *context,
+                    const struct hb_instance **content);
 
 /* The same of a file in a directory, of which nothing is known yet; links are not followed. */
-const struct hb_instance *hb_claimant_at(const struct hb_chain *contents,
-                                         const struct hb_entry *entry, int directory_fd,
-                                         const char *name);
+int hb_claimant_at(const struct hb_chain *contents, const struct hb_entry *entry, int directory_fd,
+                   const char *name, const struct hb_instance **content);
 
 /*
  * Does the file belong to another that a content plugin claims by name, like the log beside a

@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "config/settings.h"
+#include <errno.h>
 #include <sched.h>
 
 bool hb_run_cancelled(struct hb_run *run)
@@ -23,6 +24,26 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     hb_interrupt_install();
 }
 
+void hb_run_set_reading(struct hb_run *run)
+{
+    run->home.read_as_root =
+        hb_rights_matter() && hb_config_value(run->config, "home", "read-as")->number == 1;
+}
+
+int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,
+                  struct hb_rights *rights)
+{
+    struct stat status;
+    *rights = directory->rights;
+    if (!run->home.read_as_root || !rights->other)
+        return 0;
+    if (directory->led &&
+        (fstat(directory->fd, &status) != 0 || status.st_uid != directory->rights.user))
+        return -EACCES;
+    *rights = (struct hb_rights){.other = false};
+    return 0;
+}
+
 void hb_run_clear(struct hb_run *run)
 {
     free(pthread_getspecific(run->failure));
@@ -32,6 +53,8 @@ void hb_run_clear(struct hb_run *run)
     hb_root_close(&run->home);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);
+    if (run->clear_own != NULL)
+        run->clear_own(run->own);
 }
 
 /* Those that this process may run on: a container or taskset may leave it few of many. */

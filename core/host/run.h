@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 struct hb_progress;
+struct hb_own_places;
 
 struct hb_run {
     const struct hb_config *config;
@@ -28,14 +29,27 @@ struct hb_run {
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;
-    pthread_key_t failure; /* per thread: the last sentence of a plugin's fail() */
-    int log_level;         /* shown from here on */
-    FILE *log;             /* where plugins' log lines go */
-    atomic_int stop;       /* a stage failed: the others end soon */
+    pthread_key_t failure;       /* per thread: the last sentence of a plugin's fail() */
+    int log_level;               /* shown from here on */
+    FILE *log;                   /* where plugins' log lines go */
+    atomic_int stop;             /* a stage failed: the others end soon */
+    atomic_bool short_of_memory; /* a plugin failed for lack of it; who wants to know clears it */
+    struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
+    void (*clear_own)(struct hb_own_places *own);
 };
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
 void hb_run_clear(struct hb_run *run);
+
+/* The home is open: reading it is as [home] read-as says. */
+void hb_run_set_reading(struct hb_run *run);
+/*
+ * With which rights an archive or a snapshot of the home is made in a directory: its owner's;
+ * root's own if what root alone can read may be in it. Then 0 is only the answer if no link of
+ * another user's led to it that he could not have used: else -EACCES.
+ */
+int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,
+                  struct hb_rights *rights);
 
 /* Stopped by a signal, or by a failed stage? */
 bool hb_run_cancelled(struct hb_run *run);

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "files/io.h"
 #include "files/listing.h"
+#include "files/owner.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,8 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
 static int host_fail(const struct hb_host *host, int status, const char *format, ...)
 {
     const struct hb_instance *instance = instance_of(host);
+    if (errno == ENOMEM) /* of its own malloc(): nothing else tells that apart */
+        instance->run->short_of_memory = true;
     char *buffer = hb_failure_buffer(instance->run);
     int used = snprintf(buffer, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
     va_list arguments;
@@ -129,6 +132,13 @@ static int64_t host_read_entry(const struct hb_host *host, const char *path, uin
     return hb_read_all_at(fd, buffer, bytes, offset);
 }
 
+/* A stage in the home, for the first that needs one. */
+static int open_stage_in_home(struct hb_run *run, struct hb_error *error)
+{
+    return hb_stage_open_in(run->home.fd, &run->home.rights, run->home.path, &run->stage, NULL,
+                            error);
+}
+
 static int host_stage_file(const struct hb_host *host, const char *name, struct hb_file *out)
 {
     struct hb_run *run = instance_of(host)->run;
@@ -137,7 +147,7 @@ static int host_stage_file(const struct hb_host *host, const char *name, struct 
     *out = (struct hb_file){.size = sizeof *out, .fd = -1};
     if (run->stage.fd < 0 && !run->stage_on_demand)
         return host_fail(host, HB_ENTRY, "there is no staging directory in this command");
-    if (run->stage.fd < 0 && hb_stage_open(run->home.path, &run->stage, NULL, &error) != HB_OK)
+    if (run->stage.fd < 0 && open_stage_in_home(run, &error) != HB_OK)
         return host_fail(host, HB_ENTRY, "%s", error.text);
     int fd = hb_stage_file(&run->stage, name, &made, &error);
     if (fd < 0)
@@ -166,10 +176,12 @@ static int remove_if_of(void *context, const char *name)
  * with a number that no other has. Nothing is in the way of those that a list misses: the stage
  * goes as a whole at the end.
  */
-static void remove_with_side_files(int stage_fd, const char *name)
+static void remove_with_side_files(const struct hb_stage *stage, const char *name)
 {
-    struct staged staged = {stage_fd, name};
-    hb_listing_each(stage_fd, remove_if_of, &staged);
+    struct staged staged = {stage->fd, name};
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &stage->rights) == 0)
+        hb_listing_each(stage->fd, remove_if_of, &staged);
 }
 
 static void host_stage_release(const struct hb_host *host, struct hb_file *file)
@@ -178,26 +190,83 @@ static void host_stage_release(const struct hb_host *host, struct hb_file *file)
     if (file->fd >= 0)
         close(file->fd);
     if (file->reserved != NULL && run->stage.fd >= 0)
-        remove_with_side_files(run->stage.fd, file->reserved);
+        remove_with_side_files(&run->stage, file->reserved);
     free(file->reserved);
     free((void *)(uintptr_t)file->path);
     *file = (struct hb_file){.size = sizeof *file, .fd = -1};
+}
+
+static int cannot_publish(const struct hb_host *host, const struct hb_place *place, int error)
+{
+    return host_fail(host, HB_ENTRY, "%s: cannot be published: %s", place->path,
+                     hb_rights_explain(error));
+}
+
+/* From the stage to the place; both are the business of whose rights this thread has. */
+static int publish_from(const struct hb_stage *stage, int fd, const char *name,
+                        const struct hb_place *place)
+{
+    if (fsync(fd) != 0 || renameat(stage->fd, name, place->directory_fd, place->name) != 0 ||
+        fsync(place->directory_fd) != 0)
+        return -errno;
+    return 0;
+}
+
+/* A copy of that file, whose it is. 0 or -errno. */
+static int copy_with_owner(int from, int to, uint32_t mode)
+{
+    struct stat status;
+    int result = hb_copy_all(from, to);
+    if (result == 0 && (fstat(from, &status) != 0 || fchmod(to, mode & 0777) != 0))
+        result = -errno;
+    if (result != 0)
+        return result;
+    struct hb_owner owner = hb_owner_known(status.st_uid, status.st_gid);
+    return hb_owner_give(&owner, to);
+}
+
+/* The stage is one user's, the place another's: a copy goes through a stage of the latter's. */
+static int publish_copy(int fd, const struct hb_place *place, uint32_t mode)
+{
+    struct hb_stage stage;
+    struct hb_error error;
+    char *made = NULL;
+    int result = -EACCES;
+    if (hb_stage_open_in(place->directory_fd, &place->rights, "", &stage, NULL, &error) == HB_OK) {
+        HB_AUTO_CLOSE int copy = hb_stage_file(&stage, "copy", &made, &error);
+        if (copy >= 0)
+            result = copy_with_owner(fd, copy, mode);
+        if (copy >= 0 && result == 0)
+            result = publish_from(&stage, copy, made, place);
+    }
+    free(made);
+    hb_stage_close(&stage);
+    return result;
 }
 
 static int publish_at(const struct hb_host *host, struct hb_file *file, struct hb_place *place,
                       uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
+    HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
         return host_fail(host, HB_ENTRY, "%s: there is something that is no regular file",
                          place->path);
-    if (fchmod(file->fd, mode & 0777) != 0 || fsync(file->fd) != 0 ||
-        renameat(run->stage.fd, file->reserved, place->directory_fd, place->name) != 0 ||
-        fsync(place->directory_fd) != 0)
-        return host_fail(host, HB_ENTRY, "%s: cannot be published: %s", place->path,
-                         strerror(errno));
-    free(file->reserved);
-    file->reserved = NULL;
+    /* By its descriptor, as ourselves: the plugin may have given it to somebody. */
+    if (fchmod(file->fd, mode & 0777) != 0)
+        return cannot_publish(host, place, errno);
+    int result = hb_as_begin(&as, &place->rights);
+    bool same = hb_rights_are_same(&run->stage.rights, &place->rights);
+    if (result == 0 && same)
+        result = publish_from(&run->stage, file->fd, file->reserved, place);
+    else if (result == 0)
+        result = publish_copy(file->fd, place, mode);
+    if (result != 0)
+        return cannot_publish(host, place, -result);
+    if (same) {
+        free(file->reserved);
+        file->reserved = NULL;
+    }
     host_stage_release(host, file);
     return HB_OK;
 }
@@ -210,10 +279,10 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
         return host_fail(host, HB_ENTRY, "%s: nothing staged, or no home", path);
     struct hb_place place;
     int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS, &place, NULL);
-    int status = result != 0
-                     ? host_fail(host, HB_ENTRY, "%s: %s", path,
-                                 result == -EXDEV ? "leads outside the home" : strerror(-result))
-                     : publish_at(host, file, &place, mode);
+    int status = result != 0 ? host_fail(host, HB_ENTRY, "%s: %s", path,
+                                         result == -EXDEV ? "leads outside the home"
+                                                          : hb_rights_explain(-result))
+                             : publish_at(host, file, &place, mode);
     hb_place_clear(&place);
     return status;
 }

@@ -3,12 +3,14 @@
 
 #include "base/memory.h"
 #include "files/stage.h"
+#include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
 
 /* What is at the path, links in the home followed. 0, or -errno. */
-static int look(const struct hb_root *home, const char *path, bool is_link, struct stat *status)
+static int look(const struct hb_run *run, const char *path, bool is_link, struct stat *status)
 {
+    const struct hb_root *home = &run->home;
     HB_AUTO_CLOSE int fd = hb_beneath_open(home, path, O_PATH, 0);
     if (fd >= 0 && fstat(fd, status) != 0)
         return -errno;
@@ -18,7 +20,8 @@ static int look(const struct hb_root *home, const char *path, bool is_link, stru
         return fd;
     struct hb_place place; /* a link on the way, or at its end */
     int result = hb_beneath_resolve(home, path, is_link ? HB_KEEP_LAST : 0, &place, NULL);
-    if (result == 0 && hb_stage_on_path(place.path))
+    if (result == 0 &&
+        (hb_stage_on_path(place.path) || hb_own_problem(run->own, place.path, is_link) != NULL))
         result = -EXDEV;
     if (result == 0 && !place.exists)
         result = -ENOENT;
@@ -46,8 +49,8 @@ static enum hb_change change_of(const struct hb_archive *archive, struct hb_clai
         return HB_CHANGE_NONE;
     if (archive->run->home.fd < 0)
         return HB_CHANGE_NEW;
-    int result = look(&archive->run->home, hb_catalog_path(catalog, index),
-                      member->type == HB_SYMLINK, &status);
+    int result =
+        look(archive->run, hb_catalog_path(catalog, index), member->type == HB_SYMLINK, &status);
     if (result == -ENOENT)
         return HB_CHANGE_NEW;
     if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))

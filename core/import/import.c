@@ -4,13 +4,15 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "files/lock.h"
-#include "files/owner.h"
 #include "host/instance.h"
+#include "host/own_places.h"
 #include "import/staging.h"
 #include "import/staging_links.h"
 #include "restore/recover.h"
 #include "restore/restore.h"
+#include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -26,6 +28,8 @@ struct import {
     struct hb_claims claims;
     struct hb_selection_result selection;
     bool made_home;
+    struct hb_directory above; /* where it was made */
+    char *made_name;
     struct hb_staging staging;
     bool publishing;      /* live files may have been replaced */
     bool to_be_continued; /* not all were; the journal stays for the next run */
@@ -43,26 +47,54 @@ static uint32_t current_umask(void)
 
 /* ---- the home ------------------------------------------------------------------------------ */
 
+/* Makes the directory and opens it. 0 or -errno. */
+static int make_home_in(struct import *import, const char *name, struct hb_directory *home)
+{
+    const struct hb_directory *above = &import->above;
+    struct hb_place place = {.directory_fd = above->fd,
+                             .name = import->made_name,
+                             .rights = above->rights,
+                             .led = above->led};
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_target_make_directory(&place);
+    import->made_home = result != -EEXIST;
+    /* EPERM: a file system without owners. */
+    if (result != 0 && result != -EEXIST && result != -EPERM)
+        return result;
+    result = hb_as_begin(&as, &above->rights);
+    if (result != 0)
+        return result;
+    home->fd = openat(above->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    home->led = above->led;
+    home->rights = above->rights;
+    if (home->fd < 0)
+        return -errno;
+    return above->led ? 0 : hb_rights_of(home->fd, &home->rights);
+}
+
 /* Open to its owner alone, who is that of the directory above. 0 or -errno. */
 static int make_home(struct import *import, const char *path)
 {
-    struct hb_owner owner;
+    struct hb_directory home = HB_DIRECTORY_NONE;
     size_t bytes = strlen(path);
     while (bytes > 1 && path[bytes - 1] == '/')
         bytes--;
     HB_AUTO_FREE char *plain = hb_copy_bytes(path, bytes);
     const char *name = hb_base_name(plain);
     HB_AUTO_FREE char *above = hb_copy_bytes(plain, (size_t)(name - plain));
-    int result = hb_make_directories(above);
-    if (result != 0)
-        return result;
-    HB_AUTO_CLOSE int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    import->made_home = mkdirat(fd, name, 0700) == 0;
-    if (import->made_home && hb_owner_of(fd, &owner) == 0)
-        hb_owner_give_at(&owner, fd, name); /* a failure: a file system without owners */
-    return hb_root_open(path, &import->run->home);
+    import->made_name = hb_copy_text(name);
+    int result = hb_directory_open(above, true, &import->above);
+    if (result == 0)
+        result = make_home_in(import, name, &home);
+    return result == 0 ? hb_root_take(&home, path, &import->run->home) : result;
+}
+
+/* Only if nothing is in it. */
+static void remove_made_home(const struct import *import)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &import->above.rights) == 0)
+        unlinkat(import->above.fd, import->made_name, AT_REMOVEDIR);
 }
 
 /* Opens and locks the home if it is there, or makes it. */
@@ -79,7 +111,8 @@ static int open_home(struct import *import, bool make)
         return HB_OK;
     if (result != 0)
         return hb_error_set(import->error, HB_FATAL, "%s: the home cannot be opened: %s", path,
-                            strerror(-result));
+                            hb_rights_explain(-result));
+    hb_run_set_reading(run);
     int status = hb_home_lock(&run->home, import->request->wait_seconds, import->error);
     import->result->locked = status == HB_NOMATCH;
     return status;
@@ -94,11 +127,11 @@ static int open_stage(struct import *import)
     import->has_home_times = fstat(import->run->home.fd, &before) == 0;
     import->home_times[0] = before.st_atim;
     import->home_times[1] = before.st_mtim;
-    return hb_stage_open(import->run->home.path, &import->run->stage, &import->result->swept,
-                         import->error);
+    return hb_stage_open_in(import->run->home.fd, &import->run->home.rights, import->run->home.path,
+                            &import->run->stage, &import->result->swept, import->error);
 }
 
-/* Is there something in the home that an import could destroy? */
+/* Is there something in the home that an import could destroy? Also if that cannot be told. */
 static bool must_ask(const struct import *import)
 {
     const char *const *names = hb_config_list(import->run->config, "import", "ask-if");
@@ -106,7 +139,8 @@ static bool must_ask(const struct import *import)
     if (import->request->force)
         return false;
     for (; import->run->home.fd >= 0 && *names != NULL; names++)
-        if (fstatat(import->run->home.fd, *names, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        if (fstatat(import->run->home.fd, *names, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+            (errno != ENOENT && errno != ENOTDIR))
             return true;
     return false;
 }
@@ -176,6 +210,7 @@ static int run_import(struct import *import)
     struct hb_run *run = import->run;
     bool staged;
     int status = open_home(import, false);
+    hb_own_places_of(run, run->home.fd >= 0 ? run->home.path : import->request->home);
     if (status == HB_OK && import->request->begin != NULL)
         status = import->request->begin(import->request->context, import->error);
     if (status == HB_OK)
@@ -219,6 +254,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     struct import import = {
         .request = request, .run = request->run, .result = result, .error = error};
     import.archive.fd = -1;
+    import.above.fd = -1;
     import.staging = (struct hb_staging){
         .run = request->run,
         .archive = &import.archive,
@@ -247,7 +283,9 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     if (untouched && import.has_home_times) /* the stage came and went */
         futimens(request->run->home.fd, import.home_times);
     if (import.made_home && (status != HB_OK || request->dry_run))
-        rmdir(request->home); /* only if nothing is in it */
+        remove_made_home(&import);
+    hb_directory_close(&import.above);
+    free(import.made_name);
     hb_report_sort(&request->run->report);
     return status;
 }

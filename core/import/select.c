@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "files/stage.h"
 #include "host/filter.h"
+#include "host/own_places.h"
 #include <fnmatch.h>
 #include <string.h>
 
@@ -266,6 +267,12 @@ static int decide(struct hb_archive *archive, const struct hb_chain *filters,
             member->state = HB_KEPT_BACK;
             if (member->type != HB_DIRECTORY)
                 hb_report_add(report, HB_FOUND_PRESERVED, path, "%s", verdict.reason);
+            continue;
+        }
+        const char *problem = hb_own_problem(archive->run->own, path, member->type == HB_SYMLINK);
+        if (problem != NULL) {
+            member->state = HB_DROPPED;
+            hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
             continue;
         }
         member->state = HB_SELECTED;

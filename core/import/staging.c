@@ -33,9 +33,10 @@ static void check_member(struct hb_staging *staging, size_t index)
     struct hb_entry entry;
     char name[24];
     hb_staged_name(index, name);
-    const struct hb_instance *content =
-        hb_claims_settle_at(staging->claims, index, staging->run->stage.fd, name);
-    if (content == NULL || !hb_staging_is_missing(staging, index))
+    const struct hb_instance *content;
+    int told = hb_claims_settle_at(staging->claims, index, staging->run->stage.fd, name, &content);
+    if (told != 0 || content == NULL || /* what cannot be told is refused when it is published */
+        !hb_staging_is_missing(staging, index))
         return;
     hb_catalog_entry(&staging->archive->catalog, index, &entry);
     hb_check_staged(staging->run, content, &entry, &staging->run->stage, name);
@@ -146,14 +147,28 @@ static bool may_hold(void *context, size_t index)
            !hb_claims_by_name(staging->claims, index);
 }
 
+/* What is staged is the business of whose rights the stage was made with; threads inherit them. */
+static int act(const struct hb_staging *staging, struct hb_as *as, struct hb_error *error)
+{
+    const struct hb_stage *stage = &staging->run->stage;
+    int result = hb_as_begin(as, &stage->rights);
+    return result == 0
+               ? HB_OK
+               : hb_error_set(error, HB_FATAL, "%s: %s", stage->path, hb_rights_explain(-result));
+}
+
 int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = extract_request(staging);
+    HB_AUTO_AS as = {.changed = false};
     int status = check_space(staging, error);
+    if (status == HB_OK)
+        status = act(staging, &as, error);
     if (status != HB_OK)
         return status;
     staging->trees.catalog = &staging->archive->catalog;
     staging->trees.selection = staging->selection;
+    staging->trees.own = staging->run->own;
     staging->trees.stage = &staging->run->stage;
     staging->trees.umask = staging->umask;
     hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path),
@@ -171,14 +186,19 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
 int hb_staging_stream(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = extract_request(staging);
-    return hb_extract_stream(&request, error);
+    HB_AUTO_AS as = {.changed = false};
+    int status = act(staging, &as, error);
+    return status == HB_OK ? hb_extract_stream(&request, error) : status;
 }
 
 int hb_staging_copies(struct hb_staging *staging, const struct hb_root *from,
                       struct hb_error *error)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
+    HB_AUTO_AS as = {.changed = false};
     int status = check_space(staging, error);
+    if (status == HB_OK)
+        status = act(staging, &as, error);
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
         HB_AUTO_CLOSE int source =
             hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
@@ -219,16 +239,28 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
     return status;
 }
 
+/* What the caller does then is its own business. */
+static int ask_before(int (*before)(void *context, struct hb_error *error), void *context,
+                      struct hb_error *error)
+{
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_self(&as);
+    return before(context, error);
+}
+
 int hb_staging_publish(struct hb_staging *staging,
                        int (*before)(void *context, struct hb_error *error), void *context,
                        struct hb_restored *result, bool *begun, struct hb_error *error)
 {
     struct hb_journal_writer *writer = NULL;
     struct hb_journal *journal;
+    HB_AUTO_AS as = {.changed = false};
     *begun = false;
-    int status = hb_staging_write_journal(staging, &writer, error);
+    int status = act(staging, &as, error);
+    if (status == HB_OK)
+        status = hb_staging_write_journal(staging, &writer, error);
     if (status == HB_OK && before != NULL)
-        status = before(context, error);
+        status = ask_before(before, context, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
     if (status == HB_OK)

@@ -36,12 +36,17 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
     hb_journal_add(writer, &row);
 }
 
+/* Also if that cannot be told: it must not be renamed over a live database. */
 static bool is_claimed(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
 {
     char name[24];
     hb_staged_name(index, name);
-    unsigned number = numbers == NULL ? 0 : numbers[index];
-    return hb_claims_settle_at(staging->claims, index, staging->stages[number]->fd, name) != NULL;
+    const struct hb_stage *stage = staging->stages[numbers == NULL ? 0 : numbers[index]];
+    const struct hb_instance *content;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &stage->rights); /* it was made with those */
+    return hb_claims_settle_at(staging->claims, index, stage->fd, name, &content) != 0 ||
+           content != NULL;
 }
 
 /* When a row's turn is. */

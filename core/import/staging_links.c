@@ -13,7 +13,7 @@ static int open_staged(const struct hb_staging *staging, size_t index)
     if (hb_trees_hold(&staging->trees, index))
         return hb_trees_open(&staging->trees, index);
     hb_staged_name(index, name);
-    int fd = openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -70,6 +70,11 @@ int hb_staging_complete(struct hb_staging *staging, struct hb_error *error)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
     int status = HB_OK;
+    HB_AUTO_AS as = {.changed = false};
+    int begun = hb_as_begin(&as, &staging->run->stage.rights);
+    if (begun != 0)
+        return hb_error_set(error, HB_FATAL, "%s: %s", staging->run->stage.path,
+                            hb_rights_explain(-begun));
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
         if (!hb_staging_needs(&catalog->members[i]))
             continue;

@@ -8,21 +8,27 @@
 #include <string.h>
 
 /*
- * The number of the stage on the file system of `mount`; made beside where the first file goes. 0,
- * the run's own, where none can be made: publishing tells about those files.
+ * The number of the stage on that file system and of that owner; made beside where the first file
+ * goes. 0, the run's own, where none can be made: publishing tells about those files.
  */
 static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place *place)
 {
     struct hb_error ignored;
     for (unsigned i = 0; i < staging->stage_count; i++)
-        if (staging->mounts[i] == place->mount)
+        if (staging->mounts[i] == place->mount &&
+            hb_rights_are_same(&staging->stages[i]->rights, &place->rights))
             return i;
     if (staging->stage_count == HB_JOURNAL_STAGES)
         return 0;
-    HB_AUTO_FREE char *parent = hb_text("%s/%s", staging->run->home.path, place->directory);
+    HB_AUTO_FREE char *parent = hb_text("%s%s%s", staging->run->home.path,
+                                        *place->directory == '\0' ? "" : "/", place->directory);
+    struct hb_directory directory;
+    if (hb_beneath_directory(&staging->run->home, place->directory, 0, &directory) != 0)
+        return 0;
     struct hb_stage *stage = hb_alloc(sizeof *stage);
-    if (hb_stage_open(parent, stage, NULL, &ignored) != HB_OK ||
-        hb_mount_of(stage->fd) != place->mount) {
+    int status = hb_stage_open_in(directory.fd, &place->rights, parent, stage, NULL, &ignored);
+    hb_directory_close(&directory);
+    if (status != HB_OK || hb_mount_of(stage->fd) != place->mount) {
         hb_stage_close(stage);
         free(stage);
         return 0;
@@ -32,22 +38,40 @@ static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place
     return staging->stage_count++;
 }
 
+/* To a file of that name in the stage, with its owner's rights. 0 or -errno. */
+static int copy_into(const struct hb_stage *stage, const char *name, int from,
+                     const struct hb_catalog_member *member)
+{
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &stage->rights);
+    if (result != 0)
+        return result;
+    HB_AUTO_CLOSE int to =
+        openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return to < 0 ? -errno : hb_staging_copy(from, to, member);
+}
+
+static int link_in(const struct hb_stage *stage, const char *target, const char *name)
+{
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &stage->rights);
+    return result == 0 && symlinkat(target, stage->fd, name) != 0 ? -errno : result;
+}
+
 /* Copies a staged member to where it can be renamed from. */
 static int move_member(struct hb_staging *staging, size_t index, unsigned number,
                        struct hb_error *error)
 {
     const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
-    int here = staging->run->stage.fd, there = staging->stages[number]->fd, result = 0;
+    const struct hb_stage *there = staging->stages[number];
+    int here = staging->run->stage.fd, result = 0;
     char name[24];
     hb_staged_name(index, name);
     if (member->type == HB_SYMLINK) {
-        if (symlinkat(hb_catalog_link(&staging->archive->catalog, index), there, name) != 0)
-            return hb_staging_failed(staging, index, errno, error);
+        result = link_in(there, hb_catalog_link(&staging->archive->catalog, index), name);
     } else {
-        HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        HB_AUTO_CLOSE int to =
-            openat(there, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        result = from < 0 || to < 0 ? -errno : hb_staging_copy(from, to, member);
+        HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        result = from < 0 ? -errno : copy_into(there, name, from, member);
     }
     if (result != 0)
         return hb_staging_failed(staging, index, -result, error);
@@ -61,7 +85,8 @@ int hb_staging_spread(struct hb_staging *staging, uint8_t **numbers, struct hb_e
     const struct hb_catalog *catalog = &staging->archive->catalog;
     const struct hb_root *home = &staging->run->home;
     *numbers = NULL;
-    if (!hb_mounts_below(home->path))
+    bool one_owner = !hb_rights_matter() || hb_trees_have_one_owner(&staging->trees);
+    if (one_owner && !hb_mounts_below(home->path))
         return HB_OK;
     *numbers = hb_alloc(catalog->count);
     staging->mounts[0] = hb_mount_of(staging->run->stage.fd);

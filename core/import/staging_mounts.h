@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Other file systems below the home: what goes there waits in a stage there, to be renamed. */
+/*
+ * Other file systems below the home, and as root directories of others than its owner: what goes
+ * there waits in a stage there, to be renamed.
+ */
 #ifndef HB_STAGING_MOUNTS_H
 #define HB_STAGING_MOUNTS_H
 

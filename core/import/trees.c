@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/io.h"
+#include "host/own_places.h"
 #include "restore/journal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +128,11 @@ static void begin_tree(struct hb_trees *trees, uint32_t number, const struct hb_
 {
     struct hb_tree tree = {.directory = number};
     char name[24];
-    if (bequeaths(place->directory_fd) || hb_stage_on_path(place->path))
+    if (bequeaths(place->directory_fd) || hb_stage_on_path(place->path) || place->led ||
+        !hb_rights_are_same(&place->rights, &trees->stage->rights))
+        return;
+    /* The names in the archive were looked at; where a link leads is looked at file by file. */
+    if (place->through_link && trees->own != NULL && hb_own_touches(trees->own, place->path))
         return;
     hb_tree_name(trees->tree_count, name);
     if (mkdirat(trees->stage->fd, name, mode_of(trees, &trees->directories[number]) | 0700) != 0)
@@ -150,6 +155,9 @@ static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t nu
     struct hb_place place;
     int result = hb_beneath_resolve(home, path, 0, &place, NULL);
     directory->missing = result == -ENOENT || (result == 0 && !place.exists);
+    if (result != 0 || place.led || !hb_rights_are_same(&place.rights, &home->rights) ||
+        (place.exists && hb_rights_matter() && place.status.st_uid != home->rights.user))
+        trees->apart = trees->apart || !directory->missing;
     if (result == 0 && !place.exists && allowed)
         begin_tree(trees, number, &place);
     hb_place_clear(&place);
@@ -369,4 +377,9 @@ void hb_trees_clear(struct hb_trees *trees)
     trees->parents = NULL;
     trees->inside = NULL;
     trees->tree_count = trees->directory_count = trees->directory_capacity = 0;
+}
+
+bool hb_trees_have_one_owner(const struct hb_trees *trees)
+{
+    return trees->parents != NULL && !trees->apart;
 }

@@ -39,6 +39,7 @@ struct hb_tree_directory {
 struct hb_trees {
     const struct hb_catalog *catalog;
     const struct hb_selection_result *selection;
+    const struct hb_own_places *own; /* no tree holds a place that is the program's own; or NULL */
     struct hb_stage *stage;
     struct hb_root root; /* of the stage; its descriptor is the stage's */
     uint32_t umask;
@@ -50,6 +51,7 @@ struct hb_trees {
     struct hb_path_table by_path; /* of the directories */
     uint32_t
         *parents; /* of each member that is restored: 1 + the directory that it is in; 0: home */
+    bool apart;   /* one of the directories is not the home owner's, or cannot be looked at */
     bool *inside; /* each member: is it a file that is staged in a tree? */
 };
 
@@ -72,6 +74,9 @@ static inline bool hb_trees_hold(const struct hb_trees *trees, size_t index)
 /* The directory that a selected member lies in, or is; NULL: the home, or there is no plan. */
 const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index);
 const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees, size_t index);
+
+/* Are all directories of the home that something goes into its owner's? False: not all, perhaps. */
+bool hb_trees_have_one_owner(const struct hb_trees *trees);
 
 /*
  * Makes the file of a member that is held. A descriptor, or -errno: then it is not held any more.

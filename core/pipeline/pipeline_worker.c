@@ -355,6 +355,10 @@ void *hb_worker_main(void *argument)
     struct hb_pipeline_thread *thread = argument;
     struct hb_work work;
     int status;
+    /* Most of what it opens is the owner's; where this fails, opening a file does, and tells. */
+    struct hb_rights reading = hb_root_reading(&thread->pipeline->request.run->home);
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &reading);
     while ((status = hb_queue_take(thread->pipeline, thread->held_count == 0, &work)) != HB_END) {
         if (status != HB_OK)
             hb_worker_finish_all(thread); /* nothing to do but what others may wait for */

@@ -34,7 +34,9 @@ struct hb_planned {
 };
 
 enum hb_planned_flags {
-    HB_PLANNED_MODE = 1 /* the filters fixed the mode: not to be taken from the file again */
+    HB_PLANNED_MODE = 1, /* the filters fixed the mode: not to be taken from the file again */
+    HB_PLANNED_APART =
+        2 /* a directory that another user than the home's owner may have his hand in */
 };
 
 struct hb_plan {
@@ -47,6 +49,7 @@ struct hb_plan {
     uint64_t files; /* regular ones */
     uint64_t bytes; /* of regular files */
     int64_t latest; /* times are stored no later than this (SOURCE_DATE_EPOCH); else INT64_MAX */
+    bool apart;     /* HB_PLANNED_APART of the home itself */
     bool remember;  /* a later backup is to know entries again: they get fingerprints */
 };
 

@@ -2,7 +2,6 @@
 #include "pipeline/previous.h"
 
 #include "base/memory.h"
-#include "files/trust.h"
 #include "host/failure.h"
 #include <string.h>
 
@@ -63,8 +62,24 @@ static int list(struct hb_previous *previous, struct hb_error *error)
     return HB_OK;
 }
 
+/* Does the archive prove that it was made by this installation, of this home? */
+static int check_origin(const struct hb_previous_request *request, const struct hb_trailer *trailer,
+                        const void *data, size_t bytes, struct hb_error *error)
+{
+    if (!trailer->has_origin || !hb_home_id_is(request->id, trailer->origin.home))
+        return hb_error_set(error, HB_FATAL, "it does not say that it is of this home");
+    if (!request->seal_key->known)
+        return HB_NOMATCH; /* why was said already */
+    if (!hb_trailer_is_sealed(data, bytes, request->seal_key->key))
+        return hb_error_set(error, HB_FATAL, "%s",
+                            request->seal_key->made
+                                ? "the key that it may have been sealed with is gone"
+                                : "it was not sealed with the key of this installation");
+    return HB_OK;
+}
+
 /* Trailer and index; the latter must have been made with the same key. */
-static int read_index(struct hb_previous *previous, const unsigned char key[32],
+static int read_index(struct hb_previous *previous, const struct hb_previous_request *request,
                       struct hb_error *error)
 {
     struct hb_archive *archive = &previous->archive;
@@ -82,9 +97,11 @@ static int read_index(struct hb_previous *previous, const unsigned char key[32],
     status = hb_trailer_parse(data, bytes, &archive->trailer, error);
     if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
         status = HB_NOMATCH;
-    free(data);
-    if (status == HB_OK && memcmp(previous->index.key, key, 32) != 0)
+    if (status == HB_OK && memcmp(previous->index.key, request->key, 32) != 0)
         status = HB_NOMATCH;
+    if (status == HB_OK)
+        status = check_origin(request, &archive->trailer, data, bytes, error);
+    free(data);
     if (status == HB_OK && archive->trailer.count != previous->index.count)
         status = hb_error_set(error, HB_FATAL, "its trailer contradicts itself");
     return status;
@@ -142,19 +159,17 @@ static void make_long_entries(struct hb_previous *previous)
             index->long_entries);
 }
 
-int hb_previous_open(struct hb_run *run, const char *path, const char *label,
-                     const unsigned char key[32], uint64_t unit_bytes,
-                     struct hb_previous **previous, struct hb_error *error)
+int hb_previous_open(const struct hb_previous_request *request, struct hb_previous **previous,
+                     struct hb_error *error)
 {
     struct hb_previous *made = hb_alloc(sizeof *made);
-    made->unit_limit = unit_bytes + unit_bytes / 8 + (1 << 20);
-    int status = hb_archive_open(run, path, label, &made->archive, error);
+    made->unit_limit = request->unit_bytes + request->unit_bytes / 8 + (1 << 20);
+    int status =
+        hb_archive_open(request->run, request->path, request->label, &made->archive, error);
     if (status == HB_OK && made->archive.stream)
         status = HB_NOMATCH;
     if (status == HB_OK)
-        status = hb_trust_check(made->archive.fd, path, "archive", true, error);
-    if (status == HB_OK)
-        status = read_index(made, key, error);
+        status = read_index(made, request, error);
     if (status == HB_OK)
         status = list(made, error);
     if (status != HB_OK) {

@@ -2,23 +2,37 @@
 /*
  * The archive before this one, as a source of encoded units. Whatever about it is not as it should
  * be, the answer is that it has nothing to offer: then things are read and encoded anew.
+ *
+ * What its index says is believed blindly, so who could write one could have other bytes stored for
+ * a file. That is not asked of owners and modes, which shares and many disks do not have: the
+ * archive is sealed (archive/origin.h) with a key that only this installation can read.
  */
 #ifndef HB_PREVIOUS_H
 #define HB_PREVIOUS_H
 
 #include "archive/archive.h"
 #include "archive/reuse_index.h"
+#include "files/home_id.h"
+#include "files/state_key.h"
 
 struct hb_previous;
 
+struct hb_previous_request {
+    struct hb_run *run;
+    const char *path;
+    const char *label;                   /* section of the format that it must have */
+    const struct hb_home_id *id;         /* whose archive it must be */
+    const struct hb_state_key *seal_key; /* what it must be sealed with */
+    const unsigned char *key;            /* 32 bytes: what its units must have been made with */
+    uint64_t unit_bytes;
+};
+
 /*
- * Opens the archive at `path`, of the format that section `label` names, whose units were made with
- * what `key` stands for. HB_OK; HB_NOMATCH: it was made without an index, or in another way;
- * HB_FATAL: it is damaged, or others could have changed it. Only HB_OK makes a *previous.
+ * HB_OK; HB_NOMATCH: it was made without an index, or in another way; HB_FATAL: it is damaged, or
+ * nothing proves that it was made here, of this home. Only HB_OK makes a *previous.
  */
-int hb_previous_open(struct hb_run *run, const char *path, const char *label,
-                     const unsigned char key[32], uint64_t unit_bytes,
-                     struct hb_previous **previous, struct hb_error *error);
+int hb_previous_open(const struct hb_previous_request *request, struct hb_previous **previous,
+                     struct hb_error *error);
 void hb_previous_close(struct hb_previous *previous);
 
 /* All from here on: any thread. */

@@ -56,17 +56,47 @@ static void take_status(struct hb_reader *reader, const struct stat *status)
         reader->entry.mode = status->st_mode & 07777;
 }
 
-static int cannot_open(struct hb_run *run, const char *path, int error)
+/* The owner of its directory may not read it, and so root does not either. */
+static bool is_out_of_reach(const struct hb_reader *reader, int error)
 {
+    struct hb_rights home = hb_root_reading(&reader->run->home);
+    uid_t user = reader->directory_user != 0 ? reader->directory_user : home.user;
+    char owner[32], name[32];
+    if (error != EACCES || !hb_rights_matter() || reader->run->home.read_as_root || user == 0)
+        return false;
+    hb_rights_name(reader->entry.uid, owner);
+    hb_rights_name(user, name);
+    hb_report_add(
+        &reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
+        "belongs to %s, and %s, whose directory it is in, may not read it: give it to that "
+        "user, or say read-as = root in [home]",
+        owner, name);
+    return true;
+}
+
+static int cannot_open(const struct hb_reader *reader, int error)
+{
+    const char *path = reader->entry.path;
+    struct hb_report *report = &reader->run->report;
     if (error == ENOENT)
-        hb_report_add(&run->report, HB_FOUND_NOTE, path, "vanished before it was read");
+        hb_report_add(report, HB_FOUND_NOTE, path, "vanished before it was read");
     else if (error == ELOOP)
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, path,
-                      "became a symbolic link before it was read");
-    else
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "cannot be opened: %s",
-                      strerror(error));
+        hb_report_add(report, HB_FOUND_SKIPPED, path, "became a symbolic link before it was read");
+    else if (!is_out_of_reach(reader, error))
+        hb_report_add(report, HB_FOUND_SKIPPED, path, "cannot be opened: %s",
+                      hb_rights_explain(error));
     return HB_ENTRY;
+}
+
+/* The home, to read a planned entry: where nobody else has his hand in, one call does. */
+static struct hb_root home_for(const struct hb_run *run, const struct hb_plan *plan,
+                               const struct hb_planned *planned)
+{
+    struct hb_root home = run->home;
+    home.only_of_owner = planned->parent == UINT32_MAX
+                             ? !plan->apart
+                             : !(plan->directories[planned->parent].flags & HB_PLANNED_APART);
+    return home;
 }
 
 /* Takes over the descriptor of an ordinary file, or -errno. */
@@ -75,9 +105,9 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
     struct stat status;
     reader->fd = fd;
     if (fd < 0)
-        return cannot_open(run, reader->entry.path, -fd);
+        return cannot_open(reader, -fd);
     if (fstat(fd, &status) != 0)
-        return cannot_open(run, reader->entry.path, errno);
+        return cannot_open(reader, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
                       "is no regular file any more");
@@ -87,10 +117,10 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
     return HB_OK;
 }
 
-static int open_file(struct hb_run *run, struct hb_reader *reader)
+static int open_file(struct hb_run *run, const struct hb_root *home, struct hb_reader *reader)
 {
     /* O_NONBLOCK: it may have become a pipe meanwhile. */
-    int fd = hb_beneath_open(&run->home, reader->entry.path, O_RDONLY | O_NONBLOCK, 0);
+    int fd = hb_beneath_open(home, reader->entry.path, O_RDONLY | O_NONBLOCK, 0);
     return take_file(run, fd, reader);
 }
 
@@ -99,7 +129,7 @@ static int open_link(struct hb_run *run, struct hb_reader *reader)
     char target[PATH_MAX];
     HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, reader->entry.path, O_PATH, 0);
     if (fd < 0)
-        return cannot_open(run, reader->entry.path, -fd);
+        return cannot_open(reader, -fd);
     ssize_t bytes = readlinkat(fd, "", target, sizeof target);
     if (bytes < 0 || (size_t)bytes == sizeof target) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
@@ -115,7 +145,9 @@ static bool identify(const struct hb_instance *content, const struct hb_entry *e
                      unsigned char identity[32])
 {
     const struct hb_content_ops *ops = content->plugin->ops;
-    return HB_CAN(ops, identity) && ops->identity(content->self, entry, identity) == HB_OK;
+    HB_AUTO_AS as = {.changed = false};
+    return HB_CAN(ops, identity) && hb_as_self(&as) == 0 &&
+           ops->identity(content->self, entry, identity) == HB_OK;
 }
 
 /* Has it still the identity that it had before it was opened? */
@@ -174,13 +206,36 @@ static int no_source(const struct hb_instance *content, struct hb_reader *reader
     return HB_ENTRY;
 }
 
+/*
+ * A plugin takes on the rights of the directory's owner. In a directory of root's in another user's
+ * home that is not enough: there only what that user can read is read.
+ */
+static int look_whose(const struct hb_root *home, const char *path, int fd)
+{
+    struct hb_rights reading = hb_root_reading(home), rights;
+    if (!hb_rights_matter() || !reading.other)
+        return 0;
+    const char *slash = strrchr(path, '/');
+    HB_AUTO_FREE char *parent =
+        slash == NULL ? hb_copy_text(".") : hb_copy_bytes(path, (size_t)(slash - path));
+    HB_AUTO_CLOSE int directory = hb_beneath_open(home, parent, O_PATH | O_DIRECTORY, 0);
+    int result = directory < 0 ? directory : hb_rights_of(directory, &rights);
+    if (result != 0 || rights.other)
+        return -result;
+    HB_AUTO_AS as = {.changed = false};
+    result = hb_as_begin(&as, &reading);
+    if (result != 0)
+        return -result;
+    return faccessat(fd, "", R_OK, AT_EACCESS | AT_EMPTY_PATH) != 0 ? errno : 0;
+}
+
 /* O_PATH: closing an ordinary descriptor would drop the locks of a library on this file. */
 static int look_at_claimed(const struct hb_run *run, const char *path, struct stat *status)
 {
     HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, path, O_PATH, 0);
     if (fd < 0)
         return -fd;
-    return fstat(fd, status) != 0 ? errno : 0;
+    return fstat(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
 }
 
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
@@ -193,7 +248,7 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     struct stat status;
     int error = look_at_claimed(run, reader->entry.path, &status);
     if (error != 0)
-        return cannot_open(run, reader->entry.path, error);
+        return cannot_open(reader, error);
     take_status(reader, &status);
     bool told = reader->remember && identify(content, &reader->entry, reader->identity);
     reader->source =
@@ -201,6 +256,9 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content,
     hb_run_clear_failure(run);
     struct hb_held_inode held;
     hb_held_enter(&run->held, &held, &status);
+    /* A plugin stages beside the archive as ourselves, and takes on the owner's rights itself. */
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_self(&as);
     int result = ops->open(content->self, &reader->entry, &reader->source);
     hb_held_leave(&run->held, &held);
     if (result != HB_OK) {
@@ -223,6 +281,8 @@ int hb_reader_judge(struct hb_reader *reader)
     const struct hb_instance *content = reader->content;
     const struct hb_content_ops *ops = content->plugin->ops;
     hb_run_clear_failure(reader->run);
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_self(&as);
     int result = ops->judge(content->self, &reader->entry, &reader->source);
     reader->to_be_judged = false;
     if (result != HB_OK)
@@ -237,6 +297,8 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     *reader = (struct hb_reader){.run = run, .fd = -1, .latest = plan->latest};
     /* Inode and times of change are not reproducible. */
     reader->remember = plan->remember && plan->latest == INT64_MAX;
+    reader->directory_user = planned->parent == UINT32_MAX ? run->home.rights.user
+                                                           : plan->directories[planned->parent].uid;
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
     reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
     reader->entry.index = (uint64_t)(planned - plan->entries);
@@ -275,20 +337,23 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
     result = HB_NOMATCH;
     if (planned->content != 0)
         result = open_claimed(run, contents->instances[planned->content - 1], reader);
-    return result == HB_NOMATCH ? open_file(run, reader) : result;
+    struct hb_root home = home_for(run, plan, planned);
+    return result == HB_NOMATCH ? open_file(run, &home, reader) : result;
 }
 
 int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
                        const struct hb_planned *planned, struct hb_reader *reader)
 {
     int result = hb_reader_plan(run, plan, planned, reader);
-    return result == HB_OK ? open_file(run, reader) : result;
+    struct hb_root home = home_for(run, plan, planned);
+    return result == HB_OK ? open_file(run, &home, reader) : result;
 }
 
 /* Of no plan. */
 static void start(struct hb_run *run, const struct hb_entry *entry, struct hb_reader *reader)
 {
     *reader = (struct hb_reader){.run = run, .fd = -1, .latest = INT64_MAX, .entry = *entry};
+    reader->directory_user = run->home.rights.user;
     reader->entry.path = hb_copy_text(entry->path);
     reader->entry.link = NULL;
 }
@@ -398,8 +463,11 @@ void hb_reader_close(struct hb_reader *reader)
     else if (reader->fd >= 0)
         close(reader->fd);
     reader->fd = -1;
-    if (reader->source.read_at != NULL && reader->source.close != NULL)
+    if (reader->source.read_at != NULL && reader->source.close != NULL) {
+        HB_AUTO_AS as = {.changed = false};
+        (void)hb_as_self(&as);
         reader->source.close(&reader->source);
+    }
     reader->source.read_at = NULL;
 }
 

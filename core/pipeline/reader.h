@@ -16,6 +16,7 @@ struct hb_reader {
     struct hb_file_state seen; /* of the file, when opened or refreshed */
     struct timespec opened;    /* when that was, by the clock that file systems use */
     int64_t latest;            /* see hb_plan */
+    uid_t directory_user;      /* whose the directory is that it lies in */
     bool looked_back;
     bool mode_is_fixed;                /* by the filters: not to be taken from the file */
     unsigned passes;                   /* over all of it, see hb_reader_again */

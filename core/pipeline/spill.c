@@ -38,7 +38,7 @@ static bool open_file(struct hb_spill *spill)
     spill->fd = hb_stage_file(spill->stage, "spill", &name, &error);
     if (spill->fd < 0)
         return false;
-    unlinkat(spill->stage->fd, name, 0);
+    hb_stage_unlink(spill->stage, name);
     free(name);
     return true;
 }

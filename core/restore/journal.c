@@ -249,7 +249,7 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
                             strerror(errno));
     FILE *file = fdopen(fd, "r");
     if (file == NULL || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_uid != geteuid()) {
+        status.st_uid != hb_rights_user()) {
         if (file != NULL)
             fclose(file);
         else

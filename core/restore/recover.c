@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/listing.h"
+#include "host/own_places.h"
 #include "restore/restore.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,23 @@ struct recovery {
     int status; /* of the last entry that was looked at */
 };
 
+/* One that lies elsewhere in the home; NULL: it is gone, or not ours. */
+static struct hb_stage *adopt_below(const struct recovery *recovery, const char *below,
+                                    const char *name)
+{
+    struct hb_directory directory;
+    HB_AUTO_FREE char *parent = hb_text("%s/%s", recovery->run->home.path, below);
+    struct hb_stage *stage = hb_alloc(sizeof *stage);
+    if (hb_beneath_directory(&recovery->run->home, below, 0, &directory) == 0 &&
+        hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage) == HB_OK) {
+        hb_directory_close(&directory);
+        return stage;
+    }
+    hb_directory_close(&directory);
+    free(stage);
+    return NULL;
+}
+
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
 static int open_stages(struct recovery *recovery)
 {
@@ -37,12 +55,8 @@ static int open_stages(struct recovery *recovery)
         const char *slash = strrchr(row.path, '/');
         HB_AUTO_FREE char *below =
             hb_copy_bytes(row.path, slash == NULL ? 0 : (size_t)(slash - row.path));
-        HB_AUTO_FREE char *parent = hb_text("%s/%s", recovery->run->home.path, below);
-        struct hb_stage *stage = hb_alloc(sizeof *stage);
-        if (hb_stage_adopt(parent, slash == NULL ? row.path : slash + 1, stage) == HB_OK)
-            recovery->stages[row.stage] = stage;
-        else
-            free(stage);
+        recovery->stages[row.stage] =
+            adopt_below(recovery, below, slash == NULL ? row.path : slash + 1);
         if (row.stage >= recovery->stage_count)
             recovery->stage_count = row.stage + 1;
     }
@@ -83,6 +97,15 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
     hb_report_member(report, "completed_import_files", number);
 }
 
+/* When the import began to publish. */
+static struct timespec journal_time(const struct recovery *recovery)
+{
+    struct stat status;
+    if (fstatat(recovery->stage.fd, HB_STAGE_JOURNAL, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return (struct timespec){.tv_sec = INT64_MAX}; /* it was opened just before */
+    return status.st_mtim;
+}
+
 /* HB_OK; HB_ENTRY: not all could be done now; HB_FATAL: the journal is damaged; HB_CANCELLED. */
 static int carry_through(struct recovery *recovery)
 {
@@ -101,6 +124,7 @@ static int carry_through(struct recovery *recovery)
         .contents = recovery->contents,
         .workers = hb_run_workers(recovery->run),
         .again = true,
+        .since = journal_time(recovery),
     };
     status = hb_restore(&request, &restored, recovery->error);
     hb_report_demote(report, first, "by the import that was interrupted: ");
@@ -109,21 +133,37 @@ static int carry_through(struct recovery *recovery)
     return status == HB_OK && restored.postponed > 0 ? HB_ENTRY : status;
 }
 
-/* It stays as it is. */
-static int left_alone(struct recovery *recovery, const char *name, const char *why)
+/*
+ * It stays as it is. `what` happened, or may have: what cannot be looked at may hold an import,
+ * too.
+ */
+static int leave(struct recovery *recovery, const char *what, const char *name, const char *why)
 {
     const char *home = recovery->run->home.path;
     if (recovery->mode != HB_RECOVER_BEFORE_IMPORT) {
-        hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",
-                      "an import was interrupted (%s); %s", name, why);
+        hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "", "%s (%s); %s", what, name, why);
         return HB_OK;
     }
-    hb_error_set(recovery->error, HB_FATAL,
-                 "%s: an import was interrupted (%s), and would be completed over this one: %s",
-                 home, name, why);
+    hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s), and would be completed over this one: %s",
+                 home, what, name, why);
     hb_error_hint(recovery->error,
                   "complete it, or remove %s/%s to drop what it has not restored yet", home, name);
     return HB_FATAL;
+}
+
+static int left_alone(struct recovery *recovery, const char *name, const char *why)
+{
+    return leave(recovery, "an import was interrupted", name, why);
+}
+
+/* Nobody but its owner can tell. */
+static int cannot_tell(struct recovery *recovery, const char *name, uid_t owner, int reason)
+{
+    char user[32];
+    hb_rights_name(owner, user);
+    HB_AUTO_FREE char *why = hb_text("the directory belongs to %s and cannot be looked into: %s",
+                                     user, strerror(reason));
+    return leave(recovery, "an import may have been interrupted", name, why);
 }
 
 /* A stage with a journal that nobody holds. */
@@ -147,18 +187,29 @@ static int recover_stage(struct recovery *recovery, const char *name)
     return status;
 }
 
+/* 0: it is there; ENOENT: there is none; or why that cannot be told. */
+static int look_for_journal(const struct hb_root *home, const char *name, const struct stat *stage,
+                            struct stat *journal)
+{
+    HB_AUTO_FREE char *path = hb_text("%s/%s", name, HB_STAGE_JOURNAL);
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_rights_matter() && stage->st_uid == 0) /* of root's: root may look */
+        (void)hb_as_self(&as);
+    return fstatat(home->fd, path, journal, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+}
+
 static int look_at(struct recovery *recovery, const char *name)
 {
     const struct hb_root *home = &recovery->run->home;
     struct stat stage, journal;
-    HB_AUTO_FREE char *path = hb_text("%s/%s", name, HB_STAGE_JOURNAL);
     if (fstatat(home->fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? HB_OK : left_alone(recovery, name, strerror(errno));
-    if (fstatat(home->fd, path, &journal, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT || errno == ENOTDIR || errno == EACCES
-                   ? HB_OK /* EACCES: another user's, of which we cannot know */
-                   : left_alone(recovery, name, strerror(errno));
-    if (stage.st_uid != geteuid())
+    if (!S_ISDIR(stage.st_mode))
+        return HB_OK;
+    int found = look_for_journal(home, name, &stage, &journal);
+    if (found != 0)
+        return found == ENOENT ? HB_OK : cannot_tell(recovery, name, stage.st_uid, found);
+    if (stage.st_uid != hb_rights_user())
         return left_alone(recovery, name,
                           "it is another user's, and completed when that user runs a backup or an "
                           "import");
@@ -169,7 +220,7 @@ static int look_at(struct recovery *recovery, const char *name)
         return left_alone(recovery, name, "the home is read-only now");
     recovery->stage_count = 0;
     memset(recovery->stages, 0, sizeof recovery->stages);
-    if (hb_stage_adopt(home->path, name, &recovery->stage) == HB_OK)
+    if (hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage) == HB_OK)
         return recover_stage(recovery, name);
     if ((stage.st_mode & 077) == 0)
         return left_alone(recovery, name, "its directory cannot be opened, or is in use");
@@ -191,13 +242,18 @@ int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_reco
                struct hb_error *error)
 {
     struct recovery *recovery = hb_alloc(sizeof *recovery);
+    hb_own_places_of(run, run->home.path); /* nothing is completed there either */
     *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
-    HB_AUTO_CLOSE int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -errno : hb_listing_each(fd, recover_entry, recovery);
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &run->home.rights);
+    HB_AUTO_CLOSE int fd =
+        result != 0 ? -1 : openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (result == 0)
+        result = fd < 0 ? -errno : hb_listing_each(fd, recover_entry, recovery);
     int status = recovery->status;
     free(recovery);
     if (result < 0) /* what was not seen would be completed over what comes now */
         return hb_error_set(error, HB_FATAL, "%s: cannot be searched for an interrupted import: %s",
-                            run->home.path, strerror(-result));
+                            run->home.path, hb_rights_explain(-result));
     return status;
 }

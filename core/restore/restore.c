@@ -141,12 +141,24 @@ static struct hb_entry entry_of(const struct hb_journal_row *row)
     };
 }
 
+/*
+ * As ourselves: its own paths lead through directories that the owner need not be able to enter. In
+ * the target's directory it takes on his rights itself.
+ */
+static int ask_plugin(const struct hb_instance *content, const struct hb_entry *entry,
+                      struct hb_file *file, const struct hb_target *target)
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_self(&as);
+    return ops->restore(content->self, entry, file, target);
+}
+
 /* HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
 static int restore_claimed(struct restore *restore, const struct hb_instance *content,
                            const struct hb_journal_row *row, const struct hb_place *place,
                            uint32_t mode)
 {
-    const struct hb_content_ops *ops = content->plugin->ops;
     const struct hb_stage *stage = stage_of(restore, row);
     struct hb_entry entry = entry_of(row);
     char name[24];
@@ -168,7 +180,7 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
         .exists = place->exists,
     };
     hb_run_clear_failure(restore->run);
-    int status = ops->restore(content->self, &entry, &file, &target);
+    int status = ask_plugin(content, &entry, &file, &target);
     if (status > 0 && status != HB_RESTORE_RENAME) { /* a mistake of the plugin */
         count_failure(restore, false);
         hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
@@ -193,10 +205,19 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     struct hb_entry entry = entry_of(row);
     hb_staged_name(row->index, name);
     int stage_fd = stage_of(restore, row)->fd;
-    const struct hb_instance *content =
+    const struct hb_instance *content;
+    int told =
         restore->request->claims != NULL
-            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name)
-            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name);
+            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name, &content)
+            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name, &content);
+    if (told != 0) {
+        count_failure(restore, false);
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
+                      "its staged copy cannot be read, so that it is not known whether it can be "
+                      "put back safely: %s",
+                      strerror(-told));
+        return HB_ENTRY;
+    }
     if (content == NULL && place->exists) {
         skipped(restore, row, "no content plugin of the configuration can put it back safely");
         return HB_ENTRY;
@@ -218,21 +239,28 @@ static int rename_into_place(struct restore *restore, const struct hb_journal_ro
     int stage_fd = stage_of(restore, row)->fd;
     char name[24];
     hb_staged_name(row->index, name);
-    int result = hb_target_own(stage_fd, name, place);
-    if (result == 0 && row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0)
-        result = -errno;
+    /* The mode first: it may be given to somebody else than whose rights we have. */
+    int result = row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0 ? -errno : 0;
+    if (result == 0)
+        result = hb_target_own(stage_fd, name, place, restore->run->home.read_as_root);
     return result == 0 ? hb_target_rename(stage_fd, name, place) : result;
 }
 
-static bool is_staged(const struct restore *restore, const struct hb_journal_row *row)
+/* 0: it is; ENOENT: it is not, so that it was published before; or why that cannot be told. */
+static int look_for_staged(const struct restore *restore, const struct hb_journal_row *row)
 {
+    const struct hb_stage *stage = stage_of(restore, row);
     struct stat status;
     char name[24];
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &stage->rights);
     if (row->flags & HB_ROW_TREE)
         hb_tree_name(row->index, name);
     else
         hb_staged_name(row->index, name);
-    return fstatat(stage_of(restore, row)->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (result != 0)
+        return -result;
+    return fstatat(stage->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
 static void publish_at(struct restore *restore, const struct hb_journal_row *row,
@@ -241,6 +269,16 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
     bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
     uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
     const char *obstacle = hb_target_obstacle(place);
+    /* What a content plugin writes to may be newer by our own writing, which was interrupted. */
+    if (restore->request->again && !(row->flags & HB_ROW_CLAIMED) &&
+        hb_target_is_newer(place, &restore->request->since))
+        obstacle = "was written to after the import was interrupted, and is left alone";
+    HB_AUTO_AS as = {.changed = false};
+    int begun = hb_as_begin(&as, &place->rights);
+    if (begun != 0) {
+        failed(restore, row, -begun);
+        return;
+    }
     if (obstacle != NULL) {
         skipped(restore, row, obstacle);
         return;
@@ -266,11 +304,11 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     int result = 0;
     if (stage_of(restore, row) == NULL)
         skipped(restore, row, "its staged copy is gone; import the archive again");
-    else if (restore->request->again && !is_staged(restore, row))
-        result = 1; /* that was done before */
-    else if (row->type == HB_SYMLINK || !hb_target_beside(last, row->path, &place)) {
+    else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0)
+        result = result == -ENOENT ? 1 : result; /* that was done before */
+    else if (row->type == HB_SYMLINK || !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
-        result = hb_target_resolve(&restore->run->home, row->path,
+        result = hb_target_resolve(restore->run, row->path,
                                    row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
         if (result == 0)
             hb_target_remember(last, row->path, &place);
@@ -317,11 +355,13 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
         .failed = tree_failed,
         .skipped = tree_skipped,
     };
+    int result;
     if (publication.stage == NULL)
         skipped(restore, row, "its staged copy is gone; import the archive again");
-    else if (restore->request->again && !is_staged(restore, row))
-        return; /* that was done before */
-    else if (hb_restore_tree(&publication) != HB_OK)
+    else if (restore->request->again && (result = look_for_staged(restore, row)) != 0) {
+        if (result != ENOENT) /* else that was done before */
+            failed(restore, row, result);
+    } else if (hb_restore_tree(&publication) != HB_OK)
         restore->interrupted = true; /* no worker runs yet */
 }
 
@@ -330,14 +370,12 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
 static void make_directory(struct restore *restore, struct row *row)
 {
     struct hb_place place;
-    int result = hb_target_resolve(&restore->run->home, row->path, 0, &place);
+    int result = hb_target_resolve(restore->run, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
-        result = mkdirat(place.directory_fd, place.name, 0700) == 0 ? 0 : -errno;
-        if (result == 0)
-            result = hb_target_own(place.directory_fd, place.name, &place);
+        result = hb_target_make_directory(&place);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
     }
@@ -356,7 +394,10 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
 {
     struct hb_place place;
     HB_AUTO_CLOSE int fd = -1;
+    HB_AUTO_AS as = {.changed = false};
     int result = hb_beneath_resolve(&restore->run->home, row->path, 0, &place, NULL);
+    if (result == 0)
+        result = hb_as_begin(&as, &place.rights);
     if (result == 0) {
         fd =
             openat(place.directory_fd, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -486,7 +527,12 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
         .request = request, .run = request->run, .result = result, .error = error};
     *result = (struct hb_restored){0};
     pthread_mutex_init(&restore.lock, NULL);
-    int status = publish_all(&restore);
+    /* Most is the owner's of the home; threads that start now begin with the same. */
+    HB_AUTO_AS as = {.changed = false};
+    int begun = hb_as_begin(&as, &request->run->home.rights);
+    int status = begun == 0 ? publish_all(&restore)
+                            : hb_error_set(error, HB_FATAL, "%s: %s", request->run->home.path,
+                                           hb_rights_explain(-begun));
     pthread_mutex_destroy(&restore.lock);
     flush(&restore);
     return status;

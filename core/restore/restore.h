@@ -9,6 +9,7 @@
 #include "archive/claims.h"
 #include "host/run.h"
 #include "restore/journal.h"
+#include <time.h>
 
 struct hb_restore_request {
     struct hb_run *run; /* home is open */
@@ -19,7 +20,13 @@ struct hb_restore_request {
     struct hb_claims *claims; /* by index of a row: what they have said already; NULL: ask */
     unsigned workers;
     const bool *checked; /* by index of a row: hb_check_staged() has been called; may be NULL */
-    bool again;          /* an interrupted import: what is not staged any more has been published */
+    /*
+     * An interrupted import: what is not staged any more has been published, and what was written
+     * to after its journal is newer than it: it is left alone. (Not yet what a content plugin puts
+     * back.)
+     */
+    bool again;
+    struct timespec since;
 };
 
 struct hb_restored {

@@ -83,13 +83,16 @@ static void publish_file(const struct hb_tree_publication *publication, int from
                          const char *name, const char *path, const struct stat *staged)
 {
     struct hb_place place;
-    int result = hb_target_resolve(&publication->run->home, path, 0, &place);
+    int result = hb_target_resolve(publication->run, path, 0, &place);
     const char *obstacle = result == 0 ? hb_target_obstacle(&place) : NULL;
-    if (result == 0 && obstacle == NULL)
-        result = hb_target_own(from_fd, name, &place);
+    HB_AUTO_AS as = {.changed = false};
+    if (result == 0)
+        result = hb_as_begin(&as, &place.rights);
     if (result == 0 && obstacle == NULL && place.exists && /* it keeps its mode */
         fchmodat(from_fd, name, place.status.st_mode & 0777, 0) != 0)
         result = -errno;
+    if (result == 0 && obstacle == NULL)
+        result = hb_target_own(from_fd, name, &place, publication->run->home.read_as_root);
     if (result == 0 && obstacle == NULL)
         result = hb_target_rename(from_fd, name, &place);
     if (obstacle != NULL)
@@ -130,19 +133,22 @@ static int publish_pieces(const struct hb_tree_publication *publication, int fro
 static int make_another(int from_fd, const char *name, const struct hb_place *place,
                         struct stat *staged)
 {
-    if (fstatat(from_fd, name, staged, AT_SYMLINK_NOFOLLOW) != 0 ||
-        mkdirat(place->directory_fd, place->name, 0700) != 0)
-        return -errno;
-    return hb_target_own(place->directory_fd, place->name, place);
+    return fstatat(from_fd, name, staged, AT_SYMLINK_NOFOLLOW) != 0
+               ? -errno
+               : hb_target_make_directory(place);
 }
 
 static int give_attributes(const struct stat *staged, const struct hb_place *place)
 {
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &place->rights);
+    if (result != 0)
+        return result;
     HB_AUTO_CLOSE int fd =
         openat(place->directory_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int result = hb_set_mtime(fd, staged->st_mtim.tv_sec, (uint32_t)staged->st_mtim.tv_nsec);
+    result = hb_set_mtime(fd, staged->st_mtim.tv_sec, (uint32_t)staged->st_mtim.tv_nsec);
     return result != 0 || fchmod(fd, staged->st_mode & 0777) == 0 ? result : -errno;
 }
 
@@ -171,7 +177,10 @@ static int publish_directory(const struct hb_tree_publication *publication, int 
 {
     struct hb_place place;
     uint64_t files = row == NULL ? 0 : row->files, bytes = row == NULL ? 0 : row->bytes;
-    int result = hb_target_resolve(&publication->run->home, path, 0, &place), status = HB_OK;
+    int result = hb_target_resolve(publication->run, path, 0, &place), status = HB_OK;
+    HB_AUTO_AS as = {.changed = false};
+    if (result == 0)
+        result = hb_as_begin(&as, &place.rights);
     if (result == 0 && place.exists && !S_ISDIR(place.status.st_mode))
         result = -ENOTDIR;
     if (result == 0 && row == NULL && !place.exists)

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "files/owner.h"
 #include "files/stage.h"
+#include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,11 +13,35 @@
 
 enum { ATTEMPTS = 16 /* of a call that a signal interrupts */ };
 
-int hb_target_resolve(const struct hb_root *home, const char *path, unsigned flags,
+/* Takes the last `made` directories on the way to the path away again, as far as they are empty. */
+static void unmake(const struct hb_root *home, const char *path, unsigned made)
+{
+    HB_AUTO_FREE char *way = hb_copy_text(path);
+    for (char *slash = strrchr(way, '/'); slash != NULL && made > 0; slash = strrchr(way, '/')) {
+        *slash = '\0';
+        const char *name = hb_base_name(way);
+        HB_AUTO_FREE char *above =
+            name == way ? NULL : hb_copy_bytes(way, (size_t)(name - way) - 1);
+        HB_AUTO_CLOSE int fd = above == NULL
+                                   ? fcntl(home->fd, F_DUPFD_CLOEXEC, 3)
+                                   : hb_beneath_open(home, above, O_PATH | O_DIRECTORY, 0);
+        if (fd < 0 || unlinkat(fd, name, AT_REMOVEDIR) != 0)
+            return;
+        made--;
+    }
+}
+
+int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,
                       struct hb_place *place)
 {
-    int result = hb_beneath_resolve(home, path, HB_MAKE_PARENTS | flags, place, NULL);
-    return result == 0 && hb_stage_on_path(place->path) ? -EBADMSG : result;
+    unsigned made = 0;
+    int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS | flags, place, &made);
+    if (result == 0 && hb_stage_on_path(place->path))
+        return -EBADMSG;
+    if (result != 0 || hb_own_problem(run->own, place->path, (flags & HB_KEEP_LAST) != 0) == NULL)
+        return result;
+    unmake(&run->home, place->path, made);
+    return -EKEYREJECTED;
 }
 
 const char *hb_target_obstacle(const struct hb_place *place)
@@ -27,11 +52,37 @@ const char *hb_target_obstacle(const struct hb_place *place)
                                           : "there is a socket, pipe or device in its place";
 }
 
-int hb_target_own(int from_fd, const char *name, const struct hb_place *place)
+bool hb_target_is_newer(const struct hb_place *place, const struct timespec *since)
+{
+    const struct timespec *there = &place->status.st_mtim;
+    return place->exists && S_ISREG(place->status.st_mode) &&
+           (there->tv_sec > since->tv_sec ||
+            (there->tv_sec == since->tv_sec && there->tv_nsec > since->tv_nsec));
+}
+
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots)
 {
     struct hb_owner owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
-    int result = place->exists ? 0 : hb_owner_of(place->directory_fd, &owner);
+    bool becomes_his = place->rights.other && owner.user == 0 && !keep_roots;
+    int result = 0;
+    if (place->led) /* he could give it to nobody */
+        return 0;
+    if (!place->exists || becomes_his)
+        result = hb_owner_of(place->directory_fd, &owner);
     return result == 0 ? hb_owner_give_at(&owner, from_fd, name) : result;
+}
+
+int hb_target_make_directory(const struct hb_place *place)
+{
+    struct hb_owner owner;
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &place->rights);
+    if (result == 0 && mkdirat(place->directory_fd, place->name, 0700) != 0)
+        result = -errno;
+    if (result != 0 || place->led)
+        return result;
+    result = hb_owner_of(place->directory_fd, &owner);
+    return result == 0 ? hb_owner_inherit(place->directory_fd, &owner, place->name) : result;
 }
 
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place)
@@ -63,8 +114,10 @@ const char *hb_target_explain(int error)
         return "something is mounted in its place, so that it cannot be replaced";
     case EBADMSG: /* see hb_target_resolve */
         return "refused: a link leads into a staging directory";
+    case EKEYREJECTED:
+        return "refused: a link leads to where this home's own archives or snapshots lie";
     default:
-        return strerror(error);
+        return hb_rights_explain(error);
     }
 }
 
@@ -76,21 +129,25 @@ static size_t directory_bytes(const char *path)
     return slash == NULL ? 0 : (size_t)(slash - path);
 }
 
-bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place)
+bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *last, const char *path,
+                      struct hb_place *place)
 {
     size_t bytes = directory_bytes(path);
     if (last->directory == NULL || strlen(last->directory) != bytes ||
         memcmp(last->directory, path, bytes) != 0)
         return false;
     const char *name = hb_base_name(path);
-    *place = (struct hb_place){.directory_fd = -1};
+    *place = (struct hb_place){.directory_fd = -1, .rights = last->rights, .led = last->led};
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &last->rights) != 0)
+        return false;
     place->exists = fstatat(last->fd, name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
     if ((!place->exists && errno != ENOENT) || (place->exists && S_ISLNK(place->status.st_mode)))
         return false; /* the long way knows what to do */
     place->directory_fd = fcntl(last->fd, F_DUPFD_CLOEXEC, 3);
     place->name = hb_copy_text(name);
     place->path = *last->path == '\0' ? hb_copy_text(name) : hb_text("%s/%s", last->path, name);
-    return place->directory_fd >= 0;
+    return place->directory_fd >= 0 && hb_own_problem(run->own, place->path, false) == NULL;
 }
 
 void hb_last_target_clear(struct hb_last_target *last)
@@ -110,6 +167,8 @@ void hb_target_remember(struct hb_last_target *last, const char *path, const str
     last->directory = hb_copy_bytes(path, directory_bytes(path));
     last->path = hb_copy_bytes(place->path, directory_bytes(place->path));
     last->fd = fcntl(place->directory_fd, F_DUPFD_CLOEXEC, 3);
+    last->rights = place->rights;
+    last->led = place->led;
     if (last->fd < 0)
         hb_last_target_clear(last);
 }

@@ -4,19 +4,35 @@
 #define HB_TARGET_H
 
 #include "files/beneath.h"
+#include "host/run.h"
+#include <time.h>
 
 /*
  * Where a path of an archive ends, links in the home followed, directories on the way made. 0 or
- * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory. hb_place_clear in any case.
+ * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory; EKEYREJECTED: where this
+ * program's own files lie (host/own_places.h). hb_place_clear in any case.
  */
-int hb_target_resolve(const struct hb_root *home, const char *path, unsigned flags,
+int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,
                       struct hb_place *place);
 
 /* Is something there that no file can take the place of? NULL, or what. */
 const char *hb_target_obstacle(const struct hb_place *place);
 
-/* As root, what is restored belongs to whom it belonged, or to the directory's owner. */
-int hb_target_own(int from_fd, const char *name, const struct hb_place *place);
+/*
+ * Has what is there been written to after that moment? (Times are what programs make them: a file
+ * that was put there with an old one is not seen.)
+ */
+bool hb_target_is_newer(const struct hb_place *place, const struct timespec *since);
+
+/*
+ * As root, what is restored belongs to whom it belonged, or to the directory's owner. In another
+ * user's directory a file of root's becomes his, as if he had replaced it, unless `keep_roots`.
+ * With the rights of the place, with which it was staged.
+ */
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots);
+
+/* Makes the directory at a place where nothing is, 0700, as root for its owner. 0 or -errno. */
+int hb_target_make_directory(const struct hb_place *place);
 
 /* 0 or -errno; ENOTSUP: it lies on another file system. */
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);
@@ -28,6 +44,8 @@ const char *hb_target_explain(int error);
 struct hb_last_target {
     char *directory; /* as the archive has it; NULL: none */
     int fd;
+    struct hb_rights rights;
+    bool led;
     char *path; /* resolved, below the home */
 };
 #define HB_LAST_TARGET_NONE                                                                        \
@@ -36,7 +54,8 @@ struct hb_last_target {
     }
 
 /* The place of `path`, if it is in that directory and is no link; else false. */
-bool hb_target_beside(const struct hb_last_target *last, const char *path, struct hb_place *place);
+bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *last, const char *path,
+                      struct hb_place *place);
 /* `place` is where `path` was resolved to. */
 void hb_target_remember(struct hb_last_target *last, const char *path,
                         const struct hb_place *place);

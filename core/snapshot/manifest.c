@@ -77,6 +77,11 @@ static int not_a_manifest(struct hb_error *error, const char *why)
     return hb_error_set(error, HB_FATAL, HB_MANIFEST_NAME ": %s", why);
 }
 
+static int cannot_read(struct hb_error *error, const char *why)
+{
+    return hb_error_set(error, HB_LATER, HB_MANIFEST_NAME ": %s", why);
+}
+
 static char *copy_member(const json_t *json, const char *key)
 {
     const char *text = json_string_value(json_object_get(json, key));
@@ -128,14 +133,16 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
         openat(directory_fd, HB_MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return HB_NOMATCH;
+    if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == ENOTDIR))
+        return not_a_manifest(error, "is no manifest");
     if (fd < 0 || fstat(fd, &status) != 0)
-        return not_a_manifest(error, strerror(errno));
+        return cannot_read(error, strerror(errno));
     if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
         return not_a_manifest(error, "is no manifest");
     size_t bytes = (size_t)status.st_size;
     HB_AUTO_FREE char *text = hb_alloc(bytes + 1);
     int64_t got = hb_read_all_at(fd, text, bytes, 0);
     if (got < 0 || (uint64_t)got < bytes)
-        return not_a_manifest(error, got < 0 ? strerror((int)-got) : "was cut short");
+        return cannot_read(error, got < 0 ? strerror((int)-got) : "was cut short");
     return hb_manifest_parse(text, bytes, manifest, error);
 }

@@ -17,10 +17,13 @@ struct hb_snapshot {
     bool has_manifest;
     bool readable; /* the manifest */
     bool complete; /* it has one, and no marks beside it */
+    char *untold;  /* whether it is complete cannot be told now, and why; or NULL */
+    bool removed;  /* by hb_snapshots_prune, or would be */
 };
 
 struct hb_snapshots {
     int fd;                    /* of the directory that they lie in; -1: there is none */
+    struct hb_rights rights;   /* with which they are made and read there */
     char *path;                /* absolute */
     struct hb_snapshot *items; /* newest first; those without manifest, too */
     size_t count;
@@ -34,9 +37,9 @@ void hb_snapshots_close(struct hb_snapshots *snapshots);
 bool hb_snapshot_is_name(const char *name);
 
 /*
- * Removes all but the newest `keep`; and if all of those are incomplete, not the newest complete
- * one. Never the one that has just been made (NULL: none was). HB_OK and how many in *removed; what
- * cannot be removed is reported. With dry_run none is.
+ * Removes what is not kept, by the rule in backup/retention.h. Never the one that has just been
+ * made (NULL: none was). HB_OK and how many in *removed; what cannot be removed is reported, and
+ * what nothing can be told about. With dry_run none is.
  */
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
                        const char *just_made, bool dry_run, size_t *removed,

@@ -3,14 +3,19 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "files/home_id.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include "files/owner.h"
+#include "files/state_key.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include "pipeline/reader.h"
 #include "restore/recover.h"
+#include "restore/target.h"
+#include "snapshot/listed.h"
 #include "snapshot/snapshot.h"
 #include <ctype.h>
 #include <errno.h>
@@ -34,6 +39,7 @@ struct maker {
     struct hb_manifest manifest;
     struct hb_error *error;
     unsigned char *buffer;
+    struct hb_state_key key;       /* is copied nowhere */
     struct hb_snapshot_made *plan; /* only look what there is; NULL: copy it */
     void (*would_copy)(void *context, const char *path, uint64_t bytes);
     void *context;
@@ -116,14 +122,26 @@ static int copy_once(struct maker *maker, const char *path, const struct hb_read
     }
 }
 
+/*
+ * Whose the copy is: as root, in a directory of root's, that of whom the file is. In another user's
+ * it is his, with whose rights it was made; root's own, where root's own were used.
+ */
+static int give_copy(const struct maker *maker, const struct hb_entry *entry, int fd)
+{
+    struct hb_owner owner = hb_owner_known(entry->uid, entry->gid), directory;
+    if (maker->stage.rights.other || hb_owner_of(maker->stage.parent_fd, &directory) != 0 ||
+        (directory.give && directory.user != 0))
+        return 0;
+    return hb_owner_give(&owner, fd);
+}
+
 /* Mode, times and owner as they were; counts it. */
 static int finish_copy(struct maker *maker, const char *path, const struct hb_reader *reader,
                        const struct stat *status, int fd)
 {
     const struct hb_entry *entry = &reader->entry;
     struct timespec times[2] = {status->st_atim, entry->mtime};
-    struct hb_owner owner = hb_owner_known(entry->uid, entry->gid);
-    int result = hb_owner_give(&owner, fd);
+    int result = give_copy(maker, entry, fd);
     if (result != 0)
         return cannot_write(maker, path, -result);
     if (fchmod(fd, entry->mode & 0777) != 0 || futimens(fd, times) != 0)
@@ -163,13 +181,13 @@ struct listed {
     const char *path;
 };
 
-/* Links may be followed here, out of the home, too: the list is the user's own. */
 static int open_listed(void *context)
 {
     const struct listed *listed = context;
-    int fd = openat(listed->maker->run->home.fd, listed->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return hb_listed_open(&listed->maker->run->home, listed->path, O_NONBLOCK);
 }
+
+/* ---- one file, open ------------------------------------------------------------------------ */
 
 /* Through the plugin that claims it. HB_NOMATCH: none does, or it lies outside the home. */
 static int open_claimed(struct maker *maker, const struct hb_entry *entry, struct listed *listed,
@@ -178,8 +196,10 @@ static int open_claimed(struct maker *maker, const struct hb_entry *entry, struc
     struct hb_claim claim = {0};
     struct hb_place place;
     struct hb_entry resolved = *entry;
-    const struct hb_instance *content =
-        hb_claim_settle(&maker->contents, entry, &claim, open_listed, listed);
+    const struct hb_instance *content;
+    int told = hb_claim_settle(&maker->contents, entry, &claim, open_listed, listed, &content);
+    if (told != 0) /* it is reported; copied raw it would lack what is in its log */
+        return hb_reader_take_file(maker->run, entry, told, reader);
     if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
         return HB_NOMATCH;
     int result = hb_beneath_resolve(&maker->run->home, entry->path, 0, &place, NULL);
@@ -207,12 +227,22 @@ static int open_reader(struct maker *maker, const char *path, const struct stat 
                              .bytes = (uint64_t)status->st_size,
                              .mode = status->st_mode & 07777,
                              .mtime = status->st_mtim,
-                             .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
+                             .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
+                             .uid = status->st_uid,
+                             .gid = status->st_gid};
     int result = open_claimed(maker, &entry, &listed, reader);
     if (result != HB_NOMATCH)
         return result;
     hb_reader_free(reader);
     return hb_reader_take_file(maker->run, &entry, open_listed(&listed), reader);
+}
+
+/* What tells which home this is, and the key of this installation, belong to no copy. */
+static bool is_own(const struct maker *maker, const char *path, const struct stat *status)
+{
+    return hb_home_id_is_name(hb_base_name(path)) ||
+           (maker->key.exists && maker->key.device == status->st_dev &&
+            maker->key.inode == status->st_ino);
 }
 
 static int plan_file(const struct maker *maker, const char *path, const struct stat *status)
@@ -223,10 +253,42 @@ static int plan_file(const struct maker *maker, const char *path, const struct s
     return HB_OK;
 }
 
+/* Is it there, and claimed by that plugin? */
+static bool claims_neighbour(void *context, size_t content, const struct hb_entry *owner)
+{
+    const struct maker *maker = context;
+    struct hb_claim claim = {0};
+    struct stat status;
+    hb_claim_ask(&maker->contents, owner, &claim);
+    return (claim.by_name >> content & 1) != 0 &&
+           hb_listed_look(&maker->run->home, owner->path, 0, &status) == 0 &&
+           S_ISREG(status.st_mode);
+}
+
+/*
+ * Part of a file beside it, whose copy holds what is in both. Put back by itself it would be laid
+ * beside a file that programs have open.
+ */
+static bool is_sidecar(struct maker *maker, const char *path, const struct stat *status)
+{
+    struct hb_entry entry = {.size = sizeof entry,
+                             .type = HB_FILE,
+                             .path = path,
+                             .path_bytes = strlen(path),
+                             .bytes = (uint64_t)status->st_size};
+    return hb_is_sidecar(&maker->contents, &entry, claims_neighbour, maker);
+}
+
 /* HB_OK (stored, or reported), HB_FATAL, HB_CANCELLED. */
 static int take_file(struct maker *maker, const char *path, const struct stat *status)
 {
     struct hb_reader reader = {.fd = -1};
+    if (is_own(maker, path, status))
+        return HB_OK;
+    if (is_sidecar(maker, path, status)) {
+        hb_report_add(&maker->run->report, HB_FOUND_LEFT_OUT, path, "part of the file beside it");
+        return HB_OK;
+    }
     if (maker->plan != NULL)
         return plan_file(maker, path, status);
     int result = open_reader(maker, path, status, &reader);
@@ -256,12 +318,16 @@ static int take_below(struct maker *maker, const char *path, const char *name, u
 {
     HB_AUTO_FREE char *below = hb_text("%s/%s", path, name);
     struct stat status;
-    int home = maker->run->home.fd;
-    if (fstatat(home, below, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return HB_OK; /* it vanished */
+    int result = hb_listed_look(&maker->run->home, below, HB_KEEP_LAST, &status);
+    if (result == -EACCES)
+        skipped(maker, below, strerror(EACCES));
+    if (result != 0) /* it vanished */
+        return HB_OK;
     if (S_ISDIR(status.st_mode))
         return is_left_out(maker, name) ? HB_OK : take_directory(maker, below, depth + 1);
-    if (fstatat(home, below, &status, 0) != 0 || !S_ISREG(status.st_mode))
+    if (S_ISLNK(status.st_mode) && hb_listed_look(&maker->run->home, below, 0, &status) != 0)
+        return HB_OK;
+    if (!S_ISREG(status.st_mode))
         return HB_OK;
     return take_file(maker, below, &status);
 }
@@ -273,10 +339,10 @@ static int take_directory(struct maker *maker, const char *path, unsigned depth)
         skipped(maker, path, "lies below too many directories");
         return HB_OK;
     }
-    HB_AUTO_CLOSE int fd = openat(maker->run->home.fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -errno : hb_listing_read(fd, &listing), status = HB_OK;
+    HB_AUTO_CLOSE int fd = hb_listed_open_directory(&maker->run->home, path);
+    int result = fd < 0 ? fd : hb_listing_read(fd, &listing), status = HB_OK;
     if (result != 0)
-        skipped(maker, path, strerror(-result));
+        skipped(maker, path, hb_rights_explain(-result));
     for (size_t i = 0; i < listing.count && status == HB_OK; i++)
         status = take_below(maker, path, listing.names[i], depth);
     hb_listing_free(&listing);
@@ -292,9 +358,10 @@ static int take_listed(struct maker *maker)
         HB_AUTO_FREE char *path = hb_copy_text(*paths);
         for (size_t end = strlen(path); end > 1 && path[end - 1] == '/';)
             path[--end] = '\0';
-        if (fstatat(maker->run->home.fd, path, &status, 0) != 0) {
-            if (errno != ENOENT && errno != ENOTDIR)
-                skipped(maker, path, strerror(errno));
+        int looked = hb_listed_look(&maker->run->home, path, 0, &status);
+        if (looked != 0) {
+            if (looked != -ENOENT && looked != -ENOTDIR)
+                skipped(maker, path, hb_rights_explain(-looked));
             continue;
         }
         if (S_ISDIR(status.st_mode))
@@ -364,6 +431,7 @@ static char *free_id(const struct hb_snapshots *present, const char *stamp, cons
  */
 static int publish(struct maker *maker)
 {
+    struct stat ours, there;
     int parent = maker->stage.parent_fd;
     struct hb_snapshots present;
     int status = hb_snapshots_open(maker->run, &present, maker->error);
@@ -380,8 +448,14 @@ static int publish(struct maker *maker)
         result = -errno;
     if (result == 0 && hb_interrupt_signal() != 0)
         return hb_error_set(maker->error, HB_CANCELLED, "interrupted");
+    hb_stage_become(&maker->stage);
     if (result == 0 && renameat(parent, maker->stage.name, parent, id) != 0)
         result = -errno;
+    if (result == 0 && (fstat(maker->stage.fd, &ours) != 0 ||
+                        fstatat(parent, id, &there, AT_SYMLINK_NOFOLLOW) != 0))
+        result = -errno;
+    if (result == 0 && (ours.st_ino != there.st_ino || ours.st_dev != there.st_dev))
+        result = -ESTALE;
     if (result != 0)
         return hb_error_set(maker->error, HB_FATAL, "%s: the snapshot cannot be written: %s",
                             maker->stage.path, strerror(-result));
@@ -392,6 +466,19 @@ static int publish(struct maker *maker)
     return HB_OK;
 }
 
+/* Makes the directory of snapshots. 0 or -errno. */
+static int make_directory(struct maker *maker)
+{
+    struct hb_run *run = maker->run;
+    const char *name = hb_config_text(run->config, "snapshot", "directory");
+    struct hb_place place;
+    int result = hb_beneath_resolve(&run->home, name, HB_MAKE_PARENTS, &place, NULL);
+    if (result == 0)
+        result = hb_target_make_directory(&place);
+    hb_place_clear(&place);
+    return result;
+}
+
 /* Makes the directory of snapshots, if it is missing, and a stage in it. */
 static int open_stage(struct maker *maker, bool *made)
 {
@@ -399,35 +486,34 @@ static int open_stage(struct maker *maker, bool *made)
     struct hb_snapshots present;
     int status = hb_snapshots_open(run, &present, maker->error);
     if (status == HB_OK && present.fd < 0) {
-        const char *name = hb_config_text(run->config, "snapshot", "directory");
-        struct hb_place place;
-        struct hb_owner owner;
-        int result = hb_beneath_resolve(&run->home, name, HB_MAKE_PARENTS, &place, NULL);
-        if (result == 0 && mkdirat(place.directory_fd, place.name, 0700) != 0)
-            result = -errno;
+        int result = make_directory(maker);
         *made = result == 0;
-        if (result == 0)
-            result = hb_owner_of(run->home.fd, &owner);
-        if (result == 0)
-            result = hb_owner_give_at(&owner, place.directory_fd, place.name);
-        hb_place_clear(&place);
         if (result != 0)
             status = hb_error_set(maker->error, HB_FATAL, "%s: cannot be made: %s", present.path,
-                                  strerror(-result));
+                                  hb_rights_explain(-result));
+        hb_snapshots_close(&present);
+        if (status == HB_OK)
+            status = hb_snapshots_open(run, &present, maker->error);
     }
     if (status == HB_OK) /* for the copies of databases */
-        status = hb_stage_open(present.path, &run->stage, NULL, maker->error);
+        status = hb_stage_open_in(present.fd, &present.rights, present.path, &run->stage, NULL,
+                                  maker->error);
     if (status == HB_OK)
-        status = hb_stage_open(present.path, &maker->stage, NULL, maker->error);
+        status = hb_stage_open_in(present.fd, &present.rights, present.path, &maker->stage, NULL,
+                                  maker->error);
     hb_snapshots_close(&present);
     return status;
 }
 
-/* As root, the snapshot belongs to whom the directory that it lies in belongs. */
+/*
+ * As root, in a directory of root's, the snapshot gets that one's group. In another user's it is
+ * his, who made it; or root's, for what root alone may read.
+ */
 static void give_owner(const struct maker *maker)
 {
     struct hb_owner owner; /* a failure: a file system without owners */
-    if (hb_owner_of(maker->stage.parent_fd, &owner) == 0)
+    if (!maker->stage.rights.other && hb_owner_of(maker->stage.parent_fd, &owner) == 0 &&
+        owner.give && owner.user == 0)
         hb_owner_give(&owner, maker->stage.fd);
 }
 
@@ -438,7 +524,12 @@ static int make(struct maker *maker, const char *label, struct hb_snapshot_made 
     time_t now = time(NULL);
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &utc);
-    maker->root = (struct hb_root){.fd = maker->stage.fd, .path = maker->stage.path};
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &maker->stage.rights); /* it was made with those */
+    maker->root = (struct hb_root){.fd = maker->stage.fd,
+                                   .path = maker->stage.path,
+                                   .rights = maker->stage.rights,
+                                   .led = true};
     hb_manifest_init(&maker->manifest, stamp, stamp,
                      label == NULL || *label == '\0' ? NULL : label);
     give_owner(maker);
@@ -454,6 +545,18 @@ static int make(struct maker *maker, const char *label, struct hb_snapshot_made 
     return status;
 }
 
+/* Only if nothing is in it. */
+static void remove_directory(const struct hb_run *run)
+{
+    struct hb_place place;
+    const char *name = hb_config_text(run->config, "snapshot", "directory");
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_beneath_resolve(&run->home, name, HB_KEEP_LAST, &place, NULL) == 0 &&
+        hb_as_begin(&as, &place.rights) == 0)
+        unlinkat(place.directory_fd, place.name, AT_REMOVEDIR);
+    hb_place_clear(&place);
+}
+
 int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
                      struct hb_error *error)
 {
@@ -466,14 +569,16 @@ int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_m
     if (status == HB_OK)
         status = open_stage(&maker, &made_directory);
     maker.buffer = hb_alloc(COPY_BYTES);
+    hb_state_key_find(false, &maker.key);
     if (status == HB_OK)
         status = make(&maker, label, made);
     free(maker.buffer);
+    hb_state_key_clear(&maker.key);
     hb_chain_free(&maker.contents);
     hb_stage_close(&maker.stage);
     hb_stage_close(&run->stage);
-    if (made_directory && made->id == NULL) /* only if nothing is in it */
-        unlinkat(run->home.fd, hb_config_text(run->config, "snapshot", "directory"), AT_REMOVEDIR);
+    if (made_directory && made->id == NULL)
+        remove_directory(run);
     hb_report_sort(&run->report);
     return status;
 }
@@ -485,11 +590,13 @@ int hb_snapshot_plan(struct hb_run *run,
     struct maker maker = {
         .run = run, .error = error, .plan = planned, .would_copy = would_copy, .context = context};
     *planned = (struct hb_snapshot_made){.id = NULL};
+    hb_state_key_find(false, &maker.key);
     int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &maker.contents, error);
     if (status == HB_OK)
         status = hb_recover(run, &maker.contents, HB_RECOVER_TELL, error);
     if (status == HB_OK)
         status = take_listed(&maker);
+    hb_state_key_clear(&maker.key);
     hb_chain_free(&maker.contents);
     hb_report_sort(&run->report);
     return status;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "host/content.h"
 #include "host/instance.h"
 #include "import/changes.h"
 #include "import/staging.h"
@@ -31,15 +32,24 @@ static void skipped(struct restorer *restorer, const char *path, const char *why
     hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "%s", why);
 }
 
+/* The snapshot itself; what is in it is read with the rights that snapshots are made with. */
+static void open_root(struct restorer *restorer, const struct hb_snapshots *snapshots)
+{
+    HB_AUTO_AS as = {.changed = false};
+    restorer->root = (struct hb_root){.fd = -1, .rights = snapshots->rights, .led = true};
+    restorer->root.read_as_root = !snapshots->rights.other;
+    restorer->root.path = hb_text("%s/%s", snapshots->path, restorer->name);
+    if (snapshots->fd >= 0 && hb_as_begin(&as, &snapshots->rights) == 0)
+        restorer->root.fd =
+            openat(snapshots->fd, restorer->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int open_snapshot(struct restorer *restorer)
 {
     struct hb_snapshots snapshots;
     int status = hb_snapshots_open(restorer->run, &snapshots, restorer->error);
     if (status == HB_OK) {
-        restorer->root.path = hb_text("%s/%s", snapshots.path, restorer->name);
-        if (snapshots.fd >= 0)
-            restorer->root.fd = openat(snapshots.fd, restorer->name,
-                                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        open_root(restorer, &snapshots);
         if (restorer->root.fd < 0) {
             status = hb_error_set(restorer->error, HB_FATAL, "%s: there is no such snapshot",
                                   restorer->name);
@@ -50,6 +60,8 @@ static int open_snapshot(struct restorer *restorer)
     if (status != HB_OK)
         return status;
     struct hb_error why;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &restorer->root.rights); /* it was opened with those */
     status = hb_manifest_read(restorer->root.fd, &restorer->manifest, &why);
     if (status == HB_NOMATCH)
         return hb_error_set(restorer->error, HB_FATAL, "%s: has no " HB_MANIFEST_NAME,
@@ -57,6 +69,28 @@ static int open_snapshot(struct restorer *restorer)
     if (status != HB_OK)
         return hb_error_set(restorer->error, HB_FATAL, "%s: %s", restorer->name, why.text);
     return HB_OK;
+}
+
+static bool claims_by_name(void *context, size_t content, const struct hb_entry *owner)
+{
+    const struct restorer *restorer = context;
+    struct hb_claim claim = {0};
+    hb_claim_ask(&restorer->contents, owner, &claim);
+    return (claim.by_name >> content & 1) != 0;
+}
+
+/*
+ * Snapshots of other programs, and older ones of ours, hold such files. Beside the file that is
+ * there now they are of no use at best.
+ */
+static bool is_sidecar(struct restorer *restorer, const char *path, uint64_t bytes)
+{
+    struct hb_entry entry = {.size = sizeof entry,
+                             .type = HB_FILE,
+                             .path = path,
+                             .path_bytes = strlen(path),
+                             .bytes = bytes};
+    return hb_is_sidecar(&restorer->contents, &entry, claims_by_name, restorer);
 }
 
 /* Takes one file of the manifest into the catalog, if it can be restored. */
@@ -69,6 +103,11 @@ static void take(struct restorer *restorer, const char *path, uint64_t bytes)
         problem = "is no plain path";
     if (problem != NULL) {
         hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        return;
+    }
+    if (is_sidecar(restorer, path, bytes)) {
+        hb_report_add(&restorer->run->report, HB_FOUND_LEFT_OUT, path,
+                      "part of the file beside it");
         return;
     }
     HB_AUTO_CLOSE int fd = hb_beneath_open(&restorer->root, path, O_PATH, 0);
@@ -111,8 +150,9 @@ static void take_all(struct restorer *restorer)
 static int publish(struct restorer *restorer, struct hb_snapshot_restored *restored, bool *begun)
 {
     struct hb_restored result = {0};
-    int status =
-        hb_stage_open(restorer->run->home.path, &restorer->run->stage, NULL, restorer->error);
+    const struct hb_root *home = &restorer->run->home;
+    int status = hb_stage_open_in(home->fd, &home->rights, home->path, &restorer->run->stage, NULL,
+                                  restorer->error);
     if (status == HB_OK)
         status = hb_staging_copies(&restorer->staging, &restorer->root, restorer->error);
     if (status == HB_OK)

@@ -149,6 +149,7 @@ void alias_place_clear(struct alias_place *place)
 {
     if (place->directory_fd >= 0)
         close(place->directory_fd);
+    as_owner_end(&place->owner);
     free(place->directory);
     free(place->mark);
     free(place->program);
@@ -161,7 +162,7 @@ static bool open_directory(struct alias_place *place)
     if (place->tried)
         return place->problem[0] == '\0';
     place->tried = true;
-    place->directory_fd = alias_open_directory(place->directory, !place->dry_run);
+    place->directory_fd = alias_open_directory(place->directory, !place->dry_run, &place->owner);
     if (place->directory_fd >= 0 || (place->directory_fd == -ENOENT && place->dry_run))
         return true;
     HERMES_AUTO_FREE char *shown = hermes_printable(place->directory);

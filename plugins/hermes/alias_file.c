@@ -52,28 +52,41 @@ static void give_to_owner_of(int directory_fd, int fd)
         return;
 }
 
-/* Each missing directory on the way is made. */
-static int make_directories(const char *path)
+/*
+ * The first directory on the way that is another user's: from there on root acts as he, to the end,
+ * for what he links to is worth no more than what he could reach himself.
+ */
+static int act_from(int directory_fd, struct as_owner *owner)
+{
+    return owner->acting ? 0 : as_owner_begin(owner, directory_fd);
+}
+
+/* Opens the directory by its steps; missing ones are made, if they are to be. */
+static int open_by_steps(const char *path, bool make, struct as_owner *owner)
 {
     HERMES_AUTO_FREE char *copy = strdup(path);
-    int at = copy == NULL ? -1 : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), error = errno;
+    int at = copy == NULL ? -1 : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int result = at < 0 ? -errno : act_from(at, owner);
     char *save = NULL;
-    for (char *part = copy == NULL ? NULL : strtok_r(copy, "/", &save); part != NULL && at >= 0;
+    for (char *part = copy == NULL ? NULL : strtok_r(copy, "/", &save); part != NULL && result == 0;
          part = strtok_r(NULL, "/", &save)) {
-        bool made = mkdirat(at, part, 0777) == 0;
-        int made_error = errno;
+        bool made = make && mkdirat(at, part, 0777) == 0;
+        int made_error = make && !made ? errno : ENOENT;
         /* O_PATH: a directory on the way may be closed to reading. */
-        int next = openat(at, part, (made ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC);
-        error = errno == ENOENT ? made_error : errno;
-        if (made && next >= 0)
-            give_to_owner_of(at, next);
+        int next = openat(at, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (next < 0)
+            result = -(errno == ENOENT ? made_error : errno);
         close(at);
         at = next;
+        if (result == 0)
+            result = act_from(at, owner);
     }
-    if (at < 0)
-        return -error;
-    close(at);
-    return 0;
+    int fd = result == 0 ? openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (result == 0 && fd < 0)
+        result = -errno;
+    if (at >= 0)
+        close(at);
+    return result == 0 ? fd : result;
 }
 
 /* Temporaries that nobody holds a lock on: their runs are dead. */
@@ -97,18 +110,10 @@ static void sweep(int directory_fd)
         closedir(directory);
 }
 
-int alias_open_directory(const char *path, bool make)
+int alias_open_directory(const char *path, bool make, struct as_owner *owner)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && make) {
-        int result = make_directories(path);
-        if (result != 0)
-            return result;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    if (fd < 0)
-        return -errno;
-    if (make)
+    int fd = open_by_steps(path, make, owner);
+    if (fd >= 0 && make)
         sweep(fd);
     return fd;
 }

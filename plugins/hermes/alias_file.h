@@ -10,9 +10,10 @@ char *alias_expand(const char *path);
 
 /*
  * Opens the directory; with `make`, it and those above it are made where they are missing, and
- * what killed runs left in it is removed. A descriptor, or -errno.
+ * what killed runs left in it is removed. As root in another user's directories this thread acts as
+ * that user until as_owner_end(owner). A descriptor, or -errno.
  */
-int alias_open_directory(const char *path, bool make);
+int alias_open_directory(const char *path, bool make, struct as_owner *owner);
 
 /* Puts the script under alias->name, whole or not at all, and sets status and reason. */
 void alias_write(const struct alias_place *place, const char *script, struct alias *alias);

@@ -3,6 +3,7 @@
 #ifndef HERMES_ALIAS_PLACE_H
 #define HERMES_ALIAS_PLACE_H
 
+#include "files/as_owner.h"
 #include "hermes.h"
 
 enum { ALIAS_NAME_BYTES = 64, ALIAS_REASON_BYTES = 512 };
@@ -25,6 +26,7 @@ struct alias_place {
     const char *search;               /* $PATH */
     char *directory;                  /* absolute */
     int directory_fd;                 /* -1: not there */
+    struct as_owner owner;            /* whom root acts as while it is open */
     bool in_path;                     /* is it one of those in PATH? */
     char *program;                    /* found in PATH, or just its name */
     char *mark;                       /* in every alias, and nobody else's file */

@@ -95,8 +95,9 @@ static int fill(const struct comparison *comparison, const struct hb_file *file)
                               comparison->hermes->jobs_file, strerror(errno));
         done += (size_t)written;
     }
-    /* With sudo it stays the user's. */
-    if (fstat(file->fd, &made) == 0 &&
+    /* With sudo it stays the user's. One of root's that lies there becomes that of whose rights
+     * made this one: what he can write to is not given to root. */
+    if (live->st_uid != 0 && fstat(file->fd, &made) == 0 &&
         (made.st_uid != live->st_uid || made.st_gid != live->st_gid) &&
         fchown(file->fd, live->st_uid, live->st_gid) != 0 && geteuid() == 0)
         return host->fail(host, HB_ENTRY, "%s: cannot be given to its owner: %s",

@@ -39,75 +39,70 @@ static int copy_bytes(const struct hb_host *host, const struct hb_entry *entry, 
     return status;
 }
 
-static int copy_side(const struct hb_host *host, const struct hb_entry *entry,
-                     const struct hb_file *file, enum side side)
+/* HB_NOMATCH: it is not there. */
+static int copy_side(const struct hb_host *host, const struct hb_entry *entry, struct held *live,
+                     struct held *staged, enum side side)
 {
-    char from_name[PATH_MAX + 16], to_name[PATH_MAX + 16];
-    snprintf(from_name, sizeof from_name, "%s%s", entry->path, live_suffixes[side]);
-    snprintf(to_name, sizeof to_name, "%s%s", file->path, live_suffixes[side]);
-    int from = host->open_beneath(host, from_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (from == -ENOENT)
+    const char *what = side == SIDE_MAIN ? "file" : side_suffixes[side];
+    int from = held_open_side(live, side, O_RDONLY);
+    if (from == -ENOENT || from == -ESTALE)
         return HB_NOMATCH;
+    if (from < 0 && live->refusal[0] != '\0')
+        return host->fail(host, HB_ENTRY, "%s; stored nothing for it", live->refusal);
     if (from < 0)
-        return host->fail(host, HB_ENTRY, "its %s cannot be read: %s", live_suffixes[side],
-                          strerror(-from));
-    int to = file->fd;
-    if (side != SIDE_MAIN)
-        to = open(to_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int status;
-    if (to < 0)
-        status = host->fail(host, HB_ENTRY, "its %s cannot be staged: %s", live_suffixes[side],
-                            strerror(errno));
-    else
-        status = copy_bytes(host, entry, from, to);
-    if (to >= 0 && side != SIDE_MAIN)
+        return host->fail(host, HB_ENTRY, "its %s cannot be read: %s", what, strerror(-from));
+    int to = held_open_side(staged, side, side == SIDE_MAIN ? O_RDWR : O_RDWR | O_CREAT | O_EXCL);
+    int status =
+        to < 0 ? host->fail(host, HB_ENTRY, "its %s cannot be staged: %s", what, strerror(-to))
+               : copy_bytes(host, entry, from, to);
+    if (to >= 0)
         close(to);
     close(from);
     return status;
 }
 
-bool no_side_is_left(const struct hb_file *file)
+bool no_side_is_left(const struct held *staged)
 {
     static const enum side logs[] = {SIDE_WAL, SIDE_JOURNAL};
     for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
-        char name[PATH_MAX + 16];
+        char name[HELD_NAME_BYTES];
         struct stat found;
-        snprintf(name, sizeof name, "%s%s", file->path, live_suffixes[logs[i]]);
-        if (lstat(name, &found) == 0 && found.st_size > 0)
+        held_side_name(staged->name, logs[i], name);
+        if (fstatat(staged->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0
+                ? found.st_size > 0
+                : errno != ENOENT)
             return false;
     }
     return true;
 }
 
-static void remove_sides(const struct hb_file *file)
+/* Whether a super-journal is there is asked as the owner of the database's directory. */
+static int strip_journal(struct held *staged, struct held *origin)
 {
-    for (int side = SIDE_WAL; side < SIDES; side++) {
-        char name[PATH_MAX + 16];
-        snprintf(name, sizeof name, "%s%s", file->path, live_suffixes[side]);
-        unlink(name);
-    }
-}
-
-static int strip_journal(const struct hb_file *file)
-{
-    char name[PATH_MAX + 16];
-    snprintf(name, sizeof name, "%s%s", file->path, live_suffixes[SIDE_JOURNAL]);
-    int fd = open(name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int fd = held_open_side(staged, SIDE_JOURNAL, O_RDWR);
     if (fd < 0)
-        return errno == ENOENT ? SQLITE_OK : SQLITE_CANTOPEN;
-    bool stripped = super_journal_strip(fd);
+        return fd == -ENOENT ? SQLITE_OK : SQLITE_CANTOPEN;
+    AS_OWNER_AUTO owner = {0};
+    int stripped = held_begin(origin, &owner) ? super_journal_strip(fd) : -EPERM;
     close(fd);
-    return stripped ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
+    if (stripped == -ENOTRECOVERABLE)
+        snprintf(origin->refusal, sizeof origin->refusal,
+                 "its -journal is of a transaction over several databases, and whether that was "
+                 "completed cannot be told: let a program that uses it open it first");
+    return stripped == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
 }
 
 /* The copy is ours alone: here a checkpoint is right, and makes one file of it. */
-int recover_staged(const struct hb_file *file, struct patience *patience)
+int recover_staged(struct held *staged, struct held *origin, struct patience *patience)
 {
     int64_t ignored;
-    CONNECTION_AUTO connection = {NULL};
-    int result = strip_journal(file);
+    CONNECTION_AUTO connection = {NULL, NULL};
+    int result = strip_journal(staged, origin);
+    AS_OWNER_AUTO owner = {0};
+    if (result == SQLITE_OK && !held_begin(staged, &owner))
+        result = SQLITE_PERM;
     if (result == SQLITE_OK)
-        result = connection_open(&connection, file->path, SQLITE_OPEN_READWRITE, "", patience);
+        result = connection_open(&connection, staged, SQLITE_OPEN_READWRITE, "", patience);
     if (result != SQLITE_OK)
         return result;
     int off = 0;
@@ -118,27 +113,26 @@ int recover_staged(const struct hb_file *file, struct patience *patience)
         result = sqlite3_wal_checkpoint_v2(connection.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                            NULL);
     connection_close(&connection);
-    if (result == SQLITE_OK && !no_side_is_left(file))
+    as_owner_end(&owner);
+    if (result == SQLITE_OK && !no_side_is_left(staged))
         return SQLITE_CORRUPT;
     if (result == SQLITE_OK)
-        remove_sides(file);
+        held_remove_sides(staged);
     return result;
 }
 
-int copy_aside(struct snap *snap, const struct hb_entry *entry, const struct live *live,
-               const struct look *look, const struct hb_file *file, struct patience *patience,
-               int *result)
+int copy_aside(struct snap *snap, const struct hb_entry *entry, struct held *live,
+               const struct look *look, struct held *staged, struct patience *patience, int *result)
 {
     static const enum side parts[] = {SIDE_MAIN, SIDE_WAL, SIDE_JOURNAL};
-    (void)live;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (!look->side[parts[i]].exists)
             continue;
-        int status = copy_side(snap->host, entry, file, parts[i]);
+        int status = copy_side(snap->host, entry, live, staged, parts[i]);
         if (status != HB_OK)
             return status;
     }
-    *result = recover_staged(file, patience);
+    *result = recover_staged(staged, live, patience);
     if (*result == SQLITE_INTERRUPT)
         return stopped(snap->host);
     return HB_OK;

@@ -11,20 +11,21 @@
 #include "live.h"
 
 /*
- * Into `file`. HB_OK: *result is SQLite's, SQLITE_OK for a recovered copy in one file;
+ * Into `staged`. HB_OK: *result is SQLite's, SQLITE_OK for a recovered copy in one file;
  * HB_NOMATCH: a side file went away under way; else a failure.
  */
-int copy_aside(struct snap *snap, const struct hb_entry *entry, const struct live *live,
-               const struct look *look, const struct hb_file *file, struct patience *patience,
+int copy_aside(struct snap *snap, const struct hb_entry *entry, struct held *live,
+               const struct look *look, struct held *staged, struct patience *patience,
                int *result);
 
 /*
  * Makes one file of a staged copy and the log or journal that lies beside it. SQLite's result:
- * SQLITE_CORRUPT, too, if something is left of them.
+ * SQLITE_CORRUPT, too, if something is left of them. `origin`: what it is a copy of, for its
+ * refusal and the rights of its directory's owner; the copy itself, where that is an archive.
  */
-int recover_staged(const struct hb_file *file, struct patience *patience);
+int recover_staged(struct held *staged, struct held *origin, struct patience *patience);
 
 /* No log and no journal with content lies beside it. */
-bool no_side_is_left(const struct hb_file *file);
+bool no_side_is_left(const struct held *staged);
 
 #endif

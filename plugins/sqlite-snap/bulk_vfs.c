@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bulk_vfs.h"
+#include "held_vfs.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -237,7 +238,7 @@ static bool registered;
 static int vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags,
                     int *out)
 {
-    sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+    sqlite3_vfs *real = sqlite3_vfs_find(HELD_VFS);
     struct bulk_file *bulk = bulk_of(file);
     (void)self;
     *bulk = (struct bulk_file){.database = (flags & SQLITE_OPEN_MAIN_DB) != 0};
@@ -258,7 +259,7 @@ static int vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file
 
 static void make_vfs(void)
 {
-    const sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+    const sqlite3_vfs *real = held_vfs_register() ? sqlite3_vfs_find(HELD_VFS) : NULL;
     if (real == NULL)
         return;
     bulk_vfs = *real;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VFS above the default one, for copies of whole databases. SQLite reads and writes page by page;
+ * A VFS above held_vfs.h, for copies of whole databases. SQLite reads and writes page by page;
  * here pages that follow one another go to the system in one call. A query of "vfs=" BULK_VFS for
  * connection_open() selects it.
  */

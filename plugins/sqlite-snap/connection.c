@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
+#include "held_vfs.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -86,17 +87,19 @@ static void restrict_database(sqlite3 *db)
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 }
 
-int connection_open(struct connection *connection, const char *path, int flags, const char *query,
+int connection_open(struct connection *connection, struct held *held, int flags, const char *query,
                     struct patience *patience)
 {
-    char uri[3 * PATH_MAX + 64];
-    connection->db = NULL;
-    if (!make_uri(uri, sizeof uri, path, query))
+    char uri[3 * HELD_PATH_BYTES + 64];
+    *connection = (struct connection){NULL, NULL};
+    if (held->path[0] == '\0' || !make_uri(uri, sizeof uri, held->path, query))
         return SQLITE_CANTOPEN;
+    connection->held = held;
+    held_vfs_enter(held);
     int result = sqlite3_open_v2(uri, &connection->db,
                                  flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW |
                                      SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_FULLMUTEX,
-                                 NULL);
+                                 HELD_VFS);
     if (result != SQLITE_OK)
         return connection->db == NULL ? result : sqlite3_extended_errcode(connection->db);
     restrict_database(connection->db);
@@ -109,8 +112,10 @@ int connection_open(struct connection *connection, const char *path, int flags, 
 
 void connection_close(struct connection *connection)
 {
-    sqlite3_close_v2(connection->db);
-    connection->db = NULL;
+    sqlite3_close(connection->db);
+    if (connection->held != NULL)
+        held_vfs_leave(connection->held);
+    *connection = (struct connection){NULL, NULL};
 }
 
 int connection_run(const struct connection *connection, const char *sql, int64_t *value)

@@ -3,6 +3,7 @@
 #ifndef CONNECTION_H
 #define CONNECTION_H
 
+#include "held.h"
 #include "sqlite_snap.h"
 
 #include <sqlite3.h>
@@ -22,15 +23,17 @@ int64_t monotonic_ms(void);
 
 struct connection {
     sqlite3 *db;
+    struct held *held;
 };
 
 /*
- * Opens `path` with SQLITE_OPEN_ flags and a URI query ("immutable=1" or ""). Extension loading,
- * triggers, views and what a hostile schema could do are off; the connection never checkpoints,
- * keeps its temporary data in memory, waits by `patience` and stops when the host is
- * cancelled. Returns SQLite's result; the caller closes in any case.
+ * Opens what is held with SQLITE_OPEN_ flags and a URI query ("immutable=1" or ""); one connection
+ * to it at a time, with the rights that the thread has. Extension loading, triggers, views and what
+ * a hostile schema could do are off; the connection never checkpoints, keeps its temporary data in
+ * memory, waits by `patience` and stops when the host is cancelled. Returns SQLite's result (and
+ * held->refusal, if a file was not to be opened); the caller closes in any case.
  */
-int connection_open(struct connection *connection, const char *path, int flags, const char *query,
+int connection_open(struct connection *connection, struct held *held, int flags, const char *query,
                     struct patience *patience);
 void connection_close(struct connection *connection);
 

@@ -7,9 +7,9 @@
 #include "identity.h"
 #include "live.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define WAL_HEADER_BYTES 32 /* sqlite.org/fileformat.html 4.1: the salts */
@@ -27,14 +27,14 @@ struct evidence {
 HB_SIZEOF(struct evidence,
           SIDES * 56 + SQLITE_SNAP_HEADER_BYTES + 4 + WAL_HEADER_BYTES + SHM_HEADER_BYTES);
 
-static int64_t read_side(const struct hb_host *host, const struct hb_entry *entry, enum side side,
-                         void *buffer, size_t bytes)
+/* False: not told, or none of SQLite's files. */
+static bool read_side(struct held *live, enum side side, void *buffer, size_t bytes)
 {
-    char path[PATH_MAX + 16];
-    int length = snprintf(path, sizeof path, "%s%s", entry->path, live_suffixes[side]);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return -ENAMETOOLONG;
-    return host->read_entry(host, path, 0, buffer, bytes);
+    int fd = held_open_side(live, side, O_RDONLY);
+    bool read = fd >= 0 && read_fully(fd, buffer, bytes, 0) >= 0;
+    if (fd >= 0)
+        close(fd);
+    return read;
 }
 
 static void note_traces(const struct look *look, struct evidence *evidence)
@@ -59,18 +59,18 @@ static void note_traces(const struct look *look, struct evidence *evidence)
 }
 
 /* False: it cannot be told now. */
-static bool gather(const struct hb_host *host, const struct hb_entry *entry,
-                   const struct live *live, struct evidence *evidence)
+static bool gather(struct held *live, struct evidence *evidence)
 {
     struct look before, after;
     live_look(live, &before);
-    if (read_side(host, entry, SIDE_MAIN, evidence->header, SQLITE_SNAP_HEADER_BYTES) < 0)
+    if (!held_sides_are_fit(live) ||
+        !read_side(live, SIDE_MAIN, evidence->header, SQLITE_SNAP_HEADER_BYTES))
         return false;
     if (before.side[SIDE_WAL].exists &&
-        read_side(host, entry, SIDE_WAL, evidence->wal, sizeof evidence->wal) < 0)
+        !read_side(live, SIDE_WAL, evidence->wal, sizeof evidence->wal))
         return false;
     if (before.side[SIDE_SHM].exists &&
-        read_side(host, entry, SIDE_SHM, evidence->shm, sizeof evidence->shm) < 0)
+        !read_side(live, SIDE_SHM, evidence->shm, sizeof evidence->shm))
         return false;
     live_look(live, &after);
     note_traces(&before, evidence);
@@ -81,16 +81,16 @@ static bool gather(const struct hb_host *host, const struct hb_entry *entry,
 int snap_identity(void *self, const struct hb_entry *entry, unsigned char identity[32])
 {
     struct snap *snap = self;
-    struct live live;
+    struct held live;
     struct inode_holder holder;
     struct evidence evidence = {0};
-    int status = live_open(snap->host, entry, &live);
-    if (status != HB_OK)
-        return status;
-    inode_guard_enter(&snap->guard, &holder, live.device, live.inode);
-    bool told = gather(snap->host, entry, &live, &evidence);
-    inode_guard_leave(&snap->guard, &holder);
-    live_close(&live);
+    bool told = false;
+    if (live_open(snap->host, entry, &live) == 0) {
+        inode_guard_enter(&snap->guard, &holder, live.status.st_dev, live.status.st_ino);
+        told = gather(&live, &evidence);
+        inode_guard_leave(&snap->guard, &holder);
+    }
+    held_close(&live);
     if (!told)
         return HB_NOMATCH;
     for (unsigned half = 0; half < 2; half++) {

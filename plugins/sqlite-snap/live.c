@@ -7,53 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const live_suffixes[SIDES] = {"", "-wal", "-shm", "-journal"};
-
-bool live_is_here(const struct live *live)
+int live_open(const struct hb_host *host, const struct hb_entry *entry, struct held *live)
 {
-    struct stat here;
-    return lstat(live->path, &here) == 0 && here.st_dev == live->device &&
-           here.st_ino == live->inode;
-}
-
-/* What the kernel calls the pinned file is canonical; without /proc the home's path has to do. */
-static bool find_path(const struct hb_host *host, const struct hb_entry *entry, struct live *live)
-{
-    char link[64];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", live->pin);
-    ssize_t bytes = readlink(link, live->path, sizeof live->path - 1);
-    if (bytes > 0) {
-        live->path[bytes] = '\0';
-        if (live_is_here(live))
-            return true;
-    }
-    const char *home = host->home_path(host);
-    if (home == NULL)
-        return false;
-    int length = snprintf(live->path, sizeof live->path, "%s/%s", home, entry->path);
-    return length > 0 && (size_t)length < sizeof live->path && live_is_here(live);
-}
-
-int live_open(const struct hb_host *host, const struct hb_entry *entry, struct live *live)
-{
-    struct stat pinned;
-    live->pin = host->open_beneath(host, entry->path, O_PATH | O_NOFOLLOW, 0);
-    if (live->pin < 0)
-        return HB_NOMATCH;
-    if (fstat(live->pin, &pinned) == 0 && S_ISREG(pinned.st_mode)) {
-        live->device = pinned.st_dev;
-        live->inode = pinned.st_ino;
-        if (find_path(host, entry, live))
-            return HB_OK;
-    }
-    live_close(live);
-    return HB_NOMATCH;
-}
-
-void live_close(struct live *live)
-{
-    close(live->pin);
-    live->pin = -1;
+    char directory[PATH_MAX] = ".";
+    const char *slash = strrchr(entry->path, '/');
+    *live = (struct held){.directory_fd = -1, .pin = -1};
+    if (slash != NULL && (size_t)(slash - entry->path) >= sizeof directory)
+        return -ENAMETOOLONG;
+    if (slash != NULL)
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - entry->path), entry->path);
+    int fd = host->open_beneath(host, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0)
+        return fd;
+    int result = held_open(live, fd, slash == NULL ? entry->path : slash + 1);
+    close(fd);
+    return result;
 }
 
 static bool before(const struct timespec *a, const struct timespec *b)
@@ -66,18 +34,20 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-void live_look(const struct live *live, struct look *look)
+void live_look(const struct held *live, struct look *look)
 {
     struct timespec now;
     /* The clock that file times are taken from: it only moves with the kernel's tick. */
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     *look = (struct look){0};
     for (int i = 0; i < SIDES; i++) {
-        char path[PATH_MAX + 16];
+        char name[HELD_NAME_BYTES];
         struct stat found;
-        snprintf(path, sizeof path, "%s%s", live->path, live_suffixes[i]);
-        if (lstat(path, &found) != 0)
+        held_side_name(live->name, (enum side)i, name);
+        if (fstatat(live->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) != 0) {
+            look->unsure = look->unsure || errno != ENOENT;
             continue;
+        }
         look->side[i] =
             (struct trace){true, found.st_ino, found.st_size, found.st_mtim, found.st_ctim};
         if (i != SIDE_SHM && !before(&found.st_ctim, &now))
@@ -87,6 +57,8 @@ void live_look(const struct live *live, struct look *look)
 
 bool live_same(const struct look *old, const struct look *new)
 {
+    if (old->unsure || new->unsure)
+        return false;
     for (int i = 0; i < SIDES; i++) {
         const struct trace *a = &old->side[i], *b = &new->side[i];
         if (a->exists != b->exists || a->inode != b->inode)

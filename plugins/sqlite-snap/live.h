@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A database file where it lives: its name, its side files, and whether they have changed. */
+/* A database file where it lives: whether it and its side files have changed. */
 #ifndef LIVE_H
 #define LIVE_H
 
+#include "held.h"
 #include "sqlite_snap.h"
-
-#include <limits.h>
-#include <sys/stat.h>
-
-struct live {
-    int pin; /* O_PATH: keeps the inode from being used again; never drops a lock */
-    dev_t device;
-    ino_t inode;
-    char path[PATH_MAX]; /* absolute and canonical */
-};
 
 /* What stat(2) tells of one file; all zero where there is none. */
 struct trace {
@@ -24,26 +15,20 @@ struct trace {
     struct timespec changed;
 };
 
-enum side { SIDE_MAIN, SIDE_WAL, SIDE_SHM, SIDE_JOURNAL, SIDES };
-
 /* A database and its side files at one moment. */
 struct look {
     struct trace side[SIDES];
-    bool racy; /* changed so lately that another change could leave the same times */
+    bool racy;   /* changed so lately that another change could leave the same times */
+    bool unsure; /* it cannot be told of one whether it is there: the same as nothing */
 };
 
-extern const char *const live_suffixes[SIDES];
-
 /*
- * Finds the file of an entry. HB_OK; HB_NOMATCH where it cannot be found or is no regular file
- * (any more), which the host finds out for itself. live_close() in the first case only.
+ * Takes hold of the file of an entry. 0 or -errno: of open_beneath() for its directory, or of
+ * held_open(). held_close() in any case.
  */
-int live_open(const struct hb_host *host, const struct hb_entry *entry, struct live *live);
-void live_close(struct live *live);
-/* Does the path still lead to the pinned file? */
-bool live_is_here(const struct live *live);
+int live_open(const struct hb_host *host, const struct hb_entry *entry, struct held *live);
 
-void live_look(const struct live *live, struct look *look);
+void live_look(const struct held *live, struct look *look);
 /* Nothing of what matters has changed; the -shm is an index that readers write, too. */
 bool live_same(const struct look *before, const struct look *after);
 

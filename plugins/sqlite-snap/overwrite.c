@@ -25,7 +25,7 @@ enum { STEP_BYTES = 16 << 20, PAGE_BYTES_AT = 16, MODE_BYTES_AT = 18 };
 /* A database that is being overwritten. */
 struct overwriting {
     struct restoring *restoring;
-    struct connection live;
+    struct connection live, *copy;
     bool had_log;   /* a -wal lay beside it */
     bool wal;       /* it is in WAL mode now */
     bool shall_wal; /* and is to end in WAL mode */
@@ -48,6 +48,8 @@ static int trouble(struct restoring *restoring, const struct connection *connect
     char text[320];
     /* The commit itself may have taken effect, and only what comes after it have failed. */
     restoring->in_doubt = primary == SQLITE_IOERR;
+    if (!restoring->in_doubt && restoring->live.refusal[0] != '\0')
+        return refuse(restoring, restoring->live.refusal);
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
         return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is %s",
                           restoring->in_doubt ? "whole, the old or the new one: look which"
@@ -74,23 +76,15 @@ static int trouble(struct restoring *restoring, const struct connection *connect
 
 static bool target_is_the_same(const struct restoring *restoring, const struct connection *live)
 {
-    struct stat beneath, named;
     int moved = 1;
-    return fstatat(restoring->target->directory_fd, restoring->target->name, &beneath,
-                   AT_SYMLINK_NOFOLLOW) == 0 &&
-           lstat(restoring->target->path, &named) == 0 && beneath.st_dev == named.st_dev &&
-           beneath.st_ino == named.st_ino && beneath.st_ino == restoring->there.st_ino &&
-           beneath.st_dev == restoring->there.st_dev &&
+    return held_is_here(&restoring->live) &&
            sqlite3_file_control(live->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
            !moved;
 }
 
 static bool has_log(const struct restoring *restoring)
 {
-    char name[NAME_MAX + 16];
-    struct stat found;
-    snprintf(name, sizeof name, "%s%s", restoring->target->name, live_suffixes[SIDE_WAL]);
-    return fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+    return held_mode(&restoring->live, SIDE_WAL) != -ENOENT;
 }
 
 /* ---- journal modes --------------------------------------------------------------- */
@@ -237,14 +231,9 @@ static int64_t page_bytes_of(const struct restoring *restoring)
 
 static int copy_from(struct overwriting *overwriting, int64_t page_bytes)
 {
-    struct restoring *restoring = overwriting->restoring;
-    CONNECTION_AUTO copy = {NULL};
-    int result = connection_open(&copy, restoring->file->path, SQLITE_OPEN_READONLY, "immutable=1",
-                                 &restoring->patience);
-    if (result != SQLITE_OK)
-        return trouble(restoring, &copy, result);
-    result = copy_pages(overwriting, &copy, page_bytes);
-    return result == SQLITE_OK ? HB_RESTORED : trouble(restoring, &overwriting->live, result);
+    int result = copy_pages(overwriting, overwriting->copy, page_bytes);
+    return result == SQLITE_OK ? HB_RESTORED
+                               : trouble(overwriting->restoring, &overwriting->live, result);
 }
 
 /* In WAL mode SQLite sets the mode of what it copied by itself; else the copy has to show it. */
@@ -287,30 +276,60 @@ static bool copy_has_wal_mode(const struct restoring *restoring)
     return read_fully(restoring->file->fd, mode, 2, MODE_BYTES_AT) == 2 && mode[0] == 2;
 }
 
-int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
+static int overwrite_live(struct overwriting *overwriting, bool was_empty, char *why,
+                          size_t why_bytes)
 {
-    CONNECTION_AUTO live = {NULL};
-    struct overwriting overwriting = {.restoring = restoring, .had_log = has_log(restoring)};
-    int result = connection_open(&overwriting.live, restoring->target->path, SQLITE_OPEN_READWRITE,
-                                 "", &restoring->patience);
-    live = overwriting.live; /* closed however this ends */
-    bool moved = result == SQLITE_OK && !target_is_the_same(restoring, &live);
+    struct restoring *restoring = overwriting->restoring;
+    struct connection *live = &overwriting->live;
+    int result =
+        connection_open(live, &restoring->live, SQLITE_OPEN_READWRITE, "", &restoring->patience);
+    bool moved = result == SQLITE_OK && !target_is_the_same(restoring, live);
     if (result == SQLITE_OK && !moved)
-        result = prepare_target(&overwriting);
+        result = prepare_target(overwriting);
     if ((result & 0xff) == SQLITE_CORRUPT || result == SQLITE_NOTADB) {
-        snprintf(why, why_bytes, "%s", connection_message(&live, result));
+        snprintf(why, why_bytes, "%s", connection_message(live, result));
         return OVERWRITE_BROKEN;
     }
-    if (result != SQLITE_OK)
-        return trouble(restoring, &live, result);
-    if (moved || !target_is_the_same(restoring, &live))
+    if (!held_is_here(&restoring->live) ||
+        (result == SQLITE_OK && (moved || !target_is_the_same(restoring, live))))
         return refuse_for_now(restoring, "database was replaced by another file under way");
-    overwriting.shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting.wal;
-    int status = copy_into_live(&overwriting);
-    if (status != HB_RESTORED && !overwriting.had_log)
-        drop_log(&overwriting); /* ours, with what was not committed */
-    enter_wal(&overwriting);
+    if (result != SQLITE_OK)
+        return trouble(restoring, live, result);
+    overwriting->shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting->wal;
+    int status = copy_into_live(overwriting);
+    if (status != HB_RESTORED && !overwriting->had_log)
+        drop_log(overwriting); /* ours, with what was not committed */
+    enter_wal(overwriting);
     if (status == HB_RESTORED)
         flush_directory(restoring); /* SQLite has done so where its journal mode needs it */
+    return status;
+}
+
+/*
+ * The copy lies in the staging directory, the target in somebody's: the copy is opened as
+ * ourselves, and needs no name any more when the target is written to as its directory's owner.
+ */
+int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
+{
+    struct held staged;
+    CONNECTION_AUTO copy = {NULL, NULL};
+    AS_OWNER_AUTO owner = {0};
+    struct overwriting overwriting = {
+        .restoring = restoring, .copy = &copy, .had_log = has_log(restoring)};
+    int result = held_open_staged(&staged, restoring->file) != 0
+                     ? SQLITE_CANTOPEN
+                     : connection_open(&copy, &staged, SQLITE_OPEN_READONLY, "immutable=1",
+                                       &restoring->patience);
+    int status;
+    if (result != SQLITE_OK)
+        status = trouble(restoring, &copy, result);
+    else if (!held_begin(&restoring->live, &owner))
+        status = refuse(restoring, restoring->live.refusal);
+    else
+        status = overwrite_live(&overwriting, was_empty, why, why_bytes);
+    connection_close(&overwriting.live);
+    as_owner_end(&owner);
+    connection_close(&copy);
+    held_close(&staged);
     return status;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUFFIXES, WAIT, LOCKED, CHECK_LIMIT, OPTIONS };
+enum { SUFFIXES, WAIT, LOCKED, CHECK_LIMIT, FORCE_HELD, OPTIONS };
 
 static const char *const locked_choices[] = {"skip", "raw", NULL};
 
@@ -41,6 +41,12 @@ static const struct hb_option options[OPTIONS] = {
                      .maximum = INT64_MAX,
                      .help = "Up to this size all pages of a copy are checked, above it only the "
                              "header, page count and schema"},
+    [FORCE_HELD] = {.size = sizeof(struct hb_option),
+                    .type = HB_OPTION_BOOLEAN,
+                    .key = "force-held",
+                    .default_text = "no",
+                    .help = "Restore a database though a program has the deleted one open, which "
+                            "will not see it"},
 };
 
 static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -56,13 +62,15 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     struct snap *snap = calloc(1, sizeof *snap);
     if (snap == NULL || !bulk_vfs_register()) {
         free(snap);
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_FATAL,
+                          "out of memory, or this SQLite library cannot be told how to open files");
     }
     snap->host = host;
     snap->suffixes = suffixes;
     snap->wait_s = settings->values[WAIT]->number;
     snap->locked_raw = settings->values[LOCKED]->number == 1;
     snap->check_limit = (uint64_t)settings->values[CHECK_LIMIT]->number;
+    snap->force_held = settings->values[FORCE_HELD]->number != 0;
     inode_guard_init(&snap->guard);
     *self = snap;
     return HB_OK;

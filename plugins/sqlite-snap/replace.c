@@ -5,46 +5,23 @@
  * file open: he would go on writing to an unlinked file, and into the log of the new one.
  */
 #include "replace.h"
-#include "live.h"
+#include "holders.h"
 #include "refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum holders { HOLDERS_NONE, HOLDERS_SOME, HOLDERS_UNKNOWN };
-
-/*
- * The kernel grants a write lease only if no other descriptor of the file is open in any process,
- * seen or not. Not every file system has leases, and only owners get them.
- */
-static enum holders holders_of(int fd)
-{
-    /* Somebody opens it between the two calls: a signal that is ignored unless handled. */
-    fcntl(fd, F_SETSIG, SIGURG);
-    if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0) {
-        fcntl(fd, F_SETLEASE, F_UNLCK);
-        return HOLDERS_NONE;
-    }
-    return errno == EAGAIN || errno == EBUSY ? HOLDERS_SOME : HOLDERS_UNKNOWN;
-}
-
-static void side_name(const struct restoring *restoring, int side, char name[NAME_MAX + 16])
-{
-    snprintf(name, NAME_MAX + 16, "%s%s", restoring->target->name, live_suffixes[side]);
-}
 
 static int remove_sides(const struct restoring *restoring)
 {
     const struct hb_host *host = restoring->snap->host;
     bool removed = false;
-    for (int side = SIDE_WAL; side < SIDES; side++) {
-        char name[NAME_MAX + 16];
+    for (enum side side = SIDE_WAL; side < SIDES; side++) {
+        char name[HELD_NAME_BYTES];
         struct stat found = {0};
-        side_name(restoring, side, name);
+        held_side_name(restoring->target->name, side, name);
         (void)fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW);
         if (unlinkat(restoring->target->directory_fd, name, 0) == 0) {
             removed = true;
@@ -52,11 +29,11 @@ static int remove_sides(const struct restoring *restoring)
                 host->note(host, restoring->entry,
                            "a %s that lay there without its database was removed: it would have "
                            "been applied to this one",
-                           live_suffixes[side]);
+                           side_suffixes[side]);
         } else if (errno != ENOENT)
             return host->fail(host, status_for(errno),
                               "the stale %s beside it cannot be removed: %s; nothing was restored",
-                              live_suffixes[side], strerror(errno));
+                              side_suffixes[side], strerror(errno));
     }
     if (removed && !flush_directory(restoring))
         return host->fail(host, HB_LATER, "its directory cannot be flushed: %s", strerror(errno));
@@ -64,21 +41,29 @@ static int remove_sides(const struct restoring *restoring)
 }
 
 /* A log or journal without its database would be applied to the new one. */
-int replace_missing(const struct restoring *restoring)
+int replace_missing(struct restoring *restoring)
 {
+    const struct hb_host *host = restoring->snap->host;
+    AS_OWNER_AUTO owner = {0};
+    int result = as_owner_begin(&owner, restoring->target->directory_fd);
+    if (result != 0)
+        return host->fail(host, HB_ENTRY,
+                          "the rights of its directory's owner cannot be taken on here (%s): run "
+                          "hbcore as that user",
+                          strerror(-result));
     return remove_sides(restoring);
 }
 
 /* HB_OK: not there, or left over and of no use to anybody. */
-static int look_at_side(const struct restoring *restoring, int side, const char *what)
+static int look_at_side(struct restoring *restoring, enum side side, const char *what)
 {
-    char name[NAME_MAX + 16], text[320];
+    char text[320];
     struct stat found;
-    side_name(restoring, side, name);
-    int fd = openat(restoring->target->directory_fd, name,
-                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    int fd = held_open_side(&restoring->live, side, O_RDONLY);
+    if (fd == -ENOENT)
         return HB_OK;
+    if (fd < 0 && restoring->live.refusal[0] != '\0')
+        return refuse(restoring, restoring->live.refusal);
     bool plain = fd >= 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode);
     bool content = plain && side != SIDE_SHM && found.st_size > 0;
     enum holders holders = plain ? holders_of(fd) : HOLDERS_UNKNOWN;
@@ -88,29 +73,30 @@ static int look_at_side(const struct restoring *restoring, int side, const char 
         snprintf(text, sizeof text,
                  "%s, but has a %s beside it, which may hold what it lacks: stop the programs that "
                  "use it, move both away and import again",
-                 what, live_suffixes[side]);
+                 what, side_suffixes[side]);
     else if (holders != HOLDERS_NONE)
         snprintf(text, sizeof text,
                  "%s, and %s has the %s beside it open: stop the programs that use it, move both "
                  "away and import again",
                  what, holders == HOLDERS_SOME ? "a program" : "perhaps a program",
-                 live_suffixes[side]);
+                 side_suffixes[side]);
     else
         return HB_OK;
     return !content && holders == HOLDERS_SOME ? refuse_for_now(restoring, text)
                                                : refuse(restoring, text);
 }
 
-int replace_existing(const struct restoring *restoring, const char *what)
+int replace_existing(struct restoring *restoring, const char *what)
 {
-    const struct hb_target *target = restoring->target;
     char text[320];
-    int fd =
-        openat(target->directory_fd, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    AS_OWNER_AUTO owner = {0};
+    if (!held_begin(&restoring->live, &owner))
+        return refuse(restoring, restoring->live.refusal);
+    int fd = held_open_side(&restoring->live, SIDE_MAIN, O_RDONLY);
     enum holders holders = fd < 0 ? HOLDERS_UNKNOWN : holders_of(fd);
     if (fd >= 0)
         close(fd);
-    if (holders == HOLDERS_UNKNOWN && restoring->there.st_nlink > 1) {
+    if (holders == HOLDERS_UNKNOWN && restoring->live.status.st_nlink > 1) {
         snprintf(text, sizeof text,
                  "%s, and a program may have it open: stop the programs that use it, move it away "
                  "and import again",
@@ -122,7 +108,7 @@ int replace_existing(const struct restoring *restoring, const char *what)
                  what);
         return refuse_for_now(restoring, text);
     }
-    for (int side = SIDE_WAL; side < SIDES; side++) {
+    for (enum side side = SIDE_WAL; side < SIDES; side++) {
         int status = look_at_side(restoring, side, what);
         if (status != HB_OK)
             return status;

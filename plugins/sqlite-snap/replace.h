@@ -6,12 +6,12 @@
 #include "restoring.h"
 
 /* No target: removes what is left beside it. HB_RESTORE_RENAME, or HB_ENTRY after fail(). */
-int replace_missing(const struct restoring *restoring);
+int replace_missing(struct restoring *restoring);
 
 /*
  * A target that SQLite cannot overwrite, `what` it is for the message: HB_RESTORE_RENAME if nobody
  * has it open and nothing beside it matters; else refused. No connection to it may be open.
  */
-int replace_existing(const struct restoring *restoring, const char *what);
+int replace_existing(struct restoring *restoring, const char *what);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Putting a database back: which way, by what the target and the staged copy are. */
 #include "restore.h"
+#include "holders.h"
 #include "live.h"
 #include "overwrite.h"
 #include "refusal.h"
@@ -31,21 +32,18 @@ static int staged_kind(const struct restoring *restoring, enum bytes_kind *kind)
 }
 
 /* The target exists: what is it? Plain reads, before SQLite opens it. */
-static int look_at_target(const struct restoring *restoring, enum bytes_kind *kind)
+static int look_at_target(struct restoring *restoring, enum bytes_kind *kind)
 {
     const struct hb_host *host = restoring->snap->host;
-    const struct hb_target *target = restoring->target;
-    int fd =
-        openat(target->directory_fd, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return host->fail(host, status_for(errno),
-                          "the existing file cannot be read: %s; it is left as it was",
-                          strerror(errno));
-    int status = bytes_kind_of(host, fd, kind);
-    int reason = errno;
-    close(fd);
+    int fd = held_open_side(&restoring->live, SIDE_MAIN, O_RDONLY);
+    int status = fd < 0 ? HB_NOMATCH : bytes_kind_of(host, fd, kind);
+    int reason = fd < 0 ? -fd : errno;
+    if (fd >= 0)
+        close(fd);
     if (status == HB_CANCELLED)
         return stopped(host);
+    if (status != HB_OK && restoring->live.refusal[0] != '\0')
+        return refuse(restoring, restoring->live.refusal);
     if (status != HB_OK)
         return host->fail(host, status_for(reason),
                           "the existing file cannot be read: %s; it is left as it was",
@@ -61,26 +59,100 @@ static int refuse_unsound(const struct restoring *restoring, const char *reason)
 }
 
 /* Found out without SQLite, which would lay a log and an index beside it and leave them there. */
-static bool is_writable(const struct restoring *restoring)
+static bool is_writable(struct restoring *restoring)
 {
-    return faccessat(restoring->target->directory_fd, restoring->target->name, W_OK, AT_EACCESS) ==
-               0 ||
-           (errno != EACCES && errno != EROFS && errno != EPERM);
+    struct held *live = &restoring->live;
+    AS_OWNER_AUTO owner = {0};
+    return held_begin(live, &owner) &&
+           (faccessat(live->directory_fd, live->name, W_OK, AT_EACCESS) == 0 ||
+            (errno != EACCES && errno != EROFS && errno != EPERM));
 }
 
 /* What is written into the file appears under its other names too, and those may lie anywhere. */
 static bool is_shared(const struct restoring *restoring)
 {
-    return restoring->there.st_nlink > 1;
+    return restoring->live.status.st_nlink > 1;
 }
 
-/* Sound, over a target that is a database or may become one. */
+/* ---- modes ----------------------------------------------------------------------- */
+
+/*
+ * The mode that the host wants: a rename brings it along, a file that stays has to be given it, and
+ * so its side files, which hold the same rows.
+ */
+static void set_modes(struct restoring *restoring)
+{
+    const struct hb_host *host = restoring->snap->host;
+    mode_t mode = restoring->target->mode;
+    for (enum side side = SIDE_MAIN; side < SIDES; side++) {
+        int there = held_mode(&restoring->live, side);
+        if (there == -ENOENT || there == (int)mode)
+            continue;
+        int result = there < 0 ? there : held_set_mode(&restoring->live, side, mode);
+        if (result != 0 && result != -ENOENT)
+            host->doubtful(host, restoring->entry,
+                           "restored, but mode %03o cannot be set on %s%s: %s", (unsigned)mode,
+                           restoring->target->name, side_suffixes[side], strerror(-result));
+    }
+}
+
+/*
+ * What comes in may be more secret than what is there: nobody else may read it for a moment, in
+ * the file or in the log that it comes through. *before: the modes that were there; -1: unchanged.
+ */
+static void close_to_others(struct restoring *restoring, int before[SIDES])
+{
+    int wanted = (int)restoring->target->mode | 0700;
+    for (enum side side = SIDE_MAIN; side < SIDES; side++) {
+        int there = held_mode(&restoring->live, side);
+        before[side] = -1;
+        /* Where it fails set_modes tells about it. */
+        if (there >= 0 && (there & ~wanted) != 0 &&
+            held_set_mode(&restoring->live, side, (mode_t)(there & wanted)) == 0)
+            before[side] = there;
+    }
+}
+
+static void open_again(struct restoring *restoring, const int before[SIDES])
+{
+    const struct hb_host *host = restoring->snap->host;
+    for (enum side side = SIDE_MAIN; side < SIDES; side++) {
+        int result =
+            before[side] < 0 ? 0 : held_set_mode(&restoring->live, side, (mode_t)before[side]);
+        if (result != 0 && result != -ENOENT)
+            host->note(host, restoring->entry, "mode %03o cannot be given back to %s%s: %s",
+                       (unsigned)before[side], restoring->target->name, side_suffixes[side],
+                       strerror(-result));
+    }
+}
+
+/* ---- over one that exists -------------------------------------------------------- */
+
+static int overwrite(struct restoring *restoring, bool was_empty)
+{
+    char reason[256], text[320];
+    int before[SIDES];
+    close_to_others(restoring, before);
+    int status = overwrite_target(restoring, was_empty, reason, sizeof reason);
+    if (status == OVERWRITE_BROKEN) {
+        snprintf(text, sizeof text, "the existing database is damaged (%s)", reason);
+        status = replace_existing(restoring, text);
+    }
+    if (status == HB_RESTORED)
+        set_modes(restoring);
+    else if (status != HB_RESTORE_RENAME && !restoring->in_doubt) /* it is as it was */
+        open_again(restoring, before);
+    return status;
+}
+
+/* Over a target that is a database or may become one. */
 static int over_database(struct restoring *restoring, bool was_empty)
 {
     uint32_t soundness;
-    char reason[256], text[320];
+    char reason[256];
     if (!is_writable(restoring))
-        return refuse(restoring, "database cannot be written");
+        return refuse(restoring, restoring->live.refusal[0] != '\0' ? restoring->live.refusal
+                                                                    : "database cannot be written");
     int status = soundness_of(restoring->snap, restoring->file, &soundness, reason, sizeof reason);
     if (status != HB_OK)
         return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
@@ -89,69 +161,10 @@ static int over_database(struct restoring *restoring, bool was_empty)
     if (is_shared(restoring))
         return replace_existing(restoring, "the existing database has another hard link, which "
                                            "must not change with it");
-    status = overwrite_target(restoring, was_empty, reason, sizeof reason);
-    if (status != OVERWRITE_BROKEN)
-        return status;
-    snprintf(text, sizeof text, "the existing database is damaged (%s)", reason);
-    return replace_existing(restoring, text);
-}
-
-/*
- * The mode that the host wants: a rename brings it along, a file that stays has to be given it, and
- * so its side files, which hold the same rows.
- */
-static void set_modes(const struct restoring *restoring)
-{
-    const struct hb_host *host = restoring->snap->host;
-    const struct hb_target *target = restoring->target;
-    for (int side = SIDE_MAIN; side < SIDES; side++) {
-        char name[NAME_MAX + 16];
-        struct stat found;
-        snprintf(name, sizeof name, "%s%s", target->name, live_suffixes[side]);
-        if (fstatat(target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(found.st_mode) || (found.st_mode & 07777) == target->mode)
-            continue;
-        if (fchmodat(target->directory_fd, name, target->mode, AT_SYMLINK_NOFOLLOW) != 0 &&
-            errno != ENOENT)
-            host->doubtful(host, restoring->entry,
-                           "restored, but mode %03o cannot be set on %s: %s", target->mode, name,
-                           strerror(errno));
-    }
-}
-
-/*
- * What comes in may be more secret than what is there: nobody else may read it for a moment, in
- * the file or in the log that it comes through. *before: the modes that were there; 0: unchanged.
- */
-static void close_to_others(const struct restoring *restoring, mode_t before[SIDES])
-{
-    const struct hb_target *target = restoring->target;
-    for (int side = SIDE_MAIN; side < SIDES; side++) {
-        char name[NAME_MAX + 16];
-        struct stat found;
-        snprintf(name, sizeof name, "%s%s", target->name, live_suffixes[side]);
-        before[side] = 0;
-        if (fstatat(target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(found.st_mode) || (found.st_mode & 07777 & ~(target->mode | 0700)) == 0)
-            continue;
-        /* Where it fails set_modes tells about it. */
-        if (fchmodat(target->directory_fd, name, found.st_mode & (target->mode | 0700), 0) == 0)
-            before[side] = found.st_mode & 07777;
-    }
-}
-
-static void open_again(const struct restoring *restoring, const mode_t before[SIDES])
-{
-    const struct hb_target *target = restoring->target;
-    for (int side = SIDE_MAIN; side < SIDES; side++) {
-        char name[NAME_MAX + 16];
-        snprintf(name, sizeof name, "%s%s", target->name, live_suffixes[side]);
-        if (before[side] != 0 && fchmodat(target->directory_fd, name, before[side], 0) != 0 &&
-            errno != ENOENT)
-            restoring->snap->host->note(restoring->snap->host, restoring->entry,
-                                        "mode %03o cannot be given back to %s: %s",
-                                        (unsigned)before[side], name, strerror(errno));
-    }
+    if (!restoring->live.by_descriptor)
+        return refuse(restoring, "there is no /proc, without which SQLite cannot be kept to the "
+                                 "directory of the database");
+    return overwrite(restoring, was_empty);
 }
 
 static int over_existing(struct restoring *restoring)
@@ -162,8 +175,10 @@ static int over_existing(struct restoring *restoring)
         status = look_at_target(restoring, &there);
     if (status != HB_OK)
         return status;
-    if (there == BYTES_EMPTY && staged == BYTES_EMPTY)
+    if (there == BYTES_EMPTY && staged == BYTES_EMPTY) {
+        set_modes(restoring);
         return HB_RESTORED;
+    }
     if (there == BYTES_DATABASE && staged != BYTES_DATABASE)
         return refuse(restoring, "the file in the archive is no database");
     /* An empty file is an empty database, which a program may have open. */
@@ -172,41 +187,52 @@ static int over_existing(struct restoring *restoring)
     return replace_existing(restoring, "the existing file is no database");
 }
 
-/*
- * As SQLite would roll back a journal of the target, and delete what it names: with our rights.
- */
-static bool journal_names_another(const struct restoring *restoring)
+/* As SQLite would roll back a journal of the target, and delete what it names: with our rights. */
+static int look_at_journal(struct restoring *restoring)
 {
-    char name[NAME_MAX + 16];
-    snprintf(name, sizeof name, "%s%s", restoring->target->name, live_suffixes[SIDE_JOURNAL]);
-    int fd = openat(restoring->target->directory_fd, name,
-                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool named = fd >= 0 && super_journal_is_named(fd);
-    if (fd >= 0)
+    struct held *live = &restoring->live;
+    int fd = held_open_side(live, SIDE_JOURNAL, O_RDONLY);
+    int named = fd == -ENOENT ? 0 : fd;
+    if (fd >= 0) {
+        named = super_journal_is_named(fd);
         close(fd);
-    return named;
+    }
+    if (named == 0)
+        return HB_OK;
+    if (named < 0)
+        return refuse(restoring,
+                      live->refusal[0] != '\0' ? live->refusal : "its -journal cannot be read");
+    return refuse(restoring, "its -journal is of a transaction over several databases: let a "
+                             "program that uses it open it first");
+}
+
+/* What is put there now would be invisible to them, and what they write is lost. */
+static int look_for_holders(const struct restoring *restoring)
+{
+    const struct hb_target *target = restoring->target;
+    const struct hb_host *host = restoring->snap->host;
+    char names[256];
+    if (restoring->snap->force_held ||
+        !holders_of_deleted(target->directory_fd, target->name, names, sizeof names))
+        return HB_OK;
+    return host->fail(host, HB_ENTRY,
+                      "%s still has the deleted database or its log open and would not see what is "
+                      "restored: stop that and import again, or set force-held = yes; nothing was "
+                      "restored",
+                      names);
 }
 
 static int restore_over(struct restoring *restoring)
 {
     struct inode_holder holder;
     struct inode_guard *guard = &restoring->snap->guard;
-    if (!S_ISREG(restoring->there.st_mode))
-        return refuse(restoring, "there is no regular file in its place");
-    if (journal_names_another(restoring))
-        return refuse(restoring, "its -journal is of a transaction over several databases: let a "
-                                 "program that uses it open it first");
-    inode_guard_enter(guard, &holder, restoring->there.st_dev, restoring->there.st_ino);
-    mode_t before[SIDES] = {0};
-    bool shared = is_shared(restoring);
-    if (!shared)
-        close_to_others(restoring, before);
-    int status = over_existing(restoring);
-    if (status == HB_RESTORED && !shared)
-        set_modes(restoring);
-    else if (status != HB_RESTORED && status != HB_RESTORE_RENAME &&
-             !restoring->in_doubt) /* it is as it was */
-        open_again(restoring, before);
+    struct held *live = &restoring->live;
+    if (!held_sides_are_fit(live))
+        return refuse(restoring, live->refusal);
+    inode_guard_enter(guard, &holder, live->status.st_dev, live->status.st_ino);
+    int status = look_at_journal(restoring);
+    if (status == HB_OK)
+        status = over_existing(restoring);
     inode_guard_leave(guard, &holder);
     return status;
 }
@@ -218,13 +244,23 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
     struct restoring restoring = {.snap = snap, .entry = entry, .file = file, .target = target};
     char reason[256];
     patience_init(&restoring.patience, snap);
-    int merged = merge_log(snap, file, reason, sizeof reason);
-    if (merged == HB_CANCELLED)
-        return merged;
-    if (fstatat(target->directory_fd, target->name, &restoring.there, AT_SYMLINK_NOFOLLOW) == 0)
-        return merged == HB_OK ? restore_over(&restoring) : refuse_unsound(&restoring, reason);
-    if (errno == ENOENT)
-        return replace_missing(&restoring);
-    return snap->host->fail(snap->host, status_for(errno),
-                            "the existing file cannot be looked at: %s", strerror(errno));
+    int status = look_for_holders(&restoring);
+    if (status != HB_OK)
+        return status;
+    status = merge_log(snap, file, reason, sizeof reason);
+    if (status != HB_OK && status != HB_NOMATCH)
+        return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
+    bool merged = status == HB_OK;
+    int result = held_open(&restoring.live, target->directory_fd, target->name);
+    if (result == -ENOENT)
+        status = replace_missing(&restoring);
+    else if (result == -ENOTSUP)
+        status = refuse(&restoring, "there is no regular file in its place");
+    else if (result != 0)
+        status = snap->host->fail(snap->host, status_for(-result),
+                                  "the existing file cannot be looked at: %s", strerror(-result));
+    else
+        status = merged ? restore_over(&restoring) : refuse_unsound(&restoring, reason);
+    held_close(&restoring.live);
+    return status;
 }

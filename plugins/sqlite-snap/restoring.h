@@ -5,16 +5,14 @@
 
 #include "connection.h"
 
-#include <sys/stat.h>
-
 struct restoring {
     struct snap *snap;
     const struct hb_entry *entry;
     const struct hb_file *file; /* the staged copy */
     const struct hb_target *target;
     struct patience patience;
-    struct stat there; /* the target, where it exists */
-    bool in_doubt;     /* it may hold the new rows, though overwriting it failed */
+    struct held live; /* the target, where it exists */
+    bool in_doubt;    /* it may hold the new rows, though overwriting it failed */
 };
 
 #endif

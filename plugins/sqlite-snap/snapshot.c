@@ -8,9 +8,13 @@
  *  immutable  the same without locks, for a WAL database that nobody has open (there is no log):
  *             a normal connection would leave a -wal and a -shm behind.
  *  aside      see aside.h: a log without its index, a hot journal, a directory that cannot be
- *             written, a path too long for SQLite.
+ *             written, a system without /proc (held.c).
  *
  * The last two hold no lock, so what they made counts only if nothing has changed meanwhile.
+ *
+ * What is done beside the database is done as the owner of its directory, what is done in the
+ * staging directory as ourselves: so the staged copy is open, and needs no name any more, when
+ * SQLite is let at the database.
  */
 #include "snapshot.h"
 #include "aside.h"
@@ -36,9 +40,10 @@ enum way { WAY_LIVE, WAY_IMMUTABLE, WAY_ASIDE };
 struct attempt {
     struct snap *snap;
     const struct hb_entry *entry;
-    struct live live;
+    struct held live;
     struct look before;
     struct hb_file file;
+    struct held staged; /* the same file */
     struct patience patience;
     int result;        /* SQLite's */
     bool held_up;      /* a writer had waited for us for too long */
@@ -51,6 +56,12 @@ static void say(struct attempt *attempt, const struct connection *connection, in
     attempt->result = result;
     snprintf(attempt->message, sizeof attempt->message, "%s",
              connection_message(connection, result));
+}
+
+static int refused(const struct attempt *attempt)
+{
+    const struct hb_host *host = attempt->snap->host;
+    return host->fail(host, HB_ENTRY, "%s; stored nothing for it", attempt->live.refusal);
 }
 
 /* ---- copying with SQLite --------------------------------------------------------- */
@@ -94,10 +105,13 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
     }
 }
 
-/* The staged file is nobody else's: it needs no journal (OFF is not for defensive connections). */
+/*
+ * The staged file is nobody else's: it needs no journal (OFF is not for defensive connections). The
+ * lock is taken here, since SQLite looks for a journal by name when it takes it.
+ */
 static int open_staged(struct attempt *attempt, struct connection *staged)
 {
-    int result = connection_open(staged, attempt->file.path, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
+    int result = connection_open(staged, &attempt->staged, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
                                  &attempt->patience);
     if (result == SQLITE_OK)
         result = connection_run(staged, "PRAGMA locking_mode = EXCLUSIVE", NULL);
@@ -105,6 +119,10 @@ static int open_staged(struct attempt *attempt, struct connection *staged)
         result = connection_run(staged, "PRAGMA journal_mode = MEMORY", NULL);
     if (result == SQLITE_OK)
         result = connection_run(staged, "PRAGMA synchronous = OFF", NULL);
+    if (result == SQLITE_OK)
+        result = connection_run(staged, "BEGIN EXCLUSIVE", NULL);
+    if (result == SQLITE_OK)
+        result = connection_run(staged, "COMMIT", NULL);
     return result;
 }
 
@@ -113,7 +131,7 @@ static bool opened_the_right_one(const struct attempt *attempt, const struct con
 {
     int moved = 1;
     return sqlite3_file_control(source->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-           !moved && live_is_here(&attempt->live);
+           !moved && held_is_here(&attempt->live);
 }
 
 /*
@@ -125,7 +143,7 @@ static int open_pinned(struct attempt *attempt, struct connection *source, bool 
 {
     int64_t ignored;
     int result =
-        connection_open(source, attempt->live.path, SQLITE_OPEN_READONLY,
+        connection_open(source, &attempt->live, SQLITE_OPEN_READONLY,
                         locks ? "vfs=" BULK_VFS "&mode=ro" : "vfs=" BULK_VFS "&mode=ro&immutable=1",
                         &attempt->patience);
     *moved = result == SQLITE_OK && !opened_the_right_one(attempt, source);
@@ -137,6 +155,7 @@ static int open_pinned(struct attempt *attempt, struct connection *source, bool 
         *moved = !opened_the_right_one(attempt, source);
     if (result == SQLITE_OK && !*moved)
         result = bulk_read_ahead(source->db);
+    *moved = *moved || !held_is_here(&attempt->live);
     return result;
 }
 
@@ -153,8 +172,10 @@ static bool staging_failed(int result)
 
 static int copy_with_sqlite(struct attempt *attempt, bool locks)
 {
-    CONNECTION_AUTO staged = {NULL};
-    CONNECTION_AUTO source = {NULL};
+    /* In reverse order, they are closed. */
+    CONNECTION_AUTO staged = {NULL, NULL};
+    AS_OWNER_AUTO owner = {0};
+    CONNECTION_AUTO source = {NULL, NULL};
     int64_t page_bytes = 0;
     int result = open_staged(attempt, &staged);
     if (result != SQLITE_OK) {
@@ -163,6 +184,8 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
         return HB_OK;
     }
     bool moved;
+    if (!held_begin(&attempt->live, &owner))
+        return refused(attempt);
     result = open_pinned(attempt, &source, locks, &moved);
     if (moved)
         return AGAIN;
@@ -191,10 +214,13 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
 
 /* ---- one attempt ----------------------------------------------------------------- */
 
-static enum way choose(const struct look *look, const unsigned char header[2])
+static enum way choose(const struct attempt *attempt, const unsigned char header[2])
 {
+    const struct look *look = &attempt->before;
     const struct trace *wal = &look->side[SIDE_WAL], *shm = &look->side[SIDE_SHM];
     bool has_log = wal->exists && wal->bytes > 0;
+    if (!attempt->live.by_descriptor)
+        return WAY_ASIDE;
     if (!has_log && header[0] != 2 && header[1] != 2)
         return WAY_LIVE;
     if (wal->exists && shm->exists)
@@ -217,17 +243,12 @@ static bool has_changed(const struct attempt *attempt)
 {
     struct look after;
     live_look(&attempt->live, &after);
-    return !live_is_here(&attempt->live) || !live_same(&attempt->before, &after);
+    return !held_is_here(&attempt->live) || !live_same(&attempt->before, &after);
 }
 
 static int start_over(struct attempt *attempt)
 {
-    char name[PATH_MAX + 16];
-    static const enum side sides[] = {SIDE_WAL, SIDE_SHM, SIDE_JOURNAL};
-    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", attempt->file.path, live_suffixes[sides[i]]);
-        unlink(name);
-    }
+    held_remove_sides(&attempt->staged);
     attempt->result = SQLITE_OK;
     attempt->staging = attempt->held_up = false;
     attempt->message[0] = '\0';
@@ -240,8 +261,9 @@ static int start_over(struct attempt *attempt)
 static bool cannot_be_opened(const struct attempt *attempt)
 {
     int primary = attempt->result & 0xff;
-    return !attempt->staging && (primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY ||
-                                 primary == SQLITE_PERM || primary == SQLITE_AUTH);
+    return !attempt->staging && attempt->live.refusal[0] == '\0' &&
+           (primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY || primary == SQLITE_PERM ||
+            primary == SQLITE_AUTH);
 }
 
 static int copy_unlocked(struct attempt *attempt, enum way way)
@@ -252,7 +274,7 @@ static int copy_unlocked(struct attempt *attempt, enum way way)
         status = copy_with_sqlite(attempt, false);
     } else if (status == HB_OK) {
         status = copy_aside(attempt->snap, attempt->entry, &attempt->live, &attempt->before,
-                            &attempt->file, &attempt->patience, &attempt->result);
+                            &attempt->staged, &attempt->patience, &attempt->result);
         attempt->staging = staging_failed(attempt->result);
     }
     if (attempt->message[0] == '\0')
@@ -274,15 +296,12 @@ static int hold_log(struct attempt *attempt, const unsigned char header[2], enum
 {
     const struct hb_host *host = attempt->snap->host;
     const struct timespec nap = {.tv_nsec = 2000000};
-    struct stat opened;
-    int fd = host->open_beneath(host, attempt->entry->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    while (fstat(fd, &opened) == 0 && opened.st_ino == attempt->live.inode) {
+    int fd = held_open_side(&attempt->live, SIDE_MAIN, O_RDONLY);
+    while (fd >= 0) {
         bool held = live_lock_shared(fd);
         bool in_the_way = errno == EAGAIN || errno == EACCES;
         live_look(&attempt->live, &attempt->before);
-        *way = choose(&attempt->before, header);
+        *way = choose(attempt, header);
         if (held && *way == WAY_LIVE)
             return fd;
         if (held || *way != WAY_LIVE || !in_the_way || patience_is_over(&attempt->patience) ||
@@ -290,14 +309,15 @@ static int hold_log(struct attempt *attempt, const unsigned char header[2], enum
             break; /* also where the file system has no such locks */
         nanosleep(&nap, NULL);
     }
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return -1;
 }
 
 static int copy_live(struct attempt *attempt)
 {
     int status = copy_with_sqlite(attempt, true);
-    if (status == HB_OK && attempt->result == SQLITE_OK && !live_is_here(&attempt->live))
+    if (status == HB_OK && attempt->result == SQLITE_OK && !held_is_here(&attempt->live))
         return AGAIN;
     return status;
 }
@@ -309,7 +329,7 @@ static int copy_database(struct attempt *attempt, const unsigned char header[2])
     if (status != HB_OK)
         return status;
     live_look(&attempt->live, &attempt->before);
-    enum way way = choose(&attempt->before, header);
+    enum way way = choose(attempt, header);
     if (way == WAY_LIVE && attempt->before.side[SIDE_WAL].exists)
         held = hold_log(attempt, header, &way);
     status = way == WAY_LIVE ? copy_live(attempt) : copy_unlocked(attempt, way);
@@ -320,31 +340,33 @@ static int copy_database(struct attempt *attempt, const unsigned char header[2])
     return status;
 }
 
-/* A journal that begins with a zero byte is spent, as SQLite sees it. */
-static bool journal_has_content(const struct attempt *attempt)
+/* A journal that begins with a zero byte is spent, as SQLite sees it. Cannot tell: it has some. */
+static bool journal_has_content(struct attempt *attempt)
 {
-    char path[PATH_MAX + 16];
     char first = '\0';
-    snprintf(path, sizeof path, "%s%s", attempt->entry->path, live_suffixes[SIDE_JOURNAL]);
-    return attempt->snap->host->read_entry(attempt->snap->host, path, 0, &first, 1) == 1 &&
-           first != '\0';
+    int fd = held_open_side(&attempt->live, SIDE_JOURNAL, O_RDONLY);
+    if (fd < 0)
+        return fd != -ENOENT;
+    int64_t got = read_fully(fd, &first, 1, 0);
+    close(fd);
+    return got < 0 || first != '\0';
 }
 
 /*
  * What lies beside a file that SQLite makes nothing of is left out all the same: with it goes
  * what the file lacks. So it is where a database is encrypted, or was cut to nothing by a crash.
  */
-static const char *lost_beside(const struct attempt *attempt, enum bytes_kind kind)
+static const char *lost_beside(struct attempt *attempt, enum bytes_kind kind)
 {
     struct look look;
     live_look(&attempt->live, &look);
     if (look.side[SIDE_WAL].bytes > 0)
-        return live_suffixes[SIDE_WAL];
+        return side_suffixes[SIDE_WAL];
     /* An empty file's is that of a transaction that had not written anything yet. */
-    return kind == BYTES_OTHER && journal_has_content(attempt) ? live_suffixes[SIDE_JOURNAL] : NULL;
+    return kind == BYTES_OTHER && journal_has_content(attempt) ? side_suffixes[SIDE_JOURNAL] : NULL;
 }
 
-static void say_no_database(const struct attempt *attempt, enum bytes_kind kind)
+static void say_no_database(struct attempt *attempt, enum bytes_kind kind)
 {
     const struct hb_host *host = attempt->snap->host;
     const char *lost = lost_beside(attempt, kind);
@@ -360,29 +382,51 @@ static void say_no_database(const struct attempt *attempt, enum bytes_kind kind)
         host->note(host, attempt->entry, "%s; stored as an ordinary file", what);
 }
 
+/*
+ * Not read, for an errno. The host finds out for itself that it is gone; what may pass, or is only
+ * in our way, must not end in plain bytes of a database that a program writes to.
+ */
+static int cannot_read(const struct attempt *attempt, int reason)
+{
+    const struct held *live = &attempt->live;
+    const struct hb_host *host = attempt->snap->host;
+    if (live->refusal[0] != '\0')
+        return refused(attempt);
+    if (reason == ENOENT || reason == ENOTDIR || reason == ELOOP || reason == ESTALE ||
+        reason == ENOTSUP)
+        return HB_NOMATCH;
+    if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
+        return host->fail(host, HB_ENTRY,
+                          "it belongs to user %u, and the owner of its directory may not read it: "
+                          "chown it to him; stored nothing for it",
+                          (unsigned)live->status.st_uid);
+    return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
+                      strerror(reason));
+}
+
 /* Is it a database at all? Plain reads, while no connection of ours has it open. */
-static int look_at_bytes(const struct attempt *attempt, enum bytes_kind *kind,
-                         unsigned char header[2])
+static int look_at_bytes(struct attempt *attempt, enum bytes_kind *kind, unsigned char header[2])
 {
     const struct hb_host *host = attempt->snap->host;
-    int fd = host->open_beneath(host, attempt->entry->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int fd = held_open_side(&attempt->live, SIDE_MAIN, O_RDONLY);
     if (fd < 0)
-        return HB_NOMATCH;
+        return cannot_read(attempt, -fd);
+    unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
     int status = bytes_kind_of(host, fd, kind);
-    if (status == HB_OK && *kind == BYTES_DATABASE) {
-        unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
-        int64_t got = read_fully(fd, whole, sizeof whole, 0);
-        memcpy(header, whole + 18, 2);
-        if (got >= 0 && (size_t)got < sizeof whole) /* SQLite would take it for an empty one */
-            host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
-        if (got < (int64_t)sizeof whole)
-            status = HB_NOMATCH;
-    }
+    int64_t got = status == HB_NOMATCH ? -errno : read_fully(fd, whole, sizeof whole, 0);
     close(fd);
     if (status == HB_CANCELLED)
         return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
-    if (status != HB_OK || *kind == BYTES_DATABASE)
-        return status;
+    if (got < 0)
+        return cannot_read(attempt, (int)-got);
+    if (*kind == BYTES_DATABASE && (size_t)got == sizeof whole) {
+        memcpy(header, whole + 18, 2);
+        return HB_OK;
+    }
+    if (*kind == BYTES_DATABASE) { /* SQLite would take it for an empty one */
+        host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
+        return HB_NOMATCH;
+    }
     say_no_database(attempt, *kind);
     return HB_NOMATCH;
 }
@@ -394,15 +438,21 @@ static int try_once(struct attempt *attempt)
     enum bytes_kind kind;
     unsigned char header[2];
     struct snap *snap = attempt->snap;
-    int status = live_open(snap->host, attempt->entry, &attempt->live);
-    if (status != HB_OK)
+    int status, result = live_open(snap->host, attempt->entry, &attempt->live);
+    if (result != 0) {
+        status = cannot_read(attempt, -result);
+        held_close(&attempt->live);
         return status;
-    inode_guard_enter(&snap->guard, &holder, attempt->live.device, attempt->live.inode);
+    }
+    inode_guard_enter(&snap->guard, &holder, attempt->live.status.st_dev,
+                      attempt->live.status.st_ino);
     status = look_at_bytes(attempt, &kind, header);
+    if (status == HB_OK && !held_sides_are_fit(&attempt->live))
+        status = refused(attempt);
     if (status == HB_OK)
         status = copy_database(attempt, header);
     inode_guard_leave(&snap->guard, &holder);
-    live_close(&attempt->live);
+    held_close(&attempt->live);
     return status;
 }
 
@@ -431,6 +481,8 @@ static int outcome(const struct attempt *attempt)
         return HB_OK;
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
         return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
+    if (attempt->live.refusal[0] != '\0')
+        return refused(attempt);
     if (attempt->held_up)
         return locked(attempt, "was needed by a writer before it was copied");
     if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL)
@@ -505,6 +557,15 @@ static int make_source(const struct attempt *attempt, struct hb_source *source)
     return HB_OK;
 }
 
+static int hold_staged(struct attempt *attempt)
+{
+    const struct hb_host *host = attempt->snap->host;
+    int result = held_open_staged(&attempt->staged, &attempt->file);
+    return result == 0
+               ? HB_OK
+               : host->fail(host, HB_ENTRY, "its snapshot cannot be staged: %s", strerror(-result));
+}
+
 int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source)
 {
     struct snap *snap = self;
@@ -518,7 +579,10 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
     bool judged = (source->flags & HB_SOURCE_JUDGED) != 0;
     int status = host->stage_file(host, "snapshot.db", &attempt->file);
     if (status == HB_OK) {
-        status = snapshot(attempt);
+        status = hold_staged(attempt);
+        if (status == HB_OK)
+            status = snapshot(attempt);
+        held_close(&attempt->staged);
         if (status == HB_OK)
             status = make_source(attempt, source);
         if (status != HB_OK)

@@ -114,14 +114,17 @@ static int judge(const struct snap *snap, int result, uint32_t *soundness, const
     return HB_OK;
 }
 
-static int check_database(struct snap *snap, const struct hb_file *file, bool whole,
-                          uint32_t *soundness, char *reason, size_t room)
+static int check_database(struct snap *snap, struct held *staged, bool whole, uint32_t *soundness,
+                          char *reason, size_t room)
 {
     struct patience patience;
-    CONNECTION_AUTO connection;
+    AS_OWNER_AUTO owner = {0};
+    CONNECTION_AUTO connection = {NULL, NULL};
     patience_init(&patience, snap);
-    int result =
-        connection_open(&connection, file->path, SQLITE_OPEN_READONLY, "immutable=1", &patience);
+    int result = SQLITE_PERM;
+    if (held_begin(staged, &owner))
+        result =
+            connection_open(&connection, staged, SQLITE_OPEN_READONLY, "immutable=1", &patience);
     if (result != SQLITE_OK) {
         snprintf(reason, room, "%s", connection_message(&connection, result));
         return judge(snap, result, soundness, reason);
@@ -132,6 +135,14 @@ static int check_database(struct snap *snap, const struct hb_file *file, bool wh
         whole ? "PRAGMA quick_check(1)" : "SELECT 'ok' FROM (SELECT count(*) FROM sqlite_schema)";
     result = run_check(&connection, sql, reason, room);
     return judge(snap, result, soundness, reason);
+}
+
+static int hold(const struct snap *snap, const struct hb_file *file, struct held *staged)
+{
+    int result = held_open_staged(staged, file);
+    return result == 0 ? HB_OK
+                       : snap->host->fail(snap->host, HB_ENTRY,
+                                          "the staged copy cannot be read: %s", strerror(-result));
 }
 
 int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundness, char *reason,
@@ -161,7 +172,11 @@ int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundn
         return HB_OK;
     }
     bool whole = (uint64_t)now.st_size <= snap->check_limit;
-    status = check_database(snap, file, whole, soundness, reason, reason_bytes);
+    struct held staged;
+    status = hold(snap, file, &staged);
+    if (status == HB_OK)
+        status = check_database(snap, &staged, whole, soundness, reason, reason_bytes);
+    held_close(&staged);
     if (status == HB_OK && *soundness == HB_SOUND && !whole) {
         *soundness = HB_NOT_CHECKED;
         snprintf(reason, reason_bytes,
@@ -174,15 +189,20 @@ int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundn
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes)
 {
     struct patience patience;
-    if (no_side_is_left(file))
-        return HB_OK;
-    patience_init(&patience, snap);
-    int result = recover_staged(file, &patience);
+    struct held staged;
+    int status = hold(snap, file, &staged);
+    int result = SQLITE_OK;
+    if (status == HB_OK && !no_side_is_left(&staged)) {
+        patience_init(&patience, snap);
+        result = recover_staged(&staged, &staged, &patience);
+    }
+    held_close(&staged);
     if (result == SQLITE_OK)
-        return HB_OK;
+        return status;
     if (result == SQLITE_INTERRUPT || snap->host->cancelled(snap->host))
         return snap->host->fail(snap->host, HB_CANCELLED, "the check of a database was stopped");
-    snprintf(reason, reason_bytes, "its log cannot be applied to it: %s", sqlite3_errstr(result));
+    snprintf(reason, reason_bytes, "its log cannot be applied to it: %s",
+             staged.refusal[0] != '\0' ? staged.refusal : sqlite3_errstr(result));
     return HB_NOMATCH;
 }
 

@@ -14,7 +14,7 @@ int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundn
 
 /*
  * A log or journal that came with the copy and lies beside it is made part of it. HB_OK; HB_NOMATCH
- * and a reason: it cannot be; HB_CANCELLED.
+ * and a reason: it cannot be; HB_ENTRY, HB_CANCELLED.
  */
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes);
 

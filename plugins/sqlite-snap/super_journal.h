@@ -4,20 +4,18 @@
  * databases (sqlite.org/fileformat2.html, "The Rollback Journal"; pager.c, readSuperJournal).
  * Whoever rolls it back deletes the file of that name when no journal needs it any more. The name
  * comes from the home, or from an archive, and may be that of any file: so SQLite is never let
- * at such a journal on our behalf.
+ * at such a journal on our behalf. Whether the file is there is all that is asked about it.
  */
 #ifndef SUPER_JOURNAL_H
 #define SUPER_JOURNAL_H
 
-#include <stdbool.h>
-
-/* Does this journal name one? */
-bool super_journal_is_named(int fd);
+/* Does this journal name one? 1, 0, or -errno: cannot tell. */
+int super_journal_is_named(int fd);
 
 /*
  * Makes our own copy of a journal do without: the transaction is undone if the super-journal is
- * there, and stands if it is gone. False: errno.
+ * there, and stands if it is gone. 0 or -errno; ENOTRECOVERABLE: which it is cannot be told.
  */
-bool super_journal_strip(int fd);
+int super_journal_strip(int fd);
 
 #endif

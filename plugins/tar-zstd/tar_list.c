@@ -21,6 +21,7 @@ struct listing {
     uint64_t raw_bytes;
     uint64_t tar_offset; /* where the next member starts */
     uint64_t group;      /* first frame of the present group */
+    uint64_t frame;      /* that was looked up last */
     uint64_t next_frame; /* one behind the last frame that a member has touched */
 };
 
@@ -34,6 +35,8 @@ struct cursor {
 static uint64_t get_varint(struct cursor *cursor)
 {
     uint64_t number = 0;
+    if (cursor->at < cursor->end && *cursor->at < 0x80) /* as most are */
+        return *cursor->at++;
     for (unsigned shift = 0; shift < 64 && cursor->at < cursor->end; shift += 7) {
         unsigned char byte = *cursor->at++;
         if (shift == 63 && byte > 1)
@@ -125,12 +128,22 @@ static int damaged(const struct listing *listing)
                                     (unsigned long long)listing->members + 1);
 }
 
+/* The frame that holds `offset`, which is not before the one that was asked for last. */
+static uint64_t find_frame(struct listing *listing, uint64_t offset)
+{
+    const struct tar_table *table = listing->table;
+    while (listing->frame + 1 < table->count &&
+           table->frames[listing->frame + 1].tar_offset <= offset)
+        listing->frame++;
+    return listing->frame;
+}
+
 /* Members that share a frame are a group, which is named by its first frame. */
 static void place(struct listing *listing, uint64_t end, struct hb_member *member)
 {
     const struct tar_table *table = listing->table;
-    uint64_t first = tar_table_find(table, listing->tar_offset);
-    uint64_t last = tar_table_find(table, end - 1);
+    uint64_t first = find_frame(listing, listing->tar_offset);
+    uint64_t last = find_frame(listing, end - 1);
     if (listing->members == 0 || first >= listing->next_frame)
         listing->group = first;
     uint64_t untouched = first > listing->next_frame ? first : listing->next_frame;

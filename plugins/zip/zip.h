@@ -28,9 +28,17 @@ enum {
     ZIP_BUFFER_BYTES = 256 << 10 /* small writes are gathered up to here */
 };
 
-/* Frame of the trailer, right before the central directory: the block, then this. */
-enum { ZIP_TRAILER_FRAME = 20 /* u32 crc32, u64 length, 8 bytes of magic */ };
-#define ZIP_TRAILER_MAGIC "hbcoreTR"
+/*
+ * The trailer, right before the central directory: the block, then its frame. If "PK" and two bytes
+ * below 32 come up in either, the second form is written, in which they cannot: CRC-32 and block
+ * with a zero byte after each 'P', then a frame in which there is none.
+ */
+enum { ZIP_TRAILER_FRAME = 20 };     /* the one or the other */
+#define ZIP_TRAILER_MAGIC "hbcoreTR" /* after u32 crc32, u64 length of the block */
+#define ZIP_TRAILER_SPACED                                                                         \
+    "hbcoreTS" /* after 12 hexadecimal digits: length of the spaced bytes                          \
+                */
+enum { ZIP_TRAILER_DIGITS = 12 };
 
 struct zip_writer {
     unsigned char *buffer;

@@ -6,6 +6,7 @@
 #include "zip_time.h"
 
 #include <libdeflate.h>
+#include <string.h>
 
 enum {
     ID_ZIP64 = 0x0001,
@@ -17,7 +18,7 @@ enum {
 };
 
 enum { OURS_VERSION = 1, OURS_SECONDS = 1, OURS_NANOSECONDS = 2, OURS_RAW_NAME = 4 };
-enum { MARK_VERSION = 1 };
+enum { MARK_NO_TRAILER, MARK_TRAILER };
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
@@ -68,11 +69,12 @@ unsigned char *zip_put_extra(unsigned char *to, const struct zip_record *record,
     return put_ours(to, record, central);
 }
 
-unsigned char *zip_put_mark(unsigned char to[ZIP_MARK_BYTES])
+unsigned char *zip_put_mark(unsigned char to[ZIP_MARK_BYTES], bool trailer)
 {
     to = zip_put16(zip_put16(to, ID_MARK), ZIP_MARK_BYTES - 4);
-    *to++ = MARK_VERSION;
-    return to;
+    memset(to, 0, ZIP_MARK_BYTES - 4);
+    *to = trailer ? MARK_TRAILER : MARK_NO_TRAILER;
+    return to + ZIP_MARK_BYTES - 4;
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -214,7 +216,7 @@ const char *zip_parse_extra(const unsigned char *extra, size_t bytes, struct zip
         parse_ntfs(fields.ntfs, record);
     if (fields.ours.data != NULL)
         parse_ours(fields.ours, record);
-    record->marked = fields.mark.bytes >= 1 && fields.mark.data[0] == MARK_VERSION;
+    record->marked = fields.mark.bytes >= 1 && fields.mark.data[0] == MARK_TRAILER;
     if (fields.unicode.data != NULL)
         parse_unicode(fields.unicode, record);
     return NULL;

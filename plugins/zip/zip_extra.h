@@ -8,7 +8,9 @@
  *     u32  nanoseconds, where flag 2 is set; they belong to the seconds above or, without
  *          those, to the extended timestamp
  *
- * The mark of an archive that has a trailer has id 0x7468 and one byte, version 1.
+ * The last field of the last central header is the mark, id 0x7468: u8 1 if the archive has a
+ * trailer, else 0, then 15 zero bytes. In older archives it is one byte long, and only there with a
+ * trailer. Why it is that long stands at the start of zip_write.c.
  *
  * Ours is in the central directory where the standard fields cannot say it; flag 4 is in the
  * local header too, so that one damaged bit does not rename an entry.
@@ -21,9 +23,9 @@
 /* The fields after the zip64 one. Returns the place after what was written. */
 unsigned char *zip_put_extra(unsigned char *to, const struct zip_record *record, bool central);
 
-/* In the last central header: a trailer of the host lies before the central directory. */
-enum { ZIP_MARK_BYTES = 5 };
-unsigned char *zip_put_mark(unsigned char to[ZIP_MARK_BYTES]);
+/* In the last central header: does a trailer of the host lie before the central directory? */
+enum { ZIP_MARK_BYTES = 20 };
+unsigned char *zip_put_mark(unsigned char to[ZIP_MARK_BYTES], bool trailer);
 
 /*
  * Fills in what the extra fields of a parsed header say. The sizes, and in a central

@@ -97,24 +97,30 @@ static bool agrees(uint64_t plain, uint64_t full, uint64_t wide)
     return plain == full || plain == wide;
 }
 
+/* HB_NOMATCH: what the record at `place` says does not fit what else is there. */
 static int take_end_64(const struct zip *zip, const unsigned char record[ZIP_END64_BYTES],
-                       struct end *end)
+                       uint64_t place, struct end *end)
 {
     uint64_t entries = zip_get64(record + 32), bytes = zip_get64(record + 40),
-             offset = zip_get64(record + 48);
+             offset = zip_get64(record + 48), stored_end;
     if (!agrees(end->entries, ZIP_16_FULL, entries) || !agrees(end->bytes, ZIP_32_FULL, bytes) ||
-        !agrees(end->offset, ZIP_32_FULL, offset))
-        return damaged(zip, "the zip64 record and the end record contradict each other");
+        !agrees(end->offset, ZIP_32_FULL, offset) ||
+        __builtin_add_overflow(offset, bytes, &stored_end) || stored_end > place)
+        return HB_NOMATCH;
     if (zip_get32(record + 16) != 0 || zip_get32(record + 20) != 0 ||
         zip_get64(record + 24) != entries)
         return zip->host->fail(zip->host, HB_FATAL,
                                "it is one disk of several; join them first (zip -s 0)");
-    end->entries = entries;
-    end->bytes = bytes;
-    end->offset = offset;
+    *end = (struct end){.place = place, .entries = entries, .bytes = bytes, .offset = offset};
     return HB_OK;
 }
 
+/*
+ * Four bytes that look like a locator may be a piece of the last member's name, extra field or
+ * comment. It is one only if a record is where it says, and that record says nothing else than the
+ * end record does, as far as that one says anything. If it is none, the end record must do alone:
+ * whether the directory is right before it is seen when its headers are read.
+ */
 static int look_for_64(const struct zip *zip, const struct hb_input *input, struct end *end)
 {
     unsigned char locator[ZIP_LOCATOR_BYTES] = {0}, record[ZIP_END64_BYTES] = {0};
@@ -130,12 +136,14 @@ static int look_for_64(const struct zip *zip, const struct hb_input *input, stru
         place = at - ZIP_END64_BYTES;
         status = read_end_64(zip, input, place, at, record);
     }
-    if (status == HB_NOMATCH)
-        return damaged(zip, "the zip64 record is not where its locator says");
-    if (status != HB_OK)
+    if (status == HB_OK)
+        status = take_end_64(zip, record, place, end);
+    if (status != HB_NOMATCH)
         return status;
-    end->place = place;
-    return take_end_64(zip, record, end);
+    if (end->bytes == ZIP_32_FULL || end->offset == ZIP_32_FULL)
+        return damaged(zip, "the zip64 record is not where its locator says, or contradicts the "
+                            "end record");
+    return HB_OK;
 }
 
 static int read_end(const struct zip *zip, const struct hb_input *input, struct end *end)

@@ -196,6 +196,13 @@ static int no_trailer(const struct zip *zip)
                            "and pack it anew");
 }
 
+static int wrong_block(const struct zip *zip)
+{
+    return zip->host->fail(zip->host, HB_FATAL,
+                           "the block before the central directory does not match its checksum; "
+                           "the archive is damaged");
+}
+
 static int read_block(const struct zip *zip, const struct hb_input *input, uint64_t offset,
                       size_t bytes, uint32_t crc, void **data)
 {
@@ -204,14 +211,60 @@ static int read_block(const struct zip *zip, const struct hb_input *input, uint6
         return zip_no_memory(zip);
     int status = zip_read(zip, input, block, bytes, offset);
     if (status == HB_OK && libdeflate_crc32(0, block, bytes) != crc)
-        status = zip->host->fail(zip->host, HB_FATAL,
-                                 "the block before the central directory does not match its "
-                                 "checksum; the archive is damaged");
+        status = wrong_block(zip);
     if (status == HB_OK)
         *data = block;
     else
         zip->host->release(zip->host, block);
     return status;
+}
+
+/* UINT64_MAX: they are no digits. */
+static uint64_t digits_of(const unsigned char frame[ZIP_TRAILER_FRAME])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t value = 0;
+    for (size_t i = 0; i < ZIP_TRAILER_DIGITS; i++) {
+        const char *digit = memchr(digits, frame[i], 16);
+        if (digit == NULL)
+            return UINT64_MAX;
+        value = value << 4 | (uint64_t)(digit - digits);
+    }
+    return value;
+}
+
+/* Takes the zero byte after each 'P' away, in place. Returns what is left; 0: there is none. */
+static size_t close_up(unsigned char *data, size_t bytes)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < bytes; at++) {
+        data[kept++] = data[at];
+        if (data[at] == 'P' && (++at == bytes || data[at] != 0))
+            return 0;
+    }
+    return kept;
+}
+
+/* The second form (zip.h). */
+static int read_spaced(const struct zip *zip, const struct hb_input *input, uint64_t offset,
+                       size_t length, void **data, size_t *bytes)
+{
+    unsigned char *block = zip->host->alloc(zip->host, length);
+    if (block == NULL)
+        return zip_no_memory(zip);
+    int status = zip_read(zip, input, block, length, offset);
+    size_t kept = status == HB_OK ? close_up(block, length) : 0;
+    if (status == HB_OK &&
+        (kept <= 4 || libdeflate_crc32(0, block + 4, kept - 4) != zip_get32(block)))
+        status = wrong_block(zip);
+    if (status != HB_OK) {
+        zip->host->release(zip->host, block);
+        return status;
+    }
+    *bytes = kept - 4;
+    memmove(block, block + 4, *bytes);
+    *data = block;
+    return HB_OK;
 }
 
 /*
@@ -231,16 +284,19 @@ int zip_read_trailer(void *self, const struct hb_input *input, void **data, size
     status = zip_read(zip, input, frame, sizeof frame, zip->index.start - sizeof frame);
     if (status != HB_OK)
         return status;
-    uint64_t length = zip_get64(frame + 4);
-    if (memcmp(frame + 12, ZIP_TRAILER_MAGIC, 8) != 0)
+    bool spaced = memcmp(frame + 12, ZIP_TRAILER_SPACED, 8) == 0;
+    if (!spaced && memcmp(frame + 12, ZIP_TRAILER_MAGIC, 8) != 0)
         return no_trailer(zip);
-    if (length == 0 || length > gap - sizeof frame)
+    uint64_t length = spaced ? digits_of(frame) : zip_get64(frame + 4);
+    if (length <= (spaced ? 4 : 0) || length > gap - sizeof frame)
         return zip->host->fail(zip->host, HB_FATAL,
                                "the block before the central directory has an impossible length; "
                                "the archive is damaged or forged");
+    uint64_t start = zip->index.start - sizeof frame - length;
+    if (spaced)
+        return read_spaced(zip, input, start, (size_t)length, data, bytes);
     *bytes = (size_t)length;
-    return read_block(zip, input, zip->index.start - sizeof frame - length, (size_t)length,
-                      zip_get32(frame), data);
+    return read_block(zip, input, start, (size_t)length, zip_get32(frame), data);
 }
 
 /* ---- walk --------------------------------------------------------------------------------- */

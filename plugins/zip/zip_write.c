@@ -3,6 +3,30 @@
  * The archive, front to back: local headers and data, the trailer in a gap, the central
  * directory. The local header of an entry is put off until its first unit is there: if that
  * is all of it, sizes and checksum stand in the header, even on a pipe.
+ *
+ * Where readers look for records
+ * -----------------------------
+ * Readers find records by their signatures, "PK" and two more bytes. No name, time, size or content
+ * may decide what they find where they look:
+ *
+ * - At the start of the archive: the first local header. All look there.
+ * - From 22 bytes before the end on, backwards: the end record. All look there, and find ours
+ * first, because its comment is empty. Its numbers can be anything; nobody looks into them.
+ * - 20 bytes before the end record: a zip64 locator. All but Go look there, whatever the end record
+ *   says. That is where the last central header ends, with its name, times and extra fields. So its
+ *   last extra field is always the mark, and the mark is as long as a locator: the four bytes in
+ *   question are its id and its length. Without entries the trailer's frame is there, or nothing.
+ * - 56 bytes before a locator: the zip64 record (Python), or where the locator says (others). If
+ *   there is a locator, it is ours, and so is that.
+ * - From the start of the directory on (bsdtar): the first central header is there.
+ * - After the data of an entry (readers of a stream): a descriptor, which we write with its
+ *   signature; then the next local header, or the gap with the trailer.
+ * - Everywhere in that gap (bsdtar, from a pipe): the next local header, or the directory. Names
+ *   stand in the trailer as JSON, but hashes can come out as anything: put_trailer() sees to it.
+ *
+ * The longer mark costs 15 bytes an archive. A zip64 record and locator in every archive would do
+ * as well, but costs 76 bytes, and there are readers that know no zip64. Another order of the
+ * directory would need a harmless name that can come last, which not every home has.
  */
 #include "zip_write.h"
 
@@ -14,6 +38,7 @@
 #include "zip_time.h"
 
 #include <libdeflate.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -278,28 +303,86 @@ int zip_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry 
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* "PK" and two control characters, as all records begin: those of today, and some more. */
+static bool holds_signature(const unsigned char *data, size_t bytes)
+{
+    const unsigned char *end = data + bytes;
+    for (const unsigned char *at = data; end - at >= 4; at++) {
+        at = memchr(at, 'P', (size_t)(end - at) - 3);
+        if (at == NULL)
+            return false;
+        if (at[1] == 'K' && at[2] < 32 && at[3] < 32)
+            return true;
+    }
+    return false;
+}
+
+/* Puts a zero byte after each 'P', and counts what was written. */
+static int put_spaced(struct zip *zip, const struct hb_sink *sink, const unsigned char *data,
+                      size_t bytes, uint64_t *written)
+{
+    while (bytes > 0) {
+        const unsigned char *found = memchr(data, 'P', bytes);
+        size_t piece = found == NULL ? bytes : (size_t)(found - data) + 1;
+        int status = put(zip, sink, data, piece);
+        if (status == HB_OK && found != NULL)
+            status = put(zip, sink, "", 1);
+        if (status != HB_OK)
+            return status;
+        *written += piece + (found != NULL);
+        data += piece;
+        bytes -= piece;
+    }
+    return HB_OK;
+}
+
+/* The second form of the trailer. `check` is the CRC-32 as the plain frame has it. */
+static int put_spaced_trailer(struct zip *zip, const struct hb_sink *sink,
+                              const unsigned char check[4], const void *trailer, size_t bytes)
+{
+    char frame[ZIP_TRAILER_FRAME + 1];
+    uint64_t written = 0;
+    int status = put_spaced(zip, sink, check, 4, &written);
+    if (status == HB_OK)
+        status = put_spaced(zip, sink, trailer, bytes, &written);
+    snprintf(frame, sizeof frame, "%0*llx%s", ZIP_TRAILER_DIGITS, (unsigned long long)written,
+             ZIP_TRAILER_SPACED);
+    return status == HB_OK ? put(zip, sink, frame, ZIP_TRAILER_FRAME) : status;
+}
+
+/*
+ * A name cannot stand in the trailer with control characters, but hashes can come out as anything,
+ * and a reader of a stream looks for the next local header in here.
+ */
 static int put_trailer(struct zip *zip, const struct hb_sink *sink, const void *trailer,
                        size_t bytes)
 {
-    unsigned char frame[ZIP_TRAILER_FRAME], *to = frame;
+    unsigned char frame[ZIP_TRAILER_FRAME], seam[6], *to = frame;
     to = zip_put32(to, libdeflate_crc32(0, trailer, bytes));
     to = zip_put64(to, bytes);
     memcpy(to, ZIP_TRAILER_MAGIC, 8);
+    size_t last = bytes < 3 ? bytes : 3;
+    memcpy(seam, (const unsigned char *)trailer + bytes - last, last);
+    memcpy(seam + last, frame, 3);
+    if (holds_signature(trailer, bytes) || holds_signature(frame, sizeof frame) ||
+        holds_signature(seam, last + 3))
+        return put_spaced_trailer(zip, sink, frame, trailer, bytes);
     int status = put(zip, sink, trailer, bytes);
     return status == HB_OK ? put(zip, sink, frame, sizeof frame) : status;
 }
 
 /*
- * Says in the directory that there is a trailer, so that its loss is noticed. At the far end:
- * damage that reaches from the one to the other takes the whole directory along.
+ * Says in the directory whether there is a trailer, so that its loss is noticed. At the far end:
+ * damage that reaches from the one to the other takes the whole directory along. And what lies
+ * before the end record is ours alone (see above).
  */
-static void mark(struct zip_directory *directory)
+static void mark(struct zip_directory *directory, bool trailer)
 {
     unsigned char *last = zip_directory_last(directory);
     if (last == NULL)
         return;
     zip_put16(last + 30, zip_get16(last + 30) + ZIP_MARK_BYTES);
-    zip_put_mark(directory->open + directory->fill);
+    zip_put_mark(directory->open + directory->fill, trailer);
     zip_directory_extend(directory, ZIP_MARK_BYTES);
 }
 
@@ -320,11 +403,11 @@ int zip_finish(void *self, const struct hb_sink *sink, const void *trailer, size
 {
     struct zip *zip = self;
     struct zip_writer *writer = &zip->writer;
-    int status = trailer != NULL && bytes > 0 ? put_trailer(zip, sink, trailer, bytes) : HB_OK;
+    bool with_trailer = trailer != NULL && bytes > 0;
+    int status = with_trailer ? put_trailer(zip, sink, trailer, bytes) : HB_OK;
     if (status != HB_OK)
         return status;
-    if (trailer != NULL && bytes > 0)
-        mark(&writer->directory);
+    mark(&writer->directory, with_trailer);
     uint64_t start = place(writer);
     status = put_directory(zip, sink);
     if (status != HB_OK)

@@ -6,6 +6,7 @@ import os
 import re
 import unittest
 
+import fault
 import hb
 
 FORMATS = ("zip", "tar-zstd")
@@ -183,6 +184,53 @@ class Sources(Contents):
         self.run_in(self.home, "backup", "-o", self.dir / "a.zip")
         calls = self.run_in(self.home, "verify", self.dir / "a.zip", expect=3)
         self.assertEqual((len(calls["check"]), calls["left"]), (3, []))
+
+
+class CannotTell(Contents, fault.FaultCase):
+    """Its first bytes cannot be read: whose it is cannot be told, and that is not "nobody's"."""
+
+    def each_point(self, arguments, calls, path, most=100):
+        done = self.faulted(*arguments, calls=calls, path=path, list_calls=True, expect=None)
+        self.assertGreater(done.count, 0)
+        for number in range(1, min(done.count, most) + 1):
+            for error in ("EIO", "EMFILE", "EACCES"):
+                with self.subTest(number=number, error=error):
+                    yield {"calls": calls, "path": path, "at": number, "error": error, "expect": None}
+
+    def told(self, done):
+        summary = json.loads(done.stdout.splitlines()[-1])
+        return {row["path"] for kind in ("skipped", "doubtful") for row in summary[kind]}
+
+    def test_backup(self):
+        fault.need()
+        for form in FORMATS:
+            archive = self.dir / f"a.{form}"
+            arguments = ("--home", self.home, "--json", "--set", "backup.workers=1", "backup", "--format", form,
+                         "-o", archive)
+            path = f"{self.home}/a.cnt"
+            for options in self.each_point(arguments, "openat,openat2,read,pread64", path, 2):  # what follows is the plugin's
+                self.log.unlink(missing_ok=True)
+                done = self.faulted(*arguments, **options)
+                if done.returncode == 3:
+                    self.assertEqual(self.told(done), {"a.cnt"}, self.describe(done))
+                else:
+                    self.assertEqual(done.returncode, 0, self.describe(done))
+                    self.assertIn("open a.cnt\n", self.log.read_text(), "copied raw, and called complete")
+
+    def test_import(self):
+        fault.need()
+        archive, target = self.dir / "a.zip", self.dir / "target"
+        self.run_in(self.home, "backup", "-o", archive)
+        arguments = ("--home", target, "--json", "--set", "backup.workers=1", "import", archive, "--force")
+        hb.write(target / "a.cnt", b"in use")
+        for options in self.each_point(arguments, "openat,read,pread64", "*/.hbcore-stage-*"):
+            self.log.unlink(missing_ok=True)
+            hb.write(target / "a.cnt", b"in use")
+            done = self.faulted(*arguments, **options)
+            if (target / "a.cnt").read_bytes() != b"in use":
+                self.assertIn("restore a.cnt\n", self.log.read_text(), "renamed over it")
+            elif done.returncode != 1:
+                self.assertEqual((done.returncode, "a.cnt" in self.told(done)), (3, True), self.describe(done))
 
 
 if __name__ == "__main__":

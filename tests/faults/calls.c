@@ -109,6 +109,10 @@ static const struct call {
     {"faccessat2", 0, {AT(0)}, NO_FLAGS},
     {"fstat", 0, {FD(0)}, NO_FLAGS},
     {"getdents64", 0, {FD(0)}, NO_FLAGS},
+    {"flock", 0, {FD(0)}, NO_FLAGS},
+    {"lseek", 0, {FD(0)}, NO_FLAGS},
+    {"readlink", 0, {PATH(0)}, NO_FLAGS},
+    {"readlinkat", 0, {AT(0)}, NO_FLAGS},
     {"close", 0, {FD(0)}, NO_FLAGS},
 };
 enum { TABLE = sizeof table / sizeof table[0] };

@@ -29,6 +29,11 @@ static void use(const void *block, size_t bytes)
         if (hb_trailer_matches(&trailer, &entry) && entry.index == trailer.count)
             abort(); /* there is no hash for it */
     (void)hb_trailer_incomplete(&trailer);
+    static const unsigned char key[HB_SEAL_BYTES];
+    if (hb_trailer_is_sealed(block, bytes, key) && !trailer.has_origin)
+        abort();
+    if (trailer.has_origin && strlen(trailer.origin.home) >= HB_ID_BYTES)
+        abort();
     struct hb_reuse_index index;
     if (hb_trailer_reuse(block, bytes, &index)) {
         size_t units = 0;

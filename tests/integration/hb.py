@@ -5,6 +5,7 @@ Every test case has a directory of its own below $TMPDIR, with a HOME in it, so 
 by side and never see the user's files. When a case ends, it fails if the program left a staging
 directory, a journal or a temporary file anywhere in it.
 """
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -14,9 +15,11 @@ import re
 import shutil
 import sqlite3
 import stat
+import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
 
 SOURCE = pathlib.Path(os.environ["HBCORE_SOURCE"])
 HERMES = SOURCE / "conf" / "hermes.ini"
@@ -39,7 +42,9 @@ SANITIZER_WORDS = re.compile(
     rb"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:", re.ASCII)
 
 # What the program calls the things that it must take away again.
-LEFT_BEHIND = re.compile(rb"^\.hbcore[-.]")
+LEFT_BEHIND = re.compile(rb"^\.hbcore[-.](?!id$)")
+# The one that stays: which home it is. It is the home's own, and no part of what is backed up.
+HOME_ID = ".hbcore-id"
 
 if LACKING and subprocess.run([*LACK, "--calls", LACKING, "--", "true"], check=False).returncode != 0:
     raise SystemExit(SKIPPED)  # it says why
@@ -88,6 +93,8 @@ def tree(root, times=True, directory_times=True):
         found[name] = tuple(row)
         if kind == stat.S_IFDIR:
             for child in os.listdir(path):
+                if name == b"." and child == HOME_ID.encode():
+                    continue
                 look(os.path.join(path, child),
                      child if name == b"." else os.path.join(name, child))
 
@@ -101,6 +108,81 @@ def differences(expected, actual):
         if expected.get(name) != actual.get(name):
             rows.append(f"{name!r}: expected {expected.get(name)}, got {actual.get(name)}")
     return rows
+
+
+class Trailer:
+    """Our block in an archive, as far as it says where the archive comes from (core/archive/origin.h).
+
+    `before` is all of the archive that is the same for the same tree, whoever makes it and when.
+    """
+
+    def __init__(self, data):
+        self.start = data.rindex(b"HBTRAIL\x01")
+        at, self.length = self.start + 8, None
+        while True:
+            kind, zero, length = struct.unpack_from("<IIQ", data, at)
+            if kind == 4 or kind not in (1, 2, 3) or zero != 0:  # else the checksum at the end
+                break
+            at += 16 + (length + 7) // 8 * 8
+        if kind == 4 and zero == 0:
+            self.length = (length + 7) // 8 * 8
+            self.said = json.loads(data[at + 48:at + 16 + length])
+        self.at, self.before = at, data[:at]
+        if data[self.start - 16:self.start - 8] == b"hbtrail1":  # in front of it: size and checksum
+            self.before = data[:self.start - 20] + data[self.start:at]
+
+
+def timeless(data):
+    """An archive of ours with zeros for what differs by run and place, and for checksums over it.
+
+    Anything else stays as it is.
+    """
+    try:
+        trailer, data = Trailer(data), bytearray(data)
+    except (ValueError, struct.error):
+        return data
+    if trailer.length is None:
+        return bytes(data)
+    end = trailer.at + 16 + trailer.length + 8
+    data[trailer.at + 16:end] = bytes(trailer.length + 8)
+    if data[end + 12:end + 20] == b"hbcoreTR":  # CRC-32 and length
+        data[end:end + 4] = bytes(4)
+    elif data[trailer.start - 16:trailer.start - 8] == b"hbtrail1":
+        data[trailer.start - 8:trailer.start] = bytes(8)
+    else:
+        raise ValueError("a trailer in an unknown place")
+    return bytes(data)
+
+
+def forged(data, flips=None, said=None):
+    """The archive with bits of our block changed (offset: mask), or with other words about where it
+    comes from; all checksums are right, which is all that somebody without the key can do."""
+    library = ctypes.CDLL("libxxhash.so.0")
+    for name in ("XXH3_64bits", "XXH64"):
+        getattr(library, name).restype = ctypes.c_uint64
+    library.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    library.XXH64.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+    trailer, data = Trailer(data), bytearray(data)
+    end = trailer.at + (0 if trailer.length is None else 16 + trailer.length)
+    for offset, mask in (flips or {}).items():
+        data[trailer.start + offset] ^= mask
+    if said is not None:
+        text = json.dumps({**trailer.said, **said}).encode()
+        data[trailer.at + 48:end] = text.ljust(end - trailer.at - 48)
+    block = bytes(data[trailer.start:end])
+    block += struct.pack("<Q", library.XXH3_64bits(block, len(block)))
+    data[trailer.start:end + 8] = block
+    if data[end + 20:end + 28] == b"hbcoreTR":
+        data[end + 8:end + 12] = struct.pack("<I", zlib.crc32(block))
+    else:
+        data[trailer.start - 8:trailer.start] = struct.pack("<Q", library.XXH64(block, len(block), 0))
+    return bytes(data)
+
+
+def origin(path):
+    """What an archive says about where it comes from; None: nothing."""
+    trailer = Trailer(pathlib.Path(path).read_bytes())
+    return None if trailer.length is None else trailer.said
 
 
 def write(path, data=b"", mode=None, mtime_ns=None):
@@ -167,7 +249,8 @@ class Case(unittest.TestCase):
 
     def environment(self, **changes):
         keep = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-        keep.update(SANITIZER_OPTIONS, HOME=str(self.user), LANG="C.UTF-8", TZ="UTC")
+        keep.update(SANITIZER_OPTIONS, HOME=str(self.user), LANG="C.UTF-8", TZ="UTC",
+                    XDG_STATE_HOME=str(self.user / "state"))
         keep.update(changes)
         return {name: value for name, value in keep.items() if value is not None}
 
@@ -291,6 +374,12 @@ class Case(unittest.TestCase):
             return database.execute("SELECT id, text FROM t ORDER BY id").fetchall()
         finally:
             database.close()
+
+    def settle(self, home):
+        """Makes what the first backup of a home makes once: the id in it, and the user's key."""
+        self.hbcore("--home", home, "--set", f"preset:pre-update.directory={self.dir}/settled",
+                    "backup", "--preset", "pre-update")
+        shutil.rmtree(self.dir / "settled")
 
     def backup(self, home, name="a.zip", *arguments, **keywords):
         archive = self.dir / name

@@ -312,6 +312,20 @@ class Aliases(hb.Case):
         for path in (self.user / ".local", self.bin, self.bin / "coder"):
             self.assertEqual((path.stat().st_uid, path.stat().st_gid), (65534, 65534), path)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")
+    def test_as_root_a_link_is_followed_as_its_owner_could(self):
+        away = self.dir / "away"
+        away.mkdir()
+        (self.user / ".local").symlink_to(away)
+        for path in (self.user, self.user / ".local"):
+            os.lchown(path, 65534, 65534)
+        self.dir.chmod(0o755)
+        self.bring("coder")
+        self.assertEqual(os.listdir(away), [])
+        os.chown(away, 65534, 65534)
+        self.bring("coder")
+        self.assertEqual({path.stat().st_uid for path in away.rglob("*")}, {65534})
+
 
 if __name__ == "__main__":
     unittest.main()

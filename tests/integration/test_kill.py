@@ -139,7 +139,7 @@ class Kill(hb.Case):
                                f"inject={moment.call}:signal=KILL:when={moment.count}")
         killed = done.returncode in (-9, 137)
         begun = killed and self.archive_begun()
-        now = self.final.read_bytes() if self.final.exists() else None
+        now = hb.timeless(self.final.read_bytes()) if self.final.exists() else None
         if now is not None and now != whole and now != old:
             self.fail(f"killed at {moment}: a torn archive of {len(now)} bytes, whole: {len(whole)}")
         if old is not None and now is None:
@@ -147,7 +147,7 @@ class Kill(hb.Case):
         self.run_free(fmt)
         self.assertEqual(os.listdir(self.out), [self.final.name],
                          f"killed at {moment}: the next run left this")
-        self.assertEqual(self.final.read_bytes(), whole, f"killed at {moment}: the next run")
+        self.assertEqual(hb.timeless(self.final.read_bytes()), whole, f"killed at {moment}: the next run")
         self.assert_nothing_left(self.home)
         self.final.unlink()
         return killed, begun
@@ -156,7 +156,7 @@ class Kill(hb.Case):
         self.final = self.out / ("final" + suffix)
         before = hb.tree(self.home)
         self.run_free(fmt)
-        whole = self.final.read_bytes()
+        whole = hb.timeless(self.final.read_bytes())
         self.final.unlink()
         chosen = self.choose(fmt)
         self.final.unlink()

@@ -40,7 +40,7 @@ class Names(hb.Case):
                 with self.subTest(format=name, locale=locale):
                     archive = self.backup(self.home, locale + suffix, "--format", name,
                                           env=environment)
-                    archives.add(archive.read_bytes())
+                    archives.add(hb.timeless(archive.read_bytes()))
                     target = self.dir / f"{name}-{locale}"
                     self.hbcore("--home", target, "import", archive, env=environment)
                     self.assert_same_tree(self.home, target)

@@ -39,6 +39,7 @@ class NewDirectories(fault.FaultCase):
         os.chmod(self.new / "made/hollow/inner", 0o500)
         self.set_directory_times(self.new)
         self.archive = self.backup(self.new, "a.tar.zst", "--format", "tar-zstd")
+        (self.new / hb.HOME_ID).unlink()  # so that all in it comes back
         self.home = self.dir / "home"
         (self.home / "there").mkdir(parents=True)
         self.line = ("--home", self.home, "--json", "--set", "backup.workers=2", "import", "--force")

@@ -15,6 +15,7 @@ class Where(fault.FaultCase):
         self.home = self.make_home()
         self.make_database(self.home / "state.db")
         self.make_database(self.home / "memory_store.db")
+        self.settle(self.home)
         self.out = self.dir / "out"
         self.out.mkdir()
         self.temporary = self.dir / "system-temporary"

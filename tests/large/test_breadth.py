@@ -5,6 +5,7 @@ import itertools
 import os
 import unittest
 
+import hb
 import large
 
 FILES, IN_ONE = (330_000, 70_000) if large.FULL else (14_000, 7_000)
@@ -28,6 +29,7 @@ class Breadth(large.Case):
             left[1].sort()
             right[1].sort()
             self.assertEqual(left[1], right[1], left[0])
+            left[2][:] = [name for name in left[2] if name != hb.HOME_ID]
             self.assertEqual(sorted(left[2]), sorted(right[2]), left[0])
             for number, name in enumerate(left[2]):
                 one, other = os.path.join(left[0], name), os.path.join(right[0], name)
@@ -64,7 +66,8 @@ class Breadth(large.Case):
                                          workers) for workers in (1, 2, 8)]
         piped = self.measured_pipe(self.home, self.dir / f"piped{suffix}", format_name)
         for other in archives[1:]:
-            self.assertTrue(filecmp.cmp(archives[0], other, shallow=False), f"{other} differs")
+            self.assertTrue(hb.timeless(archives[0].read_bytes()) == hb.timeless(other.read_bytes()),
+                            f"{other} differs")
         self.judge(archives[0], self.entries)
         self.judge(piped, self.entries, python=False)
         self.read_back(archives[0])

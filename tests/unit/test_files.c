@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/files: reading and writing all, listing, directories that are made. */
 #include "base/memory.h"
-#include "files/beneath.h"
+#include "files/anywhere.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include "scratch.h"
@@ -171,12 +171,20 @@ static void test_one_by_one(void **state)
 
 /* ---- directories --------------------------------------------------------------------------- */
 
+static int make(const char *path)
+{
+    struct hb_directory directory;
+    int result = hb_directory_open(path, true, &directory);
+    hb_directory_close(&directory);
+    return result;
+}
+
 static void expect_made(const char *directory, const char *path, const char *there)
 {
     struct stat status;
     HB_AUTO_FREE char *full = hb_text("%s/%s", directory, path);
     HB_AUTO_FREE char *expected = hb_text("%s/%s", directory, there);
-    int result = hb_make_directories(full);
+    int result = make(full);
     if (result != 0 || stat(expected, &status) != 0 || !S_ISDIR(status.st_mode))
         fail_msg("%s: %s, and %s is no directory", path, strerror(-result), there);
 }
@@ -193,12 +201,12 @@ static void test_directories_are_made(void **state)
     assert_int_equal(symlinkat("a/b", fd, "link"), 0);
     expect_made(directory, "link/k", "a/b/k");
     expect_made(directory, "link", "a/b");
-    assert_int_equal(hb_make_directories("/"), 0);
+    assert_int_equal(make("/"), 0);
     free(scratch_write(directory, "file", ""));
     HB_AUTO_FREE char *below = hb_text("%s/file/x", directory);
     HB_AUTO_FREE char *file = hb_text("%s/file", directory);
-    assert_int_equal(hb_make_directories(below), -ENOTDIR);
-    assert_int_equal(hb_make_directories(file), -ENOTDIR);
+    assert_int_equal(make(below), -ENOTDIR);
+    assert_int_equal(make(file), -ENOTDIR);
 }
 
 static int set_up(void **state)

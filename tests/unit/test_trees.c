@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which directories are missing, what is staged in trees, and that there is a limit to it. */
 #include "base/memory.h"
+#include "files/anywhere.h"
 #include "import/trees.h"
 #include "scratch.h"
 

@@ -11,6 +11,7 @@
 void fixture_start(struct fixture *fixture, const char *settings)
 {
     fake_host_init(&fixture->fake);
+    fixture->mode = 0;
     fixture->plugin = hb_plugin_v1();
     fixture->ops = fixture->plugin->ops;
     assert_int_equal(
@@ -140,7 +141,7 @@ void name_super_journal(const struct fixture *fixture, const char *journal, cons
 {
     static const unsigned char magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
     unsigned char record[PATH_MAX + 20];
-    const char *name = home_file(fixture, super);
+    const char *name = super[0] == '.' ? super : home_file(fixture, super);
     size_t length = strlen(name);
     uint32_t sum = 0;
     for (size_t i = 0; i < length; i++)
@@ -231,7 +232,7 @@ int put_back(struct fixture *fixture, const char *from, const char *name)
                                .directory_fd = open(fake->home, O_PATH | O_DIRECTORY | O_CLOEXEC),
                                .name = name,
                                .path = path,
-                               .mode = 0600,
+                               .mode = fixture->mode != 0 ? fixture->mode : 0600,
                                .exists = exists(path)};
     int status = fixture->ops->restore(fixture->self, &entry, &file, &target);
     /* The staged copy is as it was: the host may still publish or report it. */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -23,6 +24,7 @@ struct fixture {
     void *self;
     const struct hb_plugin *plugin;
     const struct hb_content_ops *ops;
+    mode_t mode; /* that put_back() asks for; 0: 0600 */
 };
 
 void fixture_start(struct fixture *fixture, const char *settings);
@@ -44,7 +46,7 @@ char *names_like(const struct fixture *fixture, const char *start);
 void make_database(const char *path, const char *journal_mode, int page_size, int filler_kib);
 /* A rollback database of 100000 in all whose program died within a transaction. */
 void make_hot_journal(const struct fixture *fixture, const char *name);
-/* Ends a journal of the home with the name of another file of the home. */
+/* Ends a journal of the home with the name of another file of the home; "./x" stays relative. */
 void name_super_journal(const struct fixture *fixture, const char *journal, const char *super);
 /* One value out of a database file, opened alone; the reply is static. */
 const char *value_in(const char *path, const char *sql);

@@ -93,9 +93,9 @@ def judge_ours(bridge, work):
 
 
 def check_streamed(archive, work):
-    """A reader that sees local headers only, as over a pipe."""
+    """A reader that sees local headers only: over a pipe, for a file can be sought in."""
     with open(archive, "rb") as file:
-        listed = run("bsdtar", "-tf", "-", stdin=file, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        listed = run("bsdtar", "-tf", "-", input=file.read(), env={**os.environ, "LC_ALL": "C.UTF-8"})
     if "after 2107" not in listed:
         raise SystemExit(f"{archive}: a streaming reader stops early:\n{listed}")
 

@@ -244,6 +244,33 @@ static void shapes(void **state)
         "f");
 }
 
+/* Four bytes that look like a locator, 20 before the end record, are a part of the name or field.
+ */
+static void imitations(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "PK\6\7zzzzzzzzzzzzzzzz",         "aPK\6\7\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1",
+        "PK\6\6PK\6\7PK\6\6zzzzzzzzzzzz", "PK\5\6zzzzzzzzzzzzzzzzzz",
+        "PK\6\7PK\5\6zzzzzzzzzzzz",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        expect_name(&(struct foreign){.name = names[i]}, names[i]);
+        expect_name(&(struct foreign){.name = names[i], .prefix = 200}, names[i]);
+        expect_name(&(struct foreign){.name = names[i], .zip64 = true}, names[i]);
+        expect_name(&(struct foreign){.name = names[i], .comment = "a comment"}, names[i]);
+    }
+    /* A whole locator, that leads nowhere, to the first byte, and behind all. */
+    unsigned char extra[24] = {0};
+    static const uint64_t places[] = {0, 1, 46, 1 << 20, UINT64_MAX};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        unsigned char *to = zip_put16(zip_put16(extra, 0x4141), 20);
+        to = zip_put32(zip_put32(to, ZIP_LOCATOR_SIGNATURE), 0);
+        zip_put32(zip_put64(to, places[i]), 1);
+        expect_name(&(struct foreign){.name = "f", .extra = extra, .extra_bytes = 24}, "f");
+    }
+}
+
 static void probing(void **state)
 {
     (void)state;
@@ -274,7 +301,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodings), cmocka_unit_test(unicode_path), cmocka_unit_test(attributes),
-        cmocka_unit_test(times),     cmocka_unit_test(shapes),       cmocka_unit_test(probing),
+        cmocka_unit_test(times),     cmocka_unit_test(shapes),       cmocka_unit_test(imitations),
+        cmocka_unit_test(probing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,14 @@
  *     zip-bridge content DIRECTORY                 the same entries, as files
  *     zip-bridge read ARCHIVE DIRECTORY            every regular file of an archive, as files
  *
+ * And for places.py, which says what the last entry and the trailer are:
+ *
+ *     zip-bridge last        for each line SINK ARCHIVE SECONDS NANOSECONDS NAME CONTENT TRAILER of
+ *                            standard input an archive of "first" and that entry; the last three
+ * are in hexadecimal, or -, and @N is a content of N zero bytes zip-bridge list        for each
+ * ARCHIVE of standard input, a line: its names in hexadecimal and the length of its trailer, or
+ * what is wrong
+ *
  * Names are flattened where they become files: '/' turns into '!'.
  */
 #include "zip_test.h"
@@ -144,8 +152,99 @@ static int read_archive(const char *path, const char *directory)
     return result;
 }
 
+/* ---- for places.py ------------------------------------------------------------------------ */
+
+enum { LINE = 1 << 20 };
+
+/* Returns the bytes, to be freed; "-": none. */
+static unsigned char *from_hex(const char *text, size_t *bytes)
+{
+    *bytes = *text == '@' ? strtoul(text + 1, NULL, 10) : strlen(text) / 2;
+    unsigned char *data = calloc(1, *bytes + 1);
+    for (size_t i = 0; *text != '@' && i < *bytes; i++) {
+        char digits[3] = {text[2 * i], text[2 * i + 1], 0};
+        data[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+    return data;
+}
+
+static int write_last(char *line)
+{
+    static const char between[] = " \n";
+    char *place;
+    const char *sink = strtok_r(line, between, &place);
+    const char *path = strtok_r(NULL, between, &place);
+    long long seconds = strtoll(strtok_r(NULL, between, &place), NULL, 10);
+    long nanoseconds = strtol(strtok_r(NULL, between, &place), NULL, 10);
+    size_t name_bytes, bytes, trailer_bytes;
+    unsigned char *name = from_hex(strtok_r(NULL, between, &place), &name_bytes);
+    unsigned char *content = from_hex(strtok_r(NULL, between, &place), &bytes);
+    unsigned char *trailer = from_hex(strtok_r(NULL, between, &place), &trailer_bytes);
+    struct memory memory;
+    struct sample samples[2] = {
+        zip_test_file("first", "1", 1),
+        zip_test_file((const char *)name, content, bytes),
+    };
+    samples[1].entry.mtime = (struct timespec){seconds, nanoseconds};
+    int status =
+        zip_test_write(&memory, strcmp(sink, "file") == 0, 0, samples, 2, trailer, trailer_bytes);
+    int result = status == HB_OK ? save(path, memory.data, memory.bytes) : 1;
+    memory_free(&memory);
+    free(name);
+    free(content);
+    free(trailer);
+    return result;
+}
+
+static void list_one(const char *path)
+{
+    struct memory memory;
+    struct found_list list;
+    struct zip_test test;
+    void *trailer = NULL;
+    size_t bytes = 0;
+    load(path, &memory);
+    memory_rewind(&memory, true);
+    zip_test_start(&test, 0);
+    zip_test_read_with(&test, &memory, &list);
+    int status = test.ops->read_trailer(test.self, &memory.input, &trailer, &bytes);
+    if (list.status != HB_OK || status < 0)
+        printf("failed: %s\n", list.status != HB_OK ? list.message : test.fake.message);
+    for (size_t i = 0; list.status == HB_OK && status >= 0 && i < list.count; i++)
+        for (size_t at = 0; at <= list.members[i].path_bytes; at++)
+            if (at < list.members[i].path_bytes)
+                printf("%02x", (unsigned char)list.members[i].path[at]);
+            else
+                printf(i + 1 < list.count ? " " : " trailer %zu\n", bytes);
+    test.fake.host.release(&test.fake.host, trailer);
+    zip_test_free(&list);
+    zip_test_end(&test);
+    memory_free(&memory);
+}
+
+static int each_line(int (*each)(char *line))
+{
+    char *line = malloc(LINE);
+    int result = 0;
+    while (result == 0 && fgets(line, LINE, stdin) != NULL)
+        result = each(line);
+    free(line);
+    return result;
+}
+
+static int list_line(char *line)
+{
+    line[strcspn(line, "\n")] = '\0';
+    list_one(line);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "last") == 0)
+        return each_line(write_last);
+    if (argc == 2 && strcmp(argv[1], "list") == 0)
+        return each_line(list_line);
     if (argc == 5 && strcmp(argv[1], "write") == 0)
         return write_archive(argv[2], argv[3], argv[4]);
     if (argc == 3 && strcmp(argv[1], "content") == 0)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "preset_report.h"
+
+#include "base/memory.h"
+#include "base/name.h"
+#include "session.h"
+
+enum { SHOWN = 10 };
+
+static bool came_to(const struct hb_preset_archive *row, enum hb_fate fate)
+{
+    return fate == HB_GOES ? row->removed : row->fate == fate;
+}
+
+static size_t count(const struct hb_preset_archives *archives, enum hb_fate fate)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < archives->count; i++)
+        found += came_to(&archives->rows[i], fate);
+    return found;
+}
+
+/* ---- for programs -------------------------------------------------------------------------- */
+
+static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
+{
+    const struct hb_preset_archive *archive = &archives->rows[row];
+    json_t *object = json_object();
+    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, row);
+    hb_json_name(object, "path", path);
+    if (archive->fate == HB_STAYS_OTHERS) {
+        json_object_set_new(object, "home_id", json_string(archive->origin.home));
+        hb_json_name(object, "home", archive->origin.path == NULL ? "" : archive->origin.path);
+        hb_json_name(object, "host", archive->origin.host == NULL ? "" : archive->origin.host);
+    }
+    if (archive->fate == HB_STAYS_UNTOLD) {
+        HB_AUTO_FREE char *reason = hb_printable(archive->why == NULL ? "" : archive->why);
+        json_object_set_new(object, "reason", json_string(reason));
+    }
+    return object;
+}
+
+/* A path alone is a string, where it can be one. */
+static json_t *list(const struct hb_preset_archives *archives, enum hb_fate fate)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < archives->count; i++) {
+        if (!came_to(&archives->rows[i], fate))
+            continue;
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        json_t *text = fate == HB_GOES || fate == HB_STAYS_UNKNOWN ? json_string(path) : NULL;
+        json_array_append_new(rows, text != NULL ? text : object_of(archives, i));
+    }
+    return rows;
+}
+
+void hb_preset_report_json(json_t *object, const struct hb_preset_archives *archives)
+{
+    json_object_set_new(object, "removed", json_integer((json_int_t)count(archives, HB_GOES)));
+    json_object_set_new(object, "removed_archives", list(archives, HB_GOES));
+    json_object_set_new(object, "other_archives", list(archives, HB_STAYS_OTHERS));
+    json_object_set_new(object, "unknown_archives", list(archives, HB_STAYS_UNKNOWN));
+    json_object_set_new(object, "untold_archives", list(archives, HB_STAYS_UNTOLD));
+}
+
+/* ---- for people ---------------------------------------------------------------------------- */
+
+static void show_names(const struct hb_cli *cli, FILE *out,
+                       const struct hb_preset_archives *archives, enum hb_fate fate)
+{
+    size_t shown = 0, all = count(archives, fate);
+    for (size_t i = 0; i < archives->count; i++) {
+        const struct hb_preset_archive *row = &archives->rows[i];
+        if (!came_to(row, fate))
+            continue;
+        if (shown++ == SHOWN && cli->verbose == 0) {
+            fprintf(out, "    … and %zu more (-v or --json lists all)\n", all - SHOWN);
+            return;
+        }
+        HB_AUTO_FREE char *name = hb_printable(row->name);
+        HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
+        HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
+        if (fate == HB_STAYS_OTHERS)
+            fprintf(out, "    %s: of %s on %s\n", name, home, host);
+        else
+            fprintf(out, "    %s\n", name);
+    }
+}
+
+void hb_preset_report(const struct hb_cli *cli, FILE *out,
+                      const struct hb_preset_archives *archives, bool dry_run)
+{
+    size_t removed = count(archives, HB_GOES), others = count(archives, HB_STAYS_OTHERS);
+    size_t needed = count(archives, HB_STAYS_NEEDED);
+    if (removed > 0)
+        fprintf(out, "  %s %zu older archive(s) of this preset\n",
+                dry_run ? "Would go:   " : "Removed:    ", removed);
+    show_names(cli, out, archives, HB_GOES);
+    if (others > 0)
+        fprintf(out, "  Other homes: %zu archive(s) of the same name, left alone\n", others);
+    show_names(cli, out, archives, HB_STAYS_OTHERS);
+    if (needed > 0)
+        fprintf(out,
+                "  Kept:        %zu more than are to be kept, for none of this home is complete\n",
+                needed);
+    fflush(out);
+}
+
+void hb_preset_report_unknown(const struct hb_cli *cli, struct hb_run *run,
+                              const struct hb_preset_archives *archives, const char *preset)
+{
+    size_t unknown = count(archives, HB_STAYS_UNKNOWN);
+    if (unknown == 0)
+        return;
+    HB_AUTO_FREE char *word = hb_shell_word(preset);
+    HB_AUTO_FREE char *text = hb_text("hbcore prune --preset %s --adopt", word);
+    HB_AUTO_FREE char *line = hb_cli_command_line(cli, run, text);
+    hb_report_add(
+        &run->report, HB_FOUND_NOTE, "",
+        "%s: %zu archive(s) there do not say of which home they are, and stay; if they are "
+        "of this one: %s",
+        archives->directory, unknown, line);
+}

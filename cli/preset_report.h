@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people and scripts are told of a preset's archives: which were removed, which are left, why.
+ */
+#ifndef HB_PRESET_REPORT_H
+#define HB_PRESET_REPORT_H
+
+#include "backup/preset_archives.h"
+#include "cli.h"
+#include <jansson.h>
+
+/* removed, removed_archives, other_archives, unknown_archives, untold_archives. */
+void hb_preset_report_json(json_t *object, const struct hb_preset_archives *archives);
+
+/* The same as lines of a summary; names beyond ten only with --verbose. */
+void hb_preset_report(const struct hb_cli *cli, FILE *out,
+                      const struct hb_preset_archives *archives, bool dry_run);
+
+/* Those that do not say whose they are become a note with the line to type. */
+void hb_preset_report_unknown(const struct hb_cli *cli, struct hb_run *run,
+                              const struct hb_preset_archives *archives, const char *preset);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup/incomplete.h"
+
+#include "archive/archive.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "host/format.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+enum { MOST_NAMES = 100 };
+
+/* What has a name. */
+enum found {
+    NOTHING,
+    INCOMPLETE, /* an archive of ours that says so */
+    STAYS       /* anything else; `why` says what */
+};
+
+/* Opens what has the name, if it is a regular file. -1: `why`, or nothing is there: *found. */
+static int open_file(int directory_fd, const char *name, struct stat *status, enum found *found,
+                     struct hb_error *why)
+{
+    int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    *found = fd < 0 && errno == ENOENT ? NOTHING : STAYS;
+    if (fd < 0 || fstat(fd, status) != 0)
+        hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s", strerror(errno));
+    else if (!S_ISREG(status->st_mode))
+        hb_error_set(why, HB_FATAL, "it is not a regular file");
+    else
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* Its trailer is enough: a block of ours with its checksum, which says whether it is incomplete. */
+static enum found look(struct hb_run *run, int directory_fd, const char *name, struct stat *status,
+                       struct hb_error *why)
+{
+    enum found found = STAYS;
+    struct hb_archive archive;
+    struct hb_error reason = {0};
+    int fd = open_file(directory_fd, name, status, &found, why);
+    if (fd < 0)
+        return found;
+    int result = hb_archive_open_fd(run, fd, "it", NULL, &archive, &reason);
+    if (result == HB_OK)
+        result = hb_archive_read_trailer(&archive, &reason);
+    if (result != HB_OK)
+        hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s", reason.text);
+    else if (!archive.has_trailer)
+        hb_error_set(why, HB_FATAL, "it does not say whether it is complete");
+    else if (hb_trailer_incomplete(&archive.trailer))
+        found = INCOMPLETE;
+    else
+        hb_error_set(why, HB_FATAL, "it is complete");
+    hb_archive_close(&archive);
+    return found;
+}
+
+/* STEM.incomplete.SUFFIX, then STEM.incomplete-2.SUFFIX, … */
+static char *name_beside(const char *name, const char *const *suffixes, unsigned number)
+{
+    size_t stem = hb_format_stem(suffixes, name);
+    if (stem == 0)
+        stem = strlen(name);
+    if (number == 1)
+        return hb_text("%.*s.incomplete%s", (int)stem, name, name + stem);
+    return hb_text("%.*s.incomplete-%u%s", (int)stem, name, number, name + stem);
+}
+
+/* Takes `name` over. */
+static void rename_destination(struct hb_destination *destination, char *name)
+{
+    destination->kept = destination->path;
+    destination->path = hb_text(
+        "%s/%s", strcmp(destination->directory, "/") == 0 ? "" : destination->directory, name);
+    free(destination->name);
+    destination->name = name;
+}
+
+int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
+                       const char *const *suffixes, struct hb_destination *destination,
+                       struct hb_error *error)
+{
+    struct stat status;
+    struct hb_error why = {0}, other;
+    if (destination->stream || destination->unique)
+        return HB_OK;
+    enum found found = look(run, stage->parent_fd, destination->name, &status, &why);
+    if (found != STAYS) {
+        destination->unique = found == NOTHING; /* what comes to be there meanwhile stays, too */
+        return HB_OK;
+    }
+    for (unsigned number = 1; number < MOST_NAMES; number++) {
+        char *name = name_beside(destination->name, suffixes, number);
+        found = look(run, stage->parent_fd, name, &status, &other);
+        if (found != STAYS) {
+            rename_destination(destination, name);
+            destination->unique = found == NOTHING;
+            hb_report_add(&run->report, HB_FOUND_NOTE, "",
+                          "%s stays as it is: %s; the incomplete archive is %s", destination->kept,
+                          why.text, destination->path);
+            return HB_OK;
+        }
+        free(name);
+    }
+    return hb_error_set(error, HB_FATAL,
+                        "%s: stays as it is: %s; and all names for an incomplete archive beside it "
+                        "are taken",
+                        destination->path, why.text);
+}
+
+bool hb_incomplete_beside(struct hb_run *run, const char *const *suffixes,
+                          const struct hb_destination *destination, struct stat *status)
+{
+    struct hb_error why;
+    if (destination->stream || destination->unique)
+        return false;
+    HB_AUTO_FREE char *path = name_beside(destination->path, suffixes, 1);
+    return look(run, AT_FDCWD, path, status, &why) == INCOMPLETE;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup/preset_next.h"
+
+#include "base/memory.h"
+#include "base/path.h"
+#include <string.h>
+#include <time.h>
+
+/* The directory that the archive will lie in. Caller frees. */
+static char *directory_of(const struct hb_destination *destination)
+{
+    size_t bytes = (size_t)(hb_base_name(destination->path) - destination->path);
+    return bytes == 0 ? hb_copy_text(".") : hb_copy_bytes(destination->path, bytes);
+}
+
+/*
+ * Those that are there cannot be listed. The number is then one that is above all that count from 1
+ * on, so that what is made now is the newest.
+ */
+static void guess(struct hb_run *run, struct hb_preset_next *next, const struct hb_error *error)
+{
+    hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", error->text);
+    next->sequence = (uint64_t)time(NULL);
+}
+
+/* The one that is replaced may have any name. */
+static void take_replaced(struct hb_run *run, const struct hb_destination *destination,
+                          struct hb_preset_next *next)
+{
+    uint64_t sequence = hb_preset_sequence_of(run, &next->id, destination->path);
+    if (sequence >= next->sequence)
+        next->sequence = sequence + 1;
+    next->previous = hb_copy_text(destination->path);
+}
+
+int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const char *const *suffixes,
+                   bool dry_run, struct hb_destination *destination, struct hb_preset_next *next,
+                   struct hb_error *error)
+{
+    struct hb_preset_archives archives;
+    *next = (struct hb_preset_next){.previous = NULL};
+    hb_home_id_find(&run->home, false, &next->id);
+    memcpy(next->stamp, preset->stamp, sizeof preset->stamp);
+    if (destination->stream || dry_run)
+        return HB_OK;
+    HB_AUTO_FREE char *directory = directory_of(destination);
+    struct hb_preset_query query = {.run = run,
+                                    .id = &next->id,
+                                    .prefix = preset->prefix,
+                                    .suffixes = suffixes,
+                                    .directory = directory};
+    int status = hb_preset_archives_read(&query, &archives, error);
+    next->sequence = archives.sequence;
+    if (status == HB_FATAL)
+        guess(run, next, error);
+    if (strcmp(archives.stamp, next->stamp) > 0)
+        memcpy(next->stamp, archives.stamp, sizeof next->stamp);
+    hb_preset_number_name(preset, archives.stamp, next->sequence, destination);
+    if (destination->exists && !destination->unique)
+        take_replaced(run, destination, next);
+    else if (destination->unique)
+        next->previous = hb_preset_newest(&archives);
+    hb_preset_archives_clear(&archives);
+    if (!preset->reuse) {
+        free(next->previous);
+        next->previous = NULL;
+    }
+    error->text[0] = '\0';
+    return status == HB_CANCELLED ? hb_error_set(error, HB_CANCELLED, "interrupted") : HB_OK;
+}
+
+void hb_preset_next_clear(struct hb_preset_next *next)
+{
+    hb_home_id_clear(&next->id);
+    free(next->previous);
+    *next = (struct hb_preset_next){.previous = NULL};
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What we publish, we can read.
+ *
+ * A format plugin says that it has written an archive. Whether that is one is seen only when it is
+ * read, and by then the archive before it may be gone: replaced by this one, or pruned because this
+ * one is newer. So each archive is listed while it still lies in the stage, with a new instance of
+ * the plugin that knows nothing of how it was written, and it must list what was stored: as many
+ * entries, in the same order, each with its name, type, size, mode and time, and then the same
+ * trailer, byte for byte. If it does not, the run fails, and nothing has been replaced or removed.
+ *
+ * What it is compared with is in memory anyway: the trailer's row of each entry, eight bytes that
+ * hash all these. So the listing is compared as it comes; a catalog is not made of it. A format
+ * that stores no trailer need not keep modes and times to the nanosecond, so that there the rows
+ * are made of name, type, size and link alone (hb_read_back_row).
+ *
+ * Not read are the contents: that would double the work of a backup, and `verify` does it. The data
+ * came through the checks of the pipeline, and their checksums are in what was listed.
+ *
+ * A format that cannot list is not asked, nor is a stream read back: there nothing is published by
+ * us. A format that can list, but says that it cannot list this one, is walked through instead.
+ * That takes long; none of ours does it.
+ */
+#include "backup/read_back.h"
+
+#include "archive/archive.h"
+#include "archive/archive_walk.h"
+#include "base/memory.h"
+#include "host/failure.h"
+#include <fcntl.h>
+#include <string.h>
+
+struct reading {
+    const struct hb_read_back_request *request;
+    struct hb_error *error;
+    size_t count;    /* entries so far */
+    bool in_trailer; /* a trailer came, and it was right */
+    /* Walking: the entry that has begun. Its size is known at its end. */
+    struct hb_entry entry;
+    char *path, *link;
+};
+
+struct hb_entry hb_read_back_row(const struct hb_format_ops *ops, const struct hb_entry *entry)
+{
+    struct hb_entry row = *entry;
+    if (!(ops->flags & HB_FORMAT_TRAILER)) {
+        row.flags &= ~(uint32_t)HB_ENTRY_HAS_MODE;
+        row.mtime = (struct timespec){0};
+    }
+    return row;
+}
+
+/* ---- entries ------------------------------------------------------------------------------- */
+
+static int compare(struct reading *reading, const struct hb_entry *listed)
+{
+    const struct hb_read_back_request *request = reading->request;
+    if (hb_run_cancelled(request->run))
+        return hb_error_set(reading->error, HB_CANCELLED, "interrupted");
+    if (reading->count >= request->stored->count)
+        return hb_error_set(reading->error, HB_FATAL, "it has more than the %zu entries stored",
+                            request->stored->count);
+    struct hb_entry row = hb_read_back_row(hb_format_ops_of(request->format), listed);
+    row.index = reading->count++;
+    if (row.path != NULL && hb_trailer_matches(request->stored, &row))
+        return HB_OK;
+    return hb_error_set(reading->error, HB_FATAL,
+                        "entry %zu is %s: name, size, mode or time are not those that were stored",
+                        reading->count, row.path == NULL ? "without a name" : row.path);
+}
+
+static int on_member(const struct hb_lister *lister, const struct hb_member *member)
+{
+    return compare(lister->self, member->entry);
+}
+
+static int list(struct reading *reading, struct hb_archive *archive)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    struct hb_lister lister = {.size = sizeof lister, .self = reading, .member = on_member};
+    reading->error->text[0] = '\0';
+    hb_run_clear_failure(archive->run);
+    int status = ops->list(archive->format->self, &archive->input, &lister);
+    if (reading->error->text[0] != '\0') /* the lister's own, whatever the plugin made of it */
+        return status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL;
+    if (status == HB_CANCELLED)
+        return hb_error_set(reading->error, HB_CANCELLED, "interrupted");
+    if (status < 0)
+        return hb_error_set(reading->error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+    return status == HB_NOMATCH && reading->count == 0 ? HB_NOMATCH : HB_OK;
+}
+
+/* ---- the trailer --------------------------------------------------------------------------- */
+
+static int compare_trailer(struct reading *reading, const void *data, size_t bytes)
+{
+    const struct hb_read_back_request *request = reading->request;
+    reading->in_trailer = request->block != NULL && bytes == request->block_bytes &&
+                          memcmp(data, request->block, bytes) == 0;
+    return reading->in_trailer
+               ? HB_OK
+               : hb_error_set(reading->error, HB_FATAL, "its trailer is not the one stored");
+}
+
+static int read_trailer(struct reading *reading, struct hb_archive *archive)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    void *data = NULL;
+    size_t bytes = 0;
+    if (reading->request->block == NULL || !HB_CAN(ops, read_trailer))
+        return HB_OK;
+    hb_run_clear_failure(archive->run);
+    int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
+    if (status == HB_NOMATCH)
+        return hb_error_set(reading->error, HB_FATAL, "its trailer is not found");
+    if (status != HB_OK)
+        return hb_error_set(reading->error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+    status = compare_trailer(reading, data, bytes);
+    free(data);
+    return status;
+}
+
+/* ---- a walk through all of it -------------------------------------------------------------- */
+
+static int on_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
+{
+    struct reading *reading = visitor->self;
+    free(reading->path);
+    free(reading->link);
+    reading->entry = *entry;
+    reading->path = entry->path == NULL ? NULL : hb_copy_bytes(entry->path, entry->path_bytes);
+    reading->link = entry->link == NULL ? NULL : hb_copy_text(entry->link);
+    reading->entry.path = reading->path;
+    reading->entry.link = reading->link;
+    return HB_OK;
+}
+
+static int on_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
+                   uint64_t offset)
+{
+    const struct reading *reading = visitor->self;
+    (void)data;
+    (void)bytes;
+    (void)offset;
+    return hb_run_cancelled(reading->request->run)
+               ? hb_error_set(reading->error, HB_CANCELLED, "interrupted")
+               : HB_OK;
+}
+
+static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
+{
+    struct reading *reading = visitor->self;
+    if (bytes != HB_UNKNOWN)
+        reading->entry.bytes = bytes;
+    return compare(reading, &reading->entry);
+}
+
+static int on_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
+{
+    return compare_trailer(visitor->self, data, bytes);
+}
+
+static int walk(struct reading *reading, struct hb_archive *archive)
+{
+    struct hb_visitor visitor = {
+        .size = sizeof visitor,
+        .self = reading,
+        .entry = on_entry,
+        .data = on_data,
+        .end = on_end,
+        .trailer = on_trailer,
+    };
+    int status = hb_archive_again(archive, reading->error);
+    if (status == HB_OK)
+        status = hb_archive_walk(archive, &visitor, reading->error);
+    free(reading->path);
+    free(reading->link);
+    if (status == HB_OK && reading->request->block != NULL && !reading->in_trailer)
+        status = hb_error_set(reading->error, HB_FATAL, "its trailer is not found");
+    return status;
+}
+
+/* ---- all ----------------------------------------------------------------------------------- */
+
+int hb_read_back(const struct hb_read_back_request *request, struct hb_error *error)
+{
+    struct reading reading = {.request = request, .error = error};
+    struct hb_archive archive;
+    if (!HB_CAN(hb_format_ops_of(request->format), list))
+        return HB_OK;
+    int status = hb_archive_open_fd(request->run, fcntl(request->fd, F_DUPFD_CLOEXEC, 3),
+                                    "the staged file", request->format, &archive, error);
+    if (status == HB_OK)
+        status = list(&reading, &archive);
+    if (status == HB_OK)
+        status = read_trailer(&reading, &archive);
+    else if (status == HB_NOMATCH)
+        status = walk(&reading, &archive);
+    if (status == HB_OK && reading.count != request->stored->count)
+        status = hb_error_set(error, HB_FATAL, "it has %zu entries, but %zu were stored",
+                              reading.count, request->stored->count);
+    hb_archive_close(&archive);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What archives are called that are not named by the user: PREFIX, date and time, perhaps a number,
+ * a suffix of the format. The one rule for who makes such a name, and for who looks for them.
+ */
+#ifndef HB_ARCHIVE_NAME_H
+#define HB_ARCHIVE_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* For strftime(); local time, as people read it. */
+#define HB_STAMP_FORMAT "%Y-%m-%d-%H%M%S"
+enum { HB_STAMP_LENGTH = 17 };
+
+/* The parts of a name. */
+struct hb_archive_name {
+    char stamp[HB_STAMP_LENGTH + 1]; /* date and time */
+    unsigned long number;            /* behind it; 0: none */
+};
+
+/* Is it one of these? `suffixes` in any case, ended by NULL. */
+bool hb_archive_name_parse(const char *name, const char *prefix, const char *const *suffixes,
+                           struct hb_archive_name *parts);
+
+/*
+ * Which is the older one, as far as names tell: negative, 0, positive. Of two of one second the one
+ * with a number is the newer, and the one with the higher number.
+ */
+int hb_archive_name_compare(const struct hb_archive_name *a, const struct hb_archive_name *b);
+
+#endif

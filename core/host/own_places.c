@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/own_places.h"
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "files/home_id.h"
+#include "files/state_key.h"
+#include "host/format.h"
+#include <string.h>
+
+/* ---- paths --------------------------------------------------------------------------------- */
+
+/* "a/./b//c/" -> "a/b/c", in place. */
+static void normalise(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from != '\0';) {
+        size_t bytes = strcspn(from, "/");
+        if (bytes > 0 && !(bytes == 1 && *from == '.')) {
+            if (to > path && to[-1] != '/')
+                *to++ = '/';
+            memmove(to, from, bytes);
+            to += bytes;
+        } else if (from == path && *from == '/') {
+            *to++ = '/';
+        }
+        from += bytes;
+        from += strspn(from, "/");
+    }
+    *to = '\0';
+}
+
+/* As realpath(3), but the end of it may be missing. Caller frees. */
+static char *canonical(const char *path)
+{
+    HB_AUTO_FREE char *known = hb_absolute(path);
+    normalise(known);
+    HB_AUTO_FREE char *whole = hb_copy_text(known);
+    for (char *slash = known + strlen(known); slash != NULL; slash = strrchr(known, '/')) {
+        *slash = '\0';
+        HB_AUTO_FREE char *real = realpath(*known == '\0' ? "/" : known, NULL);
+        if (real != NULL)
+            return hb_text("%s%s", strcmp(real, "/") == 0 ? "" : real, whole + (slash - known));
+    }
+    return hb_copy_text(whole);
+}
+
+/* What of a canonical path lies below the home; NULL: it lies elsewhere. "": it is the home. */
+static const char *below(const char *home, const char *path)
+{
+    size_t length = strcmp(home, "/") == 0 ? 0 : strlen(home);
+    if (strncmp(path, home, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+        return NULL;
+    return path + length + (path[length] == '/');
+}
+
+/* Is `path` in the directory, or the directory itself? "" is the home. */
+static bool is_within(const char *directory, const char *path)
+{
+    size_t length = strlen(directory);
+    return length == 0 ||
+           (strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0'));
+}
+
+/* ---- finding out --------------------------------------------------------------------------- */
+
+char *hb_own_directory_path(const struct hb_section *preset, const char *directory,
+                            const char *home)
+{
+    HB_AUTO_FREE char *expanded = hb_expand_tilde(directory);
+    return preset != NULL && *expanded != '/' ? hb_text("%s/%s", home, expanded)
+                                              : hb_absolute(expanded);
+}
+
+/* The path below the home of what the configuration names; NULL: it lies elsewhere. */
+static char *place_below(const char *home, const char *path)
+{
+    HB_AUTO_FREE char *real = canonical(path);
+    const char *inside = below(home, real);
+    return inside == NULL ? NULL : hb_copy_text(inside);
+}
+
+static void add_directory(struct hb_own_places *own, const char *home,
+                          const struct hb_section *preset, const char *directory, char *prefix)
+{
+    HB_AUTO_FREE char *full = hb_own_directory_path(preset, directory, home);
+    char *path = place_below(home, full);
+    if (path == NULL) {
+        free(prefix);
+        return;
+    }
+    own->directories = hb_resize(own->directories, own->count + 1, sizeof *own->directories);
+    own->directories[own->count++] = (struct hb_own_directory){path, prefix};
+}
+
+static void add_suffixes(struct hb_own_places *own, const struct hb_config *config)
+{
+    struct hb_format_list formats;
+    hb_format_list(config, &formats);
+    own->suffixes = hb_alloc(sizeof *own->suffixes);
+    for (size_t i = 0; i < formats.count; i++) {
+        const char *const *suffix = hb_format_ops_of(&formats.choices[i])->suffixes;
+        for (; *suffix != NULL; suffix++) {
+            own->suffixes = hb_resize(own->suffixes, own->suffix_count + 2, sizeof(char *));
+            own->suffixes[own->suffix_count++] = hb_copy_text(*suffix);
+            own->suffixes[own->suffix_count] = NULL;
+        }
+    }
+    hb_format_list_clear(&formats);
+}
+
+static void add_presets(struct hb_own_places *own, const struct hb_config *config, const char *home)
+{
+    const struct hb_section *section = NULL;
+    add_directory(own, home, NULL, hb_config_text(config, "backup", "directory"),
+                  hb_copy_text(hb_config_text(config, "backup", "prefix")));
+    while ((section = hb_config_next_preset(config, section)) != NULL) {
+        const char *prefix = hb_config_text(config, section->name, "prefix");
+        add_directory(own, home, section, hb_config_text(config, section->name, "directory"),
+                      *prefix == '\0' ? hb_text("%s-", section->label) : hb_copy_text(prefix));
+    }
+}
+
+static void clear(struct hb_own_places *own)
+{
+    for (size_t i = 0; i < own->count; i++) {
+        free(own->directories[i].path);
+        free(own->directories[i].prefix);
+    }
+    for (size_t i = 0; i < own->suffix_count; i++)
+        free(own->suffixes[i]);
+    free(own->directories);
+    free(own->suffixes);
+    free(own->snapshots);
+    free(own->state);
+    free(own);
+}
+
+const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *home)
+{
+    if (run->own != NULL)
+        return run->own;
+    struct hb_own_places *own = hb_alloc(sizeof *own);
+    HB_AUTO_FREE char *root = canonical(home);
+    HB_AUTO_FREE char *snapshots =
+        hb_text("%s/%s", root, hb_config_text(run->config, "snapshot", "directory"));
+    HB_AUTO_FREE char *state = hb_state_directory();
+    own->snapshots = place_below(root, snapshots);
+    own->state = state == NULL ? NULL : place_below(root, state);
+    if (own->state != NULL && *own->state == '\0') { /* the home itself: only its inode is known */
+        free(own->state);
+        own->state = NULL;
+    }
+    add_suffixes(own, run->config);
+    add_presets(own, run->config, root);
+    run->own = own;
+    run->clear_own = clear;
+    return own;
+}
+
+/* ---- asking -------------------------------------------------------------------------------- */
+
+bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t directory_bytes)
+{
+    struct hb_archive_name parts;
+    const char *name = path + directory_bytes + (directory_bytes > 0);
+    for (size_t i = 0; i < own->count; i++)
+        if (strncmp(own->directories[i].path, path, directory_bytes) == 0 &&
+            own->directories[i].path[directory_bytes] == '\0' &&
+            hb_archive_name_parse(name, own->directories[i].prefix,
+                                  (const char *const *)own->suffixes, &parts))
+            return true;
+    return false;
+}
+
+bool hb_own_touches(const struct hb_own_places *own, const char *path)
+{
+    bool touches = own->snapshots != NULL && *own->snapshots != '\0' &&
+                   (is_within(own->snapshots, path) || is_within(path, own->snapshots));
+    touches = touches ||
+              (own->state != NULL && (is_within(own->state, path) || is_within(path, own->state)));
+    for (size_t i = 0; i < own->count && !touches; i++)
+        touches = *own->directories[i].path != '\0' && (is_within(path, own->directories[i].path) ||
+                                                        is_within(own->directories[i].path, path));
+    return touches;
+}
+
+/* Does the path lead to the directory: is it on the way, or the directory itself? */
+static bool leads_to(const char *path, const char *directory)
+{
+    return directory != NULL && *directory != '\0' && is_within(path, directory);
+}
+
+static bool link_misleads(const struct hb_own_places *own, const char *path)
+{
+    bool misleads = leads_to(path, own->snapshots) || leads_to(path, own->state);
+    for (size_t i = 0; i < own->count && !misleads; i++)
+        misleads = leads_to(path, own->directories[i].path);
+    return misleads;
+}
+
+static bool has_id_on_way(const char *path)
+{
+    size_t length = sizeof HB_HOME_ID_NAME - 1;
+    for (const char *at = path; at != NULL; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, HB_HOME_ID_NAME, length) == 0 && (at[length] == '/' || at[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+const char *hb_own_problem(const struct hb_own_places *own, const char *path, bool is_link)
+{
+    size_t name = (size_t)(hb_base_name(path) - path);
+    if (own == NULL)
+        return NULL;
+    if (has_id_on_way(path))
+        return "bears the name of the file that tells which home this is";
+    /* The directory itself may be made; nothing below it. */
+    if (own->snapshots != NULL && *own->snapshots != '\0' && is_within(own->snapshots, path) &&
+        path[strlen(own->snapshots)] == '/')
+        return "would lie in the directory of this home's snapshots";
+    if (own->state != NULL && is_within(own->state, path) && path[strlen(own->state)] == '/')
+        return "would lie in the directory of this program's key";
+    if (hb_own_archive(own, path, name == 0 ? 0 : name - 1))
+        return "would be taken for an archive of this home";
+    if (is_link && link_misleads(own, path))
+        return "is a link that would say where this home's archives or snapshots lie";
+    return NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What in the home is this program's own, and not the user's: archives of presets whose directory
+ * lies in it, snapshots, the file that tells which home it is, the key of this installation. A
+ * backup leaves it out. An import never writes there: an archive that somebody else made could
+ * otherwise bring snapshots that we would restore, archives that we would count, or another home's
+ * id.
+ *
+ * Paths are those below the home with all links resolved; who writes asks about such a one.
+ */
+#ifndef HB_OWN_PLACES_H
+#define HB_OWN_PLACES_H
+
+#include "host/archive_name.h"
+#include "host/run.h"
+
+/* Where a preset, or [backup], puts its archives. */
+struct hb_own_directory {
+    char *path; /* below the home; "": the home itself */
+    char *prefix;
+};
+
+struct hb_own_places {
+    struct hb_own_directory *directories;
+    size_t count;
+    char **suffixes; /* of all formats, ended by NULL */
+    size_t suffix_count;
+    char *snapshots; /* below the home */
+    char *state;     /* the directory of the key; NULL: it lies elsewhere */
+};
+
+/* Finds them out, once a run, before other threads ask. `home`: its path; it may be missing. */
+const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *home);
+
+/* Is DIRECTORY/NAME called as archives are that a preset would count? The directory has so many
+ * bytes. */
+bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t directory_bytes);
+
+/*
+ * May something be written there? NULL, or why not. A link may not even lie on the way: it would
+ * say where all that is. `own` NULL: everything may.
+ */
+const char *hb_own_problem(const struct hb_own_places *own, const char *path, bool is_link);
+
+/* Is one of them at the path, below it or above it? */
+bool hb_own_touches(const struct hb_own_places *own, const char *path);
+
+/*
+ * The directory of archives that [backup] or a [preset:…] names, behind `home` where that is meant.
+ * Caller frees.
+ */
+char *hb_own_directory_path(const struct hb_section *preset, const char *directory,
+                            const char *home);
+
+#endif

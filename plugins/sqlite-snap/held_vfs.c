@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between SQLite and its Unix VFS. What has to be different, and where:
+ *
+ *   xFullPathname  the name of a held database is taken as it is; it would be resolved, and its
+ *                  /proc/self/fd/N refused as a symbolic link
+ *   xAccess        three answers: there, not there, and an error where that cannot be told; a
+ *                  journal taken for absent because of EACCES would be a transaction that is half
+ *                  undone
+ *   xOpen          a super-journal lies elsewhere, by a name that the journal holds: it is never
+ *                  opened, so nothing that it names is deleted. (Whether it is there is asked, and
+ *                  decides whether the transaction stands.)
+ *   open()         the database, its journal, log and index are opened by held.c
+ *   stat()         the name of the database is the pinned inode, or nothing: SQLite takes mode and
+ *                  owner of what it makes from there, and looks whether the database was moved
+ *
+ * The last two are system calls that the Unix VFS makes itself: the index (-shm) never passes
+ * through xOpen. sqlite3_vfs.xSetSystemCall exists for that, and is one for the whole process, so
+ * the replacements do what the system's do for every name but ours. Ours is told by the number in
+ * it: `list` below, the one mutable global of the plugin, since these calls bring nothing along.
+ */
+#include "held_vfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int (*open_call)(const char *path, int flags, int mode);
+typedef int (*stat_call)(const char *path, struct stat *found);
+
+static const char prefix[] = "/proc/self/fd/";
+
+static sqlite3_vfs held_vfs, *real;
+static open_call real_open;
+static stat_call real_stat;
+static bool registered;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct held *list;
+
+void held_vfs_enter(struct held *held)
+{
+    pthread_mutex_lock(&mutex);
+    held->next = list;
+    list = held;
+    pthread_mutex_unlock(&mutex);
+}
+
+void held_vfs_leave(struct held *held)
+{
+    pthread_mutex_lock(&mutex);
+    struct held **link = &list;
+    while (*link != held)
+        link = &(*link)->next;
+    *link = held->next;
+    pthread_mutex_unlock(&mutex);
+}
+
+/* Whose name is that, and which of his files? NULL: nobody's. He stays until his thread leaves. */
+static struct held *find(const char *path, enum side *side)
+{
+    if (path == NULL || strncmp(path, prefix, sizeof prefix - 1) != 0)
+        return NULL;
+    pthread_mutex_lock(&mutex);
+    struct held *found = NULL;
+    for (struct held *held = list; held != NULL && found == NULL; held = held->next) {
+        size_t length = strlen(held->path);
+        for (enum side i = SIDE_MAIN; i < SIDES && held->by_descriptor; i++)
+            if (strncmp(path, held->path, length) == 0 &&
+                strcmp(path + length, side_suffixes[i]) == 0) {
+                found = held;
+                *side = i;
+            }
+    }
+    pthread_mutex_unlock(&mutex);
+    return found;
+}
+
+/* ---- system calls ---------------------------------------------------------------- */
+
+static int open_held(const char *path, int flags, int mode)
+{
+    enum side side;
+    struct held *held = find(path, &side);
+    if (held == NULL)
+        return real_open(path, flags, mode);
+    int fd = held_open_side_here(held, side, flags, (mode_t)mode);
+    if (fd < 0)
+        errno = -fd;
+    return fd < 0 ? -1 : fd;
+}
+
+static int stat_held(const char *path, struct stat *found)
+{
+    enum side side;
+    char pin[32];
+    const struct held *held = find(path, &side);
+    if (held == NULL || side != SIDE_MAIN)
+        return real_stat(path, found);
+    if (!held_is_here(held)) {
+        errno = ENOENT;
+        return -1;
+    }
+    snprintf(pin, sizeof pin, "%s%d", prefix, held->pin);
+    return real_stat(pin, found);
+}
+
+/* ---- the VFS --------------------------------------------------------------------- */
+
+static int vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags,
+                    int *out)
+{
+    (void)self;
+    file->pMethods = NULL;
+    if ((flags & SQLITE_OPEN_SUPER_JOURNAL) != 0)
+        return SQLITE_CANTOPEN;
+    return real->xOpen(real, name, file, flags, out);
+}
+
+/* As the Unix VFS sees it, an empty file does not exist. */
+static int vfs_access(sqlite3_vfs *self, const char *path, int what, int *answer)
+{
+    enum side side;
+    struct stat found;
+    (void)self;
+    if (what != SQLITE_ACCESS_EXISTS)
+        return real->xAccess(real, path, what, answer);
+    const struct held *held = find(path, &side);
+    char name[HELD_NAME_BYTES] = "";
+    if (held != NULL)
+        held_side_name(held->name, side, name);
+    int result = held == NULL ? stat(path, &found)
+                              : fstatat(held->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW);
+    *answer = result == 0 && (!S_ISREG(found.st_mode) || found.st_size > 0);
+    if (result != 0 && errno != ENOENT && errno != ENOTDIR)
+        return SQLITE_IOERR_ACCESS;
+    return SQLITE_OK;
+}
+
+static int vfs_full_pathname(sqlite3_vfs *self, const char *name, int bytes, char *out)
+{
+    enum side side;
+    (void)self;
+    if (find(name, &side) == NULL)
+        return real->xFullPathname(real, name, bytes, out);
+    if (strlen(name) >= (size_t)bytes)
+        return SQLITE_CANTOPEN;
+    memcpy(out, name, strlen(name) + 1);
+    return SQLITE_OK;
+}
+
+/* ---- making it known ------------------------------------------------------------- */
+
+static bool replace_calls(void)
+{
+    if (real->iVersion < 3 || real->xSetSystemCall == NULL)
+        return false;
+    real_open = (open_call)(void *)real->xGetSystemCall(real, "open");
+    real_stat = (stat_call)(void *)real->xGetSystemCall(real, "stat");
+    return real_open != NULL && real_stat != NULL &&
+           real->xSetSystemCall(real, "open", (sqlite3_syscall_ptr)(void *)open_held) ==
+               SQLITE_OK &&
+           real->xSetSystemCall(real, "stat", (sqlite3_syscall_ptr)(void *)stat_held) == SQLITE_OK;
+}
+
+static void make_vfs(void)
+{
+    real = sqlite3_vfs_find(NULL);
+    if (real == NULL || !replace_calls())
+        return;
+    held_vfs = *real;
+    held_vfs.pNext = NULL;
+    held_vfs.zName = HELD_VFS;
+    held_vfs.xOpen = vfs_open;
+    held_vfs.xAccess = vfs_access;
+    held_vfs.xFullPathname = vfs_full_pathname;
+    registered = sqlite3_vfs_register(&held_vfs, 0) == SQLITE_OK;
+}
+
+bool held_vfs_register(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_vfs);
+    return registered;
+}

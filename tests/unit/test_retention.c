@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of several archives stay: the rule alone, by example and by many random rows. */
+#include "backup/retention.h"
+#include "base/memory.h"
+#include "scratch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 12, ROUNDS = 200000 };
+
+/* What there is; is_complete() answers from it, and counts how often it was asked. */
+struct shelf {
+    struct hb_kept rows[MOST];
+    enum hb_answer truth[MOST];
+    unsigned asked[MOST];
+    size_t count;
+};
+
+static enum hb_answer is_complete(void *context, size_t row)
+{
+    struct shelf *shelf = context;
+    shelf->asked[row]++;
+    return shelf->truth[row];
+}
+
+static void run(struct shelf *shelf, uint64_t keep)
+{
+    hb_retention(shelf->rows, shelf->count, keep, is_complete, shelf);
+}
+
+/*
+ * A row a letter, the newest first: c complete, i incomplete, ? cannot be told when it is asked, u
+ * cannot be read, o another home's, n nobody's; the one that was just made is C or I. What goes is
+ * shown as '.', and a letter that stays as it is.
+ */
+static void put(struct shelf *shelf, const char *letters)
+{
+    *shelf = (struct shelf){.count = strlen(letters)};
+    for (size_t i = 0; i < shelf->count; i++) {
+        struct hb_kept *row = &shelf->rows[i];
+        char letter = letters[i];
+        row->whose = letter == 'o'   ? HB_HOME_OTHERS
+                     : letter == 'n' ? HB_HOME_UNKNOWN
+                     : letter == 'u' ? HB_HOME_UNTOLD
+                                     : HB_HOME_OURS;
+        shelf->truth[i] = letter == 'c' ? HB_YES : letter == 'i' ? HB_NO : HB_CANNOT_TELL;
+        row->just_made = letter == 'C' || letter == 'I';
+        if (row->just_made)
+            row->complete = letter == 'C' ? HB_YES : HB_NO;
+    }
+}
+
+static void check(const char *letters, uint64_t keep, const char *expected, int line)
+{
+    struct shelf shelf;
+    char found[MOST + 1] = "";
+    put(&shelf, letters);
+    run(&shelf, keep);
+    for (size_t i = 0; i < shelf.count; i++)
+        found[i] = shelf.rows[i].fate == HB_GOES ? '.' : letters[i];
+    if (strcmp(found, expected) != 0)
+        print_error("line %d: %s, %d stay\n", line, letters, (int)keep);
+    assert_string_equal(found, expected);
+}
+#define CHECK(letters, keep, expected) check((letters), (keep), (expected), __LINE__)
+
+static void the_newest_stay(void **state)
+{
+    (void)state;
+    CHECK("Cccc", 2, "Cc..");
+    CHECK("Cccc", 9, "Cccc");
+    CHECK("cccc", 2, "cc..");
+    CHECK("", 2, "");
+}
+
+static void one_just_made_stays(void **state)
+{
+    (void)state;
+    CHECK("Cc", 1, "C.");
+    CHECK("ccC", 1, "c.C"); /* whatever the order makes of it */
+    CHECK("ccI", 1, "c.I");
+    CHECK("iiI", 1, "iiI"); /* nothing complete: nothing goes */
+}
+
+static void a_complete_one_stays(void **state)
+{
+    (void)state;
+    CHECK("Iicc", 2, "Iic.");
+    CHECK("Iiiicc", 2, "Ii..c.");
+    CHECK("Iiii", 2, "Iiii");
+    CHECK("iciic", 1, "ic...");
+}
+
+static void others_and_nobodys_stay(void **state)
+{
+    (void)state;
+    CHECK("Coccn", 1, "Co..n");
+    CHECK("oCoc", 2, "oCoc"); /* and take no place */
+    CHECK("Ionc", 1, "Ionc");
+    CHECK("Iono", 1, "Iono"); /* another's complete one is none of ours */
+}
+
+static void what_cannot_be_told_stays(void **state)
+{
+    (void)state;
+    CHECK("Cucc", 2, "Cuc.");
+    CHECK("I?c", 1, "I?c");
+    CHECK("I?cc", 2, "I?c."); /* it takes no place: the second is the complete one */
+    CHECK("Iu", 1, "Iu");
+    CHECK("Iiu", 1, "Iiu"); /* that one may be the complete one: nothing goes */
+    CHECK("Cuu", 1, "Cuu");
+}
+
+static void keep_nothing(void **state)
+{
+    (void)state;
+    CHECK("ccio", 0, "...o");
+    CHECK("cun", 0, ".un");
+    CHECK("Cc", 0, "C.");
+}
+
+static void nothing_is_asked_without_need(void **state)
+{
+    struct shelf shelf;
+    (void)state;
+    put(&shelf, "Cccc");
+    run(&shelf, 2);
+    for (size_t i = 0; i < shelf.count; i++)
+        assert_int_equal(shelf.asked[i], 0);
+    put(&shelf, "cccc");
+    run(&shelf, 2);
+    assert_int_equal(shelf.asked[0], 1);
+    assert_int_equal(shelf.asked[1], 0);
+}
+
+/* ---- random rows --------------------------------------------------------------------------- */
+
+static enum hb_answer answer_of(const struct shelf *shelf, size_t row)
+{
+    return shelf->rows[row].complete != HB_NOT_ASKED ? shelf->rows[row].complete
+                                                     : shelf->truth[row];
+}
+
+/* Was it read in this run as complete, and does it stay? */
+static bool stays_complete(const struct shelf *shelf, size_t row)
+{
+    const struct hb_kept *kept = &shelf->rows[row];
+    return kept->fate != HB_GOES && kept->complete == HB_YES &&
+           (kept->whose == HB_HOME_OURS || kept->just_made);
+}
+
+static void assert_allowed(const struct shelf *shelf, size_t row)
+{
+    const struct hb_kept *kept = &shelf->rows[row];
+    bool newer = false, any = false;
+    for (size_t i = 0; i < shelf->count; i++) {
+        any |= stays_complete(shelf, i);
+        newer |= i < row && stays_complete(shelf, i);
+    }
+    assert_int_equal(kept->whose, HB_HOME_OURS);
+    assert_false(kept->just_made);
+    assert_int_not_equal(kept->complete, HB_CANNOT_TELL);
+    assert_true(newer || (any && kept->complete == HB_NO));
+}
+
+static void promises_hold(const struct shelf *shelf, uint64_t keep)
+{
+    bool complete = false, left = false;
+    size_t places = 0;
+    for (size_t i = 0; i < shelf->count; i++) {
+        const struct hb_kept *kept = &shelf->rows[i];
+        bool ours = kept->whose == HB_HOME_OURS;
+        assert_true(shelf->asked[i] <= 1);
+        assert_true(ours || shelf->asked[i] == 0);
+        if (kept->fate == HB_GOES && keep > 0)
+            assert_allowed(shelf, i);
+        complete |= ours && answer_of(shelf, i) == HB_YES;
+        left |= ours && answer_of(shelf, i) == HB_YES && kept->fate != HB_GOES;
+        places += kept->fate == HB_STAYS_KEPT || kept->fate == HB_STAYS_NEW;
+    }
+    assert_true(keep == 0 || !complete || left); /* the newest complete one is there */
+    assert_true(places <= keep + 1);
+}
+
+static void random_rows(void **state)
+{
+    static const char letters[] = "ccccciiii??uonCI";
+    (void)state;
+    srandom(5);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        char text[MOST + 1] = "";
+        size_t count = (size_t)random() % (MOST + 1);
+        bool made = false;
+        for (size_t i = 0; i < count; i++) {
+            do
+                text[i] = letters[(size_t)random() % (sizeof letters - 1)];
+            while (made && (text[i] == 'C' || text[i] == 'I'));
+            made |= text[i] == 'C' || text[i] == 'I';
+        }
+        struct shelf shelf;
+        uint64_t keep = (uint64_t)random() % 5;
+        put(&shelf, text);
+        run(&shelf, keep);
+        promises_hold(&shelf, keep);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_newest_stay),
+        cmocka_unit_test(one_just_made_stays),
+        cmocka_unit_test(a_complete_one_stays),
+        cmocka_unit_test(others_and_nobodys_stay),
+        cmocka_unit_test(what_cannot_be_told_stays),
+        cmocka_unit_test(keep_nothing),
+        cmocka_unit_test(nothing_is_asked_without_need),
+        cmocka_unit_test(random_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
