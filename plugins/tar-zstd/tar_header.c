@@ -28,11 +28,13 @@ static void put_octal(char *field, size_t width, uint64_t value)
 
 static unsigned checksum_of(const unsigned char *block)
 {
-    unsigned sum = 0;
+    unsigned sum = 8 * ' ', itself = 0;
     size_t field = offsetof(struct ustar, checksum);
-    for (size_t i = 0; i < TAR_BLOCK; i++)
-        sum += i >= field && i < field + 8 ? ' ' : block[i];
-    return sum;
+    for (size_t i = 0; i < TAR_BLOCK; i++) /* without a question in it: done many bytes at a time */
+        sum += block[i];
+    for (size_t i = field; i < field + 8; i++)
+        itself += block[i];
+    return sum - itself;
 }
 
 static void seal(struct ustar *header)

@@ -75,7 +75,7 @@ static int add_unit(struct zip *zip, struct zip_worker *worker, const unsigned c
     return status;
 }
 
-/* The sample as a whole and as the first unit of several, its start as a small file. */
+/* The sample as a whole, half of it as the first unit of several, its start as a small file. */
 static int check_sample(struct zip *zip, struct zip_worker *worker, unsigned char *sample,
                         uint32_t *checksum)
 {
@@ -83,7 +83,7 @@ static int check_sample(struct zip *zip, struct zip_worker *worker, unsigned cha
     *checksum = 0;
     int status = add_unit(zip, worker, sample, SAMPLE_BYTES, HB_FIRST | HB_LAST, checksum);
     if (status == HB_OK)
-        status = add_unit(zip, worker, sample, SAMPLE_BYTES, HB_FIRST, checksum);
+        status = add_unit(zip, worker, sample, 2 * PART_BYTES, HB_FIRST, checksum);
     if (status == HB_OK)
         status = add_unit(zip, worker, sample, FIRST_BYTES, HB_FIRST | HB_LAST, checksum);
     if (status != HB_OK)
