@@ -156,18 +156,34 @@ static int stage_while_written(const struct hb_host *host, const char *name, str
     return fd < 0 ? HB_ENTRY : HB_OK;
 }
 
-static void guard_gives_way_to_a_writer(void **state)
+/* In place, no longer than before, and within the same second. */
+static int stage_while_written_quickly(const struct hb_host *host, const char *name,
+                                       struct hb_file *out)
 {
-    (void)state;
+    static const struct timespec next[] = {{1000000000, 2}, {1000000000, 2}};
+    const struct fake_host *fake = host->self;
+    int status = stage_while_written(host, name, out);
+    char path[512];
+    snprintf(path, sizeof path, "%s/cron/jobs.json", fake->home);
+    return utimensat(AT_FDCWD, path, next, 0) == 0 ? status : HB_FATAL;
+}
+
+static void expect_a_writer_goes_first(int (*stage_file)(const struct hb_host *, const char *,
+                                                         struct hb_file *))
+{
+    static const struct timespec before[] = {{1000000000, 1}, {1000000000, 1}};
     const struct hb_plugin *plugin = hb_plugin_v1();
     const struct hb_hook_ops *ops = plugin->ops;
     struct fake_host fake;
     struct fake_settings *settings;
     void *self;
     fake_host_init(&fake);
-    fake.host.stage_file = stage_while_written;
+    fake.host.stage_file = stage_file;
     assert_int_equal(fake_create(&fake, plugin, "", &self, &settings), HB_OK);
-    put(&fake, "cron/jobs.json", "{\"jobs\": []}");
+    put(&fake, "cron/jobs.json", "{\"jobs\": [ ]}"); /* as long as what the writer writes */
+    char path[512];
+    snprintf(path, sizeof path, "%s/cron/jobs.json", fake.home);
+    assert_int_equal(utimensat(AT_FDCWD, path, before, 0), 0);
     put(&fake, "s/1/cron/jobs.json", "[1]");
     struct hb_event event = {.size = sizeof event, .command = "guard", .snapshot = "s/1"};
     assert_int_equal(ops->run(self, &event), HB_ENTRY);
@@ -175,6 +191,13 @@ static void guard_gives_way_to_a_writer(void **state)
     assert_live(&fake, "{\"jobs\": [9]}");
     fake_destroy(plugin, self, settings);
     fake_host_finish(&fake); /* fails if the staged file was left */
+}
+
+static void guard_gives_way_to_a_writer(void **state)
+{
+    (void)state;
+    expect_a_writer_goes_first(stage_while_written);
+    expect_a_writer_goes_first(stage_while_written_quickly);
 }
 
 int main(void)

@@ -404,25 +404,28 @@ static uint32_t mode_of(const char *path)
     return stat(path, &found) == 0 ? found.st_mode & 07777 : 0;
 }
 
-/* put_back() asks for 0600: what stays in place gets it too, with its log. */
+/* What stays in place gets the mode that the host asks for, with its log: narrower or wider. */
 static void the_mode_is_set(void **state)
 {
     (void)state;
     static const char *const modes[] = {"wal", "delete"};
-    for (int i = 0; i < 2; i++) {
+    static const mode_t changes[][2] = {{0644, 0600}, {0600, 0640}};
+    for (int i = 0; i < 4; i++) {
         struct fixture fixture;
         struct actor actor;
+        mode_t wanted = changes[i / 2][1];
         fixture_start(&fixture, "");
-        make_database(home_file(&fixture, "old"), modes[i], 4096, 10);
-        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 10);
-        assert_int_equal(chmod(home_file(&fixture, "x.db"), 0644), 0);
+        fixture.mode = wanted;
+        make_database(home_file(&fixture, "old"), modes[i % 2], 4096, 10);
+        make_database(home_file(&fixture, "x.db"), modes[i % 2], 4096, 10);
+        assert_int_equal(chmod(home_file(&fixture, "x.db"), changes[i / 2][0]), 0);
         actor_start(&actor, home_file(&fixture, "x.db"));
         actor_ask(&actor, "UPDATE account SET money = 1");
         assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
-        assert_int_equal(mode_of(home_file(&fixture, "x.db")), 0600);
-        if (i == 0) {
-            assert_int_equal(mode_of(home_file(&fixture, "x.db-wal")), 0600);
-            assert_int_equal(mode_of(home_file(&fixture, "x.db-shm")), 0600);
+        assert_int_equal(mode_of(home_file(&fixture, "x.db")), wanted);
+        if (i % 2 == 0) {
+            assert_int_equal(mode_of(home_file(&fixture, "x.db-wal")), wanted);
+            assert_int_equal(mode_of(home_file(&fixture, "x.db-shm")), wanted);
         }
         assert_string_equal(actor_ask(&actor, total), "100000");
         actor_stop(&actor);

@@ -576,6 +576,42 @@ static void cancelled_under_way(void **state)
     }
 }
 
+/* Another database gets the name while its file is copied. */
+static void replace_at_first_progress(const struct hb_host *host, const struct hb_entry *entry,
+                                      uint64_t done, uint64_t all)
+{
+    const struct fake_host *fake = host->self;
+    char from[600], to[600];
+    (void)entry;
+    (void)done;
+    (void)all;
+    snprintf(from, sizeof from, "%s/next", fake->home);
+    snprintf(to, sizeof to, "%s/x.db", fake->home);
+    (void)rename(from, to); /* again: there is none any more */
+}
+
+static void replaced_while_copied(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    fixture.fake.host.progress = replace_at_first_progress;
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 4000);
+    make_database(home_file(&fixture, "next"), "delete", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "next"));
+    actor_ask(&actor, "UPDATE account SET money = 7");
+    const char *next = actor_ask(&actor, total);
+    assert_string_not_equal(next, "100000");
+    char *expected = strdup(next);
+    actor_stop(&actor);
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+    assert_false(exists(home_file(&fixture, "next")));
+    assert_string_equal(value_in(home_file(&fixture, "out"), total), expected);
+    free(expected);
+    fixture_stop(&fixture);
+}
+
 static struct actor *waiting_writer;
 
 static void let_a_writer_wait(const struct hb_host *host, const struct hb_entry *entry,
@@ -775,6 +811,7 @@ int main(void)
         cmocka_unit_test(while_others_commit_rollback),
         cmocka_unit_test(locked_for_ever),
         cmocka_unit_test(cancelled_under_way),
+        cmocka_unit_test(replaced_while_copied),
         cmocka_unit_test(a_writer_is_not_held_up_for_long),
         cmocka_unit_test(several_at_once),
         cmocka_unit_test(two_names_of_one_database),

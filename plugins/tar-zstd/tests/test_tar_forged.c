@@ -188,6 +188,57 @@ static void rows_of_the_seek_table(void **state)
     }
 }
 
+/*
+ * A row that promises more than its frame holds, with the right checksum, sum and hash, and records
+ * of which one byte goes along with it.
+ */
+static void a_frame_that_is_shorter_than_its_row(void **state)
+{
+    struct forgery *forgery = *state;
+    enum { MORE = 512 };
+    size_t count = forgery->table->count + 3;
+    unsigned char *rows =
+        forgery->memory.data + forgery->memory.bytes - TAR_SEEK_FOOTER_SIZE - count * TAR_SEEK_ROW;
+    struct tar_index_header claims = forgery->table->index;
+    assert_int_equal(forgery->table->count, 1);
+    tar_put32(rows + 4, tar_get32(rows + 4) + MORE);
+    claims.rows_hash = XXH64(rows, TAR_SEEK_ROW, 0);
+    claims.tar_bytes += MORE;
+    for (size_t at = 0; at < forgery->bytes; at++) {
+        unsigned char right = forgery->records[at];
+        for (unsigned wrong = 0; wrong < 256; wrong++) {
+            struct memory forged;
+            struct content content = {0};
+            forgery->records[at] = (unsigned char)wrong;
+            forge(forgery, forgery->records, forgery->bytes, &claims, &forged);
+            if (read_by_list(&forgery->fake, &forged, &content) == HB_OK)
+                fail_msg("byte %zu is %u: believed", at, wrong);
+            content_free(&content);
+            memory_free(&forged);
+        }
+        forgery->records[at] = right;
+    }
+    tar_put32(rows + 4, tar_get32(rows + 4) - MORE);
+}
+
+/* Rows that the index's hash does not fit are not the rows that the index was made for. */
+static void rows_of_another_index(void **state)
+{
+    struct forgery *forgery = *state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct tar_index_header claims = forgery->table->index;
+        struct tar_table *table = NULL;
+        struct memory forged;
+        claims.rows_hash += (uint64_t)wrong;
+        forge(forgery, forgery->records, forgery->bytes, &claims, &forged);
+        memory_rewind(&forged, true);
+        assert_int_equal(tar_table_read(&forgery->tar, &forged.input, &table),
+                         wrong ? HB_NOMATCH : HB_OK);
+        tar_table_free(table);
+        memory_free(&forged);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +247,8 @@ int main(void)
         cmocka_unit_test(every_length_of_the_records),
         cmocka_unit_test(claims_of_the_head),
         cmocka_unit_test(rows_of_the_seek_table),
+        cmocka_unit_test(a_frame_that_is_shorter_than_its_row),
+        cmocka_unit_test(rows_of_another_index),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);
