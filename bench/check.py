@@ -62,7 +62,7 @@ def restored_digest(path):
 
 
 def look(root):
-    """Names of the files and of the empty directories below `root`, without sidecars."""
+    """Names of the files and of the empty directories below `root`, without sidecars and the home's id."""
     files, empty = [], []
     for folder, directories, names in os.walk(root):
         below = os.path.relpath(folder, root)
@@ -70,6 +70,7 @@ def look(root):
             empty.append(below)
         files += [os.path.normpath(os.path.join(below, name)) for name in names
                   if not is_sidecar(name)]
+    files = [name for name in files if name != HOME_ID]
     return sorted(files), sorted(empty)
 
 
@@ -103,7 +104,6 @@ def differences(manifest, root, lacks=(), empty=True):
     leaves out on purpose; `empty`: whether it brings empty directories back.
     """
     files, found_empty = look(root)
-    files = [name for name in files if name != HOME_ID]
     expected = {name: row for name, row in manifest["files"].items() if name not in lacks}
     rows = [f"{name}: missing" for name in expected.keys() - set(files)]
     rows += [f"{name}: not in the corpus" for name in set(files) - expected.keys()]
