@@ -189,6 +189,23 @@ static int open_listed(void *context)
 
 /* ---- one file, open ------------------------------------------------------------------------ */
 
+/*
+ * A plugin reads with root's rights where [home] read-as says so. Where a link of another user's
+ * led there, it is worth what he can read. 0 or an errno.
+ */
+static int look_through_link(const struct hb_run *run, const struct hb_place *place)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (!run->home.read_as_root || !place->led)
+        return 0;
+    int result = hb_as_begin(&as, &place->rights);
+    if (result != 0)
+        return -result;
+    return faccessat(place->directory_fd, place->name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0
+               ? errno
+               : 0;
+}
+
 /* Through the plugin that claims it. HB_NOMATCH: none does, or it lies outside the home. */
 static int open_claimed(struct maker *maker, const struct hb_entry *entry, struct listed *listed,
                         struct hb_reader *reader)
@@ -203,7 +220,10 @@ static int open_claimed(struct maker *maker, const struct hb_entry *entry, struc
     if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
         return HB_NOMATCH;
     int result = hb_beneath_resolve(&maker->run->home, entry->path, 0, &place, NULL);
-    if (result == 0) {
+    int refused = result == 0 ? look_through_link(maker->run, &place) : 0;
+    if (refused != 0) {
+        result = hb_reader_take_file(maker->run, entry, -refused, reader);
+    } else if (result == 0) {
         resolved.path = place.path;
         resolved.path_bytes = strlen(place.path);
         result = hb_reader_open_claimed(maker->run, content, &resolved, reader);
@@ -320,7 +340,7 @@ static int take_below(struct maker *maker, const char *path, const char *name, u
     struct stat status;
     int result = hb_listed_look(&maker->run->home, below, HB_KEEP_LAST, &status);
     if (result == -EACCES)
-        skipped(maker, below, strerror(EACCES));
+        skipped(maker, below, hb_rights_explain(EACCES));
     if (result != 0) /* it vanished */
         return HB_OK;
     if (S_ISDIR(status.st_mode))

@@ -189,6 +189,33 @@ bool held_begin(struct held *held, struct as_owner *owner)
     return false;
 }
 
+/*
+ * With root's rights SQLite would do to what its names lead to whatever it does to its own files:
+ * cut a -shm to nothing, give a -wal to the group of the database, remove a journal. The owner of
+ * the directory can have those names lead to any file of root's that he can move there. So with
+ * root's rights there are only descriptors for reading (here), and no call that changes a file
+ * (held_vfs.c). SQLite takes that for a directory that cannot be written to. What he can read
+ * himself is read with his rights, as ever.
+ */
+void held_read_as_root(struct held *held)
+{
+    AS_OWNER_AUTO owner = {0};
+    int result = as_owner_begin(&owner, held->directory_fd);
+    held->with_own_rights = result != 0;
+    for (enum side side = SIDE_MAIN; side < SIDES && owner.acting; side++) {
+        char name[HELD_NAME_BYTES];
+        held_side_name(held->name, side, name);
+        if (faccessat(held->directory_fd, name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0 &&
+            errno == EACCES)
+            held->with_own_rights = true;
+    }
+}
+
+bool held_begin_reading(struct held *held, struct as_owner *owner)
+{
+    return held->with_own_rights || held_begin(held, owner);
+}
+
 bool held_is_here(const struct held *held)
 {
     struct stat here;
@@ -316,6 +343,8 @@ static int try_to_open(struct held *held, enum side side, int flags, mode_t mode
     char name[HELD_NAME_BYTES];
     struct stat found;
     held_side_name(held->name, side, name);
+    if (held->with_own_rights && (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) != O_RDONLY)
+        return -EACCES;
     int pin = openat(held->directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (pin < 0 && errno == ENOENT && side == SIDE_MAIN)
         return -ESTALE;
@@ -353,7 +382,7 @@ int held_open_side_here(struct held *held, enum side side, int flags, mode_t mod
 int held_open_side(struct held *held, enum side side, int flags)
 {
     AS_OWNER_AUTO owner = {0};
-    return held_begin(held, &owner) ? held_open_side_here(held, side, flags, 0600) : -EPERM;
+    return held_begin_reading(held, &owner) ? held_open_side_here(held, side, flags, 0600) : -EPERM;
 }
 
 int held_mode(const struct held *held, enum side side)

@@ -21,6 +21,9 @@ int live_open(const struct hb_host *host, const struct hb_entry *entry, struct h
         return fd;
     int result = held_open(live, fd, slash == NULL ? entry->path : slash + 1);
     close(fd);
+    if (result == 0 && HB_HAS(host, read_as) && host->read_as != NULL &&
+        host->read_as(host) == HB_READ_AS_ROOT)
+        held_read_as_root(live);
     return result;
 }
 

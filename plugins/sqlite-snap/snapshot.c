@@ -184,7 +184,7 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
         return HB_OK;
     }
     bool moved;
-    if (!held_begin(&attempt->live, &owner))
+    if (!held_begin_reading(&attempt->live, &owner))
         return refused(attempt);
     result = open_pinned(attempt, &source, locks, &moved);
     if (moved)
@@ -398,7 +398,7 @@ static int cannot_read(const struct attempt *attempt, int reason)
     if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
         return host->fail(host, HB_ENTRY,
                           "it belongs to user %u, and the owner of its directory may not read it: "
-                          "chown it to him; stored nothing for it",
+                          "chown it to him, or say read-as = root in [home]; stored nothing for it",
                           (unsigned)live->status.st_uid);
     return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
                       strerror(reason));
