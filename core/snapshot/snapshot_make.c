@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "files/home_id.h"
 #include "files/io.h"
 #include "files/listing.h"
@@ -89,7 +90,7 @@ static int make_copy(struct maker *maker, const char *path, struct copy *copy)
 static int cannot_write(struct maker *maker, const char *path, int reason)
 {
     hb_error_set(maker->error, HB_FATAL, "%s: cannot be copied to %s: %s", path, maker->stage.path,
-                 strerror(reason));
+                 hb_rights_explain(reason));
     hb_error_space(maker->error, reason, " and try again; no snapshot was made");
     return HB_FATAL;
 }
@@ -257,12 +258,24 @@ static int open_reader(struct maker *maker, const char *path, const struct stat 
     return hb_reader_take_file(maker->run, &entry, open_listed(&listed), reader);
 }
 
-/* What tells which home this is, and the key of this installation, belong to no copy. */
+/* Does it lead to a key by a link, perhaps out of the home? Keys are small, and no one else's. */
+static bool leads_to_key(const struct maker *maker, const char *path, const struct stat *status)
+{
+    struct listed listed = {maker, path};
+    if (status->st_size != HB_KEY_BYTES || (status->st_mode & 077) != 0)
+        return false;
+    HB_AUTO_CLOSE int fd = open_listed(&listed);
+    HB_AUTO_FREE char *real = fd < 0 ? NULL : hb_path_of(fd);
+    return real != NULL && hb_state_key_is_at("", real);
+}
+
+/* What tells which home this is, and the keys of installations, belong to no copy. */
 static bool is_own(const struct maker *maker, const char *path, const struct stat *status)
 {
     return hb_home_id_is_name(hb_base_name(path)) ||
            (maker->key.exists && maker->key.device == status->st_dev &&
-            maker->key.inode == status->st_ino);
+            maker->key.inode == status->st_ino) ||
+           hb_state_key_is_at(maker->run->home.path, path) || leads_to_key(maker, path, status);
 }
 
 static int plan_file(const struct maker *maker, const char *path, const struct stat *status)
@@ -478,7 +491,7 @@ static int publish(struct maker *maker)
         result = -ESTALE;
     if (result != 0)
         return hb_error_set(maker->error, HB_FATAL, "%s: the snapshot cannot be written: %s",
-                            maker->stage.path, strerror(-result));
+                            maker->stage.path, hb_rights_explain(-result));
     if (fsync(parent) != 0)
         hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, "",
                       "the directory of snapshots cannot be flushed to disk: %s", strerror(errno));
