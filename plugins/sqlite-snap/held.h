@@ -37,6 +37,8 @@ struct held {
  * directory is held by a descriptor of its own. held_close() in any case.
  */
 int held_open(struct held *held, int directory_fd, const char *name);
+/* The same for one that is not replaced or written to where it is; takes the descriptor over. */
+int held_open_to_read(struct held *held, int directory_fd, const char *name);
 /* The same for a file in our staging directory, which its path has to lead to. */
 int held_open_staged(struct held *held, const struct hb_file *file);
 void held_close(struct held *held);

@@ -108,7 +108,6 @@ static int open_held(const char *path, int flags, int mode)
 static int stat_held(const char *path, struct stat *found)
 {
     enum side side;
-    char pin[32];
     const struct held *held = find(path, &side);
     if (held == NULL || side != SIDE_MAIN)
         return real_stat(path, found);
@@ -116,8 +115,7 @@ static int stat_held(const char *path, struct stat *found)
         errno = ENOENT;
         return -1;
     }
-    snprintf(pin, sizeof pin, "%s%d", prefix, held->pin);
-    return real_stat(pin, found);
+    return fstat(held->pin, found);
 }
 
 static int fchown_held(int fd, uid_t user, gid_t group)
