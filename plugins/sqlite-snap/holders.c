@@ -23,7 +23,7 @@
  * earlier: then it is looked anew.
  */
 #include "holders.h"
-#include "connection.h"
+#include "held.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -33,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -203,6 +204,13 @@ static int look_at_process(struct lost_files *lost, int proc_fd, const char *nam
     return result;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* 0, also where there is no /proc; or -errno. */
 static int look_at_all(struct lost_files *lost)
 {
@@ -210,7 +218,7 @@ static int look_at_all(struct lost_files *lost)
     int result = 0;
     const long own = (long)getpid();
     lost_files_clear(lost);
-    lost->looked_ms = monotonic_ms();
+    lost->looked_ms = now_ms();
     DIR *proc = opendir("/proc");
     if (proc == NULL)
         return lacks_means(errno);
@@ -277,7 +285,7 @@ int holders_of_deleted(struct lost_files *lost, int directory_fd, const char *na
     snprintf(link, sizeof link, "/proc/self/fd/%d", directory_fd);
     if (!read_link(AT_FDCWD, link, search.directory, sizeof search.directory))
         search.directory[0] = '\0';
-    bool fresh = lost->known && monotonic_ms() - lost->looked_ms < FRESH_MS;
+    bool fresh = lost->known && now_ms() - lost->looked_ms < FRESH_MS;
     if (fresh && find(lost, &search, names, room) == 0)
         return 0;
     int result = look_at_all(lost);
