@@ -276,7 +276,7 @@ static int prune_all(struct prune_command *command, struct hb_error *error)
             hb_report_add(&run->report, HB_FOUND_NOTE, "",
                           "%s: what was adopted cannot be noted there, and holds for this run "
                           "alone: %s",
-                          HB_HOME_ID_NAME, strerror(-result));
+                          HB_HOME_ID_NAME, hb_rights_explain(-result));
     }
     look_for_doubt(command);
     code = conclude(command);

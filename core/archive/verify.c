@@ -70,7 +70,8 @@ static void check_content(struct verify *verify, size_t index, const char *name,
     if (told != 0)
         hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL,
                       hb_catalog_path(&verify->archive->catalog, index),
-                      "could not be checked: its copy cannot be read: %s", strerror(-told));
+                      "could not be checked: its copy cannot be read: %s",
+                      hb_rights_explain(-told));
     if (content == NULL)
         return;
     HB_AUTO_FREE char *path = hb_text("%s/%s", verify->run->stage.path, name);

@@ -4,6 +4,7 @@
 #include "archive/archive.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "host/format.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,13 +19,24 @@ enum found {
     STAYS       /* anything else; `why` says what */
 };
 
-/* Opens what has the name, if it is a regular file. -1: `why`, or nothing is there: *found. */
-static int open_file(int directory_fd, const char *name, struct stat *status, enum found *found,
-                     struct hb_error *why)
+/*
+ * Opens what has the name, if it is a regular file, with the rights that it would be replaced with.
+ * -1: `why`, or nothing is there: *found.
+ */
+static int open_file(const struct hb_directory *directory, const char *name, struct stat *status,
+                     enum found *found, struct hb_error *why)
 {
-    int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    *found = fd < 0 && errno == ENOENT ? NOTHING : STAYS;
-    if (fd < 0 || fstat(fd, status) != 0)
+    HB_AUTO_AS as = {.changed = false};
+    int fd = hb_as_begin(&as, &directory->rights);
+    if (fd == 0)
+        fd = openat(directory->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd == -1)
+        fd = -errno;
+    *found = fd == -ENOENT ? NOTHING : STAYS;
+    if (fd < 0)
+        hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s",
+                     hb_rights_explain(-fd));
+    else if (fstat(fd, status) != 0)
         hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s", strerror(errno));
     else if (!S_ISREG(status->st_mode))
         hb_error_set(why, HB_FATAL, "it is not a regular file");
@@ -36,13 +48,13 @@ static int open_file(int directory_fd, const char *name, struct stat *status, en
 }
 
 /* Its trailer is enough: a block of ours with its checksum, which says whether it is incomplete. */
-static enum found look(struct hb_run *run, int directory_fd, const char *name, struct stat *status,
-                       struct hb_error *why)
+static enum found look(struct hb_run *run, const struct hb_directory *directory, const char *name,
+                       struct stat *status, struct hb_error *why)
 {
     enum found found = STAYS;
     struct hb_archive archive;
     struct hb_error reason = {0};
-    int fd = open_file(directory_fd, name, status, &found, why);
+    int fd = open_file(directory, name, status, &found, why);
     if (fd < 0)
         return found;
     int result = hb_archive_open_fd(run, fd, "it", NULL, &archive, &reason);
@@ -87,16 +99,17 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
 {
     struct stat status;
     struct hb_error why = {0}, other;
+    const struct hb_directory directory = {.fd = stage->parent_fd, .rights = stage->rights};
     if (destination->stream || destination->unique)
         return HB_OK;
-    enum found found = look(run, stage->parent_fd, destination->name, &status, &why);
+    enum found found = look(run, &directory, destination->name, &status, &why);
     if (found != STAYS) {
         destination->unique = found == NOTHING; /* what comes to be there meanwhile stays, too */
         return HB_OK;
     }
     for (unsigned number = 1; number < MOST_NAMES; number++) {
         char *name = name_beside(destination->name, suffixes, number);
-        found = look(run, stage->parent_fd, name, &status, &other);
+        found = look(run, &directory, name, &status, &other);
         if (found != STAYS) {
             rename_destination(destination, name);
             destination->unique = found == NOTHING;
@@ -117,8 +130,16 @@ bool hb_incomplete_beside(struct hb_run *run, const char *const *suffixes,
                           const struct hb_destination *destination, struct stat *status)
 {
     struct hb_error why;
+    struct hb_directory directory;
     if (destination->stream || destination->unique)
         return false;
-    HB_AUTO_FREE char *path = name_beside(destination->path, suffixes, 1);
-    return look(run, AT_FDCWD, path, status, &why) == INCOMPLETE;
+    const char *base = hb_base_name(destination->path);
+    HB_AUTO_FREE char *name = name_beside(base, suffixes, 1);
+    HB_AUTO_FREE char *path =
+        hb_copy_bytes(destination->path, (size_t)(base - destination->path)); /* ends with '/' */
+    bool found = hb_directory_open(path, false, &directory) == 0 &&
+                 hb_run_making(run, &directory, &directory.rights) == 0 &&
+                 look(run, &directory, name, status, &why) == INCOMPLETE;
+    hb_directory_close(&directory);
+    return found;
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/listing.h"
+#include "files/state_key.h"
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/filter.h"
@@ -191,7 +192,7 @@ static bool ask_contents(struct walk *walk, struct directory *directory, size_t 
                       "vanished while the home was walked");
     else if (result != 0)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "cannot be read: %s",
-                      strerror(-result));
+                      hb_rights_explain(-result));
     return result == 0;
 }
 
@@ -272,6 +273,16 @@ static bool is_home_id(struct walk *walk, const char *name, const struct stat *s
     else if (directory_bytes > 0)
         hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
                       "tells which home this is, and is never stored");
+    return true;
+}
+
+/* Another user's, as a rule; the running one's is excluded, and nothing is said of it. */
+static bool is_a_key(const struct walk *walk, const struct stat *status)
+{
+    if (!S_ISREG(status->st_mode) || !hb_state_key_is_at(walk->run->home.path, walk->path))
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                  "is the key of an installation, and is never stored");
     return true;
 }
 
@@ -433,7 +444,7 @@ static void pass_over_link(struct walk *walk, int fd, const char *name)
     else if (unknown)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
                       "symbolic link to %s: whether that lies in the home cannot be told: %s",
-                      target, strerror(-result));
+                      target, hb_rights_explain(-result));
     else
         hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
 }
@@ -501,10 +512,12 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
             hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
                           "vanished while the home was walked");
         else
-            hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "%s", strerror(errno));
+            hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "%s",
+                          hb_rights_explain(errno));
         return HB_OK;
     }
-    if (is_excluded(walk, &status) || is_home_id(walk, name, &status, directory_bytes))
+    if (is_excluded(walk, &status) || is_home_id(walk, name, &status, directory_bytes) ||
+        is_a_key(walk, &status))
         return HB_OK;
     if (is_own_archive(walk, &status, directory_bytes)) {
         hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
@@ -543,7 +556,7 @@ static int walk_directory(struct walk *walk, int fd, uint32_t parent, size_t pat
     walk->path[path_bytes] = '\0';
     if (error != 0)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                      "directory cannot be listed: %s", strerror(-error));
+                      "directory cannot be listed: %s", hb_rights_explain(-error));
     directory.asked = hb_alloc(count);
     int result = tell_filters(walk, true, walk->path);
     for (size_t i = 0; result == HB_OK && i < count; i++)

@@ -72,8 +72,7 @@ int hb_directory_open(const char *path, bool make, struct hb_directory *director
 
 /* ---- one that is held ---------------------------------------------------------------------- */
 
-/* What an open directory is called. Caller frees; NULL: that cannot be told. */
-static char *name_of(int fd)
+char *hb_path_of(int fd)
 {
     char link[64], real[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -85,7 +84,7 @@ int hb_root_take(const struct hb_directory *directory, const char *path, struct 
 {
     *root =
         (struct hb_root){.fd = directory->fd, .rights = directory->rights, .led = directory->led};
-    root->path = name_of(root->fd);
+    root->path = hb_path_of(root->fd);
     if (root->path != NULL)
         return 0;
     char *real = realpath(path, NULL); /* no /proc: the next best */

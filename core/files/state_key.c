@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "files/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,20 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-static const char file_name[] = "reuse.key";
+static const char directory_name[] = "hbcore", file_name[] = "reuse.key";
+
+bool hb_state_key_is_at(const char *root, const char *path)
+{
+    const char *name = hb_base_name(path), *end = name - (name > path);
+    size_t length = sizeof file_name - 1;
+    const char *directory = end > path ? path : root;
+    size_t bytes = end > path ? (size_t)(end - path) : strlen(root);
+    const char *slash = memrchr(directory, '/', bytes);
+    const char *last = slash == NULL ? directory : slash + 1;
+    bytes -= (size_t)(last - directory);
+    return strncmp(name, file_name, length) == 0 && (name[length] == '\0' || name[length] == '.') &&
+           bytes == sizeof directory_name - 1 && memcmp(last, directory_name, bytes) == 0;
+}
 
 char *hb_state_directory(void)
 {
@@ -32,32 +46,65 @@ static int refuse(struct hb_state_key *key, const char *path, const char *why)
     return -1;
 }
 
-/* What is missing of the way is made, open to the user alone, as the specification has it. */
-static void make_way(char *path)
+/* Makes what is missing of the way, open to the user alone, as the specification has it. */
+static int make_steps(int fd, char *steps)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(path, 0700);
-        *slash = '/';
+    for (char *save, *name = strtok_r(steps, "/", &save); name != NULL && fd >= 0;
+         name = strtok_r(NULL, "/", &save)) {
+        int made = mkdirat(fd, name, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+        int next =
+            made == 0 ? openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : made;
+        int error = errno;
+        close(fd);
+        fd = next == -1 ? -error : next;
     }
-    mkdir(path, 0700);
+    return fd;
+}
+
+/*
+ * From the last directory on the way that there is. As root, in a directory of another user's (sudo
+ * -E keeps his XDG_STATE_HOME) nothing is made: with root's rights it would be made wherever he has
+ * a link lead, and with his it would be his, and no secret of root's. A descriptor or -errno.
+ */
+static int make_way(const char *path)
+{
+    struct hb_directory there;
+    HB_AUTO_FREE char *above = hb_copy_text(path);
+    int result = -ENOENT;
+    while (result == -ENOENT && *above != '\0') {
+        *strrchr(above, '/') = '\0';
+        result = hb_directory_open(*above == '\0' ? "/" : above, false, &there);
+    }
+    if (result != 0)
+        return result;
+    if (there.led || there.rights.other) {
+        hb_directory_close(&there);
+        return -EKEYREVOKED;
+    }
+    HB_AUTO_FREE char *steps = hb_copy_text(path + strlen(above));
+    return make_steps(there.fd, steps);
 }
 
 /* The directory, which nobody else may write to. A descriptor, or -1. */
-static int open_directory(struct hb_state_key *key, char *path, bool make)
+static int open_directory(struct hb_state_key *key, const char *path, bool make)
 {
     struct stat status;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && make) {
-        make_way(path);
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct hb_directory directory;
+    int result = hb_directory_open(path, false, &directory);
+    if (result == -ENOENT && make) {
+        directory.fd = make_way(path);
+        result = directory.fd < 0 ? directory.fd : 0;
     }
-    if (fd < 0)
-        return errno == ENOENT && !make ? -1 : refuse(key, path, strerror(errno));
-    if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && (status.st_mode & 022) == 0)
-        return fd;
-    close(fd);
-    return refuse(key, path, "others can write to it, or it is another user's");
+    if (result == -EKEYREVOKED)
+        return refuse(key, path, "is not made, for it would lie in another user's directory");
+    if (result != 0)
+        return result == -ENOENT && !make ? -1 : refuse(key, path, hb_rights_explain(-result));
+    if (!directory.led && fstat(directory.fd, &status) == 0 && status.st_uid == geteuid() &&
+        (status.st_mode & 022) == 0)
+        return directory.fd;
+    hb_directory_close(&directory);
+    return refuse(key, path,
+                  "others can write to it, or it is another user's, or a link of his leads there");
 }
 
 /* 0; 1: there is none, or half of one; -1: see key->why. */

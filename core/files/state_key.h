@@ -6,7 +6,8 @@
  *
  *   $XDG_STATE_HOME/hbcore/reuse.key, else ~/.local/state/hbcore/, for root /var/lib/hbcore/
  *
- * One that others can read or could have put there proves nothing, and is not used.
+ * One that others can read or could have put there proves nothing, and is not used. Root uses none
+ * in a directory of another user's, nor makes one there, whatever XDG_STATE_HOME says.
  */
 #ifndef HB_STATE_KEY_H
 #define HB_STATE_KEY_H
@@ -28,6 +29,12 @@ struct hb_state_key {
 
 /* The directory that it lies in, whether it exists or not. Caller frees; NULL: none can be told. */
 char *hb_state_directory(void);
+
+/*
+ * Does the path below `root` lead to where a user's key lies, or lay while it was made:
+ * …/hbcore/reuse.key? Any user's, who can say where with XDG_STATE_HOME.
+ */
+bool hb_state_key_is_at(const char *root, const char *path);
 
 /* With `make` it is made where it is missing. hb_state_key_clear in any case. */
 void hb_state_key_find(bool make, struct hb_state_key *key);

@@ -133,6 +133,7 @@ static void clear(struct hb_own_places *own)
     free(own->suffixes);
     free(own->snapshots);
     free(own->state);
+    free(own->home);
     free(own);
 }
 
@@ -141,7 +142,7 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     if (run->own != NULL)
         return run->own;
     struct hb_own_places *own = hb_alloc(sizeof *own);
-    HB_AUTO_FREE char *root = canonical(home);
+    char *root = own->home = canonical(home);
     HB_AUTO_FREE char *snapshots =
         hb_text("%s/%s", root, hb_config_text(run->config, "snapshot", "directory"));
     HB_AUTO_FREE char *state = hb_state_directory();
@@ -223,6 +224,8 @@ const char *hb_own_problem(const struct hb_own_places *own, const char *path, bo
         return "would lie in the directory of this home's snapshots";
     if (own->state != NULL && is_within(own->state, path) && path[strlen(own->state)] == '/')
         return "would lie in the directory of this program's key";
+    if (hb_state_key_is_at(own->home, path))
+        return "would be taken for the key of an installation";
     if (hb_own_archive(own, path, name == 0 ? 0 : name - 1))
         return "would be taken for an archive of this home";
     if (is_link && link_misleads(own, path))

@@ -25,6 +25,7 @@ struct hb_own_places {
     size_t count;
     char **suffixes; /* of all formats, ended by NULL */
     size_t suffix_count;
+    char *home;      /* canonical */
     char *snapshots; /* below the home */
     char *state;     /* the directory of the key; NULL: it lies elsewhere */
 };

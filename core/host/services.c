@@ -307,6 +307,11 @@ static int host_member(const struct hb_host *host, const char *key, const char *
     return HB_OK;
 }
 
+static int host_read_as(const struct hb_host *host)
+{
+    return instance_of(host)->run->home.read_as_root ? HB_READ_AS_ROOT : HB_READ_AS_OWNER;
+}
+
 void hb_services_fill(struct hb_instance *instance)
 {
     instance->host = (struct hb_host){
@@ -330,5 +335,6 @@ void hb_services_fill(struct hb_instance *instance)
         .publish = host_publish,
         .summary = host_summary,
         .member = host_member,
+        .read_as = host_read_as,
     };
 }

@@ -148,7 +148,7 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
             result = -errno;
         if (result != 0)
             return hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s", stage->path,
-                                strerror(-result));
+                                hb_rights_explain(-result));
         hb_journal_add_stage(writer, i, stage->path + home);
     }
     return HB_OK;

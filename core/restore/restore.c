@@ -215,7 +215,7 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
         hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
                       "its staged copy cannot be read, so that it is not known whether it can be "
                       "put back safely: %s",
-                      strerror(-told));
+                      hb_rights_explain(-told));
         return HB_ENTRY;
     }
     if (content == NULL && place->exists) {

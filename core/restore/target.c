@@ -13,6 +13,19 @@
 
 enum { ATTEMPTS = 16 /* of a call that a signal interrupts */ };
 
+/* As its owner could; behind a link that leads to the home, as who made that could. 0 or -errno. */
+static int remove_directory(const struct hb_root *home, int above_fd, const char *name)
+{
+    struct hb_rights rights = home->rights;
+    HB_AUTO_AS as = {.changed = false};
+    int result = home->led ? 0 : hb_rights_of(above_fd, &rights);
+    if (result == 0)
+        result = hb_as_begin(&as, &rights);
+    if (result == 0 && unlinkat(above_fd, name, AT_REMOVEDIR) != 0)
+        result = -errno;
+    return result;
+}
+
 /* Takes the last `made` directories on the way to the path away again, as far as they are empty. */
 static void unmake(const struct hb_root *home, const char *path, unsigned made)
 {
@@ -25,7 +38,7 @@ static void unmake(const struct hb_root *home, const char *path, unsigned made)
         HB_AUTO_CLOSE int fd = above == NULL
                                    ? fcntl(home->fd, F_DUPFD_CLOEXEC, 3)
                                    : hb_beneath_open(home, above, O_PATH | O_DIRECTORY, 0);
-        if (fd < 0 || unlinkat(fd, name, AT_REMOVEDIR) != 0)
+        if (fd < 0 || remove_directory(home, fd, name) != 0)
             return;
         made--;
     }
@@ -41,7 +54,7 @@ int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags
     if (result != 0 || hb_own_problem(run->own, place->path, (flags & HB_KEEP_LAST) != 0) == NULL)
         return result;
     unmake(&run->home, place->path, made);
-    return -EKEYREJECTED;
+    return -EKEYREVOKED;
 }
 
 const char *hb_target_obstacle(const struct hb_place *place)
@@ -114,7 +127,7 @@ const char *hb_target_explain(int error)
         return "something is mounted in its place, so that it cannot be replaced";
     case EBADMSG: /* see hb_target_resolve */
         return "refused: a link leads into a staging directory";
-    case EKEYREJECTED:
+    case EKEYREVOKED:
         return "refused: a link leads to where this home's own archives or snapshots lie";
     default:
         return hb_rights_explain(error);

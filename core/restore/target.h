@@ -9,7 +9,7 @@
 
 /*
  * Where a path of an archive ends, links in the home followed, directories on the way made. 0 or
- * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory; EKEYREJECTED: where this
+ * -errno, as of hb_beneath_resolve; EBADMSG: in a staging directory; EKEYREVOKED: where this
  * program's own files lie (host/own_places.h). hb_place_clear in any case.
  */
 int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,

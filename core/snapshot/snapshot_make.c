@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/anywhere.h"
 #include "files/home_id.h"
 #include "files/io.h"
 #include "files/listing.h"
@@ -89,7 +90,7 @@ static int make_copy(struct maker *maker, const char *path, struct copy *copy)
 static int cannot_write(struct maker *maker, const char *path, int reason)
 {
     hb_error_set(maker->error, HB_FATAL, "%s: cannot be copied to %s: %s", path, maker->stage.path,
-                 strerror(reason));
+                 hb_rights_explain(reason));
     hb_error_space(maker->error, reason, " and try again; no snapshot was made");
     return HB_FATAL;
 }
@@ -189,6 +190,23 @@ static int open_listed(void *context)
 
 /* ---- one file, open ------------------------------------------------------------------------ */
 
+/*
+ * A plugin reads with root's rights where [home] read-as says so. Where a link of another user's
+ * led there, it is worth what he can read. 0 or an errno.
+ */
+static int look_through_link(const struct hb_run *run, const struct hb_place *place)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (!run->home.read_as_root || !place->led)
+        return 0;
+    int result = hb_as_begin(&as, &place->rights);
+    if (result != 0)
+        return -result;
+    return faccessat(place->directory_fd, place->name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0
+               ? errno
+               : 0;
+}
+
 /* Through the plugin that claims it. HB_NOMATCH: none does, or it lies outside the home. */
 static int open_claimed(struct maker *maker, const struct hb_entry *entry, struct listed *listed,
                         struct hb_reader *reader)
@@ -203,7 +221,10 @@ static int open_claimed(struct maker *maker, const struct hb_entry *entry, struc
     if (content == NULL || !HB_CAN((const struct hb_content_ops *)content->plugin->ops, open))
         return HB_NOMATCH;
     int result = hb_beneath_resolve(&maker->run->home, entry->path, 0, &place, NULL);
-    if (result == 0) {
+    int refused = result == 0 ? look_through_link(maker->run, &place) : 0;
+    if (refused != 0) {
+        result = hb_reader_take_file(maker->run, entry, -refused, reader);
+    } else if (result == 0) {
         resolved.path = place.path;
         resolved.path_bytes = strlen(place.path);
         result = hb_reader_open_claimed(maker->run, content, &resolved, reader);
@@ -237,12 +258,24 @@ static int open_reader(struct maker *maker, const char *path, const struct stat 
     return hb_reader_take_file(maker->run, &entry, open_listed(&listed), reader);
 }
 
-/* What tells which home this is, and the key of this installation, belong to no copy. */
+/* Does it lead to a key by a link, perhaps out of the home? Keys are small, and no one else's. */
+static bool leads_to_key(const struct maker *maker, const char *path, const struct stat *status)
+{
+    struct listed listed = {maker, path};
+    if (status->st_size != HB_KEY_BYTES || (status->st_mode & 077) != 0)
+        return false;
+    HB_AUTO_CLOSE int fd = open_listed(&listed);
+    HB_AUTO_FREE char *real = fd < 0 ? NULL : hb_path_of(fd);
+    return real != NULL && hb_state_key_is_at("", real);
+}
+
+/* What tells which home this is, and the keys of installations, belong to no copy. */
 static bool is_own(const struct maker *maker, const char *path, const struct stat *status)
 {
     return hb_home_id_is_name(hb_base_name(path)) ||
            (maker->key.exists && maker->key.device == status->st_dev &&
-            maker->key.inode == status->st_ino);
+            maker->key.inode == status->st_ino) ||
+           hb_state_key_is_at(maker->run->home.path, path) || leads_to_key(maker, path, status);
 }
 
 static int plan_file(const struct maker *maker, const char *path, const struct stat *status)
@@ -320,7 +353,7 @@ static int take_below(struct maker *maker, const char *path, const char *name, u
     struct stat status;
     int result = hb_listed_look(&maker->run->home, below, HB_KEEP_LAST, &status);
     if (result == -EACCES)
-        skipped(maker, below, strerror(EACCES));
+        skipped(maker, below, hb_rights_explain(EACCES));
     if (result != 0) /* it vanished */
         return HB_OK;
     if (S_ISDIR(status.st_mode))
@@ -458,7 +491,7 @@ static int publish(struct maker *maker)
         result = -ESTALE;
     if (result != 0)
         return hb_error_set(maker->error, HB_FATAL, "%s: the snapshot cannot be written: %s",
-                            maker->stage.path, strerror(-result));
+                            maker->stage.path, hb_rights_explain(-result));
     if (fsync(parent) != 0)
         hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, "",
                       "the directory of snapshots cannot be flushed to disk: %s", strerror(errno));

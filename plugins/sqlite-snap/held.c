@@ -109,8 +109,11 @@ static bool is_still_named(int directory_fd, int pin, const char *name, const st
            memcmp(file + above + 1, name, length) == 0;
 }
 
-/* The database of that name; its links are counted while the name is there. */
-static int take_pin(struct held *held)
+/*
+ * The database of that name. `count`: its links are counted while the name is there; what is only
+ * read is this inode, whatever else it is called.
+ */
+static int take_pin(struct held *held, bool count)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         if (held->pin >= 0)
@@ -118,22 +121,20 @@ static int take_pin(struct held *held)
         held->pin = openat(held->directory_fd, held->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (held->pin < 0 || fstat(held->pin, &held->status) != 0)
             return -errno;
-        if (!S_ISREG(held->status.st_mode) ||
+        if (!count || !S_ISREG(held->status.st_mode) ||
             is_still_named(held->directory_fd, held->pin, held->name, &held->status))
             return 0;
     }
     return -EAGAIN;
 }
 
-int held_open(struct held *held, int directory_fd, const char *name)
+/* `held` has its directory. */
+static int take_hold(struct held *held, const char *name, bool count)
 {
-    *held = (struct held){.directory_fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 3), .pin = -1};
-    if (held->directory_fd < 0)
-        return -errno;
     if (strlen(name) > NAME_MAX)
         return -ENAMETOOLONG;
     memcpy(held->name, name, strlen(name) + 1);
-    int result = take_pin(held);
+    int result = take_pin(held, count);
     if (result != 0)
         return result;
     if (!S_ISREG(held->status.st_mode))
@@ -142,6 +143,18 @@ int held_open(struct held *held, int directory_fd, const char *name)
     if (held->by_descriptor)
         snprintf(held->path, sizeof held->path, "/proc/self/fd/%d/%s", held->directory_fd, name);
     return 0;
+}
+
+int held_open(struct held *held, int directory_fd, const char *name)
+{
+    *held = (struct held){.directory_fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 3), .pin = -1};
+    return held->directory_fd < 0 ? -errno : take_hold(held, name, true);
+}
+
+int held_open_to_read(struct held *held, int directory_fd, const char *name)
+{
+    *held = (struct held){.directory_fd = directory_fd, .pin = -1};
+    return take_hold(held, name, false);
 }
 
 int held_open_staged(struct held *held, const struct hb_file *file)
@@ -157,8 +170,7 @@ int held_open_staged(struct held *held, const struct hb_file *file)
     int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int result = held_open(held, fd, slash + 1);
-    close(fd);
+    int result = held_open_to_read(held, fd, slash + 1);
     if (result == 0 && (fstat(file->fd, &staged) != 0 || !is_same(&staged, &held->status)))
         result = -ESTALE;
     if (result == 0 && !held->by_descriptor && strlen(file->path) < sizeof held->path)
@@ -187,6 +199,33 @@ bool held_begin(struct held *held, struct as_owner *owner)
              "hbcore as that user",
              (unsigned)directory.st_uid, strerror(-result));
     return false;
+}
+
+/*
+ * With root's rights SQLite would do to what its names lead to whatever it does to its own files:
+ * cut a -shm to nothing, give a -wal to the group of the database, remove a journal. The owner of
+ * the directory can have those names lead to any file of root's that he can move there. So with
+ * root's rights there are only descriptors for reading (here), and no call that changes a file
+ * (held_vfs.c). SQLite takes that for a directory that cannot be written to. What he can read
+ * himself is read with his rights, as ever.
+ */
+void held_read_as_root(struct held *held)
+{
+    AS_OWNER_AUTO owner = {0};
+    int result = as_owner_begin(&owner, held->directory_fd);
+    held->with_own_rights = result != 0;
+    for (enum side side = SIDE_MAIN; side < SIDES && owner.acting; side++) {
+        char name[HELD_NAME_BYTES];
+        held_side_name(held->name, side, name);
+        if (faccessat(held->directory_fd, name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0 &&
+            errno == EACCES)
+            held->with_own_rights = true;
+    }
+}
+
+bool held_begin_reading(struct held *held, struct as_owner *owner)
+{
+    return held->with_own_rights || held_begin(held, owner);
 }
 
 bool held_is_here(const struct held *held)
@@ -310,15 +349,27 @@ static int make_side(struct held *held, enum side side, const char *name, int fl
     return -EPERM;
 }
 
+/* The pinned inode, while its name leads to it. */
+static int open_main(struct held *held, int flags)
+{
+    struct stat found;
+    if (fstatat(held->directory_fd, held->name, &found, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? -ESTALE : -errno;
+    return is_same(&found, &held->status) ? open_pinned(held, held->pin, held->name, flags)
+                                          : -ESTALE;
+}
+
 /* -EAGAIN: it went away, or came, under way. */
 static int try_to_open(struct held *held, enum side side, int flags, mode_t mode)
 {
     char name[HELD_NAME_BYTES];
     struct stat found;
+    if (held->with_own_rights && (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) != O_RDONLY)
+        return -EACCES;
+    if (side == SIDE_MAIN)
+        return open_main(held, flags);
     held_side_name(held->name, side, name);
     int pin = openat(held->directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (pin < 0 && errno == ENOENT && side == SIDE_MAIN)
-        return -ESTALE;
     if (pin < 0 && errno == ENOENT && (flags & O_CREAT) != 0) {
         int made = make_side(held, side, name, flags, mode);
         return made == -EEXIST && (flags & O_EXCL) == 0 ? -EAGAIN : made;
@@ -328,8 +379,6 @@ static int try_to_open(struct held *held, enum side side, int flags, mode_t mode
     int fd = -EPERM;
     if (fstat(pin, &found) != 0)
         fd = -errno;
-    else if (side == SIDE_MAIN)
-        fd = is_same(&found, &held->status) ? open_pinned(held, pin, name, flags) : -ESTALE;
     else if ((flags & O_EXCL) != 0)
         fd = -EEXIST;
     else if (S_ISREG(found.st_mode) && found.st_nlink == 0)
@@ -353,7 +402,7 @@ int held_open_side_here(struct held *held, enum side side, int flags, mode_t mod
 int held_open_side(struct held *held, enum side side, int flags)
 {
     AS_OWNER_AUTO owner = {0};
-    return held_begin(held, &owner) ? held_open_side_here(held, side, flags, 0600) : -EPERM;
+    return held_begin_reading(held, &owner) ? held_open_side_here(held, side, flags, 0600) : -EPERM;
 }
 
 int held_mode(const struct held *held, enum side side)

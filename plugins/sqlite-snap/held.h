@@ -28,7 +28,8 @@ struct held {
     char path[HELD_PATH_BYTES]; /* for SQLite; empty where it must not open it */
     /* Why a file beside it was not opened last, in words; empty: nothing was wrong with one. */
     char refusal[224];
-    struct held *next; /* held_vfs.c's */
+    bool with_own_rights; /* it is only read, and with root's: the directory's owner may not */
+    struct held *next;    /* held_vfs.c's */
 };
 
 /*
@@ -36,12 +37,25 @@ struct held {
  * directory is held by a descriptor of its own. held_close() in any case.
  */
 int held_open(struct held *held, int directory_fd, const char *name);
+/* The same for one that is not replaced or written to where it is; takes the descriptor over. */
+int held_open_to_read(struct held *held, int directory_fd, const char *name);
 /* The same for a file in our staging directory, which its path has to lead to. */
 int held_open_staged(struct held *held, const struct hb_file *file);
 void held_close(struct held *held);
 
-/* as_owner_begin() for the directory; false: `refusal`. */
+/*
+ * From now on a database that is only read, and a side file of it, are read with our own rights if
+ * the owner of the directory may not read one of them. For [home] read-as = root. What SQLite would
+ * do beside reading it is refused to it; see held.c.
+ */
+void held_read_as_root(struct held *held);
+
+/*
+ * as_owner_begin() for the directory; false: `refusal`. held_begin_reading() does not for what is
+ * read with our own rights.
+ */
 bool held_begin(struct held *held, struct as_owner *owner);
+bool held_begin_reading(struct held *held, struct as_owner *owner);
 
 /* Does the name still lead to the pinned file? */
 bool held_is_here(const struct held *held);
@@ -59,7 +73,7 @@ bool held_sides_are_fit(struct held *held);
  * Opens the database (the pinned one, or ESTALE) or a side file that is fit to be opened (else
  * EPERM and `refusal`), without blocking. With O_CREAT a side file that is missing is made, for the
  * owner of the database. Flags and mode as for open(2); a descriptor or -errno. held_open_side()
- * takes on the rights of the directory's owner, held_open_side_here() leaves them as they are.
+ * takes on the rights of held_begin_reading(), held_open_side_here() leaves them as they are.
  */
 int held_open_side(struct held *held, enum side side, int flags);
 int held_open_side_here(struct held *held, enum side side, int flags, mode_t mode);

@@ -13,8 +13,11 @@
  *   open()         the database, its journal, log and index are opened by held.c
  *   stat()         the name of the database is the pinned inode, or nothing: SQLite takes mode and
  *                  owner of what it makes from there, and looks whether the database was moved
+ *   fchown(), fchmod(), xDelete
+ *                  nothing is done to what is read with root's rights (held_read_as_root): SQLite
+ *                  gives the side files that it opens the owner and mode of the database
  *
- * The last two are system calls that the Unix VFS makes itself: the index (-shm) never passes
+ * All but the x… are system calls that the Unix VFS makes itself: the index (-shm) never passes
  * through xOpen. sqlite3_vfs.xSetSystemCall exists for that, and is one for the whole process, so
  * the replacements do what the system's do for every name but ours. Ours is told by the number in
  * it: `list` below, the one mutable global of the plugin, since these calls bring nothing along.
@@ -31,13 +34,20 @@
 
 typedef int (*open_call)(const char *path, int flags, int mode);
 typedef int (*stat_call)(const char *path, struct stat *found);
+typedef int (*fchown_call)(int fd, uid_t user, gid_t group);
+typedef int (*fchmod_call)(int fd, mode_t mode);
 
 static const char prefix[] = "/proc/self/fd/";
 
 static sqlite3_vfs held_vfs, *real;
 static open_call real_open;
 static stat_call real_stat;
+static fchown_call real_fchown;
+static fchmod_call real_fchmod;
 static bool registered;
+
+/* What this thread opened last is only read. These calls come right after open(). */
+static _Thread_local bool only_read;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct held *list;
@@ -86,6 +96,7 @@ static int open_held(const char *path, int flags, int mode)
 {
     enum side side;
     struct held *held = find(path, &side);
+    only_read = held != NULL && held->with_own_rights;
     if (held == NULL)
         return real_open(path, flags, mode);
     int fd = held_open_side_here(held, side, flags, (mode_t)mode);
@@ -97,7 +108,6 @@ static int open_held(const char *path, int flags, int mode)
 static int stat_held(const char *path, struct stat *found)
 {
     enum side side;
-    char pin[32];
     const struct held *held = find(path, &side);
     if (held == NULL || side != SIDE_MAIN)
         return real_stat(path, found);
@@ -105,8 +115,17 @@ static int stat_held(const char *path, struct stat *found)
         errno = ENOENT;
         return -1;
     }
-    snprintf(pin, sizeof pin, "%s%d", prefix, held->pin);
-    return real_stat(pin, found);
+    return fstat(held->pin, found);
+}
+
+static int fchown_held(int fd, uid_t user, gid_t group)
+{
+    return only_read ? 0 : real_fchown(fd, user, group);
+}
+
+static int fchmod_held(int fd, mode_t mode)
+{
+    return only_read ? 0 : real_fchmod(fd, mode);
 }
 
 /* ---- the VFS --------------------------------------------------------------------- */
@@ -119,6 +138,16 @@ static int vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file
     if ((flags & SQLITE_OPEN_SUPER_JOURNAL) != 0)
         return SQLITE_CANTOPEN;
     return real->xOpen(real, name, file, flags, out);
+}
+
+static int vfs_delete(sqlite3_vfs *self, const char *path, int flush)
+{
+    enum side side;
+    (void)self;
+    const struct held *held = find(path, &side);
+    if (held != NULL && held->with_own_rights)
+        return SQLITE_IOERR_DELETE;
+    return real->xDelete(real, path, flush);
 }
 
 /* As the Unix VFS sees it, an empty file does not exist. */
@@ -155,16 +184,24 @@ static int vfs_full_pathname(sqlite3_vfs *self, const char *name, int bytes, cha
 
 /* ---- making it known ------------------------------------------------------------- */
 
+static bool replace_call(const char *name, void *ours)
+{
+    return real->xSetSystemCall(real, name, (sqlite3_syscall_ptr)ours) == SQLITE_OK;
+}
+
+/* fchown() is missing where SQLite was built for a system without it: then it calls none. */
 static bool replace_calls(void)
 {
     if (real->iVersion < 3 || real->xSetSystemCall == NULL)
         return false;
     real_open = (open_call)(void *)real->xGetSystemCall(real, "open");
     real_stat = (stat_call)(void *)real->xGetSystemCall(real, "stat");
-    return real_open != NULL && real_stat != NULL &&
-           real->xSetSystemCall(real, "open", (sqlite3_syscall_ptr)(void *)open_held) ==
-               SQLITE_OK &&
-           real->xSetSystemCall(real, "stat", (sqlite3_syscall_ptr)(void *)stat_held) == SQLITE_OK;
+    real_fchmod = (fchmod_call)(void *)real->xGetSystemCall(real, "fchmod");
+    real_fchown = (fchown_call)(void *)real->xGetSystemCall(real, "fchown");
+    return real_open != NULL && real_stat != NULL && real_fchmod != NULL &&
+           replace_call("open", (void *)open_held) && replace_call("stat", (void *)stat_held) &&
+           replace_call("fchmod", (void *)fchmod_held) &&
+           (real_fchown == NULL || replace_call("fchown", (void *)fchown_held));
 }
 
 static void make_vfs(void)
@@ -176,6 +213,7 @@ static void make_vfs(void)
     held_vfs.pNext = NULL;
     held_vfs.zName = HELD_VFS;
     held_vfs.xOpen = vfs_open;
+    held_vfs.xDelete = vfs_delete;
     held_vfs.xAccess = vfs_access;
     held_vfs.xFullPathname = vfs_full_pathname;
     registered = sqlite3_vfs_register(&held_vfs, 0) == SQLITE_OK;

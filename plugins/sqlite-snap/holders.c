@@ -16,6 +16,11 @@
  * Of the side files the log counts: SQLite closes it before it removes it, so one that is open and
  * deleted is lost, with the commits that go there. A -shm or -journal is removed while it is open,
  * for a moment, by every program that ends well.
+ *
+ * Looking through all descriptors of a machine takes longer than putting a small database back. So
+ * what was found is good for the next databases, too, for a fifth of a second: a restore of a large
+ * one takes longer than that from its look to its end. Nobody is refused for what was found
+ * earlier: then it is looked anew.
  */
 #include "holders.h"
 #include "held.h"
@@ -28,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -47,19 +53,26 @@ enum holders holders_of(int fd)
 
 /* ---- deleted files --------------------------------------------------------------- */
 
-enum { NAMED = 4 }; /* as many processes are named, the rest is counted */
+enum { NAMED = 4 /* as many processes are named, the rest is counted */, FRESH_MS = 200 };
 
 static const char deleted[] = " (deleted)";
 
-struct search {
+/* One that a process has open. */
+struct lost_file {
     dev_t device;
-    const char *name;
-    char directory[PATH_MAX]; /* its path, as we see it; empty: not known */
-    char view[64];            /* our mount namespace */
-    char *names;
-    size_t room;
-    unsigned count;
+    bool same_view; /* the process sees the file systems as we do */
+    long process;
+    char holder[48];
+    char *directory, *name; /* that it had; one allocation */
 };
+
+void lost_files_clear(struct lost_files *lost)
+{
+    for (size_t i = 0; i < lost->count; i++)
+        free(lost->files[i].directory);
+    free(lost->files);
+    *lost = (struct lost_files){0};
+}
 
 static bool read_link(int directory_fd, const char *name, char *text, size_t room)
 {
@@ -70,24 +83,54 @@ static bool read_link(int directory_fd, const char *name, char *text, size_t roo
     return true;
 }
 
-/* Is that the text of a deleted file of that name? If so, its directory is left in `text`. */
-static bool was_named(const struct search *search, char *text)
+/* The process that is looked into. */
+struct process {
+    long number;
+    int fd; /* its directory in /proc */
+    bool same_view;
+    char holder[48]; /* its name and number; empty: not asked yet */
+};
+
+static void name_process(struct process *process)
 {
-    static const enum side counting[] = {SIDE_MAIN, SIDE_WAL};
-    char name[HELD_NAME_BYTES];
-    size_t length = strlen(text);
-    if (length < sizeof deleted || strcmp(text + length - (sizeof deleted - 1), deleted) != 0)
-        return false;
-    text[length - (sizeof deleted - 1)] = '\0';
-    char *slash = strrchr(text, '/');
-    for (size_t i = 0; slash != NULL && i < sizeof counting / sizeof counting[0]; i++) {
-        held_side_name(search->name, counting[i], name);
-        if (strcmp(slash + 1, name) == 0) {
-            *slash = '\0';
-            return true;
+    char name[32] = "?";
+    int fd = openat(process->fd, "comm", O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
+    if (fd >= 0)
+        close(fd);
+    if (bytes > 0)
+        name[bytes] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+    for (char *at = name; *at != '\0'; at++)
+        if (iscntrl((unsigned char)*at))
+            *at = '?';
+    snprintf(process->holder, sizeof process->holder, "%s (%ld)", name, process->number);
+}
+
+/* 0 or -ENOMEM. Takes `directory` over. */
+static int add_file(struct lost_files *lost, struct process *process, dev_t device, char *directory,
+                    char *name)
+{
+    if (lost->count == lost->room) {
+        size_t room = lost->room == 0 ? 16 : 2 * lost->room;
+        void *grown = realloc(lost->files, room * sizeof *lost->files);
+        if (grown == NULL) {
+            free(directory);
+            return -ENOMEM;
         }
+        lost->files = grown;
+        lost->room = room;
     }
-    return false;
+    if (process->holder[0] == '\0')
+        name_process(process);
+    struct lost_file *file = &lost->files[lost->count++];
+    *file = (struct lost_file){.device = device,
+                               .same_view = process->same_view,
+                               .process = process->number,
+                               .directory = directory,
+                               .name = name};
+    memcpy(file->holder, process->holder, sizeof file->holder);
+    return 0;
 }
 
 /* A file may really be called "x.db (deleted)". */
@@ -98,92 +141,153 @@ static bool is_called_so(const char *text, const struct stat *found)
            there.st_ino == found->st_ino;
 }
 
-/* One descriptor of a process; `same_view`: its paths are ours. */
-static bool is_lost(const struct search *search, int fds, const char *fd, bool same_view)
+/* One descriptor of a process. 0 or -errno. */
+static int look_at_descriptor(struct lost_files *lost, struct process *process, int fds,
+                              const char *fd)
 {
-    char text[PATH_MAX], directory[PATH_MAX];
+    char text[PATH_MAX];
     struct stat found;
     if (!read_link(fds, fd, text, sizeof text))
-        return false;
-    memcpy(directory, text, strlen(text) + 1);
-    if (!was_named(search, directory) || fstatat(fds, fd, &found, 0) != 0 ||
-        !S_ISREG(found.st_mode))
-        return false;
-    if (!same_view || search->directory[0] == '\0')
-        return found.st_dev == search->device;
-    return strcmp(directory, search->directory) == 0 && !is_called_so(text, &found);
+        return 0;
+    size_t length = strlen(text);
+    if (length < sizeof deleted || strcmp(text + length - (sizeof deleted - 1), deleted) != 0 ||
+        fstatat(fds, fd, &found, 0) != 0 || !S_ISREG(found.st_mode) ||
+        (process->same_view && is_called_so(text, &found)))
+        return 0;
+    text[length - (sizeof deleted - 1)] = '\0';
+    if (strchr(text, '/') == NULL)
+        return 0;
+    char *directory = strdup(text);
+    if (directory == NULL)
+        return -ENOMEM;
+    char *slash = strrchr(directory, '/');
+    *slash = '\0';
+    return add_file(lost, process, found.st_dev, directory, slash + 1);
 }
 
-static bool has_lost_one(const struct search *search, int process_fd)
+/* Ours is the fault: we could look, had we the means. */
+static int lacks_means(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM ? -error : 0;
+}
+
+static int look_into(struct lost_files *lost, struct process *process, const char *own_view)
 {
     char view[64] = "";
-    bool found = false;
-    int fd = openat(process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = 0;
+    int fd = openat(process->fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *fds = fd < 0 ? NULL : fdopendir(fd);
     if (fds == NULL) {
+        result = lacks_means(errno); /* else gone, or not ours to look into */
         if (fd >= 0)
             close(fd);
-        return false; /* gone, or not ours to look into */
+        return result;
     }
-    bool same_view = read_link(process_fd, "ns/mnt", view, sizeof view) &&
-                     search->view[0] != '\0' && strcmp(view, search->view) == 0;
-    for (const struct dirent *row; !found && (row = readdir(fds)) != NULL;)
-        found = row->d_name[0] != '.' && is_lost(search, fd, row->d_name, same_view);
+    process->same_view = read_link(process->fd, "ns/mnt", view, sizeof view) &&
+                         own_view[0] != '\0' && strcmp(view, own_view) == 0;
+    for (const struct dirent *row; result == 0 && (row = readdir(fds)) != NULL;)
+        if (row->d_name[0] != '.')
+            result = look_at_descriptor(lost, process, fd, row->d_name);
     closedir(fds);
-    return found;
+    return result;
 }
 
-static void add_name(struct search *search, int process_fd, const char *pid)
+static int look_at_process(struct lost_files *lost, int proc_fd, const char *name,
+                           const char *own_view)
 {
-    char name[32] = "?";
-    int fd = openat(process_fd, "comm", O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
-    if (fd >= 0)
-        close(fd);
-    if (bytes > 0)
-        name[bytes] = '\0';
-    name[strcspn(name, "\n")] = '\0';
-    for (char *at = name; *at != '\0'; at++)
-        if (iscntrl((unsigned char)*at))
-            *at = '?';
-    size_t used = strlen(search->names);
-    if (search->count++ < NAMED)
-        snprintf(search->names + used, search->room - used, "%s%s (%s)", used > 0 ? ", " : "", name,
-                 pid);
+    struct process process = {.number = strtol(name, NULL, 10)};
+    process.fd = openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process.fd < 0)
+        return lacks_means(errno);
+    int result = look_into(lost, &process, own_view);
+    close(process.fd);
+    return result;
 }
 
-static void look_at_process(struct search *search, int proc_fd, const char *pid)
+static int64_t now_ms(void)
 {
-    int process_fd = openat(proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (process_fd < 0)
-        return;
-    if (has_lost_one(search, process_fd))
-        add_name(search, process_fd, pid);
-    close(process_fd);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool holders_of_deleted(int directory_fd, const char *name, char *names, size_t room)
+/* 0, also where there is no /proc; or -errno. */
+static int look_at_all(struct lost_files *lost)
 {
-    struct search search = {.name = name, .names = names, .room = room};
+    char own_view[64];
+    int result = 0;
+    const long own = (long)getpid();
+    lost_files_clear(lost);
+    lost->looked_ms = now_ms();
+    DIR *proc = opendir("/proc");
+    if (proc == NULL)
+        return lacks_means(errno);
+    if (!read_link(dirfd(proc), "self/ns/mnt", own_view, sizeof own_view))
+        own_view[0] = '\0';
+    for (const struct dirent *row; result == 0 && (row = readdir(proc)) != NULL;)
+        if (isdigit((unsigned char)row->d_name[0]) && strtol(row->d_name, NULL, 10) != own)
+            result = look_at_process(lost, dirfd(proc), row->d_name, own_view);
+    closedir(proc);
+    lost->known = result == 0;
+    return result;
+}
+
+/* What is looked for. */
+struct search {
+    dev_t device;
+    char directory[PATH_MAX]; /* its path, as we see it; empty: not known */
+    char main[HELD_NAME_BYTES], wal[HELD_NAME_BYTES];
+};
+
+static bool is_it(const struct search *search, const struct lost_file *file)
+{
+    if (strcmp(file->name, search->main) != 0 && strcmp(file->name, search->wal) != 0)
+        return false;
+    if (!file->same_view || search->directory[0] == '\0')
+        return file->device == search->device;
+    return strcmp(file->directory, search->directory) == 0;
+}
+
+/* How many processes; their names. */
+static unsigned find(const struct lost_files *lost, const struct search *search, char *names,
+                     size_t room)
+{
+    unsigned count = 0;
+    long last = 0;
+    size_t used = 0;
+    names[0] = '\0';
+    for (size_t i = 0; i < lost->count; i++) {
+        const struct lost_file *file = &lost->files[i];
+        if (file->process == last || !is_it(search, file))
+            continue;
+        last = file->process;
+        if (count++ < NAMED)
+            snprintf(names + used, room - used, "%s%s", used > 0 ? ", " : "", file->holder);
+        used = strlen(names);
+    }
+    if (count > NAMED)
+        snprintf(names + used, room - used, " and %u more", count - NAMED);
+    return count;
+}
+
+int holders_of_deleted(struct lost_files *lost, int directory_fd, const char *name, char *names,
+                       size_t room)
+{
+    struct search search;
     struct stat directory;
     char link[32];
     names[0] = '\0';
-    DIR *proc = fstat(directory_fd, &directory) == 0 ? opendir("/proc") : NULL;
-    if (proc == NULL)
-        return false;
+    if (fstat(directory_fd, &directory) != 0)
+        return 0;
     search.device = directory.st_dev;
-    snprintf(link, sizeof link, "self/fd/%d", directory_fd);
-    if (!read_link(dirfd(proc), link, search.directory, sizeof search.directory))
+    held_side_name(name, SIDE_MAIN, search.main);
+    held_side_name(name, SIDE_WAL, search.wal);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", directory_fd);
+    if (!read_link(AT_FDCWD, link, search.directory, sizeof search.directory))
         search.directory[0] = '\0';
-    if (!read_link(dirfd(proc), "self/ns/mnt", search.view, sizeof search.view))
-        search.view[0] = '\0';
-    const long own = (long)getpid();
-    for (const struct dirent *row; (row = readdir(proc)) != NULL;)
-        if (isdigit((unsigned char)row->d_name[0]) && strtol(row->d_name, NULL, 10) != own)
-            look_at_process(&search, dirfd(proc), row->d_name);
-    closedir(proc);
-    size_t used = strlen(names);
-    if (search.count > NAMED)
-        snprintf(names + used, room - used, " and %u more", search.count - NAMED);
-    return search.count > 0;
+    bool fresh = lost->known && now_ms() - lost->looked_ms < FRESH_MS;
+    if (fresh && find(lost, &search, names, room) == 0)
+        return 0;
+    int result = look_at_all(lost);
+    return result != 0 ? result : find(lost, &search, names, room) > 0;
 }

@@ -80,6 +80,7 @@ static void snap_destroy(void *self)
 {
     struct snap *snap = self;
     inode_guard_destroy(&snap->guard);
+    lost_files_clear(&snap->lost);
     free(snap);
 }
 

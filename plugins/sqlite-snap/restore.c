@@ -212,9 +212,17 @@ static int look_for_holders(const struct restoring *restoring)
     const struct hb_target *target = restoring->target;
     const struct hb_host *host = restoring->snap->host;
     char names[256];
-    if (restoring->snap->force_held ||
-        !holders_of_deleted(target->directory_fd, target->name, names, sizeof names))
+    if (restoring->snap->force_held)
         return HB_OK;
+    int found = holders_of_deleted(&restoring->snap->lost, target->directory_fd, target->name,
+                                   names, sizeof names);
+    if (found == 0)
+        return HB_OK;
+    if (found < 0)
+        return host->fail(host, HB_LATER,
+                          "whether a program has the deleted database open cannot be told: %s; "
+                          "nothing was restored",
+                          strerror(-found));
     return host->fail(host, HB_ENTRY,
                       "%s still has the deleted database or its log open and would not see what is "
                       "restored: stop that and import again, or set force-held = yes; nothing was "

@@ -45,6 +45,7 @@ struct attempt {
     struct hb_file file;
     struct held staged; /* the same file */
     struct patience patience;
+    bool written;      /* the staged file may hold something, or have something beside it */
     int result;        /* SQLite's */
     bool held_up;      /* a writer had waited for us for too long */
     bool staging;      /* it is the staged side that failed */
@@ -177,6 +178,7 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
     AS_OWNER_AUTO owner = {0};
     CONNECTION_AUTO source = {NULL, NULL};
     int64_t page_bytes = 0;
+    attempt->written = true;
     int result = open_staged(attempt, &staged);
     if (result != SQLITE_OK) {
         attempt->staging = true;
@@ -184,7 +186,7 @@ static int copy_with_sqlite(struct attempt *attempt, bool locks)
         return HB_OK;
     }
     bool moved;
-    if (!held_begin(&attempt->live, &owner))
+    if (!held_begin_reading(&attempt->live, &owner))
         return refused(attempt);
     result = open_pinned(attempt, &source, locks, &moved);
     if (moved)
@@ -248,10 +250,14 @@ static bool has_changed(const struct attempt *attempt)
 
 static int start_over(struct attempt *attempt)
 {
-    held_remove_sides(&attempt->staged);
+    bool again = attempt->written;
     attempt->result = SQLITE_OK;
     attempt->staging = attempt->held_up = false;
     attempt->message[0] = '\0';
+    if (!again)
+        return HB_OK;
+    held_remove_sides(&attempt->staged);
+    attempt->written = false;
     if (ftruncate(attempt->file.fd, 0) != 0)
         return attempt->snap->host->fail(attempt->snap->host, HB_ENTRY,
                                          "its snapshot cannot be staged: %s", strerror(errno));
@@ -273,6 +279,7 @@ static int copy_unlocked(struct attempt *attempt, enum way way)
     if (status == HB_OK && way == WAY_IMMUTABLE) {
         status = copy_with_sqlite(attempt, false);
     } else if (status == HB_OK) {
+        attempt->written = true;
         status = copy_aside(attempt->snap, attempt->entry, &attempt->live, &attempt->before,
                             &attempt->staged, &attempt->patience, &attempt->result);
         attempt->staging = staging_failed(attempt->result);
@@ -398,7 +405,7 @@ static int cannot_read(const struct attempt *attempt, int reason)
     if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
         return host->fail(host, HB_ENTRY,
                           "it belongs to user %u, and the owner of its directory may not read it: "
-                          "chown it to him; stored nothing for it",
+                          "chown it to him, or say read-as = root in [home]; stored nothing for it",
                           (unsigned)live->status.st_uid);
     return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
                       strerror(reason));

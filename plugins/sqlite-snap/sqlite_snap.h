@@ -3,6 +3,7 @@
 #ifndef SQLITE_SNAP_H
 #define SQLITE_SNAP_H
 
+#include "holders.h"
 #include "inode_guard.h"
 
 #include <hbcore/content.h>
@@ -10,7 +11,7 @@
 
 #define SQLITE_SNAP_HEADER_BYTES 100 /* of a database file; sqlite.org/fileformat.html 1.3 */
 
-/* One instance. Constant after create(), but for the guard. */
+/* One instance. Constant after create(), but for the last two. */
 struct snap {
     const struct hb_host *host;
     const struct hb_value *suffixes;
@@ -19,6 +20,7 @@ struct snap {
     uint64_t check_limit;
     bool force_held; /* restore though a program has the deleted one open */
     struct inode_guard guard;
+    struct lost_files lost; /* of restore(), which is called one at a time */
 };
 
 #endif

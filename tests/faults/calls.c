@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -198,6 +199,21 @@ static void path_of_fd(pid_t thread, int fd, char path[PATH_MAX])
     path[bytes < 0 ? 0 : bytes] = '\0';
 }
 
+/* "/proc/self/fd/7/name" is called by what 7 is. */
+static bool path_by_fd(pid_t thread, const char *name, char path[PATH_MAX])
+{
+    static const char prefix[] = "/proc/self/fd/";
+    char held[PATH_MAX], *rest;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+        return false;
+    long fd = strtol(name + sizeof prefix - 1, &rest, 10);
+    if (rest == name + sizeof prefix - 1 || (*rest != '\0' && *rest != '/'))
+        return false;
+    path_of_fd(thread, (int)fd, held);
+    snprintf(path, PATH_MAX, "%.*s%.*s", PATH_MAX / 2, held, PATH_MAX / 2 - 1, rest);
+    return held[0] != '\0';
+}
+
 static void path_of_name(pid_t thread, int directory, uint64_t address, char path[PATH_MAX])
 {
     char name[PATH_MAX], above[PATH_MAX];
@@ -205,6 +221,8 @@ static void path_of_name(pid_t thread, int directory, uint64_t address, char pat
         path[0] = '\0';
         return;
     }
+    if (path_by_fd(thread, name, path))
+        return;
     above[0] = '\0';
     if (name[0] != '/')
         path_of_fd(thread, directory, above);

@@ -148,10 +148,10 @@ class Databases(fault.FaultCase):
 
     # ---- a directory is swapped for a link to one outside, while SQLite opens by name ----
 
-    def swap(self, calls_of, judge):
+    def swap(self, calls_of, judge, names="openat,openat2"):
         """At each call that opens something there, in turn. `calls_of` runs the program under hb-fault."""
         outside, sub, real = self.dir / "outside", self.home / "sub", self.home / "real"
-        calls = {"calls": "openat,openat2", "path": f"{sub}/*"}
+        calls = {"calls": names, "path": f"{sub}/*"}
         total = calls_of(**calls).count
         self.assertGreater(total, 2)
         for at in range(1, total + 1):
@@ -193,7 +193,7 @@ class Databases(fault.FaultCase):
             if (target / "sub/x.db").exists():  # else it is reported
                 self.assertEqual(len(self.database_rows(target / "sub/x.db")), 20)
                 (target / "sub/x.db").unlink()
-        self.swap(run, judge)
+        self.swap(run, judge, names="openat,openat2,newfstatat")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root sees files of another user")
     def test_root_leaves_them_to_their_owner(self):

@@ -128,6 +128,25 @@ class Reading(OwnerRights):
                     self.fail(f"{path} holds {path.read_bytes()}")
                 (self.home / "linked").unlink()
 
+    def test_an_incomplete_archive_that_he_may_not_read(self):
+        """It is asked as he could; what he cannot read is not replaced in his directory."""
+        made, beside = self.home / "out/a.zip", self.home / "out/a.incomplete.zip"
+        self.as_root("backup", "-o", made, expect=3)
+        self.assertEqual(self.who("out/a.zip"), USER)
+        self.as_root("backup", "-o", made, expect=3)
+        self.assertFalse(beside.exists())  # his own is replaced
+        os.chown(made, 0, 0)
+        made.chmod(0o600)
+        before = made.read_bytes()
+        for _ in range(2):
+            done = self.as_root("backup", "-o", made, expect=3)
+            self.assert_mentions(done, "stays as it is", "cannot be told: Permission denied", beside.name)
+            self.assertEqual((made.read_bytes(), self.who("out/a.incomplete.zip")), (before, USER))
+        names = self.hbcore("list", beside).stdout
+        self.assertNotIn(beside.name.encode(), names)
+        self.as_root("--set", "home.read-as=root", "backup", "-o", made, expect=0)
+        self.assertEqual(os.stat(made).st_uid, 0)
+
     def test_no_such_word(self):
         self.as_root("--set", "home.read-as=me", "backup", "-o", self.dir / "a.zip", expect=2)
 
@@ -462,6 +481,50 @@ class Powers(OwnerRights):
         self.home.chmod(0o755)
         done = self.run_without(powers, "backup", "-o", self.dir / "a.zip", expect=3)  # .env is not for it
         self.assert_mentions(done, ".env")
+
+
+    def test_opening_an_archive(self):
+        """It may lie anywhere. What the rights of the owner of a link are needed for is refused, not done with root's;
+        one that has no power over files follows links like anybody."""
+        archive = self.archive({"config.yaml": b"of root"})
+        for path in (self.root / "a.zip", self.home / "a.zip"):
+            shutil.copy(archive, path)
+        os.chown(self.home / "a.zip", USER, USER)
+        shutil.copy(archive, self.dir / "open.zip")
+        for name, target in (("secret.zip", self.root / "a.zip"), ("open.zip", self.dir / "open.zip")):
+            (self.home / name).symlink_to(target)
+            os.lchown(self.home / name, USER, USER)
+        (self.root / "link.zip").symlink_to(self.root / "a.zip")
+        self.home.chmod(0o755)
+        (self.home / "a.zip").chmod(0o600)
+        setuid, powers = ("setuid", "setgid"), ("dac_override", "dac_read_search", "chown", "fowner")
+        refused, denied = "run hbcore as that user", "Permission denied"
+        for without, path, problem in (
+                (setuid, self.root / "a.zip", None),
+                (setuid, self.root / "link.zip", None),
+                (setuid, self.home / "a.zip", refused),
+                (setuid, self.home / "secret.zip", refused),
+                (setuid, self.home / "open.zip", refused),
+                (setuid + powers, self.root / "a.zip", None),
+                (setuid + powers, self.home / "a.zip", denied),  # his alone, and this root is nobody special
+                (setuid + powers, self.home / "open.zip", None),
+                (powers, self.home / "open.zip", None),
+                (powers, self.home / "secret.zip", denied)):
+            with self.subTest(without=without, path=path.relative_to(self.dir)):
+                done = self.run_without(without, "list", path, expect=0 if problem is None else 1)
+                if problem is not None:
+                    self.assert_mentions(done, path.name, problem)
+
+    def test_an_archive_by_a_descriptor(self):
+        """Links in /proc only open; they lead nowhere that could be walked to."""
+        archive = self.archive({"config.yaml": b"of root"})
+        for without in (("setuid", "setgid"), ("setuid", "setgid", "dac_override", "dac_read_search", "chown", "fowner")):
+            with open(archive, "rb") as file:
+                line = self.without(*without) + self.command("list", f"/proc/self/fd/{file.fileno()}")
+                done = subprocess.run(line, env=self.environment(), pass_fds=[file.fileno()], capture_output=True,
+                                      timeout=240, check=False)
+            self.assertEqual(done.returncode, 0, self.describe(done))
+            self.assertIn(b"config.yaml", done.stdout)
 
 
 class SideFiles(OwnerRights):

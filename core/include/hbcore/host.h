@@ -23,6 +23,12 @@ enum hb_log_level {
     HB_LOG_WARNING = 2
 };
 
+/* [home] read-as. For anybody but root it is always the first. */
+enum hb_read_as {
+    HB_READ_AS_OWNER = 0, /* as the owner of each directory could */
+    HB_READ_AS_ROOT = 1   /* with root's own rights, whosever the directory is */
+};
+
 /* A file that lies in the staging directory of the run. */
 struct hb_file {
     uint32_t size;
@@ -117,6 +123,15 @@ struct hb_host {
 
     /* One member for the JSON summary; `json` is a JSON text. Hooks only. */
     int (*member)(const struct hb_host *host, const char *key, const char *json);
+
+    /*
+     * With whose rights content of the home is read: an enum hb_read_as. open_beneath() and
+     * read_entry() go by it already; this is for a plugin that takes on rights itself to read by
+     * other means. It concerns reading alone: what a plugin makes, changes or removes in another
+     * user's directory is done with that user's rights in any case. A host that lacks this member
+     * (HB_HAS) reads as the owner.
+     */
+    int (*read_as)(const struct hb_host *host);
 };
 
 HB_LAYOUT(struct hb_host, self, 8);
@@ -126,7 +141,8 @@ HB_LAYOUT(struct hb_host, alloc, 72);
 HB_LAYOUT(struct hb_host, open_beneath, 96);
 HB_LAYOUT(struct hb_host, stage_file, 112);
 HB_LAYOUT(struct hb_host, member, 144);
-HB_SIZEOF(struct hb_host, 152);
+HB_LAYOUT(struct hb_host, read_as, 152);
+HB_SIZEOF(struct hb_host, 160);
 
 #ifdef __cplusplus
 }
