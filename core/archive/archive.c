@@ -255,6 +255,11 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
 {
     hb_trailer_clear(&archive->trailer);
     int status = hb_trailer_parse(data, bytes, &archive->trailer, error);
+    archive->later_trailer = status == HB_LATER;
+    if (status == HB_LATER) {
+        *error = (struct hb_error){0};
+        return HB_OK;
+    }
     if (status != HB_OK) {
         struct hb_error inner = *error;
         return hb_error_set(error, status, "%s: %s", archive->shown, inner.text);

@@ -38,7 +38,15 @@ int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error);
 int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error);
 
-/* For visitors: takes the trailer that a walk found. */
+/* What there is to say of an archive with later_trailer. */
+#define HB_LATER_TRAILER                                                                           \
+    "a later version of hbcore made it: whose it is, and whether it is complete, cannot be told "  \
+    "by this one"
+
+/*
+ * For visitors: takes the trailer that a walk found. HB_OK also if it is of a later version: the
+ * entries are what the format says.
+ */
 int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t bytes,
                             struct hb_error *error);
 

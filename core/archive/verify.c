@@ -187,6 +187,10 @@ static void report_marks(const struct verify *verify)
     struct hb_report *report = &verify->run->report;
     json_t *item;
     size_t at;
+    if (archive->later_trailer) {
+        hb_report_add(report, HB_FOUND_DOUBTFUL, "", HB_LATER_TRAILER);
+        return;
+    }
     if (!archive->has_trailer) {
         hb_report_add(report, HB_FOUND_NOTE, "",
                       "the archive has no trailer of this tool: its modes and times have no "
