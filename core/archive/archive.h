@@ -14,6 +14,13 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
 
 /*
+ * The same of a file that was found in a directory, and was a regular one then. Others may write
+ * there: a FIFO that bears its name now is not waited for, and nothing is told of it.
+ */
+int hb_archive_open_file(struct hb_run *run, const char *path, const char *format,
+                         struct hb_archive *archive, struct hb_error *error);
+
+/*
  * The same of a descriptor, which is taken over, whatever comes of it (below 0: errno says why
  * there is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
  */

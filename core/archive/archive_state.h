@@ -21,7 +21,8 @@ struct hb_archive {
     char *path;        /* as given; "-" */
     const char *shown; /* for messages */
     int fd;
-    bool stream; /* can be read once only */
+    bool only_file; /* it was found by its name: what cannot be read anywhere is no archive */
+    bool stream;    /* can be read once only */
     struct hb_input input;
     unsigned char *head; /* what was read ahead of a stream */
     size_t head_bytes;

@@ -76,7 +76,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     struct hb_error error = {0};
     struct stat opened;
     row->whose = HB_HOME_UNTOLD;
-    int status = hb_archive_open(run, path, NULL, &archive, &error);
+    int status = hb_archive_open_file(run, path, NULL, &archive, &error);
     if (status == HB_OK)
         status = hb_archive_read_trailer(&archive, &error);
     if (archive.fd >= 0 &&
@@ -283,7 +283,7 @@ static enum hb_answer is_complete(void *context, size_t number)
     struct hb_error error = {0};
     struct stat opened;
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
-    int status = hb_archive_open(question->query->run, path, NULL, &archive, &error);
+    int status = hb_archive_open_file(question->query->run, path, NULL, &archive, &error);
     if (status == HB_OK)
         status = hb_archive_list(&archive, &error);
     enum hb_answer answer = status != HB_OK ? HB_NO : HB_YES;
