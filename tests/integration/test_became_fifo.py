@@ -26,6 +26,7 @@ HANGS = 124  # the exit code of hb-fault
 
 class BecameFifo(fault.FaultCase):
     owner = None
+    points = 4
 
     def setUp(self):
         super().setUp()
@@ -60,7 +61,7 @@ class BecameFifo(fault.FaultCase):
             paths = self.made(kind)
             count = self.faulted(*self.words(kind, *words), calls=OPENS, path=paths[which], expect=None).count
             self.assertGreater(count, 0)
-            for at in fault.some(range(1, count + 1), 4):
+            for at in fault.some(range(1, count + 1), self.points):
                 paths = self.made(kind)
                 done = self.faulted(*self.words(kind, *words), calls=OPENS, path=paths[which], at=at,
                                     run=self.swap(paths[which]), seconds=20, expect=None)
@@ -92,11 +93,13 @@ class BecameFifo(fault.FaultCase):
 class BecameFifoAsRoot(BecameFifo):
     """The archives lie in another user's home, and he swaps them."""
     owner = USER
+    points = 2
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root can work in the homes of others")
 class BecameFifoInHisDirectory(BecameFifo):
     """The home is root's, the directory of its archives another user's."""
+    points = 2
 
     def give(self):
         self.directory.mkdir(exist_ok=True)
