@@ -35,6 +35,8 @@ class Matrix(fault.FaultCase):
                 continue
             for kind in formats:
                 self.party, self.kind = party, kind
+                place = PARTIES.index(party) + list(formats).index(kind)
+                self.errors = ERRORS if hb.FULL else ERRORS[place % len(ERRORS):][:1]  # each has its turn
                 self.base = self.dir / f"{PARTIES.index(party)}-{kind}"
                 self.home, self.backups = self.base / "home", self.base / "home/backups"
                 self.outside = self.base / "outside"
@@ -95,7 +97,7 @@ class CannotTell(Matrix):
         for _ in self.cells():
             old = pathlib.Path(self.preset()["archive"])
             self.make_incomplete()
-            for error in ERRORS:
+            for error in self.errors:
                 done = self.faulted(*self.words("backup", "--preset", "pre-update"), calls=OPENS, path=old, at="1+", error=error,
                                     expect=None)
                 self.assertTrue(old.exists(), error)
@@ -111,7 +113,7 @@ class CannotTell(Matrix):
             old = self.archive()
             before = old.read_bytes()
             self.make_incomplete()
-            for error in ERRORS:
+            for error in self.errors:
                 self.faulted(*self.words("backup", "--format", kind, "-o", old), calls="openat", path=old, at="1+", error=error,
                              expect=3)
                 self.assertEqual(old.read_bytes(), before, error)
@@ -138,7 +140,7 @@ class CannotTell(Matrix):
             hb.write(self.home / "projects.db", b"SQLite format 3\0" + bytes(8176))
             self.give()
             for words in (("snapshot", "create", "--keep", "1"), ("snapshot", "prune", "--keep", "1")):
-                for error in ERRORS:
+                for error in self.errors:
                     self.faulted(*self.words(*words), calls="openat", path=old / "manifest.json", at="1+", error=error,
                                  expect=None)
                     self.assertTrue((old / "manifest.json").exists(), (words, error))
@@ -254,7 +256,7 @@ class ReadBack(Matrix):
         for _ in self.cells():
             for path in (self.home / SUB / "x", self.home / "state.db"):  # databases come after it
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            for name in ("zzPK\x06\x07ab", "zzPK\x05\x06", "zz\x28\xb5\x2f"):
+            for name in ("zzPK\x06\x07ab", "zzPK\x05\x06", "zz\x28\xb5\x2f")[:None if hb.FULL else 1]:
                 hb.write(self.home / name, b"x", mtime_ns=1_700_000_000 * 10**9)
                 self.give()
                 for path in (self.archive(), pathlib.Path(self.preset()["archive"])):
