@@ -252,6 +252,13 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
         fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
 }
 
+/* Said once the list is known; what it holds is restored all the same. */
+static void note_later(struct import_command *command, const struct hb_archive *archive)
+{
+    if (archive->later_trailer)
+        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "the archive: " HB_LATER_TRAILER);
+}
+
 /* The home is locked, if it is there; nothing has been done. */
 static int on_begin(void *context, struct hb_error *error)
 {
@@ -267,6 +274,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
 {
     struct import_command *command = context;
     FILE *out = command->cli->json ? command->cli->err : command->cli->out;
+    note_later(command, archive);
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.members = NULL;

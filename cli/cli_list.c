@@ -75,7 +75,10 @@ static void list_json_summary(struct hb_reading *reading)
     bool incomplete =
         reading->archive.has_trailer && hb_trailer_incomplete(&reading->archive.trailer);
     json_t *object = hb_summary_json("list", &reading->run.report);
-    json_object_set_new(object, "status", json_string(incomplete ? "incomplete" : "complete"));
+    json_object_set_new(object, "status",
+                        json_string(reading->archive.later_trailer ? "unknown"
+                                    : incomplete                   ? "incomplete"
+                                                                   : "complete"));
     hb_json_name(object, "archive", reading->archive_path);
     json_object_set_new(object, "format", json_string(reading->archive.choice->section->label));
     json_object_set_new(object, "entries", json_integer((json_int_t)catalog->count));
@@ -104,5 +107,7 @@ int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
     }
     if (code == 0 && cli->json)
         list_json_summary(&reading);
+    else if (code == 0 && reading.archive.later_trailer && !cli->quiet)
+        hb_cli_complain(cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
     return hb_reading_end(&reading, code);
 }

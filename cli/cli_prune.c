@@ -193,16 +193,34 @@ static int conclude(struct prune_command *command)
 
 /* ---- one preset ---------------------------------------------------------------------------- */
 
-/* Those that were adopted and are there; what is gone is forgotten. */
-static void remember(struct prune_command *command, const struct hb_preset_archives *archives)
+struct seen {
+    const struct hb_preset_query *query;
+    const struct hb_preset_archives *archives;
+};
+
+/* What cannot be read now is there all the same. Names of other presets were not looked at. */
+static bool is_gone(void *context, const char *name)
 {
-    hb_home_id_forget(&command->id, archives->directory);
-    for (size_t i = 0; i < archives->count; i++) {
-        const struct hb_preset_archive *row = &archives->rows[i];
-        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
-        if (row->whose == HB_HOME_OURS && !row->has_origin && !row->removed)
-            hb_home_id_adopt(&command->id, path, &row->status);
-    }
+    const struct seen *seen = context;
+    struct hb_archive_name parts;
+    for (size_t i = 0; i < seen->archives->count; i++)
+        if (strcmp(seen->archives->rows[i].name, name) == 0)
+            return seen->archives->rows[i].removed;
+    return hb_archive_name_parse(name, seen->query->prefix, seen->query->suffixes, &parts);
+}
+
+/*
+ * Nothing can be told about the archives of the preset, of which none was looked at or not all:
+ * none is removed, and the other presets are not to blame.
+ */
+static void report_unlisted(struct prune_command *command, const char *preset,
+                            struct hb_error *error)
+{
+    hb_report_add(&command->run.report, HB_FOUND_DOUBTFUL, "",
+                  "[preset:%s]: its archives stay, for it cannot be told which there are: %s",
+                  preset, error->text);
+    *error = (struct hb_error){0};
+    command->doubtful = true;
 }
 
 /* `section`: of the preset. Appends its archives to those of the command. */
@@ -228,12 +246,18 @@ static int prune_preset(struct prune_command *command, const struct hb_section *
                                         .directory = directory};
         uint64_t keep = preset.keep < 1 ? 1 : (uint64_t)preset.keep;
         status = hb_preset_archives_read(&query, archives, error);
+        if (status == HB_FATAL) {
+            report_unlisted(command, section->label, error);
+            hb_preset_archives_clear(archives); /* of some of them nothing more is said */
+            status = HB_OK;
+        }
         if (status == HB_OK && command->adopt)
             command->adopted += hb_preset_adopt(archives, &command->id);
         if (status == HB_OK) {
             hb_preset_prune(&query, archives, keep, NULL, false, command->dry_run);
             if (command->adopt && archives->directory != NULL)
-                remember(command, archives);
+                hb_home_id_forget(&command->id, archives->directory, is_gone,
+                                  &(struct seen){&query, archives});
             tell(command, &preset, archives, keep);
             hb_preset_report_unknown(command->cli, run, archives, section->label);
         }
@@ -255,21 +279,36 @@ static void look_for_doubt(struct prune_command *command)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+/* One preset after the other; what is wrong with one is no reason to leave out the next. */
+static int prune_each(struct prune_command *command, struct hb_error *error)
+{
+    const struct hb_section *section = NULL;
+    int worst = HB_OK;
+    while (worst != HB_CANCELLED &&
+           (section = hb_config_next_preset(command->run.config, section)) != NULL) {
+        struct hb_error reason = {0};
+        if (command->preset_name != NULL && strcmp(command->preset_name, section->label) != 0)
+            continue;
+        int status = prune_preset(command, section, &reason);
+        if (status == HB_OK)
+            continue;
+        if (worst == HB_OK || status == HB_CANCELLED)
+            *error = reason;
+        worst = status;
+    }
+    return worst;
+}
+
 static int prune_all(struct prune_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
-    int code = hb_cli_open_home(command->cli, run, true, true, error), status = HB_OK;
+    int code = hb_cli_open_home(command->cli, run, true, true, error);
     if (code != 0)
         return code;
     hb_home_id_find(&run->home, !command->dry_run, &command->id);
     if (command->id.note != NULL)
         hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", command->id.note);
-    const struct hb_section *section = NULL;
-    while (status == HB_OK && (section = hb_config_next_preset(run->config, section)) != NULL)
-        if (command->preset_name == NULL || strcmp(command->preset_name, section->label) == 0)
-            status = prune_preset(command, section, error);
-    if (status != HB_OK)
-        return hb_cli_exit_code(status);
+    int status = prune_each(command, error);
     if (command->adopt && !command->dry_run) {
         int result = hb_home_id_save(&run->home, &command->id);
         if (result != 0)
@@ -280,7 +319,7 @@ static int prune_all(struct prune_command *command, struct hb_error *error)
     }
     look_for_doubt(command);
     code = conclude(command);
-    return hb_interrupt_signal() != 0 ? 128 + hb_interrupt_signal() : code;
+    return status != HB_OK || hb_interrupt_signal() != 0 ? hb_cli_exit_code(status) : code;
 }
 
 static void clear(struct prune_command *command)

@@ -22,7 +22,7 @@ static const char verify_help[] =
     "databases are checked as databases.\n"
     "\n"
     "Exit status: 0 whole, 1 damaged, 3 whole, but it is marked as incomplete or holds\n"
-    "something doubtful.\n";
+    "something doubtful, or something in it could not be checked.\n";
 
 static void print_damaged(struct hb_reading *reading)
 {

@@ -111,10 +111,10 @@ int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
                : status;
 }
 
-int hb_archive_open(struct hb_run *run, const char *path, const char *format,
-                    struct hb_archive *archive, struct hb_error *error)
+static int open_path(struct hb_run *run, const char *path, const char *format, bool only_file,
+                     struct hb_archive *archive, struct hb_error *error)
 {
-    *archive = (struct hb_archive){.run = run, .fd = -1};
+    *archive = (struct hb_archive){.run = run, .fd = -1, .only_file = only_file};
     archive->path = strcmp(path, "-") == 0 ? hb_copy_text(path) : hb_expand_tilde(path);
     archive->shown = archive->path;
     take_limits(archive);
@@ -136,6 +136,18 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
         (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
         status = run->stage.fd < 0 ? HB_NOMATCH : hb_archive_input_spool(archive, error);
     return status;
+}
+
+int hb_archive_open(struct hb_run *run, const char *path, const char *format,
+                    struct hb_archive *archive, struct hb_error *error)
+{
+    return open_path(run, path, format, false, archive, error);
+}
+
+int hb_archive_open_file(struct hb_run *run, const char *path, const char *format,
+                         struct hb_archive *archive, struct hb_error *error)
+{
+    return open_path(run, path, format, true, archive, error);
 }
 
 void hb_archive_close(struct hb_archive *archive)
@@ -255,6 +267,11 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
 {
     hb_trailer_clear(&archive->trailer);
     int status = hb_trailer_parse(data, bytes, &archive->trailer, error);
+    archive->later_trailer = status == HB_LATER;
+    if (status == HB_LATER) {
+        *error = (struct hb_error){0};
+        return HB_OK;
+    }
     if (status != HB_OK) {
         struct hb_error inner = *error;
         return hb_error_set(error, status, "%s: %s", archive->shown, inner.text);

@@ -14,6 +14,13 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
 
 /*
+ * The same of a file that was found in a directory, and was a regular one then. Others may write
+ * there: a FIFO that bears its name now is not waited for, and nothing is told of it.
+ */
+int hb_archive_open_file(struct hb_run *run, const char *path, const char *format,
+                         struct hb_archive *archive, struct hb_error *error);
+
+/*
  * The same of a descriptor, which is taken over, whatever comes of it (below 0: errno says why
  * there is none). `shown` is its name in messages; `choice` is the format, or NULL to find it out.
  */
@@ -38,7 +45,15 @@ int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error);
 int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error);
 
-/* For visitors: takes the trailer that a walk found. */
+/* What there is to say of an archive with later_trailer. */
+#define HB_LATER_TRAILER                                                                           \
+    "a later version of hbcore made it: whose it is, and whether it is complete, cannot be told "  \
+    "by this one"
+
+/*
+ * For visitors: takes the trailer that a walk found. HB_OK also if it is of a later version: the
+ * entries are what the format says.
+ */
 int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t bytes,
                             struct hb_error *error);
 

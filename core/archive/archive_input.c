@@ -86,7 +86,7 @@ int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
         fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
         fd = fd < 0 ? -errno : fd;
     } else {
-        fd = hb_open_followed(archive->path);
+        fd = hb_open_followed(archive->path, archive->only_file ? O_NONBLOCK : 0);
     }
     if (fd < 0)
         errno = -fd;
@@ -101,6 +101,10 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     if (archive->untold)
         return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
                             hb_rights_explain(errno));
+    archive->untold = archive->only_file && !S_ISREG(status.st_mode);
+    if (archive->untold)
+        return hb_error_set(error, HB_FATAL, "%s: it is not a regular file any more",
+                            archive->shown);
     if (S_ISDIR(status.st_mode))
         return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
     archive->stream = !S_ISREG(status.st_mode) ||

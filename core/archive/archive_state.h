@@ -21,7 +21,8 @@ struct hb_archive {
     char *path;        /* as given; "-" */
     const char *shown; /* for messages */
     int fd;
-    bool stream; /* can be read once only */
+    bool only_file; /* it was found by its name: what cannot be read anywhere is no archive */
+    bool stream;    /* can be read once only */
     struct hb_input input;
     unsigned char *head; /* what was read ahead of a stream */
     size_t head_bytes;
@@ -36,6 +37,7 @@ struct hb_archive {
     struct hb_catalog catalog;
     struct hb_trailer trailer;
     bool has_trailer;
+    bool later_trailer; /* there is one, of a later version: what it says cannot be told */
     /*
      * Something other than the archive was the reason of a failure (it cannot be read now, a limit,
      * no memory): nothing can be told about it. Else the format has refused what is in it.

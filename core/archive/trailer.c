@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 static const char magic[8] = {'H', 'B', 'T', 'R', 'A', 'I', 'L', 1};
+enum { VERSION_AT = 7 }; /* the last byte of it */
 enum {
     SECTION_SUMMARY = 1,
     SECTION_METADATA = 2,
@@ -258,6 +259,13 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
 {
     uint64_t checksum;
     *trailer = (struct hb_trailer){0};
+    if (bytes >= sizeof magic && memcmp(data, magic, VERSION_AT) == 0 &&
+        ((const unsigned char *)data)[VERSION_AT] > (unsigned char)magic[VERSION_AT])
+        return hb_error_set(error, HB_LATER,
+                            "the archive's trailer is of a later version (%u) than this hbcore "
+                            "reads (%u): what it says cannot be told",
+                            ((const unsigned char *)data)[VERSION_AT],
+                            (unsigned char)magic[VERSION_AT]);
     if (bytes < sizeof magic + sizeof checksum || memcmp(data, magic, sizeof magic) != 0)
         return hb_error_set(error, HB_FATAL, "the archive's trailer is not one of this tool");
     size_t body = bytes - sizeof checksum;

@@ -10,6 +10,10 @@
  *   3  what a later backup can take over, see reuse_index.h; may be missing
  *   4  where it comes from, see origin.h; the last one; may be missing
  * Unknown sections are passed over. All in front of section 4 is the same for the same tree.
+ *
+ * A later version begins with the same seven bytes and a higher version byte, and formats keep it
+ * where they keep this one; nothing else of it is known. It is no damage, and no missing trailer
+ * either: whose such an archive is and whether it is complete cannot be told.
  */
 #ifndef HB_TRAILER_H
 #define HB_TRAILER_H
@@ -43,7 +47,7 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
                       const struct hb_reuse_index *reuse, const struct hb_origin *origin,
                       const unsigned char *key, unsigned char **data, size_t *bytes);
 
-/* HB_OK, or HB_FATAL when it is not a whole trailer. */
+/* HB_OK; HB_LATER: it is of a later version; HB_FATAL: it is not a whole trailer. */
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
                      struct hb_error *error);
 

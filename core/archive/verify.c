@@ -136,6 +136,23 @@ static int make_stage(struct verify *verify, const char *path, struct hb_error *
     return status;
 }
 
+/* Whether they are sound cannot be told; that they are read back whole is another thing. */
+static void report_unchecked(struct verify *verify, const char *why)
+{
+    const struct hb_catalog *catalog = &verify->archive->catalog;
+    struct hb_report *report = &verify->run->report;
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (catalog->members[i].type != HB_FILE || !hb_claims_by_name(&verify->claims, i))
+            continue;
+        hb_report_content(report, hb_catalog_path(catalog, i), "check", HB_NOT_CHECKED);
+        hb_report_add(report, HB_FOUND_DOUBTFUL, hb_catalog_path(catalog, i),
+                      "could not be checked as a database: %s", why);
+    }
+    hb_report_add(
+        report, HB_FOUND_NOTE, "",
+        "set backup.stage-dir to a directory where databases can be copied to be checked");
+}
+
 /* Copies of databases are checked beside the archive, or in stage-dir. */
 static void open_stage(struct verify *verify)
 {
@@ -156,8 +173,7 @@ static void open_stage(struct verify *verify)
     struct hb_error error;
     verify->can_stage = make_stage(verify, directory, &error) == HB_OK;
     if (!verify->can_stage)
-        hb_report_add(&verify->run->report, HB_FOUND_NOTE, "",
-                      "databases were not checked as such: %s", error.text);
+        report_unchecked(verify, error.text);
 }
 
 /* ---- what else there is to say ------------------------------------------------------------- */
@@ -188,6 +204,10 @@ static void report_marks(const struct verify *verify)
     struct hb_report *report = &verify->run->report;
     json_t *item;
     size_t at;
+    if (archive->later_trailer) {
+        hb_report_add(report, HB_FOUND_DOUBTFUL, "", HB_LATER_TRAILER);
+        return;
+    }
     if (!archive->has_trailer) {
         hb_report_add(report, HB_FOUND_NOTE, "",
                       "the archive has no trailer of this tool: its modes and times have no "

@@ -73,6 +73,8 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
     destination->exists = stat(path, &destination->status) == 0;
     if (!destination->exists)
         return is_absent() ? HB_OK : cannot_tell(path, error);
+    if (destination->unique) /* whatever it is, it is not the user's wish: the next name is free */
+        return HB_OK;
     if (is_stream(&destination->status)) {
         destination->stream = true;
         return HB_OK;
@@ -83,6 +85,18 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
         return HB_FATAL;
     }
     return HB_OK;
+}
+
+/* The same of what was a file, or nothing, before: it is not opened as a stream any more. */
+static int look_for_file(struct hb_destination *destination, struct hb_error *error)
+{
+    int status = look_at_destination(destination, error);
+    if (status != HB_OK || !destination->stream)
+        return status;
+    destination->stream = false;
+    return hb_error_set(error, HB_FATAL,
+                        "%s: became a pipe or a device meanwhile; nothing was written to it",
+                        destination->path);
 }
 
 int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
@@ -96,6 +110,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         return HB_OK;
     }
     char *full = hb_expand_tilde(path);
+    HB_AUTO_FREE char *given = hb_copy_text(full);
     bool there = stat(full, &status) == 0;
     if (!there && !is_absent() && errno != ELOOP) { /* follow_links() tells about those */
         destination->path = full;
@@ -120,7 +135,9 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     if (full == NULL)
         return HB_FATAL;
     destination->path = full;
-    return look_at_destination(destination, error);
+    return there && strcmp(given, destination->asked) == 0
+               ? look_for_file(destination, error)
+               : look_at_destination(destination, error);
 }
 
 /* One that a link of another user's led to is what he could open. */
@@ -187,7 +204,7 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
     free(destination->path);
     destination->path =
         hb_text("%s/%s", *real == '\0' ? "" : destination->directory, destination->name);
-    return look_at_destination(destination, error);
+    return look_for_file(destination, error);
 }
 
 void hb_destination_clear(struct hb_destination *destination)

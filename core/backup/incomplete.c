@@ -62,6 +62,8 @@ static enum found look(struct hb_run *run, const struct hb_directory *directory,
         result = hb_archive_read_trailer(&archive, &reason);
     if (result != HB_OK)
         hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s", reason.text);
+    else if (archive.later_trailer)
+        hb_error_set(why, HB_FATAL, HB_LATER_TRAILER);
     else if (!archive.has_trailer)
         hb_error_set(why, HB_FATAL, "it does not say whether it is complete");
     else if (hb_trailer_incomplete(&archive.trailer))

@@ -76,7 +76,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     struct hb_error error = {0};
     struct stat opened;
     row->whose = HB_HOME_UNTOLD;
-    int status = hb_archive_open(run, path, NULL, &archive, &error);
+    int status = hb_archive_open_file(run, path, NULL, &archive, &error);
     if (status == HB_OK)
         status = hb_archive_read_trailer(&archive, &error);
     if (archive.fd >= 0 &&
@@ -84,6 +84,8 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
         cannot_tell(row, path, "it was replaced while it was looked at");
     else if (archive.untold || archive.fd < 0 || hb_interrupt_signal() != 0)
         cannot_tell(row, path, error.text);
+    else if (status == HB_OK && archive.later_trailer)
+        cannot_tell(row, path, HB_LATER_TRAILER);
     else if (status == HB_OK)
         take_origin(run, id, path, &archive, row);
     else { /* read, and refused: it is no archive, or damaged */
@@ -281,7 +283,7 @@ static enum hb_answer is_complete(void *context, size_t number)
     struct hb_error error = {0};
     struct stat opened;
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
-    int status = hb_archive_open(question->query->run, path, NULL, &archive, &error);
+    int status = hb_archive_open_file(question->query->run, path, NULL, &archive, &error);
     if (status == HB_OK)
         status = hb_archive_list(&archive, &error);
     enum hb_answer answer = status != HB_OK ? HB_NO : HB_YES;
@@ -291,6 +293,9 @@ static enum hb_answer is_complete(void *context, size_t number)
     } else if (fstat(archive.fd, &opened) != 0 || !is_same_file(&opened, &row->status)) {
         answer = HB_CANNOT_TELL;
         cannot_tell(row, path, "it was replaced while it was looked at");
+    } else if (archive.later_trailer) {
+        answer = HB_CANNOT_TELL;
+        cannot_tell(row, path, HB_LATER_TRAILER);
     } else if (archive.has_trailer && hb_trailer_incomplete(&archive.trailer)) {
         answer = HB_NO;
     }

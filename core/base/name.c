@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include <ctype.h>
 #include <limits.h>
+#include <nettle/base64.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,4 +138,21 @@ void hb_json_name(json_t *object, const char *key, const char *name)
     HB_AUTO_FREE char *encoded_key = hb_text("%s_base64", key);
     json_object_set_new(object, key, json_string(text));
     json_object_set_new(object, encoded_key, json_string(encoded));
+}
+
+char *hb_json_name_of(const json_t *object, const char *key)
+{
+    HB_AUTO_FREE char *encoded_key = hb_text("%s_base64", key);
+    const char *encoded = json_string_value(json_object_get(object, encoded_key));
+    const char *text = json_string_value(json_object_get(object, key));
+    if (encoded == NULL)
+        return text == NULL ? NULL : hb_copy_text(text);
+    struct base64_decode_ctx decoding;
+    size_t length = strlen(encoded), bytes = BASE64_DECODE_LENGTH(length);
+    HB_AUTO_FREE char *name = hb_alloc(bytes + 1);
+    base64_decode_init(&decoding);
+    if (!base64_decode_update(&decoding, &bytes, (uint8_t *)name, length, encoded) ||
+        !base64_decode_final(&decoding))
+        return NULL;
+    return hb_copy_bytes(name, bytes);
 }

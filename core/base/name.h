@@ -21,4 +21,7 @@ char *hb_shell_word(const char *name);
  */
 void hb_json_name(json_t *object, const char *key, const char *name);
 
+/* The name again, byte for byte. Caller frees; NULL: there is none that can be one. */
+char *hb_json_name_of(const json_t *object, const char *key);
+
 #endif

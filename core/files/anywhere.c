@@ -27,27 +27,27 @@ int hb_resolve(const char *path, unsigned flags, struct hb_place *place)
     return result == 0 ? hb_beneath_resolve(&all, path, flags | HB_KEEP_MADE, place, NULL) : result;
 }
 
-static int open_by_name(const char *path)
+static int open_by_name(const char *path, int flags)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     return fd < 0 ? -errno : fd;
 }
 
-int hb_open_followed(const char *path)
+int hb_open_followed(const char *path, int flags)
 {
     struct hb_place place;
     if (!hb_rights_matter())
-        return open_by_name(path);
+        return open_by_name(path, flags);
     HB_AUTO_FREE char *full = hb_absolute(path);
     int fd = hb_resolve(full, 0, &place);
     if (!place.led && fd != -HB_NO_RIGHTS &&
         (fd != 0 || !place.exists)) { /* a link that only opens, as those in /proc are */
-        fd = open_by_name(path);
+        fd = open_by_name(path, flags);
     } else if (fd == 0) {
         HB_AUTO_AS as = {.changed = false};
         fd = place.led ? hb_as_begin(&as, &place.rights) : hb_as_self(&as);
         if (fd == 0)
-            fd = openat(place.directory_fd, place.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+            fd = openat(place.directory_fd, place.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
         if (fd == -1)
             fd = -errno;
     }

@@ -17,9 +17,10 @@ int hb_resolve(const char *path, unsigned flags, struct hb_place *place);
 
 /*
  * Opens a file for reading: where a link of another user's leads there, with his rights, else with
- * our own. A descriptor or -errno.
+ * our own. `flags`: 0, or O_NONBLOCK where a FIFO of that name is not to be waited for. A
+ * descriptor or -errno.
  */
-int hb_open_followed(const char *path);
+int hb_open_followed(const char *path, int flags);
 
 /* Holds a directory. 0, or -errno, explained by hb_rights_explain(). */
 int hb_root_open(const char *path, struct hb_root *root);

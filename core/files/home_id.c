@@ -378,21 +378,41 @@ bool hb_home_id_has_adopted(const struct hb_home_id *id, const char *path,
     return found;
 }
 
+static bool is_same_path(const json_t *one, const json_t *other)
+{
+    return equal(one, other, "path") && equal(one, other, "path_base64");
+}
+
 void hb_home_id_adopt(struct hb_home_id *id, const char *path, const struct stat *status)
 {
     if (id->adopted == NULL)
         id->adopted = json_array();
-    if (!hb_home_id_has_adopted(id, path, status))
-        json_array_append_new(id->adopted, row_of(path, status));
+    if (hb_home_id_has_adopted(id, path, status))
+        return;
+    json_t *row = row_of(path, status);
+    for (size_t i = json_array_size(id->adopted); i-- > 0;) /* one that it has taken the place of */
+        if (is_same_path(json_array_get(id->adopted, i), row))
+            json_array_remove(id->adopted, i);
+    json_array_append_new(id->adopted, row);
 }
 
-void hb_home_id_forget(struct hb_home_id *id, const char *directory)
+/* The name of an adopted file, if it lies in the directory itself. Caller frees; or NULL. */
+static char *name_in(const json_t *row, const char *directory)
 {
-    size_t length = strlen(directory);
+    HB_AUTO_FREE char *path = hb_json_name_of(row, "path");
+    size_t length = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+    if (path == NULL || strncmp(path, directory, length) != 0 || path[length] != '/' ||
+        strchr(path + length + 1, '/') != NULL)
+        return NULL;
+    return hb_copy_text(path + length + 1);
+}
+
+void hb_home_id_forget(struct hb_home_id *id, const char *directory,
+                       bool (*is_gone)(void *context, const char *name), void *context)
+{
     for (size_t i = json_array_size(id->adopted); i-- > 0;) {
-        const char *path =
-            json_string_value(json_object_get(json_array_get(id->adopted, i), "path"));
-        if (path == NULL || (strncmp(path, directory, length) == 0 && path[length] == '/'))
+        HB_AUTO_FREE char *name = name_in(json_array_get(id->adopted, i), directory);
+        if (name != NULL && is_gone(context, name))
             json_array_remove(id->adopted, i);
     }
 }

@@ -65,8 +65,11 @@ bool hb_home_id_is(const struct hb_home_id *id, const char *other);
 bool hb_home_id_has_adopted(const struct hb_home_id *id, const char *path,
                             const struct stat *status);
 void hb_home_id_adopt(struct hb_home_id *id, const char *path, const struct stat *status);
-/* Forgets what was adopted below the directory. */
-void hb_home_id_forget(struct hb_home_id *id, const char *directory);
+/* Forgets what was adopted in the directory itself, not below it, where `is_gone` says so of the
+ * name.
+ */
+void hb_home_id_forget(struct hb_home_id *id, const char *directory,
+                       bool (*is_gone)(void *context, const char *name), void *context);
 /* Writes what was adopted. 0 or -errno; -ENOENT: there is no file to write it to. */
 int hb_home_id_save(const struct hb_root *home, struct hb_home_id *id);
 

@@ -423,22 +423,42 @@ int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
     return status;
 }
 
+/* Is there none, or can that not be told? errno stays. */
+static int not_adopted(int reason)
+{
+    errno = reason;
+    return reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_NOMATCH : HB_LATER;
+}
+
+static int hold_stage(int parent_fd, const char *name, struct hb_stage *stage)
+{
+    struct stat status;
+    stage->parent_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (stage->parent_fd < 0)
+        return not_adopted(errno);
+    stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (stage->fd < 0 || fstat(stage->fd, &status) != 0)
+        return not_adopted(errno);
+    if (status.st_uid != hb_rights_user() || (status.st_mode & 077) != 0)
+        return HB_NOMATCH;
+    return flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ? not_adopted(errno) : HB_OK;
+}
+
 int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
                       const char *name, struct hb_stage *stage)
 {
-    struct stat status;
     *stage = (struct hb_stage)HB_STAGE_NONE;
     stage->rights = *rights;
     HB_AUTO_AS as = {.changed = false};
-    if (!hb_stage_is_name(name) || hb_as_begin(&as, rights) != 0)
+    if (!hb_stage_is_name(name))
         return HB_NOMATCH;
-    stage->parent_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (stage->parent_fd >= 0)
-        stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (stage->fd < 0 || fstat(stage->fd, &status) != 0 || status.st_uid != hb_rights_user() ||
-        (status.st_mode & 077) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
+    int begun = hb_as_begin(&as, rights);
+    int status = begun != 0 ? not_adopted(EACCES) : hold_stage(parent_fd, name, stage);
+    if (status != HB_OK) {
+        int reason = errno;
         hb_stage_leave(stage);
-        return HB_NOMATCH;
+        errno = reason;
+        return status;
     }
     snprintf(stage->name, sizeof stage->name, "%s", name);
     stage->path = path_in(parent, name);
@@ -449,10 +469,13 @@ int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
 {
     struct hb_directory directory;
     *stage = (struct hb_stage)HB_STAGE_NONE;
-    if (hb_directory_open(parent, false, &directory) != 0)
-        return HB_NOMATCH;
+    int result = hb_directory_open(parent, false, &directory);
+    if (result != 0)
+        return not_adopted(result == -HB_NO_RIGHTS ? EACCES : -result);
     int status = hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage);
+    int reason = errno;
     hb_directory_close(&directory);
+    errno = reason;
     return status;
 }
 

@@ -61,8 +61,9 @@ bool hb_stage_sweep_one(int parent_fd, const char *name);
 unsigned hb_stage_sweep(int parent_fd);
 
 /*
- * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH: a
- * run still has it, or it is another user's. `parent` and `name` as in struct hb_stage.
+ * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH:
+ * there is none, or it is another user's; HB_LATER: that cannot be told now, and errno says why
+ * (EWOULDBLOCK: a run still has it). `parent` and `name` as in struct hb_stage.
  */
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage);
 /* The same in a directory that is open, of that path. */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/io.h"
+#include "files/regular.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -151,12 +152,12 @@ void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
     uint32_t soundness;
     if (!HB_CAN(ops, check))
         return;
-    HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    HB_AUTO_CLOSE int fd = hb_open_regular(stage->fd, name, O_RDWR);
     HB_AUTO_FREE char *staged = hb_text("%s/%s", stage->path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     if (fd >= 0)
         hb_check_copy(run, content, entry, &file, &soundness);
     else
         hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path,
-                      "its copy cannot be opened to be checked: %s", strerror(errno));
+                      "its copy cannot be opened to be checked: %s", strerror(-fd));
 }

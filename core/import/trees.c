@@ -311,7 +311,7 @@ int hb_trees_open(const struct hb_trees *trees, size_t index)
     HB_AUTO_FREE char *path =
         staged_path(trees, trees->parents[index] - 1, hb_catalog_path(trees->catalog, index),
                     trees->catalog->members[index].path_bytes);
-    return hb_beneath_open(&trees->root, path, O_RDONLY, 0);
+    return hb_beneath_open(&trees->root, path, O_RDONLY | O_NONBLOCK, 0);
 }
 
 /* ---- completing them ----------------------------------------------------------------------- */

@@ -165,7 +165,7 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
     struct hb_previous *made = hb_alloc(sizeof *made);
     made->unit_limit = request->unit_bytes + request->unit_bytes / 8 + (1 << 20);
     int status =
-        hb_archive_open(request->run, request->path, request->label, &made->archive, error);
+        hb_archive_open_file(request->run, request->path, request->label, &made->archive, error);
     if (status == HB_OK && made->archive.stream)
         status = HB_NOMATCH;
     if (status == HB_OK)

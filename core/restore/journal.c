@@ -153,9 +153,15 @@ struct hb_journal {
     struct record head, path, link;
 };
 
-static int damaged(struct hb_error *error)
+/* It is not as it was written; or that cannot be told, for it was not read: it may be all there is.
+ */
+static int damaged(FILE *file, struct hb_error *error)
 {
-    return hb_error_set(error, HB_FATAL, DAMAGED);
+    int reason = errno;
+    if (file != NULL && !ferror(file) && reason != EIO && reason != ENOMEM)
+        return hb_error_set(error, HB_FATAL, DAMAGED);
+    return hb_error_set(error, HB_ENTRY, "the journal of an interrupted import cannot be read: %s",
+                        strerror(reason));
 }
 
 /* Reads up to the next NUL; false at the end, or when the last one is missing. */
@@ -226,11 +232,13 @@ int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *er
     struct hb_journal *made = hb_alloc(sizeof *made);
     uint64_t hashed, hash;
     made->file = file;
+    errno = 0;
     if (!find_end(file, &hashed, &made->rows_left, &hash) || !hash_is_right(file, hashed, hash) ||
         fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) ||
         strncmp(made->head.text, MAGIC, strlen(MAGIC)) != 0) {
+        int status = damaged(file, error);
         hb_journal_close(made);
-        return damaged(error);
+        return status;
     }
     made->archive = hb_copy_text(made->head.text + strlen(MAGIC));
     *journal = made;
@@ -248,15 +256,15 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
                             "the journal of an interrupted import cannot be opened: %s",
                             strerror(errno));
     FILE *file = fdopen(fd, "r");
-    if (file == NULL || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_uid != hb_rights_user()) {
-        if (file != NULL)
-            fclose(file);
-        else
-            close(fd);
-        return damaged(error);
-    }
-    return hb_journal_read(file, journal, error);
+    bool looked = file != NULL && fstat(fd, &status) == 0;
+    if (looked && S_ISREG(status.st_mode) && status.st_uid == hb_rights_user())
+        return hb_journal_read(file, journal, error);
+    int result = looked ? hb_error_set(error, HB_FATAL, DAMAGED) : damaged(NULL, error);
+    if (file != NULL)
+        fclose(file);
+    else
+        close(fd);
+    return result;
 }
 
 const char *hb_journal_archive(const struct hb_journal *journal)
@@ -313,26 +321,29 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
 {
     static const char stage[] = "stage ";
     size_t skip = 0;
+    errno = 0;
     if (!read_record(journal->file, &journal->head))
-        return damaged(error);
+        return damaged(journal->file, error);
     if (strncmp(journal->head.text, "end ", 4) == 0)
-        return journal->rows_left == 0 ? HB_END : damaged(error);
+        return journal->rows_left == 0 ? HB_END : damaged(journal->file, error);
     *row = (struct hb_journal_row){.link = ""};
     bool is_stage = strncmp(journal->head.text, stage, sizeof stage - 1) == 0;
     if (!read_record(journal->file, &journal->path))
-        return damaged(error);
+        return damaged(journal->file, error);
     row->path = journal->path.text;
     if (is_stage)
-        return parse_stage(journal->head.text + sizeof stage - 1, row) ? HB_SKIP : damaged(error);
+        return parse_stage(journal->head.text + sizeof stage - 1, row)
+                   ? HB_SKIP
+                   : damaged(journal->file, error);
     if (hb_path_problem(row->path, SIZE_MAX, &skip) != NULL || skip != 0)
-        return damaged(error);
+        return damaged(journal->file, error);
     if (!parse_row(journal->head.text, row) || !read_record(journal->file, &journal->link) ||
         journal->rows_left == 0)
-        return damaged(error);
+        return damaged(journal->file, error);
     if (row->flags & HB_ROW_TREE) {
         char *at = journal->link.text;
         if (!take_number(&at, &row->files) || *at != '\0')
-            return damaged(error);
+            return damaged(journal->file, error);
     } else {
         row->link = journal->link.text;
     }

@@ -77,14 +77,14 @@ struct hb_journal;
 
 /*
  * Opens the journal of a stage; the whole of it is checked first. HB_OK; HB_NOMATCH: there is none;
- * HB_FATAL: it is damaged; HB_ENTRY: it cannot be opened now.
+ * HB_FATAL: it is damaged; HB_ENTRY: it cannot be opened or read now.
  */
 int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *error);
 const char *hb_journal_archive(const struct hb_journal *journal);
 
 /*
  * The next row; its texts are valid until the next call. HB_OK; HB_END; HB_SKIP: *row is another
- * stage (number and path); HB_FATAL with *error.
+ * stage (number and path); with *error HB_FATAL, or HB_ENTRY: it cannot be read now.
  */
 int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error);
 /* Safe on NULL. */

@@ -23,21 +23,32 @@ struct recovery {
     int status; /* of the last entry that was looked at */
 };
 
-/* One that lies elsewhere in the home; NULL: it is gone, or not ours. */
-static struct hb_stage *adopt_below(const struct recovery *recovery, const char *below,
-                                    const char *name)
+/*
+ * One that lies elsewhere in the home: HB_OK; HB_NOMATCH: it is gone, or not ours; HB_LATER with
+ * *error: that cannot be told now.
+ */
+static int adopt_below(const struct recovery *recovery, const char *below, const char *name,
+                       struct hb_stage **adopted)
 {
     struct hb_directory directory;
     HB_AUTO_FREE char *parent = hb_text("%s/%s", recovery->run->home.path, below);
     struct hb_stage *stage = hb_alloc(sizeof *stage);
-    if (hb_beneath_directory(&recovery->run->home, below, 0, &directory) == 0 &&
-        hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage) == HB_OK) {
-        hb_directory_close(&directory);
-        return stage;
+    int status, reason = -hb_beneath_directory(&recovery->run->home, below, 0, &directory);
+    if (reason == 0) {
+        status = hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage);
+        reason = errno;
+    } else {
+        status = reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_NOMATCH : HB_LATER;
     }
     hb_directory_close(&directory);
-    free(stage);
-    return NULL;
+    if (status == HB_OK)
+        *adopted = stage;
+    else
+        free(stage);
+    if (status != HB_LATER)
+        return status;
+    return hb_error_set(recovery->error, HB_LATER, "what it staged in %s/%s cannot be opened: %s",
+                        parent, name, hb_rights_explain(reason));
 }
 
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
@@ -55,10 +66,11 @@ static int open_stages(struct recovery *recovery)
         const char *slash = strrchr(row.path, '/');
         HB_AUTO_FREE char *below =
             hb_copy_bytes(row.path, slash == NULL ? 0 : (size_t)(slash - row.path));
-        recovery->stages[row.stage] =
-            adopt_below(recovery, below, slash == NULL ? row.path : slash + 1);
         if (row.stage >= recovery->stage_count)
             recovery->stage_count = row.stage + 1;
+        if (adopt_below(recovery, below, slash == NULL ? row.path : slash + 1,
+                        &recovery->stages[row.stage]) == HB_LATER)
+            status = HB_LATER;
     }
     hb_journal_close(journal);
     return status == HB_END ? HB_OK : status;
@@ -127,6 +139,8 @@ static int carry_through(struct recovery *recovery)
         .since = journal_time(recovery),
     };
     status = hb_restore(&request, &restored, recovery->error);
+    if (status == HB_ENTRY) /* the journal cannot be read to its end now */
+        restored.postponed++;
     hb_report_demote(report, first, "by the import that was interrupted: ");
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
@@ -181,6 +195,11 @@ static int recover_stage(struct recovery *recovery, const char *name)
         status = HB_OK;
     }
     close_stages(recovery, status != HB_OK);
+    if (status == HB_LATER) {
+        HB_AUTO_FREE char *why = hb_copy_text(recovery->error->text);
+        *recovery->error = (struct hb_error){0};
+        return left_alone(recovery, name, why);
+    }
     if (status == HB_ENTRY)
         return left_alone(recovery, name,
                           "not all of it can be completed now; the next run tries again");
@@ -220,8 +239,13 @@ static int look_at(struct recovery *recovery, const char *name)
         return left_alone(recovery, name, "the home is read-only now");
     recovery->stage_count = 0;
     memset(recovery->stages, 0, sizeof recovery->stages);
-    if (hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage) == HB_OK)
+    int adopted = hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage);
+    if (adopted == HB_OK)
         return recover_stage(recovery, name);
+    if (adopted == HB_LATER && errno != EWOULDBLOCK) {
+        HB_AUTO_FREE char *why = hb_text("its directory cannot be opened: %s", strerror(errno));
+        return left_alone(recovery, name, why);
+    }
     if ((stage.st_mode & 077) == 0)
         return left_alone(recovery, name, "its directory cannot be opened, or is in use");
     hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "files/io.h"
+#include "files/regular.h"
 #include "host/failure.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"
@@ -163,9 +164,9 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     struct hb_entry entry = entry_of(row);
     char name[24];
     hb_staged_name(row->index, name);
-    HB_AUTO_CLOSE int fd = openat(stage->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    HB_AUTO_CLOSE int fd = hb_open_regular(stage->fd, name, O_RDWR);
     if (fd < 0) {
-        failed(restore, row, errno);
+        failed(restore, row, -fd);
         return HB_ENTRY;
     }
     HB_AUTO_FREE char *staged = hb_text("%s/%s", stage->path, name);

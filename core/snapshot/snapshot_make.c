@@ -81,9 +81,13 @@ static int make_copy(struct maker *maker, const char *path, struct copy *copy)
     int result = hb_beneath_resolve(&maker->root, path, HB_MAKE_PARENTS, &copy->place, NULL);
     if (result != 0)
         return result;
+    /* As root, the stage of another user's home is his: what has the name may be a pipe of his. */
     copy->fd = openat(copy->place.directory_fd, copy->place.name,
-                      O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return copy->fd < 0 ? -errno : 0;
+                      O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (copy->fd < 0)
+        return -errno;
+    struct stat status;
+    return fstat(copy->fd, &status) != 0 ? -errno : S_ISREG(status.st_mode) ? 0 : -ENOTSUP;
 }
 
 /* A full disk concerns all. */

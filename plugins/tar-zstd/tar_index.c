@@ -36,3 +36,8 @@ bool tar_index_header_read(const unsigned char bytes[TAR_INDEX_HEADER],
            tar_get32(bytes + 8) == TAR_INDEX_VERSION && (header->flags & ~1u) == 0 &&
            tar_get64(bytes + 64) == XXH64(bytes, 64, 0);
 }
+
+bool tar_index_is_later(const unsigned char bytes[TAR_INDEX_HEADER])
+{
+    return memcmp(bytes, TAR_INDEX_SIGNATURE, 8) == 0 && tar_get32(bytes + 8) > TAR_INDEX_VERSION;
+}

@@ -27,5 +27,7 @@ void tar_index_header_write(const struct tar_index_header *header,
 /* False: no index of ours, or a damaged head. */
 bool tar_index_header_read(const unsigned char bytes[TAR_INDEX_HEADER],
                            struct tar_index_header *header);
+/* Does a later version of this format begin like this? */
+bool tar_index_is_later(const unsigned char bytes[TAR_INDEX_HEADER]);
 
 #endif

@@ -100,11 +100,20 @@ static int read_special(const struct hb_input *input, const struct tar_buffer *r
                            : status;
 }
 
-/* From the end: the tar end, then perhaps a trailer, then the index, then the entries. */
-static int read_specials(const struct hb_input *input, const struct tar_buffer *rows, uint64_t end,
-                         struct tar_table *table)
+/* Where a frame lies: its row, and its place in the file. */
+struct at {
+    size_t row;
+    uint64_t offset;
+};
+
+/*
+ * From the end: the tar end, then perhaps a trailer, before which the entries and their index lie.
+ * On HB_OK *at is the frame in front of the trailer, or of the tar end.
+ */
+static int find_trailer(const struct hb_input *input, const struct tar_buffer *rows, uint64_t end,
+                        struct tar_table *table, struct at *at)
 {
-    unsigned char head[TAR_INDEX_HEADER], trailer[TAR_TRAILER_HEADER];
+    unsigned char trailer[TAR_TRAILER_HEADER];
     size_t i = rows->bytes / TAR_SEEK_ROW;
     if (i < 2 || row_raw(rows, i - 1) != TAR_END_BYTES)
         return HB_NOMATCH;
@@ -120,6 +129,20 @@ static int read_specials(const struct hb_input *input, const struct tar_buffer *
         table->trailer_bytes = row_stored(rows, i) - TAR_SKIPPABLE_HEADER;
         offset -= row_stored(rows, --i);
     }
+    *at = (struct at){i, offset};
+    return HB_OK;
+}
+
+static int read_specials(const struct hb_input *input, const struct tar_buffer *rows, uint64_t end,
+                         struct tar_table *table)
+{
+    unsigned char head[TAR_INDEX_HEADER];
+    struct at at;
+    int status = find_trailer(input, rows, end, table, &at);
+    if (status != HB_OK)
+        return status;
+    size_t i = at.row;
+    uint64_t offset = at.offset;
     status = read_special(input, rows, i, TAR_MAGIC_INDEX, head, sizeof head, offset);
     if (status != HB_OK)
         return status;
@@ -170,14 +193,37 @@ int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, str
     return status;
 }
 
+/* Where the trailer lies in front of which an index of a later version is, which says nothing to
+ * us. */
+static int find_before_later_index(const struct tar_zstd *tar, const struct hb_input *input,
+                                   struct tar_table *table)
+{
+    TAR_AUTO_BUFFER rows = {0};
+    unsigned char head[TAR_INDEX_HEADER];
+    struct at index;
+    uint64_t end = 0;
+    int status = read_rows(input, &rows, &end);
+    if (status == -ENOMEM)
+        return tar_no_memory(tar->host);
+    if (status == HB_OK)
+        status = sum_fits(&rows, end) ? find_trailer(input, &rows, end, table, &index) : HB_NOMATCH;
+    if (status == HB_OK)
+        status =
+            read_special(input, &rows, index.row, TAR_MAGIC_INDEX, head, sizeof head, index.offset);
+    return status == HB_OK && !tar_index_is_later(head) ? HB_NOMATCH : status;
+}
+
 int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
 {
     struct tar_zstd *tar = self;
-    struct tar_table *table = NULL;
+    struct tar_table *table = NULL, later = {0};
     int status = tar_table_read(tar, input, &table);
+    if (status == HB_NOMATCH)
+        status = find_before_later_index(tar, input, &later);
     if (status != HB_OK)
         return status;
-    uint64_t offset = table->trailer_offset, stored = table->trailer_bytes;
+    const struct tar_table *found = table != NULL ? table : &later;
+    uint64_t offset = found->trailer_offset, stored = found->trailer_bytes;
     tar_table_free(table);
     if (stored == 0)
         return HB_NOMATCH;

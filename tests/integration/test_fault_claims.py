@@ -107,10 +107,36 @@ class Claims(fault.FaultCase):
         def judge(done, about):
             self.assertIn(done.returncode, (0, 1, 3), about)
             summary = json.loads(done.stdout.splitlines()[-1])
-            if done.returncode == 0 and not any("were not checked" in note["reason"] for note in summary["notes"]):
+            if done.returncode == 0:
                 self.assertEqual([row["check"] for row in summary["databases"]], ["ok"], about)
 
         self.each_point(arguments, f"{stage}/*", lambda: None, judge)
+
+    def test_verify_where_no_copy_can_be_made(self):
+        """Read-only, not there, not ours: whether the database is sound cannot be told."""
+        folder = self.dir / "archives"
+        folder.mkdir()
+        archive, nowhere = folder / "made.zip", self.dir / "nowhere"
+        self.hbcore("--home", self.source, "backup", "-o", archive)
+        runs = [(("--set", f"backup.stage-dir={nowhere}"), {}), (("--set", f"backup.stage-dir={archive}"), {})]
+        keywords = self.somebody_else()
+        archive.chmod(0o644)
+        folder.chmod(0o755 if keywords else 0o555)
+        runs.append(((), keywords))
+        for options, user in runs:
+            done = self.hbcore("--json", *options, "verify", archive, expect=3, **user)
+            summary = self.summary(done)
+            self.assertEqual({row["check"] for row in summary["databases"]}, {"skipped"}, options)
+            self.assertEqual([row["path"] for row in summary["doubtful"]], [row["path"] for row in summary["databases"]])
+            self.assertIn("could not be checked", summary["doubtful"][0]["reason"])
+            self.assertIn("stage-dir", summary["notes"][-1]["reason"])
+            self.assert_mentions(self.hbcore(*options, "verify", archive, expect=3, **user), "not checked in full")
+        folder.chmod(0o755)
+        for call, error in (("mkdir", "EROFS"), ("mkdir", "ENOSPC"), ("openat", "EIO")):
+            done = self.faulted("verify", archive, calls="create" if call == "mkdir" else call,
+                                path=f"{folder}/.hbcore-stage-*", at=1, error=error, expect=None)
+            self.assertEqual(done.returncode, 3 if done.hits else 0, (call, error, self.describe(done)))
+            self.assertGreater(done.hits, 0, call)
 
 
 class Answers(fault.FaultCase):

@@ -25,7 +25,7 @@ LASTING = ("EIO+", "EMFILE+", "EACCES+")
 SIGNALS = ("INT", "TERM")
 KILL = "KILL"
 ACTIONS = (*ERRORS, *LASTING, *SIGNALS, KILL)
-POINTS = 40  # of a scenario, without --full
+POINTS = 20  # of a scenario, without --full
 TELLING = ("openat", "openat2", "read", "pread64", "newfstatat", "statx", "faccessat2", "getdents64", "lseek", "close")
 
 

@@ -209,6 +209,29 @@ class Interrupted(fault.FaultCase):
         self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
         self.assert_carried_through(home)
 
+    def test_a_journal_that_cannot_be_read_now(self):
+        """It may be all that there is of the import: it stays, and the next run that can read it completes it."""
+        home = self.interrupted_home()
+        stage, = home.glob(STAGE + "*")
+        line, before = ("--home", home, "backup", "-o", self.dir / "a.zip"), hb.tree(home)
+        reads = "read,pread64"
+        kept = self.dir / "kept"
+        self.tool("cp", "-a", home, kept)
+        count = self.faulted(*line, calls=reads, path=stage / "journal").count
+        self.assertGreater(count, 1)
+        for at in range(1, count + 1):
+            for error in ("EIO", "ENOMEM"):
+                shutil.rmtree(home)
+                self.tool("cp", "-a", kept, home)
+                done = self.faulted(*line, calls=reads, path=stage / "journal", at=f"{at}+", error=error)
+                self.assert_mentions(done, "an import was interrupted", "cannot be read")
+                self.assertTrue((stage / "journal").exists(), (at, error))
+                done = self.faulted(*self.another_import(home), calls=reads, path=stage / "journal", at=f"{at}+",
+                                    error=error, expect=1)
+                self.assert_mentions(done, "would be completed over this one")
+                self.hbcore(*line)
+                self.assert_carried_through(home)
+
     def test_a_file_that_cannot_be_put_back_later(self):
         home = self.interrupted_home()
         os.mkdir(home / "config.yaml.d")
@@ -446,6 +469,23 @@ class Mounted(fault.FaultCase):
         for name in ("config.yaml", "a", "tmp/c", "tmp/d"):
             self.assertEqual((home / name).read_bytes(), name.encode(), self.describe(done))
         self.assertEqual(self.left_in(home), [])
+
+    def test_a_stage_elsewhere_that_cannot_be_opened_now(self):
+        """What waits in it is not gone."""
+        home = self.interrupted_over_two()
+        inner, = home.glob(f"tmp/{STAGE}*")
+        line = ("--home", home, "backup", "-o", self.dir / "next.zip")
+        for path, error in ((inner, "EIO"), (inner, "EMFILE"), (inner, "EACCES"), (home / "tmp", "EIO")):
+            done = self.faulted(*line, calls="openat,openat2", path=path, at="1+", error=error, expect=None)
+            self.assertGreater(done.hits, 0)
+            self.assert_mentions(done, "an import was interrupted")
+            self.assertEqual(len(self.left_in(home)), 2, error)
+        done = self.faulted(*line, calls="openat", path=inner, at="1+", error="EIO", expect=None)
+        self.assert_mentions(done, inner.name, "cannot be opened: Input/output error")
+        done = self.faulted("--home", home, "import", "--force", self.dir / "a.zip", calls="openat", path=inner, at="1+",
+                            error="EIO", expect=1)
+        self.assert_mentions(done, "would be completed over this one")
+        self.assert_all_restored(home, self.hbcore(*line))
 
     def test_killed_while_it_tidies_up_after_completing(self):
         """The journal goes first: what it names is needed as long as it is there."""

@@ -13,7 +13,7 @@ import unittest
 import hb
 
 USER = 1234
-SECONDS = 600 if hb.FULL else 10
+SECONDS = 600 if hb.FULL else 4
 LIVE = "-wal", "-shm", "-journal"
 
 as_root = unittest.skipUnless(os.geteuid() == 0, "only root can work in another user's home")

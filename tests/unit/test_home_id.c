@@ -240,12 +240,18 @@ static void several_processes(void **state)
     close(pipes[1]);
 }
 
+static bool is_named(void *context, const char *name)
+{
+    return strcmp(name, context) == 0;
+}
+
 static void adopted(void **state)
 {
     struct fixture *fixture = *state;
     struct hb_home_id id;
     struct stat status;
-    HB_AUTO_FREE char *file = scratch_write(fixture->directory, "a-\xff.bin", "one");
+    char name[] = "a-\xff.bin", other[] = "a-";
+    HB_AUTO_FREE char *file = scratch_write(fixture->directory, name, "one");
     assert_int_equal(lstat(file, &status), 0);
     hb_home_id_find(&fixture->home, true, &id);
     assert_false(hb_home_id_has_adopted(&id, file, &status));
@@ -256,8 +262,20 @@ static void adopted(void **state)
     assert_true(hb_home_id_has_adopted(&id, file, &status));
     status.st_size++; /* another file of that name */
     assert_false(hb_home_id_has_adopted(&id, file, &status));
-    hb_home_id_forget(&id, fixture->directory);
-    assert_int_equal(json_array_size(id.adopted), 0);
+    status.st_size--;
+    hb_home_id_forget(&id, fixture->directory, is_named, other);
+    hb_home_id_forget(&id, fixture->home.path, is_named, name);
+    HB_AUTO_FREE char *above = hb_copy_bytes(fixture->directory, strlen(fixture->directory) - 1);
+    hb_home_id_forget(&id, above, is_named, name);
+    assert_true(hb_home_id_has_adopted(&id, file, &status));
+    status.st_mtim.tv_sec++; /* it takes the place of the one before */
+    hb_home_id_adopt(&id, file, &status);
+    assert_int_equal(json_array_size(id.adopted), 1);
+    HB_AUTO_FREE char *below = hb_text("%s/sub/a-\xff.bin", fixture->directory);
+    hb_home_id_adopt(&id, below, &status);
+    hb_home_id_forget(&id, fixture->directory, is_named, name);
+    assert_int_equal(json_array_size(id.adopted), 1);
+    assert_true(hb_home_id_has_adopted(&id, below, &status));
     hb_home_id_clear(&id);
 }
 

@@ -4,8 +4,10 @@
 #include "restore/journal.h"
 #include "scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,7 +163,8 @@ static void test_adopt(void **state)
     char name[sizeof fixture->stage.name];
     memcpy(name, fixture->stage.name, sizeof name);
     write_rows(fixture);
-    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_NOMATCH);
+    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_LATER);
+    assert_int_equal(errno, EWOULDBLOCK);
     hb_stage_leave(&fixture->stage);
     HB_AUTO_CLOSE int parent = open(fixture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(hb_stage_sweep(parent), 0);
@@ -169,6 +172,18 @@ static void test_adopt(void **state)
     assert_int_equal(chmod(path, 0770), 0);
     assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_NOMATCH);
     assert_int_equal(chmod(path, 0700), 0);
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int status = hb_stage_adopt(fixture->directory, name, &taken), reason = errno;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, HB_LATER); /* it may be there */
+    assert_int_equal(reason, EMFILE);
+    assert_int_equal(hb_stage_adopt(fixture->directory, ".hbcore-stage-0123456789abcdef", &taken),
+                     HB_NOMATCH);
+    HB_AUTO_FREE char *nowhere = scratch_path(fixture->directory, "nowhere");
+    assert_int_equal(hb_stage_adopt(nowhere, name, &taken), HB_NOMATCH);
     assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_OK);
     hb_stage_close(&taken);
     assert_int_not_equal(access(path, F_OK), 0);

@@ -113,6 +113,29 @@ static void the_seal_covers_all(void **state)
     free(block.data);
 }
 
+/* Nothing but magic and version is known of it: neither its length nor its checksum. */
+static void of_a_later_version(void **state)
+{
+    (void)state;
+    struct block block = build(NULL, NULL);
+    for (size_t bytes = 0; bytes <= block.bytes; bytes = bytes < 24 ? bytes + 1 : block.bytes) {
+        for (int version = 0; version < 256; version += version < 3 ? 1 : 126) {
+            struct hb_trailer trailer;
+            struct hb_error error = {0};
+            block.data[7] = (unsigned char)version;
+            int status = hb_trailer_parse(block.data, bytes, &trailer, &error);
+            int expected = version == 1 && bytes == block.bytes ? HB_OK
+                           : version > 1 && bytes >= 8          ? HB_LATER
+                                                                : HB_FATAL;
+            assert_int_equal(status, expected);
+            hb_trailer_clear(&trailer);
+        }
+        if (bytes == block.bytes)
+            break;
+    }
+    free(block.data);
+}
+
 /* Its length stays, so that nothing moves behind it; what is in front is the same. */
 static void only_the_last_section_differs(void **state)
 {
@@ -175,11 +198,9 @@ static void every_attribute_is_hashed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says),
-        cmocka_unit_test(the_seal_covers_all),
-        cmocka_unit_test(only_the_last_section_differs),
-        cmocka_unit_test(one_more_section),
-        cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_it_says),       cmocka_unit_test(the_seal_covers_all),
+        cmocka_unit_test(of_a_later_version), cmocka_unit_test(only_the_last_section_differs),
+        cmocka_unit_test(one_more_section),   cmocka_unit_test(every_attribute_is_hashed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
