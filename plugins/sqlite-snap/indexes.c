@@ -347,9 +347,9 @@ static void check_one(struct checking *checking, const struct index_table *table
 void indexes_check(struct checking *checking, const struct index_table *tables)
 {
     const struct connection *connection = &checking->connection;
+    if (tables == NULL)
+        return;
     int result = connection_run(connection, "PRAGMA cache_spill = OFF", NULL);
-    if (result == SQLITE_OK)
-        result = connection_run(connection, "PRAGMA locking_mode = EXCLUSIVE", NULL);
     if (result == SQLITE_OK)
         result = connection_run(connection, "BEGIN", NULL);
     if (result != SQLITE_OK) {

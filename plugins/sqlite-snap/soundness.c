@@ -150,6 +150,18 @@ static void check_each_table(struct checking *checking, const char *pragma)
     sqlite3_finalize(statement);
 }
 
+static void check_indexes(struct checking *checking)
+{
+    struct index_table *tables;
+    int result = indexes_list(checking, &tables);
+    if (result == SQLITE_OK)
+        indexes_check(checking, tables);
+    else
+        checking_add_result(checking, "", result);
+    indexes_free(tables);
+    checking->verdict->pages_are_sound = true;
+}
+
 static void check_pages(struct checking *checking, enum thoroughness how)
 {
     const char *pragma = how == CHECK_FULL ? "integrity_check" : "quick_check";
@@ -186,63 +198,61 @@ static bool is_by_a_newer_one(int fd)
                (uint32_t)sqlite3_libversion_number();
 }
 
-static bool open_to_read(struct checking *checking)
+/*
+ * SQLite looks at CHECK constraints only where it could write, and so do the checks of modules. In
+ * WAL mode that lays a log beside the copy, which goes again.
+ */
+static bool open_copy(struct checking *checking, enum thoroughness how)
 {
-    int result = checking_open(checking, SQLITE_OPEN_READONLY, "vfs=" BULK_VFS "&immutable=1");
+    bool full = how == CHECK_FULL;
+    int off = 0,
+        result = checking_open(checking, full ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
+                               full ? "vfs=" BULK_VFS : "vfs=" BULK_VFS "&immutable=1");
+    if (result == SQLITE_OK && full) {
+        sqlite3_file_control(checking->connection.db, "main", SQLITE_FCNTL_PERSIST_WAL, &off);
+        result = connection_run(&checking->connection, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+    }
+    /* Opening compares the header's page count with the file; the rest parses the schema. */
+    if (result == SQLITE_OK)
+        result = connection_run(&checking->connection, "SELECT count(*) FROM sqlite_schema", NULL);
     if (result != SQLITE_OK)
         checking_add_result(checking, "", result);
     return result == SQLITE_OK;
 }
 
-/* A database in WAL mode cannot be opened to be written without a log being laid beside it. */
-static void check_indexes(struct checking *checking, const struct index_table *tables)
+static void close_copy(struct checking *checking, enum thoroughness how)
 {
-    int off = 0;
-    int result = checking_open(checking, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS);
-    if (result == SQLITE_OK) {
-        sqlite3_file_control(checking->connection.db, "main", SQLITE_FCNTL_PERSIST_WAL, &off);
-        indexes_check(checking, tables);
-    } else {
-        checking_add_result(checking, "", result);
-    }
     checking_close(checking);
-    held_remove_sides(checking->staged);
+    if (how == CHECK_FULL)
+        held_remove_sides(checking->staged);
+}
+
+static bool goes_on(const struct checking *checking)
+{
+    uint32_t soundness = checking->verdict->soundness;
+    return !checking->stopped && soundness != HB_UNSOUND && soundness != HB_SOUNDNESS_UNKNOWN;
 }
 
 static void check_database(struct checking *checking, bool pages, enum thoroughness how)
 {
     AS_OWNER_AUTO owner = {0};
-    struct index_table *tables = NULL;
     if (!held_begin(checking->staged, &owner)) {
         checking_add(checking, HB_SOUNDNESS_UNKNOWN, "%s", checking->staged->refusal);
         return;
     }
-    if (open_to_read(checking)) {
-        /* Opening compares the header's page count with the file; the rest parses the schema. */
-        int64_t ignored;
-        int result =
-            connection_run(&checking->connection, "SELECT count(*) FROM sqlite_schema", &ignored);
-        if (result != SQLITE_OK)
-            checking_add_result(checking, "", result);
-        else if (pages)
-            check_pages(checking, how);
-        if (how == CHECK_FULL && checking->verdict->soundness == HB_UNSOUND && result == SQLITE_OK)
+    if (open_copy(checking, how) && pages) {
+        check_pages(checking, how);
+        if (how == CHECK_FULL && checking->verdict->soundness == HB_UNSOUND)
             look_at_pages_alone(checking);
-        else if (result == SQLITE_OK && (how == CHECK_FULL || checking->doubted) &&
-                 !checking->stopped) {
-            result = indexes_list(checking, &tables);
-            if (result != SQLITE_OK)
-                checking_add_result(checking, "", result);
-        }
+        else if (how == CHECK_FULL && goes_on(checking))
+            check_indexes(checking);
     }
-    checking_close(checking);
-    if (tables != NULL && !checking->stopped &&
-        checking->verdict->soundness != HB_SOUNDNESS_UNKNOWN &&
-        checking->verdict->soundness != HB_UNSOUND) {
-        check_indexes(checking, tables);
-        checking->verdict->pages_are_sound = true;
+    close_copy(checking, how);
+    if (how == CHECK_QUICK && checking->doubted && goes_on(checking)) {
+        if (open_copy(checking, CHECK_FULL))
+            check_indexes(checking);
+        close_copy(checking, CHECK_FULL);
     }
-    indexes_free(tables);
 }
 
 static int hold(const struct hb_file *file, struct held *staged)
