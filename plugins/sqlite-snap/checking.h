@@ -9,7 +9,7 @@
 
 #include "bulk_vfs.h"
 #include "connection.h"
-#include "soundness.h"
+#include "verdict.h"
 
 struct checking {
     struct bulk_watch watch; /* first: has_read() is handed it */

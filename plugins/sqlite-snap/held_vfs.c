@@ -13,8 +13,9 @@
  *   open()         the database, its journal, log and index are opened by held.c
  *   stat()         the name of the database is the pinned inode, or nothing: SQLite takes mode and
  *                  owner of what it makes from there, and looks whether the database was moved
+ *   fchown()       a file that has the owner already is left alone
  *
- * The last two are system calls that the Unix VFS makes itself: the index (-shm) never passes
+ * The last three are system calls that the Unix VFS makes itself: the index (-shm) never passes
  * through xOpen. sqlite3_vfs.xSetSystemCall exists for that, and is one for the whole process, so
  * the replacements do what the system's do for every name but ours. Ours is told by the number in
  * it: `list` below, the one mutable global of the plugin, since these calls bring nothing along.
@@ -31,12 +32,14 @@
 
 typedef int (*open_call)(const char *path, int flags, int mode);
 typedef int (*stat_call)(const char *path, struct stat *found);
+typedef int (*fchown_call)(int fd, uid_t user, gid_t group);
 
 static const char prefix[] = "/proc/self/fd/";
 
 static sqlite3_vfs held_vfs, *real;
 static open_call real_open;
 static stat_call real_stat;
+static fchown_call real_fchown;
 static bool registered;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -109,6 +112,19 @@ static int stat_held(const char *path, struct stat *found)
     return real_stat(pin, found);
 }
 
+/*
+ * As root, SQLite gives a log to the owner of the database whenever it opens it. Where it is his
+ * already, that would do nothing but change the time of the inode's change, by which a later backup
+ * tells that somebody wrote to the log.
+ */
+static int fchown_held(int fd, uid_t user, gid_t group)
+{
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_uid == user && now.st_gid == group)
+        return 0;
+    return real_fchown(fd, user, group);
+}
+
 /* ---- the VFS --------------------------------------------------------------------- */
 
 static int vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags,
@@ -161,7 +177,10 @@ static bool replace_calls(void)
         return false;
     real_open = (open_call)(void *)real->xGetSystemCall(real, "open");
     real_stat = (stat_call)(void *)real->xGetSystemCall(real, "stat");
-    return real_open != NULL && real_stat != NULL &&
+    real_fchown = (fchown_call)(void *)real->xGetSystemCall(real, "fchown");
+    return real_open != NULL && real_stat != NULL && real_fchown != NULL &&
+           real->xSetSystemCall(real, "fchown", (sqlite3_syscall_ptr)(void *)fchown_held) ==
+               SQLITE_OK &&
            real->xSetSystemCall(real, "open", (sqlite3_syscall_ptr)(void *)open_held) ==
                SQLITE_OK &&
            real->xSetSystemCall(real, "stat", (sqlite3_syscall_ptr)(void *)stat_held) == SQLITE_OK;

@@ -4,22 +4,7 @@
 #define SOUNDNESS_H
 
 #include "sqlite_snap.h"
-
-/*
- * quick  PRAGMA quick_check: each page is what it should be
- * full   PRAGMA integrity_check, which also compares tables with their indexes, and the checks of
- *        full-text indexes and R-trees (indexes.h)
- */
-enum thoroughness { CHECK_QUICK, CHECK_FULL };
-
-/* HB_SOUND; HB_NOT_CHECKED: not in full; HB_UNSOUND; HB_SOUNDNESS_UNKNOWN: SQLite could not work.
- */
-struct verdict {
-    uint32_t soundness;
-    bool pages_are_sound; /* of an unsound one: a quick check finds nothing */
-    bool no_database;     /* by its header; not checked, then */
-    char reason[256];     /* unless it is sound */
-};
+#include "verdict.h"
 
 /*
  * HB_OK and the verdict; HB_CANCELLED after fail(). Above check-limit a quick check is made instead
