@@ -96,8 +96,11 @@ static const char *skip_name(const char *at)
     return at;
 }
 
-/* The word after USING. SQLite itself has parsed it, and writes the beginning in one way. */
-static void module_of(const char *sql, char *module, size_t room)
+/*
+ * The word after USING; SQLite itself has parsed it, and writes the beginning in one way. What
+ * comes behind it, the arguments, is returned.
+ */
+static const char *module_of(const char *sql, char *module, size_t room)
 {
     const char *at = skip_blanks(sql + strlen("create virtual table"));
     module[0] = '\0';
@@ -105,23 +108,25 @@ static void module_of(const char *sql, char *module, size_t room)
     if (*at == '.')
         at = skip_blanks(skip_name(skip_blanks(at + 1)));
     if (strncasecmp(at, "using", 5) != 0)
-        return;
+        return "";
     at = skip_blanks(at + 5);
-    const char *end = skip_name(at);
-    if (strchr("\"'`[", *at) != NULL && end > at + 1) {
+    const char *behind = skip_name(at), *end = behind;
+    if (*at != '\0' && strchr("\"'`[", *at) != NULL && end > at + 1) {
         at++;
         end--;
     }
     size_t length = (size_t)(end - at) < room - 1 ? (size_t)(end - at) : room - 1;
     memcpy(module, at, length);
     module[length] = '\0';
+    return skip_blanks(behind);
 }
 
 /* Is there an option "content" among the arguments? Only in front of a '=', outside of quotes. */
 static bool has_content_option(const char *sql)
 {
-    const char *at = strchr(sql, '(');
-    while (at != NULL && *at != '\0') {
+    char module[8];
+    const char *at = module_of(sql, module, sizeof module);
+    while (*at != '\0') {
         at = skip_blanks(at + 1); /* behind a '(' or ',' */
         const char *end = skip_name(at);
         if (end - at == 7 && strncasecmp(at, "content", 7) == 0 && *skip_blanks(end) == '=')
@@ -330,7 +335,7 @@ static bool keeps_nothing(const char *module)
 static void check_one(struct checking *checking, const struct index_table *table)
 {
     char module[64];
-    module_of(table->sql, module, sizeof module);
+    (void)module_of(table->sql, module, sizeof module);
     if (strcasecmp(module, "fts5") == 0)
         check_fts5(checking, table);
     else if (strcasecmp(module, "fts4") == 0 || strcasecmp(module, "fts3") == 0)

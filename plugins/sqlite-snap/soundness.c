@@ -88,7 +88,7 @@ static bool is_about_the_machine(const char *finding)
 {
     const char *code = strstr(finding, "error code=");
     if (code != NULL)
-        return !is_damage(atoi(code + strlen("error code=")));
+        return !is_damage((int)strtol(code + strlen("error code="), NULL, 10));
     return strstr(finding, "failed to get page") != NULL;
 }
 

@@ -69,12 +69,12 @@ static const struct subject subjects[] = {
     {"CREATE VIRTUAL TABLE f USING fts3(t);" WORDS,
      "UPDATE f_content SET c0t = 'other' WHERE docid = 9", HB_UNSOUND, "index f is"},
     /* Names as hostile as they may be. */
-    {"CREATE VIRTUAL TABLE \"f \"\"content=''x'' -- \" USING FTS5 (\"content\", b);"
-     "INSERT INTO \"f \"\"content=''x'' -- \" VALUES('a', 'b')",
+    {"CREATE VIRTUAL TABLE \"f \"\"(content=''x'' -- \" USING FTS5 (\"content\", b);"
+     "INSERT INTO \"f \"\"(content=''x'' -- \" VALUES('a', 'b')",
      "", HB_SOUND, NULL},
-    {"CREATE VIRTUAL TABLE \"f \"\"content=''x'' -- \" USING FTS5 (\"content\", b);"
-     "INSERT INTO \"f \"\"content=''x'' -- \" VALUES('a', 'b')",
-     "DELETE FROM \"f \"\"content=''x'' -- _data\"", HB_UNSOUND, "content="},
+    {"CREATE VIRTUAL TABLE \"f \"\"(content=''x'' -- \" USING FTS5 (\"content\", b);"
+     "INSERT INTO \"f \"\"(content=''x'' -- \" VALUES('a', 'b')",
+     "DELETE FROM \"f \"\"(content=''x'' -- _data\"", HB_UNSOUND, "content="},
     /* Rows that are another table's, or nobody's. */
     {"CREATE TABLE t(a); INSERT INTO t VALUES('x y'), ('z');"
      "CREATE VIRTUAL TABLE f USING fts5(a, content = t); INSERT INTO f(rowid, a) VALUES(1, 'x y')",
