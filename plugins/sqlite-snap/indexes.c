@@ -230,31 +230,23 @@ static void note_mismatch(struct checking *checking, const char *name)
 
 /* ---- full-text search ------------------------------------------------------------ */
 
-static void check_fts5(struct checking *checking, const struct index_table *table)
+static void ask_fts5(struct checking *checking, const char *name, bool rows, struct answer *answer)
 {
-    static const char *const needed[] = {"_data", "_idx", "_config", NULL};
-    static const char *const rows[] = {"_content", NULL};
-    const char *name = table->name;
+    ask(checking, answer, "INSERT INTO main.\"%w\"(\"%w\", rank) VALUES('integrity-check', %d)",
+        name, name, (int)rows);
+}
+
+/* A table says of which version it is: zero if it does not, higher than ours if it is newer. */
+static bool is_other_version(const struct answer *answer)
+{
+    return (answer->result & 0xff) == SQLITE_ERROR &&
+           strstr(answer->text, "invalid fts5 file format") != NULL;
+}
+
+/* Each segment of the index has its first words in _idx (fts5_index.c: segid << 37). */
+static void look_at_first_words(struct checking *checking, const char *name)
+{
     struct answer answer;
-    bool elsewhere = has_content_option(table->sql);
-    if (!has_tables(checking, name, needed) || (!elsewhere && !has_tables(checking, name, rows)))
-        return;
-    ask(checking, &answer, "INSERT INTO main.\"%w\"(\"%w\", rank) VALUES('integrity-check', 0)",
-        name, name);
-    /* The version that a table says it has: zero if it says none, higher than ours if it is newer.
-     */
-    if ((answer.result & 0xff) == SQLITE_ERROR &&
-        strstr(answer.text, "invalid fts5 file format") != NULL) {
-        bool none = strstr(answer.text, "(found 0,") != NULL;
-        checking->lacks += !none;
-        checking_add(checking, none ? HB_UNSOUND : HB_NOT_CHECKED, "the index %s: %s", name,
-                     answer.text);
-        return;
-    }
-    add(checking, name, &answer);
-    if (answer.result != SQLITE_OK)
-        return;
-    /* Each segment of the index has its first words in _idx (fts5_index.c: segid << 37). */
     ask(checking, &answer,
         "SELECT count(*) FROM (SELECT DISTINCT id >> 37 AS segment FROM main.\"%w_data\" WHERE id "
         "> "
@@ -264,14 +256,33 @@ static void check_fts5(struct checking *checking, const struct index_table *tabl
     if (answer.result == SQLITE_OK && answer.number > 0)
         checking_add(checking, HB_UNSOUND,
                      "the index %s is damaged: rows are missing in its table %s_idx", name, name);
-    if (answer.result != SQLITE_OK || !elsewhere)
+}
+
+static void check_fts5(struct checking *checking, const struct index_table *table)
+{
+    static const char *const needed[] = {"_data", "_idx", "_config", NULL};
+    static const char *const rows[] = {"_content", NULL};
+    const char *name = table->name;
+    struct answer answer;
+    bool elsewhere = has_content_option(table->sql);
+    if (!has_tables(checking, name, needed) || (!elsewhere && !has_tables(checking, name, rows)))
         return;
-    ask(checking, &answer, "INSERT INTO main.\"%w\"(\"%w\", rank) VALUES('integrity-check', 1)",
-        name, name);
-    if (says_about_itself(&answer))
-        note_mismatch(checking, name);
-    else
-        add(checking, name, &answer);
+    ask_fts5(checking, name, elsewhere, &answer);
+    if (is_other_version(&answer)) {
+        bool none = strstr(answer.text, "(found 0,") != NULL;
+        checking->lacks += !none;
+        checking_add(checking, none ? HB_UNSOUND : HB_NOT_CHECKED, "the index %s: %s", name,
+                     answer.text);
+        return;
+    }
+    if (elsewhere && says_about_itself(&answer) && !is_lack(answer.result, answer.text)) {
+        ask_fts5(checking, name, false, &answer); /* is it the index, or only the difference? */
+        if (answer.result == SQLITE_OK)
+            note_mismatch(checking, name);
+    }
+    add(checking, name, &answer);
+    if (answer.result == SQLITE_OK)
+        look_at_first_words(checking, name);
 }
 
 /* Of an index over another's rows: at least all of it can be read. */
