@@ -19,7 +19,7 @@ static const char verify_help[] =
     "Usage: hbcore [global options] verify ARCHIVE [--format NAME]\n"
     "\n"
     "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
-    "databases are checked as databases.\n"
+    "databases are checked as databases: sound, NOT SOUND, or cannot tell.\n"
     "\n"
     "Exit status: 0 whole, 1 damaged, 3 whole, but it is marked as incomplete or holds\n"
     "something doubtful, or something in it could not be checked.\n";
@@ -55,9 +55,10 @@ static void print_verified(struct hb_reading *reading, const struct hb_verified 
         const struct hb_content_finding *content = &reading->run.report.contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
         fprintf(cli->out, "  %s: %s\n", name,
-                content->soundness == HB_SOUND     ? "sound"
-                : content->soundness == HB_UNSOUND ? "NOT SOUND"
-                                                   : "not checked in full");
+                content->soundness == HB_SOUND               ? "sound"
+                : content->soundness == HB_UNSOUND           ? "NOT SOUND"
+                : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
+                                                             : "not checked in full");
     }
     hb_summary_findings(cli, cli->out, &reading->run.report);
 }

@@ -135,6 +135,8 @@ static json_t *content_list(const struct hb_report *report)
                             json_string(content->soundness == HB_SOUND     ? "ok"
                                         : content->soundness == HB_UNSOUND ? "failed"
                                                                            : "skipped"));
+        if (content->soundness == HB_SOUNDNESS_UNKNOWN) /* the reason is among "doubtful" */
+            json_object_set_new(object, "cannot_tell", json_true());
         json_array_append_new(list, object);
     }
     return list;

@@ -62,6 +62,13 @@ static int write_onwards(const struct hb_output_member *current, const void *dat
 static int cannot_write(struct hb_output_member *current, int error)
 {
     const struct hb_archive *archive = current->request->archive;
+    const struct hb_extract_request *request = current->request;
+    if (request->unwritable != NULL &&
+        request->unwritable(request->context, current->index, error)) {
+        close(current->fd);
+        current->fd = -1;
+        return HB_OK;
+    }
     current->cannot_go_on = true;
     hb_error_set(current->error, HB_FATAL, "%s: cannot be written: %s",
                  hb_catalog_path(&archive->catalog, current->index), strerror(error));
@@ -113,9 +120,10 @@ int hb_output_end(struct hb_output_member *current, uint64_t bytes)
     else if (current->fd >= 0 && !request->sequential && bytes > current->written &&
              ftruncate(current->fd, (off_t)bytes) != 0)
         result = -errno;
-    int status = result == 0 ? request->done(request->context, current->worker, current->index,
-                                             current->fd, bytes, current->error)
-                             : cannot_write(current, -result);
+    int status = result == 0 ? HB_OK : cannot_write(current, -result);
+    if (status == HB_OK)
+        status = request->done(request->context, current->worker, current->index, current->fd,
+                               bytes, current->error);
     current->cannot_go_on = status < 0;
     hb_progress_add(request->archive->run->progress, 1, bytes);
     hb_output_drop(current);

@@ -29,6 +29,12 @@ struct hb_extract_request {
      */
     bool (*damaged)(void *context, const size_t *indexes, size_t count,
                     const struct hb_error *error);
+    /*
+     * What came of it cannot be written to the file of this member, for an errno. True: its data is
+     * dropped from here on, and done() is told so by -1 for the file. NULL: hb_extract ends. As
+     * open().
+     */
+    bool (*unwritable)(void *context, size_t index, int error);
     bool whole;      /* all members are decoded, so that all of the archive is verified */
     bool sequential; /* the descriptor is a pipe: gaps are written as zero bytes */
 };

@@ -38,6 +38,15 @@ static bool verify_wanted(void *context, size_t index)
     return true;
 }
 
+static void report_no_copy(struct verify *verify, size_t index, int error)
+{
+    hb_report_add(
+        &verify->run->report, HB_FOUND_DOUBTFUL, hb_catalog_path(&verify->archive->catalog, index),
+        "could not be checked: no copy of it can be made in %s: %s; free some space there "
+        "or set [backup] stage-dir",
+        verify->run->stage.path, strerror(error));
+}
+
 /* By name alone: what it is will be seen when it is staged. */
 static int verify_open(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
@@ -45,13 +54,25 @@ static int verify_open(void *context, unsigned worker, size_t index, struct hb_e
     const struct hb_stage *stage = &verify->run->stage;
     char name[24];
     (void)worker;
+    (void)error;
     if (!verify->can_stage || !hb_claims_by_name(&verify->claims, index))
         return -1;
     copy_name(index, name);
     int fd = openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return fd >= 0 ? fd
-                   : hb_error_set(error, HB_FATAL, "%s: a copy cannot be made: %s", stage->path,
-                                  strerror(errno));
+    if (fd < 0)
+        report_no_copy(verify, index, errno);
+    return fd < 0 ? -1 : fd;
+}
+
+/* No room, say. That says nothing about the archive. */
+static bool verify_unwritable(void *context, size_t index, int error)
+{
+    struct verify *verify = context;
+    char name[24];
+    copy_name(index, name);
+    unlinkat(verify->run->stage.fd, name, 0);
+    report_no_copy(verify, index, error);
+    return true;
 }
 
 static int open_again(void *context)
@@ -60,27 +81,56 @@ static int open_again(void *context)
     return fd < 0 ? -errno : fd;
 }
 
-/* Checks a staged copy as what it is. */
-static void check_content(struct verify *verify, size_t index, const char *name, int fd)
+static void report_cannot_tell(struct verify *verify, size_t index)
+{
+    hb_report_content(&verify->run->report, hb_catalog_path(&verify->archive->catalog, index),
+                      "check", HB_SOUNDNESS_UNKNOWN);
+}
+
+/* Has the copy arrived? Not on a file system that shows what was written only later, or never. */
+static bool is_all_there(struct verify *verify, const struct hb_entry *entry, int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, entry->path,
+                      "could not be checked: its copy cannot be looked at: %s", strerror(errno));
+    else if ((uint64_t)status.st_size != entry->bytes)
+        hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, entry->path,
+                      "could not be checked: %llu bytes of it were written to a copy, which has "
+                      "%llu: set [backup] stage-dir",
+                      (unsigned long long)entry->bytes, (unsigned long long)status.st_size);
+    else
+        return true;
+    return false;
+}
+
+/* Checks a staged copy as what it is. HB_OK or HB_CANCELLED. */
+static int check_content(struct verify *verify, size_t index, const char *name, int fd)
 {
     const struct hb_instance *content;
     struct hb_entry entry;
     uint32_t soundness;
     int told = hb_claims_settle(&verify->claims, index, open_again, &fd, &content);
-    if (told != 0)
+    if (told != 0) {
         hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL,
                       hb_catalog_path(&verify->archive->catalog, index),
                       "could not be checked: its copy cannot be read: %s",
                       hb_rights_explain(-told));
+        report_cannot_tell(verify, index);
+    }
     if (content == NULL)
-        return;
+        return HB_OK;
     HB_AUTO_FREE char *path = hb_text("%s/%s", verify->run->stage.path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = path};
     hb_catalog_entry(&verify->archive->catalog, index, &entry);
+    if (!is_all_there(verify, &entry, fd)) {
+        report_cannot_tell(verify, index);
+        return HB_OK;
+    }
     int status = hb_check_copy(verify->run, content, &entry, &file, &soundness);
-    if (status != HB_NOMATCH) /* else nothing of its kind after all */
-        hb_report_content(&verify->run->report, entry.path, "check",
-                          status < 0 ? HB_UNSOUND : soundness);
+    if (status == HB_OK) /* else nothing of its kind after all */
+        hb_report_content(&verify->run->report, entry.path, "check", soundness);
+    return status == HB_CANCELLED ? status : HB_OK;
 }
 
 static int verify_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
@@ -89,15 +139,17 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     struct verify *verify = context;
     char name[24];
     (void)worker;
-    (void)error;
     atomic_fetch_add(&verify->files, 1);
     atomic_fetch_add(&verify->bytes, bytes);
-    if (fd < 0)
+    if (fd < 0) {
+        if (hb_claims_by_name(&verify->claims, index)) /* else it is nobody's */
+            report_cannot_tell(verify, index);
         return HB_OK;
+    }
     copy_name(index, name);
-    check_content(verify, index, name, fd);
+    int status = check_content(verify, index, name, fd);
     unlinkat(verify->run->stage.fd, name, 0);
-    return HB_OK;
+    return status == HB_CANCELLED ? hb_error_set(error, status, "interrupted") : HB_OK;
 }
 
 /* All damage is to be told: what is whole can still be got out. The first is the error. */
@@ -144,7 +196,6 @@ static void report_unchecked(struct verify *verify, const char *why)
     for (size_t i = 0; i < catalog->count; i++) {
         if (catalog->members[i].type != HB_FILE || !hb_claims_by_name(&verify->claims, i))
             continue;
-        hb_report_content(report, hb_catalog_path(catalog, i), "check", HB_NOT_CHECKED);
         hb_report_add(report, HB_FOUND_DOUBTFUL, hb_catalog_path(catalog, i),
                       "could not be checked as a database: %s", why);
     }
@@ -250,6 +301,7 @@ int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
         .open = verify_open,
         .done = verify_done,
         .damaged = verify_damaged,
+        .unwritable = verify_unwritable,
         .whole = true,
     };
     int status = hb_extract(&request, error);

@@ -136,12 +136,22 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
     (void)hb_as_self(&as);
     int status = ops->check(content->self, entry, copy, soundness, reason, sizeof reason);
     reason[sizeof reason - 1] = '\0';
-    if (status < 0)
-        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s",
+    if (status == HB_CANCELLED && hb_run_cancelled(run))
+        return status; /* the command says so */
+    if (status < 0) {
+        *soundness = HB_SOUNDNESS_UNKNOWN;
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "could not be checked: %s",
                       hb_instance_failure(content));
-    else if (status == HB_OK && *soundness == HB_UNSOUND)
+        return HB_OK;
+    }
+    if (status == HB_OK && (*soundness < HB_SOUND || *soundness > HB_SOUNDNESS_UNKNOWN))
+        *soundness = HB_SOUNDNESS_UNKNOWN; /* no answer that is known here is none */
+    if (status == HB_OK && *soundness == HB_UNSOUND)
         hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s", content->plugin->name,
                       reason);
+    else if (status == HB_OK && *soundness == HB_SOUNDNESS_UNKNOWN)
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "could not be checked: %s: %s",
+                      content->plugin->name, *reason == '\0' ? "it does not say why" : reason);
     return status;
 }
 
@@ -159,5 +169,5 @@ void hb_check_staged(struct hb_run *run, const struct hb_instance *content,
         hb_check_copy(run, content, entry, &file, &soundness);
     else
         hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path,
-                      "its copy cannot be opened to be checked: %s", strerror(-fd));
+                      "could not be checked: its copy cannot be opened: %s", strerror(-fd));
 }

@@ -169,9 +169,11 @@ static void accept_source(struct hb_reader *reader)
     struct hb_report *report = &reader->run->report;
     bool doubtful = hb_report_has(report, HB_FOUND_DOUBTFUL, reader->entry.path);
     hb_report_content(report, reader->entry.path, method, source->soundness);
-    if (source->soundness == HB_UNSOUND && !doubtful)
+    bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN;
+    if ((source->soundness == HB_UNSOUND || told_nothing) && !doubtful)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
-                      "unsound, says the plugin %s; stored as it is",
+                      told_nothing ? "could not be checked, says the plugin %s; stored as it is"
+                                   : "unsound, says the plugin %s; stored as it is",
                       reader->content->plugin->name);
     else if (!doubtful && strcmp(method, HB_METHOD_SNAPSHOT) == 0 && reader->identified)
         hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,
@@ -186,7 +188,10 @@ static int refuse_source(const struct hb_instance *content, const struct hb_read
     const char *path = reader->entry.path;
     if (result == HB_NOMATCH) {
         if (hb_report_has(report, HB_FOUND_DOUBTFUL, path))
-            hb_report_content(report, path, "raw", HB_UNSOUND);
+            hb_report_content(report, path, "raw",
+                              reader->source.soundness == HB_SOUNDNESS_UNKNOWN
+                                  ? HB_SOUNDNESS_UNKNOWN
+                                  : HB_UNSOUND);
         return HB_NOMATCH;
     }
     if (result == HB_CANCELLED || hb_run_cancelled(reader->run))

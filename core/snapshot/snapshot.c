@@ -7,10 +7,9 @@
 #include "files/listing.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { TIMESTAMP_BYTES = 15 }; /* of "20260131-235959" */
 
 static int cannot_open(const struct hb_run *run, const char *name, int reason,
                        struct hb_error *error)
@@ -99,11 +98,37 @@ static int compare_times(const struct timespec *a, const struct timespec *b)
     return (a->tv_nsec > b->tv_nsec) - (a->tv_nsec < b->tv_nsec);
 }
 
-/* A name begins with the time, to the second; among those of one second labels tell nothing. */
+bool hb_snapshot_has_stamp(const char *name)
+{
+    static const char digits[] = "0123456789";
+    return strspn(name, digits) == 8 && name[8] == '-' && strspn(name + 9, digits) >= 6;
+}
+
+unsigned long hb_snapshot_number(const char *name)
+{
+    size_t length = strlen(name), count = 0;
+    if (!hb_snapshot_has_stamp(name))
+        return 1;
+    while (length - count > HB_SNAPSHOT_STAMP && name[length - count - 1] >= '0' &&
+           name[length - count - 1] <= '9')
+        count++;
+    bool is_number = count >= 3 && count <= 9 && length - count > HB_SNAPSHOT_STAMP &&
+                     name[length - count - 1] == '-';
+    return is_number ? strtoul(name + length - count, NULL, 10) : 1;
+}
+
+/*
+ * A name begins with the time, which does not go back (free_id() in snapshot_make.c); among those
+ * of one time the number tells, and labels tell nothing. When a manifest was written comes last:
+ * that clock may have been set back.
+ */
 static int newest_first(const void *left, const void *right)
 {
     const struct hb_snapshot *a = left, *b = right;
-    int order = strncmp(b->name, a->name, TIMESTAMP_BYTES);
+    int order = strncmp(b->name, a->name, HB_SNAPSHOT_STAMP);
+    unsigned long numbers[2] = {hb_snapshot_number(a->name), hb_snapshot_number(b->name)};
+    if (order == 0 && numbers[0] != numbers[1])
+        order = numbers[0] < numbers[1] ? 1 : -1;
     if (order == 0)
         order = compare_times(&b->made, &a->made);
     return order != 0 ? order : strcmp(b->name, a->name);

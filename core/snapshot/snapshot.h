@@ -33,6 +33,12 @@ struct hb_snapshots {
 int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error);
 void hb_snapshots_close(struct hb_snapshots *snapshots);
 
+enum { HB_SNAPSHOT_STAMP = 15 }; /* bytes of "20260131-235959", which a name begins with */
+
+bool hb_snapshot_has_stamp(const char *name);
+/* Among those of one time: the number at the end of the name, or 1. */
+unsigned long hb_snapshot_number(const char *name);
+
 /* Is this the name of a directory in the one of the snapshots, and nothing else? */
 bool hb_snapshot_is_name(const char *name);
 

@@ -18,7 +18,6 @@
 #include "restore/target.h"
 #include "snapshot/listed.h"
 #include "snapshot/snapshot.h"
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -432,35 +431,28 @@ static int write_marks(const struct maker *maker)
     return result;
 }
 
-/* The number at the end of a name that is `base` and "-NUMBER"; 1: it is `base` itself; 0: neither.
- */
-static unsigned long number_of(const char *name, const char *base)
-{
-    size_t bytes = strlen(base);
-    char *end;
-    if (strncmp(name, base, bytes) != 0)
-        return 0;
-    if (name[bytes] == '\0')
-        return 1;
-    if (name[bytes] != '-' || !isdigit((unsigned char)name[bytes + 1]))
-        return 0;
-    unsigned long number = strtoul(name + bytes + 1, &end, 10);
-    return *end == '\0' ? number : 0;
-}
-
 /*
- * Two of one second both stay; the newer has the higher number, also after others were pruned. It
- * is padded: others who read ids put them in order byte by byte.
+ * The names are in the order in which the snapshots were made, also where the clock was set back:
+ * then the time of the newest that is there is taken once more. Two of one time are told apart by
+ * a number that is above all that are there, so that no name comes again while a later one is kept.
+ * It is padded: others who read ids put them in order byte by byte.
  */
 static char *free_id(const struct hb_snapshots *present, const char *stamp, const char *label)
 {
-    HB_AUTO_FREE char *base = label == NULL ? hb_copy_text(stamp) : hb_text("%s-%s", stamp, label);
     unsigned long highest = 0;
     for (size_t i = 0; i < present->count; i++) {
-        unsigned long number = number_of(present->items[i].name, base);
-        if (number > highest)
-            highest = number;
+        const char *name = present->items[i].name;
+        if (hb_snapshot_has_stamp(name) && strncmp(name, stamp, HB_SNAPSHOT_STAMP) > 0)
+            stamp = name;
     }
+    for (size_t i = 0; i < present->count; i++) {
+        const char *name = present->items[i].name;
+        if (strncmp(name, stamp, HB_SNAPSHOT_STAMP) == 0 && hb_snapshot_number(name) > highest)
+            highest = hb_snapshot_number(name);
+    }
+    HB_AUTO_FREE char *base = label == NULL
+                                  ? hb_copy_bytes(stamp, HB_SNAPSHOT_STAMP)
+                                  : hb_text("%.*s-%s", (int)HB_SNAPSHOT_STAMP, stamp, label);
     return highest == 0 ? hb_copy_text(base) : hb_text("%s-%03lu", base, highest + 1);
 }
 

@@ -61,19 +61,21 @@ static int copy_side(const struct hb_host *host, const struct hb_entry *entry, s
     return status;
 }
 
-bool no_side_is_left(const struct held *staged)
+int sides_left(const struct held *staged)
 {
     static const enum side logs[] = {SIDE_WAL, SIDE_JOURNAL};
     for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
         char name[HELD_NAME_BYTES];
         struct stat found;
         held_side_name(staged->name, logs[i], name);
-        if (fstatat(staged->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0
-                ? found.st_size > 0
-                : errno != ENOENT)
-            return false;
+        if (fstatat(staged->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
+            if (found.st_size > 0)
+                return 1;
+        } else if (errno != ENOENT) {
+            return -errno;
+        }
     }
-    return true;
+    return 0;
 }
 
 /* Whether a super-journal is there is asked as the owner of the database's directory. */
@@ -114,8 +116,9 @@ int recover_staged(struct held *staged, struct held *origin, struct patience *pa
                                            NULL);
     connection_close(&connection);
     as_owner_end(&owner);
-    if (result == SQLITE_OK && !no_side_is_left(staged))
-        return SQLITE_CORRUPT;
+    int left = sides_left(staged);
+    if (result == SQLITE_OK && left != 0)
+        return left > 0 ? SQLITE_CORRUPT : SQLITE_IOERR_FSTAT;
     if (result == SQLITE_OK)
         held_remove_sides(staged);
     return result;

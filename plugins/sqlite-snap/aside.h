@@ -25,7 +25,7 @@ int copy_aside(struct snap *snap, const struct hb_entry *entry, struct held *liv
  */
 int recover_staged(struct held *staged, struct held *origin, struct patience *patience);
 
-/* No log and no journal with content lies beside it. */
-bool no_side_is_left(const struct held *staged);
+/* Does a log or journal with content lie beside it? 1, 0, or -errno: cannot tell. */
+int sides_left(const struct held *staged);
 
 #endif

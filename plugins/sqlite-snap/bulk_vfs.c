@@ -10,7 +10,8 @@ enum {
     BULK_BYTES = 64 << 10, /* SQLite's own VFS takes less than 128 KiB in one call */
     /* Of SQLITE_FCNTL_: those above 100 are free for a VFS. */
     CONTROL_READ_AHEAD = 0x68620001,
-    CONTROL_FLUSH = 0x68620002
+    CONTROL_FLUSH = 0x68620002,
+    CONTROL_WATCH = 0x68620003
 };
 
 /* What SQLite gets for each file that it opens. */
@@ -24,6 +25,8 @@ struct bulk_file {
     int gathered_bytes;
     sqlite3_int64 gathered_at;
     int failure; /* of writing them: it lasts */
+
+    struct bulk_watch *watch;
 
     unsigned char *ahead; /* where reading ahead is on */
     int ahead_bytes;
@@ -55,6 +58,8 @@ static int flush(struct bulk_file *bulk)
 static int file_write(sqlite3_file *file, const void *buffer, int bytes, sqlite3_int64 offset)
 {
     struct bulk_file *bulk = bulk_of(file);
+    if (bulk->watch != NULL)
+        return SQLITE_READONLY;
     bulk->ahead_bytes = 0;
     if (bulk->database && bulk->gathered == NULL)
         bulk->gathered = malloc(BULK_BYTES);
@@ -116,6 +121,11 @@ static int file_read(sqlite3_file *file, void *buffer, int bytes, sqlite3_int64 
     else
         result = bulk->real->pMethods->xRead(bulk->real, buffer, bytes, offset);
     bulk->expected = offset + bytes;
+    if (bulk->watch != NULL) {
+        if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ)
+            bulk->watch->failure = result;
+        bulk->watch->has_read(bulk->watch, bytes);
+    }
     return result;
 }
 
@@ -133,6 +143,8 @@ static int file_close(sqlite3_file *file)
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 bytes)
 {
+    if (bulk_of(file)->watch != NULL)
+        return SQLITE_READONLY;
     int result = flush(bulk_of(file));
     bulk_of(file)->ahead_bytes = 0;
     return result == SQLITE_OK ? real_of(file)->pMethods->xTruncate(real_of(file), bytes) : result;
@@ -174,7 +186,10 @@ static int file_control(sqlite3_file *file, int what, void *argument)
     int result = flush(bulk);
     if (what == CONTROL_READ_AHEAD)
         start_reading_ahead(bulk);
-    if (result != SQLITE_OK || what == CONTROL_READ_AHEAD || what == CONTROL_FLUSH)
+    if (what == CONTROL_WATCH)
+        bulk->watch = argument;
+    if (result != SQLITE_OK || what == CONTROL_READ_AHEAD || what == CONTROL_FLUSH ||
+        what == CONTROL_WATCH)
         return result;
     return bulk->real->pMethods->xFileControl(bulk->real, what, argument);
 }
@@ -280,6 +295,11 @@ bool bulk_vfs_register(void)
 int bulk_read_ahead(sqlite3 *db)
 {
     return sqlite3_file_control(db, "main", CONTROL_READ_AHEAD, NULL);
+}
+
+int bulk_set_watch(sqlite3 *db, struct bulk_watch *watch)
+{
+    return sqlite3_file_control(db, "main", CONTROL_WATCH, watch);
 }
 
 int bulk_flush(sqlite3 *db)

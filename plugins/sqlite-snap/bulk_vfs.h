@@ -22,6 +22,21 @@ bool bulk_vfs_register(void);
  */
 int bulk_read_ahead(sqlite3 *db);
 
+/*
+ * What a check of a staged copy has to know of the reading that SQLite does in the middle of it. It
+ * turns a page that could not be read into a line among its findings, as if the page were damaged.
+ */
+struct bulk_watch {
+    void (*has_read)(struct bulk_watch *watch, int bytes); /* in the thread that reads */
+    int failure; /* SQLite's result for a read that failed, other than behind the end; else 0 */
+};
+
+/*
+ * From now on every read of the database is told, and none of it is written: others read the same
+ * file. Until the connection is closed.
+ */
+int bulk_set_watch(sqlite3 *db, struct bulk_watch *watch);
+
 /* Writes out what was gathered; SQLite's result. Committing and unlocking do, too. */
 int bulk_flush(sqlite3 *db);
 

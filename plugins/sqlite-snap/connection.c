@@ -27,6 +27,13 @@ bool patience_is_over(const struct patience *patience)
     return monotonic_ms() - patience->started_ms >= patience->limit_ms;
 }
 
+void patience_nap(struct patience *patience, const struct timespec *nap)
+{
+    int64_t before = monotonic_ms();
+    nanosleep(nap, NULL);
+    patience->waited_ms += monotonic_ms() - before;
+}
+
 /* SQLite asks: shall I try again? */
 static int on_busy(void *self, int times)
 {
@@ -38,8 +45,7 @@ static int on_busy(void *self, int times)
     if (pause > rest)
         pause = rest > 0 ? rest : 1;
     const struct timespec nap = {.tv_nsec = (long)pause * 1000000};
-    nanosleep(&nap, NULL);
-    patience->waited_ms += pause;
+    patience_nap(patience, &nap);
     return 1;
 }
 

@@ -7,17 +7,20 @@
 #include "sqlite_snap.h"
 
 #include <sqlite3.h>
+#include <time.h>
 
 /* How long one call may wait for other programs. */
 struct patience {
     const struct hb_host *host;
-    int64_t waited_ms; /* so far, by the busy handler */
+    int64_t waited_ms; /* so far, in fact: what messages say */
     int64_t limit_ms;
     int64_t started_ms;
 };
 
 /* From now on: the option `wait`, or less if the host says so. */
 void patience_init(struct patience *patience, const struct snap *snap);
+/* Waits for others, and counts it. */
+void patience_nap(struct patience *patience, const struct timespec *nap);
 bool patience_is_over(const struct patience *patience);
 int64_t monotonic_ms(void);
 

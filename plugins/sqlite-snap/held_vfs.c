@@ -15,7 +15,8 @@
  *                  owner of what it makes from there, and looks whether the database was moved
  *   fchown(), fchmod(), xDelete
  *                  nothing is done to what is read with root's rights (held_read_as_root): SQLite
- *                  gives the side files that it opens the owner and mode of the database
+ *                  gives the side files that it opens the owner and mode of the database; nor where
+ *                  the file has that owner already
  *
  * All but the x… are system calls that the Unix VFS makes itself: the index (-shm) never passes
  * through xOpen. sqlite3_vfs.xSetSystemCall exists for that, and is one for the whole process, so
@@ -118,14 +119,22 @@ static int stat_held(const char *path, struct stat *found)
     return fstat(held->pin, found);
 }
 
-static int fchown_held(int fd, uid_t user, gid_t group)
-{
-    return only_read ? 0 : real_fchown(fd, user, group);
-}
-
 static int fchmod_held(int fd, mode_t mode)
 {
     return only_read ? 0 : real_fchmod(fd, mode);
+}
+
+/*
+ * As root, SQLite gives a log to the owner of the database whenever it opens it. Where it is his
+ * already, that would do nothing but change the time of the inode's change, by which a later backup
+ * tells that somebody wrote to the log.
+ */
+static int fchown_held(int fd, uid_t user, gid_t group)
+{
+    struct stat now;
+    if (only_read || (fstat(fd, &now) == 0 && now.st_uid == user && now.st_gid == group))
+        return 0;
+    return real_fchown(fd, user, group);
 }
 
 /* ---- the VFS --------------------------------------------------------------------- */

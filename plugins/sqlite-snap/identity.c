@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Has a database changed? The header's change counter and the file's times tell of writes to the
- * file; the header of the log, and that of its index in -shm (last commit, its checksum), of
- * commits that are in the log only. Everything is read, nothing opened with SQLite.
+ * Has a database changed? The header's change counter and the times of the files tell of writes to
+ * them, that of the inode's change also where size and time were put back; the header of the log,
+ * and that of its index in -shm (last commit, its checksum), of commits that are in the log only.
+ * Everything is read, nothing opened with SQLite.
  */
 #include "identity.h"
 #include "live.h"
@@ -44,16 +45,13 @@ static void note_traces(const struct look *look, struct evidence *evidence)
         /* Readers write the -shm; what counts of it is its header. */
         if (i == SIDE_SHM || !trace->exists)
             continue;
-        /* Run as root, SQLite sets the owner of side files whenever it opens them: that is no
-         * commit. */
-        bool own = i == SIDE_MAIN;
         const uint64_t numbers[7] = {1,
                                      (uint64_t)trace->inode,
                                      (uint64_t)trace->bytes,
                                      (uint64_t)trace->modified.tv_sec,
                                      (uint64_t)trace->modified.tv_nsec,
-                                     own ? (uint64_t)trace->changed.tv_sec : 0,
-                                     own ? (uint64_t)trace->changed.tv_nsec : 0};
+                                     (uint64_t)trace->changed.tv_sec,
+                                     (uint64_t)trace->changed.tv_nsec};
         memcpy(evidence->traces[i], numbers, sizeof numbers);
     }
 }
@@ -93,9 +91,12 @@ int snap_identity(void *self, const struct hb_entry *entry, unsigned char identi
     held_close(&live);
     if (!told)
         return HB_NOMATCH;
+    /* What was checked quickly is not what is asked for where a full check is. */
+    unsigned seed = snap->check_full ? 2 : 0;
     for (unsigned half = 0; half < 2; half++) {
         XXH128_canonical_t bytes;
-        XXH128_canonicalFromHash(&bytes, XXH3_128bits_withSeed(&evidence, sizeof evidence, half));
+        XXH128_canonicalFromHash(&bytes,
+                                 XXH3_128bits_withSeed(&evidence, sizeof evidence, seed + half));
         memcpy(identity + 16 * (size_t)half, bytes.digest, 16);
     }
     return HB_OK;

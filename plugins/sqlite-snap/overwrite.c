@@ -38,7 +38,7 @@ static bool is_locked(int primary)
 
 static int64_t waited_s(const struct restoring *restoring)
 {
-    return (restoring->patience.limit_ms + 500) / 1000;
+    return (restoring->patience.waited_ms + 500) / 1000;
 }
 
 static int trouble(struct restoring *restoring, const struct connection *connection, int result)
@@ -107,7 +107,7 @@ static int journal_mode(const struct connection *live, const char *sql, bool *wa
 /* SQLite does not ask the busy handler for the exclusive lock that a change of mode takes. */
 static int change_mode(struct overwriting *overwriting, const char *sql)
 {
-    const struct patience *patience = &overwriting->restoring->patience;
+    struct patience *patience = &overwriting->restoring->patience;
     const struct timespec nap = {.tv_nsec = 20000000};
     for (;;) {
         int result = journal_mode(&overwriting->live, sql, &overwriting->wal);
@@ -115,7 +115,7 @@ static int change_mode(struct overwriting *overwriting, const char *sql)
             return result;
         if (patience->host->cancelled(patience->host))
             return SQLITE_INTERRUPT;
-        nanosleep(&nap, NULL);
+        patience_nap(patience, &nap);
     }
 }
 

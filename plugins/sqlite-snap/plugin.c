@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUFFIXES, WAIT, LOCKED, CHECK_LIMIT, FORCE_HELD, OPTIONS };
+enum { SUFFIXES, WAIT, LOCKED, CHECK, CHECK_LIMIT, FORCE_HELD, OPTIONS };
 
 static const char *const locked_choices[] = {"skip", "raw", NULL};
+static const char *const check_choices[] = {"quick", "full", NULL};
 
 static const struct hb_option options[OPTIONS] = {
     [SUFFIXES] = {.size = sizeof(struct hb_option),
@@ -33,14 +34,22 @@ static const struct hb_option options[OPTIONS] = {
                 .default_text = "skip",
                 .choices = locked_choices,
                 .help = "What becomes of a database that stays locked: left out, or stored raw"},
+    [CHECK] = {.size = sizeof(struct hb_option),
+               .type = HB_OPTION_CHOICE,
+               .key = "check",
+               .default_text = "quick",
+               .choices = check_choices,
+               .help = "How a backup checks its copies: all pages, or also indexes; verify, import "
+                       "and snapshot restore always check in full"},
     [CHECK_LIMIT] = {.size = sizeof(struct hb_option),
                      .type = HB_OPTION_BYTES,
                      .key = "check-limit",
                      .default_text = "2G",
                      .minimum = 0,
                      .maximum = INT64_MAX,
-                     .help = "Up to this size all pages of a copy are checked, above it only the "
-                             "header, page count and schema"},
+                     .help =
+                         "Above this size a quick check is made instead of a full one, and only "
+                         "header, page count and schema are looked at instead of a quick one"},
     [FORCE_HELD] = {.size = sizeof(struct hb_option),
                     .type = HB_OPTION_BOOLEAN,
                     .key = "force-held",
@@ -69,6 +78,7 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     snap->suffixes = suffixes;
     snap->wait_s = settings->values[WAIT]->number;
     snap->locked_raw = settings->values[LOCKED]->number == 1;
+    snap->check_full = settings->values[CHECK]->number == 1;
     snap->check_limit = (uint64_t)settings->values[CHECK_LIMIT]->number;
     snap->force_held = settings->values[FORCE_HELD]->number != 0;
     inode_guard_init(&snap->guard);

@@ -58,6 +58,14 @@ static int refuse_unsound(const struct restoring *restoring, const char *reason)
     return refuse(restoring, text);
 }
 
+/* What may be there is known to be good for something; what would come is not. */
+static int refuse_unchecked(const struct restoring *restoring, const char *reason)
+{
+    char text[320];
+    snprintf(text, sizeof text, "the database in the archive could not be checked: %s", reason);
+    return refuse_for_now(restoring, text);
+}
+
 /* Found out without SQLite, which would lay a log and an index beside it and leave them there. */
 static bool is_writable(struct restoring *restoring)
 {
@@ -148,16 +156,19 @@ static int overwrite(struct restoring *restoring, bool was_empty)
 /* Over a target that is a database or may become one. */
 static int over_database(struct restoring *restoring, bool was_empty)
 {
-    uint32_t soundness;
-    char reason[256];
+    struct verdict verdict;
     if (!is_writable(restoring))
         return refuse(restoring, restoring->live.refusal[0] != '\0' ? restoring->live.refusal
                                                                     : "database cannot be written");
-    int status = soundness_of(restoring->snap, restoring->file, &soundness, reason, sizeof reason);
+    int status =
+        soundness_of(restoring->snap, restoring->entry, restoring->file, CHECK_FULL, &verdict);
     if (status != HB_OK)
-        return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
-    if (soundness == HB_UNSOUND)
-        return refuse_unsound(restoring, reason);
+        return status;
+    if (verdict.soundness == HB_UNSOUND)
+        return refuse_unsound(restoring, verdict.reason);
+    if (verdict.soundness == HB_SOUNDNESS_UNKNOWN)
+        return refuse_unchecked(restoring, verdict.reason);
+    soundness_note(restoring->snap, restoring->entry, &verdict);
     if (is_shared(restoring))
         return replace_existing(restoring, "the existing database has another hard link, which "
                                            "must not change with it");

@@ -83,6 +83,12 @@ static bool writer_is_held_up(const struct attempt *attempt, sqlite3 *db, int64_
     return monotonic_ms() - *since >= attempt->patience.limit_ms;
 }
 
+/* Each of the copies that were begun may have kept him waiting. */
+static void count_waiting(struct attempt *attempt, int64_t since)
+{
+    attempt->patience.waited_ms += monotonic_ms() - since;
+}
+
 static int copy_pages(struct attempt *attempt, const struct connection *source,
                       sqlite3_backup *backup, int64_t page_bytes, bool locks)
 {
@@ -101,6 +107,7 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
             return SQLITE_INTERRUPT;
         if (locks && writer_is_held_up(attempt, source->db, &since)) {
             attempt->held_up = true;
+            count_waiting(attempt, since);
             return SQLITE_BUSY;
         }
     }
@@ -314,7 +321,7 @@ static int hold_log(struct attempt *attempt, const unsigned char header[2], enum
         if (held || *way != WAY_LIVE || !in_the_way || patience_is_over(&attempt->patience) ||
             host->cancelled(host))
             break; /* also where the file system has no such locks */
-        nanosleep(&nap, NULL);
+        patience_nap(&attempt->patience, &nap);
     }
     if (fd >= 0)
         close(fd);
@@ -468,7 +475,7 @@ static int try_once(struct attempt *attempt)
 static int locked(const struct attempt *attempt, const char *how)
 {
     const struct snap *snap = attempt->snap;
-    int64_t seconds = (attempt->patience.limit_ms + 500) / 1000;
+    int64_t seconds = (attempt->patience.waited_ms + 500) / 1000;
     if (!snap->locked_raw)
         return snap->host->fail(snap->host, HB_ENTRY,
                                 "database %s (waited %" PRId64 " s); stored nothing for it", how,
@@ -610,18 +617,21 @@ int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *sourc
     struct snap *snap = self;
     const struct hb_host *host = snap->host;
     const struct staged_source *staged = source->self;
-    char reason[256];
-    int status = soundness_of(snap, &staged->file, &source->soundness, reason, sizeof reason);
+    struct verdict verdict;
+    int status = soundness_of(snap, entry, &staged->file,
+                              snap->check_full ? CHECK_FULL : CHECK_QUICK, &verdict);
     if (status != HB_OK)
         return status;
-    if (source->soundness == HB_NOT_CHECKED)
-        host->note(host, entry, "not checked as a database: %s", reason);
-    if (source->soundness != HB_UNSOUND)
+    source->soundness = verdict.soundness;
+    soundness_note(snap, entry, &verdict);
+    if (verdict.soundness == HB_SOUNDNESS_UNKNOWN)
+        host->doubtful(host, entry, "could not be checked, stored as it is: %s", verdict.reason);
+    if (verdict.soundness != HB_UNSOUND)
         return HB_OK;
-    if (staged->had_log) {
-        host->doubtful(host, entry, "unsound, stored as it is: %s", reason);
+    if (staged->had_log || verdict.pages_are_sound) {
+        host->doubtful(host, entry, "unsound, stored as it is: %s", verdict.reason);
         return HB_OK;
     }
-    host->doubtful(host, entry, "unsound, stored raw: %s", reason);
+    host->doubtful(host, entry, "unsound, stored raw: %s", verdict.reason);
     return HB_NOMATCH;
 }

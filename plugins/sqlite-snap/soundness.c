@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "soundness.h"
 #include "aside.h"
-#include "connection.h"
+#include "checking.h"
+#include "indexes.h"
 #include "live.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,143 +68,314 @@ int bytes_kind_of(const struct hb_host *host, int fd, enum bytes_kind *kind)
     return HB_OK;
 }
 
-/* What SQLite's result says about the file; false where it says nothing about it. */
-static bool is_damage(int result)
+/* ---- SQLite's own checks ---------------------------------------------------------- */
+
+/*
+ * From 3.44 on these also look at the indexes of modules, and take one over another table's rows
+ * for damaged where that table has changed. indexes.c judges those.
+ */
+static bool is_about_a_module(const char *finding)
 {
-    int primary = result & 0xff;
-    return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_CANTOPEN ||
-           result == SQLITE_IOERR_SHORT_READ;
+    return strncmp(finding, "malformed inverted index for FTS", 32) == 0 ||
+           strncmp(finding, "unable to validate the inverted index for FTS", 45) == 0;
 }
 
-/* The first row of a check is "ok" or the first problem. */
-static int run_check(const struct connection *connection, const char *sql, char *reason,
-                     size_t room)
+/*
+ * A page that SQLite did not get is a finding for it, whatever the reason. An I/O error is seen
+ * where it happens (checking_close()), so that here it is the lack of memory.
+ */
+static bool is_about_the_machine(const char *finding)
+{
+    const char *code = strstr(finding, "error code=");
+    if (code != NULL)
+        return !is_damage((int)strtol(code + strlen("error code="), NULL, 10));
+    return strstr(finding, "failed to get page") != NULL;
+}
+
+static void take_finding(struct checking *checking, const char *finding)
+{
+    if (strcmp(finding, "ok") == 0)
+        return;
+    if (is_about_a_module(finding))
+        checking->doubted = true;
+    else if (is_about_the_machine(finding))
+        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "SQLite could not work: %s", finding);
+    else
+        checking_add(checking, HB_UNSOUND, "%s", finding);
+}
+
+/* Each row of a check is "ok" or a problem. SQLite's result; the findings are told. */
+static int run_check(struct checking *checking, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
-    int result = sqlite3_prepare_v2(connection->db, sql, -1, &statement, NULL);
-    if (result == SQLITE_OK)
+    int result = sqlite3_prepare_v2(checking->connection.db, sql, -1, &statement, NULL);
+    while (result == SQLITE_OK || result == SQLITE_ROW) {
         result = sqlite3_step(statement);
-    if (result == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(statement, 0);
-        bool ok = text != NULL && strcmp(text, "ok") == 0;
-        snprintf(reason, room, "%s", ok || text == NULL ? "" : text);
-        /* SQLite puts a heading and line ends in some of its findings. */
-        for (char *at = reason; *at != '\0'; at++)
-            if (*at == '\n')
-                *at = ' ';
-        result = ok ? SQLITE_OK : SQLITE_CORRUPT;
-    } else if (result != SQLITE_DONE) {
-        snprintf(reason, room, "%s", connection_message(connection, result));
+        if (result == SQLITE_ROW) {
+            const char *text = (const char *)sqlite3_column_text(statement, 0);
+            if (text != NULL)
+                take_finding(checking, text);
+            else
+                result = SQLITE_NOMEM;
+        }
     }
-    sqlite3_finalize(statement);
-    return result == SQLITE_DONE ? SQLITE_OK : result;
+    /* The message is the connection's, and lasts until after this. */
+    int ended = sqlite3_finalize(statement);
+    return result == SQLITE_DONE ? ended : result;
 }
 
-static int judge(const struct snap *snap, int result, uint32_t *soundness, const char *reason)
+/* A collation or function that is missing here ends the check of all: then one table by one. */
+static void check_each_table(struct checking *checking, const char *pragma)
 {
-    const struct hb_host *host = snap->host;
-    if (result == SQLITE_INTERRUPT || host->cancelled(host))
-        return host->fail(host, HB_CANCELLED, "the check of a database was stopped");
-    if (result == SQLITE_NOMEM)
-        return host->fail(host, HB_ENTRY, "cannot be checked: out of memory");
-    if ((result & 0xff) == SQLITE_IOERR && !is_damage(result))
-        return host->fail(host, HB_ENTRY, "the staged copy cannot be read: %s", reason);
+    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = checking->connection.db;
+    int result = sqlite3_prepare_v2(db,
+                                    "SELECT name FROM sqlite_schema WHERE type = 'table' AND "
+                                    "rootpage > 0 UNION ALL SELECT 'sqlite_schema'",
+                                    -1, &statement, NULL);
+    bool on = result == SQLITE_OK;
+    while (on && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        char what[100];
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        char *sql = name == NULL ? NULL : sqlite3_mprintf("PRAGMA %s(%Q)", pragma, name);
+        result = sql == NULL ? SQLITE_NOMEM : run_check(checking, sql);
+        sqlite3_free(sql);
+        snprintf(what, sizeof what, "table %s", name == NULL ? "" : name);
+        on = result == SQLITE_OK || checking_add_result(checking, what, result);
+    }
+    if (on && result != SQLITE_DONE)
+        checking_add_result(checking, "", result);
+    else if (!on && statement == NULL)
+        checking_add_result(checking, "", result);
+    sqlite3_finalize(statement);
+}
+
+static void check_indexes(struct checking *checking)
+{
+    struct index_table *tables;
+    int result = indexes_list(checking, &tables);
     if (result == SQLITE_OK)
-        *soundness = HB_SOUND;
+        indexes_check(checking, tables);
     else
-        *soundness = is_damage(result) ? HB_UNSOUND : HB_NOT_CHECKED;
+        checking_add_result(checking, "", result);
+    indexes_free(tables);
+    checking->verdict->pages_are_sound = true;
+}
+
+static void check_pages(struct checking *checking, enum thoroughness how)
+{
+    const char *pragma = how == CHECK_FULL ? "integrity_check" : "quick_check";
+    int result = run_check(checking, how == CHECK_FULL ? "PRAGMA main.integrity_check"
+                                                       : "PRAGMA main.quick_check");
+    if (result == SQLITE_OK)
+        return;
+    if (is_lack(result, connection_message(&checking->connection, result)))
+        check_each_table(checking, pragma);
+    else
+        checking_add_result(checking, "", result);
+}
+
+/* Is what a full check found damage that a quick one sees, too? */
+static void look_at_pages_alone(struct checking *checking)
+{
+    struct verdict full = *checking->verdict;
+    *checking->verdict = (struct verdict){.soundness = HB_SOUND};
+    check_pages(checking, CHECK_QUICK);
+    full.pages_are_sound = !checking->stopped && checking->watch.failure == SQLITE_OK &&
+                           (checking->verdict->soundness == HB_SOUND ||
+                            checking->verdict->soundness == HB_NOT_CHECKED);
+    *checking->verdict = full;
+}
+
+/* ---- one database ----------------------------------------------------------------- */
+
+/* A schema in words that only a later SQLite knows looks damaged to an earlier one. */
+static bool is_by_a_newer_one(int fd)
+{
+    unsigned char by[4];
+    return read_fully(fd, by, sizeof by, 96) == sizeof by &&
+           ((uint32_t)by[0] << 24 | (uint32_t)by[1] << 16 | (uint32_t)by[2] << 8 | by[3]) >
+               (uint32_t)sqlite3_libversion_number();
+}
+
+/*
+ * SQLite looks at CHECK constraints only where it could write, and so do the checks of modules. In
+ * WAL mode that lays a log beside the copy, which goes again.
+ */
+static bool open_copy(struct checking *checking, enum thoroughness how)
+{
+    bool full = how == CHECK_FULL;
+    int off = 0,
+        result = checking_open(checking, full ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
+                               full ? "vfs=" BULK_VFS : "vfs=" BULK_VFS "&immutable=1");
+    if (result == SQLITE_OK && full) {
+        sqlite3_file_control(checking->connection.db, "main", SQLITE_FCNTL_PERSIST_WAL, &off);
+        result = connection_run(&checking->connection, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+    }
+    /* Opening compares the header's page count with the file; the rest parses the schema. */
+    if (result == SQLITE_OK)
+        result = connection_run(&checking->connection, "SELECT count(*) FROM sqlite_schema", NULL);
+    if (result != SQLITE_OK)
+        checking_add_result(checking, "", result);
+    return result == SQLITE_OK;
+}
+
+static void close_copy(struct checking *checking, enum thoroughness how)
+{
+    checking_close(checking);
+    if (how == CHECK_FULL)
+        held_remove_sides(checking->staged);
+}
+
+static bool goes_on(const struct checking *checking)
+{
+    uint32_t soundness = checking->verdict->soundness;
+    return !checking->stopped && soundness != HB_UNSOUND && soundness != HB_SOUNDNESS_UNKNOWN;
+}
+
+static void check_database(struct checking *checking, bool pages, enum thoroughness how)
+{
+    AS_OWNER_AUTO owner = {0};
+    if (!held_begin(checking->staged, &owner)) {
+        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "%s", checking->staged->refusal);
+        return;
+    }
+    if (open_copy(checking, how) && pages) {
+        check_pages(checking, how);
+        if (how == CHECK_FULL && checking->verdict->soundness == HB_UNSOUND)
+            look_at_pages_alone(checking);
+        else if (how == CHECK_FULL && goes_on(checking))
+            check_indexes(checking);
+    }
+    close_copy(checking, how);
+    if (how == CHECK_QUICK && checking->doubted && goes_on(checking)) {
+        if (open_copy(checking, CHECK_FULL))
+            check_indexes(checking);
+        close_copy(checking, CHECK_FULL);
+    }
+}
+
+static int hold(const struct hb_file *file, struct held *staged)
+{
+    int result = held_open_staged(staged, file);
+    if (result != 0)
+        held_close(staged);
+    return result;
+}
+
+static int stopped(const struct snap *snap)
+{
+    return snap->host->fail(snap->host, HB_CANCELLED, "the check of a database was stopped");
+}
+
+static int check_held(struct checking *checking, uint64_t bytes, enum thoroughness how, int fd)
+{
+    struct snap *snap = checking->snap;
+    const struct hb_host *host = snap->host;
+    bool small = bytes <= snap->check_limit, wanted_full = how == CHECK_FULL;
+    checking->tells = wanted_full;
+    if (!small)
+        how = CHECK_QUICK;
+    checking->total = how == CHECK_FULL ? 2 * bytes : bytes;
+    check_database(checking, small || wanted_full, how);
+    if (checking->stopped)
+        return stopped(snap);
+    if (checking->tells)
+        host->progress(host, checking->entry, checking->total, checking->total);
+    struct verdict *verdict = checking->verdict;
+    if (verdict->soundness == HB_UNSOUND && strstr(verdict->reason, "malformed database schema") &&
+        is_by_a_newer_one(fd)) {
+        verdict->soundness = HB_SOUND;
+        checking_add(checking, HB_SOUNDNESS_UNKNOWN,
+                     "it was written by a newer SQLite, and this one does not know its schema");
+    }
+    if (!small)
+        checking_add(checking, HB_NOT_CHECKED,
+                     wanted_full ? "larger than check-limit: its pages are right, its indexes were "
+                                   "not compared with its tables"
+                                 : "larger than check-limit: header, page count and schema are "
+                                   "right, the pages were not read");
+    size_t used = strlen(verdict->reason);
+    if (verdict->soundness == HB_NOT_CHECKED && checking->lacks > 1)
+        snprintf(verdict->reason + used, sizeof verdict->reason - used, ", and %u more",
+                 checking->lacks - 1);
     return HB_OK;
 }
 
-static int check_database(struct snap *snap, struct held *staged, bool whole, uint32_t *soundness,
-                          char *reason, size_t room)
+static int cannot_tell(struct verdict *verdict, int reason)
 {
-    struct patience patience;
-    AS_OWNER_AUTO owner = {0};
-    CONNECTION_AUTO connection = {NULL, NULL};
-    patience_init(&patience, snap);
-    int result = SQLITE_PERM;
-    if (held_begin(staged, &owner))
-        result =
-            connection_open(&connection, staged, SQLITE_OPEN_READONLY, "immutable=1", &patience);
-    if (result != SQLITE_OK) {
-        snprintf(reason, room, "%s", connection_message(&connection, result));
-        return judge(snap, result, soundness, reason);
-    }
-    connection_run(&connection, "PRAGMA cell_size_check = ON", NULL);
-    /* Opening compares the header's page count with the file; the rest parses the schema. */
-    const char *sql =
-        whole ? "PRAGMA quick_check(1)" : "SELECT 'ok' FROM (SELECT count(*) FROM sqlite_schema)";
-    result = run_check(&connection, sql, reason, room);
-    return judge(snap, result, soundness, reason);
+    verdict->soundness = HB_SOUNDNESS_UNKNOWN;
+    snprintf(verdict->reason, sizeof verdict->reason, "the staged copy cannot be read: %s",
+             strerror(reason));
+    return HB_OK;
 }
 
-static int hold(const struct snap *snap, const struct hb_file *file, struct held *staged)
-{
-    int result = held_open_staged(staged, file);
-    return result == 0 ? HB_OK
-                       : snap->host->fail(snap->host, HB_ENTRY,
-                                          "the staged copy cannot be read: %s", strerror(-result));
-}
-
-int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundness, char *reason,
-                 size_t reason_bytes)
+int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct hb_file *file,
+                 enum thoroughness how, struct verdict *verdict)
 {
     enum bytes_kind kind;
     struct stat now;
-    if (reason_bytes > 0)
-        *reason = '\0';
+    *verdict = (struct verdict){.soundness = HB_SOUND};
     int status = bytes_kind_of(snap->host, file->fd, &kind);
     if (status == HB_CANCELLED)
-        return snap->host->fail(snap->host, HB_CANCELLED, "the check of a database was stopped");
+        return stopped(snap);
     if (status != HB_OK || fstat(file->fd, &now) != 0)
-        return snap->host->fail(snap->host, HB_ENTRY, "the staged copy cannot be read: %s",
-                                strerror(errno));
-    *soundness = HB_SOUND;
+        return cannot_tell(verdict, errno);
     if (kind == BYTES_EMPTY)
         return HB_OK;
     if (kind == BYTES_ZERO) {
-        *soundness = HB_UNSOUND;
-        snprintf(reason, reason_bytes, "all its bytes are zero");
+        verdict->soundness = HB_UNSOUND;
+        snprintf(verdict->reason, sizeof verdict->reason, "all its bytes are zero");
         return HB_OK;
     }
     if (kind == BYTES_OTHER) {
-        *soundness = HB_NOT_CHECKED;
-        snprintf(reason, reason_bytes, "no SQLite database by its header");
+        verdict->soundness = HB_NOT_CHECKED;
+        verdict->no_database = true;
+        snprintf(verdict->reason, sizeof verdict->reason, "no SQLite database by its header");
         return HB_OK;
     }
-    bool whole = (uint64_t)now.st_size <= snap->check_limit;
     struct held staged;
-    status = hold(snap, file, &staged);
-    if (status == HB_OK)
-        status = check_database(snap, &staged, whole, soundness, reason, reason_bytes);
+    int held = hold(file, &staged);
+    if (held != 0)
+        return cannot_tell(verdict, -held);
+    struct checking checking = {
+        .snap = snap, .entry = entry, .staged = &staged, .verdict = verdict};
+    patience_init(&checking.patience, snap);
+    status = check_held(&checking, (uint64_t)now.st_size, how, file->fd);
     held_close(&staged);
-    if (status == HB_OK && *soundness == HB_SOUND && !whole) {
-        *soundness = HB_NOT_CHECKED;
-        snprintf(reason, reason_bytes,
-                 "larger than check-limit: header, page count and schema are right, the pages were "
-                 "not read");
-    }
     return status;
+}
+
+void soundness_note(const struct snap *snap, const struct hb_entry *entry,
+                    const struct verdict *verdict)
+{
+    if (verdict->soundness == HB_NOT_CHECKED)
+        snap->host->note(snap->host, entry, "not checked %s: %s",
+                         verdict->no_database ? "as a database" : "in full", verdict->reason);
 }
 
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes)
 {
+    const struct hb_host *host = snap->host;
     struct patience patience;
     struct held staged;
-    int status = hold(snap, file, &staged);
+    int held = hold(file, &staged);
+    if (held != 0)
+        return host->fail(host, HB_ENTRY, "the staged copy cannot be read: %s", strerror(-held));
     int result = SQLITE_OK;
-    if (status == HB_OK && !no_side_is_left(&staged)) {
+    if (sides_left(&staged) != 0) {
         patience_init(&patience, snap);
         result = recover_staged(&staged, &staged, &patience);
     }
     held_close(&staged);
     if (result == SQLITE_OK)
-        return status;
-    if (result == SQLITE_INTERRUPT || snap->host->cancelled(snap->host))
-        return snap->host->fail(snap->host, HB_CANCELLED, "the check of a database was stopped");
-    snprintf(reason, reason_bytes, "its log cannot be applied to it: %s",
-             staged.refusal[0] != '\0' ? staged.refusal : sqlite3_errstr(result));
+        return HB_OK;
+    if (result == SQLITE_INTERRUPT || host->cancelled(host))
+        return stopped(snap);
+    const char *why = staged.refusal[0] != '\0' ? staged.refusal : sqlite3_errstr(result);
+    if (!is_damage(result))
+        return host->fail(host, HB_ENTRY, "its log could not be applied to it: %s", why);
+    snprintf(reason, reason_bytes, "its log cannot be applied to it: %s", why);
     return HB_NOMATCH;
 }
 
@@ -210,12 +383,16 @@ int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *f
                uint32_t *soundness, char *reason, size_t reason_bytes)
 {
     struct snap *snap = self;
+    struct verdict verdict;
     int status = merge_log(snap, file, reason, reason_bytes);
     *soundness = HB_UNSOUND;
     if (status != HB_OK)
         return status == HB_NOMATCH ? HB_OK : status;
-    status = soundness_of(snap, file, soundness, reason, reason_bytes);
-    if (status == HB_OK && *soundness == HB_NOT_CHECKED)
-        snap->host->note(snap->host, entry, "not checked as a database: %s", reason);
-    return status;
+    status = soundness_of(snap, entry, file, CHECK_FULL, &verdict);
+    if (status != HB_OK)
+        return status;
+    *soundness = verdict.soundness;
+    snprintf(reason, reason_bytes, "%s", verdict.reason);
+    soundness_note(snap, entry, &verdict);
+    return HB_OK;
 }

@@ -4,17 +4,24 @@
 #define SOUNDNESS_H
 
 #include "sqlite_snap.h"
+#include "verdict.h"
 
 /*
- * HB_OK and *soundness, with a reason unless it is HB_SOUND (none is given for an empty file, which
- * is sound); HB_CANCELLED; HB_ENTRY where it could not be looked at, after fail().
+ * HB_OK and the verdict; HB_CANCELLED after fail(). Above check-limit a quick check is made instead
+ * of a full one, and instead of a quick one a look at header, page count and schema. The copy is
+ * not written to, and others may read it meanwhile.
  */
-int soundness_of(struct snap *snap, const struct hb_file *file, uint32_t *soundness, char *reason,
-                 size_t reason_bytes);
+int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct hb_file *file,
+                 enum thoroughness how, struct verdict *verdict);
+
+/* Notes that it was not checked in full, if so. */
+void soundness_note(const struct snap *snap, const struct hb_entry *entry,
+                    const struct verdict *verdict);
 
 /*
  * A log or journal that came with the copy and lies beside it is made part of it. HB_OK; HB_NOMATCH
- * and a reason: it cannot be; HB_ENTRY, HB_CANCELLED.
+ * and a reason: it cannot be, for what it is; HB_ENTRY after fail(): it cannot be now;
+ * HB_CANCELLED.
  */
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes);
 

@@ -17,6 +17,7 @@ struct snap {
     const struct hb_value *suffixes;
     int64_t wait_s;
     bool locked_raw; /* store the bytes of a locked database as they are */
+    bool check_full; /* copies of a backup, too, are checked in full */
     uint64_t check_limit;
     bool force_held; /* restore though a program has the deleted one open */
     struct inode_guard guard;

@@ -216,6 +216,36 @@ class Reuse(hb.Case):
             stored.close()
 
     @elsewhere
+    def test_a_log_that_is_rewritten_in_place(self):
+        """With size and time put back: it is read again. Unchanged it is not, whoever has it open."""
+        database = sqlite3.connect(self.home / "state.db")
+        database.execute("PRAGMA wal_autocheckpoint=0")
+        database.execute("CREATE TABLE words(word)")
+        database.execute("INSERT INTO words VALUES('before it')")
+        database.commit()
+        log = self.home / "state.db-wal"
+        self.old_enough(self.home)
+        changed = log.stat().st_ctime_ns
+        self.make()
+        self.assertEqual(log.stat().st_ctime_ns, changed)  # nor does the backup do anything to it
+        made = self.make()
+        whole = made["reused_bytes"]
+        self.assertEqual(whole, made["bytes"])
+        status, data = log.stat(), log.read_bytes()
+        with open(log, "r+b") as stream:
+            stream.seek(data.rindex(b"before it"))
+            stream.write(b"after all")
+        os.utime(log, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.assertEqual((log.stat().st_size, log.stat().st_mtime_ns), (status.st_size, status.st_mtime_ns))
+        self.old_enough(self.home)
+        self.assertLess(self.make()["reused_bytes"], whole)
+        self.hbcore("--home", self.dir / "target", "import", self.archive, "--force")
+        restored = sqlite3.connect(self.dir / "target" / "state.db")
+        self.assertEqual(restored.execute("SELECT word FROM words").fetchall(), [("after all",)])
+        restored.close()
+        database.close()
+
+    @elsewhere
     def test_what_changed_just_before_it_was_read(self):
         """It may change once more within the same tick of the clock: it is read again."""
         shutil.rmtree(self.home)

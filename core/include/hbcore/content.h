@@ -21,7 +21,9 @@ extern "C" {
 enum hb_soundness {
     HB_SOUND = 1,
     HB_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
-    HB_UNSOUND = 3
+    HB_UNSOUND = 3,
+    HB_SOUNDNESS_UNKNOWN = 4 /* it was to be checked, but that failed: no memory, no room, an I/O
+                          error. An earlier host takes it for HB_NOT_CHECKED */
 };
 
 /* hb_source.method of a copy of one moment: the only kind that a later backup takes over. */
@@ -94,10 +96,11 @@ struct hb_content_ops {
     /*
      * Opens a consistent source of a file in the home; may take long (see
      * hb_host.cancelled and remaining_ms). HB_OK and *source; HB_NOMATCH: treat it
-     * as an ordinary file after all (after doubtful() or note(), if there is something to say);
+     * as an ordinary file after all (after doubtful() or note(), if there is something to say; it
+     * counts as HB_UNSOUND after doubtful(), unless source->soundness is HB_SOUNDNESS_UNKNOWN);
      * HB_ENTRY: skip it, after fail(). HB_FATAL costs no more than the entry, either. If the source
-     * is HB_UNSOUND and nobody calls doubtful(), the host does. Any thread, several entries at
-     * once.
+     * is HB_UNSOUND or HB_SOUNDNESS_UNKNOWN and nobody calls doubtful(), the host does. Any thread,
+     * several entries at once.
      */
     int (*open)(void *self, const struct hb_entry *entry, struct hb_source *source);
 
@@ -112,8 +115,9 @@ struct hb_content_ops {
     /*
      * Is this stored copy sound? Asked by verify, and on import where the host publishes it by
      * rename; restore() has to look for itself at what it puts back. `file` is a copy of the entry
-     * in the staging directory. HB_OK and *soundness, the reason of HB_UNSOUND in `reason`
-     * (reason_bytes long); HB_NOMATCH: it is nothing of its kind after all. Any thread.
+     * in the staging directory. HB_OK and *soundness, the reason of HB_UNSOUND or
+     * HB_SOUNDNESS_UNKNOWN in `reason` (reason_bytes long); HB_NOMATCH: it is nothing of its kind
+     * after all; HB_ENTRY after fail(): as HB_SOUNDNESS_UNKNOWN. Any thread.
      */
     int (*check)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  uint32_t *soundness, char *reason, size_t reason_bytes);

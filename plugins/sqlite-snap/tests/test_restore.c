@@ -433,14 +433,19 @@ static void the_mode_is_set(void **state)
     }
 }
 
+/* What is restored is checked first, to the end; the rows come after that. */
+static bool is_checked;
+
 static void expect_closed(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
                           uint64_t all)
 {
     static const char *const names[] = {"x.db", "x.db-wal", "x.db-shm", "x.db-journal"};
     const struct fake_host *fake = host->self;
     (void)entry;
-    (void)done;
-    (void)all;
+    if (!is_checked) {
+        is_checked = done == all;
+        return;
+    }
     for (int i = 0; i < 4; i++) {
         char path[600];
         snprintf(path, sizeof path, "%s/%s", fake->home, names[i]);
@@ -469,6 +474,7 @@ static void closed_to_others_meanwhile(void **state)
         if (i == 0)
             assert_int_equal(mode_of(home_file(&fixture, "x.db-wal")), 0644);
         actor_ask(&actor, "COMMIT");
+        is_checked = false;
         fixture.fake.host.progress = expect_closed;
         if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
             fail_msg("%s", fixture.fake.message);
@@ -514,8 +520,9 @@ static void cancel_under_way(const struct hb_host *host, const struct hb_entry *
 {
     struct fake_host *fake = host->self;
     (void)entry;
-    if (done > 0 && done < all)
+    if (is_checked && done > 0 && done < all)
         atomic_store(&fake->cancel, 1);
+    is_checked = is_checked || done == all;
 }
 
 /* Nobody else has it open: what had been written to its log does not stay, either. */
@@ -534,6 +541,7 @@ static void stopped_under_way(void **state)
         actor_ask(&actor, "UPDATE account SET money = 1");
         if (!in_use)
             actor_stop(&actor);
+        is_checked = false;
         fixture.fake.host.progress = cancel_under_way;
         assert_int_equal(put_back(&fixture, "old", "x.db"), HB_CANCELLED);
         if (!in_use) {
