@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "files/stage.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/listing.h"
+#include "files/removal.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,26 +41,6 @@ bool hb_stage_on_path(const char *path)
             return true;
     }
     return false;
-}
-
-static void empty_directory(int fd);
-
-static int remove_entry(void *context, const char *name)
-{
-    int fd = *(const int *)context;
-    if (unlinkat(fd, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
-        return 0;
-    HB_AUTO_CLOSE int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (inner >= 0)
-        empty_directory(inner);
-    unlinkat(fd, name, AT_REMOVEDIR);
-    return 0;
-}
-
-/* Removes all entries of the directory; goes on after a failure. */
-static void empty_directory(int fd)
-{
-    hb_listing_each(fd, remove_entry, &fd);
 }
 
 /*
@@ -134,9 +116,13 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
 void hb_stage_drop_journal(struct hb_stage *stage)
 {
     HB_AUTO_AS as = {.changed = false};
-    if (stage->fd >= 0 && hb_as_begin(&as, &stage->rights) == 0 &&
-        unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
+    if (stage->fd < 0 || hb_as_begin(&as, &stage->rights) != 0)
+        return;
+    if (unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
         fsync(stage->fd);
+    else if (errno != ENOENT)
+        return;
+    hb_interrupt_last_words(NULL);
 }
 
 /* ---- whose it is --------------------------------------------------------------------------- */
@@ -174,26 +160,15 @@ static int make_own_mark(int fd, const struct stat *stage)
     return mark < 0 ? -errno : 0;
 }
 
-struct emptying {
-    int fd;
-    char mark[64];
-};
-
-static int remove_unless_mark(void *context, const char *name)
-{
-    struct emptying *emptying = context;
-    return strcmp(name, emptying->mark) == 0 ? 0 : remove_entry(&emptying->fd, name);
-}
-
 /* All that is in a stage, the mark last: without it, nobody would remove what is left. */
 static void empty_stage(int fd)
 {
-    struct emptying emptying = {.fd = fd};
+    char mark[64] = "";
     struct stat status;
     if (fstat(fd, &status) == 0)
-        own_mark_name(&status, emptying.mark);
-    hb_listing_each(fd, remove_unless_mark, &emptying);
-    unlinkat(fd, emptying.mark, 0);
+        own_mark_name(&status, mark);
+    hb_remove_below(fd, mark);
+    unlinkat(fd, mark, 0);
 }
 
 static int stop_at_once(void *context, const char *name)

@@ -263,8 +263,10 @@ int hb_staging_publish(struct hb_staging *staging,
         status = ask_before(before, context, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
-    if (status == HB_OK)
+    if (status == HB_OK) {
+        hb_restore_last_words(staging->run);
         status = hb_journal_commit(writer, error);
+    }
     hb_journal_writer_free(writer);
     if (status == HB_OK)
         status = hb_journal_open(staging->run->stage.fd, &journal, error);

@@ -126,6 +126,7 @@ static int carry_through(struct recovery *recovery)
         .again = true,
         .since = journal_time(recovery),
     };
+    hb_restore_last_words(recovery->run);
     status = hb_restore(&request, &restored, recovery->error);
     hb_report_demote(report, first, "by the import that was interrupted: ");
     say(recovery, hb_journal_archive(journal), &restored);

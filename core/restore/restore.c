@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/restore.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/progress.h"
 #include "files/io.h"
 #include "host/failure.h"
@@ -518,6 +520,14 @@ static void flush(struct restore *restore)
     if (failed)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, "",
                       "what was restored could not be flushed to disk: %s", strerror(errno));
+}
+
+void hb_restore_last_words(const struct hb_run *run)
+{
+    HB_AUTO_FREE char *home = hb_printable(run->home.path);
+    HB_AUTO_FREE char *text =
+        hb_text("%s: the import is not complete; the next run on this home completes it", home);
+    hb_interrupt_last_words(text);
 }
 
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,
