@@ -179,7 +179,8 @@ static int ask(FILE *out, struct hb_error *error)
     fprintf(out, "\nWarning: the target already has a configuration.\n"
                  "Importing replaces files there with those of the archive.\n\n"
                  "Continue? [y/N] ");
-    if (fflush(out) != 0 || ferror(out)) { /* what nobody has read nobody has answered */
+    if ((fflush(out) != 0 || ferror(out)) &&
+        hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
         hb_error_set(error, HB_FATAL,
                      "the question whether to import over files that are there "
                      "cannot be written; nothing was changed");

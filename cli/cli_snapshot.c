@@ -324,6 +324,8 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
                                      command, &restored, error);
+    if (status == HB_NOMATCH) /* another machine */
+        return HB_EXIT_LOCKED;
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     json_t *object = summary_json(command, "snapshot restore");

@@ -66,14 +66,14 @@ int hb_directory_open(const char *path, bool make, struct hb_directory *director
     HB_AUTO_FREE char *full = hb_absolute(path);
     HB_AUTO_CLOSE int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int result = take_all(fd, &all);
-    return result == 0 ? hb_beneath_directory(&all, full, make ? HB_MAKE_PARENTS : 0u, directory)
+    return result == 0 ? hb_beneath_directory(
+                             &all, full, make ? HB_MAKE_PARENTS | HB_FLUSH_MADE : 0u, directory)
                        : result;
 }
 
 /* ---- one that is held ---------------------------------------------------------------------- */
 
-/* What an open directory is called. Caller frees; NULL: that cannot be told. */
-static char *name_of(int fd)
+char *hb_directory_name(int fd)
 {
     char link[64], real[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -85,7 +85,7 @@ int hb_root_take(const struct hb_directory *directory, const char *path, struct 
 {
     *root =
         (struct hb_root){.fd = directory->fd, .rights = directory->rights, .led = directory->led};
-    root->path = name_of(root->fd);
+    root->path = hb_directory_name(root->fd);
     if (root->path != NULL)
         return 0;
     char *real = realpath(path, NULL); /* no /proc: the next best */

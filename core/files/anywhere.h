@@ -21,6 +21,9 @@ int hb_resolve(const char *path, unsigned flags, struct hb_place *place);
  */
 int hb_open_followed(const char *path);
 
+/* What an open directory is called now. Caller frees; NULL: that cannot be told. */
+char *hb_directory_name(int fd);
+
 /* Holds a directory. 0, or -errno, explained by hb_rights_explain(). */
 int hb_root_open(const char *path, struct hb_root *root);
 /* The same directory once more. 0 or -errno. */

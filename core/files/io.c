@@ -116,3 +116,13 @@ int hb_set_mtime_at(int directory_fd, const char *name, int64_t seconds, uint32_
                                 {.tv_sec = seconds, .tv_nsec = nanoseconds}};
     return utimensat(directory_fd, name, times, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
 }
+
+int hb_flush_directory(int fd)
+{
+    int result = fsync(fd) == 0 ? 0 : -errno;
+    if (result == -EBADF) {
+        HB_AUTO_CLOSE int opened = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        result = opened < 0 || fsync(opened) != 0 ? -errno : 0;
+    }
+    return result == -EINVAL ? 0 : result;
+}

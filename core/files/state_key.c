@@ -32,15 +32,27 @@ static int refuse(struct hb_state_key *key, const char *path, const char *why)
     return -1;
 }
 
-/* What is missing of the way is made, open to the user alone, as the specification has it. */
+/* With its name on the disk. The specification wants it open to the user alone. */
+static void make_directory(const char *path)
+{
+    const char *name = hb_base_name(path);
+    if (mkdir(path, 0700) != 0)
+        return;
+    HB_AUTO_FREE char *above = hb_copy_bytes(path, (size_t)(name - path));
+    HB_AUTO_CLOSE int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)hb_flush_directory(fd);
+}
+
+/* What is missing of the way is made. */
 static void make_way(char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        mkdir(path, 0700);
+        make_directory(path);
         *slash = '/';
     }
-    mkdir(path, 0700);
+    make_directory(path);
 }
 
 /* The directory, which nobody else may write to. A descriptor, or -1. */

@@ -283,7 +283,7 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
         if (leave)
             hb_stage_leave(staging->stages[i]);
         else
-            hb_stage_close(staging->stages[i]);
+            hb_run_close_stage(staging->run, staging->stages[i], HB_OK);
         free(staging->stages[i]);
     }
     staging->stage_count = 0;

@@ -110,6 +110,7 @@ static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struc
             *status = HB_END;
             return NULL;
         }
+        hb_stage_refresh(&pipeline->request.run->stage);
         if (!help(pipeline))
             wait_a_little(pipeline);
     }

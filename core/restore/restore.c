@@ -304,6 +304,8 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
 {
     struct hb_place place = {.directory_fd = -1};
     int result = 0;
+    if (stage_of(restore, row) != NULL)
+        hb_stage_refresh(restore->request->stages[row->stage]);
     if (stage_of(restore, row) == NULL)
         skipped(restore, row, "its staged copy is gone; import the archive again");
     else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0)

@@ -61,6 +61,14 @@ static int act_from(int directory_fd, struct as_owner *owner)
     return owner->acting ? 0 : as_owner_begin(owner, directory_fd);
 }
 
+/* The name of a directory that was made, down to the disk, where that can be done. */
+static void flush_names(int directory_fd)
+{
+    HERMES_AUTO_CLOSE int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) != 0)
+        return;
+}
+
 /* Opens the directory by its steps; missing ones are made, if they are to be. */
 static int open_by_steps(const char *path, bool make, struct as_owner *owner)
 {
@@ -72,6 +80,8 @@ static int open_by_steps(const char *path, bool make, struct as_owner *owner)
          part = strtok_r(NULL, "/", &save)) {
         bool made = make && mkdirat(at, part, 0777) == 0;
         int made_error = make && !made ? errno : ENOENT;
+        if (made)
+            flush_names(at);
         /* O_PATH: a directory on the way may be closed to reading. */
         int next = openat(at, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (next < 0)
