@@ -21,6 +21,7 @@
 #include <getopt.h>
 #include <locale.h>
 #include <malloc.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -185,6 +186,8 @@ int main(int argc, char **argv)
     size_t set_count = 0;
     int option;
     occupy_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
+    signal(SIGXFSZ, SIG_IGN);
     /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");
