@@ -119,10 +119,9 @@ int hb_set_mtime_at(int directory_fd, const char *name, int64_t seconds, uint32_
 
 int hb_flush_directory(int fd)
 {
-    int result = fsync(fd) == 0 ? 0 : -errno;
-    if (result == -EBADF) {
-        HB_AUTO_CLOSE int opened = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        result = opened < 0 || fsync(opened) != 0 ? -errno : 0;
-    }
-    return result == -EINVAL ? 0 : result;
+    bool named = (fcntl(fd, F_GETFL) & O_PATH) != 0;
+    HB_AUTO_CLOSE int opened = named ? openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if ((named && opened < 0) || fsync(named ? opened : fd) != 0)
+        return errno == EINVAL ? 0 : -errno;
+    return 0;
 }

@@ -486,8 +486,8 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
 
 void hb_stage_refresh(struct hb_stage *stage)
 {
-    int64_t before = atomic_load_explicit(&stage->refreshed, memory_order_relaxed);
-    int64_t now = seconds_now();
+    long long before = atomic_load_explicit(&stage->refreshed, memory_order_relaxed);
+    long long now = seconds_now();
     if (stage->fd < 0 || now - before < REFRESH_SECONDS ||
         !atomic_compare_exchange_strong(&stage->refreshed, &before, now))
         return;

@@ -6,6 +6,7 @@
 #include "base/name.h"
 #include "base/progress.h"
 #include "files/io.h"
+#include "files/mounts.h"
 #include "host/failure.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"
@@ -37,6 +38,8 @@ struct restore {
     int status;           /* of `next`: HB_OK, HB_END or a failure */
     bool interrupted;     /* rows were taken and not worked on */
     struct hb_error *error;
+    bool mounts; /* something is mounted below the home */
+    uint64_t home_mount;
 };
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -412,6 +415,9 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
         result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
     if (result == 0 && fchmod(fd, row->mode) != 0)
         result = -errno;
+    /* Another file system, of which there may be no stage: nobody else flushes it. */
+    if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)
+        result = -errno;
     if (result != 0)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
                       "its mode and time cannot be set: %s", hb_target_explain(-result));
@@ -539,6 +545,8 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
         .request = request, .run = request->run, .result = result, .error = error};
     *result = (struct hb_restored){0};
     pthread_mutex_init(&restore.lock, NULL);
+    restore.mounts = hb_mounts_below(request->run->home.path);
+    restore.home_mount = hb_mount_of(request->run->home.fd);
     /* Most is the owner's of the home; threads that start now begin with the same. */
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &request->run->home.rights);

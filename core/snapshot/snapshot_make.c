@@ -315,6 +315,7 @@ static bool is_left_out(const struct maker *maker, const char *name)
 static int take_directory(struct maker *maker, const char *path, unsigned depth);
 
 /* Below a listed directory: files may be links, linked directories are passed over. */
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEEPEST */
 static int take_below(struct maker *maker, const char *path, const char *name, unsigned depth)
 {
     HB_AUTO_FREE char *below = hb_text("%s/%s", path, name);
@@ -333,6 +334,7 @@ static int take_below(struct maker *maker, const char *path, const char *name, u
     return take_file(maker, below, &status);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEEPEST */
 static int take_directory(struct maker *maker, const char *path, unsigned depth)
 {
     struct hb_listing listing = {0};
