@@ -434,11 +434,8 @@ int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char 
     stage->parent_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (stage->parent_fd >= 0)
         stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct hb_stage_claim claim;
     if (stage->fd < 0 || fstat(stage->fd, &status) != 0 || status.st_uid != hb_rights_user() ||
-        (status.st_mode & 077) != 0 ||
-        hb_stage_is_claimed(stage->parent_fd, stage->fd, true, &claim) ||
-        flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
+        (status.st_mode & 077) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
         hb_stage_leave(stage);
         return HB_NOMATCH;
     }

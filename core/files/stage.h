@@ -64,7 +64,8 @@ unsigned hb_stage_sweep(int parent_fd);
 
 /*
  * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH: a
- * run still has it, or it is another user's. `parent` and `name` as in struct hb_stage.
+ * run still has it, or it is another user's. Whether another machine has it is not asked: see
+ * hb_stage_is_claimed(). `parent` and `name` as in struct hb_stage.
  */
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage);
 /* The same in a directory that is open, of that path. */

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -193,7 +194,9 @@ static bool find_age(int parent_fd, bool probe, int64_t last, struct hb_stage_cl
 static bool is_alive(const struct hb_stage_owner *owner)
 {
     uint64_t start = start_of(owner->process);
-    return start != 0 && (start == owner->start || owner->start == 0);
+    if (start != 0 && owner->start != 0)
+        return start == owner->start;
+    return owner->process > 0 && (kill((pid_t)owner->process, 0) == 0 || errno == EPERM);
 }
 
 bool hb_stage_is_claimed(int parent_fd, int stage_fd, bool probe, struct hb_stage_claim *claim)

@@ -12,7 +12,7 @@ of the record it is known what a power cut would leave. The rules:
 3. The directory above each new directory that stays has been flushed before success is told.
 4. Archives, snapshots and journals are removed durably before success is told.
 
-Success is told by the first write to standard output or error after the work, or the end.
+Success is told by the first write to standard output or error after the last of these, or the end.
 """
 import os
 import re
@@ -121,10 +121,11 @@ class Model:
         self.removed = {}       # durable things whose removal is not flushed yet
         self.published, self.directories, self.removals = 0, 0, 0
         self.problems = []
-        # All ends when the summary is printed.
-        told = [place for place, (call, path, fd) in enumerate(record.calls)
-                if call in WRITES and fd in ("1", "2") and not self.ours(path)]
-        self.end = told[-1] if told else len(record.calls)
+        final = [place for place, (call, first, second) in enumerate(record.calls)
+                 if call in ("rename", "link", "unlink", "mkdir", "create", "creat") and self.is_final(second or first)]
+        told = [place for place, (call, _, fd) in enumerate(record.calls)
+                if call in WRITES and fd in ("1", "2") and place > (final[-1] if final else -1)]
+        self.end = told[0] if told else len(record.calls)
         for place, (call, first, second) in enumerate(record.calls[:self.end]):
             self.step(place, call, first, second)
         self.told()
@@ -135,6 +136,9 @@ class Model:
     @staticmethod
     def temporary(path):
         return TEMPORARY.search(path) is not None
+
+    def is_final(self, path):
+        return self.ours(path) and not self.temporary(path)
 
     def below(self, path):
         return [file for file in self.unflushed if file == path or file.startswith(path + "/")]

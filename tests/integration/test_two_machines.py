@@ -162,6 +162,22 @@ class TwoMachines(fault.FaultCase):
         self.finish(process)
         self.hbcore("--home", self.two / "home", "import", "-f", self.archive)
 
+    def test_both_begin_at_the_same_time(self):
+        """Each has looked before the other was there: so it looks again when its own stage is there."""
+        theirs = self.shared / "home/.hbcore-stage-00112233445566ff"
+        owner = self.dir / "owner"
+        owner.write_text(f"hbcore-owner 1\nhost other\nmachine 1\nboot {OTHER_BOOT}\nprocess 77 88 pid:[1]\n")
+        self.hbcore("--home", self.one / "home", "snapshot", "create")
+        for command in (["import", "-f", self.archive], ["snapshot", "restore", "1"]):
+            done = self.faulted("--home", self.one / "home", *command, calls="create", at=1, expect=5,
+                                path=f"{self.one}/home/.hbcore-stage-*/owner",
+                                run=f"mkdir {theirs}; cp {owner} {theirs}/owner")
+            self.assert_mentions(done, "host other, process 77")
+            self.assertEqual(self.stages("home"), [theirs])
+            (theirs / "owner").unlink()
+            theirs.rmdir()
+        self.assertEqual((self.shared / "home/many/1").read_bytes(), b"old\n")
+
     # ---- archives and snapshots ----
 
     def test_stage_of_an_archive(self):
