@@ -2,9 +2,9 @@
 /*
  * The first signal asks: it is noted, and the work looks at it between two steps. The second one
  * ends the process from within its handler, so that it does not matter where the work hangs: in a
- * plugin, in SQLite, in a call that never returns. What a run leaves behind then is what kill -9
- * would leave, and the next run takes care of it; a line says so where an import is half done.
- * Only calls that are safe in a handler (signal-safety(7)) are made there.
+ * plugin, in a library of its, in a call that never returns. What a run leaves behind then is what
+ * kill -9 would leave, and the next run takes care of it; a line says so where an import is half
+ * done. Only calls that are safe in a handler (signal-safety(7)) are made there.
  *
  *      first SIGINT, SIGTERM, SIGHUP      noted; the run ends in order
  *      the same within 100 ms             the same one: timeout(1) signals the process, and then

@@ -112,8 +112,9 @@ class Record:
 class Model:
     """What is on the disk, and what only in memory. Raises on the first rule that is broken."""
 
-    def __init__(self, record, root):
+    def __init__(self, record, root, mounts=()):
         self.root = root
+        self.mounts = mounts    # directories below it that are file systems of their own
         self.created = set()    # by the run itself
         self.unflushed = {}     # file: place of its last write
         self.names = {}         # final name: place where it was given, its directory not flushed yet
@@ -136,6 +137,9 @@ class Model:
     @staticmethod
     def temporary(path):
         return TEMPORARY.search(path) is not None
+
+    def system(self, path):
+        return [mount for mount in self.mounts if path == mount or path.startswith(f"{mount}/")]
 
     def is_final(self, path):
         return self.ours(path) and not self.temporary(path)
@@ -169,7 +173,8 @@ class Model:
             self.flush(first)
         elif call == "syncfs":
             for rows in (self.unflushed, self.names, self.made, self.removed):
-                rows.clear()
+                for path in [path for path in rows if self.system(path) == self.system(first)]:
+                    del rows[path]
 
     def flush(self, path):
         self.unflushed.pop(path, None)
@@ -207,7 +212,7 @@ class PowerLoss(hb.Case):
         for name in ("state.db", "log.db"):
             self.make_database(self.source / name, wal=name == "log.db")
 
-    def watch(self, *command, published=1, directories=0, removals=0, expect=0, **keywords):
+    def watch(self, *command, published=1, directories=0, removals=0, expect=0, mounts=(), **keywords):
         log = self.dir.parent / f"{self.dir.name}.strace"
         self.addCleanup(lambda: log.exists() and log.unlink())
         line = ["strace", "-f", "-y", "-s", "400", "-o", log, "-e", f"trace={CALLS}", *self.command(*command)]
@@ -216,7 +221,7 @@ class PowerLoss(hb.Case):
                               **keywords)
         self.assertEqual(done.returncode, expect, self.describe(done))
         text = log.read_text(errors="surrogateescape")
-        model = Model(Record(text, str(self.dir)), str(self.dir))
+        model = Model(Record(text, str(self.dir)), str(self.dir), mounts)
         self.assertEqual(model.problems, [], "\n".join(model.problems))
         # The model has seen what it is about.
         self.assertGreaterEqual(model.published, published)
@@ -296,6 +301,17 @@ class PowerLoss(hb.Case):
         home = self.make_home("other")
         self.watch("--home", home, "import", "-f", "--backup-first", archive, published=5, directories=1)
 
+    def test_import_over_mounts(self):
+        """Other file systems below the home, one of which gets nothing but directories."""
+        home = self.dir / "target"
+        mounts = [str(home / "many"), str(home / "hollow2")]
+        for mount in mounts:
+            os.makedirs(mount)
+            if subprocess.run(["mount", "-t", "tmpfs", "none", mount], capture_output=True, check=False).returncode != 0:
+                self.skip("nothing can be mounted")
+            self.addCleanup(subprocess.run, ["umount", "-l", mount], check=False)
+        self.watch("--home", home, "import", "-f", self.backup(self.source), published=15, directories=1, mounts=mounts)
+
     # ---- what else is made ----
 
     def test_new_plugin(self):
@@ -305,10 +321,10 @@ class PowerLoss(hb.Case):
 class TheModelItself(unittest.TestCase):
     """It notices what is missing."""
 
-    def judge(self, *calls):
+    def judge(self, *calls, mounts=()):
         record = Record("", "/")
         record.calls = [*calls, ("write", "pipe:[1]", "1")]
-        return Model(record, "/r").problems
+        return Model(record, "/r", mounts).problems
 
     def test_archive(self):
         stage = "/r/.hbcore-stage-0123456789abcdef"
@@ -324,6 +340,12 @@ class TheModelItself(unittest.TestCase):
     def test_removal(self):
         self.assertEqual(len(self.judge(("unlink", "/r/a.zip", None))), 1)
         self.assertEqual(self.judge(("unlink", "/r/a.zip", None), ("fsync", "/r", "3")), [])
+
+    def test_mounts(self):
+        calls = [("mkdir", "/r/m/a", None), ("syncfs", "/r", "3")]
+        self.assertEqual(self.judge(*calls), [])
+        self.assertEqual(len(self.judge(*calls, mounts=["/r/m"])), 1)
+        self.assertEqual(self.judge(*calls, ("syncfs", "/r/m", "3"), mounts=["/r/m"]), [])
 
     def test_record(self):
         text = ('12 mkdirat(AT_FDCWD</r>, "a", 0777) = 0\n'
