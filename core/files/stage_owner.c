@@ -211,7 +211,7 @@ bool hb_stage_is_claimed(int parent_fd, int stage_fd, bool probe, struct hb_stag
     int64_t last = known ? file.st_mtim.tv_sec : INT64_MIN;
     if (known && *here.boot != '\0' && strcmp(here.boot, claim->owner.boot) == 0 &&
         strcmp(here.process_set, claim->owner.process_set) == 0)
-        return is_alive(&claim->owner);
+        return claim->alive = is_alive(&claim->owner);
     if (fstat(stage_fd, &stage) != 0)
         return true;
     if (stage.st_mtim.tv_sec > last)

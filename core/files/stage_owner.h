@@ -32,6 +32,7 @@ struct hb_stage_claim {
     struct hb_stage_owner owner;
     int64_t age;  /* seconds since its last sign of life, by the clock of the file system; or -1 */
     int64_t left; /* seconds until it counts as left behind */
+    bool alive;   /* the process is there, on this machine */
 };
 
 /*

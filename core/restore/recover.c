@@ -209,22 +209,25 @@ static int leave_to_another(struct recovery *recovery, const char *name, bool ha
                             const struct hb_stage_claim *claim)
 {
     const char *home = recovery->run->home.path;
+    const char *what = claim->alive ? "another run is working on this home, through another mount"
+                                    : "another machine is working on this home, or was";
     char who[160];
     hb_stage_claim_describe(claim, who);
     if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) {
         HB_AUTO_FREE char *path = hb_text("%s/%s", home, name);
         HB_AUTO_FREE char *word = hb_shell_word(path);
-        hb_error_set(recovery->error, HB_NOMATCH,
-                     "%s: another machine is working on this home, or was: %s (%s)", home, who,
-                     name);
-        hb_error_hint(recovery->error,
-                      "try again when it has ended; if it is dead, that is believed in %" PRId64
-                      " h %" PRId64 " min, or now after: rm -r %s",
-                      claim->left / 3600, claim->left / 60 % 60, word);
+        hb_error_set(recovery->error, HB_NOMATCH, "%s: %s: %s (%s)", home, what, who, name);
+        if (claim->alive)
+            hb_error_hint(recovery->error, "try again when it has ended");
+        else
+            hb_error_hint(recovery->error,
+                          "try again when it has ended; if it is dead, that is believed in %" PRId64
+                          " h %" PRId64 " min, or now, after: touch -d '2 days ago' %s/owner %s",
+                          claim->left / 3600, claim->left / 60 % 60, word, word);
         return HB_NOMATCH;
     }
     hb_report_add(&recovery->run->report, has_journal ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
-                  "another machine is working on this home, or was: %s (%s)%s", who, name,
+                  "%s: %s (%s)%s", what, who, name,
                   has_journal ? "; an import of its is not complete" : "");
     return HB_OK;
 }

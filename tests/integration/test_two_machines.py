@@ -120,7 +120,9 @@ class TwoMachines(fault.FaultCase):
             done = self.second("--home", self.two / "home", *command, expect=5 if "restore" in command else 3)
             self.assert_mentions(done, "another machine")
         self.assertTrue((stage / "journal").exists())
-        self.grow_old(stage)
+        done = self.second("--home", self.two / "home", "import", "-f", self.archive, expect=5)
+        hint = done.stderr.decode().partition("or now, after: ")[2]
+        subprocess.run(["sh", "-c", hint], check=True)
         done = self.second("--home", self.two / "home", "backup", "-o", self.dir / "c.zip", expect=0)
         self.assert_mentions(done, "completed the import")
         self.assertEqual((self.shared / "home/many/39").read_bytes(), b"new" * 39)
@@ -153,7 +155,7 @@ class TwoMachines(fault.FaultCase):
             while not self.stages("home") or not (self.stages("home")[0] / "owner").exists():
                 self.assertIsNone(process.poll())
             done = self.hbcore("--home", self.two / "home", "import", "-f", self.archive, expect=5)
-            self.assert_mentions(done, f"process {process.pid}")
+            self.assert_mentions(done, f"process {process.pid}", "through another mount")
             self.grow_old(self.the_stage("home"))  # a process that is there is not dead, however old
             self.hbcore("--home", self.two / "home", "import", "-f", self.archive, expect=5)
             os.write(writing, self.archive.read_bytes())
