@@ -14,6 +14,7 @@ enum hb_exit {
     HB_EXIT_INCOMPLETE = 3, /* done, but entries were skipped or are doubtful */
     HB_EXIT_DECLINED = 4,   /* by the user */
     HB_EXIT_LOCKED = 5,     /* another run holds the lock */
+    HB_EXIT_HUNG_UP = 129,
     HB_EXIT_INTERRUPTED = 130,
     HB_EXIT_TERMINATED = 143
 };
@@ -30,8 +31,10 @@ struct hb_cli {
     bool quiet;
     enum hb_progress_mode progress;
     int64_t wait_seconds;
-    FILE *out;    /* results */
-    FILE *err;    /* progress, warnings, errors */
+    FILE *out;            /* results */
+    FILE *err;            /* progress, warnings, errors */
+    bool output_is_extra; /* the work is done elsewhere: that results cannot be printed is a warning
+                           */
     bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
     /* Runs the command that argv[0] names. */
     int (*run)(struct hb_cli *cli, int argc, char **argv);

@@ -341,6 +341,7 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
     int code = parse_arguments(&command, argc, argv);
     if (code != 0)
         return code < 0 ? 0 : code;
+    cli->output_is_extra = !command.dry_run;
     if (command.quick)
         return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
     if (command.output != NULL && strcmp(command.output, "-") == 0) {

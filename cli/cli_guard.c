@@ -165,6 +165,7 @@ int hb_cli_guard(struct hb_cli *cli, int argc, char **argv)
     int code = parse_arguments(&command, argc, argv);
     if (code != 0)
         return code < 0 ? HB_EXIT_DONE : code;
+    cli->output_is_extra = !command.dry_run;
     clock_gettime(CLOCK_MONOTONIC, &command.started);
     code = hb_cli_load_config(cli, &config);
     if (code != 0)

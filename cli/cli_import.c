@@ -179,7 +179,14 @@ static int ask(FILE *out, struct hb_error *error)
     fprintf(out, "\nWarning: the target already has a configuration.\n"
                  "Importing replaces files there with those of the archive.\n\n"
                  "Continue? [y/N] ");
-    fflush(out);
+    if ((fflush(out) != 0 || ferror(out)) &&
+        hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
+        hb_error_set(error, HB_FATAL,
+                     "the question whether to import over files that are there "
+                     "cannot be written; nothing was changed");
+        hb_error_hint(error, "say --force to import without being asked");
+        return HB_FATAL;
+    }
     if (read_answer(answer, sizeof answer) != 0) {
         fputc('\n', out);
         if (hb_interrupt_signal() != 0)
@@ -539,6 +546,7 @@ int hb_cli_import(struct hb_cli *cli, int argc, char **argv)
 {
     struct import_command command = {.cli = cli};
     int code = parse_arguments(&command, argc, argv);
+    cli->output_is_extra = code == 0 && !command.dry_run;
     code = code == 0 ? run_command(&command, cli) : code < 0 ? HB_EXIT_DONE : code;
     for (int which = INCLUDE; which <= EXCLUDE; which++) {
         for (size_t i = 0; i < command.glob_count[which]; i++)

@@ -242,7 +242,8 @@ int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv)
         return left == 1 ? list(cli)
                          : hb_cli_usage(cli, argv[0], "list takes no argument, but got %s",
                                         argv[optind + 1]);
-    if (strcmp(what, "new") == 0)
+    cli->output_is_extra = strcmp(what, "new") == 0;
+    if (cli->output_is_extra)
         return left == 3 ? hb_cli_plugins_new(cli, argv[optind + 1], argv[optind + 2])
                          : hb_cli_usage(cli, argv[0], "new takes a kind and a name");
     bool shows = strcmp(what, "show") == 0;

@@ -66,6 +66,8 @@ static int make_file(struct making *making, const struct hb_template *template)
         return -errno;
     making->count++;
     int result = hb_write_all(fd, text, strlen(text));
+    if (result == 0 && fsync(fd) != 0)
+        result = -errno;
     if (close(fd) != 0 && result == 0) /* some file systems say only here that they are full */
         result = -errno;
     return result;
@@ -87,6 +89,17 @@ static int make_files(struct making *making, struct hb_error *error)
     return HB_OK;
 }
 
+static int flush(const struct making *making, struct hb_error *error)
+{
+    HB_AUTO_CLOSE int above = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = hb_flush_directory(making->fd);
+    if (result == 0 && above >= 0)
+        result = hb_flush_directory(above);
+    return result == 0 ? HB_OK
+                       : hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s",
+                                      making->name, strerror(-result));
+}
+
 static int make_directory(struct making *making, struct hb_error *error)
 {
     if (mkdir(making->name, 0755) != 0) {
@@ -101,6 +114,8 @@ static int make_directory(struct making *making, struct hb_error *error)
     int status = making->fd >= 0 ? make_files(making, error)
                                  : hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s",
                                                 making->name, strerror(errno));
+    if (status == HB_OK)
+        status = flush(making, error);
     if (status == HB_OK)
         return HB_OK;
     for (size_t i = 0; i < making->count; i++)

@@ -324,6 +324,8 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
                                      command, &restored, error);
+    if (status == HB_NOMATCH) /* another machine */
+        return HB_EXIT_LOCKED;
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     json_t *object = summary_json(command, "snapshot restore");
@@ -403,6 +405,7 @@ int hb_cli_snapshot_create(struct hb_cli *cli, const char *label, int64_t keep, 
     const char *problem = label == NULL ? NULL : hb_snapshot_label_problem(label);
     if (problem != NULL)
         return hb_cli_usage(cli, "snapshot", "the label %s", problem);
+    cli->output_is_extra = !dry_run;
     return run_action(&command, create, true);
 }
 
@@ -457,6 +460,7 @@ int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv)
         return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
     if (strcmp(what, "list") == 0)
         return run_action(&command, list, false);
+    cli->output_is_extra = !command.dry_run;
     if (restores)
         return run_action(&command, restore, true);
     if (strcmp(what, "prune") == 0)

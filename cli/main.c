@@ -21,6 +21,7 @@
 #include <getopt.h>
 #include <locale.h>
 #include <malloc.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -147,18 +148,25 @@ static int run_command(struct hb_cli *cli, int argc, char **argv)
     return wrong(cli, "there is no command ", argv[0], hint);
 }
 
-/* Results that could not be written were not delivered. */
+/*
+ * What is printed is the work, and has failed where it cannot be written; or it tells of work that
+ * is done, and stays done: a warning. Programs that asked for JSON wait for it in any case.
+ */
 static int close_output(struct hb_cli *cli, int code)
 {
     errno = 0; /* it stays, if it was an earlier write that failed */
-    if ((fflush(cli->out) != 0 || ferror(cli->out)) && code == HB_EXIT_DONE) {
-        if (errno == EPIPE) /* whoever read it has seen enough */
-            return HB_EXIT_FAILED;
-        fprintf(cli->err, "hbcore: standard output cannot be written%s%s; all else is done\n",
-                errno == 0 ? "" : ": ", errno == 0 ? "" : strerror(errno));
-        return HB_EXIT_FAILED;
-    }
-    return code;
+    bool failed = fflush(cli->out) != 0 || ferror(cli->out);
+    int reason = errno;
+    bool is_work = !cli->output_is_extra || cli->json || cli->raw_out;
+    if (cli->json && cli->raw_out) /* that is where the JSON goes */
+        failed = failed || ferror(cli->err);
+    if (!failed || (code != HB_EXIT_DONE && code != HB_EXIT_INCOMPLETE))
+        return code;
+    if (!is_work || reason != EPIPE) /* else whoever read it has seen enough */
+        fprintf(cli->err, "hbcore: standard output cannot be written%s%s%s\n",
+                reason == 0 ? "" : ": ", reason == 0 ? "" : strerror(reason),
+                cli->output_is_extra ? "; all else is done" : "");
+    return is_work ? HB_EXIT_FAILED : code;
 }
 
 /*
@@ -178,6 +186,8 @@ int main(int argc, char **argv)
     size_t set_count = 0;
     int option;
     occupy_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
+    signal(SIGXFSZ, SIG_IGN);
     /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");

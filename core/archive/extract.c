@@ -299,11 +299,13 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
         if (HB_CAN(ops, worker_create) &&
             (decoder->worker = ops->worker_create(archive->format->self)) == NULL)
             status = hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(archive->format));
-        else if (pthread_create(&decoder->thread, NULL, decoder_main, decoder) != 0)
-            status = hb_error_set(error, HB_FATAL, "cannot start a thread");
         else
-            decoder->started = true;
+            decoder->started = pthread_create(&decoder->thread, NULL, decoder_main, decoder) == 0;
+        if (!decoder->started) /* a limit: as many as there are */
+            break;
     }
+    if (status == HB_OK && !decoders[0].started)
+        decoder_main(&decoders[0]);
     if (status != HB_OK) {
         pthread_mutex_lock(&extraction->lock);
         extraction->status = status;

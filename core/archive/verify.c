@@ -307,6 +307,7 @@ int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
     int status = hb_extract(&request, error);
     report_refused(&verify);
     hb_claims_clear(&verify.claims);
+    hb_run_close_stage(verify.run, &verify.run->stage, status);
     *result = (struct hb_verified){.files = atomic_load(&verify.files),
                                    .bytes = atomic_load(&verify.bytes),
                                    .damaged = verify.damaged != SIZE_MAX};

@@ -416,6 +416,29 @@ static void give_up(struct backup *backup)
         ops->abort(backup->format->self);
 }
 
+/*
+ * The archive goes where the directory is that was opened, whatever it is called by now; what is
+ * told of it must lead there.
+ */
+static int locate(struct backup *backup)
+{
+    struct hb_destination *destination = backup->request->destination;
+    HB_AUTO_FREE char *before =
+        hb_copy_text(destination->directory == NULL ? "" : destination->directory);
+    int result = hb_destination_locate(destination);
+    if (result < 0) {
+        hb_error_set(backup->error, HB_FATAL,
+                     "%s: the directory was moved or removed while the archive was made", before);
+        hb_error_hint(backup->error, "make it again, or choose another place with -o");
+        return HB_FATAL;
+    }
+    if (result > 0)
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
+                      "%s: was renamed while the archive was made, and is %s now", before,
+                      destination->directory);
+    return HB_OK;
+}
+
 /* Writes the archive into the stage and publishes it. */
 static int write_archive(struct backup *backup)
 {
@@ -447,8 +470,12 @@ static int write_archive(struct backup *backup)
         status = hb_incomplete_find(backup->run, stage,
                                     hb_format_ops_of(backup->request->format)->suffixes,
                                     backup->request->destination, backup->error);
+    if (status == HB_OK) /* as long as nothing has been published */
+        status = locate(backup);
     if (status == HB_OK)
         status = hb_publication_commit(&backup->publication, backup->error);
+    if (status == HB_OK)
+        status = locate(backup);
     hb_pipeline_free(backup->pipeline);
     hb_instance_free(backup->format);
     hb_publication_end(&backup->publication);
@@ -550,8 +577,8 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     hb_plan_clear(&backup.plan);
     hb_chain_free(&backup.filters);
     hb_chain_free(&backup.contents);
-    hb_stage_close(&backup.destination_stage);
-    hb_stage_close(&request->run->stage);
+    hb_run_close_stage(request->run, &backup.destination_stage, status);
+    hb_run_close_stage(request->run, &request->run->stage, status);
     hb_report_sort(&request->run->report);
     return status;
 }

@@ -170,7 +170,7 @@ static int find_place(struct hb_destination *destination, const char *path, char
 {
     struct hb_place place;
     HB_AUTO_FREE char *full = hb_absolute(path);
-    int result = hb_resolve(full, HB_MAKE_PARENTS, &place);
+    int result = hb_resolve(full, HB_MAKE_PARENTS | HB_FLUSH_MADE, &place);
     if (result == 0) {
         destination->place =
             (struct hb_directory){.fd = fcntl(place.directory_fd, F_DUPFD_CLOEXEC, 3),
@@ -205,6 +205,43 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
     destination->path =
         hb_text("%s/%s", *real == '\0' ? "" : destination->directory, destination->name);
     return look_for_file(destination, error);
+}
+
+/* Does the name lead to the directory that is held? */
+static bool leads_to(const char *name, const struct stat *held)
+{
+    struct stat there;
+    return stat(name, &there) == 0 && there.st_dev == held->st_dev && there.st_ino == held->st_ino;
+}
+
+static void move_path(char **path, const char *directory)
+{
+    char *moved = *path == NULL ? NULL
+                                : hb_text("%s/%s", strcmp(directory, "/") == 0 ? "" : directory,
+                                          hb_base_name(*path));
+    free(*path);
+    *path = moved;
+}
+
+int hb_destination_locate(struct hb_destination *destination)
+{
+    struct stat held;
+    if (destination->stream)
+        return 0;
+    if (fstat(destination->place.fd, &held) != 0)
+        return -errno;
+    if (leads_to(destination->directory, &held))
+        return 0;
+    char *name = hb_path_of(destination->place.fd);
+    if (name == NULL || held.st_nlink == 0 || !leads_to(name, &held)) {
+        free(name);
+        return -ENOENT;
+    }
+    free(destination->directory);
+    destination->directory = name;
+    move_path(&destination->path, name);
+    move_path(&destination->kept, name);
+    return 1;
 }
 
 void hb_destination_clear(struct hb_destination *destination)

@@ -41,6 +41,12 @@ int hb_destination_find(const char *path, const char *default_name, const char *
  */
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error);
 
+/*
+ * Is its directory still where it was? 0; 1: it was renamed, and the paths are those of now; or
+ * -errno: it is gone, or nobody can tell where it is.
+ */
+int hb_destination_locate(struct hb_destination *destination);
+
 void hb_destination_clear(struct hb_destination *destination);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
+#include "files/io.h"
 #include "files/listing.h"
 #include "files/rights.h"
 #include <errno.h>
@@ -340,6 +341,7 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
             kept[i].complete = complete ? HB_YES : HB_NO;
     }
     hb_retention(kept, archives->count, keep, is_complete, &question);
+    bool removed = false;
     for (size_t i = 0; i < archives->count; i++) {
         struct hb_preset_archive *row = &archives->rows[i];
         row->fate = kept[i].fate;
@@ -351,7 +353,13 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
                           "%s/%s: it cannot be told whether it is complete, so it stays: %s",
                           archives->directory, row->name,
                           row->why == NULL ? "it cannot be read" : row->why);
+        removed = removed || (row->removed && !dry_run);
     }
+    int flushed = removed ? hb_flush_directory(archives->fd) : 0;
+    if (flushed != 0)
+        hb_report_add(&query->run->report, HB_FOUND_NOTE, "",
+                      "%s: the directory cannot be flushed to disk: %s", archives->directory,
+                      strerror(-flushed));
 }
 
 size_t hb_preset_count(const struct hb_preset_archives *archives, enum hb_fate fate)

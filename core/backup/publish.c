@@ -57,6 +57,8 @@ static int write_out(struct hb_publication *publication, const unsigned char *da
     if (result != 0)
         return cannot_write(publication, -result);
     publication->flushed += bytes;
+    if (publication->stage != NULL)
+        hb_stage_refresh(publication->stage);
     if (!publication->destination->stream &&
         publication->flushed - publication->started >= WRITEBACK_BYTES) {
         sync_file_range(publication->fd, (off_t)publication->started,
@@ -248,12 +250,12 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
                             strerror(errno));
     free(publication->staged);
     publication->staged = NULL;
-    /* EINVAL: a file system that flushes no directories. */
-    if (fsync(publication->stage->parent_fd) != 0 && errno != EINVAL)
+    int result = hb_flush_directory(publication->stage->parent_fd);
+    if (result != 0)
         return hb_error_set(
             error, HB_FATAL,
             "%s: the archive is there, but its directory cannot be flushed to disk: %s",
-            destination->path, strerror(errno));
+            destination->path, strerror(-result));
     return HB_OK;
 }
 

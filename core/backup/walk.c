@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct level;
+
 struct walk {
     const struct hb_plan_request *request;
     struct hb_run *run;
@@ -33,9 +35,8 @@ struct walk {
     /* Of the directory that is being walked. */
     struct hb_rights reading;
     bool apart; /* see HB_PLANNED_APART */
+    struct level *level;
 };
-
-static int walk_directory(struct walk *walk, int fd, uint32_t index, size_t path_bytes);
 
 /* ---- one directory ------------------------------------------------------------------------- */
 
@@ -51,6 +52,22 @@ struct directory {
 struct named {
     size_t index;
     uint64_t by_name; /* as in struct hb_claim */
+};
+
+/*
+ * A directory that is being walked, below the one `above`. They are kept in a list and not on the
+ * stack: a tree may be deeper than that.
+ */
+struct level {
+    struct level *above;
+    struct directory directory;
+    int fd;
+    uint32_t number; /* among the directories of the plan */
+    size_t path_bytes;
+    size_t next; /* the name that is looked at next */
+    struct hb_as as;
+    struct hb_rights outer_reading; /* of the walk, before */
+    bool outer_apart;
 };
 
 static void directory_clear(struct directory *directory)
@@ -370,27 +387,71 @@ static void cannot_enter(struct walk *walk, int error, const struct stat *status
                       hb_rights_explain(error));
 }
 
-/* Walks a directory that is open, with those rights. */
-static int walk_inner(struct walk *walk, int inner, const struct hb_rights *reading, bool apart,
-                      size_t path_bytes)
+static int tell_filters(struct walk *walk, bool enter, const char *path)
 {
-    struct hb_rights outer = walk->reading;
-    bool outer_apart = walk->apart;
-    HB_AUTO_AS as = {.changed = false};
-    if (hb_as_begin(&as, reading) != 0) { /* it was opened so */
-        close(inner);
+    for (size_t i = 0; i < walk->request->filters->count; i++) {
+        const struct hb_instance *instance = walk->request->filters->instances[i];
+        const struct hb_filter_ops *ops = instance->plugin->ops;
+        int status = HB_OK;
+        hb_run_clear_failure(walk->run);
+        if (enter && HB_CAN(ops, dir_enter))
+            status = ops->dir_enter(instance->self, path);
+        else if (!enter && HB_CAN(ops, dir_leave))
+            status = ops->dir_leave(instance->self, path);
+        if (status != HB_OK)
+            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s",
+                                *path == '\0' ? walk->run->home.path : path,
+                                instance->section->name, hb_instance_failure(instance));
+    }
+    return HB_OK;
+}
+
+/* Begins with a directory that is open, with those rights; it is walked next. Takes it over. */
+static int enter_level(struct walk *walk, int fd, const struct hb_rights *reading, bool apart,
+                       uint32_t number, size_t path_bytes)
+{
+    struct level *level = hb_alloc(sizeof *level);
+    if (hb_as_begin(&level->as, reading) != 0) { /* it was opened so */
+        close(fd);
+        free(level);
         return HB_OK;
     }
+    level->above = walk->level;
+    level->fd = fd;
+    level->number = number;
+    level->path_bytes = path_bytes;
+    level->outer_reading = walk->reading;
+    level->outer_apart = walk->apart;
+    walk->level = level;
     walk->reading = *reading;
     walk->apart = apart;
-    int status =
-        walk_directory(walk, inner, (uint32_t)(walk->plan->directory_count - 1), path_bytes);
-    walk->reading = outer;
-    walk->apart = outer_apart;
+    int error = hb_listing_read(fd, &level->directory.listing);
+    walk->path[path_bytes] = '\0';
+    if (error != 0)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "directory cannot be listed: %s", hb_rights_explain(-error));
+    level->directory.asked = hb_alloc(level->directory.listing.count);
+    return tell_filters(walk, true, walk->path);
+}
+
+/* All of it has been looked at, or the walk has failed. */
+static int leave_level(struct walk *walk, int status)
+{
+    struct level *level = walk->level;
+    walk->path[level->path_bytes] = '\0';
+    if (status == HB_OK)
+        status = tell_filters(walk, false, walk->path);
+    directory_clear(&level->directory);
+    close(level->fd);
+    hb_as_end(&level->as);
+    walk->reading = level->outer_reading;
+    walk->apart = level->outer_apart;
+    walk->level = level->above;
+    free(level);
     return status;
 }
 
-/* Opens a directory that was kept, and walks it. */
+/* Opens a directory that was kept, to be walked next. */
 static int enter_directory(struct walk *walk, int fd, const char *name,
                            const struct hb_planned *planned, size_t path_bytes,
                            const struct stat *status)
@@ -412,7 +473,8 @@ static int enter_directory(struct walk *walk, int fd, const char *name,
     walked.flags |= apart ? HB_PLANNED_APART : 0;
     append(&walk->plan->directories, &walk->plan->directory_count, &walk->directory_capacity,
            &walked);
-    return walk_inner(walk, inner, &reading, apart, path_bytes);
+    return enter_level(walk, inner, &reading, apart, (uint32_t)(walk->plan->directory_count - 1),
+                       path_bytes);
 }
 
 /* Does a link that leads out of the home lead to something? Also if that cannot be told. */
@@ -528,45 +590,18 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
     return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }
 
-static int tell_filters(struct walk *walk, bool enter, const char *path)
+/* Walks the level that was entered with that status, and all below it. */
+static int walk_levels(struct walk *walk, int status)
 {
-    for (size_t i = 0; i < walk->request->filters->count; i++) {
-        const struct hb_instance *instance = walk->request->filters->instances[i];
-        const struct hb_filter_ops *ops = instance->plugin->ops;
-        int status = HB_OK;
-        hb_run_clear_failure(walk->run);
-        if (enter && HB_CAN(ops, dir_enter))
-            status = ops->dir_enter(instance->self, path);
-        else if (!enter && HB_CAN(ops, dir_leave))
-            status = ops->dir_leave(instance->self, path);
-        if (status != HB_OK)
-            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s",
-                                *path == '\0' ? walk->run->home.path : path,
-                                instance->section->name, hb_instance_failure(instance));
+    while (walk->level != NULL) {
+        struct level *level = walk->level;
+        if (status == HB_OK && level->next < level->directory.listing.count)
+            status = look_at(walk, &level->directory, level->next++, level->fd, level->number,
+                             level->path_bytes);
+        else
+            status = leave_level(walk, status);
     }
-    return HB_OK;
-}
-
-/* Walks one directory. Takes the descriptor over. `parent` is its own number among them. */
-static int walk_directory(struct walk *walk, int fd, uint32_t parent, size_t path_bytes)
-{
-    struct directory directory = {0};
-    int error = hb_listing_read(fd, &directory.listing);
-    size_t count = directory.listing.count;
-    walk->path[path_bytes] = '\0';
-    if (error != 0)
-        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                      "directory cannot be listed: %s", hb_rights_explain(-error));
-    directory.asked = hb_alloc(count);
-    int result = tell_filters(walk, true, walk->path);
-    for (size_t i = 0; result == HB_OK && i < count; i++)
-        result = look_at(walk, &directory, i, fd, parent, path_bytes);
-    walk->path[path_bytes] = '\0';
-    if (result == HB_OK)
-        result = tell_filters(walk, false, walk->path);
-    directory_clear(&directory);
-    close(fd);
-    return result;
+    return status;
 }
 
 static int start_walk(struct walk *walk)
@@ -584,13 +619,14 @@ static int start_walk(struct walk *walk)
         if (fd >= 0)
             close(fd);
         return hb_error_set(walk->error, HB_FATAL, "%s: cannot be read: %s", walk->run->home.path,
-                            strerror(error));
+                            hb_rights_explain(error));
     }
     walk->device = status.st_dev;
     walk->apart = walk->plan->apart = is_apart(walk, &walk->reading, &status);
     walk->path_capacity = 256;
     walk->path = hb_alloc(walk->path_capacity);
-    return walk_directory(walk, fd, UINT32_MAX, 0);
+    const struct hb_rights reading = walk->reading;
+    return walk_levels(walk, enter_level(walk, fd, &reading, walk->apart, UINT32_MAX, 0));
 }
 
 /* The largest first; of the same size, as they were found. */

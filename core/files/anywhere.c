@@ -66,7 +66,8 @@ int hb_directory_open(const char *path, bool make, struct hb_directory *director
     HB_AUTO_FREE char *full = hb_absolute(path);
     HB_AUTO_CLOSE int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int result = take_all(fd, &all);
-    return result == 0 ? hb_beneath_directory(&all, full, make ? HB_MAKE_PARENTS : 0u, directory)
+    return result == 0 ? hb_beneath_directory(
+                             &all, full, make ? HB_MAKE_PARENTS | HB_FLUSH_MADE : 0u, directory)
                        : result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/io.h"
 #include "files/owner.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -205,11 +206,30 @@ static bool remove_made(const struct made_directory *made)
            unlinkat(made->parent_fd, made->name, AT_REMOVEDIR) == 0;
 }
 
-/* What was made stays, and is counted, or it goes, unless somebody put something into it. */
-static void end_made(struct way *way, bool stays, unsigned *count)
+/* Its name, down to the disk. Where the directory above may not be read, all of the file system. */
+static int flush_made(const struct made_directory *made)
 {
+    HB_AUTO_AS as = {.changed = false};
+    int result = made->parent_fd < 0 ? -EMFILE : hb_as_begin(&as, &made->rights);
+    if (result == 0)
+        result = hb_flush_directory(made->parent_fd);
+    if (result != -EACCES)
+        return result;
+    HB_AUTO_CLOSE int fd = openat(made->parent_fd, made->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || syncfs(fd) != 0 ? -errno : 0;
+}
+
+/*
+ * What was made stays, and is counted, or it goes, unless somebody put something into it. 0; or
+ * -errno: it stays, and could not be flushed.
+ */
+static int end_made(struct way *way, bool stays, bool flushed, unsigned *count)
+{
+    int result = 0;
     while (way->made_count > 0) {
         struct made_directory *made = &way->made[--way->made_count];
+        if (stays && flushed && result == 0)
+            result = flush_made(made);
         bool gone = !stays && remove_made(made);
         if (!gone && count != NULL)
             (*count)++;
@@ -218,6 +238,7 @@ static void end_made(struct way *way, bool stays, unsigned *count)
         free(made->name);
     }
     free(way->made);
+    return result;
 }
 
 /* What root makes belongs to the owner of the directory that it lies in. 0 or -errno. */
@@ -468,7 +489,10 @@ int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned fl
     char *rest = hb_copy_text(path);
     int result = resolve(root, way, &rest, flags, place);
     place->led = way->led;
-    end_made(way, result == 0 || (flags & HB_KEEP_MADE) != 0, made);
+    int flushed = end_made(way, result == 0 || (flags & HB_KEEP_MADE) != 0,
+                           (flags & HB_FLUSH_MADE) != 0, made);
+    if (result == 0)
+        result = flushed;
     way_clear(way);
     free(way);
     free(rest);
@@ -497,7 +521,9 @@ int hb_beneath_directory(const struct hb_root *root, const char *path, unsigned 
     int result = resolve(root, way, &rest, flags, NULL);
     if (result == 0)
         result = take_directory(way, directory);
-    end_made(way, true, NULL);
+    int flushed = end_made(way, true, (flags & HB_FLUSH_MADE) != 0, NULL);
+    if (result == 0)
+        result = flushed;
     way_clear(way);
     free(way);
     free(rest);

@@ -53,7 +53,8 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
 enum hb_resolve_flags {
     HB_MAKE_PARENTS = 1, /* missing directories on the way are made, 0777 less the umask */
     HB_KEEP_LAST = 2,    /* the last component is not followed, even if it is a link */
-    HB_KEEP_MADE = 4     /* what was made stays, whatever comes of it */
+    HB_KEEP_MADE = 4,    /* what was made stays, whatever comes of it */
+    HB_FLUSH_MADE = 8    /* and is on the disk then */
 };
 
 /*

@@ -199,11 +199,12 @@ static int put_staged(const struct hb_root *home, struct hb_stage *stage, const 
         if (renameat(stage->fd, name, home->fd, HB_HOME_ID_NAME) != 0)
             return -errno;
     }
-    return fsync(home->fd) != 0 && errno != EINVAL ? -errno : 0;
+    return hb_flush_directory(home->fd);
 }
 
 /* For whoever watches the home nothing in it has changed: its times stay. */
-static int write_file(const struct hb_root *home, const json_t *file, bool fresh, unsigned *swept)
+static int write_file(const struct hb_root *home, const json_t *file, bool fresh,
+                      struct hb_home_id *id)
 {
     struct hb_stage stage;
     struct hb_error ignored;
@@ -211,11 +212,15 @@ static int write_file(const struct hb_root *home, const json_t *file, bool fresh
     if (fstat(home->fd, &before) != 0)
         return -errno;
     errno = 0;
-    if (hb_stage_open_in(home->fd, &home->rights, home->path, &stage, swept, &ignored) != HB_OK)
+    if (hb_stage_open_in(home->fd, &home->rights, home->path, &stage, &id->swept, &ignored) !=
+        HB_OK)
         return errno == 0 ? -EACCES : -errno;
     HB_AUTO_FREE char *text = json_dumps(file, JSON_COMPACT | JSON_ENSURE_ASCII);
     int result = text == NULL ? -ENOMEM : put_staged(home, &stage, text, fresh);
-    hb_stage_close(&stage);
+    HB_AUTO_FREE char *path = hb_copy_text(stage.path);
+    int stays = hb_stage_close(&stage);
+    if (stays != 0 && id->note == NULL)
+        id->note = hb_stage_staying(path, -stays);
     struct timespec times[2] = {before.st_atim, before.st_mtim};
     futimens(home->fd, times);
     return result;
@@ -242,7 +247,7 @@ static void settle(const struct hb_root *home, const char *text, const struct pl
                    bool fresh, struct hb_home_id *id)
 {
     json_t *file = make_json(text, place, id->adopted);
-    int result = write_file(home, file, fresh, &id->swept);
+    int result = write_file(home, file, fresh, id);
     json_decref(file);
     if (result == 0) {
         snprintf(id->id, sizeof id->id, "%s", text);
@@ -423,7 +428,7 @@ int hb_home_id_save(const struct hb_root *home, struct hb_home_id *id)
     if (!id->from_file)
         return -ENOENT;
     json_t *file = make_json(id->id, &place, id->adopted);
-    int result = write_file(home, file, false, &id->swept);
+    int result = write_file(home, file, false, id);
     json_decref(file);
     return result;
 }

@@ -116,3 +116,12 @@ int hb_set_mtime_at(int directory_fd, const char *name, int64_t seconds, uint32_
                                 {.tv_sec = seconds, .tv_nsec = nanoseconds}};
     return utimensat(directory_fd, name, times, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
 }
+
+int hb_flush_directory(int fd)
+{
+    bool named = (fcntl(fd, F_GETFL) & O_PATH) != 0;
+    HB_AUTO_CLOSE int opened = named ? openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if ((named && opened < 0) || fsync(named ? opened : fd) != 0)
+        return errno == EINVAL ? 0 : -errno;
+    return 0;
+}

@@ -30,4 +30,10 @@ int hb_copy_all(int from, int to);
 int hb_set_mtime(int fd, int64_t seconds, uint32_t nanoseconds);
 int hb_set_mtime_at(int directory_fd, const char *name, int64_t seconds, uint32_t nanoseconds);
 
+/*
+ * Down to the disk, what names a directory holds; the descriptor may be one that only names it
+ * (O_PATH). A file system that flushes no directories has done all it can. 0 or -errno.
+ */
+int hb_flush_directory(int fd);
+
 #endif

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "files/stage.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/listing.h"
+#include "files/removal.h"
+#include "files/stage_owner.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +19,10 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static const char prefix[] = ".hbcore-stage-";
-enum { RANDOM_DIGITS = 16 };
+enum { RANDOM_DIGITS = 16, REFRESH_SECONDS = 60 * 60 };
 
 bool hb_stage_is_name(const char *name)
 {
@@ -39,26 +44,6 @@ bool hb_stage_on_path(const char *path)
             return true;
     }
     return false;
-}
-
-static void empty_directory(int fd);
-
-static int remove_entry(void *context, const char *name)
-{
-    int fd = *(const int *)context;
-    if (unlinkat(fd, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
-        return 0;
-    HB_AUTO_CLOSE int inner = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (inner >= 0)
-        empty_directory(inner);
-    unlinkat(fd, name, AT_REMOVEDIR);
-    return 0;
-}
-
-/* Removes all entries of the directory; goes on after a failure. */
-static void empty_directory(int fd)
-{
-    hb_listing_each(fd, remove_entry, &fd);
 }
 
 /*
@@ -134,9 +119,13 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to)
 void hb_stage_drop_journal(struct hb_stage *stage)
 {
     HB_AUTO_AS as = {.changed = false};
-    if (stage->fd >= 0 && hb_as_begin(&as, &stage->rights) == 0 &&
-        unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
+    if (stage->fd < 0 || hb_as_begin(&as, &stage->rights) != 0)
+        return;
+    if (unlinkat(stage->fd, HB_STAGE_JOURNAL, 0) == 0)
         fsync(stage->fd);
+    else if (errno != ENOENT)
+        return;
+    hb_interrupt_last_words(NULL);
 }
 
 /* ---- whose it is --------------------------------------------------------------------------- */
@@ -174,26 +163,15 @@ static int make_own_mark(int fd, const struct stat *stage)
     return mark < 0 ? -errno : 0;
 }
 
-struct emptying {
-    int fd;
-    char mark[64];
-};
-
-static int remove_unless_mark(void *context, const char *name)
-{
-    struct emptying *emptying = context;
-    return strcmp(name, emptying->mark) == 0 ? 0 : remove_entry(&emptying->fd, name);
-}
-
 /* All that is in a stage, the mark last: without it, nobody would remove what is left. */
 static void empty_stage(int fd)
 {
-    struct emptying emptying = {.fd = fd};
+    char mark[64] = "";
     struct stat status;
     if (fstat(fd, &status) == 0)
-        own_mark_name(&status, emptying.mark);
-    hb_listing_each(fd, remove_unless_mark, &emptying);
-    unlinkat(fd, emptying.mark, 0);
+        own_mark_name(&status, mark);
+    hb_remove_below(fd, mark);
+    unlinkat(fd, mark, 0);
 }
 
 static int stop_at_once(void *context, const char *name)
@@ -256,7 +234,9 @@ bool hb_stage_sweep_one(int parent_fd, const char *name)
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return false;
-    bool gone = sweep_open(fd, !sweeper.other && others_can_rename(&parent));
+    struct hb_stage_claim claim;
+    bool gone = !hb_stage_is_claimed(parent_fd, fd, true, &claim) &&
+                sweep_open(fd, !sweeper.other && others_can_rename(&parent));
     HB_AUTO_AS remover = {.changed = false};
     if (gone)
         gone = hb_as_begin(&remover, &owner) == 0 && unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
@@ -312,6 +292,14 @@ static int check_made(const struct hb_stage *stage, struct stat *held)
     return inside > 0 ? -ENOENT : inside;
 }
 
+/* Cheap, and of no other use than to see that time has passed. */
+static int64_t seconds_now(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
 /* Locks the directory that was just made. */
 static int lock_made(struct hb_stage *stage)
 {
@@ -330,17 +318,28 @@ static int lock_made(struct hb_stage *stage)
         return -errno;
     if (held.st_ino != there.st_ino)
         return -ENOENT;
-    return hb_rights_user() == 0 && others_can_rename(&parent) ? make_own_mark(stage->fd, &held)
-                                                               : 0;
+    if (hb_rights_user() == 0 && others_can_rename(&parent))
+        result = make_own_mark(stage->fd, &held);
+    /* Without it, on a full disk say, the stage counts as somebody's for a day where it matters. */
+    (void)hb_stage_owner_write(stage->fd, HB_STAGE_OWNER);
+    stage->refreshed = seconds_now();
+    return result;
 }
 
-/* Its name may lead elsewhere by now: only an empty directory goes, as its parent's owner could. */
-static void remove_name(const struct hb_stage *stage)
+/*
+ * Its name may lead elsewhere by now: only an empty directory goes, as its parent's owner could.
+ * 0 or -errno.
+ */
+static int remove_name(const struct hb_stage *stage)
 {
     struct hb_rights owner;
     HB_AUTO_AS as = {.changed = false};
-    if (hb_rights_of(stage->parent_fd, &owner) == 0 && hb_as_begin(&as, &owner) == 0)
-        unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR);
+    int result = hb_rights_of(stage->parent_fd, &owner);
+    if (result == 0)
+        result = hb_as_begin(&as, &owner);
+    if (result == 0 && unlinkat(stage->parent_fd, stage->name, AT_REMOVEDIR) != 0)
+        result = errno == ENOENT ? 0 : -errno;
+    return result;
 }
 
 /*
@@ -460,6 +459,8 @@ int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char 
         errno = reason;
         return status;
     }
+    (void)hb_stage_owner_write(stage->fd, HB_STAGE_OWNER); /* from here on it is ours */
+    stage->refreshed = seconds_now();
     snprintf(stage->name, sizeof stage->name, "%s", name);
     stage->path = path_in(parent, name);
     return HB_OK;
@@ -481,6 +482,7 @@ int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
 
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error)
 {
+    hb_stage_refresh(stage);
     char *made = hb_text("%u-%.40s", atomic_fetch_add(&stage->serial, 1), hint);
     for (char *at = made; *at != '\0'; at++)
         if (!isalnum((unsigned char)*at) && *at != '.' && *at != '-' && *at != '_')
@@ -502,6 +504,27 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
     return fd;
 }
 
+void hb_stage_refresh(struct hb_stage *stage)
+{
+    long long before = atomic_load_explicit(&stage->refreshed, memory_order_relaxed);
+    long long now = seconds_now();
+    if (stage->fd < 0 || now - before < REFRESH_SECONDS ||
+        !atomic_compare_exchange_strong(&stage->refreshed, &before, now))
+        return;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &stage->rights) == 0)
+        (void)hb_stage_owner_write(stage->fd, stage->apart ? HB_STAGE_OWNER_APART : HB_STAGE_OWNER);
+}
+
+void hb_stage_make_room(struct hb_stage *stage)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &stage->rights) == 0 &&
+        renameat(stage->fd, HB_STAGE_OWNER, stage->fd, HB_STAGE_OWNER_APART) != 0)
+        unlinkat(stage->fd, HB_STAGE_OWNER, 0);
+    stage->apart = true;
+}
+
 void hb_stage_unlink(const struct hb_stage *stage, const char *name)
 {
     HB_AUTO_AS as = {.changed = false};
@@ -517,17 +540,38 @@ void hb_stage_become(const struct hb_stage *stage)
         return;
     own_mark_name(&status, name);
     hb_stage_unlink(stage, name);
+    hb_stage_unlink(stage, stage->apart ? HB_STAGE_OWNER_APART : HB_STAGE_OWNER);
 }
 
-void hb_stage_close(struct hb_stage *stage)
+int hb_stage_close(struct hb_stage *stage)
 {
     HB_AUTO_AS as = {.changed = false};
-    if (stage->fd >= 0 && hb_as_begin(&as, &stage->rights) == 0) {
+    int result = stage->fd < 0 ? 0 : hb_as_begin(&as, &stage->rights);
+    if (stage->fd >= 0 && result == 0) {
         unlinkat(stage->fd, HB_STAGE_JOURNAL, 0);
         empty_stage(stage->fd);
-        remove_name(stage);
+        result = remove_name(stage);
     }
     hb_stage_leave(stage);
+    return result;
+}
+
+char *hb_stage_staying(const char *path, int reason)
+{
+    const char *slash = strrchr(path, '/');
+    HB_AUTO_FREE char *parent =
+        hb_copy_bytes(path, slash == NULL || slash == path ? 1 : (size_t)(slash - path));
+    HB_AUTO_FREE char *directory = hb_shell_word(parent);
+    HB_AUTO_FREE char *word = hb_shell_word(path);
+    struct statx status = {0};
+    bool append = statx(AT_FDCWD, parent, 0, 0, &status) == 0 &&
+                  (status.stx_attributes & STATX_ATTR_APPEND) != 0;
+    if (append)
+        return hb_text("%s: what the run staged there stays, for the directory is append-only: "
+                       "chattr -a %s, then rm -r %s",
+                       path, directory, word);
+    return hb_text("%s: what the run staged there cannot be removed: %s; remove it: rm -r %s", path,
+                   hb_rights_explain(reason), word);
 }
 
 void hb_stage_leave(struct hb_stage *stage)

@@ -24,6 +24,8 @@ struct hb_stage {
     char name[48]; /* below the parent */
     char *path;    /* absolute */
     atomic_uint serial;
+    atomic_llong refreshed; /* the owner file; in seconds of the monotonic clock */
+    bool apart;             /* which is HB_STAGE_OWNER_APART here */
 };
 
 /* Is this the name of a staging directory? Such entries are never archived. */
@@ -63,7 +65,8 @@ unsigned hb_stage_sweep(int parent_fd);
 /*
  * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH:
  * there is none, or it is another user's; HB_LATER: that cannot be told now, and errno says why
- * (EWOULDBLOCK: a run still has it). `parent` and `name` as in struct hb_stage.
+ * (EWOULDBLOCK: a run still has it). Whether another machine has it is not asked: see
+ * hb_stage_is_claimed(). `parent` and `name` as in struct hb_stage.
  */
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage);
 /* The same in a directory that is open, of that path. */
@@ -83,14 +86,27 @@ int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *
 /* A new file, 0600, open for reading and writing. *name is its name in the stage; caller frees. */
 int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct hb_error *error);
 
+/*
+ * A sign of life for other machines (stage_owner.h): writes the owner file again if that was an
+ * hour ago. To be called now and then while the stage is worked with. Any thread.
+ */
+void hb_stage_refresh(struct hb_stage *stage);
+/* Names in it are the user's from here on, any but those that begin as ours do. */
+void hb_stage_make_room(struct hb_stage *stage);
+
 /* Removes a file from it. */
 void hb_stage_unlink(const struct hb_stage *stage, const char *name);
 
 /* It is going to be renamed and to stay, with what is in it; nothing of ours is. */
 void hb_stage_become(const struct hb_stage *stage);
 
-/* Removes it with all that is in it, the journal first. Safe on a zeroed one with fd -1. */
-void hb_stage_close(struct hb_stage *stage);
+/*
+ * Removes it with all that is in it, the journal first. Safe on a zeroed one with fd -1. 0, or
+ * -errno: it stays there.
+ */
+int hb_stage_close(struct hb_stage *stage);
+/* Why one stays that could not be removed, and what to do. Caller frees. */
+char *hb_stage_staying(const char *path, int reason);
 /* Lets go of it as it is, for the next run. */
 void hb_stage_leave(struct hb_stage *stage);
 

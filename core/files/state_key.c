@@ -46,12 +46,19 @@ static int refuse(struct hb_state_key *key, const char *path, const char *why)
     return -1;
 }
 
-/* Makes what is missing of the way, open to the user alone, as the specification has it. */
+/*
+ * Makes what is missing of the way, open to the user alone, as the specification has it, with its
+ * names on the disk.
+ */
 static int make_steps(int fd, char *steps)
 {
     for (char *save, *name = strtok_r(steps, "/", &save); name != NULL && fd >= 0;
          name = strtok_r(NULL, "/", &save)) {
-        int made = mkdirat(fd, name, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+        int made = mkdirat(fd, name, 0700) == 0 ? 0 : -errno;
+        if (made == 0)
+            (void)hb_flush_directory(fd);
+        else if (made == -EEXIST)
+            made = 0;
         int next =
             made == 0 ? openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : made;
         int error = errno;

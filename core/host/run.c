@@ -3,6 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "config/settings.h"
 #include <errno.h>
 #include <sched.h>
@@ -44,12 +45,26 @@ int hb_run_making(const struct hb_run *run, const struct hb_directory *directory
     return 0;
 }
 
+void hb_run_close_stage(struct hb_run *run, struct hb_stage *stage, int status)
+{
+    HB_AUTO_FREE char *path = hb_copy_text(stage->path == NULL ? "" : stage->path);
+    int result = hb_stage_close(stage);
+    if (result == 0)
+        return;
+    HB_AUTO_FREE char *why = hb_stage_staying(path, -result);
+    HB_AUTO_FREE char *shown = hb_printable(why);
+    if (status == HB_OK)
+        hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", why);
+    else if (run->log != NULL)
+        fprintf(run->log, "hbcore: %s\n", shown);
+}
+
 void hb_run_clear(struct hb_run *run)
 {
     free(pthread_getspecific(run->failure));
     pthread_setspecific(run->failure, NULL);
     pthread_key_delete(run->failure);
-    hb_stage_close(&run->stage);
+    hb_run_close_stage(run, &run->stage, HB_FATAL); /* all has been said */
     hb_root_close(&run->home);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);

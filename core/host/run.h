@@ -51,6 +51,12 @@ void hb_run_set_reading(struct hb_run *run);
 int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,
                   struct hb_rights *rights);
 
+/*
+ * Closes a stage. One that cannot be removed is named: in the report if the run has come to
+ * `status` HB_OK, else where the log goes, for nobody reads the report then.
+ */
+void hb_run_close_stage(struct hb_run *run, struct hb_stage *stage, int status);
+
 /* Stopped by a signal, or by a failed stage? */
 bool hb_run_cancelled(struct hb_run *run);
 

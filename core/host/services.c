@@ -206,10 +206,9 @@ static int cannot_publish(const struct hb_host *host, const struct hb_place *pla
 static int publish_from(const struct hb_stage *stage, int fd, const char *name,
                         const struct hb_place *place)
 {
-    if (fsync(fd) != 0 || renameat(stage->fd, name, place->directory_fd, place->name) != 0 ||
-        fsync(place->directory_fd) != 0)
+    if (fsync(fd) != 0 || renameat(stage->fd, name, place->directory_fd, place->name) != 0)
         return -errno;
-    return 0;
+    return hb_flush_directory(place->directory_fd);
 }
 
 /* A copy of that file, whose it is. 0 or -errno. */
@@ -226,7 +225,7 @@ static int copy_with_owner(int from, int to, uint32_t mode)
 }
 
 /* The stage is one user's, the place another's: a copy goes through a stage of the latter's. */
-static int publish_copy(int fd, const struct hb_place *place, uint32_t mode)
+static int publish_copy(struct hb_run *run, int fd, const struct hb_place *place, uint32_t mode)
 {
     struct hb_stage stage;
     struct hb_error error;
@@ -240,7 +239,7 @@ static int publish_copy(int fd, const struct hb_place *place, uint32_t mode)
             result = publish_from(&stage, copy, made, place);
     }
     free(made);
-    hb_stage_close(&stage);
+    hb_run_close_stage(run, &stage, HB_OK);
     return result;
 }
 
@@ -260,7 +259,7 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     if (result == 0 && same)
         result = publish_from(&run->stage, file->fd, file->reserved, place);
     else if (result == 0)
-        result = publish_copy(file->fd, place, mode);
+        result = publish_copy(run, file->fd, place, mode);
     if (result != 0)
         return cannot_publish(host, place, -result);
     if (same) {
@@ -278,7 +277,8 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
     if (run->home.fd < 0 || file->reserved == NULL)
         return host_fail(host, HB_ENTRY, "%s: nothing staged, or no home", path);
     struct hb_place place;
-    int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS, &place, NULL);
+    int result =
+        hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS | HB_FLUSH_MADE, &place, NULL);
     int status = result != 0 ? host_fail(host, HB_ENTRY, "%s: %s", path,
                                          result == -EXDEV ? "leads outside the home"
                                                           : hb_rights_explain(-result))

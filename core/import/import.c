@@ -127,8 +127,13 @@ static int open_stage(struct import *import)
     import->has_home_times = fstat(import->run->home.fd, &before) == 0;
     import->home_times[0] = before.st_atim;
     import->home_times[1] = before.st_mtim;
-    return hb_stage_open_in(import->run->home.fd, &import->run->home.rights, import->run->home.path,
-                            &import->run->stage, &import->result->swept, import->error);
+    status =
+        hb_stage_open_in(import->run->home.fd, &import->run->home.rights, import->run->home.path,
+                         &import->run->stage, &import->result->swept, import->error);
+    if (status == HB_OK)
+        status = hb_recover_look_again(import->run, import->error);
+    import->result->locked = status == HB_NOMATCH;
+    return status;
 }
 
 /* Is there something in the home that an import could destroy? Also if that cannot be told. */
@@ -197,9 +202,10 @@ static int open_archive(struct import *import)
     }
     if (stream)
         status = open_stage(import);
-    if (status == HB_OK)
-        status = hb_archive_open(import->run, request->archive, request->format, &import->archive,
-                                 import->error);
+    if (status != HB_OK)
+        return status;
+    status = hb_archive_open(import->run, request->archive, request->format, &import->archive,
+                             import->error);
     if (status == HB_OK)
         status = hb_archive_list(&import->archive, import->error);
     return status == HB_NOMATCH ? hb_staging_stream(&import->staging, import->error) : status;
@@ -221,6 +227,7 @@ static int run_import(struct import *import)
         status = hb_recover(run, &import->contents,
                             import->request->dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT,
                             import->error);
+    import->result->locked = status == HB_NOMATCH;
     if (status == HB_OK)
         status = open_archive(import);
     if (status == HB_OK)
@@ -279,7 +286,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     if (import.to_be_continued)
         hb_stage_leave(&request->run->stage);
     else
-        hb_stage_close(&request->run->stage);
+        hb_run_close_stage(request->run, &request->run->stage, status);
     if (untouched && import.has_home_times) /* the stage came and went */
         futimens(request->run->home.fd, import.home_times);
     if (import.made_home && (status != HB_OK || request->dry_run))

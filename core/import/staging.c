@@ -263,8 +263,10 @@ int hb_staging_publish(struct hb_staging *staging,
         status = ask_before(before, context, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
-    if (status == HB_OK)
+    if (status == HB_OK) {
+        hb_restore_last_words(staging->run);
         status = hb_journal_commit(writer, error);
+    }
     hb_journal_writer_free(writer);
     if (status == HB_OK)
         status = hb_journal_open(staging->run->stage.fd, &journal, error);
@@ -281,7 +283,7 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
         if (leave)
             hb_stage_leave(staging->stages[i]);
         else
-            hb_stage_close(staging->stages[i]);
+            hb_run_close_stage(staging->run, staging->stages[i], HB_OK);
         free(staging->stages[i]);
     }
     staging->stage_count = 0;

@@ -29,7 +29,7 @@ static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place
     int status = hb_stage_open_in(directory.fd, &place->rights, parent, stage, NULL, &ignored);
     hb_directory_close(&directory);
     if (status != HB_OK || hb_mount_of(stage->fd) != place->mount) {
-        hb_stage_close(stage);
+        hb_run_close_stage(staging->run, stage, HB_OK);
         free(stage);
         return 0;
     }

@@ -42,6 +42,7 @@ int hb_staging_open(struct hb_staging *staging, unsigned worker, size_t index,
                     struct hb_error *error)
 {
     char name[24];
+    hb_stage_refresh(&staging->run->stage);
     if (hb_trees_hold(&staging->trees, index)) {
         int fd = hb_trees_create(&staging->trees, &staging->places[worker], index);
         if (fd >= 0)

@@ -40,13 +40,9 @@ static size_t parent_bytes(const char *path, size_t bytes)
     return slash == NULL ? 0 : (size_t)(slash - path);
 }
 
-/* The directory, and those on the way to it, made known. 1 + its number; 0: the home. */
-static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
+/* 1 + the number of a directory that is not known yet; that of its parent is 0 or `above`. */
+static uint32_t add(struct hb_trees *trees, const char *path, size_t bytes, uint32_t above)
 {
-    uint32_t found = find(trees, path, bytes);
-    if (bytes == 0 || found != 0 || trees->directory_count >= MOST_DIRECTORIES)
-        return found;
-    uint32_t parent = take(trees, path, parent_bytes(path, bytes));
     if (trees->directory_count == trees->directory_capacity) {
         trees->directory_capacity =
             trees->directory_capacity == 0 ? 512 : trees->directory_capacity * 2;
@@ -57,12 +53,35 @@ static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
     trees->directories[number] = (struct hb_tree_directory){
         .path = path,
         .path_bytes = (uint32_t)bytes,
-        .parent = parent == 0 ? HB_NO_TREE : parent - 1,
+        .parent = above == 0 ? HB_NO_TREE : above - 1,
         .tree = HB_NO_TREE,
         .member = SIZE_MAX,
     };
     hb_path_table_put(&trees->by_path, number, path_of, trees);
     return number + 1;
+}
+
+/*
+ * The directory, and those on the way to it, made known: from the last one that is, down. 1 + its
+ * number; 0: the home, or there are too many.
+ */
+static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
+{
+    size_t known = bytes;
+    uint32_t found = find(trees, path, known);
+    while (known > 0 && found == 0) {
+        known = parent_bytes(path, known);
+        found = find(trees, path, known);
+    }
+    while (known < bytes) {
+        size_t start = known == 0 ? 0 : known + 1;
+        const char *slash = memchr(path + start, '/', bytes - start);
+        if (trees->directory_count >= MOST_DIRECTORIES)
+            return 0;
+        known = slash == NULL ? bytes : (size_t)(slash - path);
+        found = add(trees, path, known, found);
+    }
+    return found;
 }
 
 /* All directories of selected members. False: there are too many. */
@@ -233,24 +252,35 @@ static char *directory_path(const struct hb_trees *trees, uint32_t number)
     return staged_path(trees, number, directory->path, directory->path_bytes);
 }
 
-/* With those on the way to it; another thread may do the same. 0 or -errno. */
-static int make(struct hb_trees *trees, uint32_t number)
+/* Another thread may do the same. 0 or -errno. */
+static int make_one(struct hb_trees *trees, uint32_t number)
 {
     struct hb_tree_directory *directory = &trees->directories[number];
     const struct hb_tree *tree = &trees->trees[directory->tree];
     HB_AUTO_FREE char *path = directory_path(trees, number);
-    uint32_t mode = mode_of(trees, directory) | 0700;
-    int made = mkdirat(trees->stage->fd, path, mode);
-    if (made != 0 && errno == ENOENT && number != tree->directory) {
-        int result = make(trees, directory->parent);
-        if (result != 0)
-            return result;
-        made = mkdirat(trees->stage->fd, path, mode);
-    }
+    int made = mkdirat(trees->stage->fd, path, mode_of(trees, directory) | 0700);
     if (made != 0 && errno != EEXIST)
         return -errno;
     int result = made == 0 ? hb_owner_give_at(&tree->owner, trees->stage->fd, path) : 0;
     directory->made = result == 0;
+    return result;
+}
+
+/* With those on the way to it: up to one that can be made, and down again. 0 or -errno. */
+static int make(struct hb_trees *trees, uint32_t number)
+{
+    uint32_t root = trees->trees[trees->directories[number].tree].directory;
+    HB_AUTO_FREE uint32_t *way = NULL;
+    size_t count = 0;
+    int result = make_one(trees, number);
+    while (result == -ENOENT && number != root) {
+        way = hb_resize(way, count + 1, sizeof *way);
+        way[count++] = number;
+        number = trees->directories[number].parent;
+        result = make_one(trees, number);
+    }
+    while (result == 0 && count > 0)
+        result = make_one(trees, way[--count]);
     return result;
 }
 

@@ -36,14 +36,16 @@ static int equip_worker(struct hb_pipeline *pipeline, struct hb_pipeline_thread 
     return HB_OK;
 }
 
-static int start_thread(struct hb_pipeline_thread *thread, void *(*main_function)(void *),
-                        struct hb_error *error)
+/*
+ * As many as can be made: a limit (RLIMIT_NPROC, pids.max) may leave fewer than were asked for, and
+ * none at all. Then the thread that takes the results does their work: *missing.
+ */
+static void start_thread(struct hb_pipeline_thread *thread, void *(*main_function)(void *),
+                         bool first, struct hb_pipeline_thread **missing)
 {
-    int result = pthread_create(&thread->thread, NULL, main_function, thread);
-    if (result != 0)
-        return hb_error_set(error, HB_FATAL, "cannot start a thread: %s", strerror(result));
-    thread->started = true;
-    return HB_OK;
+    thread->started = pthread_create(&thread->thread, NULL, main_function, thread) == 0;
+    if (first && !thread->started)
+        *missing = thread;
 }
 
 static int start_threads(struct hb_pipeline *pipeline, struct hb_error *error)
@@ -54,13 +56,17 @@ static int start_threads(struct hb_pipeline *pipeline, struct hb_error *error)
     int status = HB_OK;
     pipeline->threads = hb_alloc((pipeline->request.workers + openers) * sizeof *pipeline->threads);
     pipeline->thread_count = pipeline->request.workers + openers;
-    for (unsigned i = 0; status == HB_OK && i < pipeline->thread_count; i++) {
-        struct hb_pipeline_thread *thread = &pipeline->threads[i];
-        thread->pipeline = pipeline;
-        if (i >= openers)
-            status = equip_worker(pipeline, thread, error);
-        if (status == HB_OK)
-            status = start_thread(thread, i < openers ? hb_opener_main : hb_worker_main, error);
+    for (unsigned i = 0; i < pipeline->thread_count; i++)
+        pipeline->threads[i].pipeline = pipeline;
+    for (unsigned i = 0; i < openers && (i == 0 || pipeline->threads[i - 1].started); i++)
+        start_thread(&pipeline->threads[i], hb_opener_main, i == 0, &pipeline->missing_opener);
+    for (unsigned i = openers;
+         i < pipeline->thread_count && (i == openers || pipeline->threads[i - 1].started); i++) {
+        status = equip_worker(pipeline, &pipeline->threads[i], error);
+        if (status != HB_OK)
+            break;
+        start_thread(&pipeline->threads[i], hb_worker_main, i == openers,
+                     &pipeline->missing_worker);
     }
     return status;
 }

@@ -88,6 +88,7 @@ struct hb_pipeline {
 
     struct hb_pipeline_thread *threads;
     unsigned thread_count;
+    struct hb_pipeline_thread *missing_worker, *missing_opener; /* see hb_worker_help; or NULL */
     struct hb_unit handed_out; /* its data is freed by the next call */
 };
 

@@ -128,12 +128,14 @@ int hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work *work)
     return status;
 }
 
-struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline)
+struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait)
 {
     pthread_mutex_lock(&pipeline->lock);
-    while (!pipeline->stopping && pipeline->claimed_next != NULL && pipeline->opened >= OPEN_AHEAD)
+    while (wait && !pipeline->stopping && pipeline->claimed_next != NULL &&
+           pipeline->opened >= OPEN_AHEAD)
         pthread_cond_wait(&pipeline->room, &pipeline->lock);
-    struct hb_item *item = pipeline->stopping ? NULL : pipeline->claimed_next;
+    struct hb_item *item =
+        pipeline->stopping || pipeline->opened >= OPEN_AHEAD ? NULL : pipeline->claimed_next;
     if (item != NULL) {
         pipeline->opened++;
         pipeline->claimed_next = item->next;

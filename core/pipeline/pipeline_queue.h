@@ -26,8 +26,8 @@ void hb_queue_stop(struct hb_pipeline *pipeline);
 
 /* What a worker does next. HB_OK; HB_END: nothing any more; HB_SKIP: nothing now (if !wait). */
 int hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work *work);
-/* What an opener does next; NULL: nothing any more. */
-struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline);
+/* What an opener does next; NULL: nothing any more, or (if !wait) nothing now. */
+struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait);
 
 /* The item is open: its units can be taken. */
 void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units);

@@ -2,6 +2,7 @@
 #include "pipeline/pipeline_result.h"
 
 #include "pipeline/pipeline_window.h"
+#include "pipeline/pipeline_worker.h"
 
 /* Nobody has to wait for a source that is being closed: its item goes at the end then. */
 static void drop_head(struct hb_pipeline *pipeline)
@@ -70,6 +71,17 @@ static void wait_a_little(struct hb_pipeline *pipeline)
     pthread_cond_timedwait(&pipeline->done, &pipeline->lock, &until);
 }
 
+/* Under the lock, which is let go meanwhile. */
+static bool help(struct hb_pipeline *pipeline)
+{
+    if (pipeline->missing_worker == NULL && pipeline->missing_opener == NULL)
+        return false;
+    pthread_mutex_unlock(&pipeline->lock);
+    bool helped = hb_worker_help(pipeline);
+    pthread_mutex_lock(&pipeline->lock);
+    return helped;
+}
+
 /* The next finished unit, under the lock, or NULL with *status. */
 static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struct hb_step *step,
                                              int *status, struct hb_error *error)
@@ -98,7 +110,9 @@ static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struc
             *status = HB_END;
             return NULL;
         }
-        wait_a_little(pipeline);
+        hb_stage_refresh(&pipeline->request.run->stage);
+        if (!help(pipeline))
+            wait_a_little(pipeline);
     }
 }
 

@@ -350,6 +350,16 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
 
 /* ---- threads ------------------------------------------------------------------------------- */
 
+static void process(struct hb_pipeline_thread *thread, const struct hb_work *work)
+{
+    if (work->whole)
+        process_item(thread, work->item);
+    else if (work->item->taken_over)
+        hb_reuse_unit(thread, work->item, work->index);
+    else
+        process_unit(thread, work->item, work->index);
+}
+
 void *hb_worker_main(void *argument)
 {
     struct hb_pipeline_thread *thread = argument;
@@ -362,12 +372,8 @@ void *hb_worker_main(void *argument)
     while ((status = hb_queue_take(thread->pipeline, thread->held_count == 0, &work)) != HB_END) {
         if (status != HB_OK)
             hb_worker_finish_all(thread); /* nothing to do but what others may wait for */
-        else if (work.whole)
-            process_item(thread, work.item);
-        else if (work.item->taken_over)
-            hb_reuse_unit(thread, work.item, work.index);
         else
-            process_unit(thread, work.item, work.index);
+            process(thread, &work);
     }
     hb_worker_finish_all(thread);
     return NULL;
@@ -411,12 +417,42 @@ static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
         hb_queue_drop(pipeline, item);
 }
 
+/* False: there is nothing (more) to open. */
+static bool open_next(struct hb_pipeline_thread *thread, bool wait)
+{
+    struct hb_item *item = hb_queue_take_claimed(thread->pipeline, wait);
+    if (item != NULL && !hb_reuse_item(thread, item))
+        open_claimed(thread->pipeline, item);
+    return item != NULL;
+}
+
 void *hb_opener_main(void *argument)
 {
-    struct hb_pipeline_thread *thread = argument;
-    struct hb_item *item;
-    while ((item = hb_queue_take_claimed(thread->pipeline)) != NULL)
-        if (!hb_reuse_item(thread, item))
-            open_claimed(thread->pipeline, item);
+    while (open_next(argument, true))
+        ;
     return NULL;
+}
+
+/* ---- in the thread that takes the results -------------------------------------------------- */
+
+/* One step of a worker. */
+static bool work_on(struct hb_pipeline_thread *thread)
+{
+    struct hb_work work;
+    struct hb_rights reading = hb_root_reading(&thread->pipeline->request.run->home);
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &reading);
+    if (hb_queue_take(thread->pipeline, false, &work) == HB_OK) {
+        process(thread, &work);
+        return true;
+    }
+    bool held = thread->held_count > 0;
+    hb_worker_finish_all(thread);
+    return held;
+}
+
+bool hb_worker_help(struct hb_pipeline *pipeline)
+{
+    return (pipeline->missing_worker != NULL && work_on(pipeline->missing_worker)) ||
+           (pipeline->missing_opener != NULL && open_next(pipeline->missing_opener, false));
 }

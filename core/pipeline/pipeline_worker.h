@@ -10,4 +10,10 @@ void *hb_worker_main(void *argument);
 /* Prepares claimed entries, which may wait for locks for long, beside the workers. */
 void *hb_opener_main(void *argument);
 
+/*
+ * Where no thread could be made for it, one step of that work, in the thread that takes the
+ * results. False: there is nothing to do now.
+ */
+bool hb_worker_help(struct hb_pipeline *pipeline);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/io.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -120,7 +121,9 @@ int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error)
         return cannot_write(writer, error);
     free(writer->name);
     writer->name = NULL;
-    if (fsync(fd) != 0) {
+    int flushed = hb_flush_directory(fd);
+    if (flushed != 0) {
+        errno = -flushed;
         int status = cannot_write(writer, error);
         unlinkat(fd, HB_STAGE_JOURNAL, 0);
         return status;

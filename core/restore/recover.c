@@ -2,7 +2,9 @@
 #include "restore/recover.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "files/listing.h"
+#include "files/stage_owner.h"
 #include "host/own_places.h"
 #include "restore/restore.h"
 #include <errno.h>
@@ -86,7 +88,7 @@ static void close_stages(struct recovery *recovery, bool leave)
         if (leave)
             hb_stage_leave(recovery->stages[i]);
         else
-            hb_stage_close(recovery->stages[i]);
+            hb_run_close_stage(recovery->run, recovery->stages[i], HB_OK);
         if (i > 0)
             free(recovery->stages[i]);
     }
@@ -138,6 +140,7 @@ static int carry_through(struct recovery *recovery)
         .again = true,
         .since = journal_time(recovery),
     };
+    hb_restore_last_words(recovery->run);
     status = hb_restore(&request, &restored, recovery->error);
     if (status == HB_ENTRY) /* the journal cannot be read to its end now */
         restored.postponed++;
@@ -217,15 +220,58 @@ static int look_for_journal(const struct hb_root *home, const char *name, const 
     return fstatat(home->fd, path, journal, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
+/*
+ * Another machine may be at work in it, whatever it is: an import does not begin beside that, as it
+ * would not beside a run on this one.
+ */
+static int leave_to_another(struct recovery *recovery, const char *name, bool has_journal,
+                            const struct hb_stage_claim *claim)
+{
+    const char *home = recovery->run->home.path;
+    const char *what = claim->alive ? "another run is working on this home, through another mount"
+                                    : "another machine is working on this home, or was";
+    char who[160];
+    hb_stage_claim_describe(claim, who);
+    if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) {
+        HB_AUTO_FREE char *path = hb_text("%s/%s", home, name);
+        HB_AUTO_FREE char *word = hb_shell_word(path);
+        hb_error_set(recovery->error, HB_NOMATCH, "%s: %s: %s (%s)", home, what, who, name);
+        if (claim->alive)
+            hb_error_hint(recovery->error, "try again when it has ended");
+        else
+            hb_error_hint(recovery->error,
+                          "try again when it has ended; if it is dead, that is believed in %" PRId64
+                          " h %" PRId64 " min, or now, after: touch -d '2 days ago' %s/owner %s",
+                          claim->left / 3600, claim->left / 60 % 60, word, word);
+        return HB_NOMATCH;
+    }
+    hb_report_add(&recovery->run->report, has_journal ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
+                  "%s: %s (%s)%s", what, who, name,
+                  has_journal ? "; an import of its is not complete" : "");
+    return HB_OK;
+}
+
+/* On a file system that machines share. */
+static bool is_of_another(const struct recovery *recovery, const char *name,
+                          struct hb_stage_claim *claim)
+{
+    const struct hb_root *home = &recovery->run->home;
+    HB_AUTO_CLOSE int fd = openat(home->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && hb_stage_is_claimed(home->fd, fd, recovery->mode != HB_RECOVER_TELL, claim);
+}
+
 static int look_at(struct recovery *recovery, const char *name)
 {
     const struct hb_root *home = &recovery->run->home;
     struct stat stage, journal;
+    struct hb_stage_claim claim;
     if (fstatat(home->fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? HB_OK : left_alone(recovery, name, strerror(errno));
     if (!S_ISDIR(stage.st_mode))
         return HB_OK;
     int found = look_for_journal(home, name, &stage, &journal);
+    if (is_of_another(recovery, name, &claim))
+        return leave_to_another(recovery, name, found == 0, &claim);
     if (found != 0)
         return found == ENOENT ? HB_OK : cannot_tell(recovery, name, stage.st_uid, found);
     if (stage.st_uid != hb_rights_user())
@@ -262,22 +308,51 @@ static int recover_entry(void *context, const char *name)
     return recovery->status != HB_OK;
 }
 
+/* Looks at all stages in the home. */
+static int look_at_all(struct recovery *recovery, int (*look)(void *context, const char *name))
+{
+    const struct hb_root *home = &recovery->run->home;
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_as_begin(&as, &home->rights);
+    HB_AUTO_CLOSE int fd =
+        result != 0 ? -1 : openat(home->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (result == 0)
+        result = fd < 0 ? -errno : hb_listing_each(fd, look, recovery);
+    if (result < 0) /* what was not seen would be completed over what comes now */
+        return hb_error_set(recovery->error, HB_FATAL,
+                            "%s: cannot be searched for an interrupted import: %s", home->path,
+                            hb_rights_explain(-result));
+    return recovery->status;
+}
+
 int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_recover_mode mode,
                struct hb_error *error)
 {
     struct recovery *recovery = hb_alloc(sizeof *recovery);
     hb_own_places_of(run, run->home.path); /* nothing is completed there either */
     *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
-    HB_AUTO_AS as = {.changed = false};
-    int result = hb_as_begin(&as, &run->home.rights);
-    HB_AUTO_CLOSE int fd =
-        result != 0 ? -1 : openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (result == 0)
-        result = fd < 0 ? -errno : hb_listing_each(fd, recover_entry, recovery);
-    int status = recovery->status;
+    int status = look_at_all(recovery, recover_entry);
     free(recovery);
-    if (result < 0) /* what was not seen would be completed over what comes now */
-        return hb_error_set(error, HB_FATAL, "%s: cannot be searched for an interrupted import: %s",
-                            run->home.path, hb_rights_explain(-result));
+    return status;
+}
+
+static int look_for_others(void *context, const char *name)
+{
+    struct recovery *recovery = context;
+    struct hb_stage_claim claim;
+    if (hb_stage_is_name(name) && strcmp(name, recovery->run->stage.name) != 0 &&
+        is_of_another(recovery, name, &claim))
+        recovery->status = leave_to_another(recovery, name, false, &claim);
+    return recovery->status != HB_OK;
+}
+
+int hb_recover_look_again(struct hb_run *run, struct hb_error *error)
+{
+    if (!hb_is_shared(run->home.fd))
+        return HB_OK;
+    struct recovery *recovery = hb_alloc(sizeof *recovery);
+    *recovery = (struct recovery){.run = run, .mode = HB_RECOVER_BEFORE_IMPORT, .error = error};
+    int status = look_at_all(recovery, look_for_others);
+    free(recovery);
     return status;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/restore.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/progress.h"
 #include "files/io.h"
+#include "files/mounts.h"
 #include "files/regular.h"
 #include "host/failure.h"
 #include "restore/restore_tree.h"
@@ -36,6 +39,8 @@ struct restore {
     int status;           /* of `next`: HB_OK, HB_END or a failure */
     bool interrupted;     /* rows were taken and not worked on */
     struct hb_error *error;
+    bool mounts; /* something is mounted below the home */
+    uint64_t home_mount;
 };
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -303,6 +308,8 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
 {
     struct hb_place place = {.directory_fd = -1};
     int result = 0;
+    if (stage_of(restore, row) != NULL)
+        hb_stage_refresh(restore->request->stages[row->stage]);
     if (stage_of(restore, row) == NULL)
         skipped(restore, row, "its staged copy is gone; import the archive again");
     else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0)
@@ -408,6 +415,9 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
     if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
         result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
     if (result == 0 && fchmod(fd, row->mode) != 0)
+        result = -errno;
+    /* Another file system, of which there may be no stage: nobody else flushes it. */
+    if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)
         result = -errno;
     if (result != 0)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
@@ -521,6 +531,14 @@ static void flush(struct restore *restore)
                       "what was restored could not be flushed to disk: %s", strerror(errno));
 }
 
+void hb_restore_last_words(const struct hb_run *run)
+{
+    HB_AUTO_FREE char *home = hb_printable(run->home.path);
+    HB_AUTO_FREE char *text =
+        hb_text("%s: the import is not complete; the next run on this home completes it", home);
+    hb_interrupt_last_words(text);
+}
+
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,
                struct hb_error *error)
 {
@@ -528,6 +546,8 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
         .request = request, .run = request->run, .result = result, .error = error};
     *result = (struct hb_restored){0};
     pthread_mutex_init(&restore.lock, NULL);
+    restore.mounts = hb_mounts_below(request->run->home.path);
+    restore.home_mount = hb_mount_of(request->run->home.fd);
     /* Most is the owner's of the home; threads that start now begin with the same. */
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &request->run->home.rights);

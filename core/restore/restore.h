@@ -43,4 +43,10 @@ struct hb_restored {
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,
                struct hb_error *error);
 
+/*
+ * From here on a second signal says that the import is not complete and who completes it, until
+ * the journal is dropped (hb_stage_drop_journal).
+ */
+void hb_restore_last_words(const struct hb_run *run);
+
 #endif

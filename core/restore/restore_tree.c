@@ -10,9 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int publish_directory(const struct hb_tree_publication *publication, int from_fd,
-                             const char *name, const char *path, const struct hb_journal_row *row);
-
 /*
  * A directory of the tree, open and listed: removing what was published changes it meanwhile. 0 or
  * -errno.
@@ -44,40 +41,91 @@ static struct stat status_of(const struct staged *staged, const char *name)
     return status;
 }
 
-static void count(int parent_fd, const char *name, uint64_t *files, uint64_t *bytes)
-{
+/* ---- all that is in one -------------------------------------------------------------------- */
+
+/* A directory on the way down, which is kept in a list: a tree may be deeper than the stack. */
+struct descent {
+    struct descent *above;
     struct staged staged;
-    open_staged(parent_fd, name, &staged);
-    for (size_t i = 0; i < staged.listing.count; i++) {
-        struct stat status = status_of(&staged, staged.listing.names[i]);
-        if (S_ISDIR(status.st_mode)) {
-            count(staged.fd, staged.listing.names[i], files, bytes);
+    size_t next;
+    char *path; /* of the directory, as it was given */
+};
+
+static struct descent *go_down(struct descent *above, int parent_fd, const char *name,
+                               const char *path)
+{
+    struct descent *level = hb_alloc(sizeof *level);
+    level->above = above;
+    level->path = hb_copy_text(path);
+    open_staged(parent_fd, name, &level->staged);
+    return level;
+}
+
+static struct descent *go_up(struct descent *level)
+{
+    struct descent *above = level->above;
+    close_staged(&level->staged);
+    free(level->path);
+    free(level);
+    return above;
+}
+
+/* Calls `each` for all that is below the directory, with its path below `path`. */
+static void each_below(int parent_fd, const char *name, const char *path,
+                       void (*each)(void *context, const char *path, const struct stat *status),
+                       void *context)
+{
+    struct descent *level = go_down(NULL, parent_fd, name, path);
+    while (level != NULL) {
+        if (level->next == level->staged.listing.count) {
+            level = go_up(level);
             continue;
         }
-        *files += 1;
-        *bytes += (uint64_t)status.st_size;
+        const char *inner_name = level->staged.listing.names[level->next++];
+        struct stat status = status_of(&level->staged, inner_name);
+        HB_AUTO_FREE char *inner = hb_text("%s/%s", level->path, inner_name);
+        each(context, inner, &status);
+        if (S_ISDIR(status.st_mode))
+            level = go_down(level, level->staged.fd, inner_name, inner);
     }
-    close_staged(&staged);
+}
+
+struct total {
+    uint64_t files, bytes;
+};
+
+static void count_file(void *context, const char *path, const struct stat *status)
+{
+    struct total *total = context;
+    (void)path;
+    if (S_ISDIR(status->st_mode))
+        return;
+    total->files++;
+    total->bytes += (uint64_t)status->st_size;
+}
+
+struct failure {
+    const struct hb_tree_publication *publication;
+    int error;
+};
+
+static void fail_one(void *context, const char *path, const struct stat *status)
+{
+    const struct failure *failure = context;
+    (void)status;
+    failure->publication->failed(failure->publication->context, path, failure->error);
 }
 
 /* The directory and all files below it cannot be put to their places. */
 static void fail_all(const struct hb_tree_publication *publication, int from_fd, const char *name,
                      const char *path, int error)
 {
-    struct staged staged;
+    struct failure failure = {publication, error};
     publication->failed(publication->context, path, error);
-    open_staged(from_fd, name, &staged);
-    for (size_t i = 0; i < staged.listing.count; i++) {
-        const char *inner_name = staged.listing.names[i];
-        struct stat status = status_of(&staged, inner_name);
-        HB_AUTO_FREE char *inner = hb_text("%s/%s", path, inner_name);
-        if (S_ISDIR(status.st_mode))
-            fail_all(publication, staged.fd, inner_name, inner, error);
-        else
-            publication->failed(publication->context, inner, error);
-    }
-    close_staged(&staged);
+    each_below(from_fd, name, path, fail_one, &failure);
 }
+
+/* ---- one file ------------------------------------------------------------------------------ */
 
 static void publish_file(const struct hb_tree_publication *publication, int from_fd,
                          const char *name, const char *path, const struct stat *staged)
@@ -106,28 +154,23 @@ static void publish_file(const struct hb_tree_publication *publication, int from
 
 /* ---- directories --------------------------------------------------------------------------- */
 
-/* What is in a directory of the tree, into one that is there. HB_OK or HB_CANCELLED. */
-static int publish_pieces(const struct hb_tree_publication *publication, int from_fd,
-                          const char *name, const char *path)
-{
+/*
+ * One that goes in pieces, into one that is there, or into another one that is made in its place.
+ * What is in its place keeps its mode and time; another one becomes like the one that is staged.
+ */
+struct level {
+    struct level *above;
+    int from_fd;
+    char *name; /* in it */
+    char *path;
+    struct hb_place place;
+    struct hb_as as;
+    bool another;
+    struct stat attributes; /* of the staged one */
     struct staged staged;
-    int status = HB_OK, result = open_staged(from_fd, name, &staged);
-    for (size_t i = 0; i < staged.listing.count && status == HB_OK; i++) {
-        const char *inner_name = staged.listing.names[i];
-        struct stat found = status_of(&staged, inner_name);
-        HB_AUTO_FREE char *inner = hb_text("%s/%s", path, inner_name);
-        if (hb_run_cancelled(publication->run))
-            status = HB_CANCELLED;
-        else if (S_ISDIR(found.st_mode))
-            status = publish_directory(publication, staged.fd, inner_name, inner, NULL);
-        else
-            publish_file(publication, staged.fd, inner_name, inner, &found);
-    }
-    if (status == HB_OK && result != 0)
-        publication->failed(publication->context, path, -result);
-    close_staged(&staged);
-    return status;
-}
+    int opened; /* 0 or -errno */
+    size_t next;
+};
 
 /* It could not be renamed: another one is made in its place, to be filled. 0 or -errno. */
 static int make_another(int from_fd, const char *name, const struct hb_place *place,
@@ -152,58 +195,121 @@ static int give_attributes(const struct stat *staged, const struct hb_place *pla
     return result != 0 || fchmod(fd, staged->st_mode & 0777) == 0 ? result : -errno;
 }
 
-/* Into another one, which then becomes like the one that is staged. */
-static int publish_into_another(const struct hb_tree_publication *publication, int from_fd,
-                                const char *name, const char *path, const struct hb_place *place)
+static void level_free(struct level *level)
 {
-    struct stat staged;
-    int status = HB_OK, result = make_another(from_fd, name, place, &staged);
-    if (result != 0) {
-        fail_all(publication, from_fd, name, path, -result);
-        return HB_OK;
-    }
-    status = publish_pieces(publication, from_fd, name, path);
-    if (status == HB_OK && (result = give_attributes(&staged, place)) != 0)
-        publication->failed(publication->context, path, -result);
-    return status;
+    close_staged(&level->staged);
+    hb_as_end(&level->as);
+    hb_place_clear(&level->place);
+    free(level->name);
+    free(level->path);
+    free(level);
 }
 
 /*
- * As a whole, if nothing is there. `row` tells how many files are in it; NULL: they are counted.
- * What is in its place keeps its mode and time, and gets the pieces.
+ * Nothing of it is left to be done, or it ends here. Its staged directory stays if something in it
+ * was not published.
  */
-static int publish_directory(const struct hb_tree_publication *publication, int from_fd,
-                             const char *name, const char *path, const struct hb_journal_row *row)
+static void end_level(const struct hb_tree_publication *publication, struct level *level,
+                      int status)
 {
-    struct hb_place place;
-    uint64_t files = row == NULL ? 0 : row->files, bytes = row == NULL ? 0 : row->bytes;
-    int result = hb_target_resolve(publication->run, path, 0, &place), status = HB_OK;
-    HB_AUTO_AS as = {.changed = false};
-    if (result == 0)
-        result = hb_as_begin(&as, &place.rights);
-    if (result == 0 && place.exists && !S_ISDIR(place.status.st_mode))
-        result = -ENOTDIR;
-    if (result == 0 && row == NULL && !place.exists)
-        count(from_fd, name, &files, &bytes);
-    bool moved = result == 0 && !place.exists && hb_target_rename(from_fd, name, &place) == 0;
-    if (moved)
-        publication->published(publication->context, files, bytes);
-    else if (result != 0)
+    int result = 0;
+    if (status == HB_OK && level->opened != 0)
+        publication->failed(publication->context, level->path, -level->opened);
+    if (status == HB_OK && level->another)
+        result = give_attributes(&level->attributes, &level->place);
+    if (result != 0)
+        publication->failed(publication->context, level->path, -result);
+    close_staged(&level->staged);
+    level->staged = (struct staged){.fd = -1};
+    if (status == HB_OK)
+        unlinkat(level->from_fd, level->name, AT_REMOVEDIR);
+    level_free(level);
+}
+
+/* As a whole, if nothing is there: true. Else *result says why not: 0: it goes in pieces. */
+static bool move(const struct hb_tree_publication *publication, struct level *level,
+                 const struct hb_journal_row *row, int *result)
+{
+    struct total total = {row == NULL ? 0 : row->files, row == NULL ? 0 : row->bytes};
+    struct hb_place *place = &level->place;
+    *result = hb_target_resolve(publication->run, level->path, 0, place);
+    if (*result == 0)
+        *result = hb_as_begin(&level->as, &place->rights);
+    if (*result == 0 && place->exists && !S_ISDIR(place->status.st_mode))
+        *result = -ENOTDIR;
+    if (*result != 0 || place->exists)
+        return false;
+    if (row == NULL)
+        each_below(level->from_fd, level->name, level->path, count_file, &total);
+    if (hb_target_rename(level->from_fd, level->name, place) == 0) {
+        publication->published(publication->context, total.files, total.bytes);
+        return true;
+    }
+    level->another = true;
+    *result = make_another(level->from_fd, level->name, place, &level->attributes);
+    return false;
+}
+
+/*
+ * Begins with a directory. `row` tells how many files are in it; NULL: they are counted. The level
+ * that goes on in pieces: `above`, if the directory is done.
+ */
+static struct level *begin_directory(const struct hb_tree_publication *publication,
+                                     struct level *above, int from_fd, const char *name,
+                                     const char *path, const struct hb_journal_row *row)
+{
+    int result;
+    struct level *level = hb_alloc(sizeof *level);
+    level->above = above;
+    level->from_fd = from_fd;
+    level->name = hb_copy_text(name);
+    level->path = hb_copy_text(path);
+    level->staged.fd = -1;
+    if (move(publication, level, row, &result)) {
+        level_free(level);
+        return above;
+    }
+    if (result != 0) {
+        level->another = false;
         fail_all(publication, from_fd, name, path, -result);
-    else if (place.exists)
-        status = publish_pieces(publication, from_fd, name, path);
-    else
-        status = publish_into_another(publication, from_fd, name, path, &place);
-    hb_place_clear(&place);
-    if (!moved && status == HB_OK)
-        unlinkat(from_fd, name, AT_REMOVEDIR); /* stays if something in it was not published */
-    return status;
+        end_level(publication, level, HB_OK);
+        return above;
+    }
+    level->opened = open_staged(from_fd, name, &level->staged);
+    return level;
+}
+
+/* What is next in the directory. The level to go on with. */
+static struct level *publish_next(const struct hb_tree_publication *publication,
+                                  struct level *level)
+{
+    const char *name = level->staged.listing.names[level->next++];
+    struct stat found = status_of(&level->staged, name);
+    HB_AUTO_FREE char *path = hb_text("%s/%s", level->path, name);
+    if (S_ISDIR(found.st_mode))
+        return begin_directory(publication, level, level->staged.fd, name, path, NULL);
+    publish_file(publication, level->staged.fd, name, path, &found);
+    return level;
 }
 
 int hb_restore_tree(const struct hb_tree_publication *publication)
 {
     char name[24];
     hb_tree_name(publication->row->index, name);
-    return publish_directory(publication, publication->stage->fd, name, publication->row->path,
-                             publication->row);
+    struct level *level = begin_directory(publication, NULL, publication->stage->fd, name,
+                                          publication->row->path, publication->row);
+    int status = HB_OK;
+    while (level != NULL) {
+        bool more = level->next < level->staged.listing.count;
+        if (status == HB_OK && more && hb_run_cancelled(publication->run))
+            status = HB_CANCELLED;
+        if (status == HB_OK && more) {
+            level = publish_next(publication, level);
+            continue;
+        }
+        struct level *above = level->above;
+        end_level(publication, level, status);
+        level = above;
+    }
+    return status;
 }

@@ -4,6 +4,7 @@
 #include "backup/retention.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "files/io.h"
 #include "files/listing.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -233,6 +234,21 @@ static int remove_one(struct hb_run *run, struct hb_snapshots *snapshots,
     return HB_OK;
 }
 
+/* What was moved away has no name any more before anything of it goes. */
+static void flush_removed(struct hb_run *run, const struct hb_snapshots *snapshots,
+                          const struct hb_stage *stage)
+{
+    if (stage->fd < 0)
+        return;
+    int result = hb_flush_directory(stage->fd);
+    if (result == 0)
+        result = hb_flush_directory(snapshots->fd);
+    if (result != 0)
+        hb_report_add(&run->report, HB_FOUND_NOTE, "",
+                      "the directory of snapshots cannot be flushed to disk: %s",
+                      strerror(-result));
+}
+
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
                        const char *just_made, bool dry_run, size_t *removed, struct hb_error *error)
 {
@@ -255,6 +271,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
             status = remove_one(run, snapshots, snapshot, &stage, error);
         *removed += snapshot->removed;
     }
-    hb_stage_close(&stage);
+    flush_removed(run, snapshots, &stage);
+    hb_run_close_stage(run, &stage, status);
     return status;
 }

@@ -77,6 +77,7 @@ struct copy {
 static int make_copy(struct maker *maker, const char *path, struct copy *copy)
 {
     copy->fd = -1;
+    hb_stage_refresh(&maker->stage);
     int result = hb_beneath_resolve(&maker->root, path, HB_MAKE_PARENTS, &copy->place, NULL);
     if (result != 0)
         return result;
@@ -350,6 +351,7 @@ static bool is_left_out(const struct maker *maker, const char *name)
 static int take_directory(struct maker *maker, const char *path, unsigned depth);
 
 /* Below a listed directory: files may be links, linked directories are passed over. */
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEEPEST */
 static int take_below(struct maker *maker, const char *path, const char *name, unsigned depth)
 {
     HB_AUTO_FREE char *below = hb_text("%s/%s", path, name);
@@ -368,6 +370,7 @@ static int take_below(struct maker *maker, const char *path, const char *name, u
     return take_file(maker, below, &status);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEEPEST */
 static int take_directory(struct maker *maker, const char *path, unsigned depth)
 {
     struct hb_listing listing = {0};
@@ -488,9 +491,11 @@ static int publish(struct maker *maker)
     if (result != 0)
         return hb_error_set(maker->error, HB_FATAL, "%s: the snapshot cannot be written: %s",
                             maker->stage.path, hb_rights_explain(-result));
-    if (fsync(parent) != 0)
+    result = hb_flush_directory(parent);
+    if (result != 0)
         hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, "",
-                      "the directory of snapshots cannot be flushed to disk: %s", strerror(errno));
+                      "the directory of snapshots cannot be flushed to disk: %s",
+                      strerror(-result));
     hb_stage_leave(&maker->stage);
     return HB_OK;
 }
@@ -562,6 +567,7 @@ static int make(struct maker *maker, const char *label, struct hb_snapshot_made 
     hb_manifest_init(&maker->manifest, stamp, stamp,
                      label == NULL || *label == '\0' ? NULL : label);
     give_owner(maker);
+    hb_stage_make_room(&maker->stage);
     int status = take_listed(maker);
     made->files = hb_manifest_count(&maker->manifest);
     made->bytes = maker->manifest.bytes;
@@ -604,8 +610,8 @@ int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_m
     free(maker.buffer);
     hb_state_key_clear(&maker.key);
     hb_chain_free(&maker.contents);
-    hb_stage_close(&maker.stage);
-    hb_stage_close(&run->stage);
+    hb_run_close_stage(run, &maker.stage, status);
+    hb_run_close_stage(run, &run->stage, status);
     if (made_directory && made->id == NULL)
         remove_directory(run);
     hb_report_sort(&run->report);

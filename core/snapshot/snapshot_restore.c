@@ -154,6 +154,8 @@ static int publish(struct restorer *restorer, struct hb_snapshot_restored *resto
     int status = hb_stage_open_in(home->fd, &home->rights, home->path, &restorer->run->stage, NULL,
                                   restorer->error);
     if (status == HB_OK)
+        status = hb_recover_look_again(restorer->run, restorer->error);
+    if (status == HB_OK)
         status = hb_staging_copies(&restorer->staging, &restorer->root, restorer->error);
     if (status == HB_OK)
         status =
@@ -163,7 +165,7 @@ static int publish(struct restorer *restorer, struct hb_snapshot_restored *resto
     return status;
 }
 
-static void clear(struct restorer *restorer, bool leave)
+static void clear(struct restorer *restorer, bool leave, int status)
 {
     if (!leave) /* before what it needs is removed */
         hb_stage_drop_journal(&restorer->run->stage);
@@ -171,7 +173,7 @@ static void clear(struct restorer *restorer, bool leave)
     if (leave)
         hb_stage_leave(&restorer->run->stage);
     else
-        hb_stage_close(&restorer->run->stage);
+        hb_run_close_stage(restorer->run, &restorer->run->stage, status);
     hb_claims_clear(&restorer->claims);
     hb_catalog_clear(&restorer->archive.catalog);
     free(restorer->selection.modes);
@@ -224,7 +226,7 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
         else if (restorer.archive.catalog.count > 0)
             status = publish(&restorer, restored, &begun);
     }
-    clear(&restorer, status != HB_OK && begun);
+    clear(&restorer, status != HB_OK && begun, status);
     hb_report_sort(&run->report);
     return status;
 }

@@ -13,6 +13,8 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
 
 enum {
     ALIAS_MODE = 0755,
@@ -61,6 +63,14 @@ static int act_from(int directory_fd, struct as_owner *owner)
     return owner->acting ? 0 : as_owner_begin(owner, directory_fd);
 }
 
+/* The name of a directory that was made, down to the disk, where that can be done. */
+static void flush_names(int directory_fd)
+{
+    HERMES_AUTO_CLOSE int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) != 0)
+        return;
+}
+
 /* Opens the directory by its steps; missing ones are made, if they are to be. */
 static int open_by_steps(const char *path, bool make, struct as_owner *owner)
 {
@@ -72,6 +82,8 @@ static int open_by_steps(const char *path, bool make, struct as_owner *owner)
          part = strtok_r(NULL, "/", &save)) {
         bool made = make && mkdirat(at, part, 0777) == 0;
         int made_error = make && !made ? errno : ENOENT;
+        if (made)
+            flush_names(at);
         /* O_PATH: a directory on the way may be closed to reading. */
         int next = openat(at, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (next < 0)
@@ -89,6 +101,26 @@ static int open_by_steps(const char *path, bool make, struct as_owner *owner)
     return result == 0 ? fd : result;
 }
 
+/*
+ * Where another machine may hold a lock that is not seen here (NFS, SMB, FUSE and others): one that
+ * is younger than a day is left. Wrong clocks do no harm: the worst is a small file that stays, or
+ * an alias that is made by the next import.
+ */
+static bool may_be_anothers(int directory_fd, const struct stat *status)
+{
+    static const uint32_t local[] = {0xef53,     0x58465342, 0x9123683e, 0x01021994,
+                                     0x794c7630, 0xf2f52010, 0x2fc12fc1};
+    struct statfs system;
+    struct timespec now;
+    if (fstatfs(directory_fd, &system) != 0)
+        return true;
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if ((uint32_t)system.f_type == local[i]) /* ext4, xfs, btrfs, tmpfs, overlayfs, f2fs, zfs */
+            return false;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec - status->st_mtim.tv_sec < (time_t)24 * 60 * 60;
+}
+
 /* Temporaries that nobody holds a lock on: their runs are dead. */
 static void sweep(int directory_fd)
 {
@@ -103,7 +135,7 @@ static void sweep(int directory_fd)
         HERMES_AUTO_CLOSE int left =
             openat(fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (left >= 0 && fstat(left, &status) == 0 && S_ISREG(status.st_mode) &&
-            flock(left, LOCK_EX | LOCK_NB) == 0)
+            !may_be_anothers(fd, &status) && flock(left, LOCK_EX | LOCK_NB) == 0)
             unlinkat(fd, entry->d_name, 0);
     }
     if (directory != NULL)
