@@ -23,6 +23,7 @@ test_set=(
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
     zsh=zsh fish=fish mandoc=mandoc
+    acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs
 )
 bench_set=(
     python3=python3 zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar tar=tar zstd=zstd
