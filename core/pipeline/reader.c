@@ -2,6 +2,7 @@
 #include "pipeline/reader.h"
 
 #include "base/memory.h"
+#include "files/access.h"
 #include "files/io.h"
 #include "host/failure.h"
 #include <errno.h>
@@ -53,7 +54,7 @@ static void take_status(struct hb_reader *reader, const struct stat *status)
     reader->entry.uid = status->st_uid;
     reader->entry.gid = status->st_gid;
     if (!reader->mode_is_fixed)
-        reader->entry.mode = status->st_mode & 07777;
+        reader->entry.mode = hb_access_stored_mode(reader->fd, status->st_mode & 07777);
 }
 
 /* The owner of its directory may not read it, and so root does not either. */

@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "files/io.h"
 #include "host/failure.h"
+#include "host/lost.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"
 #include <errno.h>
@@ -239,10 +240,10 @@ static int rename_into_place(struct restore *restore, const struct hb_journal_ro
     int stage_fd = stage_of(restore, row)->fd;
     char name[24];
     hb_staged_name(row->index, name);
-    /* The mode first: it may be given to somebody else than whose rights we have. */
-    int result = row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0 ? -errno : 0;
-    if (result == 0)
-        result = hb_target_own(stage_fd, name, place, restore->run->home.read_as_root);
+    enum hb_access_rule rule = row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
+    int result = row->type == HB_FILE
+                     ? hb_target_give(restore->run, stage_fd, name, place, mode, rule)
+                     : hb_target_own(restore->run, stage_fd, name, place);
     return result == 0 ? hb_target_rename(stage_fd, name, place) : result;
 }
 
@@ -263,8 +264,21 @@ static int look_for_staged(const struct restore *restore, const struct hb_journa
     return fstatat(stage->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
+/* What is there bears another name, which the file system takes for this one: it stays. */
+static bool is_folded(struct restore *restore, const struct hb_journal_row *row,
+                      struct hb_last_target *last, const struct hb_place *place)
+{
+    HB_AUTO_FREE char *other =
+        place->exists ? hb_target_other_name(restore->run, last, place) : NULL;
+    if (other == NULL)
+        return false;
+    HB_AUTO_FREE char *why = hb_text(HB_NAME_IS_FOLDED, other);
+    skipped(restore, row, why);
+    return true;
+}
+
 static void publish_at(struct restore *restore, const struct hb_journal_row *row,
-                       const struct hb_place *place)
+                       struct hb_last_target *last, const struct hb_place *place)
 {
     bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
     uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
@@ -283,6 +297,8 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         skipped(restore, row, obstacle);
         return;
     }
+    if (is_folded(restore, row, last, place))
+        return;
     int status = HB_RESTORE_RENAME;
     if (row->flags & HB_ROW_CLAIMED)
         status = publish_claimed(restore, row, place, mode);
@@ -316,7 +332,7 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     if (result < 0)
         failed(restore, row, -result);
     else if (result == 0 && place.directory_fd >= 0)
-        publish_at(restore, row, &place);
+        publish_at(restore, row, last, &place);
     hb_place_clear(&place);
     hb_progress_add(restore->run->progress, 1, 0);
 }
@@ -369,6 +385,7 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
 
 static void make_directory(struct restore *restore, struct row *row)
 {
+    struct hb_last_target last = HB_LAST_TARGET_NONE;
     struct hb_place place;
     int result = hb_target_resolve(restore->run, row->path, 0, &place);
     if (result == -EISDIR) {
@@ -378,7 +395,10 @@ static void make_directory(struct restore *restore, struct row *row)
         result = hb_target_make_directory(&place);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
+    } else if (result == 0 && is_folded(restore, &row->row, &last, &place)) {
+        row->row.flags &= ~(uint32_t)HB_ROW_NEW;
     }
+    hb_last_target_clear(&last);
     if (result != 0)
         failed(restore, &row->row, -result);
     hb_place_clear(&place);
@@ -395,6 +415,7 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
     struct hb_place place;
     HB_AUTO_CLOSE int fd = -1;
     HB_AUTO_AS as = {.changed = false};
+    unsigned lost = 0;
     int result = hb_beneath_resolve(&restore->run->home, row->path, 0, &place, NULL);
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
@@ -406,8 +427,9 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
     hb_place_clear(&place);
     if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
         result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
-    if (result == 0 && fchmod(fd, row->mode) != 0)
-        result = -errno;
+    if (result == 0)
+        result = hb_access_finish_directory(fd, row->mode, &lost);
+    hb_tell_lost(restore->run, row->path, lost);
     if (result != 0)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
                       "its mode and time cannot be set: %s", hb_target_explain(-result));

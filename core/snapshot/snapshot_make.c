@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/access.h"
 #include "files/home_id.h"
 #include "files/io.h"
 #include "files/listing.h"
@@ -12,6 +13,7 @@
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include "host/lost.h"
 #include "pipeline/reader.h"
 #include "restore/recover.h"
 #include "restore/target.h"
@@ -144,8 +146,11 @@ static int finish_copy(struct maker *maker, const char *path, const struct hb_re
     int result = give_copy(maker, entry, fd);
     if (result != 0)
         return cannot_write(maker, path, -result);
-    if (fchmod(fd, entry->mode & 0777) != 0 || futimens(fd, times) != 0)
-        return cannot_write(maker, path, errno);
+    unsigned lost = 0;
+    result = hb_access_set_mode(fd, entry->mode & 0777, &lost);
+    hb_tell_lost(maker->run, path, lost);
+    if (result != 0 || futimens(fd, times) != 0)
+        return cannot_write(maker, path, result != 0 ? -result : errno);
     if (!hb_manifest_add(&maker->manifest, path, entry->bytes)) {
         skipped(maker, path, "its name is no UTF-8, which a manifest must be");
         return HB_ENTRY;
@@ -206,6 +211,9 @@ static int open_claimed(struct maker *maker, const struct hb_entry *entry, struc
     if (result == 0) {
         resolved.path = place.path;
         resolved.path_bytes = strlen(place.path);
+        HB_AUTO_CLOSE int fd = hb_beneath_open(&maker->run->home, place.path, O_PATH, 0);
+        if (fd >= 0)
+            resolved.mode = hb_access_stored_mode(fd, resolved.mode);
         result = hb_reader_open_claimed(maker->run, content, &resolved, reader);
     } else {
         hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, entry->path,
