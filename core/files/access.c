@@ -20,12 +20,6 @@ enum {
     USUAL_LIST = 512
 };
 
-bool hb_access_is_refusal(int error)
-{
-    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS ||
-           error == EINVAL || error == EOVERFLOW;
-}
-
 /* ---- lists --------------------------------------------------------------------------------- */
 
 /* As the kernel hands it out: a version, and entries, all in little-endian. */
@@ -165,7 +159,7 @@ static uint32_t mode_without(const struct list *list, uint32_t mode)
 
 uint32_t hb_access_stored_mode(int fd, uint32_t mode)
 {
-    AUTO_LIST list;
+    AUTO_LIST list = {.value = NULL};
     if ((mode & 077) == 0) /* the mask: it grants nobody anything */
         return mode;
     int result = list_read(fd, access_list, &list);
@@ -180,7 +174,7 @@ int hb_access_set_mode(int fd, uint32_t mode, unsigned *lost)
 {
     if (fchmod(fd, mode) == 0)
         return 0;
-    if (!hb_access_is_refusal(errno))
+    if (!hb_rights_are_refused(errno))
         return -errno;
     *lost |= HB_LOST_MODE;
     return 0;
@@ -190,7 +184,7 @@ int hb_access_set_mode_at(int directory_fd, const char *name, uint32_t mode, uns
 {
     if (fchmodat(directory_fd, name, mode, 0) == 0)
         return 0;
-    if (!hb_access_is_refusal(errno))
+    if (!hb_rights_are_refused(errno))
         return -errno;
     *lost |= HB_LOST_MODE;
     return 0;
@@ -280,7 +274,7 @@ static int set(int fd, struct wanted *wanted, unsigned *lost)
     if (wanted->list.value == NULL ||
         fsetxattr(fd, access_list, wanted->list.value, wanted->list.bytes, 0) == 0)
         return wanted->list.value == NULL ? hb_access_set_mode(fd, wanted->mode, lost) : 0;
-    if (!hb_access_is_refusal(errno))
+    if (!hb_rights_are_refused(errno))
         return -errno;
     *lost |= HB_LOST_LIST;
     wanted->mode = mode_without(&wanted->list, wanted->mode);
@@ -403,7 +397,7 @@ static int give_group(const struct staged *staged, const struct hb_place *place,
         return -errno;
     if (made.st_gid == wanted->group || set_group(staged, wanted->group) == 0)
         return 0;
-    if (!hb_access_is_refusal(errno))
+    if (!hb_rights_are_refused(errno))
         return -errno;
     if (remake(staged, place, wanted, lost) == 0)
         return 0;
@@ -473,6 +467,46 @@ void hb_access_bequeath_nothing(int directory_fd)
     (void)fremovexattr(directory_fd, access_list);
 }
 
+bool hb_access_drop_list(const struct hb_place *place)
+{
+    char link[32];
+    HB_AUTO_CLOSE int fd =
+        openat(place->directory_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return fd >= 0 && getxattr(link, access_list, NULL, 0) > 0 &&
+           removexattr(link, access_list) == 0;
+}
+
+/*
+ * Who is not in a directory's group loses the bit that hands it down with every change of the mode.
+ * So it is made with the mode that it is to have, and keeps what the umask leaves of it.
+ */
+uint32_t hb_access_first_mode(int parent_fd, uint32_t mode)
+{
+    struct stat parent;
+    return fstat(parent_fd, &parent) == 0 && (parent.st_mode & S_ISGID) != 0 ? mode | 0700 : 0700;
+}
+
+static bool is_in_group(gid_t group)
+{
+    gid_t groups[AS_OWNER_GROUPS];
+    int count = getgroups(AS_OWNER_GROUPS, groups);
+    bool found = (hb_rights_matter() && !hb_rights_present().other) || hb_rights_group() == group;
+    for (int i = 0; i < count && !found; i++)
+        found = groups[i] == group;
+    return found;
+}
+
+static int set_directory_mode(int fd, const struct stat *made, uint32_t mode, unsigned *lost)
+{
+    uint32_t wanted = (mode & 0777) | (made->st_mode & S_ISGID), there = made->st_mode & 07777;
+    bool narrower = (there & ~wanted) == 0;
+    if (there == wanted ||
+        (narrower && (made->st_mode & S_ISGID) != 0 && !is_in_group(made->st_gid)))
+        return 0;
+    return hb_access_set_mode(fd, wanted, lost);
+}
+
 int hb_access_finish_directory(int fd, uint32_t mode, unsigned *lost)
 {
     struct stat made;
@@ -481,10 +515,13 @@ int hb_access_finish_directory(int fd, uint32_t mode, unsigned *lost)
         return -errno;
     if (list_read(fd, default_list, &list) == 0 && list.value != NULL) {
         limit_by_mode(&list, mode);
-        if (fsetxattr(fd, access_list, list.value, list.bytes, 0) == 0)
+        mode = mode_of(&list);
+        if ((made.st_mode & 0777) == mode) /* made with it, and so with the list */
             return 0;
-        mode = mode_without(&list, mode_of(&list));
+        if (((made.st_mode & S_ISGID) == 0 || is_in_group(made.st_gid)) &&
+            fsetxattr(fd, access_list, list.value, list.bytes, 0) == 0)
+            return 0;
+        mode = mode_without(&list, mode);
     }
-    uint32_t wanted = (mode & 0777) | (made.st_mode & S_ISGID);
-    return (made.st_mode & 07777) == wanted ? 0 : hb_access_set_mode(fd, wanted, lost);
+    return set_directory_mode(fd, &made, mode, lost);
 }

@@ -59,7 +59,12 @@ bool hb_access_bequeaths(int directory_fd);
  * A directory that was just made where it stays gets its mode: as mkdir() would have given it, and
  * the bit that hands its group down stays. 0 or -errno.
  */
+/* The mode to make it with: for us alone, but where what was handed down would be lost. */
+uint32_t hb_access_first_mode(int parent_fd, uint32_t mode);
 int hb_access_finish_directory(int fd, uint32_t mode, unsigned *lost);
+
+/* Takes the list of what is at the place away. Was there one? */
+bool hb_access_drop_list(const struct hb_place *place);
 
 /* What is made in this directory of ours gets nothing from it. */
 void hb_access_bequeath_nothing(int directory_fd);
@@ -67,9 +72,5 @@ void hb_access_bequeath_nothing(int directory_fd);
 /* chmod(), where a file system that refuses it is no failure. 0 or -errno. */
 int hb_access_set_mode(int fd, uint32_t mode, unsigned *lost);
 int hb_access_set_mode_at(int directory_fd, const char *name, uint32_t mode, unsigned *lost);
-
-/* Is it this that a file system without owners, modes or lists says, or a process without rights?
- */
-bool hb_access_is_refusal(int error);
 
 #endif

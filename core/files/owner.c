@@ -2,7 +2,6 @@
 #include "files/owner.h"
 
 #include "base/memory.h"
-#include "files/access.h"
 #include "files/rights.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +73,7 @@ static void narrow(const struct stat *made, const struct hb_owner *owner, int di
 static int unless_refused(int result, const struct hb_owner *owner, int fd, const char *name)
 {
     struct stat made;
-    if (result == 0 || !hb_access_is_refusal(-result))
+    if (result == 0 || !hb_rights_are_refused(-result))
         return result;
     if ((name == NULL ? fstat(fd, &made) : fstatat(fd, name, &made, AT_SYMLINK_NOFOLLOW)) != 0)
         return -errno;
@@ -104,7 +103,12 @@ static int give_at(const struct hb_owner *owner, int directory_fd, const char *n
 
 int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name)
 {
-    if (!owner->give || is_made_so(owner))
+    struct stat made; /* with other rights than the present ones, perhaps */
+    if (!owner->give)
+        return 0;
+    if (fstatat(directory_fd, name, &made, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    if (made.st_uid == owner->user && made.st_gid == owner->group)
         return 0;
     return unless_refused(give_at(owner, directory_fd, name), owner, directory_fd, name);
 }

@@ -44,6 +44,16 @@ static struct hb_file_state state_of(const struct stat *status)
     };
 }
 
+/* What the file is, with a mode that stands without its access list, which no archive has. */
+static int look(int fd, struct stat *status)
+{
+    if (fstat(fd, status) != 0)
+        return -1;
+    status->st_mode =
+        (status->st_mode & S_IFMT) | hb_access_stored_mode(fd, status->st_mode & 07777);
+    return 0;
+}
+
 /* The file's present size, times and owner; the mode unless the filters fixed it. */
 static void take_status(struct hb_reader *reader, const struct stat *status)
 {
@@ -54,7 +64,7 @@ static void take_status(struct hb_reader *reader, const struct stat *status)
     reader->entry.uid = status->st_uid;
     reader->entry.gid = status->st_gid;
     if (!reader->mode_is_fixed)
-        reader->entry.mode = hb_access_stored_mode(reader->fd, status->st_mode & 07777);
+        reader->entry.mode = status->st_mode & 07777;
 }
 
 /* The owner of its directory may not read it, and so root does not either. */
@@ -107,7 +117,7 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
     reader->fd = fd;
     if (fd < 0)
         return cannot_open(reader, -fd);
-    if (fstat(fd, &status) != 0)
+    if (look(fd, &status) != 0)
         return cannot_open(reader, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
@@ -236,7 +246,7 @@ static int look_at_claimed(const struct hb_run *run, const char *path, struct st
     HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, path, O_PATH, 0);
     if (fd < 0)
         return -fd;
-    return fstat(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
+    return look(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
 }
 
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
@@ -421,7 +431,7 @@ void hb_reader_settle(struct hb_reader *reader)
 bool hb_reader_refresh(struct hb_reader *reader)
 {
     struct stat status;
-    if (reader->fd < 0 || fstat(reader->fd, &status) != 0)
+    if (reader->fd < 0 || look(reader->fd, &status) != 0)
         return false;
     take_status(reader, &status);
     return true;

@@ -226,6 +226,9 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     int status = HB_RESTORE_RENAME;
     if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore))
         status = restore_claimed(restore, content, row, place, mode);
+    if (status == HB_RESTORED && (row->flags & HB_ROW_KEEP_MODE) == 0 && place->exists &&
+        hb_access_drop_list(place))
+        hb_tell_lost(restore->run, row->path, HB_DROPPED_LIST);
     const bool *checked = restore->request->checked;
     if (status == HB_RESTORE_RENAME && content != NULL && (checked == NULL || !checked[row->index]))
         hb_check_staged(restore->run, content, &entry, stage_of(restore, row), name);
@@ -392,7 +395,7 @@ static void make_directory(struct restore *restore, struct row *row)
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
-        result = hb_target_make_directory(&place);
+        result = hb_target_make_directory(&place, row->row.mode);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
     } else if (result == 0 && is_folded(restore, &row->row, &last, &place)) {

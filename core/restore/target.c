@@ -93,12 +93,13 @@ int hb_target_give(struct hb_run *run, int from_fd, const char *name, const stru
     return result;
 }
 
-int hb_target_make_directory(const struct hb_place *place)
+int hb_target_make_directory(const struct hb_place *place, uint32_t mode)
 {
     struct hb_owner owner;
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, &place->rights);
-    if (result == 0 && mkdirat(place->directory_fd, place->name, 0700) != 0)
+    if (result == 0 && mkdirat(place->directory_fd, place->name,
+                               hb_access_first_mode(place->directory_fd, mode)) != 0)
         result = -errno;
     if (result != 0 || place->led)
         return result;

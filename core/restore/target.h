@@ -36,8 +36,11 @@ int hb_target_own(struct hb_run *run, int from_fd, const char *name, const struc
 int hb_target_give(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place,
                    uint32_t mode, enum hb_access_rule rule);
 
-/* Makes the directory at a place where nothing is, 0700, as root for its owner. 0 or -errno. */
-int hb_target_make_directory(const struct hb_place *place);
+/*
+ * Makes the directory at a place where nothing is, as root for its owner; for us alone, until
+ * hb_access_finish_directory() gives it the mode. 0 or -errno.
+ */
+int hb_target_make_directory(const struct hb_place *place, uint32_t mode);
 
 /* 0 or -errno; ENOTSUP: it lies on another file system. */
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);

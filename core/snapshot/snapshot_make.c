@@ -211,9 +211,6 @@ static int open_claimed(struct maker *maker, const struct hb_entry *entry, struc
     if (result == 0) {
         resolved.path = place.path;
         resolved.path_bytes = strlen(place.path);
-        HB_AUTO_CLOSE int fd = hb_beneath_open(&maker->run->home, place.path, O_PATH, 0);
-        if (fd >= 0)
-            resolved.mode = hb_access_stored_mode(fd, resolved.mode);
         result = hb_reader_open_claimed(maker->run, content, &resolved, reader);
     } else {
         hb_report_add(&maker->run->report, HB_FOUND_DOUBTFUL, entry->path,
@@ -482,7 +479,7 @@ static int make_directory(struct maker *maker)
     struct hb_place place;
     int result = hb_beneath_resolve(&run->home, name, HB_MAKE_PARENTS, &place, NULL);
     if (result == 0)
-        result = hb_target_make_directory(&place);
+        result = hb_target_make_directory(&place, 0700);
     hb_place_clear(&place);
     return result;
 }
