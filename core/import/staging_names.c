@@ -105,6 +105,80 @@ static int settle(struct hb_staging *staging, size_t index, char *real, struct h
     return status;
 }
 
+/* ---- two of the archive -------------------------------------------------------------------- */
+
+/*
+ * Whether two names of the archive are one is asked by making them, empty, in a directory of the
+ * stage: what cannot be made any more is there already, by another name. Which that is, only who
+ * reads the report can tell.
+ */
+enum { SKELETON_MODE = 0700 };
+static const char skeleton[] = "names";
+
+static char *bone_of(const char *path, size_t bytes)
+{
+    return hb_text("%s/%.*s", skeleton, (int)bytes, path);
+}
+
+static void drop_twin(struct hb_staging *staging, size_t index)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    catalog->members[index].state = HB_DROPPED;
+    hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, index),
+                  "the home's file system takes this name for another one of the archive, which is "
+                  "restored");
+}
+
+static void make_bones(struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_trees *trees = &staging->trees;
+    int stage_fd = staging->run->stage.fd;
+    for (uint32_t i = 0; i < trees->directory_count; i++) { /* parents stand in front */
+        const struct hb_tree_directory *directory = &trees->directories[i];
+        HB_AUTO_FREE char *bone = bone_of(directory->path, directory->path_bytes);
+        if (mkdirat(stage_fd, bone, SKELETON_MODE) != 0 && errno == EEXIST &&
+            is_selected(catalog, directory->member))
+            drop_twin(staging, directory->member); /* its files go to the other one */
+    }
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY)
+            continue;
+        HB_AUTO_FREE char *bone = bone_of(hb_catalog_path(catalog, i), member->path_bytes);
+        HB_AUTO_CLOSE int fd =
+            openat(stage_fd, bone, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == EEXIST)
+            drop_twin(staging, i);
+    }
+}
+
+static void remove_bones(const struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_trees *trees = &staging->trees;
+    int stage_fd = staging->run->stage.fd;
+    for (size_t i = 0; i < catalog->count; i++) {
+        HB_AUTO_FREE char *bone =
+            bone_of(hb_catalog_path(catalog, i), catalog->members[i].path_bytes);
+        unlinkat(stage_fd, bone, 0);
+    }
+    for (uint32_t i = trees->directory_count; i-- > 0;) {
+        HB_AUTO_FREE char *bone =
+            bone_of(trees->directories[i].path, trees->directories[i].path_bytes);
+        unlinkat(stage_fd, bone, AT_REMOVEDIR);
+    }
+    unlinkat(stage_fd, skeleton, AT_REMOVEDIR);
+}
+
+static void drop_twins(struct hb_staging *staging)
+{
+    if (mkdirat(staging->run->stage.fd, skeleton, SKELETON_MODE) != 0)
+        return; /* publishing looks, too */
+    make_bones(staging);
+    remove_bones(staging);
+}
+
 int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)
 {
     const struct hb_catalog *catalog = &staging->archive->catalog;
@@ -121,6 +195,8 @@ int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)
             status = settle(staging, i, real, error);
     }
     hb_names_clear(&names);
+    if (status == HB_OK)
+        drop_twins(staging);
     return status;
 }
 
