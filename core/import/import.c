@@ -56,7 +56,7 @@ static int make_home_in(struct import *import, const char *name, struct hb_direc
                              .rights = above->rights,
                              .led = above->led};
     HB_AUTO_AS as = {.changed = false};
-    int result = hb_target_make_directory(&place, 0700);
+    int result = hb_target_make_directory(&place);
     import->made_home = result != -EEXIST;
     if (result != 0 && result != -EEXIST)
         return result;

@@ -246,7 +246,7 @@ static int rename_into_place(struct restore *restore, const struct hb_journal_ro
     enum hb_access_rule rule = row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
     int result = row->type == HB_FILE
                      ? hb_target_give(restore->run, stage_fd, name, place, mode, rule)
-                     : hb_target_own(restore->run, stage_fd, name, place);
+                     : hb_target_own(stage_fd, name, place, restore->run->home.read_as_root);
     return result == 0 ? hb_target_rename(stage_fd, name, place) : result;
 }
 
@@ -386,22 +386,20 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
 
 /* ---- directories --------------------------------------------------------------------------- */
 
-static void make_directory(struct restore *restore, struct row *row)
+static void make_directory(struct restore *restore, struct row *row, struct hb_last_target *last)
 {
-    struct hb_last_target last = HB_LAST_TARGET_NONE;
     struct hb_place place;
     int result = hb_target_resolve(restore->run, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
-        result = hb_target_make_directory(&place, row->row.mode);
+        result = hb_target_make_directory_for(&place, row->row.mode);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
-    } else if (result == 0 && is_folded(restore, &row->row, &last, &place)) {
+    } else if (result == 0 && is_folded(restore, &row->row, last, &place)) {
         row->row.flags &= ~(uint32_t)HB_ROW_NEW;
     }
-    hb_last_target_clear(&last);
     if (result != 0)
         failed(restore, &row->row, -result);
     hb_place_clear(&place);
@@ -503,7 +501,7 @@ static int publish_all(struct restore *restore)
         if (row.row.flags & HB_ROW_TREE)
             publish_tree(restore, &row.row);
         else if (row.row.type == HB_DIRECTORY)
-            make_directory(restore, &row);
+            make_directory(restore, &row, &last);
         else
             publish(restore, &row.row, &last);
         row_clear(&row);

@@ -152,7 +152,7 @@ static int make_another(int from_fd, const char *name, const struct hb_place *pl
 {
     return fstatat(from_fd, name, staged, AT_SYMLINK_NOFOLLOW) != 0
                ? -errno
-               : hb_target_make_directory(place, staged->st_mode & 0777);
+               : hb_target_make_directory_for(place, staged->st_mode & 0777);
 }
 
 static int give_attributes(const struct stat *staged, const struct hb_place *place)

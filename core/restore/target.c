@@ -62,11 +62,10 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
 }
 
 /* As root: whom it belonged to, or the owner of the directory. */
-static int find_owner(const struct hb_run *run, const struct hb_place *place,
-                      struct hb_owner *owner)
+static int find_owner(const struct hb_place *place, bool keep_roots, struct hb_owner *owner)
 {
     *owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
-    bool becomes_his = place->rights.other && owner->user == 0 && !run->home.read_as_root;
+    bool becomes_his = place->rights.other && owner->user == 0 && !keep_roots;
     if (place->led) /* he could give it to nobody */
         owner->give = false;
     else if (!place->exists || becomes_his)
@@ -74,10 +73,10 @@ static int find_owner(const struct hb_run *run, const struct hb_place *place,
     return 0;
 }
 
-int hb_target_own(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place)
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots)
 {
     struct hb_owner owner;
-    int result = find_owner(run, place, &owner);
+    int result = find_owner(place, keep_roots, &owner);
     return result == 0 ? hb_owner_give_at(&owner, from_fd, name) : result;
 }
 
@@ -86,14 +85,19 @@ int hb_target_give(struct hb_run *run, int from_fd, const char *name, const stru
 {
     struct hb_owner owner;
     unsigned lost = 0;
-    int result = find_owner(run, place, &owner);
+    int result = find_owner(place, run->home.read_as_root, &owner);
     if (result == 0)
         result = hb_access_give(from_fd, name, -1, place, mode, rule, &owner, &lost);
     hb_tell_lost(run, place->path, lost);
     return result;
 }
 
-int hb_target_make_directory(const struct hb_place *place, uint32_t mode)
+int hb_target_make_directory(const struct hb_place *place)
+{
+    return hb_target_make_directory_for(place, 0700);
+}
+
+int hb_target_make_directory_for(const struct hb_place *place, uint32_t mode)
 {
     struct hb_owner owner;
     HB_AUTO_AS as = {.changed = false};
@@ -179,12 +183,16 @@ void hb_last_target_clear(struct hb_last_target *last)
     free(last->directory);
     free(last->path);
     hb_names_clear(&last->names);
+    free(last->exact);
     *last = (struct hb_last_target)HB_LAST_TARGET_NONE;
 }
 
 void hb_target_remember(struct hb_last_target *last, const char *path, const struct hb_place *place)
 {
+    char *exact = last->exact;
+    last->exact = NULL;
     hb_last_target_clear(last);
+    last->exact = exact;
     if (place->through_link) /* which may be its own: its neighbours lie elsewhere then */
         return;
     last->directory = hb_copy_bytes(path, directory_bytes(path));
@@ -219,22 +227,21 @@ static bool is_called(const struct hb_root *home, const char *path, size_t bytes
     return so;
 }
 
+/* The last that was found so is remembered: what is restored next lies in it, as a rule. */
 static bool directory_is_called_so(const struct hb_run *run, struct hb_last_target *last,
                                    const struct hb_place *place)
 {
     size_t bytes = directory_bytes(place->path);
-    bool known = last->directory != NULL && strlen(last->path) == bytes &&
-                 memcmp(last->path, place->path, bytes) == 0;
-    if (place->through_link) /* a link says what it leads to as whoever made it has spelled it */
+    if (bytes == 0 || place->through_link) /* a link spells what it leads to as it likes */
         return true;
-    if (known && last->looked_at)
-        return last->is_called_so;
-    bool so = is_called(&run->home, place->path, bytes);
-    if (known) {
-        last->looked_at = true;
-        last->is_called_so = so;
-    }
-    return so;
+    if (last->exact != NULL && strlen(last->exact) == bytes &&
+        memcmp(last->exact, place->path, bytes) == 0)
+        return true;
+    if (!is_called(&run->home, place->path, bytes))
+        return false;
+    free(last->exact);
+    last->exact = hb_copy_bytes(place->path, bytes);
+    return true;
 }
 
 char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last,
@@ -250,5 +257,9 @@ char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last
         return real;
     if (result == 1 || !directory_is_called_so(run, last, place))
         return hb_copy_text("another name");
+    if (S_ISDIR(place->status.st_mode) && !place->through_link) {
+        free(last->exact);
+        last->exact = hb_copy_text(place->path);
+    }
     return NULL;
 }

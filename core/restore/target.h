@@ -28,19 +28,18 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
 
 /*
  * As root, what is restored belongs to whom it belonged, or to the directory's owner. In another
- * user's directory a file of root's becomes his, as if he had replaced it, unless all of the home
- * is read as root. With the rights of the place, with which it was staged.
+ * user's directory a file of root's becomes his, as if he had replaced it, unless `keep_roots`.
+ * With the rights of the place, with which it was staged.
  */
-int hb_target_own(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place);
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots);
 /* The same of a file, with mode and access list by the rules of files/access.h. */
 int hb_target_give(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place,
                    uint32_t mode, enum hb_access_rule rule);
 
-/*
- * Makes the directory at a place where nothing is, as root for its owner; for us alone, until
- * hb_access_finish_directory() gives it the mode. 0 or -errno.
- */
-int hb_target_make_directory(const struct hb_place *place, uint32_t mode);
+/* Makes the directory at a place where nothing is, 0700, as root for its owner. 0 or -errno. */
+int hb_target_make_directory(const struct hb_place *place);
+/* One that hb_access_finish_directory() gives that mode later. */
+int hb_target_make_directory_for(const struct hb_place *place, uint32_t mode);
 
 /* 0 or -errno; ENOTSUP: it lies on another file system. */
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);
@@ -58,8 +57,7 @@ struct hb_last_target {
     bool led;
     char *path; /* resolved, below the home */
     struct hb_names names;
-    bool looked_at; /* is `path` what it is called? */
-    bool is_called_so;
+    char *exact; /* a path below the home that is spelled as it is there; NULL: none is known */
 };
 #define HB_LAST_TARGET_NONE                                                                        \
     {                                                                                              \

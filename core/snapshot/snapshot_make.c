@@ -479,7 +479,7 @@ static int make_directory(struct maker *maker)
     struct hb_place place;
     int result = hb_beneath_resolve(&run->home, name, HB_MAKE_PARENTS, &place, NULL);
     if (result == 0)
-        result = hb_target_make_directory(&place, 0700);
+        result = hb_target_make_directory(&place);
     hb_place_clear(&place);
     return result;
 }
