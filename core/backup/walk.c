@@ -5,6 +5,7 @@
 #include "backup/preset_archives.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "config/settings.h"
 #include "files/access.h"
 #include "files/listing.h"
 #include "host/content.h"
@@ -17,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LONGEST_PATH = 65535 /* of a name in every format; a directory's ends with a '/' */ };
 
 struct walk {
     const struct hb_plan_request *request;
@@ -512,6 +515,32 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
     return result;
 }
 
+/*
+ * What is longer than a name in an archive can be is not stored; what lies deeper than an import
+ * goes by default is, and told.
+ */
+static bool look_at_length(struct walk *walk, const struct hb_entry *entry)
+{
+    struct hb_report *report = &walk->run->report;
+    size_t components = 1;
+    if (entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
+                      "its path is longer than %u bytes, which no archive can hold",
+                      (unsigned)LONGEST_PATH);
+        return false;
+    }
+    if (entry->path_bytes / 2 < HB_IMPORTED_DEPTH)
+        return true;
+    for (const char *at = walk->path; (at = strchr(at, '/')) != NULL; at++)
+        components++;
+    if (components == HB_IMPORTED_DEPTH + 1)
+        hb_report_add(report, HB_FOUND_DOUBTFUL, walk->path,
+                      "lies below %u directories or more: an import refuses it, and all below it, "
+                      "unless import.max-depth is larger",
+                      (unsigned)HB_IMPORTED_DEPTH);
+    return true;
+}
+
 static int look_at(struct walk *walk, struct directory *directory, size_t index, int fd,
                    uint32_t parent, size_t directory_bytes)
 {
@@ -546,6 +575,8 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
         return HB_OK;
     }
     struct hb_entry entry = describe(walk, path_bytes, &status);
+    if (!look_at_length(walk, &entry))
+        return HB_OK;
     return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }
 
