@@ -23,7 +23,8 @@ test_set=(
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
     zsh=zsh fish=fish mandoc=mandoc libfaketime
-    bindfs=bindfs e2fsprogs=chattr util-linux=unshare
+    util-linux=unshare
+    acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr
 )
 bench_set=(
     python3=python3 zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar tar=tar zstd=zstd

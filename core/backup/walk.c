@@ -5,6 +5,8 @@
 #include "backup/preset_archives.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "config/settings.h"
+#include "files/access.h"
 #include "files/listing.h"
 #include "files/state_key.h"
 #include "host/content.h"
@@ -19,6 +21,8 @@
 #include <string.h>
 
 struct level;
+
+enum { LONGEST_PATH = 65535 /* of a name in every format; a directory's ends with a '/' */ };
 
 struct walk {
     const struct hb_plan_request *request;
@@ -253,6 +257,21 @@ static bool is_sidecar(struct walk *walk, struct directory *directory, int fd,
     return hb_is_sidecar(walk->request->contents, entry, claims_neighbour, &neighbour);
 }
 
+/* What fsck puts beside the root of a file system, and nobody else can look into. */
+static bool is_the_file_systems(const char *name, int directory_fd, const struct stat *status)
+{
+    struct statx directory;
+    struct stat above, here;
+    if (strcmp(name, "lost+found") != 0 || !S_ISDIR(status->st_mode) || status->st_uid != 0)
+        return false;
+    if (statx(directory_fd, "", AT_EMPTY_PATH, STATX_INO, &directory) == 0 &&
+        (directory.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0)
+        return true;
+    return fstat(directory_fd, &here) == 0 &&
+           fstatat(directory_fd, "..", &above, AT_SYMLINK_NOFOLLOW) == 0 &&
+           here.st_dev != above.st_dev;
+}
+
 static bool is_excluded(const struct walk *walk, const struct stat *status)
 {
     for (size_t i = 0; i < walk->request->excluded_count; i++)
@@ -452,9 +471,8 @@ static int leave_level(struct walk *walk, int status)
 }
 
 /* Opens a directory that was kept, to be walked next. */
-static int enter_directory(struct walk *walk, int fd, const char *name,
-                           const struct hb_planned *planned, size_t path_bytes,
-                           const struct stat *status)
+static int enter_directory(struct walk *walk, int fd, const char *name, struct hb_planned *planned,
+                           size_t path_bytes, const struct stat *status)
 {
     struct hb_rights reading = walk->reading;
     int inner = open_inner(walk, fd, name, status, &reading);
@@ -468,6 +486,8 @@ static int enter_directory(struct walk *walk, int fd, const char *name,
                       "lies on another file system");
         return HB_OK;
     }
+    if ((planned->flags & HB_PLANNED_MODE) == 0)
+        planned->mode = (uint16_t)hb_access_stored_mode(inner, planned->mode);
     struct hb_planned walked = *planned;
     bool apart = is_apart(walk, &reading, status);
     walked.flags |= apart ? HB_PLANNED_APART : 0;
@@ -511,6 +531,12 @@ static void pass_over_link(struct walk *walk, int fd, const char *name)
         hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
 }
 
+static uint32_t stored_mode(int directory_fd, const char *name, uint32_t mode)
+{
+    HB_AUTO_CLOSE int fd = openat(directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? mode : hb_access_stored_mode(fd, mode);
+}
+
 static int keep_entry(struct walk *walk, struct directory *directory, size_t index, int fd,
                       uint32_t parent, struct hb_entry *entry, const struct stat *status)
 {
@@ -547,13 +573,45 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
         walk->plan->files++;
         walk->plan->bytes += entry->bytes;
     }
+    if (planned.content != 0 && !fixed) /* the reader sees to that of others, when they are open */
+        planned.mode = (uint16_t)stored_mode(fd, name, mode);
     if (planned.content != 0)
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
     else if (verdict.kind == HB_KEEP)
         append(&walk->plan->entries, &walk->plan->count, &walk->capacity, &planned);
-    if (entry->type == HB_DIRECTORY)
-        return enter_directory(walk, fd, name, &planned, entry->path_bytes, status);
-    return HB_OK;
+    size_t number = walk->plan->count - 1;
+    if (entry->type == HB_DIRECTORY) {
+        result = enter_directory(walk, fd, name, &planned, entry->path_bytes, status);
+        if (verdict.kind == HB_KEEP)
+            walk->plan->entries[number].mode = planned.mode;
+    }
+    return result;
+}
+
+/*
+ * What is longer than a name in an archive can be is not stored; what lies deeper than an import
+ * goes by default is, and told.
+ */
+static bool look_at_length(struct walk *walk, const struct hb_entry *entry)
+{
+    struct hb_report *report = &walk->run->report;
+    size_t components = 1;
+    if (entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
+                      "its path is longer than %u bytes, which no archive can hold",
+                      (unsigned)LONGEST_PATH);
+        return false;
+    }
+    if (entry->path_bytes / 2 < HB_IMPORTED_DEPTH)
+        return true;
+    for (const char *at = walk->path; (at = strchr(at, '/')) != NULL; at++)
+        components++;
+    if (components == HB_IMPORTED_DEPTH + 1)
+        hb_report_add(report, HB_FOUND_DOUBTFUL, walk->path,
+                      "lies below %u directories or more: an import refuses it, and all below it, "
+                      "unless import.max-depth is larger",
+                      (unsigned)HB_IMPORTED_DEPTH);
+    return true;
 }
 
 static int look_at(struct walk *walk, struct directory *directory, size_t index, int fd,
@@ -578,6 +636,11 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
                           hb_rights_explain(errno));
         return HB_OK;
     }
+    if (is_the_file_systems(name, fd, &status)) {
+        hb_report_add(&walk->run->report, HB_FOUND_EXCLUDED, walk->path,
+                      "belongs to the file system");
+        return HB_OK;
+    }
     if (is_excluded(walk, &status) || is_home_id(walk, name, &status, directory_bytes) ||
         is_a_key(walk, &status))
         return HB_OK;
@@ -587,6 +650,8 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
         return HB_OK;
     }
     struct hb_entry entry = describe(walk, path_bytes, &status);
+    if (!look_at_length(walk, &entry))
+        return HB_OK;
     return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }
 

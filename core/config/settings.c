@@ -87,11 +87,11 @@ static const struct hb_option import_options[] = {
         HB_OPTION_BYTES, "max-bytes", "1T", 1, INT64_MAX, NULL,
         "An archive whose entries are larger together is refused; and always one for which there "
         "is not enough space"),
-    OPTION(HB_OPTION_BYTES, "max-path", "4096", 1, 1 << 16, NULL,
+    OPTION(HB_OPTION_BYTES, "max-path", "64K", 1, 1 << 16, NULL,
            "An archive with a longer path is refused"),
     OPTION(HB_OPTION_BYTES, "max-names", "1G", 1, 1LL << 40, NULL,
            "An archive whose names are longer together is refused: they are held in memory"),
-    OPTION(HB_OPTION_INTEGER, "max-depth", "200", 1, 100000, NULL,
+    OPTION(HB_OPTION_INTEGER, "max-depth", "10000", 1, 100000, NULL,
            "An entry below more directories is refused"),
     OPTION(HB_OPTION_STRING, "backup-preset", "", 0, 0, NULL,
            "The [preset:NAME] of the archive that --backup-first makes; empty: as [backup] says"),

@@ -27,4 +27,7 @@ extern const struct hb_settings_table hb_settings_common;
  */
 const char *hb_settings_problem(const char *section, const char *key, const char *text);
 
+/* The default of import.max-depth, which a backup tells about what lies deeper. */
+enum { HB_IMPORTED_DEPTH = 10000 };
+
 #endif

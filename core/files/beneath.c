@@ -13,7 +13,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-enum { MAXIMUM_LINKS = 40 };
+enum {
+    MAXIMUM_LINKS = 40,
+    KEPT_OPEN = 64,        /* so many of the last directories on a way, whatever its length */
+    LONGEST_PATH = 1 << 18 /* with the links on it */
+};
 
 void hb_root_close(struct hb_root *root)
 {
@@ -143,12 +147,17 @@ int hb_beneath_open(const struct hb_root *root, const char *path, int flags, uns
 
 /* ---- resolution ---------------------------------------------------------------------------- */
 
+/* A directory on the way. */
+struct step {
+    int fd; /* -1: closed again; see KEPT_OPEN */
+    char *name;
+    struct hb_rights rights; /* of its owner */
+};
+
 /* The way from the root to where we are: descriptors and names, so that ".." needs no look-up. */
 struct way {
-    int fds[PATH_MAX / 2];
-    char *names[PATH_MAX / 2];
-    struct hb_rights rights[PATH_MAX / 2]; /* of each directory's owner */
-    size_t depth;                          /* fds[0] is the root's, not ours to close */
+    struct step *steps; /* the descriptor of [0] is the root's, not ours to close */
+    size_t depth, capacity;
     bool led;                /* a link of another user's was followed: what is reached by it… */
     struct hb_rights leader; /* …is reached with his rights */
     struct made_directory *made;
@@ -164,12 +173,39 @@ struct made_directory {
 
 static void way_leave(struct way *way)
 {
-    close(way->fds[way->depth]);
-    free(way->names[way->depth]);
-    way->depth--;
+    struct step *step = &way->steps[way->depth--];
+    if (step->fd >= 0)
+        close(step->fd);
+    free(step->name);
 }
 
-static void way_clear(struct way *way)
+/* Where we are, which was closed. Its names are walked again, links not followed. 0 or -errno. */
+static int way_open_again(struct way *way)
+{
+    int at = way->steps[0].fd;
+    for (size_t i = 1; i <= way->depth; i++) {
+        HB_AUTO_AS as = {.changed = false};
+        (void)hb_as_begin(&as, way->led ? &way->leader : &way->steps[i - 1].rights);
+        int fd = openat(at, way->steps[i].name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int error = errno;
+        if (i > 1)
+            close(at);
+        if (fd < 0)
+            return -error;
+        at = fd;
+    }
+    way->steps[way->depth].fd = at;
+    return 0;
+}
+
+/* To the directory above. 0 or -errno. */
+static int way_up(struct way *way)
+{
+    way_leave(way);
+    return way->steps[way->depth].fd >= 0 ? 0 : way_open_again(way);
+}
+
+static void way_start_over(struct way *way)
 {
     while (way->depth > 0)
         way_leave(way);
@@ -178,7 +214,7 @@ static void way_clear(struct way *way)
 /* Those that hold in the directory where we are. */
 static const struct hb_rights *way_rights(const struct way *way)
 {
-    return way->led ? &way->leader : &way->rights[way->depth];
+    return way->led ? &way->leader : &way->steps[way->depth].rights;
 }
 
 /*
@@ -257,11 +293,24 @@ static int make_on_way(struct way *way, int at, const char *name)
     return way->led ? 0 : inherit(at, name);
 }
 
+static void way_add(struct way *way, const struct step *step)
+{
+    if (++way->depth == way->capacity) {
+        way->capacity *= 2;
+        way->steps = hb_resize(way->steps, way->capacity, sizeof *way->steps);
+    }
+    way->steps[way->depth] = *step;
+    if (way->depth <= KEPT_OPEN)
+        return;
+    struct step *far = &way->steps[way->depth - KEPT_OPEN];
+    if (far->fd >= 0)
+        close(far->fd);
+    far->fd = -1;
+}
+
 static int way_enter(struct way *way, const char *name, bool make)
 {
-    if (way->depth + 1 >= sizeof way->fds / sizeof *way->fds)
-        return -ENAMETOOLONG;
-    int at = way->fds[way->depth];
+    int at = way->steps[way->depth].fd;
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, way_rights(way)), rights = result;
     if (!may_look(result))
@@ -275,14 +324,14 @@ static int way_enter(struct way *way, const char *name, bool make)
     }
     if (fd < 0)
         return -errno;
-    result = hb_rights_of(fd, &way->rights[way->depth + 1]);
+    struct step step = {.fd = fd};
+    result = hb_rights_of(fd, &step.rights);
     if (result != 0) {
         close(fd);
         return result;
     }
-    way->depth++;
-    way->fds[way->depth] = fd;
-    way->names[way->depth] = hb_copy_text(name);
+    step.name = hb_copy_text(name);
+    way_add(way, &step);
     return 0;
 }
 
@@ -290,11 +339,11 @@ static char *way_path(const struct way *way, const char *name)
 {
     size_t bytes = strlen(name) + 1;
     for (size_t i = 1; i <= way->depth; i++)
-        bytes += strlen(way->names[i]) + 1;
+        bytes += strlen(way->steps[i].name) + 1;
     char *path = hb_alloc(bytes), *end = path;
     for (size_t i = 1; i <= way->depth; i++) {
-        size_t length = strlen(way->names[i]);
-        memcpy(end, way->names[i], length);
+        size_t length = strlen(way->steps[i].name);
+        memcpy(end, way->steps[i].name, length);
         end += length;
         *end++ = '/';
     }
@@ -342,23 +391,29 @@ static void be_led(struct way *way, const struct stat *link)
     struct stat directory;
     if (way->led || !hb_rights_matter())
         return;
-    way->leader = way->rights[way->depth];
+    way->leader = way->steps[way->depth].rights;
     way->led = way->leader.other;
-    if (!way->led && link->st_uid != 0 && fstat(way->fds[way->depth], &directory) == 0 &&
+    if (!way->led && link->st_uid != 0 && fstat(way->steps[way->depth].fd, &directory) == 0 &&
         (directory.st_mode & 022) != 0) {
         way->leader = hb_rights_from(link);
         way->led = true;
     }
 }
 
+/* What is still to be walked: from `at` on. */
+struct rest {
+    char *text, *at;
+};
+
 /*
  * Replaces the link `name`, and what is still to be walked after it, by its target in `rest`. An
  * absolute one starts from the root again.
  */
-static int follow_link(const struct hb_root *root, struct way *way, const char *name, char **rest)
+static int follow_link(const struct hb_root *root, struct way *way, const char *name,
+                       struct rest *rest)
 {
     char target[PATH_MAX];
-    ssize_t bytes = readlinkat(way->fds[way->depth], name, target, sizeof target - 1);
+    ssize_t bytes = readlinkat(way->steps[way->depth].fd, name, target, sizeof target - 1);
     if (bytes < 0)
         return -errno;
     target[bytes] = '\0';
@@ -367,31 +422,28 @@ static int follow_link(const struct hb_root *root, struct way *way, const char *
     if (inside == NULL)
         return -EXDEV;
     if (*target == '/')
-        way_clear(way);
-    char *joined = hb_text("%s/%s", inside, *rest);
-    free(*rest);
-    *rest = joined;
-    return strlen(joined) >= PATH_MAX ? -ENAMETOOLONG : 0;
+        way_start_over(way);
+    char *joined = hb_text("%s/%s", inside, rest->at);
+    free(rest->text);
+    *rest = (struct rest){joined, joined};
+    return strlen(joined) >= LONGEST_PATH ? -ENAMETOOLONG : 0;
 }
 
 /* Takes the next component off `rest`; NULL when there is none. Caller frees. */
-static char *next_component(char **rest)
+static char *next_component(struct rest *rest)
 {
-    char *start = *rest + strspn(*rest, "/");
+    char *start = rest->at + strspn(rest->at, "/");
     if (*start == '\0')
         return NULL;
     size_t bytes = strcspn(start, "/");
-    char *name = hb_copy_bytes(start, bytes);
-    char *left = hb_copy_text(start + bytes + strspn(start + bytes, "/"));
-    free(*rest);
-    *rest = left;
-    return name;
+    rest->at = start + bytes + strspn(start + bytes, "/");
+    return hb_copy_bytes(start, bytes);
 }
 
 /* The directory where we are, for reading; one that may not be listed, by name alone. */
 static int reopen(const struct way *way)
 {
-    int at = way->fds[way->depth];
+    int at = way->steps[way->depth].fd;
     int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         fd = fcntl(at, F_DUPFD_CLOEXEC, 3);
@@ -400,7 +452,7 @@ static int reopen(const struct way *way)
 
 static int take_place(struct way *way, const char *name, bool through_link, struct hb_place *place)
 {
-    int at = way->fds[way->depth];
+    int at = way->steps[way->depth].fd;
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, way_rights(way));
     if (result != 0)
@@ -421,14 +473,14 @@ static int take_place(struct way *way, const char *name, bool through_link, stru
 
 /* Follows the component if it is a link: 1; 0: it is none, or not there; or -errno. */
 static int step_over_link(const struct hb_root *root, struct way *way, const char *name,
-                          char **rest, int *links)
+                          struct rest *rest, int *links)
 {
     struct stat status;
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, way_rights(way));
     if (!may_look(result))
         return result;
-    if (fstatat(way->fds[way->depth], name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+    if (fstatat(way->steps[way->depth].fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISLNK(status.st_mode))
         return 0;
     if (result != 0) /* followed as he could, which is not to be known */
@@ -441,7 +493,7 @@ static int step_over_link(const struct hb_root *root, struct way *way, const cha
 }
 
 /* `place` NULL: all of it is a directory, which is where we are in the end. */
-static int resolve(const struct hb_root *root, struct way *way, char **rest, unsigned flags,
+static int resolve(const struct hb_root *root, struct way *way, struct rest *rest, unsigned flags,
                    struct hb_place *place)
 {
     int links = 0;
@@ -454,11 +506,12 @@ static int resolve(const struct hb_root *root, struct way *way, char **rest, uns
         if (strcmp(name, "..") == 0) {
             if (way->depth == 0 && strcmp(root->path, "/") != 0)
                 return -EXDEV;
-            if (way->depth > 0)
-                way_leave(way);
+            int above = way->depth > 0 ? way_up(way) : 0;
+            if (above != 0)
+                return above;
             continue;
         }
-        bool last = **rest == '\0' && place != NULL;
+        bool last = *rest->at == '\0' && place != NULL;
         int result =
             last && (flags & HB_KEEP_LAST) ? 0 : step_over_link(root, way, name, rest, &links);
         if (result == 1)
@@ -472,11 +525,20 @@ static int resolve(const struct hb_root *root, struct way *way, char **rest, uns
     }
 }
 
+static void way_free(struct way *way)
+{
+    way_start_over(way);
+    free(way->steps);
+    free(way);
+}
+
 static struct way *way_new(const struct hb_root *root)
 {
     struct way *way = hb_alloc(sizeof *way);
-    way->fds[0] = root->fd;
-    way->rights[0] = way->leader = root->rights;
+    way->capacity = 16;
+    way->steps = hb_alloc(way->capacity * sizeof *way->steps);
+    way->steps[0] = (struct step){.fd = root->fd, .rights = root->rights};
+    way->leader = root->rights;
     way->led = root->led;
     return way;
 }
@@ -486,16 +548,16 @@ int hb_beneath_resolve(const struct hb_root *root, const char *path, unsigned fl
 {
     *place = (struct hb_place){.directory_fd = -1};
     struct way *way = way_new(root);
-    char *rest = hb_copy_text(path);
+    struct rest rest = {.text = hb_copy_text(path)};
+    rest.at = rest.text;
     int result = resolve(root, way, &rest, flags, place);
     place->led = way->led;
     int flushed = end_made(way, result == 0 || (flags & HB_KEEP_MADE) != 0,
                            (flags & HB_FLUSH_MADE) != 0, made);
     if (result == 0)
         result = flushed;
-    way_clear(way);
-    free(way);
-    free(rest);
+    way_free(way);
+    free(rest.text);
     return result;
 }
 
@@ -508,7 +570,7 @@ static int take_directory(const struct way *way, struct hb_directory *directory)
         return result;
     directory->rights = *way_rights(way);
     directory->led = way->led;
-    directory->fd = openat(way->fds[way->depth], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    directory->fd = openat(way->steps[way->depth].fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return directory->fd < 0 ? -errno : 0;
 }
 
@@ -517,16 +579,16 @@ int hb_beneath_directory(const struct hb_root *root, const char *path, unsigned 
 {
     *directory = (struct hb_directory)HB_DIRECTORY_NONE;
     struct way *way = way_new(root);
-    char *rest = hb_copy_text(path);
+    struct rest rest = {.text = hb_copy_text(path)};
+    rest.at = rest.text;
     int result = resolve(root, way, &rest, flags, NULL);
     if (result == 0)
         result = take_directory(way, directory);
     int flushed = end_made(way, true, (flags & HB_FLUSH_MADE) != 0, NULL);
     if (result == 0)
         result = flushed;
-    way_clear(way);
-    free(way);
-    free(rest);
+    way_free(way);
+    free(rest.text);
     return result;
 }
 

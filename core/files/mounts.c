@@ -32,9 +32,10 @@ uint64_t hb_mount_of(int fd)
     struct statx status = {0};
     if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0)
         return 0;
-    if (status.stx_mask & STATX_MNT_ID)
-        return status.stx_mnt_id;
-    return (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor; /* before Linux 5.8 */
+    uint64_t device = (uint64_t)status.stx_dev_major << 20 | status.stx_dev_minor;
+    if (status.stx_mask & STATX_MNT_ID) /* since Linux 5.8 */
+        return status.stx_mnt_id << 32 | device;
+    return device;
 }
 
 /* Of a place that was resolved: the directory itself, or the one that it is in. */

@@ -9,7 +9,10 @@
 /* Is anything mounted below this directory (absolute, canonical)? True when that cannot be told. */
 bool hb_mounts_below(const char *directory);
 
-/* Tells mounts apart; two of one file system, too. */
+/*
+ * Of a directory: tells mounts apart, two of one file system, too; and what no rename leads into
+ * though it is no mount, a subvolume of btrfs.
+ */
 uint64_t hb_mount_of(int fd);
 
 /* Where a path below the root would come to lie. */

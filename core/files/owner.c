@@ -53,19 +53,46 @@ static int give_checked(const struct hb_owner *owner, int fd)
     return fchownat(fd, "", owner->user, owner->group, AT_EMPTY_PATH) != 0 ? -errno : 0;
 }
 
+/*
+ * A file system that knows no owners, or a root that may not give anything away (no CAP_CHOWN):
+ * then what was made stays whose it is. Its group is another one than was meant, so that neither
+ * the group nor others may do more than both of them.
+ */
+static void narrow(const struct stat *made, const struct hb_owner *owner, int directory_fd,
+                   const char *name)
+{
+    mode_t both = made->st_mode & made->st_mode >> 3 & 07,
+           mode = (made->st_mode & 07700) | both << 3 | both;
+    if (made->st_gid == owner->group || S_ISLNK(made->st_mode) || mode == (made->st_mode & 07777))
+        return;
+    int refused = name == NULL ? fchmod(directory_fd, mode) : fchmodat(directory_fd, name, mode, 0);
+    (void)refused; /* the file system has no modes either */
+}
+
+/* `result` of giving the open file, or the name in the directory. */
+static int unless_refused(int result, const struct hb_owner *owner, int fd, const char *name)
+{
+    struct stat made;
+    if (result == 0 || !hb_rights_are_refused(-result))
+        return result;
+    if ((name == NULL ? fstat(fd, &made) : fstatat(fd, name, &made, AT_SYMLINK_NOFOLLOW)) != 0)
+        return -errno;
+    narrow(&made, owner, fd, name);
+    return 0;
+}
+
 int hb_owner_give(const struct hb_owner *owner, int fd)
 {
     if (!owner->give || is_made_so(owner))
         return 0;
-    if (hb_rights_present().other)
-        return give_checked(owner, fd);
-    return fchown(fd, owner->user, owner->group) != 0 ? -errno : 0;
+    int result = hb_rights_present().other                    ? give_checked(owner, fd)
+                 : fchown(fd, owner->user, owner->group) != 0 ? -errno
+                                                              : 0;
+    return unless_refused(result, owner, fd, NULL);
 }
 
-int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name)
+static int give_at(const struct hb_owner *owner, int directory_fd, const char *name)
 {
-    if (!owner->give || is_made_so(owner))
-        return 0;
     if (!hb_rights_present().other) /* in a directory of ours */
         return fchownat(directory_fd, name, owner->user, owner->group, AT_SYMLINK_NOFOLLOW) != 0
                    ? -errno
@@ -74,13 +101,21 @@ int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char 
     return fd < 0 ? -errno : give_checked(owner, fd);
 }
 
-int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char *name)
+int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name)
+{
+    struct stat made; /* with other rights than the present ones, perhaps */
+    if (!owner->give)
+        return 0;
+    if (fstatat(directory_fd, name, &made, AT_SYMLINK_NOFOLLOW) != 0)
+        return -errno;
+    if (made.st_uid == owner->user && made.st_gid == owner->group)
+        return 0;
+    return unless_refused(give_at(owner, directory_fd, name), owner, directory_fd, name);
+}
+
+static int inherit(int directory_fd, const struct hb_owner *owner, const char *name)
 {
     struct stat status;
-    if (!owner->give || is_made_so(owner))
-        return 0;
-    if (!hb_rights_present().other && owner->user == 0 && owner->group == hb_rights_group())
-        return 0;
     HB_AUTO_CLOSE int fd =
         openat(directory_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -92,4 +127,13 @@ int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char 
     if (status.st_uid != 0)
         return -ESTALE;
     return fchownat(fd, "", owner->user, owner->group, AT_EMPTY_PATH) != 0 ? -errno : 0;
+}
+
+int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char *name)
+{
+    if (!owner->give || is_made_so(owner))
+        return 0;
+    if (!hb_rights_present().other && owner->user == 0 && owner->group == hb_rights_group())
+        return 0;
+    return unless_refused(inherit(directory_fd, owner, name), owner, directory_fd, name);
 }

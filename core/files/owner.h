@@ -24,8 +24,9 @@ struct hb_owner hb_owner_known(uid_t user, gid_t group);
 /*
  * Gives it an open file, or a name in a directory (itself, if it is a link), which this thread has
  * made with the rights that it has now. With those of a user the name may lead to something else by
- * now: only what he owns and has one name goes from hand to hand, through its descriptor. 0 or
- * -errno; ESTALE: it is not what was made.
+ * now: only what he owns and has one name goes from hand to hand, through its descriptor. 0,
+ * also where the file system or this process can give nothing away: then it stays whose it is, and
+ * its group and others may do what both could; or -errno; ESTALE: it is not what was made.
  */
 int hb_owner_give(const struct hb_owner *owner, int fd);
 int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name);

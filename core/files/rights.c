@@ -159,6 +159,12 @@ const char *hb_rights_explain(int error)
                : strerror(error);
 }
 
+bool hb_rights_are_refused(int error)
+{
+    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS ||
+           error == EINVAL || error == EOVERFLOW;
+}
+
 void hb_rights_name(uid_t user, char *name)
 {
     if (user == 0)

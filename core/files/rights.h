@@ -64,6 +64,11 @@ void hb_as_end(struct hb_as *as);
 
 enum { HB_NO_RIGHTS = 129 /* EKEYREJECTED, which no call about files has for an answer */ };
 
+/*
+ * Is it this that a file system without owners, modes or lists says when one is to be set, or the
+ * kernel to a process that may not set it?
+ */
+bool hb_rights_are_refused(int error);
 /* Why it failed, in words: HB_NO_RIGHTS, else strerror(). */
 const char *hb_rights_explain(int error);
 /* "root", "user 1000": 32 bytes. */

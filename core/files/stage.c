@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "files/access.h"
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/listing.h"
@@ -311,9 +312,14 @@ static int lock_made(struct hb_stage *stage)
     int result = check_made(stage, &held);
     if (result != 0)
         return result;
-    /* fchmod: a umask may have taken even our own bits away. */
-    if (fchmod(stage->fd, 0700) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ||
-        fstat(stage->parent_fd, &parent) != 0 ||
+    /* A umask may have taken even our own bits away; and nothing of its directory's is handed down,
+     * but what its place gives it, when it goes there. */
+    unsigned lost = 0;
+    hb_access_bequeath_nothing(stage->fd);
+    result = hb_access_set_mode(stage->fd, 0700, &lost);
+    if (result != 0)
+        return result;
+    if (flock(stage->fd, LOCK_EX | LOCK_NB) != 0 || fstat(stage->parent_fd, &parent) != 0 ||
         fstatat(stage->parent_fd, stage->name, &there, AT_SYMLINK_NOFOLLOW) != 0)
         return -errno;
     if (held.st_ino != there.st_ino)
@@ -491,10 +497,14 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
     int reason = -hb_as_begin(&as, &stage->rights), fd = -1;
     if (reason == 0)
         fd = openat(stage->fd, made, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0 || fchmod(fd, 0600) != 0) {
-        int result =
-            hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s", stage->path, made,
-                         hb_rights_explain(reason == 0 ? errno : reason));
+    unsigned lost = 0;
+    if (reason == 0 && fd < 0)
+        reason = errno;
+    if (fd >= 0)
+        reason = -hb_access_set_mode(fd, 0600, &lost);
+    if (reason != 0) {
+        int result = hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s",
+                                  stage->path, made, hb_rights_explain(reason));
         if (fd >= 0)
             close(fd);
         free(made);

@@ -34,6 +34,7 @@ struct hb_run {
     FILE *log;                   /* where plugins' log lines go */
     atomic_int stop;             /* a stage failed: the others end soon */
     atomic_bool short_of_memory; /* a plugin failed for lack of it; who wants to know clears it */
+    atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
 };

@@ -4,10 +4,12 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/progress.h"
+#include "files/access.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include "files/owner.h"
 #include "host/failure.h"
+#include "host/lost.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -204,19 +206,22 @@ static int cannot_publish(const struct hb_host *host, const struct hb_place *pla
 
 /* From the stage to the place; both are the business of whose rights this thread has. */
 static int publish_from(const struct hb_stage *stage, int fd, const char *name,
-                        const struct hb_place *place)
+                        const struct hb_place *place, uint32_t mode, unsigned *lost)
 {
+    int result = hb_access_give(stage->fd, name, fd, place, mode, HB_ACCESS_ASK, NULL, lost);
+    if (result != 0)
+        return result;
     if (fsync(fd) != 0 || renameat(stage->fd, name, place->directory_fd, place->name) != 0)
         return -errno;
     return hb_flush_directory(place->directory_fd);
 }
 
 /* A copy of that file, whose it is. 0 or -errno. */
-static int copy_with_owner(int from, int to, uint32_t mode)
+static int copy_with_owner(int from, int to)
 {
     struct stat status;
     int result = hb_copy_all(from, to);
-    if (result == 0 && (fstat(from, &status) != 0 || fchmod(to, mode & 0777) != 0))
+    if (result == 0 && fstat(from, &status) != 0)
         result = -errno;
     if (result != 0)
         return result;
@@ -225,7 +230,8 @@ static int copy_with_owner(int from, int to, uint32_t mode)
 }
 
 /* The stage is one user's, the place another's: a copy goes through a stage of the latter's. */
-static int publish_copy(struct hb_run *run, int fd, const struct hb_place *place, uint32_t mode)
+static int publish_copy(struct hb_run *run, int fd, const struct hb_place *place, uint32_t mode,
+                        unsigned *lost)
 {
     struct hb_stage stage;
     struct hb_error error;
@@ -234,9 +240,9 @@ static int publish_copy(struct hb_run *run, int fd, const struct hb_place *place
     if (hb_stage_open_in(place->directory_fd, &place->rights, "", &stage, NULL, &error) == HB_OK) {
         HB_AUTO_CLOSE int copy = hb_stage_file(&stage, "copy", &made, &error);
         if (copy >= 0)
-            result = copy_with_owner(fd, copy, mode);
+            result = copy_with_owner(fd, copy);
         if (copy >= 0 && result == 0)
-            result = publish_from(&stage, copy, made, place);
+            result = publish_from(&stage, copy, made, place, mode, lost);
     }
     free(made);
     hb_run_close_stage(run, &stage, HB_OK);
@@ -251,15 +257,14 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     if (place->exists && !S_ISREG(place->status.st_mode))
         return host_fail(host, HB_ENTRY, "%s: there is something that is no regular file",
                          place->path);
-    /* By its descriptor, as ourselves: the plugin may have given it to somebody. */
-    if (fchmod(file->fd, mode & 0777) != 0)
-        return cannot_publish(host, place, errno);
+    unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);
     bool same = hb_rights_are_same(&run->stage.rights, &place->rights);
     if (result == 0 && same)
-        result = publish_from(&run->stage, file->fd, file->reserved, place);
+        result = publish_from(&run->stage, file->fd, file->reserved, place, mode, &lost);
     else if (result == 0)
-        result = publish_copy(run, file->fd, place, mode);
+        result = publish_copy(run, file->fd, place, mode, &lost);
+    hb_tell_lost(run, place->path, lost);
     if (result != 0)
         return cannot_publish(host, place, -result);
     if (same) {

@@ -58,8 +58,7 @@ static int make_home_in(struct import *import, const char *name, struct hb_direc
     HB_AUTO_AS as = {.changed = false};
     int result = hb_target_make_directory(&place);
     import->made_home = result != -EEXIST;
-    /* EPERM: a file system without owners. */
-    if (result != 0 && result != -EEXIST && result != -EPERM)
+    if (result != 0 && result != -EEXIST)
         return result;
     result = hb_as_begin(&as, &above->rights);
     if (result != 0)
@@ -267,6 +266,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .archive = &import.archive,
         .selection = &import.selection,
         .contents = &import.contents,
+        .filters = &import.filters,
         .claims = &import.claims,
         .umask = current_umask(),
     };

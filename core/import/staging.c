@@ -8,6 +8,7 @@
 #include "files/io.h"
 #include "files/mounts.h"
 #include "import/staging_journal.h"
+#include "import/staging_names.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -288,6 +289,7 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     }
     staging->stage_count = 0;
     hb_trees_clear(&staging->trees);
+    hb_staging_clear_names(staging);
     free(staging->places);
     free(staging->checked);
     staging->places = NULL;

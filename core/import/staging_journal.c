@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "import/staging_mounts.h"
+#include "import/staging_names.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
         .mtime_seconds = member->mtime_seconds,
         .mtime_nanoseconds = member->mtime_nanoseconds,
         .bytes = member->bytes,
-        .path = hb_catalog_path(catalog, index),
+        .path = hb_staging_path(staging, index),
         .link = member->type == HB_SYMLINK ? hb_catalog_link(catalog, index) : "",
     };
     decide_mode(staging, index, &row);
@@ -159,7 +160,9 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
                              struct hb_error *error)
 {
     HB_AUTO_FREE uint8_t *numbers = NULL;
-    int status = hb_staging_spread(staging, &numbers, error);
+    int status = hb_staging_settle_names(staging, error);
+    if (status == HB_OK)
+        status = hb_staging_spread(staging, &numbers, error);
     if (status == HB_OK)
         status = hb_journal_create(&staging->run->stage, staging->archive->shown, writer, error);
     if (status == HB_OK)

@@ -85,8 +85,7 @@ int hb_staging_spread(struct hb_staging *staging, uint8_t **numbers, struct hb_e
     const struct hb_catalog *catalog = &staging->archive->catalog;
     const struct hb_root *home = &staging->run->home;
     *numbers = NULL;
-    bool one_owner = !hb_rights_matter() || hb_trees_have_one_owner(&staging->trees);
-    if (one_owner && !hb_mounts_below(home->path))
+    if (hb_trees_have_one_owner(&staging->trees) && !hb_mounts_below(home->path))
         return HB_OK;
     *numbers = hb_alloc(catalog->count);
     staging->mounts[0] = hb_mount_of(staging->run->stage.fd);

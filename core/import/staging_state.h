@@ -14,7 +14,8 @@ struct hb_staging {
     struct hb_archive *archive;
     struct hb_selection_result *selection;
     const struct hb_chain *contents;
-    struct hb_claims *claims; /* of those, on what the archive holds */
+    const struct hb_chain *filters; /* or NULL */
+    struct hb_claims *claims;       /* of those, on what the archive holds */
     uint32_t umask;
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
@@ -22,6 +23,7 @@ struct hb_staging {
     unsigned stage_count;
     struct hb_trees trees;        /* what is missing in the home, and is published as a whole */
     struct hb_tree_place *places; /* one a worker */
+    char **renamed;               /* see staging_names.h; NULL: none */
     bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 

@@ -3,14 +3,15 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/access.h"
 #include "files/io.h"
+#include "files/names.h"
 #include "host/own_places.h"
 #include "restore/journal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/xattr.h>
 
 enum {
     MOST_DIRECTORIES =
@@ -108,16 +109,14 @@ static bool take_all(struct hb_trees *trees)
 /* ---- which are missing --------------------------------------------------------------------- */
 
 /*
- * Would a directory that is made there be like one that is made in the stage and moved there? Not
- * if the parent bequeaths something to it.
+ * Can a directory that is made in the stage be moved there, and be like one that was made there?
+ * Not to another file system (a subvolume is one), nor where the parent bequeaths something to it.
  */
-static bool bequeaths(int fd)
+static bool may_move(const struct hb_trees *trees, int parent_fd)
 {
-    struct stat status;
-    if (fstat(fd, &status) != 0 || (status.st_mode & S_ISGID) != 0)
-        return true;
-    return fgetxattr(fd, "system.posix_acl_default", NULL, 0) >= 0 ||
-           (errno != ENODATA && errno != ENOTSUP);
+    struct stat parent, stage;
+    return !hb_access_bequeaths(parent_fd) && fstat(parent_fd, &parent) == 0 &&
+           fstat(trees->stage->fd, &stage) == 0 && parent.st_dev == stage.st_dev;
 }
 
 static uint32_t mode_of(const struct hb_trees *trees, const struct hb_tree_directory *directory)
@@ -147,7 +146,7 @@ static void begin_tree(struct hb_trees *trees, uint32_t number, const struct hb_
 {
     struct hb_tree tree = {.directory = number};
     char name[24];
-    if (bequeaths(place->directory_fd) || hb_stage_on_path(place->path) || place->led ||
+    if (!may_move(trees, place->directory_fd) || hb_stage_on_path(place->path) || place->led ||
         !hb_rights_are_same(&place->rights, &trees->stage->rights))
         return;
     /* The names in the archive were looked at; where a link leads is looked at file by file. */
@@ -175,7 +174,8 @@ static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t nu
     int result = hb_beneath_resolve(home, path, 0, &place, NULL);
     directory->missing = result == -ENOENT || (result == 0 && !place.exists);
     if (result != 0 || place.led || !hb_rights_are_same(&place.rights, &home->rights) ||
-        (place.exists && hb_rights_matter() && place.status.st_uid != home->rights.user))
+        (place.exists && hb_rights_matter() && place.status.st_uid != home->rights.user) ||
+        (place.exists && place.status.st_dev != trees->device))
         trees->apart = trees->apart || !directory->missing;
     if (result == 0 && !place.exists && allowed)
         begin_tree(trees, number, &place);
@@ -195,13 +195,16 @@ void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allo
                    bool (*may_hold)(void *context, size_t index), void *context)
 {
     const struct hb_catalog *catalog = trees->catalog;
+    struct stat stage;
     trees->root = (struct hb_root){.fd = trees->stage->fd, .path = trees->stage->path};
     trees->parents = hb_alloc((catalog->count + 1) * sizeof *trees->parents);
     if (!take_all(trees)) {
         hb_trees_clear(trees);
         return;
     }
-    allowed = allowed && !bequeaths(trees->stage->fd);
+    trees->device = fstat(trees->stage->fd, &stage) == 0 ? stage.st_dev : 0;
+    allowed =
+        allowed && !hb_access_bequeaths(trees->stage->fd) && !hb_names_are_folded(trees->stage->fd);
     for (uint32_t i = 0; i < trees->directory_count; i++) { /* parents stand in front */
         struct hb_tree_directory *directory = &trees->directories[i];
         if (directory->parent == HB_NO_TREE || !trees->directories[directory->parent].missing) {
@@ -320,13 +323,10 @@ int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd)
     uint32_t mode = file_mode(trees, index);
     uint32_t number = trees->directories[trees->parents[index] - 1].tree;
     const struct hb_tree *tree = &trees->trees[number];
-    int result = hb_owner_give(&tree->owner, fd);
-    if (result != 0)
-        return result;
     /* No list of the stage's stands against what the file was made with. */
-    if ((mode & trees->umask) != 0 && fchmod(fd, mode) != 0)
-        return -errno;
-    return 0;
+    unsigned lost = 0;
+    int result = (mode & trees->umask) != 0 ? hb_access_set_mode(fd, mode, &lost) : 0;
+    return result == 0 ? hb_owner_give(&tree->owner, fd) : result;
 }
 
 void hb_tree_place_clear(struct hb_tree_place *place)
@@ -365,8 +365,11 @@ static int finish_directory(const struct hb_trees *trees, uint32_t number)
     if (directory->member == SIZE_MAX)
         return 0;
     const struct hb_catalog_member *member = &trees->catalog->members[directory->member];
-    if ((mode & trees->umask) != 0 && fchmodat(trees->stage->fd, path, mode, 0) != 0)
-        return -errno;
+    unsigned lost = 0;
+    int result =
+        (mode & trees->umask) != 0 ? hb_access_set_mode_at(trees->stage->fd, path, mode, &lost) : 0;
+    if (result != 0)
+        return result;
     return member->entry_flags & HB_ENTRY_HAS_MTIME
                ? hb_set_mtime_at(trees->stage->fd, path, member->mtime_seconds,
                                  member->mtime_nanoseconds)

@@ -50,8 +50,10 @@ struct hb_trees {
     uint32_t directory_capacity;
     struct hb_path_table by_path; /* of the directories */
     uint32_t
-        *parents; /* of each member that is restored: 1 + the directory that it is in; 0: home */
-    bool apart;   /* one of the directories is not the home owner's, or cannot be looked at */
+        *parents;    /* of each member that is restored: 1 + the directory that it is in; 0: home */
+    uint64_t device; /* of the stage */
+    bool apart;   /* one of the directories is not the home owner's, or lies on another file system
+                   * without being a mount (a subvolume), or cannot be looked at */
     bool *inside; /* each member: is it a file that is staged in a tree? */
 };
 
@@ -75,7 +77,10 @@ static inline bool hb_trees_hold(const struct hb_trees *trees, size_t index)
 const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index);
 const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees, size_t index);
 
-/* Are all directories of the home that something goes into its owner's? False: not all, perhaps. */
+/*
+ * Are all directories of the home that something goes into its owner's, and on its file system?
+ * False: not all, perhaps.
+ */
 bool hb_trees_have_one_owner(const struct hb_trees *trees);
 
 /*

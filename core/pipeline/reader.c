@@ -2,6 +2,7 @@
 #include "pipeline/reader.h"
 
 #include "base/memory.h"
+#include "files/access.h"
 #include "files/io.h"
 #include "host/failure.h"
 #include <errno.h>
@@ -41,6 +42,16 @@ static struct hb_file_state state_of(const struct stat *status)
         .mtime = status->st_mtim,
         .ctime = status->st_ctim,
     };
+}
+
+/* What the file is, with a mode that stands without its access list, which no archive has. */
+static int look(int fd, struct stat *status)
+{
+    if (fstat(fd, status) != 0)
+        return -1;
+    status->st_mode =
+        (status->st_mode & S_IFMT) | hb_access_stored_mode(fd, status->st_mode & 07777);
+    return 0;
 }
 
 /* The file's present size, times and owner; the mode unless the filters fixed it. */
@@ -106,7 +117,7 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
     reader->fd = fd;
     if (fd < 0)
         return cannot_open(reader, -fd);
-    if (fstat(fd, &status) != 0)
+    if (look(fd, &status) != 0)
         return cannot_open(reader, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
@@ -240,7 +251,7 @@ static int look_at_claimed(const struct hb_run *run, const char *path, struct st
     HB_AUTO_CLOSE int fd = hb_beneath_open(&run->home, path, O_PATH, 0);
     if (fd < 0)
         return -fd;
-    return fstat(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
+    return look(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
 }
 
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
@@ -425,7 +436,7 @@ void hb_reader_settle(struct hb_reader *reader)
 bool hb_reader_refresh(struct hb_reader *reader)
 {
     struct stat status;
-    if (reader->fd < 0 || fstat(reader->fd, &status) != 0)
+    if (reader->fd < 0 || look(reader->fd, &status) != 0)
         return false;
     take_status(reader, &status);
     return true;

@@ -9,6 +9,7 @@
 #include "files/mounts.h"
 #include "files/regular.h"
 #include "host/failure.h"
+#include "host/lost.h"
 #include "restore/restore_tree.h"
 #include "restore/target.h"
 #include <errno.h>
@@ -231,6 +232,9 @@ static int publish_claimed(struct restore *restore, const struct hb_journal_row 
     int status = HB_RESTORE_RENAME;
     if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore))
         status = restore_claimed(restore, content, row, place, mode);
+    if (status == HB_RESTORED && (row->flags & HB_ROW_KEEP_MODE) == 0 && place->exists &&
+        hb_access_drop_list(place))
+        hb_tell_lost(restore->run, row->path, HB_DROPPED_LIST);
     const bool *checked = restore->request->checked;
     if (status == HB_RESTORE_RENAME && content != NULL && (checked == NULL || !checked[row->index]))
         hb_check_staged(restore->run, content, &entry, stage_of(restore, row), name);
@@ -245,10 +249,10 @@ static int rename_into_place(struct restore *restore, const struct hb_journal_ro
     int stage_fd = stage_of(restore, row)->fd;
     char name[24];
     hb_staged_name(row->index, name);
-    /* The mode first: it may be given to somebody else than whose rights we have. */
-    int result = row->type == HB_FILE && fchmodat(stage_fd, name, mode, 0) != 0 ? -errno : 0;
-    if (result == 0)
-        result = hb_target_own(stage_fd, name, place, restore->run->home.read_as_root);
+    enum hb_access_rule rule = row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
+    int result = row->type == HB_FILE
+                     ? hb_target_give(restore->run, stage_fd, name, place, mode, rule)
+                     : hb_target_own(stage_fd, name, place, restore->run->home.read_as_root);
     return result == 0 ? hb_target_rename(stage_fd, name, place) : result;
 }
 
@@ -269,8 +273,21 @@ static int look_for_staged(const struct restore *restore, const struct hb_journa
     return fstatat(stage->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
+/* What is there bears another name, which the file system takes for this one: it stays. */
+static bool is_folded(struct restore *restore, const struct hb_journal_row *row,
+                      struct hb_last_target *last, const struct hb_place *place)
+{
+    HB_AUTO_FREE char *other =
+        place->exists ? hb_target_other_name(restore->run, last, place) : NULL;
+    if (other == NULL)
+        return false;
+    HB_AUTO_FREE char *why = hb_text(HB_NAME_IS_FOLDED, other);
+    skipped(restore, row, why);
+    return true;
+}
+
 static void publish_at(struct restore *restore, const struct hb_journal_row *row,
-                       const struct hb_place *place)
+                       struct hb_last_target *last, const struct hb_place *place)
 {
     bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
     uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
@@ -289,6 +306,8 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         skipped(restore, row, obstacle);
         return;
     }
+    if (is_folded(restore, row, last, place))
+        return;
     int status = HB_RESTORE_RENAME;
     if (row->flags & HB_ROW_CLAIMED)
         status = publish_claimed(restore, row, place, mode);
@@ -324,7 +343,7 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     if (result < 0)
         failed(restore, row, -result);
     else if (result == 0 && place.directory_fd >= 0)
-        publish_at(restore, row, &place);
+        publish_at(restore, row, last, &place);
     hb_place_clear(&place);
     hb_progress_add(restore->run->progress, 1, 0);
 }
@@ -375,7 +394,7 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
 
 /* ---- directories --------------------------------------------------------------------------- */
 
-static void make_directory(struct restore *restore, struct row *row)
+static void make_directory(struct restore *restore, struct row *row, struct hb_last_target *last)
 {
     struct hb_place place;
     int result = hb_target_resolve(restore->run, row->path, 0, &place);
@@ -383,9 +402,11 @@ static void make_directory(struct restore *restore, struct row *row)
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
-        result = hb_target_make_directory(&place);
+        result = hb_target_make_directory_for(&place, row->row.mode);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
+    } else if (result == 0 && is_folded(restore, &row->row, last, &place)) {
+        row->row.flags &= ~(uint32_t)HB_ROW_NEW;
     }
     if (result != 0)
         failed(restore, &row->row, -result);
@@ -403,6 +424,7 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
     struct hb_place place;
     HB_AUTO_CLOSE int fd = -1;
     HB_AUTO_AS as = {.changed = false};
+    unsigned lost = 0;
     int result = hb_beneath_resolve(&restore->run->home, row->path, 0, &place, NULL);
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
@@ -414,11 +436,12 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
     hb_place_clear(&place);
     if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
         result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
-    if (result == 0 && fchmod(fd, row->mode) != 0)
-        result = -errno;
+    if (result == 0)
+        result = hb_access_finish_directory(fd, row->mode, &lost);
     /* Another file system, of which there may be no stage: nobody else flushes it. */
     if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)
         result = -errno;
+    hb_tell_lost(restore->run, row->path, lost);
     if (result != 0)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
                       "its mode and time cannot be set: %s", hb_target_explain(-result));
@@ -489,7 +512,7 @@ static int publish_all(struct restore *restore)
         if (row.row.flags & HB_ROW_TREE)
             publish_tree(restore, &row.row);
         else if (row.row.type == HB_DIRECTORY)
-            make_directory(restore, &row);
+            make_directory(restore, &row, &last);
         else
             publish(restore, &row.row, &last);
         row_clear(&row);

@@ -127,6 +127,21 @@ static void fail_all(const struct hb_tree_publication *publication, int from_fd,
 
 /* ---- one file ------------------------------------------------------------------------------ */
 
+/* What is there bears another name, which the file system takes for this one: it stays. */
+static bool is_folded(const struct hb_tree_publication *publication, const char *path,
+                      const struct hb_place *place)
+{
+    struct hb_last_target last = HB_LAST_TARGET_NONE;
+    HB_AUTO_FREE char *other =
+        place->exists ? hb_target_other_name(publication->run, &last, place) : NULL;
+    hb_last_target_clear(&last);
+    if (other == NULL)
+        return false;
+    HB_AUTO_FREE char *why = hb_text(HB_NAME_IS_FOLDED, other);
+    publication->skipped(publication->context, path, why);
+    return true;
+}
+
 static void publish_file(const struct hb_tree_publication *publication, int from_fd,
                          const char *name, const char *path, const struct stat *staged)
 {
@@ -134,13 +149,15 @@ static void publish_file(const struct hb_tree_publication *publication, int from
     int result = hb_target_resolve(publication->run, path, 0, &place);
     const char *obstacle = result == 0 ? hb_target_obstacle(&place) : NULL;
     HB_AUTO_AS as = {.changed = false};
+    if (result == 0 && obstacle == NULL && is_folded(publication, path, &place)) {
+        hb_place_clear(&place);
+        return;
+    }
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    if (result == 0 && obstacle == NULL && place.exists && /* it keeps its mode */
-        fchmodat(from_fd, name, place.status.st_mode & 0777, 0) != 0)
-        result = -errno;
+    uint32_t mode = place.exists ? place.status.st_mode : staged->st_mode; /* it keeps its own */
     if (result == 0 && obstacle == NULL)
-        result = hb_target_own(from_fd, name, &place, publication->run->home.read_as_root);
+        result = hb_target_give(publication->run, from_fd, name, &place, mode, HB_ACCESS_KEEP);
     if (result == 0 && obstacle == NULL)
         result = hb_target_rename(from_fd, name, &place);
     if (obstacle != NULL)
@@ -178,7 +195,7 @@ static int make_another(int from_fd, const char *name, const struct hb_place *pl
 {
     return fstatat(from_fd, name, staged, AT_SYMLINK_NOFOLLOW) != 0
                ? -errno
-               : hb_target_make_directory(place);
+               : hb_target_make_directory_for(place, staged->st_mode & 0777);
 }
 
 static int give_attributes(const struct stat *staged, const struct hb_place *place)
@@ -191,8 +208,9 @@ static int give_attributes(const struct stat *staged, const struct hb_place *pla
         openat(place->directory_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
+    unsigned lost = 0;
     result = hb_set_mtime(fd, staged->st_mtim.tv_sec, (uint32_t)staged->st_mtim.tv_nsec);
-    return result != 0 || fchmod(fd, staged->st_mode & 0777) == 0 ? result : -errno;
+    return result != 0 ? result : hb_access_finish_directory(fd, staged->st_mode & 0777, &lost);
 }
 
 static void level_free(struct level *level)

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "files/owner.h"
 #include "files/stage.h"
+#include "host/lost.h"
 #include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -73,24 +74,49 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
             (there->tv_sec == since->tv_sec && there->tv_nsec > since->tv_nsec));
 }
 
+/* As root: whom it belonged to, or the owner of the directory. */
+static int find_owner(const struct hb_place *place, bool keep_roots, struct hb_owner *owner)
+{
+    *owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
+    bool becomes_his = place->rights.other && owner->user == 0 && !keep_roots;
+    if (place->led) /* he could give it to nobody */
+        owner->give = false;
+    else if (!place->exists || becomes_his)
+        return hb_owner_of(place->directory_fd, owner);
+    return 0;
+}
+
 int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots)
 {
-    struct hb_owner owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
-    bool becomes_his = place->rights.other && owner.user == 0 && !keep_roots;
-    int result = 0;
-    if (place->led) /* he could give it to nobody */
-        return 0;
-    if (!place->exists || becomes_his)
-        result = hb_owner_of(place->directory_fd, &owner);
+    struct hb_owner owner;
+    int result = find_owner(place, keep_roots, &owner);
     return result == 0 ? hb_owner_give_at(&owner, from_fd, name) : result;
+}
+
+int hb_target_give(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place,
+                   uint32_t mode, enum hb_access_rule rule)
+{
+    struct hb_owner owner;
+    unsigned lost = 0;
+    int result = find_owner(place, run->home.read_as_root, &owner);
+    if (result == 0)
+        result = hb_access_give(from_fd, name, -1, place, mode, rule, &owner, &lost);
+    hb_tell_lost(run, place->path, lost);
+    return result;
 }
 
 int hb_target_make_directory(const struct hb_place *place)
 {
+    return hb_target_make_directory_for(place, 0700);
+}
+
+int hb_target_make_directory_for(const struct hb_place *place, uint32_t mode)
+{
     struct hb_owner owner;
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, &place->rights);
-    if (result == 0 && mkdirat(place->directory_fd, place->name, 0700) != 0)
+    if (result == 0 && mkdirat(place->directory_fd, place->name,
+                               hb_access_first_mode(place->directory_fd, mode)) != 0)
         result = -errno;
     if (result != 0 || place->led)
         return result;
@@ -169,12 +195,17 @@ void hb_last_target_clear(struct hb_last_target *last)
         close(last->fd);
     free(last->directory);
     free(last->path);
+    hb_names_clear(&last->names);
+    free(last->exact);
     *last = (struct hb_last_target)HB_LAST_TARGET_NONE;
 }
 
 void hb_target_remember(struct hb_last_target *last, const char *path, const struct hb_place *place)
 {
+    char *exact = last->exact;
+    last->exact = NULL;
     hb_last_target_clear(last);
+    last->exact = exact;
     if (place->through_link) /* which may be its own: its neighbours lie elsewhere then */
         return;
     last->directory = hb_copy_bytes(path, directory_bytes(path));
@@ -184,4 +215,64 @@ void hb_target_remember(struct hb_last_target *last, const char *path, const str
     last->led = place->led;
     if (last->fd < 0)
         hb_last_target_clear(last);
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* Is the path of a directory below the home what it is called? Also if it cannot be looked at. */
+static bool is_called(const struct hb_root *home, const char *path, size_t bytes)
+{
+    HB_AUTO_FREE char *way = hb_copy_bytes(path, bytes);
+    HB_AUTO_CLOSE int at = fcntl(home->fd, F_DUPFD_CLOEXEC, 3);
+    bool so = true;
+    for (char *name = way, *rest; so && at >= 0 && name != NULL && *name != '\0'; name = rest) {
+        struct hb_names names = {.known = false};
+        HB_AUTO_FREE char *called = NULL;
+        rest = strchr(name, '/');
+        if (rest != NULL)
+            *rest++ = '\0';
+        so = hb_name_real(&names, at, name, &called) != 1;
+        hb_names_clear(&names);
+        int inner = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        close(at);
+        at = inner;
+    }
+    return so;
+}
+
+/* The last that was found so is remembered: what is restored next lies in it, as a rule. */
+static bool directory_is_called_so(const struct hb_run *run, struct hb_last_target *last,
+                                   const struct hb_place *place)
+{
+    size_t bytes = directory_bytes(place->path);
+    if (bytes == 0 || place->through_link) /* a link spells what it leads to as it likes */
+        return true;
+    if (last->exact != NULL && strlen(last->exact) == bytes &&
+        memcmp(last->exact, place->path, bytes) == 0)
+        return true;
+    if (!is_called(&run->home, place->path, bytes))
+        return false;
+    free(last->exact);
+    last->exact = hb_copy_bytes(place->path, bytes);
+    return true;
+}
+
+char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last,
+                           const struct hb_place *place)
+{
+    char *real;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_self(&as); /* names are only looked up */
+    int result = hb_name_real(&last->names, place->directory_fd, place->name, &real);
+    if (result < 0) /* what is there cannot be listed: as before there were such file systems */
+        return NULL;
+    if (real != NULL)
+        return real;
+    if (result == 1 || !directory_is_called_so(run, last, place))
+        return hb_copy_text("another name");
+    if (S_ISDIR(place->status.st_mode) && !place->through_link) {
+        free(last->exact);
+        last->exact = hb_copy_text(place->path);
+    }
+    return NULL;
 }

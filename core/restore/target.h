@@ -3,7 +3,9 @@
 #ifndef HB_TARGET_H
 #define HB_TARGET_H
 
+#include "files/access.h"
 #include "files/beneath.h"
+#include "files/names.h"
 #include "host/run.h"
 #include <time.h>
 
@@ -30,12 +32,19 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
  * With the rights of the place, with which it was staged.
  */
 int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots);
+/* The same of a file, with mode and access list by the rules of files/access.h. */
+int hb_target_give(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place,
+                   uint32_t mode, enum hb_access_rule rule);
 
 /* Makes the directory at a place where nothing is, 0700, as root for its owner. 0 or -errno. */
 int hb_target_make_directory(const struct hb_place *place);
+/* One that hb_access_finish_directory() gives that mode later. */
+int hb_target_make_directory_for(const struct hb_place *place, uint32_t mode);
 
 /* 0 or -errno; ENOTSUP: it lies on another file system. */
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);
+
+#define HB_NAME_IS_FOLDED "the file system takes its name for %s, which is there and stays as it is"
 
 /* Why it failed, in words. */
 const char *hb_target_explain(int error);
@@ -47,6 +56,8 @@ struct hb_last_target {
     struct hb_rights rights;
     bool led;
     char *path; /* resolved, below the home */
+    struct hb_names names;
+    char *exact; /* a path below the home that is spelled as it is there; NULL: none is known */
 };
 #define HB_LAST_TARGET_NONE                                                                        \
     {                                                                                              \
@@ -60,5 +71,13 @@ bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *las
 void hb_target_remember(struct hb_last_target *last, const char *path,
                         const struct hb_place *place);
 void hb_last_target_clear(struct hb_last_target *last);
+
+/*
+ * Something is at the place. Is that what it is called? NULL: it is. Else the file system takes two
+ * names for one, and the other belongs to what was restored before, or was there: what it is
+ * called, or that this cannot be told. Caller frees.
+ */
+char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last,
+                           const struct hb_place *place);
 
 #endif

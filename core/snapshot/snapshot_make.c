@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/access.h"
 #include "files/anywhere.h"
 #include "files/home_id.h"
 #include "files/io.h"
@@ -13,6 +14,7 @@
 #include "host/content.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include "host/lost.h"
 #include "pipeline/reader.h"
 #include "restore/recover.h"
 #include "restore/target.h"
@@ -149,8 +151,11 @@ static int finish_copy(struct maker *maker, const char *path, const struct hb_re
     int result = give_copy(maker, entry, fd);
     if (result != 0)
         return cannot_write(maker, path, -result);
-    if (fchmod(fd, entry->mode & 0777) != 0 || futimens(fd, times) != 0)
-        return cannot_write(maker, path, errno);
+    unsigned lost = 0;
+    result = hb_access_set_mode(fd, entry->mode & 0777, &lost);
+    hb_tell_lost(maker->run, path, lost);
+    if (result != 0 || futimens(fd, times) != 0)
+        return cannot_write(maker, path, result != 0 ? -result : errno);
     if (!hb_manifest_add(&maker->manifest, path, entry->bytes)) {
         skipped(maker, path, "its name is no UTF-8, which a manifest must be");
         return HB_ENTRY;

@@ -109,6 +109,9 @@ static int put_back(const struct comparison *comparison)
 {
     const struct hb_host *host = comparison->hermes->host;
     const char *path = comparison->hermes->jobs_file;
+    /* That of the snapshot, but open to nobody who could not open the live one. */
+    uint32_t mode =
+        comparison->saved.status.st_mode & (comparison->live.status.st_mode | 0700) & 0777;
     struct hb_file file;
     int status = host->stage_file(host, "jobs", &file);
     if (status != HB_OK)
@@ -120,7 +123,7 @@ static int put_back(const struct comparison *comparison)
                             "done",
                             path);
     if (status == HB_OK)
-        status = host->publish(host, &file, path, comparison->saved.status.st_mode & 0777);
+        status = host->publish(host, &file, path, mode);
     if (status != HB_OK)
         host->stage_release(host, &file);
     return status;

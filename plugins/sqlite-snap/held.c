@@ -42,6 +42,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -329,17 +330,44 @@ static int open_pinned(const struct held *held, int pin, const char *name, int f
     return -ESTALE;
 }
 
+/*
+ * A side file holds the same rows: nobody may do more with it than with the database. Its mode is
+ * the database's, but where that has an access list its group bits are the mask of the list, and
+ * its group may be another one.
+ */
+static void limit_side(const struct held *held, int fd)
+{
+    static const char list[] = "system.posix_acl_access";
+    char link[32], value[4096];
+    struct stat made;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", held->pin);
+    if (fstat(fd, &made) != 0 || (made.st_mode & 077) == 0)
+        return;
+    ssize_t bytes = getxattr(link, list, value, sizeof value);
+    bool none = bytes < 0 && (errno == ENODATA || errno == ENOTSUP);
+    bool grouped =
+        made.st_gid == held->status.st_gid || fchown(fd, (uid_t)-1, held->status.st_gid) == 0;
+    if (grouped && (none || (bytes > 0 && fsetxattr(fd, list, value, (size_t)bytes, 0) == 0)))
+        return;
+    mode_t both = made.st_mode & made.st_mode >> 3 & 07;
+    int refused = fchmod(fd, (made.st_mode & 0700) | both << 3 | both);
+    (void)refused; /* by a file system without modes, which has no lists either */
+}
+
 /* A new side file is the database owner's, or is not made. */
 static int make_side(struct held *held, enum side side, const char *name, int flags, mode_t mode)
 {
     struct stat made;
     int fd =
         openat(held->directory_fd, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0 || geteuid() != 0)
-        return fd >= 0 ? fd : -errno;
-    if (fstat(fd, &made) == 0 && (made.st_uid == held->status.st_uid ||
-                                  fchown(fd, held->status.st_uid, held->status.st_gid) == 0))
+    if (fd < 0)
+        return -errno;
+    if (geteuid() != 0 ||
+        (fstat(fd, &made) == 0 && (made.st_uid == held->status.st_uid ||
+                                   fchown(fd, held->status.st_uid, held->status.st_gid) == 0))) {
+        limit_side(held, fd);
         return fd;
+    }
     close(fd);
     unlinkat(held->directory_fd, name, 0);
     snprintf(held->refusal, sizeof held->refusal,

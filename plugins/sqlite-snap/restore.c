@@ -97,10 +97,11 @@ static void set_modes(struct restoring *restoring)
         if (there == -ENOENT || there == (int)mode)
             continue;
         int result = there < 0 ? there : held_set_mode(&restoring->live, side, mode);
+        bool refused = result == -EPERM || result == -ENOTSUP; /* the file system keeps no modes */
         if (result != 0 && result != -ENOENT)
-            host->doubtful(host, restoring->entry,
-                           "restored, but mode %03o cannot be set on %s%s: %s", (unsigned)mode,
-                           restoring->target->name, side_suffixes[side], strerror(-result));
+            (refused ? host->note : host->doubtful)(
+                host, restoring->entry, "restored, but mode %03o cannot be set on %s%s: %s",
+                (unsigned)mode, restoring->target->name, side_suffixes[side], strerror(-result));
     }
 }
 
