@@ -19,6 +19,7 @@
 #include "snapshot.h"
 #include "aside.h"
 #include "bulk_vfs.h"
+#include "checking.h"
 #include "connection.h"
 #include "live.h"
 #include "soundness.h"
@@ -49,6 +50,7 @@ struct attempt {
     int result;        /* SQLite's */
     bool held_up;      /* a writer had waited for us for too long */
     bool staging;      /* it is the staged side that failed */
+    bool untold;       /* stored raw, and nobody knows whether that is sound */
     char message[256]; /* SQLite's words for `result` */
 };
 
@@ -472,7 +474,7 @@ static int try_once(struct attempt *attempt)
 
 /* ---- outcome --------------------------------------------------------------------- */
 
-static int locked(const struct attempt *attempt, const char *how)
+static int locked(struct attempt *attempt, const char *how)
 {
     const struct snap *snap = attempt->snap;
     int64_t seconds = (attempt->patience.waited_ms + 500) / 1000;
@@ -480,6 +482,7 @@ static int locked(const struct attempt *attempt, const char *how)
         return snap->host->fail(snap->host, HB_ENTRY,
                                 "database %s (waited %" PRId64 " s); stored nothing for it", how,
                                 seconds);
+    attempt->untold = true;
     snap->host->doubtful(snap->host, attempt->entry,
                          "stored raw: database %s (waited %" PRId64
                          " s); commits that are only in its log are missing",
@@ -487,7 +490,7 @@ static int locked(const struct attempt *attempt, const char *how)
     return HB_NOMATCH;
 }
 
-static int outcome(const struct attempt *attempt)
+static int outcome(struct attempt *attempt)
 {
     const struct hb_host *host = attempt->snap->host;
     int primary = attempt->result & 0xff;
@@ -507,6 +510,7 @@ static int outcome(const struct attempt *attempt)
         return host->fail(host, HB_ENTRY,
                           "its snapshot cannot be staged: %s; free space there or set stage-dir",
                           attempt->message);
+    attempt->untold = !is_damage(attempt->result);
     host->doubtful(host, attempt->entry, "stored raw: SQLite cannot read it: %s", attempt->message);
     return HB_NOMATCH;
 }
@@ -602,6 +606,8 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
         if (status != HB_OK)
             host->stage_release(host, &attempt->file);
     }
+    if (status == HB_NOMATCH && attempt->untold)
+        source->soundness = HB_SOUNDNESS_UNKNOWN;
     free(attempt);
     if (status != HB_OK || judged)
         return status;

@@ -179,6 +179,18 @@ class Soundness(fault.FaultCase):
             self.assertNotIn(b"unsound", done.stdout)
         self.assertGreater(told, 0)
 
+    def test_a_locked_one(self):
+        """Its raw bytes may be sound or not. What is said to be waited is what was."""
+        database = sqlite3.connect(self.home / "state.db", isolation_level=None)
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        for wait in (0, 1):
+            done = self.hbcore("--home", self.home, "--json", "--set", "content:sqlite.locked=raw", "--set",
+                               f"content:sqlite.wait={wait}", "backup", "-o", self.dir / f"{wait}.zip", expect=3)
+            self.assertEqual(self.check(self.summary(done)), [("skipped", True)])
+            self.assertIn(f"(waited {wait} s)", self.summary(done)["doubtful"][0]["reason"])
+        database.close()
+
     # ---- stopping ----
 
     def test_it_is_stopped_under_way(self):
