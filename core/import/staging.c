@@ -8,6 +8,7 @@
 #include "files/io.h"
 #include "files/mounts.h"
 #include "import/staging_journal.h"
+#include "import/staging_notes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -173,6 +174,7 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
     staging->trees.umask = staging->umask;
     hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path),
                   may_hold, staging);
+    hb_staging_note_targets(staging);
     staging->checked = hb_alloc(staging->archive->catalog.count * sizeof *staging->checked);
     staging->places = hb_alloc(request.workers * sizeof *staging->places);
     for (unsigned i = 0; i < request.workers; i++)
@@ -199,6 +201,7 @@ int hb_staging_copies(struct hb_staging *staging, const struct hb_root *from,
     int status = check_space(staging, error);
     if (status == HB_OK)
         status = act(staging, &as, error);
+    hb_staging_note_targets(staging);
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
         HB_AUTO_CLOSE int source =
             hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
@@ -288,6 +291,8 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     hb_trees_clear(&staging->trees);
     free(staging->places);
     free(staging->checked);
+    free(staging->notes);
+    staging->notes = NULL;
     staging->places = NULL;
     staging->checked = NULL;
 }

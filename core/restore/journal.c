@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-#define MAGIC   "hbcore-journal 1 "
+#define MAGIC   "hbcore-journal 2 "
+#define MAGIC_1 "hbcore-journal 1 " /* without notes */
 #define DAMAGED "the journal of an interrupted import is damaged"
 
 enum { FIELDS = 7, CHUNK = 1 << 16, LONGEST_END = 64 };
@@ -90,6 +91,9 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
     put(writer, text);
     put(writer, row->path);
     put(writer, row->flags & HB_ROW_TREE ? files : row->link == NULL ? "" : row->link);
+    char note[HB_NOTE_TEXT];
+    hb_target_note_write(&row->note, row->content, note);
+    put(writer, note);
     writer->rows++;
 }
 
@@ -150,7 +154,8 @@ struct hb_journal {
     FILE *file;
     char *archive;
     uint64_t rows_left;
-    struct record head, path, link;
+    bool has_notes;
+    struct record head, path, link, note;
 };
 
 static int damaged(struct hb_error *error)
@@ -228,11 +233,13 @@ int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *er
     made->file = file;
     if (!find_end(file, &hashed, &made->rows_left, &hash) || !hash_is_right(file, hashed, hash) ||
         fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) ||
-        strncmp(made->head.text, MAGIC, strlen(MAGIC)) != 0) {
+        (strncmp(made->head.text, MAGIC, strlen(MAGIC)) != 0 &&
+         strncmp(made->head.text, MAGIC_1, strlen(MAGIC_1)) != 0)) {
         hb_journal_close(made);
         return damaged(error);
     }
-    made->archive = hb_copy_text(made->head.text + strlen(MAGIC));
+    made->has_notes = strncmp(made->head.text, MAGIC, strlen(MAGIC)) == 0;
+    made->archive = hb_copy_text(made->head.text + strlen(MAGIC)); /* both are as long */
     *journal = made;
     return HB_OK;
 }
@@ -309,6 +316,14 @@ static bool parse_stage(char *text, struct hb_journal_row *row)
     return true;
 }
 
+static bool read_note(struct hb_journal *journal, struct hb_journal_row *row)
+{
+    row->note.what = HB_NOTED_NOTHING;
+    return !journal->has_notes ||
+           (read_record(journal->file, &journal->note) &&
+            hb_target_note_read(journal->note.text, &row->note, row->content));
+}
+
 int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error)
 {
     static const char stage[] = "stage ";
@@ -327,7 +342,7 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
     if (hb_path_problem(row->path, SIZE_MAX, &skip) != NULL || skip != 0)
         return damaged(error);
     if (!parse_row(journal->head.text, row) || !read_record(journal->file, &journal->link) ||
-        journal->rows_left == 0)
+        !read_note(journal, row) || journal->rows_left == 0)
         return damaged(error);
     if (row->flags & HB_ROW_TREE) {
         char *at = journal->link.text;
@@ -349,5 +364,6 @@ void hb_journal_close(struct hb_journal *journal)
     free(journal->head.text);
     free(journal->path.text);
     free(journal->link.text);
+    free(journal->note.text);
     free(journal);
 }

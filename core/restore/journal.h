@@ -5,17 +5,19 @@
  * can be carried through without the archive, also by a later run. A row whose staged file is gone
  * has been published.
  *
- * The file: records that end with NUL. The first is "hbcore-journal 1 ARCHIVE"; then, per row,
- * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, and the target of a link (else
- * empty); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes before
- * that. Other stages, on other file systems below the home, stand in front of the rows that use
- * them: "stage NUMBER", and their path below the home. A tree (TYPE t) has in place of a link's
+ * The file: records that end with NUL. The first is "hbcore-journal 2 ARCHIVE"; then, per row,
+ * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, the target of a link (else
+ * empty), and what was there when the import began (target_note.h); at the end "end ROWS HASH", the
+ * XXH3 hash (64 bits, hexadecimal) of all bytes before that. Journal 1, of a release before, has no
+ * such notes. Other stages, on other file systems below the home, stand in front of the rows that
+ * use them: "stage NUMBER", and their path below the home. A tree (TYPE t) has in place of a link's
  * target how many files are in it.
  */
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H
 
 #include "files/stage.h"
+#include "restore/target_note.h"
 #include <hbcore/entry.h>
 #include <stdio.h>
 
@@ -41,6 +43,8 @@ struct hb_journal_row {
     uint64_t files;   /* of a tree */
     const char *path; /* below the home, all rules of hb_path_problem hold */
     const char *link; /* of a symbolic link, else "" */
+    struct hb_target_note note;
+    unsigned char content[HB_NOTE_CONTENT_BYTES]; /* if the note has_content */
 };
 
 /* The name of a member's file in its stage. `name` has at least 24 bytes. */

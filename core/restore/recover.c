@@ -89,12 +89,19 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
             : hb_text(", %" PRIu64 " could not be%s", restored->failed,
                       restored->postponed > 0 ? "; the next run tries again"
                                               : ": import the archive again for them");
-    HB_AUTO_FREE char *line = hb_text(
-        "%s the import of %s that had been interrupted: %" PRIu64 " more files restored%s.",
-        restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files, rest);
+    HB_AUTO_FREE char *left =
+        restored->left == 0
+            ? hb_copy_text("")
+            : hb_text(", %" PRIu64 " that had been changed since left alone", restored->left);
+    HB_AUTO_FREE char *line = hb_text("%s the import of %s that had been interrupted: %" PRIu64
+                                      " more files restored%s%s.",
+                                      restored->postponed > 0 ? "Went on with" : "Completed",
+                                      archive, restored->files, left, rest);
     HB_AUTO_FREE char *number = hb_text("%" PRIu64, restored->files);
+    HB_AUTO_FREE char *left_number = hb_text("%" PRIu64, restored->left);
     hb_report_line(report, line);
     hb_report_member(report, "completed_import_files", number);
+    hb_report_member(report, "left_alone_files", left_number);
 }
 
 /* When the import began to publish. */
@@ -106,16 +113,46 @@ static struct timespec journal_time(const struct recovery *recovery)
     return status.st_mtim;
 }
 
+/* What was left alone counts against this run: it is what nobody else will be told of. */
+static void take_findings(struct hb_report *report, struct hb_report *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        hb_report_add(report, from->findings[i].kind, from->findings[i].path, "%s",
+                      from->findings[i].reason);
+    hb_report_clear(from);
+}
+
+/* With a place for what plugins stage meanwhile; it is taken away again. */
+static int restore_again(struct recovery *recovery, const struct hb_restore_request *request,
+                         struct hb_restored *restored)
+{
+    struct hb_run *run = recovery->run;
+    bool on_demand = run->stage_on_demand, had_stage = run->stage.fd >= 0;
+    run->stage_on_demand = true;
+    int status = hb_restore(request, restored, recovery->error);
+    run->stage_on_demand = on_demand;
+    if (!had_stage)
+        hb_stage_close(&run->stage);
+    return status;
+}
+
 /* HB_OK; HB_ENTRY: not all could be done now; HB_FATAL: the journal is damaged; HB_CANCELLED. */
 static int carry_through(struct recovery *recovery)
 {
-    struct hb_report *report = &recovery->run->report;
+    struct hb_report *report = &recovery->run->report, left_alone;
     struct hb_journal *journal;
     struct hb_restored restored;
+    struct hb_begun begun;
     size_t first = report->count;
     int status = hb_journal_open(recovery->stage.fd, &journal, recovery->error);
     if (status != HB_OK)
         return status;
+    int read = hb_begun_read(recovery->stage.fd, &begun);
+    if (read != 0) {
+        hb_journal_close(journal);
+        return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(-read));
+    }
+    hb_report_init(&left_alone);
     struct hb_restore_request request = {
         .run = recovery->run,
         .journal = journal,
@@ -125,11 +162,15 @@ static int carry_through(struct recovery *recovery)
         .workers = hb_run_workers(recovery->run),
         .again = true,
         .since = journal_time(recovery),
+        .begun = &begun,
+        .left_alone = &left_alone,
     };
-    status = hb_restore(&request, &restored, recovery->error);
+    status = restore_again(recovery, &request, &restored);
     hb_report_demote(report, first, "by the import that was interrupted: ");
+    take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
+    hb_begun_clear(&begun);
     return status == HB_OK && restored.postponed > 0 ? HB_ENTRY : status;
 }
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "files/io.h"
 #include "files/listing.h"
+#include "restore/left_alone.h"
 #include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -79,24 +80,31 @@ static void fail_all(const struct hb_tree_publication *publication, int from_fd,
     close_staged(&staged);
 }
 
+/* At a place where something has come to be. With its rights. */
+static void leave_alone(const struct hb_tree_publication *publication, int from_fd,
+                        const char *name, const char *path, const struct hb_place *place,
+                        uint32_t mode)
+{
+    HB_AUTO_FREE char *kept = NULL;
+    int result = hb_keep_beside(publication->run, from_fd, name, place, mode, &kept);
+    publication->left_alone(publication->context, path, kept, -result);
+}
+
 static void publish_file(const struct hb_tree_publication *publication, int from_fd,
                          const char *name, const char *path, const struct stat *staged)
 {
     struct hb_place place;
     int result = hb_target_resolve(publication->run, path, 0, &place);
-    const char *obstacle = result == 0 ? hb_target_obstacle(&place) : NULL;
     HB_AUTO_AS as = {.changed = false};
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    if (result == 0 && obstacle == NULL && place.exists && /* it keeps its mode */
-        fchmodat(from_fd, name, place.status.st_mode & 0777, 0) != 0)
-        result = -errno;
-    if (result == 0 && obstacle == NULL)
+    bool in_the_way = result == 0 && place.exists;
+    if (result == 0 && !in_the_way)
         result = hb_target_own(from_fd, name, &place, publication->run->home.read_as_root);
-    if (result == 0 && obstacle == NULL)
+    if (result == 0 && !in_the_way)
         result = hb_target_rename(from_fd, name, &place);
-    if (obstacle != NULL)
-        publication->skipped(publication->context, path, obstacle);
+    if (in_the_way)
+        leave_alone(publication, from_fd, name, path, &place, staged->st_mode & 0777);
     else if (result != 0)
         publication->failed(publication->context, path, -result);
     else
@@ -181,8 +189,7 @@ static int publish_directory(const struct hb_tree_publication *publication, int 
     HB_AUTO_AS as = {.changed = false};
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    if (result == 0 && place.exists && !S_ISDIR(place.status.st_mode))
-        result = -ENOTDIR;
+    bool in_the_way = result == 0 && place.exists && !S_ISDIR(place.status.st_mode);
     if (result == 0 && row == NULL && !place.exists)
         count(from_fd, name, &files, &bytes);
     bool moved = result == 0 && !place.exists && hb_target_rename(from_fd, name, &place) == 0;
@@ -190,6 +197,8 @@ static int publish_directory(const struct hb_tree_publication *publication, int 
         publication->published(publication->context, files, bytes);
     else if (result != 0)
         fail_all(publication, from_fd, name, path, -result);
+    else if (in_the_way)
+        leave_alone(publication, from_fd, name, path, &place, 0);
     else if (place.exists)
         status = publish_pieces(publication, from_fd, name, path);
     else

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Publishes a tree (trees.h): by one rename, or in pieces where something is in the way by now. */
+/*
+ * Publishes a tree (trees.h): by one rename, or in pieces where its directory has been made by now.
+ * No directory was there when the import began: whatever has the name of one of its files has come
+ * since, and is left alone.
+ */
 #ifndef HB_RESTORE_TREE_H
 #define HB_RESTORE_TREE_H
 
@@ -13,7 +17,8 @@ struct hb_tree_publication {
     void *context; /* of the calls below, all on the thread that publishes */
     void (*published)(void *context, uint64_t files, uint64_t bytes);
     void (*failed)(void *context, const char *path, int error);
-    void (*skipped)(void *context, const char *path, const char *why);
+    /* Something has come to be there since: see left_alone() in restore.c. */
+    void (*left_alone)(void *context, const char *path, const char *kept, int error);
 };
 
 /* HB_OK, whatever failed; HB_CANCELLED: what was left is still staged. */

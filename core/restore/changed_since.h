@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Has somebody changed a target since the import noted what it was?
+ *
+ * An import replaces what was there when the user agreed to it, and no more: neither the run itself
+ * nor one that completes it days later. A file, a link: as noted, or changed. A directory that was
+ * missing: whatever has its name now has come since. What a content plugin puts back is written
+ * into by programs all the time, so the run itself replaces it as it is; whoever completes it later
+ * asks the plugin.
+ */
+#ifndef HB_CHANGED_SINCE_H
+#define HB_CHANGED_SINCE_H
+
+#include "host/run.h"
+#include "restore/journal.h"
+#include <time.h>
+
+enum hb_fate {
+    HB_FATE_PUBLISH, /* it is as it was noted */
+    HB_FATE_DONE,    /* it holds what is staged already */
+    HB_FATE_LEAVE,   /* somebody has changed it */
+    HB_FATE_FAILED   /* the plugin cannot tell: see hb_instance_failure() */
+};
+
+struct hb_since_question {
+    const struct hb_journal_row *row;
+    const struct hb_place *place;
+    bool again;            /* an import that was interrupted */
+    struct timespec since; /* then: when it began to publish, for journals without notes */
+    bool begun;            /* the plugin may have been killed while it wrote */
+    const struct hb_instance *content;
+    const struct hb_stage *stage;
+};
+
+/* *status: of HB_FATE_FAILED, HB_LATER among them. */
+enum hb_fate hb_changed_since(const struct hb_since_question *question, int *status);
+
+/* What a content plugin says of a file in the home, for the journal. False: nothing. */
+bool hb_note_content(const struct hb_instance *content, const char *path, const struct stat *there,
+                     unsigned char note[HB_NOTE_CONTENT_BYTES]);
+
+#endif
