@@ -423,8 +423,9 @@ int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
     return status;
 }
 
-int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
-                      const char *name, struct hb_stage *stage)
+/* `others`: permission bits that others may have. */
+static int adopt(int parent_fd, const struct hb_rights *rights, const char *parent,
+                 const char *name, mode_t others, struct hb_stage *stage)
 {
     struct stat status;
     *stage = (struct hb_stage)HB_STAGE_NONE;
@@ -436,13 +437,31 @@ int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char 
     if (stage->parent_fd >= 0)
         stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (stage->fd < 0 || fstat(stage->fd, &status) != 0 || status.st_uid != hb_rights_user() ||
-        (status.st_mode & 077) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
+        (status.st_mode & 077 & ~others) != 0 || flock(stage->fd, LOCK_EX | LOCK_NB) != 0) {
         hb_stage_leave(stage);
         return HB_NOMATCH;
     }
     snprintf(stage->name, sizeof stage->name, "%s", name);
     stage->path = path_in(parent, name);
     return HB_OK;
+}
+
+int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                      const char *name, struct hb_stage *stage)
+{
+    return adopt(parent_fd, rights, parent, name, 0, stage);
+}
+
+int hb_stage_adopt_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                           const char *name, struct hb_stage *stage)
+{
+    return adopt(parent_fd, rights, parent, name, 077, stage);
+}
+
+bool hb_stage_is_held(int parent_fd, const char *name)
+{
+    HB_AUTO_CLOSE int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)

@@ -9,6 +9,7 @@
 #include "files/mounts.h"
 #include "import/staging_journal.h"
 #include "import/staging_notes.h"
+#include "restore/seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -242,6 +243,28 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
     return status;
 }
 
+/*
+ * A stage that is open to others whatever we do is completed only with a seal; where that cannot be
+ * made, the user knows before anything is replaced.
+ */
+static void seal(const struct hb_staging *staging, const struct hb_journal_writer *writer)
+{
+    static const char text[] = "this file system has no modes, and %s: if this import is killed "
+                               "while files are being replaced, it cannot be completed, and has to "
+                               "be done again";
+    const struct hb_stage *stage = &staging->run->stage;
+    const char *why;
+    if (!hb_stage_lacks_modes(stage->fd) ||
+        hb_seal_make(stage, hb_journal_descriptor(writer), &why) == 0)
+        return;
+    HB_AUTO_FREE char *said = hb_text(text, why);
+    hb_report_add(&staging->run->report, HB_FOUND_NOTE, "", "%s", said);
+    if (staging->run->log == NULL)
+        return;
+    fprintf(staging->run->log, "hbcore: %s: %s\n", staging->run->home.path, said);
+    fflush(staging->run->log);
+}
+
 /* What the caller does then is its own business. */
 static int ask_before(int (*before)(void *context, struct hb_error *error), void *context,
                       struct hb_error *error)
@@ -266,8 +289,10 @@ int hb_staging_publish(struct hb_staging *staging,
         status = ask_before(before, context, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
         status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
-    if (status == HB_OK)
+    if (status == HB_OK) {
+        seal(staging, writer);
         status = hb_journal_commit(writer, error);
+    }
     hb_journal_writer_free(writer);
     if (status == HB_OK)
         status = hb_journal_open(staging->run->stage.fd, &journal, error);

@@ -53,7 +53,7 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
     struct hb_journal_writer *made = hb_alloc(sizeof *made);
     made->stage = stage;
     int fd = hb_stage_file(stage, "journal", &made->name, error);
-    made->file = fd < 0 ? NULL : fdopen(fd, "w");
+    made->file = fd < 0 ? NULL : fdopen(fd, "w+");
     made->hash = XXH3_createState();
     if (made->file == NULL || made->hash == NULL) {
         if (fd >= 0)
@@ -115,6 +115,11 @@ int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error)
     if (fflush(writer->file) != 0 || ferror(writer->file) || fsync(fileno(writer->file)) != 0)
         return cannot_write(writer, error);
     return HB_OK;
+}
+
+int hb_journal_descriptor(const struct hb_journal_writer *writer)
+{
+    return fileno(writer->file);
 }
 
 int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error)

@@ -70,6 +70,8 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
  * (of any call before).
  */
 int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error);
+/* Of the file that is being written. */
+int hb_journal_descriptor(const struct hb_journal_writer *writer);
 /* Gives it its name, on the disk: from here on the import will be carried through. */
 int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error);
 /* Safe on NULL. */
@@ -94,7 +96,7 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
 /* Safe on NULL. */
 void hb_journal_close(struct hb_journal *journal);
 
-/* For tests: the same from a file that is open; takes it over. */
+/* The same from a file that is open; takes it over. */
 int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *error);
 
 #endif

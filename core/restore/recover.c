@@ -2,9 +2,11 @@
 #include "restore/recover.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "files/listing.h"
 #include "host/own_places.h"
 #include "restore/restore.h"
+#include "restore/seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +20,7 @@ struct recovery {
     enum hb_recover_mode mode;
     struct hb_error *error;
     struct hb_stage stage; /* with the journal */
+    int sealed_fd;         /* a copy of that, if others could have changed it; else -1 */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     unsigned stage_count;
     int status; /* of the last entry that was looked at */
@@ -30,8 +33,11 @@ static struct hb_stage *adopt_below(const struct recovery *recovery, const char 
     struct hb_directory directory;
     HB_AUTO_FREE char *parent = hb_text("%s/%s", recovery->run->home.path, below);
     struct hb_stage *stage = hb_alloc(sizeof *stage);
+    /* The journal names it; where there are no modes its content is as safe as all else there. */
     if (hb_beneath_directory(&recovery->run->home, below, 0, &directory) == 0 &&
-        hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage) == HB_OK) {
+        (hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage) == HB_OK ||
+         (hb_system_lacks_modes(directory.fd) &&
+          hb_stage_adopt_open_in(directory.fd, &directory.rights, parent, name, stage) == HB_OK))) {
         hb_directory_close(&directory);
         return stage;
     }
@@ -40,12 +46,25 @@ static struct hb_stage *adopt_below(const struct recovery *recovery, const char 
     return NULL;
 }
 
+static int open_journal(const struct recovery *recovery, struct hb_journal **journal)
+{
+    if (recovery->sealed_fd < 0)
+        return hb_journal_open(recovery->stage.fd, journal, recovery->error);
+    int fd = fcntl(recovery->sealed_fd, F_DUPFD_CLOEXEC, 3);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (file != NULL)
+        return hb_journal_read(file, journal, recovery->error);
+    if (fd >= 0)
+        close(fd);
+    return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(errno));
+}
+
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
 static int open_stages(struct recovery *recovery)
 {
     struct hb_journal *journal = NULL;
     struct hb_journal_row row;
-    int status = hb_journal_open(recovery->stage.fd, &journal, recovery->error);
+    int status = open_journal(recovery, &journal);
     recovery->stages[0] = &recovery->stage;
     recovery->stage_count = 1;
     while (status == HB_OK || status == HB_SKIP) {
@@ -144,7 +163,7 @@ static int carry_through(struct recovery *recovery)
     struct hb_restored restored;
     struct hb_begun begun;
     size_t first = report->count;
-    int status = hb_journal_open(recovery->stage.fd, &journal, recovery->error);
+    int status = open_journal(recovery, &journal);
     if (status != HB_OK)
         return status;
     int read = hb_begun_read(recovery->stage.fd, &begun);
@@ -176,13 +195,17 @@ static int carry_through(struct recovery *recovery)
 
 /*
  * It stays as it is. `what` happened, or may have: what cannot be looked at may hold an import,
- * too.
+ * too. `doubtful`: nobody knows when it will be completed, so that this run finds the home half
+ * old, half new.
  */
-static int leave(struct recovery *recovery, const char *what, const char *name, const char *why)
+static int leave(struct recovery *recovery, const char *what, const char *name, const char *why,
+                 bool doubtful)
 {
     const char *home = recovery->run->home.path;
     if (recovery->mode != HB_RECOVER_BEFORE_IMPORT) {
-        hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "", "%s (%s); %s", what, name, why);
+        hb_report_add(&recovery->run->report,
+                      doubtful && recovery->mode == HB_RECOVER ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE,
+                      "", "%s (%s); %s", what, name, why);
         return HB_OK;
     }
     hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s), and would be completed over this one: %s",
@@ -194,7 +217,25 @@ static int leave(struct recovery *recovery, const char *what, const char *name, 
 
 static int left_alone(struct recovery *recovery, const char *name, const char *why)
 {
-    return leave(recovery, "an import was interrupted", name, why);
+    return leave(recovery, "an import was interrupted", name, why, false);
+}
+
+/* What its owner types to complete it. Caller frees. */
+static char *command_of(const struct recovery *recovery, uid_t owner)
+{
+    char user[32];
+    hb_rights_name(owner, user);
+    HB_AUTO_FREE char *home = hb_shell_word(recovery->run->home.path);
+    return hb_text("complete it as %s: hbcore --home %s backup", user, home);
+}
+
+static int of_another(struct recovery *recovery, const char *name, uid_t owner)
+{
+    HB_AUTO_FREE char *command = command_of(recovery, owner);
+    HB_AUTO_FREE char *why =
+        hb_text("it is another user's, and completed when that user runs a backup or an import: %s",
+                command);
+    return leave(recovery, "an import was interrupted", name, why, true);
 }
 
 /* Nobody but its owner can tell. */
@@ -202,9 +243,34 @@ static int cannot_tell(struct recovery *recovery, const char *name, uid_t owner,
 {
     char user[32];
     hb_rights_name(owner, user);
-    HB_AUTO_FREE char *why = hb_text("the directory belongs to %s and cannot be looked into: %s",
-                                     user, strerror(reason));
-    return leave(recovery, "an import may have been interrupted", name, why);
+    HB_AUTO_FREE char *command = command_of(recovery, owner);
+    HB_AUTO_FREE char *why =
+        hb_text("the directory belongs to %s and cannot be looked into: %s; %s", user,
+                strerror(reason), command);
+    return leave(recovery, "an import may have been interrupted", name, why, true);
+}
+
+/*
+ * Others could have written what is in it. On a file system that has modes nobody but they can
+ * have; else it may be ours, which was killed.
+ */
+static int not_believed(struct recovery *recovery, const char *name)
+{
+    struct hb_report *report = &recovery->run->report;
+    HB_AUTO_FREE char *home = hb_shell_word(recovery->run->home.path);
+    if (!hb_system_lacks_modes(recovery->run->home.fd)) {
+        hb_report_add(report, HB_FOUND_NOTE, "",
+                      "%s is open to others and may have been put there: nothing in it is believed",
+                      name);
+        return HB_OK;
+    }
+    if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) /* which mends it: see hb_recover_discard */
+        return HB_OK;
+    HB_AUTO_FREE char *why = hb_text(
+        "this file system has no modes, and it is not known who wrote its journal, so that it "
+        "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
+        home, name);
+    return leave(recovery, "an import was interrupted", name, why, true);
 }
 
 /* A stage with a journal that nobody holds. */
@@ -239,10 +305,34 @@ static int look_for_journal(const struct hb_root *home, const char *name, const 
     return fstatat(home->fd, path, journal, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
+/* It is to be completed now, if that can be done. */
+static int take_over(struct recovery *recovery, const char *name, const struct stat *stage)
+{
+    const struct hb_root *home = &recovery->run->home;
+    recovery->stage_count = 0;
+    recovery->sealed_fd = -1;
+    memset(recovery->stages, 0, sizeof recovery->stages);
+    if (hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage) == HB_OK)
+        return recover_stage(recovery, name);
+    if ((stage->st_mode & 077) == 0 || hb_stage_adopt_open_in(home->fd, &home->rights, home->path,
+                                                              name, &recovery->stage) != HB_OK)
+        return left_alone(recovery, name, "its directory cannot be opened, or is in use");
+    recovery->sealed_fd = hb_seal_open(&recovery->stage);
+    if (recovery->sealed_fd < 0) {
+        hb_stage_leave(&recovery->stage);
+        return not_believed(recovery, name);
+    }
+    int status = recover_stage(recovery, name);
+    close(recovery->sealed_fd);
+    recovery->sealed_fd = -1;
+    return status;
+}
+
 static int look_at(struct recovery *recovery, const char *name)
 {
     const struct hb_root *home = &recovery->run->home;
     struct stat stage, journal;
+    struct statvfs system;
     if (fstatat(home->fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? HB_OK : left_alone(recovery, name, strerror(errno));
     if (!S_ISDIR(stage.st_mode))
@@ -250,25 +340,15 @@ static int look_at(struct recovery *recovery, const char *name)
     int found = look_for_journal(home, name, &stage, &journal);
     if (found != 0)
         return found == ENOENT ? HB_OK : cannot_tell(recovery, name, stage.st_uid, found);
+    if (recovery->mode == HB_RECOVER_TELL && hb_stage_is_held(home->fd, name))
+        return HB_OK; /* it is under way, if this command holds no lock of the home */
     if (stage.st_uid != hb_rights_user())
-        return left_alone(recovery, name,
-                          "it is another user's, and completed when that user runs a backup or an "
-                          "import");
+        return of_another(recovery, name, stage.st_uid);
     if (recovery->mode == HB_RECOVER_TELL)
         return left_alone(recovery, name, "the next run that writes completes it");
-    struct statvfs system;
     if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
         return left_alone(recovery, name, "the home is read-only now");
-    recovery->stage_count = 0;
-    memset(recovery->stages, 0, sizeof recovery->stages);
-    if (hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage) == HB_OK)
-        return recover_stage(recovery, name);
-    if ((stage.st_mode & 077) == 0)
-        return left_alone(recovery, name, "its directory cannot be opened, or is in use");
-    hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",
-                  "%s is open to others and may have been put there: nothing in it is believed",
-                  name);
-    return HB_OK;
+    return take_over(recovery, name, &stage);
 }
 
 static int recover_entry(void *context, const char *name)
@@ -284,7 +364,8 @@ int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_reco
 {
     struct recovery *recovery = hb_alloc(sizeof *recovery);
     hb_own_places_of(run, run->home.path); /* nothing is completed there either */
-    *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
+    *recovery = (struct recovery){
+        .run = run, .contents = contents, .mode = mode, .error = error, .sealed_fd = -1};
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, &run->home.rights);
     HB_AUTO_CLOSE int fd =
@@ -297,4 +378,30 @@ int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_reco
         return hb_error_set(error, HB_FATAL, "%s: cannot be searched for an interrupted import: %s",
                             run->home.path, hb_rights_explain(-result));
     return status;
+}
+
+/* ---- what is of no use any more ------------------------------------------------------------ */
+
+static int discard_entry(void *context, const char *name)
+{
+    const struct hb_root *home = context;
+    struct hb_stage stage;
+    if (!hb_stage_is_name(name) ||
+        hb_stage_adopt_open_in(home->fd, &home->rights, home->path, name, &stage) != HB_OK)
+        return 0;
+    if (hb_stage_lacks_modes(stage.fd))
+        hb_stage_close(&stage);
+    else
+        hb_stage_leave(&stage);
+    return 0;
+}
+
+void hb_recover_discard(struct hb_run *run)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (!hb_system_lacks_modes(run->home.fd) || hb_as_begin(&as, &run->home.rights) != 0)
+        return;
+    HB_AUTO_CLOSE int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        hb_listing_each(fd, discard_entry, &run->home);
 }

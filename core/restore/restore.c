@@ -8,6 +8,7 @@
 #include "restore/changed_since.h"
 #include "restore/left_alone.h"
 #include "restore/restore_tree.h"
+#include "restore/seal.h"
 #include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -257,6 +258,17 @@ static bool find_content(struct restore *restore, const struct hb_journal_row *r
     return false;
 }
 
+/* From a stage that others could write to a plugin could write anywhere: see seal.h. */
+static bool is_elsewhere(const struct restore *restore, const struct hb_journal_row *row,
+                         const struct hb_place *place)
+{
+    struct stat stage, there;
+    int fd = stage_of(restore, row)->fd;
+    return restore->request->again && hb_stage_lacks_modes(fd) &&
+           (fstat(fd, &stage) != 0 || fstat(place->directory_fd, &there) != 0 ||
+            stage.st_dev != there.st_dev);
+}
+
 static const char no_plugin[] = "no content plugin of the configuration can put it back safely";
 
 /* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
@@ -267,8 +279,8 @@ static int publish_claimed(struct restore *restore, const struct hb_instance *co
     char name[24];
     struct hb_entry entry = entry_of(row);
     hb_staged_name(row->index, name);
-    if (content == NULL && place->exists) {
-        skipped(restore, row, no_plugin);
+    if ((content == NULL && place->exists) || is_elsewhere(restore, row, place)) {
+        skipped(restore, row, content == NULL ? no_plugin : "lies on another file system");
         return HB_ENTRY;
     }
     int status = HB_RESTORE_RENAME;
