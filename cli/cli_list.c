@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "complain.h"
+#include "pending.h"
 #include "reading.h"
 #include "summary.h"
 #include <fcntl.h>
@@ -104,5 +105,10 @@ int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
     }
     if (code == 0 && cli->json)
         list_json_summary(&reading);
+    if (code == 0) {
+        hb_cli_find_pending(cli, &reading.run);
+        fflush(cli->out);
+        hb_cli_show_notes(cli, &reading.run.report);
+    }
     return hb_reading_end(&reading, code);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "complain.h"
+#include "pending.h"
 #include "session.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
@@ -272,6 +273,7 @@ static int list(struct snapshot_command *command, struct hb_error *error)
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
+    hb_cli_tell_pending(&command->run);
     if (command->cli->json) {
         json_t *object = summary_json(command, "snapshot list");
         json_object_set_new(object, "snapshots", json_integer(shown));
@@ -279,6 +281,8 @@ static int list(struct snapshot_command *command, struct hb_error *error)
     }
     if (shown == 0 && command->limit > 0)
         fprintf(command->cli->out, "No snapshots.\n");
+    fflush(command->cli->out);
+    hb_cli_show_notes(command->cli, &command->run.report);
     return HB_EXIT_DONE;
 }
 
@@ -351,6 +355,7 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
 static int prune(struct snapshot_command *command, struct hb_error *error)
 {
     struct pruned pruned = {0};
+    hb_cli_tell_pending(&command->run);
     int status = prune_to(command, keep_of(command), NULL, &pruned, error);
     if (status != HB_OK) {
         pruned_clear(&pruned);

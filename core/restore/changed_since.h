@@ -2,11 +2,11 @@
 /*
  * Has somebody changed a target since the import noted what it was?
  *
- * An import replaces what was there when the user agreed to it, and no more: neither the run itself
- * nor one that completes it days later. A file, a link: as noted, or changed. A directory that was
- * missing: whatever has its name now has come since. What a content plugin puts back is written
- * into by programs all the time, so the run itself replaces it as it is; whoever completes it later
- * asks the plugin.
+ * An import replaces what is there when it gets to it: the user has agreed to that a moment ago,
+ * and programs write all the time. (That it was not what it had been then is a note.) Whoever
+ * completes one that was killed, days later perhaps, replaces only what is still as it was noted.
+ * A file, a link: as noted, or changed. A directory that was missing: whatever has its name now has
+ * come since. Of what a content plugin puts back that plugin knows.
  */
 #ifndef HB_CHANGED_SINCE_H
 #define HB_CHANGED_SINCE_H

@@ -128,8 +128,8 @@ static void failed(struct restore *restore, const struct hb_journal_row *row, in
 }
 
 /*
- * Somebody has changed it, and it stays; `kept`: what the import had for it is beside it under that
- * name; or it could not be kept there, for `error`.
+ * Somebody has changed it since an import was killed, and it stays; `kept`: what the import had for
+ * it is beside it under that name; or it could not be kept there, for `error`.
  */
 static void left_alone(struct restore *restore, const char *path, const char *why, const char *kept,
                        int error)
@@ -143,17 +143,21 @@ static void left_alone(struct restore *restore, const char *path, const char *wh
     restore->result->left++;
     pthread_mutex_unlock(&restore->lock);
     hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
-                  request->again ? HB_FOUND_DOUBTFUL : HB_FOUND_SKIPPED, path,
+                  HB_FOUND_DOUBTFUL, path,
                   error == 0 ? "%s; what the import has for it is beside it: %s"
                              : "%s; what the import has for it could not be put beside it: %s",
                   why, error == 0 ? kept : hb_target_explain(error));
 }
 
-static const char *why_left(const struct restore *restore, bool exists)
+/* The user has agreed to that, but to another file. */
+static void replaced(struct restore *restore, const char *path)
 {
-    if (!restore->request->again)
-        return exists ? "was written to while the import ran, and is left alone"
-                      : "was removed while the import ran, and is not put back";
+    hb_report_add(&restore->run->report, HB_FOUND_NOTE, path,
+                  "was written to while the import ran, and is replaced all the same");
+}
+
+static const char *why_left(bool exists)
+{
     return exists ? "was written to after the import was interrupted, and is left alone"
                   : "was removed after the import was interrupted, and is not put back";
 }
@@ -366,10 +370,15 @@ static bool may_publish(struct restore *restore, const struct hb_journal_row *ro
         published(restore, 1, row->bytes);
         return false;
     case HB_FATE_LEAVE:
+        if (!request->again) {
+            if (place->exists && hb_target_obstacle(place) == NULL)
+                replaced(restore, row->path);
+            return true;
+        }
         leave_alone(restore, row, place, mode,
                     (row->flags & HB_ROW_CLAIMED) != 0 && content == NULL && place->exists
                         ? no_plugin
-                        : why_left(restore, place->exists));
+                        : why_left(place->exists));
         return false;
     default:
         count_failure(restore, status == HB_LATER || status == HB_CANCELLED);
@@ -476,7 +485,19 @@ static void tree_failed(void *context, const char *path, int error)
 static void tree_left_alone(void *context, const char *path, const char *kept, int error)
 {
     struct restore *restore = context;
-    left_alone(restore, path, why_left(restore, true), kept, error);
+    left_alone(restore, path, why_left(true), kept, error);
+    hb_progress_add(restore->run->progress, 1, 0);
+}
+
+static void tree_replaced(void *context, const char *path)
+{
+    replaced(context, path);
+}
+
+static void tree_skipped(void *context, const char *path, const char *why)
+{
+    struct restore *restore = context;
+    skipped_at(restore, path, why);
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
@@ -489,7 +510,10 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
         .context = restore,
         .published = tree_published,
         .failed = tree_failed,
+        .skipped = tree_skipped,
+        .replaced = tree_replaced,
         .left_alone = tree_left_alone,
+        .again = restore->request->again,
     };
     int result;
     if (publication.stage == NULL)

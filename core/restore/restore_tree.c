@@ -95,20 +95,29 @@ static void publish_file(const struct hb_tree_publication *publication, int from
 {
     struct hb_place place;
     int result = hb_target_resolve(publication->run, path, 0, &place);
+    bool leaves = result == 0 && publication->again && place.exists;
+    const char *obstacle = result == 0 && !leaves ? hb_target_obstacle(&place) : NULL;
+    bool moves = result == 0 && !leaves && obstacle == NULL;
     HB_AUTO_AS as = {.changed = false};
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    bool in_the_way = result == 0 && place.exists;
-    if (result == 0 && !in_the_way)
+    if (result == 0 && moves && place.exists && /* it keeps its mode */
+        fchmodat(from_fd, name, place.status.st_mode & 0777, 0) != 0)
+        result = -errno;
+    if (result == 0 && moves)
         result = hb_target_own(from_fd, name, &place, publication->run->home.read_as_root);
-    if (result == 0 && !in_the_way)
+    if (result == 0 && moves)
         result = hb_target_rename(from_fd, name, &place);
-    if (in_the_way)
+    if (result == 0 && leaves)
         leave_alone(publication, from_fd, name, path, &place, staged->st_mode & 0777);
+    else if (obstacle != NULL)
+        publication->skipped(publication->context, path, obstacle);
     else if (result != 0)
         publication->failed(publication->context, path, -result);
     else
         publication->published(publication->context, 1, (uint64_t)staged->st_size);
+    if (result == 0 && moves && place.exists)
+        publication->replaced(publication->context, path);
     hb_place_clear(&place);
 }
 
@@ -190,6 +199,8 @@ static int publish_directory(const struct hb_tree_publication *publication, int 
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
     bool in_the_way = result == 0 && place.exists && !S_ISDIR(place.status.st_mode);
+    if (in_the_way && !publication->again)
+        result = -ENOTDIR;
     if (result == 0 && row == NULL && !place.exists)
         count(from_fd, name, &files, &bytes);
     bool moved = result == 0 && !place.exists && hb_target_rename(from_fd, name, &place) == 0;

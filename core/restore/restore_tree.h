@@ -2,7 +2,7 @@
 /*
  * Publishes a tree (trees.h): by one rename, or in pieces where its directory has been made by now.
  * No directory was there when the import began: whatever has the name of one of its files has come
- * since, and is left alone.
+ * since, and who completes an import that was killed leaves it alone.
  */
 #ifndef HB_RESTORE_TREE_H
 #define HB_RESTORE_TREE_H
@@ -14,10 +14,13 @@ struct hb_tree_publication {
     struct hb_run *run; /* home is open */
     const struct hb_stage *stage;
     const struct hb_journal_row *row;
+    bool again;    /* of an import that was interrupted */
     void *context; /* of the calls below, all on the thread that publishes */
     void (*published)(void *context, uint64_t files, uint64_t bytes);
     void (*failed)(void *context, const char *path, int error);
-    /* Something has come to be there since: see left_alone() in restore.c. */
+    void (*skipped)(void *context, const char *path, const char *why);
+    /* What had come to be there: it was replaced; or left alone, see left_alone() in restore.c. */
+    void (*replaced)(void *context, const char *path);
     void (*left_alone)(void *context, const char *path, const char *kept, int error);
 };
 
