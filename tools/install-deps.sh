@@ -22,7 +22,7 @@ test_set=(
     git=git libcmocka-dev libseccomp-dev python3=python3 clang-format=clang-format clang-tidy=clang-tidy
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
-    zsh=zsh fish=fish mandoc=mandoc
+    zsh=zsh fish=fish mandoc=mandoc exfatprogs=mkfs.exfat exfat-fuse=mount.exfat-fuse
 )
 bench_set=(
     python3=python3 zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar tar=tar zstd=zstd

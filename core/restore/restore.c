@@ -334,14 +334,27 @@ static int look_for_staged(const struct restore *restore, const struct hb_journa
     return fstatat(stage->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
+/* Beside the name in the archive, also where a link has it by now. */
 static void leave_alone(struct restore *restore, const struct hb_journal_row *row,
                         const struct hb_place *place, uint32_t mode, const char *why)
 {
     HB_AUTO_FREE char *kept = NULL;
     char name[24];
+    struct hb_place link = {.directory_fd = -1};
+    int result = 0;
+    HB_AUTO_AS as = {.changed = false};
     hb_staged_name(row->index, name);
-    int result = hb_keep_beside(restore->run, stage_of(restore, row)->fd, name, place, mode, &kept);
+    if (place->through_link &&
+        (result = hb_target_resolve(restore->run, row->path, HB_KEEP_LAST, &link)) == 0) {
+        link.exists = place->exists; /* it is to have no more rights than what it leads to */
+        link.status = place->status;
+        result = hb_as_begin(&as, &link.rights);
+    }
+    if (result == 0)
+        result = hb_keep_beside(restore->run, stage_of(restore, row)->fd, name,
+                                place->through_link ? &link : place, mode, &kept);
     left_alone(restore, row->path, why, kept, -result);
+    hb_place_clear(&link);
 }
 
 /* Is it to be published? Else what is to be done has been done. */

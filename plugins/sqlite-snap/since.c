@@ -29,6 +29,7 @@ enum {
     HALF = 16,
     SHM_AT = 16, /* of the -shm: last frame, pages, checksum, salts; walformat.html 2.1 */
     SHM_BYTES = 24,
+    MODE_AT = 18,
     ATTEMPTS = 3,
     CHUNK = 1 << 16,
     LOCK_PAGE_AT = 1 << 30 /* SQLite stores nothing in it */
@@ -36,7 +37,7 @@ enum {
 
 /* Numbers only, so that there is no padding in what is hashed. */
 struct committed {
-    uint64_t inode;
+    uint64_t main[4]; /* the last three in WAL mode only */
     unsigned char header[SQLITE_SNAP_HEADER_BYTES + 4];
     unsigned char log[SHM_BYTES]; /* zeros: no commit is in one */
 };
@@ -45,7 +46,7 @@ struct untouched {
     struct committed committed;
 };
 
-HB_SIZEOF(struct committed, 8 + SQLITE_SNAP_HEADER_BYTES + 4 + SHM_BYTES);
+HB_SIZEOF(struct committed, 32 + SQLITE_SNAP_HEADER_BYTES + 4 + SHM_BYTES);
 HB_SIZEOF(struct untouched, SIDES * 40 + sizeof(struct committed));
 
 static int64_t read_side(struct held *live, enum side side, void *buffer, size_t bytes,
@@ -56,6 +57,15 @@ static int64_t read_side(struct held *live, enum side side, void *buffer, size_t
     if (fd >= 0)
         close(fd);
     return got;
+}
+
+static void note_main(const struct trace *main, struct committed *committed)
+{
+    bool wal = committed->header[MODE_AT] == 2; /* fileformat.html 1.3.3 */
+    const uint64_t numbers[4] = {(uint64_t)main->inode, wal ? (uint64_t)main->bytes : 0,
+                                 wal ? (uint64_t)main->modified.tv_sec : 0,
+                                 wal ? (uint64_t)main->modified.tv_nsec : 0};
+    memcpy(committed->main, numbers, sizeof numbers);
 }
 
 static bool gather(struct held *live, struct untouched *evidence)
@@ -74,7 +84,7 @@ static bool gather(struct held *live, struct untouched *evidence)
     if (memcmp(committed->log, no_frames, sizeof no_frames) == 0) /* the salts say nothing then */
         memset(committed->log, 0, sizeof committed->log);
     live_look(live, &after);
-    committed->inode = (uint64_t)before.side[SIDE_MAIN].inode;
+    note_main(&before.side[SIDE_MAIN], committed);
     for (int i = 0; i < SIDES; i++) {
         const struct trace *trace = &before.side[i];
         if (i == SIDE_SHM || !trace->exists) /* readers write the -shm */
