@@ -50,6 +50,7 @@ class SinceTheKill(fault.FaultCase):
 
     def killed(self, calls, at, path=None, **keywords):
         self.fresh_home()
+        (self.dir / "fault.log").unlink(missing_ok=True)  # of another user, perhaps
         return self.faulted(*self.line(), calls=calls, at=at, path=path, kill=True, expect=None, **keywords)
 
     def is_pending(self):
@@ -598,6 +599,7 @@ class WithoutModes(SinceTheKill):
                      lambda stage: stage.rename(stage.with_name(STAGE + "0123456789abcdef"))):
             with self.subTest():
                 self.pending()
+                (self.dir / "b.zip").unlink(missing_ok=True)
                 stage, = self.home.glob(STAGE + "*")
                 harm(stage)
                 stage, = self.home.glob(STAGE + "*")
