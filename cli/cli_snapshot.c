@@ -215,6 +215,8 @@ static int create(struct snapshot_command *command, struct hb_error *error)
         say_created(command, &made, pruned.present - pruned.removed, pruned.directory);
         say_removed(command, &pruned);
         code = conclude(command, object);
+    } else {
+        hb_summary_failed(command->cli, &command->run.report);
     }
     pruned_clear(&pruned);
     free(made.id);
@@ -328,8 +330,10 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
                                      command, &restored, error);
-    if (status != HB_OK)
+    if (status != HB_OK) {
+        hb_summary_failed(command->cli, &command->run.report);
         return hb_cli_exit_code(status);
+    }
     json_t *object = summary_json(command, "snapshot restore");
     hb_json_name(object, "id", name);
     json_object_set_new(object, "files", json_integer((json_int_t)restored.files));

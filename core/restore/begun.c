@@ -12,34 +12,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char file_name[] = "begun"; /* a number and a line end for each */
+/* A number and a line end for each. */
+static const char *const file_names[] = {[HB_MARK_BEGUN] = "begun", [HB_MARK_LEFT] = "left"};
 
-static int append(int fd, uint64_t index)
+static int append(int fd, enum hb_marks which, uint64_t index)
 {
     char line[32];
     int bytes = snprintf(line, sizeof line, "%" PRIu64 "\n", index);
     int result = hb_write_all(fd, line, (size_t)bytes);
-    return result == 0 && fdatasync(fd) != 0 ? -errno : result;
+    return result == 0 && which == HB_MARK_BEGUN && fdatasync(fd) != 0 ? -errno : result;
 }
 
-int hb_begun_mark(const struct hb_stage *stage, uint64_t index)
+int hb_begun_mark(const struct hb_stage *stage, enum hb_marks which, uint64_t index)
 {
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, &stage->rights);
     if (result != 0)
         return result;
-    HB_AUTO_CLOSE int fd =
-        openat(stage->fd, file_name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0)
-        return append(fd, index);
-    if (errno != ENOENT)
+    bool made = false;
+    int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+    HB_AUTO_CLOSE int fd = openat(stage->fd, file_names[which], flags);
+    if (fd < 0 && errno == ENOENT) {
+        fd = openat(stage->fd, file_names[which], flags | O_CREAT, 0600);
+        made = which == HB_MARK_BEGUN;
+    }
+    if (fd < 0)
         return -errno;
-    HB_AUTO_CLOSE int made =
-        openat(stage->fd, file_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (made < 0)
-        return -errno;
-    result = append(made, index);
-    return result == 0 && fsync(stage->fd) != 0 ? -errno : result;
+    result = append(fd, which, index);
+    return result == 0 && made && fsync(stage->fd) != 0 ? -errno : result;
 }
 
 /* A line that was not finished any more is of a row that was not begun. */
@@ -54,13 +54,13 @@ static void parse(struct hb_begun *begun, char *text)
     }
 }
 
-int hb_begun_read(int stage_fd, struct hb_begun *begun)
+int hb_begun_read(int stage_fd, enum hb_marks which, struct hb_begun *begun)
 {
     enum { MOST = 64 << 20 };
     struct stat status;
     *begun = (struct hb_begun){.count = 0};
     HB_AUTO_CLOSE int fd =
-        openat(stage_fd, file_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        openat(stage_fd, file_names[which], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
     if (fstat(fd, &status) != 0)

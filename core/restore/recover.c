@@ -161,13 +161,17 @@ static int carry_through(struct recovery *recovery)
     struct hb_report *report = &recovery->run->report, left_alone;
     struct hb_journal *journal;
     struct hb_restored restored;
-    struct hb_begun begun;
+    struct hb_begun begun = {.count = 0}, left = {.count = 0};
     size_t first = report->count;
     int status = open_journal(recovery, &journal);
     if (status != HB_OK)
         return status;
-    int read = hb_begun_read(recovery->stage.fd, &begun);
+    int read = hb_begun_read(recovery->stage.fd, HB_MARK_BEGUN, &begun);
+    if (read == 0)
+        read = hb_begun_read(recovery->stage.fd, HB_MARK_LEFT, &left);
     if (read != 0) {
+        hb_begun_clear(&begun);
+        hb_begun_clear(&left);
         hb_journal_close(journal);
         return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(-read));
     }
@@ -182,6 +186,7 @@ static int carry_through(struct recovery *recovery)
         .again = true,
         .since = journal_time(recovery),
         .begun = &begun,
+        .left = &left,
         .left_alone = &left_alone,
     };
     status = restore_again(recovery, &request, &restored);
@@ -190,6 +195,7 @@ static int carry_through(struct recovery *recovery)
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
     hb_begun_clear(&begun);
+    hb_begun_clear(&left);
     return status == HB_OK && restored.postponed > 0 ? HB_ENTRY : status;
 }
 

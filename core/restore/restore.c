@@ -289,7 +289,9 @@ static int publish_claimed(struct restore *restore, const struct hb_instance *co
     }
     int status = HB_RESTORE_RENAME;
     if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore)) {
-        int marked = place->exists ? hb_begun_mark(restore->request->stages[0], row->index) : 0;
+        int marked = place->exists
+                         ? hb_begun_mark(restore->request->stages[0], HB_MARK_BEGUN, row->index)
+                         : 0;
         if (marked != 0) {
             failed(restore, row, -marked);
             return HB_ENTRY;
@@ -350,6 +352,8 @@ static void leave_alone(struct restore *restore, const struct hb_journal_row *ro
         link.status = place->status;
         result = hb_as_begin(&as, &link.rights);
     }
+    if (result == 0)
+        result = hb_begun_mark(restore->request->stages[0], HB_MARK_LEFT, row->index);
     if (result == 0)
         result = hb_keep_beside(restore->run, stage_of(restore, row)->fd, name,
                                 place->through_link ? &link : place, mode, &kept);
@@ -458,11 +462,15 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
 {
     struct hb_place place = {.directory_fd = -1};
     int result = 0;
-    if (stage_of(restore, row) == NULL)
+    if (stage_of(restore, row) == NULL) {
         skipped(restore, row, "its staged copy is gone; import the archive again");
-    else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0)
+    } else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0) {
+        if (result == -ENOENT && hb_begun_has(restore->request->left, row->index))
+            left_alone(restore, row->path, "was changed, and left alone by a run that was stopped",
+                       "a file of its name with .from-import", 0);
         result = result == -ENOENT ? 1 : result; /* that was done before */
-    else if (row->type == HB_SYMLINK || !hb_target_beside(restore->run, last, row->path, &place)) {
+    } else if (row->type == HB_SYMLINK ||
+               !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
         result = hb_target_resolve(restore->run, row->path,
                                    row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);

@@ -25,6 +25,7 @@ struct hb_restore_request {
     bool again;
     struct timespec since;        /* when it began to publish */
     const struct hb_begun *begun; /* which rows a plugin had begun to put back; or NULL */
+    const struct hb_begun *left;  /* which a run had left alone that could not say so; or NULL */
     /* With `again`: where it is told what somebody has changed since, and is left alone. */
     struct hb_report *left_alone;
 };

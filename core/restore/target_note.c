@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/target_note.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -56,43 +53,68 @@ bool hb_target_is_as_noted(const struct hb_target_note *note, const struct stat 
            now.seconds == note->seconds && now.nanoseconds == note->nanoseconds;
 }
 
+/* Many thousands of these are written and read: by hand, in hexadecimal, behind a blank. */
+static char *put_number(char *at, uint64_t number)
+{
+    static const char digits[] = "0123456789abcdef";
+    int shift = number == 0 ? 0 : (63 - __builtin_clzll(number)) / 4 * 4;
+    *at++ = ' ';
+    for (; shift >= 0; shift -= 4)
+        *at++ = digits[number >> shift & 15];
+    return at;
+}
+
 void hb_target_note_write(const struct hb_target_note *note,
                           const unsigned char content[HB_NOTE_CONTENT_BYTES],
                           char text[HB_NOTE_TEXT])
 {
-    int at = snprintf(text, HB_NOTE_TEXT, "%c", letters[note->what]);
-    if (note->what == HB_NOTED_FILE || note->what == HB_NOTED_LINK)
-        at = snprintf(text, HB_NOTE_TEXT, "%c %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx32 " %x",
-                      letters[note->what], note->inode, note->bytes, (uint64_t)note->seconds,
-                      note->nanoseconds, (unsigned)note->mode);
-    if (!note->has_content)
-        return;
-    text[at++] = ' ';
-    for (int i = 0; i < HB_NOTE_CONTENT_BYTES; i++)
-        at += snprintf(text + at, 3, "%02x", (unsigned)content[i]);
+    char *at = text;
+    *at++ = letters[note->what];
+    if (note->what == HB_NOTED_FILE || note->what == HB_NOTED_LINK) {
+        at = put_number(at, note->inode);
+        at = put_number(at, note->bytes);
+        at = put_number(at, (uint64_t)note->seconds);
+        at = put_number(at, note->nanoseconds);
+        at = put_number(at, note->mode);
+    }
+    if (note->has_content)
+        *at++ = ' ';
+    for (int i = 0; note->has_content && i < HB_NOTE_CONTENT_BYTES; i++)
+        at += snprintf(at, 3, "%02x", (unsigned)content[i]);
+    *at = '\0';
 }
 
-/* A blank and a number in hexadecimal. */
+static int digit_of(char letter)
+{
+    return letter >= '0' && letter <= '9'   ? letter - '0'
+           : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10
+                                            : -1;
+}
+
 static bool take_number(const char **at, uint64_t most, uint64_t *number)
 {
-    char *end;
-    if (**at != ' ' || strspn(*at + 1, "0123456789abcdef") == 0)
+    const char *text = *at;
+    int digits = 0;
+    *number = 0;
+    if (*text++ != ' ')
         return false;
-    errno = 0;
-    *number = strtoull(*at + 1, &end, 16);
-    *at = end;
-    return errno == 0 && *number <= most;
+    for (int digit; (digit = digit_of(*text)) >= 0; text++, digits++)
+        *number = *number << 4 | (unsigned)digit;
+    *at = text;
+    return digits > 0 && digits <= 16 && *number <= most;
 }
 
 static bool take_content(const char *text, unsigned char content[HB_NOTE_CONTENT_BYTES])
 {
-    if (*text != ' ' || strspn(text + 1, "0123456789abcdef") != HB_NOTE_CONTENT_BYTES * 2)
+    if (*text++ != ' ')
         return false;
-    for (size_t i = 0; i < HB_NOTE_CONTENT_BYTES; i++) {
-        const char digits[3] = {text[1 + 2 * i], text[2 + 2 * i], '\0'};
-        content[i] = (unsigned char)strtoul(digits, NULL, 16);
+    for (size_t i = 0; i < HB_NOTE_CONTENT_BYTES; i++, text += 2) {
+        int high = digit_of(text[0]), low = high < 0 ? -1 : digit_of(text[1]);
+        if (low < 0)
+            return false;
+        content[i] = (unsigned char)(high << 4 | low);
     }
-    return text[1 + HB_NOTE_CONTENT_BYTES * 2] == '\0';
+    return *text == '\0';
 }
 
 bool hb_target_note_read(const char *text, struct hb_target_note *note,

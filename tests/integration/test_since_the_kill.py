@@ -201,6 +201,31 @@ class Completed(SinceTheKill):
     def test_tar_zstd(self):
         self.sweep("tar-zstd")
 
+    def test_rows_since_are_in_the_nightly_archive(self):
+        """Three databases, killed when the first one is done; on Tuesday people work, at night a backup runs."""
+        names = ("aaa.db", "kanban.db", "state.db")
+        for name in names:
+            self.make_database(self.new / name, rows=40, wal=True)
+            self.make_database(self.seed / name, rows=10, wal=True)
+        for fmt, suffix in FORMATS.items():
+            with self.subTest(fmt=fmt):
+                self.archive = self.dir / f"three.{suffix}"
+                self.hbcore("--home", self.new, "backup", "--format", fmt, "-o", self.archive)
+                self.killed("remove", 1, path=STAGED)
+                self.assertTrue(self.is_pending())
+                for name in names:
+                    self.insert(self.home / name)
+                before = {name: self.rows_of(name) for name in names}
+                self.assertEqual(sorted(len(rows) for rows in before.values()), [11, 11, 41])
+                done = self.hbcore("--home", self.home, "backup", "--format", fmt, "--preset", "pre-update", expect=3)
+                self.assert_mentions(done, *names)
+                made, = (self.home / "backups").iterdir()
+                for name in names:
+                    self.assertEqual(self.rows_of(name), before[name])
+                    (self.dir / "read.db").write_bytes(self.hbcore("cat", made, name).stdout)
+                    self.assertEqual([row[1] for row in self.database_rows(self.dir / "read.db")], before[name])
+                self.assert_next_is_clean()
+
     def test_without_edits_all_is_completed(self):
         """A mode is no change, and nothing is named."""
         for at in fault.some(range(2, 16), 5):
@@ -378,6 +403,14 @@ class Beside(SinceTheKill):
         self.assert_beside("sessions/s1")
         self.assert_next_is_clean()
 
+    def test_a_run_that_completes_it_and_fails(self):
+        """What is left alone is named by it: nobody says it later."""
+        self.pending()
+        hb.write(self.home / "sessions/s1", b"theirs")
+        done = self.hbcore("--home", self.home, "backup", "-o", "/proc/no-such-place/b.zip", expect=1)
+        self.assert_mentions(done, "sessions/s1: was written to after the import was interrupted")
+        self.assert_next_is_clean()
+
     def test_killed_again_while_it_is_put_beside(self):
         for at in range(1, 8):
             self.pending()
@@ -385,10 +418,13 @@ class Beside(SinceTheKill):
                 hb.write(self.home / f"sessions/s{number}", b"theirs")
             self.faulted("--home", self.home, "--set", "backup.workers=1", "backup", "-o", self.dir / "b.zip",
                          calls="rename,remove", at=at, kill=True, expect=None)
-            self.complete(expect=None)
+            pending = self.is_pending()
+            done = self.complete(expect=None)
             for number in (1, 2, 3):
                 self.assertEqual((self.home / f"sessions/s{number}").read_bytes(), b"theirs")
                 self.assert_beside(f"sessions/s{number}")
+                if pending:  # the run that was killed could not say so
+                    self.assert_mentions(done, f"sessions/s{number}: was ")
                 self.assertFalse((self.home / f"sessions/s{number}.from-import.2").exists())
             self.assert_next_is_clean()
 
@@ -497,7 +533,7 @@ class Users(SinceTheKill):
 
     def test_each_by_the_other(self):
         for killed, completes in ((0, USER), (USER, 0), (0, 0), (USER, USER)):
-            for at in (2, 4, 9):
+            for at in range(2, 14) if hb.FULL else (2, 4, 9):
                 with self.subTest(killed=killed, completes=completes, at=at):
                     self.killed("rename", at, path=STAGED, **self.who(killed))
                     self.assertTrue(self.is_pending())
