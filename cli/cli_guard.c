@@ -29,7 +29,8 @@ static const char help[] =
     "  -h, --help\n"
     "\n"
     "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be put\n"
-    "back, 2 wrong use or configuration, 5 another run works on the home.\n";
+    "back, 2 wrong use or configuration, 3 something is doubtful, 5 another run works on the\n"
+    "home.\n";
 
 struct guard_command {
     struct hb_cli *cli;

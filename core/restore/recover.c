@@ -270,8 +270,13 @@ static int not_believed(struct recovery *recovery, const char *name)
                       name);
         return HB_OK;
     }
-    if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) /* which mends it: see hb_recover_discard */
+    if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) { /* which mends it: see hb_recover_discard */
+        hb_report_add(report, HB_FOUND_NOTE, "",
+                      "an import was interrupted (%s), and cannot be completed: this one takes its "
+                      "place",
+                      name);
         return HB_OK;
+    }
     HB_AUTO_FREE char *why = hb_text(
         "this file system has no modes, and it is not known who wrote its journal, so that it "
         "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
@@ -351,7 +356,10 @@ static int look_at(struct recovery *recovery, const char *name)
     if (stage.st_uid != hb_rights_user())
         return of_another(recovery, name, stage.st_uid);
     if (recovery->mode == HB_RECOVER_TELL)
-        return left_alone(recovery, name, "the next run that writes completes it");
+        return left_alone(recovery, name,
+                          (stage.st_mode & 077) == 0
+                              ? "the next run that writes completes it"
+                              : "the next run that writes completes it, if its seal is right");
     if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
         return left_alone(recovery, name, "the home is read-only now");
     return take_over(recovery, name, &stage);

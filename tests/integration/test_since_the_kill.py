@@ -655,7 +655,7 @@ class WithoutModes(SinceTheKill):
         self.assertIn(b"cannot be completed, and has to be done again", done.stderr)
         for _ in range(2):
             self.assert_mentions(self.complete(expect=3), "an import was interrupted", "import the archive again")
-        self.hbcore(*self.line())
+        self.assert_mentions(self.hbcore(*self.line()), "cannot be completed: this one takes its place")
         self.assert_nothing_left(self.home)
         self.complete()
 
