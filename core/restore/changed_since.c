@@ -50,8 +50,9 @@ static int ask_since(const struct hb_since_question *question)
     hb_run_clear_failure(question->content->run);
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_self(&as);
-    return ops->since(question->content->self, &entry, &file,
-                      row->note.has_content ? row->content : NULL, question->begun);
+    return ops->since(
+        question->content->self, &entry, &file, row->note.has_content ? row->content : NULL,
+        (question->begun ? HB_SINCE_BEGUN : 0u) | (question->copied ? HB_SINCE_COPIED : 0u));
 }
 
 static int ask(const struct hb_since_question *question)
@@ -100,10 +101,12 @@ static bool is_newer(const struct hb_since_question *question)
 static bool is_as_noted(const struct hb_since_question *question)
 {
     const struct hb_place *place = question->place;
-    const struct hb_target_note *note = &question->row->note;
-    if (note->what == HB_NOTED_NOTHING)
+    struct hb_target_note note = question->row->note;
+    if (note.what == HB_NOTED_NOTHING)
         return !question->again || !is_newer(question);
-    return hb_target_is_as_noted(note, place->exists ? &place->status : NULL);
+    if (question->copied)
+        note.inode = 0;
+    return hb_target_is_as_noted(&note, place->exists ? &place->status : NULL);
 }
 
 static enum hb_fate fate_of_content(const struct hb_since_question *question, int *status)

@@ -28,6 +28,7 @@ struct hb_since_question {
     bool again;            /* an import that was interrupted */
     struct timespec since; /* then: when it began to publish, for journals without notes */
     bool begun;            /* the plugin may have been killed while it wrote */
+    bool copied;           /* the home is a copy of the one that the import began in */
     const struct hb_instance *content;
     const struct hb_stage *stage;
 };

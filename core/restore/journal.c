@@ -62,7 +62,9 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
         return HB_FATAL;
     }
     XXH3_64bits_reset(made->hash);
-    HB_AUTO_FREE char *head = hb_text(MAGIC "%s", archive);
+    struct stat status;
+    uint64_t inode = fstat(stage->fd, &status) == 0 ? (uint64_t)status.st_ino : 0;
+    HB_AUTO_FREE char *head = hb_text(MAGIC "%" PRIu64 " %s", inode, archive);
     put(made, head);
     *writer = made;
     return HB_OK;
@@ -159,7 +161,8 @@ struct hb_journal {
     FILE *file;
     char *archive;
     uint64_t rows_left;
-    bool has_notes;
+    bool has_notes, is_copy;
+    uint64_t inode; /* of the directory that it was written in; 0: unknown */
     struct record head, path, link, note;
 };
 
@@ -231,20 +234,29 @@ static bool hash_is_right(FILE *file, uint64_t hashed, uint64_t wanted)
     return right;
 }
 
+/* What the first record says. False: it is none. */
+static bool read_head(struct hb_journal *journal)
+{
+    char *at = journal->head.text + strlen(MAGIC); /* both are as long */
+    journal->has_notes = strncmp(journal->head.text, MAGIC, strlen(MAGIC)) == 0;
+    if (!journal->has_notes && strncmp(journal->head.text, MAGIC_1, strlen(MAGIC_1)) != 0)
+        return false;
+    if (journal->has_notes && !take_number(&at, &journal->inode))
+        return false;
+    journal->archive = hb_copy_text(at);
+    return true;
+}
+
 int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *error)
 {
     struct hb_journal *made = hb_alloc(sizeof *made);
     uint64_t hashed, hash;
     made->file = file;
     if (!find_end(file, &hashed, &made->rows_left, &hash) || !hash_is_right(file, hashed, hash) ||
-        fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) ||
-        (strncmp(made->head.text, MAGIC, strlen(MAGIC)) != 0 &&
-         strncmp(made->head.text, MAGIC_1, strlen(MAGIC_1)) != 0)) {
+        fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) || !read_head(made)) {
         hb_journal_close(made);
         return damaged(error);
     }
-    made->has_notes = strncmp(made->head.text, MAGIC, strlen(MAGIC)) == 0;
-    made->archive = hb_copy_text(made->head.text + strlen(MAGIC)); /* both are as long */
     *journal = made;
     return HB_OK;
 }
@@ -268,7 +280,16 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
             close(fd);
         return damaged(error);
     }
-    return hb_journal_read(file, journal, error);
+    int result = hb_journal_read(file, journal, error);
+    if (result == HB_OK && fstat(stage_fd, &status) == 0)
+        (*journal)->is_copy =
+            (*journal)->inode != 0 && (*journal)->inode != (uint64_t)status.st_ino;
+    return result;
+}
+
+bool hb_journal_is_copy(const struct hb_journal *journal)
+{
+    return journal->is_copy;
 }
 
 const char *hb_journal_archive(const struct hb_journal *journal)

@@ -5,7 +5,8 @@
  * can be carried through without the archive, also by a later run. A row whose staged file is gone
  * has been published.
  *
- * The file: records that end with NUL. The first is "hbcore-journal 2 ARCHIVE"; then, per row,
+ * The file: records that end with NUL. The first is "hbcore-journal 2 INODE ARCHIVE",
+ * with the number of the stage's directory: a home that was copied has another; then, per row,
  * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, the target of a link (else
  * empty), and what was there when the import began (target_note.h); at the end "end ROWS HASH", the
  * XXH3 hash (64 bits, hexadecimal) of all bytes before that. Journal 1, of a release before, has no
@@ -87,6 +88,8 @@ struct hb_journal;
  */
 int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *error);
 const char *hb_journal_archive(const struct hb_journal *journal);
+/* Does it lie in another directory than it was written in? */
+bool hb_journal_is_copy(const struct hb_journal *journal);
 
 /*
  * The next row; its texts are valid until the next call. HB_OK; HB_END; HB_SKIP: *row is another

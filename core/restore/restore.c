@@ -373,6 +373,7 @@ static bool may_publish(struct restore *restore, const struct hb_journal_row *ro
         .again = request->again,
         .since = request->since,
         .begun = hb_begun_has(request->begun, row->index),
+        .copied = hb_journal_is_copy(request->journal),
         .content = content,
         .stage = stage_of(restore, row),
     };

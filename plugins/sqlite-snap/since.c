@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An import that was killed may have been in the middle of writing into a database, or just behind
- * its commit; and programs may have used the database since. A note has two halves:
+ * its commit; and programs may have used the database since. A note has the inode and two hashes:
  *
- *   untouched   inode, size and time of the file, its log and its journal, its header, and the last
+ *   untouched   size and time of the file, its log and its journal, its header, and the last
  *               commit in the log. Whoever opens the database to write, or to tidy up, changes
  * that. committed   inode, header (with the counter of changes), and the last commit in the log. It
  * is what it was once SQLite has undone what was not committed.
@@ -26,8 +26,10 @@
 #include <xxhash.h>
 
 enum {
-    HALF = 16,
-    SHM_AT = 16, /* of the -shm: last frame, pages, checksum, salts; walformat.html 2.1 */
+    NOTE = 32,
+    HASH = 12,     /* bytes of each */
+    INODE_AT = 24, /* in the note */
+    SHM_AT = 16,   /* of the -shm: last frame, pages, checksum, salts; walformat.html 2.1 */
     SHM_BYTES = 24,
     MODE_AT = 18,
     ATTEMPTS = 3,
@@ -37,17 +39,17 @@ enum {
 
 /* Numbers only, so that there is no padding in what is hashed. */
 struct committed {
-    uint64_t main[4]; /* the last three in WAL mode only */
+    uint64_t main[3]; /* in WAL mode only */
     unsigned char header[SQLITE_SNAP_HEADER_BYTES + 4];
     unsigned char log[SHM_BYTES]; /* zeros: no commit is in one */
 };
 struct untouched {
-    uint64_t traces[SIDES][5];
+    uint64_t traces[SIDES][4];
     struct committed committed;
 };
 
-HB_SIZEOF(struct committed, 32 + SQLITE_SNAP_HEADER_BYTES + 4 + SHM_BYTES);
-HB_SIZEOF(struct untouched, SIDES * 40 + sizeof(struct committed));
+HB_SIZEOF(struct committed, 24 + SQLITE_SNAP_HEADER_BYTES + 4 + SHM_BYTES);
+HB_SIZEOF(struct untouched, SIDES * 32 + sizeof(struct committed));
 
 static int64_t read_side(struct held *live, enum side side, void *buffer, size_t bytes,
                          uint64_t offset)
@@ -62,7 +64,7 @@ static int64_t read_side(struct held *live, enum side side, void *buffer, size_t
 static void note_main(const struct trace *main, struct committed *committed)
 {
     bool wal = committed->header[MODE_AT] == 2; /* fileformat.html 1.3.3 */
-    const uint64_t numbers[4] = {(uint64_t)main->inode, wal ? (uint64_t)main->bytes : 0,
+    const uint64_t numbers[3] = {wal ? (uint64_t)main->bytes : 0,
                                  wal ? (uint64_t)main->modified.tv_sec : 0,
                                  wal ? (uint64_t)main->modified.tv_nsec : 0};
     memcpy(committed->main, numbers, sizeof numbers);
@@ -89,30 +91,31 @@ static bool gather(struct held *live, struct untouched *evidence)
         const struct trace *trace = &before.side[i];
         if (i == SIDE_SHM || !trace->exists) /* readers write the -shm */
             continue;
-        const uint64_t numbers[5] = {1, (uint64_t)trace->inode, (uint64_t)trace->bytes,
-                                     (uint64_t)trace->modified.tv_sec,
+        const uint64_t numbers[4] = {1, (uint64_t)trace->bytes, (uint64_t)trace->modified.tv_sec,
                                      (uint64_t)trace->modified.tv_nsec};
         memcpy(evidence->traces[i], numbers, sizeof numbers);
     }
     return live_same(&before, &after);
 }
 
-static void hash(const void *data, size_t bytes, unsigned char half[HALF])
+static void hash(const void *data, size_t bytes, unsigned char out[HASH])
 {
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, bytes));
-    memcpy(half, canonical.digest, HALF);
+    memcpy(out, canonical.digest, HASH);
 }
 
 /* No connection of ours has it open: the guard is held. */
-static int note_live(struct held *live, unsigned char note[2 * HALF])
+static int note_live(struct held *live, unsigned char note[NOTE])
 {
     struct untouched evidence;
+    uint64_t inode = (uint64_t)live->status.st_ino;
     for (int i = 0; i < ATTEMPTS; i++) {
         if (!gather(live, &evidence))
             continue;
         hash(&evidence, sizeof evidence, note);
-        hash(&evidence.committed, sizeof evidence.committed, note + HALF);
+        hash(&evidence.committed, sizeof evidence.committed, note + HASH);
+        memcpy(note + INODE_AT, &inode, sizeof inode);
         return HB_OK;
     }
     return HB_NOMATCH;
@@ -227,20 +230,35 @@ static int is_staged(struct snap *snap, const struct hb_entry *entry, const stru
 
 enum noted { NOT_AS_NOTED, UNTOUCHED, AS_COMMITTED };
 
+static bool is_same_file(const unsigned char *now, const unsigned char *note, uint32_t flags)
+{
+    return (flags & HB_SINCE_COPIED) != 0 ||
+           memcmp(now + INODE_AT, note + INODE_AT, NOTE - INODE_AT) == 0;
+}
+
+static enum noted compare_live(struct snap *snap, struct held *live, const unsigned char *note,
+                               uint32_t flags)
+{
+    unsigned char now[NOTE];
+    if (note_live(live, now) != HB_OK || !is_same_file(now, note, flags))
+        return NOT_AS_NOTED;
+    if (memcmp(now, note, HASH) == 0)
+        return UNTOUCHED;
+    return (flags & HB_SINCE_BEGUN) != 0 && undo_uncommitted(snap, live) &&
+                   note_live(live, now) == HB_OK && memcmp(now + HASH, note + HASH, HASH) == 0
+               ? AS_COMMITTED
+               : NOT_AS_NOTED;
+}
+
 static enum noted compare(struct snap *snap, const struct hb_entry *entry,
-                          const unsigned char *note, bool begun)
+                          const unsigned char *note, uint32_t flags)
 {
     struct held live;
     struct inode_holder holder;
-    unsigned char now[2 * HALF];
     enum noted found = NOT_AS_NOTED;
     if (live_open(snap->host, entry, &live) == 0) {
         inode_guard_enter(&snap->guard, &holder, live.status.st_dev, live.status.st_ino);
-        if (note_live(&live, now) == HB_OK && memcmp(now, note, HALF) == 0)
-            found = UNTOUCHED;
-        else if (begun && undo_uncommitted(snap, &live) && note_live(&live, now) == HB_OK &&
-                 memcmp(now + HALF, note + HALF, HALF) == 0)
-            found = AS_COMMITTED;
+        found = compare_live(snap, &live, note, flags);
         inode_guard_leave(&snap->guard, &holder);
     }
     held_close(&live);
@@ -248,12 +266,12 @@ static enum noted compare(struct snap *snap, const struct hb_entry *entry,
 }
 
 int snap_since(void *self, const struct hb_entry *entry, const struct hb_file *file,
-               const unsigned char *note, uint32_t begun)
+               const unsigned char *note, uint32_t flags)
 {
     struct snap *snap = self;
-    if (note != NULL && compare(snap, entry, note, begun != 0) != NOT_AS_NOTED)
+    if (note != NULL && compare(snap, entry, note, flags) != NOT_AS_NOTED)
         return HB_AS_NOTED;
-    if (note != NULL && !begun)
+    if (note != NULL && (flags & HB_SINCE_BEGUN) == 0)
         return HB_CHANGED;
     int status = is_staged(snap, entry, file);
     if (status == HB_OK)

@@ -8,6 +8,6 @@
 /* hb_content_ops.note and .since; `self` is a struct snap. */
 int snap_note(void *self, const struct hb_entry *entry, unsigned char note[32]);
 int snap_since(void *self, const struct hb_entry *entry, const struct hb_file *file,
-               const unsigned char *note, uint32_t begun);
+               const unsigned char *note, uint32_t flags);
 
 #endif

@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     use(copy, bytes);
     if (bytes > 0) {
         use_completed(data, bytes, "hbcore-journal 1 archive"); /* of the release before */
-        use_completed(data, bytes, "hbcore-journal 2 archive");
+        use_completed(data, bytes, "hbcore-journal 2 77 archive");
     }
     return 0;
 }

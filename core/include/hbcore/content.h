@@ -61,6 +61,12 @@ enum hb_since {
     HB_CHANGED = 18    /* somebody has changed it: it is left alone */
 };
 
+/* What since() is told. */
+enum hb_since_flags {
+    HB_SINCE_BEGUN = 1, /* restore() had been called, and may have been killed at any moment */
+    HB_SINCE_COPIED = 2 /* the whole home was copied since: inodes have other numbers */
+};
+
 /* Where an entry is to be put back. */
 struct hb_target {
     uint32_t size;
@@ -151,14 +157,14 @@ struct hb_content_ops {
 
     /*
      * An import was killed, days ago perhaps, and is completed: what has become of that file since
-     * note(), which said `note` (NULL: it did not)? `file` is the staged copy. `begun`: restore()
-     * had been called, and may have been killed at any moment, so that the file may be half-written
-     * by that; what its own journal then needs may be done to it. An enum hb_since; HB_NOMATCH:
-     * it cannot be told; HB_ENTRY or HB_LATER after fail(). Without this callback identity() is
-     * asked both times, and a file with another one has been changed.
+     * note(), which said `note` (NULL: it did not)? `file` is the staged copy, `flags` an enum
+     * hb_since_flags. What restore() had begun may be half-written; what the file's own journal
+     * then needs may be done to it. An enum hb_since; HB_NOMATCH: it cannot be told; HB_ENTRY or
+     * HB_LATER after fail(). Without this callback identity() is asked both times, and a file with
+     * another one has been changed.
      */
     int (*since)(void *self, const struct hb_entry *entry, const struct hb_file *file,
-                 const unsigned char *note, uint32_t begun);
+                 const unsigned char *note, uint32_t flags);
 };
 
 HB_LAYOUT(struct hb_content_ops, claim, 8);
