@@ -307,7 +307,7 @@ static int back_up(struct backup_command *command, struct hb_error *error)
     status = hb_backup(&request, &command->result, error);
     hb_cli_end_progress(run);
     if (status != HB_OK) {
-        hb_summary_lines(command->cli->err, &run->report); /* an import may have been completed */
+        hb_summary_failed(command->cli, &run->report);
         return hb_cli_exit_code(status);
     }
     bool incomplete = hb_report_incomplete(&run->report);

@@ -29,7 +29,8 @@ static const char help[] =
     "  -h, --help\n"
     "\n"
     "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be put\n"
-    "back, 2 wrong use or configuration, 5 another run works on the home.\n";
+    "back, 2 wrong use or configuration, 3 something is doubtful, 5 another run works on the\n"
+    "home.\n";
 
 struct guard_command {
     struct hb_cli *cli;
@@ -154,7 +155,10 @@ static int guard(struct guard_command *command, struct hb_error *error)
         return HB_EXIT_USAGE;
     int status =
         hb_recover(run, &command->contents, command->dry_run ? HB_RECOVER_TELL : HB_RECOVER, error);
-    return status == HB_OK ? compare(command, error) : hb_cli_exit_code(status);
+    code = status == HB_OK ? compare(command, error) : hb_cli_exit_code(status);
+    if (error->text[0] != '\0')
+        hb_summary_failed(command->cli, &run->report);
+    return code;
 }
 
 int hb_cli_guard(struct hb_cli *cli, int argc, char **argv)

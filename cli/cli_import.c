@@ -502,7 +502,7 @@ static int import_archive(struct import_command *command, struct hb_error *error
     if (status == HB_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
     if (status != HB_OK) {
-        hb_summary_lines(command->cli->err, &run->report); /* another one may have been completed */
+        hb_summary_failed(command->cli, &run->report);
         return hb_cli_exit_code(status);
     }
     if (run->home.fd >= 0) /* it may have been made */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "complain.h"
+#include "pending.h"
 #include "reading.h"
 #include "summary.h"
 #include <fcntl.h>
@@ -109,5 +110,10 @@ int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
         list_json_summary(&reading);
     else if (code == 0 && reading.archive.later_trailer && !cli->quiet)
         hb_cli_complain(cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
+    if (code == 0) {
+        hb_cli_find_pending(cli, &reading.run);
+        fflush(cli->out);
+        hb_cli_show_notes(cli, &reading.run.report);
+    }
     return hb_reading_end(&reading, code);
 }

@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "complain.h"
 #include "host/instance.h"
+#include "pending.h"
 #include "preset_report.h"
 #include "session.h"
 #include "summary.h"
@@ -305,6 +306,7 @@ static int prune_all(struct prune_command *command, struct hb_error *error)
     int code = hb_cli_open_home(command->cli, run, true, true, error);
     if (code != 0)
         return code;
+    hb_cli_tell_pending(run);
     hb_home_id_find(&run->home, !command->dry_run, &command->id);
     if (command->id.note != NULL)
         hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", command->id.note);

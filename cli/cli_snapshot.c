@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "complain.h"
+#include "pending.h"
 #include "session.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
@@ -214,6 +215,8 @@ static int create(struct snapshot_command *command, struct hb_error *error)
         say_created(command, &made, pruned.present - pruned.removed, pruned.directory);
         say_removed(command, &pruned);
         code = conclude(command, object);
+    } else {
+        hb_summary_failed(command->cli, &command->run.report);
     }
     pruned_clear(&pruned);
     free(made.id);
@@ -272,6 +275,7 @@ static int list(struct snapshot_command *command, struct hb_error *error)
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
+    hb_cli_tell_pending(&command->run);
     if (command->cli->json) {
         json_t *object = summary_json(command, "snapshot list");
         json_object_set_new(object, "snapshots", json_integer(shown));
@@ -279,6 +283,8 @@ static int list(struct snapshot_command *command, struct hb_error *error)
     }
     if (shown == 0 && command->limit > 0)
         fprintf(command->cli->out, "No snapshots.\n");
+    fflush(command->cli->out);
+    hb_cli_show_notes(command->cli, &command->run.report);
     return HB_EXIT_DONE;
 }
 
@@ -324,6 +330,8 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
                                      command, &restored, error);
+    if (status != HB_OK && status != HB_NOMATCH)
+        hb_summary_failed(command->cli, &command->run.report);
     if (status == HB_NOMATCH) /* another machine */
         return HB_EXIT_LOCKED;
     if (status != HB_OK)
@@ -353,6 +361,7 @@ static int restore(struct snapshot_command *command, struct hb_error *error)
 static int prune(struct snapshot_command *command, struct hb_error *error)
 {
     struct pruned pruned = {0};
+    hb_cli_tell_pending(&command->run);
     int status = prune_to(command, keep_of(command), NULL, &pruned, error);
     if (status != HB_OK) {
         pruned_clear(&pruned);

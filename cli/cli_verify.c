@@ -7,6 +7,7 @@
 #include "base/name.h"
 #include "complain.h"
 #include "host/instance.h"
+#include "pending.h"
 #include "reading.h"
 #include "session.h"
 #include "summary.h"
@@ -79,6 +80,7 @@ static int verify_archive(struct hb_reading *reading)
         hb_cli_exit_code(hb_verify(&reading->archive, &contents, &verified, &reading->error));
     hb_cli_end_progress(run);
     hb_chain_free(&contents);
+    hb_cli_find_pending(reading->cli, run);
     hb_report_sort(&run->report);
     if (verified.damaged) {
         print_damaged(reading);

@@ -89,6 +89,13 @@ void hb_summary_lines(FILE *out, const struct hb_report *report)
     }
 }
 
+void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report)
+{
+    if (report->line_count > 0)
+        show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
+    hb_summary_lines(cli->err, report);
+}
+
 /* ---- for programs -------------------------------------------------------------------------- */
 
 json_t *hb_summary_json(const char *command, const struct hb_report *report)

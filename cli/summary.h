@@ -19,6 +19,12 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
 /* Lines that hooks added. */
 void hb_summary_lines(FILE *out, const struct hb_report *report);
 
+/*
+ * Of a run that failed, on standard error: an import may have been completed before, and what was
+ * left alone is not told again.
+ */
+void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report);
+
 /* {"type":"summary","command":…,"status":"complete|incomplete"}; the caller adds to it. */
 json_t *hb_summary_json(const char *command, const struct hb_report *report);
 

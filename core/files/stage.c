@@ -435,7 +435,8 @@ static int not_adopted(int reason)
     return reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_NOMATCH : HB_LATER;
 }
 
-static int hold_stage(int parent_fd, const char *name, struct hb_stage *stage)
+/* `others`: permission bits that others may have. */
+static int hold_stage(int parent_fd, const char *name, mode_t others, struct hb_stage *stage)
 {
     struct stat status;
     stage->parent_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -444,13 +445,13 @@ static int hold_stage(int parent_fd, const char *name, struct hb_stage *stage)
     stage->fd = openat(stage->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (stage->fd < 0 || fstat(stage->fd, &status) != 0)
         return not_adopted(errno);
-    if (status.st_uid != hb_rights_user() || (status.st_mode & 077) != 0)
+    if (status.st_uid != hb_rights_user() || (status.st_mode & 077 & ~others) != 0)
         return HB_NOMATCH;
     return flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ? not_adopted(errno) : HB_OK;
 }
 
-int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
-                      const char *name, struct hb_stage *stage)
+static int adopt(int parent_fd, const struct hb_rights *rights, const char *parent,
+                 const char *name, mode_t others, struct hb_stage *stage)
 {
     *stage = (struct hb_stage)HB_STAGE_NONE;
     stage->rights = *rights;
@@ -458,7 +459,7 @@ int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char 
     if (!hb_stage_is_name(name))
         return HB_NOMATCH;
     int begun = hb_as_begin(&as, rights);
-    int status = begun != 0 ? not_adopted(EACCES) : hold_stage(parent_fd, name, stage);
+    int status = begun != 0 ? not_adopted(EACCES) : hold_stage(parent_fd, name, others, stage);
     if (status != HB_OK) {
         int reason = errno;
         hb_stage_leave(stage);
@@ -470,6 +471,24 @@ int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char 
     snprintf(stage->name, sizeof stage->name, "%s", name);
     stage->path = path_in(parent, name);
     return HB_OK;
+}
+
+int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                      const char *name, struct hb_stage *stage)
+{
+    return adopt(parent_fd, rights, parent, name, 0, stage);
+}
+
+int hb_stage_adopt_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                           const char *name, struct hb_stage *stage)
+{
+    return adopt(parent_fd, rights, parent, name, 077, stage);
+}
+
+bool hb_stage_is_held(int parent_fd, const char *name)
+{
+    HB_AUTO_CLOSE int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)

@@ -73,6 +73,12 @@ int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
 int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
                       const char *name, struct hb_stage *stage);
 
+/* The same of one that is open to others, whose content nobody has to believe yet. */
+int hb_stage_adopt_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
+                           const char *name, struct hb_stage *stage);
+/* Does a run have it that is alive? */
+bool hb_stage_is_held(int parent_fd, const char *name);
+
 /*
  * Makes one in `parent` (absolute path), 0700, after a sweep; *swept may be NULL. HB_OK or
  * HB_FATAL.

@@ -283,6 +283,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     if (!import.to_be_continued) /* before what it needs is removed */
         hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
+    if (status == HB_OK && !request->dry_run && request->patterns == NULL)
+        hb_recover_discard(request->run);
     if (import.to_be_continued)
         hb_stage_leave(&request->run->stage);
     else

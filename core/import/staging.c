@@ -9,6 +9,8 @@
 #include "files/mounts.h"
 #include "import/staging_journal.h"
 #include "import/staging_names.h"
+#include "import/staging_notes.h"
+#include "restore/seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -174,6 +176,7 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
     staging->trees.umask = staging->umask;
     hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path),
                   may_hold, staging);
+    hb_staging_note_targets(staging);
     staging->checked = hb_alloc(staging->archive->catalog.count * sizeof *staging->checked);
     staging->places = hb_alloc(request.workers * sizeof *staging->places);
     for (unsigned i = 0; i < request.workers; i++)
@@ -200,6 +203,7 @@ int hb_staging_copies(struct hb_staging *staging, const struct hb_root *from,
     int status = check_space(staging, error);
     if (status == HB_OK)
         status = act(staging, &as, error);
+    hb_staging_note_targets(staging);
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
         HB_AUTO_CLOSE int source =
             hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
@@ -240,6 +244,28 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
     return status;
 }
 
+/*
+ * A stage that is open to others whatever we do is completed only with a seal; where that cannot be
+ * made, the user knows before anything is replaced.
+ */
+static void seal(const struct hb_staging *staging, const struct hb_journal_writer *writer)
+{
+    static const char text[] = "this file system has no modes, and %s: if this import is killed "
+                               "while files are being replaced, it cannot be completed, and has to "
+                               "be done again";
+    const struct hb_stage *stage = &staging->run->stage;
+    const char *why;
+    if (!hb_stage_lacks_modes(stage->fd) ||
+        hb_seal_make(stage, hb_journal_descriptor(writer), &why) == 0)
+        return;
+    HB_AUTO_FREE char *said = hb_text(text, why);
+    hb_report_add(&staging->run->report, HB_FOUND_NOTE, "", "%s", said);
+    if (staging->run->log == NULL)
+        return;
+    fprintf(staging->run->log, "hbcore: %s: %s\n", staging->run->home.path, said);
+    fflush(staging->run->log);
+}
+
 /* What the caller does then is its own business. */
 static int ask_before(int (*before)(void *context, struct hb_error *error), void *context,
                       struct hb_error *error)
@@ -266,6 +292,7 @@ int hb_staging_publish(struct hb_staging *staging,
         status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
     if (status == HB_OK) {
         hb_restore_last_words(staging->run);
+        seal(staging, writer);
         status = hb_journal_commit(writer, error);
     }
     hb_journal_writer_free(writer);
@@ -292,6 +319,8 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     hb_staging_clear_names(staging);
     free(staging->places);
     free(staging->checked);
+    free(staging->notes);
+    staging->notes = NULL;
     staging->places = NULL;
     staging->checked = NULL;
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "import/staging_mounts.h"
 #include "import/staging_names.h"
+#include "import/staging_notes.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
         .link = member->type == HB_SYMLINK ? hb_catalog_link(catalog, index) : "",
     };
     decide_mode(staging, index, &row);
+    hb_staging_note_row(staging, index, &row);
     hb_journal_add(writer, &row);
 }
 
@@ -160,6 +162,8 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
                              struct hb_error *error)
 {
     HB_AUTO_FREE uint8_t *numbers = NULL;
+    if (staging->notes == NULL) /* of a stream, of which nothing was known until now */
+        hb_staging_note_targets(staging);
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
         status = hb_staging_spread(staging, &numbers, error);

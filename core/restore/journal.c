@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-#define MAGIC   "hbcore-journal 1 "
+#define MAGIC   "hbcore-journal 2 "
+#define MAGIC_1 "hbcore-journal 1 " /* without notes */
 #define DAMAGED "the journal of an interrupted import is damaged"
 
 enum { FIELDS = 7, CHUNK = 1 << 16, LONGEST_END = 64 };
@@ -53,7 +54,7 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
     struct hb_journal_writer *made = hb_alloc(sizeof *made);
     made->stage = stage;
     int fd = hb_stage_file(stage, "journal", &made->name, error);
-    made->file = fd < 0 ? NULL : fdopen(fd, "w");
+    made->file = fd < 0 ? NULL : fdopen(fd, "w+");
     made->hash = XXH3_createState();
     if (made->file == NULL || made->hash == NULL) {
         if (fd >= 0)
@@ -62,7 +63,9 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
         return HB_FATAL;
     }
     XXH3_64bits_reset(made->hash);
-    HB_AUTO_FREE char *head = hb_text(MAGIC "%s", archive);
+    struct stat status;
+    uint64_t inode = fstat(stage->fd, &status) == 0 ? (uint64_t)status.st_ino : 0;
+    HB_AUTO_FREE char *head = hb_text(MAGIC "%" PRIu64 " %s", inode, archive);
     put(made, head);
     *writer = made;
     return HB_OK;
@@ -91,6 +94,9 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
     put(writer, text);
     put(writer, row->path);
     put(writer, row->flags & HB_ROW_TREE ? files : row->link == NULL ? "" : row->link);
+    char note[HB_NOTE_TEXT];
+    hb_target_note_write(&row->note, row->content, note);
+    put(writer, note);
     writer->rows++;
 }
 
@@ -112,6 +118,11 @@ int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error)
     if (fflush(writer->file) != 0 || ferror(writer->file) || fsync(fileno(writer->file)) != 0)
         return cannot_write(writer, error);
     return HB_OK;
+}
+
+int hb_journal_descriptor(const struct hb_journal_writer *writer)
+{
+    return fileno(writer->file);
 }
 
 int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error)
@@ -153,7 +164,9 @@ struct hb_journal {
     FILE *file;
     char *archive;
     uint64_t rows_left;
-    struct record head, path, link;
+    bool has_notes, is_copy;
+    uint64_t inode; /* of the directory that it was written in; 0: unknown */
+    struct record head, path, link, note;
 };
 
 /* It is not as it was written; or that cannot be told, for it was not read: it may be all there is.
@@ -230,6 +243,19 @@ static bool hash_is_right(FILE *file, uint64_t hashed, uint64_t wanted)
     return right;
 }
 
+/* What the first record says. False: it is none. */
+static bool read_head(struct hb_journal *journal)
+{
+    char *at = journal->head.text + strlen(MAGIC); /* both are as long */
+    journal->has_notes = strncmp(journal->head.text, MAGIC, strlen(MAGIC)) == 0;
+    if (!journal->has_notes && strncmp(journal->head.text, MAGIC_1, strlen(MAGIC_1)) != 0)
+        return false;
+    if (journal->has_notes && !take_number(&at, &journal->inode))
+        return false;
+    journal->archive = hb_copy_text(at);
+    return true;
+}
+
 int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *error)
 {
     struct hb_journal *made = hb_alloc(sizeof *made);
@@ -237,13 +263,11 @@ int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *er
     made->file = file;
     errno = 0;
     if (!find_end(file, &hashed, &made->rows_left, &hash) || !hash_is_right(file, hashed, hash) ||
-        fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) ||
-        strncmp(made->head.text, MAGIC, strlen(MAGIC)) != 0) {
+        fseeko(file, 0, SEEK_SET) != 0 || !read_record(file, &made->head) || !read_head(made)) {
         int status = damaged(file, error);
         hb_journal_close(made);
         return status;
     }
-    made->archive = hb_copy_text(made->head.text + strlen(MAGIC));
     *journal = made;
     return HB_OK;
 }
@@ -260,14 +284,24 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
                             strerror(errno));
     FILE *file = fdopen(fd, "r");
     bool looked = file != NULL && fstat(fd, &status) == 0;
-    if (looked && S_ISREG(status.st_mode) && status.st_uid == hb_rights_user())
-        return hb_journal_read(file, journal, error);
+    if (looked && S_ISREG(status.st_mode) && status.st_uid == hb_rights_user()) {
+        int result = hb_journal_read(file, journal, error);
+        if (result == HB_OK && fstat(stage_fd, &status) == 0)
+            (*journal)->is_copy =
+                (*journal)->inode != 0 && (*journal)->inode != (uint64_t)status.st_ino;
+        return result;
+    }
     int result = looked ? hb_error_set(error, HB_FATAL, DAMAGED) : damaged(NULL, error);
     if (file != NULL)
         fclose(file);
     else
         close(fd);
     return result;
+}
+
+bool hb_journal_is_copy(const struct hb_journal *journal)
+{
+    return journal->is_copy;
 }
 
 const char *hb_journal_archive(const struct hb_journal *journal)
@@ -320,6 +354,14 @@ static bool parse_stage(char *text, struct hb_journal_row *row)
     return true;
 }
 
+static bool read_note(struct hb_journal *journal, struct hb_journal_row *row)
+{
+    row->note.what = HB_NOTED_NOTHING;
+    return !journal->has_notes ||
+           (read_record(journal->file, &journal->note) &&
+            hb_target_note_read(journal->note.text, &row->note, row->content));
+}
+
 int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error)
 {
     static const char stage[] = "stage ";
@@ -341,7 +383,7 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
     if (hb_path_problem(row->path, SIZE_MAX, &skip) != NULL || skip != 0)
         return damaged(journal->file, error);
     if (!parse_row(journal->head.text, row) || !read_record(journal->file, &journal->link) ||
-        journal->rows_left == 0)
+        !read_note(journal, row) || journal->rows_left == 0)
         return damaged(journal->file, error);
     if (row->flags & HB_ROW_TREE) {
         char *at = journal->link.text;
@@ -363,5 +405,6 @@ void hb_journal_close(struct hb_journal *journal)
     free(journal->head.text);
     free(journal->path.text);
     free(journal->link.text);
+    free(journal->note.text);
     free(journal);
 }

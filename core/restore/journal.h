@@ -5,17 +5,20 @@
  * can be carried through without the archive, also by a later run. A row whose staged file is gone
  * has been published.
  *
- * The file: records that end with NUL. The first is "hbcore-journal 1 ARCHIVE"; then, per row,
- * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, and the target of a link (else
- * empty); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes before
- * that. Other stages, on other file systems below the home, stand in front of the rows that use
- * them: "stage NUMBER", and their path below the home. A tree (TYPE t) has in place of a link's
+ * The file: records that end with NUL. The first is "hbcore-journal 2 INODE ARCHIVE",
+ * with the number of the stage's directory: a home that was copied has another; then, per row,
+ * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", the path, the target of a link (else
+ * empty), and what was there when the import began (target_note.h); at the end "end ROWS HASH", the
+ * XXH3 hash (64 bits, hexadecimal) of all bytes before that. Journal 1, of a release before, has no
+ * such notes. Other stages, on other file systems below the home, stand in front of the rows that
+ * use them: "stage NUMBER", and their path below the home. A tree (TYPE t) has in place of a link's
  * target how many files are in it.
  */
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H
 
 #include "files/stage.h"
+#include "restore/target_note.h"
 #include <hbcore/entry.h>
 #include <stdio.h>
 
@@ -41,6 +44,8 @@ struct hb_journal_row {
     uint64_t files;   /* of a tree */
     const char *path; /* below the home, all rules of hb_path_problem hold */
     const char *link; /* of a symbolic link, else "" */
+    struct hb_target_note note;
+    unsigned char content[HB_NOTE_CONTENT_BYTES]; /* if the note has_content */
 };
 
 /* The name of a member's file in its stage. `name` has at least 24 bytes. */
@@ -66,6 +71,8 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
  * (of any call before).
  */
 int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error);
+/* Of the file that is being written. */
+int hb_journal_descriptor(const struct hb_journal_writer *writer);
 /* Gives it its name, on the disk: from here on the import will be carried through. */
 int hb_journal_commit(struct hb_journal_writer *writer, struct hb_error *error);
 /* Safe on NULL. */
@@ -81,6 +88,8 @@ struct hb_journal;
  */
 int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *error);
 const char *hb_journal_archive(const struct hb_journal *journal);
+/* Does it lie in another directory than it was written in? */
+bool hb_journal_is_copy(const struct hb_journal *journal);
 
 /*
  * The next row; its texts are valid until the next call. HB_OK; HB_END; HB_SKIP: *row is another
@@ -90,7 +99,7 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
 /* Safe on NULL. */
 void hb_journal_close(struct hb_journal *journal);
 
-/* For tests: the same from a file that is open; takes it over. */
+/* The same from a file that is open; takes it over. */
 int hb_journal_read(FILE *file, struct hb_journal **journal, struct hb_error *error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "files/stage_owner.h"
 #include "host/own_places.h"
 #include "restore/restore.h"
+#include "restore/seal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +21,7 @@ struct recovery {
     enum hb_recover_mode mode;
     struct hb_error *error;
     struct hb_stage stage; /* with the journal */
+    int sealed_fd;         /* a copy of that, if others could have changed it; else -1 */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     unsigned stage_count;
     int status; /* of the last entry that was looked at */
@@ -38,6 +40,9 @@ static int adopt_below(const struct recovery *recovery, const char *below, const
     int status, reason = -hb_beneath_directory(&recovery->run->home, below, 0, &directory);
     if (reason == 0) {
         status = hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage);
+        /* The journal names it; where there are no modes its content is as safe as all else there. */
+        if (status == HB_NOMATCH && hb_system_lacks_modes(directory.fd))
+            status = hb_stage_adopt_open_in(directory.fd, &directory.rights, parent, name, stage);
         reason = errno;
     } else {
         status = reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_NOMATCH : HB_LATER;
@@ -53,12 +58,25 @@ static int adopt_below(const struct recovery *recovery, const char *below, const
                         parent, name, hb_rights_explain(reason));
 }
 
+static int open_journal(const struct recovery *recovery, struct hb_journal **journal)
+{
+    if (recovery->sealed_fd < 0)
+        return hb_journal_open(recovery->stage.fd, journal, recovery->error);
+    int fd = fcntl(recovery->sealed_fd, F_DUPFD_CLOEXEC, 3);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (file != NULL)
+        return hb_journal_read(file, journal, recovery->error);
+    if (fd >= 0)
+        close(fd);
+    return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(errno));
+}
+
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
 static int open_stages(struct recovery *recovery)
 {
     struct hb_journal *journal = NULL;
     struct hb_journal_row row;
-    int status = hb_journal_open(recovery->stage.fd, &journal, recovery->error);
+    int status = open_journal(recovery, &journal);
     recovery->stages[0] = &recovery->stage;
     recovery->stage_count = 1;
     while (status == HB_OK || status == HB_SKIP) {
@@ -103,12 +121,19 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
             : hb_text(", %" PRIu64 " could not be%s", restored->failed,
                       restored->postponed > 0 ? "; the next run tries again"
                                               : ": import the archive again for them");
-    HB_AUTO_FREE char *line = hb_text(
-        "%s the import of %s that had been interrupted: %" PRIu64 " more files restored%s.",
-        restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files, rest);
+    HB_AUTO_FREE char *left =
+        restored->left == 0
+            ? hb_copy_text("")
+            : hb_text(", %" PRIu64 " that had been changed since left alone", restored->left);
+    HB_AUTO_FREE char *line = hb_text("%s the import of %s that had been interrupted: %" PRIu64
+                                      " more files restored%s%s.",
+                                      restored->postponed > 0 ? "Went on with" : "Completed",
+                                      archive, restored->files, left, rest);
     HB_AUTO_FREE char *number = hb_text("%" PRIu64, restored->files);
+    HB_AUTO_FREE char *left_number = hb_text("%" PRIu64, restored->left);
     hb_report_line(report, line);
     hb_report_member(report, "completed_import_files", number);
+    hb_report_member(report, "left_alone_files", left_number);
 }
 
 /* When the import began to publish. */
@@ -120,16 +145,50 @@ static struct timespec journal_time(const struct recovery *recovery)
     return status.st_mtim;
 }
 
+/* What was left alone counts against this run: it is what nobody else will be told of. */
+static void take_findings(struct hb_report *report, struct hb_report *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        hb_report_add(report, from->findings[i].kind, from->findings[i].path, "%s",
+                      from->findings[i].reason);
+    hb_report_clear(from);
+}
+
+/* With a place for what plugins stage meanwhile; it is taken away again. */
+static int restore_again(struct recovery *recovery, const struct hb_restore_request *request,
+                         struct hb_restored *restored)
+{
+    struct hb_run *run = recovery->run;
+    bool on_demand = run->stage_on_demand, had_stage = run->stage.fd >= 0;
+    run->stage_on_demand = true;
+    int status = hb_restore(request, restored, recovery->error);
+    run->stage_on_demand = on_demand;
+    if (!had_stage)
+        hb_stage_close(&run->stage);
+    return status;
+}
+
 /* HB_OK; HB_ENTRY: not all could be done now; HB_FATAL: the journal is damaged; HB_CANCELLED. */
 static int carry_through(struct recovery *recovery)
 {
-    struct hb_report *report = &recovery->run->report;
+    struct hb_report *report = &recovery->run->report, left_alone;
     struct hb_journal *journal;
     struct hb_restored restored;
+    struct hb_begun begun = {.count = 0}, left = {.count = 0};
     size_t first = report->count;
-    int status = hb_journal_open(recovery->stage.fd, &journal, recovery->error);
+    int status = open_journal(recovery, &journal);
     if (status != HB_OK)
         return status;
+    int read = hb_begun_read(recovery->stage.fd, HB_MARK_BEGUN, &begun);
+    if (read == 0)
+        read = hb_begun_read(recovery->stage.fd, HB_MARK_LEFT, &left);
+    if (read != 0) {
+        hb_begun_clear(&begun);
+        hb_begun_clear(&left);
+        hb_journal_close(journal);
+        return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(-read));
+    }
+    hb_report_init(&left_alone);
     struct hb_restore_request request = {
         .run = recovery->run,
         .journal = journal,
@@ -139,26 +198,36 @@ static int carry_through(struct recovery *recovery)
         .workers = hb_run_workers(recovery->run),
         .again = true,
         .since = journal_time(recovery),
+        .begun = &begun,
+        .left = &left,
+        .left_alone = &left_alone,
     };
     hb_restore_last_words(recovery->run);
-    status = hb_restore(&request, &restored, recovery->error);
+    status = restore_again(recovery, &request, &restored);
     if (status == HB_ENTRY) /* the journal cannot be read to its end now */
         restored.postponed++;
     hb_report_demote(report, first, "by the import that was interrupted: ");
+    take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
+    hb_begun_clear(&begun);
+    hb_begun_clear(&left);
     return status == HB_OK && restored.postponed > 0 ? HB_ENTRY : status;
 }
 
 /*
  * It stays as it is. `what` happened, or may have: what cannot be looked at may hold an import,
- * too.
+ * too. `doubtful`: nobody knows when it will be completed, so that this run finds the home half
+ * old, half new.
  */
-static int leave(struct recovery *recovery, const char *what, const char *name, const char *why)
+static int leave(struct recovery *recovery, const char *what, const char *name, const char *why,
+                 bool doubtful)
 {
     const char *home = recovery->run->home.path;
     if (recovery->mode != HB_RECOVER_BEFORE_IMPORT) {
-        hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "", "%s (%s); %s", what, name, why);
+        hb_report_add(&recovery->run->report,
+                      doubtful && recovery->mode == HB_RECOVER ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE,
+                      "", "%s (%s); %s", what, name, why);
         return HB_OK;
     }
     hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s), and would be completed over this one: %s",
@@ -170,7 +239,25 @@ static int leave(struct recovery *recovery, const char *what, const char *name, 
 
 static int left_alone(struct recovery *recovery, const char *name, const char *why)
 {
-    return leave(recovery, "an import was interrupted", name, why);
+    return leave(recovery, "an import was interrupted", name, why, false);
+}
+
+/* What its owner types to complete it. Caller frees. */
+static char *command_of(const struct recovery *recovery, uid_t owner)
+{
+    char user[32];
+    hb_rights_name(owner, user);
+    HB_AUTO_FREE char *home = hb_shell_word(recovery->run->home.path);
+    return hb_text("complete it as %s: hbcore --home %s backup", user, home);
+}
+
+static int of_another(struct recovery *recovery, const char *name, uid_t owner)
+{
+    HB_AUTO_FREE char *command = command_of(recovery, owner);
+    HB_AUTO_FREE char *why =
+        hb_text("it is another user's, and completed when that user runs a backup or an import: %s",
+                command);
+    return leave(recovery, "an import was interrupted", name, why, true);
 }
 
 /* Nobody but its owner can tell. */
@@ -178,9 +265,39 @@ static int cannot_tell(struct recovery *recovery, const char *name, uid_t owner,
 {
     char user[32];
     hb_rights_name(owner, user);
-    HB_AUTO_FREE char *why = hb_text("the directory belongs to %s and cannot be looked into: %s",
-                                     user, strerror(reason));
-    return leave(recovery, "an import may have been interrupted", name, why);
+    HB_AUTO_FREE char *command = command_of(recovery, owner);
+    HB_AUTO_FREE char *why =
+        hb_text("the directory belongs to %s and cannot be looked into: %s; %s", user,
+                strerror(reason), command);
+    return leave(recovery, "an import may have been interrupted", name, why, true);
+}
+
+/*
+ * Others could have written what is in it. On a file system that has modes nobody but they can
+ * have; else it may be ours, which was killed.
+ */
+static int not_believed(struct recovery *recovery, const char *name)
+{
+    struct hb_report *report = &recovery->run->report;
+    HB_AUTO_FREE char *home = hb_shell_word(recovery->run->home.path);
+    if (!hb_system_lacks_modes(recovery->run->home.fd)) {
+        hb_report_add(report, HB_FOUND_NOTE, "",
+                      "%s is open to others and may have been put there: nothing in it is believed",
+                      name);
+        return HB_OK;
+    }
+    if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) { /* which mends it: see hb_recover_discard */
+        hb_report_add(report, HB_FOUND_NOTE, "",
+                      "an import was interrupted (%s), and cannot be completed: this one takes its "
+                      "place",
+                      name);
+        return HB_OK;
+    }
+    HB_AUTO_FREE char *why = hb_text(
+        "this file system has no modes, and it is not known who wrote its journal, so that it "
+        "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
+        home, name);
+    return leave(recovery, "an import was interrupted", name, why, true);
 }
 
 /* A stage with a journal that nobody holds. */
@@ -260,11 +377,42 @@ static bool is_of_another(const struct recovery *recovery, const char *name,
     return fd >= 0 && hb_stage_is_claimed(home->fd, fd, recovery->mode != HB_RECOVER_TELL, claim);
 }
 
+/* It is to be completed now, if that can be done. */
+static int take_over(struct recovery *recovery, const char *name, const struct stat *stage)
+{
+    const struct hb_root *home = &recovery->run->home;
+    recovery->stage_count = 0;
+    recovery->sealed_fd = -1;
+    memset(recovery->stages, 0, sizeof recovery->stages);
+    int adopted = hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage);
+    if (adopted == HB_OK)
+        return recover_stage(recovery, name);
+    if (adopted == HB_NOMATCH && (stage->st_mode & 077) != 0)
+        adopted = hb_stage_adopt_open_in(home->fd, &home->rights, home->path, name,
+                                         &recovery->stage);
+    if (adopted == HB_LATER && errno != EWOULDBLOCK) {
+        HB_AUTO_FREE char *why = hb_text("its directory cannot be opened: %s", strerror(errno));
+        return left_alone(recovery, name, why);
+    }
+    if (adopted != HB_OK)
+        return left_alone(recovery, name, "its directory cannot be opened, or is in use");
+    recovery->sealed_fd = hb_seal_open(&recovery->stage);
+    if (recovery->sealed_fd < 0) {
+        hb_stage_leave(&recovery->stage);
+        return not_believed(recovery, name);
+    }
+    int status = recover_stage(recovery, name);
+    close(recovery->sealed_fd);
+    recovery->sealed_fd = -1;
+    return status;
+}
+
 static int look_at(struct recovery *recovery, const char *name)
 {
     const struct hb_root *home = &recovery->run->home;
     struct stat stage, journal;
     struct hb_stage_claim claim;
+    struct statvfs system;
     if (fstatat(home->fd, name, &stage, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? HB_OK : left_alone(recovery, name, strerror(errno));
     if (!S_ISDIR(stage.st_mode))
@@ -274,30 +422,18 @@ static int look_at(struct recovery *recovery, const char *name)
         return leave_to_another(recovery, name, found == 0, &claim);
     if (found != 0)
         return found == ENOENT ? HB_OK : cannot_tell(recovery, name, stage.st_uid, found);
+    if (recovery->mode == HB_RECOVER_TELL && hb_stage_is_held(home->fd, name))
+        return HB_OK; /* it is under way, if this command holds no lock of the home */
     if (stage.st_uid != hb_rights_user())
-        return left_alone(recovery, name,
-                          "it is another user's, and completed when that user runs a backup or an "
-                          "import");
+        return of_another(recovery, name, stage.st_uid);
     if (recovery->mode == HB_RECOVER_TELL)
-        return left_alone(recovery, name, "the next run that writes completes it");
-    struct statvfs system;
+        return left_alone(recovery, name,
+                          (stage.st_mode & 077) == 0
+                              ? "the next run that writes completes it"
+                              : "the next run that writes completes it, if its seal is right");
     if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
         return left_alone(recovery, name, "the home is read-only now");
-    recovery->stage_count = 0;
-    memset(recovery->stages, 0, sizeof recovery->stages);
-    int adopted = hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage);
-    if (adopted == HB_OK)
-        return recover_stage(recovery, name);
-    if (adopted == HB_LATER && errno != EWOULDBLOCK) {
-        HB_AUTO_FREE char *why = hb_text("its directory cannot be opened: %s", strerror(errno));
-        return left_alone(recovery, name, why);
-    }
-    if ((stage.st_mode & 077) == 0)
-        return left_alone(recovery, name, "its directory cannot be opened, or is in use");
-    hb_report_add(&recovery->run->report, HB_FOUND_NOTE, "",
-                  "%s is open to others and may have been put there: nothing in it is believed",
-                  name);
-    return HB_OK;
+    return take_over(recovery, name, &stage);
 }
 
 static int recover_entry(void *context, const char *name)
@@ -330,7 +466,8 @@ int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_reco
 {
     struct recovery *recovery = hb_alloc(sizeof *recovery);
     hb_own_places_of(run, run->home.path); /* nothing is completed there either */
-    *recovery = (struct recovery){.run = run, .contents = contents, .mode = mode, .error = error};
+    *recovery = (struct recovery){
+        .run = run, .contents = contents, .mode = mode, .error = error, .sealed_fd = -1};
     int status = look_at_all(recovery, recover_entry);
     free(recovery);
     return status;
@@ -351,8 +488,37 @@ int hb_recover_look_again(struct hb_run *run, struct hb_error *error)
     if (!hb_is_shared(run->home.fd))
         return HB_OK;
     struct recovery *recovery = hb_alloc(sizeof *recovery);
-    *recovery = (struct recovery){.run = run, .mode = HB_RECOVER_BEFORE_IMPORT, .error = error};
+    *recovery = (struct recovery){.run = run, .mode = HB_RECOVER_BEFORE_IMPORT, .error = error,
+                                  .sealed_fd = -1};
     int status = look_at_all(recovery, look_for_others);
     free(recovery);
     return status;
+}
+
+/* ---- what is of no use any more ------------------------------------------------------------ */
+
+static int discard_entry(void *context, const char *name)
+{
+    const struct hb_root *home = context;
+    struct hb_stage_claim claim;
+    struct hb_stage stage;
+    HB_AUTO_CLOSE int fd = openat(home->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (!hb_stage_is_name(name) || fd < 0 || hb_stage_is_claimed(home->fd, fd, true, &claim) ||
+        hb_stage_adopt_open_in(home->fd, &home->rights, home->path, name, &stage) != HB_OK)
+        return 0;
+    if (hb_stage_lacks_modes(stage.fd))
+        hb_stage_close(&stage);
+    else
+        hb_stage_leave(&stage);
+    return 0;
+}
+
+void hb_recover_discard(struct hb_run *run)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (!hb_system_lacks_modes(run->home.fd) || hb_as_begin(&as, &run->home.rights) != 0)
+        return;
+    HB_AUTO_CLOSE int fd = openat(run->home.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        hb_listing_each(fd, discard_entry, &run->home);
 }

@@ -30,4 +30,10 @@ int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_reco
  */
 int hb_recover_look_again(struct hb_run *run, struct hb_error *error);
 
+/*
+ * An import has put everything to its place: what is left of one before it, which could not be
+ * completed because nobody can tell who wrote its journal (restore/seal.h), is of no use any more.
+ */
+void hb_recover_discard(struct hb_run *run);
+
 #endif

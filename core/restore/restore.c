@@ -10,7 +10,10 @@
 #include "files/regular.h"
 #include "host/failure.h"
 #include "host/lost.h"
+#include "restore/changed_since.h"
+#include "restore/left_alone.h"
 #include "restore/restore_tree.h"
+#include "restore/seal.h"
 #include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -110,20 +113,60 @@ static void published(struct restore *restore, uint64_t files, uint64_t bytes)
     pthread_mutex_unlock(&restore->lock);
 }
 
+static bool may_pass(int error)
+{
+    static const int passing[] = {ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM, EINTR};
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (error == passing[i])
+            return true;
+    return false;
+}
+
 /* A system call failed; some reasons pass. */
 static void failed_at(struct restore *restore, const char *path, int error)
 {
-    static const int passing[] = {ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM, EINTR};
-    bool later = false;
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
-        later = later || error == passing[i];
-    count_failure(restore, later);
+    count_failure(restore, may_pass(error));
     hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", hb_target_explain(error));
 }
 
 static void failed(struct restore *restore, const struct hb_journal_row *row, int error)
 {
     failed_at(restore, row->path, error);
+}
+
+/*
+ * Somebody has changed it since an import was killed, and it stays; `kept`: what the import had for
+ * it is beside it under that name; or it could not be kept there, for `error`.
+ */
+static void left_alone(struct restore *restore, const char *path, const char *why, const char *kept,
+                       int error)
+{
+    const struct hb_restore_request *request = restore->request;
+    if (error != 0 && may_pass(error)) { /* it is still staged */
+        failed_at(restore, path, error);
+        return;
+    }
+    pthread_mutex_lock(&restore->lock);
+    restore->result->left++;
+    pthread_mutex_unlock(&restore->lock);
+    hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
+                  HB_FOUND_DOUBTFUL, path,
+                  error == 0 ? "%s; what the import has for it is beside it: %s"
+                             : "%s; what the import has for it could not be put beside it: %s",
+                  why, error == 0 ? kept : hb_target_explain(error));
+}
+
+/* The user has agreed to that, but to another file. */
+static void replaced(struct restore *restore, const char *path)
+{
+    hb_report_add(&restore->run->report, HB_FOUND_NOTE, path,
+                  "was written to while the import ran, and is replaced all the same");
+}
+
+static const char *why_left(bool exists)
+{
+    return exists ? "was written to after the import was interrupted, and is left alone"
+                  : "was removed after the import was interrupted, and is not put back";
 }
 
 /* ---- content plugins ----------------------------------------------------------------------- */
@@ -204,34 +247,64 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     return status;
 }
 
-/* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
-static int publish_claimed(struct restore *restore, const struct hb_journal_row *row,
-                           const struct hb_place *place, uint32_t mode)
+/* Whose it is; *content NULL: nobody's. False: that cannot be told, and is reported. */
+static bool find_content(struct restore *restore, const struct hb_journal_row *row,
+                         const struct hb_instance **content)
 {
     char name[24];
     struct hb_entry entry = entry_of(row);
     hb_staged_name(row->index, name);
     int stage_fd = stage_of(restore, row)->fd;
-    const struct hb_instance *content;
     int told =
         restore->request->claims != NULL
-            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name, &content)
-            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name, &content);
-    if (told != 0) {
-        count_failure(restore, false);
-        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
-                      "its staged copy cannot be read, so that it is not known whether it can be "
-                      "put back safely: %s",
-                      hb_rights_explain(-told));
-        return HB_ENTRY;
-    }
-    if (content == NULL && place->exists) {
-        skipped(restore, row, "no content plugin of the configuration can put it back safely");
+            ? hb_claims_settle_at(restore->request->claims, row->index, stage_fd, name, content)
+            : hb_claimant_at(restore->request->contents, &entry, stage_fd, name, content);
+    if (told == 0)
+        return true;
+    count_failure(restore, false);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
+                  "its staged copy cannot be read, so that it is not known whether it can be "
+                  "put back safely: %s",
+                  hb_rights_explain(-told));
+    return false;
+}
+
+/* From a stage that others could write to a plugin could write anywhere: see seal.h. */
+static bool is_elsewhere(const struct restore *restore, const struct hb_journal_row *row,
+                         const struct hb_place *place)
+{
+    struct stat stage, there;
+    int fd = stage_of(restore, row)->fd;
+    return restore->request->again && hb_stage_lacks_modes(fd) &&
+           (fstat(fd, &stage) != 0 || fstat(place->directory_fd, &there) != 0 ||
+            stage.st_dev != there.st_dev);
+}
+
+static const char no_plugin[] = "no content plugin of the configuration can put it back safely";
+
+/* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
+static int publish_claimed(struct restore *restore, const struct hb_instance *content,
+                           const struct hb_journal_row *row, const struct hb_place *place,
+                           uint32_t mode)
+{
+    char name[24];
+    struct hb_entry entry = entry_of(row);
+    hb_staged_name(row->index, name);
+    if ((content == NULL && place->exists) || is_elsewhere(restore, row, place)) {
+        skipped(restore, row, content == NULL ? no_plugin : "lies on another file system");
         return HB_ENTRY;
     }
     int status = HB_RESTORE_RENAME;
-    if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore))
+    if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore)) {
+        int marked = place->exists
+                         ? hb_begun_mark(restore->request->stages[0], HB_MARK_BEGUN, row->index)
+                         : 0;
+        if (marked != 0) {
+            failed(restore, row, -marked);
+            return HB_ENTRY;
+        }
         status = restore_claimed(restore, content, row, place, mode);
+    }
     if (status == HB_RESTORED && (row->flags & HB_ROW_KEEP_MODE) == 0 && place->exists &&
         hb_access_drop_list(place))
         hb_tell_lost(restore->run, row->path, HB_DROPPED_LIST);
@@ -286,31 +359,103 @@ static bool is_folded(struct restore *restore, const struct hb_journal_row *row,
     return true;
 }
 
+/* Beside the name in the archive, also where a link has it by now. */
+static void leave_alone(struct restore *restore, const struct hb_journal_row *row,
+                        const struct hb_place *place, uint32_t mode, const char *why)
+{
+    HB_AUTO_FREE char *kept = NULL;
+    char name[24];
+    struct hb_place link = {.directory_fd = -1};
+    int result = 0;
+    HB_AUTO_AS as = {.changed = false};
+    hb_staged_name(row->index, name);
+    if (place->through_link &&
+        (result = hb_target_resolve(restore->run, row->path, HB_KEEP_LAST, &link)) == 0) {
+        link.exists = place->exists; /* it is to have no more rights than what it leads to */
+        link.status = place->status;
+        result = hb_as_begin(&as, &link.rights);
+    }
+    if (result == 0)
+        result = hb_begun_mark(restore->request->stages[0], HB_MARK_LEFT, row->index);
+    if (result == 0)
+        result = hb_keep_beside(restore->run, stage_of(restore, row)->fd, name,
+                                place->through_link ? &link : place, mode, &kept);
+    left_alone(restore, row->path, why, kept, -result);
+    hb_place_clear(&link);
+}
+
+/* Is it to be published? Else what is to be done has been done. */
+static bool may_publish(struct restore *restore, const struct hb_journal_row *row,
+                        const struct hb_place *place, const struct hb_instance *content,
+                        uint32_t mode)
+{
+    const struct hb_restore_request *request = restore->request;
+    struct hb_since_question question = {
+        .row = row,
+        .place = place,
+        .again = request->again,
+        .since = request->since,
+        .begun = hb_begun_has(request->begun, row->index),
+        .copied = hb_journal_is_copy(request->journal),
+        .content = content,
+        .stage = stage_of(restore, row),
+    };
+    int status;
+    char name[24];
+    hb_staged_name(row->index, name);
+    switch (hb_changed_since(&question, &status)) {
+    case HB_FATE_PUBLISH:
+        return true;
+    case HB_FATE_DONE:
+        unlinkat(stage_of(restore, row)->fd, name, 0);
+        published(restore, 1, row->bytes);
+        return false;
+    case HB_FATE_LEAVE:
+        if (!request->again) {
+            if (place->exists && hb_target_obstacle(place) == NULL)
+                replaced(restore, row->path);
+            return true;
+        }
+        leave_alone(restore, row, place, mode,
+                    (row->flags & HB_ROW_CLAIMED) != 0 && content == NULL && place->exists
+                        ? no_plugin
+                        : why_left(place->exists));
+        return false;
+    default:
+        count_failure(restore, status == HB_LATER || status == HB_CANCELLED);
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
+                      hb_instance_failure(content));
+        return false;
+    }
+}
+
 static void publish_at(struct restore *restore, const struct hb_journal_row *row,
                        struct hb_last_target *last, const struct hb_place *place)
 {
     bool keep = (row->flags & HB_ROW_KEEP_MODE) != 0 && place->exists;
     uint32_t mode = keep ? place->status.st_mode & 0777 : row->mode;
-    const char *obstacle = hb_target_obstacle(place);
-    /* What a content plugin writes to may be newer by our own writing, which was interrupted. */
-    if (restore->request->again && !(row->flags & HB_ROW_CLAIMED) &&
-        hb_target_is_newer(place, &restore->request->since))
-        obstacle = "was written to after the import was interrupted, and is left alone";
+    const struct hb_instance *content = NULL;
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &place->rights);
     if (begun != 0) {
         failed(restore, row, -begun);
         return;
     }
+    const char *obstacle = hb_target_obstacle(place);
+    bool claimed = (row->flags & HB_ROW_CLAIMED) != 0 && obstacle == NULL;
+    if (claimed && !find_content(restore, row, &content))
+        return;
+    if (obstacle == NULL && is_folded(restore, row, last, place))
+        return;
+    if (!may_publish(restore, row, place, content, mode))
+        return;
     if (obstacle != NULL) {
         skipped(restore, row, obstacle);
         return;
     }
-    if (is_folded(restore, row, last, place))
-        return;
     int status = HB_RESTORE_RENAME;
-    if (row->flags & HB_ROW_CLAIMED)
-        status = publish_claimed(restore, row, place, mode);
+    if (claimed)
+        status = publish_claimed(restore, content, row, place, mode);
     if (status == HB_RESTORE_RENAME) {
         int result = rename_into_place(restore, row, place, mode);
         if (result != 0) {
@@ -322,6 +467,22 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         published(restore, row->type == HB_FILE, row->type == HB_FILE ? row->bytes : 0);
 }
 
+/* Something else has the name of its directory by now. */
+static void leave_below(struct restore *restore, const struct hb_journal_row *row)
+{
+    struct hb_place place = {.directory_fd = -1};
+    HB_AUTO_AS as = {.changed = false};
+    int result = hb_resolve_beside(restore->run, row->path, &place);
+    if (result == 0)
+        result = hb_as_begin(&as, &place.rights);
+    if (result == 0)
+        leave_alone(restore, row, &place, row->mode,
+                    "its directory was replaced after the import was interrupted");
+    else
+        failed(restore, row, -result);
+    hb_place_clear(&place);
+}
+
 static void publish(struct restore *restore, const struct hb_journal_row *row,
                     struct hb_last_target *last)
 {
@@ -329,18 +490,24 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     int result = 0;
     if (stage_of(restore, row) != NULL)
         hb_stage_refresh(restore->request->stages[row->stage]);
-    if (stage_of(restore, row) == NULL)
+    if (stage_of(restore, row) == NULL) {
         skipped(restore, row, "its staged copy is gone; import the archive again");
-    else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0)
+    } else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0) {
+        if (result == -ENOENT && hb_begun_has(restore->request->left, row->index))
+            left_alone(restore, row->path, "was changed, and left alone by a run that was stopped",
+                       "a file of its name with .from-import", 0);
         result = result == -ENOENT ? 1 : result; /* that was done before */
-    else if (row->type == HB_SYMLINK || !hb_target_beside(restore->run, last, row->path, &place)) {
+    } else if (row->type == HB_SYMLINK ||
+               !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
         result = hb_target_resolve(restore->run, row->path,
                                    row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
         if (result == 0)
             hb_target_remember(last, row->path, &place);
     }
-    if (result < 0)
+    if (result == -ENOTDIR && restore->request->again)
+        leave_below(restore, row);
+    else if (result < 0)
         failed(restore, row, -result);
     else if (result == 0 && place.directory_fd >= 0)
         publish_at(restore, row, last, &place);
@@ -364,6 +531,18 @@ static void tree_failed(void *context, const char *path, int error)
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
+static void tree_left_alone(void *context, const char *path, const char *kept, int error)
+{
+    struct restore *restore = context;
+    left_alone(restore, path, why_left(true), kept, error);
+    hb_progress_add(restore->run->progress, 1, 0);
+}
+
+static void tree_replaced(void *context, const char *path)
+{
+    replaced(context, path);
+}
+
 static void tree_skipped(void *context, const char *path, const char *why)
 {
     struct restore *restore = context;
@@ -381,6 +560,9 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
         .published = tree_published,
         .failed = tree_failed,
         .skipped = tree_skipped,
+        .replaced = tree_replaced,
+        .left_alone = tree_left_alone,
+        .again = restore->request->again,
     };
     int result;
     if (publication.stage == NULL)
@@ -418,6 +600,14 @@ static void make_directory(struct restore *restore, struct row *row, struct hb_l
     }
 }
 
+/* Has its mode stayed what it was made with, open to nobody else, or no more than it shall be? */
+static bool is_as_made(int fd, const struct hb_journal_row *row)
+{
+    struct stat now;
+    return fstat(fd, &now) != 0 ||
+           ((now.st_mode & 0700) == 0700 && (now.st_mode & 077 & ~row->mode) == 0);
+}
+
 /* Those that were made get mode and time last: publishing needs to write into them. */
 static void finish_directory(struct restore *restore, const struct hb_journal_row *row)
 {
@@ -434,6 +624,8 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
         result = fd < 0 ? -errno : 0;
     }
     hb_place_clear(&place);
+    if (result == 0 && restore->request->again && !is_as_made(fd, row))
+        return;
     if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
         result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
     if (result == 0)

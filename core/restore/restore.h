@@ -8,6 +8,7 @@
 
 #include "archive/claims.h"
 #include "host/run.h"
+#include "restore/begun.h"
 #include "restore/journal.h"
 #include <time.h>
 
@@ -20,13 +21,13 @@ struct hb_restore_request {
     struct hb_claims *claims; /* by index of a row: what they have said already; NULL: ask */
     unsigned workers;
     const bool *checked; /* by index of a row: hb_check_staged() has been called; may be NULL */
-    /*
-     * An interrupted import: what is not staged any more has been published, and what was written
-     * to after its journal is newer than it: it is left alone. (Not yet what a content plugin puts
-     * back.)
-     */
+    /* An interrupted import: what is not staged any more has been published. */
     bool again;
-    struct timespec since;
+    struct timespec since;        /* when it began to publish */
+    const struct hb_begun *begun; /* which rows a plugin had begun to put back; or NULL */
+    const struct hb_begun *left;  /* which a run had left alone that could not say so; or NULL */
+    /* With `again`: where it is told what somebody has changed since, and is left alone. */
+    struct hb_report *left_alone;
 };
 
 struct hb_restored {
@@ -34,6 +35,7 @@ struct hb_restored {
     uint64_t bytes;
     uint64_t failed;    /* that could not be, and are reported */
     uint64_t postponed; /* of them, those that may work later: no space, a lock, an I/O error */
+    uint64_t left;      /* that somebody has changed since, and that are left alone */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "files/io.h"
 #include "files/listing.h"
+#include "restore/left_alone.h"
 #include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -142,12 +143,24 @@ static bool is_folded(const struct hb_tree_publication *publication, const char 
     return true;
 }
 
+/* At a place where something has come to be. With its rights. */
+static void leave_alone(const struct hb_tree_publication *publication, int from_fd,
+                        const char *name, const char *path, const struct hb_place *place,
+                        uint32_t mode)
+{
+    HB_AUTO_FREE char *kept = NULL;
+    int result = hb_keep_beside(publication->run, from_fd, name, place, mode, &kept);
+    publication->left_alone(publication->context, path, kept, -result);
+}
+
 static void publish_file(const struct hb_tree_publication *publication, int from_fd,
                          const char *name, const char *path, const struct stat *staged)
 {
     struct hb_place place;
     int result = hb_target_resolve(publication->run, path, 0, &place);
-    const char *obstacle = result == 0 ? hb_target_obstacle(&place) : NULL;
+    bool leaves = result == 0 && publication->again && place.exists;
+    const char *obstacle = result == 0 && !leaves ? hb_target_obstacle(&place) : NULL;
+    bool moves = result == 0 && !leaves && obstacle == NULL;
     HB_AUTO_AS as = {.changed = false};
     if (result == 0 && obstacle == NULL && is_folded(publication, path, &place)) {
         hb_place_clear(&place);
@@ -156,16 +169,20 @@ static void publish_file(const struct hb_tree_publication *publication, int from
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
     uint32_t mode = place.exists ? place.status.st_mode : staged->st_mode; /* it keeps its own */
-    if (result == 0 && obstacle == NULL)
+    if (result == 0 && moves)
         result = hb_target_give(publication->run, from_fd, name, &place, mode, HB_ACCESS_KEEP);
-    if (result == 0 && obstacle == NULL)
+    if (result == 0 && moves)
         result = hb_target_rename(from_fd, name, &place);
-    if (obstacle != NULL)
+    if (result == 0 && leaves)
+        leave_alone(publication, from_fd, name, path, &place, staged->st_mode & 0777);
+    else if (obstacle != NULL)
         publication->skipped(publication->context, path, obstacle);
     else if (result != 0)
         publication->failed(publication->context, path, -result);
     else
         publication->published(publication->context, 1, (uint64_t)staged->st_size);
+    if (result == 0 && moves && place.exists)
+        publication->replaced(publication->context, path);
     hb_place_clear(&place);
 }
 
@@ -289,7 +306,10 @@ static struct level *begin_directory(const struct hb_tree_publication *publicati
     }
     if (result != 0) {
         level->another = false;
-        fail_all(publication, from_fd, name, path, -result);
+        if (result == -ENOTDIR && publication->again && level->place.exists)
+            leave_alone(publication, from_fd, name, path, &level->place, 0);
+        else
+            fail_all(publication, from_fd, name, path, -result);
         end_level(publication, level, HB_OK);
         return above;
     }

@@ -3,6 +3,7 @@
 #include "bulk_vfs.h"
 #include "identity.h"
 #include "restore.h"
+#include "since.h"
 #include "snapshot.h"
 #include "soundness.h"
 
@@ -134,6 +135,8 @@ static const struct hb_content_ops ops = {
     .identity = snap_identity,
     .check = snap_check,
     .restore = snap_restore,
+    .note = snap_note,
+    .since = snap_since,
 };
 
 static const struct hb_plugin plugin = {

@@ -21,6 +21,10 @@ static void check_row(int status, const struct hb_journal_row *row)
         abort(); /* it would lead anywhere */
     if (row->stage >= HB_JOURNAL_STAGES || row->mode > 0777 || row->mtime_nanoseconds > 999999999)
         abort();
+    if (row->note.what > HB_NOTED_NOTHING || row->note.mode > 0777 ||
+        row->note.nanoseconds > 999999999 ||
+        (row->note.has_content && row->note.what != HB_NOTED_FILE))
+        abort();
     if (status == HB_OK && (row->type < HB_FILE || row->type > HB_SYMLINK || row->link == NULL))
         abort();
 }
@@ -46,14 +50,13 @@ static void use(unsigned char *text, size_t bytes)
     hb_journal_close(journal);
 }
 
-/* The first byte is the number of rows that the end claims. */
-static void use_completed(const uint8_t *data, size_t bytes)
+/* The first byte is the number of rows that the end claims; `head` ends with its NUL. */
+static void use_completed(const uint8_t *data, size_t bytes, const char *head)
 {
-    static const char head[] = "hbcore-journal 1 archive"; /* with its NUL */
-    size_t length = sizeof head + bytes - 1;
+    size_t head_bytes = strlen(head) + 1, length = head_bytes + bytes - 1;
     HB_AUTO_FREE unsigned char *text = hb_alloc(length + 64);
-    memcpy(text, head, sizeof head);
-    memcpy(text + sizeof head, data + 1, bytes - 1);
+    memcpy(text, head, head_bytes);
+    memcpy(text + head_bytes, data + 1, bytes - 1);
     int start = snprintf((char *)text + length, 32, "end %u ", data[0]);
     size_t hashed = length + (size_t)start;
     int hash = snprintf((char *)text + hashed, 32, "%016" PRIx64, XXH3_64bits(text, hashed));
@@ -66,7 +69,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (bytes > 0)
         memcpy(copy, data, bytes);
     use(copy, bytes);
-    if (bytes > 0)
-        use_completed(data, bytes);
+    if (bytes > 0) {
+        use_completed(data, bytes, "hbcore-journal 1 archive"); /* of the release before */
+        use_completed(data, bytes, "hbcore-journal 2 77 archive");
+    }
     return 0;
 }

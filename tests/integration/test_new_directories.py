@@ -309,8 +309,9 @@ class NewDirectories(fault.FaultCase):
         self.kill_at("*/made")
         hb.write(self.home / "made/top", b"theirs")
         hb.write(self.home / "made/only-here", b"theirs")
-        self.complete()
-        self.assertEqual((self.home / "made/top").read_bytes(), b"top")
+        self.assert_mentions(self.complete(expect=3), "made/top", "top.from-import")
+        self.assertEqual((self.home / "made/top").read_bytes(), b"theirs")
+        self.assertEqual((self.home / "made/top.from-import").read_bytes(), b"top")
         self.assertEqual((self.home / "made/only-here").read_bytes(), b"theirs")
         self.assertEqual((self.home / "made/d3/inner/f23").read_bytes(), (self.new / "made/d3/inner/f23").read_bytes())
 

@@ -291,8 +291,9 @@ class InterruptedImport(OtherUsers):
             hb.write(self.home / f"sessions/f{number:02}", text)
         self.give(self.home)
 
-    def count(self, text):
-        return sum(path.read_bytes() == text for path in (self.home / "sessions").iterdir())
+    def count(self, text, suffix=""):
+        return sum(path.read_bytes() == text for path in (self.home / "sessions").iterdir()
+                   if path.suffix == suffix)
 
     def test_the_user_works_on(self):
         self.left_behind_is_fine = True
@@ -313,6 +314,7 @@ class InterruptedImport(OtherUsers):
         self.assertEqual((self.count(b"newer"), self.count(b"old")), (self.FILES, 0))
         self.as_root("backup", "-o", self.dir / "b.zip", expect=None)
         self.assertEqual((self.count(b"newer"), self.count(b"old")), (self.FILES, 0))
+        self.assertGreater(self.count(b"old", ".from-import"), 0, "what the import had is beside")
 
 
 class HomeOfRoot(OtherUsers):

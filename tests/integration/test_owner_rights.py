@@ -417,9 +417,11 @@ class Stages(OwnerRights):
         self.interrupted()
         hb.write(self.home / "config.yaml", b"newer")
         os.chown(self.home / "config.yaml", USER, USER)
-        done = self.as_root("backup", "-o", self.dir / "a.zip")
+        done = self.as_root("backup", "-o", self.dir / "a.zip", expect=3)
         self.assert_mentions(done, "config.yaml", "written to after the import was interrupted")
         self.assertEqual((self.home / "config.yaml").read_bytes(), b"newer")
+        self.assertEqual((self.home / "config.yaml.from-import").read_bytes(), b"new")
+        self.assertEqual((self.home / "config.yaml.from-import").stat().st_uid, USER)
 
     def test_one_that_cannot_be_looked_into(self):
         """Nobody can tell: a backup says so, an import does not begin."""

@@ -22,7 +22,15 @@ static const struct hb_journal_row rows[] = {
      .mtime_nanoseconds = 999999999,
      .bytes = UINT64_MAX,
      .path = "a/\xff\nname with blanks",
-     .link = ""},
+     .link = "",
+     .note = {.what = HB_NOTED_FILE,
+              .has_content = true,
+              .mode = 0640,
+              .seconds = -7,
+              .nanoseconds = 999999999,
+              .inode = UINT64_MAX,
+              .bytes = UINT64_MAX},
+     .content = {0, 1, 0xff, 0x10, [31] = 0xab}},
     {.type = HB_DIRECTORY,
      .flags = HB_ROW_TREE,
      .index = 3,
@@ -30,7 +38,18 @@ static const struct hb_journal_row rows[] = {
      .files = UINT64_MAX,
      .path = "b/tree",
      .link = ""},
-    {.type = HB_SYMLINK, .index = 7, .mode = 0777, .path = "l", .link = "../else where"},
+    {.type = HB_SYMLINK,
+     .index = 7,
+     .mode = 0777,
+     .path = "l",
+     .link = "../else where",
+     .note = {.what = HB_NOTED_LINK, .mode = 0777, .seconds = 1, .inode = 2, .bytes = 3}},
+    {.type = HB_FILE,
+     .index = 8,
+     .mode = 0600,
+     .path = "of which nothing is known",
+     .link = "",
+     .note = {.what = HB_NOTED_NOTHING}},
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
@@ -87,6 +106,15 @@ static void assert_row(const struct hb_journal_row *row, const struct hb_journal
     assert_int_equal(row->files, wanted->files);
     assert_string_equal(row->path, wanted->path);
     assert_string_equal(row->link, wanted->link);
+    assert_int_equal(row->note.what, wanted->note.what);
+    assert_int_equal(row->note.has_content, wanted->note.has_content);
+    assert_int_equal(row->note.mode, wanted->note.mode);
+    assert_int_equal(row->note.seconds, wanted->note.seconds);
+    assert_int_equal(row->note.nanoseconds, wanted->note.nanoseconds);
+    assert_int_equal(row->note.inode, wanted->note.inode);
+    assert_int_equal(row->note.bytes, wanted->note.bytes);
+    if (row->note.has_content)
+        assert_memory_equal(row->content, wanted->content, sizeof row->content);
 }
 
 static void test_comes_back(void **state)
@@ -155,6 +183,35 @@ static void test_damage_is_noticed(void **state)
     }
 }
 
+/* What is noted of a file is no change where it has none: permissions, the inode's own times. */
+static void test_what_is_a_change(void **state)
+{
+    (void)state;
+    const struct stat there = {.st_mode = S_IFREG | 0644,
+                               .st_ino = 5,
+                               .st_size = 6,
+                               .st_mtim = {.tv_sec = 7, .tv_nsec = 8},
+                               .st_ctim = {.tv_sec = 9}};
+    struct hb_target_note note = hb_target_note_of(&there, true);
+    struct stat now = there;
+    now.st_mode = S_IFREG | 0600;
+    now.st_ctim.tv_sec = 10;
+    assert_true(hb_target_is_as_noted(&note, &now));
+    assert_false(hb_target_is_as_noted(&note, NULL));
+    now.st_ino = 6;
+    assert_false(hb_target_is_as_noted(&note, &now));
+    note = hb_target_note_of(&there, false); /* inodes are numbered anew there */
+    assert_true(hb_target_is_as_noted(&note, &now));
+    now.st_mtim.tv_nsec = 9;
+    assert_false(hb_target_is_as_noted(&note, &now));
+    now = there;
+    now.st_mode = S_IFLNK | 0777;
+    assert_false(hb_target_is_as_noted(&note, &now));
+    note = hb_target_note_of(NULL, true);
+    assert_true(hb_target_is_as_noted(&note, NULL));
+    assert_false(hb_target_is_as_noted(&note, &there));
+}
+
 /* A run that is alive, or a stage that others can write to, is never taken over. */
 static void test_adopt(void **state)
 {
@@ -194,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_noticed, set_up, tear_down),
+        cmocka_unit_test(test_what_is_a_change),
         cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,19 @@ HB_LAYOUT(struct hb_source, bytes, 16);
 HB_LAYOUT(struct hb_source, read_at, 40);
 HB_SIZEOF(struct hb_source, 56);
 
+/* What since() found. */
+enum hb_since {
+    HB_AS_NOTED = 16,  /* nobody has changed it */
+    HB_AS_STAGED = 17, /* it holds what was to be put back already */
+    HB_CHANGED = 18    /* somebody has changed it: it is left alone */
+};
+
+/* What since() is told. */
+enum hb_since_flags {
+    HB_SINCE_BEGUN = 1, /* restore() had been called, and may have been killed at any moment */
+    HB_SINCE_COPIED = 2 /* the whole home was copied since: inodes have other numbers */
+};
+
 /* Where an entry is to be put back. */
 struct hb_target {
     uint32_t size;
@@ -139,13 +152,31 @@ struct hb_content_ops {
      * HB_SOURCE_JUDGED: there, open() has to check itself.
      */
     int (*judge)(void *self, const struct hb_entry *entry, struct hb_source *source);
+
+    /*
+     * 32 bytes that tell later whether a file in the home was changed: before restore() touches it.
+     * Modes, owners and times of the inode are no change. HB_OK, or HB_NOMATCH: it cannot be told.
+     */
+    int (*note)(void *self, const struct hb_entry *entry, unsigned char note[32]);
+
+    /*
+     * An import was killed, days ago perhaps, and is completed: what has become of that file since
+     * note(), which said `note` (NULL: it did not)? `file` is the staged copy, `flags` an enum
+     * hb_since_flags. What restore() had begun may be half-written; what the file's own journal
+     * then needs may be done to it. An enum hb_since; HB_NOMATCH: it cannot be told; HB_ENTRY or
+     * HB_LATER after fail(). Without this callback identity() is asked both times, and a file with
+     * another one has been changed.
+     */
+    int (*since)(void *self, const struct hb_entry *entry, const struct hb_file *file,
+                 const unsigned char *note, uint32_t flags);
 };
 
 HB_LAYOUT(struct hb_content_ops, claim, 8);
 HB_LAYOUT(struct hb_content_ops, open, 24);
 HB_LAYOUT(struct hb_content_ops, restore, 48);
 HB_LAYOUT(struct hb_content_ops, judge, 56);
-HB_SIZEOF(struct hb_content_ops, 64);
+HB_LAYOUT(struct hb_content_ops, since, 72);
+HB_SIZEOF(struct hb_content_ops, 80);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/staging_notes.h"
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "restore/changed_since.h"
+#include "restore/target.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* Whose neighbours are noted: one call each. */
+struct noting {
+    struct hb_staging *staging;
+    bool inodes_last;
+    struct hb_last_target last;
+};
+
+/* False: the long way knows what to do. */
+static bool note_beside(const struct noting *noting, const char *path, struct hb_target_note *note)
+{
+    const struct hb_last_target *last = &noting->last;
+    const char *name = hb_base_name(path);
+    struct stat status;
+    size_t bytes = name == path ? 0 : (size_t)(name - path) - 1;
+    if (last->directory == NULL || strlen(last->directory) != bytes ||
+        memcmp(last->directory, path, bytes) != 0)
+        return false;
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &last->rights) != 0)
+        return false;
+    bool exists = fstatat(last->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if ((!exists && errno != ENOENT) || (exists && S_ISLNK(status.st_mode)))
+        return false;
+    *note = hb_target_note_of(exists ? &status : NULL, noting->inodes_last);
+    return true;
+}
+
+static void note_at(struct noting *noting, const char *path, bool is_link,
+                    struct hb_target_note *note)
+{
+    struct hb_place place;
+    if (!is_link && note_beside(noting, path, note))
+        return;
+    int result = hb_beneath_resolve(&noting->staging->run->home, path, is_link ? HB_KEEP_LAST : 0,
+                                    &place, NULL);
+    if (result == 0 && !is_link)
+        hb_target_remember(&noting->last, path, &place);
+    if (result == 0)
+        *note = hb_target_note_of(place.exists ? &place.status : NULL, noting->inodes_last);
+    else if (result == -ENOENT) /* its directory is missing */
+        *note = hb_target_note_of(NULL, noting->inodes_last);
+    else
+        *note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
+    hb_place_clear(&place);
+}
+
+void hb_staging_note_targets(struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
+    noting.inodes_last = hb_inodes_last(staging->run->home.fd);
+    staging->notes = hb_alloc(catalog->count * sizeof *staging->notes);
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        const struct hb_tree_directory *parent = hb_trees_parent(&staging->trees, i);
+        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY ||
+            (parent != NULL && parent->missing)) /* zeroed: there is nothing */
+            continue;
+        note_at(&noting, hb_catalog_path(catalog, i), member->type == HB_SYMLINK,
+                &staging->notes[i]);
+    }
+    hb_last_target_clear(&noting.last);
+}
+
+static void note_claimed(struct hb_staging *staging, size_t index, struct hb_journal_row *row)
+{
+    struct hb_place place;
+    char name[24];
+    const struct hb_instance *content = NULL;
+    int result = hb_beneath_resolve(&staging->run->home, row->path, 0, &place, NULL);
+    row->note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
+    if (result == 0 || result == -ENOENT)
+        row->note = hb_target_note_of(result == 0 && place.exists ? &place.status : NULL,
+                                      hb_inodes_last(staging->run->home.fd));
+    hb_staged_name(index, name);
+    if (row->note.what == HB_NOTED_FILE &&
+        hb_claims_settle_at(staging->claims, index, staging->stages[row->stage]->fd, name,
+                            &content) == 0 &&
+        content != NULL)
+        row->note.has_content = hb_note_content(content, place.path, &place.status, row->content);
+    hb_place_clear(&place);
+}
+
+void hb_staging_note_row(struct hb_staging *staging, size_t index, struct hb_journal_row *row)
+{
+    if (row->flags & HB_ROW_CLAIMED)
+        note_claimed(staging, index, row);
+    else if (row->type == HB_DIRECTORY)
+        row->note.what = row->flags & HB_ROW_NEW ? HB_NOTED_ABSENT : HB_NOTED_DIRECTORY;
+    else
+        row->note = staging->notes[index];
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * On a file system without modes (exFAT, NTFS and CIFS as they are mounted mostly) a stage cannot
+ * be closed to others, who could put one there. So its journal is sealed, with the key of this
+ * installation (files/state_key.h): what is sealed was written here, for this stage. What is staged
+ * is not: who could change it could change the home, which lies on the same file system. Whoever
+ * completes such an import therefore leaves what lies on another one to the import to come.
+ */
+#ifndef HB_SEAL_H
+#define HB_SEAL_H
+
+#include "files/stage.h"
+
+/* Is it open to others, whatever we do? */
+bool hb_stage_lacks_modes(int stage_fd);
+/* Would it be on this file system, by its kind? Cannot tell: no. */
+bool hb_system_lacks_modes(int fd);
+
+/* Seals the journal that is about to be committed, open as `journal_fd`. 0; -1: *why, constant. */
+int hb_seal_make(const struct hb_stage *stage, int journal_fd, const char **why);
+/*
+ * A copy of the stage's journal, which nobody else can change, if it is sealed and as it was then.
+ * A descriptor, or -1.
+ */
+int hb_seal_open(const struct hb_stage *stage);
+
+#endif
