@@ -168,7 +168,7 @@ static int ask_clock(int parent_fd, struct timespec *now)
     char name[64];
     struct stat made;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-        return -errno;
+        return -EAGAIN;
     /* A stage's name: if we are killed here, a sweep finds it. */
     snprintf(name, sizeof name, ".hbcore-stage-%016" PRIx64, number);
     if (mkdirat(parent_fd, name, 0700) != 0)
@@ -181,7 +181,7 @@ static int ask_clock(int parent_fd, struct timespec *now)
 
 static bool find_age(int parent_fd, bool probe, int64_t last, struct hb_stage_claim *claim)
 {
-    struct timespec now;
+    struct timespec now = {0};
     claim->age = -1;
     claim->left = DAY;
     if (!probe || ask_clock(parent_fd, &now) != 0)
@@ -210,8 +210,10 @@ bool hb_stage_is_claimed(int parent_fd, int stage_fd, bool probe, struct hb_stag
                  read_owner(stage_fd, HB_STAGE_OWNER, &claim->owner, &file);
     int64_t last = known ? file.st_mtim.tv_sec : INT64_MIN;
     if (known && *here.boot != '\0' && strcmp(here.boot, claim->owner.boot) == 0 &&
-        strcmp(here.process_set, claim->owner.process_set) == 0)
-        return claim->alive = is_alive(&claim->owner);
+        strcmp(here.process_set, claim->owner.process_set) == 0) {
+        claim->alive = claim->owner.process != here.process && is_alive(&claim->owner);
+        return claim->alive; /* our own lock holds for us */
+    }
     if (fstat(stage_fd, &stage) != 0)
         return true;
     if (stage.st_mtim.tv_sec > last)
