@@ -40,6 +40,9 @@ int held_open(struct held *held, int directory_fd, const char *name);
 int held_open_staged(struct held *held, const struct hb_file *file);
 void held_close(struct held *held);
 
+/* The mode that SQLite is to take the database's for, by which it makes the files beside it. */
+mode_t held_mode_of_sides(const struct held *held, mode_t mode);
+
 /* as_owner_begin() for the directory; false: `refusal`. */
 bool held_begin(struct held *held, struct as_owner *owner);
 

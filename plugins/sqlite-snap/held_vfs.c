@@ -31,12 +31,14 @@
 
 typedef int (*open_call)(const char *path, int flags, int mode);
 typedef int (*stat_call)(const char *path, struct stat *found);
+typedef int (*fstat_call)(int fd, struct stat *found);
 
 static const char prefix[] = "/proc/self/fd/";
 
 static sqlite3_vfs held_vfs, *real;
 static open_call real_open;
 static stat_call real_stat;
+static fstat_call real_fstat;
 static bool registered;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -106,7 +108,23 @@ static int stat_held(const char *path, struct stat *found)
         return -1;
     }
     snprintf(pin, sizeof pin, "%s%d", prefix, held->pin);
-    return real_stat(pin, found);
+    int result = real_stat(pin, found);
+    if (result == 0)
+        found->st_mode = held_mode_of_sides(held, found->st_mode);
+    return result;
+}
+
+/* By its answer about the database SQLite makes the index of the log. */
+static int fstat_held(int fd, struct stat *found)
+{
+    if (real_fstat(fd, found) != 0)
+        return -1;
+    pthread_mutex_lock(&mutex);
+    for (const struct held *held = list; held != NULL; held = held->next)
+        if (held->status.st_ino == found->st_ino && held->status.st_dev == found->st_dev)
+            found->st_mode = held_mode_of_sides(held, found->st_mode);
+    pthread_mutex_unlock(&mutex);
+    return 0;
 }
 
 /* ---- the VFS --------------------------------------------------------------------- */
@@ -161,10 +179,14 @@ static bool replace_calls(void)
         return false;
     real_open = (open_call)(void *)real->xGetSystemCall(real, "open");
     real_stat = (stat_call)(void *)real->xGetSystemCall(real, "stat");
-    return real_open != NULL && real_stat != NULL &&
+    real_fstat = (fstat_call)(void *)real->xGetSystemCall(real, "fstat");
+    return real_open != NULL && real_stat != NULL && real_fstat != NULL &&
            real->xSetSystemCall(real, "open", (sqlite3_syscall_ptr)(void *)open_held) ==
                SQLITE_OK &&
-           real->xSetSystemCall(real, "stat", (sqlite3_syscall_ptr)(void *)stat_held) == SQLITE_OK;
+           real->xSetSystemCall(real, "stat", (sqlite3_syscall_ptr)(void *)stat_held) ==
+               SQLITE_OK &&
+           real->xSetSystemCall(real, "fstat", (sqlite3_syscall_ptr)(void *)fstat_held) ==
+               SQLITE_OK;
 }
 
 static void make_vfs(void)
