@@ -161,8 +161,8 @@ const char *hb_rights_explain(int error)
 
 bool hb_rights_are_refused(int error)
 {
-    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS ||
-           error == EINVAL || error == EOVERFLOW;
+    return error == EPERM || error == ENOTSUP || error == ENOSYS || error == EINVAL ||
+           error == EOVERFLOW;
 }
 
 void hb_rights_name(uid_t user, char *name)

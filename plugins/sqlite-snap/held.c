@@ -42,6 +42,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -330,6 +331,35 @@ static int open_pinned(const struct held *held, int pin, const char *name, int f
     return -ESTALE;
 }
 
+/* Would a new file beside the database have its group, or could be given it? */
+static bool can_have_group(const struct held *held)
+{
+    gid_t groups[AS_OWNER_GROUPS], wanted = held->status.st_gid;
+    struct stat directory;
+    if (fstat(held->directory_fd, &directory) == 0 && (directory.st_mode & S_ISGID) != 0 &&
+        directory.st_gid == wanted)
+        return true;
+    if ((gid_t)setfsgid((gid_t)-1) == wanted || (geteuid() == 0 && setfsuid((uid_t)-1) == 0))
+        return true;
+    int count = getgroups(AS_OWNER_GROUPS, groups);
+    for (int i = 0; i < count; i++)
+        if (groups[i] == wanted)
+            return true;
+    return false;
+}
+
+/* For a file with another group: who is in the one and not in the other counts among the others. */
+static mode_t in_common(mode_t mode)
+{
+    mode_t both = mode & mode >> 3 & 07;
+    return (mode & ~(mode_t)077) | both << 3 | both;
+}
+
+mode_t held_mode_of_sides(const struct held *held, mode_t mode)
+{
+    return can_have_group(held) ? mode : in_common(mode);
+}
+
 /*
  * A side file holds the same rows: nobody may do more with it than with the database. Its mode is
  * the database's, but where that has an access list its group bits are the mask of the list, and
@@ -349,8 +379,7 @@ static void limit_side(const struct held *held, int fd)
         made.st_gid == held->status.st_gid || fchown(fd, (uid_t)-1, held->status.st_gid) == 0;
     if (grouped && (none || (bytes > 0 && fsetxattr(fd, list, value, (size_t)bytes, 0) == 0)))
         return;
-    mode_t both = made.st_mode & made.st_mode >> 3 & 07;
-    int refused = fchmod(fd, (made.st_mode & 0700) | both << 3 | both);
+    int refused = fchmod(fd, in_common(made.st_mode & 0777));
     (void)refused; /* by a file system without modes, which has no lists either */
 }
 
@@ -447,7 +476,7 @@ int held_set_mode(struct held *held, enum side side, mode_t mode)
 {
     AS_OWNER_AUTO owner = {0};
     char name[HELD_NAME_BYTES], link[32];
-    struct stat found;
+    struct stat found = {0};
     held_side_name(held->name, side, name);
     if (!held_begin(held, &owner))
         return -EPERM;
@@ -460,6 +489,8 @@ int held_set_mode(struct held *held, enum side side, mode_t mode)
     else if (result == 0 && side != SIDE_MAIN &&
              !is_still_named(held->directory_fd, pin, name, &found))
         result = -EAGAIN;
+    if (side != SIDE_MAIN && found.st_gid != held->status.st_gid)
+        mode = in_common(mode);
     snprintf(link, sizeof link, "/proc/self/fd/%d", pin);
     if (result == 0 && chmod(link, mode) != 0)
         result = -errno;

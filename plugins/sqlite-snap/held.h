@@ -43,6 +43,9 @@ int held_open_to_read(struct held *held, int directory_fd, const char *name);
 int held_open_staged(struct held *held, const struct hb_file *file);
 void held_close(struct held *held);
 
+/* The mode that SQLite is to take the database's for, by which it makes the files beside it. */
+mode_t held_mode_of_sides(const struct held *held, mode_t mode);
+
 /*
  * From now on a database that is only read, and a side file of it, are read with our own rights if
  * the owner of the directory may not read one of them. For [home] read-as = root. What SQLite would

@@ -37,6 +37,7 @@ typedef int (*open_call)(const char *path, int flags, int mode);
 typedef int (*stat_call)(const char *path, struct stat *found);
 typedef int (*fchown_call)(int fd, uid_t user, gid_t group);
 typedef int (*fchmod_call)(int fd, mode_t mode);
+typedef int (*fstat_call)(int fd, struct stat *found);
 
 static const char prefix[] = "/proc/self/fd/";
 
@@ -45,6 +46,7 @@ static open_call real_open;
 static stat_call real_stat;
 static fchown_call real_fchown;
 static fchmod_call real_fchmod;
+static fstat_call real_fstat;
 static bool registered;
 
 /* What this thread opened last is only read. These calls come right after open(). */
@@ -116,7 +118,23 @@ static int stat_held(const char *path, struct stat *found)
         errno = ENOENT;
         return -1;
     }
-    return fstat(held->pin, found);
+    int result = fstat(held->pin, found);
+    if (result == 0)
+        found->st_mode = held_mode_of_sides(held, found->st_mode);
+    return result;
+}
+
+/* By its answer about the database SQLite makes the index of the log. */
+static int fstat_held(int fd, struct stat *found)
+{
+    if (real_fstat(fd, found) != 0)
+        return -1;
+    pthread_mutex_lock(&mutex);
+    for (const struct held *held = list; held != NULL; held = held->next)
+        if (held->status.st_ino == found->st_ino && held->status.st_dev == found->st_dev)
+            found->st_mode = held_mode_of_sides(held, found->st_mode);
+    pthread_mutex_unlock(&mutex);
+    return 0;
 }
 
 static int fchmod_held(int fd, mode_t mode)
@@ -205,11 +223,12 @@ static bool replace_calls(void)
         return false;
     real_open = (open_call)(void *)real->xGetSystemCall(real, "open");
     real_stat = (stat_call)(void *)real->xGetSystemCall(real, "stat");
+    real_fstat = (fstat_call)(void *)real->xGetSystemCall(real, "fstat");
     real_fchmod = (fchmod_call)(void *)real->xGetSystemCall(real, "fchmod");
     real_fchown = (fchown_call)(void *)real->xGetSystemCall(real, "fchown");
-    return real_open != NULL && real_stat != NULL && real_fchmod != NULL &&
-           replace_call("open", (void *)open_held) && replace_call("stat", (void *)stat_held) &&
-           replace_call("fchmod", (void *)fchmod_held) &&
+    return real_open != NULL && real_stat != NULL && real_fchmod != NULL && real_fstat != NULL &&
+           replace_call("fstat", (void *)fstat_held) && replace_call("open", (void *)open_held) &&
+           replace_call("stat", (void *)stat_held) && replace_call("fchmod", (void *)fchmod_held) &&
            (real_fchown == NULL || replace_call("fchown", (void *)fchown_held));
 }
 

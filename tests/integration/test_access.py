@@ -217,6 +217,34 @@ class Replaced(Access):
                     self.assert_no_wider(before, after)
                     self.assertEqual(after[LISTED], before[LISTED])
 
+    def test_the_log_of_a_database(self):
+        """What is made beside it while it is written to holds the same rows; a run that is killed leaves it there."""
+        fault.need()
+        source = self.dir / "wal"
+        hb.write(source / "config.yaml", b"a: 1\n")
+        self.make_database(source / "data.db")
+        self.hbcore("--home", source, "backup", "-o", self.dir / "wal.zip")
+        (self.dir / "wal.zip").chmod(0o644)
+        seen, self.left_behind_is_fine = set(), True
+        for who in ("owner", "root"):
+            for point in range(1, 40, 3):
+                self.fresh()
+                path = self.home / "data.db"
+                self.make_database(path, rows=30, wal=True)
+                os.chown(path, OWNER, TEAM)
+                path.chmod(0o660)
+                acl(path, f"u:{LISTED}:rw", "g::---", "o::---")
+                before = who_can(path)
+                keywords = self.as_who(who)
+                keywords["env"] = self.environment(**keywords["env"])
+                subprocess.run([fault.TOOL, "--calls", "write,sync,truncate", "--path", "*data.db*", "--at", str(point),
+                                "--kill", "--", *self.command("--home", self.home, "import", "-f", self.dir / "wal.zip")],
+                               capture_output=True, check=False, stdin=subprocess.DEVNULL, **keywords)
+                for side in self.home.glob("data.db-*"):
+                    seen.add(side.name)
+                    self.assert_no_wider(before, who_can(side), f"{side.name}, {who}, {point}")
+        self.assertTrue(seen)
+
     def test_guard(self):
         for who in ("owner", "root"):
             self.fresh()
