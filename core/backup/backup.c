@@ -13,6 +13,7 @@
 #include "files/state_key.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include "host/lost.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/plan.h"
 #include "restore/recover.h"
@@ -439,6 +440,16 @@ static int locate(struct backup *backup)
     return HB_OK;
 }
 
+/* The archive is made for its owner alone, where the file system has modes. */
+static void look_who_may_read(const struct backup *backup)
+{
+    struct stat status;
+    const struct hb_destination *destination = backup->request->destination;
+    if (!destination->stream && fstat(backup->publication.fd, &status) == 0 &&
+        (status.st_mode & 077) != 0)
+        hb_tell_lost(backup->run, destination->path, HB_LOST_MODE);
+}
+
 /* Writes the archive into the stage and publishes it. */
 static int write_archive(struct backup *backup)
 {
@@ -446,6 +457,8 @@ static int write_archive(struct backup *backup)
         backup->destination_stage.fd >= 0 ? &backup->destination_stage : &backup->run->stage;
     int status = hb_publication_begin(backup->request->destination, stage, &backup->publication,
                                       backup->error);
+    if (status == HB_OK)
+        look_who_may_read(backup);
     if (status == HB_OK)
         status = hb_instance_create(backup->run, backup->request->format->section, &backup->format,
                                     backup->error);

@@ -537,6 +537,11 @@ static uint32_t stored_mode(int directory_fd, const char *name, uint32_t mode)
     return fd < 0 ? mode : hb_access_stored_mode(fd, mode);
 }
 
+static bool is_too_long(const struct hb_entry *entry)
+{
+    return entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0) > LONGEST_PATH;
+}
+
 static int keep_entry(struct walk *walk, struct directory *directory, size_t index, int fd,
                       uint32_t parent, struct hb_entry *entry, const struct stat *status)
 {
@@ -564,6 +569,7 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
                       "part of the file beside it");
         return HB_OK;
     }
+    bool stored = verdict.kind == HB_KEEP && !is_too_long(entry);
     struct hb_planned planned = planned_from(walk, entry, status, parent, name);
     planned.mode = (uint16_t)mode;
     planned.flags = fixed ? HB_PLANNED_MODE : 0;
@@ -577,26 +583,26 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
         planned.mode = (uint16_t)stored_mode(fd, name, mode);
     if (planned.content != 0)
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
-    else if (verdict.kind == HB_KEEP)
+    else if (stored)
         append(&walk->plan->entries, &walk->plan->count, &walk->capacity, &planned);
     size_t number = walk->plan->count - 1;
     if (entry->type == HB_DIRECTORY) {
         result = enter_directory(walk, fd, name, &planned, entry->path_bytes, status);
-        if (verdict.kind == HB_KEEP)
+        if (stored)
             walk->plan->entries[number].mode = planned.mode;
     }
     return result;
 }
 
 /*
- * What is longer than a name in an archive can be is not stored; what lies deeper than an import
+ * What is longer than a name in an archive can be is not stored, and each such is named; what lies deeper than an import
  * goes by default is, and told.
  */
 static bool look_at_length(struct walk *walk, const struct hb_entry *entry)
 {
     struct hb_report *report = &walk->run->report;
     size_t components = 1;
-    if (entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
+    if (is_too_long(entry)) {
         hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
                       "its path is longer than %u bytes, which no archive can hold",
                       (unsigned)LONGEST_PATH);
@@ -650,8 +656,8 @@ static int look_at(struct walk *walk, struct directory *directory, size_t index,
         return HB_OK;
     }
     struct hb_entry entry = describe(walk, path_bytes, &status);
-    if (!look_at_length(walk, &entry))
-        return HB_OK;
+    if (!look_at_length(walk, &entry) && entry.type != HB_DIRECTORY)
+        return HB_OK; /* else what is in it is named, too */
     return keep_entry(walk, directory, index, fd, parent, &entry, &status);
 }
 

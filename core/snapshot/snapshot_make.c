@@ -139,7 +139,12 @@ static int give_copy(const struct maker *maker, const struct hb_entry *entry, in
     if (maker->stage.rights.other || hb_owner_of(maker->stage.parent_fd, &directory) != 0 ||
         (directory.give && directory.user != 0))
         return 0;
-    return hb_owner_give(&owner, fd);
+    struct stat made;
+    int result = hb_owner_give(&owner, fd);
+    if (result == 0 && owner.give && fstat(fd, &made) == 0 &&
+        (made.st_uid != owner.user || made.st_gid != owner.group))
+        hb_tell_lost(maker->run, entry->path, HB_LOST_OWNER);
+    return result;
 }
 
 /* Mode, times and owner as they were; counts it. */
@@ -573,6 +578,10 @@ static int make(struct maker *maker, const char *label, struct hb_snapshot_made 
                      label == NULL || *label == '\0' ? NULL : label);
     give_owner(maker);
     hb_stage_make_room(&maker->stage);
+    struct stat stage;
+    if (fstat(maker->stage.fd, &stage) == 0 && (stage.st_mode & 077) != 0)
+        hb_tell_lost(maker->run, hb_config_text(maker->run->config, "snapshot", "directory"),
+                     HB_LOST_MODE);
     int status = take_listed(maker);
     made->files = hb_manifest_count(&maker->manifest);
     made->bytes = maker->manifest.bytes;

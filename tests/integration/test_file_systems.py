@@ -81,7 +81,9 @@ class EachOfThem(FileSystems):
                 for form, suffix in FORMATS.items() if root else ():
                     archive = root / "out" / f"a.{suffix}"
                     for _ in range(2):  # a new one, and over one that is there
-                        self.notes(self.hbcore("--home", home, "backup", "--format", form, "-o", archive))
+                        done = self.hbcore("--home", home, "backup", "--format", form, "-o", archive)
+                        self.assertEqual(sum("mode cannot be set" in line for line in self.notes(done)),
+                                         1 if kind in mounts.HAS_NO_MODES else 0, self.describe(done))
                     self.hbcore("verify", archive)
                     self.hbcore("--home", home, "--set", f"preset:pre-update.directory={root}/presets", "backup",
                                 "--preset", "pre-update", "--format", form)
@@ -135,7 +137,10 @@ class EachOfThem(FileSystems):
                     continue
                 home = self.make_home_at(root / "home")
                 expected = self.what_is_in(home)
-                self.notes(self.hbcore("--home", home, "snapshot", "create"))
+                done = self.hbcore("--home", home, "snapshot", "create")
+                lines = self.notes(done)
+                if kind in mounts.HAS_NO_MODES:
+                    self.assertEqual(sum("mode cannot be set" in line for line in lines), 1, self.describe(done))
                 hb.write(home / "config.yaml", b"changed")
                 (home / "cron/jobs.json").unlink()
                 with sqlite3.connect(home / "state.db") as database:
