@@ -151,6 +151,7 @@ class TwoMachines(fault.FaultCase):
                                    env=self.environment(), stdin=reading, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
         os.close(reading)
+        self.addCleanup(process.kill)
         try:
             while not self.stages("home") or not (self.stages("home")[0] / "owner").exists():
                 self.assertIsNone(process.poll())
