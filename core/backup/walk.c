@@ -595,8 +595,8 @@ static int keep_entry(struct walk *walk, struct directory *directory, size_t ind
 }
 
 /*
- * What is longer than a name in an archive can be is not stored, and each such is named; what lies deeper than an import
- * goes by default is, and told.
+ * What is longer than a name in an archive can be is not stored, and each such is named; what lies
+ * deeper than an import goes by default is, and told.
  */
 static bool look_at_length(struct walk *walk, const struct hb_entry *entry)
 {

@@ -40,7 +40,8 @@ static int adopt_below(const struct recovery *recovery, const char *below, const
     int status, reason = -hb_beneath_directory(&recovery->run->home, below, 0, &directory);
     if (reason == 0) {
         status = hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage);
-        /* The journal names it; where there are no modes its content is as safe as all else there. */
+        /* The journal names it; where there are no modes its content is as safe as all else there.
+         */
         if (status == HB_NOMATCH && hb_system_lacks_modes(directory.fd))
             status = hb_stage_adopt_open_in(directory.fd, &directory.rights, parent, name, stage);
         reason = errno;
@@ -388,8 +389,8 @@ static int take_over(struct recovery *recovery, const char *name, const struct s
     if (adopted == HB_OK)
         return recover_stage(recovery, name);
     if (adopted == HB_NOMATCH && (stage->st_mode & 077) != 0)
-        adopted = hb_stage_adopt_open_in(home->fd, &home->rights, home->path, name,
-                                         &recovery->stage);
+        adopted =
+            hb_stage_adopt_open_in(home->fd, &home->rights, home->path, name, &recovery->stage);
     if (adopted == HB_LATER && errno != EWOULDBLOCK) {
         HB_AUTO_FREE char *why = hb_text("its directory cannot be opened: %s", strerror(errno));
         return left_alone(recovery, name, why);
@@ -488,8 +489,8 @@ int hb_recover_look_again(struct hb_run *run, struct hb_error *error)
     if (!hb_is_shared(run->home.fd))
         return HB_OK;
     struct recovery *recovery = hb_alloc(sizeof *recovery);
-    *recovery = (struct recovery){.run = run, .mode = HB_RECOVER_BEFORE_IMPORT, .error = error,
-                                  .sealed_fd = -1};
+    *recovery = (struct recovery){
+        .run = run, .mode = HB_RECOVER_BEFORE_IMPORT, .error = error, .sealed_fd = -1};
     int status = look_at_all(recovery, look_for_others);
     free(recovery);
     return status;
