@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <stdio.h>
@@ -87,26 +88,28 @@ static bool is_list(const struct list *list)
            (list->bytes - sizeof header) % sizeof(struct posix_acl_xattr_entry) == 0;
 }
 
-/* Also of a descriptor that only names something (O_PATH). */
-static ssize_t get(int fd, const char *attribute, void *value, size_t bytes)
+/* Of what is open, if only by its name (O_PATH), or of a name in that directory. */
+static ssize_t get(int fd, const char *name, const char *attribute, void *value, size_t bytes)
 {
-    char link[32];
-    ssize_t got = fgetxattr(fd, attribute, value, bytes);
-    if (got >= 0 || errno != EBADF)
+    char path[NAME_MAX + 40];
+    ssize_t got = name == NULL ? fgetxattr(fd, attribute, value, bytes) : -1;
+    if (name == NULL && (got >= 0 || errno != EBADF))
         return got;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    return getxattr(link, attribute, value, bytes);
+    snprintf(path, sizeof path, "/proc/self/fd/%d%s%s", fd, name == NULL ? "" : "/",
+             name == NULL ? "" : name);
+    return name == NULL ? getxattr(path, attribute, value, bytes)
+                        : lgetxattr(path, attribute, value, bytes);
 }
 
 /* 0: *list is what is there, or none; -errno: that cannot be told. */
-static int list_read(int fd, const char *attribute, struct list *list)
+static int list_read(int fd, const char *name, const char *attribute, struct list *list)
 {
     unsigned char usual[USUAL_LIST];
     *list = (struct list){.value = NULL};
-    ssize_t bytes = get(fd, attribute, usual, sizeof usual);
+    ssize_t bytes = get(fd, name, attribute, usual, sizeof usual);
     if (bytes < 0 && errno == ERANGE) {
         list->value = hb_alloc(LARGEST_LIST);
-        bytes = get(fd, attribute, list->value, LARGEST_LIST);
+        bytes = get(fd, name, attribute, list->value, LARGEST_LIST);
     } else if (bytes > 0) {
         list->value = hb_alloc((size_t)bytes);
         memcpy(list->value, usual, (size_t)bytes);
@@ -162,7 +165,7 @@ uint32_t hb_access_stored_mode(int fd, uint32_t mode)
     AUTO_LIST list = {.value = NULL};
     if ((mode & 077) == 0) /* the mask: it grants nobody anything */
         return mode;
-    int result = list_read(fd, access_list, &list);
+    int result = list_read(fd, NULL, access_list, &list);
     if (result != 0) /* not /proc, say: nothing for the group that others do not have, too */
         return mode & (07700u | (mode & mode << 3 & 070) | (mode & mode >> 3 & 07));
     return list.value == NULL ? mode : mode_without(&list, mode);
@@ -209,16 +212,12 @@ struct wanted {
 /* The list of what is to be replaced. 0, also if it has none; -errno: that cannot be told. */
 static int read_old(const struct hb_place *place, struct list *list)
 {
-    HB_AUTO_CLOSE int fd =
-        openat(place->directory_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int result = list_read(fd, access_list, list);
+    int result = list_read(place->directory_fd, place->name, access_list, list);
     if (result != -ENOENT)
         return result;
     HB_AUTO_CLOSE int open = /* no /proc */
         openat(place->directory_fd, place->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    return open < 0 ? -errno : list_read(open, access_list, list);
+    return open < 0 ? -errno : list_read(open, NULL, access_list, list);
 }
 
 static uint32_t in_common(uint32_t mode)
@@ -259,7 +258,7 @@ static int want_as_new(const struct hb_place *place, enum hb_access_rule rule,
     wanted->group = directory.st_gid;
     if (rule == HB_ACCESS_FIX)
         return 0;
-    if (list_read(place->directory_fd, default_list, &wanted->list) != 0)
+    if (list_read(place->directory_fd, NULL, default_list, &wanted->list) != 0)
         wanted->mode = in_common(wanted->mode);
     if (wanted->list.value == NULL)
         return 0;
@@ -415,9 +414,12 @@ static int settle(const struct staged *staged, struct wanted *wanted, const stru
     if (owner != NULL && owner->give && (made.st_uid != owner->user || made.st_gid != owner->group))
         *lost |= HB_LOST_OWNER;
     int result = 0;
-    if (wanted->has_group && made.st_gid != wanted->group)
+    if (wanted->has_group && made.st_gid != wanted->group) {
         result = narrow(staged, wanted, lost);
-    if (result == 0 && look(staged, &made) == 0 && (made.st_mode & 0777) != (wanted->mode & 0777))
+        if (result != 0 || look(staged, &made) != 0)
+            return result;
+    }
+    if ((made.st_mode & 0777) != (wanted->mode & 0777))
         *lost |= HB_LOST_MODE;
     return result;
 }
@@ -458,7 +460,7 @@ bool hb_access_bequeaths(int directory_fd)
     struct stat status;
     AUTO_LIST list = {.value = NULL};
     return fstat(directory_fd, &status) != 0 || (status.st_mode & S_ISGID) != 0 ||
-           list_read(directory_fd, default_list, &list) != 0 || list.value != NULL;
+           list_read(directory_fd, NULL, default_list, &list) != 0 || list.value != NULL;
 }
 
 void hb_access_bequeath_nothing(int directory_fd)
@@ -513,7 +515,7 @@ int hb_access_finish_directory(int fd, uint32_t mode, unsigned *lost)
     AUTO_LIST list = {.value = NULL};
     if (fstat(fd, &made) != 0)
         return -errno;
-    if (list_read(fd, default_list, &list) == 0 && list.value != NULL) {
+    if (list_read(fd, NULL, default_list, &list) == 0 && list.value != NULL) {
         limit_by_mode(&list, mode);
         mode = mode_of(&list);
         if ((made.st_mode & 0777) == mode) /* made with it, and so with the list */
