@@ -11,6 +11,21 @@ enum { SHOWN = 10 };
 
 /* ---- for people ---------------------------------------------------------------------------- */
 
+/* Both ends of a path that would fill the screen; all of it is in the JSON and with -v. */
+static void shorten(char *path)
+{
+    enum { LONG = 512, END = 200 };
+    size_t bytes = strlen(path), end = bytes - END, start = END;
+    if (bytes <= LONG)
+        return;
+    while (start > 0 && (path[start] & 0xC0) == 0x80)
+        start--;
+    while (path[end] != '\0' && (path[end] & 0xC0) == 0x80)
+        end++;
+    size_t dots = (size_t)(stpcpy(path + start, "[…]") - path);
+    memmove(path + dots, path + end, bytes - end + 1);
+}
+
 static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_report *report,
                       enum hb_finding_kind kind, const char *title, const char *after)
 {
@@ -29,6 +44,8 @@ static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_repor
         }
         HB_AUTO_FREE char *path = hb_printable(finding->path);
         HB_AUTO_FREE char *reason = hb_printable(finding->reason);
+        if (cli->verbose == 0)
+            shorten(path);
         if (after != NULL)
             fprintf(out, "    %s%s\n", path, after);
         else

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does tests/matrix.md say the truth? Every test that it names is there, and every cell has a test or a reason."""
+"""
+Do tests/matrix.md and docs/promises.md say the truth? Every test that they name is there and is run; every cell of the
+one has a test or a reason, and every promise of the other has a test.
+"""
 import ast
 import itertools
 import pathlib
@@ -9,6 +12,8 @@ import unittest
 TESTS = pathlib.Path(__file__).parent
 COMMANDS = ("backup", "import", "snapshot", "preset", "prune")
 NAMED = re.compile(r"`(matrix|[\w/]+\.py):(\w+)(?:\.(\w+))?`")
+BY_CTEST = re.compile(r"`([a-z][\w-]+)`")
+PROMISES = TESTS.parent / "docs/promises.md"
 MATRIX = "integration/test_matrix.py"
 
 
@@ -17,7 +22,7 @@ class MatrixNames(unittest.TestCase):
         text = (TESTS / "matrix.md").read_text()
         self.names = set(NAMED.findall(text))
         self.rows = [[cell.strip() for cell in line.strip("|").split("|")]
-                     for line in text.splitlines() if re.match(r"\| \d ", line)]
+                     for line in text.splitlines() if re.match(r"\| \d+ ", line)]
         self.classes = {}
 
     def names_in(self, file):
@@ -36,7 +41,7 @@ class MatrixNames(unittest.TestCase):
 
     def test_every_test_is_there(self):
         self.assertGreater(len(self.names), 50)
-        for file, group, test in sorted(self.names):
+        for file, group, test in sorted(self.names | set(NAMED.findall(PROMISES.read_text()))):
             path = MATRIX if file == "matrix" else file
             self.assertTrue((TESTS / path).exists(), path)
             self.assertIn(group, self.names_in(path), path)
@@ -46,7 +51,7 @@ class MatrixNames(unittest.TestCase):
 
     def test_every_cell_has_a_test_or_a_reason(self):
         self.assertEqual([tuple(row[:2]) for row in self.rows],
-                         list(itertools.product((str(cause) for cause in range(1, 9)), COMMANDS)))
+                         list(itertools.product((str(cause) for cause in range(1, 16)), COMMANDS)))
         for row in self.rows:
             self.assertEqual(len(row), 5, row)
             for cell in row[2:]:
@@ -64,11 +69,26 @@ class MatrixNames(unittest.TestCase):
 
     def test_every_file_is_run(self):
         """By ctest: a file that nobody runs proves nothing."""
-        for file, _, _ in self.names:
+        for file, _, _ in self.names | set(NAMED.findall(PROMISES.read_text())):
             path = pathlib.Path(MATRIX if file == "matrix" else file)
             listed = (TESTS / path.parent / "CMakeLists.txt").read_text()
             theme = path.stem.removeprefix("test_")
             self.assertRegex(listed, rf"\({theme} \d|{path.name}", str(path))
+
+    def test_every_promise_has_a_test(self):
+        """At its end; with names of ctest, too, which are those of targets or stand in a CMakeLists.txt."""
+        lists = "".join(path.read_text() for path in TESTS.parent.rglob("CMakeLists.txt")
+                        if "build" not in path.relative_to(TESTS.parent).parts)
+        promises = [line for line in PROMISES.read_text().splitlines() if line.startswith("- ")]
+        self.assertGreater(len(promises), 40)
+        for line in promises:
+            end = line[line.rindex(". `") + 2:] if ". `" in line else ""
+            named = NAMED.findall(end)
+            others = [name for name in BY_CTEST.findall(end) if not NAMED.search(f"`{name}`")]
+            self.assertTrue(named or others, line)
+            for name in others:
+                self.assertTrue(re.search(rf"\b{name}\b", lists) or
+                                re.search(rf"\b{name.rpartition('-')[2]}\b", lists), name)
 
 
 if __name__ == "__main__":

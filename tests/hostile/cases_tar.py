@@ -57,8 +57,8 @@ among("GNU.sparse.name leads outside", pax(
     ("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "../outside/file"),
     ("GNU.sparse.realsize", "4")) + tar_file("s", b"1\n0\n4\n".ljust(512, b"\0") + EVIL))
 among("component over 255 bytes", long_name("c" * 256))
-among("path over 4096 bytes", long_name("/".join(["deep"] * 1000)), 1)
-among("too deep", long_name("/".join("d" * 300)))
+among("path over 4096 bytes", long_name("/".join(["deep"] * 1000)), 1, settings=["import.max-path=4096"])
+among("too deep", long_name("/".join("d" * 300)), settings=["import.max-depth=200"])
 among("no name", tar_file("", EVIL), 1)
 among("control bytes in a refused name", tar_file(b"../\x1b]0;title\x07", EVIL))
 among("backslashes are a name", tar_file("..\\outside\\file", "odd"), 0,
@@ -92,7 +92,9 @@ among("a directory, then a link of its name, then through it", lambda w: header(
 among("a link over the home", lambda w: header(".", kind=b"2", link=w.outside)
       + tar_file("file", EVIL), 3, None, generic=True)
 among("a link without a target", header("link", kind=b"2"), 1)
-among("a link to a target of 5,000 bytes", pax(("linkpath", "t" * 5000)) + header("l", kind=b"2"), 1)
+among("a link to a target of 5,000 bytes", pax(("linkpath", "t" * 5000)) + header("l", kind=b"2"))
+among("a link to a target of 5,000 bytes, where 4096 are allowed",
+      pax(("linkpath", "t" * 5000)) + header("l", kind=b"2"), 1, settings=["import.max-path=4096"])
 for title, target in {"absolute": "{outside}/private", "dot-dot": "../outside/private",
                       "a file of the home": "good", "itself": "hard", "the home": ".",
                       "an empty name": ""}.items():

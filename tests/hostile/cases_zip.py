@@ -17,11 +17,11 @@ def add(name, data, code, files=None, **keywords):
     CASES.append(Case(name, data, code, files, suffix=".zip", **keywords))
 
 
-def bad_name(name, path, code=3, **keywords):
+def bad_name(name, path, code=3, settings=(), **keywords):
     """One member of that name among good ones; with 3 the others are restored."""
     files = {**X, "after": "good"} if code != 1 else None
     add(name, lambda where: zip_of(HOME, Member(where.path(path), "EVIL", **keywords),
-                                   Member("after", "good")), code, files)
+                                   Member("after", "good")), code, files, settings=list(settings))
 
 
 # ---- names ----
@@ -40,12 +40,13 @@ bad_name("many dot-dots", "../" * 60 + "{outside}/file")
 bad_name("empty component", "sub//file")
 bad_name("dot component", "sub/./file")
 bad_name("component over 255 bytes", "c" * 256)
-bad_name("path over 4096 bytes", "/".join(["deep"] * 1000), 1)
-bad_name("too deep", "/".join("d" * 300))
+bad_name("path over 4096 bytes", "/".join(["deep"] * 1000), 1, settings=["import.max-path=4096"])
+bad_name("too deep", "/".join("d" * 300), settings=["import.max-depth=200"])
 bad_name("no name", b"", 1)
 bad_name("a slash for a name", b"/", 1)
 bad_name("NUL in the name", b"safe\0/../../outside/file", 1)
-bad_name("name of 65,535 bytes", b"n" * 65535, 1)
+bad_name("name of 65,535 bytes", b"n" * 65535)
+bad_name("name of 65,535 bytes, where 4096 are allowed", b"n" * 65535, 1, settings=["import.max-path=4096"])
 add("backslashes are a name", zip_of(HOME, Member("..\\outside\\file", "odd", maker=0)), 0,
     {**X, "..\\outside\\file": "odd"})
 add("drive letter is a name", zip_of(HOME, Member("C:file", "odd")), 0, {**X, "C:file": "odd"})
