@@ -448,25 +448,32 @@ static int write_marks(const struct maker *maker)
  * The names are in the order in which the snapshots were made, also where the clock was set back:
  * then the time of the newest that is there is taken once more. Two of one time are told apart by
  * a number that is above all that are there, so that no name comes again while a later one is kept.
- * It is padded: others who read ids put them in order byte by byte.
+ * It is padded: others who read ids put them in order byte by byte. None is needed where the clock
+ * goes on, and the labels alone put the new name behind all of its second.
  */
 static char *free_id(const struct hb_snapshots *present, const char *stamp, const char *label)
 {
+    const char *now = stamp;
     unsigned long highest = 0;
     for (size_t i = 0; i < present->count; i++) {
         const char *name = present->items[i].name;
         if (hb_snapshot_has_stamp(name) && strncmp(name, stamp, HB_SNAPSHOT_STAMP) > 0)
             stamp = name;
     }
-    for (size_t i = 0; i < present->count; i++) {
-        const char *name = present->items[i].name;
-        if (strncmp(name, stamp, HB_SNAPSHOT_STAMP) == 0 && hb_snapshot_number(name) > highest)
-            highest = hb_snapshot_number(name);
-    }
     HB_AUTO_FREE char *base = label == NULL
                                   ? hb_copy_bytes(stamp, HB_SNAPSHOT_STAMP)
                                   : hb_text("%.*s-%s", (int)HB_SNAPSHOT_STAMP, stamp, label);
-    return highest == 0 ? hb_copy_text(base) : hb_text("%s-%03lu", base, highest + 1);
+    bool is_last = stamp == now;
+    for (size_t i = 0; i < present->count; i++) {
+        const char *name = present->items[i].name;
+        if (strncmp(name, stamp, HB_SNAPSHOT_STAMP) != 0)
+            continue;
+        is_last = is_last && strcmp(base, name) > 0;
+        if (hb_snapshot_number(name) > highest)
+            highest = hb_snapshot_number(name);
+    }
+    bool is_free = highest == 0 || (highest == 1 && is_last && hb_snapshot_number(base) == 1);
+    return is_free ? hb_copy_text(base) : hb_text("%s-%03lu", base, highest + 1);
 }
 
 /* Written, flushed, renamed, its directory flushed. Nobody else makes snapshots of this home now.
