@@ -212,7 +212,7 @@ class Completed(SinceTheKill):
             with self.subTest(fmt=fmt):
                 self.archive = self.dir / f"three.{suffix}"
                 self.hbcore("--home", self.new, "backup", "--format", fmt, "-o", self.archive)
-                self.killed("remove", 1, path=f"*/{STAGE}*/m[0-9]")
+                self.killed("remove", 1, path=f"*/{STAGE}*/m*[0-9]")
                 self.assertTrue(self.is_pending())
                 for name in names:
                     self.insert(self.home / name)
@@ -283,7 +283,7 @@ class Databases(SinceTheKill):
         total = self.faulted(*self.line(), calls=calls, path=f"*/home/{name}*").count
         self.assertGreater(total, 4)
         return [(calls, at, f"*/home/{name}*") for at in fault.some(range(1, total + 1), 6)] + [
-            ("remove", 1, f"*/{STAGE}*/m[0-9]"), ("remove", 2, f"*/{STAGE}*/m[0-9]*"), ("create", 1, f"*/{STAGE}*/begun")]
+            ("remove", 1, f"*/{STAGE}*/m*[0-9]"), ("remove", 2, f"*/{STAGE}*/m*[0-9]"), ("create", 1, f"*/{STAGE}*/begun")]
 
     def each(self, judge):
         """How many of the points left an import pending, of which judge() was asked."""
