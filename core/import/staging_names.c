@@ -186,6 +186,7 @@ int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)
     int status = HB_OK;
     if (!hb_names_are_folded(staging->run->stage.fd))
         return HB_OK;
+    staging->renamed_count = catalog->count;
     staging->renamed = hb_alloc(catalog->count * sizeof *staging->renamed);
     for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
         char *real = catalog->members[i].state != HB_SELECTED
@@ -209,8 +210,9 @@ const char *hb_staging_path(const struct hb_staging *staging, size_t index)
 
 void hb_staging_clear_names(struct hb_staging *staging)
 {
-    for (size_t i = 0; staging->renamed != NULL && i < staging->archive->catalog.count; i++)
+    for (size_t i = 0; i < staging->renamed_count; i++) /* the archive may be closed by now */
         free(staging->renamed[i]);
     free(staging->renamed);
     staging->renamed = NULL;
+    staging->renamed_count = 0;
 }

@@ -24,6 +24,7 @@ struct hb_staging {
     struct hb_trees trees;        /* what is missing in the home, and is published as a whole */
     struct hb_tree_place *places; /* one a worker */
     char **renamed;               /* see staging_names.h; NULL: none */
+    size_t renamed_count;
     struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
     bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };

@@ -157,7 +157,8 @@ class Soundness(fault.FaultCase):
         archive = self.make()
         found = self.verify(archive, "--set", f"backup.stage-dir={self.dir}/missing", expect=3)
         self.assertEqual(self.check(found), [("skipped", True)])
-        self.assertIn("set [backup] stage-dir", json.dumps(found["doubtful"]))
+        self.assertIn("cannot open the directory", found["doubtful"][0]["reason"])
+        self.assertIn("set backup.stage-dir", json.dumps(found["notes"]))
         done = self.hbcore("--set", f"backup.stage-dir={self.dir}/missing", "verify", archive, expect=3)
         self.assertIn(b"state.db: cannot tell", done.stdout)
 
