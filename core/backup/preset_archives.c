@@ -2,6 +2,7 @@
 #include "backup/preset_archives.h"
 
 #include "archive/archive.h"
+#include "backup/made_elsewhere.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -61,7 +62,15 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
     if (row->has_origin) {
         row->origin = trailer->origin;
         trailer->origin = (struct hb_origin){.sequence = 0};
-        row->whose = hb_home_id_is(id, row->origin.home) ? HB_HOME_OURS : HB_HOME_OTHERS;
+        const char *place = row->origin.path == NULL ? "" : row->origin.path;
+        if (!hb_home_id_is(id, row->origin.home))
+            row->whose = HB_HOME_OTHERS;
+        else if (is_below_home(run, path))
+            row->whose = HB_HOME_OURS;
+        else
+            row->whose = hb_whose_elsewhere(run, row->origin.home, place, &row->status);
+        if (row->whose == HB_HOME_UNKNOWN)
+            row->whose = whose_by_place(run, id, path, &row->status); /* it may be adopted */
     } else {
         row->whose = whose_by_place(run, id, path, &row->status);
     }

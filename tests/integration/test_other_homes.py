@@ -111,6 +111,24 @@ class TwoHomes(Homes):
         self.nightly(one)
         self.assertEqual(self.whose(), ["copy", "copy", "one", "one"])
 
+    def test_a_copy_at_the_old_place(self):
+        """mv, then cp -a to the old place, and no run in between: one id by the inode, and by the place. Neither takes
+        what the other made."""
+        one, old = self.home("one"), self.dir / "old"
+        self.nightly(one)
+        one.rename(old)
+        self.tool("cp", "-a", old, one)
+        hb.write(one / "config.yaml", "who: copy\n")
+        self.nightly(one)
+        hb.write(old / "config.yaml", "who: old\n")
+        for _ in range(3):
+            self.nightly(old)
+        self.assertIn("copy", self.whose())
+        self.assertEqual(self.whose().count("old"), 2)
+        for _ in range(3):
+            self.nightly(one)
+        self.assertEqual(self.whose(), ["copy", "copy", "old", "old"])
+
     def test_a_moved_home_is_the_same(self):
         one = self.home("one")
         made = [self.nightly(one)]

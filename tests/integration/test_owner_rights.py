@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Root in directories that other users own: it reads, makes and removes there what their owner could, and what it
 makes is his; [home] read-as; where it cannot be so, it refuses."""
+import json
 import os
 import shutil
 import sqlite3
@@ -615,6 +616,27 @@ class Pruning(OwnerRights):
         self.assertIn(str(other), (self.home / hb.HOME_ID).read_text())
         self.as_root(*keep, "backup", "--preset", "pre-update")
         self.assertTrue(other.exists())
+
+    def test_an_id_that_he_has_seen(self):
+        """He writes the id of another home into his own, with all that belongs to it: root takes his word for his own
+        archives alone."""
+        shared, other = self.dir / "shared", self.dir / "other"
+        keep = ("--set", "preset:pre-update.keep=1", "--set", f"preset:pre-update.directory={shared}")
+        hb.write(other / "config.yaml", b"of another home")
+        made = [self.summary(self.hbcore("--home", other, "--json", *keep[2:], "backup", "--preset", "pre-update"))["archive"]
+                for _ in range(2)]
+        self.as_root(*keep, "backup", "--preset", "pre-update")
+        his = json.loads((self.home / hb.HOME_ID).read_text())
+        his["id"] = json.loads((other / hb.HOME_ID).read_text())["id"]
+        (self.home / hb.HOME_ID).write_text(json.dumps(his, separators=(",", ":")))
+        for gone in (False, True):
+            if gone:
+                shutil.rmtree(other)
+            for _ in range(2):
+                self.as_root(*keep, "backup", "--preset", "pre-update")
+            self.as_root(*keep, "prune", "--preset", "pre-update")
+            for path in made:
+                self.assertTrue(os.path.exists(path), path)
 
 
 if __name__ == "__main__":
