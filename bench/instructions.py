@@ -133,7 +133,7 @@ class Count:
 
     def readings(self, kind, level):
         """Of an archive that is made without counting."""
-        names = [f"{command} {kind}" for command in ("list", "cat", "import")]
+        names = [f"{command} {kind}" for command in ("list", "cat", "import", "import, checked in full,")]
         archive, target = self.folder / f"read{SUFFIXES[kind]}", self.folder / f"target-{kind}"
         if not any(map(self.wanted, names)) or not self.run(
                 names[0], self.backup(kind, level, archive), False):
@@ -141,7 +141,10 @@ class Count:
         target.mkdir()
         self.count(names[0], self.place.ours("list", str(archive)))
         self.count(names[1], self.place.ours("cat", str(archive), self.place.member))
-        self.count(names[2], self.place.ours("import", str(archive), "--force", home=target))
+        for name, options in ((names[2], peers.QUICK_CHECK), (names[3], ())):
+            self.count(name, self.place.ours("import", str(archive), "--force", home=target, options=options))
+            shutil.rmtree(target)
+            target.mkdir()
 
     def seconds(self, kind, level, program, number):
         """The second backup; `program` changes the home in between."""
