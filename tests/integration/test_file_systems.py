@@ -10,6 +10,7 @@ import subprocess
 import unicodedata
 import unittest
 
+import fault
 import hb
 import mounts
 
@@ -70,6 +71,30 @@ class FileSystems(hb.Case):
         for words in ("mode cannot be set", "owner or group cannot be set"):
             self.assertLessEqual(sum(words in line for line in lines), 1, self.describe(done))
         return lines
+
+
+class Killed(FileSystems, fault.FaultCase):
+    def test_what_it_staged_goes(self):
+        """With the next run, also where every directory is open to all; what is no stage stays whatever it is called."""
+        home = self.make_home_at(self.dir / "home")
+        for kind in ("vfat", "exfat", "ntfs", "ntfs-windows", "ntfs-permissions", "ext4", "tmpfs"):
+            with self.on(kind) as root:
+                if root is None:
+                    continue
+                self.left_behind_is_fine = True  # the directory that is none
+                other = root / "sticks" / ".hbcore-stage-0123456789abcdef"
+                hb.write(other / "deep" / "file", b"whole")
+                if kind not in mounts.HAS_NO_MODES:
+                    other.parent.chmod(0o777)  # then its name says nothing either
+                archive = root / "sticks" / "a.zip"
+                self.hbcore("--home", home, "backup", "-o", archive)
+                for _ in range(2):
+                    self.faulted("--home", home, "backup", "-o", archive, calls="rename", at=1, kill=True, expect=None)
+                self.assertGreater(len(self.left_behind(root)), 1)
+                self.hbcore("--home", home, "backup", "-o", archive)
+                self.assertEqual([path.name for path in archive.parent.iterdir() if path.name.startswith(".hbcore")],
+                                 [other.name])
+                self.assertEqual((other / "deep" / "file").read_bytes(), b"whole")
 
 
 class EachOfThem(FileSystems):
