@@ -446,7 +446,7 @@ int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *
         hb_stage_close(stage);
         hb_error_set(error, HB_FATAL, "%s: cannot make a staging directory: %s", parent,
                      strerror(-result));
-        hb_error_hint(error, "choose a directory that you can write to, or set backup.stage-dir");
+        hb_error_hint(error, "choose a directory that you can write to");
         return HB_FATAL;
     }
     stage->path = path_in(parent, stage->name);
