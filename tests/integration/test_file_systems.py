@@ -91,7 +91,8 @@ class Killed(FileSystems, fault.FaultCase):
                 for _ in range(2):
                     self.faulted("--home", home, "backup", "-o", archive, calls="rename", at=1, kill=True, expect=None)
                 self.assertGreater(len(self.left_behind(root)), 1)
-                self.hbcore("--home", home, "backup", "-o", archive)
+                done = self.hbcore("--home", home, "backup", "-o", archive)
+                self.assert_mentions(done, "what 1 earlier run(s) had left behind")
                 self.assertEqual([path.name for path in archive.parent.iterdir() if path.name.startswith(".hbcore")],
                                  [other.name])
                 self.assertEqual((other / "deep" / "file").read_bytes(), b"whole")
@@ -148,6 +149,22 @@ class Space(FileSystems):
                     self.assert_mentions(done, *words, "free some space", "nothing was changed")
                     self.assertFalse(target.exists())
                     self.assertEqual(self.left_behind(self.small), [])
+
+    def test_where_nothing_can_be_staged(self):
+        """What helps a backup is no help to an import."""
+        home = self.dir / "base"
+        hb.write(home / "config.yaml", b"model: large\n")
+        for form, archive in self.archives(home):
+            target = self.small / "target"
+            if not target.exists():
+                self.make_database(target / "state.db")
+            subprocess.run(["mount", "-o", "remount,ro", self.small], check=True)
+            done = self.hbcore("--home", target, "import", archive, expect=1)
+            self.assert_mentions(done, "target")
+            self.assertNotIn(b"stage-dir", done.stderr, form)
+            done = self.hbcore("--home", target, "backup", "--format", form, "-o", "-", expect=1)
+            self.assert_mentions(done, "stage-dir")
+            subprocess.run(["mount", "-o", "remount,rw", self.small], check=True)
 
     def test_a_log_that_cannot_grow(self):
         """A database is staged and there is space for that, but not for the log of the one that it goes into."""
