@@ -206,7 +206,7 @@ static void print_summary(const struct backup_command *command)
         return;
     }
     if (result->swept > 0)
-        fprintf(command->cli->err, "Removed what %u killed run(s) had left behind.\n",
+        fprintf(command->cli->err, "Removed what %u earlier run(s) had left behind.\n",
                 result->swept);
     if (result->nothing) {
         fprintf(out, "Nothing to back up in %s.\n", command->run.home.path);

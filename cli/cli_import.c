@@ -445,7 +445,7 @@ static void print_summary(const struct import_command *command)
         return;
     }
     if (result->swept > 0)
-        fprintf(command->cli->err, "Removed what %u killed run(s) had left behind.\n",
+        fprintf(command->cli->err, "Removed what %u earlier run(s) had left behind.\n",
                 result->swept);
     if (command->dry_run) {
         fprintf(out, "\nDry run: nothing was changed.\n");

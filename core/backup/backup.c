@@ -118,8 +118,11 @@ static int stage_in_home(struct backup *backup)
 {
     const struct hb_root *home = &backup->run->home;
     struct hb_rights reading = hb_root_reading(home);
-    return hb_stage_open_in(home->fd, &reading, home->path, &backup->run->stage,
-                            &backup->result->swept, backup->error);
+    int status = hb_stage_open_in(home->fd, &reading, home->path, &backup->run->stage,
+                                  &backup->result->swept, backup->error);
+    if (status != HB_OK)
+        hb_error_hint(backup->error, "set backup.stage-dir to a directory that you can write to");
+    return status;
 }
 
 static int stage_in_chosen(struct backup *backup, const char *path)

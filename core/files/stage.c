@@ -155,6 +155,43 @@ static bool has_own_mark(int fd, const struct stat *stage)
            S_ISREG(mark.st_mode) && mark.st_uid == 0;
 }
 
+/*
+ * Does the file system keep no modes, as those of sticks do (exFAT, NTFS)? Then a stage is open to
+ * all, which says nothing about who made it. Whoever may write there may remove it as well. A file
+ * that is made here tells, by its descriptor: a name might have been given to another one.
+ */
+static bool keeps_no_modes(int fd)
+{
+    static const char probe[] = ".hbcore-modes";
+    struct stat made = {0};
+    unlinkat(fd, probe, 0); /* left by a sweep that was killed */
+    HB_AUTO_CLOSE int file =
+        openat(fd, probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0)
+        return false;
+    bool none = fstat(file, &made) == 0 && (made.st_mode & 077) != 0;
+    unlinkat(fd, probe, 0);
+    return none;
+}
+
+/* A mark of any number: some of those file systems give new ones when they are mounted. */
+static int find_any_mark(void *context, const char *name)
+{
+    static const char mark[] = ".hbcore-stage.";
+    struct stat status;
+    return strncmp(name, mark, sizeof mark - 1) == 0 &&
+           fstatat(*(const int *)context, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
+/* A stage where nobody can be kept out. */
+static bool is_open_to_all(int fd, const struct stat *stage)
+{
+    return (stage->st_mode & 077) != 0 &&
+           (hb_stage_has_owner(fd) || hb_listing_each(fd, find_any_mark, &fd) > 0) &&
+           keeps_no_modes(fd);
+}
+
 static int make_own_mark(int fd, const struct stat *stage)
 {
     char name[64];
@@ -215,7 +252,8 @@ static bool sweep_open(int fd, bool marked)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0 || (may_have_journal(fd) && !is_orphan(fd)))
         return false;
     if (hb_rights_matter() && (fstat(fd, &stage) != 0 || stage.st_uid != hb_rights_user() ||
-                               (marked && look_inside(fd) != 0 && !has_own_mark(fd, &stage))))
+                               (marked && look_inside(fd) != 0 && !has_own_mark(fd, &stage) &&
+                                !is_open_to_all(fd, &stage))))
         return false;
     empty_stage(fd);
     return true;
@@ -408,7 +446,7 @@ int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *
         hb_stage_close(stage);
         hb_error_set(error, HB_FATAL, "%s: cannot make a staging directory: %s", parent,
                      strerror(-result));
-        hb_error_hint(error, "choose a directory that you can write to, or set backup.stage-dir");
+        hb_error_hint(error, "choose a directory that you can write to");
         return HB_FATAL;
     }
     stage->path = path_in(parent, stage->name);

@@ -159,6 +159,14 @@ static bool read_owner(int stage_fd, const char *name, struct hb_stage_owner *ow
     return true;
 }
 
+bool hb_stage_has_owner(int stage_fd)
+{
+    struct hb_stage_owner owner;
+    struct stat status;
+    return read_owner(stage_fd, HB_STAGE_OWNER_APART, &owner, &status) ||
+           read_owner(stage_fd, HB_STAGE_OWNER, &owner, &status);
+}
+
 /* ---- its age ------------------------------------------------------------------------------- */
 
 /* What time it is for the file system that a directory lies on. 0 or -errno. */

@@ -27,6 +27,9 @@ bool hb_is_shared(int fd);
 /* Writes the file of this process, new or again. 0 or -errno. */
 int hb_stage_owner_write(int stage_fd, const char *name);
 
+/* Does it hold such a file? */
+bool hb_stage_has_owner(int stage_fd);
+
 /* Why a stage is not this machine's to sweep, to complete or to pass over. */
 struct hb_stage_claim {
     struct hb_stage_owner owner;

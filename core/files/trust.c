@@ -2,8 +2,11 @@
 #include "files/trust.h"
 
 #include "base/memory.h"
+#include "files/io.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -25,6 +28,44 @@ struct checker {
     struct hb_error *error;
 };
 
+/* ---- whom a user namespace does not map ------------------------------------------------------ */
+
+static bool read_text(const char *path, char *text, size_t bytes)
+{
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int64_t got = fd < 0 ? -1 : hb_read_all(fd, text, bytes - 1);
+    text[got < 0 ? 0 : got] = '\0';
+    return got >= 0;
+}
+
+/* user_namespaces(7): of each range where it begins here, where outside, and how many there are. */
+static bool maps_all(const char *path)
+{
+    char text[16 << 10], *save = NULL; /* 340 lines at most */
+    uint64_t sum = 0, count;
+    if (!read_text(path, text, sizeof text))
+        return false;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+        if (sscanf(line, "%*u %*u %" SCNu64, &count) == 1)
+            sum += count;
+    return sum >= UINT32_MAX;
+}
+
+/*
+ * All whom the namespace of this process does not map are shown to it by one number; so is itself,
+ * where it is not mapped. That number is nobody's, then, whoever else may have it.
+ */
+static bool may_be_anybody(const char *kind, unsigned long id)
+{
+    char text[32];
+    HB_AUTO_FREE char *overflow = hb_text("/proc/sys/kernel/overflow%s", kind);
+    HB_AUTO_FREE char *map = hb_text("/proc/self/%s_map", kind);
+    unsigned long shown = read_text(overflow, text, sizeof text) ? strtoul(text, NULL, 10) : 65534;
+    return id == shown && !maps_all(map);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 static struct trusted trusted_users(bool allow_sudo_user)
 {
     struct trusted trusted = {.uids = {0, geteuid()}, .count = 2};
@@ -41,6 +82,8 @@ static struct trusted trusted_users(bool allow_sudo_user)
 
 static bool is_trusted(const struct trusted *trusted, uid_t uid)
 {
+    if (may_be_anybody("uid", uid))
+        return false;
     for (size_t i = 0; i < trusted->count; i++)
         if (trusted->uids[i] == uid)
             return true;
@@ -65,6 +108,8 @@ static bool is_private_group(uid_t uid, gid_t gid)
 
 static bool is_private_to_trusted(const struct trusted *trusted, gid_t gid)
 {
+    if (may_be_anybody("gid", gid))
+        return false;
     for (size_t i = 0; i < trusted->count; i++)
         if (is_private_group(trusted->uids[i], gid))
             return true;
@@ -85,9 +130,22 @@ static bool has_access_list(const char *path)
     return may_have_list(lgetxattr(path, "system.posix_acl_access", NULL, 0));
 }
 
+static int refuse_unmapped(const struct checker *checker, const char *name, const char *thing)
+{
+    hb_error_set(checker->error, HB_FATAL,
+                 "%s %s: refused, since %s%s belongs to a user whom the user namespace that hbcore "
+                 "runs in does not map: it may be anybody's",
+                 checker->what, checker->path, thing, name);
+    hb_error_hint(checker->error, "run hbcore outside that namespace, or have root and the owner "
+                                  "of the file mapped into it (see newuidmap)");
+    return HB_FATAL;
+}
+
 static int refuse_owner(const struct checker *checker, const char *name, const char *thing,
                         uid_t owner)
 {
+    if (may_be_anybody("uid", owner))
+        return refuse_unmapped(checker, name, thing);
     const struct passwd *user = getpwuid(owner);
     char who[64];
     if (user != NULL)

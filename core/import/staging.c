@@ -105,21 +105,76 @@ static uint64_t link_bytes(const struct hb_staging *staging)
     return bytes;
 }
 
-static int check_space(const struct hb_staging *staging, struct hb_error *error)
+static int refuse_without(const struct hb_staging *staging, uint64_t bytes, const char *how,
+                          struct hb_error *error)
 {
     struct statvfs space;
     char needed[24], available[24];
     if (fstatvfs(staging->run->stage.fd, &space) != 0)
         return HB_OK; /* staging will tell */
-    uint64_t room = (uint64_t)space.f_bavail * space.f_frsize,
-             bytes = space_needed(staging) + link_bytes(staging);
+    uint64_t room = (uint64_t)space.f_bavail * space.f_frsize;
     if (bytes <= room)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: not enough space: %s are needed, %s are free",
-                 staging->run->home.path, hb_human_bytes(bytes, needed),
+    hb_error_set(error, HB_FATAL, "%s: not enough space: %s%s are needed, %s are free",
+                 staging->run->home.path, how, hb_human_bytes(bytes, needed),
                  hb_human_bytes(room, available));
     hb_error_space(error, ENOSPC, " and try again; nothing was changed");
     return HB_FATAL;
+}
+
+/* Of copies, which have no holes. */
+static int check_space(const struct hb_staging *staging, struct hb_error *error)
+{
+    return refuse_without(staging, space_needed(staging) + link_bytes(staging), "", error);
+}
+
+/* Of so many bytes that are packed into so many, some may be holes; these are none. */
+static uint64_t surely_data(uint64_t bytes, uint64_t packed)
+{
+    uint64_t zeros = bytes / 512; /* what they and the packing itself take at most, by DEFLATE */
+    uint64_t least = packed > zeros ? packed - zeros : 0;
+    return least < bytes ? least : bytes;
+}
+
+/*
+ * Blocks of zeros become holes, so that the size of the files does not tell what they take. Packed,
+ * zeros are next to nothing: it is no less than that. What is packed together counts if all of it
+ * is wanted.
+ */
+static uint64_t space_surely_needed(const struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    uint64_t sum = 0, bytes = 0, packed = 0;
+    bool whole = true;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        if (i > 0 && member->group != catalog->members[i - 1].group) {
+            sum += whole ? surely_data(bytes, packed) : 0;
+            bytes = packed = 0;
+            whole = true;
+        }
+        if (member->type == HB_FILE) {
+            whole = whole && hb_staging_needs(member) &&
+                    !__builtin_add_overflow(bytes, member->bytes, &bytes);
+        }
+        packed += member->stored_bytes; /* of an archive that is there */
+    }
+    return sum + (whole ? surely_data(bytes, packed) : 0);
+}
+
+/*
+ * All is staged. A database is copied into the one that is there, whose log grows by as much: that
+ * comes when files are being replaced, which is too late to find that there is no space.
+ */
+static int check_logs(const struct hb_staging *staging, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < catalog->count; i++)
+        if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_FILE &&
+            hb_claims_by_name(staging->claims, i) && !hb_staging_is_missing(staging, i))
+            bytes += catalog->members[i].bytes;
+    return bytes == 0 ? HB_OK : refuse_without(staging, bytes, "for the databases ", error);
 }
 
 static struct hb_extract_request extract_request(struct hb_staging *staging)
@@ -164,7 +219,7 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = extract_request(staging);
     HB_AUTO_AS as = {.changed = false};
-    int status = check_space(staging, error);
+    int status = refuse_without(staging, space_surely_needed(staging), "at least ", error);
     if (status == HB_OK)
         status = act(staging, &as, error);
     if (status != HB_OK)
@@ -184,7 +239,7 @@ int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
     status = hb_extract(&request, error);
     for (unsigned i = 0; i < request.workers; i++)
         hb_tree_place_clear(&staging->places[i]);
-    return status;
+    return status == HB_OK ? check_logs(staging, error) : status;
 }
 
 int hb_staging_stream(struct hb_staging *staging, struct hb_error *error)

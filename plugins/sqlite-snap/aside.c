@@ -115,8 +115,8 @@ int recover_staged(struct held *staged, struct held *origin, struct patience *pa
         result = sqlite3_wal_checkpoint_v2(connection.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                            NULL);
     connection_close(&connection);
-    as_owner_end(&owner);
     int left = sides_left(staged);
+    as_owner_end(&owner);
     if (result == SQLITE_OK && left != 0)
         return left > 0 ? SQLITE_CORRUPT : SQLITE_IOERR_FSTAT;
     if (result == SQLITE_OK)

@@ -307,7 +307,7 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
 
 /*
  * The copy lies in the staging directory, the target in somebody's: the copy is opened as
- * ourselves, and needs no name any more when the target is written to as its directory's owner.
+ * whose it is, and needs no name any more when the target is written to as its directory's owner.
  */
 int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
 {
@@ -316,10 +316,12 @@ int overwrite_target(struct restoring *restoring, bool was_empty, char *why, siz
     AS_OWNER_AUTO owner = {0};
     struct overwriting overwriting = {
         .restoring = restoring, .copy = &copy, .had_log = has_log(restoring)};
+    held_begin_staged(restoring->file, &owner);
     int result = held_open_staged(&staged, restoring->file) != 0
                      ? SQLITE_CANTOPEN
                      : connection_open(&copy, &staged, SQLITE_OPEN_READONLY, "immutable=1",
                                        &restoring->patience);
+    as_owner_end(&owner);
     int status;
     if (result != SQLITE_OK)
         status = trouble(restoring, &copy, result);

@@ -13,7 +13,7 @@
  * The last two hold no lock, so what they made counts only if nothing has changed meanwhile.
  *
  * What is done beside the database is done as the owner of its directory, what is done in the
- * staging directory as ourselves: so the staged copy is open, and needs no name any more, when
+ * staging directory as whose that is: so the staged copy is open, and needs no name any more, when
  * SQLite is let at the database.
  */
 #include "snapshot.h"
@@ -121,6 +121,8 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
  */
 static int open_staged(struct attempt *attempt, struct connection *staged)
 {
+    AS_OWNER_AUTO owner = {0};
+    held_begin_staged(&attempt->file, &owner);
     int result = connection_open(staged, &attempt->staged, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
                                  &attempt->patience);
     if (result == SQLITE_OK)

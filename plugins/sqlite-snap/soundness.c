@@ -341,7 +341,10 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
     struct checking checking = {
         .snap = snap, .entry = entry, .staged = &staged, .verdict = verdict};
     patience_init(&checking.patience, snap);
+    AS_OWNER_AUTO owner = {0};
+    held_begin_staged(file, &owner);
     status = check_held(&checking, (uint64_t)now.st_size, how, file->fd);
+    as_owner_end(&owner);
     held_close(&staged);
     return status;
 }
@@ -363,10 +366,13 @@ int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_
     if (held != 0)
         return host->fail(host, HB_ENTRY, "the staged copy cannot be read: %s", strerror(-held));
     int result = SQLITE_OK;
+    AS_OWNER_AUTO owner = {0};
+    held_begin_staged(file, &owner);
     if (sides_left(&staged) != 0) {
         patience_init(&patience, snap);
         result = recover_staged(&staged, &staged, &patience);
     }
+    as_owner_end(&owner);
     held_close(&staged);
     if (result == SQLITE_OK)
         return HB_OK;

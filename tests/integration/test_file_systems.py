@@ -10,6 +10,7 @@ import subprocess
 import unicodedata
 import unittest
 
+import fault
 import hb
 import mounts
 
@@ -70,6 +71,115 @@ class FileSystems(hb.Case):
         for words in ("mode cannot be set", "owner or group cannot be set"):
             self.assertLessEqual(sum(words in line for line in lines), 1, self.describe(done))
         return lines
+
+
+class Killed(FileSystems, fault.FaultCase):
+    def test_what_it_staged_goes(self):
+        """With the next run, also where every directory is open to all; what is no stage stays whatever it is called."""
+        home = self.make_home_at(self.dir / "home")
+        for kind in ("vfat", "exfat", "ntfs", "ntfs-windows", "ntfs-permissions", "ext4", "tmpfs"):
+            with self.on(kind) as root:
+                if root is None:
+                    continue
+                self.left_behind_is_fine = True  # the directory that is none
+                other = root / "sticks" / ".hbcore-stage-0123456789abcdef"
+                hb.write(other / "deep" / "file", b"whole")
+                if kind not in mounts.HAS_NO_MODES:
+                    other.parent.chmod(0o777)  # then its name says nothing either
+                archive = root / "sticks" / "a.zip"
+                self.hbcore("--home", home, "backup", "-o", archive)
+                for _ in range(2):
+                    self.faulted("--home", home, "backup", "-o", archive, calls="rename", at=1, kill=True, expect=None)
+                self.assertGreater(len(self.left_behind(root)), 1)
+                done = self.hbcore("--home", home, "backup", "-o", archive)
+                self.assert_mentions(done, "what 1 earlier run(s) had left behind")
+                self.assertEqual([path.name for path in archive.parent.iterdir() if path.name.startswith(".hbcore")],
+                                 [other.name])
+                self.assertEqual((other / "deep" / "file").read_bytes(), b"whole")
+
+
+class Space(FileSystems):
+    """Where there is little."""
+
+    def setUp(self):
+        super().setUp()
+        self.small = self.dir / "small"
+        self.small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16M", "hbcore", self.small], check=False).returncode != 0:
+            self.skip("no tmpfs can be mounted")
+        self.addCleanup(subprocess.run, ["umount", self.small], check=False)
+
+    def archives(self, home):
+        for form, suffix in FORMATS.items():
+            archive = self.dir / f"{home.name}.{suffix}"
+            self.hbcore("--home", home, "backup", "--format", form, "-o", archive)
+            yield form, archive
+
+    def test_holes_need_none(self):
+        """What is larger than the file system by its size, and fits all the same."""
+        home = self.dir / "sparse"
+        hb.write(home / "config.yaml", b"model: large\n")
+        for name, words in (("one.bin", {}), ("two.bin", {5_000_000: b"x" * 70_000, 299_000_000: os.urandom(500)})):
+            with open(home / name, "wb") as file:
+                for at, word in words.items():
+                    file.seek(at)
+                    file.write(word)
+                file.truncate(300_000_000)
+        for form, archive in self.archives(home):
+            with self.subTest(form):
+                target = self.small / form
+                self.hbcore("--home", target, "import", archive)
+                self.assertLess(sum(path.stat().st_blocks * 512 for path in target.iterdir()), 4_000_000)
+                for name in ("one.bin", "two.bin"):
+                    subprocess.run(["cmp", home / name, target / name], check=True)
+                shutil.rmtree(target)
+
+    def test_what_cannot_fit(self):
+        """It is told before anything is staged; or else while it is. Nothing is changed in either case."""
+        for name, data, words in (("noise", [os.urandom(9_000_000)] * 2, ("not enough space: at least",)),
+                                  ("words", [b"all work and no play " * 450_000] * 2, ("No space left",))):
+            home = self.dir / name
+            hb.write(home / "config.yaml", b"model: large\n")
+            for number, content in enumerate(data):
+                hb.write(home / f"f{number}", content)
+            for form, archive in self.archives(home):
+                with self.subTest(form, of=name):
+                    target = self.small / "target"
+                    done = self.hbcore("--home", target, "import", archive, expect=1)
+                    self.assert_mentions(done, *words, "free some space", "nothing was changed")
+                    self.assertFalse(target.exists())
+                    self.assertEqual(self.left_behind(self.small), [])
+
+    def test_where_nothing_can_be_staged(self):
+        """What helps a backup is no help to an import."""
+        home = self.dir / "base"
+        hb.write(home / "config.yaml", b"model: large\n")
+        for form, archive in self.archives(home):
+            target = self.small / "target"
+            if not target.exists():
+                self.make_database(target / "state.db")
+            subprocess.run(["mount", "-o", "remount,ro", self.small], check=True)
+            done = self.hbcore("--home", target, "import", archive, expect=1)
+            self.assert_mentions(done, "target")
+            self.assertNotIn(b"stage-dir", done.stderr, form)
+            done = self.hbcore("--home", target, "backup", "--format", form, "-o", "-", expect=1)
+            self.assert_mentions(done, "stage-dir")
+            subprocess.run(["mount", "-o", "remount,rw", self.small], check=True)
+
+    def test_a_log_that_cannot_grow(self):
+        """A database is staged and there is space for that, but not for the log of the one that it goes into."""
+        home, target = self.dir / "base", self.small / "target"
+        hb.write(home / "config.yaml", b"new\n")
+        self.make_database(home / "state.db", rows=45_000, wal=True)
+        hb.write(target / "config.yaml", b"old\n")
+        self.make_database(target / "state.db", rows=3, wal=True)
+        self.assertGreater((home / "state.db").stat().st_size, 8_500_000)
+        before = self.what_is_in(target)
+        for form, archive in self.archives(home):
+            with self.subTest(form):
+                done = self.hbcore("--home", target, "import", "--force", archive, expect=1)
+                self.assert_mentions(done, "not enough space: for the databases", "nothing was changed")
+                self.assertEqual(self.what_is_in(target), before)
 
 
 class EachOfThem(FileSystems):

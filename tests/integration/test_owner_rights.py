@@ -496,6 +496,29 @@ class Powers(OwnerRights):
         done = self.run_without(powers, "backup", "-o", self.dir / "a.zip", expect=3)  # .env is not for it
         self.assert_mentions(done, ".env")
 
+    def test_databases_without_power_over_files(self):
+        """It can become the user, and can do nothing by itself with what is his alone: as in a hardened container."""
+        self.make_database(self.home / "state.db", rows=20, wal=True)
+        self.make_database(self.home / "plain.db", rows=20)
+        self.give(self.home)
+        (self.home / "out").mkdir(mode=0o700)
+        os.chown(self.home / "out", USER, USER)
+        self.home.chmod(0o755)
+        for where in ("state.db", "plain.db"):
+            with self.subTest(over=where):
+                archive = self.home / "out" / "a.zip"
+                self.run_without(("dac_override",), "backup", "-o", archive, expect=0)
+                self.run_without(("dac_override",), "verify", archive, expect=0)
+                with sqlite3.connect(self.home / where) as database:
+                    database.execute("DELETE FROM t")
+                database.close()
+                self.give(self.home)
+                self.run_without(("dac_override",), "import", "--force", archive, expect=0)
+                self.assertEqual(len(self.database_rows(self.home / where)), 20)
+                self.give(self.home)
+                self.run_without(("dac_override",), "snapshot", "create", expect=0)
+        (self.home / "out").chmod(0o755)
+        self.run_without(("dac_override", "dac_read_search"), "backup", "-o", self.home / "out" / "b.zip", expect=0)
 
     def test_opening_an_archive(self):
         """It may lie anywhere. What the rights of the owner of a link are needed for is refused, not done with root's;

@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 static int check(const char *path, bool sudo, struct hb_error *error)
 {
@@ -139,6 +142,88 @@ static void test_group(void **state)
     expect_trusted(file, false);
 }
 
+/* ---- user namespaces ---------------------------------------------------------------------- */
+
+enum { TRUSTED = 10, REFUSED_AS_UNMAPPED, REFUSED_OTHERWISE, NO_NAMESPACE };
+
+/* As that user, in a new namespace with that map ("": none; NULL: in this one). Never returns. */
+static void look_from_inside(uid_t user, const char *map, int fd, const char *path)
+{
+    struct hb_error error;
+    if (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0)
+        _exit(1);
+    prctl(PR_SET_DUMPABLE, 1); /* else what is in /proc is root's */
+    if (map != NULL && unshare(CLONE_NEWUSER) != 0)
+        _exit(NO_NAMESPACE);
+    if (map != NULL && *map != '\0') {
+        int file = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+        if (file < 0 || write(file, map, strlen(map)) < 0)
+            _exit(NO_NAMESPACE);
+        close(file);
+    }
+    int status = hb_trust_check(fd, path, "configuration", false, &error);
+    _exit(status == HB_OK                                      ? TRUSTED
+          : strstr(error.text, "does not map") == NULL         ? REFUSED_OTHERWISE
+          : strstr(error.hint, "chown") == NULL && *error.hint ? REFUSED_AS_UNMAPPED
+                                                               : 1);
+}
+
+/* `owner` has a file; what does `user` make of it? */
+static int seen_by(char *directory, uid_t owner, uid_t user, const char *map)
+{
+    int status = 0;
+    HB_AUTO_FREE char *file = scratch_write(directory, "conf", "");
+    assert_int_equal(chmod(directory, 0755), 0);
+    assert_int_equal(chown(file, owner, owner), 0);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    pid_t child = fork();
+    if (child == 0)
+        look_from_inside(user, map, fd, file);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(fd);
+    unlink(file);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_NAMESPACE)
+        skip(); /* not for users here */
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* There a stranger's file, one's own and oneself look alike. */
+static void test_nobody_is_mapped(void **state)
+{
+    if (geteuid() != 0)
+        skip(); /* only root can give a file away */
+    assert_int_equal(seen_by(*state, 12345, 12346, ""), REFUSED_AS_UNMAPPED);
+    assert_int_equal(seen_by(*state, 12345, 12345, ""), REFUSED_AS_UNMAPPED);
+    assert_int_equal(seen_by(*state, 65534, 65534, ""), REFUSED_AS_UNMAPPED);
+}
+
+/* As `unshare -Ur` does: nobody can change whose "/" is, and who it is cannot be seen. */
+static void test_only_oneself_is_mapped(void **state)
+{
+    if (geteuid() != 0)
+        skip(); /* only root can give a file away */
+    assert_int_equal(seen_by(*state, 12345, 12345, "0 12345 1"), REFUSED_AS_UNMAPPED);
+    assert_int_equal(seen_by(*state, 12346, 12345, "0 12345 1"), REFUSED_AS_UNMAPPED);
+    assert_int_equal(seen_by(*state, 12346, 12345, "65534 12345 1"), REFUSED_AS_UNMAPPED);
+}
+
+/* Outside, the same number is a user like any other. */
+static void test_nobody_is_somebody_elsewhere(void **state)
+{
+    char map[64] = "";
+    if (geteuid() != 0)
+        skip(); /* only root can give a file away */
+    int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : read(fd, map, sizeof map - 1);
+    if (fd >= 0)
+        close(fd);
+    if (got <= 0 || strstr(map, "4294967295") == NULL)
+        skip(); /* a namespace of its own already */
+    assert_int_equal(seen_by(*state, 65534, 65534, NULL), TRUSTED);
+    assert_int_equal(seen_by(*state, 65534, 12345, NULL), REFUSED_OTHERWISE);
+}
+
 static int set_up(void **state)
 {
     *state = scratch_new();
@@ -156,8 +241,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_file_mode), TEST(test_directory_mode), TEST(test_links),
-        TEST(test_no_place),  TEST(test_owner),          TEST(test_group),
+        TEST(test_file_mode),
+        TEST(test_directory_mode),
+        TEST(test_links),
+        TEST(test_no_place),
+        TEST(test_owner),
+        TEST(test_group),
+        TEST(test_nobody_is_mapped),
+        TEST(test_only_oneself_is_mapped),
+        TEST(test_nobody_is_somebody_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
