@@ -526,7 +526,8 @@ class Home(hb.Case):
         out.mkdir()
         self.hbcore("--home", home, "snapshot", "create")
         who = self.somebody_else(home, out)
-        home.chmod(0o555)
+        for directory in (home / "state-snapshots", home):
+            directory.chmod(0o555)
         before = hb.tree(home)
         self.hbcore("--home", home, "backup", "-o", out, **who)
         for arguments in (["backup", "--preset", "pre-update"], ["snapshot", "create"]):
