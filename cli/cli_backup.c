@@ -7,10 +7,13 @@
 #include "backup/preset_next.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "cli_snapshot.h"
 #include "complain.h"
+#include "config/home_path.h"
 #include "host/hooks.h"
 #include "host/instance.h"
+#include "no_config.h"
 #include "preset_report.h"
 #include "session.h"
 #include "summary.h"
@@ -264,6 +267,45 @@ static void prune(struct backup_command *command, bool incomplete)
     hb_preset_report_unknown(command->cli, &command->run, &command->archives, command->preset_name);
 }
 
+/* "-o a.b" with a suffix of a format that was not asked for: the archive is called "a.b.c". */
+static void note_other_suffix(struct backup_command *command)
+{
+    const struct hb_destination *made = &command->destination;
+    const char *name = command->output == NULL ? "" : hb_base_name(command->output);
+    struct hb_format_list formats;
+    if (*name == '\0' || made->stream || made->unique ||
+        hb_format_stem(hb_format_ops_of(&command->choice)->suffixes, name) > 0)
+        return;
+    hb_format_list(command->run.config, &formats);
+    for (size_t i = 0; i < formats.count; i++) {
+        if (hb_format_stem(hb_format_ops_of(&formats.choices[i])->suffixes, name) == 0)
+            continue;
+        const char *other = formats.choices[i].section->label;
+        hb_report_add(&command->run.report, HB_FOUND_NOTE, "",
+                      "-o %s ends as archives of %s do, but this one is %s: say --format %s", name,
+                      other, command->choice.section->label, other);
+        break;
+    }
+    hb_format_list_clear(&formats);
+}
+
+/* Without a configuration file the home, the format and the preset are missing all at once. */
+static void explain_missing(const struct backup_command *command, const struct hb_config *config,
+                            struct hb_error *error)
+{
+    HB_AUTO_FREE char *home = NULL;
+    struct hb_error ignored;
+    bool named = command->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
+    if (command->preset_name != NULL)
+        hb_cli_no_config(config, command->cli, "backup --preset NAME", "what this preset is",
+                         error);
+    else if (!named && hb_home_find(config, command->cli->home, true, &home, &ignored) == HB_OK)
+        hb_cli_no_config(config, command->cli, "backup", "which format to take", error);
+    else if (!named)
+        hb_cli_no_config(config, command->cli, "backup", "which home and which format to take",
+                         error);
+}
+
 static int back_up(struct backup_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
@@ -277,6 +319,7 @@ static int back_up(struct backup_command *command, struct hb_error *error)
                               hb_format_ops_of(&command->choice), &command->destination, error);
     if (status != HB_OK)
         return HB_EXIT_FAILED;
+    note_other_suffix(command);
     struct hb_event event = {.size = sizeof event,
                              .command = "backup",
                              .home = run->home.path,
@@ -358,10 +401,12 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
     command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
     if (hb_preset_find(config, command.preset_name, &command.preset, &error) != HB_OK ||
         hb_format_find(config, command.format != NULL ? command.format : command.preset.format,
-                       &command.choice, &error) != HB_OK)
+                       &command.choice, &error) != HB_OK) {
         code = HB_EXIT_USAGE;
-    else
+        explain_missing(&command, config, &error);
+    } else {
         code = back_up(&command, &error);
+    }
     if (error.text[0] != '\0')
         hb_cli_fail(cli, code, &error);
     hb_chain_free(&command.hooks);

@@ -3,6 +3,7 @@
 #include "cli_cat.h"
 
 #include "archive/extract.h"
+#include "base/memory.h"
 #include "reading.h"
 #include "session.h"
 #include <errno.h>
@@ -62,11 +63,40 @@ static size_t find_member(const struct hb_catalog *catalog, const char *name)
     return found;
 }
 
+/* "skills/", as the list has it, or with nothing of its own in the archive but what lies below. */
+static bool is_directory(const struct hb_catalog *catalog, const char *name)
+{
+    HB_AUTO_FREE char *directory = hb_copy_text(name);
+    size_t length = strlen(directory);
+    while (length > 1 && directory[length - 1] == '/')
+        directory[--length] = '\0';
+    size_t found = find_member(catalog, directory);
+    if (found != SIZE_MAX)
+        return catalog->members[found].type == HB_DIRECTORY;
+    const char *bare = directory;
+    while (bare[0] == '.' && bare[1] == '/')
+        bare += 2;
+    length = strlen(bare);
+    for (size_t i = 0; i < catalog->count; i++) {
+        const char *path = hb_catalog_path(catalog, i);
+        while (path[0] == '.' && path[1] == '/')
+            path += 2;
+        if (length > 0 && strncmp(path, bare, length) == 0 && path[length] == '/')
+            return true;
+    }
+    return false;
+}
+
 static int cat_member(struct hb_reading *reading)
 {
     struct cat cat = {.reading = reading};
     const struct hb_catalog *catalog = &reading->archive.catalog;
     cat.index = find_member(catalog, reading->member);
+    if (cat.index == SIZE_MAX && is_directory(catalog, reading->member)) {
+        hb_error_set(&reading->error, HB_FATAL, "%s: %s is no file but a %s", reading->archive_path,
+                     reading->member, hb_reading_type(HB_DIRECTORY));
+        return HB_EXIT_FAILED;
+    }
     if (cat.index == SIZE_MAX) {
         hb_error_set(&reading->error, HB_FATAL, "%s: has no member %s", reading->archive_path,
                      reading->member);

@@ -14,27 +14,31 @@
 #include "restore/recover.h"
 #include "session.h"
 #include "snapshot/snapshot.h"
+#include "snapshot_wanted.h"
 #include "summary.h"
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
 static const char help[] =
-    "Usage: hbcore [global options] guard SNAPSHOT [--dry-run]\n"
+    "Usage: hbcore [global options] guard ID|NUMBER [--dry-run]\n"
     "\n"
     "Puts back what an update emptied: the hooks of the configuration compare the home with\n"
-    "the snapshot that was made before, by its id, and restore what is lost beyond doubt.\n"
+    "the snapshot that was made before, by its id or its number in `hbcore snapshot list`,\n"
+    "and restore what is lost beyond doubt.\n"
     "\n"
     "      --dry-run       show what would be put back, change nothing\n"
     "  -h, --help\n"
     "\n"
     "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be put\n"
-    "back, 2 wrong use or configuration, 3 something is doubtful, 5 another run works on the\n"
+    "back, or there is no such snapshot, 2 wrong use or configuration, 3 something is doubtful, 5 "
+    "another run works on the\n"
     "home.\n";
 
 struct guard_command {
     struct hb_cli *cli;
-    const char *snapshot; /* its id */
+    const char *wanted; /* its id, or its number */
+    char *snapshot;     /* its id */
     bool dry_run;
     struct hb_run run;
     struct hb_chain hooks, contents;
@@ -57,8 +61,8 @@ static int parse_arguments(struct guard_command *command, int argc, char **argv)
             return hb_cli_what(command->cli, option, argv);
     }
     if (argc - optind != 1)
-        return hb_cli_usage(command->cli, argv[0], "takes the id of one snapshot");
-    command->snapshot = argv[optind];
+        return hb_cli_usage(command->cli, argv[0], "takes the id or the number of one snapshot");
+    command->wanted = argv[optind];
     return 0;
 }
 
@@ -102,16 +106,30 @@ static int run_hooks(struct guard_command *command, struct hb_event *event, stru
     return HB_EXIT_USAGE;
 }
 
-/* Nothing can be put back from it then, which is no failure; but it may have been mistyped. */
-static void note_missing(struct hb_run *run, const char *snapshot, const char *id)
+/* Does a hook compare anything at all? */
+static bool has_comparing(const struct guard_command *command)
+{
+    for (size_t i = 0; i < command->hooks.count; i++) {
+        const struct hb_hook_ops *ops = command->hooks.instances[i]->plugin->ops;
+        if (HB_CAN(ops, run))
+            return true;
+    }
+    return false;
+}
+
+/* Whoever relies on it must not read that all is well when there is nothing to compare with. */
+static int check_there(struct hb_run *run, const char *snapshot, const char *id,
+                       struct hb_error *error)
 {
     struct hb_place place;
     int result = hb_beneath_resolve(&run->home, snapshot, 0, &place, NULL);
-    if (result == -ENOENT || (result == 0 && !place.exists))
-        hb_report_add(&run->report, HB_FOUND_NOTE, "",
-                      "there is no snapshot %s: 'hbcore snapshot list' shows those that are there",
-                      id);
+    bool missing = result == -ENOENT || (result == 0 && !place.exists);
     hb_place_clear(&place);
+    if (!missing)
+        return 0;
+    hb_error_set(error, HB_FATAL, "there is no snapshot %s", id);
+    hb_error_hint(error, "hbcore snapshot list shows those that are there");
+    return HB_EXIT_FAILED;
 }
 
 static int compare(struct guard_command *command, struct hb_error *error)
@@ -124,13 +142,15 @@ static int compare(struct guard_command *command, struct hb_error *error)
                              .home = run->home.path,
                              .dry_run = command->dry_run,
                              .snapshot = snapshot};
-    note_missing(run, snapshot, command->snapshot);
+    int code = has_comparing(command) ? check_there(run, snapshot, command->snapshot, error) : 0;
+    if (code != 0)
+        return code;
     run->stage_on_demand = !command->dry_run;
     if (!command->dry_run) /* of runs that were killed; there may be nothing to do, and no stage */
         hb_stage_sweep(run->home.fd);
     if (hb_hooks_before(run, &command->hooks, &event, error) != HB_OK)
         return HB_EXIT_FAILED;
-    int code = run_hooks(command, &event, error);
+    code = run_hooks(command, &event, error);
     if (code != HB_EXIT_DONE)
         return code;
     event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
@@ -143,8 +163,8 @@ static int compare(struct guard_command *command, struct hb_error *error)
 static int guard(struct guard_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
-    if (!hb_snapshot_is_name(command->snapshot)) {
-        hb_error_set(error, HB_FATAL, "'%s' is no id of a snapshot", command->snapshot);
+    if (!hb_snapshot_is_name(command->wanted)) {
+        hb_error_set(error, HB_FATAL, "'%s' is no id of a snapshot", command->wanted);
         return HB_EXIT_FAILED;
     }
     int code = hb_cli_open_home(command->cli, run, false, true, error);
@@ -153,6 +173,9 @@ static int guard(struct guard_command *command, struct hb_error *error)
     if (hb_chain_create(run, HB_KIND_HOOK, "guard", &command->hooks, error) != HB_OK ||
         hb_chain_create(run, HB_KIND_CONTENT, NULL, &command->contents, error) != HB_OK)
         return HB_EXIT_USAGE;
+    command->snapshot = hb_cli_snapshot_wanted(run, command->wanted, error);
+    if (command->snapshot == NULL)
+        return HB_EXIT_FAILED;
     int status =
         hb_recover(run, &command->contents, command->dry_run ? HB_RECOVER_TELL : HB_RECOVER, error);
     code = status == HB_OK ? compare(command, error) : hb_cli_exit_code(status);
@@ -182,6 +205,7 @@ int hb_cli_guard(struct hb_cli *cli, int argc, char **argv)
         hb_cli_fail(cli, code, &error);
     hb_chain_free(&command.hooks);
     hb_chain_free(&command.contents);
+    free(command.snapshot);
     hb_run_clear(&command.run);
     hb_config_free(config);
     return code;

@@ -15,6 +15,7 @@
 #include "host/hooks.h"
 #include "host/instance.h"
 #include "import/import.h"
+#include "no_config.h"
 #include "session.h"
 #include "summary.h"
 #include <ctype.h>
@@ -471,8 +472,13 @@ static int import_archive(struct import_command *command, struct hb_error *error
 {
     struct hb_run *run = &command->run;
     HB_AUTO_FREE char *home = NULL;
-    if (hb_home_find(run->config, command->cli->home, true, &home, error) != HB_OK ||
-        hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
+    if (hb_home_find(run->config, command->cli->home, true, &home, error) != HB_OK) {
+        if (command->cli->home == NULL)
+            hb_cli_no_config(run->config, command->cli, "import ARCHIVE", "which home to work on",
+                             error);
+        return HB_EXIT_USAGE;
+    }
+    if (hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
         return HB_EXIT_USAGE;
     command->home = hb_absolute(home); /* it may not be there yet, so no realpath() */
     struct hb_event *event = &command->event;

@@ -135,13 +135,14 @@ static void tell_people(const struct prune_command *command,
             other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
 }
 
+/* `directory`: as an absolute path, also where nothing is there yet. */
 static void tell(const struct prune_command *command, const struct hb_preset *preset,
-                 const struct hb_preset_archives *archives, uint64_t keep)
+                 const struct hb_preset_archives *archives, const char *directory, uint64_t keep)
 {
     if (!command->cli->json && !command->cli->quiet) {
-        HB_AUTO_FREE char *directory =
-            hb_printable(archives->directory == NULL ? preset->directory : archives->directory);
-        fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, directory,
+        HB_AUTO_FREE char *shown =
+            hb_printable(archives->directory == NULL ? directory : archives->directory);
+        fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, shown,
                 keep);
     }
     for (size_t i = 0; i < archives->count; i++) {
@@ -259,7 +260,7 @@ static int prune_preset(struct prune_command *command, const struct hb_section *
             if (command->adopt && archives->directory != NULL)
                 hb_home_id_forget(&command->id, archives->directory, is_gone,
                                   &(struct seen){&query, archives});
-            tell(command, &preset, archives, keep);
+            tell(command, &preset, archives, directory, keep);
             hb_preset_report_unknown(command->cli, run, archives, section->label);
         }
     }

@@ -10,6 +10,7 @@
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
 #include "snapshot/snapshot_restore.h"
+#include "snapshot_wanted.h"
 #include "summary.h"
 #include <ctype.h>
 #include <getopt.h>
@@ -33,8 +34,6 @@ static const char help[] =
     "\n"
     "NUMBER counts the list from 1, the newest. restore ends with 0 if all of a snapshot was\n"
     "restored, 3 if some was, 1 if nothing was.\n";
-
-enum { LISTED = 20 };
 
 struct snapshot_command {
     struct hb_cli *cli;
@@ -130,6 +129,20 @@ static void say_removed(const struct snapshot_command *command, const struct pru
     }
 }
 
+/* Nothing went wrong, but whoever typed it has no snapshot. */
+static void hint_at_files(const struct snapshot_command *command)
+{
+    const char *const *files = hb_config_list(command->run.config, "snapshot", "files");
+    const char *file = hb_config_path(command->run.config);
+    HB_AUTO_FREE char *shown = hb_printable(file == NULL ? "a configuration file" : file);
+    fprintf(command->cli->out,
+            *files == NULL
+                ? "  Name those that matter most in %s: section [snapshot], key 'files'\n"
+                : "  None of those that %s names is there: section [snapshot], key "
+                  "'files'\n",
+            shown);
+}
+
 static void say_created(const struct snapshot_command *command, const struct hb_snapshot_made *made,
                         size_t stored, const char *directory)
 {
@@ -139,6 +152,7 @@ static void say_created(const struct snapshot_command *command, const struct hb_
         return;
     if (made->id == NULL) {
         fprintf(out, "No state files found to snapshot.\n");
+        hint_at_files(command);
         return;
     }
     HB_AUTO_FREE char *where = hb_printable(directory);
@@ -190,6 +204,8 @@ static int would_create(struct snapshot_command *command, struct hb_error *error
     if (!command->cli->json && !command->cli->quiet)
         fprintf(command->cli->out, "Dry run: %" PRIu64 " files, %s; nothing was written.\n",
                 planned.files, hb_human_bytes(planned.bytes, size));
+    if (planned.files == 0 && !command->cli->json && !command->cli->quiet)
+        hint_at_files(command);
     return conclude(command, object);
 }
 
@@ -290,33 +306,6 @@ static int list(struct snapshot_command *command, struct hb_error *error)
 
 /* ---- restore ------------------------------------------------------------------------------- */
 
-/* The id that a number in the list stands for, or the id itself; NULL after *error. Caller frees.
- */
-static char *find_wanted(struct snapshot_command *command, struct hb_error *error)
-{
-    const char *wanted = command->wanted;
-    size_t digits = strspn(wanted, "0123456789");
-    char *name = NULL;
-    struct hb_snapshots snapshots;
-    if (!hb_snapshot_is_name(wanted)) {
-        hb_error_set(error, HB_FATAL, "'%s' is no id of a snapshot", wanted);
-        return NULL;
-    }
-    if (digits != strlen(wanted) || digits > 3)
-        return hb_copy_text(wanted);
-    unsigned long number = strtoul(wanted, NULL, 10), at = 0;
-    int status = hb_snapshots_open(&command->run, &snapshots, error);
-    for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
-        if (snapshots.items[i].has_manifest && ++at == number)
-            name = hb_copy_text(snapshots.items[i].name);
-    hb_snapshots_close(&snapshots);
-    if (name == NULL && status == HB_OK) {
-        hb_error_set(error, HB_FATAL, "there is no snapshot number %s", wanted);
-        hb_error_hint(error, "hbcore snapshot list shows those that are there");
-    }
-    return name;
-}
-
 static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
 {
     show_file(context, path, bytes, change);
@@ -325,7 +314,7 @@ static void on_would_restore(void *context, const char *path, uint64_t bytes, co
 static int restore(struct snapshot_command *command, struct hb_error *error)
 {
     struct hb_snapshot_restored restored;
-    HB_AUTO_FREE char *name = find_wanted(command, error);
+    HB_AUTO_FREE char *name = hb_cli_snapshot_wanted(&command->run, command->wanted, error);
     if (name == NULL)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
@@ -451,7 +440,7 @@ static int parse_options(struct snapshot_command *command, int argc, char **argv
 
 int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv)
 {
-    struct snapshot_command command = {.cli = cli, .keep = -1, .limit = LISTED};
+    struct snapshot_command command = {.cli = cli, .keep = -1, .limit = HB_SNAPSHOTS_LISTED};
     int code = parse_options(&command, argc, argv);
     if (code != 0)
         return code < 0 ? HB_EXIT_DONE : code;

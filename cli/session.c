@@ -11,6 +11,7 @@
 #include "files/lock.h"
 #include "host/failure.h"
 #include "host/hooks.h"
+#include "no_config.h"
 #include "summary.h"
 #include <stdarg.h>
 #include <string.h>
@@ -92,8 +93,11 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermos
 {
     HB_AUTO_FREE char *path = NULL;
     int status = hb_home_find(run->config, cli->home, outermost, &path, error);
-    if (status != HB_OK)
+    if (status != HB_OK) {
+        if (cli->home == NULL)
+            hb_cli_no_config(run->config, cli, "COMMAND", "which home to work on", error);
         return HB_EXIT_USAGE;
+    }
     int result = hb_root_open(path, &run->home);
     if (result != 0) {
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,

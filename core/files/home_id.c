@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "files/home_places.h"
 #include "files/io.h"
 #include "files/owner.h"
 #include "files/stage.h"
@@ -97,7 +98,7 @@ static void hash_place(const struct place *place, char id[HB_ID_BYTES])
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-static json_t *make_json(const char *id, const struct place *place, json_t *adopted)
+static json_t *make_json(const char *id, const struct place *place, json_t *adopted, json_t *places)
 {
     json_t *object = json_object();
     json_object_set_new(object, version_key, json_integer(1)); /* first: see `beginning` */
@@ -108,6 +109,8 @@ static json_t *make_json(const char *id, const struct place *place, json_t *adop
     hb_json_name(object, "path", place->path);
     if (adopted != NULL && json_array_size(adopted) > 0)
         json_object_set(object, "adopted", adopted);
+    if (places != NULL && json_array_size(places) > 0)
+        json_object_set(object, "places", places);
     return object;
 }
 
@@ -246,7 +249,7 @@ static void note_failure(struct hb_home_id *id, const char *what, int reason)
 static void settle(const struct hb_root *home, const char *text, const struct place *place,
                    bool fresh, struct hb_home_id *id)
 {
-    json_t *file = make_json(text, place, id->adopted);
+    json_t *file = make_json(text, place, id->adopted, id->places);
     int result = write_file(home, file, fresh, id);
     json_decref(file);
     if (result == 0) {
@@ -272,40 +275,99 @@ static void make_new(const struct hb_root *home, const struct place *place, bool
     settle(home, text, place, fresh, id);
 }
 
-/* The file is one of ours, for this home or for another. */
-static void take_file(const struct hb_root *home, const json_t *file, const struct place *place,
-                      bool make, struct hb_home_id *id)
+/* Is the same directory at this path, too? Its file has the id that was just made, then. */
+static bool is_reached_at(const json_t *entry, const struct place *place, const char *id)
+{
+    HB_AUTO_FREE char *path = hb_json_name_of(entry, "path");
+    HB_AUTO_CLOSE int fd =
+        path == NULL || strcmp(path, place->path) == 0 /* this one; that one is gone */
+            ? -1
+            : open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+    const struct hb_root there = {.fd = fd};
+    json_t *file = NULL;
+    int why = 0;
+    bool same = fd >= 0 && read_file(&there, &file, &why) == OURS &&
+                strcmp(json_string_value(json_object_get(file, "id")), id) == 0;
+    json_decref(file);
+    return same;
+}
+
+/* The file is of another place: this one's id is new. See the page in home_places.h. */
+static void add_place(const struct hb_root *home, const json_t *file, const struct place *place,
+                      struct hb_home_id *id)
+{
+    json_t *places = id->places;
+    hb_home_places_push(places, hb_home_place_of(file));
+    json_t *near = hb_home_places_split(places, place->machine);
+    id->places = NULL;
+    make_new(home, place, false, id);
+    bool same = id->from_file;
+    for (size_t i = json_array_size(near); i-- > 0 && same;) {
+        same = is_reached_at(json_array_get(near, i), place, id->id);
+        if (same)
+            hb_home_places_push(places, json_incref(json_array_get(near, i)));
+    }
+    json_decref(near);
+    id->places = places;
+    if (!same) /* a copy, or moved: the places are not its own */
+        json_array_clear(places);
+    else
+        hb_home_id_save(home, id); /* without it those places get new ids, too */
+}
+
+/* The file says nothing of this place as the last one. */
+static void take_another(const struct hb_root *home, const json_t *file, const struct place *place,
+                         bool make, struct hb_home_id *id)
 {
     const char *text = json_string_value(json_object_get(file, "id"));
-    json_t *here = make_json(text, place, NULL);
-    bool mine = holds(file, here);
-    bool same = equal(file, here, "inode") && equal(file, here, "birth") &&
-                equal(file, here, "machine") && equal(file, here, "path") &&
-                equal(file, here, "path_base64");
-    json_decref(here);
-    if (!mine) {
-        const char *path = json_string_value(json_object_get(file, "path"));
-        HB_AUTO_FREE char *shown = hb_printable(path == NULL ? "another place" : path);
-        if (make)
-            make_new(home, place, false, id);
-        else
-            take_place(id);
-        if (id->note == NULL)
-            id->note = hb_text("this home is a copy of %s, or was moved from there: its id is now "
-                               "%s, and archives of %s are left alone",
-                               shown, id->id, text);
-        return;
-    }
-    json_t *adopted = json_object_get(file, "adopted");
+    const char *path = json_string_value(json_object_get(file, "path"));
+    HB_AUTO_FREE char *shown = hb_printable(path == NULL ? "another place" : path);
+    if (make)
+        add_place(home, file, place, id);
+    else
+        take_place(id);
+    if (id->note == NULL)
+        id->note = hb_text("this home is a copy of %s, was moved from there, or is used there, "
+                           "too: its id is now %s, and archives of %s are left alone",
+                           shown, id->id, text);
+}
+
+/* The file is right about this place, by what it says of the last one, or by its list: `said`. */
+static void take_said(const struct hb_root *home, const json_t *said, const struct place *place,
+                      bool write, struct hb_home_id *id)
+{
+    const char *text = json_string_value(json_object_get(said, "id"));
+    json_t *adopted = json_object_get(said, "adopted");
     id->adopted = json_is_array(adopted) ? json_incref(adopted) : NULL;
     snprintf(id->id, sizeof id->id, "%s", text);
     id->from_file = true;
-    if (!same && make) /* else a copy that is made at the old place would hold, too */
+    if (write)
         settle(home, text, place, false, id);
     if (!id->from_file) { /* it could not be brought up to date, and holds all the same */
         snprintf(id->id, sizeof id->id, "%s", text);
         id->from_file = true;
     }
+}
+
+/* The file is one of ours, for this home or for another. */
+static void take_file(const struct hb_root *home, const json_t *file, const struct place *place,
+                      bool make, struct hb_home_id *id)
+{
+    json_t *here = make_json("", place, NULL, NULL), *listed;
+    bool same = equal(file, here, "inode") && equal(file, here, "birth") &&
+                equal(file, here, "machine") && equal(file, here, "path") &&
+                equal(file, here, "path_base64");
+    id->places = hb_home_places_read(file, here, &listed);
+    if (holds(file, here)) { /* else a copy that is made at the old place would hold, too */
+        take_said(home, file, place, make && !same, id);
+    } else if (listed != NULL) {
+        hb_home_places_push(id->places, hb_home_place_of(file));
+        take_said(home, listed, place, make, id);
+    } else {
+        take_another(home, file, place, make, id);
+    }
+    json_decref(listed);
+    json_decref(here);
 }
 
 void hb_home_id_find(const struct hb_root *home, bool make, struct hb_home_id *id)
@@ -349,6 +411,7 @@ void hb_home_id_clear(struct hb_home_id *id)
 {
     free(id->note);
     json_decref(id->adopted);
+    json_decref(id->places);
     *id = (struct hb_home_id){.note = NULL};
 }
 
@@ -427,7 +490,7 @@ int hb_home_id_save(const struct hb_root *home, struct hb_home_id *id)
     struct place place = find_place(home);
     if (!id->from_file)
         return -ENOENT;
-    json_t *file = make_json(id->id, &place, id->adopted);
+    json_t *file = make_json(id->id, &place, id->adopted, id->places);
     int result = write_file(home, file, false, id);
     json_decref(file);
     return result;

@@ -16,6 +16,10 @@
  * more that is kept, one id for two homes costs archives. What is missing (a file system without
  * birth times, a container without machine id) never holds.
  *
+ * One directory may be reached at two mounts, or from two machines, where inode and birth time are
+ * not the same at each. Then each of these places has an id of its own, so that each removes its
+ * own archives: the file lists the earlier ids with their places, see home_places.h.
+ *
  * The file is the home's owner's, 0600: who knows an id could claim the archives that bear it. It
  * is written under the home's lock, as a whole. Where it cannot be written (a read-only home) or
  * read, or something else bears its name, the home is known by a hash of its place. That hash stays
@@ -43,6 +47,7 @@ struct hb_home_id {
     unsigned swept;             /* left-overs of killed runs that writing it removed */
     char *note;                 /* what the user should know, or NULL */
     json_t *adopted;            /* array: files that are this home's, though they do not say so */
+    json_t *places;             /* array: where else it is known, by which ids; or NULL */
 };
 
 /* Does the file bear this name? */

@@ -316,18 +316,31 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
     return HB_FATAL;
 }
 
-static bool has_selected(const struct hb_catalog *catalog)
+/*
+ * A directory counts alone where nothing else was meant: of one that was included for what lies
+ * below it, all of which is excluded, nothing is left.
+ */
+static bool has_selected(const struct hb_catalog *catalog, const struct hb_patterns *patterns)
 {
-    for (size_t i = 0; i < catalog->count; i++)
-        if (catalog->members[i].state == HB_SELECTED)
+    bool directory = false, excluded = false, kept_back = false;
+    for (size_t i = 0; i < catalog->count; i++) {
+        const struct hb_catalog_member *member = &catalog->members[i];
+        if (member->state == HB_SELECTED && member->type != HB_DIRECTORY)
             return true;
-    return false;
+        directory |= member->state == HB_SELECTED;
+        kept_back |= member->state == HB_KEPT_BACK && member->type != HB_DIRECTORY;
+        excluded |=
+            member->state == HB_UNWANTED && member->type != HB_DIRECTORY &&
+            (patterns->include == NULL || matches(patterns->include, hb_catalog_path(catalog, i)));
+    }
+    return directory && (kept_back || !excluded);
 }
 
 /* Patterns that leave nothing are a mistake of whoever typed them. */
-static int apply_patterns(struct hb_archive *archive, struct hb_error *error)
+static int apply_patterns(struct hb_archive *archive, const struct hb_patterns *patterns,
+                          struct hb_error *error)
 {
-    if (!has_selected(&archive->catalog)) {
+    if (!has_selected(&archive->catalog, patterns)) {
         hb_error_set(error, HB_FATAL, "%s: nothing in it matches what was asked for",
                      archive->shown);
         hb_error_hint(error, "hbcore list shows the names that --include and --exclude go by");
@@ -359,7 +372,7 @@ int hb_select(struct hb_archive *archive, const struct hb_chain *filters, struct
     if (patterns != NULL)
         leave_unwanted(archive, patterns, result);
     status = decide(archive, filters, result, error);
-    return status == HB_OK && patterns != NULL ? apply_patterns(archive, error) : status;
+    return status == HB_OK && patterns != NULL ? apply_patterns(archive, patterns, error) : status;
 }
 
 uint32_t hb_selection_mode(const struct hb_catalog *catalog,

@@ -50,6 +50,19 @@ class Output(hb.Case):
                 self.assertEqual(archive, str(self.dir / "o" / expected))
                 self.assertTrue(zipfile.is_zipfile(archive))
 
+    def test_a_suffix_of_another_format(self):
+        for given, options, said in (
+                ("z.tar.zst", (), "tar-zstd"), ("Z.TAR.ZST", (), "tar-zstd"),
+                ("y.zip", ("--format", "tar-zstd"), "zip"), ("y.zip", (), None),
+                ("z.zip.tar.zst", ("--format", "tar-zstd"), None), ("x.tar", (), None)):
+            with self.subTest(given=given, options=options):
+                done = self.hbcore("--home", self.home, "--json", "backup", *options, "-o",
+                                   self.dir / "o" / given)
+                notes = [note["reason"] for note in self.summary(done)["notes"]]
+                self.assertEqual(len(notes), 0 if said is None else 1, notes)
+                if said is not None:
+                    self.assertIn(f"say --format {said}", notes[0])
+
     def test_tilde_and_missing_parents(self):
         archive = self.made("-o", "~/some/where/new")
         self.assertEqual(archive, str(self.user / "some/where/new.zip"))
@@ -199,6 +212,19 @@ class Commands(hb.Case):
         done = self.hbcore("cat", archive, "sub/deep/file.tx", expect=1)
         self.assertEqual(done.stdout, b"")
         self.assert_mentions(done, "sub/deep/file.tx")
+
+    def test_cat_of_a_directory(self):
+        """Also as `hbcore list` writes it, and where the archive has nothing but what lies below."""
+        bare = self.dir / "bare.zip"
+        with zipfile.ZipFile(bare, "w") as archive:
+            archive.writestr("sub/deep/file.txt", b"x")
+        for path in (self.backup(self.home), bare):
+            for name in ("sub", "sub/", "./sub/deep/", "sub/deep//"):
+                done = self.hbcore("cat", path, name, expect=1)
+                self.assertEqual(done.stdout, b"")
+                self.assert_mentions(done, f"{name} is no file but a directory")
+            for name in ("su/", "sub/deep/file.txt/", "sub/deep/file"):
+                self.assert_mentions(self.hbcore("cat", path, name, expect=1), "has no member " + name)
 
     def test_verify_sees_a_flipped_bit(self):
         for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
@@ -426,6 +452,25 @@ class NoConfiguration(hb.Case):
         self.assertEqual(database.execute("SELECT count(*) FROM t").fetchone()[0], 51)
         self.assertEqual(database.execute("PRAGMA integrity_check").fetchone()[0], "ok")
 
+    def test_that_there_is_none_is_told(self):
+        """At once, and not what is missing one after the other."""
+        home = self.make_home()
+        archive = self.backup(home, "b.zip", "--format", "zip")
+        for arguments, words in (
+                (("backup",), ("which home and which format",)),
+                (("--home", home, "backup"), ("which format", f"--home {home} backup")),
+                (("backup", "--format", "zip"), ("which home",)),
+                (("--home", home, "backup", "--preset", "nightly"), ("preset",)),
+                (("import", archive), ("which home",)), (("snapshot", "list"), ("which home",)),
+                (("prune",), ("which home",)), (("guard", "1"), ("which home",))):
+            with self.subTest(arguments=arguments):
+                done = self.hbcore(*arguments, expect=2)
+                self.assert_mentions(done, "no configuration file", "~/.config/hbcore/hbcore.ini",
+                                     "/etc/hbcore/hbcore.ini", "--config", "generic.ini", *words)
+        self.config = hb.GENERIC  # it is there, and does not say it
+        done = self.hbcore("backup", expect=2)
+        self.assertNotIn(b"no configuration file", done.stderr)
+
     def test_a_damaged_one_is_told(self):
         home = self.dir / "home"
         path = self.make_database(home / "state.db", rows=2000)
@@ -479,14 +524,16 @@ class Home(hb.Case):
         self.make_database(home / "state.db", wal=True)
         out = self.dir / "out"
         out.mkdir()
+        self.hbcore("--home", home, "snapshot", "create")
         who = self.somebody_else(home, out)
-        home.chmod(0o555)
+        for directory in (home / "state-snapshots", home):
+            directory.chmod(0o555)
         before = hb.tree(home)
         self.hbcore("--home", home, "backup", "-o", out, **who)
         for arguments in (["backup", "--preset", "pre-update"], ["snapshot", "create"]):
             done = self.hbcore("--home", home, *arguments, expect=1, **who)
             self.assert_mentions(done, home, "Permission denied")
-        for arguments in (["snapshot", "list"], ["snapshot", "create", "--dry-run"], ["guard", "x"],
+        for arguments in (["snapshot", "list"], ["snapshot", "create", "--dry-run"], ["guard", "1"],
                           ["backup", "--dry-run"]):
             self.hbcore("--home", home, *arguments, **who)
         done = self.hbcore("--home", home, "import", "-f", next(out.iterdir()), expect=1, **who)

@@ -116,9 +116,11 @@ class Guard(hb.Case):
                     self.assert_nothing_done(EMPTY, when=when)
         self.saved.unlink()
         self.assert_nothing_done(EMPTY, "not there")
-        self.assert_nothing_done(EMPTY, "not there", snapshot="20250101-000000")
+        before = hb.tree(self.home)
+        self.guard(snapshot="20250101-000000", expect=1)  # it was mistyped, or is gone
+        self.assert_unchanged(before, self.home)
         hb.shutil.rmtree(self.snapshots)
-        self.assert_nothing_done(EMPTY, "not there")
+        self.guard(expect=1)
 
     def test_a_snapshot_of_this_program(self):
         hb.write(self.live, THREE)
@@ -220,7 +222,12 @@ class Guard(hb.Case):
         self.hbcore("--home", self.home, "guard", "20260101-000000", **who)
 
     def test_wrong_use(self):
-        self.assert_mentions(self.hbcore("--home", self.home, "guard", "mistyped"), "no snapshot mistyped")
+        for snapshot, said in (("mistyped", "no snapshot mistyped"), ("7", "no snapshot number 7"),
+                               ("20260101-000001", "no snapshot 2026")):
+            for options in ((), ("--dry-run",)):
+                done = self.guard(None, *options, snapshot=snapshot, expect=1)
+                self.assert_mentions(done, said, "snapshot list")
+                self.assertEqual(json.loads(done.stdout.splitlines()[-1])["type"], "error")
         self.hbcore("--home", self.home, "guard", expect=2)
         self.hbcore("--home", self.home, "guard", "a", "b", expect=2)
         self.hbcore("--home", self.home, "guard", "a", "--force", expect=2)
@@ -228,6 +235,18 @@ class Guard(hb.Case):
         self.config = hb.GENERIC
         done = self.hbcore("--home", self.home, "guard", "a", expect=2)
         self.assert_mentions(done, "no hook")
+
+    def test_by_number(self):
+        """As the list counts: those without a manifest are not in it."""
+        hb.write(self.live, THREE)
+        ids = [self.summary(self.hbcore("--home", self.home, "--json", "snapshot", "create"))["id"]
+               for _ in range(2)]
+        for number, expected in ((1, ids[1]), (2, ids[0])):
+            summary = self.summary(self.guard(EMPTY, snapshot=str(number)))
+            self.assertEqual((summary["id"], summary["restored"]), (expected, True))
+            self.assertEqual(self.live.read_bytes(), THREE)
+        self.guard(EMPTY, snapshot="3", expect=1)
+        self.assertEqual(self.live.read_bytes(), EMPTY)
 
     def test_other_file_and_member(self):
         hb.write(self.home / "plan.json", b'{"tasks": []}')

@@ -173,6 +173,23 @@ class Patterns(Choice):
         self.assertEqual((self.home / "config.yaml").read_bytes(), b"newer")
         self.assertEqual(hb.tree(self.home)[b"noise.bin"], before[b"noise.bin"])
 
+    def test_nothing_is_left(self):
+        """Directories alone are what was asked for only where nothing in them was left out."""
+        for patterns in (("--include", "nosuch"), ("--include", "sub", "--exclude", "sub/*"),
+                         ("--include", "sub", "--exclude", "sub"), ("--exclude", "*"),
+                         ("--include", "sub/deep", "--exclude", "sub/deep/file.txt"),
+                         ("--include", "bin", "--include", "sub/deep", "--exclude", "*/*.sh",
+                          "--exclude", "*/*/*.txt")):
+            with self.subTest(patterns=patterns):
+                files, done = self.take(*patterns, expect=1)
+                self.assertEqual(files, set())
+                self.assertFalse(self.target.exists())
+                self.assert_mentions(done, "nothing in it matches what was asked for")
+        self.take("--include", "hollow")
+        self.assertTrue((self.target / "hollow").is_dir())
+        self.take("--include", "hollow", "--exclude", "sub")
+        self.assertTrue((self.target / "hollow").is_dir())
+
     def test_patterns_that_are_none(self):
         for pattern in ("", "/etc/*", "./sub", "/"):
             for option in ("--include", "--exclude"):

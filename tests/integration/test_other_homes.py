@@ -301,6 +301,18 @@ class Nobodys(Homes):
         self.assertEqual(len(made["unknown_archives"]), 4)
         self.assertEqual(len([name for name in self.names() if "2024" in name]), 6)
 
+    def test_prune_names_the_whole_path(self):
+        """Also of a directory that is not there yet."""
+        home = self.home("one")
+        expected = {"nightly": self.shared, "pre-update": home / "backups"}
+        for made in (False, True):
+            if made:
+                for directory in expected.values():
+                    directory.mkdir()
+            said = self.hbcore("--home", home, "prune").stdout.decode()
+            for name, directory in expected.items():
+                self.assertIn(f"{name}: {directory}, keep", said)
+
     def test_prune_by_hand(self):
         one, two = self.home("one"), self.home("two")
         self.nightly(two)

@@ -128,6 +128,13 @@ class Create(SnapshotCase):
         made = self.summary(self.snapshot("create", home=empty))
         self.assertIsNone(made["id"])
         self.assertEqual(os.listdir(empty), ["sessions"])
+        for options in ((), ("--dry-run",)):
+            done = self.hbcore("--home", empty, "snapshot", "create", *options)
+            self.assert_mentions(done, "section [snapshot], key 'files'", "is there")
+            self.config = hb.GENERIC
+            done = self.hbcore("--home", empty, "snapshot", "create", *options)
+            self.assert_mentions(done, "section [snapshot], key 'files'", "Name those")
+            self.config = hb.HERMES
 
     def test_links(self):
         outside = self.dir / "outside"

@@ -240,6 +240,80 @@ static void several_processes(void **state)
     close(pipes[1]);
 }
 
+/* What the file says; the caller owns it. */
+static json_t *read_said(const struct fixture *fixture)
+{
+    HB_AUTO_FREE char *path = id_file(fixture);
+    json_t *said = json_load_file(path, 0, NULL);
+    assert_non_null(said);
+    return said;
+}
+
+/* Makes the file as another machine leaves it that was the last one: it has the `list`. */
+static void other_was_last(const struct fixture *fixture, json_t *list)
+{
+    HB_AUTO_FREE char *path = id_file(fixture);
+    json_t *said = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:o}", "hbcore-id", 1, "id",
+                             "11111111111111111111111111111111", "inode", 7, "birth", "", "machine",
+                             "22222222222222222222222222222222", "path", "/m/h", "places", list);
+    assert_int_equal(json_dump_file(said, path, JSON_COMPACT), 0);
+    json_decref(said);
+}
+
+static void used_by_another_machine(void **state)
+{
+    struct fixture *fixture = *state;
+    HB_AUTO_FREE char *first = find(fixture, true, false);
+    json_t *mine = read_said(fixture);
+    if (*json_string_value(json_object_get(mine, "machine")) == '\0') {
+        json_decref(mine);
+        print_message("skipped: this machine has no id\n");
+        skip();
+    }
+    other_was_last(fixture, json_pack("[O]", mine));
+    HB_AUTO_FREE char *unwritten = find(fixture, false, false);
+    assert_string_equal(unwritten, first);
+    assert_found(fixture, false, first, true);
+    json_t *said = read_said(fixture);
+    assert_string_equal(json_string_value(json_object_get(said, "id")), first);
+    json_t *places = json_object_get(said, "places");
+    assert_int_equal(json_array_size(places), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(places, 0), "machine")),
+                        "22222222222222222222222222222222");
+    json_decref(said);
+    /* Another directory at this place: the birth time is not that of the list. */
+    other_was_last(fixture, json_pack("[O]", mine));
+    HB_AUTO_FREE char *old = scratch_path(fixture->directory, "old");
+    assert_int_equal(rename(fixture->path, old), 0);
+    run_tool("cp", old, fixture->path);
+    open_home(fixture, fixture->path);
+    if (*json_string_value(json_object_get(mine, "birth")) != '\0')
+        assert_found(fixture, true, first, false);
+    json_decref(mine);
+}
+
+/* Whatever is in the list: it is no entry, or it is one too many. */
+static void list_of_nonsense(void **state)
+{
+    struct fixture *fixture = *state;
+    HB_AUTO_FREE char *first = find(fixture, true, false);
+    json_t *mine = read_said(fixture), *list = json_array();
+    json_object_set_new(mine, "path", json_string("/elsewhere"));
+    json_object_set_new(mine, "machine", json_string("33333333333333333333333333333333"));
+    for (int i = 0; i < 20; i++)
+        json_array_append(list, mine);
+    json_array_insert_new(list, 0, json_string("x"));
+    json_array_insert_new(list, 0, json_pack("{s:s}", "id", "../x"));
+    json_decref(mine);
+    other_was_last(fixture, list);
+    assert_found(fixture, true, first, false);
+    json_t *said = read_said(fixture);
+    assert_int_equal(json_array_size(json_object_get(said, "places")), 8);
+    json_decref(said);
+    other_was_last(fixture, json_string("no list"));
+    assert_found(fixture, true, first, false);
+}
+
 static bool is_named(void *context, const char *name)
 {
     return strcmp(name, context) == 0;
@@ -283,9 +357,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(made_once),  TEST(nothing_is_made_unasked), TEST(moved),
-        TEST(copied),     TEST(restored_to_its_place),   TEST(torn),
-        TEST(in_the_way), TEST(several_processes),       TEST(adopted),
+        TEST(made_once),
+        TEST(nothing_is_made_unasked),
+        TEST(moved),
+        TEST(copied),
+        TEST(restored_to_its_place),
+        TEST(torn),
+        TEST(in_the_way),
+        TEST(several_processes),
+        TEST(adopted),
+        TEST(used_by_another_machine),
+        TEST(list_of_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
