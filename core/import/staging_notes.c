@@ -104,6 +104,19 @@ void hb_staging_note_targets(struct hb_staging *staging)
     hb_last_target_clear(&noting.last);
 }
 
+void hb_staging_note_renamed(struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
+    noting.inodes_last = hb_inodes_last(staging->run->home.fd);
+    noting.began = clock_of(staging);
+    for (size_t i = 0; i < staging->renamed_count; i++)
+        if (staging->renamed[i] != NULL && catalog->members[i].state == HB_SELECTED &&
+            catalog->members[i].type != HB_DIRECTORY)
+            note_at(&noting, staging->renamed[i], catalog->members[i].type == HB_SYMLINK, i);
+    hb_last_target_clear(&noting.last);
+}
+
 static void note_claimed(struct hb_staging *staging, size_t index, struct hb_journal_row *row)
 {
     struct hb_place place;

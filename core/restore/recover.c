@@ -226,8 +226,8 @@ static int leave(struct recovery *recovery, const char *what, const char *name, 
     const char *home = recovery->run->home.path;
     if (recovery->mode != HB_RECOVER_BEFORE_IMPORT) {
         hb_report_add(&recovery->run->report,
-                      recovery->mode == HB_RECOVER ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE,
-                      "", "%s (%s); %s", what, name, why);
+                      recovery->mode == HB_RECOVER ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
+                      "%s (%s); %s", what, name, why);
         return HB_OK;
     }
     hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s), and would be completed over this one: %s",
@@ -438,8 +438,10 @@ static int look_at(struct recovery *recovery, const char *name)
                               ? "the next run that writes completes it"
                               : "the next run that writes completes it, if its seal is right");
     if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
-        return left_alone(recovery, name, "it is pending: the home is read-only now, and the next run that can write "
-                          "completes it");
+        return left_alone(
+            recovery, name,
+            "it is pending: the home is read-only now, and the next run that can write "
+            "completes it");
     return take_over(recovery, name, &stage);
 }
 

@@ -119,9 +119,10 @@ static void published(struct restore *restore, uint64_t files, uint64_t bytes)
  */
 static bool may_pass(int error)
 {
-    static const int passing[] = {ENOSPC, EDQUOT, EIO,     EROFS,    EMFILE, ENFILE,    ENOMEM, EINTR,
-                                  EPERM,  EACCES, ENOTSUP, EBUSY,    ESTALE, ETXTBSY,   ENODEV, ENXIO,
-                                  ENOSYS, EAGAIN, ENOTCONN, ETIMEDOUT, EHOSTDOWN, EREMOTEIO};
+    static const int passing[] = {ENOSPC,   EDQUOT,    EIO,       EROFS,    EMFILE,  ENFILE,
+                                  ENOMEM,   EINTR,     EPERM,     EACCES,   ENOTSUP, EBUSY,
+                                  ESTALE,   ETXTBSY,   ENODEV,    ENXIO,    ENOSYS,  EAGAIN,
+                                  ENOTCONN, ETIMEDOUT, EHOSTDOWN, EREMOTEIO};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         if (error == passing[i])
             return true;

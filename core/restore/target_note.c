@@ -12,7 +12,7 @@
 #include <xxhash.h>
 
 enum {
-    COARSE_SECONDS = 2,          /* FAT's times */
+    COARSE_SECONDS = 2,           /* FAT's times */
     FINE_NANOSECONDS = 100000000, /* far more than a step of the clock that files get times from */
     CHUNK = 1 << 18
 };
