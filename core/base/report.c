@@ -105,7 +105,7 @@ void hb_report_member(struct hb_report *report, const char *key, const char *jso
     pthread_mutex_unlock(&report->lock);
 }
 
-void hb_report_demote(struct hb_report *report, size_t first, const char *prefix)
+void hb_report_doubt(struct hb_report *report, size_t first, const char *prefix)
 {
     pthread_mutex_lock(&report->lock);
     for (size_t i = first; i < report->count; i++) {
@@ -116,8 +116,8 @@ void hb_report_demote(struct hb_report *report, size_t first, const char *prefix
         free(finding->reason);
         finding->reason = reason;
         report->kinds[finding->kind]--;
-        finding->kind = HB_FOUND_NOTE;
-        report->kinds[HB_FOUND_NOTE]++;
+        finding->kind = HB_FOUND_DOUBTFUL;
+        report->kinds[HB_FOUND_DOUBTFUL]++;
     }
     pthread_mutex_unlock(&report->lock);
 }

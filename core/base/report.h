@@ -64,10 +64,10 @@ void hb_report_content(struct hb_report *report, const char *path, const char *m
 void hb_report_line(struct hb_report *report, const char *line);
 void hb_report_member(struct hb_report *report, const char *key, const char *json);
 /*
- * Findings from number `first` on that would make this run incomplete are about another one: they
- * become notes, with `prefix` before the reason.
+ * Findings from number `first` on that make this run incomplete are about another one: what they
+ * name is not left out of this one, but doubtful; with `prefix` before the reason.
  */
-void hb_report_demote(struct hb_report *report, size_t first, const char *prefix);
+void hb_report_doubt(struct hb_report *report, size_t first, const char *prefix);
 /* By kind, then path; once, when all threads are done. */
 void hb_report_sort(struct hb_report *report);
 /* Anything skipped or doubtful? */

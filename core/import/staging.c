@@ -375,7 +375,9 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     free(staging->places);
     free(staging->checked);
     free(staging->notes);
+    free(staging->hashes);
     staging->notes = NULL;
+    staging->hashes = NULL;
     staging->places = NULL;
     staging->checked = NULL;
 }

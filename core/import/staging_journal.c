@@ -166,6 +166,8 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
         hb_staging_note_targets(staging);
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
+        hb_staging_note_renamed(staging);
+    if (status == HB_OK)
         status = hb_staging_spread(staging, &numbers, error);
     if (status == HB_OK)
         status = hb_journal_create(&staging->run->stage, staging->archive->shown, writer, error);

@@ -45,6 +45,20 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
     return result == 0 ? HB_OK : hb_staging_failed(staging, index, -result, error);
 }
 
+/* FAT and its like; in a stage, which is ours, nothing else is refused. */
+bool hb_staging_lacks_links(int reason)
+{
+    return reason == EPERM || reason == ENOSYS || reason == EOPNOTSUPP;
+}
+
+void hb_staging_drop_link(struct hb_staging *staging, size_t index)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    catalog->members[index].state = HB_DROPPED;
+    hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, index),
+                  "is a symbolic link, and this file system has no symbolic links");
+}
+
 /* A link is made in the stage, like a file, and renamed. */
 static int stage_link(struct hb_staging *staging, size_t index, struct hb_error *error)
 {
@@ -59,8 +73,12 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
                       hb_catalog_path(&staging->archive->catalog, index), "is a link to nothing");
         return HB_OK;
     }
-    if (symlinkat(target, stage_fd, name) != 0)
-        return hb_staging_failed(staging, index, errno, error);
+    if (symlinkat(target, stage_fd, name) != 0) {
+        if (!hb_staging_lacks_links(errno))
+            return hb_staging_failed(staging, index, errno, error);
+        hb_staging_drop_link(staging, index);
+        return HB_OK;
+    }
     if (member->entry_flags & HB_ENTRY_HAS_MTIME)
         hb_set_mtime_at(stage_fd, name, member->mtime_seconds, member->mtime_nanoseconds);
     return HB_OK;

@@ -8,4 +8,9 @@
 /* Once it is known what is selected: hard links, links, other file systems. */
 int hb_staging_complete(struct hb_staging *staging, struct hb_error *error);
 
+/* Did symlinkat() fail for this reason because the file system has no links? */
+bool hb_staging_lacks_links(int reason);
+/* That one is left out, and named; the rest goes on. */
+void hb_staging_drop_link(struct hb_staging *staging, size_t index);
+
 #endif

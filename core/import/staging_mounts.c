@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/mounts.h"
+#include "import/staging_links.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -73,7 +74,9 @@ static int move_member(struct hb_staging *staging, size_t index, unsigned number
         HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         result = from < 0 ? -errno : copy_into(there, name, from, member);
     }
-    if (result != 0)
+    if (result != 0 && member->type == HB_SYMLINK && hb_staging_lacks_links(-result))
+        hb_staging_drop_link(staging, index);
+    else if (result != 0)
         return hb_staging_failed(staging, index, -result, error);
     unlinkat(here, name, 0);
     return HB_OK;

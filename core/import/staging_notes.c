@@ -13,12 +13,28 @@
 struct noting {
     struct hb_staging *staging;
     bool inodes_last;
+    struct timespec began; /* by the file system's clock, or ours, if that is earlier */
     struct hb_last_target last;
 };
 
-/* False: the long way knows what to do. */
-static bool note_beside(const struct noting *noting, const char *path, struct hb_target_note *note)
+/* A change that comes in the same moment would leave it the same time. */
+static void note_content(const struct noting *noting, size_t index, int directory_fd,
+                         const char *name)
 {
+    struct hb_staging *staging = noting->staging;
+    struct hb_target_note *note = &staging->notes[index];
+    if (!hb_target_note_is_racy(note, noting->inodes_last, &noting->began))
+        return;
+    if (staging->hashes == NULL)
+        staging->hashes = hb_alloc(staging->archive->catalog.count * sizeof *staging->hashes);
+    hb_note_file(directory_fd, name, staging->hashes[index]);
+    note->has_content = true;
+}
+
+/* False: the long way knows what to do. */
+static bool note_beside(const struct noting *noting, const char *path, size_t index)
+{
+    struct hb_target_note *note = &noting->staging->notes[index];
     const struct hb_last_target *last = &noting->last;
     const char *name = hb_base_name(path);
     struct stat status;
@@ -33,14 +49,15 @@ static bool note_beside(const struct noting *noting, const char *path, struct hb
     if ((!exists && errno != ENOENT) || (exists && S_ISLNK(status.st_mode)))
         return false;
     *note = hb_target_note_of(exists ? &status : NULL, noting->inodes_last);
+    note_content(noting, index, last->fd, name);
     return true;
 }
 
-static void note_at(struct noting *noting, const char *path, bool is_link,
-                    struct hb_target_note *note)
+static void note_at(struct noting *noting, const char *path, bool is_link, size_t index)
 {
+    struct hb_target_note *note = &noting->staging->notes[index];
     struct hb_place place;
-    if (!is_link && note_beside(noting, path, note))
+    if (!is_link && note_beside(noting, path, index))
         return;
     int result = hb_beneath_resolve(&noting->staging->run->home, path, is_link ? HB_KEEP_LAST : 0,
                                     &place, NULL);
@@ -52,7 +69,21 @@ static void note_at(struct noting *noting, const char *path, bool is_link,
         *note = hb_target_note_of(NULL, noting->inodes_last);
     else
         *note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
+    HB_AUTO_AS as = {.changed = false};
+    if (result == 0 && hb_as_begin(&as, &place.rights) == 0)
+        note_content(noting, index, place.directory_fd, place.name);
     hb_place_clear(&place);
+}
+
+/* Of a server, it may go slow; the stage was made just before. */
+static struct timespec clock_of(const struct hb_staging *staging)
+{
+    struct timespec now;
+    struct stat stage;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (fstat(staging->run->stage.fd, &stage) == 0 && stage.st_mtim.tv_sec < now.tv_sec)
+        now = stage.st_mtim;
+    return now;
 }
 
 void hb_staging_note_targets(struct hb_staging *staging)
@@ -60,6 +91,7 @@ void hb_staging_note_targets(struct hb_staging *staging)
     const struct hb_catalog *catalog = &staging->archive->catalog;
     struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
     noting.inodes_last = hb_inodes_last(staging->run->home.fd);
+    noting.began = clock_of(staging);
     staging->notes = hb_alloc(catalog->count * sizeof *staging->notes);
     for (size_t i = 0; i < catalog->count; i++) {
         const struct hb_catalog_member *member = &catalog->members[i];
@@ -67,9 +99,21 @@ void hb_staging_note_targets(struct hb_staging *staging)
         if (member->state != HB_SELECTED || member->type == HB_DIRECTORY ||
             (parent != NULL && parent->missing)) /* zeroed: there is nothing */
             continue;
-        note_at(&noting, hb_catalog_path(catalog, i), member->type == HB_SYMLINK,
-                &staging->notes[i]);
+        note_at(&noting, hb_catalog_path(catalog, i), member->type == HB_SYMLINK, i);
     }
+    hb_last_target_clear(&noting.last);
+}
+
+void hb_staging_note_renamed(struct hb_staging *staging)
+{
+    const struct hb_catalog *catalog = &staging->archive->catalog;
+    struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
+    noting.inodes_last = hb_inodes_last(staging->run->home.fd);
+    noting.began = clock_of(staging);
+    for (size_t i = 0; i < staging->renamed_count; i++)
+        if (staging->renamed[i] != NULL && catalog->members[i].state == HB_SELECTED &&
+            catalog->members[i].type != HB_DIRECTORY)
+            note_at(&noting, staging->renamed[i], catalog->members[i].type == HB_SYMLINK, i);
     hb_last_target_clear(&noting.last);
 }
 
@@ -100,4 +144,6 @@ void hb_staging_note_row(struct hb_staging *staging, size_t index, struct hb_jou
         row->note.what = row->flags & HB_ROW_NEW ? HB_NOTED_ABSENT : HB_NOTED_DIRECTORY;
     else
         row->note = staging->notes[index];
+    if (row->note.has_content && (row->flags & HB_ROW_CLAIMED) == 0)
+        memcpy(row->content, staging->hashes[index], sizeof row->content);
 }

@@ -12,6 +12,12 @@
 void hb_staging_note_targets(struct hb_staging *staging);
 
 /*
+ * Once more of what is called otherwise there (staging_names.h): where the kernel keeps attributes
+ * by name, those of the name in the archive may be old ones.
+ */
+void hb_staging_note_renamed(struct hb_staging *staging);
+
+/*
  * Puts the note on a member into its row. Of what a content plugin claims it is made now: programs
  * write to that all the time, and the import replaces it as it is.
  */

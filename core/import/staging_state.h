@@ -26,6 +26,7 @@ struct hb_staging {
     char **renamed;               /* see staging_names.h; NULL: none */
     size_t renamed_count;
     struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
+    unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
     bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 

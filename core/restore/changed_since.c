@@ -106,7 +106,9 @@ static bool is_as_noted(const struct hb_since_question *question)
         return !question->again || !is_newer(question);
     if (question->copied)
         note.inode = 0;
-    return hb_target_is_as_noted(&note, place->exists ? &place->status : NULL);
+    return hb_target_is_as_noted(&note, place->exists ? &place->status : NULL) &&
+           (!question->again || !note.has_content || (question->row->flags & HB_ROW_CLAIMED) != 0 ||
+            hb_file_is_as_noted(place->directory_fd, place->name, question->row->content));
 }
 
 static enum hb_fate fate_of_content(const struct hb_since_question *question, int *status)

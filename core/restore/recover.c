@@ -207,7 +207,8 @@ static int carry_through(struct recovery *recovery)
     status = restore_again(recovery, &request, &restored);
     if (status == HB_ENTRY) /* the journal cannot be read to its end now */
         restored.postponed++;
-    hb_report_demote(report, first, "by the import that was interrupted: ");
+    /* Old content in what this run makes, which must not be called complete. */
+    hb_report_doubt(report, first, "not restored by the import that was interrupted: ");
     take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
@@ -218,17 +219,15 @@ static int carry_through(struct recovery *recovery)
 
 /*
  * It stays as it is. `what` happened, or may have: what cannot be looked at may hold an import,
- * too. `doubtful`: nobody knows when it will be completed, so that this run finds the home half
- * old, half new.
+ * too. This run finds the home half old, half new.
  */
-static int leave(struct recovery *recovery, const char *what, const char *name, const char *why,
-                 bool doubtful)
+static int leave(struct recovery *recovery, const char *what, const char *name, const char *why)
 {
     const char *home = recovery->run->home.path;
     if (recovery->mode != HB_RECOVER_BEFORE_IMPORT) {
         hb_report_add(&recovery->run->report,
-                      doubtful && recovery->mode == HB_RECOVER ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE,
-                      "", "%s (%s); %s", what, name, why);
+                      recovery->mode == HB_RECOVER ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
+                      "%s (%s); %s", what, name, why);
         return HB_OK;
     }
     hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s), and would be completed over this one: %s",
@@ -240,7 +239,7 @@ static int leave(struct recovery *recovery, const char *what, const char *name, 
 
 static int left_alone(struct recovery *recovery, const char *name, const char *why)
 {
-    return leave(recovery, "an import was interrupted", name, why, false);
+    return leave(recovery, "an import was interrupted", name, why);
 }
 
 /* What its owner types to complete it. Caller frees. */
@@ -258,7 +257,7 @@ static int of_another(struct recovery *recovery, const char *name, uid_t owner)
     HB_AUTO_FREE char *why =
         hb_text("it is another user's, and completed when that user runs a backup or an import: %s",
                 command);
-    return leave(recovery, "an import was interrupted", name, why, true);
+    return leave(recovery, "an import was interrupted", name, why);
 }
 
 /* Nobody but its owner can tell. */
@@ -270,7 +269,7 @@ static int cannot_tell(struct recovery *recovery, const char *name, uid_t owner,
     HB_AUTO_FREE char *why =
         hb_text("the directory belongs to %s and cannot be looked into: %s; %s", user,
                 strerror(reason), command);
-    return leave(recovery, "an import may have been interrupted", name, why, true);
+    return leave(recovery, "an import may have been interrupted", name, why);
 }
 
 /*
@@ -298,7 +297,7 @@ static int not_believed(struct recovery *recovery, const char *name)
         "this file system has no modes, and it is not known who wrote its journal, so that it "
         "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
         home, name);
-    return leave(recovery, "an import was interrupted", name, why, true);
+    return leave(recovery, "an import was interrupted", name, why);
 }
 
 /* A stage with a journal that nobody holds. */
@@ -321,9 +320,15 @@ static int recover_stage(struct recovery *recovery, const char *name)
         *recovery->error = (struct hb_error){0};
         return left_alone(recovery, name, why);
     }
-    if (status == HB_ENTRY)
-        return left_alone(recovery, name,
-                          "not all of it can be completed now; the next run tries again");
+    if (status == HB_ENTRY) {
+        HB_AUTO_FREE char *path = hb_text("%s/%s", recovery->run->home.path, name);
+        HB_AUTO_FREE char *word = hb_shell_word(path);
+        HB_AUTO_FREE char *why =
+            hb_text("not all of it can be completed now; the next run tries again; to give up what "
+                    "it has not restored: rm -r %s",
+                    word);
+        return left_alone(recovery, name, why);
+    }
     return status;
 }
 
@@ -433,7 +438,10 @@ static int look_at(struct recovery *recovery, const char *name)
                               ? "the next run that writes completes it"
                               : "the next run that writes completes it, if its seal is right");
     if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
-        return left_alone(recovery, name, "the home is read-only now");
+        return left_alone(
+            recovery, name,
+            "it is pending: the home is read-only now, and the next run that can write "
+            "completes it");
     return take_over(recovery, name, &stage);
 }
 

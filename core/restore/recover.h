@@ -15,10 +15,10 @@ enum hb_recover_mode {
 };
 
 /*
- * For a home that is open and locked. Lines of the report say what was done; what cannot be done
- * becomes a note there, so that it does not count against this run. HB_OK, HB_CANCELLED,
- * HB_NOMATCH: before an import, another machine may be at work (files/stage_owner.h), or
- * HB_FATAL: an import that was interrupted is in the way of the one to come, or might be.
+ * For a home that is open and locked. Lines of the report say what was done; what was not restored,
+ * or cannot be now, is doubtful there: this run finds the home half old, half new. HB_OK,
+ * HB_CANCELLED, HB_NOMATCH: before an import, another machine may be at work (files/stage_owner.h),
+ * or HB_FATAL: an import that was interrupted is in the way of the one to come, or might be.
  */
 int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_recover_mode mode,
                struct hb_error *error);

@@ -113,9 +113,16 @@ static void published(struct restore *restore, uint64_t files, uint64_t bytes)
     pthread_mutex_unlock(&restore->lock);
 }
 
+/*
+ * Where an import is completed, what is refused may be allowed at the next run, and what is mounted
+ * in the way, or was, may have been taken away: what is staged is all that there is of it.
+ */
 static bool may_pass(int error)
 {
-    static const int passing[] = {ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM, EINTR};
+    static const int passing[] = {ENOSPC,   EDQUOT,    EIO,       EROFS,    EMFILE,  ENFILE,
+                                  ENOMEM,   EINTR,     EPERM,     EACCES,   ENOTSUP, EBUSY,
+                                  ESTALE,   ETXTBSY,   ENODEV,    ENXIO,    ENOSYS,  EAGAIN,
+                                  ENOTCONN, ETIMEDOUT, EHOSTDOWN, EREMOTEIO};
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         if (error == passing[i])
             return true;
@@ -125,8 +132,11 @@ static bool may_pass(int error)
 /* A system call failed; some reasons pass. */
 static void failed_at(struct restore *restore, const char *path, int error)
 {
-    count_failure(restore, may_pass(error));
-    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", hb_target_explain(error));
+    bool later = may_pass(error), is_lost = restore->request->again && !later;
+    count_failure(restore, later);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s%s", hb_target_explain(error),
+                  is_lost ? "; what the import has for it is dropped: import the archive again"
+                          : "");
 }
 
 static void failed(struct restore *restore, const struct hb_journal_row *row, int error)
@@ -204,6 +214,32 @@ static int ask_plugin(const struct hb_instance *content, const struct hb_entry *
     return ops->restore(content->self, entry, file, target);
 }
 
+static void leave_alone(struct restore *restore, const struct hb_journal_row *row,
+                        const struct hb_place *place, uint32_t mode, const char *why);
+
+/* It cannot be put there, now or later. Who completes an import keeps it beside. */
+static void refuse(struct restore *restore, const struct hb_journal_row *row,
+                   const struct hb_place *place, uint32_t mode, const char *why)
+{
+    if (restore->request->again)
+        leave_alone(restore, row, place, mode, why);
+    else
+        skipped(restore, row, why);
+}
+
+static void plugin_failed(struct restore *restore, const struct hb_instance *content,
+                          const struct hb_journal_row *row, const struct hb_place *place,
+                          uint32_t mode, int status)
+{
+    HB_AUTO_FREE char *why = hb_copy_text(hb_instance_failure(content));
+    if (status != HB_LATER && status != HB_CANCELLED) {
+        refuse(restore, row, place, mode, why);
+        return;
+    }
+    count_failure(restore, true);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s", why);
+}
+
 /* HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
 static int restore_claimed(struct restore *restore, const struct hb_instance *content,
                            const struct hb_journal_row *row, const struct hb_place *place,
@@ -232,16 +268,14 @@ static int restore_claimed(struct restore *restore, const struct hb_instance *co
     hb_run_clear_failure(restore->run);
     int status = ask_plugin(content, &entry, &file, &target);
     if (status > 0 && status != HB_RESTORE_RENAME) { /* a mistake of the plugin */
-        count_failure(restore, false);
-        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
-                      "the plugin %s answered restore() with %d, which says nothing",
-                      content->plugin->name, status);
+        HB_AUTO_FREE char *why =
+            hb_text("the plugin %s answered restore() with %d, which says nothing",
+                    content->plugin->name, status);
+        refuse(restore, row, place, mode, why);
         return HB_ENTRY;
     }
     if (status < 0) {
-        count_failure(restore, status == HB_LATER || status == HB_CANCELLED);
-        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
-                      hb_instance_failure(content));
+        plugin_failed(restore, content, row, place, mode, status);
     } else if (status == HB_RESTORED) /* done: a later run must not do it again */
         unlinkat(stage->fd, name, 0);
     return status;
@@ -261,7 +295,7 @@ static bool find_content(struct restore *restore, const struct hb_journal_row *r
             : hb_claimant_at(restore->request->contents, &entry, stage_fd, name, content);
     if (told == 0)
         return true;
-    count_failure(restore, false);
+    count_failure(restore, may_pass(-told));
     hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
                   "its staged copy cannot be read, so that it is not known whether it can be "
                   "put back safely: %s",
@@ -290,8 +324,12 @@ static int publish_claimed(struct restore *restore, const struct hb_instance *co
     char name[24];
     struct hb_entry entry = entry_of(row);
     hb_staged_name(row->index, name);
-    if ((content == NULL && place->exists) || is_elsewhere(restore, row, place)) {
-        skipped(restore, row, content == NULL ? no_plugin : "lies on another file system");
+    if (is_elsewhere(restore, row, place)) {
+        failed(restore, row, ENOTSUP);
+        return HB_ENTRY;
+    }
+    if (content == NULL && place->exists) {
+        refuse(restore, row, place, mode, no_plugin);
         return HB_ENTRY;
     }
     int status = HB_RESTORE_RENAME;
@@ -355,7 +393,10 @@ static bool is_folded(struct restore *restore, const struct hb_journal_row *row,
     if (other == NULL)
         return false;
     HB_AUTO_FREE char *why = hb_text(HB_NAME_IS_FOLDED, other);
-    skipped(restore, row, why);
+    if (row->type == HB_DIRECTORY)
+        skipped(restore, row, why);
+    else
+        refuse(restore, row, place, row->mode, why);
     return true;
 }
 
@@ -422,9 +463,7 @@ static bool may_publish(struct restore *restore, const struct hb_journal_row *ro
                         : why_left(place->exists));
         return false;
     default:
-        count_failure(restore, status == HB_LATER || status == HB_CANCELLED);
-        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
-                      hb_instance_failure(content));
+        plugin_failed(restore, content, row, place, mode, status);
         return false;
     }
 }
@@ -450,7 +489,7 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
     if (!may_publish(restore, row, place, content, mode))
         return;
     if (obstacle != NULL) {
-        skipped(restore, row, obstacle);
+        refuse(restore, row, place, mode, obstacle);
         return;
     }
     int status = HB_RESTORE_RENAME;
@@ -458,10 +497,12 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         status = publish_claimed(restore, content, row, place, mode);
     if (status == HB_RESTORE_RENAME) {
         int result = rename_into_place(restore, row, place, mode);
-        if (result != 0) {
+        if (result != 0 && may_pass(-result))
             failed(restore, row, -result);
+        else if (result != 0)
+            refuse(restore, row, place, mode, hb_target_explain(-result));
+        if (result != 0)
             status = HB_ENTRY;
-        }
     }
     if (status >= 0)
         published(restore, row->type == HB_FILE, row->type == HB_FILE ? row->bytes : 0);
@@ -483,6 +524,38 @@ static void leave_below(struct restore *restore, const struct hb_journal_row *ro
     hb_place_clear(&place);
 }
 
+/*
+ * It is not known what has become of it: its file system may not be mounted now, and nobody but
+ * ourselves takes a stage away, which is once the journal is gone.
+ */
+static void stage_is_missing(struct restore *restore, const struct hb_journal_row *row)
+{
+    count_failure(restore, true);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
+                  "the directory that it is staged in is not there; is its file system mounted?");
+}
+
+/*
+ * Was it staged for another file system than the one that is mounted there now, or that lies bare?
+ * What is there then is not what was noted, whatever it is.
+ */
+static bool is_covered(const struct restore *restore, const struct hb_journal_row *row)
+{
+    struct hb_mount_place place;
+    if (!restore->request->again || !restore->mounts ||
+        hb_mount_find(&restore->run->home, row->path, &place) != 0)
+        return false;
+    free(place.directory);
+    return place.mount != hb_mount_of(stage_of(restore, row)->fd);
+}
+
+static void skip_covered(struct restore *restore, const struct hb_journal_row *row)
+{
+    count_failure(restore, true);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path,
+                  "another file system is mounted there than the one that it was staged for");
+}
+
 static void publish(struct restore *restore, const struct hb_journal_row *row,
                     struct hb_last_target *last)
 {
@@ -491,12 +564,14 @@ static void publish(struct restore *restore, const struct hb_journal_row *row,
     if (stage_of(restore, row) != NULL)
         hb_stage_refresh(restore->request->stages[row->stage]);
     if (stage_of(restore, row) == NULL) {
-        skipped(restore, row, "its staged copy is gone; import the archive again");
+        stage_is_missing(restore, row);
     } else if (restore->request->again && (result = -look_for_staged(restore, row)) != 0) {
         if (result == -ENOENT && hb_begun_has(restore->request->left, row->index))
             left_alone(restore, row->path, "was changed, and left alone by a run that was stopped",
                        "a file of its name with .from-import", 0);
         result = result == -ENOENT ? 1 : result; /* that was done before */
+    } else if (is_covered(restore, row)) {
+        skip_covered(restore, row);
     } else if (row->type == HB_SYMLINK ||
                !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
@@ -566,10 +641,12 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
     };
     int result;
     if (publication.stage == NULL)
-        skipped(restore, row, "its staged copy is gone; import the archive again");
+        stage_is_missing(restore, row);
     else if (restore->request->again && (result = look_for_staged(restore, row)) != 0) {
         if (result != ENOENT) /* else that was done before */
             failed(restore, row, result);
+    } else if (is_covered(restore, row)) {
+        skip_covered(restore, row);
     } else if (hb_restore_tree(&publication) != HB_OK)
         restore->interrupted = true; /* no worker runs yet */
 }
@@ -590,8 +667,11 @@ static void make_directory(struct restore *restore, struct row *row, struct hb_l
     } else if (result == 0 && is_folded(restore, &row->row, last, &place)) {
         row->row.flags &= ~(uint32_t)HB_ROW_NEW;
     }
-    if (result != 0)
-        failed(restore, &row->row, -result);
+    if (result != 0) { /* nothing of it is staged */
+        count_failure(restore, may_pass(-result));
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
+                      hb_target_explain(-result));
+    }
     hb_place_clear(&place);
     if (result == 0 && (row->row.flags & HB_ROW_NEW)) {
         restore->made = hb_resize(restore->made, restore->made_count + 1, sizeof *restore->made);

@@ -139,8 +139,9 @@ static bool is_folded(const struct hb_tree_publication *publication, const char 
     if (other == NULL)
         return false;
     HB_AUTO_FREE char *why = hb_text(HB_NAME_IS_FOLDED, other);
-    publication->skipped(publication->context, path, why);
-    return true;
+    if (!publication->again) /* else it is kept beside, as what anybody has put there */
+        publication->skipped(publication->context, path, why);
+    return !publication->again;
 }
 
 /* At a place where something has come to be. With its rights. */

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/target_note.h"
 
+#include "base/memory.h"
+#include "files/regular.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum {
+    COARSE_SECONDS = 2,           /* FAT's times */
+    FINE_NANOSECONDS = 100000000, /* far more than a step of the clock that files get times from */
+    CHUNK = 1 << 18
+};
 
 static const char letters[] = "-fldo?"; /* by enum hb_noted */
 
@@ -51,6 +63,62 @@ bool hb_target_is_as_noted(const struct hb_target_note *note, const struct stat 
     struct hb_target_note now = hb_target_note_of(status, note->inode != 0);
     return now.what == note->what && now.inode == note->inode && now.bytes == note->bytes &&
            now.seconds == note->seconds && now.nanoseconds == note->nanoseconds;
+}
+
+bool hb_target_note_is_racy(const struct hb_target_note *note, bool inodes_last,
+                            const struct timespec *now)
+{
+    bool fine = inodes_last && note->nanoseconds != 0;
+    int64_t since_seconds = now->tv_sec - COARSE_SECONDS, since_nanoseconds = 0;
+    if (note->what != HB_NOTED_FILE)
+        return false;
+    if (fine) {
+        since_seconds = now->tv_sec - (now->tv_nsec < FINE_NANOSECONDS);
+        since_nanoseconds = now->tv_nsec - FINE_NANOSECONDS;
+        if (since_nanoseconds < 0)
+            since_nanoseconds += 1000000000;
+    }
+    return note->seconds > since_seconds ||
+           (note->seconds == since_seconds && note->nanoseconds >= since_nanoseconds);
+}
+
+static bool hash_file(int fd, unsigned char hash[HB_NOTE_CONTENT_BYTES])
+{
+    XXH3_state_t *state = XXH3_createState();
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(CHUNK);
+    ssize_t got = -1;
+    if (state != NULL && XXH3_128bits_reset(state) == XXH_OK)
+        do {
+            got = read(fd, buffer, CHUNK);
+            if (got > 0)
+                XXH3_128bits_update(state, buffer, (size_t)got);
+        } while (got > 0 || (got < 0 && errno == EINTR));
+    if (got == 0) {
+        XXH128_canonical_t canonical;
+        XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+        memcpy(hash, canonical.digest, sizeof canonical.digest);
+        hash[HB_NOTE_CONTENT_BYTES - 1] = 1;
+    }
+    XXH3_freeState(state);
+    return got == 0;
+}
+
+void hb_note_file(int directory_fd, const char *name, unsigned char hash[HB_NOTE_CONTENT_BYTES])
+{
+    memset(hash, 0, HB_NOTE_CONTENT_BYTES);
+    int fd = hb_open_regular(directory_fd, name, O_RDONLY);
+    if (fd < 0)
+        return;
+    hash_file(fd, hash);
+    close(fd);
+}
+
+bool hb_file_is_as_noted(int directory_fd, const char *name,
+                         const unsigned char hash[HB_NOTE_CONTENT_BYTES])
+{
+    unsigned char now[HB_NOTE_CONTENT_BYTES];
+    hb_note_file(directory_fd, name, now);
+    return now[HB_NOTE_CONTENT_BYTES - 1] == 1 && memcmp(now, hash, sizeof now) == 0;
 }
 
 /* Many thousands of these are written and read: by hand, in hexadecimal, behind a blank. */

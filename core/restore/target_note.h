@@ -12,6 +12,7 @@
 
 #include "files/beneath.h"
 #include <stdint.h>
+#include <time.h>
 
 enum hb_noted {
     HB_NOTED_ABSENT = 0,
@@ -41,6 +42,20 @@ bool hb_inodes_last(int fd);
 struct hb_target_note hb_target_note_of(const struct stat *status, bool inodes_last);
 
 bool hb_target_is_as_noted(const struct hb_target_note *note, const struct stat *status);
+
+/*
+ * Was the file written to so short a time before `now` that another change may leave it the same
+ * time? Two seconds where file systems count so, or are those of others; the clock's steps where
+ * there is more than a second in the time. Then the content is noted as well.
+ */
+bool hb_target_note_is_racy(const struct hb_target_note *note, bool inodes_last,
+                            const struct timespec *now);
+
+/* What is in a file, for the note; all zeros, which are never as noted: it could not be read. */
+void hb_note_file(int directory_fd, const char *name, unsigned char hash[HB_NOTE_CONTENT_BYTES]);
+/* Is that still in it? */
+bool hb_file_is_as_noted(int directory_fd, const char *name,
+                         const unsigned char hash[HB_NOTE_CONTENT_BYTES]);
 
 /* As a text of the journal, and back; `content` counts if has_content. False: it is none. */
 void hb_target_note_write(const struct hb_target_note *note,

@@ -5,8 +5,12 @@
  *
  *   untouched   size and time of the file, its log and its journal, its header, and the last
  *               commit in the log. Whoever opens the database to write, or to tidy up, changes
- * that. committed   inode, header (with the counter of changes), and the last commit in the log. It
- * is what it was once SQLite has undone what was not committed.
+ *               that.
+ *   committed   inode, header (with the counter of changes), and the last commit in the log. It is
+ *               what it was once SQLite has undone what was not committed.
+ *
+ * Where the times are so young that another change may leave the same ones, both have the content
+ * as well.
  *
  * A database that was not begun has to be untouched. One that was is opened, so that SQLite undoes
  * what was not committed, and has to be as it was committed then; or to hold what is staged, page
@@ -22,6 +26,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -34,6 +39,8 @@ enum {
     MODE_AT = 18,
     ATTEMPTS = 3,
     CHUNK = 1 << 16,
+    CONTENT = 16, /* bytes of a hash */
+    YOUNG_SECONDS = 2,
     LOCK_PAGE_AT = 1 << 30 /* SQLite stores nothing in it */
 };
 
@@ -46,6 +53,14 @@ struct committed {
 struct untouched {
     uint64_t traces[SIDES][4];
     struct committed committed;
+};
+
+/*
+ * What stands in the file and its log, where the times are too young to tell of another change. A
+ * note does not say whether it has that: whoever compares tries both.
+ */
+struct contents {
+    unsigned char main[CONTENT], wal[CONTENT];
 };
 
 HB_SIZEOF(struct committed, 24 + SQLITE_SNAP_HEADER_BYTES + 4 + SHM_BYTES);
@@ -70,7 +85,52 @@ static void note_main(const struct trace *main, struct committed *committed)
     memcpy(committed->main, numbers, sizeof numbers);
 }
 
-static bool gather(struct held *live, struct untouched *evidence)
+static bool hash_side(struct held *live, enum side side, unsigned char out[CONTENT])
+{
+    int fd = held_open_side(live, side, O_RDONLY);
+    XXH3_state_t *state = XXH3_createState();
+    void *buffer = malloc(CHUNK);
+    int64_t got = -1;
+    if (fd >= 0 && state != NULL && buffer != NULL && XXH3_128bits_reset(state) == XXH_OK) {
+        uint64_t at = 0;
+        while ((got = read_fully(fd, buffer, CHUNK, at)) > 0) {
+            XXH3_128bits_update(state, buffer, (size_t)got);
+            at += (uint64_t)got;
+        }
+    }
+    if (got == 0) {
+        XXH128_canonical_t canonical;
+        XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state));
+        memcpy(out, canonical.digest, CONTENT);
+    }
+    free(buffer);
+    XXH3_freeState(state);
+    if (fd >= 0)
+        close(fd);
+    return got == 0;
+}
+
+static bool gather_contents(struct held *live, const struct look *look, struct contents *contents)
+{
+    return hash_side(live, SIDE_MAIN, contents->main) &&
+           (!look->side[SIDE_WAL].exists || hash_side(live, SIDE_WAL, contents->wal));
+}
+
+/* Another change may leave the same times: file systems that count in two seconds are in use. */
+static bool is_young(const struct look *look)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (int i = 0; i < SIDES; i++)
+        if (i != SIDE_SHM && look->side[i].exists &&
+            look->side[i].modified.tv_sec >= now.tv_sec - YOUNG_SECONDS)
+            return true;
+    return look->racy;
+}
+
+/* `contents` may be NULL; *racy: they are needed. */
+static bool gather(struct held *live, struct untouched *evidence, struct contents *contents,
+                   bool *racy)
 {
     struct look before, after;
     struct committed *committed = &evidence->committed;
@@ -85,6 +145,12 @@ static bool gather(struct held *live, struct untouched *evidence)
         return false;
     if (memcmp(committed->log, no_frames, sizeof no_frames) == 0) /* the salts say nothing then */
         memset(committed->log, 0, sizeof committed->log);
+    *racy = is_young(&before);
+    if (contents != NULL) {
+        *contents = (struct contents){0};
+        if (!gather_contents(live, &before, contents))
+            return false;
+    }
     live_look(live, &after);
     note_main(&before.side[SIDE_MAIN], committed);
     for (int i = 0; i < SIDES; i++) {
@@ -105,16 +171,42 @@ static void hash(const void *data, size_t bytes, unsigned char out[HASH])
     memcpy(out, canonical.digest, HASH);
 }
 
+/* Only in WAL mode it is the same until a checkpoint; else the header counts the changes. */
+static void hash_all(const struct untouched *evidence, const struct contents *contents,
+                     unsigned char note[NOTE])
+{
+    unsigned char all[sizeof *evidence + sizeof *contents],
+        committed[sizeof evidence->committed + CONTENT] = {0};
+    size_t more = contents == NULL ? 0 : sizeof *contents,
+           main = contents == NULL ? 0 : sizeof contents->main;
+    memcpy(all, evidence, sizeof *evidence);
+    memcpy(committed, &evidence->committed, sizeof evidence->committed);
+    if (contents != NULL)
+        memcpy(all + sizeof *evidence, contents, sizeof *contents);
+    if (contents != NULL && evidence->committed.header[MODE_AT] == 2)
+        memcpy(committed + sizeof evidence->committed, contents->main, main);
+    hash(all, sizeof *evidence + more, note);
+    hash(committed, sizeof evidence->committed + main, note + HASH);
+}
+
+enum how { BY_TIMES, BY_CONTENT, AS_IS_NEEDED };
+
 /* No connection of ours has it open: the guard is held. */
-static int note_live(struct held *live, unsigned char note[NOTE])
+static int note_live(struct held *live, enum how how, unsigned char note[NOTE])
 {
     struct untouched evidence;
+    struct contents contents;
     uint64_t inode = (uint64_t)live->status.st_ino;
     for (int i = 0; i < ATTEMPTS; i++) {
-        if (!gather(live, &evidence))
+        bool racy;
+        if (!gather(live, &evidence, how == BY_CONTENT ? &contents : NULL, &racy))
             continue;
-        hash(&evidence, sizeof evidence, note);
-        hash(&evidence.committed, sizeof evidence.committed, note + HASH);
+        if (racy && how == AS_IS_NEEDED) {
+            how = BY_CONTENT;
+            i--;
+            continue;
+        }
+        hash_all(&evidence, how == BY_CONTENT ? &contents : NULL, note);
         memcpy(note + INODE_AT, &inode, sizeof inode);
         return HB_OK;
     }
@@ -129,7 +221,7 @@ int snap_note(void *self, const struct hb_entry *entry, unsigned char note[32])
     int status = HB_NOMATCH;
     if (live_open(snap->host, entry, &live) == 0) {
         inode_guard_enter(&snap->guard, &holder, live.status.st_dev, live.status.st_ino);
-        status = note_live(&live, note);
+        status = note_live(&live, AS_IS_NEEDED, note);
         inode_guard_leave(&snap->guard, &holder);
     }
     held_close(&live);
@@ -236,16 +328,25 @@ static bool is_same_file(const unsigned char *now, const unsigned char *note, ui
            memcmp(now + INODE_AT, note + INODE_AT, NOTE - INODE_AT) == 0;
 }
 
+/* At 0 or HASH of the note. */
+static bool is_noted_by_content(struct held *live, const unsigned char *note, size_t at)
+{
+    unsigned char now[NOTE];
+    return note_live(live, BY_CONTENT, now) == HB_OK && memcmp(now + at, note + at, HASH) == 0;
+}
+
 static enum noted compare_live(struct snap *snap, struct held *live, const unsigned char *note,
                                uint32_t flags)
 {
     unsigned char now[NOTE];
-    if (note_live(live, now) != HB_OK || !is_same_file(now, note, flags))
+    if (note_live(live, BY_TIMES, now) != HB_OK || !is_same_file(now, note, flags))
         return NOT_AS_NOTED;
-    if (memcmp(now, note, HASH) == 0)
+    if (memcmp(now, note, HASH) == 0 || is_noted_by_content(live, note, 0))
         return UNTOUCHED;
     return (flags & HB_SINCE_BEGUN) != 0 && undo_uncommitted(snap, live) &&
-                   note_live(live, now) == HB_OK && memcmp(now + HASH, note + HASH, HASH) == 0
+                   ((note_live(live, BY_TIMES, now) == HB_OK &&
+                     memcmp(now + HASH, note + HASH, HASH) == 0) ||
+                    is_noted_by_content(live, note, HASH))
                ? AS_COMMITTED
                : NOT_AS_NOTED;
 }

@@ -461,6 +461,226 @@ class Beside(SinceTheKill):
             self.assert_next_is_clean()
 
 
+class NotPlaced(SinceTheKill):
+    """What cannot be put in place by the run that completes the import counts against it, and is not lost."""
+
+    def pending(self):
+        self.killed("rename", 3, path=STAGED)
+        self.assertTrue(self.is_pending())
+        self.assertEqual((self.home / "sessions/s6").read_bytes(), b"old sessions/s6\n")
+
+    def complete(self, expect=3, home=None):
+        return self.hbcore("--home", home or self.home, "backup", "-o", self.dir / "b.zip", expect=expect)
+
+    def refused(self, error, *command, expect=3):
+        return self.faulted("--home", self.home, "--set", "backup.workers=1", *command, calls="rename",
+                            path="*/sessions/s6", at="1+", error=error, expect=expect)
+
+    def assert_completed(self, *names):
+        for name in names:
+            self.assertEqual((self.home / name).read_bytes(), (self.new / name).read_bytes())
+        self.assertEqual(list(self.home.rglob("*.from-import*")), [])
+        self.assert_nothing_left(self.home)
+
+    def test_refused_now(self):
+        """By every command: nothing is called complete, what is staged stays, and how to end it is said."""
+        self.fresh_home()
+        self.hbcore("--home", self.home, "backup", "--quick")
+        self.tool("cp", "-a", self.home, self.dir / "with-snapshot")
+        self.seed = self.dir / "with-snapshot"
+        commands = (("backup", "-o", self.dir / "b.zip"), ("backup", "--preset", "pre-update"), ("backup", "--quick"),
+                    ("snapshot", "create"), ("import", "--force", self.archive), ("snapshot", "restore", "1"))
+        for command, error in zip(commands, itertools.cycle(("EPERM", "EACCES", "EROFS", "ENOSPC", "EBUSY"))):
+            with self.subTest(command=command, error=error):
+                self.pending()
+                stage, = self.home.glob(STAGE + "*")
+                done = self.refused(error, *command, expect=1 if "import" in command or "restore" in command else 3)
+                self.assertTrue(self.is_pending())
+                self.assertEqual((self.home / "sessions/s6").read_bytes(), b"old sessions/s6\n")
+                self.assertNotIn(b"Backup complete", done.stdout)
+                self.assert_mentions(done, "sessions/s6", f"rm -r {stage}")
+                if "-o" in command:
+                    self.hbcore("verify", self.dir / "b.zip", expect=3)
+                self.complete(expect=0)
+                self.assert_completed("sessions/s6")
+                self.assert_next_is_clean()
+
+    def test_given_up(self):
+        """By the command that is named."""
+        self.pending()
+        stage, = self.home.glob(STAGE + "*")
+        self.refused("EPERM", "backup", "-o", self.dir / "b.zip")
+        shutil.rmtree(stage)
+        self.complete(expect=0)
+        self.assert_next_is_clean()
+
+    def test_never(self):
+        """What no later run can put in place is kept beside, and the journal ends."""
+        (self.seed / "sessions/s7").unlink()
+        (self.seed / "sessions/s7").mkdir()
+        self.pending()
+        self.assert_mentions(self.complete(), "sessions/s7", "a directory is in the way", "s7.from-import")
+        self.assert_beside("sessions/s7")
+        self.assertTrue((self.home / "sessions/s7").is_dir())
+        self.assert_nothing_left(self.home)
+        self.assert_next_is_clean()
+
+    # ---- file systems that are mounted, or are not ----
+
+    def mount(self, *line):
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount")
+        done = subprocess.run(["mount", *map(str, line)], capture_output=True, check=False)
+        if done.returncode != 0:
+            self.skip(f"cannot mount here: {done.stderr.decode().strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", line[-1]], check=False, capture_output=True)
+
+    def unmount(self, where):
+        subprocess.run(["umount", where], check=True)
+
+    def test_read_only_now(self):
+        self.pending()
+        bound = self.dir / "bound"
+        bound.mkdir()
+        self.mount("--bind", self.home, bound)
+        self.mount("-o", "remount,ro,bind", bound)
+        self.assert_mentions(self.complete(home=bound), "an import was interrupted", "pending", "read-only")
+        self.hbcore("verify", self.dir / "b.zip", expect=3)
+        self.unmount(bound)
+        self.complete(expect=0)
+        self.assert_completed("sessions/s6")
+
+    def test_not_mounted_now(self):
+        """It is staged there: no run takes it away before it is completed."""
+        self.fresh_home()
+        volume = self.dir / "volume"
+        shutil.move(self.home / "sessions", volume)
+        (self.home / "sessions").mkdir()
+        self.mount("--bind", volume, self.home / "sessions")
+        self.mount("-t", "tmpfs", "none", volume)
+        self.tool("cp", "-a", f"{self.seed}/sessions/.", volume)
+        self.unmount(self.home / "sessions")
+        self.mount("--bind", volume, self.home / "sessions")
+        self.faulted(*self.line(), calls="rename", at=3, path=STAGED, kill=True, expect=None)
+        self.assertTrue(self.is_pending())
+        self.assertEqual((volume / "s6").read_bytes(), b"old sessions/s6\n")
+        self.unmount(self.home / "sessions")
+        for _ in range(2):
+            self.assert_mentions(self.complete(), "sessions/s6", "mounted?")
+            self.assertEqual(len(list(volume.glob(STAGE + "*"))), 1)
+        self.assertEqual(list((self.home / "sessions").iterdir()), [])
+        self.mount("--bind", volume, self.home / "sessions")
+        self.complete(expect=0)
+        self.assert_completed("config.yaml", "sessions/s6", "sessions/added")
+        self.assertEqual(list(volume.glob(STAGE + "*")), [])
+
+    def test_mounted_over_now(self):
+        for there in (None, b"theirs"):
+            with self.subTest(there=there):
+                self.pending()
+                self.mount("-t", "tmpfs", "none", self.home / "sessions")
+                if there is not None:
+                    (self.home / "sessions/s6").write_bytes(there)
+                for _ in range(2):
+                    done = self.complete()
+                    self.assert_mentions(done, "sessions/s6", "another file system is mounted there")
+                    self.assertNotIn(b"was removed", done.stdout)
+                    self.assertNotIn(b"was written", done.stdout)
+                self.assertEqual({path.name: path.read_bytes() for path in (self.home / "sessions").iterdir()},
+                                 {} if there is None else {"s6": there})
+                self.unmount(self.home / "sessions")
+                self.complete(expect=0)
+                self.assert_completed("sessions/s6", "sessions/added")
+
+    def test_a_tree_is_mounted_over(self):
+        self.killed("rename", 1, path="*/home/fresh")
+        self.assertTrue(self.is_pending())
+        (self.home / "fresh").mkdir()
+        self.mount("-t", "tmpfs", "none", self.home / "fresh")
+        self.complete()
+        self.assertEqual([path for path in (self.home / "fresh").rglob("*") if path.is_file()], [])
+        self.unmount(self.home / "fresh")
+        self.complete(expect=0)
+        self.assert_completed("fresh/deep/f1")
+
+
+class SameTime(SinceTheKill):
+    """Where file systems count in seconds, an edit may leave a file the time that was noted."""
+
+    WHEN = 4 * 10**18  # as young as can be, and a whole second
+
+    def young(self, *names):
+        for name in names:
+            os.utime(self.seed / name, ns=(self.WHEN, self.WHEN))
+
+    def complete(self, expect):
+        return self.hbcore("--home", self.home, "backup", "-o", self.dir / "b.zip", expect=expect)
+
+    def test_an_edit_of_the_same_size(self):
+        names = [f"sessions/s{number}" for number in range(8)]
+        self.young(*names)
+        self.killed("rename", 3, path=STAGED)
+        self.assertTrue(self.is_pending())
+        self.assertEqual((self.home / "sessions/s6").read_bytes(), b"old sessions/s6\n")
+        (self.home / "sessions/s6").write_bytes(b"OLD SESSIONS/S6\n")
+        os.utime(self.home / "sessions/s6", ns=(self.WHEN, self.WHEN))
+        self.assert_mentions(self.complete(3), "sessions/s6: was written to after")
+        self.assertEqual((self.home / "sessions/s6").read_bytes(), b"OLD SESSIONS/S6\n")
+        self.assert_beside("sessions/s6")
+        self.assertEqual([path.name for path in self.home.rglob("*.from-import*")], ["s6.from-import"])
+        self.assert_next_is_clean()
+
+    def test_without_an_edit(self):
+        self.young(*(f"sessions/s{number}" for number in range(8)), "rolls.db", "walled.db")
+        for calls, at, path in (("rename", 3, STAGED), ("create", 1, f"*/{STAGE}*/begun"),
+                                ("write", 2, "*/home/rolls.db*"), ("write", 2, "*/home/walled.db*")):
+            with self.subTest(calls=calls, path=path):
+                self.killed(calls, at, path=path)
+                self.assertTrue(self.is_pending())
+                self.complete(0)
+                self.assertEqual((self.home / "sessions/s6").read_bytes(), b"new sessions/s6\n")
+                self.assertEqual([len(self.rows_of(name)) for name in ("rolls.db", "walled.db")], [40, 40])
+                self.assertEqual(list(self.home.rglob("*.from-import*")), [])
+
+    def test_a_commit_of_the_same_size(self):
+        names = "rolls.db", "walled.db"
+        self.young(*names)
+        self.killed("create", 1, path=f"*/{STAGE}*/begun")
+        self.assertTrue(self.is_pending())
+        for name in names:
+            program = sqlite3.connect(self.home / name)
+            program.execute("UPDATE t SET text = upper(text)")
+            program.commit()
+            program.close()
+            self.assertEqual((self.home / name).stat().st_size, (self.seed / name).stat().st_size)
+            os.utime(self.home / name, ns=(self.WHEN, self.WHEN))
+        theirs = {name: self.rows_of(name) for name in names}
+        for name in names:
+            os.utime(self.home / name, ns=(self.WHEN, self.WHEN))
+        self.complete(3)
+        for name in names:
+            self.assertEqual(self.rows_of(name), theirs[name])
+            self.assert_beside(name)
+        self.assert_next_is_clean()
+
+
+class WithoutLinks(SinceTheKill):
+    def test_one_is_left_out(self):
+        """The rest is imported."""
+        (self.new / "link").symlink_to("config.yaml")
+        self.hbcore("--home", self.new, "--set", "backup.links=store", "backup", "-o", self.archive)
+        for error in ("EPERM", "ENOSYS", "EOPNOTSUPP"):
+            with self.subTest(error=error):
+                self.fresh_home()
+                done = self.faulted("--set", "import.links=restore", *self.line(), calls="link", path=STAGED, at=1,
+                                    error=error, expect=3)
+                self.assertEqual(done.hits, 1)
+                self.assert_mentions(done, "link: is a symbolic link, and this file system has no symbolic links")
+                self.assertFalse((self.home / "link").is_symlink())
+                self.assertEqual((self.home / "sessions/s6").read_bytes(), b"new sessions/s6\n")
+                self.assert_nothing_left(self.home)
+
+
 class OlderJournal(SinceTheKill):
     """Of the release before: no notes. Times decide, and nothing is lost."""
 
@@ -649,6 +869,25 @@ class WithoutModes(SinceTheKill):
         for name in ("config.yaml", "sessions/s6", "sessions/added", "fresh/deep/f3"):
             self.assertEqual((self.home / name).read_bytes(), (self.new / name).read_bytes(), name)
         self.assert_nothing_left(self.home)
+
+    def test_names_that_are_one_are_noted_as_they_are(self):
+        """The kernel keeps attributes by name: those of the other name are not what is there."""
+        for name in ("ADDED", "S1"):
+            (self.new / "sessions" / name.lower()).rename(self.new / "sessions" / name)
+        upper = self.dir / "upper.zip"
+        self.hbcore("--home", self.new, "backup", "-o", upper)
+        self.fresh_home()
+        for archive in (self.archive, upper, self.archive, upper, upper):
+            done = self.hbcore(*self.line(archive))
+            self.assertNotIn(b"was written to while", done.stdout)
+
+    def test_a_link_is_left_out(self):
+        (self.new / "link").symlink_to("config.yaml")
+        self.hbcore("--home", self.new, "--set", "backup.links=store", "backup", "-o", self.archive)
+        self.fresh_home()
+        done = self.hbcore("--set", "import.links=restore", *self.line(), expect=3)
+        self.assert_mentions(done, "link: is a symbolic link, and this file system has no symbolic links")
+        self.assertEqual((self.home / "sessions/s6").read_bytes(), b"new sessions/s6\n")
 
     def test_edits_stay(self):
         self.pending()
