@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "files/anywhere.h"
 #include "files/io.h"
+#include "files/stream.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -85,6 +86,8 @@ int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
         archive->shown = "standard input";
         fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
         fd = fd < 0 ? -errno : fd;
+    } else if (!archive->only_file && hb_stream_is_of_another(archive->path)) {
+        fd = -HB_STREAM_OF_ANOTHER;
     } else {
         fd = hb_open_followed(archive->path, archive->only_file ? O_NONBLOCK : 0);
     }
@@ -100,7 +103,7 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     archive->untold = archive->fd < 0 || fstat(archive->fd, &status) != 0;
     if (archive->untold)
         return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
-                            hb_rights_explain(errno));
+                            hb_stream_explain(errno));
     archive->untold = archive->only_file && !S_ISREG(status.st_mode);
     if (archive->untold)
         return hb_error_set(error, HB_FATAL, "%s: it is not a regular file any more",

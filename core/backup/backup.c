@@ -556,6 +556,7 @@ static int run_backup(struct backup *backup)
         return HB_OK;
     }
     settle_id(backup);
+    request->destination->log = request->run->log;
     status = hb_destination_prepare(request->destination, backup->error);
     if (status == HB_OK)
         status = open_stages(backup);

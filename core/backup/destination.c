@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
+#include "files/stream.h"
 #include "host/format.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -61,12 +62,6 @@ static char *follow_links(char *path, struct hb_error *error)
     return NULL;
 }
 
-/* A stream: what is there takes bytes and has no content to be replaced. */
-static bool is_stream(const struct stat *status)
-{
-    return S_ISFIFO(status->st_mode) || S_ISCHR(status->st_mode);
-}
-
 static int look_at_destination(struct hb_destination *destination, struct hb_error *error)
 {
     const char *path = destination->path;
@@ -75,7 +70,7 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
         return is_absent() ? HB_OK : cannot_tell(path, error);
     if (destination->unique) /* whatever it is, it is not the user's wish: the next name is free */
         return HB_OK;
-    if (is_stream(&destination->status)) {
+    if (hb_is_stream(&destination->status)) {
         destination->stream = true;
         return HB_OK;
     }
@@ -123,7 +118,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         free(full);
         full = inside;
         destination->unique = true;
-    } else if (!there || !is_stream(&status)) {
+    } else if (!there || !hb_is_stream(&status)) {
         full = with_suffix(full, suffixes);
     } else {
         destination->path = full; /* as it was given: its links may be of a kind that only opens */
@@ -143,7 +138,6 @@ int hb_destination_find(const char *path, const char *default_name, const char *
 /* One that a link of another user's led to is what he could open. */
 static int open_stream(struct hb_destination *destination, struct hb_error *error)
 {
-    struct stat status;
     struct hb_directory parent;
     const char *path = destination->path;
     if (strcmp(path, "-") == 0)
@@ -153,16 +147,19 @@ static int open_stream(struct hb_destination *destination, struct hb_error *erro
         slash == NULL ? hb_copy_text(".") : hb_copy_bytes(path, (size_t)(slash - path) + 1);
     int result = hb_directory_open(directory, false, &parent);
     HB_AUTO_AS as = {.changed = false};
-    if (result == 0 && (result = hb_as_begin(&as, &parent.rights)) == 0)
-        destination->fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (result == 0 && (result = hb_as_begin(&as, &parent.rights)) == 0) {
+        destination->fd = hb_stream_open(path, destination->log);
+        result = destination->fd < 0 ? destination->fd : 0;
+    }
     hb_directory_close(&parent);
-    if (result == 0 && destination->fd < 0)
-        result = -errno;
-    if (result == 0 && (fstat(destination->fd, &status) != 0 || !is_stream(&status)))
-        result = -ESTALE;
-    return result == 0 ? HB_OK
-                       : hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", path,
-                                      hb_rights_explain(-result));
+    if (result == 0)
+        return HB_OK;
+    hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", path, hb_stream_explain(-result));
+    if (result == -HB_STREAM_OF_ANOTHER)
+        hb_error_hint(
+            error, "nothing was written: others could get it, or nobody would; choose another name "
+                   "with -o");
+    return HB_FATAL;
 }
 
 /* Where `path` ends, its directories made. 0 or -errno; *real is the name of the directory. */

@@ -5,10 +5,12 @@
 
 #include "files/beneath.h"
 #include <stdint.h>
+#include <stdio.h>
 
 struct hb_destination {
     bool stream;               /* standard output, a pipe or a device: there is nothing to rename */
     int fd;                    /* of a stream that was opened; -1 */
+    FILE *log;                 /* where it is said that a pipe's reader is waited for; or NULL */
     struct hb_directory place; /* `directory`, held open once it is prepared */
     char *asked;               /* `path` before links were followed */
     char *path;                /* absolute, links resolved; "-" for standard output */

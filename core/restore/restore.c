@@ -12,6 +12,7 @@
 #include "host/lost.h"
 #include "restore/changed_since.h"
 #include "restore/left_alone.h"
+#include "restore/made.h"
 #include "restore/restore_tree.h"
 #include "restore/seal.h"
 #include "restore/target.h"
@@ -29,6 +30,7 @@ enum {
 struct row {
     struct hb_journal_row row;
     char *path, *link;
+    bool finished; /* a directory that has its mode */
 };
 
 struct restore {
@@ -37,6 +39,7 @@ struct restore {
     struct hb_restored *result;
     struct row *made; /* directories that get mode and time at the end */
     size_t made_count;
+    struct hb_made notes; /* about those */
 
     pthread_mutex_t lock; /* of all below, and of *result */
     struct row next;      /* read from the journal, not yet worked on */
@@ -653,6 +656,32 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
 
 /* ---- directories --------------------------------------------------------------------------- */
 
+/* Was there before an import that was killed is completed: is it that one's? Else it stays so. */
+static bool is_unfinished(struct restore *restore, struct row *row, const struct hb_place *place)
+{
+    const struct hb_restore_request *request = restore->request;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &place->rights);
+    switch (hb_made_look(&restore->notes, row->row.index, place->directory_fd, place->name,
+                         row->row.mode, hb_journal_is_copy(request->journal))) {
+    case HB_MADE_UNFINISHED:
+        return true;
+    case HB_MADE_FINISHED:
+        row->finished = true;
+        return true;
+    default:
+        if (!hb_system_lacks_modes(place->directory_fd)) {
+            restore->result->left++;
+            hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
+                          HB_FOUND_DOUBTFUL, row->path,
+                          "the directory was made or closed after the import was interrupted, and "
+                          "keeps its mode; the import has %03o for it",
+                          (unsigned)row->row.mode & 0777);
+        }
+        return false;
+    }
+}
+
 static void make_directory(struct restore *restore, struct row *row, struct hb_last_target *last)
 {
     struct hb_place place;
@@ -662,9 +691,13 @@ static void make_directory(struct restore *restore, struct row *row, struct hb_l
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
         result = hb_target_make_directory_for(&place, row->row.mode);
+        if (result == 0 && (row->row.flags & HB_ROW_NEW))
+            hb_made_note(&restore->notes, row->row.index, place.directory_fd, place.name);
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
-    } else if (result == 0 && is_folded(restore, &row->row, last, &place)) {
+    } else if (result == 0 && (is_folded(restore, &row->row, last, &place) ||
+                               (restore->request->again && (row->row.flags & HB_ROW_NEW) &&
+                                !is_unfinished(restore, row, &place)))) {
         row->row.flags &= ~(uint32_t)HB_ROW_NEW;
     }
     if (result != 0) { /* nothing of it is staged */
@@ -680,17 +713,10 @@ static void make_directory(struct restore *restore, struct row *row, struct hb_l
     }
 }
 
-/* Has its mode stayed what it was made with, open to nobody else, or no more than it shall be? */
-static bool is_as_made(int fd, const struct hb_journal_row *row)
-{
-    struct stat now;
-    return fstat(fd, &now) != 0 ||
-           ((now.st_mode & 0700) == 0700 && (now.st_mode & 077 & ~row->mode) == 0);
-}
-
 /* Those that were made get mode and time last: publishing needs to write into them. */
-static void finish_directory(struct restore *restore, const struct hb_journal_row *row)
+static void finish_directory(struct restore *restore, const struct row *made)
 {
+    const struct hb_journal_row *row = &made->row;
     struct hb_place place;
     HB_AUTO_CLOSE int fd = -1;
     HB_AUTO_AS as = {.changed = false};
@@ -704,12 +730,14 @@ static void finish_directory(struct restore *restore, const struct hb_journal_ro
         result = fd < 0 ? -errno : 0;
     }
     hb_place_clear(&place);
-    if (result == 0 && restore->request->again && !is_as_made(fd, row))
-        return;
     if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
         result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
-    if (result == 0)
+    if (result == 0 && !made->finished) {
+        hb_made_finishing(&restore->notes, row->index, fd);
         result = hb_access_finish_directory(fd, row->mode, &lost);
+        if (result == 0)
+            hb_made_finished(&restore->notes, row->index, fd);
+    }
     /* Another file system, of which there may be no stage: nobody else flushes it. */
     if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)
         result = -errno;
@@ -777,10 +805,13 @@ static int publish_all(struct restore *restore)
     read_next(restore);
     while (may_go_on(restore)) {
         if (is_plain_file(&restore->next)) {
+            hb_made_flush(&restore->notes);
             publish_files_on_all_workers(restore);
             continue;
         }
         struct row row = take_next(restore);
+        if (row.row.type != HB_DIRECTORY || (row.row.flags & HB_ROW_TREE))
+            hb_made_flush(&restore->notes); /* before anything is put into them */
         if (row.row.flags & HB_ROW_TREE)
             publish_tree(restore, &row.row);
         else if (row.row.type == HB_DIRECTORY)
@@ -793,7 +824,7 @@ static int publish_all(struct restore *restore)
     hb_last_target_clear(&last);
     bool done = restore->status == HB_END && !restore->interrupted;
     for (size_t i = restore->made_count; i-- > 0 && done;)
-        finish_directory(restore, &restore->made[i].row);
+        finish_directory(restore, &restore->made[i]);
     for (size_t i = 0; i < restore->made_count; i++)
         row_clear(&restore->made[i]);
     free(restore->made);
@@ -846,9 +877,11 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
     /* Most is the owner's of the home; threads that start now begin with the same. */
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &request->run->home.rights);
+    hb_made_open(request->stage_count > 0 ? request->stages[0] : NULL, &restore.notes);
     int status = begun == 0 ? publish_all(&restore)
                             : hb_error_set(error, HB_FATAL, "%s: %s", request->run->home.path,
                                            hb_rights_explain(-begun));
+    hb_made_close(&restore.notes);
     pthread_mutex_destroy(&restore.lock);
     flush(&restore);
     return status;
