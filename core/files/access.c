@@ -220,6 +220,13 @@ static int read_old(const struct hb_place *place, struct list *list)
     return open < 0 ? -errno : list_read(open, NULL, access_list, list);
 }
 
+uint32_t hb_access_narrower_mode(const struct hb_place *place, uint32_t stored)
+{
+    AUTO_LIST list = {.value = NULL};
+    uint32_t mode = place->status.st_mode & 0777;
+    return read_old(place, &list) == 0 && list.value != NULL ? mode : mode & (stored | 0700);
+}
+
 static uint32_t in_common(uint32_t mode)
 {
     uint32_t both = mode & mode >> 3 & 07;
@@ -368,7 +375,11 @@ static int remake(const struct staged *staged, const struct hb_place *place, str
     return result == 0 ? take_place(staged, copy) : result;
 }
 
-/* Who is in one of the two groups, and not in the other, may do what both and the others could. */
+/*
+ * Who is in one of the two groups, and not in the other, may do what both and the others could.
+ * With a list he may be in groups that it names, too: more groups grant more, so that what denied
+ * him something by one of those, the new group itself perhaps, must not be granted as the group's.
+ */
 static int narrow(const struct staged *staged, struct wanted *wanted, unsigned *lost)
 {
     if (wanted->list.value == NULL) {
@@ -380,8 +391,11 @@ static int narrow(const struct staged *staged, struct wanted *wanted, unsigned *
     unsigned mask = permission_of(&wanted->list, ACL_MASK, 7),
              both = permission_of(&wanted->list, ACL_GROUP_OBJ, 0) &
                     permission_of(&wanted->list, ACL_OTHER, 0);
-    limit(&wanted->list, ACL_GROUP_OBJ, both);
     limit(&wanted->list, ACL_OTHER, both & mask);
+    for (size_t i = 0; i < entries_of(&wanted->list); i++)
+        if (entry_at(&wanted->list, i).e_tag == ACL_GROUP)
+            both &= entry_at(&wanted->list, i).e_perm;
+    limit(&wanted->list, ACL_GROUP_OBJ, both);
     wanted->mode = mode_of(&wanted->list);
     return set_at(staged, wanted, lost);
 }

@@ -6,8 +6,10 @@
  *      replaces a file          its owner, its group, and its access list (ACL) where it has one:
  *                               then the group bits of its mode are the list's mask, and without
  *                               the list they would be the group's
- *      is new                   the directory's default list, as narrow as the mode; the group of a
- *                               directory that hands its own down (setgid)
+ *      is new                   the directory's default list, as narrow as the mode, or else the
+ *                               mode, whatever the umask; the group of a directory that hands its
+ *                               own down (setgid), else the owner's first
+ *      comes from a snapshot    as what replaces a file, but not wider than in the snapshot
  *      cannot get the group     its group bits and the others' are what both had: whoever is in the
  *                               one group and not in the other counts among the others now
  *      is made with a mode that the user has fixed (private = 0600)
@@ -48,6 +50,12 @@ enum hb_access_lost {
 int hb_access_give(int from_fd, const char *name, int fd, const struct hb_place *place,
                    uint32_t mode, enum hb_access_rule rule, const struct hb_owner *owner,
                    unsigned *lost);
+
+/*
+ * The mode for a file that is replaced by what had the mode `stored`: the one that it has, where it
+ * has no list (which stays) without what the group and others could not do then.
+ */
+uint32_t hb_access_narrower_mode(const struct hb_place *place, uint32_t stored);
 
 /* A mode that grants nobody more than mode and list of the open file (or O_PATH) do together. */
 uint32_t hb_access_stored_mode(int fd, uint32_t mode);

@@ -28,10 +28,12 @@
  * refused to go on; a root that has no such power is a user like any other.
  *
  * The owner's groups are those that the user database knows: his first group and his others. What
- * is made gets the directory's group, if that is one of them; else his first. For one that the
- * database does not know (a container without an entry for him, or the database is out of reach) it
- * is the directory's group, which his files there most likely have, and no other. Fewer groups than
- * he has are safe; what he can reach only through one of them is then refused.
+ * is made gets the group that open(2) by him would give it: the directory's where that hands its
+ * own down (setgid), else his first; the members of any other group would read what is not meant
+ * for them. For one that the database does not know (a container without an entry for him, or the
+ * database is out of reach) it is the directory's group, which his files there most likely have,
+ * and no other. as_owner_group() is that rule, also for what is given away later (owner.c). Fewer
+ * groups than he has are safe; what he can reach only through one of them is then refused.
  *
  * Scopes nest: a directory of a second user below that of the first, or a look at what is our own
  * in between (as_owner_suspend). From one user to the next the way leads through root, since
@@ -90,14 +92,6 @@ static bool is_powerful(void)
     return syscall(SYS_capget, &header, data) != 0 || (data[0].effective & powers) != 0;
 }
 
-static bool is_member(const struct rights *rights, gid_t group)
-{
-    for (int i = 0; i < rights->group_count; i++)
-        if (rights->groups[i] == group)
-            return true;
-    return false;
-}
-
 /* What the database knows; false: it does not know him. */
 static bool ask_database(uid_t user, struct rights *rights, gid_t *first)
 {
@@ -127,8 +121,16 @@ static const struct rights *rights_of(uid_t user, gid_t directory_group)
         last = (struct rights){.user = user};
         known = ask_database(user, &last, &first);
     }
-    last.group = !known || is_member(&last, directory_group) ? directory_group : first;
+    last.group = known ? first : directory_group;
     return &last;
+}
+
+gid_t as_owner_group(const struct stat *directory)
+{
+    if ((directory->st_mode & S_ISGID) != 0)
+        return directory->st_gid;
+    return directory->st_uid == 0 ? getegid()
+                                  : rights_of(directory->st_uid, directory->st_gid)->group;
 }
 
 static bool set_groups(const gid_t *groups, int count)

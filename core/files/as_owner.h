@@ -4,6 +4,7 @@
 #define AS_OWNER_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 enum { AS_OWNER_GROUPS = 1024 };
@@ -30,6 +31,8 @@ struct as_owner {
 int as_owner_begin(struct as_owner *self, int directory_fd);
 /* The same for a user who is known to own it, and its group. */
 int as_owner_begin_as(struct as_owner *self, uid_t user, gid_t directory_group);
+/* The group that what the directory's owner makes in it gets. As root, who knows all users. */
+gid_t as_owner_group(const struct stat *directory);
 /* Back to the process's own rights for a while, whomever the thread acts as. */
 int as_owner_suspend(struct as_owner *self);
 /* Keeps errno. */

@@ -16,7 +16,7 @@ int hb_owner_of(int directory_fd, struct hb_owner *owner)
     if (fstat(directory_fd, &status) != 0)
         return -errno;
     owner->user = status.st_uid;
-    owner->group = status.st_gid;
+    owner->group = as_owner_group(&status);
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose it is, what root makes: that of the owner of the directory that it lies in, or will lie in.
- * Anybody else makes what is his own. What is made with the owner's rights (rights.h) is his from
- * the start; this is for what gets another owner or group.
+ * Whose it is, what root makes: that of the owner of the directory that it lies in, or will lie in,
+ * and of the group that it would have had if he had made it (as_owner_group()). Anybody else makes
+ * what is his own. What is made with the owner's rights (rights.h) is his from the start; this is
+ * for what gets another owner or group.
  */
 #ifndef HB_OWNER_H
 #define HB_OWNER_H
@@ -16,7 +17,7 @@ struct hb_owner {
     gid_t group;
 };
 
-/* That of an open directory. 0 or -errno. */
+/* That of what is made in an open directory. 0 or -errno. */
 int hb_owner_of(int directory_fd, struct hb_owner *owner);
 /* One that is known: of a file that is replaced or copied. */
 struct hb_owner hb_owner_known(uid_t user, gid_t group);
@@ -30,7 +31,8 @@ struct hb_owner hb_owner_known(uid_t user, gid_t group);
  */
 int hb_owner_give(const struct hb_owner *owner, int fd);
 int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char *name);
-/* The same of a directory that was just made in this one: it gets this one's owner and group. */
+/* The same of a directory that was just made in this one: it gets the owner of what is made there.
+ */
 int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char *name);
 
 #endif

@@ -15,7 +15,7 @@ static void decide_mode(const struct hb_staging *staging, size_t index, struct h
     const struct hb_catalog *catalog = &staging->archive->catalog;
     row->mode = hb_selection_mode(catalog, staging->selection, index, staging->umask);
     if (staging->selection->modes[index] == UINT32_MAX && catalog->members[index].type == HB_FILE)
-        row->flags |= HB_ROW_KEEP_MODE;
+        row->flags |= HB_ROW_KEEP_MODE | (staging->narrows ? HB_ROW_NARROW : 0u);
 }
 
 static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer, size_t index,

@@ -17,6 +17,7 @@ struct hb_staging {
     const struct hb_chain *filters; /* or NULL */
     struct hb_claims *claims;       /* of those, on what the archive holds */
     uint32_t umask;
+    bool narrows; /* what replaces a file grants nobody more than its own stored mode did */
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     uint64_t mounts[HB_JOURNAL_STAGES]; /* which file system each is on */

@@ -29,7 +29,8 @@ enum hb_journal_flags {
     HB_ROW_NEW = 2,       /* a directory that was not there before: it gets mode and time */
     HB_ROW_KEEP_MODE = 4, /* of an existing file */
     HB_ROW_HAS_MTIME = 8,
-    HB_ROW_TREE = 16 /* a directory that is staged with all that goes into it: see trees.h */
+    HB_ROW_TREE = 16,  /* a directory that is staged with all that goes into it: see trees.h */
+    HB_ROW_NARROW = 32 /* the mode of an existing file, less what the row's does not grant */
 };
 
 struct hb_journal_row {

@@ -41,6 +41,23 @@ static uint32_t narrowed(const struct hb_place *place, uint32_t mode)
     return mode & there;
 }
 
+uint32_t hb_beside_mode(const struct hb_place *place, const struct hb_target_note *note,
+                        uint32_t mode)
+{
+    const struct stat *there = &place->status;
+    bool is_file = place->exists && S_ISREG(there->st_mode);
+    if (note->what == HB_NOTED_FILE)
+        mode &= note->mode;
+    if (note->what != HB_NOTED_ABSENT &&
+        (!is_file || (note->inode != 0 && there->st_ino != note->inode)))
+        mode &= 0700; /* the list that it had went with it */
+    if (!is_file || !place->through_link)
+        return mode;
+    HB_AUTO_CLOSE int fd =
+        openat(place->directory_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return mode & (fd < 0 ? 0700 : hb_access_stored_mode(fd, there->st_mode & 0777));
+}
+
 static int rename_to(int stage_fd, const char *staged, const struct hb_place *place,
                      const char *name)
 {

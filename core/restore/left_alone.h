@@ -7,6 +7,7 @@
 #define HB_LEFT_ALONE_H
 
 #include "host/run.h"
+#include "restore/target_note.h"
 
 /*
  * Moves what is staged (a file, a link, a directory) beside the place, never over anything. A file
@@ -16,6 +17,14 @@
  */
 int hb_keep_beside(struct hb_run *run, int stage_fd, const char *staged,
                    const struct hb_place *place, uint32_t mode, char **kept);
+
+/*
+ * The mode for that, no wider than what the import met there (`note`, which knows no access list,
+ * so that what has gone since leaves it to its owner alone); behind a link, than what is at `place`
+ * with its list.
+ */
+uint32_t hb_beside_mode(const struct hb_place *place, const struct hb_target_note *note,
+                        uint32_t mode);
 
 /*
  * Where what was to go below a directory goes, if something else has the directory's name by now:

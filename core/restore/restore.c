@@ -413,6 +413,7 @@ static void leave_alone(struct restore *restore, const struct hb_journal_row *ro
     int result = 0;
     HB_AUTO_AS as = {.changed = false};
     hb_staged_name(row->index, name);
+    mode = hb_beside_mode(place, &row->note, mode);
     if (place->through_link &&
         (result = hb_target_resolve(restore->run, row->path, HB_KEEP_LAST, &link)) == 0) {
         link.exists = place->exists; /* it is to have no more rights than what it leads to */
@@ -483,6 +484,8 @@ static void publish_at(struct restore *restore, const struct hb_journal_row *row
         failed(restore, row, -begun);
         return;
     }
+    if (keep && (row->flags & HB_ROW_NARROW) != 0 && S_ISREG(place->status.st_mode))
+        mode = hb_access_narrower_mode(place, row->mode);
     const char *obstacle = hb_target_obstacle(place);
     bool claimed = (row->flags & HB_ROW_CLAIMED) != 0 && obstacle == NULL;
     if (claimed && !find_content(restore, row, &content))

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "host/content.h"
+#include "host/filter.h"
 #include "host/instance.h"
 #include "import/changes.h"
 #include "import/staging.h"
@@ -19,7 +20,7 @@ struct restorer {
     const char *name;
     struct hb_root root; /* of the snapshot */
     struct hb_manifest manifest;
-    struct hb_chain contents;
+    struct hb_chain filters, contents;
     struct hb_claims claims;
     struct hb_archive archive; /* its catalog is what the manifest names */
     struct hb_selection_result selection;
@@ -93,8 +94,27 @@ static bool is_sidecar(struct restorer *restorer, const char *path, uint64_t byt
     return hb_is_sidecar(&restorer->contents, &entry, claims_by_name, restorer);
 }
 
-/* Takes one file of the manifest into the catalog, if it can be restored. */
-static void take(struct restorer *restorer, const char *path, uint64_t bytes)
+/*
+ * The mode that the configuration fixes (`private`), as for an import. What else the filters say is
+ * of no account: the snapshot's list says what is put back. UINT32_MAX: none.
+ */
+static int find_mode(struct restorer *restorer, const struct hb_entry *entry, uint32_t *mode)
+{
+    struct hb_verdict verdict;
+    *mode = UINT32_MAX;
+    for (size_t i = 0; i < restorer->filters.count; i++) {
+        int status = hb_ask_filter(restorer->run, restorer->filters.instances[i], HB_IMPORT, entry,
+                                   &verdict, restorer->error);
+        if (status != HB_OK)
+            return status;
+        if (verdict.flags & HB_VERDICT_MODE)
+            *mode = verdict.mode & 0777;
+    }
+    return HB_OK;
+}
+
+/* Takes one file of the manifest into the catalog, if it can be restored. HB_OK or HB_FATAL. */
+static int take(struct restorer *restorer, const char *path, uint64_t bytes)
 {
     struct stat status;
     size_t skip;
@@ -103,21 +123,21 @@ static void take(struct restorer *restorer, const char *path, uint64_t bytes)
         problem = "is no plain path";
     if (problem != NULL) {
         hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
-        return;
+        return HB_OK;
     }
     if (is_sidecar(restorer, path, bytes)) {
         hb_report_add(&restorer->run->report, HB_FOUND_LEFT_OUT, path,
                       "part of the file beside it");
-        return;
+        return HB_OK;
     }
     HB_AUTO_CLOSE int fd = hb_beneath_open(&restorer->root, path, O_PATH, 0);
     if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         skipped(restorer, path, "is in the manifest, but not in the snapshot");
-        return;
+        return HB_OK;
     }
     if ((uint64_t)status.st_size != bytes) {
         skipped(restorer, path, "is not as large as it was when the snapshot was made");
-        return;
+        return HB_OK;
     }
     struct hb_entry entry = {.size = sizeof entry,
                              .type = HB_FILE,
@@ -128,23 +148,31 @@ static void take(struct restorer *restorer, const char *path, uint64_t bytes)
                              .mtime = status.st_mtim,
                              .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
     struct hb_catalog *catalog = &restorer->archive.catalog;
+    uint32_t mode;
+    int found = find_mode(restorer, &entry, &mode);
+    if (found != HB_OK)
+        return found;
     size_t index = hb_catalog_add(catalog, &entry, NULL);
     catalog->members[index].state = HB_SELECTED;
     restorer->selection.modes =
         hb_resize(restorer->selection.modes, index + 1, sizeof *restorer->selection.modes);
-    restorer->selection.modes[index] = entry.mode; /* as it was, whatever is there now */
+    restorer->selection.modes[index] = mode;
     restorer->selection.files++;
     restorer->selection.bytes += bytes;
+    return HB_OK;
 }
 
-static void take_all(struct restorer *restorer)
+static int take_all(struct restorer *restorer)
 {
     const char *path;
     json_t *bytes;
+    int status = HB_OK;
     json_object_foreach(restorer->manifest.files, path, bytes)
     {
-        take(restorer, path, (uint64_t)json_integer_value(bytes));
+        if (status == HB_OK)
+            status = take(restorer, path, (uint64_t)json_integer_value(bytes));
     }
+    return status;
 }
 
 static int publish(struct restorer *restorer, struct hb_snapshot_restored *restored, bool *begun)
@@ -177,6 +205,7 @@ static void clear(struct restorer *restorer, bool leave, int status)
     hb_claims_clear(&restorer->claims);
     hb_catalog_clear(&restorer->archive.catalog);
     free(restorer->selection.modes);
+    hb_chain_free(&restorer->filters);
     hb_chain_free(&restorer->contents);
     hb_manifest_clear(&restorer->manifest);
     hb_root_close(&restorer->root);
@@ -209,17 +238,21 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                                            .selection = &restorer.selection,
                                            .contents = &restorer.contents,
                                            .claims = &restorer.claims,
-                                           .umask = 077};
+                                           .umask = 077,
+                                           .narrows = true};
     hb_staging_init(&restorer.staging);
     hb_claims_init(&restorer.claims, &restorer.archive.catalog, &restorer.contents);
-    int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
+    int status = hb_chain_create(run, HB_KIND_FILTER, "import", &restorer.filters, error);
+    if (status == HB_OK)
+        status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
     if (status == HB_OK)
         status = hb_recover(run, &restorer.contents,
                             dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT, error);
     if (status == HB_OK)
         status = open_snapshot(&restorer);
+    if (status == HB_OK)
+        status = take_all(&restorer);
     if (status == HB_OK) {
-        take_all(&restorer);
         restored->members = hb_manifest_count(&restorer.manifest);
         if (dry_run)
             tell(&restorer, would_restore, context);

@@ -2,6 +2,7 @@
 """Whose files are they afterwards? Root over a user's files, a user over root's, and archives that
 claim owners of their own."""
 import os
+import pwd
 import sqlite3
 import stat
 
@@ -9,6 +10,8 @@ import hb
 from build import LINK, Member, tar_file, tar_of, zip_of
 
 USER, OTHER, GROUP = 65534, 1234, 4321
+# What the user makes in a directory that does not hand its group down; of one who is not known: the directory's.
+FIRST = next((entry.pw_gid for entry in pwd.getpwall() if entry.pw_uid == USER), GROUP)
 
 
 def owned(path, uid, gid=None):
@@ -62,13 +65,13 @@ class Owners(hb.Case):
         self.take(archive_of(rows), name="a" + suffix)
         self.assert_owners({
             "config.yaml": (OTHER, USER), ".env": (USER, USER), "theirs/old": (USER, 8),
-            "theirs/new": (OTHER, 7), "new": (USER, GROUP), "theirs/deep": (OTHER, 7),
+            "theirs/new": (OTHER, 7), "new": (USER, FIRST), "theirs/deep": (OTHER, 7),
             "theirs/deep/er": (OTHER, 7), "theirs/deep/er/new": (OTHER, 7),
-            "made": (USER, GROUP), "made/new": (USER, GROUP)})
+            "made": (USER, FIRST), "made/new": (USER, FIRST)})
         self.assertEqual((self.home / "theirs/old").read_bytes(), b"x")
 
     def test_root_over_files_of_users(self):
-        """Each existing file keeps its owner; what is new belongs to its directory's."""
+        """Each existing file keeps its owner; what is new belongs to its directory's, and to that one's first group."""
         self.root_over_files_of_users(
             lambda rows: zip_of(*(Member(*row) for row in rows.items())), ".zip")
 

@@ -5,6 +5,7 @@ that open(O_CREAT) had made there. Real users open the files; modes are not look
 import contextlib
 import os
 import pathlib
+import pwd
 import shutil
 import stat
 import subprocess
@@ -16,7 +17,8 @@ import hb
 OWNER, MEMBER, LISTED, STRANGER, TEAM, OTHER_TEAM = 2001, 2002, 2003, 2004, 2100, 2101
 PEOPLE = {  # user: his groups
     OWNER: [OWNER], MEMBER: [MEMBER, TEAM], LISTED: [LISTED], STRANGER: [STRANGER],
-    2005: [2005, OTHER_TEAM], 2006: [OWNER, 2006]}  # the last is in the owner's own group
+    2005: [2005, OTHER_TEAM], 2006: [OWNER, 2006],  # the last is in the owner's own group
+    2007: [2007, TEAM, OTHER_TEAM]}
 FORMATS = {"zip": "zip", "tar-zstd": "tar.zst"}
 
 
@@ -173,6 +175,27 @@ class Replaced(Access):
             self.assertEqual(path.read_bytes(), b"new\n")
             self.assert_no_wider(before, who_can(path))
             self.assertEqual(who_can(path)[LISTED], before[LISTED])
+
+    def test_the_new_group_was_denied(self):
+        """A file of root's becomes the directory's owner's and gets a group that its list denies, or has members who
+        are in one that it denies; another user's becomes his who replaces it."""
+        for form in FORMATS:
+            archive = self.archive(form, {"s/file": 0o666})
+            for who, group, entries in (("root", 0, (f"g:{TEAM}:---",)), ("root", 0, (f"g:{OTHER_TEAM}:---",)),
+                                        ("root", 0, (f"g:{TEAM}:---", f"g:{OTHER_TEAM}:r", f"u:{LISTED}:rw")),
+                                        ("owner", TEAM, (f"g:{OWNER}:---",))):
+                with self.subTest(form=form, who=who, entries=entries):
+                    self.fresh()
+                    path = self.home / "s/file"
+                    hb.write(path, b"old\n", 0o644)
+                    self.give(self.home / "s", OWNER, TEAM)
+                    os.chown(path, 0 if who == "root" else STRANGER, group)
+                    acl(path, *entries)
+                    before = who_can(path)
+                    before[OWNER] = 7  # it is his now
+                    self.put(archive, who)
+                    self.assertEqual((path.read_bytes(), path.stat().st_uid), (b"new\n", OWNER))
+                    self.assert_no_wider(before, who_can(path))
 
     def test_a_fixed_mode_wins(self):
         for form, who in self.cases():
@@ -373,6 +396,30 @@ class New(Access):
                 self.assertEqual(found[2006], 0)  # who is in the owner's group, but not in the directory's
         self.assert_mentions(done, "group cannot be set")
 
+    def test_the_group_of_a_directory_that_hands_nothing_down(self):
+        """What root makes has the group that open(2) and mkdir(2) of the directory's owner would give."""
+        known = next((entry for entry in pwd.getpwall() if entry.pw_uid not in (0, *PEOPLE)), None)
+        owners = [(0, os.getegid()), (OWNER, TEAM)]  # nobody knows the second
+        if known is not None:
+            owners.append((known.pw_uid, known.pw_gid))
+        names = ("d/new", "d/tree", "d/tree/deep", "d/tree/deep/x")
+        for form in FORMATS:
+            archive = self.archive(form, {"d/new": 0o640, "d/tree/deep/x": 0o640}, {"d/tree": 0o750, "d/tree/deep": 0o750})
+            for owner, group in owners:
+                for bit in (0, stat.S_ISGID):
+                    with self.subTest(form=form, owner=owner, bit=bit):
+                        self.fresh()
+                        self.give(self.home, 0, 0)
+                        (self.home / "d").mkdir()
+                        self.give(self.home / "d", owner, TEAM)
+                        (self.home / "d").chmod(0o755 | bit)
+                        self.put(archive, "root")
+                        wanted = TEAM if bit else group
+                        found = {name: os.lstat(self.home / name) for name in names}
+                        self.assertEqual({name: (row.st_uid, row.st_gid) for name, row in found.items()},
+                                         dict.fromkeys(names, (owner, wanted)))
+                        self.assertEqual(who_can(self.home / "d/new")[MEMBER], 4 if wanted == TEAM else 0)
+
     def test_a_new_home(self):
         """A whole tree, moved by one rename, in a directory that bequeaths and in one that does not."""
         names = {"config.yaml": 0o644, "a/b/file": 0o664, "a/secret": 0o640}
@@ -437,6 +484,133 @@ class Stored(Access):
             archives = sorted((self.home / "backups").glob(f"*.{FORMATS[form]}"))
             listed = self.hbcore("list", "--long", archives[-1]).stdout if archives else done.stdout
             self.assertNotIn(b"rw-rw", listed)
+
+
+class FromSnapshot(Access):
+    """A snapshot is put back over what has been closed since, or stands open now."""
+
+    def all_that_can(self):
+        return {path.name: who_can(path) for path in self.home.rglob("*")
+                if path.is_file() and self.home / "state-snapshots" not in path.parents}
+
+    def restored(self, who, change, *options):
+        """What they could before and can after; the run."""
+        self.fresh()
+        self.home.chmod(0o755)
+        for name in ("auth.json", "gateway_state.json", "cron/jobs.json", ".env"):
+            hb.write(self.home / name, b"old\n", 0o664)
+        hb.write(self.home / "processes.json", b"old\n", 0o600)
+        self.make_database(self.home / "state.db", wal=True)
+        (self.home / "state.db").chmod(0o664)
+        self.give(self.home)
+        self.hbcore("--home", self.home, "snapshot", "create", **self.as_who(who))
+        change()
+        before = self.all_that_can()
+        done = self.hbcore("--home", self.home, *options, "snapshot", "restore", "1", **self.as_who(who))
+        return before, self.all_that_can(), done
+
+    def test_what_was_closed_stays_closed(self):
+        def change():
+            for name in ("config.yaml", "gateway_state.json"):
+                (self.home / name).chmod(0o600)
+            os.chown(self.home / "cron/jobs.json", OWNER, TEAM)
+            acl(self.home / "cron/jobs.json", f"u:{LISTED}:rw", "g::---", "o::---")
+        for who in ("owner", "root"):
+            with self.subTest(who=who):
+                before, after, done = self.restored(who, change)
+                self.assertEqual((self.home / "cron/jobs.json").read_bytes(), b"old\n")
+                for name in ("config.yaml", "gateway_state.json", "jobs.json"):
+                    self.assert_no_wider(before[name], after[name], name)
+                self.assertEqual(after["jobs.json"][LISTED], 6)
+                self.assertNotIn(b"configuration fixes", done.stdout + done.stderr)
+
+    def test_private_holds(self):
+        def change():
+            (self.home / "auth.json").unlink()
+            acl(self.home / ".env", f"u:{LISTED}:rw")
+        for who in ("owner", "root"):
+            with self.subTest(who=who):
+                _, after, done = self.restored(who, change)
+                for name in (".env", "auth.json", "state.db"):
+                    self.assertEqual({user for user, can in after[name].items() if can}, {OWNER}, name)
+                self.assert_mentions(done, ".env", "access list")
+
+    def test_the_log_of_a_database_stays_closed(self):
+        def change():
+            for path in self.home.glob("state.db*"):
+                path.chmod(0o600)
+        for who in ("owner", "root"):
+            for options in ((), ("--set", "filter:import-skip.private=none")):
+                with self.subTest(who=who, options=options):
+                    self.restored(who, change, *options)
+                    for path in self.home.glob("state.db*"):
+                        self.assertEqual({user for user, can in who_can(path).items() if can}, {OWNER}, path.name)
+
+    def test_what_was_closed_then_does_not_become_open(self):
+        """A program has made the file anew, open to all; a file that is missing becomes like a new one."""
+        def change():
+            (self.home / "processes.json").chmod(0o644)
+            (self.home / "gateway_state.json").unlink()
+            acl(self.home, f"d:u:{STRANGER}:---")
+        for who in ("owner", "root"):
+            with self.subTest(who=who):
+                _, after, _ = self.restored(who, change)
+                self.assertEqual({user for user, can in after["processes.json"].items() if can}, {OWNER})
+                self.assertEqual((after["gateway_state.json"][STRANGER], after["gateway_state.json"][MEMBER]), (0, 4))
+
+
+class Beside(Access):
+    """What the import had for a file that was changed after a kill: nobody can do more with it than with that file."""
+
+    def killed(self, change):
+        """Changes while the import waits; then another run completes it."""
+        self.left_behind_is_fine = True
+        self.fresh()
+        names = [f"s/{name}" for name in ("linked", "removed", "listed", "replaced", "directory", "open")]
+        archive = self.archive("zip", dict.fromkeys(names, 0o644))
+        for name in names:
+            hb.write(self.home / name, b"old\n", 0o600)
+        (self.home / "real").mkdir()
+        (self.home / "s/linked").rename(self.home / "real/linked")
+        (self.home / "s/linked").symlink_to("../real/linked")
+        (self.home / "s/open").chmod(0o644)
+        self.give(self.home)
+        for name in ("real/linked", "s/listed"):
+            os.chown(self.home / name, OWNER, TEAM)
+            acl(self.home / name, f"u:{LISTED}:rw", f"u:{STRANGER}:---", "g::---", "o::---")
+        before = {name: who_can(self.home / name) for name in names}
+        self.faulted("--home", self.home, "--set", "backup.workers=1", "import", "-f", archive, calls="rename",
+                     path=f"{self.home}/s/*", at=1, kill=True, expect=None)
+        self.assertTrue(list(self.home.glob(".hbcore-stage-*/journal")))
+        change()
+        self.hbcore("--home", self.home, "backup", "-o", self.dir / f"b-{self.count}.zip", expect=3)
+        return names, before
+
+    def assert_beside_no_wider(self, names, before):
+        beside = {name: path for name in names for path in self.home.rglob(f"{pathlib.Path(name).name}.from-import")}
+        self.assertGreaterEqual(len(beside), len(names) - 1, sorted(beside))  # one may have been done
+        for name, path in beside.items():
+            self.assert_no_wider(before[name], who_can(path), name)
+
+    def test_each(self):
+        def change():
+            for name in ("real/linked", "s/open"):
+                with open(self.home / name, "ab") as stream:
+                    stream.write(b"edit")
+            for name in ("removed", "listed", "replaced", "directory"):
+                (self.home / "s" / name).unlink()
+            hb.write(self.home / "s/replaced", b"another\n", 0o644)
+            (self.home / "s/directory").mkdir()
+        names, before = self.killed(change)
+        self.assert_beside_no_wider(names, before)
+        self.assertEqual(who_can(self.home / "s/open.from-import")[MEMBER], 4)
+
+    def test_the_directory_was_replaced(self):
+        def change():
+            shutil.rmtree(self.home / "s")
+            hb.write(self.home / "s", b"a file\n", 0o644)
+        names, before = self.killed(change)
+        self.assert_beside_no_wider([name for name in names if name != "s/linked"], before)
 
 
 if __name__ == "__main__":

@@ -342,7 +342,7 @@ class Restore(SnapshotCase):
         self.assertEqual(holder.execute("SELECT count(*) FROM t").fetchone(), (30,))
         holder.close()
         self.assertEqual((self.home / "config.yaml").read_bytes(), b"a: 1\n")
-        self.assertEqual(os.stat(self.home / "config.yaml").st_mode & 0o777, 0o644)
+        self.assertEqual(os.stat(self.home / "config.yaml").st_mode & 0o777, 0o600)  # closed since
         self.assertEqual((self.home / "new-file").read_bytes(), b"stays")
         self.assertEqual((self.home / "gateway_state.json").read_bytes(), b"{}")
 
