@@ -122,7 +122,7 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
 static int open_staged(struct attempt *attempt, struct connection *staged)
 {
     AS_OWNER_AUTO owner = {0};
-    held_begin_staged(&attempt->file, &owner);
+    held_begin_staged(&attempt->staged, &owner);
     int result = connection_open(staged, &attempt->staged, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
                                  &attempt->patience);
     if (result == SQLITE_OK)
