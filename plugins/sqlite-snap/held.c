@@ -159,12 +159,9 @@ int held_open_to_read(struct held *held, int directory_fd, const char *name)
     return take_hold(held, name, false);
 }
 
-void held_begin_staged(const struct hb_file *file, struct as_owner *owner)
+void held_begin_staged(const struct held *staged, struct as_owner *owner)
 {
-    struct stat staged;
-    *owner = (struct as_owner){.acting = false};
-    if (fstat(file->fd, &staged) == 0)
-        (void)as_owner_begin_as(owner, staged.st_uid, staged.st_gid);
+    (void)as_owner_begin(owner, staged->directory_fd);
 }
 
 int held_open_staged(struct held *held, const struct hb_file *file)
@@ -181,7 +178,7 @@ int held_open_staged(struct held *held, const struct hb_file *file)
     int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    held_begin_staged(file, &owner); /* he may not get to it by its path, but may enter it */
+    (void)as_owner_begin(&owner, fd); /* he may not get to it by its path, but may enter it */
     int result = held_open_to_read(held, fd, slash + 1);
     if (result == 0 && (fstat(file->fd, &staged) != 0 || !is_same(&staged, &held->status)))
         result = -ESTALE;

@@ -42,10 +42,11 @@ int held_open_to_read(struct held *held, int directory_fd, const char *name);
 /* The same for a file in our staging directory, which its path has to lead to. */
 int held_open_staged(struct held *held, const struct hb_file *file);
 /*
- * as_owner_begin() for whose the staged file is: a root without CAP_DAC_OVERRIDE cannot open by
- * name what is a user's alone. Nothing changes where his rights cannot be taken on.
+ * as_owner_begin() for whose the stage is: a root without CAP_DAC_OVERRIDE cannot open by name what
+ * is a user's alone. Nothing changes where his rights cannot be taken on. (The file may be another
+ * user's already, who cannot get into the stage.)
  */
-void held_begin_staged(const struct hb_file *file, struct as_owner *owner);
+void held_begin_staged(const struct held *staged, struct as_owner *owner);
 void held_close(struct held *held);
 
 /* The mode that SQLite is to take the database's for, by which it makes the files beside it. */

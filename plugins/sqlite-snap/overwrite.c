@@ -316,11 +316,11 @@ int overwrite_target(struct restoring *restoring, bool was_empty, char *why, siz
     AS_OWNER_AUTO owner = {0};
     struct overwriting overwriting = {
         .restoring = restoring, .copy = &copy, .had_log = has_log(restoring)};
-    held_begin_staged(restoring->file, &owner);
-    int result = held_open_staged(&staged, restoring->file) != 0
-                     ? SQLITE_CANTOPEN
-                     : connection_open(&copy, &staged, SQLITE_OPEN_READONLY, "immutable=1",
-                                       &restoring->patience);
+    int held = held_open_staged(&staged, restoring->file);
+    held_begin_staged(&staged, &owner);
+    int result = held != 0 ? SQLITE_CANTOPEN
+                           : connection_open(&copy, &staged, SQLITE_OPEN_READONLY, "immutable=1",
+                                             &restoring->patience);
     as_owner_end(&owner);
     int status;
     if (result != SQLITE_OK)

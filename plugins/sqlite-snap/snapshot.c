@@ -122,7 +122,7 @@ static int copy_pages(struct attempt *attempt, const struct connection *source,
 static int open_staged(struct attempt *attempt, struct connection *staged)
 {
     AS_OWNER_AUTO owner = {0};
-    held_begin_staged(&attempt->file, &owner);
+    held_begin_staged(&attempt->staged, &owner);
     int result = connection_open(staged, &attempt->staged, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
                                  &attempt->patience);
     if (result == SQLITE_OK)
@@ -509,9 +509,10 @@ static int outcome(struct attempt *attempt)
     if (primary == SQLITE_NOMEM)
         return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
     if (attempt->staging)
-        return host->fail(host, HB_ENTRY,
-                          "its snapshot cannot be staged: %s; free space there or set stage-dir",
-                          attempt->message);
+        return host->fail(host, HB_ENTRY, "its snapshot cannot be staged: %s; %s", attempt->message,
+                          primary == SQLITE_READONLY || primary == SQLITE_PERM
+                              ? "set stage-dir to where hbcore can write"
+                              : "free space there or set stage-dir");
     attempt->untold = !is_damage(attempt->result);
     host->doubtful(host, attempt->entry, "stored raw: SQLite cannot read it: %s", attempt->message);
     return HB_NOMATCH;

@@ -342,7 +342,7 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
         .snap = snap, .entry = entry, .staged = &staged, .verdict = verdict};
     patience_init(&checking.patience, snap);
     AS_OWNER_AUTO owner = {0};
-    held_begin_staged(file, &owner);
+    held_begin_staged(&staged, &owner);
     status = check_held(&checking, (uint64_t)now.st_size, how, file->fd);
     as_owner_end(&owner);
     held_close(&staged);
@@ -367,7 +367,7 @@ int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_
         return host->fail(host, HB_ENTRY, "the staged copy cannot be read: %s", strerror(-held));
     int result = SQLITE_OK;
     AS_OWNER_AUTO owner = {0};
-    held_begin_staged(file, &owner);
+    held_begin_staged(&staged, &owner);
     if (sides_left(&staged) != 0) {
         patience_init(&patience, snap);
         result = recover_staged(&staged, &staged, &patience);
