@@ -406,7 +406,7 @@ class Mounted(fault.FaultCase):
         self.assert_nothing_left(elsewhere)
 
     def test_a_home_that_is_read_only_meanwhile(self):
-        """Nothing is completed then, and nothing else is said."""
+        """Nothing is completed then, and the backup, which finds the home half old, half new, is not called complete."""
         for number in range(30):
             hb.write(self.dir / f"new/{number}", b"new")
         hb.write(self.dir / "new/config.yaml", b"new")
@@ -418,7 +418,7 @@ class Mounted(fault.FaultCase):
         self.mount("--bind", home, home)
         self.tool("mount", "-o", "remount,ro,bind", home)
         before = hb.tree(home)
-        done = self.hbcore("--home", home, "backup", "-o", self.dir / "b.zip")
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "b.zip", expect=3)
         self.assert_mentions(done, "an import was interrupted", "read-only")
         self.assertNotIn(b"ompleted the import", done.stdout)
         self.assert_unchanged(before, home)
