@@ -169,8 +169,9 @@ static int take_all(struct restorer *restorer)
     int status = HB_OK;
     json_object_foreach(restorer->manifest.files, path, bytes)
     {
-        if (status == HB_OK)
-            status = take(restorer, path, (uint64_t)json_integer_value(bytes));
+        status = take(restorer, path, (uint64_t)json_integer_value(bytes));
+        if (status != HB_OK)
+            break;
     }
     return status;
 }

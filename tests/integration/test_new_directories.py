@@ -4,6 +4,7 @@ also when something has come to their places meanwhile, and when that rename fai
 import io
 import os
 import pathlib
+import pwd
 import stat
 import struct
 import tarfile
@@ -17,6 +18,8 @@ fault.need()
 
 STAGE = ".hbcore-stage-"
 USER, GROUP = 65534, 4321
+# What the user makes there: the first group of one who is known, else the directory's.
+FIRST = next((entry.pw_gid for entry in pwd.getpwall() if entry.pw_uid == USER), GROUP)
 COMMITTED = f"*/{STAGE}*/journal"
 
 
@@ -188,8 +191,8 @@ class NewDirectories(fault.FaultCase):
             self.skipTest("only root can give files away")
         os.chown(self.home / "there", USER, GROUP)
         self.restore()
-        for name, owner in (("there/below", (USER, GROUP)), ("there/below/x", (USER, GROUP)),
-                            ("there/y", (USER, GROUP)), ("made/d1/inner/f1", (0, 0))):
+        for name, owner in (("there/below", (USER, FIRST)), ("there/below/x", (USER, FIRST)),
+                            ("there/y", (USER, FIRST)), ("made/d1/inner/f1", (0, 0))):
             status = (self.home / name).stat()
             self.assertEqual((status.st_uid, status.st_gid), owner, name)
 
