@@ -160,6 +160,8 @@ static int close_output(struct hb_cli *cli, int code)
     bool is_work = !cli->output_is_extra || cli->json || cli->raw_out;
     if (cli->json && cli->raw_out) /* that is where the JSON goes */
         failed = failed || ferror(cli->err);
+    if (failed && cli->untold != NULL)
+        fputs(cli->untold, cli->err);
     if (!failed || (code != HB_EXIT_DONE && code != HB_EXIT_INCOMPLETE))
         return code;
     if (!is_work || reason != EPIPE) /* else whoever read it has seen enough */

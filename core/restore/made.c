@@ -2,8 +2,8 @@
 /*
  * A line for each step: "m INDEX MODE INODE SECONDS NANOSECONDS", it was made, with the time of its
  * birth, for a number may be given again; "g", its mode is about to be set, with the time of the
- * last change; "d", it has this mode. The last line of an index counts. The lines are there whoever
- * is killed; a power cut may take some.
+ * last change; "d", it has this mode; "a": all are noted. The last line of an index counts. The
+ * lines are there whoever is killed; a power cut may take some.
  */
 #include "restore/made.h"
 
@@ -86,6 +86,10 @@ static void parse(struct hb_made *made, char *text)
         if (sscanf(text, "%c %" SCNu64 " %" SCNo32 " %" SCNu64 " %" SCNd64 " %" SCNu32, &note.step,
                    &note.index, &note.mode, &note.inode, &note.seconds, &note.nanoseconds) != 6)
             continue;
+        if (note.step == 'a') {
+            made->all = true;
+            continue;
+        }
         if ((made->count & (made->count - 1)) == 0)
             made->of =
                 hb_resize(made->of, made->count == 0 ? 1 : made->count * 2, sizeof *made->of);
@@ -162,6 +166,15 @@ void hb_made_flush(struct hb_made *made)
     made->fresh = 0;
 }
 
+void hb_made_all(struct hb_made *made)
+{
+    const struct hb_made_note note = {.step = 'a'};
+    if (!made->all)
+        append(made, 0, &note);
+    made->all = true;
+    hb_made_flush(made);
+}
+
 void hb_made_finishing(struct hb_made *made, uint64_t index, int fd)
 {
     struct hb_made_note note;
@@ -210,9 +223,9 @@ enum hb_made_state hb_made_look(const struct hb_made *made, uint64_t index, int 
         return HB_MADE_UNFINISHED;
     if ((now.mode & 0777) == (mode & 0777) || (same && note->step == 'd'))
         return HB_MADE_FINISHED;
-    /* Killed when it had just been made; or by a version that noted nothing. */
+    /* Killed before all were noted; or by a version that noted nothing. */
     if (note == NULL && is_no_wider(now.mode, mode) &&
-        (!made->noted || is_empty(directory_fd, name)))
+        (!made->noted || !made->all || is_empty(directory_fd, name)))
         return HB_MADE_UNFINISHED;
     return HB_MADE_TOUCHED;
 }
