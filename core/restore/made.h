@@ -31,6 +31,8 @@ void hb_made_close(struct hb_made *made);
 
 /* It was made: before anything is put into it. */
 void hb_made_note(struct hb_made *made, uint64_t index, int directory_fd, const char *name);
+/* The same of one in a tree that goes in pieces: its row comes later. */
+void hb_made_note_piece(struct hb_made *made, int directory_fd, const char *name);
 /* Those that were made, on the disk. */
 void hb_made_flush(struct hb_made *made);
 /* No more are made. */

@@ -553,6 +553,12 @@ static void tree_left_alone(void *context, const char *path, const char *kept, i
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
+static void tree_made(void *context, int directory_fd, const char *name)
+{
+    struct restore *restore = context;
+    hb_made_note_piece(&restore->notes, directory_fd, name);
+}
+
 static void tree_replaced(void *context, const char *path)
 {
     replaced(context, path);
@@ -577,6 +583,7 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
         .skipped = tree_skipped,
         .replaced = tree_replaced,
         .left_alone = tree_left_alone,
+        .made = tree_made,
         .again = restore->request->again,
     };
     int result;
