@@ -35,6 +35,8 @@ struct hb_cli {
     FILE *err;            /* progress, warnings, errors */
     bool output_is_extra; /* the work is done elsewhere: that results cannot be printed is a warning
                            */
+    char *untold; /* an import was completed, and the JSON that says so cannot be written: else NULL
+                   */
     bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
     /* Runs the command that argv[0] names. */
     int (*run)(struct hb_cli *cli, int argc, char **argv);

@@ -368,6 +368,7 @@ static int back_up(struct backup_command *command, struct hb_error *error)
     event.skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
     hb_cli_hooks_after(run, &command->hooks, &event);
     hb_report_sort(&run->report);
+    hb_summary_keep(command->cli, &run->report);
     print_summary(command);
     return event.exit_status;
 }

@@ -156,6 +156,7 @@ static int compare(struct guard_command *command, struct hb_error *error)
     event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
     hb_cli_hooks_after(run, &command->hooks, &event);
     hb_report_sort(&run->report);
+    hb_summary_keep(command->cli, &run->report);
     print_summary(command);
     return event.exit_status;
 }

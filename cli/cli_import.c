@@ -198,8 +198,26 @@ static int ask(FILE *out, struct hb_error *error)
     }
     if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
         return HB_OK;
-    fprintf(out, "Declined; nothing was changed.\n");
     return HB_NOMATCH;
+}
+
+static const char nothing_changed[] = "nothing was changed",
+                  nothing_of_it[] = "nothing of this archive was imported";
+
+/* By a run that ends early: it may have completed another import before. */
+static const char *what_was_done(const struct hb_run *run)
+{
+    return hb_summary_has_lines(&run->report) ? nothing_of_it : nothing_changed;
+}
+
+static void correct(char *text, size_t room)
+{
+    char *at = strstr(text, nothing_changed);
+    if (at == NULL)
+        return;
+    HB_AUTO_FREE char *right =
+        hb_text("%.*s%s%s", (int)(at - text), text, nothing_of_it, at + sizeof nothing_changed - 1);
+    snprintf(text, room, "%s", right);
 }
 
 static void print_members(const struct import_command *command, const struct hb_archive *archive,
@@ -295,6 +313,8 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         return HB_OK;
     }
     int status = must_ask ? ask(out, error) : HB_OK;
+    if (status == HB_NOMATCH)
+        fprintf(out, "Declined; %s.\n", what_was_done(&command->run));
     if (status == HB_OK) {
         if (!command->cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", selection->files);
@@ -505,12 +525,15 @@ static int import_archive(struct import_command *command, struct hb_error *error
     };
     int status = hb_import(&request, &command->result, error);
     hb_cli_end_progress(run);
+    if (status != HB_OK && hb_summary_has_lines(&run->report)) {
+        correct(error->text, sizeof error->text);
+        correct(error->hint, sizeof error->hint);
+        hb_summary_failed(command->cli, &run->report);
+    }
     if (status == HB_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
-    if (status != HB_OK) {
-        hb_summary_failed(command->cli, &run->report);
+    if (status != HB_OK)
         return hb_cli_exit_code(status);
-    }
     if (run->home.fd >= 0) /* it may have been made */
         event->home = run->home.path;
     event->exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
@@ -519,6 +542,7 @@ static int import_archive(struct import_command *command, struct hb_error *error
     event->skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
     hb_cli_hooks_after(run, &command->hooks, event);
     hb_report_sort(&run->report);
+    hb_summary_keep(command->cli, &run->report);
     print_summary(command);
     return event->exit_status;
 }
@@ -535,9 +559,10 @@ static int run_command(struct import_command *command, struct hb_cli *cli)
     command->run.log = cli->err;
     command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
     code = import_archive(command, &error);
-    if (code == HB_EXIT_DECLINED)
-        hb_cli_fail_json(cli, code, "declined; nothing was changed", "");
-    else if (error.text[0] != '\0')
+    if (code == HB_EXIT_DECLINED) {
+        HB_AUTO_FREE char *text = hb_text("declined; %s", what_was_done(&command->run));
+        hb_cli_fail_json(cli, code, text, "");
+    } else if (error.text[0] != '\0')
         hb_cli_fail(cli, code, &error);
     free(command->result.wrapper);
     free(command->way_back);

@@ -61,7 +61,8 @@ static json_t *summary_json(struct snapshot_command *command, const char *name)
 /* Ends every command but list; takes the object over. */
 static int conclude(struct snapshot_command *command, json_t *object)
 {
-    const struct hb_cli *cli = command->cli;
+    struct hb_cli *cli = command->cli;
+    hb_summary_keep(cli, &command->run.report);
     if (cli->json) {
         hb_summary_json_findings(object, &command->run.report);
         hb_json_line(cli->out, object);

@@ -22,6 +22,7 @@
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -160,6 +161,10 @@ static int close_output(struct hb_cli *cli, int code)
     bool is_work = !cli->output_is_extra || cli->json || cli->raw_out;
     if (cli->json && cli->raw_out) /* that is where the JSON goes */
         failed = failed || ferror(cli->err);
+    if (failed && cli->untold != NULL)
+        fputs(cli->untold, cli->err);
+    free(cli->untold);
+    cli->untold = NULL;
     if (!failed || (code != HB_EXIT_DONE && code != HB_EXIT_INCOMPLETE))
         return code;
     if (!is_work || reason != EPIPE) /* else whoever read it has seen enough */

@@ -106,11 +106,28 @@ void hb_summary_lines(FILE *out, const struct hb_report *report)
     }
 }
 
-void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report)
+bool hb_summary_has_lines(const struct hb_report *report)
+{
+    return report->line_count > 0;
+}
+
+static void show_failed(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     if (report->line_count > 0)
-        show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
-    hb_summary_lines(cli->err, report);
+        show_kind(cli, out, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
+    hb_summary_lines(out, report);
+}
+
+void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report)
+{
+    size_t bytes;
+    FILE *text = cli->json && cli->untold == NULL && report->line_count > 0
+                     ? open_memstream(&cli->untold, &bytes)
+                     : NULL;
+    if (text == NULL)
+        return;
+    show_failed(cli, text, report);
+    fclose(text);
 }
 
 /* ---- for programs -------------------------------------------------------------------------- */
@@ -166,6 +183,17 @@ static json_t *content_list(const struct hb_report *report)
     return list;
 }
 
+static void add_members(json_t *object, const struct hb_report *report)
+{
+    for (size_t i = 0; i < report->member_count; i++) {
+        json_t *value = json_loads(report->members[2 * i + 1], JSON_DECODE_ANY, NULL);
+        if (value != NULL && json_object_get(object, report->members[2 * i]) == NULL)
+            json_object_set_new(object, report->members[2 * i], value);
+        else
+            json_decref(value);
+    }
+}
+
 void hb_summary_json_findings(json_t *object, const struct hb_report *report)
 {
     json_object_set_new(object, "excluded_dirs", kind_list(report, HB_FOUND_EXCLUDED, true));
@@ -176,11 +204,19 @@ void hb_summary_json_findings(json_t *object, const struct hb_report *report)
     json_object_set_new(object, "links", kind_list(report, HB_FOUND_LINK, true));
     json_object_set_new(object, "special", kind_list(report, HB_FOUND_SPECIAL, true));
     json_object_set_new(object, "databases", content_list(report));
-    for (size_t i = 0; i < report->member_count; i++) {
-        json_t *value = json_loads(report->members[2 * i + 1], JSON_DECODE_ANY, NULL);
-        if (value != NULL && json_object_get(object, report->members[2 * i]) == NULL)
-            json_object_set_new(object, report->members[2 * i], value);
-        else
-            json_decref(value);
-    }
+    add_members(object, report);
+}
+
+/* ---- of a run that failed ------------------------------------------------------------------ */
+
+void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report)
+{
+    show_failed(cli, cli->err, report);
+    if (!cli->json || report->line_count == 0)
+        return;
+    json_t *object = json_object();
+    json_object_set_new(object, "type", json_string("before"));
+    json_object_set_new(object, "doubtful", kind_list(report, HB_FOUND_DOUBTFUL, false));
+    add_members(object, report);
+    hb_json_line(cli->raw_out ? cli->err : cli->out, object);
 }

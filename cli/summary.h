@@ -20,10 +20,16 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
 void hb_summary_lines(FILE *out, const struct hb_report *report);
 
 /*
- * Of a run that failed, on standard error: an import may have been completed before, and what was
- * left alone is not told again.
+ * Of a run that failed, on standard error, with --json as a line, too: an import may have been
+ * completed before, and what was left alone is not told again.
  */
 void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report);
+
+/* Has an import been completed, or a hook something to say, before the run itself did anything? */
+bool hb_summary_has_lines(const struct hb_report *report);
+
+/* With --json: keeps the same for standard error, should standard output turn out to fail. */
+void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report);
 
 /* {"type":"summary","command":…,"status":"complete|incomplete"}; the caller adds to it. */
 json_t *hb_summary_json(const char *command, const struct hb_report *report);

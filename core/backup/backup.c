@@ -531,6 +531,23 @@ static void settle_id(struct backup *backup)
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "%s", id->note);
 }
 
+/* A link that leads to a file of the home that no archive would be called like: a live one. */
+static int spare_file_of_home(const struct backup *backup)
+{
+    const struct hb_destination *destination = backup->request->destination;
+    const char *home = backup->run->home.path;
+    size_t bytes = strlen(home);
+    if (destination->stream || destination->unique || !destination->exists ||
+        strncmp(destination->path, home, bytes) != 0 || destination->path[bytes] != '/' ||
+        hb_format_stem(hb_format_ops_of(backup->request->format)->suffixes, destination->name) > 0)
+        return HB_OK;
+    hb_error_set(backup->error, HB_FATAL,
+                 "%s: is a file of the home, to which a link leads, and is not replaced",
+                 destination->path);
+    hb_error_hint(backup->error, "choose another name with -o");
+    return HB_FATAL;
+}
+
 static int run_backup(struct backup *backup)
 {
     const struct hb_backup_request *request = backup->request;
@@ -558,6 +575,8 @@ static int run_backup(struct backup *backup)
     settle_id(backup);
     request->destination->log = request->run->log;
     status = hb_destination_prepare(request->destination, backup->error);
+    if (status == HB_OK)
+        status = spare_file_of_home(backup);
     if (status == HB_OK)
         status = open_stages(backup);
     return status == HB_OK ? write_archive(backup) : status;

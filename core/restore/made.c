@@ -2,8 +2,8 @@
 /*
  * A line for each step: "m INDEX MODE INODE SECONDS NANOSECONDS", it was made, with the time of its
  * birth, for a number may be given again; "g", its mode is about to be set, with the time of the
- * last change; "d", it has this mode. The last line of an index counts. The lines are there whoever
- * is killed; a power cut may take some.
+ * last change; "d", it has this mode; "a": all are noted. The last line of an index counts. The
+ * lines are there whoever is killed; a power cut may take some.
  */
 #include "restore/made.h"
 
@@ -21,6 +21,7 @@
 
 static const char file_name[] = "made";
 enum { MOST = 256 << 20 };
+#define PIECE (UINT64_C(1) << 63) /* with the inode it is the index of a piece */
 
 struct hb_made_note {
     uint64_t index;
@@ -86,6 +87,10 @@ static void parse(struct hb_made *made, char *text)
         if (sscanf(text, "%c %" SCNu64 " %" SCNo32 " %" SCNu64 " %" SCNd64 " %" SCNu32, &note.step,
                    &note.index, &note.mode, &note.inode, &note.seconds, &note.nanoseconds) != 6)
             continue;
+        if (note.step == 'a') {
+            made->all = true;
+            continue;
+        }
         if ((made->count & (made->count - 1)) == 0)
             made->of =
                 hb_resize(made->of, made->count == 0 ? 1 : made->count * 2, sizeof *made->of);
@@ -155,11 +160,29 @@ void hb_made_note(struct hb_made *made, uint64_t index, int directory_fd, const 
     made->fresh++;
 }
 
+void hb_made_note_piece(struct hb_made *made, int directory_fd, const char *name)
+{
+    struct hb_made_note note;
+    if (!look(directory_fd, name, 'm', &note))
+        return;
+    append(made, note.inode | PIECE, &note);
+    made->fresh++;
+}
+
 void hb_made_flush(struct hb_made *made)
 {
     if (made->fd >= 0 && made->fresh > 0)
         (void)fdatasync(made->fd);
     made->fresh = 0;
+}
+
+void hb_made_all(struct hb_made *made)
+{
+    const struct hb_made_note note = {.step = 'a'};
+    if (!made->all)
+        append(made, 0, &note);
+    made->all = true;
+    hb_made_flush(made);
 }
 
 void hb_made_finishing(struct hb_made *made, uint64_t index, int fd)
@@ -197,6 +220,22 @@ static bool is_no_wider(uint32_t now, uint32_t mode)
     return (now & 0700) == 0700 && (now & 077 & ~mode) == 0;
 }
 
+/*
+ * One of which nothing is noted. A tree that was moved as a whole has its modes, but that its owner
+ * may write; and what is empty was killed when it had just been made.
+ */
+static bool is_not_yet_noted(const struct hb_made *made, const struct hb_made_note *now,
+                             int directory_fd, const char *name, uint32_t mode, bool copied)
+{
+    const struct hb_made_note *piece = find(made, now->inode | PIECE);
+    if (!is_no_wider(now->mode, mode))
+        return false;
+    if (!made->noted || copied || is_empty(directory_fd, name)) /* not: by a former version */
+        return true;
+    return !made->all && ((now->mode & 0777) == ((mode & 0777) | 0700) ||
+                          (piece != NULL && piece->mode == now->mode && is_same_time(piece, now)));
+}
+
 enum hb_made_state hb_made_look(const struct hb_made *made, uint64_t index, int directory_fd,
                                 const char *name, uint32_t mode, bool copied)
 {
@@ -210,9 +249,7 @@ enum hb_made_state hb_made_look(const struct hb_made *made, uint64_t index, int 
         return HB_MADE_UNFINISHED;
     if ((now.mode & 0777) == (mode & 0777) || (same && note->step == 'd'))
         return HB_MADE_FINISHED;
-    /* Killed when it had just been made; or by a version that noted nothing. */
-    if (note == NULL && is_no_wider(now.mode, mode) &&
-        (!made->noted || is_empty(directory_fd, name)))
+    if (note == NULL && is_not_yet_noted(made, &now, directory_fd, name, mode, copied))
         return HB_MADE_UNFINISHED;
     return HB_MADE_TOUCHED;
 }

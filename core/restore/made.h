@@ -15,6 +15,7 @@ struct hb_made {
     bool noted;              /* a run before this one had begun it */
     struct hb_made_note *of; /* what that one noted, by index */
     size_t count;
+    bool all;       /* of them were noted */
     unsigned fresh; /* notes that are not on the disk */
 };
 
@@ -30,8 +31,12 @@ void hb_made_close(struct hb_made *made);
 
 /* It was made: before anything is put into it. */
 void hb_made_note(struct hb_made *made, uint64_t index, int directory_fd, const char *name);
+/* The same of one in a tree that goes in pieces: its row comes later. */
+void hb_made_note_piece(struct hb_made *made, int directory_fd, const char *name);
 /* Those that were made, on the disk. */
 void hb_made_flush(struct hb_made *made);
+/* No more are made. */
+void hb_made_all(struct hb_made *made);
 /* Its time is set, its mode is about to be; and it is. */
 void hb_made_finishing(struct hb_made *made, uint64_t index, int fd);
 void hb_made_finished(struct hb_made *made, uint64_t index, int fd);

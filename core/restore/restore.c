@@ -403,6 +403,17 @@ static bool is_folded(struct restore *restore, const struct hb_journal_row *row,
     return true;
 }
 
+/* Its name; all of its path where that is in another directory than the archive has it in. */
+static char *where_kept(const char *path, const struct hb_place *place, const char *kept)
+{
+    const char *slash = place->path == NULL ? NULL : strrchr(place->path, '/');
+    size_t bytes = slash == NULL ? 0 : (size_t)(slash - place->path) + 1;
+    if (kept == NULL || slash == NULL ||
+        (strncmp(path, place->path, bytes) == 0 && strchr(path + bytes, '/') == NULL))
+        return kept == NULL ? NULL : hb_copy_text(kept);
+    return hb_text("%.*s%s", (int)bytes, place->path, kept);
+}
+
 /* Beside the name in the archive, also where a link has it by now. */
 static void leave_alone(struct restore *restore, const struct hb_journal_row *row,
                         const struct hb_place *place, uint32_t mode, const char *why)
@@ -425,7 +436,8 @@ static void leave_alone(struct restore *restore, const struct hb_journal_row *ro
     if (result == 0)
         result = hb_keep_beside(restore->run, stage_of(restore, row)->fd, name,
                                 place->through_link ? &link : place, mode, &kept);
-    left_alone(restore, row->path, why, kept, -result);
+    HB_AUTO_FREE char *where = where_kept(row->path, place->through_link ? &link : place, kept);
+    left_alone(restore, row->path, why, where, -result);
     hb_place_clear(&link);
 }
 
@@ -619,6 +631,12 @@ static void tree_left_alone(void *context, const char *path, const char *kept, i
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
+static void tree_made(void *context, int directory_fd, const char *name)
+{
+    struct restore *restore = context;
+    hb_made_note_piece(&restore->notes, directory_fd, name);
+}
+
 static void tree_replaced(void *context, const char *path)
 {
     replaced(context, path);
@@ -643,6 +661,7 @@ static void publish_tree(struct restore *restore, const struct hb_journal_row *r
         .skipped = tree_skipped,
         .replaced = tree_replaced,
         .left_alone = tree_left_alone,
+        .made = tree_made,
         .again = restore->request->again,
     };
     int result;
@@ -688,21 +707,25 @@ static bool is_unfinished(struct restore *restore, struct row *row, const struct
 static void make_directory(struct restore *restore, struct row *row, struct hb_last_target *last)
 {
     struct hb_place place;
+    bool notes = false;
     int result = hb_target_resolve(restore->run, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */
     } else if (result == 0 && !place.exists) {
         /* Open to us alone until it has its mode, at the end. */
         result = hb_target_make_directory_for(&place, row->row.mode);
-        if (result == 0 && (row->row.flags & HB_ROW_NEW))
-            hb_made_note(&restore->notes, row->row.index, place.directory_fd, place.name);
+        notes = result == 0;
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
     } else if (result == 0 && (is_folded(restore, &row->row, last, &place) ||
                                (restore->request->again && (row->row.flags & HB_ROW_NEW) &&
                                 !is_unfinished(restore, row, &place)))) {
         row->row.flags &= ~(uint32_t)HB_ROW_NEW;
+    } else if (result == 0) {
+        notes = !row->finished; /* it came with its tree */
     }
+    if (notes && (row->row.flags & HB_ROW_NEW))
+        hb_made_note(&restore->notes, row->row.index, place.directory_fd, place.name);
     if (result != 0) { /* nothing of it is staged */
         count_failure(restore, may_pass(-result));
         hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
@@ -808,7 +831,7 @@ static int publish_all(struct restore *restore)
     read_next(restore);
     while (may_go_on(restore)) {
         if (is_plain_file(&restore->next)) {
-            hb_made_flush(&restore->notes);
+            hb_made_all(&restore->notes);
             publish_files_on_all_workers(restore);
             continue;
         }
@@ -826,6 +849,8 @@ static int publish_all(struct restore *restore)
     row_clear(&restore->next);
     hb_last_target_clear(&last);
     bool done = restore->status == HB_END && !restore->interrupted;
+    if (done)
+        hb_made_all(&restore->notes);
     for (size_t i = restore->made_count; i-- > 0 && done;)
         finish_directory(restore, &restore->made[i]);
     for (size_t i = 0; i < restore->made_count; i++)

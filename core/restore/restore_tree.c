@@ -283,6 +283,8 @@ static bool move(const struct hb_tree_publication *publication, struct level *le
     }
     level->another = true;
     *result = make_another(level->from_fd, level->name, place, &level->attributes);
+    if (*result == 0)
+        publication->made(publication->context, place->directory_fd, place->name);
     return false;
 }
 

@@ -21,6 +21,7 @@ struct hb_tree_publication {
     void (*skipped)(void *context, const char *path, const char *why);
     /* What had come to be there: it was replaced; or left alone, see left_alone() in restore.c. */
     void (*replaced)(void *context, const char *path);
+    void (*made)(void *context, int directory_fd, const char *name); /* a directory, to be filled */
     void (*left_alone)(void *context, const char *path, const char *kept, int error);
 };
 

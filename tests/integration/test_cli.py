@@ -83,6 +83,15 @@ class Output(hb.Case):
         self.assertTrue(zipfile.is_zipfile(self.dir / "real/kept.zip"))
         self.assertEqual(os.listdir(self.dir / "real"), ["kept.zip"])
 
+    def test_a_link_to_a_file_of_the_home(self):
+        """It is live; an archive there is replaced."""
+        for name, code in ("config.yaml", 1), ("old.zip", 0):
+            hb.write(self.home / name, b"live")
+            (self.dir / "live.zip").unlink(missing_ok=True)
+            os.symlink(self.home / name, self.dir / "live.zip")
+            self.hbcore("--home", self.home, "backup", "-o", self.dir / "live.zip", expect=code)
+            self.assertEqual((self.home / name).read_bytes() == b"live", code == 1)
+
     def test_mode_is_private_whatever_the_umask(self):
         for umask in (0, 0o022, 0o277):
             with self.subTest(umask=oct(umask)):
