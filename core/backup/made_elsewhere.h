@@ -8,7 +8,9 @@
 #ifndef HB_MADE_ELSEWHERE_H
 #define HB_MADE_ELSEWHERE_H
 
-#include "backup/preset_archives.h"
+#include "backup/retention.h"
+#include "host/run.h"
+#include <sys/stat.h>
 
 /*
  * `place`: the canonical path of that home; `file`: the archive's. HB_HOME_OURS; HB_HOME_OTHERS: a

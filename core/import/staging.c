@@ -131,7 +131,7 @@ static int check_space(const struct hb_staging *staging, struct hb_error *error)
 /* Of so many bytes that are packed into so many, some may be holes; these are none. */
 static uint64_t surely_data(uint64_t bytes, uint64_t packed)
 {
-    uint64_t zeros = bytes / 512; /* what they and the packing itself take at most, by DEFLATE */
+    uint64_t zeros = bytes / 512; /* what they and the packing itself take, at most */
     uint64_t least = packed > zeros ? packed - zeros : 0;
     return least < bytes ? least : bytes;
 }
