@@ -78,14 +78,39 @@ static int compare(const void *left, const void *right)
     return one->line < other->line ? 1 : -1; /* the last one first */
 }
 
+/* The next number of the line; a negative one comes out as its complement. */
+static bool take(char **at, int base, uint64_t *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtoull(*at, &end, base);
+    bool found = end != *at && errno == 0;
+    *at = end;
+    return found;
+}
+
+static bool parse_line(char *text, struct hb_made_note *note)
+{
+    char *at = text + 1;
+    uint64_t mode, seconds, nanoseconds;
+    if (*text == '\0' || *at != ' ' || !take(&at, 10, &note->index) || !take(&at, 8, &mode) ||
+        !take(&at, 10, &note->inode) || !take(&at, 10, &seconds) || !take(&at, 10, &nanoseconds) ||
+        *at != '\0')
+        return false;
+    note->step = *text;
+    note->mode = (uint32_t)mode;
+    note->seconds = (int64_t)seconds;
+    note->nanoseconds = (uint32_t)nanoseconds;
+    return true;
+}
+
 static void parse(struct hb_made *made, char *text)
 {
     size_t lines = 0;
     for (char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
         struct hb_made_note note = {.line = lines++};
         *end = '\0';
-        if (sscanf(text, "%c %" SCNu64 " %" SCNo32 " %" SCNu64 " %" SCNd64 " %" SCNu32, &note.step,
-                   &note.index, &note.mode, &note.inode, &note.seconds, &note.nanoseconds) != 6)
+        if (!parse_line(text, &note))
             continue;
         if (note.step == 'a') {
             made->all = true;
