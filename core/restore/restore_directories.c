@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore/restore_directories.h"
+
+#include "base/memory.h"
+#include "files/io.h"
+#include "files/mounts.h"
+#include "host/lost.h"
+#include "restore/made.h"
+#include "restore/restore_entry.h"
+#include "restore/restore_findings.h"
+#include "restore/seal.h"
+#include "restore/target.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* Was there before an import that was killed is completed: is it that one's? Else it stays so. */
+static bool is_unfinished(struct hb_restoring *restore, struct hb_restoring_row *row,
+                          const struct hb_place *place)
+{
+    const struct hb_restore_request *request = restore->request;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, &place->rights);
+    switch (hb_made_look(&restore->notes, row->row.index, place->directory_fd, place->name,
+                         row->row.mode, hb_journal_is_copy(request->journal))) {
+    case HB_MADE_UNFINISHED:
+        return true;
+    case HB_MADE_FINISHED:
+        row->finished = true;
+        return true;
+    default:
+        if (!hb_system_lacks_modes(place->directory_fd)) {
+            restore->result->left++;
+            hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
+                          HB_FOUND_DOUBTFUL, row->path,
+                          "the directory was made or closed after the import was interrupted, and "
+                          "keeps its mode; the import has %03o for it",
+                          (unsigned)row->row.mode & 0777);
+        }
+        return false;
+    }
+}
+
+void hb_restore_make_directory(struct hb_restoring *restore, struct hb_restoring_row *row,
+                               struct hb_last_target *last)
+{
+    struct hb_place place;
+    bool notes = false;
+    int result = hb_target_resolve(restore->run, row->path, 0, &place);
+    if (result == -EISDIR) {
+        result = 0; /* a link to the home itself: it is there */
+    } else if (result == 0 && !place.exists) {
+        /* Open to us alone until it has its mode, at the end. */
+        result = hb_target_make_directory_for(&place, row->row.mode);
+        notes = result == 0;
+    } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
+        result = -ENOTDIR;
+    } else if (result == 0 && (hb_restore_is_folded(restore, &row->row, last, &place) ||
+                               (restore->request->again && (row->row.flags & HB_ROW_NEW) &&
+                                !is_unfinished(restore, row, &place)))) {
+        row->row.flags &= ~(uint32_t)HB_ROW_NEW;
+    } else if (result == 0) {
+        notes = !row->finished; /* it came with its tree */
+    }
+    if (notes && (row->row.flags & HB_ROW_NEW))
+        hb_made_note(&restore->notes, row->row.index, place.directory_fd, place.name);
+    if (result != 0) { /* nothing of it is staged */
+        hb_restore_count_failure(restore, hb_restore_may_pass(-result));
+        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
+                      hb_target_explain(-result));
+    }
+    hb_place_clear(&place);
+    if (result == 0 && (row->row.flags & HB_ROW_NEW)) {
+        restore->made = hb_resize(restore->made, restore->made_count + 1, sizeof *restore->made);
+        restore->made[restore->made_count++] = *row;
+        *row = (struct hb_restoring_row){.path = NULL};
+    }
+}
+
+/* Those that were made get mode and time last: publishing needs to write into them. */
+void hb_restore_finish_directory(struct hb_restoring *restore, const struct hb_restoring_row *made)
+{
+    const struct hb_journal_row *row = &made->row;
+    struct hb_place place;
+    HB_AUTO_CLOSE int fd = -1;
+    HB_AUTO_AS as = {.changed = false};
+    unsigned lost = 0;
+    int result = hb_beneath_resolve(&restore->run->home, row->path, 0, &place, NULL);
+    if (result == 0)
+        result = hb_as_begin(&as, &place.rights);
+    if (result == 0) {
+        fd =
+            openat(place.directory_fd, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        result = fd < 0 ? -errno : 0;
+    }
+    hb_place_clear(&place);
+    if (result == 0 && (row->flags & HB_ROW_HAS_MTIME))
+        result = hb_set_mtime(fd, row->mtime_seconds, row->mtime_nanoseconds);
+    if (result == 0 && !made->finished) {
+        hb_made_finishing(&restore->notes, row->index, fd);
+        result = hb_access_finish_directory(fd, row->mode, &lost);
+        if (result == 0)
+            hb_made_finished(&restore->notes, row->index, fd);
+    }
+    /* Another file system, of which there may be no stage: nobody else flushes it. */
+    if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)
+        result = -errno;
+    hb_tell_lost(restore->run, row->path, lost);
+    if (result != 0)
+        hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
+                      "its mode and time cannot be set: %s", hb_target_explain(-result));
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore/restore_findings.h"
+
+#include "restore/target.h"
+#include <errno.h>
+
+void hb_restore_count_failure(struct hb_restoring *restore, bool later)
+{
+    pthread_mutex_lock(&restore->lock);
+    restore->result->failed++;
+    restore->result->postponed += later;
+    pthread_mutex_unlock(&restore->lock);
+}
+
+void hb_restore_skipped_at(struct hb_restoring *restore, const char *path, const char *why)
+{
+    hb_restore_count_failure(restore, false);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", why);
+}
+
+void hb_restore_skipped(struct hb_restoring *restore, const struct hb_journal_row *row,
+                        const char *why)
+{
+    hb_restore_skipped_at(restore, row->path, why);
+}
+
+void hb_restore_published(struct hb_restoring *restore, uint64_t files, uint64_t bytes)
+{
+    pthread_mutex_lock(&restore->lock);
+    restore->result->files += files;
+    restore->result->bytes += bytes;
+    pthread_mutex_unlock(&restore->lock);
+}
+
+/*
+ * Where an import is completed, what is refused may be allowed at the next run, and what is mounted
+ * in the way, or was, may have been taken away: what is staged is all that there is of it.
+ */
+bool hb_restore_may_pass(int error)
+{
+    static const int passing[] = {ENOSPC,   EDQUOT,    EIO,       EROFS,    EMFILE,  ENFILE,
+                                  ENOMEM,   EINTR,     EPERM,     EACCES,   ENOTSUP, EBUSY,
+                                  ESTALE,   ETXTBSY,   ENODEV,    ENXIO,    ENOSYS,  EAGAIN,
+                                  ENOTCONN, ETIMEDOUT, EHOSTDOWN, EREMOTEIO};
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (error == passing[i])
+            return true;
+    return false;
+}
+
+/* A system call failed; some reasons pass. */
+void hb_restore_failed_at(struct hb_restoring *restore, const char *path, int error)
+{
+    bool later = hb_restore_may_pass(error), is_lost = restore->request->again && !later;
+    hb_restore_count_failure(restore, later);
+    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s%s", hb_target_explain(error),
+                  is_lost ? "; what the import has for it is dropped: import the archive again"
+                          : "");
+}
+
+void hb_restore_failed(struct hb_restoring *restore, const struct hb_journal_row *row, int error)
+{
+    hb_restore_failed_at(restore, row->path, error);
+}
+
+/*
+ * Somebody has changed it since an import was killed, and it stays; `kept`: what the import had for
+ * it is beside it under that name; or it could not be kept there, for `error`.
+ */
+void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const char *why,
+                           const char *kept, int error)
+{
+    const struct hb_restore_request *request = restore->request;
+    if (error != 0 && hb_restore_may_pass(error)) { /* it is still staged */
+        hb_restore_failed_at(restore, path, error);
+        return;
+    }
+    pthread_mutex_lock(&restore->lock);
+    restore->result->left++;
+    pthread_mutex_unlock(&restore->lock);
+    hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
+                  HB_FOUND_DOUBTFUL, path,
+                  error == 0 ? "%s; what the import has for it is beside it: %s"
+                             : "%s; what the import has for it could not be put beside it: %s",
+                  why, error == 0 ? kept : hb_target_explain(error));
+}
+
+/* The user has agreed to that, but to another file. */
+void hb_restore_replaced(struct hb_restoring *restore, const char *path)
+{
+    hb_report_add(&restore->run->report, HB_FOUND_NOTE, path,
+                  "was written to while the import ran, and is replaced all the same");
+}
+
+const char *hb_restore_why_left(bool exists)
+{
+    return exists ? "was written to after the import was interrupted, and is left alone"
+                  : "was removed after the import was interrupted, and is not put back";
+}
