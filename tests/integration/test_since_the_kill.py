@@ -419,7 +419,7 @@ class Beside(SinceTheKill):
         self.assertEqual((self.home / "fresh").read_bytes(), b"theirs too")
         kept = {path.name for path in (self.home / "sessions.from-import").iterdir()}
         self.assertIn("s7.from-import", kept, self.describe(done))
-        self.assertIn(b"sessions.from-import/s7.from-import", done.stdout + done.stderr)
+        self.assertIn(b"sessions.from-import/s0.from-import", done.stdout + done.stderr)  # ten are named
         self.assertEqual((self.home / "fresh.from-import/deep/f1").read_bytes(), b"new 1")
         self.assert_nothing_left(self.home)
         self.assert_next_is_clean()

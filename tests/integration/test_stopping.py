@@ -244,7 +244,7 @@ class Output(Stopping):
                     (("--home", self.home, "backup", "--quick"), 0),
                     (("--home", self.home, "snapshot", "create"), 0),
                     (("--home", self.home, "snapshot", "restore", "1"), 0),
-                    (("--home", self.home, "snapshot", "prune", "--keep", "9"), 0),
+                    (("--home", self.home, "snapshot", "prune", "--keep", "99"), 0),
                     (("--home", self.home, "guard", name), 0),
                     (("--home", self.home, "prune"), 0)):
                 with self.subTest(output=kind, arguments=arguments):
