@@ -7,6 +7,7 @@
  */
 #include "supervise.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <poll.h>
@@ -157,8 +158,8 @@ static bool on_path(const struct fault_plan *plan, char files[FAULT_FILES][PATH_
     return false;
 }
 
-/* kill(2) takes the process; the call came from one of its threads. */
-static void kill_process(pid_t thread)
+/* Which process the thread is one of. */
+static int process_of(pid_t thread)
 {
     char path[64], line[256];
     int process = thread;
@@ -169,12 +170,51 @@ static void kill_process(pid_t thread)
             process = (int)strtol(line + 5, NULL, 10);
     if (status != NULL)
         fclose(status);
-    kill(process, SIGKILL);
+    return process;
+}
+
+/* kill(2) takes the process; the call came from one of its threads. */
+static void kill_process(pid_t thread)
+{
+    kill(process_of(thread), SIGKILL);
+}
+
+/* Does a thread of the process still run, in a call that it was let go on with, say? */
+static bool some_run(int process)
+{
+    char path[64];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/task", process);
+    DIR *tasks = opendir(path);
+    for (struct dirent *task; tasks != NULL && !found && (task = readdir(tasks)) != NULL;) {
+        char name[400], text[512] = "";
+        snprintf(name, sizeof name, "%s/%s/stat", path, task->d_name);
+        FILE *status = task->d_name[0] == '.' ? NULL : fopen(name, "re");
+        if (status == NULL)
+            continue;
+        const char *state = fgets(text, sizeof text, status) == NULL ? NULL : strrchr(text, ')');
+        found = state != NULL && state[2] == 'R';
+        fclose(status);
+    }
+    if (tasks != NULL)
+        closedir(tasks);
+    return found;
+}
+
+/* A command sees what all calls before have done; a thread that only computes is not waited for. */
+static void wait_for_others(pid_t thread)
+{
+    enum { LONGEST_MS = 1000 };
+    const struct timespec nap = {.tv_nsec = 1000000};
+    int process = process_of(thread);
+    for (int i = 0; i < LONGEST_MS && some_run(process); i++)
+        nanosleep(&nap, NULL);
 }
 
 static void run_command(const struct fault_plan *plan, pid_t thread)
 {
     char text[24];
+    wait_for_others(thread);
     snprintf(text, sizeof text, "%d", (int)thread);
     setenv("HB_FAULT_THREAD", text, 1);
     int status = system(plan->command);
