@@ -19,6 +19,7 @@
 
 #include "base/memory.h"
 #include "files/io.h"
+#include "files/system_kind.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,45 +29,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { DAY = 24 * 60 * 60, LARGEST = 1024 };
 
 static const char magic[] = "hbcore-owner 1\n";
-
-bool hb_is_shared(int fd)
-{
-    static const uint32_t types[] = {
-        0x6969,     /* NFS */
-        0xff534d42, /* CIFS */
-        0xfe534d42, /* SMB2 */
-        0x517b,     /* SMB */
-        0x65735546, /* FUSE: sshfs, glusterfs, rclone, virtiofs, bindfs, … */
-        0x01021997, /* 9P */
-        0x00c36400, /* Ceph */
-        0x5346414f, /* AFS */
-        0x6b414653, /* AFS of the kernel */
-        0x73757245, /* Coda */
-        0x564c,     /* NCP */
-        0x7461636f, /* OCFS2 */
-        0x01161970, /* GFS2 */
-        0x0bd00bd0, /* Lustre */
-        0x47504653, /* GPFS */
-        0x19830326, /* BeeGFS */
-        0xaad7aaea, /* PanFS */
-        0x20030528, /* OrangeFS */
-        0x786f4256, /* folders of VirtualBox */
-        0xbacbacbc, /* folders of VMware */
-    };
-    struct statfs system;
-    if (fstatfs(fd, &system) != 0)
-        return true;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if ((uint32_t)system.f_type == types[i])
-            return true;
-    return false;
-}
 
 /* ---- who we are ---------------------------------------------------------------------------- */
 

@@ -20,10 +20,6 @@ struct hb_stage_owner {
     uint64_t start; /* of the process, in ticks since the boot */
 };
 
-/* Is the directory on a network or FUSE file system, where flock(2) may hold for this machine only?
- * Also if that cannot be told. */
-bool hb_is_shared(int fd);
-
 /* Writes the file of this process, new or again. 0 or -errno. */
 int hb_stage_owner_write(int stage_fd, const char *name);
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/system_kind.h"
 #include "restore/changed_since.h"
 #include "restore/target.h"
 #include <errno.h>

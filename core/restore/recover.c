@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include "files/listing.h"
 #include "files/stage_owner.h"
+#include "files/system_kind.h"
 #include "host/own_places.h"
 #include "restore/restore.h"
 #include "restore/seal.h"

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "files/io.h"
 #include "files/mounts.h"
+#include "files/system_kind.h"
 #include "host/lost.h"
 #include "restore/made.h"
 #include "restore/restore_entry.h"

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 static const char file_name[] = "seal";
 enum { SEAL_BYTES = 32, CHUNK = 1 << 16 };
@@ -19,20 +18,6 @@ bool hb_stage_lacks_modes(int stage_fd)
 {
     struct stat status;
     return fstat(stage_fd, &status) == 0 && (status.st_mode & 077) != 0;
-}
-
-bool hb_system_lacks_modes(int fd)
-{
-    /* linux/magic.h: FAT, exFAT, NTFS3, FUSE, CIFS, SMB2, 9p */
-    static const unsigned long kinds[] = {0x4d44,     0x2011bab0, 0x7366746e, 0x65735546,
-                                          0xff534d42, 0xfe534d42, 0x01021997};
-    struct statfs system;
-    if (fstatfs(fd, &system) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if ((unsigned long)system.f_type == kinds[i])
-            return true;
-    return false;
 }
 
 /* Of the stage's name, too: a journal of another day in another stage is not sealed. 0 or -errno.

@@ -13,8 +13,6 @@
 
 /* Is it open to others, whatever we do? */
 bool hb_stage_lacks_modes(int stage_fd);
-/* Would it be on this file system, by its kind? Cannot tell: no. */
-bool hb_system_lacks_modes(int fd);
 
 /* Seals the journal that is about to be committed, open as `journal_fd`. 0; -1: *why, constant. */
 int hb_seal_make(const struct hb_stage *stage, int journal_fd, const char **why);

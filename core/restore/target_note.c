@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -18,20 +17,6 @@ enum {
 };
 
 static const char letters[] = "-fldo?"; /* by enum hb_noted */
-
-bool hb_inodes_last(int fd)
-{
-    /* FUSE, CIFS, SMB2, FAT, exFAT, 9p: linux/magic.h */
-    static const unsigned long fleeting[] = {0x65735546, 0xff534d42, 0xfe534d42,
-                                             0x4d44,     0x2011bab0, 0x01021997};
-    struct statfs system;
-    if (fstatfs(fd, &system) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof fleeting / sizeof fleeting[0]; i++)
-        if ((unsigned long)system.f_type == fleeting[i])
-            return false;
-    return true;
-}
 
 static uint8_t kind_of(const struct stat *status)
 {

@@ -35,9 +35,6 @@ struct hb_target_note {
 
 enum { HB_NOTE_CONTENT_BYTES = 32, HB_NOTE_TEXT = 256 };
 
-/* Do inodes keep their numbers on the file system of this descriptor? */
-bool hb_inodes_last(int fd);
-
 /* `status` NULL: nothing is there. */
 struct hb_target_note hb_target_note_of(const struct stat *status, bool inodes_last);
 
