@@ -15,6 +15,11 @@
 char *scratch_new(void);
 void scratch_remove(char *directory);
 
+/* One for each test, as its state. */
+#define scratch_test(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
+int scratch_set_up(void **state);
+int scratch_tear_down(void **state);
+
 /* DIRECTORY/NAME. Free it. */
 char *scratch_path(const char *directory, const char *name);
 /* Writes a file, mode 0600, and returns its path. Free it. */

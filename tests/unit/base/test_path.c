@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/base: paths as text, the table of paths, the hint about space. */
-#include "base/error.h"
+/* Paths as text. */
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/path_table.h"
 #include "scratch.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static void test_paths_that_cannot_be(void **state)
@@ -82,61 +78,12 @@ static void test_tilde_and_working_directory(void **state)
     assert_string_equal(other, "~user/x");
 }
 
-/* ---- the table of paths -------------------------------------------------------------------- */
-
-enum { ROWS = 5000 };
-
-static const char *path_of(const void *rows, size_t row, size_t *bytes)
-{
-    const char *path = ((const char(*)[16])rows)[row];
-    *bytes = strlen(path);
-    return path;
-}
-
-static void test_rows_are_found_by_path(void **state)
-{
-    static char rows[ROWS + 2][16];
-    struct hb_path_table table = {0};
-    (void)state;
-    assert_true(hb_path_table_find(&table, "x", 1, path_of, rows) == SIZE_MAX);
-    for (size_t i = 0; i < ROWS; i++) {
-        snprintf(rows[i], sizeof rows[i], "d/%zu", i);
-        assert_true(hb_path_table_put(&table, i, path_of, rows) == SIZE_MAX);
-    }
-    snprintf(rows[ROWS], sizeof rows[ROWS], "d/17");
-    assert_int_equal(hb_path_table_put(&table, ROWS, path_of, rows), 17);
-    assert_int_equal(table.used, ROWS);
-    for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(hb_path_table_find(&table, rows[i], strlen(rows[i]), path_of, rows),
-                         i == 17 ? ROWS : i);
-    assert_true(hb_path_table_find(&table, "d/17x", 4, path_of, rows) ==
-                ROWS); /* four bytes of it */
-    assert_true(hb_path_table_find(&table, "d/", 2, path_of, rows) == SIZE_MAX);
-    hb_path_table_clear(&table);
-    assert_true(hb_path_table_find(&table, "d/1", 3, path_of, rows) == SIZE_MAX);
-}
-
-static void test_space_is_hinted_at(void **state)
-{
-    struct hb_error error;
-    (void)state;
-    hb_error_set(&error, HB_FATAL, "x");
-    hb_error_space(&error, EIO, " now");
-    assert_string_equal(error.hint, "");
-    hb_error_space(&error, EDQUOT, " now");
-    assert_string_equal(error.hint, "free some space now");
-    hb_error_space(&error, ENOSPC, ", please");
-    assert_string_equal(error.hint, "free some space, please");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths_that_cannot_be),
         cmocka_unit_test(test_parts_of_names),
         cmocka_unit_test(test_tilde_and_working_directory),
-        cmocka_unit_test(test_rows_are_found_by_path),
-        cmocka_unit_test(test_space_is_hinted_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

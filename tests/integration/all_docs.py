@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import hb
-from test_completion import options_of, subcommands_of
+from completion_offers import options_of, subcommands_of
 
 DOCS = hb.SOURCE / "docs"
 ITEM = re.compile(r"^\.It Ic (\S+) No =(?: Ar (.*?))? Pq (.*)$", re.MULTILINE)
@@ -188,7 +188,7 @@ class Docs(hb.Case):
                 if line.startswith("| ") and not line.startswith("| behaviour")]
         self.assertGreater(len(rows), 60)
         for row in rows:
-            named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)
+            named = re.findall(r"`(\w+\.py)::(test_\w+)`", row)
             self.assertTrue(named, f"no test: {row}")
             for name, function in named:
                 found = [path for folder in ("integration", "contrib")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Do tests/matrix.md and docs/promises.md say the truth? Every test that they name is there and is run; every cell of the
-one has a test or a reason, and every promise of the other has a test.
+Do tests/matrix.md, docs/promises.md and tests/README.md say the truth? Every test that they name is there and is run;
+every cell of the first has a test or a reason, every promise of the second has a test, and the third has every file.
 """
 import ast
 import itertools
+import os
 import pathlib
 import re
 import unittest
@@ -14,7 +15,7 @@ COMMANDS = ("backup", "import", "snapshot", "preset", "prune")
 NAMED = re.compile(r"`(matrix|[\w/]+\.py):(\w+)(?:\.(\w+))?`")
 BY_CTEST = re.compile(r"`([a-z][\w-]+)`")
 PROMISES = TESTS.parent / "docs/promises.md"
-MATRIX = "integration/test_matrix.py"
+MATRIX = "integration/all_matrix.py"
 
 
 class MatrixNames(unittest.TestCase):
@@ -89,6 +90,20 @@ class MatrixNames(unittest.TestCase):
             for name in others:
                 self.assertTrue(re.search(rf"\b{name}\b", lists) or
                                 re.search(rf"\b{name.rpartition('-')[2]}\b", lists), name)
+
+    def test_every_file_has_a_row(self):
+        """In the table of tests/README.md, and each row has a file, or a folder."""
+        rows = re.findall(r"^\| [^|]+ \| `([^`]+)` \| \d+ \|$", (TESTS / "README.md").read_text(), re.M)
+        self.assertEqual(len(rows), len(set(rows)))
+        for row in rows:
+            self.assertTrue((TESTS / row).exists(), row)
+        files = [*TESTS.glob("integration/*_*.py"), *TESTS.glob("*/test_*.py"), *TESTS.glob("unit/*/test_*.c"),
+                 *TESTS.parent.glob("plugins/*/tests/test_*.c")]
+        self.assertGreater(len(files), 100)
+        for path in files:
+            name = os.path.relpath(path, TESTS)
+            if name != "integration/fault_sweep.py":  # a part of several
+                self.assertTrue(name in rows or f"{path.parent.name}/" in rows, name)
 
 
 if __name__ == "__main__":

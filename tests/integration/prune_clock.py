@@ -2,7 +2,7 @@
 """Clocks that jump: the order of archives and snapshots is that in which they were made.
 
 The clock is that of libfaketime; where there is none, the tests that rename what is there (in
-test_presets, test_snapshot, test_other_homes) have to do.
+backup_presets, snapshot_rules, prune_other_homes) have to do.
 """
 import json
 import os
