@@ -72,7 +72,8 @@ static int open_at_once(int root_fd, const char *path, int flags, unsigned mode)
 {
     struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
-        .mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+        /* O_TMPFILE has the bit of O_DIRECTORY in it; a mode where nothing is made is an error. */
+        .mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     for (int attempt = 0; attempt < 8; attempt++) {
