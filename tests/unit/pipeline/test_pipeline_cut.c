@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where small files that share a unit are cut from each other. */
+#include "base/memory.h"
+#include "pipeline/pipeline_cut.h"
+#include "scratch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST = 4000, UNIT = 100000, OVERHEAD = 50 };
+
+static const struct hb_unit_policy spanning = {
+    .size = sizeof spanning, .unit_bytes = UNIT, .spans = 1, .overhead = OVERHEAD};
+
+static struct hb_plan new_plan(void)
+{
+    return (struct hb_plan){.entries = hb_alloc(MOST * sizeof(struct hb_planned)),
+                            .names = hb_alloc(MOST * 16)};
+}
+
+static void add(struct hb_plan *plan, uint64_t number, uint64_t bytes)
+{
+    struct hb_planned *planned = &plan->entries[plan->count];
+    *planned = (struct hb_planned){
+        .parent = UINT32_MAX, .name = plan->count * 16, .bytes = bytes, .type = HB_FILE};
+    planned->name_bytes =
+        (uint32_t)snprintf(plan->names + planned->name, 16, "f%llu", (unsigned long long)number);
+    plan->count++;
+}
+
+static size_t cut(const struct hb_plan *plan, size_t first)
+{
+    return hb_item_entries(plan, &spanning, first, plan->count);
+}
+
+static void test_what_stands_alone(void **state)
+{
+    struct hb_unit_policy alone = spanning;
+    struct hb_plan plan = new_plan();
+    (void)state;
+    alone.spans = 0;
+    add(&plan, 0, 10);
+    add(&plan, 1, 10);
+    add(&plan, 2, 10);
+    assert_int_equal(hb_item_entries(&plan, &alone, 0, 3), 1);
+    plan.entries[0].content = 1; /* claimed */
+    assert_int_equal(cut(&plan, 0), 1);
+    plan.entries[0].content = 0;
+    plan.entries[0].bytes = UNIT / 2 + 1;
+    assert_int_equal(cut(&plan, 0), 1);
+    hb_plan_clear(&plan);
+}
+
+/* Names of which none ends an item, so that only the rest decides. */
+static void add_quiet(struct hb_plan *plan, size_t count, uint64_t bytes)
+{
+    uint64_t number = 0;
+    while (count > 0) {
+        struct hb_plan trial = new_plan();
+        add(&trial, number, UNIT / 2); /* filled enough for every rule */
+        add(&trial, 1u << 20, 1);
+        if (cut(&trial, 0) == 2) {
+            add(plan, number, bytes);
+            count--;
+        }
+        number++;
+        hb_plan_clear(&trial);
+    }
+}
+
+static void test_an_item_is_filled(void **state)
+{
+    struct hb_plan plan = new_plan();
+    (void)state;
+    add_quiet(&plan, 12, UNIT / 10 - OVERHEAD); /* ten fit, to the byte */
+    assert_int_equal(cut(&plan, 0), 10);
+    assert_int_equal(cut(&plan, 5), 7);
+    plan.entries[9].bytes++;
+    assert_int_equal(cut(&plan, 0), 9);
+    assert_int_equal(hb_item_entries(&plan, &spanning, 0, 4),
+                     4);                  /* no further than it is to look */
+    plan.entries[3].bytes = UNIT / 2 + 1; /* a big one, or a claimed one, ends what is before it */
+    assert_int_equal(cut(&plan, 0), 3);
+    plan.entries[3].bytes = 10;
+    plan.entries[2].content = 1;
+    assert_int_equal(cut(&plan, 0), 2);
+    plan.entries[2].content = 0;
+    for (size_t i = 0; i < plan.count; i++) {
+        plan.entries[i].type = HB_DIRECTORY; /* its size is nothing that is stored */
+        plan.entries[i].bytes = UNIT;
+    }
+    assert_int_equal(cut(&plan, 0), plan.count);
+    hb_plan_clear(&plan);
+}
+
+static size_t cuts_of(const struct hb_plan *plan, uint64_t *starts)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < plan->count; at += cut(plan, at))
+        starts[count++] = at;
+    return count;
+}
+
+/* Another file at the front, and some way behind it the cuts are the same as before. */
+static void test_a_change_stays_near(void **state)
+{
+    static uint64_t before[MOST], after[MOST];
+    struct hb_plan plan = new_plan(), grown = new_plan();
+    (void)state;
+    add(&grown, 999999, UNIT / 5);
+    for (uint64_t i = 0; i < MOST - 1; i++) {
+        add(&plan, i, 500);
+        add(&grown, i, 500);
+    }
+    size_t count = cuts_of(&plan, before), grown_count = cuts_of(&grown, after), same = 0;
+    for (size_t i = 0, j = 0; i < count && j < grown_count;) {
+        same += before[i] + 1 == after[j];
+        if (before[i] + 1 < after[j])
+            i++;
+        else
+            j++;
+    }
+    assert_true(count > 20 && count < MOST / 10);
+    if (same < count - 8)
+        fail_msg("of %zu cuts %zu are the same", count, same);
+    for (size_t i = 1; i < count; i++) /* a little is in each: an eighth, if no rare path comes */
+        assert_true((before[i] - before[i - 1]) * 550 >= UNIT / 64);
+    hb_plan_clear(&plan);
+    hb_plan_clear(&grown);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_stands_alone),
+        cmocka_unit_test(test_an_item_is_filled),
+        cmocka_unit_test(test_a_change_stays_near),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
