@@ -3,14 +3,19 @@
 # Installs what is missing, checks the sources, builds with and without sanitizers, runs all tests.
 #
 #   tools/test.sh [--full]     --full: the long sweeps, too
+#   tools/test.sh --mutants    only whether the suite notices wrong lines; see tests/mutants/README.md
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case ${1:-} in
 '') ;;
 --full) export HBCORE_FULL=1 ;;
+--mutants)
+    tools/install-deps.sh test
+    exec python3 -B tests/mutants/run.py
+    ;;
 *)
-    echo "usage: ${0##*/} [--full]" >&2
+    echo "usage: ${0##*/} [--full | --mutants]" >&2
     exit 2
     ;;
 esac
