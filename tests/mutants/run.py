@@ -4,7 +4,7 @@ Does the suite notice a wrong line? Each entry of the lists beside this file (RE
 one place of the program where data or secrets depend on it. It is put into a copy of the tree, what is needed is built,
 and the tests that it names are run. If they all pass, nobody would have noticed.
 
-    run.py [--check] [--jobs N] [ID…]
+    run.py [--check] [--at-once] [--jobs N] [ID…]
 
 --check looks only whether each change applies, in exactly one place. ID: only these; "PUB1-PUB9", "PUB*" and "PUB"
 (all that begin so) are understood. Exit code 0: every entry applies, each survivor has a reason and each with a reason
@@ -220,13 +220,13 @@ def chosen(mutants, words):
     return [mutant for mutant in mutants if not words or any(matches(mutant.id, word) for word in words)]
 
 
-def run_all(mutants, jobs, place):
+def run_all(mutants, jobs, place, at_once):
     """Dictionary of id to (verdict, detail)."""
     results, lock, rest = {}, threading.Lock(), list(mutants)
 
     def work(number):
         tree = Tree(place / str(number))
-        if number == 0:  # the tests must pass without any change, or they tell nothing
+        if number == 0 and not at_once:  # the tests must pass without any change, or they tell nothing
             failed = tree.try_tests({name for mutant in mutants for name in tree.names(mutant.tests)})
             if failed:
                 print(failed[1][-3000:])
@@ -255,6 +255,7 @@ def run_all(mutants, jobs, place):
 def main():
     parser = argparse.ArgumentParser(description="Does the suite notice a wrong line?")
     parser.add_argument("--check", action="store_true", help="only whether all apply")
+    parser.add_argument("--at-once", action="store_true", help="do not run the tests without any change first")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1)))
     parser.add_argument("ids", nargs="*", metavar="ID")
     arguments = parser.parse_args()
@@ -266,7 +267,7 @@ def main():
     place = pathlib.Path(tempfile.mkdtemp(prefix="hbcore-mutants-"))
     place.chmod(0o755)  # some tests become another user
     try:
-        results = run_all(mutants, arguments.jobs, place)
+        results = run_all(mutants, arguments.jobs, place, arguments.at_once)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     bad = 0

@@ -6,6 +6,8 @@
 
 #include <endian.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 static const unsigned char key[HB_SEAL_BYTES] = {1, 2, 3};
@@ -157,18 +159,25 @@ static void only_the_last_section_differs(void **state)
     free(none.data);
 }
 
+/* One more section behind all others; `bytes` of it, of which so many are there. */
+static void add_section(struct block *block, unsigned char type, size_t bytes, size_t there)
+{
+    unsigned char head[16] = {type, [8] = (unsigned char)bytes};
+    size_t body = block->bytes - sizeof(uint64_t);
+    block->bytes += sizeof head + there;
+    block->data = hb_resize(block->data, block->bytes, 1);
+    memcpy(block->data + body, head, sizeof head);
+    memset(block->data + body + sizeof head, 'x', there);
+    checksum(block);
+}
+
 /* What a later release may add is passed over; the seal is then not the last section's. */
 static void one_more_section(void **state)
 {
     (void)state;
-    static const unsigned char more[24] = {99, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 'x'};
     struct hb_origin origin = origin_of("/home");
     struct block block = build(&origin, key);
-    size_t body = block.bytes - sizeof(uint64_t);
-    block.data = hb_resize(block.data, block.bytes + sizeof more, 1);
-    memcpy(block.data + body, more, sizeof more);
-    block.bytes += sizeof more;
-    checksum(&block);
+    add_section(&block, 99, 8, 8);
     struct hb_trailer trailer;
     parse(&block, &trailer);
     assert_true(trailer.has_origin);
@@ -177,30 +186,155 @@ static void one_more_section(void **state)
     free(block.data);
 }
 
-static void every_attribute_is_hashed(void **state)
+/* Right before memory that may not be touched, so that a step too far is seen without a sanitizer.
+ */
+static void expect_malformed(struct block block)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char *pages =
+        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct hb_trailer trailer;
+    struct hb_error error = {0};
+    assert_true(pages != MAP_FAILED && block.bytes <= page);
+    assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+    memcpy(pages + page - block.bytes, block.data, block.bytes);
+    assert_int_equal(hb_trailer_parse(pages + page - block.bytes, block.bytes, &trailer, &error),
+                     HB_FATAL);
+    assert_contains(error.text, "malformed");
+    assert_null(trailer.hashes);
+    munmap(pages, 2 * page);
+    free(block.data);
+}
+
+static void twice_or_cut(void **state)
+{
+    enum { SUMMARY = 1, METADATA = 2, ORIGIN = 4 };
+    static const struct {
+        unsigned char type;
+        size_t bytes, there;
+    } rows[] = {
+        {METADATA, 8, 8}, {METADATA, 0, 0}, {ORIGIN, 64, 64}, {99, 16, 8}, {99, 8, 7},
+        {99, 5, 5},       {99, 200, 8},     {SUMMARY, 8, 8}, /* which is no JSON */
+    };
+    struct hb_origin origin = origin_of("/home");
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct block block = build(&origin, key);
+        add_section(&block, rows[i].type, rows[i].bytes, rows[i].there);
+        expect_malformed(block);
+    }
+    struct block same = build(&origin, key); /* the origin again, byte for byte */
+    struct block none = build(NULL, key);
+    size_t body = same.bytes - sizeof(uint64_t), section = same.bytes - none.bytes;
+    same.data = hb_resize(same.data, same.bytes + section, 1);
+    memmove(same.data + body, same.data + body - section, section);
+    same.bytes += section;
+    checksum(&same);
+    expect_malformed(same);
+    free(none.data);
+}
+
+/* No summary; a list of hashes that is cut in the middle of one. */
+static void what_must_be_there(void **state)
 {
     (void)state;
-    struct block block = build(NULL, NULL);
-    struct hb_trailer trailer;
-    parse(&block, &trailer);
-    struct hb_entry link = entry_of("b", "a"), other = entry_of("b", "c"),
-                    file = entry_of("b", NULL);
-    link.index = other.index = file.index = 1;
-    assert_true(hb_trailer_matches(&trailer, &link));
-    assert_false(hb_trailer_matches(&trailer, &other));
-    assert_false(hb_trailer_matches(&trailer, &file));
-    link.mode = 0600;
-    assert_false(hb_trailer_matches(&trailer, &link));
+    struct block block = {hb_alloc(16), 16};
+    struct block whole = build(NULL, NULL);
+    memcpy(block.data, whole.data, 8);
+    checksum(&block);
+    expect_malformed(block);
+    block = (struct block){hb_alloc(16), 16};
+    memcpy(block.data, whole.data, 8);
+    add_section(&block, 2, 4, 8);
+    expect_malformed(block);
+    free(whole.data);
+}
+
+/* What an archive may not say otherwise of its second entry. */
+static void set_type(struct hb_entry *entry)
+{
+    entry->type = HB_DIRECTORY;
+    entry->bytes = 0;
+}
+static void set_mode(struct hb_entry *entry)
+{
+    entry->mode = 0600;
+}
+static void set_seconds(struct hb_entry *entry)
+{
+    entry->mtime.tv_sec++;
+}
+static void set_nanoseconds(struct hb_entry *entry)
+{
+    entry->mtime.tv_nsec++;
+}
+static void set_size(struct hb_entry *entry)
+{
+    entry->bytes++;
+}
+static void set_path(struct hb_entry *entry)
+{
+    entry->path = "c";
+}
+static void set_link(struct hb_entry *entry)
+{
+    entry->link = "x";
+}
+
+/* In one go with a short path, in pieces with a long one or a link. */
+static void every_attribute_is_hashed(void **state)
+{
+    static void (*const changes[])(struct hb_entry *) = {
+        set_type, set_mode, set_seconds, set_nanoseconds, set_size, set_path, set_link};
+    static char longest[300];
+    (void)state;
+    memset(longest, 'p', sizeof longest - 1);
+    for (int kind = 0; kind < 3; kind++) {
+        struct hb_trailer trailer = {0};
+        struct hb_entry usual = entry_of(kind == 0 ? "b" : longest, kind == 2 ? "a" : NULL);
+        usual.type = HB_FILE;
+        usual.index = 1;
+        hb_trailer_add(&trailer, &usual);
+        hb_trailer_add(&trailer, &usual);
+        assert_true(hb_trailer_matches(&trailer, &usual));
+        for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+            struct hb_entry entry = usual;
+            changes[i](&entry);
+            entry.path_bytes = strlen(entry.path);
+            if (hb_trailer_matches(&trailer, &entry))
+                fail_msg("kind %d: change %zu is not seen", kind, i);
+        }
+        usual.index = 2;
+        assert_false(hb_trailer_matches(&trailer, &usual));
+        hb_trailer_clear(&trailer);
+    }
+}
+
+/* A directory has no size of its own, whatever a format says; a mode that is not there is none. */
+static void what_does_not_count(void **state)
+{
+    (void)state;
+    struct hb_trailer trailer = {0};
+    struct hb_entry entry = entry_of("b", NULL);
+    entry.type = HB_DIRECTORY;
+    entry.flags = 0;
+    hb_trailer_add(&trailer, &entry);
+    entry.bytes = 4096;
+    entry.mode = 0;
+    assert_true(hb_trailer_matches(&trailer, &entry));
+    entry.flags = HB_ENTRY_HAS_MODE;
+    assert_false(hb_trailer_matches(&trailer, &entry));
     hb_trailer_clear(&trailer);
-    free(block.data);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says),       cmocka_unit_test(the_seal_covers_all),
-        cmocka_unit_test(of_a_later_version), cmocka_unit_test(only_the_last_section_differs),
-        cmocka_unit_test(one_more_section),   cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_it_says),        cmocka_unit_test(the_seal_covers_all),
+        cmocka_unit_test(of_a_later_version),  cmocka_unit_test(only_the_last_section_differs),
+        cmocka_unit_test(one_more_section),    cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_does_not_count), cmocka_unit_test(twice_or_cut),
+        cmocka_unit_test(what_must_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
