@@ -115,6 +115,22 @@ static void the_seal_covers_all(void **state)
     free(block.data);
 }
 
+/* Whatever it is, it is no trailer of ours any more. */
+static void damage_is_noticed(void **state)
+{
+    (void)state;
+    struct block block = build(NULL, NULL);
+    for (size_t i = 8; i < block.bytes; i++) {
+        struct hb_trailer trailer;
+        struct hb_error error = {0};
+        block.data[i] ^= 0x10;
+        assert_int_equal(hb_trailer_parse(block.data, block.bytes, &trailer, &error), HB_FATAL);
+        assert_contains(error.text, "damaged");
+        block.data[i] ^= 0x10;
+    }
+    free(block.data);
+}
+
 /* Nothing but magic and version is known of it: neither its length nor its checksum. */
 static void of_a_later_version(void **state)
 {
@@ -330,10 +346,15 @@ static void what_does_not_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says),        cmocka_unit_test(the_seal_covers_all),
-        cmocka_unit_test(of_a_later_version),  cmocka_unit_test(only_the_last_section_differs),
-        cmocka_unit_test(one_more_section),    cmocka_unit_test(every_attribute_is_hashed),
-        cmocka_unit_test(what_does_not_count), cmocka_unit_test(twice_or_cut),
+        cmocka_unit_test(what_it_says),
+        cmocka_unit_test(the_seal_covers_all),
+        cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(of_a_later_version),
+        cmocka_unit_test(only_the_last_section_differs),
+        cmocka_unit_test(one_more_section),
+        cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_does_not_count),
+        cmocka_unit_test(twice_or_cut),
         cmocka_unit_test(what_must_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
