@@ -5,6 +5,7 @@
 #include "scratch.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -89,6 +90,44 @@ static void what_it_says(void **state)
     assert_int_equal(trailer.origin.started, 1764346614);
     hb_trailer_clear(&trailer);
     free(block.data);
+}
+
+static void parse_origin(const struct hb_origin *origin, struct hb_origin *found)
+{
+    struct block block = build(origin, key);
+    struct hb_trailer trailer;
+    parse(&block, &trailer);
+    *found = trailer.origin;
+    trailer.origin = (struct hb_origin){.sequence = 0};
+    hb_trailer_clear(&trailer);
+    free(block.data);
+}
+
+/* What somebody made up is none: an id of other letters, numbers that leave no room above. */
+static void what_cannot_be(void **state)
+{
+    static const struct {
+        const char *home;
+        uint64_t sequence, read;
+    } rows[] = {
+        {"0123456789abcdef", 1u << 20, 1u << 20},
+        {"../0123456789abcd", 7, 7},
+        {"0123456789ABCDEF", 7, 7},
+        {"", UINT64_C(1) << 53, UINT64_C(1) << 53},
+        {"", (UINT64_C(1) << 53) + 1, 0},
+        {"", INT64_MAX, 0},
+        {"", UINT64_MAX, 0} /* as a negative one */,
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct hb_origin origin = origin_of("/home"), found;
+        snprintf(origin.home, sizeof origin.home, "%s", rows[i].home);
+        origin.sequence = rows[i].sequence;
+        parse_origin(&origin, &found);
+        assert_string_equal(found.home, i == 0 ? rows[i].home : "");
+        assert_true(found.sequence == rows[i].read);
+        hb_origin_clear(&found);
+    }
 }
 
 /* Each byte but the checksum. */
@@ -346,15 +385,11 @@ static void what_does_not_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says),
-        cmocka_unit_test(the_seal_covers_all),
-        cmocka_unit_test(damage_is_noticed),
-        cmocka_unit_test(of_a_later_version),
-        cmocka_unit_test(only_the_last_section_differs),
-        cmocka_unit_test(one_more_section),
-        cmocka_unit_test(every_attribute_is_hashed),
-        cmocka_unit_test(what_does_not_count),
-        cmocka_unit_test(twice_or_cut),
+        cmocka_unit_test(what_it_says),        cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(the_seal_covers_all), cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(of_a_later_version),  cmocka_unit_test(only_the_last_section_differs),
+        cmocka_unit_test(one_more_section),    cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_does_not_count), cmocka_unit_test(twice_or_cut),
         cmocka_unit_test(what_must_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
