@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is listed is what comes out again, and each path leads to its member. */
+#include "archive/catalog.h"
+#include "base/memory.h"
+#include "scratch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MANY = 3000 };
+
+static struct hb_entry numbered(size_t number, char path[32], char link[32])
+{
+    snprintf(path, 32, "directory/%zu", number);
+    snprintf(link, 32, "to/%zu", number);
+    return (struct hb_entry){.size = sizeof(struct hb_entry),
+                             .type = number % 3 == 0 ? HB_SYMLINK : HB_FILE,
+                             .path = path,
+                             .path_bytes = strlen(path),
+                             .link = number % 3 == 0 ? link : NULL,
+                             .bytes = number * UINT64_C(0x100000001),
+                             .mtime = {.tv_sec = -(time_t)number, .tv_nsec = 999999999},
+                             .mode = 0100000u | (number & 07777),
+                             .flags = number % 8,
+                             .uid = UINT32_MAX,
+                             .gid = (uint32_t)number};
+}
+
+static void fill(struct hb_catalog *catalog)
+{
+    char path[32], link[32];
+    for (size_t i = 0; i < MANY; i++) {
+        struct hb_entry entry = numbered(i, path, link);
+        struct hb_member member = {.size = sizeof member,
+                                   .flags = HB_MEMBER_HAS_CRC,
+                                   .group = i / 10,
+                                   .token = i * 7,
+                                   .stored_bytes = i + 1,
+                                   .crc32 = (uint32_t)(i * 3)};
+        assert_int_equal(hb_catalog_add(catalog, &entry, i % 2 == 0 ? &member : NULL), i);
+    }
+}
+
+static void test_what_was_listed(void **state)
+{
+    struct hb_catalog catalog = {0};
+    char path[32], link[32];
+    (void)state;
+    fill(&catalog);
+    for (size_t i = 0; i < MANY; i++) {
+        struct hb_entry expected = numbered(i, path, link), entry;
+        struct hb_member member;
+        hb_catalog_member(&catalog, i, &entry, &member);
+        assert_int_equal(entry.type, expected.type);
+        assert_string_equal(entry.path, path);
+        assert_int_equal(entry.path_bytes, strlen(path));
+        assert_true(entry.bytes == expected.bytes);
+        assert_int_equal(entry.mtime.tv_sec, expected.mtime.tv_sec);
+        assert_int_equal(entry.mtime.tv_nsec, 999999999);
+        assert_int_equal(entry.mode, expected.mode & 07777); /* no type in it */
+        assert_int_equal(entry.flags, expected.flags);
+        assert_int_equal(entry.uid, expected.uid);
+        assert_int_equal(entry.gid, expected.gid);
+        assert_int_equal(entry.index, i);
+        assert_int_equal(entry.link == NULL, expected.link == NULL);
+        if (entry.link != NULL)
+            assert_string_equal(entry.link, link);
+        assert_true(member.entry == &entry);
+        assert_int_equal(member.group, i % 2 == 0 ? i / 10 : 0);
+        assert_int_equal(member.token, i % 2 == 0 ? i * 7 : 0);
+        assert_int_equal(member.stored_bytes, i % 2 == 0 ? i + 1 : 0);
+        assert_int_equal(member.crc32, i % 2 == 0 ? i * 3 : 0);
+        assert_int_equal(member.flags, i % 2 == 0 ? HB_MEMBER_HAS_CRC : 0);
+    }
+    hb_catalog_clear(&catalog);
+    assert_int_equal(catalog.count, 0);
+}
+
+static size_t add(struct hb_catalog *catalog, const char *path, size_t bytes)
+{
+    struct hb_entry entry = {
+        .size = sizeof entry, .type = HB_FILE, .path = path, .path_bytes = bytes};
+    return hb_catalog_add(catalog, &entry, NULL);
+}
+
+/* The bytes that the entry says, whatever stands behind them. */
+static void test_paths_are_counted(void **state)
+{
+    struct hb_catalog catalog = {0};
+    (void)state;
+    assert_int_equal(add(&catalog, "abcdef", 3), 0);
+    assert_string_equal(hb_catalog_path(&catalog, 0), "abc");
+    assert_null(hb_catalog_link(&catalog, 0));
+    hb_catalog_clear(&catalog);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_listed),
+        cmocka_unit_test(test_paths_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

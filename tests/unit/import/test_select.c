@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which members of an archive are restored, and under which path: the rules, by tables. */
+#include "base/memory.h"
+#include "config/config_load.h"
+#include "import/select.h"
+#include "scratch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- an archive of so many names, and what becomes of them ----------------------------------- */
+
+/*
+ * A member a text: "f PATH" a file, "d PATH" a directory, "s PATH" a symbolic link, "h PATH ->
+ * PATH" a hard link, "p PATH" a device.
+ */
+struct fixture {
+    char *directory;
+    struct hb_config *config;
+    struct hb_run run;
+    struct hb_archive archive;
+    struct hb_chain filters, contents;
+    struct hb_claims claims;
+    struct hb_selection_result result;
+    struct hb_error error;
+};
+
+static void begin(struct fixture *fixture, const char *const *sets)
+{
+    struct caught caught = {0};
+    *fixture = (struct fixture){.directory = scratch_new()};
+    HB_AUTO_FREE char *path = scratch_write(fixture->directory, "x.ini", "");
+    if (hb_config_load(path, sets, catch_error, &caught, &fixture->config) != HB_OK)
+        fail_msg("%s", caught.errors[0].text);
+    hb_run_init(&fixture->run, fixture->config);
+    fixture->archive = (struct hb_archive){.run = &fixture->run, .fd = -1, .shown = "the archive"};
+}
+
+static void end(struct fixture *fixture)
+{
+    hb_claims_clear(&fixture->claims);
+    hb_selection_clear(&fixture->result);
+    hb_catalog_clear(&fixture->archive.catalog);
+    hb_run_clear(&fixture->run);
+    hb_config_free(fixture->config);
+    scratch_remove(fixture->directory);
+}
+
+static void add(struct fixture *fixture, const char *text)
+{
+    HB_AUTO_FREE char *path = hb_copy_text(text + 2);
+    char *arrow = strstr(path, " -> ");
+    struct hb_entry entry = {.size = sizeof entry,
+                             .type = *text == 'f'   ? HB_FILE
+                                     : *text == 'd' ? HB_DIRECTORY
+                                     : *text == 's' ? HB_SYMLINK
+                                     : *text == 'h' ? HB_HARDLINK
+                                                    : HB_SPECIAL,
+                             .bytes = *text == 'f' ? 10 : 0};
+    if (arrow != NULL) {
+        *arrow = '\0';
+        entry.link = arrow + 4;
+    }
+    entry.path = path;
+    entry.path_bytes = strlen(path);
+    hb_catalog_add(&fixture->archive.catalog, &entry, NULL);
+}
+
+static int choose(struct fixture *fixture, const char *const *members,
+                  const struct hb_patterns *patterns)
+{
+    for (; *members != NULL; members++)
+        add(fixture, *members);
+    hb_claims_init(&fixture->claims, &fixture->archive.catalog, &fixture->contents);
+    return hb_select(&fixture->archive, &fixture->filters, &fixture->claims, patterns,
+                     &fixture->result, &fixture->error);
+}
+
+/* "+" restored, "x" refused, "r" replaced, "o" replaced and yet needed, "-" not wanted, "k" kept.
+ */
+static char verdict_of(const struct fixture *fixture, size_t index)
+{
+    static const char letters[] = {
+        [HB_UNDECIDED] = '?', [HB_SELECTED] = '+', [HB_DROPPED] = 'x',  [HB_KEPT_BACK] = 'k',
+        [HB_REPLACED] = 'r',  [HB_ORIGIN] = 'o',   [HB_UNWANTED] = '-',
+    };
+    return letters[fixture->archive.catalog.members[index].state];
+}
+
+static const char *path_of(const struct fixture *fixture, size_t index)
+{
+    return hb_catalog_path(&fixture->archive.catalog, index);
+}
+
+/* All above knows what select.h calls things; what follows does not. */
+
+/* The verdicts, a letter a member. */
+static void expect_with(const char *const *sets, const char *const *members,
+                        const struct hb_patterns *patterns, const char *verdicts, int line)
+{
+    struct fixture fixture;
+    begin(&fixture, sets);
+    int status = choose(&fixture, members, patterns);
+    if (status != HB_OK)
+        fail_msg("line %d: %s", line, fixture.error.text);
+    for (size_t i = 0; members[i] != NULL; i++)
+        if (verdict_of(&fixture, i) != verdicts[i])
+            fail_msg("line %d: %s: %c, not %c", line, members[i], verdict_of(&fixture, i),
+                     verdicts[i]);
+    end(&fixture);
+}
+#define MEMBERS(...)          ((const char *const[]){__VA_ARGS__, NULL})
+#define EXPECT(verdicts, ...) expect_with(NULL, MEMBERS(__VA_ARGS__), NULL, verdicts, __LINE__)
+
+static void expect_refused(const char *const *sets, const char *const *members, const char *why)
+{
+    struct fixture fixture;
+    begin(&fixture, sets);
+    assert_int_equal(choose(&fixture, members, NULL), HB_FATAL);
+    assert_contains(fixture.error.text, why);
+    end(&fixture);
+}
+
+/* ---- the rules ---------------------------------------------------------------------------------
+ */
+
+static void test_paths_that_cannot_be(void **state)
+{
+    (void)state;
+    EXPECT("xxxxxx+", "f ../a", "f a/../b", "f /etc/passwd", "f a//b", "f a/./b", "f a/..", "f a");
+    EXPECT("r+", "d .", "f a"); /* the archive's own root */
+    EXPECT("r+", "d ./", "f a");
+    EXPECT("x+", "d /", "f a");
+    EXPECT("xx+", "f .hbcore-stage-0123456789abcdef/journal", "f a/.hbcore-stage-0123456789abcdef",
+           "f a/.hbcore-stage-0123456789abcde");
+    EXPECT("x+", "p pipe", "f a");
+    EXPECT("x+", "s link", "f a");
+    static const char *const links[] = {"import.links=restore", NULL};
+    expect_with(links, MEMBERS("s link", "s ../out", "f a"), NULL, "+x+", __LINE__);
+    static const char *const shallow[] = {"import.max-depth=2", NULL};
+    expect_with(shallow, MEMBERS("f a/b/c", "f a/b"), NULL, "x+", __LINE__);
+}
+
+static void test_leading_dots_go(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin(&fixture, NULL);
+    assert_int_equal(choose(&fixture, MEMBERS("f ./a", "f .//./b/c"), NULL), HB_OK);
+    assert_string_equal(path_of(&fixture, 0), "a");
+    assert_string_equal(path_of(&fixture, 1), "b/c");
+    end(&fixture);
+}
+
+/* `expected` NULL: it stays. */
+static void wrapper(const char *const *members, const char *path, const char *expected, int line)
+{
+    static const char *const sets[] = {"import.wrappers=.hermes hermes", NULL};
+    struct fixture fixture;
+    begin(&fixture, sets);
+    assert_int_equal(choose(&fixture, members, NULL), HB_OK);
+    size_t last = 0;
+    while (members[last + 1] != NULL)
+        last++;
+    if (strcmp(path_of(&fixture, last), expected == NULL ? path : expected) != 0)
+        fail_msg("line %d: %s", line, path_of(&fixture, last));
+    end(&fixture);
+}
+
+static void test_the_directory_around_all(void **state)
+{
+    (void)state;
+    wrapper(MEMBERS("f hermes/a", "f hermes/b"), "hermes/b", "b", __LINE__);
+    wrapper(MEMBERS("d .hermes", "f .hermes/a/b"), ".hermes/a/b", "a/b", __LINE__);
+    wrapper(MEMBERS("f hermes/hermes/a"), "hermes/hermes/a", "hermes/a", __LINE__); /* once */
+    wrapper(MEMBERS("f hermes/a", "f b"), "b", NULL, __LINE__);
+    wrapper(MEMBERS("f b", "f hermes/a"), "hermes/a", NULL, __LINE__);
+    wrapper(MEMBERS("f hermes/a", "f hermes2/b"), "hermes2/b", NULL, __LINE__);
+    wrapper(MEMBERS("f hermes/a", "f .hermes/b"), ".hermes/b", NULL, __LINE__);
+    wrapper(MEMBERS("f other/a"), "other/a", NULL, __LINE__);
+    wrapper(MEMBERS("d other", "f hermes/a"), "hermes/a", "a", __LINE__); /* files decide */
+}
+
+static void test_what_an_archive_must_hold(void **state)
+{
+    static const char *const sets[] = {"import.markers=config.yaml .env", NULL};
+    (void)state;
+    expect_with(sets, MEMBERS("f x/y/.env", "f a"), NULL, "++", __LINE__);
+    expect_refused(sets, MEMBERS("f a", "f config.yaml2", "f config.yaml/b"), "config.yaml");
+    expect_refused(sets, MEMBERS("d config.yaml", "f a"), "config.yaml");
+    expect_refused(NULL, (const char *const[]){NULL}, "empty");
+}
+
+static void test_the_last_of_one_name(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    EXPECT("r+", "f a", "f a");
+    EXPECT("rr+", "f a", "f ./a", "f a");
+    EXPECT("r+", "f a", "d a");
+    begin(&fixture, NULL);
+    assert_int_equal(choose(&fixture, MEMBERS("f a", "f a", "d b", "d b"), NULL), HB_OK);
+    assert_int_equal(fixture.run.report.kinds[HB_FOUND_NOTE], 1); /* of directories nobody cares */
+    end(&fixture);
+}
+
+static void test_hard_links(void **state)
+{
+    (void)state;
+    EXPECT("++", "f a", "h b -> a");
+    EXPECT("+x", "f a", "h b -> c");
+    EXPECT("+x", "f a", "h b -> ../a");
+    EXPECT("+x", "f a", "h b -> b");
+    EXPECT("+x", "d a", "h b -> a");
+    EXPECT("+++", "f a", "h b -> a", "h c -> b");
+    EXPECT("++", "h b -> a", "f a");              /* behind it */
+    EXPECT("xx+", "h a -> b", "h b -> a", "f c"); /* a circle has no data */
+    EXPECT("o++", "f a", "h b -> a", "f a");      /* the data of the one that was there then */
+    EXPECT("+ro+++", "f a", "h b -> a", "f x", "h c -> x", "f x", "f b");
+}
+
+static void test_patterns(void **state)
+{
+    static const char *const a[] = {"a", NULL}, *const star[] = {"a/*", NULL},
+                             *const between[] = {"a*c", NULL}, *const deep[] = {"a/b/c", NULL},
+                             *const none[] = {"nothing", NULL};
+    struct fixture fixture;
+    (void)state;
+    expect_with(NULL, MEMBERS("f a", "f b", "f ab"), &(struct hb_patterns){a, NULL}, "+--",
+                __LINE__);
+    expect_with(NULL, MEMBERS("d a", "f a/x", "f b"), &(struct hb_patterns){a, NULL}, "++-",
+                __LINE__);
+    expect_with(NULL, MEMBERS("d a", "f a/x", "f b"), &(struct hb_patterns){NULL, a}, "--+",
+                __LINE__);
+    expect_with(NULL, MEMBERS("f a/x", "f a/y/z", "f b"), &(struct hb_patterns){star, NULL}, "++-",
+                __LINE__);
+    expect_with(NULL, MEMBERS("d a", "d a/b", "f a/b/c", "f a/d"),
+                &(struct hb_patterns){deep, NULL}, "+++-", __LINE__); /* with its parents */
+    expect_with(NULL, MEMBERS("f a/b/c", "f a/d"), &(struct hb_patterns){a, deep}, "-+", __LINE__);
+    expect_with(NULL, MEMBERS("f a", "h b -> a", "f c"), &(struct hb_patterns){NULL, a}, "-x+",
+                __LINE__); /* its data is not restored */
+    expect_with(NULL, MEMBERS("f a/c", "f abc"), &(struct hb_patterns){between, NULL}, "-+",
+                __LINE__);
+    begin(&fixture, NULL);
+    assert_int_equal(choose(&fixture, MEMBERS("f a"), &(struct hb_patterns){none, NULL}), HB_FATAL);
+    assert_contains(fixture.error.text, "matches");
+    end(&fixture);
+}
+
+static void test_what_is_counted(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin(&fixture, NULL);
+    assert_int_equal(
+        choose(&fixture, MEMBERS("f a", "d b", "f b/c", "f ../x", "h d -> a", "f a"), NULL), HB_OK);
+    assert_int_equal(fixture.result.members, 5); /* files and hard links */
+    assert_int_equal(fixture.result.files, 3);
+    assert_int_equal(fixture.result.bytes, 20);
+    end(&fixture);
+}
+
+static void test_modes(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin(&fixture, NULL);
+    assert_int_equal(choose(&fixture, MEMBERS("f a", "d b", "f c"), NULL), HB_OK);
+    fixture.archive.catalog.members[2].entry_flags = HB_ENTRY_HAS_MODE;
+    fixture.archive.catalog.members[2].mode = 04751;
+    const struct hb_catalog *catalog = &fixture.archive.catalog;
+    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 0, 027), 0640);
+    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 1, 027), 0750);
+    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 2, 027), 0751); /* never setuid */
+    fixture.result.modes[2] = 04600;
+    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 2, 027), 0600);
+    end(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_paths_that_cannot_be),
+        cmocka_unit_test(test_leading_dots_go),
+        cmocka_unit_test(test_the_directory_around_all),
+        cmocka_unit_test(test_what_an_archive_must_hold),
+        cmocka_unit_test(test_the_last_of_one_name),
+        cmocka_unit_test(test_hard_links),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_what_is_counted),
+        cmocka_unit_test(test_modes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
