@@ -218,7 +218,7 @@ int hermes_after_import(const struct hermes *hermes, const struct hb_event *even
     struct profiles profiles = {0};
     int result = find_profiles(hermes, &profiles), status = HB_OK;
     if (result != 0)
-        hermes->host->note(hermes->host, NULL, "%s: %s: its profiles are not known",
+        hermes->host->note(hermes->host, NULL, "%s: %s: its profiles cannot be listed",
                            hermes->profiles, hermes_reason(result));
     status = make_aliases(hermes, event->dry_run != 0, &profiles);
     guide(hermes, event, &profiles);

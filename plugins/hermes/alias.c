@@ -108,7 +108,7 @@ static bool is_other_command(const struct alias_place *place, struct alias *alia
     *slash = '/';
     HERMES_AUTO_FREE char *shown = hermes_printable(found);
     if (!ours)
-        snprintf(alias->reason, sizeof alias->reason, "%s is a command already",
+        snprintf(alias->reason, sizeof alias->reason, "%s is already a command",
                  shown == NULL ? alias->name : shown);
     return !ours;
 }

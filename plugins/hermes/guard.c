@@ -143,7 +143,7 @@ static int compare(struct comparison *comparison)
     const struct hb_host *host = hermes->host;
     jobs_read(hermes, comparison->snapshot_file, &comparison->saved);
     if (comparison->saved.is_outside)
-        return host->fail(host, HB_ENTRY, "%s: leads outside the home: refused",
+        return host->fail(host, HB_ENTRY, "%s: refused, because it leads outside the home",
                           comparison->snapshot_file);
     jobs_read(hermes, hermes->jobs_file, &comparison->live);
     comparison->lost = are_lost(comparison);
@@ -160,7 +160,7 @@ int hermes_guard(const struct hermes *hermes, const struct hb_event *event)
     const struct hb_host *host = hermes->host;
     struct comparison comparison = {.hermes = hermes, .event = event};
     if (!HB_HAS(event, snapshot) || event->snapshot == NULL)
-        return host->fail(host, HB_FATAL, "the host names no snapshot to compare with");
+        return host->fail(host, HB_FATAL, "the host gave no snapshot to compare with");
     comparison.snapshot_file = hermes_format("%s/%s", event->snapshot, hermes->jobs_file);
     if (comparison.snapshot_file == NULL)
         return host->fail(host, HB_FATAL, "out of memory");

@@ -204,8 +204,8 @@ bool held_begin(struct held *held, struct as_owner *owner)
         return true;
     (void)fstat(held->directory_fd, &directory);
     snprintf(held->refusal, sizeof held->refusal,
-             "its directory belongs to user %u, whose rights cannot be taken on here (%s): run "
-             "hbcore as that user",
+             "its directory belongs to user %u, and hbcore cannot take on the rights of that user "
+             "(%s): run hbcore as that user",
              (unsigned)directory.st_uid, strerror(-result));
     return false;
 }
@@ -269,12 +269,12 @@ static bool is_fit(struct held *held, enum side side, const struct stat *found)
     char *text = held->refusal;
     size_t room = sizeof held->refusal;
     if (!S_ISREG(found->st_mode))
-        snprintf(text, room, "its %s is %s, which SQLite never makes: move that away", what,
+        snprintf(text, room, "its %s is %s, which SQLite never makes: move it away", what,
                  kind_of(found->st_mode));
     else if (found->st_nlink > 1)
         snprintf(text, room,
-                 "its %s has another hard link, so that it may be that of another database: remove "
-                 "one of the two names",
+                 "its %s has another hard link and may belong to another database: remove one of "
+                 "the two names",
                  what);
     else if (geteuid() == 0 && found->st_uid != held->status.st_uid)
         snprintf(text, room,
@@ -407,8 +407,8 @@ static int make_side(struct held *held, enum side side, const char *name, int fl
     close(fd);
     unlinkat(held->directory_fd, name, 0);
     snprintf(held->refusal, sizeof held->refusal,
-             "SQLite needs a %s beside it, which would belong to user %u, not to user %u as the "
-             "database does: give the database and its directory the same owner",
+             "SQLite needs a %s beside it, which would belong to user %u, but the database belongs "
+             "to user %u: give the database and its directory the same owner",
              side_suffixes[side], (unsigned)made.st_uid, (unsigned)held->status.st_uid);
     return -EPERM;
 }

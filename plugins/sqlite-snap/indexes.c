@@ -223,8 +223,8 @@ static void note_mismatch(struct checking *checking, const char *name)
 {
     const struct hb_host *host = checking->snap->host;
     host->note(host, checking->entry,
-               "the index %s differs from the table whose rows it is about, or cannot be compared "
-               "with it; 'rebuild' makes it anew",
+               "the index %s differs from the table that it indexes, or cannot be compared with "
+               "it; 'rebuild' makes it anew",
                name);
 }
 

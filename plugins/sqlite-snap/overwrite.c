@@ -52,17 +52,18 @@ static int trouble(struct restoring *restoring, const struct connection *connect
         return refuse(restoring, restoring->live.refusal);
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
         return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is %s",
-                          restoring->in_doubt ? "whole, the old or the new one: look which"
-                                              : "as it was");
+                          restoring->in_doubt
+                              ? "complete, but may be the old or the new one: check which"
+                              : "as it was");
     if (restoring->in_doubt)
         return host->fail(host, HB_LATER,
-                          "database cannot be overwritten: %s; the existing one is whole, the old "
-                          "or the new one: look which",
+                          "database cannot be overwritten: %s; what is there is complete, but may "
+                          "be the old or the new database: check which",
                           connection_message(connection, result));
     if (is_locked(primary))
         snprintf(text, sizeof text,
                  "database is locked by another program (waited %" PRId64
-                 " s): stop it, or set a longer wait",
+                 " s): stop that program, or set a longer wait",
                  waited_s(restoring));
     else if (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN || primary == SQLITE_PERM)
         snprintf(text, sizeof text, "database or its directory cannot be written: %s",
@@ -147,8 +148,8 @@ static void enter_wal(struct overwriting *overwriting)
     journal_mode(&overwriting->live, "PRAGMA journal_mode = WAL", &overwriting->wal);
     if (!overwriting->wal)
         host->note(host, overwriting->restoring->entry,
-                   "is in rollback-journal mode now: a program opened it before it could be set "
-                   "to WAL mode again");
+                   "is now in rollback-journal mode: a program opened it before hbcore could set "
+                   "it back to WAL mode");
     drop_log(overwriting);
 }
 
@@ -206,15 +207,16 @@ static int make_room_for_page_size(struct overwriting *overwriting, int64_t live
      * mode without knowing it, and would write pages of the old size for those of the new one.
      */
     if (result == SQLITE_OK && !overwriting->wal && has_log(restoring))
-        return refuse(restoring, "its -wal cannot be removed, which another page size needs");
+        return refuse(restoring,
+                      "its -wal cannot be removed, which a change of the page size requires");
     if (result == SQLITE_OK && !overwriting->wal)
         return HB_OK;
     if (result != SQLITE_OK && !is_locked(result & 0xff))
         return trouble(restoring, &overwriting->live, result);
     snprintf(text, sizeof text,
-             "its page size is %" PRId64 ", that of the existing WAL database %" PRId64
-             ", which can change only while no program has it open (waited %" PRId64
-             " s): stop those that use it and import again",
+             "its page size is %" PRId64 ", that of the existing WAL database is %" PRId64
+             "; SQLite can change it only while no program has the database open (waited %" PRId64
+             " s): stop the programs that use it and import again",
              copy_page, live_page, waited_s(restoring));
     return refuse_for_now(restoring, text);
 }
@@ -292,7 +294,7 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
     }
     if (!held_is_here(&restoring->live) ||
         (result == SQLITE_OK && (moved || !target_is_the_same(restoring, live))))
-        return refuse_for_now(restoring, "database was replaced by another file under way");
+        return refuse_for_now(restoring, "another file replaced the database during the restore");
     if (result != SQLITE_OK)
         return trouble(restoring, live, result);
     overwriting->shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting->wal;

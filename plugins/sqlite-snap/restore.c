@@ -129,7 +129,7 @@ static void open_again(struct restoring *restoring, const int before[SIDES])
         int result =
             before[side] < 0 ? 0 : held_set_mode(&restoring->live, side, (mode_t)before[side]);
         if (result != 0 && result != -ENOENT)
-            host->note(host, restoring->entry, "mode %03o cannot be given back to %s%s: %s",
+            host->note(host, restoring->entry, "mode %03o cannot be restored on %s%s: %s",
                        (unsigned)before[side], restoring->target->name, side_suffixes[side],
                        strerror(-result));
     }
@@ -171,11 +171,11 @@ static int over_database(struct restoring *restoring, bool was_empty)
         return refuse_unchecked(restoring, verdict.reason);
     soundness_note(restoring->snap, restoring->entry, &verdict);
     if (is_shared(restoring))
-        return replace_existing(restoring, "the existing database has another hard link, which "
-                                           "must not change with it");
+        return replace_existing(
+            restoring, "the existing database has another hard link, which must stay as it is");
     if (!restoring->live.by_descriptor)
-        return refuse(restoring, "there is no /proc, without which SQLite cannot be kept to the "
-                                 "directory of the database");
+        return refuse(restoring, "there is no /proc, and without it hbcore cannot keep SQLite "
+                                 "inside the directory of the database");
     return overwrite(restoring, was_empty);
 }
 
@@ -196,7 +196,7 @@ static int over_existing(struct restoring *restoring)
     /* An empty file is an empty database, which a program may have open. */
     if (staged == BYTES_DATABASE && (there == BYTES_DATABASE || there == BYTES_EMPTY))
         return over_database(restoring, there == BYTES_EMPTY);
-    return replace_existing(restoring, "the existing file is no database");
+    return replace_existing(restoring, "the existing file is not a database");
 }
 
 /* As SQLite would roll back a journal of the target, and delete what it names: with our rights. */
@@ -214,8 +214,8 @@ static int look_at_journal(struct restoring *restoring)
     if (named < 0)
         return refuse(restoring,
                       live->refusal[0] != '\0' ? live->refusal : "its -journal cannot be read");
-    return refuse(restoring, "its -journal is of a transaction over several databases: let a "
-                             "program that uses it open it first");
+    return refuse(restoring, "its -journal belongs to a transaction over several databases: open "
+                             "the database with a program that uses it, then import again");
 }
 
 /* What is put there now would be invisible to them, and what they write is lost. */
@@ -235,11 +235,11 @@ static int look_for_holders(const struct restoring *restoring)
                           "whether a program has the deleted database open cannot be told: %s; "
                           "nothing was restored",
                           strerror(-found));
-    return host->fail(host, HB_ENTRY,
-                      "%s still has the deleted database or its log open and would not see what is "
-                      "restored: stop that and import again, or set force-held = yes; nothing was "
-                      "restored",
-                      names);
+    return host->fail(
+        host, HB_ENTRY,
+        "%s still has the deleted database or its log open and would not see the restored one: "
+        "stop it and import again, or set force-held = yes; nothing was restored",
+        names);
 }
 
 static int restore_over(struct restoring *restoring)

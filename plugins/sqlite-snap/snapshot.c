@@ -414,10 +414,11 @@ static int cannot_read(const struct attempt *attempt, int reason)
         reason == ENOTSUP)
         return HB_NOMATCH;
     if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
-        return host->fail(host, HB_ENTRY,
-                          "it belongs to user %u, and the owner of its directory may not read it: "
-                          "chown it to him, or say read-as = root in [home]; stored nothing for it",
-                          (unsigned)live->status.st_uid);
+        return host->fail(
+            host, HB_ENTRY,
+            "it belongs to user %u, and the owner of its directory may not read it: give it to "
+            "that owner with chown, or set read-as = root in [home]; stored nothing for it",
+            (unsigned)live->status.st_uid);
     return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
                       strerror(reason));
 }
@@ -511,7 +512,7 @@ static int outcome(struct attempt *attempt)
     if (attempt->staging)
         return host->fail(host, HB_ENTRY, "its snapshot cannot be staged: %s; %s", attempt->message,
                           primary == SQLITE_READONLY || primary == SQLITE_PERM
-                              ? "set stage-dir to where hbcore can write"
+                              ? "set stage-dir to a directory that hbcore can write to"
                               : "free space there or set stage-dir");
     attempt->untold = !is_damage(attempt->result);
     host->doubtful(host, attempt->entry, "stored raw: SQLite cannot read it: %s", attempt->message);

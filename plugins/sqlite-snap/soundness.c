@@ -99,7 +99,7 @@ static void take_finding(struct checking *checking, const char *finding)
     if (is_about_a_module(finding))
         checking->doubted = true;
     else if (is_about_the_machine(finding))
-        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "SQLite could not work: %s", finding);
+        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "SQLite failed: %s", finding);
     else
         checking_add(checking, HB_UNSOUND, "%s", finding);
 }

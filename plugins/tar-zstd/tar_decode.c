@@ -34,8 +34,8 @@ static int differs(const struct decoding *decoding)
 {
     const struct hb_host *host = decoding->tar->host;
     return host->fail(host, HB_FATAL,
-                      "%s: the index and the archive differ about it; the archive is damaged or "
-                      "forged, use another copy",
+                      "%s: the member index and the archive contradict each other; the archive is "
+                      "damaged or forged, use another copy",
                       decoding->targets[decoding->current].member->entry->path);
 }
 
@@ -245,7 +245,8 @@ int tar_decode(void *self, void *state, const struct hb_input *input,
 {
     struct tar_zstd *tar = self;
     if (tar->table == NULL || input->read_at == NULL)
-        return tar->host->fail(tar->host, HB_FATAL, "was asked to decode what it did not list");
+        return tar->host->fail(tar->host, HB_FATAL,
+                               "was asked to decode a member that it did not list");
     int status = prepare(tar, state);
     if (status != HB_OK || count == 0)
         return status;

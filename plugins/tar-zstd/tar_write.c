@@ -154,7 +154,7 @@ int tar_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
     struct tar_note note;
     memcpy(&note, unit->note, sizeof note);
     if (tar->writer == NULL || note.magic != TAR_NOTE_MAGIC)
-        return tar->host->fail(tar->host, HB_FATAL, "was handed data that is no encoded frame");
+        return tar->host->fail(tar->host, HB_FATAL, "was given data that is not an encoded frame");
     int status = hb_sink_write_unit(sink, unit);
     if (status == HB_OK)
         status = add_row(tar, unit->bytes, note.tar_bytes, note.checksum);
@@ -219,8 +219,8 @@ static int write_trailer(const struct tar_zstd *tar, const struct hb_sink *sink,
     unsigned char start[TAR_TRAILER_HEADER];
     if (bytes > TAR_TRAILER_LIMIT)
         return tar->host->fail(tar->host, HB_FATAL,
-                               "the trailer has %zu bytes, and %u is the most that is read back",
-                               bytes, TAR_TRAILER_LIMIT);
+                               "the trailer has %zu bytes, but a reader accepts at most %u", bytes,
+                               TAR_TRAILER_LIMIT);
     memcpy(start, TAR_TRAILER_SIGNATURE, 8);
     tar_put64(start + 8, XXH64(trailer, bytes, 0));
     const struct tar_buffer head = {.data = start, .bytes = sizeof start};

@@ -152,8 +152,8 @@ static int read_end(const struct zip *zip, const struct hb_input *input, struct 
     int status = find_end(zip, input, record, &end->place);
     if (status == HB_NOMATCH)
         return zip->host->fail(zip->host, HB_FATAL,
-                               "no end record at the end of the file; it is truncated, or bytes "
-                               "were appended to it, or it is no zip");
+                               "no end record at the end of the file: it is truncated, has bytes "
+                               "appended, or is not a zip");
     if (status != HB_OK)
         return status;
     end->entries = zip_get16(record + 10);

@@ -202,8 +202,8 @@ static int count_unit(struct zip *zip, const struct zip_note *note, uint64_t pac
     if ((record->flags & ZIP_FLAG_DESCRIPTOR) && record->room == ZIP_ROOM_NONE &&
         zip_is_large(record))
         return zip->host->fail(zip->host, HB_FATAL,
-                               "it grew past 4 GiB while it was read, which a zip on a pipe must "
-                               "know beforehand; write the archive to a file");
+                               "it grew past 4 GiB while it was read, and on a pipe a zip must "
+                               "know such a size beforehand: write the archive to a file");
     return HB_OK;
 }
 
@@ -216,7 +216,7 @@ int zip_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
     if (memcmp(note.magic, ZIP_NOTE_MAGIC, sizeof note.magic) != 0 || writer->entry == NULL ||
         writer->whole || writer->ended || (note.whole && writer->headed))
         return zip->host->fail(zip->host, HB_FATAL,
-                               "was handed a unit that it did not encode, or out of order");
+                               "was given a unit that it did not encode, or one out of order");
     int status = HB_OK;
     if (note.whole) {
         writer->whole = true;
