@@ -201,7 +201,7 @@ static void guide(const struct hermes *hermes, const struct hb_event *event,
     if (*hermes->program_directory != '\0' && is_missing(hermes, hermes->program_directory)) {
         HERMES_AUTO_FREE char *line = hermes_format("%s update", hermes->program);
         host->summary(host, "%s", "");
-        host->summary(host, "Note: %s is not there, since a backup leaves it out.",
+        host->summary(host, "Note: %s is missing, because a backup leaves it out.",
                       hermes->program_directory);
         host->summary(host, "If this is a fresh install, run:");
         if (line != NULL)

@@ -192,7 +192,7 @@ static int over_existing(struct restoring *restoring)
         return HB_RESTORED;
     }
     if (there == BYTES_DATABASE && staged != BYTES_DATABASE)
-        return refuse(restoring, "the file in the archive is no database");
+        return refuse(restoring, "the file in the archive is not a database");
     /* An empty file is an empty database, which a program may have open. */
     if (staged == BYTES_DATABASE && (there == BYTES_DATABASE || there == BYTES_EMPTY))
         return over_database(restoring, there == BYTES_EMPTY);
@@ -232,7 +232,7 @@ static int look_for_holders(const struct restoring *restoring)
         return HB_OK;
     if (found < 0)
         return host->fail(host, HB_LATER,
-                          "whether a program has the deleted database open cannot be told: %s; "
+                          "hbcore cannot tell whether a program has the deleted database open: %s; "
                           "nothing was restored",
                           strerror(-found));
     return host->fail(
@@ -275,7 +275,7 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
     if (result == -ENOENT)
         status = replace_missing(&restoring);
     else if (result == -ENOTSUP)
-        status = refuse(&restoring, "there is no regular file in its place");
+        status = refuse(&restoring, "the target is not a regular file");
     else if (result != 0)
         status = snap->host->fail(snap->host, status_for(-result),
                                   "the existing file cannot be looked at: %s", strerror(-result));

@@ -390,10 +390,11 @@ static void say_no_database(struct attempt *attempt, enum bytes_kind kind)
     const char *lost = lost_beside(attempt, kind);
     const char *what = kind == BYTES_ZERO    ? "all its bytes are zero"
                        : kind == BYTES_EMPTY ? "it is empty"
-                                             : "no SQLite database by its header";
+                                             : "its header is not that of an SQLite database";
     if (lost != NULL)
         host->doubtful(host, attempt->entry,
-                       "stored raw: %s, and what the %s beside it holds is not stored", what, lost);
+                       "stored raw: %s, and the content of the %s beside it is not stored", what,
+                       lost);
     else if (kind == BYTES_ZERO)
         host->doubtful(host, attempt->entry, "stored raw: %s", what);
     else if (kind == BYTES_OTHER)

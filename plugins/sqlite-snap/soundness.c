@@ -331,7 +331,8 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
     if (kind == BYTES_OTHER) {
         verdict->soundness = HB_NOT_CHECKED;
         verdict->no_database = true;
-        snprintf(verdict->reason, sizeof verdict->reason, "no SQLite database by its header");
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "its header is not that of an SQLite database");
         return HB_OK;
     }
     struct held staged;
