@@ -32,7 +32,7 @@ static int compare_names(const void *one, const void *other)
     return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-/* A directory with one of the files that tell. Only their being there counts. */
+/* Is it a profile: a directory that has one of the profile files? Only their existence counts. */
 static bool is_profile(const struct hermes *hermes, const char *name)
 {
     struct stat status;

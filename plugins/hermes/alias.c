@@ -96,7 +96,7 @@ static bool is_in_path(const char *search, const char *wanted)
     return false;
 }
 
-/* A command of that name that is not in the alias directory, where it is judged as a file. */
+/* A command of that name outside the alias directory; what lies inside is judged by its file. */
 static bool is_other_command(const struct alias_place *place, struct alias *alias)
 {
     HERMES_AUTO_FREE char *found = alias_find_program(place->search, alias->name);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a file of jobs and counts them. */
 #include "jobs.h"
 
 #include "home.h"

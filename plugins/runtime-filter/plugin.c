@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime-filter: what is left out, by name, suffix or pattern, and which files end private.
- * The same rules serve as exclusions on backup and as a skip list on import; a section of
+ * runtime-filter: which files are left out, by name, suffix or pattern, and which become private.
+ * The same rules serve as exclusions of a backup and as the skip list of an import; a section of
  * the configuration says which. Here are its options, an instance, and what the host calls.
  */
 #include "rules.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Copies a database and its log without SQLite, and has SQLite recover the copy. */
 #include "aside.h"
 #include "super_journal.h"
 

@@ -211,12 +211,12 @@ bool held_begin(struct held *held, struct as_owner *owner)
 }
 
 /*
- * With root's rights SQLite would do to what its names lead to whatever it does to its own files:
- * cut a -shm to nothing, give a -wal to the group of the database, remove a journal. The owner of
- * the directory can have those names lead to any file of root's that he can move there. So with
- * root's rights there are only descriptors for reading (here), and no call that changes a file
- * (held_vfs.c). SQLite takes that for a directory that cannot be written to. What he can read
- * himself is read with his rights, as ever.
+ * With root's rights, SQLite would treat whatever its names lead to as its own files: cut a -shm to
+ * nothing, give a -wal to the group of the database, remove a journal. The owner of the directory
+ * can make those names lead to any file of root's that he can move there. So with root's rights
+ * there are only descriptors for reading (here), and no call that changes a file (held_vfs.c). To
+ * SQLite that looks like a directory that cannot be written to. What the owner can read is read
+ * with the owner's rights, as ever.
  */
 void held_read_as_root(struct held *held)
 {
@@ -307,7 +307,7 @@ bool held_sides_are_fit(struct held *held)
 
 /* ---- opening --------------------------------------------------------------------- */
 
-/* Only where nobody's lease is in the way, or he gives it up. */
+/* Opens the file unless another program has a lease on it and does not give it up. */
 static int open_patiently(int directory_fd, const char *name, int flags)
 {
     const struct timespec nap = {.tv_nsec = LEASE_NAP_NS};
@@ -338,7 +338,9 @@ static int open_pinned(const struct held *held, int pin, const char *name, int f
     return -ESTALE;
 }
 
-/* Would a new file beside the database have its group, or could be given it? */
+/*
+ * Would a new file beside the database have the database's group, or could it be given that group?
+ */
 static bool can_have_group(const struct held *held)
 {
     gid_t groups[AS_OWNER_GROUPS], wanted = held->status.st_gid;
@@ -355,7 +357,10 @@ static bool can_have_group(const struct held *held)
     return false;
 }
 
-/* For a file with another group: who is in the one and not in the other counts among the others. */
+/*
+ * For a file with another group: a user who is in one group and not in the other counts among the
+ * others.
+ */
 static mode_t in_common(mode_t mode)
 {
     mode_t both = mode & mode >> 3 & 07;
@@ -423,7 +428,7 @@ static int open_main(struct held *held, int flags)
                                           : -ESTALE;
 }
 
-/* -EAGAIN: it went away, or came, under way. */
+/* -EAGAIN: it vanished or appeared meanwhile. */
 static int try_to_open(struct held *held, enum side side, int flags, mode_t mode)
 {
     char name[HELD_NAME_BYTES];

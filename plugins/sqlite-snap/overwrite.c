@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Putting a database back into one that programs may have open: through SQLite, page by page
- * into the same file, in one write transaction. They see the old rows until it commits and the
- * new ones after. Renaming a file over it would leave them writing to an unlinked
- * one, and its log would be taken for the log of the new one.
+ * Overwriting a database that programs may have open: through SQLite, page by page into the same
+ * file, in one write transaction.
  *
- * The journal mode stays the target's, and a database in WAL mode cannot change its page size.
- * Where it has to, the target leaves WAL mode first, which SQLite permits only while nobody else
- * has it open, is overwritten under its rollback journal, and enters WAL mode again.
+ * What it promises. Programs see the old rows until the transaction commits, and the new ones after
+ * it. Inode, owner and journal mode stay. A restore that is stopped rolls back; one that is killed
+ * leaves a journal or log, which the next program to open the database rolls back.
+ *
+ * What it must not do: checkpoint a log that others use; write into another file that was put in
+ * the place of this one; say that nothing has changed when the commit may have taken effect
+ * (in_doubt).
+ *
+ * The journal mode stays the target's, and SQLite cannot change the page size of a database in WAL
+ * mode. If the copy has another page size, the target leaves WAL mode for the restore, which SQLite
+ * permits only while nobody else has it open:
+ *
+ *      rollback journal ----------------------------------------> copy and commit
+ *      WAL, the same page size ---------------------------------> copy and commit, in the -wal
+ *      WAL, another page size -- leave_wal() -> rollback journal -> copy and commit -> enter_wal()
+ *                                    `-- a program has it open, or the -wal stays: refused
  */
 #include "overwrite.h"
 #include "live.h"
@@ -308,8 +319,9 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
 }
 
 /*
- * The copy lies in the staging directory, the target in somebody's: the copy is opened as
- * whose it is, and needs no name any more when the target is written to as its directory's owner.
+ * The copy lies in the staging directory, the target in a directory that may be another user's. The
+ * copy is opened with the rights of its own owner, and is not opened by name again when the target
+ * is written to with the rights of its directory's owner.
  */
 int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
 {

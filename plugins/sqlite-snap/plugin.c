@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite-snap: databases that may be in use, both ways. What it takes, and what it claims. */
+/*
+ * sqlite-snap: databases that may be in use, for backup and import. Its options, and the files that
+ * it claims.
+ */
 #include "bulk_vfs.h"
 #include "identity.h"
 #include "restore.h"
@@ -99,8 +102,8 @@ static void snap_destroy(void *self)
 }
 
 /*
- * By name alone: what a file with such a name holds is decided when it is opened, since
- * a database of zeroes or with a broken header is not to pass for an ordinary file.
+ * By name alone: what such a file contains is decided when it is opened, because a database of
+ * zeros or with a broken header must not pass for an ordinary file.
  */
 static int snap_claim(void *self, const struct hb_entry *entry, const void *head, size_t bytes)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Says why a database is not put back. */
 #include "refusal.h"
 
 #include <errno.h>

@@ -1,5 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Putting a database back: which way, by what the target and the staged copy are. */
+/*
+ * Putting a database back over what is there: which way, by what the target and the copy are.
+ *
+ * What it promises. After HB_RESTORED the target holds the staged copy, and that is durable.
+ * Programs that have the database open see the old rows and then the new ones, never a mixture.
+ * After a refusal the target is as it was. Only after an I/O error may it be the old or the new
+ * database (in_doubt), complete in both cases; the message says so.
+ *
+ * What it must not do.
+ *  - Put something bad in the place of something good: only a copy in which a full check found no
+ *    fault goes over a database.
+ *  - Rename a file over one that a program has open: the program would go on writing to a file
+ *    without a name, and its log would be applied to the new one. The same for a log that lies
+ *    beside a database that has gone.
+ *  - Put a database where a program still has the deleted one open (look_for_holders()).
+ *  - Write through another hard link into a file that lies anywhere.
+ *  - Let SQLite roll back a journal that names a super-journal: it deletes the file of that name.
+ *  - Show the new rows to somebody for a moment who may not read them (close_to_others()).
+ *
+ * Why through SQLite and not as a file: only SQLite's locks keep programs away from a database that
+ * they have open, and only its journal or log undoes what a killed restore has written.
+ *
+ *      target                the copy               way
+ *      -------------------   --------------------   ----------------------------------------
+ *      missing               any                    rename: replace_missing()
+ *      link, directory ...   any                    refused
+ *      with a super-journal  any                    refused
+ *      empty                 empty                  only the mode is set
+ *      database              not a database         refused
+ *      database or empty     unsound                refused
+ *      database or empty     cannot be checked      refused for now: HB_LATER
+ *      the same, two links   sound                  rename: replace_existing(), or refused
+ *      the same              sound                  overwritten: overwrite.c
+ *      `- SQLite cannot open it                     rename: replace_existing(), or refused
+ *      anything else         any                    rename: replace_existing(), or refused
+ *
+ * A log or journal that was staged beside the copy becomes part of it first (merge_log()).
+ */
 #include "restore.h"
 #include "holders.h"
 #include "live.h"
@@ -58,7 +95,7 @@ static int refuse_unsound(const struct restoring *restoring, const char *reason)
     return refuse(restoring, text);
 }
 
-/* What may be there is known to be good for something; what would come is not. */
+/* The existing database may be good; of the copy nobody can tell now. */
 static int refuse_unchecked(const struct restoring *restoring, const char *reason)
 {
     char text[320];

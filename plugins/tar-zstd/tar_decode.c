@@ -152,7 +152,7 @@ static int unpack(struct decoding *decoding, size_t frame, ZSTD_inBuffer *in, si
     return HB_OK;
 }
 
-/* A frame in another's place may be of the same length and whole. */
+/* A frame in the place of another one may be sound and have the same length. */
 static int check_checksum(const struct decoding *decoding, size_t frame)
 {
     unsigned char tail[4];

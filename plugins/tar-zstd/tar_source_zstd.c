@@ -102,7 +102,7 @@ static int read_index_frame(struct tar_source *source)
     struct unzstd *unzstd = source->self;
     struct tar_index_header header;
     const unsigned char *head = source->inflow.data + source->inflow.at;
-    /* A damaged head costs no more than that a lost trailer would not be noticed. */
+    /* With a damaged head, only the loss of a trailer would go unnoticed. */
     unzstd->has_index = true;
     if (!tar_index_header_read(head, &header))
         return HB_OK;

@@ -213,7 +213,7 @@ static int check_end(struct walk *walk)
                                      "the archive is cut off after entry %llu: the blocks that "
                                      "end a tar archive are missing; use another copy",
                                      (unsigned long long)walk->entries);
-    /* One alone is a header that was lost, and with it all that comes behind it. */
+    /* A single zero block is a header that was lost, and with it everything behind it. */
     if (tar_tap_copy(&walk->tap, position + TAR_BLOCK, block, sizeof block) && !is_zero(block))
         return walk->tar->host->fail(
             walk->tar->host, HB_FATAL,
@@ -260,8 +260,8 @@ static int drain(struct walk *walk)
 }
 
 /*
- * Names that are no UTF-8 are warned about, and taken as they are. A pax header that does not parse
- * is passed over by libarchive, and the file then gets another name or size than it had.
+ * libarchive warns about names that are not UTF-8; they are taken as they are. It passes over a pax
+ * header that cannot be parsed, and the file would then get a wrong name or size.
  */
 static int heed_warning(const struct walk *walk)
 {

@@ -287,8 +287,8 @@ static bool descriptor_fits(const struct zip_record *record, const unsigned char
 }
 
 /*
- * Who reads a stream believes the descriptor, so it must not say anything else than the central
- * directory. Its signature is optional, and nothing says how wide its sizes are.
+ * A reader of a stream believes the descriptor, so it must say what the central directory says. Its
+ * signature is optional, and nothing says how wide its sizes are.
  */
 static int check_descriptor(const struct member *member)
 {
@@ -401,7 +401,7 @@ int zip_decode(void *self, void *worker, const struct hb_input *input,
     return status;
 }
 
-/* Where its data starts: behind the local header, whose length only that itself tells. */
+/* The data starts behind the local header, and only that header tells its own length. */
 static int find_data(const struct zip *zip, const struct hb_input *input,
                      const struct zip_record *record, uint64_t *data)
 {

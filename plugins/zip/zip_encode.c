@@ -105,8 +105,8 @@ static bool samples_compress(struct zip_worker *worker, const struct samples *sa
 }
 
 /*
- * Photographs and the like are told by a few samples, not by compressing all of them; and most of
- * what is none of that by counting bytes, which takes less than that.
+ * A few samples show that photographs and the like do not compress, without compressing all of
+ * them. Most other content is recognised by counting bytes, which takes even less.
  */
 static bool looks_incompressible(struct zip_worker *worker, const unsigned char *data, size_t bytes)
 {

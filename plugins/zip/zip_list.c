@@ -219,7 +219,7 @@ static int read_block(const struct zip *zip, const struct hb_input *input, uint6
     return status;
 }
 
-/* UINT64_MAX: they are no digits. */
+/* UINT64_MAX: they are not digits. */
 static uint64_t digits_of(const unsigned char frame[ZIP_TRAILER_FRAME])
 {
     static const char digits[] = "0123456789abcdef";
