@@ -32,7 +32,7 @@ static int compare_names(const void *one, const void *other)
     return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-/* A directory with one of the files that tell. Only their being there counts. */
+/* Is it a profile: a directory that has one of the profile files? Only their existence counts. */
 static bool is_profile(const struct hermes *hermes, const char *name)
 {
     struct stat status;
@@ -201,7 +201,7 @@ static void guide(const struct hermes *hermes, const struct hb_event *event,
     if (*hermes->program_directory != '\0' && is_missing(hermes, hermes->program_directory)) {
         HERMES_AUTO_FREE char *line = hermes_format("%s update", hermes->program);
         host->summary(host, "%s", "");
-        host->summary(host, "Note: %s is not there, since a backup leaves it out.",
+        host->summary(host, "Note: %s is missing, because a backup leaves it out.",
                       hermes->program_directory);
         host->summary(host, "If this is a fresh install, run:");
         if (line != NULL)
@@ -218,7 +218,7 @@ int hermes_after_import(const struct hermes *hermes, const struct hb_event *even
     struct profiles profiles = {0};
     int result = find_profiles(hermes, &profiles), status = HB_OK;
     if (result != 0)
-        hermes->host->note(hermes->host, NULL, "%s: %s: its profiles are not known",
+        hermes->host->note(hermes->host, NULL, "%s: %s: its profiles cannot be listed",
                            hermes->profiles, hermes_reason(result));
     status = make_aliases(hermes, event->dry_run != 0, &profiles);
     guide(hermes, event, &profiles);

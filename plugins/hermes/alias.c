@@ -96,7 +96,7 @@ static bool is_in_path(const char *search, const char *wanted)
     return false;
 }
 
-/* A command of that name that is not in the alias directory, where it is judged as a file. */
+/* A command of that name outside the alias directory; what lies inside is judged by its file. */
 static bool is_other_command(const struct alias_place *place, struct alias *alias)
 {
     HERMES_AUTO_FREE char *found = alias_find_program(place->search, alias->name);
@@ -108,7 +108,7 @@ static bool is_other_command(const struct alias_place *place, struct alias *alia
     *slash = '/';
     HERMES_AUTO_FREE char *shown = hermes_printable(found);
     if (!ours)
-        snprintf(alias->reason, sizeof alias->reason, "%s is a command already",
+        snprintf(alias->reason, sizeof alias->reason, "%s is already a command",
                  shown == NULL ? alias->name : shown);
     return !ours;
 }

@@ -15,7 +15,7 @@ void alias_place_clear(struct alias_place *place);
 /* Makes the alias of a profile, or says in it why not. */
 void alias_make(struct alias_place *place, const char *profile, struct alias *alias);
 
-/* The script's text; NULL when memory is out. Caller frees. */
+/* The script's text; NULL: out of memory. Caller frees. */
 char *alias_script(const struct alias_place *place, const char *name);
 
 /* Lower-cases a profile's name into `alias`; false, with the reason, if it makes no alias. */

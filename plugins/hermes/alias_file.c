@@ -1,4 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The file of an alias: whose it is, and how it gets its content.
+ *
+ * What it promises. After alias_write() the name has the whole script, or is what it was, with the
+ * reason. A killed run leaves at most a temporary file, which the next one removes.
+ *
+ * What it must not do. The directory lies outside the home and belongs to the user: nothing in it
+ * is replaced but a regular file that contains our mark. A link is not followed, for it may lead
+ * anywhere. Root, with sudo, does nothing in a user's directory that the user could not do.
+ *
+ *      look(): the file of that name
+ *        none ------------> temporary --> RENAME_NOREPLACE     somebody else may take the name:
+ *        ours, the same --> nothing to do                      skipped
+ *        ours, another ---> temporary --> still that inode? --> rename
+ *        anything else ---> skipped                      `no: skipped
+ *
+ * A temporary is locked (flock) by the run that writes it, so an unlocked one is a dead run's. Why
+ * not O_TMPFILE: linkat() cannot replace a name, and not every file system has it.
+ */
 #include "alias_file.h"
 
 #include "text.h"
@@ -18,7 +37,7 @@
 
 enum {
     ALIAS_MODE = 0755,
-    LARGEST_ALIAS = 64 * 1024, /* what is larger is no alias of ours */
+    LARGEST_ALIAS = 64 * 1024, /* a larger file is not an alias of ours */
     RANDOM_DIGITS = 16
 };
 
@@ -44,8 +63,10 @@ char *alias_expand(const char *path)
 
 /* ---- the directory -------------------------------------------------------------------------- */
 
-/* What root makes belongs to the owner of the directory that it lies in: sudo keeps HOME here and
- * there. A file system without owners does not matter. */
+/*
+ * What root makes is given to the owner of the directory that it lies in: on some systems sudo
+ * keeps HOME. A file system without owners does not matter.
+ */
 static void give_to_owner_of(int directory_fd, int fd)
 {
     struct stat status;
@@ -55,15 +76,15 @@ static void give_to_owner_of(int directory_fd, int fd)
 }
 
 /*
- * The first directory on the way that is another user's: from there on root acts as he, to the end,
- * for what he links to is worth no more than what he could reach himself.
+ * At the first directory on the way that belongs to another user, root begins to act as that user,
+ * and does so to the end: the user's links must lead root no further than they lead the user.
  */
 static int act_from(int directory_fd, struct as_owner *owner)
 {
     return owner->acting ? 0 : as_owner_begin(owner, directory_fd);
 }
 
-/* The name of a directory that was made, down to the disk, where that can be done. */
+/* Flushes the name of a directory that was made, where that is possible. */
 static void flush_names(int directory_fd)
 {
     HERMES_AUTO_CLOSE int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,7 +92,7 @@ static void flush_names(int directory_fd)
         return;
 }
 
-/* Opens the directory by its steps; missing ones are made, if they are to be. */
+/* Opens the directory step by step; with `make`, missing ones are made. */
 static int open_by_steps(const char *path, bool make, struct as_owner *owner)
 {
     HERMES_AUTO_FREE char *copy = strdup(path);
@@ -102,9 +123,9 @@ static int open_by_steps(const char *path, bool make, struct as_owner *owner)
 }
 
 /*
- * Where another machine may hold a lock that is not seen here (NFS, SMB, FUSE and others): one that
- * is younger than a day is left. Wrong clocks do no harm: the worst is a small file that stays, or
- * an alias that is made by the next import.
+ * On NFS, SMB, FUSE and others another machine may hold a lock that is not seen here: a file that
+ * is younger than a day is left there. Wrong clocks do no harm: the worst is a small file that
+ * stays, or an alias that the next import makes.
  */
 static bool may_be_anothers(int directory_fd, const struct stat *status)
 {
@@ -121,7 +142,7 @@ static bool may_be_anothers(int directory_fd, const struct stat *status)
     return now.tv_sec - status->st_mtim.tv_sec < (time_t)24 * 60 * 60;
 }
 
-/* Temporaries that nobody holds a lock on: their runs are dead. */
+/* Removes temporaries that nobody holds a lock on: their runs are dead. */
 static void sweep(int directory_fd)
 {
     int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -208,7 +229,10 @@ static int write_all(int fd, const char *text, size_t bytes)
     return 0;
 }
 
-/* Until it is locked another run may take it for a dead one's: then there is another name. */
+/*
+ * Until the file is locked, another run may take it for a dead run's and remove it: then another
+ * name is tried.
+ */
 static int make_temporary(int directory_fd, struct temporary *made)
 {
     for (int attempt = 0; attempt < 16; attempt++) {
@@ -252,7 +276,7 @@ static int give_name(int directory_fd, const struct temporary *made, const char 
             return 0;
         if (errno != EINVAL && errno != ENOSYS)
             return -errno;
-        /* A file system that cannot: a link never replaces. */
+        /* This file system cannot do that; a link never replaces anything. */
         if (linkat(directory_fd, made->name, directory_fd, name, 0) != 0)
             return -errno;
         unlinkat(directory_fd, made->name, 0);

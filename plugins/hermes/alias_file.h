@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of an alias: new, ours or somebody else's, and how it gets its content. */
+/* The file of an alias: whether it is new, ours or somebody else's, and how it gets its content. */
 #ifndef HERMES_ALIAS_FILE_H
 #define HERMES_ALIAS_FILE_H
 
 #include "alias_place.h"
 
-/* "~" and "~/…" become the user's home. Caller frees; NULL when memory is out. */
+/* "~" and "~/…" become the user's home. Caller frees; NULL: out of memory. */
 char *alias_expand(const char *path);
 
 /*

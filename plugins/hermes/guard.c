@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Updates were seen to leave the file of jobs valid but empty. The guard compares it with the one
- * in a snapshot from before, and puts that back only where jobs are lost beyond doubt: what
- * cannot be read stays as it is, so that it is seen.
+ * in an earlier snapshot, and puts that one back only if jobs are lost beyond doubt. A file that
+ * cannot be read stays as it is, so that somebody sees it.
  */
 #include "guard.h"
 
@@ -69,7 +69,7 @@ static void tell(const struct comparison *comparison)
 
 /* ---- putting it back ----------------------------------------------------------------- */
 
-/* Did nobody write to the file since it was read? */
+/* Has nobody written to the file since it was read? */
 static bool is_as_read(const struct hermes *hermes, const struct stat *read)
 {
     struct stat now;
@@ -95,8 +95,10 @@ static int fill(const struct comparison *comparison, const struct hb_file *file)
                               comparison->hermes->jobs_file, strerror(errno));
         done += (size_t)written;
     }
-    /* With sudo it stays the user's. One of root's that lies there becomes that of whose rights
-     * made this one: what he can write to is not given to root. */
+    /*
+     * With sudo it stays the user's. If a file of root's lies there, the new one belongs to the
+     * user with whose rights it was made: root is not given a file that this user can write to.
+     */
     if (live->st_uid != 0 && fstat(file->fd, &made) == 0 &&
         (made.st_uid != live->st_uid || made.st_gid != live->st_gid) &&
         fchown(file->fd, live->st_uid, live->st_gid) != 0 && geteuid() == 0)
@@ -109,7 +111,7 @@ static int put_back(const struct comparison *comparison)
 {
     const struct hb_host *host = comparison->hermes->host;
     const char *path = comparison->hermes->jobs_file;
-    /* That of the snapshot, but open to nobody who could not open the live one. */
+    /* The mode of the snapshot's file, but open to nobody who could not open the live one. */
     uint32_t mode =
         comparison->saved.status.st_mode & (comparison->live.status.st_mode | 0700) & 0777;
     struct hb_file file;
@@ -143,7 +145,7 @@ static int compare(struct comparison *comparison)
     const struct hb_host *host = hermes->host;
     jobs_read(hermes, comparison->snapshot_file, &comparison->saved);
     if (comparison->saved.is_outside)
-        return host->fail(host, HB_ENTRY, "%s: leads outside the home: refused",
+        return host->fail(host, HB_ENTRY, "%s: refused, because it leads outside the home",
                           comparison->snapshot_file);
     jobs_read(hermes, hermes->jobs_file, &comparison->live);
     comparison->lost = are_lost(comparison);
@@ -160,7 +162,7 @@ int hermes_guard(const struct hermes *hermes, const struct hb_event *event)
     const struct hb_host *host = hermes->host;
     struct comparison comparison = {.hermes = hermes, .event = event};
     if (!HB_HAS(event, snapshot) || event->snapshot == NULL)
-        return host->fail(host, HB_FATAL, "the host names no snapshot to compare with");
+        return host->fail(host, HB_FATAL, "the host gave no snapshot to compare with");
     comparison.snapshot_file = hermes_format("%s/%s", event->snapshot, hermes->jobs_file);
     if (comparison.snapshot_file == NULL)
         return host->fail(host, HB_FATAL, "out of memory");

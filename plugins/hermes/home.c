@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Opens files below the home, also through links that end below it. */
 #include "home.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a file of jobs and counts them. */
 #include "jobs.h"
 
 #include "home.h"
@@ -33,7 +34,7 @@ bool jobs_count(const char *text, size_t bytes, const char *member, size_t *coun
     else if (list == root)
         snprintf(reason, reason_bytes, "is neither an object nor a list");
     else
-        snprintf(reason, reason_bytes, "'%.64s' in it is no list", member);
+        snprintf(reason, reason_bytes, "holds a '%.64s' that is not a list", member);
     json_decref(root);
     return is_known;
 }
@@ -75,7 +76,7 @@ void jobs_read(const struct hermes *hermes, const char *path, struct jobs *jobs)
                                     jobs->reason, sizeof jobs->reason);
     else if (fd == -ENOENT || fd == -EXDEV || result == -EINVAL)
         snprintf(jobs->reason, sizeof jobs->reason, "%s",
-                 result == -EINVAL ? "is no regular file"
+                 result == -EINVAL ? "is not a regular file"
                  : fd == -ENOENT   ? "is not there"
                                    : hermes_reason(fd));
     else

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file of jobs: JSON that a program of the home keeps; how many there are is all that we know. */
+/*
+ * A file of jobs: JSON that a program of the home keeps. All that we know of it is how many jobs
+ * there are.
+ */
 #ifndef HERMES_JOBS_H
 #define HERMES_JOBS_H
 

@@ -32,35 +32,38 @@ static const char *const when_choices[] = {"emptied", "fewer", NULL};
     }
 
 static const struct hb_option options[OPTIONS] = {
-    [PROFILES] = OPTION(HB_OPTION_STRING, "profiles", "profiles",
-                        "Directory of the home in which each directory is a profile; empty: none"),
+    [PROFILES] = OPTION(
+        HB_OPTION_STRING, "profiles", "profiles",
+        "Directory of the home that holds the profiles, one directory each; empty: there are none"),
     [PROFILE_FILES] = OPTION(HB_OPTION_LIST, "profile-files", "config.yaml .env",
-                             "It is one if it has one of these files"),
+                             "A directory there is a profile if it has one of these files"),
     [PROGRAM] = OPTION(HB_OPTION_STRING, "program", "hermes",
-                       "The command that aliases start, looked for in PATH"),
+                       "Command that aliases start, searched for in PATH"),
     [PROGRAM_DIRECTORY] = OPTION(HB_OPTION_STRING, "program-directory", "hermes-agent",
-                                 "Directory of the home with the program itself: where it is "
-                                 "missing, an import says how to get it; empty: nothing is said"),
+                                 "Directory of the home that holds the program; if it is missing, "
+                                 "an import says how to get it; empty: say nothing"),
     [ALIAS_DIRECTORY] = OPTION(HB_OPTION_STRING, "alias-directory", "~/.local/bin",
-                               "Where aliases are made; ~ expands"),
+                               "Directory in which aliases are made; ~ expands"),
     [RESERVED] = OPTION(HB_OPTION_LIST, "reserved", "hermes default test tmp root sudo",
-                        "Names that no alias gets"),
+                        "Names that no alias may have"),
     [SUBCOMMANDS] =
         OPTION(HB_OPTION_LIST, "subcommands",
                "chat model gateway setup whatsapp login logout status cron doctor dump config "
                "pairing skills tools mcp sessions insights version update uninstall profile "
                "plugins honcho acp",
-               "Names of subcommands of the program, which no alias gets either"),
+               "Subcommands of the program; no alias may have one of these names either"),
     [JOBS_FILE] = OPTION(HB_OPTION_STRING, "jobs-file", "cron/jobs.json",
-                         "File of the home that guard compares with the one in a snapshot"),
-    [JOBS_MEMBER] = OPTION(HB_OPTION_STRING, "jobs-member", "jobs",
-                           "Member of its JSON object whose length is the number of jobs"),
+                         "File of the home that guard compares with its copy in a snapshot"),
+    [JOBS_MEMBER] = OPTION(
+        HB_OPTION_STRING, "jobs-member", "jobs",
+        "Member of the JSON object in that file; the length of this list is the number of jobs"),
     [WHEN] = {.size = sizeof(struct hb_option),
               .type = HB_OPTION_CHOICE,
               .key = "when",
               .default_text = "emptied",
               .choices = when_choices,
-              .help = "When guard puts the file back: no job is left, or fewer than there were"},
+              .help = "When guard puts the file back: emptied: no job is left; fewer: fewer jobs "
+                      "are left than there were"},
 };
 
 /* ---- the settings ------------------------------------------------------------------------- */
@@ -92,7 +95,7 @@ static int check_paths(const struct hb_host *host, const struct hb_settings *set
     const struct hb_value *files = settings->values[PROFILE_FILES];
     for (size_t i = 0; i < files->list_count; i++)
         if (strchr(files->list[i], '/') != NULL || files->list[i][0] == '\0')
-            return host->fail(host, HB_FATAL, "[%s] profile-files: '%s' is not the name of a file",
+            return host->fail(host, HB_FATAL, "[%s] profile-files: '%s' is not a file name",
                               settings->section, files->list[i]);
     return HB_OK;
 }
@@ -167,7 +170,7 @@ static const struct hb_plugin plugin = {
     .host_size = sizeof(struct hb_host),
     .name = "hermes",
     .version = "0.1.0",
-    .summary = "Makes the aliases of profiles after an import, and guards against lost jobs",
+    .summary = "Makes profile aliases after an import, and guards against lost jobs",
     .options = options,
     .option_count = OPTIONS,
     .create = create,

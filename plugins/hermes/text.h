@@ -13,7 +13,7 @@ char *hermes_printable(const char *text);
 /* The word as sh(1) takes it literally: as it is, or in '…'. Caller frees; NULL. */
 char *hermes_quoted(const char *word);
 
-/* An allocated text; NULL when memory is out. */
+/* An allocated text; NULL: out of memory. */
 char *hermes_format(const char *format, ...) HB_PRINTF(1, 2);
 
 /* Is the word in the list? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime-filter: what is left out, by name, suffix or pattern, and which files end private.
- * The same rules serve as exclusions on backup and as a skip list on import; a section of
+ * runtime-filter: which files are left out, by name, suffix or pattern, and which become private.
+ * The same rules serve as exclusions of a backup and as the skip list of an import; a section of
  * the configuration says which. Here are its options, an instance, and what the host calls.
  */
 #include "rules.h"
@@ -16,45 +16,47 @@ static const struct hb_option options[OPTIONS] = {
                      .type = HB_OPTION_LIST,
                      .key = "directories",
                      .default_text = "",
-                     .help = "Names left out wherever they are a component of a path, with all "
-                             "that is below"},
+                     .help = "Names of files and directories to leave out at any depth, with "
+                             "everything below them"},
     [ROOT_NAMES] = {.size = sizeof(struct hb_option),
                     .type = HB_OPTION_LIST,
                     .key = "root-names",
                     .default_text = "",
-                    .help = "Names left out only directly in the home, with all that is below"},
+                    .help =
+                        "Names to leave out only directly in the home, with everything below them"},
     [NAMES] = {.size = sizeof(struct hb_option),
                .type = HB_OPTION_LIST,
                .key = "names",
                .default_text = "",
-               .help = "Base names of files that are left out"},
+               .help = "Base names of files to leave out"},
     [SUFFIXES] = {.size = sizeof(struct hb_option),
                   .type = HB_OPTION_LIST,
                   .key = "suffixes",
                   .default_text = "",
-                  .help = "Files whose base name ends so are left out"},
+                  .help = "Suffixes of files to leave out"},
     [GLOBS] = {.size = sizeof(struct hb_option),
                .type = HB_OPTION_LIST,
                .key = "globs",
                .default_text = "",
-               .help = "Patterns of whole relative paths that are left out; * and ? stop at a /"},
+               .help = "Patterns of paths to leave out; a pattern must match the whole relative "
+                       "path, * and ? never match a /"},
     [PRIVATE] = {.size = sizeof(struct hb_option),
                  .type = HB_OPTION_LIST,
                  .key = "private",
                  .default_text = "",
-                 .help = "Base names of files that end with private-mode"},
+                 .help = "Base names of files that get private-mode"},
     [PRIVATE_MODE] = {.size = sizeof(struct hb_option),
                       .type = HB_OPTION_MODE,
                       .key = "private-mode",
                       .default_text = "0600",
                       .minimum = 0,
                       .maximum = 0777,
-                      .help = "The permission bits of private files"},
+                      .help = "Permission bits of private files"},
     [REASON] = {.size = sizeof(struct hb_option),
                 .type = HB_OPTION_STRING,
                 .key = "reason",
                 .default_text = "excluded by rule",
-                .help = "A few words for the report"},
+                .help = "Reason that the report gives"},
 };
 
 static int check_names(const struct hb_host *host, const struct hb_settings *settings, size_t which)
@@ -164,7 +166,7 @@ static const struct hb_plugin plugin = {
     .host_size = sizeof(struct hb_host),
     .name = "runtime-filter",
     .version = "0.1.0",
-    .summary = "Leaves out by name, suffix or pattern, and makes secrets private",
+    .summary = "Leaves files out by name, suffix or pattern, and makes secrets private",
     .options = options,
     .option_count = OPTIONS,
     .create = filter_create,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Copies a database and its log without SQLite, and has SQLite recover the copy. */
 #include "aside.h"
 #include "super_journal.h"
 
@@ -89,8 +90,9 @@ static int strip_journal(struct held *staged, struct held *origin)
     close(fd);
     if (stripped == -ENOTRECOVERABLE)
         snprintf(origin->refusal, sizeof origin->refusal,
-                 "its -journal is of a transaction over several databases, and whether that was "
-                 "completed cannot be told: let a program that uses it open it first");
+                 "its -journal belongs to a transaction over several databases, and hbcore cannot "
+                 "tell whether that transaction was completed: open the database with a program "
+                 "that uses it, then try again");
     return stripped == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A VFS for copies of whole databases: it gathers small writes, reads ahead, and notices failed
+ * reads.
+ */
 #include "bulk_vfs.h"
 #include "held_vfs.h"
 
@@ -93,7 +97,10 @@ static void start_reading_ahead(struct bulk_file *bulk)
     }
 }
 
-/* Are so many bytes kept from there on, maybe now? Only what is read in its order is worth it. */
+/*
+ * Are these bytes in the read-ahead buffer, or can it be filled with them now? Reading ahead pays
+ * only for what is read in order.
+ */
 static bool is_kept(struct bulk_file *bulk, int bytes, sqlite3_int64 offset)
 {
     if (offset >= bulk->ahead_at && offset + bytes <= bulk->ahead_at + bulk->ahead_bytes)

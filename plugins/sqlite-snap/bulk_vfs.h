@@ -16,15 +16,15 @@
 bool bulk_vfs_register(void);
 
 /*
- * From now on what lies behind a page that was read is read with it and kept. Only where nobody can
- * change a page of the file that this connection still asks the file for: in a read transaction.
- * Until the connection is closed.
+ * From now on, what follows a page that was read is read with it and kept. Only where nobody can
+ * change a page that this connection has yet to ask for: in a read transaction. It ends when the
+ * connection is closed.
  */
 int bulk_read_ahead(sqlite3 *db);
 
 /*
- * What a check of a staged copy has to know of the reading that SQLite does in the middle of it. It
- * turns a page that could not be read into a line among its findings, as if the page were damaged.
+ * What the check of a staged copy has to know about SQLite's reads: SQLite turns a page that could
+ * not be read into a line among its findings, as if the page were damaged.
  */
 struct bulk_watch {
     void (*has_read)(struct bulk_watch *watch, int bytes); /* in the thread that reads */
@@ -32,8 +32,8 @@ struct bulk_watch {
 };
 
 /*
- * From now on every read of the database is told, and none of it is written: others read the same
- * file. Until the connection is closed.
+ * From now on every read of the database is reported, and nothing is written to it, because others
+ * read the same file. It ends when the connection is closed.
  */
 int bulk_set_watch(sqlite3 *db, struct bulk_watch *watch);
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Collects what SQLite says about a staged copy, and tells damage from what is missing or failed.
+ */
 #include "checking.h"
 
 #include <stdarg.h>
@@ -99,7 +102,10 @@ static int on_progress(void *self)
     return shall_stop(self);
 }
 
-/* SQLite looks through all pages in one step of its machine: there, only reading gives a chance. */
+/*
+ * SQLite goes through all pages in one step of its machine: there, only its reads give a chance to
+ * report progress and to stop.
+ */
 static void has_read(struct bulk_watch *watch, int bytes)
 {
     enum { TOLD_EVERY = 1 << 20 };

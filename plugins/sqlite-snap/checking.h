@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A check of a staged copy that is under way, and what it has found so far. A question to SQLite
- * has four answers: it is right; it is wrong; something that this SQLite lacks is needed to tell;
- * SQLite could not work. The worst counts in the end, see checking_add().
+ * has four answers: it is right; it is wrong; SQLite lacks something that is needed to tell; SQLite
+ * failed. The worst one counts in the end, see checking_add().
  */
 #ifndef CHECKING_H
 #define CHECKING_H
@@ -23,12 +23,12 @@ struct checking {
     bool tells;           /* there is a progress to tell */
     bool stopped;         /* by the host */
     bool doubted;         /* SQLite said something about an index that is not of its own kind */
-    unsigned lacks;       /* how much could not be told for lack of something */
+    unsigned lacks;       /* how much went unchecked because something is missing */
 };
 
 /* Opens the staged copy, watched, with SQLite's flags and a query. SQLite's result. */
 int checking_open(struct checking *checking, int flags, const char *query);
-/* Closes it. What SQLite could not read is found then, whatever it made of that. */
+/* Closes it. Reads that failed are counted now, whatever SQLite made of them. */
 void checking_close(struct checking *checking);
 
 /* Adds what was found, if it is worse: sound, not checked, unsound, cannot tell. */

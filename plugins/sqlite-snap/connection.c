@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens connections that trust no schema, wait for other programs only so long, and can be stopped.
+ */
 #include "connection.h"
 #include "held_vfs.h"
 

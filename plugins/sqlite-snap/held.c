@@ -204,19 +204,19 @@ bool held_begin(struct held *held, struct as_owner *owner)
         return true;
     (void)fstat(held->directory_fd, &directory);
     snprintf(held->refusal, sizeof held->refusal,
-             "its directory belongs to user %u, whose rights cannot be taken on here (%s): run "
-             "hbcore as that user",
+             "its directory belongs to user %u, and hbcore cannot take on the rights of that user "
+             "(%s): run hbcore as that user",
              (unsigned)directory.st_uid, strerror(-result));
     return false;
 }
 
 /*
- * With root's rights SQLite would do to what its names lead to whatever it does to its own files:
- * cut a -shm to nothing, give a -wal to the group of the database, remove a journal. The owner of
- * the directory can have those names lead to any file of root's that he can move there. So with
- * root's rights there are only descriptors for reading (here), and no call that changes a file
- * (held_vfs.c). SQLite takes that for a directory that cannot be written to. What he can read
- * himself is read with his rights, as ever.
+ * With root's rights, SQLite would treat whatever its names lead to as its own files: cut a -shm to
+ * nothing, give a -wal to the group of the database, remove a journal. The owner of the directory
+ * can make those names lead to any file of root's that he can move there. So with root's rights
+ * there are only descriptors for reading (here), and no call that changes a file (held_vfs.c). To
+ * SQLite that looks like a directory that cannot be written to. What the owner can read is read
+ * with the owner's rights, as ever.
  */
 void held_read_as_root(struct held *held)
 {
@@ -269,12 +269,12 @@ static bool is_fit(struct held *held, enum side side, const struct stat *found)
     char *text = held->refusal;
     size_t room = sizeof held->refusal;
     if (!S_ISREG(found->st_mode))
-        snprintf(text, room, "its %s is %s, which SQLite never makes: move that away", what,
+        snprintf(text, room, "its %s is %s, which SQLite never makes: move it away", what,
                  kind_of(found->st_mode));
     else if (found->st_nlink > 1)
         snprintf(text, room,
-                 "its %s has another hard link, so that it may be that of another database: remove "
-                 "one of the two names",
+                 "its %s has another hard link and may belong to another database: remove one of "
+                 "the two names",
                  what);
     else if (geteuid() == 0 && found->st_uid != held->status.st_uid)
         snprintf(text, room,
@@ -307,7 +307,7 @@ bool held_sides_are_fit(struct held *held)
 
 /* ---- opening --------------------------------------------------------------------- */
 
-/* Only where nobody's lease is in the way, or he gives it up. */
+/* Opens the file unless another program has a lease on it and does not give it up. */
 static int open_patiently(int directory_fd, const char *name, int flags)
 {
     const struct timespec nap = {.tv_nsec = LEASE_NAP_NS};
@@ -338,7 +338,9 @@ static int open_pinned(const struct held *held, int pin, const char *name, int f
     return -ESTALE;
 }
 
-/* Would a new file beside the database have its group, or could be given it? */
+/*
+ * Would a new file beside the database have the database's group, or could it be given that group?
+ */
 static bool can_have_group(const struct held *held)
 {
     gid_t groups[AS_OWNER_GROUPS], wanted = held->status.st_gid;
@@ -355,7 +357,10 @@ static bool can_have_group(const struct held *held)
     return false;
 }
 
-/* For a file with another group: who is in the one and not in the other counts among the others. */
+/*
+ * For a file with another group: a user who is in one group and not in the other counts among the
+ * others.
+ */
 static mode_t in_common(mode_t mode)
 {
     mode_t both = mode & mode >> 3 & 07;
@@ -407,8 +412,8 @@ static int make_side(struct held *held, enum side side, const char *name, int fl
     close(fd);
     unlinkat(held->directory_fd, name, 0);
     snprintf(held->refusal, sizeof held->refusal,
-             "SQLite needs a %s beside it, which would belong to user %u, not to user %u as the "
-             "database does: give the database and its directory the same owner",
+             "SQLite needs a %s beside it, which would belong to user %u, but the database belongs "
+             "to user %u: give the database and its directory the same owner",
              side_suffixes[side], (unsigned)made.st_uid, (unsigned)held->status.st_uid);
     return -EPERM;
 }
@@ -423,7 +428,7 @@ static int open_main(struct held *held, int flags)
                                           : -ESTALE;
 }
 
-/* -EAGAIN: it went away, or came, under way. */
+/* -EAGAIN: it vanished or appeared meanwhile. */
 static int try_to_open(struct held *held, enum side side, int flags, mode_t mode)
 {
     char name[HELD_NAME_BYTES];

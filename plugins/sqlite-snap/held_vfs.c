@@ -73,7 +73,10 @@ void held_vfs_leave(struct held *held)
     pthread_mutex_unlock(&mutex);
 }
 
-/* Whose name is that, and which of his files? NULL: nobody's. He stays until his thread leaves. */
+/*
+ * Which held database does this name belong to, and which of its files is it? NULL: to none. The
+ * database stays known until its thread leaves.
+ */
 static struct held *find(const char *path, enum side *side)
 {
     if (path == NULL || strncmp(path, prefix, sizeof prefix - 1) != 0)
@@ -143,9 +146,9 @@ static int fchmod_held(int fd, mode_t mode)
 }
 
 /*
- * As root, SQLite gives a log to the owner of the database whenever it opens it. Where it is his
- * already, that would do nothing but change the time of the inode's change, by which a later backup
- * tells that somebody wrote to the log.
+ * As root, SQLite gives a log to the owner of the database whenever it opens the log. If it belongs
+ * to that owner already, only the time of the inode's change would change, and a later backup takes
+ * that for a write to the log.
  */
 static int fchown_held(int fd, uid_t user, gid_t group)
 {

@@ -165,7 +165,7 @@ static int look_at_descriptor(struct lost_files *lost, struct process *process, 
     return add_file(lost, process, found.st_dev, directory, slash + 1);
 }
 
-/* Ours is the fault: we could look, had we the means. */
+/* We may look into this process, but lack the means to. */
 static int lacks_means(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOMEM ? -error : 0;

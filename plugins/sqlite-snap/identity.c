@@ -56,7 +56,7 @@ static void note_traces(const struct look *look, struct evidence *evidence)
     }
 }
 
-/* False: it cannot be told now. */
+/* False: cannot tell now. */
 static bool gather(struct held *live, struct evidence *evidence)
 {
     struct look before, after;
@@ -91,7 +91,7 @@ int snap_identity(void *self, const struct hb_entry *entry, unsigned char identi
     held_close(&live);
     if (!told)
         return HB_NOMATCH;
-    /* What was checked quickly is not what is asked for where a full check is. */
+    /* A copy that was checked quickly does not serve where a full check is asked for. */
     unsigned seed = snap->check_full ? 2 : 0;
     for (unsigned half = 0; half < 2; half++) {
         XXH128_canonical_t bytes;

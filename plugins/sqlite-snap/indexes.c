@@ -176,7 +176,9 @@ static void ask(struct checking *checking, struct answer *answer, const char *fo
     sqlite3_free(sql);
 }
 
-/* A table that the module keeps its data in. 1, 0; -1 and it is told: cannot tell. */
+/*
+ * Is there this table, in which the module keeps its data? 1, 0, or -1: cannot tell, and says so.
+ */
 static int has_table(struct checking *checking, const char *name, const char *suffix)
 {
     struct answer answer;
@@ -189,7 +191,7 @@ static int has_table(struct checking *checking, const char *name, const char *su
     return -1;
 }
 
-/* Are all there? False: told. */
+/* Are all of them there? If not, says so. */
 static bool has_tables(struct checking *checking, const char *name, const char *const *suffixes)
 {
     for (; *suffixes != NULL; suffixes++) {
@@ -223,8 +225,8 @@ static void note_mismatch(struct checking *checking, const char *name)
 {
     const struct hb_host *host = checking->snap->host;
     host->note(host, checking->entry,
-               "the index %s differs from the table whose rows it is about, or cannot be compared "
-               "with it; 'rebuild' makes it anew",
+               "the index %s differs from the table that it indexes, or cannot be compared with "
+               "it; 'rebuild' makes it anew",
                name);
 }
 
@@ -332,7 +334,7 @@ static void check_rtree(struct checking *checking, const struct index_table *tab
 
 /* ---- all ------------------------------------------------------------------------- */
 
-/* Those that have nothing of their own to be checked, or show what is elsewhere. */
+/* Modules that have no data of their own to check, or that show data from elsewhere. */
 static bool keeps_nothing(const char *module)
 {
     static const char *const views[] = {"fts3tokenize",  "fts4aux",  "fts5vocab",  "dbstat",

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Sees whether a database or a file beside it has changed, and takes SQLite's shared lock. */
 #include "live.h"
 
 #include <errno.h>

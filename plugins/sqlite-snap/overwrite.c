@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Putting a database back into one that programs may have open: through SQLite, page by page
- * into the same file, in one write transaction. They see the old rows until it commits and the
- * new ones after. Renaming a file over it would leave them writing to an unlinked
- * one, and its log would be taken for the log of the new one.
+ * Overwriting a database that programs may have open: through SQLite, page by page into the same
+ * file, in one write transaction.
  *
- * The journal mode stays the target's, and a database in WAL mode cannot change its page size.
- * Where it has to, the target leaves WAL mode first, which SQLite permits only while nobody else
- * has it open, is overwritten under its rollback journal, and enters WAL mode again.
+ * What it promises. Programs see the old rows until the transaction commits, and the new ones after
+ * it. Inode, owner and journal mode stay. A restore that is stopped rolls back; one that is killed
+ * leaves a journal or log, which the next program to open the database rolls back.
+ *
+ * What it must not do: checkpoint a log that others use; write into another file that was put in
+ * the place of this one; say that nothing has changed when the commit may have taken effect
+ * (in_doubt).
+ *
+ * The journal mode stays the target's, and SQLite cannot change the page size of a database in WAL
+ * mode. If the copy has another page size, the target leaves WAL mode for the restore, which SQLite
+ * permits only while nobody else has it open:
+ *
+ *      rollback journal ----------------------------------------> copy and commit
+ *      WAL, the same page size ---------------------------------> copy and commit, in the -wal
+ *      WAL, another page size -- leave_wal() -> rollback journal -> copy and commit -> enter_wal()
+ *                                    `-- a program has it open, or the -wal stays: refused
  */
 #include "overwrite.h"
 #include "live.h"
@@ -52,17 +63,18 @@ static int trouble(struct restoring *restoring, const struct connection *connect
         return refuse(restoring, restoring->live.refusal);
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
         return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is %s",
-                          restoring->in_doubt ? "whole, the old or the new one: look which"
-                                              : "as it was");
+                          restoring->in_doubt
+                              ? "complete, but may be the old or the new one: check which"
+                              : "as it was");
     if (restoring->in_doubt)
         return host->fail(host, HB_LATER,
-                          "database cannot be overwritten: %s; the existing one is whole, the old "
-                          "or the new one: look which",
+                          "database cannot be overwritten: %s; what is there is complete, but may "
+                          "be the old or the new database: check which",
                           connection_message(connection, result));
     if (is_locked(primary))
         snprintf(text, sizeof text,
                  "database is locked by another program (waited %" PRId64
-                 " s): stop it, or set a longer wait",
+                 " s): stop that program, or set a longer wait",
                  waited_s(restoring));
     else if (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN || primary == SQLITE_PERM)
         snprintf(text, sizeof text, "database or its directory cannot be written: %s",
@@ -147,8 +159,8 @@ static void enter_wal(struct overwriting *overwriting)
     journal_mode(&overwriting->live, "PRAGMA journal_mode = WAL", &overwriting->wal);
     if (!overwriting->wal)
         host->note(host, overwriting->restoring->entry,
-                   "is in rollback-journal mode now: a program opened it before it could be set "
-                   "to WAL mode again");
+                   "is now in rollback-journal mode: a program opened it before hbcore could set "
+                   "it back to WAL mode");
     drop_log(overwriting);
 }
 
@@ -206,15 +218,16 @@ static int make_room_for_page_size(struct overwriting *overwriting, int64_t live
      * mode without knowing it, and would write pages of the old size for those of the new one.
      */
     if (result == SQLITE_OK && !overwriting->wal && has_log(restoring))
-        return refuse(restoring, "its -wal cannot be removed, which another page size needs");
+        return refuse(restoring,
+                      "its -wal cannot be removed, which a change of the page size requires");
     if (result == SQLITE_OK && !overwriting->wal)
         return HB_OK;
     if (result != SQLITE_OK && !is_locked(result & 0xff))
         return trouble(restoring, &overwriting->live, result);
     snprintf(text, sizeof text,
-             "its page size is %" PRId64 ", that of the existing WAL database %" PRId64
-             ", which can change only while no program has it open (waited %" PRId64
-             " s): stop those that use it and import again",
+             "its page size is %" PRId64 ", that of the existing WAL database is %" PRId64
+             "; SQLite can change it only while no program has the database open (waited %" PRId64
+             " s): stop the programs that use it and import again",
              copy_page, live_page, waited_s(restoring));
     return refuse_for_now(restoring, text);
 }
@@ -292,7 +305,7 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
     }
     if (!held_is_here(&restoring->live) ||
         (result == SQLITE_OK && (moved || !target_is_the_same(restoring, live))))
-        return refuse_for_now(restoring, "database was replaced by another file under way");
+        return refuse_for_now(restoring, "another file replaced the database during the restore");
     if (result != SQLITE_OK)
         return trouble(restoring, live, result);
     overwriting->shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting->wal;
@@ -306,8 +319,9 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
 }
 
 /*
- * The copy lies in the staging directory, the target in somebody's: the copy is opened as
- * whose it is, and needs no name any more when the target is written to as its directory's owner.
+ * The copy lies in the staging directory, the target in a directory that may be another user's. The
+ * copy is opened with the rights of its own owner, and is not opened by name again when the target
+ * is written to with the rights of its directory's owner.
  */
 int overwrite_target(struct restoring *restoring, bool was_empty, char *why, size_t why_bytes)
 {

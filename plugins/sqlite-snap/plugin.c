@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite-snap: databases that may be in use, both ways. What it takes, and what it claims. */
+/*
+ * sqlite-snap: databases that may be in use, for backup and import. Its options, and the files that
+ * it claims.
+ */
 #include "bulk_vfs.h"
 #include "identity.h"
 #include "restore.h"
@@ -21,42 +24,44 @@ static const struct hb_option options[OPTIONS] = {
                   .type = HB_OPTION_LIST,
                   .key = "suffixes",
                   .default_text = ".db",
-                  .help = "Files whose base name ends so, and is longer, are databases"},
+                  .help = "Suffixes of the base names of databases; a file whose whole name is the "
+                          "suffix is not one"},
     [WAIT] = {.size = sizeof(struct hb_option),
               .type = HB_OPTION_SECONDS,
               .key = "wait",
               .default_text = "30",
               .minimum = 0,
               .maximum = 86400,
-              .help = "How long to wait for a locked database, and to keep a writer waiting"},
+              .help =
+                  "How long to wait for a locked database, and how long to keep a writer waiting"},
     [LOCKED] = {.size = sizeof(struct hb_option),
                 .type = HB_OPTION_CHOICE,
                 .key = "locked",
                 .default_text = "skip",
                 .choices = locked_choices,
-                .help = "What becomes of a database that stays locked: left out, or stored raw"},
+                .help = "What to do with a database that stays locked: skip leaves it out, raw "
+                        "stores its bytes as they are"},
     [CHECK] = {.size = sizeof(struct hb_option),
                .type = HB_OPTION_CHOICE,
                .key = "check",
                .default_text = "quick",
                .choices = check_choices,
-               .help = "How a backup checks its copies: all pages, or also indexes; verify, import "
-                       "and snapshot restore always check in full"},
+               .help = "How a backup checks its copies: quick reads all pages, full checks the "
+                       "indexes too; verify, import and snapshot restore always check in full"},
     [CHECK_LIMIT] = {.size = sizeof(struct hb_option),
                      .type = HB_OPTION_BYTES,
                      .key = "check-limit",
                      .default_text = "2G",
                      .minimum = 0,
                      .maximum = INT64_MAX,
-                     .help =
-                         "Above this size a quick check is made instead of a full one, and only "
-                         "header, page count and schema are looked at instead of a quick one"},
+                     .help = "Above this size a full check becomes a quick one, and a quick check "
+                             "looks only at header, page count and schema"},
     [FORCE_HELD] = {.size = sizeof(struct hb_option),
                     .type = HB_OPTION_BOOLEAN,
                     .key = "force-held",
                     .default_text = "no",
-                    .help = "Restore a database though a program has the deleted one open, which "
-                            "will not see it"},
+                    .help = "Restore a database even if a program still has the deleted one open; "
+                            "that program will not see the restored one"},
 };
 
 static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -67,13 +72,14 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
                           "this SQLite library was built without threads; install another");
     for (size_t i = 0; i < suffixes->list_count; i++)
         if (*suffixes->list[i] == '\0' || strchr(suffixes->list[i], '/') != NULL)
-            return host->fail(host, HB_FATAL, "[%s] suffixes: \"%s\" is no end of a file name",
+            return host->fail(host, HB_FATAL,
+                              "[%s] suffixes: \"%s\" cannot be the end of a file name",
                               settings->section, suffixes->list[i]);
     struct snap *snap = calloc(1, sizeof *snap);
     if (snap == NULL || !bulk_vfs_register()) {
         free(snap);
         return host->fail(host, HB_FATAL,
-                          "out of memory, or this SQLite library cannot be told how to open files");
+                          "out of memory, or this SQLite library refused to register a VFS");
     }
     snap->host = host;
     snap->suffixes = suffixes;
@@ -96,8 +102,8 @@ static void snap_destroy(void *self)
 }
 
 /*
- * By name alone: what a file with such a name holds is decided when it is opened, since
- * a database of zeroes or with a broken header is not to pass for an ordinary file.
+ * By name alone: what such a file contains is decided when it is opened, because a database of
+ * zeros or with a broken header must not pass for an ordinary file.
  */
 static int snap_claim(void *self, const struct hb_entry *entry, const void *head, size_t bytes)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Says why a database is not put back. */
 #include "refusal.h"
 
 #include <errno.h>
@@ -8,13 +9,13 @@
 int refuse(const struct restoring *restoring, const char *reason)
 {
     const struct hb_host *host = restoring->snap->host;
-    return host->fail(host, HB_ENTRY, "%s; the existing one is left as it was", reason);
+    return host->fail(host, HB_ENTRY, "%s; the existing file is left as it was", reason);
 }
 
 int refuse_for_now(const struct restoring *restoring, const char *reason)
 {
     const struct hb_host *host = restoring->snap->host;
-    return host->fail(host, HB_LATER, "%s; the existing one is left as it was", reason);
+    return host->fail(host, HB_LATER, "%s; the existing file is left as it was", reason);
 }
 
 int status_for(int reason)

@@ -27,8 +27,8 @@ static int remove_sides(const struct restoring *restoring)
             removed = true;
             if (side != SIDE_SHM && found.st_size > 0)
                 host->note(host, restoring->entry,
-                           "a %s that lay there without its database was removed: it would have "
-                           "been applied to this one",
+                           "removed a %s that was left there without its database: SQLite would "
+                           "have applied it to the restored one",
                            side_suffixes[side]);
         } else if (errno != ENOENT)
             return host->fail(host, status_for(errno),
@@ -48,7 +48,7 @@ int replace_missing(struct restoring *restoring)
     int result = as_owner_begin(&owner, restoring->target->directory_fd);
     if (result != 0)
         return host->fail(host, HB_ENTRY,
-                          "the rights of its directory's owner cannot be taken on here (%s): run "
+                          "hbcore cannot take on the rights of its directory's owner (%s): run "
                           "hbcore as that user",
                           strerror(-result));
     return remove_sides(restoring);
@@ -71,8 +71,8 @@ static int look_at_side(struct restoring *restoring, enum side side, const char 
         close(fd);
     if (content)
         snprintf(text, sizeof text,
-                 "%s, but has a %s beside it, which may hold what it lacks: stop the programs that "
-                 "use it, move both away and import again",
+                 "%s, but has a %s beside it, which may hold what is missing here: stop the "
+                 "programs that use it, move both away and import again",
                  what, side_suffixes[side]);
     else if (holders != HOLDERS_NONE)
         snprintf(text, sizeof text,
@@ -104,8 +104,8 @@ int replace_existing(struct restoring *restoring, const char *what)
         return refuse(restoring, text);
     }
     if (holders == HOLDERS_SOME) {
-        snprintf(text, sizeof text, "%s, but a program has it open: stop it and import again",
-                 what);
+        snprintf(text, sizeof text,
+                 "%s, but a program has it open: stop that program and import again", what);
         return refuse_for_now(restoring, text);
     }
     for (enum side side = SIDE_WAL; side < SIDES; side++) {

@@ -1,5 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Putting a database back: which way, by what the target and the staged copy are. */
+/*
+ * Putting a database back over what is there: which way, by what the target and the copy are.
+ *
+ * What it promises. After HB_RESTORED the target holds the staged copy, and that is durable.
+ * Programs that have the database open see the old rows and then the new ones, never a mixture.
+ * After a refusal the target is as it was. Only after an I/O error may it be the old or the new
+ * database (in_doubt), complete in both cases; the message says so.
+ *
+ * What it must not do.
+ *  - Put something bad in the place of something good: only a copy in which a full check found no
+ *    fault goes over a database.
+ *  - Rename a file over one that a program has open: the program would go on writing to a file
+ *    without a name, and its log would be applied to the new one. The same for a log that lies
+ *    beside a database that has gone.
+ *  - Put a database where a program still has the deleted one open (look_for_holders()).
+ *  - Write through another hard link into a file that lies anywhere.
+ *  - Let SQLite roll back a journal that names a super-journal: it deletes the file of that name.
+ *  - Show the new rows to somebody for a moment who may not read them (close_to_others()).
+ *
+ * Why through SQLite and not as a file: only SQLite's locks keep programs away from a database that
+ * they have open, and only its journal or log undoes what a killed restore has written.
+ *
+ *      target                the copy               way
+ *      -------------------   --------------------   ----------------------------------------
+ *      missing               any                    rename: replace_missing()
+ *      link, directory ...   any                    refused
+ *      with a super-journal  any                    refused
+ *      empty                 empty                  only the mode is set
+ *      database              not a database         refused
+ *      database or empty     unsound                refused
+ *      database or empty     cannot be checked      refused for now: HB_LATER
+ *      the same, two links   sound                  rename: replace_existing(), or refused
+ *      the same              sound                  overwritten: overwrite.c
+ *      `- SQLite cannot open it                     rename: replace_existing(), or refused
+ *      anything else         any                    rename: replace_existing(), or refused
+ *
+ * A log or journal that was staged beside the copy becomes part of it first (merge_log()).
+ */
 #include "restore.h"
 #include "holders.h"
 #include "live.h"
@@ -58,7 +95,7 @@ static int refuse_unsound(const struct restoring *restoring, const char *reason)
     return refuse(restoring, text);
 }
 
-/* What may be there is known to be good for something; what would come is not. */
+/* The existing database may be good; of the copy nobody can tell now. */
 static int refuse_unchecked(const struct restoring *restoring, const char *reason)
 {
     char text[320];
@@ -129,7 +166,7 @@ static void open_again(struct restoring *restoring, const int before[SIDES])
         int result =
             before[side] < 0 ? 0 : held_set_mode(&restoring->live, side, (mode_t)before[side]);
         if (result != 0 && result != -ENOENT)
-            host->note(host, restoring->entry, "mode %03o cannot be given back to %s%s: %s",
+            host->note(host, restoring->entry, "mode %03o cannot be restored on %s%s: %s",
                        (unsigned)before[side], restoring->target->name, side_suffixes[side],
                        strerror(-result));
     }
@@ -171,11 +208,11 @@ static int over_database(struct restoring *restoring, bool was_empty)
         return refuse_unchecked(restoring, verdict.reason);
     soundness_note(restoring->snap, restoring->entry, &verdict);
     if (is_shared(restoring))
-        return replace_existing(restoring, "the existing database has another hard link, which "
-                                           "must not change with it");
+        return replace_existing(
+            restoring, "the existing database has another hard link, which must stay as it is");
     if (!restoring->live.by_descriptor)
-        return refuse(restoring, "there is no /proc, without which SQLite cannot be kept to the "
-                                 "directory of the database");
+        return refuse(restoring, "there is no /proc, and without it hbcore cannot keep SQLite "
+                                 "inside the directory of the database");
     return overwrite(restoring, was_empty);
 }
 
@@ -192,11 +229,11 @@ static int over_existing(struct restoring *restoring)
         return HB_RESTORED;
     }
     if (there == BYTES_DATABASE && staged != BYTES_DATABASE)
-        return refuse(restoring, "the file in the archive is no database");
+        return refuse(restoring, "the file in the archive is not a database");
     /* An empty file is an empty database, which a program may have open. */
     if (staged == BYTES_DATABASE && (there == BYTES_DATABASE || there == BYTES_EMPTY))
         return over_database(restoring, there == BYTES_EMPTY);
-    return replace_existing(restoring, "the existing file is no database");
+    return replace_existing(restoring, "the existing file is not a database");
 }
 
 /* As SQLite would roll back a journal of the target, and delete what it names: with our rights. */
@@ -214,8 +251,8 @@ static int look_at_journal(struct restoring *restoring)
     if (named < 0)
         return refuse(restoring,
                       live->refusal[0] != '\0' ? live->refusal : "its -journal cannot be read");
-    return refuse(restoring, "its -journal is of a transaction over several databases: let a "
-                             "program that uses it open it first");
+    return refuse(restoring, "its -journal belongs to a transaction over several databases: open "
+                             "the database with a program that uses it, then import again");
 }
 
 /* What is put there now would be invisible to them, and what they write is lost. */
@@ -232,14 +269,14 @@ static int look_for_holders(const struct restoring *restoring)
         return HB_OK;
     if (found < 0)
         return host->fail(host, HB_LATER,
-                          "whether a program has the deleted database open cannot be told: %s; "
+                          "hbcore cannot tell whether a program has the deleted database open: %s; "
                           "nothing was restored",
                           strerror(-found));
-    return host->fail(host, HB_ENTRY,
-                      "%s still has the deleted database or its log open and would not see what is "
-                      "restored: stop that and import again, or set force-held = yes; nothing was "
-                      "restored",
-                      names);
+    return host->fail(
+        host, HB_ENTRY,
+        "%s still has the deleted database or its log open and would not see the restored one: "
+        "stop it and import again, or set force-held = yes; nothing was restored",
+        names);
 }
 
 static int restore_over(struct restoring *restoring)
@@ -275,7 +312,7 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
     if (result == -ENOENT)
         status = replace_missing(&restoring);
     else if (result == -ENOTSUP)
-        status = refuse(&restoring, "there is no regular file in its place");
+        status = refuse(&restoring, "the target is not a regular file");
     else if (result != 0)
         status = snap->host->fail(snap->host, status_for(-result),
                                   "the existing file cannot be looked at: %s", strerror(-result));

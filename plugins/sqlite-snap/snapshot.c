@@ -1,27 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A consistent copy of a database that may be in use. There are three ways:
+ * A consistent copy of a database that programs may be writing to.
  *
- *  live       SQLite's online backup from a read-only connection that holds one read transaction,
- *             so that commits meanwhile neither show nor restart it. For rollback-journal
- *             databases, and for those whose log and index (-wal, -shm) are both there.
- *  immutable  the same without locks, for a WAL database that nobody has open (there is no log):
- *             a normal connection would leave a -wal and a -shm behind.
- *  aside      see aside.h: a log without its index, a hot journal, a directory that cannot be
- *             written, a system without /proc (held.c).
+ * What it promises. The source that the host gets is one state of the database: all that had been
+ * committed at one moment, and nothing that was committed later. Commits during the copy neither
+ * show in it nor make it start again. If there is no such copy, that is said: the host stores the
+ * raw bytes and calls them doubtful (HB_NOMATCH), or stores nothing (HB_ENTRY).
  *
- * The last two hold no lock, so what they made counts only if nothing has changed meanwhile.
+ * What it must not do.
+ *  - Write in the home. SQLite recovers a journal, makes a -wal and a -shm, and checkpoints, each
+ *    time it believes that it may. Only the -shm of a log that is in use already is written to.
+ *  - Lose the locks of anybody's connection in this process. POSIX locks on a file go when any of
+ *    its descriptors is closed. So the file is read plainly only before SQLite opens it, by one
+ *    thread at a time (inode_guard.h).
+ *  - Hold up a writer for longer than `wait`. In rollback-journal mode our read lock does that.
+ *  - Store plain bytes of a database in use because it could not be opened just now: cannot_read().
+ *  - Believe a name. Another user may swap the files between two calls of SQLite: held.c.
  *
- * What is done beside the database is done as the owner of its directory, what is done in the
- * staging directory as whose that is: so the staged copy is open, and needs no name any more, when
- * SQLite is let at the database.
+ * How: one way of three, by what lies beside the database.
+ *
+ *      found                                         way
+ *      ------------------------------------------    ----------
+ *      rollback-journal mode; -wal and -shm          live
+ *      WAL mode, no -wal: nobody has it open         immutable
+ *      -wal without -shm; no /proc                   aside
+ *      SQLite cannot open it where it is             aside (a hot journal, a read-only home)
+ *
+ *  live       SQLite's online backup from a read-only connection that holds one read transaction.
+ *  immutable  the same without locks. A connection with locks would leave a -wal and a -shm behind.
+ *  aside      the file and its log or journal are copied, and SQLite recovers the copy: aside.h.
+ *
+ * Why not the last one always: it reads everything again whenever a program has written meanwhile,
+ * and in a busy database that never ends. Why not the first one always: SQLite would write.
+ *
+ *      stage a file
+ *           |
+ *      try_once() <----------------------- AGAIN, up to ATTEMPTS times, then as if locked
+ *           |  open and pin the file, look at its bytes ---- no database: HB_NOMATCH
+ *           |  choose()
+ *           |  copy ----- live: another file has the name now -------------- AGAIN
+ *           |       `---- immutable, aside: a file has changed meanwhile --- AGAIN
+ *      outcome() ---- locked: `locked` decides; damaged: HB_NOMATCH; stage full: HB_ENTRY
+ *           |
+ *      snap_judge() - sound: the copy; unsound: the copy or HB_NOMATCH, and doubtful
+ *
+ * The last two ways hold no lock, so what they made counts only if no size or time has changed
+ * from before the copy until after it, with times old enough to tell (settle()).
+ *
+ * Rights: what is done beside the database is done as the owner of its directory, and what is done
+ * in the staging directory as the owner of that. So the staged copy is opened first, and is not
+ * opened by name again while SQLite is let at the database.
  */
 #include "snapshot.h"
 #include "aside.h"
-#include "bulk_vfs.h"
+#include "attempt.h"
 #include "checking.h"
-#include "connection.h"
-#include "live.h"
+#include "snapshot_copy.h"
 #include "soundness.h"
 
 #include <errno.h>
@@ -33,197 +67,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ATTEMPTS = 6, AGAIN = 100, STEP_BYTES = 4 << 20 };
+enum { ATTEMPTS = 6 };
 
 enum way { WAY_LIVE, WAY_IMMUTABLE, WAY_ASIDE };
-
-/* One try to copy one database. */
-struct attempt {
-    struct snap *snap;
-    const struct hb_entry *entry;
-    struct held live;
-    struct look before;
-    struct hb_file file;
-    struct held staged; /* the same file */
-    struct patience patience;
-    bool written;      /* the staged file may hold something, or have something beside it */
-    int result;        /* SQLite's */
-    bool held_up;      /* a writer had waited for us for too long */
-    bool staging;      /* it is the staged side that failed */
-    bool untold;       /* stored raw, and nobody knows whether that is sound */
-    char message[256]; /* SQLite's words for `result` */
-};
-
-static void say(struct attempt *attempt, const struct connection *connection, int result)
-{
-    attempt->result = result;
-    snprintf(attempt->message, sizeof attempt->message, "%s",
-             connection_message(connection, result));
-}
-
-static int refused(const struct attempt *attempt)
-{
-    const struct hb_host *host = attempt->snap->host;
-    return host->fail(host, HB_ENTRY, "%s; stored nothing for it", attempt->live.refusal);
-}
-
-/* ---- copying with SQLite --------------------------------------------------------- */
-
-/* In rollback-journal mode our read lock holds up a writer: has one waited past the bound? */
-static bool writer_is_held_up(const struct attempt *attempt, sqlite3 *db, int64_t *since)
-{
-    sqlite3_file *file = NULL;
-    int reserved = 0;
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-        file == NULL || file->pMethods == NULL ||
-        file->pMethods->xCheckReservedLock(file, &reserved) != SQLITE_OK || !reserved) {
-        *since = -1;
-        return false;
-    }
-    if (*since < 0)
-        *since = monotonic_ms();
-    return monotonic_ms() - *since >= attempt->patience.limit_ms;
-}
-
-/* Each of the copies that were begun may have kept him waiting. */
-static void count_waiting(struct attempt *attempt, int64_t since)
-{
-    attempt->patience.waited_ms += monotonic_ms() - since;
-}
-
-static int copy_pages(struct attempt *attempt, const struct connection *source,
-                      sqlite3_backup *backup, int64_t page_bytes, bool locks)
-{
-    const struct hb_host *host = attempt->snap->host;
-    int pages = page_bytes > 0 ? (int)(STEP_BYTES / page_bytes) : 1024;
-    int64_t since = -1;
-    for (;;) {
-        int result = sqlite3_backup_step(backup, pages);
-        uint64_t total = (uint64_t)sqlite3_backup_pagecount(backup);
-        uint64_t rest = (uint64_t)sqlite3_backup_remaining(backup);
-        host->progress(host, attempt->entry, (total - rest) * (uint64_t)page_bytes,
-                       total * (uint64_t)page_bytes);
-        if (result != SQLITE_OK)
-            return result;
-        if (host->cancelled(host))
-            return SQLITE_INTERRUPT;
-        if (locks && writer_is_held_up(attempt, source->db, &since)) {
-            attempt->held_up = true;
-            count_waiting(attempt, since);
-            return SQLITE_BUSY;
-        }
-    }
-}
-
-/*
- * The staged file is nobody else's: it needs no journal (OFF is not for defensive connections). The
- * lock is taken here, since SQLite looks for a journal by name when it takes it.
- */
-static int open_staged(struct attempt *attempt, struct connection *staged)
-{
-    AS_OWNER_AUTO owner = {0};
-    held_begin_staged(&attempt->staged, &owner);
-    int result = connection_open(staged, &attempt->staged, SQLITE_OPEN_READWRITE, "vfs=" BULK_VFS,
-                                 &attempt->patience);
-    if (result == SQLITE_OK)
-        result = connection_run(staged, "PRAGMA locking_mode = EXCLUSIVE", NULL);
-    if (result == SQLITE_OK)
-        result = connection_run(staged, "PRAGMA journal_mode = MEMORY", NULL);
-    if (result == SQLITE_OK)
-        result = connection_run(staged, "PRAGMA synchronous = OFF", NULL);
-    if (result == SQLITE_OK)
-        result = connection_run(staged, "BEGIN EXCLUSIVE", NULL);
-    if (result == SQLITE_OK)
-        result = connection_run(staged, "COMMIT", NULL);
-    return result;
-}
-
-/* SQLite opened a name: is it the file that the entry is? */
-static bool opened_the_right_one(const struct attempt *attempt, const struct connection *source)
-{
-    int moved = 1;
-    return sqlite3_file_control(source->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-           !moved && held_is_here(&attempt->live);
-}
-
-/*
- * Opens the source and pins what it shows: from here on one state of it, whoever commits. Reading
- * it may make side files, so it is looked at before that, and once more when it is pinned. *moved:
- * it was the wrong one.
- */
-static int open_pinned(struct attempt *attempt, struct connection *source, bool locks, bool *moved)
-{
-    int64_t ignored;
-    int result =
-        connection_open(source, &attempt->live, SQLITE_OPEN_READONLY,
-                        locks ? "vfs=" BULK_VFS "&mode=ro" : "vfs=" BULK_VFS "&mode=ro&immutable=1",
-                        &attempt->patience);
-    *moved = result == SQLITE_OK && !opened_the_right_one(attempt, source);
-    if (result == SQLITE_OK && !*moved)
-        result = connection_run(source, "BEGIN", NULL);
-    if (result == SQLITE_OK && !*moved)
-        result = connection_run(source, "PRAGMA schema_version", &ignored);
-    if (result == SQLITE_OK && !*moved)
-        *moved = !opened_the_right_one(attempt, source);
-    if (result == SQLITE_OK && !*moved)
-        result = bulk_read_ahead(source->db);
-    *moved = *moved || !held_is_here(&attempt->live);
-    return result;
-}
-
-/* Once the source is open and pinned: is it what was read that failed, or what was written? */
-static bool staging_failed(int result)
-{
-    int primary = result & 0xff;
-    if (primary == SQLITE_IOERR)
-        return result != SQLITE_IOERR_READ && result != SQLITE_IOERR_SHORT_READ &&
-               result != SQLITE_IOERR_CORRUPTFS;
-    return primary == SQLITE_FULL || primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY ||
-           primary == SQLITE_PERM;
-}
-
-static int copy_with_sqlite(struct attempt *attempt, bool locks)
-{
-    /* In reverse order, they are closed. */
-    CONNECTION_AUTO staged = {NULL, NULL};
-    AS_OWNER_AUTO owner = {0};
-    CONNECTION_AUTO source = {NULL, NULL};
-    int64_t page_bytes = 0;
-    attempt->written = true;
-    int result = open_staged(attempt, &staged);
-    if (result != SQLITE_OK) {
-        attempt->staging = true;
-        say(attempt, &staged, result);
-        return HB_OK;
-    }
-    bool moved;
-    if (!held_begin_reading(&attempt->live, &owner))
-        return refused(attempt);
-    result = open_pinned(attempt, &source, locks, &moved);
-    if (moved)
-        return AGAIN;
-    if (result == SQLITE_OK)
-        result = connection_run(&source, "PRAGMA page_size", &page_bytes);
-    if (result != SQLITE_OK) {
-        say(attempt, &source, result);
-        return HB_OK;
-    }
-    sqlite3_backup *backup = sqlite3_backup_init(staged.db, "main", source.db, "main");
-    if (backup == NULL) {
-        say(attempt, &staged, sqlite3_extended_errcode(staged.db));
-        return HB_OK;
-    }
-    int copied = copy_pages(attempt, &source, backup, page_bytes, locks);
-    int ended = sqlite3_backup_finish(backup);
-    if (ended == SQLITE_OK)
-        ended = bulk_flush(staged.db);
-    if (copied == SQLITE_DONE && ended == SQLITE_OK)
-        return HB_OK;
-    result = copied == SQLITE_DONE ? ended : copied;
-    attempt->staging = staging_failed(result);
-    say(attempt, &staged, result);
-    return HB_OK;
-}
 
 /* ---- one attempt ----------------------------------------------------------------- */
 
@@ -259,22 +105,6 @@ static bool has_changed(const struct attempt *attempt)
     return !held_is_here(&attempt->live) || !live_same(&attempt->before, &after);
 }
 
-static int start_over(struct attempt *attempt)
-{
-    bool again = attempt->written;
-    attempt->result = SQLITE_OK;
-    attempt->staging = attempt->held_up = false;
-    attempt->message[0] = '\0';
-    if (!again)
-        return HB_OK;
-    held_remove_sides(&attempt->staged);
-    attempt->written = false;
-    if (ftruncate(attempt->file.fd, 0) != 0)
-        return attempt->snap->host->fail(attempt->snap->host, HB_ENTRY,
-                                         "its snapshot cannot be staged: %s", strerror(errno));
-    return HB_OK;
-}
-
 static bool cannot_be_opened(const struct attempt *attempt)
 {
     int primary = attempt->result & 0xff;
@@ -286,7 +116,7 @@ static bool cannot_be_opened(const struct attempt *attempt)
 static int copy_unlocked(struct attempt *attempt, enum way way)
 {
     settle(attempt);
-    int status = start_over(attempt);
+    int status = attempt_start_over(attempt);
     if (status == HB_OK && way == WAY_IMMUTABLE) {
         status = copy_with_sqlite(attempt, false);
     } else if (status == HB_OK) {
@@ -343,7 +173,7 @@ static int copy_live(struct attempt *attempt)
 static int copy_database(struct attempt *attempt, const unsigned char header[2])
 {
     int held = -1;
-    int status = start_over(attempt);
+    int status = attempt_start_over(attempt);
     if (status != HB_OK)
         return status;
     live_look(&attempt->live, &attempt->before);
@@ -371,8 +201,8 @@ static bool journal_has_content(struct attempt *attempt)
 }
 
 /*
- * What lies beside a file that SQLite makes nothing of is left out all the same: with it goes
- * what the file lacks. So it is where a database is encrypted, or was cut to nothing by a crash.
+ * The files beside one that is not a database to SQLite are left out all the same, and with them
+ * what the file lacks: it may be encrypted, or have been cut to nothing by a crash.
  */
 static const char *lost_beside(struct attempt *attempt, enum bytes_kind kind)
 {
@@ -380,7 +210,7 @@ static const char *lost_beside(struct attempt *attempt, enum bytes_kind kind)
     live_look(&attempt->live, &look);
     if (look.side[SIDE_WAL].bytes > 0)
         return side_suffixes[SIDE_WAL];
-    /* An empty file's is that of a transaction that had not written anything yet. */
+    /* The journal of an empty file is that of a transaction that had not written anything yet. */
     return kind == BYTES_OTHER && journal_has_content(attempt) ? side_suffixes[SIDE_JOURNAL] : NULL;
 }
 
@@ -390,10 +220,11 @@ static void say_no_database(struct attempt *attempt, enum bytes_kind kind)
     const char *lost = lost_beside(attempt, kind);
     const char *what = kind == BYTES_ZERO    ? "all its bytes are zero"
                        : kind == BYTES_EMPTY ? "it is empty"
-                                             : "no SQLite database by its header";
+                                             : "its header is not that of an SQLite database";
     if (lost != NULL)
         host->doubtful(host, attempt->entry,
-                       "stored raw: %s, and what the %s beside it holds is not stored", what, lost);
+                       "stored raw: %s, and the content of the %s beside it is not stored", what,
+                       lost);
     else if (kind == BYTES_ZERO)
         host->doubtful(host, attempt->entry, "stored raw: %s", what);
     else if (kind == BYTES_OTHER)
@@ -401,23 +232,25 @@ static void say_no_database(struct attempt *attempt, enum bytes_kind kind)
 }
 
 /*
- * Not read, for an errno. The host finds out for itself that it is gone; what may pass, or is only
- * in our way, must not end in plain bytes of a database that a program writes to.
+ * The file could not be read, for an errno. If it is gone, the host finds that out itself. If the
+ * reason may pass, or is only in our way, the host must not store plain bytes of a database that a
+ * program writes to.
  */
 static int cannot_read(const struct attempt *attempt, int reason)
 {
     const struct held *live = &attempt->live;
     const struct hb_host *host = attempt->snap->host;
     if (live->refusal[0] != '\0')
-        return refused(attempt);
+        return attempt_refused(attempt);
     if (reason == ENOENT || reason == ENOTDIR || reason == ELOOP || reason == ESTALE ||
         reason == ENOTSUP)
         return HB_NOMATCH;
     if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
-        return host->fail(host, HB_ENTRY,
-                          "it belongs to user %u, and the owner of its directory may not read it: "
-                          "chown it to him, or say read-as = root in [home]; stored nothing for it",
-                          (unsigned)live->status.st_uid);
+        return host->fail(
+            host, HB_ENTRY,
+            "it belongs to user %u, and the owner of its directory may not read it: give it to "
+            "that owner with chown, or set read-as = root in [home]; stored nothing for it",
+            (unsigned)live->status.st_uid);
     return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
                       strerror(reason));
 }
@@ -466,7 +299,7 @@ static int try_once(struct attempt *attempt)
                       attempt->live.status.st_ino);
     status = look_at_bytes(attempt, &kind, header);
     if (status == HB_OK && !held_sides_are_fit(&attempt->live))
-        status = refused(attempt);
+        status = attempt_refused(attempt);
     if (status == HB_OK)
         status = copy_database(attempt, header);
     inode_guard_leave(&snap->guard, &holder);
@@ -501,7 +334,7 @@ static int outcome(struct attempt *attempt)
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
         return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
     if (attempt->live.refusal[0] != '\0')
-        return refused(attempt);
+        return attempt_refused(attempt);
     if (attempt->held_up)
         return locked(attempt, "was needed by a writer before it was copied");
     if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL)
@@ -511,7 +344,7 @@ static int outcome(struct attempt *attempt)
     if (attempt->staging)
         return host->fail(host, HB_ENTRY, "its snapshot cannot be staged: %s; %s", attempt->message,
                           primary == SQLITE_READONLY || primary == SQLITE_PERM
-                              ? "set stage-dir to where hbcore can write"
+                              ? "set stage-dir to a directory that hbcore can write to"
                               : "free space there or set stage-dir");
     attempt->untold = !is_damage(attempt->result);
     host->doubtful(host, attempt->entry, "stored raw: SQLite cannot read it: %s", attempt->message);
@@ -620,7 +453,7 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
     return status;
 }
 
-/* What SQLite finds wrong is stored all the same, and said. */
+/* A copy that SQLite finds wrong is stored all the same, and the fault is reported. */
 int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *source)
 {
     struct snap *snap = self;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which checks a database gets, by its size and its schema, and the verdict on it. */
 #include "soundness.h"
 #include "aside.h"
 #include "checking.h"
@@ -82,7 +83,7 @@ static bool is_about_a_module(const char *finding)
 
 /*
  * A page that SQLite did not get is a finding for it, whatever the reason. An I/O error is seen
- * where it happens (checking_close()), so that here it is the lack of memory.
+ * where it happens (checking_close()), so here the reason is lack of memory.
  */
 static bool is_about_the_machine(const char *finding)
 {
@@ -99,7 +100,7 @@ static void take_finding(struct checking *checking, const char *finding)
     if (is_about_a_module(finding))
         checking->doubted = true;
     else if (is_about_the_machine(finding))
-        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "SQLite could not work: %s", finding);
+        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "SQLite failed: %s", finding);
     else
         checking_add(checking, HB_UNSOUND, "%s", finding);
 }
@@ -124,7 +125,10 @@ static int run_check(struct checking *checking, const char *sql)
     return result == SQLITE_DONE ? ended : result;
 }
 
-/* A collation or function that is missing here ends the check of all: then one table by one. */
+/*
+ * A missing collation or function ends the check of the whole database: then each table is checked
+ * by itself.
+ */
 static void check_each_table(struct checking *checking, const char *pragma)
 {
     sqlite3_stmt *statement = NULL;
@@ -199,8 +203,8 @@ static bool is_by_a_newer_one(int fd)
 }
 
 /*
- * SQLite looks at CHECK constraints only where it could write, and so do the checks of modules. In
- * WAL mode that lays a log beside the copy, which goes again.
+ * SQLite looks at CHECK constraints only if it could write, and so do the checks of modules. In WAL
+ * mode that makes a log beside the copy, which is removed again.
  */
 static bool open_copy(struct checking *checking, enum thoroughness how)
 {
@@ -331,7 +335,8 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
     if (kind == BYTES_OTHER) {
         verdict->soundness = HB_NOT_CHECKED;
         verdict->no_database = true;
-        snprintf(verdict->reason, sizeof verdict->reason, "no SQLite database by its header");
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "its header is not that of an SQLite database");
         return HB_OK;
     }
     struct held staged;

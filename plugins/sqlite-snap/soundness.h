@@ -7,9 +7,9 @@
 #include "verdict.h"
 
 /*
- * HB_OK and the verdict; HB_CANCELLED after fail(). Above check-limit a quick check is made instead
- * of a full one, and instead of a quick one a look at header, page count and schema. The copy is
- * not written to, and others may read it meanwhile.
+ * HB_OK and the verdict; HB_CANCELLED after fail(). Above check-limit a full check becomes a quick
+ * one, and a quick one a look at header, page count and schema. The copy is not written to, and
+ * others may read it meanwhile.
  */
 int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct hb_file *file,
                  enum thoroughness how, struct verdict *verdict);
@@ -19,9 +19,8 @@ void soundness_note(const struct snap *snap, const struct hb_entry *entry,
                     const struct verdict *verdict);
 
 /*
- * A log or journal that came with the copy and lies beside it is made part of it. HB_OK; HB_NOMATCH
- * and a reason: it cannot be, for what it is; HB_ENTRY after fail(): it cannot be now;
- * HB_CANCELLED.
+ * Merges a log or journal that lies beside the copy into it. HB_OK; HB_NOMATCH and a reason: it
+ * cannot be merged, for what it is; HB_ENTRY after fail(): it cannot be merged now; HB_CANCELLED.
  */
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the name of a super-journal at the end of a journal, and erases it from a copy. */
 #include "super_journal.h"
 #include "live.h"
 

@@ -34,8 +34,8 @@ static int differs(const struct decoding *decoding)
 {
     const struct hb_host *host = decoding->tar->host;
     return host->fail(host, HB_FATAL,
-                      "%s: the index and the archive differ about it; the archive is damaged or "
-                      "forged, use another copy",
+                      "%s: the member index and the archive contradict each other; the archive is "
+                      "damaged or forged, use another copy",
                       decoding->targets[decoding->current].member->entry->path);
 }
 
@@ -152,7 +152,7 @@ static int unpack(struct decoding *decoding, size_t frame, ZSTD_inBuffer *in, si
     return HB_OK;
 }
 
-/* A frame in another's place may be of the same length and whole. */
+/* A frame in the place of another one may be sound and have the same length. */
 static int check_checksum(const struct decoding *decoding, size_t frame)
 {
     unsigned char tail[4];
@@ -245,7 +245,8 @@ int tar_decode(void *self, void *state, const struct hb_input *input,
 {
     struct tar_zstd *tar = self;
     if (tar->table == NULL || input->read_at == NULL)
-        return tar->host->fail(tar->host, HB_FATAL, "was asked to decode what it did not list");
+        return tar->host->fail(tar->host, HB_FATAL,
+                               "was asked to decode a member that it did not list");
     int status = prepare(tar, state);
     if (status != HB_OK || count == 0)
         return status;

@@ -106,8 +106,8 @@ static bool compress_segments(struct tar_worker *worker, const struct hb_segment
 }
 
 /*
- * The frame was packed into memory for the worst case. What does not compress goes to the host as
- * it is, without a copy; else the host gets a block that fits, for many of them wait for their
+ * The frame was packed into memory for the worst case. If it did not compress, the host gets that
+ * memory, without a copy. Otherwise it gets a block that fits, because many blocks wait for their
  * turn.
  */
 static int hand_over(const struct tar_zstd *tar, const ZSTD_outBuffer *packed, uint64_t tar_bytes,

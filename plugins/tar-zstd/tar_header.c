@@ -30,7 +30,8 @@ static unsigned checksum_of(const unsigned char *block)
 {
     unsigned sum = 8 * ' ', itself = 0;
     size_t field = offsetof(struct ustar, checksum);
-    for (size_t i = 0; i < TAR_BLOCK; i++) /* without a question in it: done many bytes at a time */
+    for (size_t i = 0; i < TAR_BLOCK;
+         i++) /* without a branch: the compiler does many bytes at a time */
         sum += block[i];
     for (size_t i = field; i < field + 8; i++)
         itself += block[i];

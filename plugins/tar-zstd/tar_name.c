@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 /*
- * libarchive brings UTF-8 of pax records into normal form C, which changes the bytes of a
- * name with combining characters. These ranges hold none and are composed by
- * nothing inside them; a name with anything else is stored as binary, at the price of a
- * warning by GNU tar, which does not know the record but restores the bytes.
+ * libarchive brings UTF-8 of pax records into normal form C, which changes the bytes of a name with
+ * combining characters. These ranges contain no combining character, and no two characters of them
+ * compose. A name with any other character is stored as binary, at the price of a warning by GNU
+ * tar, which does not know the record but restores the bytes.
  */
 static const struct {
     uint32_t first, last;

@@ -11,8 +11,8 @@
 #include <time.h>
 
 /*
- * The last two blocks of a tar stream that passed by. A header is at most 64 KiB of path and as
- * much of link target when it is of ours, so it lies within them when libarchive has just read it.
+ * The last two blocks of a tar stream that passed by. A header of ours has at most 64 KiB of path
+ * and as much of link target, so it lies within them when libarchive has just read it.
  */
 struct tar_tap {
     struct tar_source *source;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tar stream inside an archive that is read once, front to back, whatever it is compressed
- * with. Only zstd is of ours; the others are what people bring along.
+ * with. Only zstd is a format that we write; the others are what people bring along.
  */
 #ifndef TAR_SOURCE_H
 #define TAR_SOURCE_H

@@ -102,7 +102,7 @@ static int read_index_frame(struct tar_source *source)
     struct unzstd *unzstd = source->self;
     struct tar_index_header header;
     const unsigned char *head = source->inflow.data + source->inflow.at;
-    /* A damaged head costs no more than that a lost trailer would not be noticed. */
+    /* With a damaged head, only the loss of a trailer would go unnoticed. */
     unzstd->has_index = true;
     if (!tar_index_header_read(head, &header))
         return HB_OK;
@@ -235,8 +235,8 @@ static int zstd_read(struct tar_source *source, void *buffer, size_t room, size_
         if (ZSTD_getErrorCode(expected) == ZSTD_error_frameParameter_windowTooLarge)
             return source->tar->host->fail(
                 source->tar->host, HB_FATAL,
-                "it was compressed with a window of more than 128 MiB, which is beyond the memory "
-                "that is allowed: unpack it with zstd -d --long=31, and take the .tar");
+                "it was compressed with a window of more than 128 MiB, more memory than is "
+                "allowed: unpack it with zstd -d --long=31, and use the .tar");
         if (ZSTD_isError(expected))
             return zstd_failed(source, ZSTD_getErrorName(expected));
         unzstd->in_frame = expected != 0;
@@ -254,7 +254,7 @@ static int zstd_check(struct tar_source *source)
     if (unzstd->has_index && !unzstd->seek_is_last)
         return zstd_failed(source, "its seek table is missing at the end");
     if (unzstd->seek_is_last && !unzstd->seek_fits)
-        return zstd_failed(source, "its seek table is that of other frames; some are missing");
+        return zstd_failed(source, "its seek table lists other frames; some are missing");
     if (unzstd->has_trailer && !source->has_trailer)
         return zstd_failed(source, "its trailer is missing");
     return HB_OK;

@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of an archive of ours: its seek table, the place of its index, the trailer. */
+/*
+ * The end of an archive that this plugin wrote: its seek table, the place of its index, the
+ * trailer. It is read from the back, and believed only as far as its parts agree:
+ *
+ *      frames ... | index | trailer | end frame | rows of the seek table, footer |
+ *
+ *      footer          how many rows there are, and so where they start
+ *      last row        the end frame
+ *      row before it   the trailer, if there is one
+ *      row before that the index, which has hashes of the rows of the entries and of its records
+ *
+ * HB_NOMATCH is not an error. The archive is another program's, or of a later version, or damaged
+ * at its end; one pass from the front (tar_walk.c) finds out which.
+ */
 #include "tar_table.h"
 
 #include "tar_bytes.h"
@@ -193,8 +206,7 @@ int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, str
     return status;
 }
 
-/* Where the trailer lies in front of which an index of a later version is, which says nothing to
- * us. */
+/* Finds the trailer behind an index of a later version, which this version cannot read. */
 static int find_before_later_index(const struct tar_zstd *tar, const struct hb_input *input,
                                    struct tar_table *table)
 {

@@ -42,7 +42,7 @@ static int failed(struct walk *walk)
     if (walk->tap.status != HB_OK) /* it has said why */
         return walk->tap.status;
     if (walk->entries == 0 && archive_format(walk->archive) == 0)
-        return host->fail(host, HB_FATAL, "this is no tar archive, or damaged at its start");
+        return host->fail(host, HB_FATAL, "not a tar archive, or damaged at its start");
     return host->fail(host, HB_FATAL,
                       "the archive is damaged or cut off after entry %llu: %s; use another copy",
                       (unsigned long long)walk->entries, why != NULL ? why : "unknown reason");
@@ -83,8 +83,7 @@ static int set_path(struct walk *walk, struct archive_entry *from, struct hb_ent
     const char *path = walk->pax.path.bytes != 0 ? (const char *)walk->pax.path.data
                                                  : archive_entry_pathname(from);
     if (path == NULL || *path == '\0')
-        return host->fail(host, HB_FATAL,
-                          "entry %llu has no name that can be read; the archive is damaged",
+        return host->fail(host, HB_FATAL, "entry %llu has no readable name; the archive is damaged",
                           (unsigned long long)walk->entries + 1);
     size_t bytes = strlen(path);
     while (entry->type == HB_DIRECTORY && bytes > 1 && path[bytes - 1] == '/')
@@ -214,12 +213,12 @@ static int check_end(struct walk *walk)
                                      "the archive is cut off after entry %llu: the blocks that "
                                      "end a tar archive are missing; use another copy",
                                      (unsigned long long)walk->entries);
-    /* One alone is a header that was lost, and with it all that comes behind it. */
+    /* A single zero block is a header that was lost, and with it everything behind it. */
     if (tar_tap_copy(&walk->tap, position + TAR_BLOCK, block, sizeof block) && !is_zero(block))
-        return walk->tar->host->fail(walk->tar->host, HB_FATAL,
-                                     "the archive is damaged: after entry %llu a header is "
-                                     "missing, and data follows; use another copy",
-                                     (unsigned long long)walk->entries);
+        return walk->tar->host->fail(
+            walk->tar->host, HB_FATAL,
+            "the archive is damaged: data follows entry %llu without a header; use another copy",
+            (unsigned long long)walk->entries);
     return HB_OK;
 }
 
@@ -252,8 +251,8 @@ static int drain(struct walk *walk)
     }
     if (more)
         host->doubtful(host, NULL,
-                       "another archive follows behind the end of this one, and is not read: "
-                       "unpack it with tar --ignore-zeros");
+                       "another archive follows the end of this one and is not read: unpack it "
+                       "with tar --ignore-zeros");
     int status = source->check != NULL ? source->check(source) : HB_OK;
     if (status == HB_OK && source->has_trailer && walk->visitor->trailer != NULL)
         status = walk->visitor->trailer(walk->visitor, source->trailer.data, source->trailer.bytes);
@@ -261,8 +260,8 @@ static int drain(struct walk *walk)
 }
 
 /*
- * Names that are no UTF-8 are warned about, and taken as they are. A pax header that does not parse
- * is passed over by libarchive, and the file then gets another name or size than it had.
+ * libarchive warns about names that are not UTF-8; they are taken as they are. It passes over a pax
+ * header that cannot be parsed, and the file would then get a wrong name or size.
  */
 static int heed_warning(const struct walk *walk)
 {

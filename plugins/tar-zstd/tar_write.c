@@ -1,5 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames to the sink, in order; behind them the member index, the trailer and the seek table. */
+/*
+ * The archive, front to back: frames with entries, then the member index, the host's trailer, the
+ * end of the tar stream, and the seek table.
+ *
+ *      | frame | frame | ... | index | trailer | end frame | seek table |
+ *        tar bytes             skip    skip      2 zero      skip
+ *                                                blocks
+ *        tar --zstd reads the frames, and passes over what is marked skip (skippable frames)
+ *
+ * What it promises. Any tar and any zstd reads the archive. This plugin finds a member without
+ * reading the rest, and notices what is damaged or cut out, also when it reads from a pipe. The
+ * same entries in the same units give the same bytes, by the same release of zstd.
+ *
+ * What it must not do.
+ *  - Seek back: all goes to the sink in order, so the archive can be written to a pipe.
+ *  - Keep in memory what grows with the content: of each member there is a compressed record, of
+ *    each frame a row of 12 bytes, and nothing else.
+ *  - Close an archive whose entries and frames disagree (tar_finish()): each later member would be
+ *    read from the wrong place.
+ *
+ * Why this order. Index and trailer stand in front of the end of the tar stream. A reader of a pipe
+ * that has seen an index knows then that a seek table must follow, so no cut goes unnoticed, not
+ * even one exactly between two frames. Why the index says nothing about places: headers and data
+ * follow each other without gaps, so the place of a member is the sum of the lengths before it, and
+ * that sum has to agree with the seek table. Two places for one fact could differ.
+ *
+ * README.md has the layout byte by byte; tar_table.c reads the end, tar_list.c the index.
+ */
 #include "tar_write.h"
 
 #include "tar_bytes.h"
@@ -11,11 +38,7 @@
 
 #define RAW_BATCH (64u << 10)
 
-/*
- * The index is compressed as it grows, so that 400,000 members cost a few megabytes here. It
- * says nothing about where a member lies: headers and data follow each other without
- * gaps, so that is the sum of the lengths before it.
- */
+/* The index is compressed as it grows: 400,000 members cost a few megabytes here. */
 struct tar_writer {
     ZSTD_CCtx *index_compressor;
     struct tar_buffer index;  /* compressed records */
@@ -154,7 +177,7 @@ int tar_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
     struct tar_note note;
     memcpy(&note, unit->note, sizeof note);
     if (tar->writer == NULL || note.magic != TAR_NOTE_MAGIC)
-        return tar->host->fail(tar->host, HB_FATAL, "was handed data that is no encoded frame");
+        return tar->host->fail(tar->host, HB_FATAL, "was given data that is not an encoded frame");
     int status = hb_sink_write_unit(sink, unit);
     if (status == HB_OK)
         status = add_row(tar, unit->bytes, note.tar_bytes, note.checksum);
@@ -219,8 +242,8 @@ static int write_trailer(const struct tar_zstd *tar, const struct hb_sink *sink,
     unsigned char start[TAR_TRAILER_HEADER];
     if (bytes > TAR_TRAILER_LIMIT)
         return tar->host->fail(tar->host, HB_FATAL,
-                               "the trailer has %zu bytes, and %u is the most that is read back",
-                               bytes, TAR_TRAILER_LIMIT);
+                               "the trailer has %zu bytes, but a reader accepts at most %u", bytes,
+                               TAR_TRAILER_LIMIT);
     memcpy(start, TAR_TRAILER_SIGNATURE, 8);
     tar_put64(start + 8, XXH64(trailer, bytes, 0));
     const struct tar_buffer head = {.data = start, .bytes = sizeof start};
@@ -258,10 +281,6 @@ static int write_seek_table(const struct tar_zstd *tar, const struct hb_sink *si
     return status == HB_OK ? sink->write(sink, footer, sizeof footer) : status;
 }
 
-/*
- * Index and trailer stand in front of the end of the tar stream. So a reader of a pipe that has
- * seen the tar end knows whether a seek table must follow, and no cut goes unnoticed.
- */
 int tar_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
 {
     struct tar_zstd *tar = self;

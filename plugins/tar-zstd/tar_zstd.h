@@ -81,8 +81,8 @@ static inline int tar_header_failed(const struct hb_host *host, int error)
     if (error == -ENOMEM)
         return tar_no_memory(host);
     return host->fail(host, HB_FATAL,
-                      "tar has no way to store this entry (special file, name over %u bytes, or "
-                      "a time that is none); exclude it",
+                      "tar cannot store this entry (a special file, a name over %u bytes, or an "
+                      "invalid time); exclude it",
                       TAR_NAME_LIMIT);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that grows, and what is said when it is out. */
+/* Memory that grows, and the message when there is none left. */
 #include "zip.h"
 
 #include <stdlib.h>

@@ -80,8 +80,8 @@ static int check_method(const struct member *member)
         return host->fail(host, HB_ENTRY, "it is a patch of another file, not a file");
     if (record->method != ZIP_STORED && record->method != ZIP_DEFLATED)
         return host->fail(host, HB_ENTRY,
-                          "it is compressed by method %d (%s), only stored and deflate can be "
-                          "read; unpack it with 7z",
+                          "it is compressed by method %d (%s), and hbcore reads only stored and "
+                          "deflate: unpack it with 7z",
                           record->method, method_name(record->method));
     if (record->method == ZIP_STORED && record->packed != record->bytes)
         return refuse(member, "it is stored, but its two sizes differ");
@@ -101,15 +101,18 @@ static int compare_headers(const struct member *member, const struct zip_record 
     if (local->name_bytes != central->name_bytes ||
         memcmp(local->name, central->name, local->name_bytes) != 0 ||
         local->raw_name != central->raw_name)
-        return refuse(member, "its name in the local header and in the central directory differ");
+        return refuse(member,
+                      "its name in the local header differs from that in the central directory");
     if (local->method != central->method || local->flags != central->flags)
-        return refuse(member, "its method or flags in the local header and in the central "
-                              "directory differ");
+        return refuse(
+            member,
+            "its method or flags in the local header differ from those in the central directory");
     if (!same_value(local, local->crc, central->crc) ||
         !same_value(local, local->packed, central->packed) ||
         !same_value(local, local->bytes, central->bytes))
-        return refuse(member, "its size or checksum in the local header and in the central "
-                              "directory differ");
+        return refuse(
+            member,
+            "its size or checksum in the local header differs from that in the central directory");
     return HB_OK;
 }
 
@@ -155,7 +158,7 @@ static int open_local(struct member *member, const struct zip_record *central)
                                        "it %s; the archive is damaged or forged", wrong);
     member->data = member->start + local.header_bytes;
     if (member->next - member->data < central->packed)
-        return refuse(member, "its data run into what follows it");
+        return refuse(member, "its data overlap what follows it");
     return compare_headers(member, &local, central);
 }
 
@@ -284,8 +287,8 @@ static bool descriptor_fits(const struct zip_record *record, const unsigned char
 }
 
 /*
- * Who reads a stream believes the descriptor, so it must not say anything else than the central
- * directory. Its signature is optional, and nothing says how wide its sizes are.
+ * A reader of a stream believes the descriptor, so it must say what the central directory says. Its
+ * signature is optional, and nothing says how wide its sizes are.
  */
 static int check_descriptor(const struct member *member)
 {
@@ -303,7 +306,7 @@ static int check_descriptor(const struct member *member)
             descriptor_fits(record, found + skip, bytes - skip, 8))
             return HB_OK;
     }
-    return refuse(member, "its data descriptor and the central directory differ");
+    return refuse(member, "its data descriptor differs from the central directory");
 }
 
 static int decode_content(struct member *member)
@@ -354,8 +357,7 @@ static int read_central(const struct zip *zip, const struct hb_input *input, uin
     const char *wrong =
         bytes == 0 ? "has no central header" : zip_parse_central(*header, bytes, record);
     if (wrong != NULL)
-        return zip->host->fail(zip->host, HB_FATAL, "it %s any more; the archive was changed",
-                               wrong);
+        return zip->host->fail(zip->host, HB_FATAL, "it now %s; the archive was changed", wrong);
     return HB_OK;
 }
 
@@ -399,7 +401,7 @@ int zip_decode(void *self, void *worker, const struct hb_input *input,
     return status;
 }
 
-/* Where its data starts: behind the local header, whose length only that itself tells. */
+/* The data starts behind the local header, and only that header tells its own length. */
 static int find_data(const struct zip *zip, const struct hb_input *input,
                      const struct zip_record *record, uint64_t *data)
 {

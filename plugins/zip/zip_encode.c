@@ -105,8 +105,8 @@ static bool samples_compress(struct zip_worker *worker, const struct samples *sa
 }
 
 /*
- * Photographs and the like are told by a few samples, not by compressing all of them; and most of
- * what is none of that by counting bytes, which takes less than that.
+ * A few samples show that photographs and the like do not compress, without compressing all of
+ * them. Most other content is recognised by counting bytes, which takes even less.
  */
 static bool looks_incompressible(struct zip_worker *worker, const unsigned char *data, size_t bytes)
 {
@@ -233,8 +233,8 @@ int zip_check_entry(const struct zip *zip, const struct hb_entry *entry)
     if (entry->type != HB_FILE && entry->type != HB_DIRECTORY && entry->type != HB_SYMLINK)
         return host->fail(host, HB_ENTRY, "a zip holds files, directories and symbolic links only");
     if (bytes > ZIP_NAME_MAX)
-        return host->fail(host, HB_ENTRY, "its name has %zu bytes, a zip holds %d at most", bytes,
-                          ZIP_NAME_MAX);
+        return host->fail(host, HB_ENTRY, "its name has %zu bytes, but a zip holds at most %d",
+                          bytes, ZIP_NAME_MAX);
     if (entry->path_bytes == 0 || entry->path[entry->path_bytes - 1] == '/')
         return host->fail(host, HB_ENTRY, "its name is empty or ends in '/'");
     if (entry->type == HB_SYMLINK && entry->link == NULL)
@@ -292,7 +292,7 @@ int zip_encode(void *self, void *worker, const struct hb_segment *const *segment
     if (count != 1 || segment->bytes > ZIP_UNIT_BYTES)
         return zip->host->fail(
             zip->host, HB_FATAL,
-            "was handed a unit of %zu segments and %llu bytes, against its policy", count,
+            "was given a unit of %zu segments and %llu bytes, which its policy rules out", count,
             (unsigned long long)segment->bytes);
     int status = zip_check_entry(zip, segment->entry);
     if (status != HB_OK)

@@ -136,7 +136,8 @@ static bool take_64(struct field *field, uint64_t *value)
 
 static const char *parse_zip64(struct field field, struct zip_record *record, bool central)
 {
-    static const char too_short[] = "has a zip64 field that lacks what the header leaves to it";
+    static const char too_short[] =
+        "has a zip64 field without the values that the header leaves to it";
     if (field.data == NULL)
         return NULL;
     if (!take_64(&field, &record->bytes) || !take_64(&field, &record->packed))

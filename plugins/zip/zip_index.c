@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The central directory: where it is, and whether it is sound. All of it is checked before the
- * first member is shown: bounds, counts, and that no two entries lie upon each other.
+ * first member is shown: bounds, counts, and that no two entries overlap.
  */
 #include "zip_index.h"
 
@@ -116,10 +116,10 @@ static int take_end_64(const struct zip *zip, const unsigned char record[ZIP_END
 }
 
 /*
- * Four bytes that look like a locator may be a piece of the last member's name, extra field or
- * comment. It is one only if a record is where it says, and that record says nothing else than the
- * end record does, as far as that one says anything. If it is none, the end record must do alone:
- * whether the directory is right before it is seen when its headers are read.
+ * Four bytes that look like a locator may be part of the last member's name, extra field or
+ * comment. They are a locator only if a record is where it says, and if that record does not
+ * contradict the end record. Otherwise the end record must do alone: whether the directory is right
+ * before it shows when its headers are read.
  */
 static int look_for_64(const struct zip *zip, const struct hb_input *input, struct end *end)
 {
@@ -152,8 +152,8 @@ static int read_end(const struct zip *zip, const struct hb_input *input, struct 
     int status = find_end(zip, input, record, &end->place);
     if (status == HB_NOMATCH)
         return zip->host->fail(zip->host, HB_FATAL,
-                               "no end record at the end of the file; it is truncated, or bytes "
-                               "were appended to it, or it is no zip");
+                               "no end record at the end of the file: it is truncated, has bytes "
+                               "appended, or is not a zip");
     if (status != HB_OK)
         return status;
     end->entries = zip_get16(record + 10);

@@ -209,7 +209,7 @@ const char *zip_parse_local(const unsigned char *from, size_t bytes, struct zip_
         return "has no local header where the central directory says";
     record->header_bytes = zip_local_bytes(from);
     if (record->header_bytes > bytes)
-        return "has a local header that runs into what follows it";
+        return "has a local header that overlaps what follows it";
     record->needed = zip_get16(from + 4);
     parse_common(from + 6, record);
     record->name = (const char *)from + ZIP_LOCAL_BYTES;

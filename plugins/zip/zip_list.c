@@ -190,10 +190,10 @@ static int no_trailer(const struct zip *zip)
 {
     if (!zip->index.has_trailer)
         return HB_NOMATCH;
-    return zip->host->fail(zip->host, HB_FATAL,
-                           "its trailer is missing, with the checksums of names, modes and times; "
-                           "the archive is damaged, or another program changed it: then unpack it "
-                           "and pack it anew");
+    return zip->host->fail(
+        zip->host, HB_FATAL,
+        "its trailer, which holds the checksums of names, modes and times, is missing; the archive "
+        "is damaged, or another program changed it: if so, unpack it and pack it again");
 }
 
 static int wrong_block(const struct zip *zip)
@@ -219,7 +219,7 @@ static int read_block(const struct zip *zip, const struct hb_input *input, uint6
     return status;
 }
 
-/* UINT64_MAX: they are no digits. */
+/* UINT64_MAX: they are not digits. */
 static uint64_t digits_of(const unsigned char frame[ZIP_TRAILER_FRAME])
 {
     static const char digits[] = "0123456789abcdef";

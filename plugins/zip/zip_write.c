@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The archive, front to back: local headers and data, the trailer in a gap, the central
- * directory. The local header of an entry is put off until its first unit is there: if that
- * is all of it, sizes and checksum stand in the header, even on a pipe.
+ * The archive, front to back: local headers and data, the trailer in a gap, the central directory.
+ *
+ * What it promises. Any unzip reads the archive, from a file and from a pipe, and none of them
+ * finds anything else in it than this plugin does. The same units give the same bytes.
+ *
+ * What it must not do.
+ *  - Seek in a sink that has no patch(): then all goes out in order.
+ *  - Let a name, time, size or content decide what a reader finds: see below.
+ *  - Write a size that does not fit its field. On a pipe the width of the sizes is in the header
+ *    before the size is known, so an entry that outgrows it fails the archive (count_unit()).
+ *
+ * One entry. Its local header is put off until its first unit is there: if that is all of it, sizes
+ * and checksum are in the header, even on a pipe.
+ *
+ *      begin_entry
+ *          |-- end_entry: a directory, a link, an empty file ---> header, perhaps the link's text
+ *          |-- append, all of the entry ------------------------> header, data
+ *          `-- append, the first of several units
+ *                  |-- into a file --> header with room, data ... --> the header is patched
+ *                  `-- on a pipe ----> header without sizes, data ... --> a data descriptor
  *
  * Where readers look for records
- * -----------------------------
+ *
  * Readers find records by their signatures, "PK" and two more bytes. No name, time, size or content
  * may decide what they find where they look:
  *
  * - At the start of the archive: the first local header. All look there.
  * - From 22 bytes before the end on, backwards: the end record. All look there, and find ours
- * first, because its comment is empty. Its numbers can be anything; nobody looks into them.
+ *   first, because its comment is empty. Its numbers can be anything; nobody looks into them.
  * - 20 bytes before the end record: a zip64 locator. All but Go look there, whatever the end record
  *   says. That is where the last central header ends, with its name, times and extra fields. So its
  *   last extra field is always the mark, and the mark is as long as a locator: the four bytes in
@@ -25,7 +42,7 @@
  *   stand in the trailer as JSON, but hashes can come out as anything: put_trailer() sees to it.
  *
  * The longer mark costs 15 bytes an archive. A zip64 record and locator in every archive would do
- * as well, but costs 76 bytes, and there are readers that know no zip64. Another order of the
+ * as well, but would cost 76 bytes, and some readers do not know zip64. Another order of the
  * directory would need a harmless name that can come last, which not every home has.
  */
 #include "zip_write.h"
@@ -48,7 +65,7 @@ enum {
     WRITE_THROUGH = 64 << 10 /* larger pieces are not copied into the buffer first */
 };
 
-/* From here on an entry is given 64-bit sizes on a pipe, where nothing can be mended later. */
+/* From this size on an entry gets 64-bit sizes on a pipe, where nothing can be corrected later. */
 #define LARGE_FROM ((uint64_t)2 << 30)
 
 /* ---- the sink, with small writes gathered --------------------------------------------------- */
@@ -202,8 +219,8 @@ static int count_unit(struct zip *zip, const struct zip_note *note, uint64_t pac
     if ((record->flags & ZIP_FLAG_DESCRIPTOR) && record->room == ZIP_ROOM_NONE &&
         zip_is_large(record))
         return zip->host->fail(zip->host, HB_FATAL,
-                               "it grew past 4 GiB while it was read, which a zip on a pipe must "
-                               "know beforehand; write the archive to a file");
+                               "it grew past 4 GiB while it was read, and on a pipe a zip must "
+                               "know such a size beforehand: write the archive to a file");
     return HB_OK;
 }
 
@@ -216,7 +233,7 @@ int zip_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
     if (memcmp(note.magic, ZIP_NOTE_MAGIC, sizeof note.magic) != 0 || writer->entry == NULL ||
         writer->whole || writer->ended || (note.whole && writer->headed))
         return zip->host->fail(zip->host, HB_FATAL,
-                               "was handed a unit that it did not encode, or out of order");
+                               "was given a unit that it did not encode, or one out of order");
     int status = HB_OK;
     if (note.whole) {
         writer->whole = true;

@@ -79,7 +79,7 @@ class Guard(hb.Case):
                 self.assert_nothing_done(live, when=when)
 
     def test_live_is_unknown(self):
-        for live, because in ((b'{"jobs": null}', "no list"), (b'{"jobs": {}}', "no list"),
+        for live, because in ((b'{"jobs": null}', "not a list"), (b'{"jobs": {}}', "not a list"),
                               (b'{"jobs": [', "not JSON"), (b"", "not JSON"),
                               (b"{} trailing", "not JSON"), (b'["\xff"]', "not JSON"),
                               (b"null", "neither"), (b"0", "neither"), (b'"jobs"', "neither")):
@@ -94,10 +94,10 @@ class Guard(hb.Case):
 
     def test_live_is_no_file(self):
         self.live.mkdir(parents=True)
-        self.assert_nothing_done(because="no regular file")
+        self.assert_nothing_done(because="not a regular file")
         self.live.rmdir()
         os.mkfifo(self.live)
-        self.assert_nothing_done(because="no regular file")
+        self.assert_nothing_done(because="not a regular file")
 
     def test_live_is_too_large(self):
         self.assert_nothing_done(b'{"jobs": []}' + b" " * (8 << 20), "large")

@@ -77,7 +77,7 @@ class Aliases(hb.Case):
                      "  Skipped alias 'sudo': a reserved name",
                      f"Note: {self.bin} is not in your PATH.",
                      '    export PATH="$HOME/.local/bin:$PATH"',
-                     "Note: hermes-agent is not there, since a backup leaves it out.",
+                     "Note: hermes-agent is missing, because a backup leaves it out.",
                      "  hermes update", "To re-enable gateway services for profiles:",
                      "  hermes -p coder gateway install", "  hermes -p sudo gateway install"):
             self.assertIn(line, text.splitlines())

@@ -234,9 +234,9 @@ static void unsound_copies(void **state)
     free(data);
     expect_refusal(&fixture, "cut", "x.db", "unsound");
     expect_refusal(&fixture, "bad", "x.db", "unsound");
-    expect_refusal(&fixture, "zero", "x.db", "no database");
-    expect_refusal(&fixture, "text", "x.db", "no database");
-    expect_refusal(&fixture, "empty", "x.db", "no database");
+    expect_refusal(&fixture, "zero", "x.db", "not a database");
+    expect_refusal(&fixture, "text", "x.db", "not a database");
+    expect_refusal(&fixture, "empty", "x.db", "not a database");
     assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100000");
     /* Nothing there to be spoiled: the host writes it, and says what it is. */
     assert_int_equal(put_back(&fixture, "bad", "new.db"), HB_RESTORE_RENAME);
@@ -291,7 +291,7 @@ static void targets_that_are_no_databases(void **state)
     free(names);
 
     assert_int_equal(symlink("old", home_file(&fixture, "link.db")), 0);
-    expect_refusal(&fixture, "old", "link.db", "no regular file");
+    expect_refusal(&fixture, "old", "link.db", "not a regular file");
     fixture_stop(&fixture);
 }
 

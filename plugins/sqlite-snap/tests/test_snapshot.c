@@ -352,9 +352,9 @@ static void no_databases(void **state)
     write_file(home_file(&fixture, "bad.db"), good, bytes);
 
     expect_raw(&fixture, "empty.db", 0, 0, "");
-    expect_raw(&fixture, "text.db", 1, 0, "no SQLite database");
+    expect_raw(&fixture, "text.db", 1, 0, "not that of an SQLite database");
     expect_raw(&fixture, "zero.db", 0, 1, "all its bytes are zero");
-    expect_raw(&fixture, "nearly.db", 1, 0, "no SQLite database");
+    expect_raw(&fixture, "nearly.db", 1, 0, "not that of an SQLite database");
     expect_raw(&fixture, "cut.db", 0, 1, "stored raw");
     expect_raw(&fixture, "head.db", 0, 1, "stored raw");
     expect_raw(&fixture, "bad.db", 0, 1, "stored raw");
@@ -383,19 +383,19 @@ static void logs_beside_what_is_no_database(void **state)
     write_file(home_file(&fixture, "text.db-wal"), "", 0);
     write_file(home_file(&fixture, "text.db-journal"), zero,
                512); /* spent, and kept for the next */
-    expect_raw(&fixture, "text.db", 1, 0, "no SQLite database");
+    expect_raw(&fixture, "text.db", 1, 0, "not that of an SQLite database");
     write_file(home_file(&fixture, "text.db-journal"), "rows", 4);
-    expect_raw(&fixture, "text.db", 0, 1, "what the -journal beside it holds is not stored");
+    expect_raw(&fixture, "text.db", 0, 1, "the content of the -journal beside it is not stored");
     write_file(home_file(&fixture, "text.db-wal"), "rows", 4);
-    expect_raw(&fixture, "text.db", 0, 1, "what the -wal beside it holds is not stored");
+    expect_raw(&fixture, "text.db", 0, 1, "the content of the -wal beside it is not stored");
     write_file(home_file(&fixture, "zero.db"), zero, sizeof zero);
     write_file(home_file(&fixture, "zero.db-wal"), "rows", 4);
-    expect_raw(&fixture, "zero.db", 0, 1, "are zero, and what the -wal beside it holds");
+    expect_raw(&fixture, "zero.db", 0, 1, "are zero, and the content of the -wal beside it");
     write_file(home_file(&fixture, "empty.db"), "", 0);
     write_file(home_file(&fixture, "empty.db-journal"), "begun", 5);
     expect_raw(&fixture, "empty.db", 0, 0, "");
     write_file(home_file(&fixture, "empty.db-wal"), "rows", 4);
-    expect_raw(&fixture, "empty.db", 0, 1, "is empty, and what the -wal beside it holds");
+    expect_raw(&fixture, "empty.db", 0, 1, "is empty, and the content of the -wal beside it");
     fixture_stop(&fixture);
 }
 
