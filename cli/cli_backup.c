@@ -2,17 +2,13 @@
 /* hbcore backup */
 #include "cli_backup.h"
 
-#include "backup/backup.h"
-#include "backup/preset.h"
-#include "backup/preset_next.h"
+#include "backup/preset_backup.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
 #include "cli_snapshot.h"
 #include "complain.h"
 #include "config/home_path.h"
-#include "host/hooks.h"
-#include "host/instance.h"
 #include "no_config.h"
 #include "preset_report.h"
 #include "session.h"
@@ -44,21 +40,10 @@ static const char help[] =
 
 struct backup_command {
     struct hb_cli *cli;
-    const char *output;
-    const char *format;
-    const char *preset_name;
     const char *label;
-    int64_t keep; /* -1: as the configuration says */
     bool quick;
-    bool dry_run;
-    struct hb_preset preset;
-    struct hb_preset_next next;
-    struct hb_preset_archives archives; /* that are there afterwards, and what became of them */
+    struct hb_preset_backup backup;
     struct hb_run run;
-    struct hb_chain hooks;
-    struct hb_format_choice choice;
-    struct hb_destination destination;
-    struct hb_backup_result result;
     struct timespec started;
     FILE *out; /* results; standard error where the archive goes to standard output */
 };
@@ -68,17 +53,17 @@ static int take_option(struct backup_command *command, int option, char **argv)
 {
     switch (option) {
     case 'o':
-        command->output = optarg;
+        command->backup.output = optarg;
         command->cli->raw_out = strcmp(optarg, "-") == 0;
         return 0;
     case 'f':
-        command->format = optarg;
+        command->backup.format = optarg;
         return 0;
     case 'p':
-        command->preset_name = optarg;
+        command->backup.preset = optarg;
         return 0;
     case 'k':
-        return hb_cli_number(command->cli, argv[0], "--keep", optarg, &command->keep);
+        return hb_cli_number(command->cli, argv[0], "--keep", optarg, &command->backup.keep);
     case 'q':
         command->quick = true;
         return 0;
@@ -86,7 +71,7 @@ static int take_option(struct backup_command *command, int option, char **argv)
         command->label = optarg;
         return 0;
     case 'n':
-        command->dry_run = true;
+        command->backup.dry_run = true;
         return 0;
     case 'h':
         fputs(help, command->cli->out);
@@ -99,19 +84,20 @@ static int take_option(struct backup_command *command, int option, char **argv)
 /* What does not go together. */
 static int check_options(const struct backup_command *command, const char *name)
 {
-    if (command->quick &&
-        (command->output != NULL || command->preset_name != NULL || command->format != NULL))
+    if (command->quick && (command->backup.output != NULL || command->backup.preset != NULL ||
+                           command->backup.format != NULL))
         return hb_cli_usage(command->cli, name,
                             "--quick makes a snapshot in the home: it does not go with -o, "
                             "--format or --preset");
     if (command->label != NULL && !command->quick)
         return hb_cli_usage(command->cli, name, "--label is for --quick");
-    if (command->keep >= 0 && !command->quick && command->preset_name == NULL)
+    if (command->backup.keep >= 0 && !command->quick && command->backup.preset == NULL)
         return hb_cli_usage(command->cli, name, "--keep is for --preset and --quick");
-    if (command->keep >= 0 && command->preset_name != NULL && command->output != NULL)
+    if (command->backup.keep >= 0 && command->backup.preset != NULL &&
+        command->backup.output != NULL)
         return hb_cli_usage(command->cli, name,
                             "--keep is about the directory of the preset, not about -o");
-    if (command->output != NULL && *command->output == '\0')
+    if (command->backup.output != NULL && *command->backup.output == '\0')
         return hb_cli_usage(command->cli, name, "the name after -o is empty");
     return 0;
 }
@@ -142,16 +128,39 @@ static int parse_arguments(struct backup_command *command, int argc, char **argv
     return check_options(command, argv[0]);
 }
 
+/* "-o a.b" with a suffix of a format that was not asked for: the archive is called "a.b.c". */
+static void note_other_suffix(struct backup_command *command)
+{
+    const struct hb_destination *made = &command->backup.destination;
+    const char *name = command->backup.output == NULL ? "" : hb_base_name(command->backup.output);
+    struct hb_format_list formats;
+    if (*name == '\0' || made->stream || made->unique ||
+        hb_format_stem(hb_format_ops_of(&command->backup.choice)->suffixes, name) > 0)
+        return;
+    hb_format_list(command->run.config, &formats);
+    for (size_t i = 0; i < formats.count; i++) {
+        if (hb_format_stem(hb_format_ops_of(&formats.choices[i])->suffixes, name) == 0)
+            continue;
+        const char *other = formats.choices[i].section->label;
+        hb_report_add(&command->run.report, HB_FOUND_NOTE, "",
+                      "-o %s ends as archives of %s do, but this one is %s: say --format %s", name,
+                      other, command->backup.choice.section->label, other);
+        break;
+    }
+    hb_format_list_clear(&formats);
+}
+
 static void on_planned(void *context, uint64_t files, uint64_t bytes)
 {
     struct backup_command *command = context;
     char text[24];
+    note_other_suffix(command);
     if (!command->cli->quiet && !command->cli->json)
         fprintf(command->out, "%s %" PRIu64 " entries (%s) ...\n",
-                command->dry_run ? "Would back up" : "Backing up", files,
+                command->backup.dry_run ? "Would back up" : "Backing up", files,
                 hb_human_bytes(bytes, text));
     fflush(command->out);
-    if (!command->dry_run)
+    if (!command->backup.dry_run)
         hb_cli_start_progress(command->cli, &command->run, "stored", files, bytes);
 }
 
@@ -176,24 +185,24 @@ static void on_would_store(void *context, const char *path, uint32_t type, uint6
 
 static void print_json(const struct backup_command *command)
 {
-    const struct hb_backup_result *result = &command->result;
+    const struct hb_backup_result *result = &command->backup.result;
     json_t *object = hb_summary_json("backup", &command->run.report);
-    if (result->nothing || command->dry_run)
+    if (result->nothing || command->backup.dry_run)
         json_object_set_new(object, "archive", json_null());
     else
-        hb_json_name(object, "archive", command->destination.path);
-    if (command->destination.kept == NULL)
+        hb_json_name(object, "archive", command->backup.destination.path);
+    if (command->backup.destination.kept == NULL)
         json_object_set_new(object, "kept", json_null());
     else
-        hb_json_name(object, "kept", command->destination.kept);
-    json_object_set_new(object, "format", json_string(command->choice.section->label));
-    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
+        hb_json_name(object, "kept", command->backup.destination.kept);
+    json_object_set_new(object, "format", json_string(command->backup.choice.section->label));
+    json_object_set_new(object, "dry_run", json_boolean(command->backup.dry_run));
     json_object_set_new(object, "files", json_integer((json_int_t)result->files));
     json_object_set_new(object, "directories", json_integer((json_int_t)result->directories));
     json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
     json_object_set_new(object, "reused_bytes", json_integer((json_int_t)result->reused_bytes));
-    hb_preset_report_json(object, &command->archives);
+    hb_preset_report_json(object, &command->backup.archives);
     json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
     hb_summary_json_findings(object, &command->run.report);
     hb_json_line(command->out, object);
@@ -201,7 +210,7 @@ static void print_json(const struct backup_command *command)
 
 static void print_summary(const struct backup_command *command)
 {
-    const struct hb_backup_result *result = &command->result;
+    const struct hb_backup_result *result = &command->backup.result;
     FILE *out = command->out;
     char original[24], compressed[24];
     if (command->cli->json) {
@@ -213,11 +222,11 @@ static void print_summary(const struct backup_command *command)
                 result->swept);
     if (result->nothing) {
         fprintf(out, "Nothing to back up in %s.\n", command->run.home.path);
-    } else if (command->dry_run) {
+    } else if (command->backup.dry_run) {
         fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
                 hb_human_bytes(result->bytes, original));
     } else if (!command->cli->quiet) {
-        HB_AUTO_FREE char *path = hb_printable(command->destination.path);
+        HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
         bool incomplete = hb_report_incomplete(&command->run.report);
         fprintf(out, "\n%s: %s\n", incomplete ? "Backup done, but incomplete" : "Backup complete",
                 path);
@@ -228,65 +237,17 @@ static void print_summary(const struct backup_command *command)
             fprintf(out, "  Unchanged:   %s, copied from the archive before\n",
                     hb_human_bytes(result->reused_bytes, original));
         fprintf(out, "  Time:        %.1fs\n", hb_cli_seconds_since(&command->started));
-        hb_preset_report(command->cli, out, &command->archives, false);
+        hb_preset_report(command->cli, out, &command->backup.archives, false);
     }
     hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
                         &command->run.report);
     hb_summary_lines(out, &command->run.report);
-    if (!result->nothing && !command->dry_run && !command->cli->quiet) {
+    if (!result->nothing && !command->backup.dry_run && !command->cli->quiet) {
         const char *text = hb_config_text(command->run.config, "backup", "restore-command");
-        HB_AUTO_FREE char *path = hb_shell_word(command->destination.path);
+        HB_AUTO_FREE char *path = hb_shell_word(command->backup.destination.path);
         HB_AUTO_FREE char *import = hb_cli_command_line(command->cli, &command->run, text);
         fprintf(out, "\nRestore with: %s %s\n", import, path);
     }
-}
-
-/* What cannot be removed is a note: the archive is made. */
-static void prune(struct backup_command *command, bool incomplete)
-{
-    struct hb_error error = {0};
-    const struct hb_destination *made = &command->destination;
-    int64_t keep = command->keep >= 0 ? command->keep : command->preset.keep;
-    if (keep < 0 || made->stream)
-        return;
-    struct hb_preset_query query = {
-        .run = &command->run,
-        .id = &command->next.id,
-        .prefix = command->preset.prefix,
-        .suffixes = hb_format_ops_of(&command->choice)->suffixes,
-        .directory = made->directory,
-        .held = &made->place,
-    };
-    if (hb_preset_archives_read(&query, &command->archives, &error) != HB_OK) {
-        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "nothing older was removed: %s",
-                      error.text);
-        return;
-    }
-    hb_preset_prune(&query, &command->archives, keep < 1 ? 1 : (uint64_t)keep, made->name,
-                    !incomplete, false);
-    hb_preset_report_unknown(command->cli, &command->run, &command->archives, command->preset_name);
-}
-
-/* "-o a.b" with a suffix of a format that was not asked for: the archive is called "a.b.c". */
-static void note_other_suffix(struct backup_command *command)
-{
-    const struct hb_destination *made = &command->destination;
-    const char *name = command->output == NULL ? "" : hb_base_name(command->output);
-    struct hb_format_list formats;
-    if (*name == '\0' || made->stream || made->unique ||
-        hb_format_stem(hb_format_ops_of(&command->choice)->suffixes, name) > 0)
-        return;
-    hb_format_list(command->run.config, &formats);
-    for (size_t i = 0; i < formats.count; i++) {
-        if (hb_format_stem(hb_format_ops_of(&formats.choices[i])->suffixes, name) == 0)
-            continue;
-        const char *other = formats.choices[i].section->label;
-        hb_report_add(&command->run.report, HB_FOUND_NOTE, "",
-                      "-o %s ends as archives of %s do, but this one is %s: say --format %s", name,
-                      other, command->choice.section->label, other);
-        break;
-    }
-    hb_format_list_clear(&formats);
 }
 
 /* Without a configuration file the home, the format and the preset are missing all at once. */
@@ -295,8 +256,9 @@ static void explain_missing(const struct backup_command *command, const struct h
 {
     HB_AUTO_FREE char *home = NULL;
     struct hb_error ignored;
-    bool named = command->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
-    if (command->preset_name != NULL)
+    bool named =
+        command->backup.format != NULL || *hb_config_text(config, "backup", "format") != '\0';
+    if (command->backup.preset != NULL)
         hb_cli_no_config(config, command->cli, "backup --preset NAME", "what this preset is",
                          error);
     else if (!named && hb_home_find(config, command->cli->home, true, &home, &ignored) == HB_OK)
@@ -309,87 +271,42 @@ static void explain_missing(const struct backup_command *command, const struct h
 static int back_up(struct backup_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
+    struct hb_preset_backup *backup = &command->backup;
     int code = hb_cli_open_home(command->cli, run, true, true, error);
     if (code != 0)
         return code;
-    if (hb_chain_create(run, HB_KIND_HOOK, "backup", &command->hooks, error) != HB_OK)
-        return HB_EXIT_USAGE;
-    int status =
-        hb_preset_destination(&command->preset, run->home.path, command->output,
-                              hb_format_ops_of(&command->choice), &command->destination, error);
-    if (status != HB_OK)
-        return HB_EXIT_FAILED;
-    note_other_suffix(command);
-    struct hb_event event = {.size = sizeof event,
-                             .command = "backup",
-                             .home = run->home.path,
-                             .archive = command->destination.path,
-                             .dry_run = command->dry_run};
-    status = hb_hooks_before(run, &command->hooks, &event, error);
-    if (status != HB_OK)
-        return HB_EXIT_FAILED;
-    status = hb_preset_next(run, &command->preset, hb_format_ops_of(&command->choice)->suffixes,
-                            command->dry_run, &command->destination, &command->next, error);
-    if (status != HB_OK)
-        return hb_cli_exit_code(status);
-    struct hb_backup_request request = {
-        .run = run,
-        .format = &command->choice,
-        .destination = &command->destination,
-        .id = &command->next.id,
-        .preset = command->preset_name,
-        .sequence = command->next.sequence,
-        .stamp = command->next.stamp,
-        .remember = command->preset.reuse && !command->destination.stream,
-        .previous = command->next.previous,
-        .dry_run = command->dry_run,
-        .planned = on_planned,
-        .would_store = on_would_store,
-        .context = command,
-    };
-    status = hb_backup(&request, &command->result, error);
+    int status = hb_preset_backup(backup, error);
     hb_cli_end_progress(run);
-    if (status != HB_OK) {
+    if (status != HB_OK && !backup->result.nothing) {
         hb_summary_failed(command->cli, &run->report);
         return hb_cli_exit_code(status);
     }
-    bool incomplete = hb_report_incomplete(&run->report);
-    if (command->result.nothing && incomplete) {
-        print_summary(command);
-        hb_error_set(error, HB_FATAL, "%s: nothing of it could be read", run->home.path);
-        return HB_EXIT_FAILED;
+    if (status == HB_OK) {
+        hb_preset_report_unknown(command->cli, run, &backup->archives, backup->preset);
+        hb_report_sort(&run->report);
+        hb_summary_keep(command->cli, &run->report);
     }
-    if (!command->dry_run && !command->result.nothing && command->output == NULL)
-        prune(command, incomplete);
-    event.archive = command->destination.path;
-    event.exit_status = incomplete ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
-    event.files = command->result.files;
-    event.bytes = command->result.bytes;
-    event.skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
-    hb_cli_hooks_after(run, &command->hooks, &event);
-    hb_report_sort(&run->report);
-    hb_summary_keep(command->cli, &run->report);
     print_summary(command);
-    return event.exit_status;
+    return status != HB_OK                      ? hb_cli_exit_code(status)
+           : hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE
+                                                : HB_EXIT_DONE;
 }
 
 int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
 {
-    struct backup_command command = {.cli = cli,
-                                     .out = cli->out,
-                                     .destination = HB_DESTINATION_NONE,
-                                     .archives = {.fd = -1},
-                                     .keep = -1};
+    struct backup_command command = {
+        .cli = cli, .out = cli->out, .backup = {HB_PRESET_BACKUP_NONE}};
     struct hb_config *config;
     struct hb_error error = {0};
     int code = parse_arguments(&command, argc, argv);
     if (code != 0)
         return code < 0 ? 0 : code;
-    cli->output_is_extra = !command.dry_run;
+    cli->output_is_extra = !command.backup.dry_run;
     if (command.quick)
-        return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
-    if (command.output != NULL && strcmp(command.output, "-") == 0) {
-        if (!command.dry_run && isatty(STDOUT_FILENO))
+        return hb_cli_snapshot_create(cli, command.label, command.backup.keep,
+                                      command.backup.dry_run);
+    if (command.backup.output != NULL && strcmp(command.backup.output, "-") == 0) {
+        if (!command.backup.dry_run && isatty(STDOUT_FILENO))
             return hb_cli_usage(cli, argv[0], "will not write an archive to a terminal");
         command.out = cli->err;
     }
@@ -400,9 +317,11 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
     hb_run_init(&command.run, config);
     command.run.log = cli->err;
     command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    if (hb_preset_find(config, command.preset_name, &command.preset, &error) != HB_OK ||
-        hb_format_find(config, command.format != NULL ? command.format : command.preset.format,
-                       &command.choice, &error) != HB_OK) {
+    command.backup.prunes = true;
+    command.backup.planned = on_planned;
+    command.backup.would_store = on_would_store;
+    command.backup.context = &command;
+    if (hb_preset_backup_find(&command.backup, &command.run, &error) != HB_OK) {
         code = HB_EXIT_USAGE;
         explain_missing(&command, config, &error);
     } else {
@@ -410,12 +329,7 @@ int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
     }
     if (error.text[0] != '\0')
         hb_cli_fail(cli, code, &error);
-    hb_chain_free(&command.hooks);
-    hb_preset_archives_clear(&command.archives);
-    hb_preset_next_clear(&command.next);
-    hb_destination_clear(&command.destination);
-    hb_preset_clear(&command.preset);
-    hb_format_choice_clear(&command.choice);
+    hb_preset_backup_clear(&command.backup);
     hb_run_clear(&command.run);
     hb_config_free(config);
     return code;

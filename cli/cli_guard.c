@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * hbcore guard: hooks compare the home with a snapshot and put back what got lost. What that is and
- * how it is told, only they know.
- */
+/* hbcore guard: what it does is in snapshot/guard.h. */
 #include "cli_guard.h"
 
 #include "base/memory.h"
 #include "base/name.h"
 #include "complain.h"
-#include "host/failure.h"
-#include "host/hooks.h"
-#include "host/instance.h"
-#include "restore/recover.h"
 #include "session.h"
+#include "snapshot/guard.h"
 #include "snapshot/snapshot.h"
 #include "snapshot_wanted.h"
 #include "summary.h"
-#include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -41,7 +34,6 @@ struct guard_command {
     char *snapshot;     /* its id */
     bool dry_run;
     struct hb_run run;
-    struct hb_chain hooks, contents;
     struct timespec started;
 };
 
@@ -83,84 +75,6 @@ static void print_summary(struct guard_command *command)
     hb_json_line(cli->out, object);
 }
 
-/* Each hook does its part; one that fails ends it. */
-static int run_hooks(struct guard_command *command, struct hb_event *event, struct hb_error *error)
-{
-    bool done = false;
-    for (size_t i = 0; i < command->hooks.count; i++) {
-        const struct hb_instance *instance = command->hooks.instances[i];
-        const struct hb_hook_ops *ops = instance->plugin->ops;
-        hb_run_clear_failure(&command->run);
-        int status = HB_CAN(ops, run) ? ops->run(instance->self, event) : HB_NOMATCH;
-        if (status < 0) {
-            hb_error_set(error, status, "[%s]: %s", instance->section->name,
-                         hb_instance_failure(instance));
-            return hb_cli_exit_code(status);
-        }
-        done = done || status == HB_OK;
-    }
-    if (done)
-        return HB_EXIT_DONE;
-    hb_error_set(error, HB_FATAL, "guard: no hook of the configuration compares anything");
-    hb_error_hint(error, "a section [hook:NAME] with guard in its 'on' says what is compared");
-    return HB_EXIT_USAGE;
-}
-
-/* Does a hook compare anything at all? */
-static bool has_comparing(const struct guard_command *command)
-{
-    for (size_t i = 0; i < command->hooks.count; i++) {
-        const struct hb_hook_ops *ops = command->hooks.instances[i]->plugin->ops;
-        if (HB_CAN(ops, run))
-            return true;
-    }
-    return false;
-}
-
-/* Whoever relies on it must not read that all is well when there is nothing to compare with. */
-static int check_there(struct hb_run *run, const char *snapshot, const char *id,
-                       struct hb_error *error)
-{
-    struct hb_place place;
-    int result = hb_beneath_resolve(&run->home, snapshot, 0, &place, NULL);
-    bool missing = result == -ENOENT || (result == 0 && !place.exists);
-    hb_place_clear(&place);
-    if (!missing)
-        return 0;
-    hb_error_set(error, HB_FATAL, "there is no snapshot %s", id);
-    hb_error_hint(error, "hbcore snapshot list shows those that are there");
-    return HB_EXIT_FAILED;
-}
-
-static int compare(struct guard_command *command, struct hb_error *error)
-{
-    struct hb_run *run = &command->run;
-    HB_AUTO_FREE char *snapshot =
-        hb_text("%s/%s", hb_config_text(run->config, "snapshot", "directory"), command->snapshot);
-    struct hb_event event = {.size = sizeof event,
-                             .command = "guard",
-                             .home = run->home.path,
-                             .dry_run = command->dry_run,
-                             .snapshot = snapshot};
-    int code = has_comparing(command) ? check_there(run, snapshot, command->snapshot, error) : 0;
-    if (code != 0)
-        return code;
-    run->stage_on_demand = !command->dry_run;
-    if (!command->dry_run) /* of runs that were killed; there may be nothing to do, and no stage */
-        hb_stage_sweep(run->home.fd);
-    if (hb_hooks_before(run, &command->hooks, &event, error) != HB_OK)
-        return HB_EXIT_FAILED;
-    code = run_hooks(command, &event, error);
-    if (code != HB_EXIT_DONE)
-        return code;
-    event.exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
-    hb_cli_hooks_after(run, &command->hooks, &event);
-    hb_report_sort(&run->report);
-    hb_summary_keep(command->cli, &run->report);
-    print_summary(command);
-    return event.exit_status;
-}
-
 static int guard(struct guard_command *command, struct hb_error *error)
 {
     struct hb_run *run = &command->run;
@@ -171,18 +85,18 @@ static int guard(struct guard_command *command, struct hb_error *error)
     int code = hb_cli_open_home(command->cli, run, false, true, error);
     if (code != 0)
         return code;
-    if (hb_chain_create(run, HB_KIND_HOOK, "guard", &command->hooks, error) != HB_OK ||
-        hb_chain_create(run, HB_KIND_CONTENT, NULL, &command->contents, error) != HB_OK)
-        return HB_EXIT_USAGE;
     command->snapshot = hb_cli_snapshot_wanted(run, command->wanted, error);
     if (command->snapshot == NULL)
         return HB_EXIT_FAILED;
-    int status =
-        hb_recover(run, &command->contents, command->dry_run ? HB_RECOVER_TELL : HB_RECOVER, error);
-    code = status == HB_OK ? compare(command, error) : hb_cli_exit_code(status);
-    if (error->text[0] != '\0')
+    int status = hb_guard(run, command->snapshot, command->dry_run, error);
+    if (status != HB_OK) {
         hb_summary_failed(command->cli, &run->report);
-    return code;
+        return status == HB_NOMATCH ? HB_EXIT_USAGE : hb_cli_exit_code(status);
+    }
+    hb_report_sort(&run->report);
+    hb_summary_keep(command->cli, &run->report);
+    print_summary(command);
+    return hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
 
 int hb_cli_guard(struct hb_cli *cli, int argc, char **argv)
@@ -204,8 +118,6 @@ int hb_cli_guard(struct hb_cli *cli, int argc, char **argv)
     code = guard(&command, &error);
     if (error.text[0] != '\0')
         hb_cli_fail(cli, code, &error);
-    hb_chain_free(&command.hooks);
-    hb_chain_free(&command.contents);
     free(command.snapshot);
     hb_run_clear(&command.run);
     hb_config_free(config);

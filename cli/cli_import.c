@@ -2,9 +2,7 @@
 /* hbcore import */
 #include "cli_import.h"
 
-#include "backup/backup.h"
-#include "backup/preset.h"
-#include "backup/preset_next.h"
+#include "backup/preset_backup.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -13,7 +11,6 @@
 #include "config/home_path.h"
 #include "files/anywhere.h"
 #include "host/hooks.h"
-#include "host/instance.h"
 #include "import/import.h"
 #include "no_config.h"
 #include "session.h"
@@ -63,8 +60,7 @@ struct import_command {
     char *way_back; /* the archive that was made first */
     char *home;
     struct hb_run run;
-    struct hb_chain hooks;
-    struct hb_event event;
+    struct hb_hooks hooks;
     struct hb_import_result result;
     struct timespec started;
 };
@@ -290,8 +286,8 @@ static int on_begin(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
     if (command->run.home.fd >= 0)
-        command->event.home = command->run.home.path;
-    return hb_hooks_before(&command->run, &command->hooks, &command->event, error);
+        command->hooks.event.home = command->run.home.path;
+    return hb_hooks_before(&command->hooks, error);
 }
 
 static int on_confirm(void *context, const struct hb_archive *archive,
@@ -347,67 +343,55 @@ static int incomplete_way_back(const struct hb_run *run, const char *archive,
     return HB_FATAL;
 }
 
-/* With a run of its own: that of the import is in the middle of things. The home is locked. */
-static int archive_home(struct import_command *command, struct hb_run *run,
-                        const struct hb_preset *preset, const struct hb_format_choice *choice,
-                        struct hb_destination *destination, struct hb_error *error)
+/* What hooks had to say about that archive belongs to what is said of the import. */
+static void take_over(struct hb_report *report, const struct hb_report *of, size_t first)
 {
+    for (size_t i = first; i < of->count; i++)
+        hb_report_add(report, of->findings[i].kind, of->findings[i].path, "%s",
+                      of->findings[i].reason);
+    for (size_t i = 0; i < of->line_count; i++)
+        hb_report_line(report, of->lines[i]);
+    for (size_t i = 0; i < of->member_count; i++)
+        hb_report_member(report, of->members[2 * i], of->members[2 * i + 1]);
+}
+
+/*
+ * The home is locked, all is staged. The archive has a run of its own: that of the import is in the
+ * middle of things. Nothing is pruned: what would go might be the archive that is imported.
+ */
+static int archive_home(struct import_command *command, struct hb_run *run, struct hb_error *error)
+{
+    const char *preset = hb_config_text(run->config, "import", "backup-preset");
+    struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
+                                      .preset = *preset == '\0' ? NULL : preset};
+    int status = hb_preset_backup_find(&backup, run, error);
     int result = hb_root_copy(&command->run.home, &run->home);
-    if (result != 0)
-        return hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
-                            strerror(-result));
-    struct hb_preset_next next;
-    int status = hb_preset_next(run, preset, hb_format_ops_of(choice)->suffixes, false, destination,
-                                &next, error);
-    struct hb_backup_request request = {
-        .run = run,
-        .format = choice,
-        .destination = destination,
-        .id = &next.id,
-        .preset = preset->section == NULL ? NULL : preset->section->label,
-        .sequence = next.sequence,
-        .stamp = next.stamp,
-        .remember = preset->reuse && !destination->stream,
-        .previous = next.previous,
-    };
-    struct hb_backup_result done = {0};
+    if (status == HB_OK && result != 0)
+        status = hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
+                              strerror(-result));
     if (status == HB_OK)
-        status = hb_backup(&request, &done, error);
-    if (status == HB_OK && hb_report_incomplete(&run->report))
-        status = incomplete_way_back(run, destination->path, error);
-    else if (status == HB_OK && !done.nothing)
-        command->way_back = hb_copy_text(destination->path);
-    hb_preset_next_clear(&next);
+        status = hb_preset_backup(&backup, error);
+    if (status == HB_OK)
+        take_over(&command->run.report, &run->report, backup.hooks_findings);
+    if (backup.incomplete)
+        status = incomplete_way_back(run, backup.destination.path, error);
+    else if (status == HB_OK && !backup.result.nothing)
+        command->way_back = hb_copy_text(backup.destination.path);
+    hb_preset_backup_clear(&backup);
     return status;
 }
 
 static int on_before(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
-    const struct hb_config *config = command->run.config;
-    const char *name = hb_config_text(config, "import", "backup-preset");
-    struct hb_preset preset;
-    struct hb_format_choice choice = {0};
-    struct hb_destination destination = HB_DESTINATION_NONE;
     struct hb_run run;
     if (!command->backup_first)
         return HB_OK;
-    int status = hb_preset_find(config, *name == '\0' ? NULL : name, &preset, error);
-    if (status == HB_OK)
-        status = hb_format_find(config, preset.format, &choice, error);
-    if (status == HB_OK)
-        status = hb_preset_destination(&preset, command->home, NULL, hb_format_ops_of(&choice),
-                                       &destination, error);
-    if (status == HB_OK) {
-        hb_run_init(&run, config);
-        run.log = command->run.log;
-        run.log_level = command->run.log_level;
-        status = archive_home(command, &run, &preset, &choice, &destination, error);
-        hb_run_clear(&run);
-    }
-    hb_destination_clear(&destination);
-    hb_format_choice_clear(&choice);
-    hb_preset_clear(&preset);
+    hb_run_init(&run, command->run.config);
+    run.log = command->run.log;
+    run.log_level = command->run.log_level;
+    int status = archive_home(command, &run, error);
+    hb_run_clear(&run);
     return status;
 }
 
@@ -498,15 +482,12 @@ static int import_archive(struct import_command *command, struct hb_error *error
                              error);
         return HB_EXIT_USAGE;
     }
-    if (hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
+    if (hb_hooks_open(&command->hooks, run, "import", command->dry_run, error) != HB_OK)
         return HB_EXIT_USAGE;
     command->home = hb_absolute(home); /* it may not be there yet, so no realpath() */
-    struct hb_event *event = &command->event;
-    *event = (struct hb_event){.size = sizeof *event,
-                               .command = "import",
-                               .home = command->home,
-                               .archive = command->archive,
-                               .dry_run = command->dry_run};
+    struct hb_event *event = &command->hooks.event;
+    event->home = command->home;
+    event->archive = command->archive;
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
@@ -536,15 +517,11 @@ static int import_archive(struct import_command *command, struct hb_error *error
         return hb_cli_exit_code(status);
     if (run->home.fd >= 0) /* it may have been made */
         event->home = run->home.path;
-    event->exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
-    event->files = command->result.files;
-    event->bytes = command->result.bytes;
-    event->skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
-    hb_cli_hooks_after(run, &command->hooks, event);
+    hb_hooks_after(&command->hooks, command->result.files, command->result.bytes);
     hb_report_sort(&run->report);
     hb_summary_keep(command->cli, &run->report);
     print_summary(command);
-    return event->exit_status;
+    return hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
 
 static int run_command(struct import_command *command, struct hb_cli *cli)
@@ -567,7 +544,7 @@ static int run_command(struct import_command *command, struct hb_cli *cli)
     free(command->result.wrapper);
     free(command->way_back);
     free(command->home);
-    hb_chain_free(&command->hooks);
+    hb_hooks_close(&command->hooks);
     hb_run_clear(&command->run);
     hb_config_free(config);
     return code;

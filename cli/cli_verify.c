@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "complain.h"
-#include "host/instance.h"
 #include "pending.h"
 #include "reading.h"
 #include "session.h"
@@ -68,18 +67,16 @@ static int verify_archive(struct hb_reading *reading)
 {
     struct hb_run *run = &reading->run;
     const struct hb_catalog *catalog = &reading->archive.catalog;
-    struct hb_chain contents;
     struct hb_verified verified;
     uint64_t bytes = 0;
-    if (hb_chain_create(run, HB_KIND_CONTENT, NULL, &contents, &reading->error) != HB_OK)
-        return HB_EXIT_USAGE;
     for (size_t i = 0; i < catalog->count; i++)
         bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
     hb_cli_start_progress(reading->cli, run, "verified", catalog->count, bytes);
-    int code =
-        hb_cli_exit_code(hb_verify(&reading->archive, &contents, &verified, &reading->error));
+    int status = hb_verify(&reading->archive, &verified, &reading->error);
+    int code = hb_cli_exit_code(status);
     hb_cli_end_progress(run);
-    hb_chain_free(&contents);
+    if (status == HB_NOMATCH)
+        return HB_EXIT_USAGE;
     hb_cli_find_pending(reading->cli, run);
     hb_report_sort(&run->report);
     if (verified.damaged) {

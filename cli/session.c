@@ -10,7 +10,6 @@
 #include "files/anywhere.h"
 #include "files/lock.h"
 #include "host/failure.h"
-#include "host/hooks.h"
 #include "no_config.h"
 #include "summary.h"
 #include <stdarg.h>
@@ -113,12 +112,4 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermos
     if (status == HB_NOMATCH)
         return HB_EXIT_LOCKED;
     return hb_cli_exit_code(status);
-}
-
-void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event)
-{
-    hb_hooks_after(run, hooks, event);
-    /* One may have found something doubtful. */
-    if (event->exit_status == HB_EXIT_DONE && hb_report_incomplete(&run->report))
-        event->exit_status = HB_EXIT_INCOMPLETE;
 }

@@ -37,12 +37,6 @@ int hb_cli_number(const struct hb_cli *cli, const char *command, const char *opt
                   const char *text, int64_t *number);
 
 /*
- * After the work: event->exit_status is what it has come to, and becomes what the hooks leave of
- * it.
- */
-void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event);
-
-/*
  * A command line to be shown, such as "hbcore import": with the configuration and the home that
  * were named to this run, if it is one of ours, so that it does the same wherever it is typed.
  * Caller frees.
