@@ -5,11 +5,10 @@
  * Writes the files of templates/, which are in the program, with the plugin's name in place of
  * theirs. All of them or none: what was made is removed again when one cannot be written.
  */
-#include "cli_plugins_new.h"
-
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/nearest.h"
+#include "commands.h"
 #include "complain.h"
 #include "files/io.h"
 #include "plugin/descriptor.h"
@@ -136,17 +135,14 @@ static void clear(struct making *making)
 
 static void tell_program(const struct hb_cli *cli, const struct making *making)
 {
-    json_t *line = json_object(), *made = json_array();
+    json_t *made = json_array();
     char path[PATH_MAX];
-    json_object_set_new(line, "type", json_string("summary"));
-    json_object_set_new(line, "command", json_string("plugins new"));
-    json_object_set_new(line, "status", json_string("complete"));
-    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
-    json_object_set_new(line, "kind", json_string(making->kind));
-    json_object_set_new(line, "files", json_integer((json_int_t)making->count));
     for (size_t i = 0; i < making->count; i++)
         json_array_append_new(made, json_string(making->files[i]));
-    json_object_set_new(line, "made", made);
+    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "type", "summary", "command",
+                             "plugins new", "status", "complete", "kind", making->kind, "files",
+                             (json_int_t)making->count, "made", made);
+    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
     hb_json_line(cli->out, line);
 }
 
@@ -175,41 +171,41 @@ static void tell_people(const struct hb_cli *cli, const struct making *making)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int refuse_kind(const struct hb_cli *cli, const char *kind)
+static int refuse_kind(const char *kind, struct hb_error *error)
 {
-    struct hb_error error;
     const char *near = hb_nearest(kind, next_kind, NULL);
-    hb_error_set(&error, HB_FATAL, "plugins new: there is no kind of plugin called '%s'", kind);
+    hb_error_set(error, HB_FATAL, "plugins new: there is no kind of plugin called '%s'", kind);
     if (near != NULL)
-        hb_error_hint(&error, "did you mean %s?", near);
+        hb_error_hint(error, "did you mean %s?", near);
     else
-        hb_error_hint(&error, "say %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
+        hb_error_hint(error, "say %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
                       next_kind(NULL, 2), next_kind(NULL, 3));
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+    return HB_EXIT_USAGE;
 }
 
-static int refuse_name(const struct hb_cli *cli, const char *name)
+static int refuse_name(const char *name, struct hb_error *error)
 {
-    struct hb_error error;
-    hb_error_set(&error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
-    hb_error_hint(&error,
+    hb_error_set(error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
+    hb_error_hint(error,
                   "a name is made of a-z, 0-9 and '-' (not in front), and is %d long at most",
                   HB_LONGEST_PLAIN_NAME);
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+    return HB_EXIT_USAGE;
 }
 
-int hb_cli_plugins_new(const struct hb_cli *cli, const char *kind, const char *name)
+int hb_cli_plugins_new(struct hb_session *session, const void *options, char **arguments)
 {
-    if (hb_kind_of(kind) == 0)
-        return refuse_kind(cli, kind);
-    /* With a '-' in front, compilers and shells would take its file for an option. */
-    if (!hb_is_plain_name(name) || *name == '-')
-        return refuse_name(cli, name);
-    struct making making = {.kind = kind, .name = name, .fd = -1};
-    struct hb_error error;
+    const struct hb_cli *cli = session->cli;
+    struct making making = {.kind = arguments[0], .name = arguments[1], .fd = -1};
     int code = HB_EXIT_DONE;
-    if (make_directory(&making, &error) != HB_OK)
-        code = hb_cli_fail(cli, HB_EXIT_FAILED, &error);
+    (void)options;
+    session->cli->output_is_extra = true;
+    if (hb_kind_of(making.kind) == 0)
+        return refuse_kind(making.kind, &session->error);
+    /* With a '-' in front, compilers and shells would take its file for an option. */
+    if (!hb_is_plain_name(making.name) || *making.name == '-')
+        return refuse_name(making.name, &session->error);
+    if (make_directory(&making, &session->error) != HB_OK)
+        code = HB_EXIT_FAILED;
     else if (cli->json)
         tell_program(cli, &making);
     else if (!cli->quiet)

@@ -1,81 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore prune: which archives of a preset stay, named one by one. */
-#include "cli_prune.h"
-
 #include "backup/prune.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "commands.h"
 #include "complain.h"
 #include "pending.h"
 #include "preset_report.h"
-#include "session.h"
 #include "summary.h"
-#include <getopt.h>
 #include <inttypes.h>
-#include <string.h>
 
-static const char help[] =
-    "Usage: hbcore [global options] prune [--preset NAME] [--dry-run] [--adopt]\n"
-    "\n"
-    "Removes the archives of this home that its presets do not keep, as a backup does\n"
-    "when it has made one, and names each archive that is there. Archives of other homes\n"
-    "stay, and so does what cannot be read now.\n"
-    "\n"
-    "      --preset NAME   only those of [preset:NAME]; else of all presets\n"
-    "      --adopt         those that do not say of which home they are, for a release\n"
-    "                      before made them, are this home's from now on\n"
-    "      --dry-run       show what would be removed, change nothing\n"
-    "  -h, --help\n"
-    "\n"
-    "Exit status: 0 done, 1 failed, 2 wrong use or configuration, 3 something could not be\n"
-    "removed or read, 5 another run works on the home.\n";
-
-struct prune_command {
-    struct hb_cli *cli;
-    const char *preset_name;
+struct prune_options {
+    const char *preset;
     bool adopt;
     bool dry_run;
-    struct hb_run run;
-    struct hb_prune_result result;
-    json_t *lists; /* of all presets: removed, removed_archives, … */
-    struct timespec started;
 };
 
-static int parse_arguments(struct prune_command *command, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"preset", required_argument, NULL, 'p'},
-        {"adopt", no_argument, NULL, 'a'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case 'p':
-            command->preset_name = optarg;
-            break;
-        case 'a':
-            command->adopt = true;
-            break;
-        case 'n':
-            command->dry_run = true;
-            break;
-        case 'h':
-            fputs(help, command->cli->out);
-            return -1;
-        default:
-            return hb_cli_what(command->cli, option, argv);
-        }
-    }
-    if (optind < argc)
-        return hb_cli_usage(command->cli, argv[0], "takes no argument, but got %s", argv[optind]);
-    return 0;
-}
+#define AT(member) offsetof(struct prune_options, member)
+
+static const struct hb_cli_option table[] = {
+    {"preset", 0, "NAME", "only those of [preset:NAME]; else of all presets",
+     .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS},
+    {"adopt", 0, NULL,
+     "those that do not say of which home they are, for a release\n"
+     "before made them, are this home's from now on",
+     .offset = AT(adopt)},
+    {"dry-run", 0, NULL, "show what would be removed, change nothing", .offset = AT(dry_run)},
+    {NULL},
+};
+
+struct prune_command {
+    struct hb_session *session;
+    const struct hb_cli *cli;
+    const struct prune_options *options;
+    json_t *lists; /* of all presets: removed, removed_archives, … */
+};
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
@@ -96,7 +56,7 @@ static const char *word_of(const struct prune_command *command, const struct hb_
 {
     if (row->fate == HB_GOES && !row->removed)
         return which == 0 ? "failed" : "could not be removed";
-    if (row->fate == HB_GOES && which == 1 && command->dry_run)
+    if (row->fate == HB_GOES && which == 1 && command->options->dry_run)
         return "would be removed";
     return words[row->fate][which];
 }
@@ -106,16 +66,14 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
-    json_t *object = json_object();
-    json_object_set_new(object, "type", json_string("archive"));
-    json_object_set_new(object, "preset", json_string(preset->section->label));
+    json_t *complete = row->complete == HB_YES  ? json_true()
+                       : row->complete == HB_NO ? json_false()
+                                                : json_null();
+    json_t *object =
+        json_pack("{s:s, s:s, s:o, s:I}", "type", "archive", "fate", word_of(command, row, 0),
+                  "complete", complete, "sequence", (json_int_t)row->origin.sequence);
+    hb_json_name(object, "preset", preset->section->label);
     hb_json_name(object, "path", path);
-    json_object_set_new(object, "fate", json_string(word_of(command, row, 0)));
-    json_object_set_new(object, "complete",
-                        row->complete == HB_YES  ? json_true()
-                        : row->complete == HB_NO ? json_false()
-                                                 : json_null());
-    json_object_set_new(object, "sequence", json_integer((json_int_t)row->origin.sequence));
     hb_json_line(command->cli->out, object);
 }
 
@@ -165,81 +123,75 @@ static void on_pruned(void *context, const struct hb_preset *preset,
         else if (!command->cli->quiet)
             tell_people(command, archives, i);
     }
-    hb_preset_report_unknown(command->cli, &command->run, archives, preset->section->label);
+    hb_preset_report_unknown(command->session, archives, preset->section->label);
     add_lists(command->lists, archives);
 }
 
-static int conclude(struct prune_command *command)
+static void print_summary(const struct prune_command *command, size_t adopted)
 {
     const struct hb_cli *cli = command->cli;
-    json_t *object = hb_summary_json("prune", &command->run.report);
-    json_object_update(object, command->lists);
-    json_object_set_new(object, "adopted", json_integer((json_int_t)command->result.adopted));
-    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
-    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
-    hb_report_sort(&command->run.report);
+    json_t *object = NULL;
     if (cli->json) {
-        hb_summary_json_findings(object, &command->run.report);
-        hb_json_line(cli->out, object);
-    } else {
-        json_decref(object);
-        if (!cli->quiet)
-            fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive(s).\n",
-                    command->dry_run ? "Would remove" : "Removed",
-                    json_integer_value(json_object_get(command->lists, "removed")));
-        hb_summary_findings(cli, cli->quiet ? cli->err : cli->out, &command->run.report);
+        object = hb_session_summary(command->session, "prune");
+        json_object_update(object, command->lists);
+        hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)adopted, "dry_run",
+                    command->options->dry_run);
+    } else if (!cli->quiet) {
+        fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive(s).\n",
+                command->options->dry_run ? "Would remove" : "Removed",
+                json_integer_value(json_object_get(command->lists, "removed")));
     }
-    return command->result.doubtful ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    hb_session_print_summary(command->session, object);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int prune(struct prune_command *command, struct hb_error *error)
+static int run(struct hb_session *session, const void *parsed, char **arguments)
 {
-    struct hb_run *run = &command->run;
+    const struct prune_options *options = parsed;
+    struct prune_command command = {session, session->cli, options, NULL};
     struct hb_preset_archives none = {.fd = -1};
-    struct hb_prune_request request = {.run = run,
-                                       .preset = command->preset_name,
-                                       .adopt = command->adopt,
-                                       .dry_run = command->dry_run,
+    struct hb_preset preset;
+    struct hb_prune_result result;
+    struct hb_prune_request request = {.run = &session->run,
+                                       .preset = options->preset,
+                                       .adopt = options->adopt,
+                                       .dry_run = options->dry_run,
                                        .pruned = on_pruned,
-                                       .context = command};
-    int code = hb_cli_open_home(command->cli, run, true, true, error);
+                                       .context = &command};
+    (void)arguments;
+    session->cli->output_is_extra = !options->dry_run;
+    int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
+    hb_preset_clear(&preset);
+    if (status != HB_OK)
+        return HB_EXIT_USAGE;
+    int code = hb_session_open_home(session, true, true);
     if (code != 0)
         return code;
-    hb_cli_tell_pending(run);
-    command->lists = json_object();
-    hb_preset_report_json(command->lists, &none);
-    int status = hb_prune(&request, &command->result, error);
-    code = conclude(command);
-    json_decref(command->lists);
-    return status != HB_OK || hb_interrupt_signal() != 0 ? hb_cli_exit_code(status) : code;
+    hb_cli_tell_pending(&session->run);
+    command.lists = json_object();
+    hb_preset_report_json(command.lists, &none);
+    status = hb_prune(&request, &result, &session->error);
+    hb_report_sort(&session->run.report);
+    print_summary(&command, result.adopted);
+    json_decref(command.lists);
+    if (status != HB_OK || hb_interrupt_signal() != 0)
+        return hb_cli_exit_code(status);
+    return result.doubtful ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
 
-int hb_cli_prune(struct hb_cli *cli, int argc, char **argv)
-{
-    struct prune_command command = {.cli = cli};
-    struct hb_config *config;
-    struct hb_preset preset = {.prefix = NULL};
-    struct hb_error error = {0};
-    int code = parse_arguments(&command, argc, argv);
-    if (code != 0)
-        return code < 0 ? 0 : code;
-    cli->output_is_extra = !command.dry_run;
-    clock_gettime(CLOCK_MONOTONIC, &command.started);
-    code = hb_cli_load_config(cli, &config);
-    if (code != 0)
-        return code;
-    hb_run_init(&command.run, config);
-    command.run.log = cli->err;
-    command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    bool known = command.preset_name == NULL ||
-                 hb_preset_find(config, command.preset_name, &preset, &error) == HB_OK;
-    code = known ? prune(&command, &error) : HB_EXIT_USAGE;
-    if (error.text[0] != '\0')
-        hb_cli_fail(cli, code, &error);
-    hb_preset_clear(&preset);
-    hb_run_clear(&command.run);
-    hb_config_free(config);
-    return code;
-}
+static const struct hb_form form = {.run = run};
+
+const struct hb_command hb_command_prune = {
+    .name = "prune",
+    .summary = "remove the archives that presets do not keep",
+    .about = "Removes the archives of this home that its presets do not keep, as a backup does\n"
+             "when it has made one, and names each archive that is there. Archives of other homes\n"
+             "stay, and so does what cannot be read now.",
+    .end = "Exit status: 0 done, 1 failed, 2 wrong use or configuration, 3 something could not be\n"
+           "removed or read, 5 another run works on the home.",
+    .forms = &form,
+    .form_count = 1,
+    .options = table,
+    .bytes = sizeof(struct prune_options),
+};
