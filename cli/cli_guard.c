@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "cli_snapshot.h"
 #include "commands.h"
 #include "complain.h"
 #include "snapshot/snapshot.h"

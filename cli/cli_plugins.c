@@ -2,6 +2,7 @@
 /* hbcore plugins list | show NAME | check FILE.so; `new` is in cli_plugins_new.c */
 #include "base/memory.h"
 #include "base/name.h"
+#include "cli_plugins_new.h"
 #include "commands.h"
 #include "complain.h"
 #include "plugin/descriptor.h"

@@ -2,19 +2,21 @@
 /*
  * hbcore plugins new KIND NAME
  *
- * Writes the files of templates/, which are in the program, with the plugin's name in place of
- * theirs. All of them or none: what was made is removed again when one cannot be written.
+ * Writes the templates that are installed with the program, with the plugin's name in place of
+ * theirs. All of them or none: they are read before anything is made, and what was made is removed
+ * again when one cannot be written.
  */
+#include "cli_plugins_new.h"
+
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/nearest.h"
-#include "commands.h"
 #include "complain.h"
+#include "files/installed.h"
 #include "files/io.h"
 #include "plugin/descriptor.h"
 #include "plugin/loader.h"
 #include "plugin/option.h"
-#include "plugin_templates.h"
 #include "summary.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +24,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TEMPLATES = sizeof hb_templates / sizeof *hb_templates };
+#define TEMPLATE_NAME "example" /* the plugin's, in the templates */
+
+enum { FILES = 3, LARGEST_TEMPLATE = 1 << 20 };
 
 /* What is being made. */
 struct making {
     const char *kind, *name;
-    int fd;                 /* of the directory */
-    char *files[TEMPLATES]; /* those made, in it */
-    size_t count;
+    int fd;             /* of the directory */
+    char *files[FILES]; /* their names in it, the first one that of the source */
+    char *texts[FILES];
+    size_t count; /* those made */
 };
 
 static const char *next_kind(const void *context, size_t index)
@@ -41,11 +46,11 @@ static const char *next_kind(const void *context, size_t index)
 /* `text` with the plugin's name wherever the template has its own. Caller frees. */
 static char *with_name(const char *text, const char *name)
 {
-    size_t bytes = strlen(text) + 1, length = sizeof HB_TEMPLATE_NAME - 1;
-    for (const char *at = text; (at = strstr(at, HB_TEMPLATE_NAME)) != NULL; at += length)
+    size_t bytes = strlen(text) + 1, length = sizeof TEMPLATE_NAME - 1;
+    for (const char *at = text; (at = strstr(at, TEMPLATE_NAME)) != NULL; at += length)
         bytes += strlen(name);
     char *made = hb_alloc(bytes), *end = made;
-    for (const char *at; (at = strstr(text, HB_TEMPLATE_NAME)) != NULL; text = at + length) {
+    for (const char *at; (at = strstr(text, TEMPLATE_NAME)) != NULL; text = at + length) {
         end = mempcpy(end, text, (size_t)(at - text));
         end = mempcpy(end, name, strlen(name));
     }
@@ -55,11 +60,41 @@ static char *with_name(const char *text, const char *name)
 
 /* ---- the files ----------------------------------------------------------------------------- */
 
-/* 0 or -errno. The modes below let neither group nor others write: no such plugin is loaded. */
-static int make_file(struct making *making, const struct hb_template *template)
+/* The text of a template. Caller frees; NULL: *error. */
+static char *read_template(const char *path, struct hb_error *error)
 {
-    HB_AUTO_FREE char *text = with_name((const char *)template->text, making->name);
-    char *file = making->files[making->count] = with_name(template->file, making->name);
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = hb_alloc(LARGEST_TEMPLATE + 1);
+    int64_t got = fd < 0 ? -errno : hb_read_all(fd, text, LARGEST_TEMPLATE);
+    if (got >= 0)
+        return text;
+    hb_error_set(error, HB_FATAL, "plugins new: %s: the template cannot be read: %s", path,
+                 strerror((int)-got));
+    hb_error_hint(error, "install hbcore again: the templates lie beside its configurations");
+    free(text);
+    return NULL;
+}
+
+/* KIND.c becomes NAME.c; the others are of every kind. */
+static int read_templates(struct making *making, struct hb_error *error)
+{
+    HB_AUTO_FREE char *directory = hb_installed(HBCORE_DATADIR "/hbcore", HBCORE_EXAMPLES);
+    HB_AUTO_FREE char *source = hb_text("%s.c", making->kind);
+    const char *const templates[FILES] = {source, "CMakeLists.txt", "README.md"};
+    for (size_t i = 0; i < FILES; i++) {
+        HB_AUTO_FREE char *path = hb_text("%s/templates/%s", directory, templates[i]);
+        HB_AUTO_FREE char *text = read_template(path, error);
+        if (text == NULL)
+            return HB_FATAL;
+        making->files[i] = i == 0 ? hb_text("%s.c", making->name) : hb_copy_text(templates[i]);
+        making->texts[i] = with_name(text, making->name);
+    }
+    return HB_OK;
+}
+
+/* 0 or -errno. The modes below let neither group nor others write: no such plugin is loaded. */
+static int make_file(struct making *making, const char *file, const char *text)
+{
     int fd = openat(making->fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
@@ -74,16 +109,11 @@ static int make_file(struct making *making, const struct hb_template *template)
 
 static int make_files(struct making *making, struct hb_error *error)
 {
-    for (size_t i = 0; i < TEMPLATES; i++) {
-        const struct hb_template *template = &hb_templates[i];
-        if (template->kind != NULL && strcmp(template->kind, making->kind) != 0)
-            continue;
-        int result = make_file(making, template);
-        if (result == 0)
-            continue;
-        HB_AUTO_FREE char *file = with_name(template->file, making->name);
-        return hb_error_set(error, HB_FATAL, "%s/%s: cannot be written: %s; nothing was made",
-                            making->name, file, strerror(-result));
+    for (size_t i = 0; i < FILES; i++) {
+        int result = make_file(making, making->files[i], making->texts[i]);
+        if (result != 0)
+            return hb_error_set(error, HB_FATAL, "%s/%s: cannot be written: %s; nothing was made",
+                                making->name, making->files[i], strerror(-result));
     }
     return HB_OK;
 }
@@ -101,6 +131,8 @@ static int flush(const struct making *making, struct hb_error *error)
 
 static int make_directory(struct making *making, struct hb_error *error)
 {
+    if (read_templates(making, error) != HB_OK)
+        return HB_FATAL;
     if (mkdir(making->name, 0755) != 0) {
         if (errno != EEXIST)
             return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s",
@@ -125,8 +157,10 @@ static int make_directory(struct making *making, struct hb_error *error)
 
 static void clear(struct making *making)
 {
-    for (size_t i = 0; i < TEMPLATES; i++)
+    for (size_t i = 0; i < FILES; i++) {
         free(making->files[i]);
+        free(making->texts[i]);
+    }
     if (making->fd >= 0)
         close(making->fd);
 }

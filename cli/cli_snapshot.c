@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore snapshot, and backup --quick */
+#include "cli_snapshot.h"
+
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
@@ -18,6 +20,8 @@ struct snapshot_options {
     int64_t limit; /* of the list */
     bool dry_run;
 };
+
+enum { LISTED = 20 }; /* so many are listed unless more are asked for */
 
 #define AT(member) offsetof(struct snapshot_options, member)
 
@@ -303,7 +307,7 @@ char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted)
         return hb_copy_text(wanted);
     unsigned long number = strtoul(wanted, NULL, 10), at = 0;
     int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
-    for (size_t i = 0; i < snapshots.count && at < HB_SNAPSHOTS_LISTED && name == NULL; i++)
+    for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
         if (snapshots.items[i].has_manifest && ++at == number)
             name = hb_copy_text(snapshots.items[i].name);
     /* One that was made by hand may be called so. */
@@ -464,6 +468,6 @@ const struct hb_command hb_command_snapshot = {
     .form_count = sizeof forms / sizeof *forms,
     .options = table,
     .bytes = sizeof(struct snapshot_options),
-    .defaults = &(const struct snapshot_options){.keep = -1, .limit = HB_SNAPSHOTS_LISTED},
+    .defaults = &(const struct snapshot_options){.keep = -1, .limit = LISTED},
     .check = check,
 };

@@ -43,6 +43,7 @@ const struct hb_command hb_program = {
     .form_count = 1,
     .options = options,
     .ends_at_word = true,
+    .commands = hb_commands,
 };
 
 static const char *name_at(const void *context, size_t index)
@@ -92,7 +93,7 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     if (command->defaults != NULL)
         memcpy(parsed, command->defaults, command->bytes);
     cli->raw_out = command->raw_out;
-    int code = hb_cli_parse(cli, command, parsed, argc, argv, &typed, &first);
+    int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &typed, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
     if (code == 0)

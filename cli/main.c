@@ -67,7 +67,7 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    int code = hb_cli_parse(&cli, &hb_program, &cli, argc, argv, &form, &first);
+    int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
     if (cli.version)
         fputs("hbcore " HBCORE_VERSION "\n", cli.out);
     if (code == 0 && first < argc)

@@ -2,7 +2,6 @@
 #include "options.h"
 
 #include "base/memory.h"
-#include "commands.h"
 #include "complain.h"
 #include <errno.h>
 #include <getopt.h>
@@ -88,12 +87,11 @@ static int take(struct hb_cli *cli, const struct hb_command *command,
     return 0;
 }
 
-/* Is it one of those that stand before the command? */
-static bool is_global(const char *word)
+static bool has_option(const struct hb_command *command, const char *word)
 {
     const struct hb_cli_option *option;
     size_t length = strcspn(word, "=");
-    for (size_t i = 0; (option = hb_cli_option_at(&hb_program, i)) != NULL; i++)
+    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++)
         if (length > 2 && strlen(option->name) == length - 2 &&
             strncmp(option->name, word + 2, length - 2) == 0)
             return true;
@@ -101,12 +99,12 @@ static bool is_global(const char *word)
 }
 
 /* What getopt_long() has just not taken: it returned `got`, ':' or '?'. */
-static int refuse(const struct hb_cli *cli, const struct hb_command *command, int got,
-                  const char *word)
+static int refuse(const struct hb_cli *cli, const struct hb_command *program,
+                  const struct hb_command *command, int got, const char *word)
 {
     if (got == ':')
         return hb_cli_usage(cli, command->name, "%s needs a value", word);
-    if (command->name != NULL && is_global(word))
+    if (command != program && has_option(program, word))
         return hb_cli_usage(cli, command->name, "%s stands before the command: hbcore %s ... %s",
                             word, word, command->name);
     return command->name == NULL ? hb_cli_usage(cli, NULL, "what is %s", word)
@@ -190,8 +188,9 @@ static int choose_form(const struct hb_cli *cli, const struct hb_command *comman
                         name == NULL ? "" : name, name == NULL ? "" : " ", argv[*first]);
 }
 
-int hb_cli_parse(struct hb_cli *cli, const struct hb_command *command, void *options, int argc,
-                 char **argv, const struct hb_form **form, int *first)
+int hb_cli_parse(struct hb_cli *cli, const struct hb_command *program,
+                 const struct hb_command *command, void *options, int argc, char **argv,
+                 const struct hb_form **form, int *first)
 {
     HB_AUTO_FREE char *letters = NULL;
     HB_AUTO_FREE struct option *table = long_options(command, &letters);
@@ -200,13 +199,14 @@ int hb_cli_parse(struct hb_cli *cli, const struct hb_command *command, void *opt
     opterr = 0;
     while ((got = getopt_long(argc, argv, letters, table, NULL)) != -1) {
         const struct hb_cli_option *option = option_of(command, got);
-        int code = option == NULL ? refuse(cli, command, got, argv[optind > 0 ? optind - 1 : 0])
-                                  : take(cli, command, option, optarg, options);
+        int code = option == NULL
+                       ? refuse(cli, program, command, got, argv[optind > 0 ? optind - 1 : 0])
+                       : take(cli, command, option, optarg, options);
         if (code != 0)
             return code;
     }
     *first = optind;
-    return command->name == NULL ? 0 : choose_form(cli, command, argc, argv, form, first);
+    return command == program ? 0 : choose_form(cli, command, argc, argv, form, first);
 }
 
 void hb_cli_parsed_clear(const struct hb_command *command, void *options)
@@ -296,11 +296,11 @@ static void print_usage(FILE *out, const struct hb_command *command, size_t numb
     fputc('\n', out);
 }
 
-static void print_commands(FILE *out)
+static void print_commands(FILE *out, const struct hb_command *const *commands)
 {
     struct rows rows = {0};
-    for (size_t i = 0; hb_commands[i] != NULL; i++)
-        add_row(&rows, hb_copy_text(hb_commands[i]->name), hb_commands[i]->summary);
+    for (; *commands != NULL; commands++)
+        add_row(&rows, hb_copy_text((*commands)->name), (*commands)->summary);
     fputs("\nCommands\n", out);
     print_rows(out, &rows);
     fputs("\nGlobal options\n", out);
@@ -312,8 +312,8 @@ void hb_cli_help(const struct hb_command *command, FILE *out)
     struct rows rows = {0};
     for (size_t i = 0; i < command->form_count; i++)
         print_usage(out, command, i);
-    if (command->name == NULL)
-        print_commands(out);
+    if (command->commands != NULL)
+        print_commands(out, command->commands);
     else
         fprintf(out, "\n%s\n\n", command->about);
     for (size_t i = 0; i < command->form_count; i++)

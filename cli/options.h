@@ -73,16 +73,19 @@ struct hb_command {
     const void *defaults;                /* for it; NULL: zeros */
     bool raw_out;                        /* standard output is for a member alone */
     bool ends_at_word;                   /* what follows the first argument is no option of it */
+    const struct hb_command *const *commands; /* of the program; ended by NULL */
     /* What does not go together; 0, or HB_EXIT_USAGE after the message. May be NULL. */
     int (*check)(const struct hb_cli *cli, const void *options);
 };
 
 /*
- * Reads the words behind argv[0]. 0: *form and the arguments, from argv[*first] on, are what was
+ * Reads the words behind argv[0]; `program` has the options that stand before the command, or is
+ * the command itself. 0: *form and the arguments, from argv[*first] on, are what was
  * typed. -1: all is done, for help was printed, or --version is to be. Else an exit code.
  */
-int hb_cli_parse(struct hb_cli *cli, const struct hb_command *command, void *options, int argc,
-                 char **argv, const struct hb_form **form, int *first);
+int hb_cli_parse(struct hb_cli *cli, const struct hb_command *program,
+                 const struct hb_command *command, void *options, int argc, char **argv,
+                 const struct hb_form **form, int *first);
 
 /* `options` hold nothing any more. */
 void hb_cli_parsed_clear(const struct hb_command *command, void *options);
