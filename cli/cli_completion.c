@@ -265,21 +265,10 @@ static void offer_arguments(struct completing *completing)
         offer_values(completing, completing->form->values[number]);
 }
 
-/* "-o", "--output" or "--output=…"; NULL: the command has no such option. */
 static const struct hb_cli_option *find_option(const struct completing *completing,
                                                const char *word)
 {
-    const struct hb_cli_option *option;
-    size_t length = strcspn(word, "=");
-    for (size_t i = 0;
-         completing->command != NULL && (option = hb_cli_option_at(completing->command, i)) != NULL;
-         i++) {
-        if (word[1] == '-' ? strlen(option->name) + 2 == length &&
-                                 strncmp(option->name, word + 2, length - 2) == 0
-                           : word[1] == option->letter && word[2] == '\0')
-            return option;
-    }
-    return NULL;
+    return completing->command == NULL ? NULL : hb_cli_option_find(completing->command, word);
 }
 
 /* ---- the line so far ----------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "complain.h"
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +18,18 @@ const struct hb_cli_option *hb_cli_option_at(const struct hb_command *command, s
     while (command->options != NULL && command->options[count].name != NULL)
         count++;
     return index < count ? &command->options[index] : index == count ? &help_option : NULL;
+}
+
+const struct hb_cli_option *hb_cli_option_find(const struct hb_command *command, const char *word)
+{
+    const struct hb_cli_option *option;
+    size_t length = strcspn(word, "=");
+    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++)
+        if (word[1] == '-' ? strlen(option->name) + 2 == length &&
+                                 strncmp(option->name, word + 2, length - 2) == 0
+                           : word[1] == option->letter && word[2] == '\0')
+            return option;
+    return NULL;
 }
 
 /* ---- parsing ------------------------------------------------------------------------------- */
@@ -87,28 +100,48 @@ static int take(struct hb_cli *cli, const struct hb_command *command,
     return 0;
 }
 
-static bool has_option(const struct hb_command *command, const char *word)
+static const char *name_at(const void *context, size_t index)
 {
-    const struct hb_cli_option *option;
-    size_t length = strcspn(word, "=");
-    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++)
-        if (length > 2 && strlen(option->name) == length - 2 &&
-            strncmp(option->name, word + 2, length - 2) == 0)
-            return true;
-    return false;
+    const struct hb_cli_option *option = hb_cli_option_at(context, index);
+    return option == NULL ? NULL : option->name;
+}
+
+/* "did you mean --x?", of the command's own options, else of those that stand before it. */
+static int refuse_unknown(const struct hb_cli *cli, const struct hb_command *program,
+                          const struct hb_command *command, const char *word)
+{
+    struct hb_error error;
+    HB_AUTO_FREE char *name = hb_copy_bytes(word, strcspn(word, "="));
+    bool is_long = strncmp(word, "--", 2) == 0;
+    const char *own = is_long ? hb_nearest(name + 2, name_at, command) : NULL;
+    const char *outer = is_long ? hb_nearest(name + 2, name_at, program) : NULL;
+    if (own == NULL && outer == NULL)
+        return hb_cli_usage(cli, command->name, "unknown option %s", name);
+    hb_error_set(&error, HB_FATAL, "%s%sunknown option %s",
+                 command->name == NULL ? "" : command->name, command->name == NULL ? "" : ": ",
+                 name);
+    if (own != NULL)
+        hb_error_hint(&error, "did you mean --%s?", own);
+    else
+        hb_error_hint(&error, "did you mean --%s, which stands before the command?", outer);
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
 /* What getopt_long() has just not taken: it returned `got`, ':' or '?'. */
 static int refuse(const struct hb_cli *cli, const struct hb_command *program,
                   const struct hb_command *command, int got, const char *word)
 {
+    char letter[] = {'-', (char)optopt, '\0'}; /* the word may have more of them */
     if (got == ':')
         return hb_cli_usage(cli, command->name, "%s needs a value", word);
-    if (command != program && has_option(program, word))
+    if (optopt >= FIRST_LONG)
+        return hb_cli_usage(cli, command->name, "--%s takes no value",
+                            name_at(command, (size_t)optopt - FIRST_LONG));
+    word = optopt == 0 ? word : letter;
+    if (command != program && hb_cli_option_find(program, word) != NULL)
         return hb_cli_usage(cli, command->name, "%s stands before the command: hbcore %s ... %s",
                             word, word, command->name);
-    return command->name == NULL ? hb_cli_usage(cli, NULL, "what is %s", word)
-                                 : hb_cli_usage(cli, command->name, "what is %s?", word);
+    return refuse_unknown(cli, program, command, word);
 }
 
 /* What getopt_long() is to know; the letters begin with how it is to behave. */

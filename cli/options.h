@@ -95,5 +95,7 @@ void hb_cli_help(const struct hb_command *command, FILE *out);
 
 /* The options of a command, and behind them --help. NULL behind the last one. */
 const struct hb_cli_option *hb_cli_option_at(const struct hb_command *command, size_t index);
+/* "-o", "--output" or "--output=…"; NULL: the command has no such option. */
+const struct hb_cli_option *hb_cli_option_find(const struct hb_command *command, const char *word);
 
 #endif
