@@ -19,17 +19,24 @@ enum hb_exit {
     HB_EXIT_TERMINATED = 143
 };
 
+/* As the choices of --progress stand in its table. */
 enum hb_progress_mode { HB_PROGRESS_AUTO, HB_PROGRESS_ALWAYS, HB_PROGRESS_NEVER };
 
-/* The global options. */
+struct hb_texts {
+    char **texts; /* ended by NULL; NULL: there are none */
+    size_t count;
+};
+
+/* The global options, and where things are said. */
 struct hb_cli {
     const char *config_path;
-    const char *const *sets; /* ended by NULL */
-    const char *home;        /* --home, or NULL */
+    struct hb_texts sets;
+    const char *home; /* --home, or NULL */
     bool json;
     int verbose;
     bool quiet;
-    enum hb_progress_mode progress;
+    bool version;
+    int progress; /* enum hb_progress_mode */
     int64_t wait_seconds;
     FILE *out;            /* results */
     FILE *err;            /* progress, warnings, errors */
@@ -38,8 +45,12 @@ struct hb_cli {
     char *untold; /* an import was completed, and the JSON that says so cannot be written: else NULL
                    */
     bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
-    /* Runs the command that argv[0] names. */
-    int (*run)(struct hb_cli *cli, int argc, char **argv);
 };
+
+/* Where results go: standard error, where an archive or a member goes to standard output. */
+static inline FILE *hb_cli_out(const struct hb_cli *cli)
+{
+    return cli->raw_out ? cli->err : cli->out;
+}
 
 #endif

@@ -1,422 +1,294 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
-#include "cli_backup.h"
-
-#include "backup/backup.h"
-#include "backup/preset.h"
-#include "backup/preset_next.h"
+#include "backup/preset_backup.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
 #include "cli_snapshot.h"
+#include "commands.h"
 #include "complain.h"
 #include "config/home_path.h"
-#include "host/hooks.h"
-#include "host/instance.h"
 #include "no_config.h"
 #include "preset_report.h"
-#include "session.h"
 #include "summary.h"
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char help[] =
-    "Usage: hbcore [global options] backup [-o PATH|-] [--format NAME] [--preset NAME]\n"
-    "       [--keep N] [--dry-run]\n"
-    "       hbcore [global options] backup -q|--quick [-l|--label TEXT] [--keep N] [--dry-run]\n"
-    "\n"
-    "Makes an archive of the home. It appears under its name only when it is complete\n"
-    "and on the disk.\n"
-    "\n"
-    "  -o, --output PATH   a file, a directory to put it in, or - for standard output\n"
-    "      --format NAME   a [format:NAME] of the configuration, or a format plugin\n"
-    "      --preset NAME   directory, name and format as [preset:NAME] says\n"
-    "      --keep N        how many archives of the preset stay\n"
-    "  -q, --quick         a snapshot of the files that matter most: hbcore snapshot create\n"
-    "  -l, --label TEXT    added to its id\n"
-    "      --dry-run       show what would be stored, write nothing\n"
-    "  -h, --help\n"
-    "\n"
-    "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
-    "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
-    "on the home.\n";
-
-struct backup_command {
-    struct hb_cli *cli;
+struct backup_options {
     const char *output;
     const char *format;
-    const char *preset_name;
-    const char *label;
+    const char *preset;
     int64_t keep; /* -1: as the configuration says */
     bool quick;
+    const char *label;
     bool dry_run;
-    struct hb_preset preset;
-    struct hb_preset_next next;
-    struct hb_preset_archives archives; /* that are there afterwards, and what became of them */
-    struct hb_run run;
-    struct hb_chain hooks;
-    struct hb_format_choice choice;
-    struct hb_destination destination;
-    struct hb_backup_result result;
-    struct timespec started;
-    FILE *out; /* results; standard error where the archive goes to standard output */
 };
 
-/* One option; 0 to go on, -1 when all is done, else an exit code. */
-static int take_option(struct backup_command *command, int option, char **argv)
-{
-    switch (option) {
-    case 'o':
-        command->output = optarg;
-        command->cli->raw_out = strcmp(optarg, "-") == 0;
-        return 0;
-    case 'f':
-        command->format = optarg;
-        return 0;
-    case 'p':
-        command->preset_name = optarg;
-        return 0;
-    case 'k':
-        return hb_cli_number(command->cli, argv[0], "--keep", optarg, &command->keep);
-    case 'q':
-        command->quick = true;
-        return 0;
-    case 'l':
-        command->label = optarg;
-        return 0;
-    case 'n':
-        command->dry_run = true;
-        return 0;
-    case 'h':
-        fputs(help, command->cli->out);
-        return -1;
-    default:
-        return hb_cli_what(command->cli, option, argv);
-    }
-}
+#define AT(member) offsetof(struct backup_options, member)
 
-/* What does not go together. */
-static int check_options(const struct backup_command *command, const char *name)
-{
-    if (command->quick &&
-        (command->output != NULL || command->preset_name != NULL || command->format != NULL))
-        return hb_cli_usage(command->cli, name,
-                            "--quick makes a snapshot in the home: it does not go with -o, "
-                            "--format or --preset");
-    if (command->label != NULL && !command->quick)
-        return hb_cli_usage(command->cli, name, "--label is for --quick");
-    if (command->keep >= 0 && !command->quick && command->preset_name == NULL)
-        return hb_cli_usage(command->cli, name, "--keep is for --preset and --quick");
-    if (command->keep >= 0 && command->preset_name != NULL && command->output != NULL)
-        return hb_cli_usage(command->cli, name,
-                            "--keep is about the directory of the preset, not about -o");
-    if (command->output != NULL && *command->output == '\0')
-        return hb_cli_usage(command->cli, name, "the name after -o is empty");
-    return 0;
-}
+enum { AN_ARCHIVE = 1 << 0, A_SNAPSHOT = 1 << 1 }; /* the forms below */
 
-static int parse_arguments(struct backup_command *command, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"format", required_argument, NULL, 'f'},
-        {"preset", required_argument, NULL, 'p'},
-        {"keep", required_argument, NULL, 'k'},
-        {"quick", no_argument, NULL, 'q'},
-        {"label", required_argument, NULL, 'l'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:ql:h", options, NULL)) != -1) {
-        int code = take_option(command, option, argv);
-        if (code != 0)
-            return code;
-    }
-    if (optind < argc)
-        return hb_cli_usage(command->cli, argv[0], "takes no argument, but got %s", argv[optind]);
-    return check_options(command, argv[0]);
-}
+static const struct hb_cli_option table[] = {
+    {"output", 'o', "PATH|-", "a file, a directory to put it in, or - for standard output",
+     .takes = HB_TAKES_OUTPUT, .offset = AT(output), .values = HB_VALUES_FILES,
+     .not_in = A_SNAPSHOT},
+    {"format", 0, "NAME", "a [format:NAME] of the configuration, or a format plugin",
+     .takes = HB_TAKES_TEXT, .offset = AT(format), .values = HB_VALUES_FORMATS,
+     .not_in = A_SNAPSHOT},
+    {"preset", 0, "NAME", "directory, name and format as [preset:NAME] says",
+     .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS,
+     .not_in = A_SNAPSHOT},
+    {"keep", 0, "N", "how many archives of the preset stay", .takes = HB_TAKES_NUMBER,
+     .offset = AT(keep)},
+    {"quick", 'q', NULL, "a snapshot of the files that matter most: hbcore snapshot create",
+     .offset = AT(quick), .not_in = AN_ARCHIVE | A_SNAPSHOT},
+    {"label", 'l', "TEXT", "added to its id", .takes = HB_TAKES_TEXT, .offset = AT(label),
+     .not_in = AN_ARCHIVE},
+    {"dry-run", 0, NULL, "show what would be stored, write nothing", .offset = AT(dry_run)},
+    {NULL},
+};
 
-static void on_planned(void *context, uint64_t files, uint64_t bytes)
-{
-    struct backup_command *command = context;
-    char text[24];
-    if (!command->cli->quiet && !command->cli->json)
-        fprintf(command->out, "%s %" PRIu64 " entries (%s) ...\n",
-                command->dry_run ? "Would back up" : "Backing up", files,
-                hb_human_bytes(bytes, text));
-    fflush(command->out);
-    if (!command->dry_run)
-        hb_cli_start_progress(command->cli, &command->run, "stored", files, bytes);
-}
-
-static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
-{
-    struct backup_command *command = context;
-    if (command->cli->json) {
-        json_t *object = json_object();
-        json_object_set_new(object, "type", json_string("entry"));
-        hb_json_name(object, "path", path);
-        json_object_set_new(object, "kind",
-                            json_string(type == HB_DIRECTORY ? "directory"
-                                        : type == HB_SYMLINK ? "link"
-                                                             : "file"));
-        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
-        hb_json_line(command->out, object);
-    } else if (!command->cli->quiet) {
-        HB_AUTO_FREE char *shown = hb_printable(path);
-        fprintf(command->out, "  %s%s\n", shown, type == HB_DIRECTORY ? "/" : "");
-    }
-}
-
-static void print_json(const struct backup_command *command)
-{
-    const struct hb_backup_result *result = &command->result;
-    json_t *object = hb_summary_json("backup", &command->run.report);
-    if (result->nothing || command->dry_run)
-        json_object_set_new(object, "archive", json_null());
-    else
-        hb_json_name(object, "archive", command->destination.path);
-    if (command->destination.kept == NULL)
-        json_object_set_new(object, "kept", json_null());
-    else
-        hb_json_name(object, "kept", command->destination.kept);
-    json_object_set_new(object, "format", json_string(command->choice.section->label));
-    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
-    json_object_set_new(object, "files", json_integer((json_int_t)result->files));
-    json_object_set_new(object, "directories", json_integer((json_int_t)result->directories));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
-    json_object_set_new(object, "archive_bytes", json_integer((json_int_t)result->archive_bytes));
-    json_object_set_new(object, "reused_bytes", json_integer((json_int_t)result->reused_bytes));
-    hb_preset_report_json(object, &command->archives);
-    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
-    hb_summary_json_findings(object, &command->run.report);
-    hb_json_line(command->out, object);
-}
-
-static void print_summary(const struct backup_command *command)
-{
-    const struct hb_backup_result *result = &command->result;
-    FILE *out = command->out;
-    char original[24], compressed[24];
-    if (command->cli->json) {
-        print_json(command);
-        return;
-    }
-    if (result->swept > 0)
-        fprintf(command->cli->err, "Removed what %u earlier run(s) had left behind.\n",
-                result->swept);
-    if (result->nothing) {
-        fprintf(out, "Nothing to back up in %s.\n", command->run.home.path);
-    } else if (command->dry_run) {
-        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
-                hb_human_bytes(result->bytes, original));
-    } else if (!command->cli->quiet) {
-        HB_AUTO_FREE char *path = hb_printable(command->destination.path);
-        bool incomplete = hb_report_incomplete(&command->run.report);
-        fprintf(out, "\n%s: %s\n", incomplete ? "Backup done, but incomplete" : "Backup complete",
-                path);
-        fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
-        fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
-        fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
-        if (result->reused_bytes > 0)
-            fprintf(out, "  Unchanged:   %s, copied from the archive before\n",
-                    hb_human_bytes(result->reused_bytes, original));
-        fprintf(out, "  Time:        %.1fs\n", hb_cli_seconds_since(&command->started));
-        hb_preset_report(command->cli, out, &command->archives, false);
-    }
-    hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
-                        &command->run.report);
-    hb_summary_lines(out, &command->run.report);
-    if (!result->nothing && !command->dry_run && !command->cli->quiet) {
-        const char *text = hb_config_text(command->run.config, "backup", "restore-command");
-        HB_AUTO_FREE char *path = hb_shell_word(command->destination.path);
-        HB_AUTO_FREE char *import = hb_cli_command_line(command->cli, &command->run, text);
-        fprintf(out, "\nRestore with: %s %s\n", import, path);
-    }
-}
-
-/* What cannot be removed is a note: the archive is made. */
-static void prune(struct backup_command *command, bool incomplete)
-{
-    struct hb_error error = {0};
-    const struct hb_destination *made = &command->destination;
-    int64_t keep = command->keep >= 0 ? command->keep : command->preset.keep;
-    if (keep < 0 || made->stream)
-        return;
-    struct hb_preset_query query = {
-        .run = &command->run,
-        .id = &command->next.id,
-        .prefix = command->preset.prefix,
-        .suffixes = hb_format_ops_of(&command->choice)->suffixes,
-        .directory = made->directory,
-        .held = &made->place,
-    };
-    if (hb_preset_archives_read(&query, &command->archives, &error) != HB_OK) {
-        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "nothing older was removed: %s",
-                      error.text);
-        return;
-    }
-    hb_preset_prune(&query, &command->archives, keep < 1 ? 1 : (uint64_t)keep, made->name,
-                    !incomplete, false);
-    hb_preset_report_unknown(command->cli, &command->run, &command->archives, command->preset_name);
-}
+struct backup_command {
+    struct hb_session *session;
+    const struct backup_options *options;
+    struct hb_preset_backup backup;
+};
 
 /* "-o a.b" with a suffix of a format that was not asked for: the archive is called "a.b.c". */
 static void note_other_suffix(struct backup_command *command)
 {
-    const struct hb_destination *made = &command->destination;
-    const char *name = command->output == NULL ? "" : hb_base_name(command->output);
+    const struct hb_destination *made = &command->backup.destination;
+    const char *name =
+        command->options->output == NULL ? "" : hb_base_name(command->options->output);
     struct hb_format_list formats;
     if (*name == '\0' || made->stream || made->unique ||
-        hb_format_stem(hb_format_ops_of(&command->choice)->suffixes, name) > 0)
+        hb_format_stem(hb_format_ops_of(&command->backup.choice)->suffixes, name) > 0)
         return;
-    hb_format_list(command->run.config, &formats);
+    hb_format_list(command->session->run.config, &formats);
     for (size_t i = 0; i < formats.count; i++) {
         if (hb_format_stem(hb_format_ops_of(&formats.choices[i])->suffixes, name) == 0)
             continue;
         const char *other = formats.choices[i].section->label;
-        hb_report_add(&command->run.report, HB_FOUND_NOTE, "",
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "-o %s ends as archives of %s do, but this one is %s: say --format %s", name,
-                      other, command->choice.section->label, other);
+                      other, command->backup.choice.section->label, other);
         break;
     }
     hb_format_list_clear(&formats);
 }
 
+static void on_planned(void *context, uint64_t files, uint64_t bytes)
+{
+    struct backup_command *command = context;
+    const struct hb_cli *cli = command->session->cli;
+    FILE *out = hb_cli_out(cli);
+    char text[24];
+    note_other_suffix(command);
+    if (!cli->quiet && !cli->json)
+        fprintf(out, "%s %" PRIu64 " entries (%s) ...\n",
+                command->options->dry_run ? "Would back up" : "Backing up", files,
+                hb_human_bytes(bytes, text));
+    fflush(out);
+    if (!command->options->dry_run)
+        hb_session_start_progress(command->session, "stored", files, bytes);
+}
+
+static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
+{
+    struct backup_command *command = context;
+    const struct hb_cli *cli = command->session->cli;
+    if (cli->json) {
+        json_t *object = hb_json_entry(path);
+        hb_json_add(object, "{s:s, s:I}", "kind",
+                    type == HB_DIRECTORY ? "directory"
+                    : type == HB_SYMLINK ? "link"
+                                         : "file",
+                    "bytes", (json_int_t)bytes);
+        hb_json_line(hb_cli_out(cli), object);
+    } else if (!cli->quiet) {
+        HB_AUTO_FREE char *shown = hb_printable(path);
+        fprintf(hb_cli_out(cli), "  %s%s\n", shown, type == HB_DIRECTORY ? "/" : "");
+    }
+}
+
+static void print_json(const struct backup_command *command)
+{
+    const struct hb_preset_backup *backup = &command->backup;
+    const struct hb_backup_result *result = &backup->result;
+    json_t *object = hb_session_summary(command->session, "backup");
+    bool made = !result->nothing && !command->options->dry_run;
+    hb_json_name_or_null(object, "archive", made ? backup->destination.path : NULL);
+    hb_json_name_or_null(object, "kept", backup->destination.kept);
+    hb_json_name(object, "format", backup->choice.section->label);
+    hb_json_add(object, "{s:b, s:I, s:I, s:I, s:I, s:I}", "dry_run", command->options->dry_run,
+                "files", (json_int_t)result->files, "directories", (json_int_t)result->directories,
+                "bytes", (json_int_t)result->bytes, "archive_bytes",
+                (json_int_t)result->archive_bytes, "reused_bytes",
+                (json_int_t)result->reused_bytes);
+    hb_preset_report_json(object, &backup->archives);
+    hb_session_print_summary(command->session, object);
+}
+
+static void print_made(const struct backup_command *command)
+{
+    const struct hb_session *session = command->session;
+    const struct hb_backup_result *result = &command->backup.result;
+    FILE *out = hb_cli_out(session->cli);
+    char original[24], compressed[24];
+    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
+    fprintf(out, "\n%s: %s\n",
+            hb_session_code(session) != 0 ? "Backup done, but incomplete" : "Backup complete",
+            path);
+    fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
+    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
+    fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
+    if (result->reused_bytes > 0)
+        fprintf(out, "  Unchanged:   %s, copied from the archive before\n",
+                hb_human_bytes(result->reused_bytes, original));
+    fprintf(out, "  Time:        %.1fs\n", hb_session_seconds(session));
+    hb_preset_report(session->cli, out, &command->backup.archives, false);
+}
+
+static void print_restore_line(const struct backup_command *command)
+{
+    const struct hb_session *session = command->session;
+    HB_AUTO_FREE char *path = hb_shell_word(command->backup.destination.path);
+    HB_AUTO_FREE char *import = hb_session_command_line(
+        session, hb_config_text(session->config, "backup", "restore-command"));
+    fprintf(hb_cli_out(session->cli), "\nRestore with: %s %s\n", import, path);
+}
+
+static void print_summary(const struct backup_command *command)
+{
+    const struct hb_cli *cli = command->session->cli;
+    const struct hb_backup_result *result = &command->backup.result;
+    FILE *out = hb_cli_out(cli);
+    char bytes[24];
+    bool made = !result->nothing && !command->options->dry_run;
+    if (cli->json) {
+        print_json(command);
+        return;
+    }
+    if (result->swept > 0)
+        fprintf(cli->err, "Removed what %u earlier run(s) had left behind.\n", result->swept);
+    if (result->nothing)
+        fprintf(out, "Nothing to back up in %s.\n", command->session->run.home.path);
+    else if (!made)
+        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
+                hb_human_bytes(result->bytes, bytes));
+    else if (!cli->quiet)
+        print_made(command);
+    hb_session_print_summary(command->session, NULL);
+    if (made && !cli->quiet)
+        print_restore_line(command);
+}
+
 /* Without a configuration file the home, the format and the preset are missing all at once. */
-static void explain_missing(const struct backup_command *command, const struct hb_config *config,
-                            struct hb_error *error)
+static void explain_missing(struct hb_session *session, const struct backup_options *options)
 {
     HB_AUTO_FREE char *home = NULL;
     struct hb_error ignored;
-    bool named = command->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
-    if (command->preset_name != NULL)
-        hb_cli_no_config(config, command->cli, "backup --preset NAME", "what this preset is",
-                         error);
-    else if (!named && hb_home_find(config, command->cli->home, true, &home, &ignored) == HB_OK)
-        hb_cli_no_config(config, command->cli, "backup", "which format to take", error);
+    const struct hb_config *config = session->config;
+    const struct hb_cli *cli = session->cli;
+    bool named = options->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
+    if (options->preset != NULL)
+        hb_cli_no_config(config, cli, "backup --preset NAME", "what this preset is",
+                         &session->error);
+    else if (!named && hb_home_find(config, cli->home, true, &home, &ignored) == HB_OK)
+        hb_cli_no_config(config, cli, "backup", "which format to take", &session->error);
     else if (!named)
-        hb_cli_no_config(config, command->cli, "backup", "which home and which format to take",
-                         error);
+        hb_cli_no_config(config, cli, "backup", "which home and which format to take",
+                         &session->error);
 }
 
-static int back_up(struct backup_command *command, struct hb_error *error)
+static int back_up(struct backup_command *command)
 {
-    struct hb_run *run = &command->run;
-    int code = hb_cli_open_home(command->cli, run, true, true, error);
-    if (code != 0)
-        return code;
-    if (hb_chain_create(run, HB_KIND_HOOK, "backup", &command->hooks, error) != HB_OK)
+    struct hb_session *session = command->session;
+    struct hb_preset_backup *backup = &command->backup;
+    struct hb_report *report = &session->run.report;
+    if (hb_preset_backup_find(backup, &session->run, &session->error) != HB_OK) {
+        explain_missing(session, command->options);
         return HB_EXIT_USAGE;
-    int status =
-        hb_preset_destination(&command->preset, run->home.path, command->output,
-                              hb_format_ops_of(&command->choice), &command->destination, error);
-    if (status != HB_OK)
-        return HB_EXIT_FAILED;
-    note_other_suffix(command);
-    struct hb_event event = {.size = sizeof event,
-                             .command = "backup",
-                             .home = run->home.path,
-                             .archive = command->destination.path,
-                             .dry_run = command->dry_run};
-    status = hb_hooks_before(run, &command->hooks, &event, error);
-    if (status != HB_OK)
-        return HB_EXIT_FAILED;
-    status = hb_preset_next(run, &command->preset, hb_format_ops_of(&command->choice)->suffixes,
-                            command->dry_run, &command->destination, &command->next, error);
-    if (status != HB_OK)
-        return hb_cli_exit_code(status);
-    struct hb_backup_request request = {
-        .run = run,
-        .format = &command->choice,
-        .destination = &command->destination,
-        .id = &command->next.id,
-        .preset = command->preset_name,
-        .sequence = command->next.sequence,
-        .stamp = command->next.stamp,
-        .remember = command->preset.reuse && !command->destination.stream,
-        .previous = command->next.previous,
-        .dry_run = command->dry_run,
-        .planned = on_planned,
-        .would_store = on_would_store,
-        .context = command,
-    };
-    status = hb_backup(&request, &command->result, error);
-    hb_cli_end_progress(run);
-    if (status != HB_OK) {
-        hb_summary_failed(command->cli, &run->report);
-        return hb_cli_exit_code(status);
     }
-    bool incomplete = hb_report_incomplete(&run->report);
-    if (command->result.nothing && incomplete) {
-        print_summary(command);
-        hb_error_set(error, HB_FATAL, "%s: nothing of it could be read", run->home.path);
-        return HB_EXIT_FAILED;
-    }
-    if (!command->dry_run && !command->result.nothing && command->output == NULL)
-        prune(command, incomplete);
-    event.archive = command->destination.path;
-    event.exit_status = incomplete ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
-    event.files = command->result.files;
-    event.bytes = command->result.bytes;
-    event.skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
-    hb_cli_hooks_after(run, &command->hooks, &event);
-    hb_report_sort(&run->report);
-    hb_summary_keep(command->cli, &run->report);
-    print_summary(command);
-    return event.exit_status;
-}
-
-int hb_cli_backup(struct hb_cli *cli, int argc, char **argv)
-{
-    struct backup_command command = {.cli = cli,
-                                     .out = cli->out,
-                                     .destination = HB_DESTINATION_NONE,
-                                     .archives = {.fd = -1},
-                                     .keep = -1};
-    struct hb_config *config;
-    struct hb_error error = {0};
-    int code = parse_arguments(&command, argc, argv);
-    if (code != 0)
-        return code < 0 ? 0 : code;
-    cli->output_is_extra = !command.dry_run;
-    if (command.quick)
-        return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
-    if (command.output != NULL && strcmp(command.output, "-") == 0) {
-        if (!command.dry_run && isatty(STDOUT_FILENO))
-            return hb_cli_usage(cli, argv[0], "will not write an archive to a terminal");
-        command.out = cli->err;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &command.started);
-    code = hb_cli_load_config(cli, &config);
+    int code = hb_session_open_home(session, true, true);
     if (code != 0)
         return code;
-    hb_run_init(&command.run, config);
-    command.run.log = cli->err;
-    command.run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    if (hb_preset_find(config, command.preset_name, &command.preset, &error) != HB_OK ||
-        hb_format_find(config, command.format != NULL ? command.format : command.preset.format,
-                       &command.choice, &error) != HB_OK) {
-        code = HB_EXIT_USAGE;
-        explain_missing(&command, config, &error);
-    } else {
-        code = back_up(&command, &error);
+    int status = hb_preset_backup(backup, &session->error);
+    hb_session_end_progress(session);
+    if (status != HB_OK && !backup->result.nothing) {
+        hb_summary_failed(session->cli, report);
+        return hb_cli_exit_code(status);
     }
-    if (error.text[0] != '\0')
-        hb_cli_fail(cli, code, &error);
-    hb_chain_free(&command.hooks);
-    hb_preset_archives_clear(&command.archives);
-    hb_preset_next_clear(&command.next);
-    hb_destination_clear(&command.destination);
-    hb_preset_clear(&command.preset);
-    hb_format_choice_clear(&command.choice);
-    hb_run_clear(&command.run);
-    hb_config_free(config);
+    if (status == HB_OK) {
+        hb_preset_report_unknown(session, &backup->archives, backup->preset);
+        hb_report_sort(report);
+        hb_summary_keep(session->cli, report);
+    }
+    print_summary(command);
+    return status == HB_OK ? hb_session_code(session) : hb_cli_exit_code(status);
+}
+
+static int run(struct hb_session *session, const void *parsed, char **arguments)
+{
+    const struct backup_options *options = parsed;
+    struct backup_command command = {session, options, {HB_PRESET_BACKUP_NONE}};
+    (void)arguments;
+    session->cli->output_is_extra = !options->dry_run;
+    if (options->quick)
+        return hb_cli_snapshot_create(session, options->label, options->keep, options->dry_run);
+    command.backup.output = options->output;
+    command.backup.format = options->format;
+    command.backup.preset = options->preset;
+    command.backup.keep = options->keep;
+    command.backup.dry_run = options->dry_run;
+    command.backup.prunes = true;
+    command.backup.planned = on_planned;
+    command.backup.would_store = on_would_store;
+    command.backup.context = &command;
+    int code = back_up(&command);
+    hb_preset_backup_clear(&command.backup);
     return code;
 }
+
+/* ---- what is typed ------------------------------------------------------------------------- */
+
+static int check(const struct hb_cli *cli, const void *parsed)
+{
+    const struct backup_options *options = parsed;
+    const char *wrong = NULL;
+    if (options->quick &&
+        (options->output != NULL || options->preset != NULL || options->format != NULL))
+        wrong = "--quick makes a snapshot in the home: it does not go with -o, --format or "
+                "--preset";
+    else if (options->label != NULL && !options->quick)
+        wrong = "--label is for --quick";
+    else if (options->keep >= 0 && !options->quick && options->preset == NULL)
+        wrong = "--keep is for --preset and --quick";
+    else if (options->keep >= 0 && options->preset != NULL && options->output != NULL)
+        wrong = "--keep is about the directory of the preset, not about -o";
+    else if (options->output != NULL && *options->output == '\0')
+        wrong = "the name after -o is empty";
+    else if (cli->raw_out && !options->dry_run && isatty(STDOUT_FILENO))
+        wrong = "will not write an archive to a terminal";
+    return wrong == NULL ? hb_cli_snapshot_label(cli, options->label)
+                         : hb_cli_usage(cli, "backup", "%s", wrong);
+}
+
+static const struct hb_form forms[] = {{.run = run}, {.arguments = "--quick"}};
+
+const struct hb_command hb_command_backup = {
+    .name = "backup",
+    .summary = "make an archive of the home",
+    .about = "Makes an archive of the home. It appears under its name only when it is complete\n"
+             "and on the disk.",
+    .end = "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
+           "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
+           "on the home.",
+    .forms = forms,
+    .form_count = 2,
+    .options = table,
+    .bytes = sizeof(struct backup_options),
+    .defaults = &(const struct backup_options){.keep = -1},
+    .check = check,
+};

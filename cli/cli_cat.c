@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore cat */
-#include "cli_cat.h"
-
 #include "archive/extract.h"
 #include "base/memory.h"
+#include "commands.h"
 #include "reading.h"
-#include "session.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char cat_help[] = "Usage: hbcore [global options] cat ARCHIVE MEMBER [--format NAME]\n"
-                               "\n"
-                               "Writes the content of one member to standard output.\n";
+struct cat_options {
+    const char *format;
+};
+
+static const struct hb_cli_option table[] = {HB_READING_FORMAT(struct cat_options), {NULL}};
 
 struct cat {
     struct hb_reading *reading;
@@ -87,25 +87,23 @@ static bool is_directory(const struct hb_catalog *catalog, const char *name)
     return false;
 }
 
-static int cat_member(struct hb_reading *reading)
+static int cat_member(struct hb_reading *reading, const char *name)
 {
     struct cat cat = {.reading = reading};
     const struct hb_catalog *catalog = &reading->archive.catalog;
-    cat.index = find_member(catalog, reading->member);
-    if (cat.index == SIZE_MAX && is_directory(catalog, reading->member)) {
-        hb_error_set(&reading->error, HB_FATAL, "%s: %s is no file but a %s", reading->archive_path,
-                     reading->member, hb_reading_type(HB_DIRECTORY));
+    struct hb_error *error = &reading->session->error;
+    cat.index = find_member(catalog, name);
+    uint8_t type = cat.index != SIZE_MAX         ? catalog->members[cat.index].type
+                   : is_directory(catalog, name) ? HB_DIRECTORY
+                                                 : HB_FILE;
+    if (type != HB_FILE) {
+        hb_error_set(error, HB_FATAL, "%s: %s is no file but a %s", reading->path, name,
+                     hb_reading_type(type));
         return HB_EXIT_FAILED;
     }
     if (cat.index == SIZE_MAX) {
-        hb_error_set(&reading->error, HB_FATAL, "%s: has no member %s", reading->archive_path,
-                     reading->member);
-        hb_error_hint(&reading->error, "`hbcore list` names them");
-        return HB_EXIT_FAILED;
-    }
-    if (catalog->members[cat.index].type != HB_FILE) {
-        hb_error_set(&reading->error, HB_FATAL, "%s: %s is no file but a %s", reading->archive_path,
-                     reading->member, hb_reading_type(catalog->members[cat.index].type));
+        hb_error_set(error, HB_FATAL, "%s: has no member %s", reading->path, name);
+        hb_error_hint(error, "`hbcore list` names them");
         return HB_EXIT_FAILED;
     }
     struct hb_extract_request request = {
@@ -117,18 +115,33 @@ static int cat_member(struct hb_reading *reading)
         .done = cat_done,
         .sequential = true,
     };
-    return hb_cli_exit_code(hb_extract(&request, &reading->error));
+    return hb_cli_exit_code(hb_extract(&request, error));
 }
 
-int hb_cli_cat(struct hb_cli *cli, int argc, char **argv)
+static int run(struct hb_session *session, const void *parsed, char **arguments)
 {
-    struct hb_reading reading = {.cli = cli, .archive = {.fd = -1}};
-    cli->raw_out = true;
-    int code = hb_reading_parse(&reading, cat_help, 2, argc, argv);
-    if (code != 0)
-        return code < 0 ? 0 : code;
-    code = hb_reading_open(&reading);
+    const struct cat_options *options = parsed;
+    struct hb_reading reading = {session, "cat", arguments[0], options->format,
+                                 .archive = {.fd = -1}};
+    int code = hb_reading_open(&reading);
     if (code == 0)
-        code = cat_member(&reading);
-    return hb_reading_end(&reading, code);
+        code = cat_member(&reading, arguments[1]);
+    hb_archive_close(&reading.archive);
+    return code;
 }
+
+static const struct hb_form form = {.arguments = "ARCHIVE MEMBER",
+                                    .wrong = "takes an archive and a member",
+                                    .values = {HB_VALUES_FILES, HB_VALUES_MEMBERS},
+                                    .run = run};
+
+const struct hb_command hb_command_cat = {
+    .name = "cat",
+    .summary = "one member of an archive to standard output",
+    .about = "Writes the content of one member to standard output.",
+    .forms = &form,
+    .form_count = 1,
+    .options = table,
+    .bytes = sizeof(struct cat_options),
+    .raw_out = true,
+};

@@ -3,33 +3,18 @@
  * hbcore completion bash | zsh | fish | words
  *
  * The scripts for the shells only pass on what was typed, and show what `completion words` answers.
- * It knows commands and options from their help texts, and values by asking the commands that list
+ * It knows commands and options from their tables, and values by asking the commands that list
  * them, so that what is offered is always what this program takes with this configuration.
  */
-#include "cli_completion.h"
-
 #include "base/memory.h"
 #include "base/path.h"
+#include "commands.h"
 #include "complain.h"
 #include "completion_scripts.h"
-#include "global_help.h"
-#include "help_text.h"
+#include "plugin/descriptor.h"
 #include <ctype.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <string.h>
-
-static const char help[] =
-    "Usage: hbcore [global options] completion bash | zsh | fish | words [WORD...]\n"
-    "\n"
-    "Prints a script that completes commands, options and their values in a shell:\n"
-    "\n"
-    "  bash    for ~/.bashrc:  source <(hbcore completion bash)\n"
-    "  zsh     for ~/.zshrc, after compinit:  source <(hbcore completion zsh)\n"
-    "  fish    for config.fish:  hbcore completion fish | source\n"
-    "  words   what the scripts ask: how could the last WORD go on? A line for each answer,\n"
-    "          with a tab and its help; a tab and files or directories: names of those\n"
-    "  -h, --help\n";
 
 enum { MOST_WORDS = 4 };
 
@@ -41,16 +26,14 @@ struct completing {
     char *prefix;        /* "--format=" where that is a part of it */
     char *labels;        /* of the sections seen so far, each between blanks */
     size_t offered;
-    bool subcommands_follow;
-    char *help_text;                  /* of the command, or the global one */
-    const char *command;              /* NULL: not typed yet */
-    const char *subcommand;           /* NULL: none */
-    char *arguments;                  /* "KIND NAME" */
+    const struct hb_command *command; /* hb_program: not typed yet; NULL: there is no such one */
+    const struct hb_form *form;       /* of it; NULL: which one was not typed yet */
     const char *argument[MOST_WORDS]; /* those typed before */
     size_t argument_count;
-    char *option, *option_argument; /* that `current` is the value of, or NULL */
+    const struct hb_cli_option *option; /* that `current` is the value of, or NULL */
 };
 
+/* Only the first line of the text. */
 static void offer(struct completing *completing, const char *word, const char *text)
 {
     HB_AUTO_FREE char *whole = hb_text("%s%s", completing->prefix, word);
@@ -59,29 +42,27 @@ static void offer(struct completing *completing, const char *word, const char *t
     for (const char *at = whole; *at != '\0'; at++)
         if (iscntrl((unsigned char)*at))
             return; /* no shell would take it from a line */
-    fprintf(completing->cli->out, "%s\t%s\n", whole, text);
+    fprintf(completing->cli->out, "%s\t%.*s\n", whole, (int)strcspn(text, "\n"), text);
     completing->offered++;
 }
 
 /* ---- what other commands list -------------------------------------------------------------- */
 
-/* What a command prints. Caller frees. */
-static char *ask_command(const struct completing *completing, bool json, const char *const *words)
+/* What a command prints as JSON. Caller frees. */
+static char *ask_command(const struct completing *completing, const char *const *words)
 {
     char *argv[MOST_WORDS + 1] = {0}; /* getopt moves them about, but never writes into them */
-    for (int i = 0; i < MOST_WORDS && words[i] != NULL; i++)
-        argv[i] = (char *)(uintptr_t)words[i];
+    int argc = 0;
+    for (; argc < MOST_WORDS && words[argc] != NULL; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc];
     char *text = NULL;
     size_t bytes = 0;
     struct hb_cli cli = completing->typed;
-    int argc = 0;
-    while (argv[argc] != NULL)
-        argc++;
-    cli.json = json;
+    cli.json = true;
     cli.out = open_memstream(&text, &bytes);
     cli.err = fopen("/dev/null", "we");
     if (cli.out != NULL && cli.err != NULL)
-        cli.run(&cli, argc, argv);
+        hb_command_run(&cli, argc, argv);
     if (cli.err != NULL)
         fclose(cli.err);
     if (cli.out != NULL)
@@ -101,7 +82,7 @@ typedef void (*object_visitor)(struct completing *completing, const json_t *obje
 static void each_object(struct completing *completing, const char *const *command,
                         object_visitor visit)
 {
-    HB_AUTO_FREE char *text = ask_command(completing, true, command);
+    HB_AUTO_FREE char *text = ask_command(completing, command);
     char *rest = NULL;
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
@@ -186,12 +167,16 @@ static void offer_members(struct completing *completing)
     EACH(completing, offer_member, "list", "--", archive);
 }
 
-static void offer_words(struct completing *completing, const char *words)
+static void offer_choices(struct completing *completing, const char *const *choices)
 {
-    HB_AUTO_FREE char *copy = hb_copy_text(words);
-    char *rest = NULL;
-    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
-        offer(completing, word, "");
+    for (; choices != NULL && *choices != NULL; choices++)
+        offer(completing, *choices, "");
+}
+
+static void offer_kinds(struct completing *completing)
+{
+    for (uint32_t kind = 1; hb_kind_name(kind) != NULL; kind++)
+        offer(completing, hb_kind_name(kind), "");
 }
 
 /* The shell knows its files best. */
@@ -201,110 +186,103 @@ static void offer_files(struct completing *completing, const char *what)
     completing->offered++;
 }
 
-static bool starts(const char *text, const char *start)
+static void offer_values(struct completing *completing, enum hb_values values)
 {
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-/* By the word in capitals that the help has for it; `option` is "" for an argument. */
-static void offer_values(struct completing *completing, const char *option, const char *kind)
-{
-    if (strcmp(kind, "NAME") == 0 && strcmp(option, "--format") == 0)
-        offer_formats(completing);
-    else if (strcmp(kind, "NAME") == 0 && strcmp(option, "--preset") == 0)
-        EACH(completing, offer_preset, "config", "show");
-    else if (strcmp(kind, "NAME") == 0 && completing->argument_count == 0)
-        EACH(completing, offer_plugin, "plugins", "list");
-    else if (starts(kind, "SECTION."))
-        EACH(completing, offer_setting, "config", "show");
-    else if (starts(kind, "MEMBER"))
-        offer_members(completing);
-    else if (starts(kind, "ID") || starts(kind, "SNAPSHOT"))
-        EACH(completing, offer_snapshot, "snapshot", "list");
-    else if (starts(kind, "KIND"))
-        offer_words(completing, "format content filter hook");
-    else if (starts(kind, "WHEN"))
-        offer_words(completing, "auto always never");
-    else if (starts(kind, "DIR"))
-        offer_files(completing, "directories");
-    else if (starts(kind, "FILE") || starts(kind, "PATH") || starts(kind, "ARCHIVE"))
+    switch (values) {
+    case HB_VALUES_ANY:
+        break;
+    case HB_VALUES_FILES:
         offer_files(completing, "files");
-}
-
-/* ---- what the help texts say --------------------------------------------------------------- */
-
-static void offer_option(void *context, const struct hb_help_item *item)
-{
-    if (item->is_option)
-        offer(context, item->name, item->help);
-}
-
-static void offer_options(struct completing *completing)
-{
-    hb_help_each(completing->help_text, offer_option, completing);
-    if (strstr(completing->help_text, "--help") == NULL) { /* every command has it */
-        offer(completing, "--help", "");
-        offer(completing, "-h", "");
+        break;
+    case HB_VALUES_DIRECTORIES:
+        offer_files(completing, "directories");
+        break;
+    case HB_VALUES_FORMATS:
+        offer_formats(completing);
+        break;
+    case HB_VALUES_PRESETS:
+        EACH(completing, offer_preset, "config", "show");
+        break;
+    case HB_VALUES_PLUGINS:
+        EACH(completing, offer_plugin, "plugins", "list");
+        break;
+    case HB_VALUES_KINDS:
+        offer_kinds(completing);
+        break;
+    case HB_VALUES_SETTINGS:
+        EACH(completing, offer_setting, "config", "show");
+        break;
+    case HB_VALUES_SNAPSHOTS:
+        EACH(completing, offer_snapshot, "snapshot", "list");
+        break;
+    case HB_VALUES_MEMBERS:
+        offer_members(completing);
+        break;
     }
 }
 
-static void offer_subcommand(void *context, const struct hb_help_item *item)
+static void offer_option_values(struct completing *completing, const struct hb_cli_option *option)
 {
-    if (!item->is_option)
-        offer(context, item->name, item->help);
+    if (option == NULL)
+        return;
+    offer_choices(completing, option->choices);
+    offer_values(completing, option->values);
 }
 
-static void see_subcommand(void *context, const struct hb_help_item *item)
+/* ---- what the tables say ------------------------------------------------------------------- */
+
+static void offer_options(struct completing *completing)
 {
-    if (!item->is_option)
-        ((struct completing *)context)->subcommands_follow = true;
+    static const struct hb_command none = {.name = ""}; /* has --help all the same */
+    const struct hb_command *command = completing->command == NULL ? &none : completing->command;
+    const struct hb_cli_option *option;
+    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++) {
+        HB_AUTO_FREE char *name = hb_text("--%s", option->name);
+        char letter[] = {'-', option->letter, '\0'};
+        offer(completing, name, option->help);
+        if (option->letter != 0)
+            offer(completing, letter, option->help);
+    }
 }
 
-static void enter_command(struct completing *completing, const char *name)
+static void offer_commands(struct completing *completing)
 {
-    completing->command = name;
-    free(completing->help_text);
-    completing->help_text =
-        ask_command(completing, false, (const char *const[]){name, "--help", NULL});
-    completing->subcommands_follow = false;
-    hb_help_each(completing->help_text, see_subcommand, completing);
-    free(completing->arguments);
-    completing->arguments = completing->subcommands_follow
-                                ? hb_copy_text("")
-                                : hb_help_arguments(completing->help_text);
+    for (size_t i = 0; hb_commands[i] != NULL; i++)
+        offer(completing, hb_commands[i]->name, hb_commands[i]->summary);
 }
 
-struct search {
-    const char *name;
-    char *argument; /* NULL: not found */
-};
-
-static void search_item(void *context, const struct hb_help_item *item)
+static void offer_arguments(struct completing *completing)
 {
-    struct search *search = context;
-    if (search->argument == NULL && strcmp(item->name, search->name) == 0)
-        search->argument = hb_copy_text(item->argument);
+    const struct hb_command *command = completing->command;
+    size_t number = completing->argument_count;
+    if (command == &hb_program)
+        offer_commands(completing);
+    else if (completing->form == NULL)
+        for (size_t i = 0; command != NULL && i < command->form_count; i++)
+            offer(completing, command->forms[i].name,
+                  command->forms[i].help == NULL ? "" : command->forms[i].help);
+    else if (number < sizeof completing->form->values / sizeof *completing->form->values)
+        offer_values(completing, completing->form->values[number]);
 }
 
-/* What follows an option or subcommand, "" for nothing. Caller frees. */
-static char *argument_of(const struct completing *completing, const char *name)
+static const struct hb_cli_option *find_option(const struct completing *completing,
+                                               const char *word)
 {
-    struct search search = {.name = name};
-    hb_help_each(completing->help_text, search_item, &search);
-    return search.argument == NULL ? hb_copy_text("") : search.argument;
+    return completing->command == NULL ? NULL : hb_cli_option_find(completing->command, word);
 }
 
 /* ---- the line so far ----------------------------------------------------------------------- */
 
 /* A global option decides what the others can be. */
-static void note_option(struct completing *completing, const char *name, const char *value)
+static void note_option(struct completing *completing, const struct hb_cli_option *option,
+                        const char *value)
 {
-    if (completing->command != NULL)
+    if (completing->command != &hb_program)
         return;
-    if (strcmp(name, "--config") == 0) {
+    if (strcmp(option->name, "config") == 0) {
         free(completing->config);
         completing->typed.config_path = completing->config = hb_expand_tilde(value);
-    } else if (strcmp(name, "--home") == 0) {
+    } else if (strcmp(option->name, "home") == 0) {
         free(completing->home);
         completing->typed.home = completing->home = hb_expand_tilde(value);
     }
@@ -313,89 +291,68 @@ static void note_option(struct completing *completing, const char *name, const c
 /* Takes an option and perhaps the word after it; returns the words taken. */
 static int take_option(struct completing *completing, char **words, int left)
 {
-    const char *equals = starts(words[0], "--") ? strchr(words[0], '=') : NULL;
-    bool attached = equals == NULL && words[0][1] != '-' && words[0][2] != '\0';
-    if (attached)
+    const char *equals = words[0][1] == '-' ? strchr(words[0], '=') : NULL;
+    const struct hb_cli_option *option = find_option(completing, words[0]);
+    if (option == NULL || option->argument == NULL)
         return 1;
-    HB_AUTO_FREE char *name = equals == NULL ? hb_copy_text(words[0])
-                                             : hb_copy_bytes(words[0], (size_t)(equals - words[0]));
-    char *argument = argument_of(completing, name);
-    int taken = 1;
-    if (equals != NULL) {
-        note_option(completing, name, equals + 1);
-    } else if (*argument != '\0' && left > 2) {
-        note_option(completing, name, words[1]);
-        taken = 2;
-    } else if (*argument != '\0') {
-        completing->option = hb_copy_text(name);
-        completing->option_argument = argument;
+    if (equals == NULL && left <= 2) {
+        completing->option = option;
         return 1;
     }
-    free(argument);
-    return taken;
+    note_option(completing, option, equals == NULL ? words[1] : equals + 1);
+    return equals == NULL ? 2 : 1;
 }
 
 static void take_word(struct completing *completing, const char *word)
 {
-    if (completing->command == NULL) {
-        enter_command(completing, word);
-    } else if (completing->subcommands_follow && completing->subcommand == NULL) {
-        completing->subcommand = word;
-        free(completing->arguments);
-        completing->arguments = argument_of(completing, word);
+    const struct hb_command *command = completing->command;
+    if (command == &hb_program) {
+        completing->command = command = hb_command_find(word);
+        completing->form =
+            command == NULL || command->forms[0].name != NULL ? NULL : command->forms;
+    } else if (completing->form == NULL) {
+        for (size_t i = 0; command != NULL && i < command->form_count; i++)
+            if (strcmp(command->forms[i].name, word) == 0)
+                completing->form = &command->forms[i];
     } else if (completing->argument_count < MOST_WORDS) {
         completing->argument[completing->argument_count++] = word;
     }
 }
 
-static void offer_argument(struct completing *completing)
-{
-    char *rest = NULL;
-    HB_AUTO_FREE char *kinds = hb_copy_text(completing->arguments);
-    const char *kind = strtok_r(kinds, " ", &rest);
-    for (size_t i = 0; i < completing->argument_count && kind != NULL; i++)
-        kind = strtok_r(NULL, " ", &rest);
-    if (kind != NULL)
-        offer_values(completing, "", kind);
-}
-
 static void answer(struct completing *completing, bool options_ended)
 {
     const char *current = completing->current;
-    const char *equals = starts(current, "--") ? strchr(current, '=') : NULL;
+    const char *equals = strncmp(current, "--", 2) == 0 ? strchr(current, '=') : NULL;
     if (completing->option != NULL) {
-        offer_values(completing, completing->option, completing->option_argument);
+        offer_option_values(completing, completing->option);
         return;
     }
     if (equals != NULL && !options_ended) {
-        HB_AUTO_FREE char *name = hb_copy_bytes(current, (size_t)(equals - current));
-        HB_AUTO_FREE char *argument = argument_of(completing, name);
         free(completing->prefix);
-        completing->prefix = hb_text("%s=", name);
-        offer_values(completing, name, argument);
+        completing->prefix = hb_copy_bytes(current, (size_t)(equals - current) + 1);
+        offer_option_values(completing, find_option(completing, current));
         return;
     }
-    if (*current != '-' || options_ended) {
-        if (completing->command == NULL ||
-            (completing->subcommands_follow && completing->subcommand == NULL))
-            hb_help_each(completing->help_text, offer_subcommand, completing);
-        else
-            offer_argument(completing);
-    }
+    if (*current != '-' || options_ended)
+        offer_arguments(completing);
     if (*current == '-' || completing->offered == 0)
         offer_options(completing);
 }
 
-static int words(const struct hb_cli *cli, int count, char **typed)
+static int words(struct hb_session *session, const void *options, char **typed)
 {
-    struct completing completing = {.cli = cli,
-                                    .typed = *cli,
+    int count = 0;
+    bool options_ended = false;
+    (void)options;
+    typed += typed[0] != NULL && strcmp(typed[0], "--") == 0;
+    while (typed[count] != NULL)
+        count++;
+    struct completing completing = {.cli = session->cli,
+                                    .typed = *session->cli,
                                     .current = count == 0 ? "" : typed[count - 1],
                                     .prefix = hb_copy_text(""),
                                     .labels = hb_copy_text(" "),
-                                    .help_text = hb_copy_text(hb_cli_global_help),
-                                    .arguments = hb_copy_text("")};
-    bool options_ended = false;
+                                    .command = &hb_program};
     for (int i = 0; i < count - 1;) {
         if (strcmp(typed[i], "--") == 0 && !options_ended) {
             options_ended = true;
@@ -411,41 +368,64 @@ static int words(const struct hb_cli *cli, int count, char **typed)
     free(completing.home);
     free(completing.prefix);
     free(completing.labels);
-    free(completing.help_text);
-    free(completing.arguments);
-    free(completing.option);
-    free(completing.option_argument);
     return HB_EXIT_DONE;
 }
 
-int hb_cli_completion(struct hb_cli *cli, int argc, char **argv)
+/* ---- the command --------------------------------------------------------------------------- */
+
+static int print(const struct hb_session *session, const char *script)
 {
-    static const struct {
-        const char *shell, *script;
-    } scripts[] = {{"bash", hb_script_bash}, {"zsh", hb_script_zsh}, {"fish", hb_script_fish}};
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-        if (option != 'h')
-            return hb_cli_what(cli, option, argv);
-        fputs(help, cli->out);
-        return HB_EXIT_DONE;
-    }
-    const char *what = optind < argc ? argv[optind] : "";
-    if (strcmp(what, "words") == 0) {
-        int first = optind + 1 + (optind + 1 < argc && strcmp(argv[optind + 1], "--") == 0);
-        return words(cli, argc - first, argv + first);
-    }
-    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-        if (strcmp(what, scripts[i].shell) != 0)
-            continue;
-        if (argc - optind > 1)
-            return hb_cli_usage(cli, argv[0], "%s takes no argument, but got %s", what,
-                                argv[optind + 1]);
-        fputs(scripts[i].script, cli->out);
-        return HB_EXIT_DONE;
-    }
-    return hb_cli_usage(cli, argv[0], "say bash, zsh or fish");
+    fputs(script, session->cli->out);
+    return HB_EXIT_DONE;
 }
+
+static int bash(struct hb_session *session, const void *options, char **arguments)
+{
+    (void)options;
+    (void)arguments;
+    return print(session, hb_script_bash);
+}
+
+static int zsh(struct hb_session *session, const void *options, char **arguments)
+{
+    (void)options;
+    (void)arguments;
+    return print(session, hb_script_zsh);
+}
+
+static int fish(struct hb_session *session, const void *options, char **arguments)
+{
+    (void)options;
+    (void)arguments;
+    return print(session, hb_script_fish);
+}
+
+static const struct hb_form forms[] = {
+    {.name = "bash",
+     .help = "for ~/.bashrc:  source <(hbcore completion bash)",
+     .bare = true,
+     .run = bash},
+    {.name = "zsh",
+     .help = "for ~/.zshrc, after compinit:  source <(hbcore completion zsh)",
+     .bare = true,
+     .run = zsh},
+    {.name = "fish",
+     .help = "for config.fish:  hbcore completion fish | source",
+     .bare = true,
+     .run = fish},
+    {.name = "words",
+     .arguments = "[WORD...]",
+     .help = "what the scripts ask: how could the last WORD go on? A line for each answer,\n"
+             "with a tab and its help; a tab and files or directories: names of those",
+     .bare = true,
+     .run = words},
+};
+
+const struct hb_command hb_command_completion = {
+    .name = "completion",
+    .summary = "a script that completes commands and options in a shell",
+    .about = "Prints a script that completes commands, options and their values in a shell.",
+    .forms = forms,
+    .form_count = sizeof forms / sizeof *forms,
+    .ends_at_word = true,
+};

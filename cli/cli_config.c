@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore config check | show */
-#include "cli_config.h"
-
 #include "base/memory.h"
 #include "base/name.h"
+#include "commands.h"
 #include "complain.h"
 #include "config/ini_text.h"
 #include "host/format.h"
-#include "session.h"
-#include "summary.h"
-#include <getopt.h>
 #include <string.h>
-
-static const char help[] =
-    "Usage: hbcore [global options] config check | show\n"
-    "\n"
-    "  check   says whether the configuration is right, or everything that is wrong\n"
-    "  show    the effective settings, each below a comment that says where it comes\n"
-    "          from; the output is a configuration itself\n"
-    "  -h, --help\n"
-    "\n"
-    "Exit status: 0 right, 2 wrong.\n";
 
 /* Where show breaks the lines of a list. */
 enum { LINE_WIDTH = 96 };
@@ -196,9 +182,13 @@ static void show_json(void *context, const struct hb_section *section,
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int show(const struct hb_cli *cli, const struct hb_config *config)
+static int show(struct hb_session *session, const void *options, char **arguments)
 {
+    const struct hb_cli *cli = session->cli;
+    const struct hb_config *config = session->config;
     struct listing listing = {.out = cli->out};
+    (void)options;
+    (void)arguments;
     if (cli->json) {
         hb_config_each(config, show_json, cli->out);
         return HB_EXIT_DONE;
@@ -233,10 +223,14 @@ static void check_format(void *context, const struct hb_section *section,
     hb_format_choice_clear(&choice);
 }
 
-static int check(const struct hb_cli *cli, const struct hb_config *config)
+static int check(struct hb_session *session, const void *options, char **arguments)
 {
+    const struct hb_cli *cli = session->cli;
+    const struct hb_config *config = session->config;
     const char *path = hb_config_path(config);
     struct format_check checking = {cli, config, HB_EXIT_DONE};
+    (void)options;
+    (void)arguments;
     hb_config_each(config, check_format, &checking);
     if (checking.code != HB_EXIT_DONE)
         return checking.code;
@@ -254,30 +248,21 @@ static int check(const struct hb_cli *cli, const struct hb_config *config)
     return HB_EXIT_DONE;
 }
 
-int hb_cli_config(struct hb_cli *cli, int argc, char **argv)
-{
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option != 'h')
-            return hb_cli_what(cli, option, argv);
-        fputs(help, cli->out);
-        return HB_EXIT_DONE;
-    }
-    const char *what = optind < argc ? argv[optind] : "";
-    bool shows = strcmp(what, "show") == 0;
-    if (!shows && strcmp(what, "check") != 0)
-        return hb_cli_usage(cli, argv[0], "say check or show");
-    if (optind + 1 < argc)
-        return hb_cli_usage(cli, argv[0], "%s takes no argument, but got %s", what,
-                            argv[optind + 1]);
-    struct hb_config *config;
-    int code = hb_cli_load_config(cli, &config);
-    if (code != HB_EXIT_DONE)
-        return code;
-    code = shows ? show(cli, config) : check(cli, config);
-    hb_config_free(config);
-    return code;
-}
+static const struct hb_form forms[] = {
+    {.name = "check",
+     .help = "says whether the configuration is right, or everything that is wrong",
+     .run = check},
+    {.name = "show",
+     .help = "the effective settings, each below a comment that says where it comes\n"
+             "from; the output is a configuration itself",
+     .run = show},
+};
+
+const struct hb_command hb_command_config = {
+    .name = "config",
+    .summary = "check or show the configuration",
+    .about = "What the configuration says, with --set and the defaults.",
+    .end = "Exit status: 0 right, 2 wrong.",
+    .forms = forms,
+    .form_count = 2,
+};

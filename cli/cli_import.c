@@ -1,140 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
-#include "cli_import.h"
-
-#include "backup/backup.h"
-#include "backup/preset.h"
-#include "backup/preset_next.h"
+#include "backup/preset_backup.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "commands.h"
 #include "complain.h"
-#include "config/home_path.h"
 #include "files/anywhere.h"
 #include "host/hooks.h"
-#include "host/instance.h"
 #include "import/import.h"
-#include "no_config.h"
-#include "session.h"
 #include "summary.h"
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
-static const char help[] =
-    "Usage: hbcore [global options] import ARCHIVE|- [-f|--force] [--format NAME] [--dry-run]\n"
-    "       [--backup-first] [--include GLOB]... [--exclude GLOB]...\n"
-    "\n"
-    "Brings an archive back into the home. Everything is staged and verified before the\n"
-    "first file is replaced; files that the archive lacks stay.\n"
-    "\n"
-    "  -f, --force         do not ask\n"
-    "      --format NAME   how to read it; else that is found out\n"
-    "      --backup-first  archive what is there before anything is replaced\n"
-    "      --dry-run       show what would be restored, change nothing\n"
-    "      --include GLOB  only what matches; repeatable\n"
-    "      --exclude GLOB  not what matches; repeatable\n"
-    "  -h, --help\n"
-    "\n"
-    "In a GLOB * and ? stop at a /; a directory that matches goes with all below it.\n"
-    "\n"
-    "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
-    "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
-    "works on the home.\n";
-
-struct import_command {
-    struct hb_cli *cli;
-    const char *archive;
+struct import_options {
     const char *format;
     bool force;
     bool dry_run;
     bool backup_first;
-    struct hb_patterns patterns;
-    char **globs[2]; /* of --include and --exclude; what `patterns` points to */
-    size_t glob_count[2];
+    struct hb_texts include, exclude;
+};
+
+#define AT(member) offsetof(struct import_options, member)
+
+static const struct hb_cli_option table[] = {
+    {"force", 'f', NULL, "do not ask", .offset = AT(force)},
+    {"format", 0, "NAME", "how to read it; else that is found out", .takes = HB_TAKES_TEXT,
+     .offset = AT(format), .values = HB_VALUES_FORMATS},
+    {"backup-first", 0, NULL, "archive what is there before anything is replaced",
+     .offset = AT(backup_first)},
+    {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
+    {"include", 0, "GLOB", "only what matches; repeatable", .takes = HB_TAKES_TEXTS,
+     .offset = AT(include)},
+    {"exclude", 0, "GLOB", "not what matches; repeatable", .takes = HB_TAKES_TEXTS,
+     .offset = AT(exclude)},
+    {NULL},
+};
+
+struct import_command {
+    struct hb_session *session;
+    const struct import_options *options;
+    const char *archive;
     struct hb_changes shown; /* counts only */
     bool has_changes;
     char *way_back; /* the archive that was made first */
     char *home;
-    struct hb_run run;
-    struct hb_chain hooks;
-    struct hb_event event;
+    struct hb_hooks hooks;
     struct hb_import_result result;
-    struct timespec started;
 };
-
-enum { INCLUDE, EXCLUDE };
-
-/* 0, or an exit code. */
-static int add_glob(struct import_command *command, int which, const char *text)
-{
-    const char *const names[] = {"--include", "--exclude"};
-    size_t length = strlen(text);
-    while (length > 1 && text[length - 1] == '/') /* "skills/" is how people name a directory */
-        length--;
-    if (length == 0 || text[0] == '/' || strncmp(text, "./", 2) == 0)
-        return hb_cli_usage(command->cli, "import",
-                            "%s: '%s' would never match: names are relative to the home",
-                            names[which], text);
-    size_t count = command->glob_count[which]++;
-    command->globs[which] = hb_resize(command->globs[which], count + 2, sizeof(char *));
-    command->globs[which][count] = hb_copy_bytes(text, length);
-    command->globs[which][count + 1] = NULL;
-    const char *const *list = (const char *const *)command->globs[which];
-    *(which == INCLUDE ? &command->patterns.include : &command->patterns.exclude) = list;
-    return 0;
-}
-
-static int parse_arguments(struct import_command *command, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"force", no_argument, NULL, 'f'},         {"format", required_argument, NULL, 'F'},
-        {"dry-run", no_argument, NULL, 'n'},       {"backup-first", no_argument, NULL, 'b'},
-        {"include", required_argument, NULL, 'i'}, {"exclude", required_argument, NULL, 'e'},
-        {"help", no_argument, NULL, 'h'},          {0},
-    };
-    int code;
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":fh", options, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            command->force = true;
-            break;
-        case 'F':
-            command->format = optarg;
-            break;
-        case 'b':
-            command->backup_first = true;
-            break;
-        case 'n':
-            command->dry_run = true;
-            break;
-        case 'i':
-        case 'e':
-            code = add_glob(command, option == 'i' ? INCLUDE : EXCLUDE, optarg);
-            if (code != 0)
-                return code;
-            break;
-        case 'h':
-            fputs(help, command->cli->out);
-            return -1;
-        default:
-            return hb_cli_what(command->cli, option, argv);
-        }
-    }
-    if (argc - optind != 1)
-        return hb_cli_usage(command->cli, argv[0], "takes one archive, or - for standard input");
-    command->archive = argv[optind];
-    return 0;
-}
 
 /* ---- the question -------------------------------------------------------------------------- */
 
@@ -229,17 +147,14 @@ static void print_members(const struct import_command *command, const struct hb_
             continue;
         const char *path = hb_catalog_path(&archive->catalog, i);
         const char *change = hb_change_word(changes->members[i]);
-        if (command->cli->json) {
-            json_t *object = json_object();
-            json_object_set_new(object, "type", json_string("entry"));
-            hb_json_name(object, "path", path);
-            json_object_set_new(object, "bytes", json_integer((json_int_t)member->bytes));
-            json_object_set_new(object, "change",
-                                *change == '\0' ? json_null() : json_string(change));
-            hb_json_line(command->cli->out, object);
-        } else if (!command->cli->quiet) {
+        if (command->session->cli->json) {
+            json_t *object = hb_json_entry(path);
+            hb_json_add(object, "{s:I, s:s?}", "bytes", (json_int_t)member->bytes, "change",
+                        *change == '\0' ? NULL : change);
+            hb_json_line(command->session->cli->out, object);
+        } else if (!command->session->cli->quiet) {
             HB_AUTO_FREE char *shown = hb_printable(path);
-            fprintf(command->cli->out, "  %-9s  %s%s\n", change, shown,
+            fprintf(command->session->cli->out, "  %-9s  %s%s\n", change, shown,
                     member->type == HB_DIRECTORY ? "/" : "");
         }
     }
@@ -282,16 +197,17 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
 static void note_later(struct import_command *command, const struct hb_archive *archive)
 {
     if (archive->later_trailer)
-        hb_report_add(&command->run.report, HB_FOUND_NOTE, "", "the archive: " HB_LATER_TRAILER);
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                      "the archive: " HB_LATER_TRAILER);
 }
 
 /* The home is locked, if it is there; nothing has been done. */
 static int on_begin(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
-    if (command->run.home.fd >= 0)
-        command->event.home = command->run.home.path;
-    return hb_hooks_before(&command->run, &command->hooks, &command->event, error);
+    if (command->session->run.home.fd >= 0)
+        command->hooks.event.home = command->session->run.home.path;
+    return hb_hooks_before(&command->hooks, error);
 }
 
 static int on_confirm(void *context, const struct hb_archive *archive,
@@ -299,29 +215,29 @@ static int on_confirm(void *context, const struct hb_archive *archive,
                       bool must_ask, struct hb_error *error)
 {
     struct import_command *command = context;
-    FILE *out = command->cli->json ? command->cli->err : command->cli->out;
+    FILE *out =
+        command->session->cli->json ? command->session->cli->err : command->session->cli->out;
     note_later(command, archive);
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.members = NULL;
         command->has_changes = true;
     }
-    if (!command->cli->quiet || must_ask)
+    if (!command->session->cli->quiet || must_ask)
         show_plan(out, command->home, archive, selection, changes);
-    if (command->dry_run) {
+    if (command->options->dry_run) {
         print_members(command, archive, changes);
         return HB_OK;
     }
     int status = must_ask ? ask(out, error) : HB_OK;
     if (status == HB_NOMATCH)
-        fprintf(out, "Declined; %s.\n", what_was_done(&command->run));
+        fprintf(out, "Declined; %s.\n", what_was_done(&command->session->run));
     if (status == HB_OK) {
-        if (!command->cli->quiet)
+        if (!command->session->cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", selection->files);
         fflush(out);
         /* Every file is staged, and then published. */
-        hb_cli_start_progress(command->cli, &command->run, "done", selection->files * 2,
-                              selection->bytes);
+        hb_session_start_progress(command->session, "done", selection->files * 2, selection->bytes);
     }
     return status;
 }
@@ -347,67 +263,55 @@ static int incomplete_way_back(const struct hb_run *run, const char *archive,
     return HB_FATAL;
 }
 
-/* With a run of its own: that of the import is in the middle of things. The home is locked. */
-static int archive_home(struct import_command *command, struct hb_run *run,
-                        const struct hb_preset *preset, const struct hb_format_choice *choice,
-                        struct hb_destination *destination, struct hb_error *error)
+/* What hooks had to say about that archive belongs to what is said of the import. */
+static void take_over(struct hb_report *report, const struct hb_report *of, size_t first)
 {
-    int result = hb_root_copy(&command->run.home, &run->home);
-    if (result != 0)
-        return hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
-                            strerror(-result));
-    struct hb_preset_next next;
-    int status = hb_preset_next(run, preset, hb_format_ops_of(choice)->suffixes, false, destination,
-                                &next, error);
-    struct hb_backup_request request = {
-        .run = run,
-        .format = choice,
-        .destination = destination,
-        .id = &next.id,
-        .preset = preset->section == NULL ? NULL : preset->section->label,
-        .sequence = next.sequence,
-        .stamp = next.stamp,
-        .remember = preset->reuse && !destination->stream,
-        .previous = next.previous,
-    };
-    struct hb_backup_result done = {0};
+    for (size_t i = first; i < of->count; i++)
+        hb_report_add(report, of->findings[i].kind, of->findings[i].path, "%s",
+                      of->findings[i].reason);
+    for (size_t i = 0; i < of->line_count; i++)
+        hb_report_line(report, of->lines[i]);
+    for (size_t i = 0; i < of->member_count; i++)
+        hb_report_member(report, of->members[2 * i], of->members[2 * i + 1]);
+}
+
+/*
+ * The home is locked, all is staged. The archive has a run of its own: that of the import is in the
+ * middle of things. Nothing is pruned: what would go might be the archive that is imported.
+ */
+static int archive_home(struct import_command *command, struct hb_run *run, struct hb_error *error)
+{
+    const char *preset = hb_config_text(run->config, "import", "backup-preset");
+    struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
+                                      .preset = *preset == '\0' ? NULL : preset};
+    int status = hb_preset_backup_find(&backup, run, error);
+    int result = hb_root_copy(&command->session->run.home, &run->home);
+    if (status == HB_OK && result != 0)
+        status = hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
+                              strerror(-result));
     if (status == HB_OK)
-        status = hb_backup(&request, &done, error);
-    if (status == HB_OK && hb_report_incomplete(&run->report))
-        status = incomplete_way_back(run, destination->path, error);
-    else if (status == HB_OK && !done.nothing)
-        command->way_back = hb_copy_text(destination->path);
-    hb_preset_next_clear(&next);
+        status = hb_preset_backup(&backup, error);
+    if (status == HB_OK)
+        take_over(&command->session->run.report, &run->report, backup.hooks_findings);
+    if (backup.incomplete)
+        status = incomplete_way_back(run, backup.destination.path, error);
+    else if (status == HB_OK && !backup.result.nothing)
+        command->way_back = hb_copy_text(backup.destination.path);
+    hb_preset_backup_clear(&backup);
     return status;
 }
 
 static int on_before(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
-    const struct hb_config *config = command->run.config;
-    const char *name = hb_config_text(config, "import", "backup-preset");
-    struct hb_preset preset;
-    struct hb_format_choice choice = {0};
-    struct hb_destination destination = HB_DESTINATION_NONE;
     struct hb_run run;
-    if (!command->backup_first)
+    if (!command->options->backup_first)
         return HB_OK;
-    int status = hb_preset_find(config, *name == '\0' ? NULL : name, &preset, error);
-    if (status == HB_OK)
-        status = hb_format_find(config, preset.format, &choice, error);
-    if (status == HB_OK)
-        status = hb_preset_destination(&preset, command->home, NULL, hb_format_ops_of(&choice),
-                                       &destination, error);
-    if (status == HB_OK) {
-        hb_run_init(&run, config);
-        run.log = command->run.log;
-        run.log_level = command->run.log_level;
-        status = archive_home(command, &run, &preset, &choice, &destination, error);
-        hb_run_clear(&run);
-    }
-    hb_destination_clear(&destination);
-    hb_format_choice_clear(&choice);
-    hb_preset_clear(&preset);
+    hb_run_init(&run, command->session->run.config);
+    run.log = command->session->run.log;
+    run.log_level = command->session->run.log_level;
+    int status = archive_home(command, &run, error);
+    hb_run_clear(&run);
     return status;
 }
 
@@ -436,153 +340,161 @@ static void json_changes(json_t *object, const struct hb_changes *changes)
 static void print_json(const struct import_command *command)
 {
     const struct hb_import_result *result = &command->result;
-    json_t *object = hb_summary_json("import", &command->run.report);
+    json_t *object = hb_session_summary(command->session, "import");
     hb_json_name(object, "archive", command->archive);
     hb_json_name(object, "target", command->home);
-    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
-    json_object_set_new(object, "files", json_integer((json_int_t)result->files));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)result->bytes));
-    json_object_set_new(object, "members", json_integer((json_int_t)result->members));
-    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
-    if (result->wrapper != NULL)
-        hb_json_name(object, "prefix", result->wrapper);
-    else
-        json_object_set_new(object, "prefix", json_null());
+    hb_json_name_or_null(object, "prefix", result->wrapper);
     if (command->way_back != NULL)
         hb_json_name(object, "way_back", command->way_back);
+    hb_json_add(object, "{s:b, s:I, s:I, s:I, s:o}", "dry_run", command->options->dry_run, "files",
+                (json_int_t)result->files, "bytes", (json_int_t)result->bytes, "members",
+                (json_int_t)result->members, "preserved",
+                preserved_list(&command->session->run.report));
     if (command->has_changes)
         json_changes(object, &command->shown);
-    json_object_set_new(object, "preserved", preserved_list(&command->run.report));
-    hb_summary_json_findings(object, &command->run.report);
-    hb_json_line(command->cli->out, object);
+    hb_session_print_summary(command->session, object);
 }
 
 static void print_summary(const struct import_command *command)
 {
     const struct hb_import_result *result = &command->result;
-    FILE *out = command->cli->out;
-    if (command->cli->json) {
+    FILE *out = command->session->cli->out;
+    if (command->session->cli->json) {
         print_json(command);
         return;
     }
     if (result->swept > 0)
-        fprintf(command->cli->err, "Removed what %u earlier run(s) had left behind.\n",
+        fprintf(command->session->cli->err, "Removed what %u earlier run(s) had left behind.\n",
                 result->swept);
-    if (command->dry_run) {
+    if (command->options->dry_run) {
         fprintf(out, "\nDry run: nothing was changed.\n");
-    } else if (!command->cli->quiet) {
+    } else if (!command->session->cli->quiet) {
         HB_AUTO_FREE char *home = hb_printable(command->home);
         fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
-                hb_report_incomplete(&command->run.report) ? "done, but incomplete" : "complete",
-                result->files, hb_cli_seconds_since(&command->started));
+                hb_session_code(command->session) != 0 ? "done, but incomplete" : "complete",
+                result->files, hb_session_seconds(command->session));
         fprintf(out, "  Target: %s\n", home);
     }
-    if (command->way_back != NULL && !command->cli->quiet) {
+    if (command->way_back != NULL && !command->session->cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
         fprintf(out, "  What was there before: %s\n", path);
     }
-    hb_summary_findings(command->cli, command->cli->quiet ? command->cli->err : out,
-                        &command->run.report);
-    hb_summary_lines(out, &command->run.report);
+    hb_session_print_summary(command->session, NULL);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int import_archive(struct import_command *command, struct hb_error *error)
+static int import_archive(struct import_command *command)
 {
-    struct hb_run *run = &command->run;
+    struct hb_session *session = command->session;
+    const struct import_options *options = command->options;
+    struct hb_run *run = &session->run;
+    struct hb_error *error = &session->error;
     HB_AUTO_FREE char *home = NULL;
-    if (hb_home_find(run->config, command->cli->home, true, &home, error) != HB_OK) {
-        if (command->cli->home == NULL)
-            hb_cli_no_config(run->config, command->cli, "import ARCHIVE", "which home to work on",
-                             error);
-        return HB_EXIT_USAGE;
-    }
-    if (hb_chain_create(run, HB_KIND_HOOK, "import", &command->hooks, error) != HB_OK)
+    int code = hb_session_find_home(session, true, "import ARCHIVE", &home);
+    if (code != 0)
+        return code;
+    if (hb_hooks_open(&command->hooks, run, "import", options->dry_run, error) != HB_OK)
         return HB_EXIT_USAGE;
     command->home = hb_absolute(home); /* it may not be there yet, so no realpath() */
-    struct hb_event *event = &command->event;
-    *event = (struct hb_event){.size = sizeof *event,
-                               .command = "import",
-                               .home = command->home,
-                               .archive = command->archive,
-                               .dry_run = command->dry_run};
+    command->hooks.event.home = command->home;
+    command->hooks.event.archive = command->archive;
+    struct hb_patterns patterns = {.include = (const char *const *)options->include.texts,
+                                   .exclude = (const char *const *)options->exclude.texts};
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
-        .format = command->format,
+        .format = options->format,
         .home = command->home,
-        .wait_seconds = command->cli->wait_seconds,
-        .dry_run = command->dry_run,
-        .force = command->force,
-        .patterns = command->globs[INCLUDE] == NULL && command->globs[EXCLUDE] == NULL
-                        ? NULL
-                        : &command->patterns,
+        .wait_seconds = session->cli->wait_seconds,
+        .dry_run = options->dry_run,
+        .force = options->force,
+        .patterns = patterns.include == NULL && patterns.exclude == NULL ? NULL : &patterns,
         .begin = on_begin,
         .confirm = on_confirm,
         .before = on_before,
         .context = command,
     };
     int status = hb_import(&request, &command->result, error);
-    hb_cli_end_progress(run);
+    hb_session_end_progress(session);
     if (status != HB_OK && hb_summary_has_lines(&run->report)) {
         correct(error->text, sizeof error->text);
         correct(error->hint, sizeof error->hint);
-        hb_summary_failed(command->cli, &run->report);
+        hb_summary_failed(session->cli, &run->report);
     }
     if (status == HB_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     if (run->home.fd >= 0) /* it may have been made */
-        event->home = run->home.path;
-    event->exit_status = hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
-    event->files = command->result.files;
-    event->bytes = command->result.bytes;
-    event->skipped = run->report.kinds[HB_FOUND_SKIPPED] + run->report.kinds[HB_FOUND_DOUBTFUL];
-    hb_cli_hooks_after(run, &command->hooks, event);
+        command->hooks.event.home = run->home.path;
+    hb_hooks_after(&command->hooks, command->result.files, command->result.bytes);
     hb_report_sort(&run->report);
-    hb_summary_keep(command->cli, &run->report);
+    hb_summary_keep(session->cli, &run->report);
     print_summary(command);
-    return event->exit_status;
+    return hb_session_code(session);
 }
 
-static int run_command(struct import_command *command, struct hb_cli *cli)
+static int run(struct hb_session *session, const void *parsed, char **arguments)
 {
-    struct hb_config *config;
-    struct hb_error error = {0};
-    clock_gettime(CLOCK_MONOTONIC, &command->started);
-    int code = hb_cli_load_config(cli, &config);
-    if (code != 0)
-        return code;
-    hb_run_init(&command->run, config);
-    command->run.log = cli->err;
-    command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    code = import_archive(command, &error);
+    struct import_command command = {
+        .session = session, .options = parsed, .archive = arguments[0]};
+    session->cli->output_is_extra = !command.options->dry_run;
+    int code = import_archive(&command);
     if (code == HB_EXIT_DECLINED) {
-        HB_AUTO_FREE char *text = hb_text("declined; %s", what_was_done(&command->run));
-        hb_cli_fail_json(cli, code, text, "");
-    } else if (error.text[0] != '\0')
-        hb_cli_fail(cli, code, &error);
-    free(command->result.wrapper);
-    free(command->way_back);
-    free(command->home);
-    hb_chain_free(&command->hooks);
-    hb_run_clear(&command->run);
-    hb_config_free(config);
+        HB_AUTO_FREE char *text = hb_text("declined; %s", what_was_done(&session->run));
+        hb_cli_fail_json(session->cli, code, text, "");
+        session->error.text[0] = '\0'; /* it has been said */
+    }
+    free(command.result.wrapper);
+    free(command.way_back);
+    free(command.home);
+    hb_hooks_close(&command.hooks);
     return code;
 }
 
-int hb_cli_import(struct hb_cli *cli, int argc, char **argv)
+/* ---- what is typed ------------------------------------------------------------------------- */
+
+static int check_globs(const struct hb_cli *cli, const char *option, const struct hb_texts *globs)
 {
-    struct import_command command = {.cli = cli};
-    int code = parse_arguments(&command, argc, argv);
-    cli->output_is_extra = code == 0 && !command.dry_run;
-    code = code == 0 ? run_command(&command, cli) : code < 0 ? HB_EXIT_DONE : code;
-    for (int which = INCLUDE; which <= EXCLUDE; which++) {
-        for (size_t i = 0; i < command.glob_count[which]; i++)
-            free(command.globs[which][i]);
-        free(command.globs[which]);
+    for (size_t i = 0; i < globs->count; i++) {
+        char *text = globs->texts[i];
+        size_t length = strlen(text);
+        while (length > 1 && text[length - 1] == '/') /* "skills/" is how people name a directory */
+            text[--length] = '\0';
+        if (length == 0 || text[0] == '/' || strncmp(text, "./", 2) == 0)
+            return hb_cli_usage(cli, "import",
+                                "%s: '%s' would never match: names are relative to the home",
+                                option, text);
     }
-    return code;
+    return 0;
 }
+
+static int check(const struct hb_cli *cli, const void *parsed)
+{
+    const struct import_options *options = parsed;
+    int code = check_globs(cli, "--include", &options->include);
+    return code != 0 ? code : check_globs(cli, "--exclude", &options->exclude);
+}
+
+static const struct hb_form form = {.arguments = "ARCHIVE|-",
+                                    .wrong = "takes one archive, or - for standard input",
+                                    .values = {HB_VALUES_FILES},
+                                    .run = run};
+
+const struct hb_command hb_command_import = {
+    .name = "import",
+    .summary = "bring an archive back into the home",
+    .about = "Brings an archive back into the home. Everything is staged and verified before the\n"
+             "first file is replaced; files that the archive lacks stay.",
+    .end = "In a GLOB * and ? stop at a /; a directory that matches goes with all below it.\n"
+           "\n"
+           "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
+           "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
+           "works on the home.",
+    .forms = &form,
+    .form_count = 1,
+    .options = table,
+    .bytes = sizeof(struct import_options),
+    .check = check,
+};

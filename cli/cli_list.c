@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
-#include "cli_list.h"
-
 #include "base/memory.h"
 #include "base/name.h"
+#include "commands.h"
 #include "complain.h"
 #include "pending.h"
 #include "reading.h"
 #include "summary.h"
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static const char list_help[] =
-    "Usage: hbcore [global options] list ARCHIVE [--long] [--format NAME]\n"
-    "\n"
-    "Names the members of an archive, one a line; --long adds mode, size and time.\n"
-    "With --json one object a line, with the whole names.\n";
+struct list_options {
+    const char *format;
+    bool detailed;
+};
+
+static const struct hb_cli_option table[] = {
+    {"long", 'l', NULL, "add mode, size and time",
+     .offset = offsetof(struct list_options, detailed)},
+    HB_READING_FORMAT(struct list_options),
+    {NULL},
+};
 
 static void list_json(struct hb_reading *reading, size_t index)
 {
     const struct hb_catalog *catalog = &reading->archive.catalog;
     const struct hb_catalog_member *member = &catalog->members[index];
-    json_t *object = json_object();
-    json_object_set_new(object, "type", json_string("entry"));
-    hb_json_name(object, "path", hb_catalog_path(catalog, index));
-    json_object_set_new(object, "kind", json_string(hb_reading_type(member->type)));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)member->bytes));
+    json_t *object = hb_json_entry(hb_catalog_path(catalog, index));
+    hb_json_add(object, "{s:s, s:I}", "kind", hb_reading_type(member->type), "bytes",
+                (json_int_t)member->bytes);
     if (member->entry_flags & HB_ENTRY_HAS_MODE)
         json_object_set_new(object, "mode", json_integer(member->mode));
     if (member->entry_flags & HB_ENTRY_HAS_MTIME)
@@ -37,7 +39,7 @@ static void list_json(struct hb_reading *reading, size_t index)
             json_real((double)member->mtime_seconds + (double)member->mtime_nanoseconds / 1e9));
     if (hb_catalog_link(catalog, index) != NULL)
         hb_json_name(object, "link", hb_catalog_link(catalog, index));
-    hb_json_line(reading->cli->out, object);
+    hb_json_line(reading->session->cli->out, object);
 }
 
 static void list_long(struct hb_reading *reading, size_t index)
@@ -60,60 +62,73 @@ static void list_long(struct hb_reading *reading, size_t index)
     HB_AUTO_FREE char *path = hb_printable(hb_catalog_path(catalog, index));
     const char *link = hb_catalog_link(catalog, index);
     HB_AUTO_FREE char *shown = link == NULL ? NULL : hb_printable(link);
-    fprintf(reading->cli->out, "%s %12" PRIu64 " %-19s %s%s%s%s\n", mode, member->bytes, stamp,
-            path, member->type == HB_DIRECTORY ? "/" : "", link == NULL ? "" : " -> ",
+    fprintf(reading->session->cli->out, "%s %12" PRIu64 " %-19s %s%s%s%s\n", mode, member->bytes,
+            stamp, path, member->type == HB_DIRECTORY ? "/" : "", link == NULL ? "" : " -> ",
             link == NULL ? "" : shown);
 }
 
 static void list_json_summary(struct hb_reading *reading)
 {
-    const struct hb_catalog *catalog = &reading->archive.catalog;
-    uint64_t files = 0, bytes = 0;
-    for (size_t i = 0; i < catalog->count; i++) {
-        files += catalog->members[i].type == HB_FILE;
-        bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
-    }
-    bool incomplete =
-        reading->archive.has_trailer && hb_trailer_incomplete(&reading->archive.trailer);
-    json_t *object = hb_summary_json("list", &reading->run.report);
-    json_object_set_new(object, "status",
-                        json_string(reading->archive.later_trailer ? "unknown"
-                                    : incomplete                   ? "incomplete"
-                                                                   : "complete"));
-    hb_json_name(object, "archive", reading->archive_path);
-    json_object_set_new(object, "format", json_string(reading->archive.choice->section->label));
-    json_object_set_new(object, "entries", json_integer((json_int_t)catalog->count));
-    json_object_set_new(object, "files", json_integer((json_int_t)files));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
-    hb_json_line(reading->cli->out, object);
+    const struct hb_archive *archive = &reading->archive;
+    bool incomplete = archive->has_trailer && hb_trailer_incomplete(&archive->trailer);
+    json_t *object = hb_session_summary(reading->session, "list");
+    hb_json_add(object, "{s:s, s:I, s:I, s:I}", "status",
+                archive->later_trailer ? "unknown"
+                : incomplete           ? "incomplete"
+                                       : "complete",
+                "entries", (json_int_t)archive->catalog.count, "files", (json_int_t)reading->files,
+                "bytes", (json_int_t)reading->bytes);
+    hb_json_name(object, "archive", reading->path);
+    hb_json_name(object, "format", archive->choice->section->label);
+    hb_json_line(reading->session->cli->out, object);
 }
 
-int hb_cli_list(struct hb_cli *cli, int argc, char **argv)
+static void list(struct hb_reading *reading, bool detailed)
 {
-    struct hb_reading reading = {.cli = cli, .archive = {.fd = -1}};
-    int code = hb_reading_parse(&reading, list_help, 1, argc, argv);
-    if (code != 0)
-        return code < 0 ? 0 : code;
-    code = hb_reading_open(&reading);
-    for (size_t i = 0; code == 0 && i < reading.archive.catalog.count; i++) {
-        if (cli->json) {
-            list_json(&reading, i);
-        } else if (reading.detailed) {
-            list_long(&reading, i);
+    struct hb_session *session = reading->session;
+    const struct hb_catalog *catalog = &reading->archive.catalog;
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (session->cli->json) {
+            list_json(reading, i);
+        } else if (detailed) {
+            list_long(reading, i);
         } else {
-            HB_AUTO_FREE char *path = hb_printable(hb_catalog_path(&reading.archive.catalog, i));
-            bool directory = reading.archive.catalog.members[i].type == HB_DIRECTORY;
-            fprintf(cli->out, "%s%s\n", path, directory ? "/" : "");
+            HB_AUTO_FREE char *path = hb_printable(hb_catalog_path(catalog, i));
+            bool directory = catalog->members[i].type == HB_DIRECTORY;
+            fprintf(session->cli->out, "%s%s\n", path, directory ? "/" : "");
         }
     }
-    if (code == 0 && cli->json)
-        list_json_summary(&reading);
-    else if (code == 0 && reading.archive.later_trailer && !cli->quiet)
-        hb_cli_complain(cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
-    if (code == 0) {
-        hb_cli_find_pending(cli, &reading.run);
-        fflush(cli->out);
-        hb_cli_show_notes(cli, &reading.run.report);
-    }
-    return hb_reading_end(&reading, code);
+    if (session->cli->json)
+        list_json_summary(reading);
+    else if (reading->archive.later_trailer && !session->cli->quiet)
+        hb_cli_complain(session->cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
+    hb_cli_find_pending(session->cli, &session->run);
+    fflush(session->cli->out);
+    hb_cli_show_notes(session->cli, &session->run.report);
 }
+
+static int run(struct hb_session *session, const void *parsed, char **arguments)
+{
+    const struct list_options *options = parsed;
+    struct hb_reading reading = {session, "list", arguments[0], options->format,
+                                 .archive = {.fd = -1}};
+    int code = hb_reading_open(&reading);
+    if (code == 0)
+        list(&reading, options->detailed);
+    hb_archive_close(&reading.archive);
+    return code;
+}
+
+static const struct hb_form form = {
+    .arguments = "ARCHIVE", .wrong = "takes one archive", .values = {HB_VALUES_FILES}, .run = run};
+
+const struct hb_command hb_command_list = {
+    .name = "list",
+    .summary = "what is in an archive",
+    .about = "Names the members of an archive, one a line; --long adds mode, size and time.\n"
+             "With --json one object a line, with the whole names.",
+    .forms = &form,
+    .form_count = 1,
+    .options = table,
+    .bytes = sizeof(struct list_options),
+};

@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore plugins list | show NAME | check FILE.so; `new` is in cli_plugins_new.c */
-#include "cli_plugins.h"
-
 #include "base/memory.h"
 #include "base/name.h"
 #include "cli_plugins_new.h"
+#include "commands.h"
 #include "complain.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
-#include "session.h"
 #include "summary.h"
-#include <getopt.h>
 #include <hbcore/format.h>
-#include <string.h>
-
-static const char help[] =
-    "Usage: hbcore [global options] plugins list | show NAME | check FILE.so | new KIND NAME\n"
-    "\n"
-    "  list            every plugin that is found, and why a broken one cannot be used\n"
-    "  show NAME       what it is, its options, and which optional parts it has\n"
-    "  check FILE.so   can this file be used as a plugin? Needs no configuration\n"
-    "  new KIND NAME   a directory NAME here with a small plugin that works, to be changed:\n"
-    "                  KIND is filter, format, content or hook. Needs no configuration\n"
-    "  -h, --help\n"
-    "\n"
-    "Exit status: 0 all usable, or made; 1 show or check: not found or not usable, new: not\n"
-    "made; 2 wrong use or configuration; 3 list: some are broken.\n";
 
 struct listing {
     const struct hb_cli *cli;
@@ -76,15 +59,12 @@ static int list_one(void *context, const char *path, const struct hb_library *li
     return 0;
 }
 
-static int list(const struct hb_cli *cli)
+static int list(struct hb_session *session, const void *options, char **arguments)
 {
-    struct listing listing = {.cli = cli};
-    struct hb_config *config;
-    int code = hb_cli_load_config(cli, &config);
-    if (code != HB_EXIT_DONE)
-        return code;
-    hb_loader_each(hb_config_loader(config), list_one, &listing);
-    hb_config_free(config);
+    struct listing listing = {.cli = session->cli};
+    (void)options;
+    (void)arguments;
+    hb_loader_each(hb_config_loader(session->config), list_one, &listing);
     return listing.broken ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
 
@@ -101,21 +81,24 @@ static const char *type_name(uint32_t type)
     return names[type];
 }
 
+static json_t *json_texts(const char *const *texts)
+{
+    json_t *list = json_array();
+    for (; *texts != NULL; texts++)
+        json_array_append_new(list, json_string(*texts));
+    return list;
+}
+
 static json_t *json_option(const struct hb_option *option)
 {
     json_t *object = json_pack("{ss ss}", "key", option->key, "type", type_name(option->type));
     hb_json_name(object, "default", option->default_text);
     hb_json_name(object, "help", option->help);
-    if (option->minimum != 0 || option->maximum != 0) {
-        json_object_set_new(object, "minimum", json_integer(option->minimum));
-        json_object_set_new(object, "maximum", json_integer(option->maximum));
-    }
-    if (option->choices != NULL) {
-        json_t *choices = json_array();
-        for (const char *const *choice = option->choices; *choice != NULL; choice++)
-            json_array_append_new(choices, json_string(*choice));
-        json_object_set_new(object, "choices", choices);
-    }
+    if (option->minimum != 0 || option->maximum != 0)
+        hb_json_add(object, "{s:I, s:I}", "minimum", (json_int_t)option->minimum, "maximum",
+                    (json_int_t)option->maximum);
+    if (option->choices != NULL)
+        json_object_set_new(object, "choices", json_texts(option->choices));
     return object;
 }
 
@@ -123,21 +106,17 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
 {
     const struct hb_plugin *plugin = library->plugin;
     json_t *line = json_plugin(library), *options = json_array(), *callbacks = json_object();
-    json_object_set_new(line, "abi", json_integer(plugin->abi));
     for (size_t i = 0; i < plugin->option_count; i++)
         json_array_append_new(options, json_option(hb_option_at(plugin->options, i)));
     for (const struct hb_callback *callback = hb_callbacks(plugin->kind); callback->name != NULL;
          callback++)
         json_object_set_new(callbacks, callback->name,
                             json_boolean(hb_callback_provided(plugin, callback)));
-    json_object_set_new(line, "options", options);
-    json_object_set_new(line, "callbacks", callbacks);
+    hb_json_add(line, "{s:i, s:o, s:o}", "abi", (int)plugin->abi, "options", options, "callbacks",
+                callbacks);
     if (plugin->kind == HB_KIND_FORMAT) {
-        json_t *suffixes = json_array();
         const struct hb_format_ops *ops = plugin->ops;
-        for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++)
-            json_array_append_new(suffixes, json_string(*suffix));
-        json_object_set_new(line, "suffixes", suffixes);
+        json_object_set_new(line, "suffixes", json_texts(ops->suffixes));
     }
     hb_json_line(cli->out, line);
 }
@@ -187,70 +166,78 @@ static void show_people(const struct hb_cli *cli, const struct hb_library *libra
     show_callbacks(cli->out, plugin, false);
 }
 
-static int show(const struct hb_cli *cli, const char *name)
+static int show(struct hb_session *session, const void *options, char **arguments)
 {
-    struct hb_config *config;
-    int code = hb_cli_load_config(cli, &config);
-    if (code != HB_EXIT_DONE)
-        return code;
+    const struct hb_cli *cli = session->cli;
     const struct hb_library *library;
-    struct hb_error error;
-    if (hb_loader_find(hb_config_loader(config), 0, name, &library, &error) != HB_OK)
-        code = hb_cli_fail(cli, HB_EXIT_FAILED, &error);
-    else if (cli->json)
+    (void)options;
+    if (hb_loader_find(hb_config_loader(session->config), 0, arguments[0], &library,
+                       &session->error) != HB_OK)
+        return HB_EXIT_FAILED;
+    if (cli->json)
         show_json(cli, library);
     else
         show_people(cli, library);
-    hb_config_free(config);
-    return code;
+    return HB_EXIT_DONE;
 }
 
 /* ---- check --------------------------------------------------------------------------------- */
 
-static int check(const struct hb_cli *cli, const char *path)
+static int check(struct hb_session *session, const void *options, char **arguments)
 {
+    const struct hb_cli *cli = session->cli;
     struct hb_loader *loader = hb_loader_new(NULL);
     const struct hb_library *library;
-    struct hb_error error;
     int code = HB_EXIT_DONE;
-    if (hb_loader_open(loader, path, &library, &error) != HB_OK)
-        code = hb_cli_fail(cli, HB_EXIT_FAILED, &error);
+    (void)options;
+    if (hb_loader_open(loader, arguments[0], &library, &session->error) != HB_OK)
+        code = HB_EXIT_FAILED;
     else if (cli->json)
         show_json(cli, library);
     else
-        fprintf(cli->out, "%s: ok, %s plugin %s %s\n", path, hb_kind_name(library->plugin->kind),
-                library->plugin->name, library->plugin->version);
+        fprintf(cli->out, "%s: ok, %s plugin %s %s\n", arguments[0],
+                hb_kind_name(library->plugin->kind), library->plugin->name,
+                library->plugin->version);
     hb_loader_free(loader);
     return code;
 }
 
-int hb_cli_plugins(struct hb_cli *cli, int argc, char **argv)
-{
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option != 'h')
-            return hb_cli_what(cli, option, argv);
-        fputs(help, cli->out);
-        return HB_EXIT_DONE;
-    }
-    int left = argc - optind;
-    const char *what = left > 0 ? argv[optind] : "";
-    if (strcmp(what, "list") == 0)
-        return left == 1 ? list(cli)
-                         : hb_cli_usage(cli, argv[0], "list takes no argument, but got %s",
-                                        argv[optind + 1]);
-    cli->output_is_extra = strcmp(what, "new") == 0;
-    if (cli->output_is_extra)
-        return left == 3 ? hb_cli_plugins_new(cli, argv[optind + 1], argv[optind + 2])
-                         : hb_cli_usage(cli, argv[0], "new takes a kind and a name");
-    bool shows = strcmp(what, "show") == 0;
-    if (!shows && strcmp(what, "check") != 0)
-        return hb_cli_usage(cli, argv[0], "say list, show NAME, check FILE.so or new KIND NAME");
-    if (left != 2)
-        return hb_cli_usage(cli, argv[0], "%s takes one %s", what,
-                            shows ? "name of a plugin" : "file");
-    return shows ? show(cli, argv[optind + 1]) : check(cli, argv[optind + 1]);
-}
+/* ---- the command --------------------------------------------------------------------------- */
+
+static const struct hb_form forms[] = {
+    {.name = "list",
+     .help = "every plugin that is found, and why a broken one cannot be used",
+     .run = list},
+    {.name = "show",
+     .arguments = "NAME",
+     .help = "what it is, its options, and which optional parts it has",
+     .wrong = "show takes one name of a plugin",
+     .values = {HB_VALUES_PLUGINS},
+     .run = show},
+    {.name = "check",
+     .arguments = "FILE.so",
+     .help = "can this file be used as a plugin? Needs no configuration",
+     .wrong = "check takes one file",
+     .values = {HB_VALUES_FILES},
+     .bare = true,
+     .run = check},
+    {.name = "new",
+     .arguments = "KIND NAME",
+     .help = "a directory NAME here with a small plugin that works, to be changed:\n"
+             "KIND is filter, format, content or hook. Needs no configuration",
+     .wrong = "new takes a kind and a name",
+     .values = {HB_VALUES_KINDS},
+     .bare = true,
+     .run = hb_cli_plugins_new},
+};
+
+const struct hb_command hb_command_plugins = {
+    .name = "plugins",
+    .summary = "list, show or check plugins, or begin one",
+    .about = "The plugins that can be used, and a beginning for one of your own.",
+    .end =
+        "Exit status: 0 all usable, or made; 1 show or check: not found or not usable, new: not\n"
+        "made; 2 wrong use or configuration; 3 list: some are broken.",
+    .forms = forms,
+    .form_count = sizeof forms / sizeof *forms,
+};

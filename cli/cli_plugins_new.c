@@ -2,8 +2,9 @@
 /*
  * hbcore plugins new KIND NAME
  *
- * Writes the files of templates/, which are in the program, with the plugin's name in place of
- * theirs. All of them or none: what was made is removed again when one cannot be written.
+ * Writes the templates that are installed with the program, with the plugin's name in place of
+ * theirs. All of them or none: they are read before anything is made, and what was made is removed
+ * again when one cannot be written.
  */
 #include "cli_plugins_new.h"
 
@@ -11,11 +12,11 @@
 #include "base/name.h"
 #include "base/nearest.h"
 #include "complain.h"
+#include "files/installed.h"
 #include "files/io.h"
 #include "plugin/descriptor.h"
 #include "plugin/loader.h"
 #include "plugin/option.h"
-#include "plugin_templates.h"
 #include "summary.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -23,14 +24,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TEMPLATES = sizeof hb_templates / sizeof *hb_templates };
+#define TEMPLATE_NAME "example" /* the plugin's, in the templates */
+
+enum { FILES = 3, LARGEST_TEMPLATE = 1 << 20 };
 
 /* What is being made. */
 struct making {
     const char *kind, *name;
-    int fd;                 /* of the directory */
-    char *files[TEMPLATES]; /* those made, in it */
-    size_t count;
+    int fd;             /* of the directory */
+    char *files[FILES]; /* their names in it, the first one that of the source */
+    char *texts[FILES];
+    size_t count; /* those made */
 };
 
 static const char *next_kind(const void *context, size_t index)
@@ -42,11 +46,11 @@ static const char *next_kind(const void *context, size_t index)
 /* `text` with the plugin's name wherever the template has its own. Caller frees. */
 static char *with_name(const char *text, const char *name)
 {
-    size_t bytes = strlen(text) + 1, length = sizeof HB_TEMPLATE_NAME - 1;
-    for (const char *at = text; (at = strstr(at, HB_TEMPLATE_NAME)) != NULL; at += length)
+    size_t bytes = strlen(text) + 1, length = sizeof TEMPLATE_NAME - 1;
+    for (const char *at = text; (at = strstr(at, TEMPLATE_NAME)) != NULL; at += length)
         bytes += strlen(name);
     char *made = hb_alloc(bytes), *end = made;
-    for (const char *at; (at = strstr(text, HB_TEMPLATE_NAME)) != NULL; text = at + length) {
+    for (const char *at; (at = strstr(text, TEMPLATE_NAME)) != NULL; text = at + length) {
         end = mempcpy(end, text, (size_t)(at - text));
         end = mempcpy(end, name, strlen(name));
     }
@@ -56,11 +60,41 @@ static char *with_name(const char *text, const char *name)
 
 /* ---- the files ----------------------------------------------------------------------------- */
 
-/* 0 or -errno. The modes below let neither group nor others write: no such plugin is loaded. */
-static int make_file(struct making *making, const struct hb_template *template)
+/* The text of a template. Caller frees; NULL: *error. */
+static char *read_template(const char *path, struct hb_error *error)
 {
-    HB_AUTO_FREE char *text = with_name((const char *)template->text, making->name);
-    char *file = making->files[making->count] = with_name(template->file, making->name);
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = hb_alloc(LARGEST_TEMPLATE + 1);
+    int64_t got = fd < 0 ? -errno : hb_read_all(fd, text, LARGEST_TEMPLATE);
+    if (got >= 0)
+        return text;
+    hb_error_set(error, HB_FATAL, "plugins new: %s: the template cannot be read: %s", path,
+                 strerror((int)-got));
+    hb_error_hint(error, "install hbcore again: the templates lie beside its configurations");
+    free(text);
+    return NULL;
+}
+
+/* KIND.c becomes NAME.c; the others are of every kind. */
+static int read_templates(struct making *making, struct hb_error *error)
+{
+    HB_AUTO_FREE char *directory = hb_installed(HBCORE_DATADIR "/hbcore", HBCORE_EXAMPLES);
+    HB_AUTO_FREE char *source = hb_text("%s.c", making->kind);
+    const char *const templates[FILES] = {source, "CMakeLists.txt", "README.md"};
+    for (size_t i = 0; i < FILES; i++) {
+        HB_AUTO_FREE char *path = hb_text("%s/templates/%s", directory, templates[i]);
+        HB_AUTO_FREE char *text = read_template(path, error);
+        if (text == NULL)
+            return HB_FATAL;
+        making->files[i] = i == 0 ? hb_text("%s.c", making->name) : hb_copy_text(templates[i]);
+        making->texts[i] = with_name(text, making->name);
+    }
+    return HB_OK;
+}
+
+/* 0 or -errno. The modes below let neither group nor others write: no such plugin is loaded. */
+static int make_file(struct making *making, const char *file, const char *text)
+{
     int fd = openat(making->fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
@@ -75,16 +109,11 @@ static int make_file(struct making *making, const struct hb_template *template)
 
 static int make_files(struct making *making, struct hb_error *error)
 {
-    for (size_t i = 0; i < TEMPLATES; i++) {
-        const struct hb_template *template = &hb_templates[i];
-        if (template->kind != NULL && strcmp(template->kind, making->kind) != 0)
-            continue;
-        int result = make_file(making, template);
-        if (result == 0)
-            continue;
-        HB_AUTO_FREE char *file = with_name(template->file, making->name);
-        return hb_error_set(error, HB_FATAL, "%s/%s: cannot be written: %s; nothing was made",
-                            making->name, file, strerror(-result));
+    for (size_t i = 0; i < FILES; i++) {
+        int result = make_file(making, making->files[i], making->texts[i]);
+        if (result != 0)
+            return hb_error_set(error, HB_FATAL, "%s/%s: cannot be written: %s; nothing was made",
+                                making->name, making->files[i], strerror(-result));
     }
     return HB_OK;
 }
@@ -102,6 +131,8 @@ static int flush(const struct making *making, struct hb_error *error)
 
 static int make_directory(struct making *making, struct hb_error *error)
 {
+    if (read_templates(making, error) != HB_OK)
+        return HB_FATAL;
     if (mkdir(making->name, 0755) != 0) {
         if (errno != EEXIST)
             return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s",
@@ -126,8 +157,10 @@ static int make_directory(struct making *making, struct hb_error *error)
 
 static void clear(struct making *making)
 {
-    for (size_t i = 0; i < TEMPLATES; i++)
+    for (size_t i = 0; i < FILES; i++) {
         free(making->files[i]);
+        free(making->texts[i]);
+    }
     if (making->fd >= 0)
         close(making->fd);
 }
@@ -136,17 +169,14 @@ static void clear(struct making *making)
 
 static void tell_program(const struct hb_cli *cli, const struct making *making)
 {
-    json_t *line = json_object(), *made = json_array();
+    json_t *made = json_array();
     char path[PATH_MAX];
-    json_object_set_new(line, "type", json_string("summary"));
-    json_object_set_new(line, "command", json_string("plugins new"));
-    json_object_set_new(line, "status", json_string("complete"));
-    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
-    json_object_set_new(line, "kind", json_string(making->kind));
-    json_object_set_new(line, "files", json_integer((json_int_t)making->count));
     for (size_t i = 0; i < making->count; i++)
         json_array_append_new(made, json_string(making->files[i]));
-    json_object_set_new(line, "made", made);
+    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "type", "summary", "command",
+                             "plugins new", "status", "complete", "kind", making->kind, "files",
+                             (json_int_t)making->count, "made", made);
+    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
     hb_json_line(cli->out, line);
 }
 
@@ -175,41 +205,41 @@ static void tell_people(const struct hb_cli *cli, const struct making *making)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int refuse_kind(const struct hb_cli *cli, const char *kind)
+static int refuse_kind(const char *kind, struct hb_error *error)
 {
-    struct hb_error error;
     const char *near = hb_nearest(kind, next_kind, NULL);
-    hb_error_set(&error, HB_FATAL, "plugins new: there is no kind of plugin called '%s'", kind);
+    hb_error_set(error, HB_FATAL, "plugins new: there is no kind of plugin called '%s'", kind);
     if (near != NULL)
-        hb_error_hint(&error, "did you mean %s?", near);
+        hb_error_hint(error, "did you mean %s?", near);
     else
-        hb_error_hint(&error, "say %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
+        hb_error_hint(error, "say %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
                       next_kind(NULL, 2), next_kind(NULL, 3));
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+    return HB_EXIT_USAGE;
 }
 
-static int refuse_name(const struct hb_cli *cli, const char *name)
+static int refuse_name(const char *name, struct hb_error *error)
 {
-    struct hb_error error;
-    hb_error_set(&error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
-    hb_error_hint(&error,
+    hb_error_set(error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
+    hb_error_hint(error,
                   "a name is made of a-z, 0-9 and '-' (not in front), and is %d long at most",
                   HB_LONGEST_PLAIN_NAME);
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+    return HB_EXIT_USAGE;
 }
 
-int hb_cli_plugins_new(const struct hb_cli *cli, const char *kind, const char *name)
+int hb_cli_plugins_new(struct hb_session *session, const void *options, char **arguments)
 {
-    if (hb_kind_of(kind) == 0)
-        return refuse_kind(cli, kind);
-    /* With a '-' in front, compilers and shells would take its file for an option. */
-    if (!hb_is_plain_name(name) || *name == '-')
-        return refuse_name(cli, name);
-    struct making making = {.kind = kind, .name = name, .fd = -1};
-    struct hb_error error;
+    const struct hb_cli *cli = session->cli;
+    struct making making = {.kind = arguments[0], .name = arguments[1], .fd = -1};
     int code = HB_EXIT_DONE;
-    if (make_directory(&making, &error) != HB_OK)
-        code = hb_cli_fail(cli, HB_EXIT_FAILED, &error);
+    (void)options;
+    session->cli->output_is_extra = true;
+    if (hb_kind_of(making.kind) == 0)
+        return refuse_kind(making.kind, &session->error);
+    /* With a '-' in front, compilers and shells would take its file for an option. */
+    if (!hb_is_plain_name(making.name) || *making.name == '-')
+        return refuse_name(making.name, &session->error);
+    if (make_directory(&making, &session->error) != HB_OK)
+        code = HB_EXIT_FAILED;
     else if (cli->json)
         tell_program(cli, &making);
     else if (!cli->quiet)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hbcore plugins new. */
 #ifndef HB_CLI_PLUGINS_NEW_H
 #define HB_CLI_PLUGINS_NEW_H
 
-#include "cli.h"
+#include "session.h"
 
-/* A part of `plugins`: makes ./NAME, a plugin of that kind to be changed; or nothing. */
-int hb_cli_plugins_new(const struct hb_cli *cli, const char *kind, const char *name);
+/* hbcore plugins new KIND NAME; a form of `plugins`. */
+int hb_cli_plugins_new(struct hb_session *session, const void *options, char **arguments);
 
 #endif

@@ -4,80 +4,75 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "commands.h"
 #include "complain.h"
 #include "pending.h"
-#include "session.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
 #include "snapshot/snapshot_restore.h"
-#include "snapshot_wanted.h"
 #include "summary.h"
-#include <ctype.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
-static const char help[] =
-    "Usage: hbcore [global options] snapshot create [--label TEXT] [--keep N] [--dry-run]\n"
-    "       hbcore [global options] snapshot list [--limit N]\n"
-    "       hbcore [global options] snapshot restore ID|NUMBER [--dry-run]\n"
-    "       hbcore [global options] snapshot prune [--keep N] [--dry-run]\n"
-    "\n"
-    "Quick copies of the few files that matter most ([snapshot] files), each in a directory\n"
-    "of its own in the home.\n"
-    "\n"
-    "  -l, --label TEXT    added to the id\n"
-    "      --keep N        how many stay; the one just made always does\n"
-    "      --limit N       how many are listed (default 20)\n"
-    "      --dry-run       show what would be done, change nothing\n"
-    "  -h, --help\n"
-    "\n"
-    "NUMBER counts the list from 1, the newest. restore ends with 0 if all of a snapshot was\n"
-    "restored, 3 if some was, 1 if nothing was.\n";
-
-struct snapshot_command {
-    struct hb_cli *cli;
+struct snapshot_options {
     const char *label;
     int64_t keep;  /* -1: as the configuration says */
     int64_t limit; /* of the list */
     bool dry_run;
-    const char *wanted; /* restore: id or number */
-    struct hb_run run;
-    struct timespec started;
 };
 
-typedef int (*action)(struct snapshot_command *command, struct hb_error *error);
+enum { LISTED = 20 }; /* so many are listed unless more are asked for */
+
+#define AT(member) offsetof(struct snapshot_options, member)
+
+enum { CREATE = 1 << 0, LIST = 1 << 1, RESTORE = 1 << 2, PRUNE = 1 << 3 };
+
+static const struct hb_cli_option table[] = {
+    {"label", 'l', "TEXT", "added to the id", .takes = HB_TAKES_TEXT, .offset = AT(label),
+     .not_in = LIST | RESTORE | PRUNE},
+    {"keep", 0, "N", "how many stay; the one just made always does", .takes = HB_TAKES_NUMBER,
+     .offset = AT(keep), .not_in = LIST | RESTORE},
+    {"limit", 0, "N", "how many are listed (default 20)", .takes = HB_TAKES_NUMBER,
+     .offset = AT(limit), .not_in = CREATE | RESTORE | PRUNE},
+    {"dry-run", 0, NULL, "show what would be done, change nothing", .offset = AT(dry_run),
+     .not_in = LIST},
+    {NULL},
+};
+
+struct snapshot_command {
+    struct hb_session *session;
+    const struct snapshot_options *options;
+};
+
+/* Are people told of what was done? */
+static bool speaks(const struct snapshot_command *command)
+{
+    return !command->session->cli->quiet && !command->session->cli->json;
+}
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
-static json_t *summary_json(struct snapshot_command *command, const char *name)
+/* Ends every command but list; takes the members of the JSON over. */
+static int conclude(const struct snapshot_command *command, const char *name, json_t *members)
 {
-    json_t *object = hb_summary_json(name, &command->run.report);
-    json_object_set_new(object, "dry_run", json_boolean(command->dry_run));
-    json_object_set_new(object, "seconds", json_real(hb_cli_seconds_since(&command->started)));
-    return object;
-}
-
-/* Ends every command but list; takes the object over. */
-static int conclude(struct snapshot_command *command, json_t *object)
-{
-    struct hb_cli *cli = command->cli;
-    hb_summary_keep(cli, &command->run.report);
-    if (cli->json) {
-        hb_summary_json_findings(object, &command->run.report);
-        hb_json_line(cli->out, object);
-    } else {
-        json_decref(object);
-        hb_summary_findings(cli, cli->quiet ? cli->err : cli->out, &command->run.report);
-        hb_summary_lines(cli->out, &command->run.report);
+    struct hb_session *session = command->session;
+    json_t *object = NULL;
+    hb_summary_keep(session->cli, &session->run.report);
+    if (session->cli->json) {
+        object = hb_session_summary(session, name);
+        hb_json_add(object, "{s:b}", "dry_run", command->options->dry_run);
+        json_object_update(object, members);
     }
-    return hb_report_incomplete(&command->run.report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    json_decref(members);
+    hb_session_print_summary(session, object);
+    return hb_session_code(session);
 }
 
 static int64_t keep_of(const struct snapshot_command *command)
 {
-    return command->keep >= 0 ? command->keep
-                              : hb_config_number(command->run.config, "snapshot", "keep");
+    return command->options->keep >= 0
+               ? command->options->keep
+               : hb_config_number(command->session->config, "snapshot", "keep");
 }
 
 /* ---- create -------------------------------------------------------------------------------- */
@@ -89,14 +84,15 @@ struct pruned {
     json_t *names; /* of those that were removed */
 };
 
-static int prune_to(struct snapshot_command *command, int64_t keep, const char *just_made,
-                    struct pruned *pruned, struct hb_error *error)
+static int prune_to(const struct snapshot_command *command, int64_t keep, const char *just_made,
+                    struct pruned *pruned)
 {
+    struct hb_error *error = &command->session->error;
     struct hb_snapshots snapshots;
-    int status = hb_snapshots_open(&command->run, &snapshots, error);
+    int status = hb_snapshots_open(&command->session->run, &snapshots, error);
     if (status == HB_OK)
-        status = hb_snapshots_prune(&command->run, &snapshots, (uint64_t)keep, just_made,
-                                    command->dry_run, &pruned->removed, error);
+        status = hb_snapshots_prune(&command->session->run, &snapshots, (uint64_t)keep, just_made,
+                                    command->options->dry_run, &pruned->removed, error);
     pruned->present = snapshots.count;
     pruned->directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
     pruned->names = json_array();
@@ -120,23 +116,23 @@ static void say_removed(const struct snapshot_command *command, const struct pru
 {
     size_t index;
     json_t *name;
-    if (command->cli->quiet || command->cli->json || pruned->removed == 0)
+    if (!speaks(command) || pruned->removed == 0)
         return;
-    fprintf(command->cli->out, "%s %zu older snapshot(s):\n",
-            command->dry_run ? "Would remove" : "Removed", pruned->removed);
+    fprintf(command->session->cli->out, "%s %zu older snapshot(s):\n",
+            command->options->dry_run ? "Would remove" : "Removed", pruned->removed);
     json_array_foreach(pruned->names, index, name)
     {
-        fprintf(command->cli->out, "  %s\n", json_string_value(name));
+        fprintf(command->session->cli->out, "  %s\n", json_string_value(name));
     }
 }
 
 /* Nothing went wrong, but whoever typed it has no snapshot. */
 static void hint_at_files(const struct snapshot_command *command)
 {
-    const char *const *files = hb_config_list(command->run.config, "snapshot", "files");
-    const char *file = hb_config_path(command->run.config);
+    const char *const *files = hb_config_list(command->session->config, "snapshot", "files");
+    const char *file = hb_config_path(command->session->config);
     HB_AUTO_FREE char *shown = hb_printable(file == NULL ? "a configuration file" : file);
-    fprintf(command->cli->out,
+    fprintf(command->session->cli->out,
             *files == NULL
                 ? "  Name those that matter most in %s: section [snapshot], key 'files'\n"
                 : "  None of those that %s names is there: section [snapshot], key "
@@ -147,9 +143,9 @@ static void hint_at_files(const struct snapshot_command *command)
 static void say_created(const struct snapshot_command *command, const struct hb_snapshot_made *made,
                         size_t stored, const char *directory)
 {
-    FILE *out = command->cli->out;
+    FILE *out = command->session->cli->out;
     char size[24];
-    if (command->cli->quiet || command->cli->json)
+    if (!speaks(command))
         return;
     if (made->id == NULL) {
         fprintf(out, "No state files found to snapshot.\n");
@@ -162,27 +158,25 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     fprintf(out, "  %" PRIu64 " files, %s; %zu snapshot(s) stored in %s/\n", made->files,
             hb_human_bytes(made->bytes, size), stored, where);
     HB_AUTO_FREE char *restore =
-        hb_cli_command_line(command->cli, &command->run, "hbcore snapshot restore");
+        hb_session_command_line(command->session, "hbcore snapshot restore");
     fprintf(out, "  Restore with: %s %s\n", restore, id);
 }
 
 static void show_file(const struct snapshot_command *command, const char *path, uint64_t bytes,
                       const char *change)
 {
-    if (command->cli->json) {
-        json_t *object = json_object();
-        json_object_set_new(object, "type", json_string("entry"));
-        hb_json_name(object, "path", path);
-        json_object_set_new(object, "bytes", json_integer((json_int_t)bytes));
+    if (command->session->cli->json) {
+        json_t *object = hb_json_entry(path);
+        hb_json_add(object, "{s:I}", "bytes", (json_int_t)bytes);
         if (change != NULL)
-            json_object_set_new(object, "change", json_string(change));
-        hb_json_line(command->cli->out, object);
-    } else if (!command->cli->quiet) {
+            hb_json_add(object, "{s:s}", "change", change);
+        hb_json_line(command->session->cli->out, object);
+    } else if (!command->session->cli->quiet) {
         HB_AUTO_FREE char *shown = hb_printable(path);
         if (change != NULL)
-            fprintf(command->cli->out, "  %-9s  %s\n", change, shown);
+            fprintf(command->session->cli->out, "  %-9s  %s\n", change, shown);
         else
-            fprintf(command->cli->out, "  %s\n", shown);
+            fprintf(command->session->cli->out, "  %s\n", shown);
     }
 }
 
@@ -191,49 +185,47 @@ static void on_would_copy(void *context, const char *path, uint64_t bytes)
     show_file(context, path, bytes, NULL);
 }
 
-static int would_create(struct snapshot_command *command, struct hb_error *error)
+static int would_create(struct snapshot_command *command)
 {
+    struct hb_session *session = command->session;
     struct hb_snapshot_made planned;
     char size[24];
-    int status = hb_snapshot_plan(&command->run, on_would_copy, command, &planned, error);
+    int status = hb_snapshot_plan(&session->run, on_would_copy, command, &planned, &session->error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    json_t *object = summary_json(command, "snapshot create");
-    json_object_set_new(object, "id", json_null());
-    json_object_set_new(object, "files", json_integer((json_int_t)planned.files));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)planned.bytes));
-    if (!command->cli->json && !command->cli->quiet)
-        fprintf(command->cli->out, "Dry run: %" PRIu64 " files, %s; nothing was written.\n",
+    if (speaks(command))
+        fprintf(session->cli->out, "Dry run: %" PRIu64 " files, %s; nothing was written.\n",
                 planned.files, hb_human_bytes(planned.bytes, size));
-    if (planned.files == 0 && !command->cli->json && !command->cli->quiet)
+    if (planned.files == 0 && speaks(command))
         hint_at_files(command);
-    return conclude(command, object);
+    return conclude(command, "snapshot create",
+                    json_pack("{s:n, s:I, s:I}", "id", "files", (json_int_t)planned.files, "bytes",
+                              (json_int_t)planned.bytes));
 }
 
-static int create(struct snapshot_command *command, struct hb_error *error)
+static int create(struct snapshot_command *command)
 {
+    struct hb_session *session = command->session;
     struct hb_snapshot_made made;
     struct pruned pruned = {0};
     int64_t keep = keep_of(command);
-    if (command->dry_run)
-        return would_create(command, error);
-    int status = hb_snapshot_make(&command->run, command->label, &made, error);
+    if (command->options->dry_run)
+        return would_create(command);
+    int status = hb_snapshot_make(&session->run, command->options->label, &made, &session->error);
     if (status == HB_OK && made.id != NULL)
-        status = prune_to(command, keep < 1 ? 1 : keep, made.id, &pruned, error);
+        status = prune_to(command, keep < 1 ? 1 : keep, made.id, &pruned);
     int code = hb_cli_exit_code(status);
     if (status == HB_OK) {
-        json_t *object = summary_json(command, "snapshot create");
-        json_object_set_new(object, "id", made.id == NULL ? json_null() : json_string(made.id));
-        json_object_set_new(object, "files", json_integer((json_int_t)made.files));
-        json_object_set_new(object, "bytes", json_integer((json_int_t)made.bytes));
-        json_object_set_new(object, "removed", json_integer((json_int_t)pruned.removed));
-        json_object_set_new(object, "removed_snapshots",
-                            pruned.names == NULL ? json_array() : json_incref(pruned.names));
         say_created(command, &made, pruned.present - pruned.removed, pruned.directory);
         say_removed(command, &pruned);
-        code = conclude(command, object);
+        json_t *members = json_pack(
+            "{s:I, s:I, s:I, s:o}", "files", (json_int_t)made.files, "bytes",
+            (json_int_t)made.bytes, "removed", (json_int_t)pruned.removed, "removed_snapshots",
+            pruned.names == NULL ? json_array() : json_incref(pruned.names));
+        hb_json_name_or_null(members, "id", made.id);
+        code = conclude(command, "snapshot create", members);
     } else {
-        hb_summary_failed(command->cli, &command->run.report);
+        hb_summary_failed(session->cli, &session->run.report);
     }
     pruned_clear(&pruned);
     free(made.id);
@@ -245,17 +237,13 @@ static int create(struct snapshot_command *command, struct hb_error *error)
 static void list_json(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
                       int64_t number)
 {
-    json_t *object = json_object();
-    json_object_set_new(object, "type", json_string("snapshot"));
-    json_object_set_new(object, "number", json_integer(number));
+    json_t *object = json_pack(
+        "{s:s, s:I, s:I, s:I, s:o}", "type", "snapshot", "number", (json_int_t)number, "files",
+        (json_int_t)snapshot->files, "bytes", (json_int_t)snapshot->bytes, "complete",
+        snapshot->untold != NULL ? json_null() : json_boolean(snapshot->complete));
     hb_json_name(object, "id", snapshot->name);
-    json_object_set_new(object, "files", json_integer((json_int_t)snapshot->files));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)snapshot->bytes));
-    json_object_set_new(object, "label",
-                        snapshot->label == NULL ? json_null() : json_string(snapshot->label));
-    json_object_set_new(object, "complete",
-                        snapshot->untold != NULL ? json_null() : json_boolean(snapshot->complete));
-    hb_json_line(command->cli->out, object);
+    hb_json_name_or_null(object, "label", snapshot->label);
+    hb_json_line(command->session->cli->out, object);
 }
 
 static void list_people(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
@@ -264,205 +252,222 @@ static void list_people(const struct snapshot_command *command, const struct hb_
     char size[24];
     HB_AUTO_FREE char *name = hb_printable(snapshot->name);
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
-    fprintf(command->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number, name,
-            snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
+    fprintf(command->session->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number,
+            name, snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
             snapshot->complete         ? ""
             : snapshot->untold != NULL ? " (cannot be read now)"
             : snapshot->readable       ? " (incomplete)"
                                        : " (its manifest cannot be read)");
 }
 
-static int list(struct snapshot_command *command, struct hb_error *error)
+static int list(struct snapshot_command *command)
 {
+    struct hb_session *session = command->session;
     struct hb_snapshots snapshots;
-    int64_t shown = 0;
-    int status = hb_snapshots_open(&command->run, &snapshots, error);
-    for (size_t i = 0; i < snapshots.count && shown < command->limit; i++) {
+    int64_t shown = 0, limit = command->options->limit;
+    int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
+    for (size_t i = 0; i < snapshots.count && shown < limit; i++) {
         if (!snapshots.items[i].has_manifest)
             continue;
         shown++;
-        if (command->cli->json) {
+        if (session->cli->json) {
             list_json(command, &snapshots.items[i], shown);
             continue;
         }
         if (shown == 1)
-            fprintf(command->cli->out, "  #  %-32s  files       size  label\n", "id");
+            fprintf(session->cli->out, "  #  %-32s  files       size  label\n", "id");
         list_people(command, &snapshots.items[i], shown);
     }
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    hb_cli_tell_pending(&command->run);
-    if (command->cli->json) {
-        json_t *object = summary_json(command, "snapshot list");
-        json_object_set_new(object, "snapshots", json_integer(shown));
-        return conclude(command, object);
-    }
-    if (shown == 0 && command->limit > 0)
-        fprintf(command->cli->out, "No snapshots.\n");
-    fflush(command->cli->out);
-    hb_cli_show_notes(command->cli, &command->run.report);
+    hb_cli_tell_pending(&session->run);
+    if (session->cli->json)
+        return conclude(command, "snapshot list",
+                        json_pack("{s:I}", "snapshots", (json_int_t)shown));
+    if (shown == 0 && limit > 0)
+        fprintf(session->cli->out, "No snapshots.\n");
+    fflush(session->cli->out);
+    hb_cli_show_notes(session->cli, &session->run.report);
     return HB_EXIT_DONE;
 }
 
 /* ---- restore ------------------------------------------------------------------------------- */
+
+char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted)
+{
+    size_t digits = strspn(wanted, "0123456789");
+    char *name = NULL;
+    struct hb_snapshots snapshots;
+    if (!hb_snapshot_is_name(wanted)) {
+        hb_error_set(&session->error, HB_FATAL, "'%s' is no id of a snapshot", wanted);
+        return NULL;
+    }
+    if (digits != strlen(wanted) || digits > 3)
+        return hb_copy_text(wanted);
+    unsigned long number = strtoul(wanted, NULL, 10), at = 0;
+    int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
+    for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
+        if (snapshots.items[i].has_manifest && ++at == number)
+            name = hb_copy_text(snapshots.items[i].name);
+    /* One that was made by hand may be called so. */
+    for (size_t i = 0; i < snapshots.count && name == NULL; i++)
+        if (strcmp(snapshots.items[i].name, wanted) == 0)
+            name = hb_copy_text(wanted);
+    hb_snapshots_close(&snapshots);
+    if (name == NULL && status == HB_OK) {
+        hb_error_set(&session->error, HB_FATAL, "there is no snapshot number %s", wanted);
+        hb_error_hint(&session->error, "hbcore snapshot list shows those that are there");
+    }
+    return name;
+}
 
 static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
 {
     show_file(context, path, bytes, change);
 }
 
-static int restore(struct snapshot_command *command, struct hb_error *error)
+static int restore(struct snapshot_command *command, const char *wanted)
 {
+    struct hb_session *session = command->session;
     struct hb_snapshot_restored restored;
-    HB_AUTO_FREE char *name = hb_cli_snapshot_wanted(&command->run, command->wanted, error);
+    bool dry_run = command->options->dry_run;
+    HB_AUTO_FREE char *name = hb_cli_snapshot_wanted(session, wanted);
     if (name == NULL)
         return HB_EXIT_FAILED;
-    int status = hb_snapshot_restore(&command->run, name, command->dry_run, on_would_restore,
-                                     command, &restored, error);
-    if (status != HB_OK && status != HB_NOMATCH)
-        hb_summary_failed(command->cli, &command->run.report);
+    int status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
+                                     &restored, &session->error);
     if (status == HB_NOMATCH) /* another machine */
         return HB_EXIT_LOCKED;
-    if (status != HB_OK)
+    if (status != HB_OK) {
+        hb_summary_failed(session->cli, &session->run.report);
         return hb_cli_exit_code(status);
-    json_t *object = summary_json(command, "snapshot restore");
-    hb_json_name(object, "id", name);
-    json_object_set_new(object, "files", json_integer((json_int_t)restored.files));
-    json_object_set_new(object, "bytes", json_integer((json_int_t)restored.bytes));
-    json_object_set_new(object, "members", json_integer((json_int_t)restored.members));
-    if (!command->cli->json && !command->cli->quiet) {
-        HB_AUTO_FREE char *shown = hb_printable(name);
-        if (command->dry_run)
-            fprintf(command->cli->out, "Dry run: nothing was changed.\n");
-        else
-            fprintf(command->cli->out, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
-                    restored.files, restored.members, shown);
     }
-    int code = conclude(command, object);
-    if (command->dry_run || restored.files > 0)
+    HB_AUTO_FREE char *shown = hb_printable(name);
+    if (speaks(command) && dry_run)
+        fprintf(session->cli->out, "Dry run: nothing was changed.\n");
+    else if (speaks(command))
+        fprintf(session->cli->out, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
+                restored.files, restored.members, shown);
+    json_t *members =
+        json_pack("{s:I, s:I, s:I}", "files", (json_int_t)restored.files, "bytes",
+                  (json_int_t)restored.bytes, "members", (json_int_t)restored.members);
+    hb_json_name(members, "id", name);
+    int code = conclude(command, "snapshot restore", members);
+    if (dry_run || restored.files > 0)
         return code;
-    hb_error_set(error, HB_FATAL, "%s: nothing of it could be restored", name);
+    hb_error_set(&session->error, HB_FATAL, "%s: nothing of it could be restored", name);
     return HB_EXIT_FAILED;
 }
 
 /* ---- prune --------------------------------------------------------------------------------- */
 
-static int prune(struct snapshot_command *command, struct hb_error *error)
+static int prune(struct snapshot_command *command)
 {
     struct pruned pruned = {0};
-    hb_cli_tell_pending(&command->run);
-    int status = prune_to(command, keep_of(command), NULL, &pruned, error);
+    bool dry_run = command->options->dry_run;
+    hb_cli_tell_pending(&command->session->run);
+    int status = prune_to(command, keep_of(command), NULL, &pruned);
     if (status != HB_OK) {
         pruned_clear(&pruned);
         return hb_cli_exit_code(status);
     }
-    size_t removed = pruned.removed, present = pruned.present;
-    json_t *object = summary_json(command, "snapshot prune");
-    json_object_set_new(object, "removed", json_integer((json_int_t)removed));
-    json_object_set_new(object, "removed_snapshots", json_incref(pruned.names));
-    json_object_set_new(object, "snapshots", json_integer((json_int_t)(present - removed)));
+    size_t left = pruned.present - pruned.removed;
     say_removed(command, &pruned);
+    if (speaks(command))
+        fprintf(command->session->cli->out, "%s %zu snapshot(s), %zu %s.\n",
+                dry_run ? "Would remove" : "Removed", pruned.removed, left,
+                dry_run ? "would stay" : "stay");
+    json_t *members = json_pack("{s:I, s:O, s:I}", "removed", (json_int_t)pruned.removed,
+                                "removed_snapshots", pruned.names, "snapshots", (json_int_t)left);
     pruned_clear(&pruned);
-    if (!command->cli->json && !command->cli->quiet)
-        fprintf(command->cli->out, "%s %zu snapshot(s), %zu %s.\n",
-                command->dry_run ? "Would remove" : "Removed", removed, present - removed,
-                command->dry_run ? "would stay" : "stay");
-    return conclude(command, object);
+    return conclude(command, "snapshot prune", members);
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int run_action(struct snapshot_command *command, action act, bool locks)
+static int open_home(const struct snapshot_command *command, bool lock)
 {
-    struct hb_cli *cli = command->cli;
-    struct hb_config *config;
-    struct hb_error error = {0};
-    int code = hb_cli_load_config(cli, &config);
-    if (code != 0)
-        return code;
-    clock_gettime(CLOCK_MONOTONIC, &command->started);
-    hb_run_init(&command->run, config);
-    command->run.log = cli->err;
-    command->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
-    code = hb_cli_open_home(cli, &command->run, false, locks, &error);
-    if (code == 0 && locks && !command->dry_run) /* of runs that were killed */
-        hb_stage_sweep(command->run.home.fd);
-    if (code == 0)
-        code = act(command, &error);
-    if (error.text[0] != '\0')
-        hb_cli_fail(cli, code, &error);
-    hb_run_clear(&command->run);
-    hb_config_free(config);
+    struct hb_session *session = command->session;
+    int code = hb_session_open_home(session, false, lock);
+    session->cli->output_is_extra = lock && !command->options->dry_run;
+    if (code == 0 && session->cli->output_is_extra) /* of runs that were killed */
+        hb_stage_sweep(session->run.home.fd);
     return code;
 }
 
-int hb_cli_snapshot_create(struct hb_cli *cli, const char *label, int64_t keep, bool dry_run)
+int hb_cli_snapshot_create(struct hb_session *session, const char *label, int64_t keep,
+                           bool dry_run)
 {
-    struct snapshot_command command = {
-        .cli = cli, .label = label, .keep = keep, .dry_run = dry_run};
+    struct snapshot_options options = {.label = label, .keep = keep, .dry_run = dry_run};
+    struct snapshot_command command = {session, &options};
+    int code = open_home(&command, true);
+    return code == 0 ? create(&command) : code;
+}
+
+static int run_create(struct hb_session *session, const void *options, char **arguments)
+{
+    const struct snapshot_options *said = options;
+    (void)arguments;
+    return hb_cli_snapshot_create(session, said->label, said->keep, said->dry_run);
+}
+
+static int run_list(struct hb_session *session, const void *options, char **arguments)
+{
+    struct snapshot_command command = {session, options};
+    (void)arguments;
+    int code = open_home(&command, false);
+    return code == 0 ? list(&command) : code;
+}
+
+static int run_restore(struct hb_session *session, const void *options, char **arguments)
+{
+    struct snapshot_command command = {session, options};
+    int code = open_home(&command, true);
+    return code == 0 ? restore(&command, arguments[0]) : code;
+}
+
+static int run_prune(struct hb_session *session, const void *options, char **arguments)
+{
+    struct snapshot_command command = {session, options};
+    (void)arguments;
+    int code = open_home(&command, true);
+    return code == 0 ? prune(&command) : code;
+}
+
+int hb_cli_snapshot_label(const struct hb_cli *cli, const char *label)
+{
     const char *problem = label == NULL ? NULL : hb_snapshot_label_problem(label);
-    if (problem != NULL)
-        return hb_cli_usage(cli, "snapshot", "the label %s", problem);
-    cli->output_is_extra = !dry_run;
-    return run_action(&command, create, true);
+    return problem == NULL ? 0 : hb_cli_usage(cli, "snapshot", "the label %s", problem);
 }
 
-/* 0, or an exit code. */
-static int parse_options(struct snapshot_command *command, int argc, char **argv)
+static int check(const struct hb_cli *cli, const void *options)
 {
-    static const struct option options[] = {
-        {"label", required_argument, NULL, 'l'}, {"keep", required_argument, NULL, 'k'},
-        {"limit", required_argument, NULL, 'L'}, {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},        {0},
-    };
-    int option;
-    optind = 0;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":l:h", options, NULL)) != -1) {
-        int code = 0;
-        if (option == 'l')
-            command->label = optarg;
-        else if (option == 'k')
-            code = hb_cli_number(command->cli, argv[0], "--keep", optarg, &command->keep);
-        else if (option == 'L')
-            code = hb_cli_number(command->cli, argv[0], "--limit", optarg, &command->limit);
-        else if (option == 'n')
-            command->dry_run = true;
-        else if (option == 'h')
-            return fputs(help, command->cli->out) < 0 ? HB_EXIT_FAILED : -1;
-        else
-            return hb_cli_what(command->cli, option, argv);
-        if (code != 0)
-            return code;
-    }
-    return 0;
+    return hb_cli_snapshot_label(cli, ((const struct snapshot_options *)options)->label);
 }
 
-int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv)
-{
-    struct snapshot_command command = {.cli = cli, .keep = -1, .limit = HB_SNAPSHOTS_LISTED};
-    int code = parse_options(&command, argc, argv);
-    if (code != 0)
-        return code < 0 ? HB_EXIT_DONE : code;
-    int left = argc - optind;
-    const char *what = left > 0 ? argv[optind] : "";
-    bool restores = strcmp(what, "restore") == 0;
-    if (restores && left != 2)
-        return hb_cli_usage(cli, argv[0], "restore takes one id or number");
-    if (!restores && left > 1)
-        return hb_cli_usage(cli, argv[0], "%s takes no argument, but got %s", what,
-                            argv[optind + 1]);
-    if (restores)
-        command.wanted = argv[optind + 1];
-    if (strcmp(what, "create") == 0)
-        return hb_cli_snapshot_create(cli, command.label, command.keep, command.dry_run);
-    if (strcmp(what, "list") == 0)
-        return run_action(&command, list, false);
-    cli->output_is_extra = !command.dry_run;
-    if (restores)
-        return run_action(&command, restore, true);
-    if (strcmp(what, "prune") == 0)
-        return run_action(&command, prune, true);
-    return hb_cli_usage(cli, argv[0], "say create, list, restore or prune");
-}
+static const struct hb_form forms[] = {
+    {.name = "create", .run = run_create},
+    {.name = "list", .run = run_list},
+    {.name = "restore",
+     .arguments = "ID|NUMBER",
+     .wrong = "restore takes one id or number",
+     .values = {HB_VALUES_SNAPSHOTS},
+     .run = run_restore},
+    {.name = "prune", .run = run_prune},
+};
+
+const struct hb_command hb_command_snapshot = {
+    .name = "snapshot",
+    .summary = "quick copies of the files that matter most",
+    .about = "Quick copies of the few files that matter most ([snapshot] files), each in a\n"
+             "directory of its own in the home.",
+    .end = "NUMBER counts the list from 1, the newest. restore ends with 0 if all of a snapshot\n"
+           "was restored, 3 if some was, 1 if nothing was.",
+    .forms = forms,
+    .form_count = sizeof forms / sizeof *forms,
+    .options = table,
+    .bytes = sizeof(struct snapshot_options),
+    .defaults = &(const struct snapshot_options){.keep = -1, .limit = LISTED},
+    .check = check,
+};

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hbcore snapshot. Gets argv[0] = its own name and returns the exit code. */
+/* What other commands have of `snapshot`. */
 #ifndef HB_CLI_SNAPSHOT_H
 #define HB_CLI_SNAPSHOT_H
 
-#include "cli.h"
+#include "session.h"
 
-int hb_cli_snapshot(struct hb_cli *cli, int argc, char **argv);
+int hb_cli_snapshot_create(struct hb_session *session, const char *label, int64_t keep,
+                           bool dry_run);
 
-/* backup --quick is the same. */
-int hb_cli_snapshot_create(struct hb_cli *cli, const char *label, int64_t keep, bool dry_run);
+/* 0, or HB_EXIT_USAGE: the label (or NULL) cannot be a part of a name. */
+int hb_cli_snapshot_label(const struct hb_cli *cli, const char *label);
+
+/*
+ * The id that a number in the list of the open home stands for, or the id itself, which need not be
+ * there; NULL: session->error says why. Caller frees.
+ */
+char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted);
 
 #endif

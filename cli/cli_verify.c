@@ -1,59 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore verify */
-#include "cli_verify.h"
-
 #include "archive/verify.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "commands.h"
 #include "complain.h"
-#include "host/instance.h"
 #include "pending.h"
 #include "reading.h"
-#include "session.h"
 #include "summary.h"
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
-static const char verify_help[] =
-    "Usage: hbcore [global options] verify ARCHIVE [--format NAME]\n"
-    "\n"
-    "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
-    "databases are checked as databases: sound, NOT SOUND, or cannot tell.\n"
-    "\n"
-    "Exit status: 0 whole, 1 damaged, 3 whole, but it is marked as incomplete or holds\n"
-    "something doubtful, or something in it could not be checked.\n";
+struct verify_options {
+    const char *format;
+};
 
-static void print_damaged(struct hb_reading *reading)
+static const struct hb_cli_option table[] = {HB_READING_FORMAT(struct verify_options), {NULL}};
+
+static void print_verified(const struct hb_reading *reading, const struct hb_verified *verified)
 {
-    const struct hb_report *report = &reading->run.report;
-    const struct hb_cli *cli = reading->cli;
-    hb_summary_damaged(cli, report);
-    if (reading->error.hint[0] == '\0')
-        hb_error_hint(&reading->error, "what is whole can be got out: hbcore cat ARCHIVE MEMBER");
-}
-
-static void print_verified(struct hb_reading *reading, const struct hb_verified *verified)
-{
-    struct hb_cli *cli = reading->cli;
+    const struct hb_session *session = reading->session;
+    const struct hb_cli *cli = session->cli;
+    const struct hb_report *report = &session->run.report;
+    char size[24];
     if (cli->json) {
-        json_t *object = hb_summary_json("verify", &reading->run.report);
-        hb_json_name(object, "archive", reading->archive_path);
-        json_object_set_new(object, "format", json_string(reading->archive.choice->section->label));
-        json_object_set_new(object, "files", json_integer((json_int_t)verified->files));
-        json_object_set_new(object, "bytes", json_integer((json_int_t)verified->bytes));
-        hb_summary_json_findings(object, &reading->run.report);
-        hb_json_line(cli->out, object);
+        json_t *object = hb_session_summary(session, "verify");
+        hb_json_name(object, "archive", reading->path);
+        hb_json_name(object, "format", reading->archive.choice->section->label);
+        hb_json_add(object, "{s:I, s:I}", "files", (json_int_t)verified->files, "bytes",
+                    (json_int_t)verified->bytes);
+        hb_session_print_summary(session, object);
         return;
     }
-    char size[24];
-    HB_AUTO_FREE char *path = hb_printable(reading->archive_path);
+    HB_AUTO_FREE char *path = hb_printable(reading->path);
     if (!cli->quiet)
         fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, verified->files,
                 hb_human_bytes(verified->bytes, size));
-    for (size_t i = 0; i < reading->run.report.content_count && !cli->quiet; i++) {
-        const struct hb_content_finding *content = &reading->run.report.contents[i];
+    for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
+        const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
         fprintf(cli->out, "  %s: %s\n", name,
                 content->soundness == HB_SOUND               ? "sound"
@@ -61,45 +44,58 @@ static void print_verified(struct hb_reading *reading, const struct hb_verified 
                 : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
                                                              : "not checked in full");
     }
-    hb_summary_findings(cli, cli->out, &reading->run.report);
+    hb_summary_findings(cli, cli->out, report);
 }
 
-static int verify_archive(struct hb_reading *reading)
+static int verify(struct hb_reading *reading)
 {
-    struct hb_run *run = &reading->run;
-    const struct hb_catalog *catalog = &reading->archive.catalog;
-    struct hb_chain contents;
+    struct hb_session *session = reading->session;
     struct hb_verified verified;
-    uint64_t bytes = 0;
-    if (hb_chain_create(run, HB_KIND_CONTENT, NULL, &contents, &reading->error) != HB_OK)
+    hb_session_start_progress(session, "verified", reading->archive.catalog.count, reading->bytes);
+    int status = hb_verify(&reading->archive, &verified, &session->error);
+    hb_session_end_progress(session);
+    if (status == HB_NOMATCH)
         return HB_EXIT_USAGE;
-    for (size_t i = 0; i < catalog->count; i++)
-        bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
-    hb_cli_start_progress(reading->cli, run, "verified", catalog->count, bytes);
-    int code =
-        hb_cli_exit_code(hb_verify(&reading->archive, &contents, &verified, &reading->error));
-    hb_cli_end_progress(run);
-    hb_chain_free(&contents);
-    hb_cli_find_pending(reading->cli, run);
-    hb_report_sort(&run->report);
+    int code = hb_cli_exit_code(status);
+    hb_cli_find_pending(session->cli, &session->run);
+    hb_report_sort(&session->run.report);
     if (verified.damaged) {
-        print_damaged(reading);
+        hb_summary_damaged(session->cli, &session->run.report);
+        if (session->error.hint[0] == '\0')
+            hb_error_hint(&session->error,
+                          "what is whole can be got out: hbcore cat ARCHIVE MEMBER");
         return code == 0 ? HB_EXIT_FAILED : code;
     }
     if (code != 0)
         return code;
     print_verified(reading, &verified);
-    return hb_report_incomplete(&run->report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    return hb_session_code(session);
 }
 
-int hb_cli_verify(struct hb_cli *cli, int argc, char **argv)
+static int run(struct hb_session *session, const void *parsed, char **arguments)
 {
-    struct hb_reading reading = {.cli = cli, .archive = {.fd = -1}};
-    int code = hb_reading_parse(&reading, verify_help, 1, argc, argv);
-    if (code != 0)
-        return code < 0 ? 0 : code;
-    code = hb_reading_open(&reading);
+    const struct verify_options *options = parsed;
+    struct hb_reading reading = {session, "verify", arguments[0], options->format,
+                                 .archive = {.fd = -1}};
+    int code = hb_reading_open(&reading);
     if (code == 0)
-        code = verify_archive(&reading);
-    return hb_reading_end(&reading, code);
+        code = verify(&reading);
+    hb_archive_close(&reading.archive);
+    return code;
 }
+
+static const struct hb_form form = {
+    .arguments = "ARCHIVE", .wrong = "takes one archive", .values = {HB_VALUES_FILES}, .run = run};
+
+const struct hb_command hb_command_verify = {
+    .name = "verify",
+    .summary = "read an archive back in full",
+    .about = "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
+             "databases are checked as databases: sound, NOT SOUND, or cannot tell.",
+    .end = "Exit status: 0 whole, 1 damaged, 3 whole, but it is marked as incomplete or holds\n"
+           "something doubtful, or something in it could not be checked.",
+    .forms = &form,
+    .form_count = 1,
+    .options = table,
+    .bytes = sizeof(struct verify_options),
+};

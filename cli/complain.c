@@ -3,8 +3,6 @@
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "global_help.h"
-#include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,12 +22,9 @@ void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, cons
         return;
     HB_AUTO_FREE char *message = hb_printable(text);
     HB_AUTO_FREE char *what_to_do = hb_printable(hint);
-    json_t *object = json_object();
-    json_object_set_new(object, "type", json_string("error"));
-    json_object_set_new(object, "exit_status", json_integer(code));
-    json_object_set_new(object, "message", json_string(message));
-    json_object_set_new(object, "hint", *hint == '\0' ? json_null() : json_string(what_to_do));
-    hb_json_line(cli->raw_out ? cli->err : cli->out, object);
+    json_t *object = json_pack("{s:s, s:i, s:s, s:s?}", "type", "error", "exit_status", code,
+                               "message", message, "hint", *hint == '\0' ? NULL : what_to_do);
+    hb_json_line(hb_cli_out(cli), object);
 }
 
 int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error)
@@ -47,32 +42,10 @@ int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *form
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     struct hb_error error;
-    hb_error_set(&error, HB_FATAL, "%s: %s", command, text);
-    hb_error_hint(&error, "see: hbcore %s --help", command);
+    const char *name = command == NULL ? "" : command;
+    hb_error_set(&error, HB_FATAL, "%s%s%s", name, command == NULL ? "" : ": ", text);
+    hb_error_hint(&error, "see: hbcore %s%s--help", name, command == NULL ? "" : " ");
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
-}
-
-/* Is it one of those that stand before the command? */
-static bool is_global(const char *word)
-{
-    size_t length = strcspn(word, "=");
-    const char *at;
-    HB_AUTO_FREE char *name = hb_copy_bytes(word, length);
-    for (at = hb_cli_global_help; length > 2 && (at = strstr(at, name)) != NULL; at++)
-        if (strchr(" =,\n", at[length]) != NULL && at[-1] == ' ')
-            return true;
-    return false;
-}
-
-int hb_cli_what(const struct hb_cli *cli, int option, char **argv)
-{
-    const char *word = argv[optind > 0 ? optind - 1 : 0];
-    if (option == ':')
-        return hb_cli_usage(cli, argv[0], "%s needs a value", word);
-    if (is_global(word))
-        return hb_cli_usage(cli, argv[0], "%s stands before the command: hbcore %s ... %s", word,
-                            word, argv[0]);
-    return hb_cli_usage(cli, argv[0], "what is %s?", word);
 }
 
 void hb_json_line(FILE *out, json_t *object)

@@ -16,12 +16,9 @@ void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, cons
 /* Both; returns `code`. */
 int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error);
 
-/* Wrong use: "hbcore COMMAND: …; see hbcore COMMAND --help". Returns HB_EXIT_USAGE. */
+/* Wrong use: "hbcore: COMMAND: …", without COMMAND where that is NULL. Returns HB_EXIT_USAGE. */
 int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
     HB_PRINTF(3, 4);
-
-/* Wrong use, too: what getopt_long() has just not taken: it returned `option`, ':' or '?'. */
-int hb_cli_what(const struct hb_cli *cli, int option, char **argv);
 
 /* One line on `out`; takes the object over. */
 void hb_json_line(FILE *out, json_t *object);

@@ -4,30 +4,9 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "files/installed.h"
 #include <glob.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* Where those lie that were installed: below the prefix of the program. Caller frees. */
-static char *find_examples(void)
-{
-    char program[PATH_MAX];
-    struct stat status;
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length < 0 ? 0 : length] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(program, '/');
-        if (slash != NULL)
-            *slash = '\0';
-    }
-    char *found = hb_text("%s/" HBCORE_DATADIR "/hbcore", program);
-    if (stat(found, &status) == 0 && S_ISDIR(status.st_mode))
-        return found;
-    free(found);
-    return hb_copy_text(HBCORE_EXAMPLES);
-}
 
 /* "a.ini or b.ini": what is there to choose from. Caller frees. */
 static char *name_examples(const char *directory)
@@ -50,7 +29,10 @@ void hb_cli_no_config(const struct hb_config *config, const struct hb_cli *cli, 
 {
     if (hb_config_path(config) != NULL)
         return;
-    HB_AUTO_FREE char *directory = find_examples();
+    HB_AUTO_FREE char *example =
+        hb_installed(HBCORE_DATADIR "/hbcore/generic.ini", HBCORE_EXAMPLES "/generic.ini");
+    HB_AUTO_FREE char *directory =
+        hb_copy_bytes(example, (size_t)(hb_base_name(example) - example) - 1);
     HB_AUTO_FREE char *word = hb_shell_word(directory);
     HB_AUTO_FREE char *names = name_examples(directory);
     HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(cli->home);

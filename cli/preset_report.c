@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "session.h"
+#include "summary.h"
 
 enum { SHOWN = 10 };
 
@@ -29,7 +29,7 @@ static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, row);
     hb_json_name(object, "path", path);
     if (archive->fate == HB_STAYS_OTHERS) {
-        json_object_set_new(object, "home_id", json_string(archive->origin.home));
+        hb_json_name(object, "home_id", archive->origin.home);
         hb_json_name(object, "home", archive->origin.path == NULL ? "" : archive->origin.path);
         hb_json_name(object, "host", archive->origin.host == NULL ? "" : archive->origin.host);
     }
@@ -56,11 +56,11 @@ static json_t *list(const struct hb_preset_archives *archives, enum hb_fate fate
 
 void hb_preset_report_json(json_t *object, const struct hb_preset_archives *archives)
 {
-    json_object_set_new(object, "removed", json_integer((json_int_t)count(archives, HB_GOES)));
-    json_object_set_new(object, "removed_archives", list(archives, HB_GOES));
-    json_object_set_new(object, "other_archives", list(archives, HB_STAYS_OTHERS));
-    json_object_set_new(object, "unknown_archives", list(archives, HB_STAYS_UNKNOWN));
-    json_object_set_new(object, "untold_archives", list(archives, HB_STAYS_UNTOLD));
+    hb_json_add(object, "{s:I, s:o, s:o, s:o, s:o}", "removed",
+                (json_int_t)count(archives, HB_GOES), "removed_archives", list(archives, HB_GOES),
+                "other_archives", list(archives, HB_STAYS_OTHERS), "unknown_archives",
+                list(archives, HB_STAYS_UNKNOWN), "untold_archives",
+                list(archives, HB_STAYS_UNTOLD));
 }
 
 /* ---- for people ---------------------------------------------------------------------------- */
@@ -106,17 +106,17 @@ void hb_preset_report(const struct hb_cli *cli, FILE *out,
     fflush(out);
 }
 
-void hb_preset_report_unknown(const struct hb_cli *cli, struct hb_run *run,
-                              const struct hb_preset_archives *archives, const char *preset)
+void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset_archives *archives,
+                              const char *preset)
 {
     size_t unknown = count(archives, HB_STAYS_UNKNOWN);
     if (unknown == 0)
         return;
     HB_AUTO_FREE char *word = hb_shell_word(preset);
     HB_AUTO_FREE char *text = hb_text("hbcore prune --preset %s --adopt", word);
-    HB_AUTO_FREE char *line = hb_cli_command_line(cli, run, text);
+    HB_AUTO_FREE char *line = hb_session_command_line(session, text);
     hb_report_add(
-        &run->report, HB_FOUND_NOTE, "",
+        &session->run.report, HB_FOUND_NOTE, "",
         "%s: %zu archive(s) there do not say of which home they are, and stay; if they are "
         "of this one: %s",
         archives->directory, unknown, line);

@@ -5,7 +5,7 @@
 #define HB_PRESET_REPORT_H
 
 #include "backup/preset_archives.h"
-#include "cli.h"
+#include "session.h"
 #include <jansson.h>
 
 /* removed, removed_archives, other_archives, unknown_archives, untold_archives. */
@@ -16,7 +16,7 @@ void hb_preset_report(const struct hb_cli *cli, FILE *out,
                       const struct hb_preset_archives *archives, bool dry_run);
 
 /* Those that do not say whose they are become a note with the line to type. */
-void hb_preset_report_unknown(const struct hb_cli *cli, struct hb_run *run,
-                              const struct hb_preset_archives *archives, const char *preset);
+void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset_archives *archives,
+                              const char *preset);
 
 #endif

@@ -4,31 +4,25 @@
 #define HB_CLI_READING_H
 
 #include "archive/archive.h"
-#include "cli.h"
+#include "session.h"
 
 struct hb_reading {
-    struct hb_cli *cli;
-    const char *archive_path;
-    const char *member;
-    const char *format;
-    bool detailed;
-    struct hb_config *config;
-    struct hb_run run;
+    struct hb_session *session;
+    const char *command, *path, *format;
     struct hb_archive archive;
-    struct hb_error error;
+    uint64_t files, bytes; /* in it */
 };
 
-/* With `wanted` arguments: an archive, and a member of it. 0, -1 when all is done, else an exit
- * code. */
-int hb_reading_parse(struct hb_reading *reading, const char *help, int wanted, int argc,
-                     char **argv);
+#define HB_READING_FORMAT(type)                                                                    \
+    {                                                                                              \
+        "format", 0, "NAME", "how to read it; else that is found out",                             \
+            .takes = HB_TAKES_TEXT, .offset = offsetof(type, format), .values = HB_VALUES_FORMATS  \
+    }
 
 /*
- * Loads the configuration, opens and lists the archive. 0, or an exit code; hb_reading_end in any
- * case, which says what is in reading->error, closes everything and returns `code`.
+ * Opens and lists the archive. 0, or an exit code and session->error; hb_archive_close in any case.
  */
 int hb_reading_open(struct hb_reading *reading);
-int hb_reading_end(struct hb_reading *reading, int code);
 
 /* "file", "directory", … */
 const char *hb_reading_type(uint8_t type);

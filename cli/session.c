@@ -9,23 +9,21 @@
 #include "config/home_path.h"
 #include "files/anywhere.h"
 #include "files/lock.h"
-#include "host/failure.h"
-#include "host/hooks.h"
 #include "no_config.h"
-#include "summary.h"
-#include <stdarg.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-char *hb_cli_command_line(const struct hb_cli *cli, const struct hb_run *run, const char *command)
+char *hb_session_command_line(const struct hb_session *session, const char *command)
 {
     static const char program[] = "hbcore ";
+    const struct hb_cli *cli = session->cli;
     const char *rest = command + sizeof program - 1;
     if (strncmp(command, program, sizeof program - 1) != 0)
         return hb_copy_text(command);
-    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(run->home.path);
+    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(session->run.home.path);
     HB_AUTO_FREE char *file =
-        cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(run->config));
+        cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(session->config));
     return hb_text("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
                    file == NULL ? "" : file, file == NULL ? "" : " ", home == NULL ? "" : "--home ",
                    home == NULL ? "" : home, home == NULL ? "" : " ", rest);
@@ -36,11 +34,29 @@ static void print_config_error(void *context, const struct hb_error *error)
     hb_cli_fail(context, HB_EXIT_USAGE, error);
 }
 
-int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config)
+int hb_session_begin(struct hb_session *session)
 {
-    int status = hb_config_load(cli->config_path, cli->sets, print_config_error,
-                                (void *)(uintptr_t)cli, config);
-    return status == HB_OK ? 0 : HB_EXIT_USAGE;
+    const struct hb_cli *cli = session->cli;
+    clock_gettime(CLOCK_MONOTONIC, &session->started);
+    if (hb_config_load(cli->config_path, (const char *const *)cli->sets.texts, print_config_error,
+                       session->cli, &session->config) != HB_OK)
+        return HB_EXIT_USAGE;
+    hb_run_init(&session->run, session->config);
+    session->run.log = cli->err;
+    session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
+    return 0;
+}
+
+int hb_session_end(struct hb_session *session, int code)
+{
+    hb_session_end_progress(session);
+    if (session->error.text[0] != '\0')
+        hb_cli_fail(session->cli, code, &session->error);
+    if (session->config == NULL)
+        return code;
+    hb_run_clear(&session->run);
+    hb_config_free(session->config);
+    return code;
 }
 
 int hb_cli_exit_code(int status)
@@ -50,55 +66,60 @@ int hb_cli_exit_code(int status)
     return status < 0 ? HB_EXIT_FAILED : HB_EXIT_DONE;
 }
 
+int hb_session_code(const struct hb_session *session)
+{
+    return hb_report_incomplete(&session->run.report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+}
+
 bool hb_cli_bar(const struct hb_cli *cli)
 {
     return cli->progress == HB_PROGRESS_ALWAYS ||
            (cli->progress == HB_PROGRESS_AUTO && isatty(fileno(cli->err)));
 }
 
-void hb_cli_start_progress(const struct hb_cli *cli, struct hb_run *run, const char *verb,
-                           uint64_t files, uint64_t bytes)
+void hb_session_start_progress(struct hb_session *session, const char *verb, uint64_t files,
+                               uint64_t bytes)
 {
+    const struct hb_cli *cli = session->cli;
     bool shown = cli->progress != HB_PROGRESS_NEVER && !cli->quiet &&
                  (!cli->json || cli->progress == HB_PROGRESS_ALWAYS || hb_cli_bar(cli));
-    run->progress = hb_progress_new(shown ? cli->err : NULL, hb_cli_bar(cli), verb, files, bytes);
+    session->run.progress =
+        hb_progress_new(shown ? cli->err : NULL, hb_cli_bar(cli), verb, files, bytes);
 }
 
-void hb_cli_end_progress(struct hb_run *run)
+void hb_session_end_progress(struct hb_session *session)
 {
-    hb_progress_free(run->progress);
-    run->progress = NULL;
+    hb_progress_free(session->run.progress);
+    session->run.progress = NULL;
 }
 
-double hb_cli_seconds_since(const struct timespec *started)
+double hb_session_seconds(const struct hb_session *session)
 {
     struct timespec now;
+    const struct timespec *started = &session->started;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
 }
 
-int hb_cli_number(const struct hb_cli *cli, const char *command, const char *option,
-                  const char *text, int64_t *number)
+int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *number < 0 || *number > 1000000000)
-        return hb_cli_usage(cli, command, "%s: '%s' is not a number of at least 0", option, text);
-    return 0;
+    const struct hb_cli *cli = session->cli;
+    if (hb_home_find(session->config, cli->home, outermost, path, &session->error) == HB_OK)
+        return 0;
+    if (cli->home == NULL)
+        hb_cli_no_config(session->config, cli, what, "which home to work on", &session->error);
+    return HB_EXIT_USAGE;
 }
 
-int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermost, bool lock,
-                     struct hb_error *error)
+int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
 {
     HB_AUTO_FREE char *path = NULL;
-    int status = hb_home_find(run->config, cli->home, outermost, &path, error);
-    if (status != HB_OK) {
-        if (cli->home == NULL)
-            hb_cli_no_config(run->config, cli, "COMMAND", "which home to work on", error);
-        return HB_EXIT_USAGE;
-    }
-    int result = hb_root_open(path, &run->home);
+    struct hb_error *error = &session->error;
+    struct hb_root *home = &session->run.home;
+    int code = hb_session_find_home(session, outermost, "COMMAND", &path);
+    if (code != 0)
+        return code;
+    int result = hb_root_open(path, home);
     if (result != 0) {
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
@@ -106,19 +127,9 @@ int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermos
         hb_error_hint(error, "say --home DIR, or look at section [home] of the configuration");
         return HB_EXIT_FAILED;
     }
-    hb_run_set_reading(run);
+    hb_run_set_reading(&session->run);
     if (!lock)
         return 0;
-    status = hb_home_lock(&run->home, cli->wait_seconds, error);
-    if (status == HB_NOMATCH)
-        return HB_EXIT_LOCKED;
-    return hb_cli_exit_code(status);
-}
-
-void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event)
-{
-    hb_hooks_after(run, hooks, event);
-    /* One may have found something doubtful. */
-    if (event->exit_status == HB_EXIT_DONE && hb_report_incomplete(&run->report))
-        event->exit_status = HB_EXIT_INCOMPLETE;
+    int status = hb_home_lock(home, session->cli->wait_seconds, error);
+    return status == HB_NOMATCH ? HB_EXIT_LOCKED : hb_cli_exit_code(status);
 }

@@ -6,47 +6,49 @@
 #include "base/progress.h"
 #include "cli.h"
 #include "host/run.h"
-#include <errno.h>
 #include <time.h>
 
-/* Loads the configuration, prints what is wrong with it; 0, or HB_EXIT_USAGE. */
-int hb_cli_load_config(const struct hb_cli *cli, struct hb_config **config);
+/* From the options that are right to the exit code. */
+struct hb_session {
+    struct hb_cli *cli;
+    struct hb_config *config; /* NULL where the command needs none */
+    struct hb_run run;
+    struct timespec started;
+    struct hb_error error; /* why the command failed: it is told at the end */
+};
+
+/* Loads the configuration, prints what is wrong with it. 0, or HB_EXIT_USAGE. */
+int hb_session_begin(struct hb_session *session);
+/* Says what is in session->error, and returns `code`. */
+int hb_session_end(struct hb_session *session, int code);
 
 /* The exit code for a status; a signal gives 128 + its number. */
 int hb_cli_exit_code(int status);
+/* Of a run that came to its end: 0 or 3, by its report. */
+int hb_session_code(const struct hb_session *session);
+
+/*
+ * Finds the path of the home, `outermost` as in hb_home_find. 0, or an exit code and
+ * session->error; `what`: of the command line that is proposed. Caller frees *path.
+ */
+int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path);
+/* And opens it; with `lock` it is this run's. 0, or an exit code and session->error. */
+int hb_session_open_home(struct hb_session *session, bool outermost, bool lock);
 
 /* Draw a bar? */
 bool hb_cli_bar(const struct hb_cli *cli);
+void hb_session_start_progress(struct hb_session *session, const char *verb, uint64_t files,
+                               uint64_t bytes);
+void hb_session_end_progress(struct hb_session *session);
 
-void hb_cli_start_progress(const struct hb_cli *cli, struct hb_run *run, const char *verb,
-                           uint64_t files, uint64_t bytes);
-void hb_cli_end_progress(struct hb_run *run);
-
-/* Of CLOCK_MONOTONIC. */
-double hb_cli_seconds_since(const struct timespec *started);
-
-/*
- * Finds and opens the home, `outermost` as in hb_home_find; with `lock` it is this run's. 0 or an
- * exit code with *error.
- */
-int hb_cli_open_home(const struct hb_cli *cli, struct hb_run *run, bool outermost, bool lock,
-                     struct hb_error *error);
-
-/* A number of at least 0 after an option; 0, or HB_EXIT_USAGE. */
-int hb_cli_number(const struct hb_cli *cli, const char *command, const char *option,
-                  const char *text, int64_t *number);
-
-/*
- * After the work: event->exit_status is what it has come to, and becomes what the hooks leave of
- * it.
- */
-void hb_cli_hooks_after(struct hb_run *run, const struct hb_chain *hooks, struct hb_event *event);
+/* Since it began. */
+double hb_session_seconds(const struct hb_session *session);
 
 /*
  * A command line to be shown, such as "hbcore import": with the configuration and the home that
  * were named to this run, if it is one of ours, so that it does the same wherever it is typed.
  * Caller frees.
  */
-char *hb_cli_command_line(const struct hb_cli *cli, const struct hb_run *run, const char *command);
+char *hb_session_command_line(const struct hb_session *session, const char *command);
 
 #endif

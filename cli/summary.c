@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include "complain.h"
 #include <hbcore/content.h>
+#include <stdarg.h>
 #include <string.h>
 
 enum { SHOWN = 10 };
@@ -88,11 +89,9 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
         const struct hb_finding *finding = &report->findings[i];
         if (finding->kind != HB_FOUND_DAMAGED)
             continue;
-        json_t *line = json_object();
         HB_AUTO_FREE char *reason = hb_printable(finding->reason);
-        json_object_set_new(line, "type", json_string("damaged"));
+        json_t *line = json_pack("{s:s, s:s}", "type", "damaged", "reason", reason);
         hb_json_name(line, "path", finding->path);
-        json_object_set_new(line, "reason", json_string(reason));
         hb_json_line(cli->out, line);
     }
     show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", "");
@@ -132,14 +131,37 @@ void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report)
 
 /* ---- for programs -------------------------------------------------------------------------- */
 
-json_t *hb_summary_json(const char *command, const struct hb_report *report)
+json_t *hb_json_entry(const char *path)
 {
-    json_t *object = json_object();
-    json_object_set_new(object, "type", json_string("summary"));
-    json_object_set_new(object, "command", json_string(command));
-    json_object_set_new(object, "status",
-                        json_string(hb_report_incomplete(report) ? "incomplete" : "complete"));
+    json_t *object = json_pack("{s:s}", "type", "entry");
+    hb_json_name(object, "path", path);
     return object;
+}
+
+void hb_json_add(json_t *object, const char *format, ...)
+{
+    json_error_t error;
+    va_list arguments;
+    va_start(arguments, format);
+    json_t *more = json_vpack_ex(&error, 0, format, arguments);
+    va_end(arguments);
+    json_object_update_new(object, more);
+}
+
+void hb_json_name_or_null(json_t *object, const char *key, const char *name)
+{
+    if (name == NULL)
+        json_object_set_new(object, key, json_null());
+    else
+        hb_json_name(object, key, name);
+}
+
+json_t *hb_session_summary(const struct hb_session *session, const char *command)
+{
+    bool incomplete = hb_report_incomplete(&session->run.report);
+    return json_pack("{s:s, s:s, s:s, s:f}", "type", "summary", "command", command, "status",
+                     incomplete ? "incomplete" : "complete", "seconds",
+                     hb_session_seconds(session));
 }
 
 static json_t *kind_list(const struct hb_report *report, enum hb_finding_kind kind, bool paths_only)
@@ -171,11 +193,10 @@ static json_t *content_list(const struct hb_report *report)
         const struct hb_content_finding *content = &report->contents[i];
         json_t *object = json_object();
         hb_json_name(object, "path", content->path);
-        json_object_set_new(object, "method", json_string(content->method));
-        json_object_set_new(object, "check",
-                            json_string(content->soundness == HB_SOUND     ? "ok"
-                                        : content->soundness == HB_UNSOUND ? "failed"
-                                                                           : "skipped"));
+        hb_json_add(object, "{s:s, s:s}", "method", content->method, "check",
+                    content->soundness == HB_SOUND     ? "ok"
+                    : content->soundness == HB_UNSOUND ? "failed"
+                                                       : "skipped");
         if (content->soundness == HB_SOUNDNESS_UNKNOWN) /* the reason is among "doubtful" */
             json_object_set_new(object, "cannot_tell", json_true());
         json_array_append_new(list, object);
@@ -194,17 +215,30 @@ static void add_members(json_t *object, const struct hb_report *report)
     }
 }
 
-void hb_summary_json_findings(json_t *object, const struct hb_report *report)
+static void add_findings(json_t *object, const struct hb_report *report)
 {
-    json_object_set_new(object, "excluded_dirs", kind_list(report, HB_FOUND_EXCLUDED, true));
-    json_object_set_new(object, "skipped", kind_list(report, HB_FOUND_SKIPPED, false));
-    json_object_set_new(object, "doubtful", kind_list(report, HB_FOUND_DOUBTFUL, false));
-    json_object_set_new(object, "notes", kind_list(report, HB_FOUND_NOTE, false));
-    json_object_set_new(object, "left_out", kind_list(report, HB_FOUND_LEFT_OUT, false));
-    json_object_set_new(object, "links", kind_list(report, HB_FOUND_LINK, true));
-    json_object_set_new(object, "special", kind_list(report, HB_FOUND_SPECIAL, true));
-    json_object_set_new(object, "databases", content_list(report));
+    hb_json_add(object, "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "excluded_dirs",
+                kind_list(report, HB_FOUND_EXCLUDED, true), "skipped",
+                kind_list(report, HB_FOUND_SKIPPED, false), "doubtful",
+                kind_list(report, HB_FOUND_DOUBTFUL, false), "notes",
+                kind_list(report, HB_FOUND_NOTE, false), "left_out",
+                kind_list(report, HB_FOUND_LEFT_OUT, false), "links",
+                kind_list(report, HB_FOUND_LINK, true), "special",
+                kind_list(report, HB_FOUND_SPECIAL, true), "databases", content_list(report));
     add_members(object, report);
+}
+
+void hb_session_print_summary(const struct hb_session *session, json_t *object)
+{
+    const struct hb_cli *cli = session->cli;
+    const struct hb_report *report = &session->run.report;
+    if (cli->json) {
+        add_findings(object, report);
+        hb_json_line(hb_cli_out(cli), object);
+        return;
+    }
+    hb_summary_findings(cli, cli->quiet ? cli->err : hb_cli_out(cli), report);
+    hb_summary_lines(hb_cli_out(cli), report);
 }
 
 /* ---- of a run that failed ------------------------------------------------------------------ */
@@ -214,9 +248,8 @@ void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report)
     show_failed(cli, cli->err, report);
     if (!cli->json || report->line_count == 0)
         return;
-    json_t *object = json_object();
-    json_object_set_new(object, "type", json_string("before"));
-    json_object_set_new(object, "doubtful", kind_list(report, HB_FOUND_DOUBTFUL, false));
+    json_t *object = json_pack("{s:s, s:o}", "type", "before", "doubtful",
+                               kind_list(report, HB_FOUND_DOUBTFUL, false));
     add_members(object, report);
-    hb_json_line(cli->raw_out ? cli->err : cli->out, object);
+    hb_json_line(hb_cli_out(cli), object);
 }

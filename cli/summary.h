@@ -4,7 +4,7 @@
 #define HB_SUMMARY_H
 
 #include "base/report.h"
-#include "cli.h"
+#include "session.h"
 #include <jansson.h>
 
 /*
@@ -31,10 +31,22 @@ bool hb_summary_has_lines(const struct hb_report *report);
 /* With --json: keeps the same for standard error, should standard output turn out to fail. */
 void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report);
 
-/* {"type":"summary","command":…,"status":"complete|incomplete"}; the caller adds to it. */
-json_t *hb_summary_json(const char *command, const struct hb_report *report);
+/* {"type":"entry","path":…} */
+json_t *hb_json_entry(const char *path);
+/*
+ * Adds what json_pack() makes of a format "{…}" and its arguments. Texts have to be UTF-8: names go
+ * through hb_json_name().
+ */
+void hb_json_add(json_t *object, const char *format, ...);
+void hb_json_name_or_null(json_t *object, const char *key, const char *name);
 
-/* skipped, doubtful, notes, excluded_dirs, links, special, databases, and hooks' members. */
-void hb_summary_json_findings(json_t *object, const struct hb_report *report);
+/* {"type":"summary","command":…,"status":"complete|incomplete","seconds":…}; to be added to. */
+json_t *hb_session_summary(const struct hb_session *session, const char *command);
+
+/*
+ * The end of a command: the findings and what hooks have to say. With --json they become members of
+ * the object, which is taken over and printed; otherwise it is NULL.
+ */
+void hb_session_print_summary(const struct hb_session *session, json_t *object);
 
 #endif

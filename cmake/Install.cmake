@@ -3,6 +3,11 @@ include(CMakePackageConfigHelpers)
 
 install(DIRECTORY core/include/hbcore DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES conf/hermes.ini conf/generic.ini DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
+# What `plugins new` copies; a build tree finds them where an installed program does.
+install(DIRECTORY templates DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_DATADIR}/hbcore)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/templates
+  ${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_DATADIR}/hbcore/templates SYMBOLIC)
 install(TARGETS hbcore_headers EXPORT hbcore-targets)
 install(EXPORT hbcore-targets NAMESPACE hbcore:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/hbcore)
 

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
+#include "host/instance.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 struct verify {
     struct hb_archive *archive;
     struct hb_run *run;
-    const struct hb_chain *contents;
+    struct hb_chain contents;
     struct hb_claims claims;
     struct hb_error *error;
     atomic_uint_fast64_t files;
@@ -280,23 +281,18 @@ static void report_marks(const struct verify *verify)
     }
 }
 
-int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
-              struct hb_verified *result, struct hb_error *error)
+/* All that can be read of it is; see verify.h for what is told. */
+static int read_back(struct verify *verify, struct hb_error *error)
 {
-    struct verify verify = {.archive = archive,
-                            .run = archive->run,
-                            .contents = contents,
-                            .error = error,
-                            .damaged = SIZE_MAX};
-    hb_claims_init(&verify.claims, &archive->catalog, contents);
-    open_stage(&verify);
+    hb_claims_init(&verify->claims, &verify->archive->catalog, &verify->contents);
+    open_stage(verify);
     HB_AUTO_AS as = {.changed = false}; /* threads that start now begin with the same */
-    if (verify.can_stage)
-        (void)hb_as_begin(&as, &verify.run->stage.rights);
+    if (verify->can_stage)
+        (void)hb_as_begin(&as, &verify->run->stage.rights);
     struct hb_extract_request request = {
-        .archive = archive,
-        .workers = hb_run_workers(archive->run),
-        .context = &verify,
+        .archive = verify->archive,
+        .workers = hb_run_workers(verify->run),
+        .context = verify,
         .wanted = verify_wanted,
         .open = verify_open,
         .done = verify_done,
@@ -305,9 +301,21 @@ int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
         .whole = true,
     };
     int status = hb_extract(&request, error);
-    report_refused(&verify);
-    hb_claims_clear(&verify.claims);
-    hb_run_close_stage(verify.run, &verify.run->stage, status);
+    report_refused(verify);
+    hb_claims_clear(&verify->claims);
+    hb_run_close_stage(verify->run, &verify->run->stage, status);
+    return status;
+}
+
+int hb_verify(struct hb_archive *archive, struct hb_verified *result, struct hb_error *error)
+{
+    struct verify verify = {
+        .archive = archive, .run = archive->run, .error = error, .damaged = SIZE_MAX};
+    *result = (struct hb_verified){0};
+    if (hb_chain_create(verify.run, HB_KIND_CONTENT, NULL, &verify.contents, error) != HB_OK)
+        return HB_NOMATCH;
+    int status = read_back(&verify, error);
+    hb_chain_free(&verify.contents);
     *result = (struct hb_verified){.files = atomic_load(&verify.files),
                                    .bytes = atomic_load(&verify.bytes),
                                    .damaged = verify.damaged != SIZE_MAX};

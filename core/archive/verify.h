@@ -15,9 +15,9 @@ struct hb_verified {
 /*
  * Of a listed archive. What is found goes into the report of its run, unsorted; copies of claimed
  * members lie beside the archive meanwhile, or in [backup] stage-dir. HB_OK: all of it was read, or
- * what could be (result->damaged, and then *error is filled in); HB_CANCELLED, HB_FATAL.
+ * what could be (result->damaged, and then *error is filled in); HB_NOMATCH: by this configuration
+ * nothing can be checked as what it is; HB_CANCELLED, HB_FATAL.
  */
-int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
-              struct hb_verified *result, struct hb_error *error);
+int hb_verify(struct hb_archive *archive, struct hb_verified *result, struct hb_error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "files/installed.h"
 #include "files/listing.h"
 #include "files/trust.h"
 #include "plugin/descriptor.h"
@@ -26,27 +27,6 @@ struct hb_loader {
 
 /* ---- where plugins are --------------------------------------------------------------------- */
 
-/* Beside the program, so that a build tree and a moved installation find their own. */
-static char *installed_directory(void)
-{
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length > 0) {
-        program[length] = '\0';
-        for (int up = 0; up < 2; up++) {
-            char *slash = strrchr(program, '/');
-            if (slash != NULL)
-                *slash = '\0';
-        }
-        char *beside = hb_text("%s/" HBCORE_LIBDIR "/hbcore/plugins", program);
-        struct stat status;
-        if (stat(beside, &status) == 0 && S_ISDIR(status.st_mode))
-            return beside;
-        free(beside);
-    }
-    return hb_copy_text(HBCORE_PLUGIN_DIR);
-}
-
 static void add_directory(struct hb_loader *loader, char *directory)
 {
     loader->directories =
@@ -59,7 +39,7 @@ struct hb_loader *hb_loader_new(const char *const *directories)
     struct hb_loader *loader = hb_alloc(sizeof *loader);
     for (; directories != NULL && *directories != NULL; directories++)
         add_directory(loader, hb_absolute(*directories));
-    add_directory(loader, installed_directory());
+    add_directory(loader, hb_installed(HBCORE_LIBDIR "/hbcore/plugins", HBCORE_PLUGIN_DIR));
     return loader;
 }
 

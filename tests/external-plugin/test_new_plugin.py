@@ -458,6 +458,28 @@ class Made(hb.Case):
         self.refuse(2, "zzzzzzzzz", "a", words=("say format, content, filter or hook",))
         self.refuse(2, "", "a", words=("say format",))
 
+    def moved(self):
+        """The installation, at another place."""
+        prefix = self.dir / "moved"
+        for part in ("bin", "share"):
+            shutil.copytree(installed["prefix"] / part, prefix / part)
+        self.binary = str(prefix / "bin/hbcore")
+        return prefix / "share/hbcore/templates"
+
+    def test_a_moved_installation_has_its_own_templates(self):
+        source = self.moved() / "hook.c"
+        source.write_text(source.read_text() + "/* a site's own */\n")
+        self.new("plugins", "new", "hook", "mine")
+        self.assertTrue((self.here / "mine/mine.c").read_text().endswith("/* a site's own */\n"))
+
+    def test_missing_templates(self):
+        templates = self.moved()
+        (templates / "README.md").unlink()
+        self.refuse(1, "hook", "mine", words=(f"{templates}/README.md: the template cannot be read",
+                                              "No such file or directory", "install hbcore again"))
+        shutil.rmtree(templates)
+        self.refuse(1, "hook", "mine", words=(f"{templates}/hook.c: the template cannot be read",))
+
     def test_wrong_number_of_arguments(self):
         for arguments in ((), ("filter",), ("filter", "a", "b")):
             self.refuse(2, *arguments, words=("new takes a kind and a name",))

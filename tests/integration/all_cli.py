@@ -433,10 +433,32 @@ class Commands(hb.Case):
                 (("backup", "-o"), "-o needs a value"),
                 (("import", "--include"), "--include needs a value"),
                 (("--config",), "--config needs a value"),
-                (("list", "--frob"), "what is --frob?"),
-                (("verify", "-z"), "what is -z?")):
+                (("list", "--frob"), "unknown option --frob"),
+                (("verify", "-z"), "unknown option -z")):
             done = self.tool(os.environ["HBCORE_BIN"], *arguments, expect=2)
             self.assertIn(words, done.stderr.decode())
+
+    def test_an_option_that_is_nearly_one(self):
+        for arguments, words, hint in (
+                (("backup", "--dryrun"), "backup: unknown option --dryrun", "did you mean --dry-run?"),
+                (("import", "--exlude=*.tmp", "x"), "import: unknown option --exlude", "did you mean --exclude?"),
+                (("backup", "-v"), "-v stands before the command: hbcore -v ... backup", "see: hbcore backup --help"),
+                (("backup", "--jsn"), "backup: unknown option --jsn",
+                 "did you mean --json, which stands before the command?"),
+                (("--hme", "/x", "backup"), "hbcore: unknown option --hme", "did you mean --home?"),
+                (("verify", "-lz", "x"), "verify: unknown option -l", "see: hbcore verify --help"),
+                (("list", "--frobnicate"), "list: unknown option --frobnicate", "see: hbcore list --help"),
+                (("--frobnicate",), "hbcore: unknown option --frobnicate", "see: hbcore --help"),
+                (("backup", "--dry-run=yes"), "backup: --dry-run takes no value", "see: hbcore backup --help"),
+                (("backup", "--keep", "many"), "backup: --keep: 'many' is not a number", "see: hbcore backup --help"),
+                (("--wait", "-1", "list"), "hbcore: --wait: '-1' is not a number", "see: hbcore --help"),
+                (("--progress", "much", "list"), "hbcore: --progress: 'much' is not auto, always or never",
+                 "see: hbcore --help")):
+            done = self.tool(os.environ["HBCORE_BIN"], *arguments, expect=2)
+            said = done.stderr.decode().splitlines()
+            self.assertEqual(len(said), 2, said)
+            self.assertIn(words, said[0])
+            self.assertEqual(said[1].strip(), hint)
 
 
 class NoConfiguration(hb.Case):

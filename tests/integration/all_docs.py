@@ -16,6 +16,25 @@ ITEM = re.compile(r"^\.It Ic (\S+) No =(?: Ar (.*?))? Pq (.*)$", re.MULTILINE)
 CONFIG = "[preset:any]\n"
 
 
+def packed(text):
+    """The keys that the calls of json_pack() and hb_json_add() in a source put into objects."""
+    for call in re.finditer(r"(?:json_pack|hb_json_add)\(", text):
+        words, depth, start = [], 1, call.end()
+        for at in re.finditer(r'"(?:\\.|[^"\\])*"|[(){},]', text[start:]):
+            depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(at.group(), 0)
+            if depth == 0 or (depth == 1 and at.group() == ","):
+                words.append(text[start:call.end() + at.start()].strip())
+                start = call.end() + at.end()
+            if depth == 0:
+                break
+        first = next((i for i, word in enumerate(words) if word.startswith('"{')), len(words))
+        arguments = iter(words[first + 1:])
+        for number, letter in enumerate(re.findall(r"[a-zA-Z]", words[first] if first < len(words) else "")):
+            word = "" if letter == "n" else next(arguments)
+            if number % 2 == 0:
+                yield word.strip('"')
+
+
 def sections(text, macro):
     """{title: text} of a page."""
     parts = re.split(rf"^\.{macro} (.*)$", text, flags=re.MULTILINE)
@@ -108,6 +127,50 @@ class Docs(hb.Case):
             for word in subcommands_of(text, name):
                 self.assertRegex(pages[name], rf"\.(It )?Nm Cm {name} {word}\b", name)
 
+    def table(self, *command):
+        """The table of a command, by its help: {name: (letter, argument)}."""
+        text = self.hbcore(*command, "--help").stdout.decode()
+        rows = re.findall(r"^  (?:-(\w), |    )--([a-z-]+)(?: (\S+))?(?:  .*)?$", text, re.MULTILINE)
+        found = {name: (letter, argument) for letter, name, argument in rows}
+        self.assertEqual(len(found), len(rows), text)
+        self.assertIn("help", found)
+        return found
+
+    def test_each_option_of_each_table(self):
+        """It is in the page by its long name, and what the page says of letters and arguments is so."""
+        pages = sections(self.page, "S[sh]")
+        for command in ("Global options", *self.commands()):
+            table = self.table(*(() if command == "Global options" else (command,)))
+            letters = {letter: name for name, (letter, _) in table.items() if letter}
+            seen = set()
+            for line in re.findall(r"^\.(?:It|Op) Fl (.*)$", pages[command], re.MULTILINE):
+                line = line.replace(" Ns | Ns Fl", "|-").replace(" Ns | Ns Ar ", "|")
+                letter, both, alone, argument = re.fullmatch(
+                    r"(?:(\w)(?: , -([a-z-]+))?|-([a-z-]+))(?: Ar (.*))?", line).groups()
+                name = both or alone or letters.get(letter)
+                self.assertIn(name, table, f"{command}: {line}: the program has no such option")
+                if both or letter:
+                    self.assertEqual(table[name][0], letter, f"{command}: {line}")
+                if both or alone:
+                    seen.add(name)
+                self.assertEqual(table[name][1], argument or "", f"{command}: {line}")
+            self.assertEqual(set(table) - seen - {"help"}, set(), f"{command}: not in the page")
+
+    def test_arguments(self):
+        """Each way to use a command is in the page, with the same words for its arguments."""
+        pages = sections(self.page, "S[sh]")
+        for command in self.commands():
+            usage = self.hbcore(command, "--help").stdout.decode().partition("\n\n")[0]
+            for form in re.sub(r"\[[^]]*\](\.\.\.)?", "", usage).split("hbcore")[1:]:
+                name, *words = form.split()
+                if words[:1] == ["--quick"]:
+                    continue
+                wanted = f".Nm Cm {command}" if not words or not words[0].islower() else f".Nm Cm {command} {words.pop(0)}"
+                text = pages[command].replace("\n.Ar ", " Ar ").replace(" Ns | Ns Fl", "|-").replace(
+                    " Ns | Ns Ar ", "|").replace(".It Nm", ".Nm")
+                line = wanted + "".join(" Ar " * (i == 0) + " " * (i > 0) + word for i, word in enumerate(words))
+                self.assertRegex(text, rf"(?m)^{re.escape(line)}(?= Op|$)", command)
+
     def test_exit_codes(self):
         header = (hb.SOURCE / "cli" / "cli.h").read_text()
         codes = re.findall(r"HB_EXIT_\w+ = (\d+)", header)
@@ -132,7 +195,7 @@ class Docs(hb.Case):
         used = set()
         for path in (hb.SOURCE / "cli").glob("*.c"):
             if path.name.startswith("cli_") or path.name == "summary.c":
-                used.update(put.findall(path.read_text()))
+                used.update(put.findall(path.read_text()), packed(path.read_text()))
         used -= {"word"}  # a way to make a text, see cli_config.c
         self.assertLessEqual({"archive_bytes", "databases", "way_back", "origin"}, used)
         page = sections(self.page, "Sh")["JSON"]

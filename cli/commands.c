@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "commands.h"
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "complain.h"
+#include <string.h>
+
+const struct hb_command *const hb_commands[] = {
+    &hb_command_backup,  &hb_command_import,   &hb_command_list,       &hb_command_cat,
+    &hb_command_verify,  &hb_command_snapshot, &hb_command_prune,      &hb_command_guard,
+    &hb_command_plugins, &hb_command_config,   &hb_command_completion, NULL,
+};
+
+#define AT(member) offsetof(struct hb_cli, member)
+
+static const char *const progress_choices[] = {"auto", "always", "never", NULL};
+
+static const struct hb_cli_option options[] = {
+    {"config", 0, "FILE",
+     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n/etc/hbcore/hbcore.ini",
+     .takes = HB_TAKES_TEXT, .offset = AT(config_path), .values = HB_VALUES_FILES},
+    {"set", 0, "SECTION.KEY=VAL", "override one setting; repeatable", .takes = HB_TAKES_TEXTS,
+     .offset = AT(sets), .values = HB_VALUES_SETTINGS},
+    {"home", 0, "DIR", "the directory to back up or restore into", .takes = HB_TAKES_TEXT,
+     .offset = AT(home), .values = HB_VALUES_DIRECTORIES},
+    {"json", 0, NULL, "one JSON object a line on standard output", .offset = AT(json)},
+    {"progress", 0, "WHEN", "auto, always or never", .takes = HB_TAKES_CHOICE,
+     .offset = AT(progress), .choices = progress_choices},
+    {"wait", 0, "SECONDS", "wait for another run's lock (default 0)", .takes = HB_TAKES_NUMBER,
+     .offset = AT(wait_seconds)},
+    {"verbose", 'v', NULL, "more, and all names where otherwise ten are shown",
+     .takes = HB_TAKES_COUNT, .offset = AT(verbose)},
+    {"quiet", 0, NULL, "warnings and errors only", .offset = AT(quiet)},
+    {"version", 0, NULL, "the version", .takes = HB_TAKES_OVER, .offset = AT(version)},
+    {NULL},
+};
+
+static const struct hb_form form = {.arguments = "COMMAND [options] [arguments]"};
+
+const struct hb_command hb_program = {
+    .forms = &form,
+    .form_count = 1,
+    .options = options,
+    .ends_at_word = true,
+    .commands = hb_commands,
+};
+
+static const char *name_at(const void *context, size_t index)
+{
+    (void)context;
+    return hb_commands[index] == NULL ? NULL : hb_commands[index]->name;
+}
+
+const struct hb_command *hb_command_find(const char *name)
+{
+    for (size_t i = 0; hb_commands[i] != NULL; i++)
+        if (strcmp(hb_commands[i]->name, name) == 0)
+            return hb_commands[i];
+    return NULL;
+}
+
+static int unknown(const struct hb_cli *cli, const char *name)
+{
+    struct hb_error error;
+    const char *nearest = hb_nearest(name, name_at, NULL);
+    hb_error_set(&error, HB_FATAL, "there is no command %s", name);
+    if (nearest != NULL)
+        hb_error_hint(&error, "did you mean %s?", nearest);
+    else
+        hb_error_hint(&error, "see: hbcore --help");
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
+static int run_form(struct hb_cli *cli, const struct hb_form *run, const void *parsed,
+                    char **arguments)
+{
+    struct hb_session session = {.cli = cli};
+    int code = run->bare ? 0 : hb_session_begin(&session);
+    if (code == 0)
+        code = run->run(&session, parsed, arguments);
+    return hb_session_end(&session, code);
+}
+
+int hb_command_run(struct hb_cli *cli, int argc, char **argv)
+{
+    const struct hb_command *command = hb_command_find(argv[0]);
+    const struct hb_form *typed;
+    int first;
+    if (command == NULL)
+        return unknown(cli, argv[0]);
+    HB_AUTO_FREE void *parsed = hb_alloc(command->bytes + 1);
+    if (command->defaults != NULL)
+        memcpy(parsed, command->defaults, command->bytes);
+    cli->raw_out = command->raw_out;
+    int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &typed, &first);
+    if (code == 0 && command->check != NULL)
+        code = command->check(cli, parsed);
+    if (code == 0)
+        code = run_form(cli, typed, parsed, argv + first);
+    hb_cli_parsed_clear(command, parsed);
+    return code < 0 ? HB_EXIT_DONE : code;
+}
