@@ -284,7 +284,7 @@ static void report_marks(const struct verify *verify)
 /* All that can be read of it is; see verify.h for what is told. */
 static int read_back(struct verify *verify, struct hb_error *error)
 {
-    hb_claims_init(&verify->claims, &verify->archive->catalog, &verify->contents);
+    hb_claims_of_catalog(&verify->claims, &verify->contents, &verify->archive->catalog);
     open_stage(verify);
     HB_AUTO_AS as = {.changed = false}; /* threads that start now begin with the same */
     if (verify->can_stage)
