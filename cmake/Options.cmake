@@ -3,6 +3,7 @@ option(HBCORE_TESTS "Build the tests" ON)
 option(HBCORE_WERROR "Warnings are errors" OFF)
 option(HBCORE_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
 set(HBCORE_SANITIZE "" CACHE STRING "Sanitizers for everything, as -fsanitize= takes them")
+option(HBCORE_TEST_SHUFFLE "For tests: units finish in an order that $HBCORE_TEST_SHUFFLE draws" OFF)
 option(HBCORE_COVERAGE "Measure the coverage of the tests" OFF)
 
 add_library(hbcore_warnings INTERFACE)

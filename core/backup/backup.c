@@ -332,8 +332,6 @@ static int read_back(struct backup *backup)
 
 static int write_entries(struct backup *backup)
 {
-    const char *shuffle =
-        getenv("HBCORE_TEST_SHUFFLE"); /* the tests' own; the bytes stay the same */
     struct hb_pipeline_request request = {
         .run = backup->run,
         .plan = &backup->plan,
@@ -342,7 +340,6 @@ static int write_entries(struct backup *backup)
         .workers = hb_run_workers(backup->run),
         .window = (uint64_t)hb_config_number(backup->run->config, "backup", "window"),
         .previous = backup->previous,
-        .shuffle = shuffle == NULL ? 0 : strtoull(shuffle, NULL, 10),
     };
     struct hb_step step;
     hb_trailer_reserve(&backup->trailer, backup->plan.count);

@@ -17,10 +17,6 @@ static int equip_worker(struct hb_pipeline *pipeline, struct hb_pipeline_thread 
                         struct hb_error *error)
 {
     const struct hb_instance *format = pipeline->request.format;
-    uint64_t shuffle = pipeline->request.shuffle;
-    if (shuffle != 0) /* never 0, and another order in each thread */
-        thread->random =
-            (shuffle + (uint64_t)(thread - pipeline->threads)) * 0x9E3779B97F4A7C15u | 1;
     if (HB_CAN(pipeline->ops, encode) && HB_CAN(pipeline->ops, worker_create)) {
         hb_run_clear_failure(pipeline->request.run);
         thread->worker = pipeline->ops->worker_create(format->self);
@@ -101,7 +97,7 @@ static void free_handed_out(struct hb_pipeline *pipeline)
 static int load(struct hb_pipeline *pipeline, const struct hb_item *item,
                 struct hb_finished *finished, struct hb_error *error)
 {
-    if (finished->left)
+    if (finished->place == HB_IN_PREVIOUS)
         return hb_reuse_again(pipeline, item, finished->index, &finished->encoded, error);
     void *data = malloc((size_t)finished->encoded.unit.bytes);
     int result = data == NULL
@@ -123,7 +119,7 @@ int hb_pipeline_next(struct hb_pipeline *pipeline, struct hb_step *step, struct 
     struct hb_finished *finished = hb_result_next(pipeline, step, &item, &status, error);
     if (finished == NULL)
         return status;
-    if (finished->spilled || finished->left)
+    if (finished->place != HB_IN_MEMORY)
         status = load(pipeline, item, finished, error);
     step->unit.data = finished->encoded.unit.data;
     pipeline->handed_out = finished->encoded.unit;

@@ -18,10 +18,10 @@
  *     pipeline_worker.c  what a thread does with an item: open, read, encode
  *     pipeline_reuse.c   what is taken over from the previous archive
  *     pipeline_finish.c  how a thread brings what it has made to the queue
- *     pipeline_queue.c   who takes which item or unit, and what comes back
+ *     pipeline_queue.c   who takes which item or unit, and what comes back: the states of an item
  *     pipeline_result.c  finished units in their order
- *     pipeline_window.c  how much may wait, where, and who is woken
- *     pipeline_item.c    the state that these share, under one lock
+ *     pipeline_window.c  how much may wait
+ *     pipeline_item.c    the data that these share, under one lock
  *     pipeline_cut.c     where the plan is cut
  */
 #ifndef HB_PIPELINE_H

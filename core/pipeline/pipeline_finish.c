@@ -1,38 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* At once; or, for tests, in another order (hb_pipeline_request.shuffle). */
 #include "pipeline/pipeline_finish.h"
 
-static void release(struct hb_pipeline_thread *thread, unsigned which)
+/* All of a big entry has been read: what became of its source meanwhile? */
+static void settle(struct hb_pipeline *pipeline, struct hb_item *item)
 {
-    struct hb_held_back held = thread->held[which];
-    thread->held[which] = thread->held[--thread->held_count];
-    hb_queue_finish(thread->pipeline, held.item, held.index, &held.encoded);
+    const char *how;
+    struct hb_reader *reader = &item->readers[0];
+    bool lives = item->state != HB_ITEM_DEAD;
+    if (lives && hb_reader_changed(reader, &how))
+        hb_queue_report(pipeline, item, how, "; it may be stored half old, half new");
+    if (lives && !item->reported && !item->taken_over)
+        hb_reader_settle(reader);
+    hb_reader_look_back(reader);
 }
 
-void hb_worker_finish_all(struct hb_pipeline_thread *thread)
+/* Nobody else is in the item any more, so that no lock is needed to look at it. */
+static void leave(struct hb_pipeline *pipeline, struct hb_item *item, bool last)
 {
-    while (thread->held_count > 0)
-        release(thread, thread->held_count - 1);
+    if (!last)
+        return;
+    settle(pipeline, item);
+    hb_queue_settled(pipeline, item);
+    hb_reader_close(&item->readers[0]);
+    hb_queue_closed(pipeline, item);
 }
 
-/* xorshift64: any order will do, as long as the seed gives it again. */
-static unsigned draw(struct hb_pipeline_thread *thread, unsigned count)
+void hb_worker_drop(struct hb_pipeline *pipeline, struct hb_item *item)
 {
-    thread->random ^= thread->random << 13;
-    thread->random ^= thread->random >> 7;
-    thread->random ^= thread->random << 17;
-    return (unsigned)(thread->random % count);
+    leave(pipeline, item, hb_queue_drop(pipeline, item));
+}
+
+void hb_worker_leave(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    leave(pipeline, item, hb_queue_leave(pipeline, item));
+}
+
+void hb_worker_accept(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    leave(pipeline, item, hb_queue_accept(pipeline, item));
 }
 
 void hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index,
                       const struct hb_encoded *encoded)
 {
-    if (thread->random == 0) {
-        hb_queue_finish(thread->pipeline, item, index, encoded);
-        return;
-    }
-    thread->held[thread->held_count++] =
-        (struct hb_held_back){.item = item, .index = index, .encoded = *encoded};
-    if (thread->held_count == HB_HELD_BACK)
-        release(thread, draw(thread, HB_HELD_BACK));
+    leave(thread->pipeline, item, hb_queue_finish(thread->pipeline, item, index, encoded));
 }

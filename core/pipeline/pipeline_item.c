@@ -20,21 +20,24 @@ struct hb_item *hb_item_new(struct hb_pipeline *pipeline, size_t first, size_t c
     return item;
 }
 
-void hb_finished_free(struct hb_finished *finished)
+void hb_item_discard(struct hb_pipeline *pipeline, struct hb_item *item)
 {
-    free((void *)(uintptr_t)finished->encoded.unit.data);
-    free(finished);
+    while (item->finished != NULL) {
+        struct hb_finished *finished = item->finished;
+        const struct hb_unit *unit = &finished->encoded.unit;
+        item->finished = finished->next;
+        hb_window_give(&pipeline->window, unit, finished->place);
+        if (finished->place == HB_IN_SPILL)
+            hb_spill_drop(&pipeline->spill, (size_t)unit->bytes, finished->offset);
+        free((void *)(uintptr_t)unit->data);
+        free(finished);
+    }
 }
 
 void hb_item_free(struct hb_item *item)
 {
     for (size_t i = 0; i < item->count; i++)
         hb_reader_free(&item->readers[i]);
-    while (item->finished != NULL) {
-        struct hb_finished *finished = item->finished;
-        item->finished = finished->next;
-        hb_finished_free(finished);
-    }
     free(item->readers);
     free(item->entries);
     free(item);
@@ -50,7 +53,14 @@ void hb_item_append(struct hb_pipeline *pipeline, struct hb_item *item)
     pipeline->tail = item;
 }
 
-/* All others have their place: the claimed ones follow. */
+void hb_item_insert_behind(struct hb_pipeline *pipeline, struct hb_item *item, struct hb_item *next)
+{
+    next->next = item->next;
+    item->next = next;
+    if (pipeline->tail == item)
+        pipeline->tail = next;
+}
+
 void hb_item_append_claimed(struct hb_pipeline *pipeline)
 {
     while (pipeline->claimed != NULL) {
@@ -65,26 +75,50 @@ bool hb_item_is_claimed(const struct hb_pipeline *pipeline, const struct hb_item
     return item->first >= pipeline->request.plan->first_claimed;
 }
 
+bool hb_item_is_last(const struct hb_item *item, uint64_t index)
+{
+    return index + 1 == item->units || index == item->short_unit;
+}
+
+bool hb_item_has_step(const struct hb_item *item)
+{
+    return item->state >= HB_ITEM_OPEN && item->finished != NULL &&
+           item->finished->index == item->next_step &&
+           (item->state == HB_ITEM_SETTLED || !hb_item_is_last(item, item->next_step));
+}
+
+bool hb_item_is_over(const struct hb_item *item)
+{
+    return item->state == HB_ITEM_SETTLED &&
+           (item->next_step >= item->units || item->next_step > item->short_unit);
+}
+
 bool hb_all_planned(const struct hb_pipeline *pipeline)
 {
     return pipeline->planned_next >= pipeline->request.plan->first_claimed;
 }
 
-/* Has all been handed out of the item that is handed out now? */
-bool hb_item_is_over(const struct hb_item *item)
-{
-    return item->state == HB_ITEM_DEAD ||
-           (item->state == HB_ITEM_OPEN &&
-            (item->next_step >= item->units || item->next_step > item->short_unit));
-}
-
-/* Nothing is left to be taken by any worker. */
 bool hb_all_taken(const struct hb_pipeline *pipeline)
 {
-    return hb_all_planned(pipeline) && pipeline->unfinished == 0 && pipeline->pending == 0;
+    return hb_all_planned(pipeline) && pipeline->unfinished == 0;
 }
 
 bool hb_all_handed_out(const struct hb_pipeline *pipeline)
 {
     return pipeline->head == NULL && pipeline->claimed == NULL && hb_all_planned(pipeline);
+}
+
+void hb_wake_workers(struct hb_pipeline *pipeline)
+{
+    if (pipeline->idle > 0)
+        pthread_cond_broadcast(&pipeline->work);
+}
+
+/* At once when a worker waits, maybe for room in the window, or no more will come. */
+void hb_wake_taker(struct hb_pipeline *pipeline)
+{
+    const struct hb_item *head = pipeline->head;
+    if (head != NULL && (hb_item_is_over(head) || hb_item_has_step(head)) &&
+        (pipeline->idle > 0 || hb_all_taken(pipeline) || hb_window_has_batch(&pipeline->window)))
+        pthread_cond_signal(&pipeline->done);
 }

@@ -7,13 +7,18 @@
 #define HB_PIPELINE_ITEM_H
 
 #include "pipeline/pipeline_step.h"
+#include "pipeline/pipeline_window.h"
 #include "pipeline/spill.h"
 
+/* In this order; pipeline_queue.h has a picture of it. */
 enum hb_item_state {
-    HB_ITEM_WAITING, /* claimed; for an opener */
+    HB_ITEM_WAITING, /* claimed; no opener has taken it */
     HB_ITEM_OPENING, /* a worker or an opener is at it */
-    HB_ITEM_OPEN,    /* its units can be taken, or have been */
-    HB_ITEM_DEAD     /* nothing more of it can be stored */
+    HB_ITEM_OFFERED, /* units can be taken, but its plugin may still reject its source */
+    HB_ITEM_OPEN,    /* units can be taken */
+    HB_ITEM_DRAINED, /* all units are taken */
+    HB_ITEM_DEAD,    /* nothing of it is stored */
+    HB_ITEM_SETTLED  /* no thread reads its source; what became of the source is reported */
 };
 
 /* A unit, and what is to be remembered of it. */
@@ -27,9 +32,8 @@ struct hb_finished {
     struct hb_finished *next;
     uint64_t index;
     struct hb_encoded encoded;
-    bool spilled; /* its bytes lie in the spill, at `offset` */
-    bool left;    /* they were left in the previous archive */
-    uint64_t offset;
+    enum hb_place_of_unit place; /* where its bytes are */
+    uint64_t offset;             /* in the spill */
 };
 
 struct hb_item {
@@ -40,20 +44,14 @@ struct hb_item {
     struct hb_entry **entries; /* of those readers that could be opened */
     size_t entry_count;
     uint64_t units;      /* how many it has */
-    uint64_t next_unit;  /* the next to be taken by a worker */
-    uint64_t next_step;  /* the next to be handed out */
+    uint64_t next_unit;  /* the next for a worker to take */
+    uint64_t next_step;  /* the next to hand out */
     uint64_t short_unit; /* the entry ends with this one, earlier than thought; or UINT64_MAX */
     uint64_t content;    /* bytes of it in the steps so far */
     uint64_t bytes;      /* of its one entry, when it was opened */
-    uint64_t reserved;   /* room in the stage for its copy, until it is opened */
-    unsigned in_flight;  /* threads that are at it: it must not go before they have left it */
-    bool pending;        /* its plugin may still say that the source is worth nothing */
-    bool ready;          /* in the list of those with units to take */
-    bool exhausted;      /* nothing is left to be taken */
-    bool closed;         /* its source, or it is being closed */
-    bool settled;        /* it is known what became of the source while it was read */
+    uint64_t reserved;   /* room in the stage for its copy, while there is no copy */
+    unsigned threads;    /* that are at it: it is not freed before they have left */
     bool reported;       /* that it changed */
-    bool refused;        /* by the format, before anything of it was handed out */
     bool taken_over;     /* all its units come from the previous archive */
     size_t previous;     /* number in it of the entry that this one is or was; or SIZE_MAX */
     struct hb_finished *finished; /* by index */
@@ -75,13 +73,11 @@ struct hb_pipeline {
     struct hb_item *ready;        /* those with units to take, in plan order */
     struct hb_item *claimed;      /* made at the start, appended when their turn comes */
     struct hb_item *claimed_next; /* the first claimed one that no opener has taken */
-    size_t opened;                /* claimed ones that openers took and that are not yet closed */
+    size_t opened;                /* claimed ones whose source is open, or will be */
     size_t planned_next;          /* the first entry that has no item */
-    size_t unfinished;            /* items from which something may still be taken */
-    size_t pending;               /* items that another may yet replace */
-    uint64_t waiting_bytes;       /* in memory */
-    uint64_t waiting_weight;      /* of units, in memory or in the spill */
-    unsigned idle;                /* workers that wait for work */
+    size_t unfinished;            /* items that are neither drained nor dead */
+    struct hb_window window;
+    unsigned idle; /* workers that wait for work */
     bool stopping;
     int status; /* of the first failure */
     struct hb_error error;
@@ -96,22 +92,34 @@ struct hb_pipeline {
 struct hb_item *hb_item_new(struct hb_pipeline *pipeline, size_t first, size_t count,
                             enum hb_item_state state);
 void hb_item_free(struct hb_item *item);
-void hb_finished_free(struct hb_finished *finished);
+/* Nobody will take the units that have finished. */
+void hb_item_discard(struct hb_pipeline *pipeline, struct hb_item *item);
 
 /* Puts it behind all others that are to be handed out. */
 void hb_item_append(struct hb_pipeline *pipeline, struct hb_item *item);
+/* Puts `next` behind one that has its place in the order. */
+void hb_item_insert_behind(struct hb_pipeline *pipeline, struct hb_item *item,
+                           struct hb_item *next);
 /* All others have their place: the claimed ones follow. */
 void hb_item_append_claimed(struct hb_pipeline *pipeline);
 
 bool hb_item_is_claimed(const struct hb_pipeline *pipeline, const struct hb_item *item);
-/* Has all been handed out of the item that is handed out now? */
+/* Does the entry end with this unit? */
+bool hb_item_is_last(const struct hb_item *item, uint64_t index);
+/* Can its next unit be handed out? The last one waits until the source is settled. */
+bool hb_item_has_step(const struct hb_item *item);
+/* Has all of it been handed out? */
 bool hb_item_is_over(const struct hb_item *item);
 
 /* Have all entries that are not claimed got their items? */
 bool hb_all_planned(const struct hb_pipeline *pipeline);
-/* Nothing is left to be taken by any worker. */
+/* Nothing is left for a worker to take. */
 bool hb_all_taken(const struct hb_pipeline *pipeline);
-/* Nothing is left to be handed out. */
+/* Nothing is left to hand out. */
 bool hb_all_handed_out(const struct hb_pipeline *pipeline);
+
+void hb_wake_workers(struct hb_pipeline *pipeline);
+/* The thread that takes the results, if there are some in their order, and enough. */
+void hb_wake_taker(struct hb_pipeline *pipeline);
 
 #endif

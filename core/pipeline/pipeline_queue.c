@@ -3,51 +3,81 @@
 
 #include "base/memory.h"
 #include "pipeline/pipeline_cut.h"
-#include "pipeline/pipeline_window.h"
 #include <string.h>
 
 enum { OPEN_AHEAD = 8 }; /* prepared entries whose units are not all encoded: staged copies */
 
-/* ---- what can be taken, under the lock ----------------------------------------------------- */
+/* ---- states, under the lock ---------------------------------------------------------------- */
 
-static void add_ready(struct hb_pipeline *pipeline, struct hb_item *item)
+static bool has_units(const struct hb_item *item)
 {
+    return item->next_unit < item->units && item->next_unit <= item->short_unit;
+}
+
+/* Puts the item into the list of those with units to take, or takes it off. */
+static void update_ready(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    bool ready = (item->state == HB_ITEM_OFFERED || item->state == HB_ITEM_OPEN) && has_units(item);
     struct hb_item **at = &pipeline->ready;
     while (*at != NULL && (*at)->first < item->first)
         at = &(*at)->next_ready;
-    item->next_ready = *at;
-    *at = item;
-    item->ready = true;
+    if (*at == item && !ready) {
+        *at = item->next_ready;
+    } else if (*at != item && ready) {
+        item->next_ready = *at;
+        *at = item;
+    }
 }
 
-static void remove_ready(struct hb_pipeline *pipeline, struct hb_item *item)
+/* To `state`; to the present one, when a unit was taken or the entry turned out to be shorter. */
+static void advance(struct hb_pipeline *pipeline, struct hb_item *item, enum hb_item_state state)
 {
-    struct hb_item **at = &pipeline->ready;
-    while (*at != item)
-        at = &(*at)->next_ready;
-    *at = item->next_ready;
-    item->ready = false;
-}
-
-/* After anything that may have taken the last unit of an item. */
-static void note_exhausted(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    bool over = item->state == HB_ITEM_DEAD ||
-                (item->state == HB_ITEM_OPEN &&
-                 (item->next_unit >= item->units || item->next_unit > item->short_unit));
-    if (!over || item->exhausted)
-        return;
-    item->exhausted = true;
-    if (item->ready)
-        remove_ready(pipeline, item);
-    if (--pipeline->unfinished == 0)
+    bool was_unfinished = item->state < HB_ITEM_DRAINED;
+    if (state == HB_ITEM_OPEN && !has_units(item))
+        state = HB_ITEM_DRAINED;
+    if (state > HB_ITEM_OPENING) { /* its copy is made, or there will be none */
+        atomic_fetch_sub(&pipeline->spill.reserved, item->reserved);
+        item->reserved = 0;
+    }
+    item->state = state;
+    if (state == HB_ITEM_DEAD) {
+        hb_item_discard(pipeline, item);
+        item->next_unit = item->next_step = item->units;
+    }
+    update_ready(pipeline, item);
+    if (was_unfinished && state >= HB_ITEM_DRAINED && --pipeline->unfinished == 0)
         hb_wake_workers(pipeline);
 }
 
+static bool leave(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    if (item->threads == 1 && (item->state == HB_ITEM_DRAINED || item->state == HB_ITEM_DEAD))
+        return true;
+    item->threads--;
+    hb_wake_workers(pipeline);
+    hb_wake_taker(pipeline);
+    return false;
+}
+
+/* ---- what can be taken --------------------------------------------------------------------- */
+
+/* Must all wait for an entry that no worker can help with? */
+static bool head_blocks(const struct hb_pipeline *pipeline)
+{
+    return pipeline->head != NULL && pipeline->head->state < HB_ITEM_OPEN;
+}
+
+/* May another unit be made, of whatever is not handed out next? */
+static bool may_make_more(struct hb_pipeline *pipeline)
+{
+    return !hb_window_full(&pipeline->window) ||
+           (head_blocks(pipeline) && !hb_window_overflows(&pipeline->window) &&
+            hb_spill_is_open(&pipeline->spill));
+}
+
 /*
- * May units of the item that is handed out next go beyond the window? It may be full of others that
- * wait for them, so one must; but no more than the workers have at once, for whoever takes the
- * results may be slow.
+ * May units of the item that is handed out next go beyond the window? One must, but no more than
+ * the workers have at once: the thread that takes the results may be slow.
  */
 static bool head_may_go_on(const struct hb_pipeline *pipeline)
 {
@@ -55,43 +85,39 @@ static bool head_may_go_on(const struct hb_pipeline *pipeline)
     return head->next_unit - head->next_step < pipeline->request.workers;
 }
 
-/*
- * The first open item of which a unit may be made now, or NULL. What may come to nothing keeps
- * within the window: it is not worth room in the stage.
- */
+/* The first open item of which a unit may be made now, or NULL. */
 static struct hb_item *first_ready(struct hb_pipeline *pipeline)
 {
     struct hb_item *item = pipeline->ready;
-    while (item != NULL && item->pending && hb_window_full(pipeline))
+    while (item != NULL && item->state == HB_ITEM_OFFERED && hb_window_full(&pipeline->window))
         item = item->next_ready;
     if (item == NULL || (hb_item_is_claimed(pipeline, item) && !hb_all_planned(pipeline)))
         return NULL;
-    if (!hb_window_may_make_more(pipeline) && (item != pipeline->head || !head_may_go_on(pipeline)))
+    if (!may_make_more(pipeline) && (item != pipeline->head || !head_may_go_on(pipeline)))
         return NULL;
     return item;
 }
 
-/* A unit of an open item. */
 static bool take_unit(struct hb_pipeline *pipeline, struct hb_work *work)
 {
     struct hb_item *item = first_ready(pipeline);
     if (item == NULL)
         return false;
     *work = (struct hb_work){.item = item, .index = item->next_unit++};
-    item->in_flight++;
-    note_exhausted(pipeline, item);
+    item->threads++;
+    advance(pipeline, item, item->state);
     return true;
 }
 
 static bool take_item(struct hb_pipeline *pipeline, struct hb_work *work)
 {
     const struct hb_plan *plan = pipeline->request.plan;
-    if (hb_all_planned(pipeline) || !hb_window_may_make_more(pipeline))
+    if (hb_all_planned(pipeline) || !may_make_more(pipeline))
         return false;
     size_t first = pipeline->planned_next;
     size_t count = hb_item_entries(plan, &pipeline->policy, first, plan->first_claimed);
     struct hb_item *item = hb_item_new(pipeline, first, count, HB_ITEM_OPENING);
-    item->in_flight = 1;
+    item->threads = 1;
     pipeline->planned_next += count;
     hb_item_append(pipeline, item);
     if (hb_all_planned(pipeline))
@@ -139,8 +165,8 @@ struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait)
     if (item != NULL) {
         pipeline->opened++;
         pipeline->claimed_next = item->next;
-        item->state = HB_ITEM_OPENING;
-        item->in_flight = 1;
+        item->threads = 1;
+        advance(pipeline, item, HB_ITEM_OPENING);
     }
     pthread_mutex_unlock(&pipeline->lock);
     return item;
@@ -160,142 +186,85 @@ void hb_queue_report(struct hb_pipeline *pipeline, struct hb_item *item, const c
                       item->readers[0].entry.path, "%s%s", what, detail);
 }
 
-/* All of a big entry has been read: what became of its source meanwhile? */
-static void settle(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    const char *how;
-    if (item->state == HB_ITEM_OPEN && hb_reader_changed(&item->readers[0], &how))
-        hb_queue_report(pipeline, item, how, "; it may be stored half old, half new");
-    if (item->state == HB_ITEM_OPEN && !item->reported && !item->taken_over)
-        hb_reader_settle(&item->readers[0]);
-    hb_reader_look_back(&item->readers[0]);
-}
-
-/*
- * A thread leaves the item, under the lock. The last one closes the source, outside the lock, for
- * to remove a staged copy may take long; until it has, the item stays.
- */
-static void leave(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    if (item->in_flight == 1 && item->exhausted && !item->closed) {
-        item->closed = true;
-        pthread_mutex_unlock(&pipeline->lock);
-        settle(pipeline, item);
-        pthread_mutex_lock(&pipeline->lock);
-        item->settled = true;
-        if (item == pipeline->head)
-            pthread_cond_signal(&pipeline->done);
-        pthread_mutex_unlock(&pipeline->lock);
-        hb_reader_close(&item->readers[0]);
-        pthread_mutex_lock(&pipeline->lock);
-        if (hb_item_is_claimed(pipeline, item)) {
-            pipeline->opened--;
-            pthread_cond_signal(&pipeline->room);
-        }
-    }
-    item->in_flight--;
-    hb_wake_workers(pipeline);
-    hb_wake_taker(pipeline);
-}
-
-void hb_queue_leave(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    pthread_mutex_lock(&pipeline->lock);
-    leave(pipeline, item);
-    pthread_mutex_unlock(&pipeline->lock);
-}
-
-/* Its copy is made, or there will be none. */
-static void end_reserve(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    atomic_fetch_sub(&pipeline->spill.reserved, item->reserved);
-    item->reserved = 0;
-}
-
-static void open_item(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
-{
-    end_reserve(pipeline, item);
-    item->units = units;
-    item->state = HB_ITEM_OPEN;
-    add_ready(pipeline, item);
-}
-
 void hb_queue_opened(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
 {
     pthread_mutex_lock(&pipeline->lock);
-    open_item(pipeline, item, units);
-    leave(pipeline, item);
+    item->units = units;
+    advance(pipeline, item, HB_ITEM_OPEN);
+    (void)leave(pipeline, item); /* never the last: there are units to take */
     pthread_mutex_unlock(&pipeline->lock);
-}
-
-static void end_pending(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    if (!item->pending)
-        return;
-    item->pending = false;
-    pipeline->pending--;
-}
-
-/* Nothing of it is to be stored. */
-static void kill_item(struct hb_pipeline *pipeline, struct hb_item *item)
-{
-    end_pending(pipeline, item);
-    end_reserve(pipeline, item);
-    item->state = HB_ITEM_DEAD;
-    hb_window_discard(pipeline, item);
-    note_exhausted(pipeline, item);
 }
 
 void hb_queue_offer(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t units)
 {
     pthread_mutex_lock(&pipeline->lock);
-    open_item(pipeline, item, units);
-    item->pending = true;
-    pipeline->pending++;
+    item->units = units;
+    advance(pipeline, item, HB_ITEM_OFFERED);
     hb_wake_workers(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
-void hb_queue_accept(struct hb_pipeline *pipeline, struct hb_item *item)
+bool hb_queue_accept(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     pthread_mutex_lock(&pipeline->lock);
-    end_pending(pipeline, item);
+    if (item->state == HB_ITEM_OFFERED) /* not when the format has refused it */
+        advance(pipeline, item, HB_ITEM_OPEN);
     if (item == pipeline->head)
         pthread_cond_signal(&pipeline->done);
-    leave(pipeline, item);
+    bool last = leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
-}
-
-/* It has its place in the order already, behind `item`. */
-static void insert_behind(struct hb_pipeline *pipeline, struct hb_item *item, struct hb_item *next)
-{
-    next->next = item->next;
-    item->next = next;
-    if (pipeline->tail == item)
-        pipeline->tail = next;
+    return last;
 }
 
 struct hb_item *hb_queue_replace(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     struct hb_item *other = NULL;
     pthread_mutex_lock(&pipeline->lock);
-    if (!item->refused) {
+    if (item->state == HB_ITEM_OFFERED) {
         other = hb_item_new(pipeline, item->first, item->count, HB_ITEM_OPENING);
-        other->in_flight = 1;
+        other->threads = 1;
         pipeline->opened++;
-        insert_behind(pipeline, item, other);
+        hb_item_insert_behind(pipeline, item, other);
+        advance(pipeline, item, HB_ITEM_DEAD);
     }
-    kill_item(pipeline, item);
-    leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
     return other;
 }
 
-void hb_queue_drop(struct hb_pipeline *pipeline, struct hb_item *item)
+bool hb_queue_drop(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     pthread_mutex_lock(&pipeline->lock);
-    kill_item(pipeline, item);
-    leave(pipeline, item);
+    advance(pipeline, item, HB_ITEM_DEAD);
+    bool last = leave(pipeline, item);
+    pthread_mutex_unlock(&pipeline->lock);
+    return last;
+}
+
+bool hb_queue_leave(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    bool last = leave(pipeline, item);
+    pthread_mutex_unlock(&pipeline->lock);
+    return last;
+}
+
+void hb_queue_settled(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    advance(pipeline, item, HB_ITEM_SETTLED);
+    if (item == pipeline->head)
+        pthread_cond_signal(&pipeline->done);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+void hb_queue_closed(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    pthread_mutex_lock(&pipeline->lock);
+    if (hb_item_is_claimed(pipeline, item)) {
+        pipeline->opened--;
+        pthread_cond_signal(&pipeline->room);
+    }
+    (void)leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
@@ -304,66 +273,93 @@ void hb_queue_end_early(struct hb_pipeline *pipeline, struct hb_item *item, uint
     pthread_mutex_lock(&pipeline->lock);
     if (index < item->short_unit)
         item->short_unit = index;
-    note_exhausted(pipeline, item);
+    advance(pipeline, item, item->state);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
 bool hb_queue_refuse(struct hb_pipeline *pipeline, struct hb_item *item, const char *why)
 {
     pthread_mutex_lock(&pipeline->lock);
-    bool begun = item->next_step > 0, first = !item->refused && item->state != HB_ITEM_DEAD;
-    item->refused = true;
-    if (!begun)
-        kill_item(pipeline, item);
+    bool lives = item->state != HB_ITEM_DEAD, begun = lives && item->next_step > 0;
+    if (lives && !begun)
+        advance(pipeline, item, HB_ITEM_DEAD);
     pthread_mutex_unlock(&pipeline->lock);
     if (begun)
         hb_queue_fail(pipeline, HB_FATAL, item->readers[0].entry.path, why);
-    return first && !begun;
+    return lives && !begun;
 }
 
+/* Where a unit waits for its turn. Takes the lock. */
+static enum hb_place_of_unit place_of(struct hb_pipeline *pipeline, const struct hb_item *item,
+                                      bool reused)
+{
+    enum hb_place_of_unit place = HB_IN_MEMORY;
+    const struct hb_window *window = &pipeline->window;
+    pthread_mutex_lock(&pipeline->lock);
+    bool offered = item->state == HB_ITEM_OFFERED, is_next = item == pipeline->head && !offered;
+    if (head_blocks(pipeline) && !is_next) {
+        /* One of the previous archive is there anyway: half of the window is for others. */
+        if (reused && window->bytes >= window->limit / 2)
+            place = HB_IN_PREVIOUS;
+        else if (!reused && !offered && hb_window_full(window))
+            place = HB_IN_SPILL;
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+    return place;
+}
+
+/* Takes the data of `encoded` over; it waits where there is room. */
 static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const struct hb_item *item,
                                         uint64_t index, const struct hb_encoded *encoded)
 {
     struct hb_finished *finished = hb_alloc(sizeof *finished);
-    const struct hb_unit *unit = &encoded->unit;
+    struct hb_unit *unit = &finished->encoded.unit;
     finished->index = index;
     finished->encoded = *encoded;
     if (unit->data == NULL)
         return finished;
-    enum hb_place_of_unit place = hb_window_place(pipeline, item, encoded->reused);
-    finished->left = place == HB_IN_PREVIOUS;
-    finished->spilled =
-        place == HB_IN_SPILL &&
-        hb_spill_put(&pipeline->spill, unit->data, (size_t)unit->bytes, &finished->offset);
-    if (finished->left || finished->spilled) {
+    finished->place = place_of(pipeline, item, encoded->reused);
+    if (finished->place == HB_IN_SPILL &&
+        !hb_spill_put(&pipeline->spill, unit->data, (size_t)unit->bytes, &finished->offset))
+        finished->place = HB_IN_MEMORY;
+    if (finished->place != HB_IN_MEMORY) {
         free((void *)(uintptr_t)unit->data);
-        finished->encoded.unit.data = NULL;
+        unit->data = NULL;
     }
     return finished;
 }
 
-void hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t index,
+bool hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_t index,
                      const struct hb_encoded *encoded)
 {
     struct hb_finished *finished = finished_new(pipeline, item, index, encoded), **at;
     pthread_mutex_lock(&pipeline->lock);
-    if (item->state == HB_ITEM_OPENING) {
-        item->units = item->next_unit = 1;
-        item->state = HB_ITEM_OPEN;
-        note_exhausted(pipeline, item);
-    }
     for (at = &item->finished; *at != NULL && (*at)->index < index; at = &(*at)->next)
         ;
     finished->next = *at;
     *at = finished;
-    hb_window_enter(pipeline, finished);
-    if (item->state == HB_ITEM_DEAD)
-        hb_window_discard(pipeline, item);
-    leave(pipeline, item);
+    hb_window_take(&pipeline->window, &finished->encoded.unit, finished->place);
+    if (item->state == HB_ITEM_OPENING) { /* it was taken whole */
+        item->units = item->next_unit = 1;
+        advance(pipeline, item, HB_ITEM_SETTLED);
+    } else if (item->state == HB_ITEM_DEAD) {
+        hb_item_discard(pipeline, item);
+    }
+    bool last = leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
+    return last;
 }
 
 /* ---- start, end ---------------------------------------------------------------------------- */
+
+/* Under the lock. */
+static void stop(struct hb_pipeline *pipeline)
+{
+    pipeline->stopping = true;
+    pthread_cond_broadcast(&pipeline->work);
+    pthread_cond_broadcast(&pipeline->room);
+    pthread_cond_signal(&pipeline->done);
+}
 
 void hb_queue_fail(struct hb_pipeline *pipeline, int status, const char *path, const char *why)
 {
@@ -373,21 +369,16 @@ void hb_queue_fail(struct hb_pipeline *pipeline, int status, const char *path, c
         hb_error_set(&pipeline->error, status, "%s%s%s", path == NULL ? "" : path,
                      path == NULL ? "" : ": ", why);
     }
-    pipeline->stopping = true;
-    pthread_cond_broadcast(&pipeline->work);
-    pthread_cond_broadcast(&pipeline->room);
-    pthread_cond_signal(&pipeline->done);
+    stop(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
 void hb_queue_stop(struct hb_pipeline *pipeline)
 {
     pthread_mutex_lock(&pipeline->lock);
-    pipeline->stopping = true;
     if (!hb_all_handed_out(pipeline)) /* a snapshot that is under way asks hb_run_cancelled */
         atomic_store(&pipeline->request.run->stop, 1);
-    pthread_cond_broadcast(&pipeline->work);
-    pthread_cond_broadcast(&pipeline->room);
+    stop(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
 }
 
@@ -417,23 +408,26 @@ void hb_queue_init(struct hb_pipeline *pipeline)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&pipeline->done, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    pipeline->window.limit = pipeline->request.window;
     hb_spill_init(&pipeline->spill, &pipeline->request.run->stage);
     make_claimed(pipeline);
+}
+
+static void free_items(struct hb_pipeline *pipeline, struct hb_item *item)
+{
+    while (item != NULL) {
+        struct hb_item *next = item->next;
+        hb_item_discard(pipeline, item);
+        hb_item_free(item);
+        item = next;
+    }
 }
 
 void hb_queue_clear(struct hb_pipeline *pipeline)
 {
     hb_item_append_claimed(pipeline);
-    while (pipeline->head != NULL) {
-        struct hb_item *item = pipeline->head;
-        pipeline->head = item->next;
-        hb_item_free(item);
-    }
-    while (pipeline->parting != NULL) {
-        struct hb_item *item = pipeline->parting;
-        pipeline->parting = item->next;
-        hb_item_free(item);
-    }
+    free_items(pipeline, pipeline->head);
+    free_items(pipeline, pipeline->parting);
     hb_spill_clear(&pipeline->spill);
     pthread_cond_destroy(&pipeline->work);
     pthread_cond_destroy(&pipeline->room);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/pipeline_result.h"
 
-#include "pipeline/pipeline_window.h"
 #include "pipeline/pipeline_worker.h"
 
 /* Nobody has to wait for a source that is being closed: its item goes at the end then. */
@@ -11,24 +10,26 @@ static void drop_head(struct hb_pipeline *pipeline)
     pipeline->head = item->next;
     if (pipeline->head == NULL)
         pipeline->tail = NULL;
-    hb_window_discard(pipeline, item);
-    if (item->in_flight == 0) {
+    hb_item_discard(pipeline, item);
+    if (item->threads == 0) {
         hb_item_free(item);
-        return;
+    } else {
+        item->next = pipeline->parting;
+        pipeline->parting = item;
     }
-    item->next = pipeline->parting;
-    pipeline->parting = item;
+    hb_wake_workers(pipeline);
 }
 
-static bool is_last(const struct hb_item *item, uint64_t index)
+/* The next finished unit of the head. Under the lock. */
+static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb_step *step)
 {
-    return index + 1 == item->units || index == item->short_unit;
-}
-
-static void fill_step(struct hb_item *item, const struct hb_encoded *encoded, struct hb_step *step)
-{
+    struct hb_item *item = pipeline->head;
+    struct hb_finished *finished = item->finished;
+    const struct hb_encoded *encoded = &finished->encoded;
     uint64_t index = item->next_step++;
+    item->finished = finished->next;
     item->content += encoded->unit.raw_bytes;
+    hb_window_give(&pipeline->window, &encoded->unit, finished->place);
     *step = (struct hb_step){
         .unit = encoded->unit,
         .mark = encoded->mark,
@@ -36,25 +37,10 @@ static void fill_step(struct hb_item *item, const struct hb_encoded *encoded, st
         .entries = item->entries,
         .entry_count = item->entry_count,
         .first = index == 0,
-        .last = is_last(item, index),
+        .last = hb_item_is_last(item, index),
     };
     if (step->last && item->entry_count == 1)
         item->entries[0]->bytes = item->content;
-}
-
-/* Takes the next finished unit of the head, if it is there, under the lock. */
-static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb_step *step)
-{
-    struct hb_item *item = pipeline->head;
-    struct hb_finished *finished = item->finished;
-    if (item->state != HB_ITEM_OPEN || item->pending || finished == NULL ||
-        finished->index != item->next_step)
-        return NULL;
-    if (is_last(item, finished->index) && !item->settled)
-        return NULL;
-    item->finished = finished->next;
-    hb_window_leave(pipeline, finished);
-    fill_step(item, &finished->encoded, step);
     hb_wake_workers(pipeline);
     return finished;
 }
@@ -71,56 +57,43 @@ static void wait_a_little(struct hb_pipeline *pipeline)
     pthread_cond_timedwait(&pipeline->done, &pipeline->lock, &until);
 }
 
-/* Under the lock, which is let go meanwhile. */
-static bool help(struct hb_pipeline *pipeline)
+/* HB_OK and *finished; HB_LATER: it is not there yet; or as hb_result_next. Under the lock. */
+static int look(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_finished **finished,
+                struct hb_error *error)
 {
-    if (pipeline->missing_worker == NULL && pipeline->missing_opener == NULL)
-        return false;
-    pthread_mutex_unlock(&pipeline->lock);
-    bool helped = hb_worker_help(pipeline);
-    pthread_mutex_lock(&pipeline->lock);
-    return helped;
-}
-
-/* The next finished unit, under the lock, or NULL with *status. */
-static struct hb_finished *wait_for_finished(struct hb_pipeline *pipeline, struct hb_step *step,
-                                             int *status, struct hb_error *error)
-{
-    for (;;) {
-        struct hb_item *head = pipeline->head;
-        struct hb_finished *finished;
-        if (pipeline->status != HB_OK) {
-            *error = pipeline->error;
-            *status = pipeline->status;
-            return NULL;
-        }
-        if (hb_run_cancelled(pipeline->request.run)) {
-            *status = hb_error_set(error, HB_CANCELLED, "interrupted");
-            return NULL;
-        }
-        if (head != NULL && hb_item_is_over(head) && head->settled) {
-            drop_head(pipeline);
-            hb_wake_workers(pipeline);
-            continue;
-        }
-        if (head != NULL && !hb_item_is_over(head) &&
-            (finished = take_finished(pipeline, step)) != NULL)
-            return finished;
-        if (hb_all_handed_out(pipeline)) {
-            *status = HB_END;
-            return NULL;
-        }
-        hb_stage_refresh(&pipeline->request.run->stage);
-        if (!help(pipeline))
-            wait_a_little(pipeline);
+    if (pipeline->status != HB_OK) {
+        *error = pipeline->error;
+        return pipeline->status;
     }
+    if (hb_run_cancelled(pipeline->request.run))
+        return hb_error_set(error, HB_CANCELLED, "interrupted");
+    while (pipeline->head != NULL && hb_item_is_over(pipeline->head))
+        drop_head(pipeline);
+    if (pipeline->head == NULL)
+        return hb_all_handed_out(pipeline) ? HB_END : HB_LATER;
+    if (!hb_item_has_step(pipeline->head))
+        return HB_LATER;
+    *finished = take_finished(pipeline, step);
+    return HB_OK;
 }
 
 struct hb_finished *hb_result_next(struct hb_pipeline *pipeline, struct hb_step *step,
                                    const struct hb_item **item, int *status, struct hb_error *error)
 {
+    struct hb_finished *finished = NULL;
+    bool alone = pipeline->missing_worker != NULL || pipeline->missing_opener != NULL;
     pthread_mutex_lock(&pipeline->lock);
-    struct hb_finished *finished = wait_for_finished(pipeline, step, status, error);
+    while ((*status = look(pipeline, step, &finished, error)) == HB_LATER) {
+        bool helped = false;
+        hb_stage_refresh(&pipeline->request.run->stage);
+        if (alone) {
+            pthread_mutex_unlock(&pipeline->lock);
+            helped = hb_worker_help(pipeline);
+            pthread_mutex_lock(&pipeline->lock);
+        }
+        if (!helped)
+            wait_a_little(pipeline);
+    }
     *item = pipeline->head;
     pthread_mutex_unlock(&pipeline->lock);
     return finished;

@@ -184,7 +184,7 @@ void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint
     struct hb_encoded encoded = {0};
     if (!read_unit(pipeline, item, item->previous, index, &encoded)) {
         hb_queue_fail(pipeline, HB_FATAL, item->entries[0]->path, was_changed);
-        hb_queue_leave(pipeline, item);
+        hb_worker_leave(pipeline, item);
         return;
     }
     describe(pipeline, item, item->units, index, &encoded.unit);

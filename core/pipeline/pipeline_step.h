@@ -12,8 +12,7 @@ struct hb_pipeline_request {
     const struct hb_chain *contents;
     const struct hb_instance *format;
     unsigned workers;
-    uint64_t window;  /* encoded bytes that may wait for their turn in memory */
-    uint64_t shuffle; /* for tests: not 0, units finish in another order, drawn by this seed */
+    uint64_t window;                    /* encoded bytes that may wait for their turn in memory */
     const struct hb_previous *previous; /* units may be taken over from it; or NULL */
 };
 

@@ -204,7 +204,7 @@ static void process_group(struct hb_pipeline_thread *thread, struct hb_item *ite
     if (count > 0 && encode_group(thread, item, segments, &count, &encoded.unit) == HB_OK)
         finish(thread, item, 0, &encoded);
     else
-        hb_queue_drop(thread->pipeline, item);
+        hb_worker_drop(thread->pipeline, item);
     free(segments);
 }
 
@@ -223,7 +223,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
         hb_reader_settle(reader);
     hb_reader_close(reader);
     if (got < 0) {
-        hb_queue_drop(pipeline, item);
+        hb_worker_drop(pipeline, item);
         return;
     }
     struct hb_segment segment = {.size = sizeof segment,
@@ -240,7 +240,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
     if (status == HB_OK)
         finish(thread, item, 0, &encoded);
     else
-        hb_queue_drop(pipeline, item);
+        hb_worker_drop(pipeline, item);
 }
 
 /* ---- big and claimed entries, unit by unit ------------------------------------------------- */
@@ -273,7 +273,7 @@ static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item
     if (status == HB_CANCELLED)
         hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
     else if (status != HB_OK)
-        hb_queue_drop(pipeline, item);
+        hb_worker_drop(pipeline, item);
     else if (item->readers[0].entry.bytes <= pipeline->policy.unit_bytes)
         process_single(thread, item);
     else
@@ -344,7 +344,7 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
     } else if (status == HB_ENTRY) {
         if (hb_queue_refuse(pipeline, item, hb_instance_failure(pipeline->request.format)))
             refuse_entry(pipeline, reader->entry.path);
-        hb_queue_leave(pipeline, item); /* the last touch: the item may go now */
+        hb_worker_leave(pipeline, item);
     }
 }
 
@@ -364,18 +364,12 @@ void *hb_worker_main(void *argument)
 {
     struct hb_pipeline_thread *thread = argument;
     struct hb_work work;
-    int status;
     /* Most of what it opens is the owner's; where this fails, opening a file does, and tells. */
     struct hb_rights reading = hb_root_reading(&thread->pipeline->request.run->home);
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_begin(&as, &reading);
-    while ((status = hb_queue_take(thread->pipeline, thread->held_count == 0, &work)) != HB_END) {
-        if (status != HB_OK)
-            hb_worker_finish_all(thread); /* nothing to do but what others may wait for */
-        else
-            process(thread, &work);
-    }
-    hb_worker_finish_all(thread);
+    while (hb_queue_take(thread->pipeline, true, &work) == HB_OK)
+        process(thread, &work);
     return NULL;
 }
 
@@ -389,10 +383,12 @@ static int judge_claimed(struct hb_pipeline *pipeline, struct hb_item **item)
     hb_queue_offer(pipeline, *item, cut_units(pipeline, *item));
     int status = hb_reader_judge(&(*item)->readers[0]);
     if (status == HB_OK)
-        hb_queue_accept(pipeline, *item);
+        hb_worker_accept(pipeline, *item);
     if (status != HB_NOMATCH)
         return status;
-    *item = hb_queue_replace(pipeline, *item);
+    struct hb_item *rejected = *item;
+    *item = hb_queue_replace(pipeline, rejected);
+    hb_worker_leave(pipeline, rejected);
     if (*item == NULL)
         return HB_OK;
     const struct hb_planned *planned = &request->plan->entries[(*item)->first];
@@ -414,7 +410,7 @@ static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
     if (status == HB_CANCELLED)
         hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
     else if (status != HB_OK)
-        hb_queue_drop(pipeline, item);
+        hb_worker_drop(pipeline, item);
 }
 
 /* False: there is nothing (more) to open. */
@@ -442,13 +438,10 @@ static bool work_on(struct hb_pipeline_thread *thread)
     struct hb_rights reading = hb_root_reading(&thread->pipeline->request.run->home);
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_begin(&as, &reading);
-    if (hb_queue_take(thread->pipeline, false, &work) == HB_OK) {
-        process(thread, &work);
-        return true;
-    }
-    bool held = thread->held_count > 0;
-    hb_worker_finish_all(thread);
-    return held;
+    if (hb_queue_take(thread->pipeline, false, &work) != HB_OK)
+        return false;
+    process(thread, &work);
+    return true;
 }
 
 bool hb_worker_help(struct hb_pipeline *pipeline)

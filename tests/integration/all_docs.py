@@ -186,7 +186,6 @@ class Docs(hb.Case):
                 if "tests" not in path.parts:
                     used.update(re.findall(r'getenv\("(\w+)"\)', path.read_text()))
         self.assertLessEqual({"HOME", "NO_COLOR", "HBCORE_CONFIG"}, used)
-        used -= {"HBCORE_TEST_SHUFFLE"}  # for the tests of the pipeline alone
         self.assertLessEqual(used, set(re.findall(r"^\.It Ev (\w+)", page, re.MULTILINE)))
 
     def test_json_members(self):

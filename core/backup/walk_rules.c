@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup/walk_rules.h"
+
+#include "backup/preset_archives.h"
+#include "backup/walk_claims.h"
+#include "base/memory.h"
+#include "config/settings.h"
+#include "files/state_key.h"
+#include "host/filter.h"
+#include "host/own_places.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_PATH = 65535 /* of a name in every format; a directory's ends with a '/' */ };
+
+/* A reason for which an entry is not stored, whatever filters say. True: so it is, and reported. */
+typedef bool rule(struct hb_walk *walk, const struct hb_seen *seen);
+
+/* ---- what is never stored ------------------------------------------------------------------ */
+
+/* What fsck puts beside the root of a file system, and nobody else can look into. */
+static bool is_the_file_systems(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    struct statx directory;
+    struct stat above, here;
+    int fd = walk->level->fd;
+    if (strcmp(seen->name, "lost+found") != 0 || !S_ISDIR(seen->status.st_mode) ||
+        seen->status.st_uid != 0)
+        return false;
+    bool root_of_mount = statx(fd, "", AT_EMPTY_PATH, STATX_INO, &directory) == 0 &&
+                         (directory.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    if (!root_of_mount &&
+        (fstat(fd, &here) != 0 || fstatat(fd, "..", &above, AT_SYMLINK_NOFOLLOW) != 0 ||
+         here.st_dev == above.st_dev))
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_EXCLUDED, walk->path, "belongs to the file system");
+    return true;
+}
+
+/* By whoever asked for the walk, who knows why: nothing is said of it. */
+static bool is_excluded(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    for (size_t i = 0; i < walk->request->excluded_count; i++)
+        if (walk->request->excluded[i].device == seen->status.st_dev &&
+            walk->request->excluded[i].inode == seen->status.st_ino)
+            return true;
+    return false;
+}
+
+/*
+ * The file that tells which home this is belongs to this place alone. Where something else bears
+ * its name, that is not stored either, for it could not be restored: which is more than a note.
+ */
+static bool is_home_id(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    bool on_top = walk->level->path_bytes == 0;
+    if (!hb_home_id_is_name(seen->name))
+        return false;
+    if (!S_ISREG(seen->status.st_mode) || (on_top && walk->request->id->foreign))
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "bears the name of the file that tells which home this is; rename it");
+    else if (!on_top)
+        hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                      "tells which home this is, and is never stored");
+    return true;
+}
+
+/* Another user's, as a rule; the running one's is excluded, and nothing is said of it. */
+static bool is_a_key(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    if (!S_ISREG(seen->status.st_mode) || !hb_state_key_is_at(walk->run->home.path, walk->path))
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
+                  "is the key of an installation, and is never stored");
+    return true;
+}
+
+/*
+ * An archive of this home in this home: each would hold all before it. One that is another home's,
+ * or of which nothing can be told now, is a file like others.
+ */
+static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    const struct hb_own_places *own = hb_own_places_of(walk->run, walk->run->home.path);
+    if (!S_ISREG(seen->status.st_mode) || !hb_own_archive(own, walk->path, walk->level->path_bytes))
+        return false;
+    HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
+    if (!hb_preset_is_ours(walk->run, walk->request->id, path))
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "is an archive of this home");
+    return true;
+}
+
+/* ---- what has no place in the archive, though the filters keep it -------------------------- */
+
+/* Does a link that leads out of the home lead to something? Also if that cannot be told. */
+static bool leads_somewhere(int fd, const char *name)
+{
+    struct stat status;
+    return fstatat(fd, name, &status, 0) == 0 ||
+           (errno != ENOENT && errno != ENOTDIR && errno != ELOOP);
+}
+
+/*
+ * What a link leads to inside the home is stored at its own place; what lies outside is missing in
+ * the archive, and that is more than a note. So is what may lie outside.
+ */
+static bool is_unwanted_link(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    struct hb_place place;
+    char target[PATH_MAX];
+    if (seen->entry.type != HB_SYMLINK || walk->request->store_links)
+        return false;
+    int result = hb_beneath_resolve(&walk->run->home, walk->path, 0, &place, NULL);
+    bool outside = result == -EXDEV && leads_somewhere(walk->level->fd, seen->name);
+    bool unknown = result < 0 && result != -EXDEV && result != -ENOENT && result != -ENOTDIR &&
+                   result != -ELOOP;
+    hb_place_clear(&place);
+    ssize_t bytes = readlinkat(walk->level->fd, seen->name, target, sizeof target - 1);
+    target[bytes < 0 ? 0 : bytes] = '\0';
+    if (outside)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "symbolic link to %s, which lies outside the home and is not stored", target);
+    else if (unknown)
+        hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
+                      "symbolic link to %s: whether that lies in the home cannot be told: %s",
+                      target, hb_rights_explain(-result));
+    else
+        hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
+    return true;
+}
+
+static bool is_special(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    if (seen->entry.type != HB_SPECIAL)
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_SPECIAL, walk->path, "socket, pipe or device");
+    return true;
+}
+
+static bool is_sidecar(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    if (seen->entry.type != HB_FILE || !hb_walk_is_sidecar(walk, seen))
+        return false;
+    hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "part of the file beside it");
+    return true;
+}
+
+/* ---- the verdict --------------------------------------------------------------------------- */
+
+/*
+ * What is longer than a name in an archive can be is not stored, and each such is named; what lies
+ * deeper than an import goes by default is stored, with a warning.
+ */
+static bool fits(struct hb_walk *walk, const struct hb_entry *entry)
+{
+    struct hb_report *report = &walk->run->report;
+    size_t components = 1;
+    if (entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
+        hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
+                      "its path is longer than %u bytes, which no archive can hold",
+                      (unsigned)LONGEST_PATH);
+        return false;
+    }
+    if (entry->path_bytes / 2 < HB_IMPORTED_DEPTH)
+        return true;
+    for (const char *at = walk->path; (at = strchr(at, '/')) != NULL; at++)
+        components++;
+    if (components == HB_IMPORTED_DEPTH + 1)
+        hb_report_add(report, HB_FOUND_DOUBTFUL, walk->path,
+                      "lies below %u directories or more: an import refuses it, and all below it, "
+                      "unless import.max-depth is larger",
+                      (unsigned)HB_IMPORTED_DEPTH);
+    return true;
+}
+
+/* Asks the filters; the first that does not keep decides. The mode may be tightened. */
+static int ask_filters(struct hb_walk *walk, struct hb_seen *seen, struct hb_verdict *verdict)
+{
+    for (size_t i = 0; i < walk->request->filters->count; i++) {
+        const struct hb_instance *instance = walk->request->filters->instances[i];
+        if (hb_ask_filter(walk->run, instance, HB_BACKUP, &seen->entry, verdict, walk->error) !=
+            HB_OK)
+            return HB_FATAL;
+        if (verdict->kind != HB_KEEP)
+            return HB_OK;
+        if (verdict->flags & HB_VERDICT_MODE) {
+            seen->mode = verdict->mode & 0777 & (seen->mode | 0700);
+            seen->mode_fixed = true;
+        }
+    }
+    return HB_OK;
+}
+
+static bool any_holds(rule *const *rules, size_t count, struct hb_walk *walk,
+                      const struct hb_seen *seen)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rules[i](walk, seen))
+            return true;
+    return false;
+}
+
+/* In this order: filters see neither what is never stored nor a name that no archive can hold. */
+int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision *decision)
+{
+    static rule *const never[] = {is_the_file_systems, is_excluded, is_home_id, is_a_key,
+                                  is_own_archive};
+    static rule *const without_place[] = {is_unwanted_link, is_special, is_sidecar};
+    bool directory = seen->entry.type == HB_DIRECTORY;
+    struct hb_verdict verdict = {.size = sizeof verdict};
+    *decision = HB_PASS_OVER;
+    if (any_holds(never, sizeof never / sizeof *never, walk, seen))
+        return HB_OK;
+    bool fitting = fits(walk, &seen->entry);
+    if (!fitting && !directory) /* what is in a directory is named, too */
+        return HB_OK;
+    int status = ask_filters(walk, seen, &verdict);
+    if (status != HB_OK)
+        return status;
+    if (verdict.kind != HB_KEEP) {
+        bool pruned = directory && verdict.kind == HB_PRUNE;
+        hb_report_add(&walk->run->report, pruned ? HB_FOUND_EXCLUDED : HB_FOUND_LEFT_OUT,
+                      walk->path, "%s", verdict.reason);
+        *decision = directory && !pruned ? HB_ENTER : HB_PASS_OVER;
+    } else if (!any_holds(without_place, sizeof without_place / sizeof *without_place, walk,
+                          seen)) {
+        *decision = fitting ? HB_STORE : HB_ENTER;
+    }
+    return HB_OK;
+}
