@@ -98,11 +98,11 @@ static const char *const words[][2] = {
 static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row,
                            int which)
 {
-    if (row->fate == HB_GOES && !row->removed)
+    if (row->kept.fate == HB_GOES && !row->kept.removed)
         return which == 0 ? "failed" : "could not be removed";
-    if (row->fate == HB_GOES && which == 1 && command->dry_run)
+    if (row->kept.fate == HB_GOES && which == 1 && command->dry_run)
         return "would be removed";
-    return words[row->fate][which];
+    return words[row->kept.fate][which];
 }
 
 static void tell_program(const struct prune_command *command, const struct hb_preset *preset,
@@ -116,9 +116,9 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
     hb_json_name(object, "path", path);
     json_object_set_new(object, "fate", json_string(word_of(command, row, 0)));
     json_object_set_new(object, "complete",
-                        row->complete == HB_YES  ? json_true()
-                        : row->complete == HB_NO ? json_false()
-                                                 : json_null());
+                        row->kept.complete == HB_YES  ? json_true()
+                        : row->kept.complete == HB_NO ? json_false()
+                                                      : json_null());
     json_object_set_new(object, "sequence", json_integer((json_int_t)row->origin.sequence));
     hb_json_line(command->cli->out, object);
 }
@@ -127,10 +127,10 @@ static void tell_people(const struct prune_command *command,
                         const struct hb_preset_archives *archives, size_t number)
 {
     const struct hb_preset_archive *row = &archives->rows[number];
-    HB_AUTO_FREE char *name = hb_printable(row->name);
+    HB_AUTO_FREE char *name = hb_printable(row->kept.name);
     HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
-    bool other = row->fate == HB_STAYS_OTHERS;
+    bool other = row->kept.fate == HB_STAYS_OTHERS;
     fprintf(command->cli->out, "  %s  %s%s%s%s%s\n", name, word_of(command, row, 1),
             other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
 }
@@ -206,8 +206,8 @@ static bool is_gone(void *context, const char *name)
     const struct seen *seen = context;
     struct hb_archive_name parts;
     for (size_t i = 0; i < seen->archives->count; i++)
-        if (strcmp(seen->archives->rows[i].name, name) == 0)
-            return seen->archives->rows[i].removed;
+        if (strcmp(seen->archives->rows[i].kept.name, name) == 0)
+            return seen->archives->rows[i].kept.removed;
     return hb_archive_name_parse(name, seen->query->prefix, seen->query->suffixes, &parts);
 }
 
@@ -274,8 +274,8 @@ static void look_for_doubt(struct prune_command *command)
     for (size_t i = 0; i < command->preset_count; i++)
         for (size_t j = 0; j < command->archives[i].count; j++) {
             const struct hb_preset_archive *row = &command->archives[i].rows[j];
-            command->doubtful |=
-                row->fate == HB_STAYS_UNTOLD || (row->fate == HB_GOES && !row->removed);
+            command->doubtful |= row->kept.fate == HB_STAYS_UNTOLD ||
+                                 (row->kept.fate == HB_GOES && !row->kept.removed);
         }
 }
 

@@ -101,9 +101,9 @@ static int prune_to(struct snapshot_command *command, int64_t keep, const char *
     pruned->directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
     pruned->names = json_array();
     for (size_t i = 0; i < snapshots.count; i++) {
-        if (!snapshots.items[i].removed)
+        if (!snapshots.items[i].kept.removed)
             continue;
-        HB_AUTO_FREE char *name = hb_printable(snapshots.items[i].name);
+        HB_AUTO_FREE char *name = hb_printable(snapshots.items[i].kept.name);
         json_array_append_new(pruned->names, json_string(name));
     }
     hb_snapshots_close(&snapshots);
@@ -248,13 +248,15 @@ static void list_json(const struct snapshot_command *command, const struct hb_sn
     json_t *object = json_object();
     json_object_set_new(object, "type", json_string("snapshot"));
     json_object_set_new(object, "number", json_integer(number));
-    hb_json_name(object, "id", snapshot->name);
+    hb_json_name(object, "id", snapshot->kept.name);
     json_object_set_new(object, "files", json_integer((json_int_t)snapshot->files));
     json_object_set_new(object, "bytes", json_integer((json_int_t)snapshot->bytes));
     json_object_set_new(object, "label",
                         snapshot->label == NULL ? json_null() : json_string(snapshot->label));
     json_object_set_new(object, "complete",
-                        snapshot->untold != NULL ? json_null() : json_boolean(snapshot->complete));
+                        snapshot->kept.complete == HB_CANNOT_TELL
+                            ? json_null()
+                            : json_boolean(snapshot->kept.complete == HB_YES));
     hb_json_line(command->cli->out, object);
 }
 
@@ -262,14 +264,14 @@ static void list_people(const struct snapshot_command *command, const struct hb_
                         int64_t number)
 {
     char size[24];
-    HB_AUTO_FREE char *name = hb_printable(snapshot->name);
+    HB_AUTO_FREE char *name = hb_printable(snapshot->kept.name);
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
     fprintf(command->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number, name,
             snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
-            snapshot->complete         ? ""
-            : snapshot->untold != NULL ? " (cannot be read now)"
-            : snapshot->readable       ? " (incomplete)"
-                                       : " (its manifest cannot be read)");
+            snapshot->kept.complete == HB_YES           ? ""
+            : snapshot->kept.complete == HB_CANNOT_TELL ? " (cannot be read now)"
+            : snapshot->readable                        ? " (incomplete)"
+                                                        : " (its manifest cannot be read)");
 }
 
 static int list(struct snapshot_command *command, struct hb_error *error)

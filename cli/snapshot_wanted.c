@@ -21,10 +21,10 @@ char *hb_cli_snapshot_wanted(struct hb_run *run, const char *wanted, struct hb_e
     int status = hb_snapshots_open(run, &snapshots, error);
     for (size_t i = 0; i < snapshots.count && at < HB_SNAPSHOTS_LISTED && name == NULL; i++)
         if (snapshots.items[i].has_manifest && ++at == number)
-            name = hb_copy_text(snapshots.items[i].name);
+            name = hb_copy_text(snapshots.items[i].kept.name);
     /* One that was made by hand may be called so. */
     for (size_t i = 0; i < snapshots.count && name == NULL; i++)
-        if (strcmp(snapshots.items[i].name, wanted) == 0)
+        if (strcmp(snapshots.items[i].kept.name, wanted) == 0)
             name = hb_copy_text(wanted);
     hb_snapshots_close(&snapshots);
     if (name == NULL && status == HB_OK) {

@@ -9,6 +9,7 @@
 #include "import/changes.h"
 #include "import/staging.h"
 #include "restore/recover.h"
+#include "snapshot/manifest.h"
 #include "snapshot/snapshot.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -37,12 +38,12 @@ static void skipped(struct restorer *restorer, const char *path, const char *why
 static void open_root(struct restorer *restorer, const struct hb_snapshots *snapshots)
 {
     HB_AUTO_AS as = {.changed = false};
-    restorer->root = (struct hb_root){.fd = -1, .rights = snapshots->rights, .led = true};
-    restorer->root.read_as_root = !snapshots->rights.other;
+    restorer->root = (struct hb_root){.fd = -1, .rights = snapshots->directory.rights, .led = true};
+    restorer->root.read_as_root = !snapshots->directory.rights.other;
     restorer->root.path = hb_text("%s/%s", snapshots->path, restorer->name);
-    if (snapshots->fd >= 0 && hb_as_begin(&as, &snapshots->rights) == 0)
-        restorer->root.fd =
-            openat(snapshots->fd, restorer->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (snapshots->directory.fd >= 0 && hb_as_begin(&as, &snapshots->directory.rights) == 0)
+        restorer->root.fd = openat(snapshots->directory.fd, restorer->name,
+                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 static int open_snapshot(struct restorer *restorer)
