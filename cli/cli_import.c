@@ -220,15 +220,15 @@ static void correct(char *text, size_t room)
     snprintf(text, room, "%s", right);
 }
 
-static void print_members(const struct import_command *command, const struct hb_archive *archive,
+static void print_members(const struct import_command *command, const struct hb_restore_plan *plan,
                           const struct hb_changes *changes)
 {
-    for (size_t i = 0; i < archive->catalog.count; i++) {
-        const struct hb_catalog_member *member = &archive->catalog.members[i];
-        if (member->state != HB_SELECTED)
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct hb_catalog_member *member = &plan->catalog->members[i];
+        if (!hb_planned_is_selected(plan, i))
             continue;
-        const char *path = hb_catalog_path(&archive->catalog, i);
-        const char *change = hb_change_word(changes->members[i]);
+        const char *path = hb_planned_path(plan, i);
+        const char *change = hb_change_word(changes->rows[i]);
         if (command->cli->json) {
             json_t *object = json_object();
             json_object_set_new(object, "type", json_string("entry"));
@@ -259,19 +259,19 @@ static void show_changes(FILE *out, const struct hb_changes *changes)
 
 /* What is in the archive, where it goes, and what that does there. */
 static void show_plan(FILE *out, const char *target, const struct hb_archive *archive,
-                      const struct hb_selection_result *selection, const struct hb_changes *changes)
+                      const struct hb_restore_plan *plan, const struct hb_changes *changes)
 {
     char size[24];
     HB_AUTO_FREE char *home = hb_printable(target);
-    fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", selection->members,
-            hb_human_bytes(selection->bytes, size));
-    if (selection->unwanted > 0)
-        fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", selection->unwanted);
+    fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", plan->members,
+            hb_human_bytes(plan->bytes, size));
+    if (plan->unwanted > 0)
+        fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", plan->unwanted);
     fprintf(out, "Target: %s\n", home);
     if (changes != NULL)
         show_changes(out, changes);
-    if (selection->wrapper != NULL) {
-        HB_AUTO_FREE char *wrapper = hb_printable(selection->wrapper);
+    if (plan->wrapper != NULL) {
+        HB_AUTO_FREE char *wrapper = hb_printable(plan->wrapper);
         fprintf(out, "Detected archive prefix: '%s/' (will be stripped)\n", wrapper);
     }
     if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
@@ -295,7 +295,7 @@ static int on_begin(void *context, struct hb_error *error)
 }
 
 static int on_confirm(void *context, const struct hb_archive *archive,
-                      const struct hb_selection_result *selection, const struct hb_changes *changes,
+                      const struct hb_restore_plan *plan, const struct hb_changes *changes,
                       bool must_ask, struct hb_error *error)
 {
     struct import_command *command = context;
@@ -303,13 +303,13 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     note_later(command, archive);
     if (changes != NULL) {
         command->shown = *changes;
-        command->shown.members = NULL;
+        command->shown.rows = NULL;
         command->has_changes = true;
     }
     if (!command->cli->quiet || must_ask)
-        show_plan(out, command->home, archive, selection, changes);
+        show_plan(out, command->home, archive, plan, changes);
     if (command->dry_run) {
-        print_members(command, archive, changes);
+        print_members(command, plan, changes);
         return HB_OK;
     }
     int status = must_ask ? ask(out, error) : HB_OK;
@@ -317,11 +317,10 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         fprintf(out, "Declined; %s.\n", what_was_done(&command->run));
     if (status == HB_OK) {
         if (!command->cli->quiet)
-            fprintf(out, "\nImporting %" PRIu64 " files ...\n", selection->files);
+            fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
         fflush(out);
         /* Every file is staged, and then published. */
-        hb_cli_start_progress(command->cli, &command->run, "done", selection->files * 2,
-                              selection->bytes);
+        hb_cli_start_progress(command->cli, &command->run, "done", plan->files * 2, plan->bytes);
     }
     return status;
 }

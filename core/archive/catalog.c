@@ -56,13 +56,6 @@ const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
     return link == 0 ? NULL : catalog->text + link;
 }
 
-void hb_catalog_skip(struct hb_catalog *catalog, size_t index, size_t skip)
-{
-    catalog->members[index].path += skip;
-    catalog->members[index].path_bytes -= (uint32_t)skip;
-    catalog->members[index].skipped += (uint32_t)skip;
-}
-
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
@@ -87,8 +80,6 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
 {
     const struct hb_catalog_member *from = &catalog->members[index];
     hb_catalog_entry(catalog, index, entry);
-    entry->path -= from->skipped;
-    entry->path_bytes += from->skipped;
     *member = (struct hb_member){
         .size = sizeof *member,
         .flags = from->member_flags,
@@ -100,28 +91,9 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
     };
 }
 
-const char *hb_catalog_path_of(const void *rows, size_t index, size_t *bytes)
-{
-    const struct hb_catalog *catalog = rows;
-    *bytes = catalog->members[index].path_bytes;
-    return hb_catalog_path(catalog, index);
-}
-
-size_t hb_catalog_enter(struct hb_catalog *catalog, size_t index)
-{
-    hb_path_table_reserve(&catalog->entered, catalog->count, hb_catalog_path_of, catalog);
-    return hb_path_table_put(&catalog->entered, index, hb_catalog_path_of, catalog);
-}
-
-size_t hb_catalog_find(const struct hb_catalog *catalog, const char *path)
-{
-    return hb_path_table_find(&catalog->entered, path, strlen(path), hb_catalog_path_of, catalog);
-}
-
 void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
-    hb_path_table_clear(&catalog->entered);
     *catalog = (struct hb_catalog){0};
 }

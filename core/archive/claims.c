@@ -8,16 +8,28 @@
 
 enum { NOT_ASKED, NOBODY, FIRST_ROW };
 
-void hb_claims_init(struct hb_claims *claims, const struct hb_catalog *catalog,
-                    const struct hb_chain *contents)
+void hb_claims_init(struct hb_claims *claims, const struct hb_chain *contents, const void *rows,
+                    size_t count, hb_entry_of_row entry_of)
 {
-    *claims = (struct hb_claims){.contents = contents, .catalog = catalog};
+    *claims = (struct hb_claims){
+        .contents = contents, .rows = rows, .count = count, .entry_of = entry_of};
     pthread_mutex_init(&claims->lock, NULL);
+}
+
+static void catalog_entry(const void *rows, size_t index, struct hb_entry *entry)
+{
+    hb_catalog_entry(rows, index, entry);
+}
+
+void hb_claims_of_catalog(struct hb_claims *claims, const struct hb_chain *contents,
+                          const struct hb_catalog *catalog)
+{
+    hb_claims_init(claims, contents, catalog, catalog->count, catalog_entry);
 }
 
 void hb_claims_clear(struct hb_claims *claims)
 {
-    if (claims->catalog == NULL)
+    if (claims->rows == NULL)
         return;
     free(claims->numbers);
     free(claims->some);
@@ -31,7 +43,7 @@ void hb_claims_clear(struct hb_claims *claims)
 static struct hb_entry entry_of(const struct hb_claims *claims, size_t index)
 {
     struct hb_entry entry;
-    hb_catalog_entry(claims->catalog, index, &entry);
+    claims->entry_of(claims->rows, index, &entry);
     entry.type = HB_FILE;
     return entry;
 }
@@ -39,10 +51,8 @@ static struct hb_entry entry_of(const struct hb_claims *claims, size_t index)
 /* Under the lock; NULL: nobody claims it by its name. Valid until the next call. */
 static struct hb_claim *ask(struct hb_claims *claims, size_t index)
 {
-    if (claims->numbers == NULL) {
-        claims->number_count = claims->catalog->count;
-        claims->numbers = hb_alloc((claims->number_count + 1) * sizeof *claims->numbers);
-    }
+    if (claims->numbers == NULL)
+        claims->numbers = hb_alloc((claims->count + 1) * sizeof *claims->numbers);
     if (claims->numbers[index] == NOT_ASKED) {
         struct hb_claim claim = {0};
         struct hb_entry entry = entry_of(claims, index);
@@ -101,20 +111,27 @@ int hb_claims_settle_at(struct hb_claims *claims, size_t index, int directory_fd
 
 /* ---- sidecars ------------------------------------------------------------------------------ */
 
-static size_t find_member(struct hb_claims *claims, const struct hb_entry *entry)
+static const char *path_of(const void *rows, size_t index, size_t *bytes)
 {
-    const struct hb_catalog *catalog = claims->catalog;
+    const struct hb_claims *claims = rows;
+    struct hb_entry entry;
+    claims->entry_of(claims->rows, index, &entry);
+    *bytes = entry.path_bytes;
+    return entry.path;
+}
+
+static size_t find_row(struct hb_claims *claims, const struct hb_entry *entry)
+{
     if (claims->paths.used == 0) {
-        hb_path_table_reserve(&claims->paths, catalog->count, hb_catalog_path_of, catalog);
-        for (size_t i = 0; i < catalog->count; i++)
-            hb_path_table_put(&claims->paths, i, hb_catalog_path_of, catalog);
+        hb_path_table_reserve(&claims->paths, claims->count, path_of, claims);
+        for (size_t i = 0; i < claims->count; i++)
+            hb_path_table_put(&claims->paths, i, path_of, claims);
     }
-    return hb_path_table_find(&claims->paths, entry->path, entry->path_bytes, hb_catalog_path_of,
-                              catalog);
+    return hb_path_table_find(&claims->paths, entry->path, entry->path_bytes, path_of, claims);
 }
 
 /*
- * The one that is no member may be in the home: it is asked about for its name alone, and only once
+ * The one that is no row may be in the home: it is asked about for its name alone, and only once
  * for all its sidecars, which stand beside each other.
  */
 static const struct hb_claim *ask_absent(struct hb_claims *claims, const struct hb_entry *owner)
@@ -131,7 +148,7 @@ static const struct hb_claim *ask_absent(struct hb_claims *claims, const struct 
 static bool claims_owner(void *context, size_t content, const struct hb_entry *owner)
 {
     struct hb_claims *claims = context;
-    size_t index = find_member(claims, owner);
+    size_t index = find_row(claims, owner);
     const struct hb_claim *claim =
         index == SIZE_MAX ? ask_absent(claims, owner) : ask(claims, index);
     return claim != NULL && (claim->by_name >> content & 1) != 0;

@@ -1,33 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which members of an archive content plugins claim: asked when somebody wants to know, once, and
- * remembered. Any thread.
+ * Which members of an archive, or rows of a plan, content plugins claim: asked when somebody wants
+ * to know, once, and remembered. Any thread.
  */
 #ifndef HB_CLAIMS_H
 #define HB_CLAIMS_H
 
 #include "archive/catalog.h"
+#include "base/path_table.h"
 #include "host/content.h"
+
+/* Row `index` as plugins are to see it; a hard link is shown to them as the file it becomes. */
+typedef void (*hb_entry_of_row)(const void *rows, size_t index, struct hb_entry *entry);
 
 struct hb_claims {
     const struct hb_chain *contents;
-    const struct hb_catalog *catalog;
-    pthread_mutex_t lock; /* of all below */
-    uint32_t *numbers;   /* of each member: 0 not asked yet, 1 nobody claims its name, or 2 + ... */
-    size_t number_count; /* members when it was made; a stream fills its catalog before */
-    struct hb_claim *some; /* ... the row here */
+    const void *rows;
+    size_t count;
+    hb_entry_of_row entry_of;
+    pthread_mutex_t lock;  /* of all below */
+    uint32_t *numbers;     /* of each row: 0 not asked yet, 1 nobody claims its name, or 2 + ... */
+    struct hb_claim *some; /* ... the one here */
     size_t some_count;
-    struct hb_path_table paths; /* of all members, for sidecars; empty until one is looked at */
-    char *absent;               /* the last file that was asked about and that is no member */
+    struct hb_path_table paths; /* of all rows, for sidecars; empty until one is looked at */
+    char *absent;               /* the last file that was asked about and that is no row */
     struct hb_claim of_absent;
 };
 
-/* The catalog may still be empty, but must be full when the first question is asked. */
-void hb_claims_init(struct hb_claims *claims, const struct hb_catalog *catalog,
-                    const struct hb_chain *contents);
+void hb_claims_init(struct hb_claims *claims, const struct hb_chain *contents, const void *rows,
+                    size_t count, hb_entry_of_row entry_of);
+/* The same of the members of a listed archive. */
+void hb_claims_of_catalog(struct hb_claims *claims, const struct hb_chain *contents,
+                          const struct hb_catalog *catalog);
+/* Safe on a zeroed one. */
 void hb_claims_clear(struct hb_claims *claims);
 
-/* Would a plugin claim the member, going by its name? */
+/* Would a plugin claim the row, going by its name? */
 bool hb_claims_by_name(struct hb_claims *claims, size_t index);
 
 /* Whose is it, now that a copy of its data can be opened? As hb_claim_settle. */

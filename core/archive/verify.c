@@ -288,7 +288,7 @@ int hb_verify(struct hb_archive *archive, const struct hb_chain *contents,
                             .contents = contents,
                             .error = error,
                             .damaged = SIZE_MAX};
-    hb_claims_init(&verify.claims, &archive->catalog, contents);
+    hb_claims_of_catalog(&verify.claims, contents, &archive->catalog);
     open_stage(&verify);
     HB_AUTO_AS as = {.changed = false}; /* threads that start now begin with the same */
     if (verify.can_stage)

@@ -39,18 +39,16 @@ static bool is_same(const struct hb_catalog_member *member, const struct stat *s
            status->st_mtim.tv_nsec == (long)member->mtime_nanoseconds;
 }
 
-static enum hb_change change_of(const struct hb_archive *archive, struct hb_claims *claims,
+static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan *plan,
                                 size_t index)
 {
-    const struct hb_catalog *catalog = &archive->catalog;
-    const struct hb_catalog_member *member = &catalog->members[index];
+    const struct hb_catalog_member *member = &plan->catalog->members[index];
     struct stat status;
-    if (member->state != HB_SELECTED || member->type == HB_DIRECTORY)
+    if (!hb_planned_is_selected(plan, index) || member->type == HB_DIRECTORY)
         return HB_CHANGE_NONE;
-    if (archive->run->home.fd < 0)
+    if (run->home.fd < 0)
         return HB_CHANGE_NEW;
-    int result =
-        look(archive->run, hb_catalog_path(catalog, index), member->type == HB_SYMLINK, &status);
+    int result = look(run, hb_planned_path(plan, index), member->type == HB_SYMLINK, &status);
     if (result == -ENOENT)
         return HB_CHANGE_NEW;
     if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))
@@ -58,35 +56,34 @@ static enum hb_change change_of(const struct hb_archive *archive, struct hb_clai
     if (!is_same(member, &status))
         return HB_CHANGE_REPLACED;
     /* What is committed to a log beside a database leaves its size and time as they were. */
-    return hb_claims_by_name(claims, index) ? HB_CHANGE_REPLACED : HB_CHANGE_UNCHANGED;
+    return hb_claims_by_name(&plan->claims, index) ? HB_CHANGE_REPLACED : HB_CHANGE_UNCHANGED;
 }
 
-void hb_changes_find(const struct hb_archive *archive, struct hb_claims *claims,
+void hb_changes_find(const struct hb_run *run, struct hb_restore_plan *plan,
                      struct hb_changes *changes)
 {
-    const struct hb_catalog *catalog = &archive->catalog;
-    *changes = (struct hb_changes){.members = hb_alloc(catalog->count + 1)};
-    for (size_t i = 0; i < catalog->count; i++) {
-        enum hb_change change = change_of(archive, claims, i);
-        changes->members[i] = (uint8_t)change;
+    *changes = (struct hb_changes){.rows = hb_alloc(plan->count + 1)};
+    for (size_t i = 0; i < plan->count; i++) {
+        enum hb_change change = change_of(run, plan, i);
+        changes->rows[i] = (uint8_t)change;
         changes->counts[change]++;
         changes->preserved +=
-            catalog->members[i].state == HB_KEPT_BACK && catalog->members[i].type != HB_DIRECTORY;
+            plan->rows[i].action == HB_KEPT_BACK && plan->catalog->members[i].type != HB_DIRECTORY;
     }
 }
 
 void hb_changes_clear(struct hb_changes *changes)
 {
-    free(changes->members);
+    free(changes->rows);
     *changes = (struct hb_changes){0};
 }
 
-void hb_changes_report_refused(const struct hb_archive *archive, const struct hb_changes *changes)
+void hb_changes_report_refused(struct hb_run *run, const struct hb_restore_plan *plan,
+                               const struct hb_changes *changes)
 {
-    const struct hb_catalog *catalog = &archive->catalog;
-    for (size_t i = 0; i < catalog->count; i++)
-        if (changes->members[i] == HB_CHANGE_REFUSED)
-            hb_report_add(&archive->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, i),
+    for (size_t i = 0; i < plan->count; i++)
+        if (changes->rows[i] == HB_CHANGE_REFUSED)
+            hb_report_add(&run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
                           "would be refused: something is in the way, or it would lie outside the "
                           "home");
 }

@@ -3,10 +3,11 @@
 #ifndef HB_CHANGES_H
 #define HB_CHANGES_H
 
-#include "import/select.h"
+#include "host/run.h"
+#include "import/restore_plan.h"
 
 enum hb_change {
-    HB_CHANGE_NONE = 0, /* the member is not restored, or is a directory */
+    HB_CHANGE_NONE = 0, /* the row is not restored, or is a directory */
     HB_CHANGE_NEW,
     HB_CHANGE_REPLACED,
     HB_CHANGE_UNCHANGED, /* there is a file of the same size and time; never for claimed content */
@@ -15,18 +16,19 @@ enum hb_change {
 };
 
 struct hb_changes {
-    uint8_t *members; /* enum hb_change, one a member of the catalog */
+    uint8_t *rows; /* enum hb_change, one a row of the plan */
     uint64_t counts[HB_CHANGES];
     uint64_t preserved; /* files that filters keep as they are */
 };
 
 /* The home need not be there. hb_changes_clear() afterwards. */
-void hb_changes_find(const struct hb_archive *archive, struct hb_claims *claims,
+void hb_changes_find(const struct hb_run *run, struct hb_restore_plan *plan,
                      struct hb_changes *changes);
 void hb_changes_clear(struct hb_changes *changes);
 
 /* Into the report of the run, as the import would. For a dry run. */
-void hb_changes_report_refused(const struct hb_archive *archive, const struct hb_changes *changes);
+void hb_changes_report_refused(struct hb_run *run, const struct hb_restore_plan *plan,
+                               const struct hb_changes *changes);
 
 /* "new", "replaced", "unchanged", "refused" */
 const char *hb_change_word(enum hb_change change);

@@ -10,6 +10,7 @@
 #include "host/own_places.h"
 #include "import/staging.h"
 #include "import/staging_links.h"
+#include "import/unpack.h"
 #include "restore/recover.h"
 #include "restore/restore.h"
 #include "restore/target.h"
@@ -25,8 +26,7 @@ struct import {
     struct hb_error *error;
     struct hb_archive archive;
     struct hb_chain filters, contents;
-    struct hb_claims claims;
-    struct hb_selection_result selection;
+    struct hb_restore_plan plan;
     bool made_home;
     struct hb_directory above; /* where it was made */
     char *made_name;
@@ -172,10 +172,10 @@ static int confirm(struct import *import)
     if (request->confirm == NULL)
         return HB_OK;
     if (look)
-        hb_changes_find(&import->archive, &import->claims, &changes);
+        hb_changes_find(import->run, &import->plan, &changes);
     if (request->dry_run)
-        hb_changes_report_refused(&import->archive, &changes);
-    int status = request->confirm(request->context, &import->archive, &import->selection,
+        hb_changes_report_refused(import->run, &import->plan, &changes);
+    int status = request->confirm(request->context, &import->archive, &import->plan,
                                   look ? &changes : NULL, ask, import->error);
     hb_changes_clear(&changes);
     import->result->declined = status == HB_NOMATCH;
@@ -207,7 +207,10 @@ static int open_archive(struct import *import)
                              import->error);
     if (status == HB_OK)
         status = hb_archive_list(&import->archive, import->error);
-    return status == HB_NOMATCH ? hb_staging_stream(&import->staging, import->error) : status;
+    if (status == HB_NOMATCH)
+        status =
+            hb_staging_fill(&import->staging, hb_unpack_stream, &import->archive, import->error);
+    return status;
 }
 
 static int run_import(struct import *import)
@@ -230,25 +233,26 @@ static int run_import(struct import *import)
     if (status == HB_OK)
         status = open_archive(import);
     if (status == HB_OK)
-        status = hb_select(&import->archive, &import->filters, &import->claims,
-                           import->request->patterns, &import->selection, import->error);
+        status = hb_select(&import->archive, &import->filters, &import->contents,
+                           import->request->patterns, &import->plan, import->error);
     if (status != HB_OK)
         return status;
     staged = import->archive.stream;
-    import->result->members = import->selection.members;
-    if (import->selection.wrapper != NULL)
-        import->result->wrapper = hb_copy_text(import->selection.wrapper);
+    import->staging.source = import->archive.shown;
+    import->result->members = import->plan.members;
+    if (import->plan.wrapper != NULL)
+        import->result->wrapper = hb_copy_text(import->plan.wrapper);
     status = confirm(import);
     if (status == HB_OK && import->request->dry_run) {
-        import->result->files = import->selection.files;
-        import->result->bytes = import->selection.bytes;
+        import->result->files = import->plan.files;
+        import->result->bytes = import->plan.bytes;
     }
     if (status != HB_OK || import->request->dry_run)
         return status;
     if (!staged)
         status = open_stage(import);
     if (!staged && status == HB_OK)
-        status = hb_staging_members(&import->staging, import->error);
+        status = hb_staging_fill(&import->staging, hb_unpack, &import->archive, import->error);
     if (status == HB_OK)
         status = hb_staging_complete(&import->staging, import->error);
     return status == HB_OK ? publish(import) : status;
@@ -263,26 +267,24 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     import.above.fd = -1;
     import.staging = (struct hb_staging){
         .run = request->run,
-        .archive = &import.archive,
-        .selection = &import.selection,
+        .plan = &import.plan,
         .contents = &import.contents,
         .filters = &import.filters,
-        .claims = &import.claims,
         .umask = current_umask(),
+        .in_trees = true,
     };
     hb_staging_init(&import.staging);
-    hb_claims_init(&import.claims, &import.archive.catalog, &import.contents);
+    import.plan.catalog = &import.archive.catalog;
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
     bool untouched = status != HB_OK && !import.publishing;
-    hb_claims_clear(&import.claims);
     hb_archive_close(&import.archive);
-    hb_selection_clear(&import.selection);
     hb_chain_free(&import.filters);
     hb_chain_free(&import.contents);
     if (!import.to_be_continued) /* before what it needs is removed */
         hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
+    hb_restore_plan_clear(&import.plan);
     if (status == HB_OK && !request->dry_run && request->patterns == NULL)
         hb_recover_discard(request->run);
     if (import.to_be_continued)

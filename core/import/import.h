@@ -3,7 +3,9 @@
 #ifndef HB_IMPORT_H
 #define HB_IMPORT_H
 
+#include "archive/archive.h"
 #include "import/changes.h"
+#include "import/select.h"
 
 struct hb_import_request {
     struct hb_run *run;
@@ -21,8 +23,8 @@ struct hb_import_request {
      * a failure. `changes` is NULL unless it asks or is a dry run. May be NULL.
      */
     int (*confirm)(void *context, const struct hb_archive *archive,
-                   const struct hb_selection_result *selection, const struct hb_changes *changes,
-                   bool ask, struct hb_error *error);
+                   const struct hb_restore_plan *plan, const struct hb_changes *changes, bool ask,
+                   struct hb_error *error);
     /* All is staged and verified, nothing has been replaced yet. A failure ends it so. May be NULL.
      */
     int (*before)(void *context, struct hb_error *error);

@@ -20,46 +20,45 @@ static bool is_in(const char *const *list, const char *word)
 }
 
 /* Paths that cannot be, and types that are not restored. */
-static void drop_impossible(struct hb_archive *archive)
+static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
 {
-    struct hb_report *report = &archive->run->report;
-    const struct hb_config *config = archive->run->config;
+    const struct hb_config *config = run->config;
     size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
     bool links = hb_config_value(config, "import", "links")->number == 1;
-    for (size_t i = 0; i < archive->catalog.count; i++) {
-        struct hb_catalog_member *member = &archive->catalog.members[i];
-        const char *path = hb_catalog_path(&archive->catalog, i);
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_planned *row = &plan->rows[i];
+        uint8_t type = plan->catalog->members[i].type;
+        const char *path = hb_planned_path(plan, i);
         size_t skip;
         const char *problem = hb_path_problem(path, depth, &skip);
-        if (problem != NULL && member->type == HB_DIRECTORY && path[skip] != '/' &&
+        if (problem != NULL && type == HB_DIRECTORY && path[skip] != '/' &&
             (path[skip] == '\0' || strcmp(path + skip, ".") == 0)) {
-            member->state = HB_REPLACED; /* the archive's own root: nothing to do */
+            row->action = HB_REPLACED; /* the archive's own root: nothing to do */
             continue;
         }
-        hb_catalog_skip(&archive->catalog, i, skip);
+        row->skip += (uint32_t)skip;
         if (problem == NULL && hb_stage_on_path(path))
             problem = "has the name of a staging directory";
-        if (problem == NULL && member->type == HB_SPECIAL)
+        if (problem == NULL && type == HB_SPECIAL)
             problem = "is a device, pipe or socket";
-        if (problem == NULL && member->type == HB_SYMLINK && !links)
+        if (problem == NULL && type == HB_SYMLINK && !links)
             problem = "is a symbolic link";
         if (problem == NULL)
             continue;
-        member->state = HB_DROPPED;
-        hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        row->action = HB_DROPPED;
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
     }
 }
 
 /* The one directory around every file, if it has one of the names in import.wrappers. */
-static char *find_wrapper(const struct hb_archive *archive)
+static char *find_wrapper(const struct hb_config *config, const struct hb_restore_plan *plan)
 {
-    const struct hb_catalog *catalog = &archive->catalog;
-    const char *const *names = hb_config_list(archive->run->config, "import", "wrappers");
+    const char *const *names = hb_config_list(config, "import", "wrappers");
     char *wrapper = NULL;
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].type == HB_DIRECTORY)
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->catalog->members[i].type == HB_DIRECTORY)
             continue;
-        const char *path = hb_catalog_path(catalog, i);
+        const char *path = hb_planned_path(plan, i);
         const char *slash = strchr(path, '/');
         if (slash == NULL || (wrapper != NULL && (strncmp(path, wrapper, strlen(wrapper)) != 0 ||
                                                   path[strlen(wrapper)] != '/'))) {
@@ -77,18 +76,17 @@ static char *find_wrapper(const struct hb_archive *archive)
     return wrapper;
 }
 
-static void strip_wrapper(struct hb_archive *archive, const char *wrapper)
+static void strip_wrapper(struct hb_restore_plan *plan)
 {
-    size_t bytes = strlen(wrapper);
-    for (size_t i = 0; i < archive->catalog.count; i++) {
-        struct hb_catalog_member *member = &archive->catalog.members[i];
-        const char *path = hb_catalog_path(&archive->catalog, i);
-        if (strncmp(path, wrapper, bytes) != 0)
+    size_t bytes = strlen(plan->wrapper);
+    for (size_t i = 0; i < plan->count; i++) {
+        const char *path = hb_planned_path(plan, i);
+        if (strncmp(path, plan->wrapper, bytes) != 0)
             continue;
         if (path[bytes] == '\0')
-            member->state = HB_REPLACED; /* the directory itself is the home now */
+            plan->rows[i].action = HB_REPLACED; /* the directory itself is the home now */
         else if (path[bytes] == '/')
-            hb_catalog_skip(&archive->catalog, i, bytes + 1);
+            plan->rows[i].skip += (uint32_t)bytes + 1;
     }
 }
 
@@ -97,36 +95,36 @@ static void strip_wrapper(struct hb_archive *archive, const char *wrapper)
  * What was in it is not restored, which is more than a note. Nor is it made part of the file that
  * came with it: nothing tells whether both were copied at one moment.
  */
-static void drop_sidecars(struct hb_archive *archive, struct hb_claims *claims)
+static void drop_sidecars(struct hb_report *report, struct hb_restore_plan *plan)
 {
-    for (size_t i = 0; i < archive->catalog.count; i++) {
-        struct hb_catalog_member *member = &archive->catalog.members[i];
-        if (member->state != HB_UNDECIDED || member->type == HB_DIRECTORY ||
-            !hb_claims_sidecar(claims, i))
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_planned *row = &plan->rows[i];
+        if (row->action != HB_UNDECIDED || plan->catalog->members[i].type == HB_DIRECTORY ||
+            !hb_claims_sidecar(&plan->claims, i))
             continue;
-        member->state = HB_DROPPED;
+        row->action = HB_DROPPED;
         hb_report_add(
-            &archive->run->report, HB_FOUND_SKIPPED, hb_catalog_path(&archive->catalog, i),
+            report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
             "refused: belongs to the file beside it, and would damage the one in the home; "
             "what it alone holds is not restored");
     }
 }
 
-static int ask_filters(const struct hb_archive *archive, const struct hb_chain *filters,
-                       size_t index, uint32_t *mode, struct hb_verdict *verdict,
+static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
+                       struct hb_restore_plan *plan, size_t index, struct hb_verdict *verdict,
                        struct hb_error *error)
 {
     struct hb_entry entry;
-    hb_catalog_entry(&archive->catalog, index, &entry);
+    hb_planned_entry(plan, index, &entry);
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     for (size_t i = 0; i < filters->count; i++) {
         const struct hb_instance *instance = filters->instances[i];
-        if (hb_ask_filter(archive->run, instance, HB_IMPORT, &entry, verdict, error) != HB_OK)
+        if (hb_ask_filter(run, instance, HB_IMPORT, &entry, verdict, error) != HB_OK)
             return HB_FATAL;
         if (verdict->kind != HB_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE)
-            *mode = verdict->mode & 0777;
+            plan->rows[index].mode = verdict->mode & 0777;
     }
     return HB_OK;
 }
@@ -161,138 +159,143 @@ static bool makes_file(const struct hb_catalog_member *member)
     return member->type == HB_FILE || member->type == HB_HARDLINK;
 }
 
-static void leave_unwanted(struct hb_archive *archive, const struct hb_patterns *patterns,
-                           struct hb_selection_result *result)
+static void leave_unwanted(struct hb_restore_plan *plan, const struct hb_patterns *patterns)
 {
-    struct hb_catalog *catalog = &archive->catalog;
-    for (size_t i = 0; i < catalog->count; i++) {
-        struct hb_catalog_member *member = &catalog->members[i];
-        if (member->state != HB_UNDECIDED || is_wanted(patterns, hb_catalog_path(catalog, i)))
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct hb_catalog_member *member = &plan->catalog->members[i];
+        struct hb_planned *row = &plan->rows[i];
+        if (row->action != HB_UNDECIDED || is_wanted(patterns, hb_planned_path(plan, i)))
             continue;
-        member->state = HB_UNWANTED;
-        result->unwanted += makes_file(member);
+        row->action = HB_UNWANTED;
+        plan->unwanted += makes_file(member);
         if (member->type == HB_DIRECTORY)
-            hb_catalog_enter(catalog, i);
+            hb_planned_enter(plan, i); /* for take_parents() */
     }
 }
 
 /* The directories on the way to what is restored get their modes and times, too. */
-static void take_parents(struct hb_catalog *catalog)
+static void take_parents(struct hb_restore_plan *plan)
 {
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].state != HB_SELECTED)
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!hb_planned_is_selected(plan, i))
             continue;
-        HB_AUTO_FREE char *path = hb_copy_text(hb_catalog_path(catalog, i));
+        HB_AUTO_FREE char *path = hb_copy_text(hb_planned_path(plan, i));
         for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
             *slash = '\0';
-            size_t parent = hb_catalog_find(catalog, path);
-            if (parent != SIZE_MAX && catalog->members[parent].state == HB_UNWANTED)
-                catalog->members[parent].state = HB_SELECTED;
+            size_t parent = hb_planned_find(plan, path);
+            if (parent != SIZE_MAX && plan->rows[parent].action == HB_UNWANTED)
+                plan->rows[parent].action = HB_SELECTED;
         }
     }
 }
 
-size_t hb_link_origin(const struct hb_catalog *catalog, const char *wrapper, size_t index)
+/* It is restored, or would be if no later member had its path. */
+static bool stays(const struct hb_planned *row)
 {
-    const char *target = hb_catalog_link(catalog, index);
-    size_t skip = 0, wrapped = wrapper == NULL ? 0 : strlen(wrapper) + 1;
+    return row->action == HB_SELECTED || row->action == HB_REPLACED;
+}
+
+/*
+ * The member that a hard link names, or SIZE_MAX: none that is restored. It is the last one of that
+ * name before the link, as an archive is unpacked; else the first behind it, which must be a file.
+ */
+static size_t find_linked(const struct hb_restore_plan *plan, size_t index)
+{
+    const char *target = hb_catalog_link(plan->catalog, index);
+    size_t skip = 0, wrapped = plan->wrapper == NULL ? 0 : strlen(plan->wrapper) + 1;
     if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
         strlen(target + skip) <= wrapped)
         return SIZE_MAX;
-    size_t from = hb_catalog_find(catalog, target + skip + wrapped), steps = 0;
-    while (from != SIZE_MAX && from > index && catalog->members[from].replaces != 0) {
+    size_t from = hb_planned_find(plan, target + skip + wrapped), steps = 0;
+    while (from != SIZE_MAX && from > index && plan->rows[from].replaces != 0) {
         if (++steps > MOST_OF_ONE_NAME)
             return SIZE_MAX;
-        from = catalog->members[from].replaces - 1;
+        from = plan->rows[from].replaces - 1;
     }
-    if (from == SIZE_MAX || from == index)
+    if (from == SIZE_MAX || from == index || !stays(&plan->rows[from]))
         return SIZE_MAX;
-    const struct hb_catalog_member *origin = &catalog->members[from];
-    bool stays =
-        origin->state == HB_SELECTED || origin->state == HB_REPLACED || origin->state == HB_ORIGIN;
-    bool has_data = origin->type == HB_FILE || (origin->type == HB_HARDLINK && from < index);
-    return stays && has_data ? from : SIZE_MAX;
+    uint8_t type = plan->catalog->members[from].type;
+    return type == HB_FILE || (type == HB_HARDLINK && from < index) ? from : SIZE_MAX;
 }
 
-static bool is_link_in_use(const struct hb_catalog_member *member)
+/*
+ * Hard links whose data is not restored are not either. The others get the origin of their data: of
+ * a link to a link, which stands before it, that one's.
+ */
+static void settle_links(struct hb_report *report, struct hb_restore_plan *plan)
 {
-    return member->type == HB_HARDLINK &&
-           (member->state == HB_SELECTED || member->state == HB_REPLACED ||
-            member->state == HB_ORIGIN);
-}
-
-/* Hard links whose data is not restored are not either. The data of the others is needed. */
-static void settle_links(struct hb_archive *archive, const char *wrapper)
-{
-    struct hb_catalog *catalog = &archive->catalog;
-    for (size_t i = 0; i < catalog->count; i++) {
-        struct hb_catalog_member *member = &catalog->members[i];
-        if (!is_link_in_use(member) || hb_link_origin(catalog, wrapper, i) != SIZE_MAX)
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_planned *row = &plan->rows[i];
+        if (plan->catalog->members[i].type != HB_HARDLINK || !stays(row))
             continue;
-        const char *target = hb_catalog_link(catalog, i);
-        if (member->state == HB_SELECTED)
-            hb_report_add(&archive->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, i),
+        size_t linked = find_linked(plan, i);
+        if (linked != SIZE_MAX) {
+            row->origin = plan->rows[linked].origin;
+            continue;
+        }
+        const char *target = hb_catalog_link(plan->catalog, i);
+        if (row->action == HB_SELECTED)
+            hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
                           "is a hard link to %s, which is not restored",
                           target == NULL ? "nothing" : target);
-        member->state = HB_DROPPED;
+        row->action = HB_DROPPED;
     }
-    /* Backwards: one may be a link to a link. */
-    for (size_t i = catalog->count; i-- > 0;) {
-        const struct hb_catalog_member *member = &catalog->members[i];
-        if (!is_link_in_use(member) || member->state == HB_REPLACED)
-            continue;
-        struct hb_catalog_member *origin = &catalog->members[hb_link_origin(catalog, wrapper, i)];
-        if (origin->state == HB_REPLACED)
-            origin->state = HB_ORIGIN;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_planned *origin = &plan->rows[plan->rows[i].origin];
+        if (hb_planned_is_selected(plan, i) && origin->action == HB_REPLACED)
+            origin->action = HB_ORIGIN;
     }
 }
 
-/* Filters, and the last of several members with one path. */
-static int decide(struct hb_archive *archive, const struct hb_chain *filters,
-                  struct hb_selection_result *result, struct hb_error *error)
+/* What filters let through, and what is not this program's own; the last of those of one path. */
+static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_restore_plan *plan,
+                  struct hb_error *error)
 {
-    struct hb_report *report = &archive->run->report;
-    struct hb_catalog *catalog = &archive->catalog;
-    for (size_t i = 0; i < catalog->count; i++) {
-        struct hb_catalog_member *member = &catalog->members[i];
+    struct hb_report *report = &run->report;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct hb_catalog_member *member = &plan->catalog->members[i];
+        struct hb_planned *row = &plan->rows[i];
         struct hb_verdict verdict;
-        result->members += makes_file(member);
-        if (member->state != HB_UNDECIDED)
+        if (row->action != HB_UNDECIDED)
             continue;
-        const char *path = hb_catalog_path(catalog, i);
-        int status = ask_filters(archive, filters, i, &result->modes[i], &verdict, error);
+        const char *path = hb_planned_path(plan, i);
+        int status = ask_filters(run, filters, plan, i, &verdict, error);
         if (status != HB_OK)
             return status;
         if (verdict.kind != HB_KEEP) {
-            member->state = HB_KEPT_BACK;
+            row->action = HB_KEPT_BACK;
             if (member->type != HB_DIRECTORY)
                 hb_report_add(report, HB_FOUND_PRESERVED, path, "%s", verdict.reason);
             continue;
         }
-        const char *problem = hb_own_problem(archive->run->own, path, member->type == HB_SYMLINK);
+        const char *problem = hb_own_problem(run->own, path, member->type == HB_SYMLINK);
         if (problem != NULL) {
-            member->state = HB_DROPPED;
+            row->action = HB_DROPPED;
             hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
             continue;
         }
-        member->state = HB_SELECTED;
-        size_t before = hb_catalog_enter(catalog, i);
+        row->action = HB_SELECTED;
+        size_t before = hb_planned_enter(plan, i);
         if (before != SIZE_MAX) {
-            catalog->members[before].state = HB_REPLACED;
-            member->replaces = (uint32_t)before + 1;
-            if (member->type != HB_DIRECTORY || catalog->members[before].type != HB_DIRECTORY)
+            plan->rows[before].action = HB_REPLACED;
+            row->replaces = (uint32_t)before + 1;
+            if (member->type != HB_DIRECTORY || plan->catalog->members[before].type != HB_DIRECTORY)
                 hb_report_add(report, HB_FOUND_NOTE, path,
                               "is in the archive more than once; the last one counts");
         }
     }
-    settle_links(archive, result->wrapper);
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].state != HB_SELECTED || !makes_file(&catalog->members[i]))
-            continue;
-        result->files++;
-        result->bytes += catalog->members[i].bytes;
-    }
     return HB_OK;
+}
+
+static void count(struct hb_restore_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct hb_catalog_member *member = &plan->catalog->members[i];
+        bool file = makes_file(member), selected = file && hb_planned_is_selected(plan, i);
+        plan->members += file;
+        plan->files += selected;
+        plan->bytes += selected ? member->bytes : 0;
+    }
 }
 
 static int find_marker(const struct hb_archive *archive, struct hb_error *error)
@@ -320,75 +323,59 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
  * A directory counts alone where nothing else was meant: of one that was included for what lies
  * below it, all of which is excluded, nothing is left.
  */
-static bool has_selected(const struct hb_catalog *catalog, const struct hb_patterns *patterns)
+static bool has_selected(const struct hb_restore_plan *plan, const struct hb_patterns *patterns)
 {
     bool directory = false, excluded = false, kept_back = false;
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
-        if (member->state == HB_SELECTED && member->type != HB_DIRECTORY)
+    for (size_t i = 0; i < plan->count; i++) {
+        uint8_t action = plan->rows[i].action;
+        bool is_directory = plan->catalog->members[i].type == HB_DIRECTORY;
+        if (action == HB_SELECTED && !is_directory)
             return true;
-        directory |= member->state == HB_SELECTED;
-        kept_back |= member->state == HB_KEPT_BACK && member->type != HB_DIRECTORY;
+        directory |= action == HB_SELECTED;
+        kept_back |= action == HB_KEPT_BACK && !is_directory;
         excluded |=
-            member->state == HB_UNWANTED && member->type != HB_DIRECTORY &&
-            (patterns->include == NULL || matches(patterns->include, hb_catalog_path(catalog, i)));
+            action == HB_UNWANTED && !is_directory &&
+            (patterns->include == NULL || matches(patterns->include, hb_planned_path(plan, i)));
     }
     return directory && (kept_back || !excluded);
 }
 
 /* Patterns that leave nothing are a mistake of whoever typed them. */
-static int apply_patterns(struct hb_archive *archive, const struct hb_patterns *patterns,
-                          struct hb_error *error)
+static int apply_patterns(const struct hb_archive *archive, struct hb_restore_plan *plan,
+                          const struct hb_patterns *patterns, struct hb_error *error)
 {
-    if (!has_selected(&archive->catalog, patterns)) {
+    if (!has_selected(plan, patterns)) {
         hb_error_set(error, HB_FATAL, "%s: nothing in it matches what was asked for",
                      archive->shown);
         hb_error_hint(error, "hbcore list shows the names that --include and --exclude go by");
         return HB_FATAL;
     }
-    take_parents(&archive->catalog);
+    take_parents(plan);
     return HB_OK;
 }
 
-int hb_select(struct hb_archive *archive, const struct hb_chain *filters, struct hb_claims *claims,
-              const struct hb_patterns *patterns, struct hb_selection_result *result,
-              struct hb_error *error)
+int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
+              const struct hb_chain *contents, const struct hb_patterns *patterns,
+              struct hb_restore_plan *plan, struct hb_error *error)
 {
-    struct hb_catalog *catalog = &archive->catalog;
-    *result = (struct hb_selection_result){0};
-    if (catalog->count == 0)
+    struct hb_run *run = archive->run;
+    if (archive->catalog.count == 0)
         return hb_error_set(error, HB_FATAL, "%s: the archive is empty", archive->shown);
     int status = find_marker(archive, error);
     if (status != HB_OK)
         return status;
-    drop_impossible(archive);
-    result->wrapper = find_wrapper(archive);
-    if (result->wrapper != NULL)
-        strip_wrapper(archive, result->wrapper);
-    drop_sidecars(archive, claims);
-    result->modes = hb_alloc(catalog->count * sizeof *result->modes);
-    for (size_t i = 0; i < catalog->count; i++)
-        result->modes[i] = UINT32_MAX;
+    hb_restore_plan_begin(plan, contents);
+    drop_impossible(run, plan);
+    plan->wrapper = find_wrapper(run->config, plan);
+    if (plan->wrapper != NULL)
+        strip_wrapper(plan);
+    drop_sidecars(&run->report, plan);
     if (patterns != NULL)
-        leave_unwanted(archive, patterns, result);
-    status = decide(archive, filters, result, error);
-    return status == HB_OK && patterns != NULL ? apply_patterns(archive, patterns, error) : status;
-}
-
-uint32_t hb_selection_mode(const struct hb_catalog *catalog,
-                           const struct hb_selection_result *result, size_t index, uint32_t umask)
-{
-    const struct hb_catalog_member *member = &catalog->members[index];
-    if (result->modes[index] != UINT32_MAX)
-        return result->modes[index] & 0777;
-    if (member->entry_flags & HB_ENTRY_HAS_MODE)
-        return member->mode & 0777;
-    return (member->type == HB_DIRECTORY ? 0777 : 0666) & ~umask;
-}
-
-void hb_selection_clear(struct hb_selection_result *result)
-{
-    free(result->modes);
-    free(result->wrapper);
-    *result = (struct hb_selection_result){0};
+        leave_unwanted(plan, patterns);
+    status = decide(run, filters, plan, error);
+    if (status != HB_OK)
+        return status;
+    settle_links(&run->report, plan);
+    count(plan);
+    return patterns != NULL ? apply_patterns(archive, plan, patterns, error) : HB_OK;
 }

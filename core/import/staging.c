@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/staging.h"
 
-#include "archive/extract.h"
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/progress.h"
-#include "files/io.h"
 #include "files/mounts.h"
 #include "import/staging_journal.h"
 #include "import/staging_names.h"
@@ -17,47 +14,32 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-/* ---- decoding ------------------------------------------------------------------------------ */
-
-static bool wanted(void *context, size_t index)
-{
-    const struct hb_staging *staging = context;
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    size_t skip;
-    /* A stream is selected afterwards: all that could be is staged. */
-    if (staging->archive->stream)
-        return hb_path_problem(hb_catalog_path(catalog, index), SIZE_MAX, &skip) == NULL;
-    return hb_staging_needs(&catalog->members[index]);
-}
+/* ---- filling it ---------------------------------------------------------------------------- */
 
 /* What would be looked at before it is published is looked at now, while others are decoded. */
-static void check_member(struct hb_staging *staging, size_t index)
+static void check_row(struct hb_staging *staging, size_t index)
 {
     struct hb_entry entry;
     char name[24];
     hb_staged_name(index, name);
     const struct hb_instance *content;
-    int told = hb_claims_settle_at(staging->claims, index, staging->run->stage.fd, name, &content);
+    int told =
+        hb_claims_settle_at(&staging->plan->claims, index, staging->run->stage.fd, name, &content);
     if (told != 0 || content == NULL || /* what cannot be told is refused when it is published */
         !hb_staging_is_missing(staging, index))
         return;
-    hb_catalog_entry(&staging->archive->catalog, index, &entry);
+    hb_planned_entry(staging->plan, index, &entry);
     hb_check_staged(staging->run, content, &entry, &staging->run->stage, name);
     staging->checked[index] = true;
 }
 
-static int open_member(void *context, unsigned worker, size_t index, struct hb_error *error)
-{
-    return hb_staging_open(context, worker, index, error);
-}
-
-static int member_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
-                       struct hb_error *error)
+int hb_staging_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                    struct hb_error *error)
 {
     struct hb_staging *staging = context;
     (void)worker;
     (void)bytes;
-    int result = hb_staging_set_time(fd, &staging->archive->catalog.members[index]);
+    int result = hb_staging_set_time(staging, index, fd);
     bool held = hb_trees_hold(&staging->trees, index);
     if (result == 0 && held)
         result = hb_trees_finish_file(&staging->trees, index, fd);
@@ -67,46 +49,12 @@ static int member_done(void *context, unsigned worker, size_t index, int fd, uin
      */
     sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     if (!held && staging->checked != NULL)
-        check_member(staging, index);
+        check_row(staging, index);
     return HB_OK;
 }
 
-/*
- * What the files need, and once more what may go through a content plugin: it copies a database
- * into the one that is there, whose log grows by as much.
- */
-static uint64_t space_needed(const struct hb_staging *staging)
-{
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    uint64_t bytes = staging->selection->bytes;
-    for (size_t i = 0; i < catalog->count; i++)
-        if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_FILE &&
-            hb_claims_by_name(staging->claims, i))
-            bytes +=
-                catalog->members[i].bytes; /* both are below 2^63: select has bounded the sum */
-    return bytes;
-}
-
-/* Copies that hard links become, and what they are copied from. */
-static uint64_t link_bytes(const struct hb_staging *staging)
-{
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
-        size_t from = SIZE_MAX;
-        if (member->type == HB_HARDLINK && hb_staging_needs(member))
-            from = hb_link_origin(catalog, staging->selection->wrapper, i);
-        else if (member->state == HB_ORIGIN)
-            from = i;
-        if (from != SIZE_MAX && __builtin_add_overflow(bytes, catalog->members[from].bytes, &bytes))
-            return UINT64_MAX / 2;
-    }
-    return bytes;
-}
-
-static int refuse_without(const struct hb_staging *staging, uint64_t bytes, const char *how,
-                          struct hb_error *error)
+int hb_staging_check_space(const struct hb_staging *staging, uint64_t bytes, const char *how,
+                           struct hb_error *error)
 {
     struct statvfs space;
     char needed[24], available[24];
@@ -122,87 +70,25 @@ static int refuse_without(const struct hb_staging *staging, uint64_t bytes, cons
     return HB_FATAL;
 }
 
-/* Of copies, which have no holes. */
-static int check_space(const struct hb_staging *staging, struct hb_error *error)
-{
-    return refuse_without(staging, space_needed(staging) + link_bytes(staging), "", error);
-}
-
-/* Of so many bytes that are packed into so many, some may be holes; these are none. */
-static uint64_t surely_data(uint64_t bytes, uint64_t packed)
-{
-    uint64_t zeros = bytes / 512; /* what they and the packing itself take, at most */
-    uint64_t least = packed > zeros ? packed - zeros : 0;
-    return least < bytes ? least : bytes;
-}
-
-/*
- * Blocks of zeros become holes, so that the size of the files does not tell what they take. Packed,
- * zeros are next to nothing: it is no less than that. What is packed together counts if all of it
- * is wanted.
- */
-static uint64_t space_surely_needed(const struct hb_staging *staging)
-{
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    uint64_t sum = 0, bytes = 0, packed = 0;
-    bool whole = true;
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
-        if (i > 0 && member->group != catalog->members[i - 1].group) {
-            sum += whole ? surely_data(bytes, packed) : 0;
-            bytes = packed = 0;
-            whole = true;
-        }
-        if (member->type == HB_FILE) {
-            whole = whole && hb_staging_needs(member) &&
-                    !__builtin_add_overflow(bytes, member->bytes, &bytes);
-        }
-        packed += member->stored_bytes; /* of an archive that is there */
-    }
-    return sum + (whole ? surely_data(bytes, packed) : 0);
-}
-
 /*
  * All is staged. A database is copied into the one that is there, whose log grows by as much: that
  * comes when files are being replaced, which is too late to find that there is no space.
  */
 static int check_logs(const struct hb_staging *staging, struct hb_error *error)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < catalog->count; i++)
-        if (catalog->members[i].state == HB_SELECTED && catalog->members[i].type == HB_FILE &&
-            hb_claims_by_name(staging->claims, i) && !hb_staging_is_missing(staging, i))
-            bytes += catalog->members[i].bytes;
-    return bytes == 0 ? HB_OK : refuse_without(staging, bytes, "for the databases ", error);
-}
-
-static struct hb_extract_request extract_request(struct hb_staging *staging)
-{
-    return (struct hb_extract_request){
-        .archive = staging->archive,
-        .workers = hb_run_workers(staging->run),
-        .context = staging,
-        .wanted = wanted,
-        .open = open_member,
-        .done = member_done,
-        .whole = true,
-    };
+    struct hb_restore_plan *plan = staging->plan;
+    uint64_t bytes = 0; /* select has bounded the sum */
+    for (size_t i = 0; i < plan->count; i++)
+        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type == HB_FILE &&
+            hb_claims_by_name(&plan->claims, i) && !hb_staging_is_missing(staging, i))
+            bytes += plan->catalog->members[i].bytes;
+    return bytes == 0 ? HB_OK : hb_staging_check_space(staging, bytes, "for the databases ", error);
 }
 
 void hb_staging_init(struct hb_staging *staging)
 {
     staging->stages[0] = &staging->run->stage;
     staging->stage_count = 1;
-}
-
-/* May it lie in a tree? See trees.h. */
-static bool may_hold(void *context, size_t index)
-{
-    const struct hb_staging *staging = context;
-    return staging->archive->catalog.members[index].type == HB_FILE &&
-           staging->selection->modes[index] == UINT32_MAX &&
-           !hb_claims_by_name(staging->claims, index);
 }
 
 /* What is staged is the business of whose rights the stage was made with; threads inherit them. */
@@ -215,65 +101,37 @@ static int act(const struct hb_staging *staging, struct hb_as *as, struct hb_err
                : hb_error_set(error, HB_FATAL, "%s: %s", stage->path, hb_rights_explain(-result));
 }
 
-int hb_staging_members(struct hb_staging *staging, struct hb_error *error)
+static void plan_trees(struct hb_staging *staging)
 {
-    struct hb_extract_request request = extract_request(staging);
-    HB_AUTO_AS as = {.changed = false};
-    int status = refuse_without(staging, space_surely_needed(staging), "at least ", error);
-    if (status == HB_OK)
-        status = act(staging, &as, error);
-    if (status != HB_OK)
-        return status;
-    staging->trees.catalog = &staging->archive->catalog;
-    staging->trees.selection = staging->selection;
+    staging->trees.plan = staging->plan;
     staging->trees.own = staging->run->own;
     staging->trees.stage = &staging->run->stage;
     staging->trees.umask = staging->umask;
-    hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path),
-                  may_hold, staging);
-    hb_staging_note_targets(staging);
-    staging->checked = hb_alloc(staging->archive->catalog.count * sizeof *staging->checked);
-    staging->places = hb_alloc(request.workers * sizeof *staging->places);
-    for (unsigned i = 0; i < request.workers; i++)
-        staging->places[i].fd = -1;
-    status = hb_extract(&request, error);
-    for (unsigned i = 0; i < request.workers; i++)
-        hb_tree_place_clear(&staging->places[i]);
-    return status == HB_OK ? check_logs(staging, error) : status;
+    hb_trees_plan(&staging->trees, &staging->run->home, !hb_mounts_below(staging->run->home.path));
 }
 
-int hb_staging_stream(struct hb_staging *staging, struct hb_error *error)
+int hb_staging_fill(struct hb_staging *staging, hb_staging_copy_rows copy_rows, void *context,
+                    struct hb_error *error)
 {
-    struct hb_extract_request request = extract_request(staging);
+    bool planned = staging->plan->rows != NULL;
+    unsigned workers = hb_run_workers(staging->run);
     HB_AUTO_AS as = {.changed = false};
     int status = act(staging, &as, error);
-    return status == HB_OK ? hb_extract_stream(&request, error) : status;
-}
-
-int hb_staging_copies(struct hb_staging *staging, const struct hb_root *from,
-                      struct hb_error *error)
-{
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    HB_AUTO_AS as = {.changed = false};
-    int status = check_space(staging, error);
-    if (status == HB_OK)
-        status = act(staging, &as, error);
-    hb_staging_note_targets(staging);
-    for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
-        HB_AUTO_CLOSE int source =
-            hb_beneath_open(from, hb_catalog_path(catalog, i), O_RDONLY | O_NONBLOCK, 0);
-        if (source < 0)
-            return hb_staging_failed(staging, i, -source, error);
-        HB_AUTO_CLOSE int copy = hb_staging_open(staging, 0, i, error);
-        if (copy < 0)
-            return HB_FATAL;
-        int result = hb_staging_copy(source, copy, &catalog->members[i]);
-        if (result != 0)
-            status = hb_staging_failed(staging, i, -result, error);
-        if (status == HB_OK && hb_run_cancelled(staging->run))
-            status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
+    if (status != HB_OK)
+        return status;
+    if (planned && staging->in_trees)
+        plan_trees(staging);
+    if (planned) {
+        hb_staging_note_targets(staging);
+        staging->checked = hb_alloc(staging->plan->count * sizeof *staging->checked);
     }
-    return status;
+    staging->places = hb_alloc(workers * sizeof *staging->places);
+    for (unsigned i = 0; i < workers; i++)
+        staging->places[i].fd = -1;
+    status = copy_rows(context, staging, error);
+    for (unsigned i = 0; i < workers; i++)
+        hb_tree_place_clear(&staging->places[i]);
+    return status == HB_OK && planned ? check_logs(staging, error) : status;
 }
 
 /* ---- the journal --------------------------------------------------------------------------- */
@@ -288,7 +146,7 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
         .stages = staging->stages,
         .stage_count = staging->stage_count,
         .contents = staging->contents,
-        .claims = staging->claims,
+        .claims = &staging->plan->claims,
         .workers = hb_run_workers(staging->run),
         .checked = staging->checked,
     };

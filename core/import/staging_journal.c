@@ -12,27 +12,26 @@
 /* Filters decide; else an existing file keeps its mode; else the archive's; else the umask's. */
 static void decide_mode(const struct hb_staging *staging, size_t index, struct hb_journal_row *row)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    row->mode = hb_selection_mode(catalog, staging->selection, index, staging->umask);
-    if (staging->selection->modes[index] == UINT32_MAX && catalog->members[index].type == HB_FILE)
+    row->mode = hb_planned_mode(staging->plan, index, staging->umask);
+    if (staging->plan->rows[index].mode == HB_MODE_IS_OPEN && row->type == HB_FILE)
         row->flags |= HB_ROW_KEEP_MODE | (staging->narrows ? HB_ROW_NARROW : 0u);
 }
 
 static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer, size_t index,
-                    uint32_t flags, const uint8_t *numbers)
+                    uint32_t flags)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    const struct hb_catalog_member *member = &catalog->members[index];
+    struct hb_entry entry;
+    hb_planned_entry(staging->plan, index, &entry);
     struct hb_journal_row row = {
-        .type = member->type,
-        .flags = flags | (member->entry_flags & HB_ENTRY_HAS_MTIME ? HB_ROW_HAS_MTIME : 0u),
-        .stage = numbers == NULL ? 0 : numbers[index],
+        .type = entry.type,
+        .flags = flags | (entry.flags & HB_ENTRY_HAS_MTIME ? HB_ROW_HAS_MTIME : 0u),
+        .stage = staging->plan->rows[index].stage,
         .index = index,
-        .mtime_seconds = member->mtime_seconds,
-        .mtime_nanoseconds = member->mtime_nanoseconds,
-        .bytes = member->bytes,
+        .mtime_seconds = entry.mtime.tv_sec,
+        .mtime_nanoseconds = (uint32_t)entry.mtime.tv_nsec,
+        .bytes = entry.bytes,
         .path = hb_staging_path(staging, index),
-        .link = member->type == HB_SYMLINK ? hb_catalog_link(catalog, index) : "",
+        .link = entry.type == HB_SYMLINK ? entry.link : "",
     };
     decide_mode(staging, index, &row);
     hb_staging_note_row(staging, index, &row);
@@ -40,15 +39,15 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
 }
 
 /* Also if that cannot be told: it must not be renamed over a live database. */
-static bool is_claimed(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
+static bool is_claimed(const struct hb_staging *staging, size_t index)
 {
     char name[24];
     hb_staged_name(index, name);
-    const struct hb_stage *stage = staging->stages[numbers == NULL ? 0 : numbers[index]];
+    const struct hb_stage *stage = staging->stages[staging->plan->rows[index].stage];
     const struct hb_instance *content;
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_begin(&as, &stage->rights); /* it was made with those */
-    return hb_claims_settle_at(staging->claims, index, stage->fd, name, &content) != 0 ||
+    return hb_claims_settle_at(&staging->plan->claims, index, stage->fd, name, &content) != 0 ||
            content != NULL;
 }
 
@@ -65,25 +64,27 @@ enum turn {
     NO_TURN = TURNS /* nothing to do, or done with a tree */
 };
 
-static enum turn turn_of(const struct hb_staging *staging, size_t index, const uint8_t *numbers)
+static enum turn turn_of(const struct hb_staging *staging, size_t index)
 {
     const struct hb_trees *trees = &staging->trees;
-    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
     const struct hb_tree_directory *parent = hb_trees_parent(trees, index), *itself;
-    if (member->state != HB_SELECTED || hb_trees_hold(trees, index))
+    if (!hb_planned_is_selected(staging->plan, index) || hb_trees_hold(trees, index))
         return NO_TURN;
-    switch (member->type) {
+    switch (staging->plan->catalog->members[index].type) {
     case HB_DIRECTORY:
         itself = hb_trees_directory(trees, index);
         if (itself == NULL || itself->tree == HB_NO_TREE)
             return DIRECTORIES;
         return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
     case HB_FILE:
-        if (!is_claimed(staging, index, numbers))
+    case HB_HARDLINK:
+        if (!is_claimed(staging, index))
             return FILES;
         return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;
+    case HB_SYMLINK:
+        return LINKS;
     default:
-        return member->type == HB_SYMLINK ? LINKS : NO_TURN;
+        return NO_TURN;
     }
 }
 
@@ -97,12 +98,12 @@ static void add_trees(struct hb_staging *staging, struct hb_journal_writer *writ
 {
     const struct hb_trees *trees = &staging->trees;
     HB_AUTO_FREE struct hb_journal_row *rows = hb_alloc(trees->tree_count * sizeof *rows);
-    for (size_t i = 0; trees->tree_count > 0 && i < trees->catalog->count; i++) {
+    for (size_t i = 0; trees->tree_count > 0 && i < trees->plan->count; i++) {
         if (!hb_trees_hold(trees, i))
             continue;
         struct hb_journal_row *row = &rows[hb_trees_parent(trees, i)->tree];
         row->files++;
-        row->bytes += trees->catalog->members[i].bytes;
+        row->bytes += trees->plan->catalog->members[i].bytes;
     }
     for (uint32_t i = 0; i < trees->tree_count; i++) {
         const struct hb_tree_directory *directory = &trees->directories[trees->trees[i].directory];
@@ -116,25 +117,24 @@ static void add_trees(struct hb_staging *staging, struct hb_journal_writer *writ
 }
 
 /* In the order that rows are worked on. */
-static void add_rows(struct hb_staging *staging, struct hb_journal_writer *writer,
-                     const uint8_t *numbers)
+static void add_rows(struct hb_staging *staging, struct hb_journal_writer *writer)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    HB_AUTO_FREE uint8_t *turns = hb_alloc(catalog->count);
-    for (size_t i = 0; i < catalog->count; i++)
-        turns[i] = (uint8_t)turn_of(staging, i, numbers);
+    const struct hb_restore_plan *plan = staging->plan;
+    HB_AUTO_FREE uint8_t *turns = hb_alloc(plan->count);
+    for (size_t i = 0; i < plan->count; i++)
+        turns[i] = (uint8_t)turn_of(staging, i);
     for (unsigned turn = 0; turn < TURNS; turn++) {
         if (turn == TREES)
             add_trees(staging, writer);
-        for (size_t i = 0; i < catalog->count; i++) {
+        for (size_t i = 0; i < plan->count; i++) {
             uint32_t flags = 0;
             if (turns[i] != turn)
                 continue;
             if (turn == CLAIMED || turn == CLAIMED_BELOW_TREES)
                 flags = HB_ROW_CLAIMED;
-            else if (catalog->members[i].type == HB_DIRECTORY && is_new_directory(staging, i))
+            else if (plan->catalog->members[i].type == HB_DIRECTORY && is_new_directory(staging, i))
                 flags = HB_ROW_NEW;
-            add_row(staging, writer, i, flags, numbers);
+            add_row(staging, writer, i, flags);
         }
     }
 }
@@ -161,21 +161,20 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
 int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
                              struct hb_error *error)
 {
-    HB_AUTO_FREE uint8_t *numbers = NULL;
     if (staging->notes == NULL) /* of a stream, of which nothing was known until now */
         hb_staging_note_targets(staging);
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
         hb_staging_note_renamed(staging);
     if (status == HB_OK)
-        status = hb_staging_spread(staging, &numbers, error);
+        status = hb_staging_spread(staging, error);
     if (status == HB_OK)
-        status = hb_journal_create(&staging->run->stage, staging->archive->shown, writer, error);
+        status = hb_journal_create(&staging->run->stage, staging->source, writer, error);
     if (status == HB_OK)
         status = add_stages(staging, *writer, error);
     if (status != HB_OK)
         return status;
-    add_rows(staging, *writer, numbers);
+    add_rows(staging, *writer);
     status = hb_journal_finish(*writer, error);
     if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
         status = hb_error_set(error, HB_FATAL, "%s: what was staged cannot be flushed to disk: %s",

@@ -23,25 +23,13 @@ static int open_staged(const struct hb_staging *staging, size_t index)
  */
 static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_error *error)
 {
-    struct hb_catalog *catalog = &staging->archive->catalog;
-    struct hb_catalog_member *member = &catalog->members[index];
-    size_t from = hb_link_origin(catalog, staging->selection->wrapper, index);
-    if (from == SIZE_MAX) /* hb_select would have told */
-        return hb_staging_failed(staging, index, ENOENT, error);
-    const struct hb_catalog_member *origin = &catalog->members[from];
-    HB_AUTO_CLOSE int source = open_staged(staging, from);
+    HB_AUTO_CLOSE int source = open_staged(staging, staging->plan->rows[index].origin);
     if (source < 0)
         return hb_staging_failed(staging, index, -source, error);
     HB_AUTO_CLOSE int copy = hb_staging_open(staging, 0, index, error);
     if (copy < 0)
         return HB_FATAL;
-    member->type = HB_FILE;
-    member->bytes = origin->bytes;
-    member->mtime_seconds = origin->mtime_seconds;
-    member->mtime_nanoseconds = origin->mtime_nanoseconds;
-    member->mode = origin->mode;
-    member->entry_flags = origin->entry_flags;
-    int result = hb_staging_copy(source, copy, member);
+    int result = hb_staging_copy(staging, index, source, copy);
     return result == 0 ? HB_OK : hb_staging_failed(staging, index, -result, error);
 }
 
@@ -53,24 +41,24 @@ bool hb_staging_lacks_links(int reason)
 
 void hb_staging_drop_link(struct hb_staging *staging, size_t index)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    catalog->members[index].state = HB_DROPPED;
-    hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, index),
+    staging->plan->rows[index].action = HB_DROPPED;
+    hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(staging->plan, index),
                   "is a symbolic link, and this file system has no symbolic links");
 }
 
 /* A link is made in the stage, like a file, and renamed. */
 static int stage_link(struct hb_staging *staging, size_t index, struct hb_error *error)
 {
-    struct hb_catalog_member *member = &staging->archive->catalog.members[index];
-    const char *target = hb_catalog_link(&staging->archive->catalog, index);
+    const struct hb_restore_plan *plan = staging->plan;
+    const struct hb_catalog_member *member = &plan->catalog->members[index];
+    const char *target = hb_catalog_link(plan->catalog, index);
     int stage_fd = staging->run->stage.fd;
     char name[24];
     hb_staged_name(index, name);
     if (target == NULL || *target == '\0') {
-        member->state = HB_DROPPED;
-        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED,
-                      hb_catalog_path(&staging->archive->catalog, index), "is a link to nothing");
+        plan->rows[index].action = HB_DROPPED;
+        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
+                      "is a link to nothing");
         return HB_OK;
     }
     if (symlinkat(target, stage_fd, name) != 0) {
@@ -86,19 +74,20 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
 
 int hb_staging_complete(struct hb_staging *staging, struct hb_error *error)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_restore_plan *plan = staging->plan;
     int status = HB_OK;
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &staging->run->stage.rights);
     if (begun != 0)
         return hb_error_set(error, HB_FATAL, "%s: %s", staging->run->stage.path,
                             hb_rights_explain(-begun));
-    for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
-        if (!hb_staging_needs(&catalog->members[i]))
+    for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
+        uint8_t type = plan->catalog->members[i].type;
+        if (!hb_planned_is_selected(plan, i))
             continue;
-        if (catalog->members[i].type == HB_HARDLINK)
+        if (type == HB_HARDLINK)
             status = stage_hard_link(staging, i, error);
-        else if (catalog->members[i].type == HB_SYMLINK)
+        else if (type == HB_SYMLINK)
             status = stage_link(staging, i, error);
     }
     if (status == HB_OK)

@@ -40,8 +40,8 @@ static unsigned stage_on(struct hb_staging *staging, const struct hb_mount_place
 }
 
 /* To a file of that name in the stage, with its owner's rights. 0 or -errno. */
-static int copy_into(const struct hb_stage *stage, const char *name, int from,
-                     const struct hb_catalog_member *member)
+static int copy_into(const struct hb_staging *staging, const struct hb_stage *stage,
+                     const char *name, int from, size_t index)
 {
     HB_AUTO_AS as = {.changed = false};
     int result = hb_as_begin(&as, &stage->rights);
@@ -49,7 +49,7 @@ static int copy_into(const struct hb_stage *stage, const char *name, int from,
         return result;
     HB_AUTO_CLOSE int to =
         openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return to < 0 ? -errno : hb_staging_copy(from, to, member);
+    return to < 0 ? -errno : hb_staging_copy(staging, index, from, to);
 }
 
 static int link_in(const struct hb_stage *stage, const char *target, const char *name)
@@ -63,47 +63,44 @@ static int link_in(const struct hb_stage *stage, const char *target, const char 
 static int move_member(struct hb_staging *staging, size_t index, unsigned number,
                        struct hb_error *error)
 {
-    const struct hb_catalog_member *member = &staging->archive->catalog.members[index];
+    const struct hb_catalog *catalog = staging->plan->catalog;
+    bool is_link = catalog->members[index].type == HB_SYMLINK;
     const struct hb_stage *there = staging->stages[number];
     int here = staging->run->stage.fd, result = 0;
     char name[24];
     hb_staged_name(index, name);
-    if (member->type == HB_SYMLINK) {
-        result = link_in(there, hb_catalog_link(&staging->archive->catalog, index), name);
+    if (is_link) {
+        result = link_in(there, hb_catalog_link(catalog, index), name);
     } else {
         HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        result = from < 0 ? -errno : copy_into(there, name, from, member);
+        result = from < 0 ? -errno : copy_into(staging, there, name, from, index);
     }
-    if (result != 0 && member->type == HB_SYMLINK && hb_staging_lacks_links(-result))
+    if (result != 0 && is_link && hb_staging_lacks_links(-result))
         hb_staging_drop_link(staging, index);
     else if (result != 0)
         return hb_staging_failed(staging, index, -result, error);
     unlinkat(here, name, 0);
+    staging->plan->rows[index].stage = (uint8_t)number;
     return HB_OK;
 }
 
-/* Which stage each member is in, one number a member; NULL: all in the first. */
-int hb_staging_spread(struct hb_staging *staging, uint8_t **numbers, struct hb_error *error)
+int hb_staging_spread(struct hb_staging *staging, struct hb_error *error)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_restore_plan *plan = staging->plan;
     const struct hb_root *home = &staging->run->home;
-    *numbers = NULL;
     if (hb_trees_have_one_owner(&staging->trees) && !hb_mounts_below(home->path))
         return HB_OK;
-    *numbers = hb_alloc(catalog->count);
     staging->mounts[0] = hb_mount_of(staging->run->stage.fd);
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
+    for (size_t i = 0; i < plan->count; i++) {
         struct hb_mount_place place;
-        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY ||
-            hb_mount_find(home, hb_catalog_path(catalog, i), &place) != 0)
+        if (!hb_planned_is_selected(plan, i) || plan->catalog->members[i].type == HB_DIRECTORY ||
+            hb_mount_find(home, hb_planned_path(plan, i), &place) != 0)
             continue;
         unsigned number = stage_on(staging, &place);
         free(place.directory);
         int status = number == 0 ? HB_OK : move_member(staging, i, number, error);
         if (status != HB_OK)
             return status;
-        (*numbers)[i] = (uint8_t)number;
     }
     return HB_OK;
 }

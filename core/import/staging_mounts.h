@@ -8,7 +8,7 @@
 
 #include "import/staging_state.h"
 
-/* Moves what is staged. *numbers: which stage each member is in then; NULL: all in the first. */
-int hb_staging_spread(struct hb_staging *staging, uint8_t **numbers, struct hb_error *error);
+/* Moves what is staged, and says in the plan which stage each row is in then. HB_OK or HB_FATAL. */
+int hb_staging_spread(struct hb_staging *staging, struct hb_error *error);
 
 #endif

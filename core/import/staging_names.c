@@ -47,9 +47,9 @@ static char *real_path(struct hb_names *names, const struct hb_root *home, const
 
 /* ---- what becomes of a member -------------------------------------------------------------- */
 
-static bool is_selected(const struct hb_catalog *catalog, size_t index)
+static bool is_selected(const struct hb_restore_plan *plan, size_t index)
 {
-    return index != SIZE_MAX && catalog->members[index].state == HB_SELECTED;
+    return index != SIZE_MAX && hb_planned_is_selected(plan, index);
 }
 
 static bool is_taken(const struct hb_staging *staging, size_t before, const char *real)
@@ -64,13 +64,13 @@ static bool is_taken(const struct hb_staging *staging, size_t before, const char
 static const char *problem_of(const struct hb_staging *staging, size_t index, const char *real,
                               int *status, struct hb_error *error)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_restore_plan *plan = staging->plan;
     struct hb_run *run = staging->run;
     struct hb_verdict verdict = {.size = sizeof verdict};
     struct hb_entry entry;
-    if (is_selected(catalog, hb_catalog_find(catalog, real)) || is_taken(staging, index, real))
+    if (is_selected(plan, hb_planned_find(plan, real)) || is_taken(staging, index, real))
         return "which the archive has, too";
-    hb_catalog_entry(catalog, index, &entry);
+    hb_planned_entry(plan, index, &entry);
     entry.path = real;
     entry.path_bytes = strlen(real);
     for (size_t i = 0; staging->filters != NULL && i < staging->filters->count; i++) {
@@ -86,9 +86,8 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
 
 static int settle(struct hb_staging *staging, size_t index, char *real, struct hb_error *error)
 {
-    struct hb_catalog_member *member = &staging->archive->catalog.members[index];
     struct hb_report *report = &staging->run->report;
-    const char *path = hb_catalog_path(&staging->archive->catalog, index);
+    const char *path = hb_planned_path(staging->plan, index);
     int status = HB_OK;
     const char *problem = problem_of(staging, index, real, &status, error);
     if (problem == NULL) {
@@ -100,7 +99,7 @@ static int settle(struct hb_staging *staging, size_t index, char *real, struct h
     if (status == HB_OK)
         hb_report_add(report, HB_FOUND_SKIPPED, path,
                       "the home's file system takes this name for %s, %s", real, problem);
-    member->state = HB_DROPPED;
+    staging->plan->rows[index].action = HB_DROPPED;
     free(real);
     return status;
 }
@@ -122,30 +121,28 @@ static char *bone_of(const char *path, size_t bytes)
 
 static void drop_twin(struct hb_staging *staging, size_t index)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    catalog->members[index].state = HB_DROPPED;
-    hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_catalog_path(catalog, index),
+    staging->plan->rows[index].action = HB_DROPPED;
+    hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(staging->plan, index),
                   "the home's file system takes this name for another one of the archive, which is "
                   "restored");
 }
 
 static void make_bones(struct hb_staging *staging)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_restore_plan *plan = staging->plan;
     const struct hb_trees *trees = &staging->trees;
     int stage_fd = staging->run->stage.fd;
     for (uint32_t i = 0; i < trees->directory_count; i++) { /* parents stand in front */
         const struct hb_tree_directory *directory = &trees->directories[i];
         HB_AUTO_FREE char *bone = bone_of(directory->path, directory->path_bytes);
         if (mkdirat(stage_fd, bone, SKELETON_MODE) != 0 && errno == EEXIST &&
-            is_selected(catalog, directory->member))
+            is_selected(plan, directory->member))
             drop_twin(staging, directory->member); /* its files go to the other one */
     }
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
-        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY)
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!hb_planned_is_selected(plan, i) || plan->catalog->members[i].type == HB_DIRECTORY)
             continue;
-        HB_AUTO_FREE char *bone = bone_of(hb_catalog_path(catalog, i), member->path_bytes);
+        HB_AUTO_FREE char *bone = bone_of(hb_planned_path(plan, i), hb_planned_path_bytes(plan, i));
         HB_AUTO_CLOSE int fd =
             openat(stage_fd, bone, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 && errno == EEXIST)
@@ -155,12 +152,11 @@ static void make_bones(struct hb_staging *staging)
 
 static void remove_bones(const struct hb_staging *staging)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_restore_plan *plan = staging->plan;
     const struct hb_trees *trees = &staging->trees;
     int stage_fd = staging->run->stage.fd;
-    for (size_t i = 0; i < catalog->count; i++) {
-        HB_AUTO_FREE char *bone =
-            bone_of(hb_catalog_path(catalog, i), catalog->members[i].path_bytes);
+    for (size_t i = 0; i < plan->count; i++) {
+        HB_AUTO_FREE char *bone = bone_of(hb_planned_path(plan, i), hb_planned_path_bytes(plan, i));
         unlinkat(stage_fd, bone, 0);
     }
     for (uint32_t i = trees->directory_count; i-- > 0;) {
@@ -181,17 +177,16 @@ static void drop_twins(struct hb_staging *staging)
 
 int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
+    const struct hb_restore_plan *plan = staging->plan;
     struct hb_names names = {.known = false};
     int status = HB_OK;
     if (!hb_names_are_folded(staging->run->stage.fd))
         return HB_OK;
-    staging->renamed_count = catalog->count;
-    staging->renamed = hb_alloc(catalog->count * sizeof *staging->renamed);
-    for (size_t i = 0; status == HB_OK && i < catalog->count; i++) {
-        char *real = catalog->members[i].state != HB_SELECTED
-                         ? NULL
-                         : real_path(&names, &staging->run->home, hb_catalog_path(catalog, i));
+    staging->renamed = hb_alloc(plan->count * sizeof *staging->renamed);
+    for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
+        char *real = hb_planned_is_selected(plan, i)
+                         ? real_path(&names, &staging->run->home, hb_planned_path(plan, i))
+                         : NULL;
         if (real != NULL)
             status = settle(staging, i, real, error);
     }
@@ -205,14 +200,13 @@ const char *hb_staging_path(const struct hb_staging *staging, size_t index)
 {
     return staging->renamed != NULL && staging->renamed[index] != NULL
                ? staging->renamed[index]
-               : hb_catalog_path(&staging->archive->catalog, index);
+               : hb_planned_path(staging->plan, index);
 }
 
 void hb_staging_clear_names(struct hb_staging *staging)
 {
-    for (size_t i = 0; i < staging->renamed_count; i++) /* the archive may be closed by now */
+    for (size_t i = 0; staging->renamed != NULL && i < staging->plan->count; i++)
         free(staging->renamed[i]);
     free(staging->renamed);
     staging->renamed = NULL;
-    staging->renamed_count = 0;
 }

@@ -27,7 +27,7 @@ static void note_content(const struct noting *noting, size_t index, int director
     if (!hb_target_note_is_racy(note, noting->inodes_last, &noting->began))
         return;
     if (staging->hashes == NULL)
-        staging->hashes = hb_alloc(staging->archive->catalog.count * sizeof *staging->hashes);
+        staging->hashes = hb_alloc(staging->plan->count * sizeof *staging->hashes);
     hb_note_file(directory_fd, name, staging->hashes[index]);
     note->has_content = true;
 }
@@ -76,45 +76,45 @@ static void note_at(struct noting *noting, const char *path, bool is_link, size_
     hb_place_clear(&place);
 }
 
-/* Of a server, it may go slow; the stage was made just before. */
-static struct timespec clock_of(const struct hb_staging *staging)
+static void note_row(struct noting *noting, const char *path, size_t index)
 {
-    struct timespec now;
+    const struct hb_restore_plan *plan = noting->staging->plan;
+    uint8_t type = plan->catalog->members[index].type;
+    if (hb_planned_is_selected(plan, index) && type != HB_DIRECTORY)
+        note_at(noting, path, type == HB_SYMLINK, index);
+}
+
+/* The clock of a server may go slow; the stage was made just before. */
+static struct noting begin(struct hb_staging *staging)
+{
+    struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
     struct stat stage;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (fstat(staging->run->stage.fd, &stage) == 0 && stage.st_mtim.tv_sec < now.tv_sec)
-        now = stage.st_mtim;
-    return now;
+    noting.inodes_last = hb_inodes_last(staging->run->home.fd);
+    clock_gettime(CLOCK_REALTIME, &noting.began);
+    if (fstat(staging->run->stage.fd, &stage) == 0 && stage.st_mtim.tv_sec < noting.began.tv_sec)
+        noting.began = stage.st_mtim;
+    return noting;
 }
 
 void hb_staging_note_targets(struct hb_staging *staging)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
-    noting.inodes_last = hb_inodes_last(staging->run->home.fd);
-    noting.began = clock_of(staging);
-    staging->notes = hb_alloc(catalog->count * sizeof *staging->notes);
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
+    const struct hb_restore_plan *plan = staging->plan;
+    struct noting noting = begin(staging);
+    staging->notes = hb_alloc(plan->count * sizeof *staging->notes);
+    for (size_t i = 0; i < plan->count; i++) {
         const struct hb_tree_directory *parent = hb_trees_parent(&staging->trees, i);
-        if (member->state != HB_SELECTED || member->type == HB_DIRECTORY ||
-            (parent != NULL && parent->missing)) /* zeroed: there is nothing */
-            continue;
-        note_at(&noting, hb_catalog_path(catalog, i), member->type == HB_SYMLINK, i);
+        if (parent == NULL || !parent->missing) /* else zeroed: there is nothing */
+            note_row(&noting, hb_planned_path(plan, i), i);
     }
     hb_last_target_clear(&noting.last);
 }
 
 void hb_staging_note_renamed(struct hb_staging *staging)
 {
-    const struct hb_catalog *catalog = &staging->archive->catalog;
-    struct noting noting = {.staging = staging, .last = HB_LAST_TARGET_NONE};
-    noting.inodes_last = hb_inodes_last(staging->run->home.fd);
-    noting.began = clock_of(staging);
-    for (size_t i = 0; i < staging->renamed_count; i++)
-        if (staging->renamed[i] != NULL && catalog->members[i].state == HB_SELECTED &&
-            catalog->members[i].type != HB_DIRECTORY)
-            note_at(&noting, staging->renamed[i], catalog->members[i].type == HB_SYMLINK, i);
+    struct noting noting = begin(staging);
+    for (size_t i = 0; staging->renamed != NULL && i < staging->plan->count; i++)
+        if (staging->renamed[i] != NULL)
+            note_row(&noting, staging->renamed[i], i);
     hb_last_target_clear(&noting.last);
 }
 
@@ -130,7 +130,7 @@ static void note_claimed(struct hb_staging *staging, size_t index, struct hb_jou
                                       hb_inodes_last(staging->run->home.fd));
     hb_staged_name(index, name);
     if (row->note.what == HB_NOTED_FILE &&
-        hb_claims_settle_at(staging->claims, index, staging->stages[row->stage]->fd, name,
+        hb_claims_settle_at(&staging->plan->claims, index, staging->stages[row->stage]->fd, name,
                             &content) == 0 &&
         content != NULL)
         row->note.has_content = hb_note_content(content, place.path, &place.status, row->content);

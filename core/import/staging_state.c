@@ -7,40 +7,34 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* 0 or -errno. */
-int hb_staging_set_time(int fd, const struct hb_catalog_member *member)
+int hb_staging_set_time(const struct hb_staging *staging, size_t index, int fd)
 {
+    const struct hb_restore_plan *plan = staging->plan;
+    size_t origin = plan->rows == NULL ? index : plan->rows[index].origin;
+    const struct hb_catalog_member *member = &plan->catalog->members[origin];
     return member->entry_flags & HB_ENTRY_HAS_MTIME
                ? hb_set_mtime(fd, member->mtime_seconds, member->mtime_nanoseconds)
                : 0;
 }
 
-/* A copy with the member's time. 0 or -errno. */
-int hb_staging_copy(int from, int to, const struct hb_catalog_member *member)
+int hb_staging_copy(const struct hb_staging *staging, size_t index, int from, int to)
 {
     int result = hb_copy_all(from, to);
-    return result == 0 ? hb_staging_set_time(to, member) : result;
+    return result == 0 ? hb_staging_set_time(staging, index, to) : result;
 }
 
-/* A failure that concerns one member, but ends it all: nothing has been changed yet. */
 int hb_staging_failed(const struct hb_staging *staging, size_t index, int reason,
                       struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "%s: cannot be staged: %s",
-                 hb_catalog_path(&staging->archive->catalog, index), strerror(reason));
+    hb_error_set(error, HB_FATAL, "%s: cannot be staged: %s", hb_planned_path(staging->plan, index),
+                 strerror(reason));
     hb_error_space(error, reason, " and try again; nothing was changed");
     return HB_FATAL;
 }
 
-/* Restored, or copied from. */
-bool hb_staging_needs(const struct hb_catalog_member *member)
+int hb_staging_open(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
-    return member->state == HB_SELECTED || member->state == HB_ORIGIN;
-}
-
-int hb_staging_open(struct hb_staging *staging, unsigned worker, size_t index,
-                    struct hb_error *error)
-{
+    struct hb_staging *staging = context;
     char name[24];
     hb_stage_refresh(&staging->run->stage);
     if (hb_trees_hold(&staging->trees, index)) {
@@ -60,8 +54,8 @@ bool hb_staging_is_missing(const struct hb_staging *staging, size_t index)
     struct hb_place place;
     if (parent != NULL && parent->missing)
         return true;
-    const char *path = hb_catalog_path(&staging->archive->catalog, index);
-    int result = hb_beneath_resolve(&staging->run->home, path, 0, &place, NULL);
+    int result = hb_beneath_resolve(&staging->run->home, hb_planned_path(staging->plan, index), 0,
+                                    &place, NULL);
     bool missing = result == -ENOENT || (result == 0 && !place.exists);
     hb_place_clear(&place);
     return missing;

@@ -88,15 +88,15 @@ static uint32_t take(struct hb_trees *trees, const char *path, size_t bytes)
 /* All directories of selected members. False: there are too many. */
 static bool take_all(struct hb_trees *trees)
 {
-    const struct hb_catalog *catalog = trees->catalog;
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct hb_catalog_member *member = &catalog->members[i];
-        const char *path = hb_catalog_path(catalog, i);
-        if (member->state != HB_SELECTED)
+    const struct hb_restore_plan *plan = trees->plan;
+    for (size_t i = 0; i < plan->count; i++) {
+        const char *path = hb_planned_path(plan, i);
+        size_t bytes = hb_planned_path_bytes(plan, i);
+        if (!hb_planned_is_selected(plan, i))
             continue;
-        trees->parents[i] = take(trees, path, parent_bytes(path, member->path_bytes));
-        if (member->type == HB_DIRECTORY) {
-            uint32_t number = take(trees, path, member->path_bytes);
+        trees->parents[i] = take(trees, path, parent_bytes(path, bytes));
+        if (plan->catalog->members[i].type == HB_DIRECTORY) {
+            uint32_t number = take(trees, path, bytes);
             if (number != 0)
                 trees->directories[number - 1].member = i;
         }
@@ -121,9 +121,9 @@ static bool may_move(const struct hb_trees *trees, int parent_fd)
 
 static uint32_t mode_of(const struct hb_trees *trees, const struct hb_tree_directory *directory)
 {
-    return directory->member == SIZE_MAX ? 0777 & ~trees->umask
-                                         : hb_selection_mode(trees->catalog, trees->selection,
-                                                             directory->member, trees->umask);
+    return directory->member == SIZE_MAX
+               ? 0777 & ~trees->umask
+               : hb_planned_mode(trees->plan, directory->member, trees->umask);
 }
 
 /* As root, what is made belongs to the owner of the directory that it will lie in. */
@@ -184,20 +184,22 @@ static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t nu
 
 static bool is_held(const struct hb_trees *trees, size_t index)
 {
-    const struct hb_catalog_member *member = &trees->catalog->members[index];
+    struct hb_restore_plan *plan = trees->plan;
     uint32_t parent = trees->parents[index];
+    if (!hb_planned_is_selected(plan, index) || plan->catalog->members[index].type != HB_FILE ||
+        plan->rows[index].mode != HB_MODE_IS_OPEN || hb_claims_by_name(&plan->claims, index))
+        return false;
     /* Something else of the archive lies below it, as if it were a directory: publishing tells. */
     return parent != 0 && trees->directories[parent - 1].tree != HB_NO_TREE &&
-           find(trees, hb_catalog_path(trees->catalog, index), member->path_bytes) == 0;
+           find(trees, hb_planned_path(plan, index), hb_planned_path_bytes(plan, index)) == 0;
 }
 
-void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed,
-                   bool (*may_hold)(void *context, size_t index), void *context)
+void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed)
 {
-    const struct hb_catalog *catalog = trees->catalog;
+    size_t count = trees->plan->count;
     struct stat stage;
     trees->root = (struct hb_root){.fd = trees->stage->fd, .path = trees->stage->path};
-    trees->parents = hb_alloc((catalog->count + 1) * sizeof *trees->parents);
+    trees->parents = hb_alloc((count + 1) * sizeof *trees->parents);
     if (!take_all(trees)) {
         hb_trees_clear(trees);
         return;
@@ -216,10 +218,9 @@ void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allo
     }
     if (trees->tree_count == 0)
         return;
-    trees->inside = hb_alloc(catalog->count * sizeof *trees->inside);
-    for (size_t i = 0; i < catalog->count; i++)
-        trees->inside[i] =
-            catalog->members[i].state == HB_SELECTED && may_hold(context, i) && is_held(trees, i);
+    trees->inside = hb_alloc(count * sizeof *trees->inside);
+    for (size_t i = 0; i < count; i++)
+        trees->inside[i] = is_held(trees, i);
 }
 
 const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index)
@@ -233,8 +234,8 @@ const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees,
 {
     if (trees->directory_count == 0)
         return NULL;
-    const struct hb_catalog_member *member = &trees->catalog->members[index];
-    uint32_t number = find(trees, hb_catalog_path(trees->catalog, index), member->path_bytes);
+    uint32_t number =
+        find(trees, hb_planned_path(trees->plan, index), hb_planned_path_bytes(trees->plan, index));
     return number == 0 ? NULL : &trees->directories[number - 1];
 }
 
@@ -296,7 +297,7 @@ static int enter(struct hb_trees *trees, uint32_t number)
 
 static uint32_t file_mode(const struct hb_trees *trees, size_t index)
 {
-    return hb_selection_mode(trees->catalog, trees->selection, index, trees->umask);
+    return hb_planned_mode(trees->plan, index, trees->umask);
 }
 
 int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t index)
@@ -308,7 +309,7 @@ int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t 
         place->directory = number;
     }
     int fd = place->fd < 0 ? place->fd
-                           : openat(place->fd, hb_base_name(hb_catalog_path(trees->catalog, index)),
+                           : openat(place->fd, hb_base_name(hb_planned_path(trees->plan, index)),
                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                     file_mode(trees, index));
     if (place->fd >= 0 && fd < 0)
@@ -339,8 +340,8 @@ void hb_tree_place_clear(struct hb_tree_place *place)
 int hb_trees_open(const struct hb_trees *trees, size_t index)
 {
     HB_AUTO_FREE char *path =
-        staged_path(trees, trees->parents[index] - 1, hb_catalog_path(trees->catalog, index),
-                    trees->catalog->members[index].path_bytes);
+        staged_path(trees, trees->parents[index] - 1, hb_planned_path(trees->plan, index),
+                    hb_planned_path_bytes(trees->plan, index));
     return hb_beneath_open(&trees->root, path, O_RDONLY | O_NONBLOCK, 0);
 }
 
@@ -349,10 +350,10 @@ int hb_trees_open(const struct hb_trees *trees, size_t index)
 /* What is put into them later, one by one, changes their times again. */
 static void find_unfinished(struct hb_trees *trees)
 {
-    for (size_t i = 0; i < trees->catalog->count; i++) {
-        const struct hb_catalog_member *member = &trees->catalog->members[i];
-        if (member->state == HB_SELECTED && member->type != HB_DIRECTORY && !trees->inside[i] &&
-            trees->parents[i] != 0)
+    const struct hb_restore_plan *plan = trees->plan;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type != HB_DIRECTORY &&
+            !trees->inside[i] && trees->parents[i] != 0)
             trees->directories[trees->parents[i] - 1].unfinished = true;
     }
 }
@@ -364,7 +365,7 @@ static int finish_directory(const struct hb_trees *trees, uint32_t number)
     HB_AUTO_FREE char *path = directory_path(trees, number);
     if (directory->member == SIZE_MAX)
         return 0;
-    const struct hb_catalog_member *member = &trees->catalog->members[directory->member];
+    const struct hb_catalog_member *member = &trees->plan->catalog->members[directory->member];
     unsigned lost = 0;
     int result =
         (mode & trees->umask) != 0 ? hb_access_set_mode_at(trees->stage->fd, path, mode, &lost) : 0;

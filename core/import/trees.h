@@ -14,7 +14,7 @@
 #include "files/beneath.h"
 #include "files/owner.h"
 #include "files/stage.h"
-#include "import/select.h"
+#include "import/restore_plan.h"
 #include <stdatomic.h>
 
 /* One that is missing, while the directory that it would lie in is there. */
@@ -37,8 +37,7 @@ struct hb_tree_directory {
 #define HB_NO_TREE UINT32_MAX
 
 struct hb_trees {
-    const struct hb_catalog *catalog;
-    const struct hb_selection_result *selection;
+    struct hb_restore_plan *plan;
     const struct hb_own_places *own; /* no tree holds a place that is the program's own; or NULL */
     struct hb_stage *stage;
     struct hb_root root; /* of the stage; its descriptor is the stage's */
@@ -64,16 +63,15 @@ struct hb_tree_place {
 };
 
 /*
- * Finds out which directories are missing, and which of the selected members are staged in trees:
- * those for which may_hold() says so. `allowed` false: none. An empty plan until then.
+ * Finds out which directories are missing, and which of the selected files are staged in trees.
+ * `allowed` false: none. There are no trees until then.
  */
-void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed,
-                   bool (*may_hold)(void *context, size_t index), void *context);
+void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed);
 static inline bool hb_trees_hold(const struct hb_trees *trees, size_t index)
 {
     return trees->inside != NULL && trees->inside[index];
 }
-/* The directory that a selected member lies in, or is; NULL: the home, or there is no plan. */
+/* The directory that a selected member lies in, or is; NULL: the home, or nothing is known. */
 const struct hb_tree_directory *hb_trees_parent(const struct hb_trees *trees, size_t index);
 const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees, size_t index);
 

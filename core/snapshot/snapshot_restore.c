@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/io.h"
 #include "host/content.h"
 #include "host/filter.h"
 #include "host/instance.h"
@@ -22,9 +23,8 @@ struct restorer {
     struct hb_root root; /* of the snapshot */
     struct hb_manifest manifest;
     struct hb_chain filters, contents;
-    struct hb_claims claims;
-    struct hb_archive archive; /* its catalog is what the manifest names */
-    struct hb_selection_result selection;
+    struct hb_catalog catalog; /* the files that the manifest names and that are there */
+    struct hb_restore_plan plan;
     struct hb_staging staging;
     struct hb_error *error;
 };
@@ -114,8 +114,8 @@ static int find_mode(struct restorer *restorer, const struct hb_entry *entry, ui
     return HB_OK;
 }
 
-/* Takes one file of the manifest into the catalog, if it can be restored. HB_OK or HB_FATAL. */
-static int take(struct restorer *restorer, const char *path, uint64_t bytes)
+/* Takes one file of the manifest into the catalog, if it can be restored. */
+static void take(struct restorer *restorer, const char *path, uint64_t bytes)
 {
     struct stat status;
     size_t skip;
@@ -124,21 +124,21 @@ static int take(struct restorer *restorer, const char *path, uint64_t bytes)
         problem = "is no plain path";
     if (problem != NULL) {
         hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
-        return HB_OK;
+        return;
     }
     if (is_sidecar(restorer, path, bytes)) {
         hb_report_add(&restorer->run->report, HB_FOUND_LEFT_OUT, path,
                       "part of the file beside it");
-        return HB_OK;
+        return;
     }
     HB_AUTO_CLOSE int fd = hb_beneath_open(&restorer->root, path, O_PATH, 0);
     if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         skipped(restorer, path, "is in the manifest, but not in the snapshot");
-        return HB_OK;
+        return;
     }
     if ((uint64_t)status.st_size != bytes) {
         skipped(restorer, path, "is not as large as it was when the snapshot was made");
-        return HB_OK;
+        return;
     }
     struct hb_entry entry = {.size = sizeof entry,
                              .type = HB_FILE,
@@ -148,31 +148,53 @@ static int take(struct restorer *restorer, const char *path, uint64_t bytes)
                              .mode = status.st_mode & 0777,
                              .mtime = status.st_mtim,
                              .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
-    struct hb_catalog *catalog = &restorer->archive.catalog;
-    uint32_t mode;
-    int found = find_mode(restorer, &entry, &mode);
-    if (found != HB_OK)
-        return found;
-    size_t index = hb_catalog_add(catalog, &entry, NULL);
-    catalog->members[index].state = HB_SELECTED;
-    restorer->selection.modes =
-        hb_resize(restorer->selection.modes, index + 1, sizeof *restorer->selection.modes);
-    restorer->selection.modes[index] = mode;
-    restorer->selection.files++;
-    restorer->selection.bytes += bytes;
+    hb_catalog_add(&restorer->catalog, &entry, NULL);
+}
+
+/* All that can be restored is. HB_OK or HB_FATAL. */
+static int make_plan(struct restorer *restorer)
+{
+    struct hb_restore_plan *plan = &restorer->plan;
+    const char *path;
+    json_t *bytes;
+    json_object_foreach(restorer->manifest.files, path, bytes)
+    {
+        take(restorer, path, (uint64_t)json_integer_value(bytes));
+    }
+    hb_restore_plan_begin(plan, &restorer->contents);
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_entry entry;
+        hb_planned_entry(plan, i, &entry);
+        int status = find_mode(restorer, &entry, &plan->rows[i].mode);
+        if (status != HB_OK)
+            return status;
+        plan->rows[i].action = HB_SELECTED;
+        plan->files++;
+        plan->bytes += entry.bytes;
+    }
     return HB_OK;
 }
 
-static int take_all(struct restorer *restorer)
+/* The source of hb_staging_fill(): copies of the snapshot's files. */
+static int copy_files(void *context, struct hb_staging *staging, struct hb_error *error)
 {
-    const char *path;
-    json_t *bytes;
-    int status = HB_OK;
-    json_object_foreach(restorer->manifest.files, path, bytes)
-    {
-        status = take(restorer, path, (uint64_t)json_integer_value(bytes));
-        if (status != HB_OK)
-            break;
+    const struct restorer *restorer = context;
+    const struct hb_restore_plan *plan = staging->plan;
+    int status = hb_staging_check_space(staging, plan->bytes, "", error);
+    for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
+        HB_AUTO_CLOSE int from =
+            hb_beneath_open(&restorer->root, hb_planned_path(plan, i), O_RDONLY | O_NONBLOCK, 0);
+        if (from < 0)
+            return hb_staging_failed(staging, i, -from, error);
+        HB_AUTO_CLOSE int to = hb_staging_open(staging, 0, i, error);
+        if (to < 0)
+            return HB_FATAL;
+        int result = hb_copy_all(from, to);
+        status = result == 0
+                     ? hb_staging_done(staging, 0, i, to, plan->catalog->members[i].bytes, error)
+                     : hb_staging_failed(staging, i, -result, error);
+        if (status == HB_OK && hb_run_cancelled(staging->run))
+            status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
     }
     return status;
 }
@@ -186,7 +208,7 @@ static int publish(struct restorer *restorer, struct hb_snapshot_restored *resto
     if (status == HB_OK)
         status = hb_recover_look_again(restorer->run, restorer->error);
     if (status == HB_OK)
-        status = hb_staging_copies(&restorer->staging, &restorer->root, restorer->error);
+        status = hb_staging_fill(&restorer->staging, copy_files, restorer, restorer->error);
     if (status == HB_OK)
         status =
             hb_staging_publish(&restorer->staging, NULL, NULL, &result, begun, restorer->error);
@@ -204,9 +226,8 @@ static void clear(struct restorer *restorer, bool leave, int status)
         hb_stage_leave(&restorer->run->stage);
     else
         hb_run_close_stage(restorer->run, &restorer->run->stage, status);
-    hb_claims_clear(&restorer->claims);
-    hb_catalog_clear(&restorer->archive.catalog);
-    free(restorer->selection.modes);
+    hb_restore_plan_clear(&restorer->plan);
+    hb_catalog_clear(&restorer->catalog);
     hb_chain_free(&restorer->filters);
     hb_chain_free(&restorer->contents);
     hb_manifest_clear(&restorer->manifest);
@@ -216,14 +237,13 @@ static void clear(struct restorer *restorer, bool leave, int status)
 /* Tells of each file, and reports what would be refused. */
 static void tell(struct restorer *restorer, hb_would_restore would_restore, void *context)
 {
-    const struct hb_catalog *catalog = &restorer->archive.catalog;
+    struct hb_restore_plan *plan = &restorer->plan;
     struct hb_changes changes;
-    restorer->archive.run = restorer->run;
-    hb_changes_find(&restorer->archive, &restorer->claims, &changes);
-    hb_changes_report_refused(&restorer->archive, &changes);
-    for (size_t i = 0; i < catalog->count; i++)
-        would_restore(context, hb_catalog_path(catalog, i), catalog->members[i].bytes,
-                      hb_change_word(changes.members[i]));
+    hb_changes_find(restorer->run, plan, &changes);
+    hb_changes_report_refused(restorer->run, plan, &changes);
+    for (size_t i = 0; i < plan->count; i++)
+        would_restore(context, hb_planned_path(plan, i), plan->catalog->members[i].bytes,
+                      hb_change_word(changes.rows[i]));
     hb_changes_clear(&changes);
 }
 
@@ -234,16 +254,14 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
     struct restorer restorer = {.run = run, .name = name, .root = {.fd = -1}, .error = error};
     bool begun = false;
     *restored = (struct hb_snapshot_restored){0};
-    restorer.archive.shown = name;
+    restorer.plan.catalog = &restorer.catalog;
     restorer.staging = (struct hb_staging){.run = run,
-                                           .archive = &restorer.archive,
-                                           .selection = &restorer.selection,
+                                           .plan = &restorer.plan,
+                                           .source = name,
                                            .contents = &restorer.contents,
-                                           .claims = &restorer.claims,
                                            .umask = 077,
                                            .narrows = true};
     hb_staging_init(&restorer.staging);
-    hb_claims_init(&restorer.claims, &restorer.archive.catalog, &restorer.contents);
     int status = hb_chain_create(run, HB_KIND_FILTER, "import", &restorer.filters, error);
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
@@ -253,12 +271,12 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
     if (status == HB_OK)
         status = open_snapshot(&restorer);
     if (status == HB_OK)
-        status = take_all(&restorer);
+        status = make_plan(&restorer);
     if (status == HB_OK) {
         restored->members = hb_manifest_count(&restorer.manifest);
         if (dry_run)
             tell(&restorer, would_restore, context);
-        else if (restorer.archive.catalog.count > 0)
+        else if (restorer.plan.count > 0)
             status = publish(&restorer, restored, &begun);
     }
     clear(&restorer, status != HB_OK && begun, status);

@@ -16,7 +16,8 @@ struct fixture {
     struct hb_root home;
     struct hb_stage stage;
     struct hb_catalog catalog;
-    struct hb_selection_result selection;
+    struct hb_restore_plan plan;
+    struct hb_chain contents; /* none */
     struct hb_trees trees;
     struct hb_error error;
 };
@@ -36,8 +37,8 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     hb_trees_clear(&fixture->trees);
+    hb_restore_plan_clear(&fixture->plan);
     hb_catalog_clear(&fixture->catalog);
-    hb_selection_clear(&fixture->selection);
     hb_stage_close(&fixture->stage);
     hb_root_close(&fixture->home);
     scratch_remove(fixture->directory);
@@ -53,27 +54,19 @@ static size_t add(struct fixture *fixture, uint32_t type, const char *path)
                                    .path_bytes = strlen(path),
                                    .mode = type == HB_DIRECTORY ? 0750 : 0640,
                                    .flags = HB_ENTRY_HAS_MODE};
-    size_t index = hb_catalog_add(&fixture->catalog, &entry, NULL);
-    fixture->catalog.members[index].state = HB_SELECTED;
-    return index;
-}
-
-static bool is_file(void *context, size_t index)
-{
-    const struct fixture *fixture = context;
-    return fixture->catalog.members[index].type == HB_FILE;
+    return hb_catalog_add(&fixture->catalog, &entry, NULL);
 }
 
 static void plan(struct fixture *fixture, bool allowed)
 {
-    size_t count = fixture->catalog.count;
-    fixture->selection.modes = hb_alloc(count * sizeof *fixture->selection.modes);
-    memset(fixture->selection.modes, 0xff, count * sizeof *fixture->selection.modes);
-    fixture->trees.catalog = &fixture->catalog;
-    fixture->trees.selection = &fixture->selection;
+    fixture->plan.catalog = &fixture->catalog;
+    hb_restore_plan_begin(&fixture->plan, &fixture->contents);
+    for (size_t i = 0; i < fixture->plan.count; i++)
+        fixture->plan.rows[i].action = HB_SELECTED;
+    fixture->trees.plan = &fixture->plan;
     fixture->trees.stage = &fixture->stage;
     fixture->trees.umask = 022;
-    hb_trees_plan(&fixture->trees, &fixture->home, allowed, is_file, fixture);
+    hb_trees_plan(&fixture->trees, &fixture->home, allowed);
 }
 
 static void make(const struct fixture *fixture, const char *name)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/restore_plan.h"
+
+#include "base/memory.h"
+#include <string.h>
+
+static void claimed_entry(const void *rows, size_t index, struct hb_entry *entry)
+{
+    hb_planned_entry(rows, index, entry);
+}
+
+void hb_restore_plan_begin(struct hb_restore_plan *plan, const struct hb_chain *contents)
+{
+    plan->count = plan->catalog->count;
+    plan->rows = hb_alloc((plan->count + 1) * sizeof *plan->rows);
+    for (size_t i = 0; i < plan->count; i++)
+        plan->rows[i] = (struct hb_planned){.mode = HB_MODE_IS_OPEN, .origin = (uint32_t)i};
+    hb_claims_init(&plan->claims, contents, plan, plan->count, claimed_entry);
+}
+
+void hb_restore_plan_clear(struct hb_restore_plan *plan)
+{
+    hb_claims_clear(&plan->claims);
+    hb_path_table_clear(&plan->by_path);
+    free(plan->rows);
+    free(plan->wrapper);
+    *plan = (struct hb_restore_plan){.catalog = plan->catalog};
+}
+
+void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct hb_entry *entry)
+{
+    const struct hb_planned *row = &plan->rows[index];
+    hb_catalog_entry(plan->catalog, index, entry);
+    entry->path += row->skip;
+    entry->path_bytes -= row->skip;
+    if (row->origin == index)
+        return;
+    struct hb_entry origin;
+    hb_catalog_entry(plan->catalog, row->origin, &origin);
+    entry->type = origin.type;
+    entry->bytes = origin.bytes;
+    entry->mtime = origin.mtime;
+    entry->mode = origin.mode;
+    entry->flags = origin.flags;
+}
+
+uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint32_t umask)
+{
+    const struct hb_planned *row = &plan->rows[index];
+    const struct hb_catalog_member *origin = &plan->catalog->members[row->origin];
+    if (row->mode != HB_MODE_IS_OPEN)
+        return row->mode & 0777;
+    if (origin->entry_flags & HB_ENTRY_HAS_MODE)
+        return origin->mode & 0777;
+    return (origin->type == HB_DIRECTORY ? 0777 : 0666) & ~umask;
+}
+
+static const char *path_of(const void *rows, size_t index, size_t *bytes)
+{
+    *bytes = hb_planned_path_bytes(rows, index);
+    return hb_planned_path(rows, index);
+}
+
+size_t hb_planned_enter(struct hb_restore_plan *plan, size_t index)
+{
+    hb_path_table_reserve(&plan->by_path, plan->count, path_of, plan);
+    return hb_path_table_put(&plan->by_path, index, path_of, plan);
+}
+
+size_t hb_planned_find(const struct hb_restore_plan *plan, const char *path)
+{
+    return hb_path_table_find(&plan->by_path, path, strlen(path), path_of, plan);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a restore does with every entry of a catalog: of an archive, or of a snapshot's manifest.
+ *
+ * The catalog says what is there, and does not change once it is listed. The plan says what becomes
+ * of it, one row a member, by the same index: under which path, with whose data, with which mode,
+ * or why it is not restored. hb_select() (select.h) makes it for an archive, snapshot_restore.c for
+ * a snapshot. Staging reads it, and takes out of it what turns out not to be possible: a row may
+ * become HB_DROPPED until the journal is written, but none is selected any more.
+ *
+ * A stream is staged before all of its catalog is known: until then the plan has a catalog, which
+ * grows, and no rows.
+ */
+#ifndef HB_RESTORE_PLAN_H
+#define HB_RESTORE_PLAN_H
+
+#include "archive/claims.h"
+
+enum hb_action {
+    HB_UNDECIDED = 0,
+    HB_SELECTED,  /* restored */
+    HB_DROPPED,   /* refused; in the report */
+    HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
+    HB_REPLACED,  /* a later member has the same path */
+    HB_ORIGIN,    /* the same, but a hard link to it is restored: its data is needed */
+    HB_UNWANTED   /* the user's patterns leave it out */
+};
+
+#define HB_MODE_IS_OPEN UINT32_MAX
+
+struct hb_planned {
+    uint32_t skip;     /* bytes of the path in the catalog that are no part of the path here */
+    uint32_t mode;     /* what the filters want it to be, or HB_MODE_IS_OPEN */
+    uint32_t origin;   /* the member whose data, mode and time it gets: itself, but for links */
+    uint32_t replaces; /* 1 + index of the earlier member with this path; 0: none */
+    uint8_t action;    /* enum hb_action */
+    uint8_t stage;     /* number of the stage where it waits (staging_mounts.h) */
+};
+
+struct hb_restore_plan {
+    const struct hb_catalog *catalog;
+    struct hb_planned *rows; /* one a member; NULL: nothing is planned yet */
+    size_t count;
+    struct hb_claims claims;      /* of content plugins, on the rows by their paths here */
+    struct hb_path_table by_path; /* rows that were entered */
+    uint64_t files;               /* selected regular files */
+    uint64_t bytes;
+    uint64_t members;  /* regular files in the catalog */
+    uint64_t unwanted; /* of those, left out by the patterns */
+    char *wrapper;     /* the directory around everything that is stripped, or NULL */
+};
+
+/* A row for each member of plan->catalog, nothing decided. The plan must not move any more. */
+void hb_restore_plan_begin(struct hb_restore_plan *plan, const struct hb_chain *contents);
+/* Safe on a zeroed one. */
+void hb_restore_plan_clear(struct hb_restore_plan *plan);
+
+/* Below the home. */
+static inline const char *hb_planned_path(const struct hb_restore_plan *plan, size_t index)
+{
+    return hb_catalog_path(plan->catalog, index) +
+           (plan->rows == NULL ? 0 : plan->rows[index].skip);
+}
+
+static inline size_t hb_planned_path_bytes(const struct hb_restore_plan *plan, size_t index)
+{
+    return plan->catalog->members[index].path_bytes - plan->rows[index].skip;
+}
+
+static inline bool hb_planned_is_selected(const struct hb_restore_plan *plan, size_t index)
+{
+    return plan->rows[index].action == HB_SELECTED;
+}
+
+/* Is its data restored, or copied from? */
+static inline bool hb_planned_is_needed(const struct hb_restore_plan *plan, size_t index)
+{
+    return hb_planned_is_selected(plan, index) || plan->rows[index].action == HB_ORIGIN;
+}
+
+/* As it is restored: a hard link that has an origin is a file like that. */
+void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct hb_entry *entry);
+
+/* The filters' mode, else the archive's, else what the umask leaves. */
+uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint32_t umask);
+
+/*
+ * Puts the row into the table of paths. The one that had this path before and is replaced by it, or
+ * SIZE_MAX.
+ */
+size_t hb_planned_enter(struct hb_restore_plan *plan, size_t index);
+/* The row that was entered with this path, or SIZE_MAX. */
+size_t hb_planned_find(const struct hb_restore_plan *plan, const char *path);
+
+#endif
