@@ -145,16 +145,7 @@ static void take_file(struct walk *walk, const char *path, const struct stat *st
     struct question question = {walk, path};
     const struct hb_instance *content;
     struct hb_claim claim = {0};
-    struct hb_entry entry = {.size = sizeof entry,
-                             .type = HB_FILE,
-                             .path = path,
-                             .path_bytes = strlen(path),
-                             .bytes = (uint64_t)status->st_size,
-                             .mode = status->st_mode & 07777,
-                             .mtime = status->st_mtim,
-                             .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
-                             .uid = status->st_uid,
-                             .gid = status->st_gid};
+    struct hb_entry entry = hb_file_entry(path, status);
     if (is_own(walk, path, status) ||
         hb_path_table_find(&walk->known, path, entry.path_bytes, path_of, walk->plan) != SIZE_MAX)
         return;

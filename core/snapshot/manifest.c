@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/io.h"
+#include "files/regular.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -101,16 +102,14 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
 {
     struct stat status;
     *manifest = (struct hb_manifest){.label = NULL};
-    /* O_NONBLOCK: it may be a pipe. */
-    HB_AUTO_CLOSE int fd =
-        openat(directory_fd, HB_MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    HB_AUTO_CLOSE int fd = hb_open_regular(directory_fd, HB_MANIFEST_NAME, O_RDONLY);
+    if (fd == -ENOENT)
         return HB_NOMATCH;
-    if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == ENOTDIR))
+    if (fd == -ELOOP || fd == -ENOTSUP || fd == -ENOTDIR)
         return not_a_manifest(error, "is no manifest");
     if (fd < 0 || fstat(fd, &status) != 0)
-        return cannot_read(error, strerror(errno));
-    if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
+        return cannot_read(error, strerror(fd < 0 ? -fd : errno));
+    if (status.st_size > LARGEST)
         return not_a_manifest(error, "is no manifest");
     size_t bytes = (size_t)status.st_size;
     HB_AUTO_FREE char *text = hb_alloc(bytes + 1);
