@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore prune: which archives of a preset stay, named one by one. */
-#include "backup/prune.h"
+#include "backup/presets_prune.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -54,11 +54,11 @@ static const char *const words[][2] = {
 static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row,
                            int which)
 {
-    if (row->fate == HB_GOES && !row->removed)
+    if (row->kept.fate == HB_GOES && !row->kept.removed)
         return which == 0 ? "failed" : "could not be removed";
-    if (row->fate == HB_GOES && which == 1 && command->options->dry_run)
+    if (row->kept.fate == HB_GOES && which == 1 && command->options->dry_run)
         return "would be removed";
-    return words[row->fate][which];
+    return words[row->kept.fate][which];
 }
 
 static void tell_program(const struct prune_command *command, const struct hb_preset *preset,
@@ -66,9 +66,9 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
-    json_t *complete = row->complete == HB_YES  ? json_true()
-                       : row->complete == HB_NO ? json_false()
-                                                : json_null();
+    json_t *complete = row->kept.complete == HB_YES  ? json_true()
+                       : row->kept.complete == HB_NO ? json_false()
+                                                     : json_null();
     json_t *object =
         json_pack("{s:s, s:s, s:o, s:I}", "type", "archive", "fate", word_of(command, row, 0),
                   "complete", complete, "sequence", (json_int_t)row->origin.sequence);
@@ -81,10 +81,10 @@ static void tell_people(const struct prune_command *command,
                         const struct hb_preset_archives *archives, size_t number)
 {
     const struct hb_preset_archive *row = &archives->rows[number];
-    HB_AUTO_FREE char *name = hb_printable(row->name);
+    HB_AUTO_FREE char *name = hb_printable(row->kept.name);
     HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
-    bool other = row->fate == HB_STAYS_OTHERS;
+    bool other = row->kept.fate == HB_STAYS_OTHERS;
     fprintf(command->cli->out, "  %s  %s%s%s%s%s\n", name, word_of(command, row, 1),
             other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
 }
@@ -152,13 +152,13 @@ static int run(struct hb_session *session, const void *parsed, char **arguments)
     struct prune_command command = {session, session->cli, options, NULL};
     struct hb_preset_archives none = {.fd = -1};
     struct hb_preset preset;
-    struct hb_prune_result result;
-    struct hb_prune_request request = {.run = &session->run,
-                                       .preset = options->preset,
-                                       .adopt = options->adopt,
-                                       .dry_run = options->dry_run,
-                                       .pruned = on_pruned,
-                                       .context = &command};
+    struct hb_presets_prune_result result;
+    struct hb_presets_prune_request request = {.run = &session->run,
+                                               .preset = options->preset,
+                                               .adopt = options->adopt,
+                                               .dry_run = options->dry_run,
+                                               .pruned = on_pruned,
+                                               .context = &command};
     (void)arguments;
     session->cli->output_is_extra = !options->dry_run;
     int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
@@ -171,7 +171,7 @@ static int run(struct hb_session *session, const void *parsed, char **arguments)
     hb_cli_tell_pending(&session->run);
     command.lists = json_object();
     hb_preset_report_json(command.lists, &none);
-    status = hb_prune(&request, &result, &session->error);
+    status = hb_presets_prune(&request, &result, &session->error);
     hb_report_sort(&session->run.report);
     print_summary(&command, result.adopted);
     json_decref(command.lists);

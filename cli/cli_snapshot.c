@@ -97,9 +97,9 @@ static int prune_to(const struct snapshot_command *command, int64_t keep, const 
     pruned->directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
     pruned->names = json_array();
     for (size_t i = 0; i < snapshots.count; i++) {
-        if (!snapshots.items[i].removed)
+        if (!snapshots.items[i].kept.removed)
             continue;
-        HB_AUTO_FREE char *name = hb_printable(snapshots.items[i].name);
+        HB_AUTO_FREE char *name = hb_printable(snapshots.items[i].kept.name);
         json_array_append_new(pruned->names, json_string(name));
     }
     hb_snapshots_close(&snapshots);
@@ -237,11 +237,13 @@ static int create(struct snapshot_command *command)
 static void list_json(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
                       int64_t number)
 {
-    json_t *object = json_pack(
-        "{s:s, s:I, s:I, s:I, s:o}", "type", "snapshot", "number", (json_int_t)number, "files",
-        (json_int_t)snapshot->files, "bytes", (json_int_t)snapshot->bytes, "complete",
-        snapshot->untold != NULL ? json_null() : json_boolean(snapshot->complete));
-    hb_json_name(object, "id", snapshot->name);
+    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:o}", "type", "snapshot", "number",
+                               (json_int_t)number, "files", (json_int_t)snapshot->files, "bytes",
+                               (json_int_t)snapshot->bytes, "complete",
+                               snapshot->kept.complete == HB_CANNOT_TELL
+                                   ? json_null()
+                                   : json_boolean(snapshot->kept.complete == HB_YES));
+    hb_json_name(object, "id", snapshot->kept.name);
     hb_json_name_or_null(object, "label", snapshot->label);
     hb_json_line(command->session->cli->out, object);
 }
@@ -250,14 +252,14 @@ static void list_people(const struct snapshot_command *command, const struct hb_
                         int64_t number)
 {
     char size[24];
-    HB_AUTO_FREE char *name = hb_printable(snapshot->name);
+    HB_AUTO_FREE char *name = hb_printable(snapshot->kept.name);
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
     fprintf(command->session->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number,
             name, snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
-            snapshot->complete         ? ""
-            : snapshot->untold != NULL ? " (cannot be read now)"
-            : snapshot->readable       ? " (incomplete)"
-                                       : " (its manifest cannot be read)");
+            snapshot->kept.complete == HB_YES           ? ""
+            : snapshot->kept.complete == HB_CANNOT_TELL ? " (cannot be read now)"
+            : snapshot->readable                        ? " (incomplete)"
+                                                        : " (its manifest cannot be read)");
 }
 
 static int list(struct snapshot_command *command)
@@ -309,10 +311,10 @@ char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted)
     int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
     for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
         if (snapshots.items[i].has_manifest && ++at == number)
-            name = hb_copy_text(snapshots.items[i].name);
+            name = hb_copy_text(snapshots.items[i].kept.name);
     /* One that was made by hand may be called so. */
     for (size_t i = 0; i < snapshots.count && name == NULL; i++)
-        if (strcmp(snapshots.items[i].name, wanted) == 0)
+        if (strcmp(snapshots.items[i].kept.name, wanted) == 0)
             name = hb_copy_text(wanted);
     hb_snapshots_close(&snapshots);
     if (name == NULL && status == HB_OK) {

@@ -9,7 +9,7 @@ enum { SHOWN = 10 };
 
 static bool came_to(const struct hb_preset_archive *row, enum hb_fate fate)
 {
-    return fate == HB_GOES ? row->removed : row->fate == fate;
+    return fate == HB_GOES ? row->kept.removed : row->kept.fate == fate;
 }
 
 static size_t count(const struct hb_preset_archives *archives, enum hb_fate fate)
@@ -28,13 +28,14 @@ static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
     json_t *object = json_object();
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, row);
     hb_json_name(object, "path", path);
-    if (archive->fate == HB_STAYS_OTHERS) {
+    if (archive->kept.fate == HB_STAYS_OTHERS) {
         hb_json_name(object, "home_id", archive->origin.home);
         hb_json_name(object, "home", archive->origin.path == NULL ? "" : archive->origin.path);
         hb_json_name(object, "host", archive->origin.host == NULL ? "" : archive->origin.host);
     }
-    if (archive->fate == HB_STAYS_UNTOLD) {
-        HB_AUTO_FREE char *reason = hb_printable(archive->why == NULL ? "" : archive->why);
+    if (archive->kept.fate == HB_STAYS_UNTOLD) {
+        HB_AUTO_FREE char *reason =
+            hb_printable(archive->kept.why == NULL ? "" : archive->kept.why);
         json_object_set_new(object, "reason", json_string(reason));
     }
     return object;
@@ -77,7 +78,7 @@ static void show_names(const struct hb_cli *cli, FILE *out,
             fprintf(out, "    … and %zu more (-v or --json lists all)\n", all - SHOWN);
             return;
         }
-        HB_AUTO_FREE char *name = hb_printable(row->name);
+        HB_AUTO_FREE char *name = hb_printable(row->kept.name);
         HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
         HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
         if (fate == HB_STAYS_OTHERS)

@@ -3,6 +3,7 @@
 
 #include "archive/archive.h"
 #include "backup/made_elsewhere.h"
+#include "backup/prune.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -49,8 +50,8 @@ static void cannot_tell(struct hb_preset_archive *row, const char *path, const c
     size_t length = strlen(path);
     if (strncmp(why, path, length) == 0 && strncmp(why + length, ": ", 2) == 0)
         why += length + 2;
-    free(row->why);
-    row->why = hb_copy_text(*why == '\0' ? "interrupted" : why);
+    free(row->kept.why);
+    row->kept.why = hb_copy_text(*why == '\0' ? "interrupted" : why);
 }
 
 /* The archive was opened; the trailer says whose it is, or nothing does. */
@@ -61,21 +62,23 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
     row->has_origin = archive->has_trailer && trailer->has_origin && *trailer->origin.home != '\0';
     if (row->has_origin) {
         row->origin = trailer->origin;
+        row->kept.when.sequence = row->origin.sequence;
+        row->kept.when.started = row->origin.started;
         trailer->origin = (struct hb_origin){.sequence = 0};
         const char *place = row->origin.path == NULL ? "" : row->origin.path;
         if (!hb_home_id_is(id, row->origin.home))
-            row->whose = HB_HOME_OTHERS;
+            row->kept.whose = HB_HOME_OTHERS;
         else if (is_below_home(run, path))
-            row->whose = HB_HOME_OURS;
+            row->kept.whose = HB_HOME_OURS;
         else
-            row->whose = hb_whose_elsewhere(run, row->origin.home, place, &row->status);
-        if (row->whose == HB_HOME_UNKNOWN)
-            row->whose = whose_by_place(run, id, path, &row->status); /* it may be adopted */
+            row->kept.whose = hb_whose_elsewhere(run, row->origin.home, place, &row->status);
+        if (row->kept.whose == HB_HOME_UNKNOWN)
+            row->kept.whose = whose_by_place(run, id, path, &row->status); /* it may be adopted */
     } else {
-        row->whose = whose_by_place(run, id, path, &row->status);
+        row->kept.whose = whose_by_place(run, id, path, &row->status);
     }
     if (archive->has_trailer && hb_trailer_incomplete(trailer))
-        row->complete = HB_NO;
+        row->kept.complete = HB_NO;
 }
 
 /* Looks into it. The file may have been replaced since it was looked at. */
@@ -85,7 +88,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     struct hb_archive archive = {.fd = -1};
     struct hb_error error = {0};
     struct stat opened;
-    row->whose = HB_HOME_UNTOLD;
+    row->kept.whose = HB_HOME_UNTOLD;
     int status = hb_archive_open_file(run, path, NULL, &archive, &error);
     if (status == HB_OK)
         status = hb_archive_read_trailer(&archive, &error);
@@ -99,8 +102,8 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     else if (status == HB_OK)
         take_origin(run, id, path, &archive, row);
     else { /* read, and refused: it is no archive, or damaged */
-        row->whose = whose_by_place(run, id, path, &row->status);
-        row->complete = HB_NO;
+        row->kept.whose = whose_by_place(run, id, path, &row->status);
+        row->kept.complete = HB_NO;
     }
     hb_archive_close(&archive);
 }
@@ -109,11 +112,11 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
 static void read_file(struct hb_run *run, const struct hb_home_id *id, const char *path,
                       struct hb_preset_archive *row)
 {
-    *row = (struct hb_preset_archive){.whose = HB_HOME_UNTOLD};
+    *row = (struct hb_preset_archive){.kept.whose = HB_HOME_UNTOLD};
     if (lstat(path, &row->status) == 0 && S_ISREG(row->status.st_mode))
         read_row(run, id, path, row);
-    free(row->why);
-    row->why = NULL;
+    free(row->kept.why);
+    row->kept.why = NULL;
 }
 
 bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path)
@@ -121,14 +124,14 @@ bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const ch
     struct hb_preset_archive row;
     read_file(run, id, path, &row);
     hb_origin_clear(&row.origin);
-    return row.whose == HB_HOME_OURS;
+    return row.kept.whose == HB_HOME_OURS;
 }
 
 uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path)
 {
     struct hb_preset_archive row;
     read_file(run, id, path, &row);
-    uint64_t sequence = row.whose == HB_HOME_OURS ? row.origin.sequence : 0;
+    uint64_t sequence = row.kept.whose == HB_HOME_OURS ? row.origin.sequence : 0;
     hb_origin_clear(&row.origin);
     return sequence;
 }
@@ -143,7 +146,7 @@ struct reading {
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row)
 {
     return hb_text("%s/%s", strcmp(archives->directory, "/") == 0 ? "" : archives->directory,
-                   archives->rows[row].name);
+                   archives->rows[row].kept.name);
 }
 
 static int add_if_archive(void *context, const char *name)
@@ -151,14 +154,14 @@ static int add_if_archive(void *context, const char *name)
     struct reading *reading = context;
     struct hb_preset_archives *archives = reading->archives;
     const struct hb_preset_query *query = reading->query;
-    struct hb_preset_archive row = {.name = NULL};
-    if (!hb_archive_name_parse(name, query->prefix, query->suffixes, &row.parts))
+    struct hb_preset_archive row = {.has_origin = false};
+    if (!hb_archive_name_parse(name, query->prefix, query->suffixes, &row.kept.when.name))
         return 0;
     bool known = fstatat(archives->fd, name, &row.status, AT_SYMLINK_NOFOLLOW) == 0;
     int reason = errno;
     if (known ? !S_ISREG(row.status.st_mode) : reason == ENOENT)
         return 0;
-    row.name = hb_copy_text(name);
+    row.kept.name = hb_copy_text(name);
     archives->rows = hb_resize(archives->rows, archives->count + 1, sizeof *archives->rows);
     archives->rows[archives->count++] = row;
     struct hb_preset_archive *added = &archives->rows[archives->count - 1];
@@ -166,25 +169,10 @@ static int add_if_archive(void *context, const char *name)
     if (known) {
         read_row(query->run, query->id, path, added);
     } else {
-        added->whose = HB_HOME_UNTOLD;
+        added->kept.whose = HB_HOME_UNTOLD;
         cannot_tell(added, path, strerror(reason));
     }
     return hb_interrupt_signal() != 0 ? HB_CANCELLED : 0;
-}
-
-/*
- * By number, then by when they were made, then by name. One that has no number is older than those
- * that have one; what is known of its time is its name.
- */
-static int newest_first(const void *left, const void *right)
-{
-    const struct hb_preset_archive *a = left, *b = right;
-    if (a->origin.sequence != b->origin.sequence)
-        return a->origin.sequence < b->origin.sequence ? 1 : -1;
-    if (a->origin.started != b->origin.started)
-        return a->origin.started < b->origin.started ? 1 : -1;
-    int order = hb_archive_name_compare(&b->parts, &a->parts);
-    return order != 0 ? order : strcmp(b->name, a->name);
 }
 
 /* The number and the time that a new one is called by lie above all that were ever there. */
@@ -193,13 +181,13 @@ static void find_next(struct hb_preset_archives *archives)
     archives->sequence = 1;
     for (size_t i = 0; i < archives->count; i++) {
         const struct hb_preset_archive *row = &archives->rows[i];
-        if (row->whose == HB_HOME_OURS && row->origin.sequence >= archives->sequence)
+        if (row->kept.whose == HB_HOME_OURS && row->origin.sequence >= archives->sequence)
             archives->sequence = row->origin.sequence + 1;
-        if (strcmp(row->parts.stamp, archives->stamp) > 0)
-            memcpy(archives->stamp, row->parts.stamp, sizeof row->parts.stamp);
+        if (strcmp(row->kept.when.name.stamp, archives->stamp) > 0)
+            memcpy(archives->stamp, row->kept.when.name.stamp, sizeof row->kept.when.name.stamp);
         if (strlen(row->origin.stamp) == HB_STAMP_LENGTH &&
             strcmp(row->origin.stamp, archives->stamp) > 0)
-            memcpy(archives->stamp, row->origin.stamp, sizeof row->parts.stamp);
+            memcpy(archives->stamp, row->origin.stamp, sizeof row->kept.when.name.stamp);
     }
 }
 
@@ -235,7 +223,7 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
         return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", query->directory,
                             hb_rights_explain(-result));
     if (archives->count > 0)
-        qsort(archives->rows, archives->count, sizeof *archives->rows, newest_first);
+        qsort(archives->rows, archives->count, sizeof *archives->rows, hb_newest_first);
     find_next(archives);
     return HB_OK;
 }
@@ -243,8 +231,8 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
 void hb_preset_archives_clear(struct hb_preset_archives *archives)
 {
     for (size_t i = 0; i < archives->count; i++) {
-        free(archives->rows[i].name);
-        free(archives->rows[i].why);
+        free(archives->rows[i].kept.name);
+        free(archives->rows[i].kept.why);
         hb_origin_clear(&archives->rows[i].origin);
     }
     free(archives->rows);
@@ -257,7 +245,7 @@ void hb_preset_archives_clear(struct hb_preset_archives *archives)
 char *hb_preset_newest(const struct hb_preset_archives *archives)
 {
     for (size_t i = 0; i < archives->count; i++)
-        if (archives->rows[i].whose == HB_HOME_OURS && archives->rows[i].has_origin)
+        if (archives->rows[i].kept.whose == HB_HOME_OURS && archives->rows[i].has_origin)
             return hb_preset_archive_path(archives, i);
     return NULL;
 }
@@ -267,11 +255,11 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
     size_t count = 0;
     for (size_t i = 0; i < archives->count; i++) {
         struct hb_preset_archive *row = &archives->rows[i];
-        if (row->whose != HB_HOME_UNKNOWN)
+        if (row->kept.whose != HB_HOME_UNKNOWN)
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         hb_home_id_adopt(id, path, &row->status);
-        row->whose = HB_HOME_OURS;
+        row->kept.whose = HB_HOME_OURS;
         count++;
     }
     return count;
@@ -282,6 +270,7 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
 struct question {
     const struct hb_preset_query *query;
     struct hb_preset_archives *archives;
+    bool dry_run;
 };
 
 /* Is it whole, and without an incomplete mark? Its list is read, and compared with the trailer. */
@@ -314,67 +303,46 @@ static enum hb_answer is_complete(void *context, size_t number)
 }
 
 /* Only what is still the file that was read. */
-static void remove_row(const struct hb_preset_query *query, struct hb_preset_archives *archives,
-                       struct hb_preset_archive *row, bool dry_run)
+static const char *remove_row(void *context, size_t number)
 {
+    const struct question *question = context;
+    const struct hb_preset_archives *archives = question->archives;
+    const struct hb_preset_archive *row = &archives->rows[number];
     struct stat status;
-    const char *why = NULL;
     HB_AUTO_AS as = {.changed = false}; /* what goes is what its owner could remove */
     int begun = hb_as_begin(&as, &archives->rights);
     if (begun != 0)
-        why = hb_rights_explain(-begun);
-    else if (fstatat(archives->fd, row->name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        why = strerror(errno);
-    else if (!is_same_file(&status, &row->status))
-        why = "it was replaced meanwhile";
-    else if (!dry_run && unlinkat(archives->fd, row->name, 0) != 0)
-        why = strerror(errno);
-    row->removed = why == NULL;
-    if (why == NULL)
-        return;
-    cannot_tell(row, "", why);
-    hb_report_add(&query->run->report, HB_FOUND_NOTE, "", "%s/%s: cannot be removed: %s",
-                  archives->directory, row->name, why);
+        return hb_rights_explain(-begun);
+    if (fstatat(archives->fd, row->kept.name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return strerror(errno);
+    if (!is_same_file(&status, &row->status))
+        return "it was replaced meanwhile";
+    if (!question->dry_run && unlinkat(archives->fd, row->kept.name, 0) != 0)
+        return strerror(errno);
+    return NULL;
 }
 
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
                      uint64_t keep, const char *made, bool complete, bool dry_run)
 {
-    struct question question = {query, archives};
-    HB_AUTO_FREE struct hb_kept *kept = hb_alloc(archives->count * sizeof *kept + 1);
-    for (size_t i = 0; i < archives->count; i++) {
-        const struct hb_preset_archive *row = &archives->rows[i];
-        kept[i] = (struct hb_kept){.whose = row->whose, .complete = row->complete};
-        kept[i].just_made = made != NULL && strcmp(row->name, made) == 0;
-        if (kept[i].just_made)
-            kept[i].complete = complete ? HB_YES : HB_NO;
-    }
-    hb_retention(kept, archives->count, keep, is_complete, &question);
-    bool removed = false;
-    for (size_t i = 0; i < archives->count; i++) {
-        struct hb_preset_archive *row = &archives->rows[i];
-        row->fate = kept[i].fate;
-        row->complete = kept[i].complete;
-        if (row->fate == HB_GOES && hb_interrupt_signal() == 0)
-            remove_row(query, archives, row, dry_run);
-        else if (row->fate == HB_STAYS_UNTOLD)
-            hb_report_add(&query->run->report, HB_FOUND_NOTE, "",
-                          "%s/%s: it cannot be told whether it is complete, so it stays: %s",
-                          archives->directory, row->name,
-                          row->why == NULL ? "it cannot be read" : row->why);
-        removed = removed || (row->removed && !dry_run);
-    }
-    int flushed = removed ? hb_flush_directory(archives->fd) : 0;
-    if (flushed != 0)
-        hb_report_add(&query->run->report, HB_FOUND_NOTE, "",
-                      "%s: the directory cannot be flushed to disk: %s", archives->directory,
-                      strerror(-flushed));
-}
-
-size_t hb_preset_count(const struct hb_preset_archives *archives, enum hb_fate fate)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < archives->count; i++)
-        count += archives->rows[i].fate == fate;
-    return count;
+    struct question question = {query, archives, dry_run};
+    struct hb_prune_request request = {
+        .run = query->run,
+        .rows = archives->rows,
+        .row_bytes = sizeof *archives->rows,
+        .count = archives->count,
+        .keep = keep,
+        .made = made,
+        .dry_run = dry_run,
+        .fd = archives->fd,
+        .directory = archives->directory,
+        .if_it_stays = HB_FOUND_NOTE,
+        .is_complete = is_complete,
+        .remove = remove_row,
+        .context = &question,
+    };
+    for (size_t i = 0; made != NULL && i < archives->count; i++)
+        if (strcmp(archives->rows[i].kept.name, made) == 0)
+            archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
+    hb_prune(&request);
 }

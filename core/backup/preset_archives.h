@@ -16,19 +16,12 @@
 #include "archive/origin.h"
 #include "backup/preset.h"
 #include "backup/retention.h"
-#include "host/archive_name.h"
 
 struct hb_preset_archive {
-    char *name;
-    struct stat status; /* as it was read */
-    struct hb_archive_name parts;
-    enum hb_whose whose;
-    enum hb_answer complete; /* so far: HB_NOT_ASKED, or what opening it has told */
+    struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
+    struct stat status;  /* as it was read */
     bool has_origin;
     struct hb_origin origin;
-    enum hb_fate fate; /* by hb_preset_prune */
-    char *why; /* HB_HOME_UNTOLD or HB_CANNOT_TELL, or it was to go and could not; or NULL */
-    bool removed;
 };
 
 struct hb_preset_archives {
@@ -66,15 +59,10 @@ char *hb_preset_newest(const struct hb_preset_archives *archives);
 size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *id);
 
 /*
- * Decides on each, and removes those that go, unless it is a dry run: then `removed` says what
- * would be. `made`: the name of one that this run has made, or NULL; `complete`: that one. What
- * cannot be removed is reported, and so is each about which nothing can be told.
+ * As hb_prune(). `made`: the name of one that this run has made, or NULL; `complete`: that one.
  */
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
                      uint64_t keep, const char *made, bool complete, bool dry_run);
-
-/* How many came to this. */
-size_t hb_preset_count(const struct hb_preset_archives *archives, enum hb_fate fate);
 
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);

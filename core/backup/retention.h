@@ -7,6 +7,10 @@
  * there and yet tell nothing at this moment: no permission, an error of the disk, no descriptor
  * left, a limit of the configuration, a signal. "Cannot tell" is never taken for "no".
  *
+ * The order is that in which they were made. A number that counts up with each says most; else the
+ * time at which it was begun, then the time in its name and the number behind that, then when it
+ * was written. Clocks are set back, so each is asked only where all before it are the same.
+ *
  * Removed is only what
  *   - was read in this run, and is this home's: not another's, and not one that does not say whose;
  *   - was not made by this run;
@@ -20,9 +24,9 @@
 #ifndef HB_RETENTION_H
 #define HB_RETENTION_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "host/archive_name.h"
 #include <stdint.h>
+#include <time.h>
 
 /* Whose is it? */
 enum hb_whose {
@@ -48,16 +52,34 @@ enum hb_fate {
     HB_STAYS_UNKNOWN
 };
 
-/* One of those that are there, the newest first. */
+/* When it was made, by what it says of that; what it does not say is zero. */
+struct hb_when {
+    uint64_t sequence; /* among those of this home */
+    int64_t started;   /* nanoseconds since 1970 */
+    struct hb_archive_name name;
+    struct timespec written;
+};
+
+/* One of those that are there. What an archive or a snapshot is besides stands behind it. */
 struct hb_kept {
+    char *name;
+    struct hb_when when;
     enum hb_whose whose;
     enum hb_answer complete; /* HB_NOT_ASKED: is_complete() tells; or known beforehand */
     bool just_made;          /* by this run */
+    char *why;               /* nothing can be told, or it was to go and could not; or NULL */
     enum hb_fate fate;       /* the answer */
+    bool removed;            /* by hb_prune(), or would be */
 };
 
-/* `is_complete` is asked about a row of ours, at most once, and only where it matters. */
-void hb_retention(struct hb_kept *rows, size_t count, uint64_t keep,
+/* For qsort() of rows that begin with a struct hb_kept. */
+int hb_newest_first(const void *one, const void *other);
+
+/*
+ * Decides on rows of `row_bytes` each that begin with a struct hb_kept, the newest first.
+ * `is_complete` is asked about a row of ours, at most once, and only where it matters.
+ */
+void hb_retention(void *rows, size_t row_bytes, size_t count, uint64_t keep,
                   enum hb_answer (*is_complete)(void *context, size_t row), void *context);
 
 #endif

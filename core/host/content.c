@@ -15,6 +15,22 @@ static const struct hb_content_ops *ops_of(const struct hb_chain *contents, size
     return contents->instances[number]->plugin->ops;
 }
 
+struct hb_entry hb_file_entry(const char *path, const struct stat *status)
+{
+    return (struct hb_entry){
+        .size = sizeof(struct hb_entry),
+        .type = HB_FILE,
+        .path = path,
+        .path_bytes = strlen(path),
+        .bytes = (uint64_t)status->st_size,
+        .mode = status->st_mode & 07777,
+        .mtime = status->st_mtim,
+        .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
+        .uid = status->st_uid,
+        .gid = status->st_gid,
+    };
+}
+
 void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
                   struct hb_claim *claim)
 {

@@ -26,6 +26,9 @@ struct hb_claim {
     int error;        /* errno: whose it is cannot be told */
 };
 
+/* The entry of an ordinary file; its path stays the caller's. */
+struct hb_entry hb_file_entry(const char *path, const struct stat *status);
+
 /* Asks by name, if that has not been done. Any thread, but one at a time for one file. */
 void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
                   struct hb_claim *claim);

@@ -50,6 +50,7 @@ struct hb_plan {
     uint64_t bytes; /* of regular files */
     int64_t latest; /* times are stored no later than this (SOURCE_DATE_EPOCH); else INT64_MAX */
     bool apart;     /* HB_PLANNED_APART of the home itself */
+    bool listed;    /* from a list: links are followed, each path stands alone (files/listed.h) */
     bool remember;  /* a later backup is to know entries again: they get fingerprints */
 };
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "files/access.h"
 #include "files/io.h"
+#include "files/listed.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -58,6 +59,8 @@ static int look(int fd, struct stat *status)
 static void take_status(struct hb_reader *reader, const struct stat *status)
 {
     clock_gettime(CLOCK_REALTIME_COARSE, &reader->opened);
+    if (reader->passes == 0)
+        reader->accessed = status->st_atim;
     reader->seen = state_of(status);
     reader->entry.bytes = reader->seen.bytes;
     reader->entry.mtime = clamp(status->st_mtim, reader->latest);
@@ -128,10 +131,14 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
     return HB_OK;
 }
 
-static int open_file(struct hb_run *run, const struct hb_root *home, struct hb_reader *reader)
+static int open_file(struct hb_run *run, const struct hb_plan *plan,
+                     const struct hb_planned *planned, struct hb_reader *reader)
 {
+    const char *path = reader->entry.path;
+    struct hb_root home = home_for(run, plan, planned);
     /* O_NONBLOCK: it may have become a pipe meanwhile. */
-    int fd = hb_beneath_open(home, reader->entry.path, O_RDONLY | O_NONBLOCK, 0);
+    int fd = plan->listed ? hb_listed_open(&home, path, O_NONBLOCK)
+                          : hb_beneath_open(&home, path, O_RDONLY | O_NONBLOCK, 0);
     return take_file(run, fd, reader);
 }
 
@@ -254,13 +261,55 @@ static int look_at_claimed(const struct hb_run *run, const char *path, struct st
     return look(fd, status) != 0 ? errno : look_whose(&run->home, path, fd);
 }
 
+/*
+ * A plugin reads with root's rights where [home] read-as says so. Where a link of another user's
+ * led there, it is worth what he can read. 0 or an errno.
+ */
+static int look_through_link(const struct hb_run *run, const struct hb_place *place)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (!run->home.read_as_root || !place->led)
+        return 0;
+    int result = hb_as_begin(&as, &place->rights);
+    if (result != 0)
+        return -result;
+    return faccessat(place->directory_fd, place->name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0
+               ? errno
+               : 0;
+}
+
+/*
+ * What a list names may be a link. A plugin gets the file that it leads to, for what belongs to
+ * that lies beside it. HB_NOMATCH: it lies outside the home, where no plugin looks.
+ */
+static int follow_links(struct hb_run *run, struct hb_reader *reader)
+{
+    struct hb_place place;
+    int result = hb_beneath_resolve(&run->home, reader->entry.path, 0, &place, NULL);
+    int error = result == 0 ? look_through_link(run, &place) : -result;
+    if (error == 0) {
+        free((void *)(uintptr_t)reader->entry.path);
+        reader->entry.path = place.path;
+        reader->entry.path_bytes = strlen(place.path);
+        place.path = NULL;
+    } else if (result != 0) {
+        hb_report_add(&run->report, HB_FOUND_DOUBTFUL, reader->entry.path,
+                      "leads outside the home; its bytes are copied as they are");
+    }
+    hb_place_clear(&place);
+    return error == 0 ? HB_OK : result != 0 ? HB_NOMATCH : cannot_open(reader, error);
+}
+
 /* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
-static int open_claimed(struct hb_run *run, const struct hb_instance *content,
+static int open_claimed(struct hb_run *run, const struct hb_instance *content, bool listed,
                         struct hb_reader *reader)
 {
     const struct hb_content_ops *ops = content->plugin->ops;
     if (!HB_CAN(ops, open))
         return HB_NOMATCH;
+    int followed = listed ? follow_links(run, reader) : HB_OK;
+    if (followed != HB_OK)
+        return followed;
     struct stat status;
     int error = look_at_claimed(run, reader->entry.path, &status);
     if (error != 0)
@@ -350,43 +399,20 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
     int result = hb_reader_plan(run, plan, planned, reader);
     if (result != HB_OK || planned->type != HB_FILE)
         return result;
-    result = HB_NOMATCH;
-    if (planned->content != 0)
-        result = open_claimed(run, contents->instances[planned->content - 1], reader);
-    struct hb_root home = home_for(run, plan, planned);
-    return result == HB_NOMATCH ? open_file(run, &home, reader) : result;
+    if (planned->content == 0)
+        return open_file(run, plan, planned, reader);
+    result = open_claimed(run, contents->instances[planned->content - 1], plan->listed, reader);
+    if (result != HB_NOMATCH)
+        return result;
+    hb_reader_free(reader);
+    return hb_reader_open_raw(run, plan, planned, reader);
 }
 
 int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
                        const struct hb_planned *planned, struct hb_reader *reader)
 {
     int result = hb_reader_plan(run, plan, planned, reader);
-    struct hb_root home = home_for(run, plan, planned);
-    return result == HB_OK ? open_file(run, &home, reader) : result;
-}
-
-/* Of no plan. */
-static void start(struct hb_run *run, const struct hb_entry *entry, struct hb_reader *reader)
-{
-    *reader = (struct hb_reader){.run = run, .fd = -1, .latest = INT64_MAX, .entry = *entry};
-    reader->directory_user = run->home.rights.user;
-    reader->entry.path = hb_copy_text(entry->path);
-    reader->entry.link = NULL;
-}
-
-int hb_reader_open_claimed(struct hb_run *run, const struct hb_instance *content,
-                           const struct hb_entry *entry, struct hb_reader *reader)
-{
-    start(run, entry, reader);
-    int result = open_claimed(run, content, reader);
-    return result == HB_OK && reader->to_be_judged ? hb_reader_judge(reader) : result;
-}
-
-int hb_reader_take_file(struct hb_run *run, const struct hb_entry *entry, int fd,
-                        struct hb_reader *reader)
-{
-    start(run, entry, reader);
-    return take_file(run, fd, reader);
+    return result == HB_OK ? open_file(run, plan, planned, reader) : result;
 }
 
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)

@@ -15,6 +15,7 @@ struct hb_reader {
     int fd;                    /* of an ordinary file, else -1 */
     struct hb_file_state seen; /* of the file, when opened or refreshed */
     struct timespec opened;    /* when that was, by the clock that file systems use */
+    struct timespec accessed;  /* last, before it was read here */
     int64_t latest;            /* see hb_plan */
     uid_t directory_user;      /* whose the directory is that it lies in */
     bool looked_back;
@@ -53,17 +54,6 @@ int hb_reader_judge(struct hb_reader *reader);
 /* Opens one entry as hb_reader_open, but whoever claims it: as an ordinary file. */
 int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
                        const struct hb_planned *planned, struct hb_reader *reader);
-
-/*
- * Files that are in no plan. One that `content` claims is opened and judged; entry->path is where
- * it lies in the home, links resolved. HB_OK; HB_NOMATCH: it is to be stored as an ordinary file;
- * or as hb_reader_open. hb_reader_free in any case.
- */
-int hb_reader_open_claimed(struct hb_run *run, const struct hb_instance *content,
-                           const struct hb_entry *entry, struct hb_reader *reader);
-/* An ordinary one, by its descriptor, which is taken over, or by -errno: it could not be opened. */
-int hb_reader_take_file(struct hb_run *run, const struct hb_entry *entry, int fd,
-                        struct hb_reader *reader);
 
 /*
  * Fills in the entry as the plan has it, without opening anything but a link. HB_OK, or as

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/io.h"
+#include "files/regular.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,32 +12,17 @@
 /* Larger ones are not ours: each file takes about a hundred bytes. */
 enum { LARGEST = 64 << 20 };
 
-void hb_manifest_init(struct hb_manifest *manifest, const char *id, const char *timestamp,
-                      const char *label)
-{
-    *manifest = (struct hb_manifest){
-        .id = hb_copy_text(id),
-        .timestamp = hb_copy_text(timestamp),
-        .label = label == NULL ? NULL : hb_copy_text(label),
-        .files = json_object(),
-    };
-}
-
 void hb_manifest_clear(struct hb_manifest *manifest)
 {
-    free(manifest->id);
-    free(manifest->timestamp);
     free(manifest->label);
     json_decref(manifest->files);
-    *manifest = (struct hb_manifest){.id = NULL};
+    *manifest = (struct hb_manifest){.label = NULL};
 }
 
-bool hb_manifest_add(struct hb_manifest *manifest, const char *path, uint64_t bytes)
+void hb_manifest_add(struct hb_manifest *manifest, const char *path, uint64_t bytes)
 {
-    if (json_object_set_new(manifest->files, path, json_integer((json_int_t)bytes)) != 0)
-        return false;
+    json_object_set_new(manifest->files, path, json_integer((json_int_t)bytes));
     manifest->bytes += bytes;
-    return true;
 }
 
 uint64_t hb_manifest_count(const struct hb_manifest *manifest)
@@ -57,16 +43,13 @@ int hb_json_write_file(const json_t *json, int directory_fd, const char *name)
     return hb_write_all(fd, text, strlen(text));
 }
 
-int hb_manifest_write(const struct hb_manifest *manifest, int directory_fd)
+int hb_manifest_write(const struct hb_manifest *manifest, const char *id, const char *timestamp,
+                      int directory_fd)
 {
-    json_t *json = json_object();
-    json_object_set_new(json, "id", json_string(manifest->id));
-    json_object_set_new(json, "timestamp", json_string(manifest->timestamp));
-    json_object_set_new(json, "label",
-                        manifest->label == NULL ? json_null() : json_string(manifest->label));
-    json_object_set_new(json, "file_count", json_integer((json_int_t)hb_manifest_count(manifest)));
-    json_object_set_new(json, "total_size", json_integer((json_int_t)manifest->bytes));
-    json_object_set(json, "files", manifest->files);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s?, s:I, s:I, s:O}", "id", id, "timestamp", timestamp, "label",
+                  manifest->label, "file_count", (json_int_t)hb_manifest_count(manifest),
+                  "total_size", (json_int_t)manifest->bytes, "files", manifest->files);
     int result = hb_json_write_file(json, directory_fd, HB_MANIFEST_NAME);
     json_decref(json);
     return result;
@@ -82,22 +65,13 @@ static int cannot_read(struct hb_error *error, const char *why)
     return hb_error_set(error, HB_LATER, HB_MANIFEST_NAME ": %s", why);
 }
 
-static char *copy_member(const json_t *json, const char *key)
-{
-    const char *text = json_string_value(json_object_get(json, key));
-    return text == NULL ? NULL : hb_copy_text(text);
-}
-
 static int take_members(const json_t *json, struct hb_manifest *manifest, struct hb_error *error)
 {
-    json_t *files = json_object_get(json, "files");
-    const char *path;
-    json_t *bytes;
+    const char *path, *label = json_string_value(json_object_get(json, "label"));
+    json_t *bytes, *files = json_object_get(json, "files");
     if (!json_is_object(files))
         return not_a_manifest(error, "has no object 'files'");
-    manifest->id = copy_member(json, "id");
-    manifest->timestamp = copy_member(json, "timestamp");
-    manifest->label = copy_member(json, "label");
+    manifest->label = label == NULL ? NULL : hb_copy_text(label);
     manifest->files = json_incref(files);
     json_object_foreach(files, path, bytes)
     {
@@ -113,7 +87,7 @@ int hb_manifest_parse(const char *text, size_t bytes, struct hb_manifest *manife
                       struct hb_error *error)
 {
     json_error_t where;
-    *manifest = (struct hb_manifest){.id = NULL};
+    *manifest = (struct hb_manifest){.label = NULL};
     json_t *json = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
     if (json == NULL)
         return not_a_manifest(error, where.text);
@@ -127,17 +101,15 @@ int hb_manifest_parse(const char *text, size_t bytes, struct hb_manifest *manife
 int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_error *error)
 {
     struct stat status;
-    *manifest = (struct hb_manifest){.id = NULL};
-    /* O_NONBLOCK: it may be a pipe. */
-    HB_AUTO_CLOSE int fd =
-        openat(directory_fd, HB_MANIFEST_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    *manifest = (struct hb_manifest){.label = NULL};
+    HB_AUTO_CLOSE int fd = hb_open_regular(directory_fd, HB_MANIFEST_NAME, O_RDONLY);
+    if (fd == -ENOENT)
         return HB_NOMATCH;
-    if (fd < 0 && (errno == ELOOP || errno == ENXIO || errno == ENOTDIR))
+    if (fd == -ELOOP || fd == -ENOTSUP || fd == -ENOTDIR)
         return not_a_manifest(error, "is no manifest");
     if (fd < 0 || fstat(fd, &status) != 0)
-        return cannot_read(error, strerror(errno));
-    if (!S_ISREG(status.st_mode) || status.st_size > LARGEST)
+        return cannot_read(error, strerror(fd < 0 ? -fd : errno));
+    if (status.st_size > LARGEST)
         return not_a_manifest(error, "is no manifest");
     size_t bytes = (size_t)status.st_size;
     HB_AUTO_FREE char *text = hb_alloc(bytes + 1);

@@ -14,22 +14,20 @@
 /* Beside it: why the snapshot is incomplete; not there if it is complete. */
 #define HB_MARKS_NAME "hbcore-marks.json"
 
+/* What is in it that we need. */
 struct hb_manifest {
-    char *id;
-    char *timestamp;
     char *label; /* or NULL */
     uint64_t bytes;
     json_t *files; /* object, in order */
 };
 
-void hb_manifest_init(struct hb_manifest *manifest, const char *id, const char *timestamp,
-                      const char *label);
-/* False: the path is no UTF-8 and cannot be in a manifest. */
-bool hb_manifest_add(struct hb_manifest *manifest, const char *path, uint64_t bytes);
+/* The path is UTF-8. */
+void hb_manifest_add(struct hb_manifest *manifest, const char *path, uint64_t bytes);
 uint64_t hb_manifest_count(const struct hb_manifest *manifest);
 
 /* As a file in the directory. 0 or -errno. */
-int hb_manifest_write(const struct hb_manifest *manifest, int directory_fd);
+int hb_manifest_write(const struct hb_manifest *manifest, const char *id, const char *timestamp,
+                      int directory_fd);
 /*
  * HB_OK; HB_NOMATCH: there is none; HB_FATAL with *error: it was read and is none; HB_LATER: it
  * cannot be read now, so nothing can be told.

@@ -10,16 +10,16 @@ struct hb_snapshot_made {
     uint64_t files, bytes;
 };
 
-/* Is the label fit to be a part of a name? NULL, or why not. */
-const char *hb_snapshot_label_problem(const char *label);
-
 /* The home is open and locked. `label` may be NULL. HB_OK, HB_CANCELLED or HB_FATAL. */
 int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
                      struct hb_error *error);
 
-/* What would be copied, and how much; nothing is written. HB_OK or HB_FATAL. */
+/* What would be copied, and how much; nothing is written. As hb_snapshot_make. */
 int hb_snapshot_plan(struct hb_run *run,
                      void (*would_copy)(void *context, const char *path, uint64_t bytes),
                      void *context, struct hb_snapshot_made *planned, struct hb_error *error);
+
+/* Is the label fit to be a part of an id? NULL, or why not. */
+const char *hb_snapshot_label_problem(const char *label);
 
 #endif

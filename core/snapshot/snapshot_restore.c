@@ -10,6 +10,7 @@
 #include "import/changes.h"
 #include "import/staging.h"
 #include "restore/recover.h"
+#include "snapshot/manifest.h"
 #include "snapshot/snapshot.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,80 +29,51 @@ struct restorer {
     struct hb_error *error;
 };
 
-static void skipped(struct restorer *restorer, const char *path, const char *why)
-{
-    hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "%s", why);
-}
-
 /* The snapshot itself; what is in it is read with the rights that snapshots are made with. */
-static void open_root(struct restorer *restorer, const struct hb_snapshots *snapshots)
+static int open_root(struct restorer *restorer)
 {
+    struct hb_snapshots snapshots;
+    int status = hb_snapshots_open(restorer->run, &snapshots, restorer->error);
+    const struct hb_directory *directory = &snapshots.directory;
     HB_AUTO_AS as = {.changed = false};
-    restorer->root = (struct hb_root){.fd = -1, .rights = snapshots->rights, .led = true};
-    restorer->root.read_as_root = !snapshots->rights.other;
-    restorer->root.path = hb_text("%s/%s", snapshots->path, restorer->name);
-    if (snapshots->fd >= 0 && hb_as_begin(&as, &snapshots->rights) == 0)
+    restorer->root = (struct hb_root){.fd = -1,
+                                      .rights = directory->rights,
+                                      .led = true,
+                                      .read_as_root = !directory->rights.other};
+    restorer->root.path = hb_text("%s/%s", snapshots.path, restorer->name);
+    if (status == HB_OK && directory->fd >= 0 && hb_as_begin(&as, &directory->rights) == 0)
         restorer->root.fd =
-            openat(snapshots->fd, restorer->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            openat(directory->fd, restorer->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    hb_snapshots_close(&snapshots);
+    if (status != HB_OK || restorer->root.fd >= 0)
+        return status;
+    hb_error_set(restorer->error, HB_FATAL, "%s: there is no such snapshot", restorer->name);
+    hb_error_hint(restorer->error, "hbcore snapshot list shows those that are there");
+    return HB_FATAL;
 }
 
 static int open_snapshot(struct restorer *restorer)
 {
-    struct hb_snapshots snapshots;
-    int status = hb_snapshots_open(restorer->run, &snapshots, restorer->error);
-    if (status == HB_OK) {
-        open_root(restorer, &snapshots);
-        if (restorer->root.fd < 0) {
-            status = hb_error_set(restorer->error, HB_FATAL, "%s: there is no such snapshot",
-                                  restorer->name);
-            hb_error_hint(restorer->error, "hbcore snapshot list shows those that are there");
-        }
-    }
-    hb_snapshots_close(&snapshots);
+    struct hb_error why;
+    int status = open_root(restorer);
     if (status != HB_OK)
         return status;
-    struct hb_error why;
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_begin(&as, &restorer->root.rights); /* it was opened with those */
     status = hb_manifest_read(restorer->root.fd, &restorer->manifest, &why);
-    if (status == HB_NOMATCH)
-        return hb_error_set(restorer->error, HB_FATAL, "%s: has no " HB_MANIFEST_NAME,
-                            restorer->name);
-    if (status != HB_OK)
-        return hb_error_set(restorer->error, HB_FATAL, "%s: %s", restorer->name, why.text);
-    return HB_OK;
-}
-
-static bool claims_by_name(void *context, size_t content, const struct hb_entry *owner)
-{
-    const struct restorer *restorer = context;
-    struct hb_claim claim = {0};
-    hb_claim_ask(&restorer->contents, owner, &claim);
-    return (claim.by_name >> content & 1) != 0;
-}
-
-/*
- * Snapshots of other programs, and older ones of ours, hold such files. Beside the file that is
- * there now they are of no use at best.
- */
-static bool is_sidecar(struct restorer *restorer, const char *path, uint64_t bytes)
-{
-    struct hb_entry entry = {.size = sizeof entry,
-                             .type = HB_FILE,
-                             .path = path,
-                             .path_bytes = strlen(path),
-                             .bytes = bytes};
-    return hb_is_sidecar(&restorer->contents, &entry, claims_by_name, restorer);
+    if (status == HB_OK)
+        return HB_OK;
+    return hb_error_set(restorer->error, HB_FATAL, "%s: %s", restorer->name,
+                        status == HB_NOMATCH ? "has no " HB_MANIFEST_NAME : why.text);
 }
 
 /*
  * The mode that the configuration fixes (`private`), as for an import. What else the filters say is
- * of no account: the snapshot's list says what is put back. UINT32_MAX: none.
+ * of no account: the snapshot's list says what is put back.
  */
-static int find_mode(struct restorer *restorer, const struct hb_entry *entry, uint32_t *mode)
+static int find_mode(const struct restorer *restorer, const struct hb_entry *entry, uint32_t *mode)
 {
     struct hb_verdict verdict;
-    *mode = UINT32_MAX;
     for (size_t i = 0; i < restorer->filters.count; i++) {
         int status = hb_ask_filter(restorer->run, restorer->filters.instances[i], HB_IMPORT, entry,
                                    &verdict, restorer->error);
@@ -113,65 +85,66 @@ static int find_mode(struct restorer *restorer, const struct hb_entry *entry, ui
     return HB_OK;
 }
 
-/* Takes one file of the manifest into the catalog, if it can be restored. */
-static void take(struct restorer *restorer, const char *path, uint64_t bytes)
+/* Takes one file of the manifest into the catalog. NULL, or why it cannot be restored. */
+static const char *take(struct restorer *restorer, const char *path, uint64_t bytes)
 {
     struct stat status;
-    size_t skip;
-    const char *problem = hb_path_problem(path, SIZE_MAX, &skip);
-    if (problem == NULL && skip != 0)
-        problem = "is no plain path";
-    if (problem != NULL) {
-        hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
-        return;
-    }
-    if (is_sidecar(restorer, path, bytes)) {
-        hb_report_add(&restorer->run->report, HB_FOUND_LEFT_OUT, path,
-                      "part of the file beside it");
-        return;
-    }
     HB_AUTO_CLOSE int fd = hb_beneath_open(&restorer->root, path, O_PATH, 0);
-    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        skipped(restorer, path, "is in the manifest, but not in the snapshot");
-        return;
-    }
-    if ((uint64_t)status.st_size != bytes) {
-        skipped(restorer, path, "is not as large as it was when the snapshot was made");
-        return;
-    }
-    struct hb_entry entry = {.size = sizeof entry,
-                             .type = HB_FILE,
-                             .path = path,
-                             .path_bytes = strlen(path),
-                             .bytes = bytes,
-                             .mode = status.st_mode & 0777,
-                             .mtime = status.st_mtim,
-                             .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME};
+    if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return "is in the manifest, but not in the snapshot";
+    if ((uint64_t)status.st_size != bytes)
+        return "is not as large as it was when the snapshot was made";
+    struct hb_entry entry = hb_file_entry(path, &status);
+    entry.mode &= 0777;
+    entry.flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME;
     hb_catalog_add(&restorer->catalog, &entry, NULL);
+    return NULL;
 }
 
-/* All that can be restored is. HB_OK or HB_FATAL. */
-static int make_plan(struct restorer *restorer)
+/* The catalog: what can be restored of the manifest. */
+static void take_all(struct restorer *restorer)
 {
-    struct hb_restore_plan *plan = &restorer->plan;
+    struct hb_report *report = &restorer->run->report;
     const char *path;
     json_t *bytes;
     json_object_foreach(restorer->manifest.files, path, bytes)
     {
-        take(restorer, path, (uint64_t)json_integer_value(bytes));
+        size_t skip;
+        const char *problem = hb_path_problem(path, SIZE_MAX, &skip);
+        if (problem == NULL && skip != 0)
+            problem = "is no plain path";
+        const char *why =
+            problem == NULL ? take(restorer, path, (uint64_t)json_integer_value(bytes)) : NULL;
+        if (problem != NULL)
+            hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        else if (why != NULL)
+            hb_report_add(report, HB_FOUND_SKIPPED, path, "%s", why);
     }
+}
+
+/*
+ * All of the catalog is restored, but for files that belong to another. Snapshots of other programs
+ * and older ones of ours hold such; beside the file that is there now they are of no use at best.
+ */
+static int make_plan(struct restorer *restorer)
+{
+    struct hb_restore_plan *plan = &restorer->plan;
+    int status = HB_OK;
     hb_restore_plan_begin(plan, &restorer->contents);
-    for (size_t i = 0; i < plan->count; i++) {
+    for (size_t i = 0; i < plan->count && status == HB_OK; i++) {
         struct hb_entry entry;
         hb_planned_entry(plan, i, &entry);
-        int status = find_mode(restorer, &entry, &plan->rows[i].mode);
-        if (status != HB_OK)
-            return status;
+        if (hb_claims_sidecar(&plan->claims, i)) {
+            hb_report_add(&restorer->run->report, HB_FOUND_LEFT_OUT, entry.path,
+                          "part of the file beside it");
+            continue;
+        }
+        status = find_mode(restorer, &entry, &plan->rows[i].mode);
         plan->rows[i].action = HB_SELECTED;
         plan->files++;
         plan->bytes += entry.bytes;
     }
-    return HB_OK;
+    return status;
 }
 
 /* The source of hb_staging_fill(): copies of the snapshot's files. */
@@ -181,6 +154,8 @@ static int copy_files(void *context, struct hb_staging *staging, struct hb_error
     const struct hb_restore_plan *plan = staging->plan;
     int status = hb_staging_check_space(staging, plan->bytes, "", error);
     for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
+        if (!hb_planned_is_selected(plan, i))
+            continue;
         HB_AUTO_CLOSE int from =
             hb_beneath_open(&restorer->root, hb_planned_path(plan, i), O_RDONLY | O_NONBLOCK, 0);
         if (from < 0)
@@ -241,8 +216,9 @@ static void tell(struct restorer *restorer, hb_would_restore would_restore, void
     hb_changes_find(restorer->run, plan, &changes);
     hb_changes_report_refused(restorer->run, plan, &changes);
     for (size_t i = 0; i < plan->count; i++)
-        would_restore(context, hb_planned_path(plan, i), plan->catalog->members[i].bytes,
-                      hb_change_word(changes.rows[i]));
+        if (hb_planned_is_selected(plan, i))
+            would_restore(context, hb_planned_path(plan, i), plan->catalog->members[i].bytes,
+                          hb_change_word(changes.rows[i]));
     hb_changes_clear(&changes);
 }
 
@@ -270,12 +246,14 @@ int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
     if (status == HB_OK)
         status = open_snapshot(&restorer);
     if (status == HB_OK)
+        take_all(&restorer);
+    if (status == HB_OK)
         status = make_plan(&restorer);
     if (status == HB_OK) {
         restored->members = hb_manifest_count(&restorer.manifest);
         if (dry_run)
             tell(&restorer, would_restore, context);
-        else if (restorer.plan.count > 0)
+        else if (restorer.plan.files > 0)
             status = publish(&restorer, restored, &begun);
     }
     clear(&restorer, status != HB_OK && begun, status);

@@ -26,7 +26,7 @@ static enum hb_answer is_complete(void *context, size_t row)
 
 static void run(struct shelf *shelf, uint64_t keep)
 {
-    hb_retention(shelf->rows, shelf->count, keep, is_complete, shelf);
+    hb_retention(shelf->rows, sizeof *shelf->rows, shelf->count, keep, is_complete, shelf);
 }
 
 /*

@@ -20,8 +20,7 @@ struct fixture {
     struct hb_run run;
     struct hb_archive archive;
     struct hb_chain filters, contents;
-    struct hb_claims claims;
-    struct hb_selection_result result;
+    struct hb_restore_plan plan;
     struct hb_error error;
 };
 
@@ -38,8 +37,7 @@ static void begin(struct fixture *fixture, const char *const *sets)
 
 static void end(struct fixture *fixture)
 {
-    hb_claims_clear(&fixture->claims);
-    hb_selection_clear(&fixture->result);
+    hb_restore_plan_clear(&fixture->plan);
     hb_catalog_clear(&fixture->archive.catalog);
     hb_run_clear(&fixture->run);
     hb_config_free(fixture->config);
@@ -71,9 +69,9 @@ static int choose(struct fixture *fixture, const char *const *members,
 {
     for (; *members != NULL; members++)
         add(fixture, *members);
-    hb_claims_init(&fixture->claims, &fixture->archive.catalog, &fixture->contents);
-    return hb_select(&fixture->archive, &fixture->filters, &fixture->claims, patterns,
-                     &fixture->result, &fixture->error);
+    fixture->plan.catalog = &fixture->archive.catalog;
+    return hb_select(&fixture->archive, &fixture->filters, &fixture->contents, patterns,
+                     &fixture->plan, &fixture->error);
 }
 
 /* "+" restored, "x" refused, "r" replaced, "o" replaced and yet needed, "-" not wanted, "k" kept.
@@ -84,12 +82,12 @@ static char verdict_of(const struct fixture *fixture, size_t index)
         [HB_UNDECIDED] = '?', [HB_SELECTED] = '+', [HB_DROPPED] = 'x',  [HB_KEPT_BACK] = 'k',
         [HB_REPLACED] = 'r',  [HB_ORIGIN] = 'o',   [HB_UNWANTED] = '-',
     };
-    return letters[fixture->archive.catalog.members[index].state];
+    return letters[fixture->plan.rows[index].action];
 }
 
 static const char *path_of(const struct fixture *fixture, size_t index)
 {
-    return hb_catalog_path(&fixture->archive.catalog, index);
+    return hb_planned_path(&fixture->plan, index);
 }
 
 /* All above knows what select.h calls things; what follows does not. */
@@ -254,9 +252,9 @@ static void test_what_is_counted(void **state)
     begin(&fixture, NULL);
     assert_int_equal(
         choose(&fixture, MEMBERS("f a", "d b", "f b/c", "f ../x", "h d -> a", "f a"), NULL), HB_OK);
-    assert_int_equal(fixture.result.members, 5); /* files and hard links */
-    assert_int_equal(fixture.result.files, 3);
-    assert_int_equal(fixture.result.bytes, 20);
+    assert_int_equal(fixture.plan.members, 5); /* files and hard links */
+    assert_int_equal(fixture.plan.files, 3);
+    assert_int_equal(fixture.plan.bytes, 20);
     end(&fixture);
 }
 
@@ -268,12 +266,11 @@ static void test_modes(void **state)
     assert_int_equal(choose(&fixture, MEMBERS("f a", "d b", "f c"), NULL), HB_OK);
     fixture.archive.catalog.members[2].entry_flags = HB_ENTRY_HAS_MODE;
     fixture.archive.catalog.members[2].mode = 04751;
-    const struct hb_catalog *catalog = &fixture.archive.catalog;
-    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 0, 027), 0640);
-    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 1, 027), 0750);
-    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 2, 027), 0751); /* never setuid */
-    fixture.result.modes[2] = 04600;
-    assert_int_equal(hb_selection_mode(catalog, &fixture.result, 2, 027), 0600);
+    assert_int_equal(hb_planned_mode(&fixture.plan, 0, 027), 0640);
+    assert_int_equal(hb_planned_mode(&fixture.plan, 1, 027), 0750);
+    assert_int_equal(hb_planned_mode(&fixture.plan, 2, 027), 0751); /* never setuid */
+    fixture.plan.rows[2].mode = 04600;
+    assert_int_equal(hb_planned_mode(&fixture.plan, 2, 027), 0600);
     end(&fixture);
 }
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "snapshot/listed.h"
+#include "files/listed.h"
 
 #include "base/memory.h"
 #include "files/anywhere.h"
 #include <errno.h>
 #include <fcntl.h>
 
-/*
- * Links may be followed here, out of the home, too: the list is the user's own. As root, each as
- * far as the owner of the directory that it lies in could follow it.
- */
+/* Only as root: for anybody else the kernel follows links no further than he may. */
 static int find_place(const struct hb_root *home, const char *path, unsigned flags,
                       struct hb_place *place)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths of the list [snapshot] files, below the home, and of what lies below those. Links are
- * followed, out of the home, too: the list is the user's own. As root, each as far as the owner of
- * the directory that it lies in could follow it, and read with the rights of its directory's owner
- * (rights.h), unless [home] read-as says root.
+ * Paths of a list that the user wrote, and of what lies below those. They begin in the home, and
+ * links are followed, out of the home, too: the list is the user's own. As root, each as far as the
+ * owner of the directory that it lies in could follow it, and read with the rights of its
+ * directory's owner (rights.h), unless [home] read-as says root.
  */
 #ifndef HB_LISTED_H
 #define HB_LISTED_H

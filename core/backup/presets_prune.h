@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Removes what presets do not keep, as a backup does when it has made an archive. */
+#ifndef HB_PRESETS_PRUNE_H
+#define HB_PRESETS_PRUNE_H
+
+#include "backup/preset_archives.h"
+
+struct hb_presets_prune_request {
+    struct hb_run *run; /* home is open and locked */
+    const char *preset; /* only its archives; NULL: those of all presets */
+    bool adopt;         /* those that do not say whose they are become this home's */
+    bool dry_run;
+    /*
+     * After each preset: what is there and became of it. `directory`: as an absolute path, also
+     * where nothing is there yet; `keep`: how many are to stay.
+     */
+    void (*pruned)(void *context, const struct hb_preset *preset,
+                   const struct hb_preset_archives *archives, const char *directory, uint64_t keep);
+    void *context;
+};
+
+struct hb_presets_prune_result {
+    size_t adopted;
+    bool doubtful; /* something could not be removed or read; the report says what */
+};
+
+/*
+ * One preset after the other; what is wrong with one is no reason to leave out the next. HB_OK, or
+ * HB_CANCELLED or HB_FATAL with the first thing that was wrong.
+ */
+int hb_presets_prune(const struct hb_presets_prune_request *request,
+                     struct hb_presets_prune_result *result, struct hb_error *error);
+
+#endif
