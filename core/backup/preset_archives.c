@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- one archive --------------------------------------------------------------------------- */
 
@@ -33,15 +34,30 @@ static bool is_below_home(const struct hb_run *run, const char *path)
            (path[length] == '/' || strcmp(run->home.path, "/") == 0);
 }
 
+/*
+ * May a user have made it who has no say in the home? He can write any id into it, and fill the
+ * places of those that are kept. Whoever owns the directory could remove what is in it anyway; on a
+ * file system without owners that is who owns the files.
+ */
+static bool may_be_a_strangers(const struct hb_run *run, const char *path, const struct stat *file)
+{
+    struct stat home, directory;
+    if (file->st_uid == 0 || file->st_uid == geteuid() ||
+        (fstat(run->home.fd, &home) == 0 && file->st_uid == home.st_uid))
+        return false;
+    HB_AUTO_FREE char *above = hb_copy_bytes(path, (size_t)(hb_base_name(path) - path));
+    return stat(above, &directory) != 0 || file->st_uid != directory.st_uid;
+}
+
 /* Nothing in it says so. */
 static enum hb_whose whose_by_place(struct hb_run *run, const struct hb_home_id *id,
                                     const char *path, const struct stat *status)
 {
     const struct hb_rights *rights = &run->home.rights; /* he could write any name into the file */
     bool his = !rights->other || status->st_uid == rights->user;
-    return is_below_home(run, path) || (his && hb_home_id_has_adopted(id, path, status))
-               ? HB_HOME_OURS
-               : HB_HOME_UNKNOWN;
+    bool here = is_below_home(run, path) && !may_be_a_strangers(run, path, status);
+    return here || (his && hb_home_id_has_adopted(id, path, status)) ? HB_HOME_OURS
+                                                                     : HB_HOME_UNKNOWN;
 }
 
 /* The reason as it is said of the archive, whose name the sentence begins with. */
@@ -68,6 +84,8 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
         const char *place = row->origin.path == NULL ? "" : row->origin.path;
         if (!hb_home_id_is(id, row->origin.home))
             row->kept.whose = HB_HOME_OTHERS;
+        else if (may_be_a_strangers(run, path, &row->status))
+            row->kept.whose = HB_HOME_UNKNOWN;
         else if (is_below_home(run, path))
             row->kept.whose = HB_HOME_OURS;
         else

@@ -360,6 +360,14 @@ static void take_file(const struct hb_root *home, const json_t *file, const stru
     id->places = hb_home_places_read(file, here, &listed);
     if (holds(file, here)) { /* else a copy that is made at the old place would hold, too */
         take_said(home, file, place, make && !same, id);
+        bool made_anew =
+            !is_empty(file, "birth") && !is_empty(here, "birth") && !equal(file, here, "birth");
+        if (made_anew && id->note == NULL)
+            id->note = hb_text("the directory of this home was created anew at its path (restored, "
+                               "or a copy was put there) and keeps the id: archives of the "
+                               "directory before count as its own. If that one lives on elsewhere, "
+                               "delete %s here",
+                               HB_HOME_ID_NAME);
     } else if (listed != NULL) {
         hb_home_places_push(id->places, hb_home_place_of(file));
         take_said(home, listed, place, make, id);

@@ -9,6 +9,8 @@ import zipfile
 
 import hb
 
+OWNER, STRANGER = 54321, 54322
+
 
 class Homes(hb.Case):
     def setUp(self):
@@ -57,6 +59,71 @@ class Homes(hb.Case):
         self.shared.mkdir(exist_ok=True)
         path.rename(self.shared / name)
         return self.shared / name
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root, to be several users")
+class AnotherUser(Homes):
+    """Who may read a home can make archives that bear its id; they take no place of the owner's own."""
+
+    def run_as(self, user, *arguments):
+        login = self.dir / f"login-{user}"
+        login.mkdir(exist_ok=True)
+        os.chown(login, user, user)
+        options = ("--set", f"preset:nightly.directory={self.shared}", "--set", "preset:nightly.keep=2")
+        return self.hbcore("--json", *options, "--home", self.mine, *arguments, user=user, group=user, extra_groups=[],
+                           env={"HOME": str(login), "XDG_STATE_HOME": str(login / "state")}, expect=None)
+
+    def setUp(self):
+        super().setUp()
+        self.dir.chmod(0o755)
+        self.shared = self.dir / "shared"
+        self.shared.mkdir()
+        self.shared.chmod(0o1777)
+        self.mine = self.home("mine")
+        hb.write(self.mine / ".env", "K=1\n", 0o600)
+        for path in (self.mine, *self.mine.iterdir()):
+            os.chown(path, OWNER, OWNER)
+        self.mine.chmod(0o755)
+
+    def strangers(self, count):
+        for _ in range(count):
+            done = self.run_as(STRANGER, "--set", "filter:exclusions.names=.env", "backup", "--preset", "nightly")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            path = pathlib.Path(self.summary(done)["archive"])
+            path.chmod(0o644)
+            self.assertEqual(path.stat().st_uid, STRANGER)
+
+    def own(self):
+        return sorted(path.name for path in self.shared.iterdir() if path.stat().st_uid == OWNER)
+
+    def check_kept(self, by):
+        before = self.own()
+        self.assertEqual(len(before), 2)
+        done = self.run_as(by, "prune", "--preset", "nightly")
+        summary = self.summary(done)
+        self.assertEqual(self.own(), before)
+        self.assertEqual(len(summary["unknown_archives"]), 2)  # of them he keeps two
+
+    def test_archives_of_a_stranger_take_no_place(self):
+        for _ in range(2):
+            self.run_as(OWNER, "backup", "--preset", "nightly")
+        self.strangers(4)
+        for by in (OWNER, 0):
+            with self.subTest(by=by):
+                self.check_kept(by)
+
+    def test_nor_when_another_is_made(self):
+        self.run_as(OWNER, "backup", "--preset", "nightly")
+        self.strangers(4)
+        done = self.run_as(OWNER, "backup", "--preset", "nightly")
+        self.assertEqual(self.summary(done)["removed"], 0)
+        self.assertEqual(len(self.own()), 2)
+
+    def test_in_a_directory_of_the_one_who_makes_them(self):
+        """Somebody else may be charged with the backups: the directory is his."""
+        os.chown(self.shared, STRANGER, STRANGER)
+        self.strangers(4)
+        self.assertEqual(len(list(self.shared.iterdir())), 2)
 
 
 class TwoHomes(Homes):
@@ -119,7 +186,8 @@ class TwoHomes(Homes):
         one.rename(old)
         self.tool("cp", "-a", old, one)
         hb.write(one / "config.yaml", "who: copy\n")
-        self.nightly(one)
+        made = self.nightly(one)
+        self.assertIn("created anew at its path", " ".join(note["reason"] for note in made["notes"]))
         hb.write(old / "config.yaml", "who: old\n")
         for _ in range(3):
             self.nightly(old)
@@ -128,6 +196,7 @@ class TwoHomes(Homes):
         for _ in range(3):
             self.nightly(one)
         self.assertEqual(self.whose(), ["copy", "copy", "old", "old"])
+        self.assertEqual([note for note in self.nightly(one)["notes"] if "anew" in note["reason"]], [])
 
     def test_a_moved_home_is_the_same(self):
         one = self.home("one")
