@@ -175,14 +175,15 @@ class Tree:
         return sorted(os.path.relpath(path, self.build) for path in made)
 
     def try_tests(self, tests):
-        """The first that fails, with its output, or None."""
-        numbers = ",".join(str(number) for number, name in enumerate(self.tests, 1) if name in tests)
-        done = self.run(["ctest", "--test-dir", self.build, "-I", f"0,0,0,{numbers}", "--stop-on-failure",
-                         "--output-on-failure", "--no-tests=error", "--timeout", SECONDS])
-        if done.returncode == 0:
-            return None
-        failed = re.search(r"Test +#\d+: (\S+) \.*\**(Failed|Timeout|.*Exception)", done.stdout)
-        return (failed[1] if failed else "?"), done.stdout
+        """The first that fails, with its output, or None. Those of single files first, for they take no time."""
+        numbers = {name: number for number, name in enumerate(self.tests, 1)}
+        for name in sorted(tests, key=lambda name: (not name.startswith("test-"), name)):
+            number = numbers[name]
+            done = self.run(["ctest", "--test-dir", self.build, "-I", f"{number},{number}", "--output-on-failure",
+                             "--no-tests=error", "--timeout", SECONDS])
+            if done.returncode != 0:
+                return name, done.stdout
+        return None
 
     def judge(self, mutant):
         """"noticed", "survived" or "broken", and by whom or why."""

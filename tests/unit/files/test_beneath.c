@@ -138,7 +138,7 @@ static void test_links_that_lead_outside(void **state)
 static void test_links_that_lead_nowhere(void **state)
 {
     struct fixture *fixture = *state;
-    char name[16], target[16];
+    char name[24], target[24];
     link_to(fixture, "circle", "circle");
     link_to(fixture, "self", ".");
     expect(fixture, "circle", 0, NULL, ELOOP);
