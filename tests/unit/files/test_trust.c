@@ -180,11 +180,11 @@ static void test_access_list(void **state)
         struct posix_acl_xattr_header header;
         struct posix_acl_xattr_entry entries[5];
     } list = {{htole32(POSIX_ACL_XATTR_VERSION)},
-              {{htole16(ACL_USER_OBJ), htole16(6), htole32(ACL_UNDEFINED_ID)},
+              {{htole16(ACL_USER_OBJ), htole16(6), htole32((uint32_t)ACL_UNDEFINED_ID)},
                {htole16(ACL_USER), htole16(6), htole32(12345)},
-               {htole16(ACL_GROUP_OBJ), htole16(0), htole32(ACL_UNDEFINED_ID)},
-               {htole16(ACL_MASK), htole16(6), htole32(ACL_UNDEFINED_ID)},
-               {htole16(ACL_OTHER), htole16(0), htole32(ACL_UNDEFINED_ID)}}};
+               {htole16(ACL_GROUP_OBJ), htole16(0), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_MASK), htole16(6), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_OTHER), htole16(0), htole32((uint32_t)ACL_UNDEFINED_ID)}}};
     if (geteuid() != 0)
         skip(); /* only root can choose the group */
     HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
