@@ -322,6 +322,41 @@ static void every_byte_of_the_tar(void **state)
     assert_int_equal(accepted, 9 + 4);
 }
 
+/* As another program packs it: nothing but the tar. */
+static int walk_plain(struct forgery *forgery, const unsigned char *tar, size_t bytes)
+{
+    struct memory plain;
+    struct content content = {0};
+    unsigned char frame[8192];
+    size_t length = ZSTD_compress(frame, sizeof frame, tar, bytes, 1);
+    assert_false(ZSTD_isError(length));
+    memory_init(&plain, true);
+    put(&plain, frame, length);
+    memory_rewind(&plain, true);
+    int status = read_by_walk(&forgery->fake, &plain, false, &content);
+    content_free(&content);
+    memory_free(&plain);
+    return status;
+}
+
+/* A header of zeros, and the end of the archive, look alike but for what comes behind them. */
+static void a_header_that_was_lost(void **state)
+{
+    struct forgery *forgery = *state;
+    unsigned char tar[16384] = {0};
+    size_t bytes = (size_t)forgery->table->frames[1].tar_offset;
+    assert_true(bytes + TAR_END_BYTES <= sizeof tar);
+    assert_int_equal(ZSTD_decompress(tar, sizeof tar, forgery->memory.data,
+                                     (size_t)forgery->table->frames[1].file_offset),
+                     bytes);
+    assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_OK);
+    assert_int_equal(walk_plain(forgery, tar, bytes), HB_FATAL); /* cut off */
+    unsigned char *text = memmem(tar, bytes, "some text", 9);
+    assert_non_null(text);
+    memset(text - TAR_BLOCK, 0, TAR_BLOCK);
+    assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_FATAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +369,7 @@ int main(void)
         cmocka_unit_test(rows_of_another_index),
         cmocka_unit_test(every_byte_of_the_tar),
         cmocka_unit_test(a_name_with_a_nul_byte),
+        cmocka_unit_test(a_header_that_was_lost),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);
