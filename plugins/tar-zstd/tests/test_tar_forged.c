@@ -2,6 +2,7 @@
 /* Indexes with right checksums and wrong content: never believed against the archive itself. */
 #include "fixture.h"
 #include "tar_bytes.h"
+#include "tar_list.h"
 #include "tar_table.h"
 
 #include <locale.h>
@@ -239,6 +240,123 @@ static void rows_of_another_index(void **state)
     }
 }
 
+static int count_member(const struct hb_lister *lister, const struct hb_member *member)
+{
+    (void)member;
+    ++*(int *)lister->self;
+    return HB_OK;
+}
+
+/* Who lists, and reads nothing, sees no name that ends before its end. */
+static void a_name_with_a_nul_byte(void **state)
+{
+    struct forgery *forgery = *state;
+    struct memory forged;
+    int count = 0;
+    const struct hb_lister lister = {.size = sizeof lister, .self = &count, .member = count_member};
+    unsigned char *name = memmem(forgery->records, forgery->bytes, "d/f", 3);
+    assert_non_null(name);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct tar_zstd tar = {.host = &forgery->fake.host};
+        name[1] = wrong ? '\0' : '/';
+        forge(forgery, forgery->records, forgery->bytes, &forgery->table->index, &forged);
+        memory_rewind(&forged, true);
+        assert_int_equal(tar_list(&tar, &forged.input, &lister), wrong ? HB_FATAL : HB_OK);
+        tar_table_free(tar.table);
+        memory_free(&forged);
+    }
+    name[1] = '/';
+    assert_int_equal(count, 5 + 1); /* what comes before it */
+}
+
+/* One byte of the tar is another one; its frame, the checksum and the row of that are made anew. */
+static int read_altered(const struct forgery *forgery, const unsigned char *tar, size_t bytes)
+{
+    struct forgery other = *forgery;
+    struct tar_table table = *forgery->table;
+    struct content content = {0};
+    struct memory forged;
+    unsigned char frame[8192];
+    const struct memory *memory = &forgery->memory;
+    size_t stored = (size_t)table.frames[1].file_offset, count = table.count + 3;
+    ZSTD_CCtx *compressor = ZSTD_createCCtx();
+    ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 1);
+    size_t length = ZSTD_compress2(compressor, frame, sizeof frame, tar, bytes);
+    ZSTD_freeCCtx(compressor);
+    assert_false(ZSTD_isError(length));
+    memory_init(&other.memory, true);
+    put(&other.memory, frame, length);
+    put(&other.memory, memory->data + stored, memory->bytes - stored);
+    unsigned char *rows =
+        other.memory.data + other.memory.bytes - TAR_SEEK_FOOTER_SIZE - count * TAR_SEEK_ROW;
+    tar_put32(rows, (uint32_t)length);
+    memcpy(rows + 8, frame + length - 4, 4);
+    table.records_offset = table.records_offset - stored + length;
+    table.index.rows_hash = XXH64(rows, TAR_SEEK_ROW, 0);
+    other.table = &table;
+    forge(&other, forgery->records, forgery->bytes, &table.index, &forged);
+    int status = read_by_list(&other.fake, &forged, &content);
+    content_free(&content);
+    memory_free(&forged);
+    memory_free(&other.memory);
+    return status;
+}
+
+/* Only the content of files may be another: that is not in the index. */
+static void every_byte_of_the_tar(void **state)
+{
+    struct forgery *forgery = *state;
+    unsigned char tar[16384];
+    size_t accepted = 0, bytes = (size_t)forgery->table->frames[1].tar_offset;
+    assert_int_equal(forgery->table->count, 1);
+    assert_true(bytes <= sizeof tar);
+    assert_int_equal(ZSTD_decompress(tar, sizeof tar, forgery->memory.data,
+                                     (size_t)forgery->table->frames[1].file_offset),
+                     bytes);
+    assert_int_equal(read_altered(forgery, tar, bytes), HB_OK);
+    for (size_t at = 0; at < bytes; at++) {
+        tar[at] ^= 1;
+        accepted += read_altered(forgery, tar, bytes) == HB_OK;
+        tar[at] ^= 1;
+    }
+    assert_int_equal(accepted, 9 + 4);
+}
+
+/* As another program packs it: nothing but the tar. */
+static int walk_plain(struct forgery *forgery, const unsigned char *tar, size_t bytes)
+{
+    struct memory plain;
+    struct content content = {0};
+    unsigned char frame[8192];
+    size_t length = ZSTD_compress(frame, sizeof frame, tar, bytes, 1);
+    assert_false(ZSTD_isError(length));
+    memory_init(&plain, true);
+    put(&plain, frame, length);
+    memory_rewind(&plain, true);
+    int status = read_by_walk(&forgery->fake, &plain, false, &content);
+    content_free(&content);
+    memory_free(&plain);
+    return status;
+}
+
+/* A header of zeros, and the end of the archive, look alike but for what comes behind them. */
+static void a_header_that_was_lost(void **state)
+{
+    struct forgery *forgery = *state;
+    unsigned char tar[16384] = {0};
+    size_t bytes = (size_t)forgery->table->frames[1].tar_offset;
+    assert_true(bytes + TAR_END_BYTES <= sizeof tar);
+    assert_int_equal(ZSTD_decompress(tar, sizeof tar, forgery->memory.data,
+                                     (size_t)forgery->table->frames[1].file_offset),
+                     bytes);
+    assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_OK);
+    assert_int_equal(walk_plain(forgery, tar, bytes), HB_FATAL); /* cut off */
+    unsigned char *text = memmem(tar, bytes, "some text", 9);
+    assert_non_null(text);
+    memset(text - TAR_BLOCK, 0, TAR_BLOCK);
+    assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_FATAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +367,9 @@ int main(void)
         cmocka_unit_test(rows_of_the_seek_table),
         cmocka_unit_test(a_frame_that_is_shorter_than_its_row),
         cmocka_unit_test(rows_of_another_index),
+        cmocka_unit_test(every_byte_of_the_tar),
+        cmocka_unit_test(a_name_with_a_nul_byte),
+        cmocka_unit_test(a_header_that_was_lost),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);

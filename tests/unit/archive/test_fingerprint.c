@@ -144,6 +144,11 @@ static void test_texts_do_not_run_together(void **state)
     hb_fingerprint_other(&one, &first);
     hb_fingerprint_other(&other, &second);
     assert_false(hb_fingerprint_equal(&first, &second));
+    other = one;
+    other.link = "d";
+    hb_fingerprint_other(&other, &second);
+    assert_false(hb_fingerprint_equal(&first, &second));
+    other.path = "ac";
     hb_fingerprint_path(&one, &first);
     hb_fingerprint_path(&other, &second);
     assert_false(hb_fingerprint_equal(&first, &second));

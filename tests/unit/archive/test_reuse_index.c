@@ -118,6 +118,55 @@ static void test_what_contradicts_itself(void **state)
     expect_refused(AT_COUNTS + 24, 2, "a part is lacking");
 }
 
+/* Of single units, where no row of a long entry would give it away. */
+static void test_units_go_back(void **state)
+{
+    struct hb_reuse_index index = {0}, found;
+    struct hb_entry entry = {.size = sizeof entry, .path = "x", .path_bytes = 1};
+    struct hb_unit unit = {.size = sizeof unit, .bytes = 1};
+    struct hb_unit_mark mark = {.check = 1};
+    struct hb_fingerprint fingerprint = {{1}};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        if (i < 2)
+            hb_reuse_add_unit(&index, &unit, &mark, true);
+        hb_reuse_add_entry(&index, &entry, &fingerprint, 1);
+    }
+    size_t bytes = hb_reuse_bytes(&index);
+    HB_AUTO_FREE unsigned char *data = hb_alloc(bytes);
+    hb_reuse_write(&index, data);
+    assert_true(hb_reuse_parse(data, bytes, &found));
+    hb_reuse_clear(&found);
+    put32(data + AT_FIRST_UNITS + 8, 0); /* 0, 1, 0, 1 */
+    assert_false(hb_reuse_parse(data, bytes, &found));
+    put32(data + AT_FIRST_UNITS + 8, 1);
+    put32(data + AT_FIRST_UNITS + 12, 2); /* there are two */
+    assert_false(hb_reuse_parse(data, bytes, &found));
+    hb_reuse_clear(&index);
+}
+
+/* Of four units that all have a part; two entries begin with the first. */
+static void test_a_shared_unit_is_all_there_is(void **state)
+{
+    struct hb_reuse_index index = {0}, found;
+    struct hb_entry entry = {.size = sizeof entry, .path = "x", .path_bytes = 1};
+    struct hb_unit unit = {.size = sizeof unit, .bytes = 1};
+    struct hb_unit_mark mark = {.check = 1};
+    struct hb_fingerprint fingerprint = {{1}};
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        hb_reuse_add_unit(&index, &unit, &mark, false);
+    hb_reuse_add_entry(&index, &entry, &fingerprint, 4);
+    hb_reuse_add_entry(&index, &entry, &fingerprint, 1);
+    size_t bytes = hb_reuse_bytes(&index), first_units = 64 + 2 * 16;
+    HB_AUTO_FREE unsigned char *data = hb_alloc(bytes);
+    hb_reuse_write(&index, data);
+    put32(data + first_units + 4, 0);
+    put32(data + first_units + 8 + 4 * 8 + 16, 1); /* the row says that it is the second's */
+    assert_false(hb_reuse_parse(data, bytes, &found));
+    hb_reuse_clear(&index);
+}
+
 static void test_another_length(void **state)
 {
     size_t bytes;
@@ -191,9 +240,14 @@ static void test_room_that_was_reserved(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_it_comes_back),    cmocka_unit_test(test_what_contradicts_itself),
-        cmocka_unit_test(test_another_length),   cmocka_unit_test(test_a_row_too_many),
-        cmocka_unit_test(test_what_has_no_room), cmocka_unit_test(test_room_that_was_reserved),
+        cmocka_unit_test(test_it_comes_back),
+        cmocka_unit_test(test_what_contradicts_itself),
+        cmocka_unit_test(test_units_go_back),
+        cmocka_unit_test(test_a_shared_unit_is_all_there_is),
+        cmocka_unit_test(test_another_length),
+        cmocka_unit_test(test_a_row_too_many),
+        cmocka_unit_test(test_what_has_no_room),
+        cmocka_unit_test(test_room_that_was_reserved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,8 +223,11 @@ static void expect_open(const struct fixture *fixture, const char *path, const c
         fail_msg("%s: %s, '%s'", path, fd < 0 ? strerror(-fd) : "open", text);
 }
 
-static void open_all(const struct fixture *fixture)
+/* As root in one directory after the other, or where nobody else has a hand in it all at once, as
+ * others do. */
+static void open_all(struct fixture *fixture, bool at_once)
 {
+    fixture->root.only_of_owner = at_once;
     HB_AUTO_FREE char *absolute = hb_text("%s/file", fixture->home);
     expect_open(fixture, "file", "file", 0);
     expect_open(fixture, "dir/inner/deep", "deep", 0);
@@ -252,7 +255,8 @@ static void make_links(const struct fixture *fixture)
 static void test_opening(void **state)
 {
     make_links(*state);
-    open_all(*state);
+    open_all(*state, false);
+    open_all(*state, true);
 }
 
 /* As by a kernel that does not know openat2(2). */
@@ -279,7 +283,8 @@ static void test_opening_step_by_step(void **state)
     if (child == 0) {
         if (!forbid_openat2())
             _exit(77);
-        open_all(fixture); /* what fails ends the process, with another code than 0 */
+        open_all(fixture, true);
+        open_all(fixture, false); /* what fails ends the process, with another code than 0 */
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

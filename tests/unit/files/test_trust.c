@@ -4,12 +4,17 @@
 #include "files/trust.h"
 #include "scratch.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 static int check(const char *path, bool sudo, struct hb_error *error)
 {
@@ -142,6 +147,68 @@ static void test_group(void **state)
     expect_trusted(file, false);
 }
 
+/* In place of the C library's: the group of root has these members. */
+static char *members[3] = {NULL};
+struct group *getgrgid(gid_t gid)
+{
+    static char name[] = "root";
+    static struct group group;
+    group = (struct group){.gr_name = name, .gr_gid = gid, .gr_mem = members};
+    return gid == 0 ? &group : NULL;
+}
+
+/* It has the user's name, and yet others are in it. */
+static void test_members_of_a_group(void **state)
+{
+    static char root[] = "root", other[] = "other";
+    if (geteuid() != 0)
+        skip(); /* only root can choose the group */
+    HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
+    assert_int_equal(chown(file, 0, 0), 0);
+    chmod(file, 0664);
+    members[0] = root;
+    expect_trusted(file, false);
+    members[1] = other;
+    expect_refused(file, "written to by others (its group)");
+    members[0] = members[1] = NULL;
+}
+
+/* With an access list the bits of the group are its mask: a user who is named in it may write. */
+static void test_access_list(void **state)
+{
+    struct {
+        struct posix_acl_xattr_header header;
+        struct posix_acl_xattr_entry entries[5];
+    } list = {{htole32(POSIX_ACL_XATTR_VERSION)},
+              {{htole16(ACL_USER_OBJ), htole16(6), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_USER), htole16(6), htole32(12345)},
+               {htole16(ACL_GROUP_OBJ), htole16(0), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_MASK), htole16(6), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_OTHER), htole16(0), htole32((uint32_t)ACL_UNDEFINED_ID)}}};
+    if (geteuid() != 0)
+        skip(); /* only root can choose the group */
+    HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
+    assert_int_equal(chown(file, 0, 0), 0);
+    chmod(file, 0660);
+    expect_trusted(file, false); /* the private group */
+    if (setxattr(file, "system.posix_acl_access", &list, sizeof list, 0) != 0)
+        skip(); /* a file system without lists */
+    expect_refused(file, "written to by others (its group)");
+}
+
+/* Who owns a link can put another one there, also where nobody else can. */
+static void test_owner_of_a_link(void **state)
+{
+    if (geteuid() != 0)
+        skip(); /* only root can give a link away */
+    HB_AUTO_FREE char *file = scratch_write(*state, "file", "");
+    HB_AUTO_FREE char *link = scratch_path(*state, "link");
+    assert_int_equal(symlink(file, link), 0);
+    expect_trusted(link, false);
+    assert_int_equal(lchown(link, 12345, 0), 0);
+    expect_refused(link, "link belongs to user 12345");
+}
+
 /* ---- user namespaces ---------------------------------------------------------------------- */
 
 enum { TRUSTED = 10, REFUSED_AS_UNMAPPED, REFUSED_OTHERWISE, NO_NAMESPACE };
@@ -247,6 +314,9 @@ int main(void)
         TEST(test_no_place),
         TEST(test_owner),
         TEST(test_group),
+        TEST(test_members_of_a_group),
+        TEST(test_access_list),
+        TEST(test_owner_of_a_link),
         TEST(test_nobody_is_mapped),
         TEST(test_only_oneself_is_mapped),
         TEST(test_nobody_is_somebody_elsewhere),
