@@ -62,8 +62,8 @@ static const struct hb_option options[OPTIONS] = {
               .key = "when",
               .default_text = "emptied",
               .choices = when_choices,
-              .help = "When guard puts the file back: emptied: no job is left; fewer: fewer jobs "
-                      "are left than there were"},
+              .help = "When guard puts the file back: emptied, if no job is left; fewer, if fewer "
+                      "jobs are left than there were"},
 };
 
 /* ---- the settings ------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ struct held {
 };
 
 /*
- * Pins the database of that name. 0 or -errno: ENOENT; ENOTSUP: it is no regular file. The
+ * Pins the database of that name. 0 or -errno: ENOENT; ENOTSUP: it is not a regular file. The
  * directory is held by a descriptor of its own. held_close() in any case.
  */
 int held_open(struct held *held, int directory_fd, const char *name);

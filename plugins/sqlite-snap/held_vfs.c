@@ -4,9 +4,8 @@
  *
  *   xFullPathname  the name of a held database is taken as it is; it would be resolved, and its
  *                  /proc/self/fd/N refused as a symbolic link
- *   xAccess        three answers: there, not there, and an error where that cannot be told; a
- *                  journal taken for absent because of EACCES would be a transaction that is half
- *                  undone
+ *   xAccess        three answers: there, not there, and an error if it cannot tell; a journal
+ *                  taken for absent because of EACCES would leave a transaction half undone
  *   xOpen          a super-journal lies elsewhere, by a name that the journal holds: it is never
  *                  opened, so nothing that it names is deleted. (Whether it is there is asked, and
  *                  decides whether the transaction stands.)
@@ -19,9 +18,10 @@
  *                  the file has that owner already
  *
  * All but the x… are system calls that the Unix VFS makes itself: the index (-shm) never passes
- * through xOpen. sqlite3_vfs.xSetSystemCall exists for that, and is one for the whole process, so
- * the replacements do what the system's do for every name but ours. Ours is told by the number in
- * it: `list` below, the one mutable global of the plugin, since these calls bring nothing along.
+ * through xOpen. sqlite3_vfs.xSetSystemCall exists for that, and holds for the whole process, so
+ * the replacements do what the system's do for every name except ours. Ours is known by the number
+ * in it, from `list` below: the one mutable global of the plugin, because these calls bring no
+ * context along.
  */
 #include "held_vfs.h"
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lease answers for one inode and for all processes, seen or not, but does not say who. /proc
- * says who, by name, for the processes that we may look into: our own, all as root.
+ * Which programs have a file open?
  *
- * A deleted file has no name that could be asked for. Its descriptors still show the one it had,
+ * A lease answers for one inode and for all processes, seen or not, but does not say who. /proc
+ * says who, by name, for the processes that we may look into: our own, or all of them as root.
+ *
+ * A deleted file cannot be asked for by name. Its descriptors still show the name that it had,
  *
  *      /proc/PID/fd/N -> /home/u/.hermes/state.db (deleted)
  *
- * also when a new file bears that name by now, and when the directory was deleted with it. For a
+ * also when a new file has that name by now, and when the directory was deleted with it. For a
  * process that has our view of the file systems this text is compared whole. A container has
  * another view: its name for the directory says nothing to us, so there the last component and the
  * file system decide. That may hit a file of the same name elsewhere on it; better to ask once too
@@ -19,8 +21,8 @@
  *
  * Looking through all descriptors of a machine takes longer than putting a small database back. So
  * what was found is good for the next databases, too, for a fifth of a second: a restore of a large
- * one takes longer than that from its look to its end. Nobody is refused for what was found
- * earlier: then it is looked anew.
+ * one takes longer than that from its look to its end. Nothing is refused because of an earlier
+ * look alone: then hbcore looks again.
  */
 #include "holders.h"
 #include "held.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Has a database changed? The header's change counter and the times of the files tell of writes to
- * them, that of the inode's change also where size and time were put back; the header of the log,
- * and that of its index in -shm (last commit, its checksum), of commits that are in the log only.
- * Everything is read, nothing opened with SQLite.
+ * Has a database changed? Writes to its files show in the change counter of the header and in the
+ * times of the files; if size and time were put back, in the time of the inode's change. Commits
+ * that are only in the log show in the header of the log, and in that of its index in the -shm
+ * (last commit, its checksum). All of that is read; nothing is opened with SQLite.
  */
 #include "identity.h"
 #include "live.h"

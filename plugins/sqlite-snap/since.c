@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An import that was killed may have been in the middle of writing into a database, or just behind
- * its commit; and programs may have used the database since. A note has the inode and two hashes:
+ * Has somebody changed a database since an import noted it, or only the import itself?
+ *
+ * An import that was killed may have been writing into a database, or have just committed to it;
+ * and programs may have used the database since. A note has the inode and two hashes:
  *
  *   untouched   size and time of the file, its log and its journal, its header, and the last
  *               commit in the log. Whoever opens the database to write, or to tidy up, changes
@@ -9,12 +11,17 @@
  *   committed   inode, header (with the counter of changes), and the last commit in the log. It is
  *               what it was once SQLite has undone what was not committed.
  *
- * Where the times are so young that another change may leave the same ones, both have the content
- * as well.
+ * If the times are so young that another change may leave the same ones, both have the content as
+ * well.
  *
- * A database that was not begun has to be untouched. One that was is opened, so that SQLite undoes
- * what was not committed, and has to be as it was committed then; or to hold what is staged, page
- * by page. All else is somebody's work.
+ *      the killed restore had   then the import may go on if the database
+ *      ----------------------   -------------------------------------------------------------
+ *      not begun                is untouched
+ *      begun                    has the committed state of the note, once SQLite has undone
+ *                               what was not committed
+ *      committed                is equal to the staged copy, page by page
+ *
+ * In all other cases somebody has worked with the database, and it is left alone.
  */
 #include "since.h"
 #include "connection.h"

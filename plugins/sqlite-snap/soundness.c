@@ -105,7 +105,7 @@ static void take_finding(struct checking *checking, const char *finding)
         checking_add(checking, HB_UNSOUND, "%s", finding);
 }
 
-/* Each row of a check is "ok" or a problem. SQLite's result; the findings are told. */
+/* Each row of a check is "ok" or a problem. SQLite's result; the findings are added. */
 static int run_check(struct checking *checking, const char *sql)
 {
     sqlite3_stmt *statement = NULL;

@@ -185,7 +185,7 @@ static int next_frame(struct tar_source *source, bool *end)
         return status;
     }
     if (magic != TAR_MAGIC_ZSTD)
-        return zstd_failed(source, "something else follows a frame");
+        return zstd_failed(source, "bytes that are not a frame follow a frame");
     ZSTD_DCtx_reset(unzstd->decompressor, ZSTD_reset_session_only);
     unzstd->in_frame = true;
     unzstd->stored = unzstd->raw = 0;

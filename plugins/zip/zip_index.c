@@ -178,8 +178,8 @@ static int place_directory(const struct zip *zip, const struct end *end, struct 
         return damaged(zip, "the central directory is too small for its number of entries");
     /* An end record of zeros would make an empty archive of any. */
     if (end->entries == 0 && stored_end != end->place)
-        return damaged(zip,
-                       "the end record says that there are no entries, but something is there");
+        return damaged(
+            zip, "the end record says that there are no entries, but something lies before it");
     index->start = end->place - end->bytes;
     index->bytes = end->bytes;
     index->shift = end->place - stored_end;

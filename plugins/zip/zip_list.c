@@ -199,8 +199,8 @@ static int no_trailer(const struct zip *zip)
 static int wrong_block(const struct zip *zip)
 {
     return zip->host->fail(zip->host, HB_FATAL,
-                           "the block before the central directory does not match its checksum; "
-                           "the archive is damaged");
+                           "its trailer, before the central directory, does not match its "
+                           "checksum; the archive is damaged");
 }
 
 static int read_block(const struct zip *zip, const struct hb_input *input, uint64_t offset,
@@ -290,8 +290,8 @@ int zip_read_trailer(void *self, const struct hb_input *input, void **data, size
     uint64_t length = spaced ? digits_of(frame) : zip_get64(frame + 4);
     if (length <= (spaced ? 4 : 0) || length > gap - sizeof frame)
         return zip->host->fail(zip->host, HB_FATAL,
-                               "the block before the central directory has an impossible length; "
-                               "the archive is damaged or forged");
+                               "its trailer, before the central directory, has an impossible "
+                               "length; the archive is damaged or forged");
     uint64_t start = zip->index.start - sizeof frame - length;
     if (spaced)
         return read_spaced(zip, input, start, (size_t)length, data, bytes);
