@@ -111,7 +111,7 @@ static void on_pruned(void *context, const struct hb_preset *preset,
                       uint64_t keep)
 {
     struct prune_command *command = context;
-    if (!command->cli->json && !command->cli->quiet) {
+    if (hb_session_speaks(command->session)) {
         HB_AUTO_FREE char *shown =
             hb_printable(archives->directory == NULL ? directory : archives->directory);
         fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, shown,
@@ -146,9 +146,9 @@ static void print_summary(const struct prune_command *command, size_t adopted)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct prune_options *options = parsed;
+    const struct prune_options *options = session->options;
     struct prune_command command = {session, session->cli, options, NULL};
     struct hb_preset_archives none = {.fd = -1};
     struct hb_preset preset;
@@ -159,7 +159,6 @@ static int run(struct hb_session *session, const void *parsed, char **arguments)
                                        .dry_run = options->dry_run,
                                        .pruned = on_pruned,
                                        .context = &command};
-    (void)arguments;
     session->cli->output_is_extra = !options->dry_run;
     int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
     hb_preset_clear(&preset);
