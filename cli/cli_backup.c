@@ -85,10 +85,9 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
     FILE *out = hb_cli_out(cli);
     char text[24];
     note_other_suffix(command);
-    if (hb_session_speaks(command->session))
-        fprintf(out, "%s %" PRIu64 " entries (%s) ...\n",
-                command->options->dry_run ? "Would back up" : "Backing up", files,
-                hb_human_bytes(bytes, text));
+    hb_session_say(command->session, "%s %" PRIu64 " entries (%s) ...\n",
+                   command->options->dry_run ? "Would back up" : "Backing up", files,
+                   hb_human_bytes(bytes, text));
     fflush(out);
     if (!command->options->dry_run)
         hb_session_start_progress(command->session, "stored", files, bytes);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
+#include "archive/member.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
 #include "reading.h"
+#include "restore/pending.h"
 #include "summary.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static void list_json(struct hb_reading *reading, size_t index)
 {
     const struct hb_catalog *catalog = &reading->archive.catalog;
     const struct hb_catalog_member *member = &catalog->members[index];
-    json_t *object = json_pack("{s:s, s:I}", "kind", hb_reading_type(member->type), "bytes",
+    json_t *object = json_pack("{s:s, s:I}", "kind", hb_member_type(member->type), "bytes",
                                (json_int_t)member->bytes);
     if (member->entry_flags & HB_ENTRY_HAS_MODE)
         json_object_set_new(object, "mode", json_integer(member->mode));
@@ -97,9 +98,9 @@ static int list(struct hb_reading *reading)
         list_json_summary(reading);
     else if (reading->archive.later_trailer && !session->cli->quiet)
         hb_cli_complain(session->cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
-    hb_cli_find_pending(session->cli, &session->run);
+    hb_pending_find(&session->run, session->cli->home);
     fflush(session->cli->out);
-    hb_cli_show_notes(session->cli, &session->run.report);
+    hb_summary_notes(session->cli, &session->run.report);
     return HB_EXIT_DONE;
 }
 

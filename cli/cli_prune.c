@@ -6,7 +6,6 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
 #include "preset_report.h"
 #include "summary.h"
 #include <inttypes.h>
@@ -89,23 +88,6 @@ static void tell_people(const struct prune_command *command,
             other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
 }
 
-/* Adds what became of the archives of one preset to that of those before. */
-static void add_lists(json_t *lists, const struct hb_preset_archives *archives)
-{
-    const char *key;
-    json_t *rows = json_object(), *row;
-    hb_preset_report_json(rows, archives);
-    json_object_foreach(rows, key, row)
-    {
-        json_t *sum = json_object_get(lists, key);
-        if (json_is_array(row))
-            json_array_extend(sum, row);
-        else
-            json_integer_set(sum, json_integer_value(sum) + json_integer_value(row));
-    }
-    json_decref(rows);
-}
-
 static void on_pruned(void *context, const struct hb_preset *preset,
                       const struct hb_preset_archives *archives, const char *directory,
                       uint64_t keep)
@@ -124,7 +106,7 @@ static void on_pruned(void *context, const struct hb_preset *preset,
             tell_people(command, archives, i);
     }
     hb_preset_report_unknown(command->session, archives, preset->section->label);
-    add_lists(command->lists, archives);
+    hb_preset_report_json(command->lists, archives);
 }
 
 static void print_summary(const struct prune_command *command, size_t adopted)
@@ -167,7 +149,6 @@ static int run(struct hb_session *session)
     int code = hb_session_open_home(session, true, true);
     if (code != 0)
         return code;
-    hb_cli_tell_pending(&session->run);
     command.lists = json_object();
     hb_preset_report_json(command.lists, &none);
     status = hb_prune(&request, &result, &session->error);

@@ -6,10 +6,11 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
+#include "restore/pending.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
 #include "snapshot/snapshot_restore.h"
+#include "snapshot/wanted.h"
 #include "summary.h"
 #include <inttypes.h>
 #include <string.h>
@@ -20,8 +21,6 @@ struct snapshot_options {
     int64_t limit; /* of the list */
     bool dry_run;
 };
-
-enum { LISTED = 20 }; /* so many are listed unless more are asked for */
 
 #define AT(member) offsetof(struct snapshot_options, member)
 
@@ -155,9 +154,8 @@ static int would_create(struct snapshot_command *command)
     int status = hb_snapshot_plan(&session->run, on_would_copy, command, &planned, &session->error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    if (hb_session_speaks(command->session))
-        fprintf(session->cli->out, "Dry run: %" PRIu64 " files, %s; nothing was written.\n",
-                planned.files, hb_human_bytes(planned.bytes, size));
+    hb_session_say(session, "Dry run: %" PRIu64 " files, %s; nothing was written.\n", planned.files,
+                   hb_human_bytes(planned.bytes, size));
     if (planned.files == 0 && hb_session_speaks(command->session))
         hint_at_files(command);
     return conclude(command, "snapshot create",
@@ -243,46 +241,18 @@ static int list(struct snapshot_command *command)
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    hb_cli_tell_pending(&session->run);
+    hb_pending_tell(&session->run);
     if (session->cli->json)
         return conclude(command, "snapshot list",
                         json_pack("{s:I}", "snapshots", (json_int_t)shown));
     if (shown == 0 && limit > 0)
         fprintf(session->cli->out, "No snapshots.\n");
     fflush(session->cli->out);
-    hb_cli_show_notes(session->cli, &session->run.report);
+    hb_summary_notes(session->cli, &session->run.report);
     return HB_EXIT_DONE;
 }
 
 /* ---- restore ------------------------------------------------------------------------------- */
-
-char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted)
-{
-    size_t digits = strspn(wanted, "0123456789");
-    char *name = NULL;
-    struct hb_snapshots snapshots;
-    if (!hb_snapshot_is_name(wanted)) {
-        hb_error_set(&session->error, HB_FATAL, "'%s' is no id of a snapshot", wanted);
-        return NULL;
-    }
-    if (digits != strlen(wanted) || digits > 3)
-        return hb_copy_text(wanted);
-    unsigned long number = strtoul(wanted, NULL, 10), at = 0;
-    int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
-    for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
-        if (snapshots.items[i].has_manifest && ++at == number)
-            name = hb_copy_text(snapshots.items[i].name);
-    /* One that was made by hand may be called so. */
-    for (size_t i = 0; i < snapshots.count && name == NULL; i++)
-        if (strcmp(snapshots.items[i].name, wanted) == 0)
-            name = hb_copy_text(wanted);
-    hb_snapshots_close(&snapshots);
-    if (name == NULL && status == HB_OK) {
-        hb_error_set(&session->error, HB_FATAL, "there is no snapshot number %s", wanted);
-        hb_error_hint(&session->error, "hbcore snapshot list shows those that are there");
-    }
-    return name;
-}
 
 static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
 {
@@ -296,7 +266,7 @@ static int restore(struct snapshot_command *command, const char *wanted)
     struct hb_session *session = command->session;
     struct hb_snapshot_restored restored;
     bool dry_run = command->options->dry_run;
-    HB_AUTO_FREE char *name = hb_cli_snapshot_wanted(session, wanted);
+    HB_AUTO_FREE char *name = hb_snapshot_wanted(&session->run, wanted, &session->error);
     if (name == NULL)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
@@ -310,9 +280,9 @@ static int restore(struct snapshot_command *command, const char *wanted)
     HB_AUTO_FREE char *shown = hb_printable(name);
     if (hb_session_speaks(command->session) && dry_run)
         fprintf(session->cli->out, "Dry run: nothing was changed.\n");
-    else if (hb_session_speaks(command->session))
-        fprintf(session->cli->out, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
-                restored.files, restored.members, shown);
+    else
+        hb_session_say(session, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
+                       restored.files, restored.members, shown);
     json_t *members =
         json_pack("{s:I, s:I, s:I}", "files", (json_int_t)restored.files, "bytes",
                   (json_int_t)restored.bytes, "members", (json_int_t)restored.members);
@@ -332,16 +302,15 @@ static int prune(struct snapshot_command *command)
     struct hb_snapshots snapshots;
     size_t removed = 0;
     bool dry_run = command->options->dry_run;
-    hb_cli_tell_pending(&session->run);
+    hb_pending_tell(&session->run);
     int status = prune_to(command, keep_of(command), NULL, &snapshots, &removed);
     int code = hb_cli_exit_code(status);
     if (status == HB_OK) {
         size_t left = snapshots.count - removed;
         json_t *names = tell_removed(command, &snapshots, removed);
-        if (hb_session_speaks(session))
-            fprintf(session->cli->out, "%s %zu snapshot(s), %zu %s.\n",
-                    dry_run ? "Would remove" : "Removed", removed, left,
-                    dry_run ? "would stay" : "stay");
+        hb_session_say(session, "%s %zu snapshot(s), %zu %s.\n",
+                       dry_run ? "Would remove" : "Removed", removed, left,
+                       dry_run ? "would stay" : "stay");
         code = conclude(command, "snapshot prune",
                         json_pack("{s:I, s:o, s:I}", "removed", (json_int_t)removed,
                                   "removed_snapshots", names, "snapshots", (json_int_t)left));
@@ -418,6 +387,6 @@ const struct hb_command hb_command_snapshot = {
     .form_count = sizeof forms / sizeof *forms,
     .options = table,
     .bytes = sizeof(struct snapshot_options),
-    .defaults = &(const struct snapshot_options){.keep = -1, .limit = LISTED},
+    .defaults = &(const struct snapshot_options){.keep = -1, .limit = HB_SNAPSHOTS_LISTED},
     .check = check,
 };

@@ -5,8 +5,8 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
 #include "reading.h"
+#include "restore/pending.h"
 #include "summary.h"
 #include <inttypes.h>
 
@@ -53,7 +53,7 @@ static int verify(struct hb_reading *reading)
     if (status == HB_NOMATCH)
         return HB_EXIT_USAGE;
     int code = hb_cli_exit_code(status);
-    hb_cli_find_pending(session->cli, &session->run);
+    hb_pending_find(&session->run, session->cli->home);
     hb_report_sort(&session->run.report);
     if (verified.damaged) {
         hb_summary_damaged(session->cli, &session->run.report);

@@ -38,19 +38,3 @@ int hb_reading_run(struct hb_session *session, const char *command,
     hb_archive_close(&reading.archive);
     return code;
 }
-
-const char *hb_reading_type(uint8_t type)
-{
-    switch (type) {
-    case HB_FILE:
-        return "file";
-    case HB_DIRECTORY:
-        return "directory";
-    case HB_SYMLINK:
-        return "link";
-    case HB_HARDLINK:
-        return "hardlink";
-    default:
-        return "special";
-    }
-}

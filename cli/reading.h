@@ -31,7 +31,4 @@ struct hb_reading {
 int hb_reading_run(struct hb_session *session, const char *command,
                    int (*work)(struct hb_reading *reading));
 
-/* "file", "directory", … */
-const char *hb_reading_type(uint8_t type);
-
 #endif

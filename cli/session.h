@@ -46,6 +46,9 @@ static inline bool hb_session_speaks(const struct hb_session *session)
     return !session->cli->json && !session->cli->quiet;
 }
 
+/* Tells them. */
+void hb_session_say(const struct hb_session *session, const char *format, ...) HB_PRINTF(2, 3);
+
 /* Draw a bar? */
 bool hb_cli_bar(const struct hb_cli *cli);
 void hb_session_start_progress(struct hb_session *session, const char *verb, uint64_t files,

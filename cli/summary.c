@@ -124,6 +124,16 @@ void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report)
     fclose(text);
 }
 
+void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->findings[i].kind != HB_FOUND_NOTE)
+            continue;
+        HB_AUTO_FREE char *reason = hb_printable(report->findings[i].reason);
+        fprintf(cli->err, "hbcore: %s\n", reason);
+    }
+}
+
 /* ---- for programs -------------------------------------------------------------------------- */
 
 void hb_session_print_entry(const struct hb_session *session, const char *path, bool directory,

@@ -16,6 +16,9 @@ void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_re
 /* The damaged members, a line each with --json. */
 void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report);
 
+/* The notes alone, a line each on standard error. */
+void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report);
+
 /* Lines that hooks added. */
 void hb_summary_lines(FILE *out, const struct hb_report *report);
 
