@@ -46,7 +46,7 @@ static const struct hb_cli_option table[] = {
     {"label", 'l', "TEXT", "added to its id", .takes = HB_TAKES_TEXT, .offset = AT(label),
      .not_in = AN_ARCHIVE},
     {"dry-run", 0, NULL, "show what would be stored, write nothing", .offset = AT(dry_run)},
-    {NULL},
+    {0},
 };
 
 struct backup_command {

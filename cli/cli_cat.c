@@ -5,7 +5,7 @@
 #include "reading.h"
 #include <unistd.h>
 
-static const struct hb_cli_option table[] = {HB_READING_FORMAT, {NULL}};
+static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
 static int cat(struct hb_reading *reading)
 {

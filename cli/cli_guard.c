@@ -16,7 +16,7 @@ struct guard_options {
 static const struct hb_cli_option table[] = {
     {"dry-run", 0, NULL, "show what would be put back, change nothing",
      .offset = offsetof(struct guard_options, dry_run)},
-    {NULL},
+    {0},
 };
 
 static void print_summary(const struct hb_session *session, const char *id, bool dry_run)

@@ -38,7 +38,7 @@ static const struct hb_cli_option table[] = {
      .offset = AT(include)},
     {"exclude", 0, "GLOB", "not what matches; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(exclude)},
-    {NULL},
+    {0},
 };
 
 struct import_command {

@@ -17,7 +17,7 @@ static const struct hb_cli_option table[] = {
     {"long", 'l', NULL, "add mode, size and time",
      .offset = offsetof(struct hb_reading_options, detailed)},
     HB_READING_FORMAT,
-    {NULL},
+    {0},
 };
 
 static void list_json(struct hb_reading *reading, size_t index)

@@ -26,7 +26,7 @@ static const struct hb_cli_option table[] = {
      "before made them, are this home's from now on",
      .offset = AT(adopt)},
     {"dry-run", 0, NULL, "show what would be removed, change nothing", .offset = AT(dry_run)},
-    {NULL},
+    {0},
 };
 
 struct prune_command {

@@ -35,7 +35,7 @@ static const struct hb_cli_option table[] = {
      .offset = AT(limit), .not_in = CREATE | RESTORE | PRUNE},
     {"dry-run", 0, NULL, "show what would be done, change nothing", .offset = AT(dry_run),
      .not_in = LIST},
-    {NULL},
+    {0},
 };
 
 struct snapshot_command {

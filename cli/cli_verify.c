@@ -10,7 +10,7 @@
 #include "summary.h"
 #include <inttypes.h>
 
-static const struct hb_cli_option table[] = {HB_READING_FORMAT, {NULL}};
+static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
 static void print_verified(const struct hb_reading *reading, const struct hb_verified *verified)
 {

@@ -33,7 +33,7 @@ static const struct hb_cli_option options[] = {
      .takes = HB_TAKES_COUNT, .offset = AT(verbose)},
     {"quiet", 0, NULL, "warnings and errors only", .offset = AT(quiet)},
     {"version", 0, NULL, "the version", .takes = HB_TAKES_OVER, .offset = AT(version)},
-    {NULL},
+    {0},
 };
 
 static const struct hb_form form = {.arguments = "COMMAND [options] [arguments]"};
