@@ -46,7 +46,7 @@ static const struct hb_cli_option table[] = {
     {"label", 'l', "TEXT", "added to its id", .takes = HB_TAKES_TEXT, .offset = AT(label),
      .not_in = AN_ARCHIVE},
     {"dry-run", 0, NULL, "show what would be stored, write nothing", .offset = AT(dry_run)},
-    {NULL},
+    {0},
 };
 
 struct backup_command {
@@ -85,10 +85,9 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
     FILE *out = hb_cli_out(cli);
     char text[24];
     note_other_suffix(command);
-    if (!cli->quiet && !cli->json)
-        fprintf(out, "%s %" PRIu64 " entries (%s) ...\n",
-                command->options->dry_run ? "Would back up" : "Backing up", files,
-                hb_human_bytes(bytes, text));
+    hb_session_say(command->session, "%s %" PRIu64 " entries (%s) ...\n",
+                   command->options->dry_run ? "Would back up" : "Backing up", files,
+                   hb_human_bytes(bytes, text));
     fflush(out);
     if (!command->options->dry_run)
         hb_session_start_progress(command->session, "stored", files, bytes);
@@ -96,20 +95,10 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
 
 static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
 {
-    struct backup_command *command = context;
-    const struct hb_cli *cli = command->session->cli;
-    if (cli->json) {
-        json_t *object = hb_json_entry(path);
-        hb_json_add(object, "{s:s, s:I}", "kind",
-                    type == HB_DIRECTORY ? "directory"
-                    : type == HB_SYMLINK ? "link"
-                                         : "file",
-                    "bytes", (json_int_t)bytes);
-        hb_json_line(hb_cli_out(cli), object);
-    } else if (!cli->quiet) {
-        HB_AUTO_FREE char *shown = hb_printable(path);
-        fprintf(hb_cli_out(cli), "  %s%s\n", shown, type == HB_DIRECTORY ? "/" : "");
-    }
+    const struct backup_command *command = context;
+    const char *kind = type == HB_DIRECTORY ? "directory" : type == HB_SYMLINK ? "link" : "file";
+    hb_session_print_entry(command->session, path, type == HB_DIRECTORY, NULL,
+                           json_pack("{s:s, s:I}", "kind", kind, "bytes", (json_int_t)bytes));
 }
 
 static void print_json(const struct backup_command *command)
@@ -229,11 +218,10 @@ static int back_up(struct backup_command *command)
     return status == HB_OK ? hb_session_code(session) : hb_cli_exit_code(status);
 }
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct backup_options *options = parsed;
+    const struct backup_options *options = session->options;
     struct backup_command command = {session, options, {HB_PRESET_BACKUP_NONE}};
-    (void)arguments;
     session->cli->output_is_extra = !options->dry_run;
     if (options->quick)
         return hb_cli_snapshot_create(session, options->label, options->keep, options->dry_run);

@@ -26,7 +26,7 @@ struct completing {
     char *prefix;        /* "--format=" where that is a part of it */
     char *labels;        /* of the sections seen so far, each between blanks */
     size_t offered;
-    const struct hb_command *command; /* hb_program: not typed yet; NULL: there is no such one */
+    const struct hb_command *command; /* hb_program: not typed yet */
     const struct hb_form *form;       /* of it; NULL: which one was not typed yet */
     const char *argument[MOST_WORDS]; /* those typed before */
     size_t argument_count;
@@ -93,9 +93,6 @@ static void each_object(struct completing *completing, const char *const *comman
     }
 }
 
-#define EACH(completing, visit, ...)                                                               \
-    each_object(completing, (const char *const[]){__VA_ARGS__, NULL}, visit)
-
 static void offer_section(struct completing *completing, const json_t *object, const char *kind)
 {
     const char *section = member(object, "section");
@@ -153,79 +150,45 @@ static void offer_snapshot(struct completing *completing, const json_t *object)
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-static void offer_formats(struct completing *completing)
-{
-    EACH(completing, offer_format_section, "config", "show");
-    EACH(completing, offer_format_plugin, "plugins", "list");
-}
-
-static void offer_members(struct completing *completing)
-{
-    if (completing->argument_count == 0)
-        return;
-    HB_AUTO_FREE char *archive = hb_expand_tilde(completing->argument[0]);
-    EACH(completing, offer_member, "list", "--", archive);
-}
-
-static void offer_choices(struct completing *completing, const char *const *choices)
-{
-    for (; choices != NULL && *choices != NULL; choices++)
-        offer(completing, *choices, "");
-}
-
-static void offer_kinds(struct completing *completing)
-{
-    for (uint32_t kind = 1; hb_kind_name(kind) != NULL; kind++)
-        offer(completing, hb_kind_name(kind), "");
-}
-
-/* The shell knows its files best. */
-static void offer_files(struct completing *completing, const char *what)
-{
-    fprintf(completing->cli->out, "\t%s\n", what);
-    completing->offered++;
-}
+/* What the shell finds best itself, and which visitor offers what which command lists. */
+static const struct {
+    const char *files;
+    const char *command[3];
+    object_visitor visit;
+} sources[] = {
+    [HB_VALUES_FILES] = {.files = "files"},
+    [HB_VALUES_DIRECTORIES] = {.files = "directories"},
+    [HB_VALUES_FORMATS] = {NULL, {"config", "show"}, offer_format_section},
+    [HB_VALUES_PRESETS] = {NULL, {"config", "show"}, offer_preset},
+    [HB_VALUES_PLUGINS] = {NULL, {"plugins", "list"}, offer_plugin},
+    [HB_VALUES_SETTINGS] = {NULL, {"config", "show"}, offer_setting},
+    [HB_VALUES_SNAPSHOTS] = {NULL, {"snapshot", "list"}, offer_snapshot},
+};
 
 static void offer_values(struct completing *completing, enum hb_values values)
 {
-    switch (values) {
-    case HB_VALUES_ANY:
-        break;
-    case HB_VALUES_FILES:
-        offer_files(completing, "files");
-        break;
-    case HB_VALUES_DIRECTORIES:
-        offer_files(completing, "directories");
-        break;
-    case HB_VALUES_FORMATS:
-        offer_formats(completing);
-        break;
-    case HB_VALUES_PRESETS:
-        EACH(completing, offer_preset, "config", "show");
-        break;
-    case HB_VALUES_PLUGINS:
-        EACH(completing, offer_plugin, "plugins", "list");
-        break;
-    case HB_VALUES_KINDS:
-        offer_kinds(completing);
-        break;
-    case HB_VALUES_SETTINGS:
-        EACH(completing, offer_setting, "config", "show");
-        break;
-    case HB_VALUES_SNAPSHOTS:
-        EACH(completing, offer_snapshot, "snapshot", "list");
-        break;
-    case HB_VALUES_MEMBERS:
-        offer_members(completing);
-        break;
+    if (values == HB_VALUES_KINDS) {
+        for (uint32_t kind = 1; hb_kind_name(kind) != NULL; kind++)
+            offer(completing, hb_kind_name(kind), "");
+    } else if (values == HB_VALUES_MEMBERS) {
+        HB_AUTO_FREE char *archive = hb_expand_tilde(completing->argument[0]);
+        each_object(completing, (const char *const[]){"list", "--", archive, NULL}, offer_member);
+    } else if (sources[values].files != NULL) {
+        fprintf(completing->cli->out, "\t%s\n", sources[values].files);
+        completing->offered++;
+    } else if (sources[values].visit != NULL) {
+        each_object(completing, sources[values].command, sources[values].visit);
     }
+    if (values == HB_VALUES_FORMATS) /* those that no section names */
+        each_object(completing, sources[HB_VALUES_PLUGINS].command, offer_format_plugin);
 }
 
 static void offer_option_values(struct completing *completing, const struct hb_cli_option *option)
 {
     if (option == NULL)
         return;
-    offer_choices(completing, option->choices);
+    for (size_t i = 0; option->choices != NULL && option->choices[i] != NULL; i++)
+        offer(completing, option->choices[i], "");
     offer_values(completing, option->values);
 }
 
@@ -233,10 +196,8 @@ static void offer_option_values(struct completing *completing, const struct hb_c
 
 static void offer_options(struct completing *completing)
 {
-    static const struct hb_command none = {.name = ""}; /* has --help all the same */
-    const struct hb_command *command = completing->command == NULL ? &none : completing->command;
     const struct hb_cli_option *option;
-    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++) {
+    for (size_t i = 0; (option = hb_cli_option_at(completing->command, i)) != NULL; i++) {
         HB_AUTO_FREE char *name = hb_text("--%s", option->name);
         char letter[] = {'-', option->letter, '\0'};
         offer(completing, name, option->help);
@@ -258,17 +219,11 @@ static void offer_arguments(struct completing *completing)
     if (command == &hb_program)
         offer_commands(completing);
     else if (completing->form == NULL)
-        for (size_t i = 0; command != NULL && i < command->form_count; i++)
+        for (size_t i = 0; i < command->form_count; i++)
             offer(completing, command->forms[i].name,
                   command->forms[i].help == NULL ? "" : command->forms[i].help);
     else if (number < sizeof completing->form->values / sizeof *completing->form->values)
         offer_values(completing, completing->form->values[number]);
-}
-
-static const struct hb_cli_option *find_option(const struct completing *completing,
-                                               const char *word)
-{
-    return completing->command == NULL ? NULL : hb_cli_option_find(completing->command, word);
 }
 
 /* ---- the line so far ----------------------------------------------------------------------- */
@@ -292,7 +247,7 @@ static void note_option(struct completing *completing, const struct hb_cli_optio
 static int take_option(struct completing *completing, char **words, int left)
 {
     const char *equals = words[0][1] == '-' ? strchr(words[0], '=') : NULL;
-    const struct hb_cli_option *option = find_option(completing, words[0]);
+    const struct hb_cli_option *option = hb_cli_option_find(completing->command, words[0]);
     if (option == NULL || option->argument == NULL)
         return 1;
     if (equals == NULL && left <= 2) {
@@ -305,13 +260,15 @@ static int take_option(struct completing *completing, char **words, int left)
 
 static void take_word(struct completing *completing, const char *word)
 {
+    static const struct hb_command unknown = {.name = ""}; /* has --help all the same */
     const struct hb_command *command = completing->command;
     if (command == &hb_program) {
-        completing->command = command = hb_command_find(word);
-        completing->form =
-            command == NULL || command->forms[0].name != NULL ? NULL : command->forms;
+        command = hb_command_find(word);
+        completing->command = command == NULL ? &unknown : command;
+        if (command != NULL && command->forms[0].name == NULL)
+            completing->form = command->forms;
     } else if (completing->form == NULL) {
-        for (size_t i = 0; command != NULL && i < command->form_count; i++)
+        for (size_t i = 0; i < command->form_count; i++)
             if (strcmp(command->forms[i].name, word) == 0)
                 completing->form = &command->forms[i];
     } else if (completing->argument_count < MOST_WORDS) {
@@ -330,7 +287,7 @@ static void answer(struct completing *completing, bool options_ended)
     if (equals != NULL && !options_ended) {
         free(completing->prefix);
         completing->prefix = hb_copy_bytes(current, (size_t)(equals - current) + 1);
-        offer_option_values(completing, find_option(completing, current));
+        offer_option_values(completing, hb_cli_option_find(completing->command, current));
         return;
     }
     if (*current != '-' || options_ended)
@@ -339,11 +296,11 @@ static void answer(struct completing *completing, bool options_ended)
         offer_options(completing);
 }
 
-static int words(struct hb_session *session, const void *options, char **typed)
+static int words(struct hb_session *session)
 {
+    char **typed = session->arguments;
     int count = 0;
     bool options_ended = false;
-    (void)options;
     typed += typed[0] != NULL && strcmp(typed[0], "--") == 0;
     while (typed[count] != NULL)
         count++;
@@ -373,46 +330,29 @@ static int words(struct hb_session *session, const void *options, char **typed)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int print(const struct hb_session *session, const char *script)
+static int print(struct hb_session *session)
 {
-    fputs(script, session->cli->out);
+    static const char *const scripts[][2] = {
+        {"bash", hb_script_bash}, {"zsh", hb_script_zsh}, {"fish", hb_script_fish}};
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
+        if (strcmp(session->form->name, scripts[i][0]) == 0)
+            fputs(scripts[i][1], session->cli->out);
     return HB_EXIT_DONE;
-}
-
-static int bash(struct hb_session *session, const void *options, char **arguments)
-{
-    (void)options;
-    (void)arguments;
-    return print(session, hb_script_bash);
-}
-
-static int zsh(struct hb_session *session, const void *options, char **arguments)
-{
-    (void)options;
-    (void)arguments;
-    return print(session, hb_script_zsh);
-}
-
-static int fish(struct hb_session *session, const void *options, char **arguments)
-{
-    (void)options;
-    (void)arguments;
-    return print(session, hb_script_fish);
 }
 
 static const struct hb_form forms[] = {
     {.name = "bash",
      .help = "for ~/.bashrc:  source <(hbcore completion bash)",
      .bare = true,
-     .run = bash},
+     .run = print},
     {.name = "zsh",
      .help = "for ~/.zshrc, after compinit:  source <(hbcore completion zsh)",
      .bare = true,
-     .run = zsh},
+     .run = print},
     {.name = "fish",
      .help = "for config.fish:  hbcore completion fish | source",
      .bare = true,
-     .run = fish},
+     .run = print},
     {.name = "words",
      .arguments = "[WORD...]",
      .help = "what the scripts ask: how could the last WORD go on? A line for each answer,\n"

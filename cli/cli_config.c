@@ -5,11 +5,9 @@
 #include "commands.h"
 #include "complain.h"
 #include "config/ini_text.h"
+#include "config/ini_write.h"
 #include "host/format.h"
 #include <string.h>
-
-/* Where show breaks the lines of a list. */
-enum { LINE_WIDTH = 96 };
 
 struct listing {
     FILE *out;
@@ -17,89 +15,6 @@ struct listing {
 };
 
 /* ---- as an INI text ------------------------------------------------------------------------ */
-
-/* A word of a list as it must stand in the file. Caller frees. */
-static char *list_word(const char *word, bool first_of_line)
-{
-    if (!first_of_line && *word != '\0' && strpbrk(word, " \t\"") == NULL &&
-        strchr(";#[", *word) == NULL)
-        return hb_copy_text(word);
-    char *quoted = hb_alloc(strlen(word) * 2 + 3), *at = quoted;
-    *at++ = '"';
-    for (; *word != '\0'; word++) {
-        if (*word == '"' || *word == '\\')
-            *at++ = '\\';
-        *at++ = *word;
-    }
-    *at++ = '"';
-    return quoted;
-}
-
-static char *list_text(const char *key, const char *const *list)
-{
-    char *text = hb_text("%s =", key);
-    size_t column = strlen(text);
-    for (size_t i = 0; list[i] != NULL; i++) {
-        HB_AUTO_FREE char *word = list_word(list[i], false);
-        bool breaks = i > 0 && column + 1 + strlen(word) > LINE_WIDTH;
-        if (breaks) { /* in quotes it can be taken for nothing else: comment, header or key */
-            free(word);
-            word = list_word(list[i], true);
-        }
-        char *longer = hb_text("%s%s%s", text, breaks ? "\n    " : " ", word);
-        column = strlen(word) + (breaks ? 4 : column + 1);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-/* May an indented line begin with this, and be nothing but a part of the value? */
-static bool can_continue(const char *text)
-{
-    size_t name = strcspn(text, " \t=:");
-    size_t blanks = strspn(text + name, " \t");
-    return strchr("#;[ \t", *text) == NULL && text[name + blanks] != '=' &&
-           text[name + blanks] != ':';
-}
-
-/* Breaks a long text at single blanks, since a continued line is joined with one. */
-static char *string_text(const char *key, const char *value)
-{
-    char *text = hb_text("%s =%s%s", key, *value == '\0' ? "" : " ", value);
-    size_t from = 0, room = HB_INI_LONGEST_LINE;
-    char *shown = hb_copy_text("");
-    while (strlen(text + from) > room) {
-        size_t at = from + room;
-        while (at > from &&
-               (text[at] != ' ' || text[at - 1] == ' ' || !can_continue(text + at + 1)))
-            at--;
-        if (at <= from + strlen(key) + 2)
-            break; /* it cannot be broken */
-        char *longer = hb_text("%s%.*s\n    ", shown, (int)(at - from), text + from);
-        free(shown);
-        shown = longer;
-        from = at + 1;
-        room = HB_INI_LONGEST_LINE - 4;
-    }
-    char *whole = hb_text("%s%s", shown, text + from);
-    free(shown);
-    free(text);
-    return whole;
-}
-
-/* Would the parser read it back? A --set may hold what no file can. */
-static bool can_stand_in_file(const char *text)
-{
-    if (strstr(text, " ;") != NULL || strstr(text, "\t;") != NULL)
-        return false;
-    for (size_t length; *text != '\0'; text += length + (text[length] == '\n')) {
-        length = strcspn(text, "\n");
-        if (length > HB_INI_LONGEST_LINE)
-            return false;
-    }
-    return true;
-}
 
 static void print_comment(FILE *out, const char *text)
 {
@@ -127,9 +42,9 @@ static void show_option(void *context, const struct hb_section *section,
     print_comment(listing->out, origin);
     HB_AUTO_FREE char *text =
         option->type == HB_OPTION_LIST
-            ? list_text(option->key, value->list)
-            : string_text(option->key, effective_text(section, option, value));
-    if (can_stand_in_file(text)) {
+            ? hb_ini_write_list(option->key, value->list)
+            : hb_ini_write_text(option->key, effective_text(section, option, value));
+    if (hb_ini_can_be_read(text)) {
         fprintf(listing->out, "%s\n", text);
         return;
     }
@@ -182,13 +97,11 @@ static void show_json(void *context, const struct hb_section *section,
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int show(struct hb_session *session, const void *options, char **arguments)
+static int show(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
     const struct hb_config *config = session->config;
     struct listing listing = {.out = cli->out};
-    (void)options;
-    (void)arguments;
     if (cli->json) {
         hb_config_each(config, show_json, cli->out);
         return HB_EXIT_DONE;
@@ -223,14 +136,12 @@ static void check_format(void *context, const struct hb_section *section,
     hb_format_choice_clear(&choice);
 }
 
-static int check(struct hb_session *session, const void *options, char **arguments)
+static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
     const struct hb_config *config = session->config;
     const char *path = hb_config_path(config);
     struct format_check checking = {cli, config, HB_EXIT_DONE};
-    (void)options;
-    (void)arguments;
     hb_config_each(config, check_format, &checking);
     if (checking.code != HB_EXIT_DONE)
         return checking.code;

@@ -4,10 +4,9 @@
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "cli_snapshot.h"
 #include "commands.h"
 #include "complain.h"
-#include "snapshot/snapshot.h"
+#include "snapshot/wanted.h"
 #include "summary.h"
 
 struct guard_options {
@@ -17,7 +16,7 @@ struct guard_options {
 static const struct hb_cli_option table[] = {
     {"dry-run", 0, NULL, "show what would be put back, change nothing",
      .offset = offsetof(struct guard_options, dry_run)},
-    {NULL},
+    {0},
 };
 
 static void print_summary(const struct hb_session *session, const char *id, bool dry_run)
@@ -32,19 +31,15 @@ static void print_summary(const struct hb_session *session, const char *id, bool
     hb_session_print_summary(session, object);
 }
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct guard_options *options = parsed;
+    const struct guard_options *options = session->options;
     struct hb_run *run = &session->run;
     session->cli->output_is_extra = !options->dry_run;
-    if (!hb_snapshot_is_name(arguments[0])) {
-        hb_error_set(&session->error, HB_FATAL, "'%s' is no id of a snapshot", arguments[0]);
-        return HB_EXIT_FAILED;
-    }
     int code = hb_session_open_home(session, false, true);
     if (code != 0)
         return code;
-    HB_AUTO_FREE char *id = hb_cli_snapshot_wanted(session, arguments[0]);
+    HB_AUTO_FREE char *id = hb_snapshot_wanted(run, session->arguments[0], &session->error);
     if (id == NULL)
         return HB_EXIT_FAILED;
     int status = hb_guard(run, id, options->dry_run, &session->error);

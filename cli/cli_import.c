@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
-#include "backup/preset_backup.h"
+#include "backup/way_back.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
 #include "commands.h"
 #include "complain.h"
-#include "files/anywhere.h"
 #include "host/hooks.h"
 #include "import/import.h"
 #include "summary.h"
@@ -39,7 +38,7 @@ static const struct hb_cli_option table[] = {
      .offset = AT(include)},
     {"exclude", 0, "GLOB", "not what matches; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(exclude)},
-    {NULL},
+    {0},
 };
 
 struct import_command {
@@ -125,7 +124,7 @@ static const char nothing_changed[] = "nothing was changed",
 /* By a run that ends early: it may have completed another import before. */
 static const char *what_was_done(const struct hb_run *run)
 {
-    return hb_summary_has_lines(&run->report) ? nothing_of_it : nothing_changed;
+    return run->report.line_count > 0 ? nothing_of_it : nothing_changed;
 }
 
 static void correct(char *text, size_t room)
@@ -147,16 +146,9 @@ static void print_members(const struct import_command *command, const struct hb_
             continue;
         const char *path = hb_planned_path(plan, i);
         const char *change = hb_change_word(changes->rows[i]);
-        if (command->session->cli->json) {
-            json_t *object = hb_json_entry(path);
-            hb_json_add(object, "{s:I, s:s?}", "bytes", (json_int_t)member->bytes, "change",
-                        *change == '\0' ? NULL : change);
-            hb_json_line(command->session->cli->out, object);
-        } else if (!command->session->cli->quiet) {
-            HB_AUTO_FREE char *shown = hb_printable(path);
-            fprintf(command->session->cli->out, "  %-9s  %s%s\n", change, shown,
-                    member->type == HB_DIRECTORY ? "/" : "");
-        }
+        hb_session_print_entry(command->session, path, member->type == HB_DIRECTORY, change,
+                               json_pack("{s:I, s:s?}", "bytes", (json_int_t)member->bytes,
+                                         "change", *change == '\0' ? NULL : change));
     }
 }
 
@@ -193,14 +185,6 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
         fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
 }
 
-/* Said once the list is known; what it holds is restored all the same. */
-static void note_later(struct import_command *command, const struct hb_archive *archive)
-{
-    if (archive->later_trailer)
-        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
-                      "the archive: " HB_LATER_TRAILER);
-}
-
 /* The home is locked, if it is there; nothing has been done. */
 static int on_begin(void *context, struct hb_error *error)
 {
@@ -215,15 +199,17 @@ static int on_confirm(void *context, const struct hb_archive *archive,
                       bool must_ask, struct hb_error *error)
 {
     struct import_command *command = context;
-    FILE *out =
-        command->session->cli->json ? command->session->cli->err : command->session->cli->out;
-    note_later(command, archive);
+    const struct hb_cli *cli = command->session->cli;
+    FILE *out = cli->json ? cli->err : cli->out;
+    if (archive->later_trailer) /* what it holds is restored all the same */
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                      "the archive: " HB_LATER_TRAILER);
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;
         command->has_changes = true;
     }
-    if (!command->session->cli->quiet || must_ask)
+    if (!cli->quiet || must_ask)
         show_plan(out, command->home, archive, plan, changes);
     if (command->options->dry_run) {
         print_members(command, plan, changes);
@@ -233,7 +219,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     if (status == HB_NOMATCH)
         fprintf(out, "Declined; %s.\n", what_was_done(&command->session->run));
     if (status == HB_OK) {
-        if (!command->session->cli->quiet)
+        if (!cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
         fflush(out);
         /* Every file is staged, and then published. */
@@ -242,77 +228,13 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     return status;
 }
 
-/* ---- the way back -------------------------------------------------------------------------- */
-
-static int incomplete_way_back(const struct hb_run *run, const char *archive,
-                               struct hb_error *error)
-{
-    const struct hb_finding *first = NULL;
-    for (size_t i = 0; i < run->report.count && first == NULL; i++)
-        if (run->report.findings[i].kind == HB_FOUND_SKIPPED ||
-            run->report.findings[i].kind == HB_FOUND_DOUBTFUL)
-            first = &run->report.findings[i];
-    hb_error_set(error, HB_FATAL, "%s: the archive to go back to would be incomplete: %s: %s",
-                 run->home.path, first == NULL ? "" : first->path,
-                 first == NULL ? "" : first->reason);
-    hb_error_hint(
-        error,
-        "nothing was imported; mend that, or import without --backup-first; what could be "
-        "archived is in %s",
-        archive);
-    return HB_FATAL;
-}
-
-/* What hooks had to say about that archive belongs to what is said of the import. */
-static void take_over(struct hb_report *report, const struct hb_report *of, size_t first)
-{
-    for (size_t i = first; i < of->count; i++)
-        hb_report_add(report, of->findings[i].kind, of->findings[i].path, "%s",
-                      of->findings[i].reason);
-    for (size_t i = 0; i < of->line_count; i++)
-        hb_report_line(report, of->lines[i]);
-    for (size_t i = 0; i < of->member_count; i++)
-        hb_report_member(report, of->members[2 * i], of->members[2 * i + 1]);
-}
-
-/*
- * The home is locked, all is staged. The archive has a run of its own: that of the import is in the
- * middle of things. Nothing is pruned: what would go might be the archive that is imported.
- */
-static int archive_home(struct import_command *command, struct hb_run *run, struct hb_error *error)
-{
-    const char *preset = hb_config_text(run->config, "import", "backup-preset");
-    struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
-                                      .preset = *preset == '\0' ? NULL : preset};
-    int status = hb_preset_backup_find(&backup, run, error);
-    int result = hb_root_copy(&command->session->run.home, &run->home);
-    if (status == HB_OK && result != 0)
-        status = hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", command->home,
-                              strerror(-result));
-    if (status == HB_OK)
-        status = hb_preset_backup(&backup, error);
-    if (status == HB_OK)
-        take_over(&command->session->run.report, &run->report, backup.hooks_findings);
-    if (backup.incomplete)
-        status = incomplete_way_back(run, backup.destination.path, error);
-    else if (status == HB_OK && !backup.result.nothing)
-        command->way_back = hb_copy_text(backup.destination.path);
-    hb_preset_backup_clear(&backup);
-    return status;
-}
-
+/* All is staged; nothing has been replaced yet. */
 static int on_before(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
-    struct hb_run run;
-    if (!command->options->backup_first)
-        return HB_OK;
-    hb_run_init(&run, command->session->run.config);
-    run.log = command->session->run.log;
-    run.log_level = command->session->run.log_level;
-    int status = archive_home(command, &run, error);
-    hb_run_clear(&run);
-    return status;
+    return command->options->backup_first
+               ? hb_way_back(&command->session->run, &command->way_back, error)
+               : HB_OK;
 }
 
 /* ---- the summary --------------------------------------------------------------------------- */
@@ -358,24 +280,24 @@ static void print_json(const struct import_command *command)
 static void print_summary(const struct import_command *command)
 {
     const struct hb_import_result *result = &command->result;
-    FILE *out = command->session->cli->out;
-    if (command->session->cli->json) {
+    const struct hb_cli *cli = command->session->cli;
+    FILE *out = cli->out;
+    if (cli->json) {
         print_json(command);
         return;
     }
     if (result->swept > 0)
-        fprintf(command->session->cli->err, "Removed what %u earlier run(s) had left behind.\n",
-                result->swept);
+        fprintf(cli->err, "Removed what %u earlier run(s) had left behind.\n", result->swept);
     if (command->options->dry_run) {
         fprintf(out, "\nDry run: nothing was changed.\n");
-    } else if (!command->session->cli->quiet) {
+    } else if (!cli->quiet) {
         HB_AUTO_FREE char *home = hb_printable(command->home);
         fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
                 hb_session_code(command->session) != 0 ? "done, but incomplete" : "complete",
                 result->files, hb_session_seconds(command->session));
         fprintf(out, "  Target: %s\n", home);
     }
-    if (command->way_back != NULL && !command->session->cli->quiet) {
+    if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
         fprintf(out, "  What was there before: %s\n", path);
     }
@@ -417,7 +339,7 @@ static int import_archive(struct import_command *command)
     };
     int status = hb_import(&request, &command->result, error);
     hb_session_end_progress(session);
-    if (status != HB_OK && hb_summary_has_lines(&run->report)) {
+    if (status != HB_OK && run->report.line_count > 0) {
         correct(error->text, sizeof error->text);
         correct(error->hint, sizeof error->hint);
         hb_summary_failed(session->cli, &run->report);
@@ -435,10 +357,10 @@ static int import_archive(struct import_command *command)
     return hb_session_code(session);
 }
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
     struct import_command command = {
-        .session = session, .options = parsed, .archive = arguments[0]};
+        .session = session, .options = session->options, .archive = session->arguments[0]};
     session->cli->output_is_extra = !command.options->dry_run;
     int code = import_archive(&command);
     if (code == HB_EXIT_DECLINED) {

@@ -1,36 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
+#include "archive/member.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
 #include "reading.h"
+#include "restore/pending.h"
 #include "summary.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-struct list_options {
-    const char *format;
-    bool detailed;
-};
-
 static const struct hb_cli_option table[] = {
     {"long", 'l', NULL, "add mode, size and time",
-     .offset = offsetof(struct list_options, detailed)},
-    HB_READING_FORMAT(struct list_options),
-    {NULL},
+     .offset = offsetof(struct hb_reading_options, detailed)},
+    HB_READING_FORMAT,
+    {0},
 };
 
 static void list_json(struct hb_reading *reading, size_t index)
 {
     const struct hb_catalog *catalog = &reading->archive.catalog;
     const struct hb_catalog_member *member = &catalog->members[index];
-    json_t *object = hb_json_entry(hb_catalog_path(catalog, index));
-    hb_json_add(object, "{s:s, s:I}", "kind", hb_reading_type(member->type), "bytes",
-                (json_int_t)member->bytes);
+    json_t *object = json_pack("{s:s, s:I}", "kind", hb_member_type(member->type), "bytes",
+                               (json_int_t)member->bytes);
     if (member->entry_flags & HB_ENTRY_HAS_MODE)
         json_object_set_new(object, "mode", json_integer(member->mode));
     if (member->entry_flags & HB_ENTRY_HAS_MTIME)
@@ -39,7 +34,7 @@ static void list_json(struct hb_reading *reading, size_t index)
             json_real((double)member->mtime_seconds + (double)member->mtime_nanoseconds / 1e9));
     if (hb_catalog_link(catalog, index) != NULL)
         hb_json_name(object, "link", hb_catalog_link(catalog, index));
-    hb_json_line(reading->session->cli->out, object);
+    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL, object);
 }
 
 static void list_long(struct hb_reading *reading, size_t index)
@@ -83,14 +78,15 @@ static void list_json_summary(struct hb_reading *reading)
     hb_json_line(reading->session->cli->out, object);
 }
 
-static void list(struct hb_reading *reading, bool detailed)
+static int list(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
+    const struct hb_reading_options *options = session->options;
     const struct hb_catalog *catalog = &reading->archive.catalog;
     for (size_t i = 0; i < catalog->count; i++) {
         if (session->cli->json) {
             list_json(reading, i);
-        } else if (detailed) {
+        } else if (options->detailed) {
             list_long(reading, i);
         } else {
             HB_AUTO_FREE char *path = hb_printable(hb_catalog_path(catalog, i));
@@ -102,21 +98,15 @@ static void list(struct hb_reading *reading, bool detailed)
         list_json_summary(reading);
     else if (reading->archive.later_trailer && !session->cli->quiet)
         hb_cli_complain(session->cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
-    hb_cli_find_pending(session->cli, &session->run);
+    hb_pending_find(&session->run, session->cli->home);
     fflush(session->cli->out);
-    hb_cli_show_notes(session->cli, &session->run.report);
+    hb_summary_notes(session->cli, &session->run.report);
+    return HB_EXIT_DONE;
 }
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct list_options *options = parsed;
-    struct hb_reading reading = {session, "list", arguments[0], options->format,
-                                 .archive = {.fd = -1}};
-    int code = hb_reading_open(&reading);
-    if (code == 0)
-        list(&reading, options->detailed);
-    hb_archive_close(&reading.archive);
-    return code;
+    return hb_reading_run(session, "list", list);
 }
 
 static const struct hb_form form = {
@@ -130,5 +120,5 @@ const struct hb_command hb_command_list = {
     .forms = &form,
     .form_count = 1,
     .options = table,
-    .bytes = sizeof(struct list_options),
+    .bytes = sizeof(struct hb_reading_options),
 };

@@ -59,11 +59,9 @@ static int list_one(void *context, const char *path, const struct hb_library *li
     return 0;
 }
 
-static int list(struct hb_session *session, const void *options, char **arguments)
+static int list(struct hb_session *session)
 {
     struct listing listing = {.cli = session->cli};
-    (void)options;
-    (void)arguments;
     hb_loader_each(hb_config_loader(session->config), list_one, &listing);
     return listing.broken ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
 }
@@ -166,12 +164,11 @@ static void show_people(const struct hb_cli *cli, const struct hb_library *libra
     show_callbacks(cli->out, plugin, false);
 }
 
-static int show(struct hb_session *session, const void *options, char **arguments)
+static int show(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
     const struct hb_library *library;
-    (void)options;
-    if (hb_loader_find(hb_config_loader(session->config), 0, arguments[0], &library,
+    if (hb_loader_find(hb_config_loader(session->config), 0, session->arguments[0], &library,
                        &session->error) != HB_OK)
         return HB_EXIT_FAILED;
     if (cli->json)
@@ -183,19 +180,18 @@ static int show(struct hb_session *session, const void *options, char **argument
 
 /* ---- check --------------------------------------------------------------------------------- */
 
-static int check(struct hb_session *session, const void *options, char **arguments)
+static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
     struct hb_loader *loader = hb_loader_new(NULL);
     const struct hb_library *library;
     int code = HB_EXIT_DONE;
-    (void)options;
-    if (hb_loader_open(loader, arguments[0], &library, &session->error) != HB_OK)
+    if (hb_loader_open(loader, session->arguments[0], &library, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)
         show_json(cli, library);
     else
-        fprintf(cli->out, "%s: ok, %s plugin %s %s\n", arguments[0],
+        fprintf(cli->out, "%s: ok, %s plugin %s %s\n", session->arguments[0],
                 hb_kind_name(library->plugin->kind), library->plugin->name,
                 library->plugin->version);
     hb_loader_free(loader);

@@ -226,12 +226,11 @@ static int refuse_name(const char *name, struct hb_error *error)
     return HB_EXIT_USAGE;
 }
 
-int hb_cli_plugins_new(struct hb_session *session, const void *options, char **arguments)
+int hb_cli_plugins_new(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
-    struct making making = {.kind = arguments[0], .name = arguments[1], .fd = -1};
+    struct making making = {.kind = session->arguments[0], .name = session->arguments[1], .fd = -1};
     int code = HB_EXIT_DONE;
-    (void)options;
     session->cli->output_is_extra = true;
     if (hb_kind_of(making.kind) == 0)
         return refuse_kind(making.kind, &session->error);

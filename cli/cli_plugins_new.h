@@ -5,6 +5,6 @@
 #include "session.h"
 
 /* hbcore plugins new KIND NAME; a form of `plugins`. */
-int hb_cli_plugins_new(struct hb_session *session, const void *options, char **arguments);
+int hb_cli_plugins_new(struct hb_session *session);
 
 #endif

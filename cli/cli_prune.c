@@ -6,7 +6,6 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
 #include "preset_report.h"
 #include "summary.h"
 #include <inttypes.h>
@@ -27,7 +26,7 @@ static const struct hb_cli_option table[] = {
      "before made them, are this home's from now on",
      .offset = AT(adopt)},
     {"dry-run", 0, NULL, "show what would be removed, change nothing", .offset = AT(dry_run)},
-    {NULL},
+    {0},
 };
 
 struct prune_command {
@@ -89,29 +88,12 @@ static void tell_people(const struct prune_command *command,
             other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
 }
 
-/* Adds what became of the archives of one preset to that of those before. */
-static void add_lists(json_t *lists, const struct hb_preset_archives *archives)
-{
-    const char *key;
-    json_t *rows = json_object(), *row;
-    hb_preset_report_json(rows, archives);
-    json_object_foreach(rows, key, row)
-    {
-        json_t *sum = json_object_get(lists, key);
-        if (json_is_array(row))
-            json_array_extend(sum, row);
-        else
-            json_integer_set(sum, json_integer_value(sum) + json_integer_value(row));
-    }
-    json_decref(rows);
-}
-
 static void on_pruned(void *context, const struct hb_preset *preset,
                       const struct hb_preset_archives *archives, const char *directory,
                       uint64_t keep)
 {
     struct prune_command *command = context;
-    if (!command->cli->json && !command->cli->quiet) {
+    if (hb_session_speaks(command->session)) {
         HB_AUTO_FREE char *shown =
             hb_printable(archives->directory == NULL ? directory : archives->directory);
         fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, shown,
@@ -124,7 +106,7 @@ static void on_pruned(void *context, const struct hb_preset *preset,
             tell_people(command, archives, i);
     }
     hb_preset_report_unknown(command->session, archives, preset->section->label);
-    add_lists(command->lists, archives);
+    hb_preset_report_json(command->lists, archives);
 }
 
 static void print_summary(const struct prune_command *command, size_t adopted)
@@ -146,9 +128,9 @@ static void print_summary(const struct prune_command *command, size_t adopted)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct prune_options *options = parsed;
+    const struct prune_options *options = session->options;
     struct prune_command command = {session, session->cli, options, NULL};
     struct hb_preset_archives none = {.fd = -1};
     struct hb_preset preset;
@@ -159,7 +141,6 @@ static int run(struct hb_session *session, const void *parsed, char **arguments)
                                                .dry_run = options->dry_run,
                                                .pruned = on_pruned,
                                                .context = &command};
-    (void)arguments;
     session->cli->output_is_extra = !options->dry_run;
     int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
     hb_preset_clear(&preset);
@@ -168,7 +149,6 @@ static int run(struct hb_session *session, const void *parsed, char **arguments)
     int code = hb_session_open_home(session, true, true);
     if (code != 0)
         return code;
-    hb_cli_tell_pending(&session->run);
     command.lists = json_object();
     hb_preset_report_json(command.lists, &none);
     status = hb_presets_prune(&request, &result, &session->error);

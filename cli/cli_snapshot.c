@@ -6,10 +6,11 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
+#include "restore/pending.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
 #include "snapshot/snapshot_restore.h"
+#include "snapshot/wanted.h"
 #include "summary.h"
 #include <inttypes.h>
 #include <string.h>
@@ -20,8 +21,6 @@ struct snapshot_options {
     int64_t limit; /* of the list */
     bool dry_run;
 };
-
-enum { LISTED = 20 }; /* so many are listed unless more are asked for */
 
 #define AT(member) offsetof(struct snapshot_options, member)
 
@@ -36,19 +35,13 @@ static const struct hb_cli_option table[] = {
      .offset = AT(limit), .not_in = CREATE | RESTORE | PRUNE},
     {"dry-run", 0, NULL, "show what would be done, change nothing", .offset = AT(dry_run),
      .not_in = LIST},
-    {NULL},
+    {0},
 };
 
 struct snapshot_command {
     struct hb_session *session;
     const struct snapshot_options *options;
 };
-
-/* Are people told of what was done? */
-static bool speaks(const struct snapshot_command *command)
-{
-    return !command->session->cli->quiet && !command->session->cli->json;
-}
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
@@ -77,53 +70,37 @@ static int64_t keep_of(const struct snapshot_command *command)
 
 /* ---- create -------------------------------------------------------------------------------- */
 
-/* What pruning has come to. */
-struct pruned {
-    size_t removed, present;
-    char *directory;
-    json_t *names; /* of those that were removed */
-};
-
-static int prune_to(const struct snapshot_command *command, int64_t keep, const char *just_made,
-                    struct pruned *pruned)
+/* Which were removed, or would be: as JSON, and for people. */
+static json_t *tell_removed(const struct snapshot_command *command,
+                            const struct hb_snapshots *snapshots, size_t removed)
 {
-    struct hb_error *error = &command->session->error;
-    struct hb_snapshots snapshots;
-    int status = hb_snapshots_open(&command->session->run, &snapshots, error);
-    if (status == HB_OK)
-        status = hb_snapshots_prune(&command->session->run, &snapshots, (uint64_t)keep, just_made,
-                                    command->options->dry_run, &pruned->removed, error);
-    pruned->present = snapshots.count;
-    pruned->directory = snapshots.path == NULL ? NULL : hb_copy_text(snapshots.path);
-    pruned->names = json_array();
-    for (size_t i = 0; i < snapshots.count; i++) {
-        if (!snapshots.items[i].kept.removed)
+    FILE *out = command->session->cli->out;
+    bool speaks = hb_session_speaks(command->session);
+    json_t *names = json_array();
+    if (speaks && removed > 0)
+        fprintf(out, "%s %zu older snapshot(s):\n",
+                command->options->dry_run ? "Would remove" : "Removed", removed);
+    for (size_t i = 0; i < snapshots->count; i++) {
+        if (!snapshots->items[i].kept.removed)
             continue;
-        HB_AUTO_FREE char *name = hb_printable(snapshots.items[i].kept.name);
-        json_array_append_new(pruned->names, json_string(name));
+        HB_AUTO_FREE char *name = hb_printable(snapshots->items[i].kept.name);
+        json_array_append_new(names, json_string(name));
+        if (speaks)
+            fprintf(out, "  %s\n", name);
     }
-    hb_snapshots_close(&snapshots);
+    return names;
+}
+
+/* Opens them, too; hb_snapshots_close in any case. */
+static int prune_to(const struct snapshot_command *command, int64_t keep, const char *just_made,
+                    struct hb_snapshots *snapshots, size_t *removed)
+{
+    struct hb_session *session = command->session;
+    int status = hb_snapshots_open(&session->run, snapshots, &session->error);
+    if (status == HB_OK)
+        status = hb_snapshots_prune(&session->run, snapshots, (uint64_t)keep, just_made,
+                                    command->options->dry_run, removed, &session->error);
     return status;
-}
-
-static void pruned_clear(struct pruned *pruned)
-{
-    json_decref(pruned->names);
-    free(pruned->directory);
-}
-
-static void say_removed(const struct snapshot_command *command, const struct pruned *pruned)
-{
-    size_t index;
-    json_t *name;
-    if (!speaks(command) || pruned->removed == 0)
-        return;
-    fprintf(command->session->cli->out, "%s %zu older snapshot(s):\n",
-            command->options->dry_run ? "Would remove" : "Removed", pruned->removed);
-    json_array_foreach(pruned->names, index, name)
-    {
-        fprintf(command->session->cli->out, "  %s\n", json_string_value(name));
-    }
 }
 
 /* Nothing went wrong, but whoever typed it has no snapshot. */
@@ -145,7 +122,7 @@ static void say_created(const struct snapshot_command *command, const struct hb_
 {
     FILE *out = command->session->cli->out;
     char size[24];
-    if (!speaks(command))
+    if (!hb_session_speaks(command->session))
         return;
     if (made->id == NULL) {
         fprintf(out, "No state files found to snapshot.\n");
@@ -162,27 +139,11 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     fprintf(out, "  Restore with: %s %s\n", restore, id);
 }
 
-static void show_file(const struct snapshot_command *command, const char *path, uint64_t bytes,
-                      const char *change)
-{
-    if (command->session->cli->json) {
-        json_t *object = hb_json_entry(path);
-        hb_json_add(object, "{s:I}", "bytes", (json_int_t)bytes);
-        if (change != NULL)
-            hb_json_add(object, "{s:s}", "change", change);
-        hb_json_line(command->session->cli->out, object);
-    } else if (!command->session->cli->quiet) {
-        HB_AUTO_FREE char *shown = hb_printable(path);
-        if (change != NULL)
-            fprintf(command->session->cli->out, "  %-9s  %s\n", change, shown);
-        else
-            fprintf(command->session->cli->out, "  %s\n", shown);
-    }
-}
-
 static void on_would_copy(void *context, const char *path, uint64_t bytes)
 {
-    show_file(context, path, bytes, NULL);
+    const struct snapshot_command *command = context;
+    hb_session_print_entry(command->session, path, false, NULL,
+                           json_pack("{s:I}", "bytes", (json_int_t)bytes));
 }
 
 static int would_create(struct snapshot_command *command)
@@ -193,10 +154,9 @@ static int would_create(struct snapshot_command *command)
     int status = hb_snapshot_plan(&session->run, on_would_copy, command, &planned, &session->error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    if (speaks(command))
-        fprintf(session->cli->out, "Dry run: %" PRIu64 " files, %s; nothing was written.\n",
-                planned.files, hb_human_bytes(planned.bytes, size));
-    if (planned.files == 0 && speaks(command))
+    hb_session_say(session, "Dry run: %" PRIu64 " files, %s; nothing was written.\n", planned.files,
+                   hb_human_bytes(planned.bytes, size));
+    if (planned.files == 0 && hb_session_speaks(command->session))
         hint_at_files(command);
     return conclude(command, "snapshot create",
                     json_pack("{s:n, s:I, s:I}", "id", "files", (json_int_t)planned.files, "bytes",
@@ -207,27 +167,27 @@ static int create(struct snapshot_command *command)
 {
     struct hb_session *session = command->session;
     struct hb_snapshot_made made;
-    struct pruned pruned = {0};
+    struct hb_snapshots snapshots = {.fd = -1};
+    size_t removed = 0;
     int64_t keep = keep_of(command);
     if (command->options->dry_run)
         return would_create(command);
     int status = hb_snapshot_make(&session->run, command->options->label, &made, &session->error);
     if (status == HB_OK && made.id != NULL)
-        status = prune_to(command, keep < 1 ? 1 : keep, made.id, &pruned);
+        status = prune_to(command, keep < 1 ? 1 : keep, made.id, &snapshots, &removed);
     int code = hb_cli_exit_code(status);
     if (status == HB_OK) {
-        say_created(command, &made, pruned.present - pruned.removed, pruned.directory);
-        say_removed(command, &pruned);
-        json_t *members = json_pack(
-            "{s:I, s:I, s:I, s:o}", "files", (json_int_t)made.files, "bytes",
-            (json_int_t)made.bytes, "removed", (json_int_t)pruned.removed, "removed_snapshots",
-            pruned.names == NULL ? json_array() : json_incref(pruned.names));
+        say_created(command, &made, snapshots.count - removed, snapshots.path);
+        json_t *members =
+            json_pack("{s:I, s:I, s:I, s:o}", "files", (json_int_t)made.files, "bytes",
+                      (json_int_t)made.bytes, "removed", (json_int_t)removed, "removed_snapshots",
+                      tell_removed(command, &snapshots, removed));
         hb_json_name_or_null(members, "id", made.id);
         code = conclude(command, "snapshot create", members);
     } else {
         hb_summary_failed(session->cli, &session->run.report);
     }
-    pruned_clear(&pruned);
+    hb_snapshots_close(&snapshots);
     free(made.id);
     return code;
 }
@@ -283,50 +243,24 @@ static int list(struct snapshot_command *command)
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    hb_cli_tell_pending(&session->run);
+    hb_pending_tell(&session->run);
     if (session->cli->json)
         return conclude(command, "snapshot list",
                         json_pack("{s:I}", "snapshots", (json_int_t)shown));
     if (shown == 0 && limit > 0)
         fprintf(session->cli->out, "No snapshots.\n");
     fflush(session->cli->out);
-    hb_cli_show_notes(session->cli, &session->run.report);
+    hb_summary_notes(session->cli, &session->run.report);
     return HB_EXIT_DONE;
 }
 
 /* ---- restore ------------------------------------------------------------------------------- */
 
-char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted)
-{
-    size_t digits = strspn(wanted, "0123456789");
-    char *name = NULL;
-    struct hb_snapshots snapshots;
-    if (!hb_snapshot_is_name(wanted)) {
-        hb_error_set(&session->error, HB_FATAL, "'%s' is no id of a snapshot", wanted);
-        return NULL;
-    }
-    if (digits != strlen(wanted) || digits > 3)
-        return hb_copy_text(wanted);
-    unsigned long number = strtoul(wanted, NULL, 10), at = 0;
-    int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
-    for (size_t i = 0; i < snapshots.count && at < LISTED && name == NULL; i++)
-        if (snapshots.items[i].has_manifest && ++at == number)
-            name = hb_copy_text(snapshots.items[i].kept.name);
-    /* One that was made by hand may be called so. */
-    for (size_t i = 0; i < snapshots.count && name == NULL; i++)
-        if (strcmp(snapshots.items[i].kept.name, wanted) == 0)
-            name = hb_copy_text(wanted);
-    hb_snapshots_close(&snapshots);
-    if (name == NULL && status == HB_OK) {
-        hb_error_set(&session->error, HB_FATAL, "there is no snapshot number %s", wanted);
-        hb_error_hint(&session->error, "hbcore snapshot list shows those that are there");
-    }
-    return name;
-}
-
 static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
 {
-    show_file(context, path, bytes, change);
+    const struct snapshot_command *command = context;
+    hb_session_print_entry(command->session, path, false, change,
+                           json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes, "change", change));
 }
 
 static int restore(struct snapshot_command *command, const char *wanted)
@@ -334,7 +268,7 @@ static int restore(struct snapshot_command *command, const char *wanted)
     struct hb_session *session = command->session;
     struct hb_snapshot_restored restored;
     bool dry_run = command->options->dry_run;
-    HB_AUTO_FREE char *name = hb_cli_snapshot_wanted(session, wanted);
+    HB_AUTO_FREE char *name = hb_snapshot_wanted(&session->run, wanted, &session->error);
     if (name == NULL)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
@@ -346,11 +280,11 @@ static int restore(struct snapshot_command *command, const char *wanted)
         return hb_cli_exit_code(status);
     }
     HB_AUTO_FREE char *shown = hb_printable(name);
-    if (speaks(command) && dry_run)
+    if (hb_session_speaks(command->session) && dry_run)
         fprintf(session->cli->out, "Dry run: nothing was changed.\n");
-    else if (speaks(command))
-        fprintf(session->cli->out, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
-                restored.files, restored.members, shown);
+    else
+        hb_session_say(session, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
+                       restored.files, restored.members, shown);
     json_t *members =
         json_pack("{s:I, s:I, s:I}", "files", (json_int_t)restored.files, "bytes",
                   (json_int_t)restored.bytes, "members", (json_int_t)restored.members);
@@ -366,24 +300,25 @@ static int restore(struct snapshot_command *command, const char *wanted)
 
 static int prune(struct snapshot_command *command)
 {
-    struct pruned pruned = {0};
+    struct hb_session *session = command->session;
+    struct hb_snapshots snapshots;
+    size_t removed = 0;
     bool dry_run = command->options->dry_run;
-    hb_cli_tell_pending(&command->session->run);
-    int status = prune_to(command, keep_of(command), NULL, &pruned);
-    if (status != HB_OK) {
-        pruned_clear(&pruned);
-        return hb_cli_exit_code(status);
+    hb_pending_tell(&session->run);
+    int status = prune_to(command, keep_of(command), NULL, &snapshots, &removed);
+    int code = hb_cli_exit_code(status);
+    if (status == HB_OK) {
+        size_t left = snapshots.count - removed;
+        json_t *names = tell_removed(command, &snapshots, removed);
+        hb_session_say(session, "%s %zu snapshot(s), %zu %s.\n",
+                       dry_run ? "Would remove" : "Removed", removed, left,
+                       dry_run ? "would stay" : "stay");
+        code = conclude(command, "snapshot prune",
+                        json_pack("{s:I, s:o, s:I}", "removed", (json_int_t)removed,
+                                  "removed_snapshots", names, "snapshots", (json_int_t)left));
     }
-    size_t left = pruned.present - pruned.removed;
-    say_removed(command, &pruned);
-    if (speaks(command))
-        fprintf(command->session->cli->out, "%s %zu snapshot(s), %zu %s.\n",
-                dry_run ? "Would remove" : "Removed", pruned.removed, left,
-                dry_run ? "would stay" : "stay");
-    json_t *members = json_pack("{s:I, s:O, s:I}", "removed", (json_int_t)pruned.removed,
-                                "removed_snapshots", pruned.names, "snapshots", (json_int_t)left);
-    pruned_clear(&pruned);
-    return conclude(command, "snapshot prune", members);
+    hb_snapshots_close(&snapshots);
+    return code;
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
@@ -407,34 +342,18 @@ int hb_cli_snapshot_create(struct hb_session *session, const char *label, int64_
     return code == 0 ? create(&command) : code;
 }
 
-static int run_create(struct hb_session *session, const void *options, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct snapshot_options *said = options;
-    (void)arguments;
-    return hb_cli_snapshot_create(session, said->label, said->keep, said->dry_run);
-}
-
-static int run_list(struct hb_session *session, const void *options, char **arguments)
-{
-    struct snapshot_command command = {session, options};
-    (void)arguments;
-    int code = open_home(&command, false);
-    return code == 0 ? list(&command) : code;
-}
-
-static int run_restore(struct hb_session *session, const void *options, char **arguments)
-{
-    struct snapshot_command command = {session, options};
-    int code = open_home(&command, true);
-    return code == 0 ? restore(&command, arguments[0]) : code;
-}
-
-static int run_prune(struct hb_session *session, const void *options, char **arguments)
-{
-    struct snapshot_command command = {session, options};
-    (void)arguments;
-    int code = open_home(&command, true);
-    return code == 0 ? prune(&command) : code;
+    struct snapshot_command command = {session, session->options};
+    bool lists = strcmp(session->form->name, "list") == 0;
+    int code = open_home(&command, !lists);
+    if (code != 0)
+        return code;
+    if (strcmp(session->form->name, "create") == 0)
+        return create(&command);
+    if (strcmp(session->form->name, "restore") == 0)
+        return restore(&command, session->arguments[0]);
+    return lists ? list(&command) : prune(&command);
 }
 
 int hb_cli_snapshot_label(const struct hb_cli *cli, const char *label)
@@ -449,14 +368,14 @@ static int check(const struct hb_cli *cli, const void *options)
 }
 
 static const struct hb_form forms[] = {
-    {.name = "create", .run = run_create},
-    {.name = "list", .run = run_list},
+    {.name = "create", .run = run},
+    {.name = "list", .run = run},
     {.name = "restore",
      .arguments = "ID|NUMBER",
      .wrong = "restore takes one id or number",
      .values = {HB_VALUES_SNAPSHOTS},
-     .run = run_restore},
-    {.name = "prune", .run = run_prune},
+     .run = run},
+    {.name = "prune", .run = run},
 };
 
 const struct hb_command hb_command_snapshot = {
@@ -470,6 +389,6 @@ const struct hb_command hb_command_snapshot = {
     .form_count = sizeof forms / sizeof *forms,
     .options = table,
     .bytes = sizeof(struct snapshot_options),
-    .defaults = &(const struct snapshot_options){.keep = -1, .limit = LISTED},
+    .defaults = &(const struct snapshot_options){.keep = -1, .limit = HB_SNAPSHOTS_LISTED},
     .check = check,
 };

@@ -11,10 +11,4 @@ int hb_cli_snapshot_create(struct hb_session *session, const char *label, int64_
 /* 0, or HB_EXIT_USAGE: the label (or NULL) cannot be a part of a name. */
 int hb_cli_snapshot_label(const struct hb_cli *cli, const char *label);
 
-/*
- * The id that a number in the list of the open home stands for, or the id itself, which need not be
- * there; NULL: session->error says why. Caller frees.
- */
-char *hb_cli_snapshot_wanted(struct hb_session *session, const char *wanted);
-
 #endif

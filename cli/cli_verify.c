@@ -5,16 +5,12 @@
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
-#include "pending.h"
 #include "reading.h"
+#include "restore/pending.h"
 #include "summary.h"
 #include <inttypes.h>
 
-struct verify_options {
-    const char *format;
-};
-
-static const struct hb_cli_option table[] = {HB_READING_FORMAT(struct verify_options), {NULL}};
+static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
 static void print_verified(const struct hb_reading *reading, const struct hb_verified *verified)
 {
@@ -57,7 +53,7 @@ static int verify(struct hb_reading *reading)
     if (status == HB_NOMATCH)
         return HB_EXIT_USAGE;
     int code = hb_cli_exit_code(status);
-    hb_cli_find_pending(session->cli, &session->run);
+    hb_pending_find(&session->run, session->cli->home);
     hb_report_sort(&session->run.report);
     if (verified.damaged) {
         hb_summary_damaged(session->cli, &session->run.report);
@@ -72,16 +68,9 @@ static int verify(struct hb_reading *reading)
     return hb_session_code(session);
 }
 
-static int run(struct hb_session *session, const void *parsed, char **arguments)
+static int run(struct hb_session *session)
 {
-    const struct verify_options *options = parsed;
-    struct hb_reading reading = {session, "verify", arguments[0], options->format,
-                                 .archive = {.fd = -1}};
-    int code = hb_reading_open(&reading);
-    if (code == 0)
-        code = verify(&reading);
-    hb_archive_close(&reading.archive);
-    return code;
+    return hb_reading_run(session, "verify", verify);
 }
 
 static const struct hb_form form = {
@@ -97,5 +86,5 @@ const struct hb_command hb_command_verify = {
     .forms = &form,
     .form_count = 1,
     .options = table,
-    .bytes = sizeof(struct verify_options),
+    .bytes = sizeof(struct hb_reading_options),
 };

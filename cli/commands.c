@@ -33,7 +33,7 @@ static const struct hb_cli_option options[] = {
      .takes = HB_TAKES_COUNT, .offset = AT(verbose)},
     {"quiet", 0, NULL, "warnings and errors only", .offset = AT(quiet)},
     {"version", 0, NULL, "the version", .takes = HB_TAKES_OVER, .offset = AT(version)},
-    {NULL},
+    {0},
 };
 
 static const struct hb_form form = {.arguments = "COMMAND [options] [arguments]"};
@@ -72,20 +72,10 @@ static int unknown(const struct hb_cli *cli, const char *name)
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
-static int run_form(struct hb_cli *cli, const struct hb_form *run, const void *parsed,
-                    char **arguments)
-{
-    struct hb_session session = {.cli = cli};
-    int code = run->bare ? 0 : hb_session_begin(&session);
-    if (code == 0)
-        code = run->run(&session, parsed, arguments);
-    return hb_session_end(&session, code);
-}
-
 int hb_command_run(struct hb_cli *cli, int argc, char **argv)
 {
     const struct hb_command *command = hb_command_find(argv[0]);
-    const struct hb_form *typed;
+    struct hb_session session = {.cli = cli};
     int first;
     if (command == NULL)
         return unknown(cli, argv[0]);
@@ -93,11 +83,17 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     if (command->defaults != NULL)
         memcpy(parsed, command->defaults, command->bytes);
     cli->raw_out = command->raw_out;
-    int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &typed, &first);
+    int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
-    if (code == 0)
-        code = run_form(cli, typed, parsed, argv + first);
+    if (code == 0 && !session.form->bare)
+        code = hb_session_begin(&session);
+    if (code == 0) {
+        session.options = parsed;
+        session.arguments = argv + first;
+        code = session.form->run(&session);
+    }
+    code = hb_session_end(&session, code < 0 ? HB_EXIT_DONE : code);
     hb_cli_parsed_clear(command, parsed);
-    return code < 0 ? HB_EXIT_DONE : code;
+    return code;
 }

@@ -57,8 +57,8 @@ struct hb_form {
     const char *wrong;     /* what is said where it gets more or fewer; NULL where it takes none */
     enum hb_values values[2]; /* what its arguments are */
     bool bare;                /* needs no configuration */
-    /* The work: options as parsed, arguments ended by NULL. Returns the exit code. */
-    int (*run)(struct hb_session *session, const void *options, char **arguments);
+    /* The work. Returns the exit code. */
+    int (*run)(struct hb_session *session);
 };
 
 struct hb_command {

@@ -41,27 +41,30 @@ static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
     return object;
 }
 
-/* A path alone is a string, where it can be one. */
-static json_t *list(const struct hb_preset_archives *archives, enum hb_fate fate)
+/* Behind those of other presets. A path alone is a string, where it can be one. */
+static void add_list(json_t *object, const char *key, const struct hb_preset_archives *archives,
+                     enum hb_fate fate)
 {
-    json_t *rows = json_array();
+    if (json_object_get(object, key) == NULL)
+        json_object_set_new(object, key, json_array());
     for (size_t i = 0; i < archives->count; i++) {
         if (!came_to(&archives->rows[i], fate))
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         json_t *text = fate == HB_GOES || fate == HB_STAYS_UNKNOWN ? json_string(path) : NULL;
-        json_array_append_new(rows, text != NULL ? text : object_of(archives, i));
+        json_array_append_new(json_object_get(object, key),
+                              text != NULL ? text : object_of(archives, i));
     }
-    return rows;
 }
 
 void hb_preset_report_json(json_t *object, const struct hb_preset_archives *archives)
 {
-    hb_json_add(object, "{s:I, s:o, s:o, s:o, s:o}", "removed",
-                (json_int_t)count(archives, HB_GOES), "removed_archives", list(archives, HB_GOES),
-                "other_archives", list(archives, HB_STAYS_OTHERS), "unknown_archives",
-                list(archives, HB_STAYS_UNKNOWN), "untold_archives",
-                list(archives, HB_STAYS_UNTOLD));
+    add_list(object, "removed_archives", archives, HB_GOES);
+    add_list(object, "other_archives", archives, HB_STAYS_OTHERS);
+    add_list(object, "unknown_archives", archives, HB_STAYS_UNKNOWN);
+    add_list(object, "untold_archives", archives, HB_STAYS_UNTOLD);
+    hb_json_add(object, "{s:I}", "removed",
+                (json_int_t)json_array_size(json_object_get(object, "removed_archives")));
 }
 
 /* ---- for people ---------------------------------------------------------------------------- */

@@ -8,7 +8,10 @@
 #include "session.h"
 #include <jansson.h>
 
-/* removed, removed_archives, other_archives, unknown_archives, untold_archives. */
+/*
+ * removed, removed_archives, other_archives, unknown_archives, untold_archives. Called once more,
+ * it adds those of another preset.
+ */
 void hb_preset_report_json(json_t *object, const struct hb_preset_archives *archives);
 
 /* The same as lines of a summary; names beyond ten only with --verbose. */

@@ -4,27 +4,31 @@
 #define HB_CLI_READING_H
 
 #include "archive/archive.h"
+#include "options.h"
 #include "session.h"
+
+struct hb_reading_options {
+    const char *format;
+    bool detailed; /* of list alone */
+};
+
+/* --format */
+#define HB_READING_FORMAT                                                                          \
+    {                                                                                              \
+        "format", 0, "NAME", "how to read it; else that is found out",                             \
+            .takes = HB_TAKES_TEXT, .offset = offsetof(struct hb_reading_options, format),         \
+            .values = HB_VALUES_FORMATS                                                            \
+    }
 
 struct hb_reading {
     struct hb_session *session;
-    const char *command, *path, *format;
+    const char *path;
     struct hb_archive archive;
     uint64_t files, bytes; /* in it */
 };
 
-#define HB_READING_FORMAT(type)                                                                    \
-    {                                                                                              \
-        "format", 0, "NAME", "how to read it; else that is found out",                             \
-            .takes = HB_TAKES_TEXT, .offset = offsetof(type, format), .values = HB_VALUES_FORMATS  \
-    }
-
-/*
- * Opens and lists the archive. 0, or an exit code and session->error; hb_archive_close in any case.
- */
-int hb_reading_open(struct hb_reading *reading);
-
-/* "file", "directory", … */
-const char *hb_reading_type(uint8_t type);
+/* Opens and lists the archive that was typed, does the work, closes it. Returns the exit code. */
+int hb_reading_run(struct hb_session *session, const char *command,
+                   int (*work)(struct hb_reading *reading));
 
 #endif

@@ -11,6 +11,7 @@
 #include "files/lock.h"
 #include "no_config.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,6 +70,15 @@ int hb_cli_exit_code(int status)
 int hb_session_code(const struct hb_session *session)
 {
     return hb_report_incomplete(&session->run.report) ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+}
+
+void hb_session_say(const struct hb_session *session, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (hb_session_speaks(session))
+        vfprintf(hb_cli_out(session->cli), format, arguments);
+    va_end(arguments);
 }
 
 bool hb_cli_bar(const struct hb_cli *cli)

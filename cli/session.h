@@ -8,10 +8,15 @@
 #include "host/run.h"
 #include <time.h>
 
+struct hb_form;
+
 /* From the options that are right to the exit code. */
 struct hb_session {
     struct hb_cli *cli;
-    struct hb_config *config; /* NULL where the command needs none */
+    const struct hb_form *form; /* what was typed: which of the command's, */
+    const void *options;        /* its struct of options, */
+    char **arguments;           /* and what else; ended by NULL */
+    struct hb_config *config;   /* NULL where the command needs none */
     struct hb_run run;
     struct timespec started;
     struct hb_error error; /* why the command failed: it is told at the end */
@@ -34,6 +39,15 @@ int hb_session_code(const struct hb_session *session);
 int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path);
 /* And opens it; with `lock` it is this run's. 0, or an exit code and session->error. */
 int hb_session_open_home(struct hb_session *session, bool outermost, bool lock);
+
+/* Are people told what was done? Neither with --json nor with --quiet. */
+static inline bool hb_session_speaks(const struct hb_session *session)
+{
+    return !session->cli->json && !session->cli->quiet;
+}
+
+/* Tells them. */
+void hb_session_say(const struct hb_session *session, const char *format, ...) HB_PRINTF(2, 3);
 
 /* Draw a bar? */
 bool hb_cli_bar(const struct hb_cli *cli);

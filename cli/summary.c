@@ -105,11 +105,6 @@ void hb_summary_lines(FILE *out, const struct hb_report *report)
     }
 }
 
-bool hb_summary_has_lines(const struct hb_report *report)
-{
-    return report->line_count > 0;
-}
-
 static void show_failed(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     if (report->line_count > 0)
@@ -129,13 +124,33 @@ void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report)
     fclose(text);
 }
 
+void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->findings[i].kind != HB_FOUND_NOTE)
+            continue;
+        HB_AUTO_FREE char *reason = hb_printable(report->findings[i].reason);
+        fprintf(cli->err, "hbcore: %s\n", reason);
+    }
+}
+
 /* ---- for programs -------------------------------------------------------------------------- */
 
-json_t *hb_json_entry(const char *path)
+void hb_session_print_entry(const struct hb_session *session, const char *path, bool directory,
+                            const char *change, json_t *members)
 {
-    json_t *object = json_pack("{s:s}", "type", "entry");
-    hb_json_name(object, "path", path);
-    return object;
+    FILE *out = hb_cli_out(session->cli);
+    if (session->cli->json) {
+        json_object_set_new(members, "type", json_string("entry"));
+        hb_json_name(members, "path", path);
+        hb_json_line(out, members);
+        return;
+    }
+    json_decref(members);
+    HB_AUTO_FREE char *shown = hb_printable(path);
+    if (hb_session_speaks(session))
+        fprintf(out, "  %-*s%s%s\n", change == NULL ? 0 : 11, change == NULL ? "" : change, shown,
+                directory ? "/" : "");
 }
 
 void hb_json_add(json_t *object, const char *format, ...)

@@ -16,6 +16,9 @@ void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_re
 /* The damaged members, a line each with --json. */
 void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report);
 
+/* The notes alone, a line each on standard error. */
+void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report);
+
 /* Lines that hooks added. */
 void hb_summary_lines(FILE *out, const struct hb_report *report);
 
@@ -25,14 +28,15 @@ void hb_summary_lines(FILE *out, const struct hb_report *report);
  */
 void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report);
 
-/* Has an import been completed, or a hook something to say, before the run itself did anything? */
-bool hb_summary_has_lines(const struct hb_report *report);
-
 /* With --json: keeps the same for standard error, should standard output turn out to fail. */
 void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report);
 
-/* {"type":"entry","path":…} */
-json_t *hb_json_entry(const char *path);
+/*
+ * A line for an entry: {"type":"entry","path":…} and `members`, which is taken over; for people its
+ * name, indented, behind `change` where that is not NULL.
+ */
+void hb_session_print_entry(const struct hb_session *session, const char *path, bool directory,
+                            const char *change, json_t *members);
 /*
  * Adds what json_pack() makes of a format "{…}" and its arguments. Texts have to be UTF-8: names go
  * through hb_json_name().

@@ -2,6 +2,7 @@
 #include "backup/presets_prune.h"
 
 #include "base/memory.h"
+#include "restore/pending.h"
 #include <string.h>
 
 struct prune {
@@ -122,6 +123,7 @@ int hb_presets_prune(const struct hb_presets_prune_request *request,
     struct hb_run *run = request->run;
     struct prune prune = {.request = request, .result = result};
     *result = (struct hb_presets_prune_result){0};
+    hb_pending_tell(run);
     hb_home_id_find(&run->home, !request->dry_run, &prune.id);
     if (prune.id.note != NULL)
         hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", prune.id.note);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/member.h"
+
+#include "archive/extract.h"
+#include "base/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+struct member {
+    size_t index; /* SIZE_MAX: there is none */
+    int fd;       /* that it is written to */
+};
+
+static bool is_wanted(void *context, size_t index)
+{
+    return index == ((const struct member *)context)->index;
+}
+
+static int open_output(void *context, unsigned worker, size_t index, struct hb_error *error)
+{
+    (void)worker;
+    (void)index;
+    int fd = fcntl(((const struct member *)context)->fd, F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 ? fd : hb_error_set(error, HB_FATAL, "standard output: %s", strerror(errno));
+}
+
+static int done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
+                struct hb_error *error)
+{
+    (void)context;
+    (void)worker;
+    (void)index;
+    (void)fd;
+    (void)bytes;
+    (void)error;
+    return HB_OK;
+}
+
+/* Without a leading "./". */
+static const char *bare(const char *path)
+{
+    while (path[0] == '.' && path[1] == '/')
+        path += 2;
+    return path;
+}
+
+/* The last member of that name. */
+static size_t find_member(const struct hb_catalog *catalog, const char *name)
+{
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < catalog->count; i++)
+        if (strcmp(bare(hb_catalog_path(catalog, i)), bare(name)) == 0)
+            found = i;
+    return found;
+}
+
+/* "skills/", as the list has it, or with nothing of its own in the archive but what lies below. */
+static bool is_directory(const struct hb_catalog *catalog, const char *name)
+{
+    HB_AUTO_FREE char *directory = hb_copy_text(bare(name));
+    size_t length = strlen(directory);
+    while (length > 1 && directory[length - 1] == '/')
+        directory[--length] = '\0';
+    size_t found = find_member(catalog, directory);
+    if (found != SIZE_MAX)
+        return catalog->members[found].type == HB_DIRECTORY;
+    for (size_t i = 0; length > 0 && i < catalog->count; i++) {
+        const char *path = bare(hb_catalog_path(catalog, i));
+        if (strncmp(path, directory, length) == 0 && path[length] == '/')
+            return true;
+    }
+    return false;
+}
+
+const char *hb_member_type(uint8_t type)
+{
+    switch (type) {
+    case HB_FILE:
+        return "file";
+    case HB_DIRECTORY:
+        return "directory";
+    case HB_SYMLINK:
+        return "link";
+    case HB_HARDLINK:
+        return "hardlink";
+    default:
+        return "special";
+    }
+}
+
+int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    struct member member = {find_member(catalog, name), fd};
+    uint8_t type = member.index != SIZE_MAX      ? catalog->members[member.index].type
+                   : is_directory(catalog, name) ? HB_DIRECTORY
+                                                 : HB_FILE;
+    if (type != HB_FILE)
+        return hb_error_set(error, HB_FATAL, "%s: %s is no file but a %s", archive->path, name,
+                            hb_member_type(type));
+    if (member.index == SIZE_MAX) {
+        hb_error_set(error, HB_FATAL, "%s: has no member %s", archive->path, name);
+        hb_error_hint(error, "`hbcore list` names them");
+        return HB_FATAL;
+    }
+    struct hb_extract_request request = {
+        .archive = archive,
+        .workers = 1,
+        .context = &member,
+        .wanted = is_wanted,
+        .open = open_output,
+        .done = done,
+        .sequential = true,
+    };
+    return hb_extract(&request, error);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup/way_back.h"
+
+#include "backup/preset_backup.h"
+#include "base/memory.h"
+#include "files/anywhere.h"
+#include <string.h>
+
+static int refuse_incomplete(const struct hb_run *run, const char *archive, struct hb_error *error)
+{
+    const struct hb_finding *first = NULL;
+    for (size_t i = 0; i < run->report.count && first == NULL; i++)
+        if (run->report.findings[i].kind == HB_FOUND_SKIPPED ||
+            run->report.findings[i].kind == HB_FOUND_DOUBTFUL)
+            first = &run->report.findings[i];
+    hb_error_set(error, HB_FATAL, "%s: the archive to go back to would be incomplete: %s: %s",
+                 run->home.path, first == NULL ? "" : first->path,
+                 first == NULL ? "" : first->reason);
+    hb_error_hint(
+        error,
+        "nothing was imported; mend that, or import without --backup-first; what could be "
+        "archived is in %s",
+        archive);
+    return HB_FATAL;
+}
+
+/* What hooks had to say about the archive belongs to what is said of the import. */
+static void take_over(struct hb_report *report, const struct hb_report *of, size_t first)
+{
+    for (size_t i = first; i < of->count; i++)
+        hb_report_add(report, of->findings[i].kind, of->findings[i].path, "%s",
+                      of->findings[i].reason);
+    for (size_t i = 0; i < of->line_count; i++)
+        hb_report_line(report, of->lines[i]);
+    for (size_t i = 0; i < of->member_count; i++)
+        hb_report_member(report, of->members[2 * i], of->members[2 * i + 1]);
+}
+
+/* Nothing is pruned: what would go might be the archive that is imported. */
+static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
+                        struct hb_error *error)
+{
+    const char *preset = hb_config_text(run->config, "import", "backup-preset");
+    struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
+                                      .preset = *preset == '\0' ? NULL : preset};
+    int status = hb_preset_backup_find(&backup, run, error);
+    int result = hb_root_copy(&import->home, &run->home);
+    if (status == HB_OK && result != 0)
+        status = hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s",
+                              import->home.path, strerror(-result));
+    if (status == HB_OK)
+        status = hb_preset_backup(&backup, error);
+    if (status == HB_OK)
+        take_over(&import->report, &run->report, backup.hooks_findings);
+    if (backup.incomplete)
+        status = refuse_incomplete(run, backup.destination.path, error);
+    else if (status == HB_OK && !backup.result.nothing)
+        *path = hb_copy_text(backup.destination.path);
+    hb_preset_backup_clear(&backup);
+    return status;
+}
+
+int hb_way_back(struct hb_run *run, char **path, struct hb_error *error)
+{
+    struct hb_run own; /* that of the import is in the middle of things */
+    *path = NULL;
+    hb_run_init(&own, run->config);
+    own.log = run->log;
+    own.log_level = run->log_level;
+    int status = archive_home(run, &own, path, error);
+    hb_run_clear(&own);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The archive to go back to, made of a home before an import replaces anything there. */
+#ifndef HB_WAY_BACK_H
+#define HB_WAY_BACK_H
+
+#include "host/run.h"
+
+/*
+ * As [import] backup-preset says. `run`: of the import; its home is open and locked, and its report
+ * takes what hooks have to say about the archive. HB_OK and its path (NULL: there was nothing to be
+ * archived; caller frees). HB_CANCELLED, HB_FATAL: there is no archive, or an incomplete one, and
+ * nothing may be replaced.
+ */
+int hb_way_back(struct hb_run *run, char **path, struct hb_error *error);
+
+#endif
