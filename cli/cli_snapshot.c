@@ -195,7 +195,9 @@ static int would_create(struct snapshot_command *command, struct hb_error *error
 {
     struct hb_snapshot_made planned;
     char size[24];
-    int status = hb_snapshot_plan(&command->run, on_would_copy, command, &planned, error);
+    struct hb_snapshot_request request = {
+        .run = &command->run, .would_copy = on_would_copy, .context = command};
+    int status = hb_snapshot_make(&request, &planned, error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     json_t *object = summary_json(command, "snapshot create");
@@ -217,7 +219,8 @@ static int create(struct snapshot_command *command, struct hb_error *error)
     int64_t keep = keep_of(command);
     if (command->dry_run)
         return would_create(command, error);
-    int status = hb_snapshot_make(&command->run, command->label, &made, error);
+    struct hb_snapshot_request request = {.run = &command->run, .label = command->label};
+    int status = hb_snapshot_make(&request, &made, error);
     if (status == HB_OK && made.id != NULL)
         status = prune_to(command, keep < 1 ? 1 : keep, made.id, &pruned, error);
     int code = hb_cli_exit_code(status);
