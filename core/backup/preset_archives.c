@@ -3,7 +3,7 @@
 
 #include "archive/archive.h"
 #include "backup/made_elsewhere.h"
-#include "backup/prune.h"
+#include "backup/prune_rows.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -330,7 +330,7 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
                      uint64_t keep, const char *made, bool complete, bool dry_run)
 {
     struct question question = {query, archives, dry_run};
-    struct hb_prune_request request = {
+    struct hb_prune_rows_request request = {
         .run = query->run,
         .rows = archives->rows,
         .row_bytes = sizeof *archives->rows,
@@ -348,5 +348,5 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
     for (size_t i = 0; made != NULL && i < archives->count; i++)
         if (strcmp(archives->rows[i].kept.name, made) == 0)
             archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
-    hb_prune(&request);
+    hb_prune_rows(&request);
 }

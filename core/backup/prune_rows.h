@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Removes the archives, or the snapshots, of one directory that are not kept (retention.h). */
-#ifndef HB_PRUNE_H
-#define HB_PRUNE_H
+#ifndef HB_PRUNE_ROWS_H
+#define HB_PRUNE_ROWS_H
 
 #include "backup/retention.h"
 #include "host/run.h"
 
-struct hb_prune_request {
+struct hb_prune_rows_request {
     struct hb_run *run;
     void *rows; /* as hb_retention() wants them; name, whose, complete and why are known */
     size_t row_bytes, count;
@@ -27,6 +27,6 @@ struct hb_prune_request {
  * Decides on each row, and removes those that go, unless a signal asks to stop. What cannot be
  * removed is reported, and so is each about which nothing can be told. How many are gone.
  */
-size_t hb_prune(const struct hb_prune_request *request);
+size_t hb_prune_rows(const struct hb_prune_rows_request *request);
 
 #endif

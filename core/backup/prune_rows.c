@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backup/prune.h"
+#include "backup/prune_rows.h"
 
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/io.h"
 #include <string.h>
 
-static struct hb_kept *row_at(const struct hb_prune_request *request, size_t row)
+static struct hb_kept *row_at(const struct hb_prune_rows_request *request, size_t row)
 {
     return (struct hb_kept *)(void *)((char *)request->rows + row * request->row_bytes);
 }
 
-static void tell(const struct hb_prune_request *request, enum hb_finding_kind kind,
+static void tell(const struct hb_prune_rows_request *request, enum hb_finding_kind kind,
                  const struct hb_kept *row, const char *what)
 {
     const char *why = row->why == NULL ? "it cannot be read" : row->why;
@@ -22,7 +22,7 @@ static void tell(const struct hb_prune_request *request, enum hb_finding_kind ki
         hb_report_add(report, kind, "", "%s/%s: %s: %s", request->directory, row->name, what, why);
 }
 
-static void remove_row(const struct hb_prune_request *request, size_t number)
+static void remove_row(const struct hb_prune_rows_request *request, size_t number)
 {
     struct hb_kept *row = row_at(request, number);
     const char *why = request->remove(request->context, number);
@@ -34,7 +34,7 @@ static void remove_row(const struct hb_prune_request *request, size_t number)
     tell(request, request->if_it_stays, row, "cannot be removed");
 }
 
-size_t hb_prune(const struct hb_prune_request *request)
+size_t hb_prune_rows(const struct hb_prune_rows_request *request)
 {
     size_t removed = 0;
     for (size_t i = 0; i < request->count; i++) {
