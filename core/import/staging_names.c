@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/names.h"
+#include "files/removal.h"
 #include "host/filter.h"
 #include "host/own_places.h"
 #include <errno.h>
@@ -150,29 +151,16 @@ static void make_bones(struct hb_staging *staging)
     }
 }
 
-static void remove_bones(const struct hb_staging *staging)
-{
-    const struct hb_restore_plan *plan = staging->plan;
-    const struct hb_trees *trees = &staging->trees;
-    int stage_fd = staging->run->stage.fd;
-    for (size_t i = 0; i < plan->count; i++) {
-        HB_AUTO_FREE char *bone = bone_of(hb_planned_path(plan, i), hb_planned_path_bytes(plan, i));
-        unlinkat(stage_fd, bone, 0);
-    }
-    for (uint32_t i = trees->directory_count; i-- > 0;) {
-        HB_AUTO_FREE char *bone =
-            bone_of(trees->directories[i].path, trees->directories[i].path_bytes);
-        unlinkat(stage_fd, bone, AT_REMOVEDIR);
-    }
-    unlinkat(stage_fd, skeleton, AT_REMOVEDIR);
-}
-
 static void drop_twins(struct hb_staging *staging)
 {
     if (mkdirat(staging->run->stage.fd, skeleton, SKELETON_MODE) != 0)
         return; /* publishing looks, too */
     make_bones(staging);
-    remove_bones(staging);
+    HB_AUTO_CLOSE int fd =
+        openat(staging->run->stage.fd, skeleton, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        hb_remove_below(fd, NULL);
+    unlinkat(staging->run->stage.fd, skeleton, AT_REMOVEDIR);
 }
 
 int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)
