@@ -364,14 +364,14 @@ static int leave_to_another(struct recovery *recovery, const char *name, bool ha
             hb_error_hint(recovery->error, "try again when it has ended");
         else
             hb_error_hint(recovery->error,
-                          "try again when it has ended; if it is dead, that is believed in %" PRId64
-                          " h %" PRId64 " min, or now, after: touch -d '2 days ago' %s/owner %s",
+                          "try again when it has ended; if it is dead, wait %" PRId64 " h %" PRId64
+                          " min, or type: touch -d '2 days ago' %s/owner %s",
                           claim->left / 3600, claim->left / 60 % 60, word, word);
         return HB_NOMATCH;
     }
     hb_report_add(&recovery->run->report, has_journal ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
                   "%s: %s (%s)%s", what, who, name,
-                  has_journal ? "; an import of its is not complete" : "");
+                  has_journal ? "; its import is not complete" : "");
     return HB_OK;
 }
 
