@@ -336,9 +336,10 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
             snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", *markers);
         used += (size_t)put;
     }
-    hb_error_set(error, HB_FATAL, "%s: is no backup of such a home: it holds none of %s",
+    hb_error_set(error, HB_FATAL, "%s: not a backup of this kind of home: it has none of %s",
                  archive->shown, names);
-    hb_error_hint(error, "look into it with `hbcore list`; import.markers says what is expected");
+    hb_error_hint(error,
+                  "list it with `hbcore list`; import.markers says which files are expected");
     return HB_FATAL;
 }
 

@@ -70,7 +70,7 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
     struct hb_verdict verdict = {.size = sizeof verdict};
     struct hb_entry entry;
     if (is_selected(plan, hb_planned_find(plan, real)) || is_taken(staging, index, real))
-        return "which the archive has, too";
+        return "which is also in the archive";
     hb_planned_entry(plan, index, &entry);
     entry.path = real;
     entry.path_bytes = strlen(real);
@@ -93,13 +93,13 @@ static int settle(struct hb_staging *staging, size_t index, char *real, struct h
     const char *problem = problem_of(staging, index, real, &status, error);
     if (problem == NULL) {
         hb_report_add(report, HB_FOUND_NOTE, path,
-                      "the home's file system takes this name for %s, which is restored", real);
+                      "the home's file system treats this name as %s, which is replaced", real);
         staging->renamed[index] = real;
         return HB_OK;
     }
     if (status == HB_OK)
         hb_report_add(report, HB_FOUND_SKIPPED, path,
-                      "the home's file system takes this name for %s, %s", real, problem);
+                      "the home's file system treats this name as %s, %s", real, problem);
     staging->plan->rows[index].action = HB_DROPPED;
     free(real);
     return status;
@@ -124,7 +124,7 @@ static void drop_twin(struct hb_staging *staging, size_t index)
 {
     staging->plan->rows[index].action = HB_DROPPED;
     hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(staging->plan, index),
-                  "the home's file system takes this name for another one of the archive, which is "
+                  "the home's file system treats this name as another one in the archive, which is "
                   "restored");
 }
 

@@ -152,7 +152,7 @@ static int restore_claimed(const struct task *task)
     int status = ask_plugin(task, &file, &target);
     if (status > 0 && status != HB_RESTORE_RENAME) { /* a mistake of the plugin */
         HB_AUTO_FREE char *why =
-            hb_text("the plugin %s answered restore() with %d, which says nothing",
+            hb_text("the plugin %s returned %d from restore(), which has no meaning",
                     task->content->plugin->name, status);
         refuse(task, why);
         return HB_ENTRY;
@@ -177,8 +177,8 @@ static bool find_content(struct task *task)
     if (told == 0)
         return true;
     HB_AUTO_FREE char *why =
-        hb_text("its staged copy cannot be read, so that it is not known whether it can be put "
-                "back safely: %s",
+        hb_text("its staged copy cannot be read, so nobody can tell whether it can be put back "
+                "safely: %s",
                 hb_rights_explain(-told));
     hb_restore_skipped(task->restore, task->row->path, why, hb_restore_may_pass(-told));
     return false;

@@ -297,6 +297,6 @@ char *hb_target_is_folded(const struct hb_run *run, struct hb_last_target *last,
     HB_AUTO_FREE char *other = place->exists ? other_name(run, last, place) : NULL;
     return other == NULL
                ? NULL
-               : hb_text("the file system takes its name for %s, which is there and stays as it is",
+               : hb_text("the file system treats its name as %s, which exists and stays as it is",
                          other);
 }

@@ -120,7 +120,7 @@ static void take(struct restorer *restorer, const char *path, uint64_t bytes)
     size_t skip;
     const char *problem = hb_path_problem(path, SIZE_MAX, &skip);
     if (problem == NULL && skip != 0)
-        problem = "is no plain path";
+        problem = "is not a plain path";
     if (problem != NULL) {
         hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
         return;
