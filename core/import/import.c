@@ -196,7 +196,7 @@ static int open_archive(struct import *import)
             "%s: the home is in use, and nobody can be asked while the archive comes from a "
             "pipe",
             request->home);
-        hb_error_hint(import->error, "say --force to import over it");
+        hb_error_hint(import->error, "use --force to import over it");
         return HB_FATAL;
     }
     if (stream)

@@ -109,7 +109,7 @@ static void take_all(struct restorer *restorer)
         size_t skip;
         const char *problem = hb_path_problem(path, SIZE_MAX, &skip);
         if (problem == NULL && skip != 0)
-            problem = "is no plain path";
+            problem = "is not a plain path";
         const char *why =
             problem == NULL ? take(restorer, path, (uint64_t)json_integer_value(bytes)) : NULL;
         if (problem != NULL)
