@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore prune: which archives of a preset stay, named one by one. */
-#include "backup/presets_prune.h"
+#include "backup/prune.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -134,13 +134,13 @@ static int run(struct hb_session *session)
     struct prune_command command = {session, session->cli, options, NULL};
     struct hb_preset_archives none = {.fd = -1};
     struct hb_preset preset;
-    struct hb_presets_prune_result result;
-    struct hb_presets_prune_request request = {.run = &session->run,
-                                               .preset = options->preset,
-                                               .adopt = options->adopt,
-                                               .dry_run = options->dry_run,
-                                               .pruned = on_pruned,
-                                               .context = &command};
+    struct hb_prune_result result;
+    struct hb_prune_request request = {.run = &session->run,
+                                       .preset = options->preset,
+                                       .adopt = options->adopt,
+                                       .dry_run = options->dry_run,
+                                       .pruned = on_pruned,
+                                       .context = &command};
     session->cli->output_is_extra = !options->dry_run;
     int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
     hb_preset_clear(&preset);
@@ -151,7 +151,7 @@ static int run(struct hb_session *session)
         return code;
     command.lists = json_object();
     hb_preset_report_json(command.lists, &none);
-    status = hb_presets_prune(&request, &result, &session->error);
+    status = hb_prune(&request, &result, &session->error);
     hb_report_sort(&session->run.report);
     print_summary(&command, result.adopted);
     json_decref(command.lists);

@@ -151,7 +151,9 @@ static int would_create(struct snapshot_command *command)
     struct hb_session *session = command->session;
     struct hb_snapshot_made planned;
     char size[24];
-    int status = hb_snapshot_plan(&session->run, on_would_copy, command, &planned, &session->error);
+    struct hb_snapshot_request request = {
+        .run = &session->run, .would_copy = on_would_copy, .context = command};
+    int status = hb_snapshot_make(&request, &planned, &session->error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
     hb_session_say(session, "Dry run: %" PRIu64 " files, %s; nothing was written.\n", planned.files,
@@ -172,7 +174,8 @@ static int create(struct snapshot_command *command)
     int64_t keep = keep_of(command);
     if (command->options->dry_run)
         return would_create(command);
-    int status = hb_snapshot_make(&session->run, command->options->label, &made, &session->error);
+    struct hb_snapshot_request request = {.run = &session->run, .label = command->options->label};
+    int status = hb_snapshot_make(&request, &made, &session->error);
     if (status == HB_OK && made.id != NULL)
         status = prune_to(command, keep < 1 ? 1 : keep, made.id, &snapshots, &removed);
     int code = hb_cli_exit_code(status);

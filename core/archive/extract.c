@@ -66,7 +66,7 @@ static int end_current(struct decoder *decoder)
         return HB_OK;
     if (current->bytes != catalog->members[current->index].bytes)
         return hb_error_set(current->error, HB_FATAL,
-                            "%s: is damaged: %llu bytes were announced, %llu came",
+                            "%s: is damaged: it should have %llu bytes, and has %llu",
                             hb_catalog_path(catalog, current->index),
                             (unsigned long long)catalog->members[current->index].bytes,
                             (unsigned long long)current->bytes);

@@ -46,7 +46,8 @@ struct walk {
     size_t name_bytes;
     struct hb_path_table known; /* rows of the plan by their path */
     struct hb_state_key key;
-    char **pending; /* paths to be looked at; the last is the next */
+    const char *path; /* that is being looked at */
+    char **pending;   /* paths to be looked at; the last is the next */
     size_t pending_count;
 };
 
@@ -63,36 +64,31 @@ static void push(struct walk *walk, char *path)
 
 /* ---- one file ------------------------------------------------------------------------------ */
 
-struct question {
-    const struct walk *walk;
-    const char *path;
-};
-
+/* The one that is being looked at. */
 static int open_listed(void *context)
 {
-    const struct question *question = context;
-    return hb_listed_open(&question->walk->run->home, question->path, O_NONBLOCK);
+    const struct walk *walk = context;
+    return hb_listed_open(&walk->run->home, walk->path, O_NONBLOCK);
 }
 
 /* Does a link lead to a key, perhaps out of the home? Keys are small, and nobody else can read
  * them. */
-static bool leads_to_key(const struct walk *walk, const char *path, const struct stat *status)
+static bool leads_to_key(struct walk *walk, const struct stat *status)
 {
-    struct question question = {walk, path};
     if (status->st_size != HB_KEY_BYTES || (status->st_mode & 077) != 0)
         return false;
-    HB_AUTO_CLOSE int fd = open_listed(&question);
+    HB_AUTO_CLOSE int fd = open_listed(walk);
     HB_AUTO_FREE char *real = fd < 0 ? NULL : hb_path_of(fd);
     return real != NULL && hb_state_key_is_at("", real);
 }
 
 /* What tells which home this is, and the keys of installations, belong to no copy. */
-static bool is_own(const struct walk *walk, const char *path, const struct stat *status)
+static bool is_own(struct walk *walk, const char *path, const struct stat *status)
 {
     const struct hb_state_key *key = &walk->key;
     return hb_home_id_is_name(hb_base_name(path)) ||
            (key->exists && key->device == status->st_dev && key->inode == status->st_ino) ||
-           hb_state_key_is_at(walk->run->home.path, path) || leads_to_key(walk, path, status);
+           hb_state_key_is_at(walk->run->home.path, path) || leads_to_key(walk, status);
 }
 
 /* Is it there, and claimed by that plugin? */
@@ -142,7 +138,6 @@ static void add(struct walk *walk, const struct hb_entry *entry, uint8_t content
 static void take_file(struct walk *walk, const char *path, const struct stat *status)
 {
     const struct hb_chain *contents = walk->request->contents;
-    struct question question = {walk, path};
     const struct hb_instance *content;
     struct hb_claim claim = {0};
     struct hb_entry entry = hb_file_entry(path, status);
@@ -153,7 +148,7 @@ static void take_file(struct walk *walk, const char *path, const struct stat *st
         hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, path, "part of the file beside it");
         return;
     }
-    int told = hb_claim_settle(contents, &entry, &claim, open_listed, &question, &content);
+    int told = hb_claim_settle(contents, &entry, &claim, open_listed, walk, &content);
     if (told == 0)
         add(walk, &entry, claim.number);
     else if (told != -ENOENT)
@@ -195,6 +190,7 @@ static void take(struct walk *walk, const char *path, bool below)
 {
     const struct hb_root *home = &walk->run->home;
     struct stat status;
+    walk->path = path;
     int result = hb_listed_look(home, path, HB_KEEP_LAST, &status);
     bool is_link = result == 0 && S_ISLNK(status.st_mode);
     if (is_link)

@@ -3,7 +3,7 @@
 
 #include "archive/archive.h"
 #include "backup/made_elsewhere.h"
-#include "backup/prune.h"
+#include "backup/prune_rows.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -99,29 +99,45 @@ static void take_origin(struct hb_run *run, const struct hb_home_id *id, const c
         row->kept.complete = HB_NO;
 }
 
-/* Looks into it. The file may have been replaced since it was looked at. */
+/*
+ * Opens it and reads its trailer, or `all` that lists its content; *status is what that came to.
+ * False: it tells nothing now, and row->kept.why says why. The file may have been replaced since it
+ * was looked at.
+ */
+static bool look_into(struct hb_run *run, const char *path, bool all, struct hb_archive *archive,
+                      int *status, struct hb_preset_archive *row)
+{
+    struct hb_error error = {0};
+    struct stat opened;
+    *status = hb_archive_open_file(run, path, NULL, archive, &error);
+    if (*status == HB_OK)
+        *status = all ? hb_archive_list(archive, &error) : hb_archive_read_trailer(archive, &error);
+    const char *why = NULL;
+    if (archive->fd >= 0 &&
+        (fstat(archive->fd, &opened) != 0 || !is_same_file(&opened, &row->status)))
+        why = "it was replaced while it was looked at";
+    else if (archive->untold || archive->fd < 0 || hb_interrupt_signal() != 0)
+        why = error.text;
+    else if (archive->later_trailer && (all || *status == HB_OK))
+        why = HB_LATER_TRAILER;
+    if (why != NULL)
+        cannot_tell(row, path, why);
+    return why == NULL;
+}
+
 static void read_row(struct hb_run *run, const struct hb_home_id *id, const char *path,
                      struct hb_preset_archive *row)
 {
     struct hb_archive archive = {.fd = -1};
-    struct hb_error error = {0};
-    struct stat opened;
+    int status;
     row->kept.whose = HB_HOME_UNTOLD;
-    int status = hb_archive_open_file(run, path, NULL, &archive, &error);
-    if (status == HB_OK)
-        status = hb_archive_read_trailer(&archive, &error);
-    if (archive.fd >= 0 &&
-        (fstat(archive.fd, &opened) != 0 || !is_same_file(&opened, &row->status)))
-        cannot_tell(row, path, "it was replaced while it was looked at");
-    else if (archive.untold || archive.fd < 0 || hb_interrupt_signal() != 0)
-        cannot_tell(row, path, error.text);
-    else if (status == HB_OK && archive.later_trailer)
-        cannot_tell(row, path, HB_LATER_TRAILER);
-    else if (status == HB_OK)
-        take_origin(run, id, path, &archive, row);
-    else { /* read, and refused: it is no archive, or damaged */
-        row->kept.whose = whose_by_place(run, id, path, &row->status);
-        row->kept.complete = HB_NO;
+    if (look_into(run, path, false, &archive, &status, row)) {
+        if (status == HB_OK) {
+            take_origin(run, id, path, &archive, row);
+        } else { /* read, and refused: it is no archive, or damaged */
+            row->kept.whose = whose_by_place(run, id, path, &row->status);
+            row->kept.complete = HB_NO;
+        }
     }
     hb_archive_close(&archive);
 }
@@ -295,27 +311,15 @@ struct question {
 static enum hb_answer is_complete(void *context, size_t number)
 {
     const struct question *question = context;
-    struct hb_preset_archive *row = &question->archives->rows[number];
     struct hb_archive archive = {.fd = -1};
-    struct hb_error error = {0};
-    struct stat opened;
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
-    int status = hb_archive_open_file(question->query->run, path, NULL, &archive, &error);
-    if (status == HB_OK)
-        status = hb_archive_list(&archive, &error);
-    enum hb_answer answer = status != HB_OK ? HB_NO : HB_YES;
-    if (archive.untold || archive.fd < 0 || hb_interrupt_signal() != 0) {
-        answer = HB_CANNOT_TELL;
-        cannot_tell(row, path, error.text);
-    } else if (fstat(archive.fd, &opened) != 0 || !is_same_file(&opened, &row->status)) {
-        answer = HB_CANNOT_TELL;
-        cannot_tell(row, path, "it was replaced while it was looked at");
-    } else if (archive.later_trailer) {
-        answer = HB_CANNOT_TELL;
-        cannot_tell(row, path, HB_LATER_TRAILER);
-    } else if (archive.has_trailer && hb_trailer_incomplete(&archive.trailer)) {
-        answer = HB_NO;
-    }
+    int status;
+    enum hb_answer answer = HB_CANNOT_TELL;
+    if (look_into(question->query->run, path, true, &archive, &status,
+                  &question->archives->rows[number]))
+        answer = status != HB_OK || (archive.has_trailer && hb_trailer_incomplete(&archive.trailer))
+                     ? HB_NO
+                     : HB_YES;
     hb_archive_close(&archive);
     return answer;
 }
@@ -344,7 +348,7 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
                      uint64_t keep, const char *made, bool complete, bool dry_run)
 {
     struct question question = {query, archives, dry_run};
-    struct hb_prune_request request = {
+    struct hb_prune_rows_request request = {
         .run = query->run,
         .rows = archives->rows,
         .row_bytes = sizeof *archives->rows,
@@ -362,5 +366,5 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
     for (size_t i = 0; made != NULL && i < archives->count; i++)
         if (strcmp(archives->rows[i].kept.name, made) == 0)
             archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
-    hb_prune(&request);
+    hb_prune_rows(&request);
 }

@@ -59,7 +59,8 @@ char *hb_preset_newest(const struct hb_preset_archives *archives);
 size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *id);
 
 /*
- * As hb_prune(). `made`: the name of one that this run has made, or NULL; `complete`: that one.
+ * As hb_prune_rows(). `made`: the name of one that this run has made, or NULL; `complete`: that
+ * one.
  */
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
                      uint64_t keep, const char *made, bool complete, bool dry_run);

@@ -1,61 +1,141 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/prune.h"
 
-#include "base/interrupt.h"
 #include "base/memory.h"
-#include "files/io.h"
+#include "restore/pending.h"
 #include <string.h>
 
-static struct hb_kept *row_at(const struct hb_prune_request *request, size_t row)
+struct prune {
+    const struct hb_prune_request *request;
+    struct hb_prune_result *result;
+    struct hb_home_id id;
+};
+
+struct seen {
+    const struct hb_preset_query *query;
+    const struct hb_preset_archives *archives;
+};
+
+/* What cannot be read now is there all the same. Names of other presets were not looked at. */
+static bool is_gone(void *context, const char *name)
 {
-    return (struct hb_kept *)(void *)((char *)request->rows + row * request->row_bytes);
+    const struct seen *seen = context;
+    struct hb_archive_name parts;
+    for (size_t i = 0; i < seen->archives->count; i++)
+        if (strcmp(seen->archives->rows[i].kept.name, name) == 0)
+            return seen->archives->rows[i].kept.removed;
+    return hb_archive_name_parse(name, seen->query->prefix, seen->query->suffixes, &parts);
 }
 
-static void tell(const struct hb_prune_request *request, enum hb_finding_kind kind,
-                 const struct hb_kept *row, const char *what)
+/*
+ * Nothing can be told about the archives of the preset, of which none was looked at or not all:
+ * none is removed, and the other presets are not to blame.
+ */
+static void report_unlisted(struct prune *prune, const char *preset, struct hb_error *error)
 {
-    const char *why = row->why == NULL ? "it cannot be read" : row->why;
-    struct hb_report *report = &request->run->report;
-    if (request->by_name)
-        hb_report_add(report, kind, row->name, "%s: %s", what, why);
-    else
-        hb_report_add(report, kind, "", "%s/%s: %s: %s", request->directory, row->name, what, why);
+    hb_report_add(&prune->request->run->report, HB_FOUND_DOUBTFUL, "",
+                  "[preset:%s]: its archives stay, for it cannot be told which there are: %s",
+                  preset, error->text);
+    *error = (struct hb_error){0};
+    prune->result->doubtful = true;
 }
 
-static void remove_row(const struct hb_prune_request *request, size_t number)
+static void look_for_doubt(struct prune *prune, const struct hb_preset_archives *archives)
 {
-    struct hb_kept *row = row_at(request, number);
-    const char *why = request->remove(request->context, number);
-    row->removed = why == NULL;
-    if (row->removed)
-        return;
-    free(row->why);
-    row->why = hb_copy_text(why);
-    tell(request, request->if_it_stays, row, "cannot be removed");
-}
-
-size_t hb_prune(const struct hb_prune_request *request)
-{
-    size_t removed = 0;
-    for (size_t i = 0; i < request->count; i++) {
-        struct hb_kept *row = row_at(request, i);
-        row->just_made = request->made != NULL && strcmp(row->name, request->made) == 0;
+    for (size_t i = 0; i < archives->count; i++) {
+        const struct hb_preset_archive *row = &archives->rows[i];
+        prune->result->doubtful |=
+            row->kept.fate == HB_STAYS_UNTOLD || (row->kept.fate == HB_GOES && !row->kept.removed);
     }
-    hb_retention(request->rows, request->row_bytes, request->count, request->keep,
-                 request->is_complete, request->context);
-    for (size_t i = 0; i < request->count; i++) {
-        struct hb_kept *row = row_at(request, i);
-        if (row->fate == HB_STAYS_UNTOLD)
-            tell(request, HB_FOUND_NOTE, row,
-                 "it cannot be told whether it is complete, so it stays");
-        else if (row->fate == HB_GOES && hb_interrupt_signal() == 0)
-            remove_row(request, i);
-        removed += row->removed;
+}
+
+/* `choice`: the format of its archives. */
+static int prune_archives(struct prune *prune, const struct hb_preset *preset,
+                          const struct hb_format_choice *choice, struct hb_error *error)
+{
+    const struct hb_prune_request *request = prune->request;
+    struct hb_preset_archives archives;
+    HB_AUTO_FREE char *directory = hb_preset_directory(preset, request->run->home.path);
+    struct hb_preset_query query = {.run = request->run,
+                                    .id = &prune->id,
+                                    .prefix = preset->prefix,
+                                    .suffixes = hb_format_ops_of(choice)->suffixes,
+                                    .directory = directory};
+    uint64_t keep = preset->keep < 1 ? 1 : (uint64_t)preset->keep;
+    int status = hb_preset_archives_read(&query, &archives, error);
+    if (status == HB_FATAL) {
+        report_unlisted(prune, preset->section->label, error);
+        hb_preset_archives_clear(&archives); /* of some of them nothing more is said */
+        status = HB_OK;
     }
-    int flushed = removed > 0 && !request->dry_run ? hb_flush_directory(request->fd) : 0;
-    if (flushed != 0)
-        hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
-                      "%s: the directory cannot be flushed to disk: %s", request->directory,
-                      strerror(-flushed));
-    return removed;
+    if (status == HB_OK && request->adopt)
+        prune->result->adopted += hb_preset_adopt(&archives, &prune->id);
+    if (status == HB_OK) {
+        hb_preset_prune(&query, &archives, keep, NULL, false, request->dry_run);
+        if (request->adopt && archives.directory != NULL)
+            hb_home_id_forget(&prune->id, archives.directory, is_gone,
+                              &(struct seen){&query, &archives});
+        request->pruned(request->context, preset, &archives, directory, keep);
+        look_for_doubt(prune, &archives);
+    }
+    hb_preset_archives_clear(&archives);
+    return status;
+}
+
+static int prune_preset(struct prune *prune, const char *name, struct hb_error *error)
+{
+    const struct hb_config *config = prune->request->run->config;
+    struct hb_preset preset;
+    struct hb_format_choice choice = {0};
+    int status = hb_preset_find(config, name, &preset, error);
+    if (status == HB_OK)
+        status = hb_format_find(config, preset.format, &choice, error);
+    if (status == HB_OK)
+        status = prune_archives(prune, &preset, &choice, error);
+    hb_format_choice_clear(&choice);
+    hb_preset_clear(&preset);
+    return status;
+}
+
+static int prune_each(struct prune *prune, struct hb_error *error)
+{
+    const struct hb_prune_request *request = prune->request;
+    const struct hb_section *section = NULL;
+    int worst = HB_OK;
+    while (worst != HB_CANCELLED &&
+           (section = hb_config_next_preset(request->run->config, section)) != NULL) {
+        struct hb_error reason = {0};
+        if (request->preset != NULL && strcmp(request->preset, section->label) != 0)
+            continue;
+        int status = prune_preset(prune, section->label, &reason);
+        if (status == HB_OK)
+            continue;
+        if (worst == HB_OK || status == HB_CANCELLED)
+            *error = reason;
+        worst = status;
+    }
+    return worst;
+}
+
+int hb_prune(const struct hb_prune_request *request, struct hb_prune_result *result,
+             struct hb_error *error)
+{
+    struct hb_run *run = request->run;
+    struct prune prune = {.request = request, .result = result};
+    *result = (struct hb_prune_result){0};
+    hb_pending_tell(run);
+    hb_home_id_find(&run->home, !request->dry_run, &prune.id);
+    if (prune.id.note != NULL)
+        hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", prune.id.note);
+    int status = prune_each(&prune, error);
+    if (request->adopt && !request->dry_run) {
+        int saved = hb_home_id_save(&run->home, &prune.id);
+        if (saved != 0)
+            hb_report_add(&run->report, HB_FOUND_NOTE, "",
+                          "%s: what was adopted cannot be noted there, and holds for this run "
+                          "alone: %s",
+                          HB_HOME_ID_NAME, hb_rights_explain(-saved));
+    }
+    hb_home_id_clear(&prune.id);
+    return status;
 }

@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Removes the archives, or the snapshots, of one directory that are not kept (retention.h). */
+/* Removes what presets do not keep, as a backup does when it has made an archive. */
 #ifndef HB_PRUNE_H
 #define HB_PRUNE_H
 
-#include "backup/retention.h"
-#include "host/run.h"
+#include "backup/preset_archives.h"
 
 struct hb_prune_request {
-    struct hb_run *run;
-    void *rows; /* as hb_retention() wants them; name, whose, complete and why are known */
-    size_t row_bytes, count;
-    uint64_t keep;
-    const char *made;                 /* the name of one that this run has made, or NULL */
-    bool dry_run;                     /* nothing is removed; `removed` says what would be */
-    int fd;                           /* the directory that they lie in */
-    const char *directory;            /* its path */
-    bool by_name;                     /* they are told of by their names, not by their paths */
-    enum hb_finding_kind if_it_stays; /* it was to go and could not */
-    enum hb_answer (*is_complete)(void *context, size_t row);
-    /* Takes it out of the directory in one step. NULL, or why it cannot be. Also in a dry run. */
-    const char *(*remove)(void *context, size_t row);
+    struct hb_run *run; /* home is open and locked */
+    const char *preset; /* only its archives; NULL: those of all presets */
+    bool adopt;         /* those that do not say whose they are become this home's */
+    bool dry_run;
+    /*
+     * After each preset: what is there and became of it. `directory`: as an absolute path, also
+     * where nothing is there yet; `keep`: how many are to stay.
+     */
+    void (*pruned)(void *context, const struct hb_preset *preset,
+                   const struct hb_preset_archives *archives, const char *directory, uint64_t keep);
     void *context;
 };
 
+struct hb_prune_result {
+    size_t adopted;
+    bool doubtful; /* something could not be removed or read; the report says what */
+};
+
 /*
- * Decides on each row, and removes those that go, unless a signal asks to stop. What cannot be
- * removed is reported, and so is each about which nothing can be told. How many are gone.
+ * One preset after the other; what is wrong with one is no reason to leave out the next. HB_OK, or
+ * HB_CANCELLED or HB_FATAL with the first thing that was wrong.
  */
-size_t hb_prune(const struct hb_prune_request *request);
+int hb_prune(const struct hb_prune_request *request, struct hb_prune_result *result,
+             struct hb_error *error);
 
 #endif

@@ -69,7 +69,7 @@ struct hb_kept {
     bool just_made;          /* by this run */
     char *why;               /* nothing can be told, or it was to go and could not; or NULL */
     enum hb_fate fate;       /* the answer */
-    bool removed;            /* by hb_prune(), or would be */
+    bool removed;            /* by hb_prune_rows(), or would be */
 };
 
 /* For qsort() of rows that begin with a struct hb_kept. */

@@ -4,22 +4,16 @@
 #include "base/memory.h"
 #include "files/stage.h"
 #include "host/own_places.h"
+#include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
 
 /* What is at the path, links in the home followed. 0, or -errno. */
-static int look(const struct hb_run *run, const char *path, bool is_link, struct stat *status)
+static int look(const struct hb_run *run, struct hb_last_target *last, const char *path,
+                bool is_link, struct stat *status)
 {
-    const struct hb_root *home = &run->home;
-    HB_AUTO_CLOSE int fd = hb_beneath_open(home, path, O_PATH, 0);
-    if (fd >= 0 && fstat(fd, status) != 0)
-        return -errno;
-    if (fd >= 0 && (is_link || !S_ISLNK(status->st_mode)))
-        return 0;
-    if (fd < 0 && fd != -ELOOP)
-        return fd;
-    struct hb_place place; /* a link on the way, or at its end */
-    int result = hb_beneath_resolve(home, path, is_link ? HB_KEEP_LAST : 0, &place, NULL);
+    struct hb_place place;
+    int result = hb_target_look(run, last, path, is_link, &place);
     if (result == 0 &&
         (hb_stage_on_path(place.path) || hb_own_problem(run->own, place.path, is_link) != NULL))
         result = -EXDEV;
@@ -40,7 +34,7 @@ static bool is_same(const struct hb_catalog_member *member, const struct stat *s
 }
 
 static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan *plan,
-                                size_t index)
+                                struct hb_last_target *last, size_t index)
 {
     const struct hb_catalog_member *member = &plan->catalog->members[index];
     struct stat status;
@@ -48,7 +42,7 @@ static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan
         return HB_CHANGE_NONE;
     if (run->home.fd < 0)
         return HB_CHANGE_NEW;
-    int result = look(run, hb_planned_path(plan, index), member->type == HB_SYMLINK, &status);
+    int result = look(run, last, hb_planned_path(plan, index), member->type == HB_SYMLINK, &status);
     if (result == -ENOENT)
         return HB_CHANGE_NEW;
     if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))
@@ -62,14 +56,16 @@ static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan
 void hb_changes_find(const struct hb_run *run, struct hb_restore_plan *plan,
                      struct hb_changes *changes)
 {
+    struct hb_last_target last = HB_LAST_TARGET_NONE;
     *changes = (struct hb_changes){.rows = hb_alloc(plan->count + 1)};
     for (size_t i = 0; i < plan->count; i++) {
-        enum hb_change change = change_of(run, plan, i);
+        enum hb_change change = change_of(run, plan, &last, i);
         changes->rows[i] = (uint8_t)change;
         changes->counts[change]++;
         changes->preserved +=
             plan->rows[i].action == HB_KEPT_BACK && plan->catalog->members[i].type != HB_DIRECTORY;
     }
+    hb_last_target_clear(&last);
 }
 
 void hb_changes_clear(struct hb_changes *changes)

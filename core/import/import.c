@@ -196,7 +196,7 @@ static int open_archive(struct import *import)
             "%s: the home is in use, and nobody can be asked while the archive comes from a "
             "pipe",
             request->home);
-        hb_error_hint(import->error, "say --force to import over it");
+        hb_error_hint(import->error, "use --force to import over it");
         return HB_FATAL;
     }
     if (stream)
@@ -213,12 +213,40 @@ static int open_archive(struct import *import)
     return status;
 }
 
+static int make_plan(struct import *import)
+{
+    const struct hb_import_source *source = import->request->source;
+    if (source != NULL)
+        return source->make_plan(source->context, &import->filters, &import->contents,
+                                 &import->plan, import->error);
+    int status = open_archive(import);
+    if (status == HB_OK)
+        status = hb_select(&import->archive, &import->filters, &import->contents,
+                           import->request->patterns, &import->plan, import->error);
+    import->staging.source = import->archive.shown;
+    return status;
+}
+
+/* What was no stream. */
+static int stage_all(struct import *import)
+{
+    const struct hb_import_source *source = import->request->source;
+    int status = open_stage(import);
+    if (status != HB_OK)
+        return status;
+    return source != NULL
+               ? hb_staging_fill(&import->staging, source->copy_rows, source->context,
+                                 import->error)
+               : hb_staging_fill(&import->staging, hb_unpack, &import->archive, import->error);
+}
+
 static int run_import(struct import *import)
 {
     struct hb_run *run = import->run;
-    bool staged;
+    bool is_archive = import->request->source == NULL;
     int status = open_home(import, false);
-    hb_own_places_of(run, run->home.fd >= 0 ? run->home.path : import->request->home);
+    if (is_archive) /* what is in a snapshot, its user has listed */
+        hb_own_places_of(run, run->home.fd >= 0 ? run->home.path : import->request->home);
     if (status == HB_OK && import->request->begin != NULL)
         status = import->request->begin(import->request->context, import->error);
     if (status == HB_OK)
@@ -231,14 +259,9 @@ static int run_import(struct import *import)
                             import->error);
     import->result->locked = status == HB_NOMATCH;
     if (status == HB_OK)
-        status = open_archive(import);
-    if (status == HB_OK)
-        status = hb_select(&import->archive, &import->filters, &import->contents,
-                           import->request->patterns, &import->plan, import->error);
+        status = make_plan(import);
     if (status != HB_OK)
         return status;
-    staged = import->archive.stream;
-    import->staging.source = import->archive.shown;
     import->result->members = import->plan.members;
     if (import->plan.wrapper != NULL)
         import->result->wrapper = hb_copy_text(import->plan.wrapper);
@@ -247,13 +270,11 @@ static int run_import(struct import *import)
         import->result->files = import->plan.files;
         import->result->bytes = import->plan.bytes;
     }
-    if (status != HB_OK || import->request->dry_run)
+    if (status != HB_OK || import->request->dry_run || (!is_archive && import->plan.files == 0))
         return status;
-    if (!staged)
-        status = open_stage(import);
-    if (!staged && status == HB_OK)
-        status = hb_staging_fill(&import->staging, hb_unpack, &import->archive, import->error);
-    if (status == HB_OK)
+    if (!import->archive.stream)
+        status = stage_all(import);
+    if (status == HB_OK && is_archive)
         status = hb_staging_complete(&import->staging, import->error);
     return status == HB_OK ? publish(import) : status;
 }
@@ -273,6 +294,13 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .umask = current_umask(),
         .in_trees = true,
     };
+    if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
+        import.staging.source = request->source->shown;
+        import.staging.filters = NULL;
+        import.staging.umask = 077;
+        import.staging.in_trees = false;
+        import.staging.narrows = true;
+    }
     hb_staging_init(&import.staging);
     import.plan.catalog = &import.archive.catalog;
     *result = (struct hb_import_result){0};
@@ -285,7 +313,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
     hb_restore_plan_clear(&import.plan);
-    if (status == HB_OK && !request->dry_run && request->patterns == NULL)
+    if (status == HB_OK && !request->dry_run && request->patterns == NULL &&
+        request->source == NULL)
         hb_recover_discard(request->run);
     if (import.to_be_continued)
         hb_stage_leave(&request->run->stage);

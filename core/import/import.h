@@ -6,12 +6,27 @@
 #include "archive/archive.h"
 #include "import/changes.h"
 #include "import/select.h"
+#include "import/staging.h"
+
+/* Files that are no archive: a list of them, and how they are copied. */
+struct hb_import_source {
+    const char *shown; /* what it is called */
+    /*
+     * All that was interrupted before is completed: sets plan->catalog, and plans its members, with
+     * nothing but the modes of the filters. HB_OK or a failure.
+     */
+    int (*make_plan)(void *context, const struct hb_chain *filters, const struct hb_chain *contents,
+                     struct hb_restore_plan *plan, struct hb_error *error);
+    hb_staging_copy_rows copy_rows;
+    void *context;
+};
 
 struct hb_import_request {
     struct hb_run *run;
-    const char *archive; /* path, or "-" */
-    const char *format;  /* or NULL: found out */
-    const char *home;    /* path; it may be missing */
+    const char *archive;                   /* path, or "-" */
+    const struct hb_import_source *source; /* instead of an archive, into the open home; or NULL */
+    const char *format;                    /* or NULL: found out */
+    const char *home;                      /* path; it may be missing */
     int64_t wait_seconds;
     bool dry_run;
     bool force;                         /* do not ask */

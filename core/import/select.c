@@ -1,4 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The passes over an archive's catalog, in their order. A pass leaves alone what one before it has
+ * decided, so that the report gives the first reason that is found.
+ *
+ *   1. find_marker        Is it a backup of such a home at all? Asked of the names as the archive
+ *                         has them, before anything is reported: a wrong archive gives one sentence
+ *                         and not ten thousand.
+ *   2. drop_impossible    Paths that could leave the home, and types that are not restored. Also
+ *                         takes "./" off the front, so that all passes after it see plain paths.
+ *   3. find_wrapper,      The one directory around everything. After 2: "./x" has to count as "x".
+ *      strip_wrapper      From here on paths are those below the home, which filters, patterns and
+ *                         content plugins go by.
+ *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
+ *                         filters and the patterns: no pattern makes a log harmless.
+ *   5. leave_unwanted     The user's patterns. Before the filters, which need not be asked about,
+ *                         nor speak of, what nobody wants.
+ *   6. decide             The filters, and this program's own places; then the path is taken,
+ *                         and the last member with it counts. What a filter keeps back takes none.
+ *   7. settle_links       Hard links: whose data? All paths have to be taken by then.
+ *   8. count              What the user is asked about.
+ *   9. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
+ *                         named, get their modes and times as well.
+ */
 #include "import/select.h"
 
 #include "base/memory.h"
@@ -313,9 +336,10 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
             snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", *markers);
         used += (size_t)put;
     }
-    hb_error_set(error, HB_FATAL, "%s: is no backup of such a home: it holds none of %s",
+    hb_error_set(error, HB_FATAL, "%s: not a backup of this kind of home: it has none of %s",
                  archive->shown, names);
-    hb_error_hint(error, "look into it with `hbcore list`; import.markers says what is expected");
+    hb_error_hint(error,
+                  "list it with `hbcore list`; import.markers says which files are expected");
     return HB_FATAL;
 }
 

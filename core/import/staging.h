@@ -1,7 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a plan restores, staged and verified, and the journal of what is to become of it. Nothing
- * live is touched before hb_staging_publish() has committed the journal.
+ * Staging: everything that a plan restores is decoded, verified and on the disk before the first
+ * file of the home is replaced.
+ *
+ * What it promises
+ *   - Until the journal is committed, the home is as it was. An archive that is damaged at its last
+ *     byte, a full disk, a signal or a kill leave nothing behind but a stage, which this run
+ *     removes, or the next one.
+ *   - From that moment on the whole import will be carried through, by this run or by the next one,
+ *     without the archive (restore/journal.h).
+ *   - Only the members that the plan selects reach the home. Their names in the stage are numbers:
+ *     no path of an archive is used there, but in trees (trees.h) and where names are tried out
+ *     (staging_names.h), and those paths select has checked.
+ *
+ * What it must not do
+ *   - Follow or replace anything in the home. It only looks, to note what each target is.
+ *   - Link to a file of the home. Hard links become copies of a staged file.
+ *   - Assume that the stage and a target lie on one file system: rename() would fail when half of
+ *     the files are replaced. What goes elsewhere is moved to a stage there first.
+ *
+ * Why this way: writing each file beside its target would be simpler, but an archive that turns out
+ * to be damaged would leave a home that is half new, with nobody to say which half. Staging costs
+ * no second copy, since files are renamed out of the stage; only content that a plugin writes into
+ * the file that is there (a database) takes its space twice, which is checked before anything is
+ * replaced.
+ *
+ * The way of a row:
+ *
+ *      plan: HB_SELECTED, or HB_ORIGIN (only its data is needed)
+ *        |  hb_staging_note_targets   what lies at its target now (staging_notes.h)
+ *        |  copy_rows -> open, done   its data: "m<index>" in the stage, or its name in a tree
+ *        |  hb_staging_complete       hard links are copied, symbolic links made (staging_links.h)
+ *        v
+ *      staged
+ *        |  hb_staging_settle_names   the name that its file system gives it (staging_names.h),
+ *        |                            or HB_DROPPED, with a line in the report
+ *        |  hb_staging_spread         to a stage on the file system of its target
+ *        |  hb_staging_write_journal  its turn, its mode (staging_journal.h); flushed
+ *        v
+ *      journaled   `before` runs: the last moment at which anything can say no
+ *        |  hb_journal_commit
+ *        v
+ *      published, row by row (restore/restore.h)
+ *
+ * A stream cannot be read twice, so that all of it is staged before anything is planned; what is
+ * not selected then is removed with the stage.
+ *
+ * Names: hb_staging_* works on all of an import, struct hb_staging. hb_staged_name() is the name of
+ * one row's file in its stage; hb_stage_* (files/stage.h) is the directory itself.
  */
 #ifndef HB_STAGING_H
 #define HB_STAGING_H

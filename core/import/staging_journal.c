@@ -51,11 +51,14 @@ static bool is_claimed(const struct hb_staging *staging, size_t index)
            content != NULL;
 }
 
-/* When a row's turn is. */
+/*
+ * When a row's turn is. One thread works through all but FILES, so that whatever a row needs (the
+ * directory that it lies in) is finished before it.
+ */
 enum turn {
     DIRECTORIES,
-    CLAIMED,             /* they fail most */
-    TREES,               /* what follows lies in them, perhaps */
+    CLAIMED,             /* they fail most: most of the old home is still there then */
+    TREES,               /* what follows may lie in them */
     TREES_DIRECTORIES,   /* that are not finished */
     CLAIMED_BELOW_TREES, /* or where a tree is to be */
     FILES,

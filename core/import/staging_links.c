@@ -58,7 +58,7 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
     if (target == NULL || *target == '\0') {
         plan->rows[index].action = HB_DROPPED;
         hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
-                      "is a link to nothing");
+                      "is a symbolic link without a target");
         return HB_OK;
     }
     if (symlinkat(target, stage_fd, name) != 0) {

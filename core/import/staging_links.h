@@ -5,7 +5,7 @@
 
 #include "import/staging_state.h"
 
-/* Once it is known what is selected: hard links, links, other file systems. */
+/* Once it is known what is selected. What cannot be made here is dropped, and reported. */
 int hb_staging_complete(struct hb_staging *staging, struct hb_error *error);
 
 /* Did symlinkat() fail for this reason because the file system has no links? */

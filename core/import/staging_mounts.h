@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other file systems below the home, and as root directories of others than its owner: what goes
- * there waits in a stage there, to be renamed.
+ * rename() works on one file system, and with the rights of one user. What goes to another file
+ * system below the home, or as root to a directory of another owner, waits in a stage beside it.
  */
 #ifndef HB_STAGING_MOUNTS_H
 #define HB_STAGING_MOUNTS_H

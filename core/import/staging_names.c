@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/names.h"
+#include "files/removal.h"
 #include "host/filter.h"
 #include "host/own_places.h"
 #include <errno.h>
@@ -69,7 +70,7 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
     struct hb_verdict verdict = {.size = sizeof verdict};
     struct hb_entry entry;
     if (is_selected(plan, hb_planned_find(plan, real)) || is_taken(staging, index, real))
-        return "which the archive has, too";
+        return "which is also in the archive";
     hb_planned_entry(plan, index, &entry);
     entry.path = real;
     entry.path_bytes = strlen(real);
@@ -92,13 +93,13 @@ static int settle(struct hb_staging *staging, size_t index, char *real, struct h
     const char *problem = problem_of(staging, index, real, &status, error);
     if (problem == NULL) {
         hb_report_add(report, HB_FOUND_NOTE, path,
-                      "the home's file system takes this name for %s, which is restored", real);
+                      "the home's file system treats this name as %s, which is replaced", real);
         staging->renamed[index] = real;
         return HB_OK;
     }
     if (status == HB_OK)
         hb_report_add(report, HB_FOUND_SKIPPED, path,
-                      "the home's file system takes this name for %s, %s", real, problem);
+                      "the home's file system treats this name as %s, %s", real, problem);
     staging->plan->rows[index].action = HB_DROPPED;
     free(real);
     return status;
@@ -123,7 +124,7 @@ static void drop_twin(struct hb_staging *staging, size_t index)
 {
     staging->plan->rows[index].action = HB_DROPPED;
     hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(staging->plan, index),
-                  "the home's file system takes this name for another one of the archive, which is "
+                  "the home's file system treats this name as another one in the archive, which is "
                   "restored");
 }
 
@@ -150,29 +151,16 @@ static void make_bones(struct hb_staging *staging)
     }
 }
 
-static void remove_bones(const struct hb_staging *staging)
-{
-    const struct hb_restore_plan *plan = staging->plan;
-    const struct hb_trees *trees = &staging->trees;
-    int stage_fd = staging->run->stage.fd;
-    for (size_t i = 0; i < plan->count; i++) {
-        HB_AUTO_FREE char *bone = bone_of(hb_planned_path(plan, i), hb_planned_path_bytes(plan, i));
-        unlinkat(stage_fd, bone, 0);
-    }
-    for (uint32_t i = trees->directory_count; i-- > 0;) {
-        HB_AUTO_FREE char *bone =
-            bone_of(trees->directories[i].path, trees->directories[i].path_bytes);
-        unlinkat(stage_fd, bone, AT_REMOVEDIR);
-    }
-    unlinkat(stage_fd, skeleton, AT_REMOVEDIR);
-}
-
 static void drop_twins(struct hb_staging *staging)
 {
     if (mkdirat(staging->run->stage.fd, skeleton, SKELETON_MODE) != 0)
         return; /* publishing looks, too */
     make_bones(staging);
-    remove_bones(staging);
+    HB_AUTO_CLOSE int fd =
+        openat(staging->run->stage.fd, skeleton, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        hb_remove_below(fd, NULL);
+    unlinkat(staging->run->stage.fd, skeleton, AT_REMOVEDIR);
 }
 
 int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error)

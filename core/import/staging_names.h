@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members whose names the home's file system takes for others that are there. */
+/*
+ * File systems that fold names (upper and lower case, forms of Unicode) treat two names as one.
+ * What becomes of a member whose name is another one there.
+ */
 #ifndef HB_STAGING_NAMES_H
 #define HB_STAGING_NAMES_H
 
 #include "import/staging_state.h"
 
 /*
- * All is staged. A member that would replace what has another name here goes to that one, as the
- * file system sees it; but it is not restored where that name is also in the archive, where an
- * earlier member went there, or where the filters or this program keep it. HB_OK or HB_FATAL.
+ * All is staged. A member whose name is treated as that of an existing file replaces that file, and
+ * the report says so. It is not restored if the archive has that name, too, if an earlier member
+ * goes there, or if the filters or this program keep the file. HB_OK or HB_FATAL.
  */
 int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error);
 

@@ -2,12 +2,10 @@
 #include "import/staging_notes.h"
 
 #include "base/memory.h"
-#include "base/path.h"
 #include "files/system_kind.h"
 #include "restore/changed_since.h"
 #include "restore/target.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 /* Whose neighbours are noted: one call each. */
@@ -32,38 +30,12 @@ static void note_content(const struct noting *noting, size_t index, int director
     note->has_content = true;
 }
 
-/* False: the long way knows what to do. */
-static bool note_beside(const struct noting *noting, const char *path, size_t index)
-{
-    struct hb_target_note *note = &noting->staging->notes[index];
-    const struct hb_last_target *last = &noting->last;
-    const char *name = hb_base_name(path);
-    struct stat status;
-    size_t bytes = name == path ? 0 : (size_t)(name - path) - 1;
-    if (last->directory == NULL || strlen(last->directory) != bytes ||
-        memcmp(last->directory, path, bytes) != 0)
-        return false;
-    HB_AUTO_AS as = {.changed = false};
-    if (hb_as_begin(&as, &last->rights) != 0)
-        return false;
-    bool exists = fstatat(last->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if ((!exists && errno != ENOENT) || (exists && S_ISLNK(status.st_mode)))
-        return false;
-    *note = hb_target_note_of(exists ? &status : NULL, noting->inodes_last);
-    note_content(noting, index, last->fd, name);
-    return true;
-}
-
 static void note_at(struct noting *noting, const char *path, bool is_link, size_t index)
 {
+    const struct hb_run *run = noting->staging->run;
     struct hb_target_note *note = &noting->staging->notes[index];
     struct hb_place place;
-    if (!is_link && note_beside(noting, path, index))
-        return;
-    int result = hb_beneath_resolve(&noting->staging->run->home, path, is_link ? HB_KEEP_LAST : 0,
-                                    &place, NULL);
-    if (result == 0 && !is_link)
-        hb_target_remember(&noting->last, path, &place);
+    int result = hb_target_look(run, &noting->last, path, is_link, &place);
     if (result == 0)
         *note = hb_target_note_of(place.exists ? &place.status : NULL, noting->inodes_last);
     else if (result == -ENOENT) /* its directory is missing */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is in the home where members go, before anything is decoded: that is what the user has
- * agreed to replace. See restore/changed_since.h.
+ * Notes of what lies in the home where members go, made before anything is decoded: that is what
+ * the user has agreed to replace. What changes it later is seen by them (restore/changed_since.h).
  */
 #ifndef HB_STAGING_NOTES_H
 #define HB_STAGING_NOTES_H

@@ -162,7 +162,31 @@ static void begin_tree(struct hb_trees *trees, uint32_t number, const struct hb_
     trees->trees = hb_resize(trees->trees, trees->tree_count + 1, sizeof *trees->trees);
     trees->trees[trees->tree_count] = tree;
     trees->directories[number].tree = trees->tree_count++;
-    trees->directories[number].made = true;
+}
+
+/* Where a directory, or what follows it in `path`, lies below the stage. Caller frees. */
+static char *staged_path(const struct hb_trees *trees, uint32_t number, const char *path,
+                         size_t bytes)
+{
+    uint32_t tree = trees->directories[number].tree;
+    size_t root = trees->directories[trees->trees[tree].directory].path_bytes;
+    return hb_text("t%u%.*s", tree, (int)(bytes - root), path + root);
+}
+
+static char *directory_path(const struct hb_trees *trees, uint32_t number)
+{
+    const struct hb_tree_directory *directory = &trees->directories[number];
+    return staged_path(trees, number, directory->path, directory->path_bytes);
+}
+
+/* One that cannot be made is not finished, and nothing is staged in it. */
+static void make(const struct hb_trees *trees, uint32_t number)
+{
+    struct hb_tree_directory *directory = &trees->directories[number];
+    HB_AUTO_FREE char *path = directory_path(trees, number);
+    directory->unfinished =
+        mkdirat(trees->stage->fd, path, mode_of(trees, directory) | 0700) != 0 ||
+        hb_owner_give_at(&trees->trees[directory->tree].owner, trees->stage->fd, path) != 0;
 }
 
 /* A directory whose parent the home has. */
@@ -191,6 +215,7 @@ static bool is_held(const struct hb_trees *trees, size_t index)
         return false;
     /* Something else of the archive lies below it, as if it were a directory: publishing tells. */
     return parent != 0 && trees->directories[parent - 1].tree != HB_NO_TREE &&
+           !trees->directories[parent - 1].unfinished &&
            find(trees, hb_planned_path(plan, index), hb_planned_path_bytes(plan, index)) == 0;
 }
 
@@ -215,6 +240,8 @@ void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allo
         }
         directory->missing = true;
         directory->tree = trees->directories[directory->parent].tree;
+        if (directory->tree != HB_NO_TREE)
+            make(trees, i);
     }
     if (trees->tree_count == 0)
         return;
@@ -241,58 +268,10 @@ const struct hb_tree_directory *hb_trees_directory(const struct hb_trees *trees,
 
 /* ---- filling them -------------------------------------------------------------------------- */
 
-/* Where a directory, or what follows it in `path`, lies below the stage. Caller frees. */
-static char *staged_path(const struct hb_trees *trees, uint32_t number, const char *path,
-                         size_t bytes)
-{
-    uint32_t tree = trees->directories[number].tree;
-    size_t root = trees->directories[trees->trees[tree].directory].path_bytes;
-    return hb_text("t%u%.*s", tree, (int)(bytes - root), path + root);
-}
-
-static char *directory_path(const struct hb_trees *trees, uint32_t number)
-{
-    const struct hb_tree_directory *directory = &trees->directories[number];
-    return staged_path(trees, number, directory->path, directory->path_bytes);
-}
-
-/* Another thread may do the same. 0 or -errno. */
-static int make_one(struct hb_trees *trees, uint32_t number)
-{
-    struct hb_tree_directory *directory = &trees->directories[number];
-    const struct hb_tree *tree = &trees->trees[directory->tree];
-    HB_AUTO_FREE char *path = directory_path(trees, number);
-    int made = mkdirat(trees->stage->fd, path, mode_of(trees, directory) | 0700);
-    if (made != 0 && errno != EEXIST)
-        return -errno;
-    int result = made == 0 ? hb_owner_give_at(&tree->owner, trees->stage->fd, path) : 0;
-    directory->made = result == 0;
-    return result;
-}
-
-/* With those on the way to it: up to one that can be made, and down again. 0 or -errno. */
-static int make(struct hb_trees *trees, uint32_t number)
-{
-    uint32_t root = trees->trees[trees->directories[number].tree].directory;
-    HB_AUTO_FREE uint32_t *way = NULL;
-    size_t count = 0;
-    int result = make_one(trees, number);
-    while (result == -ENOENT && number != root) {
-        way = hb_resize(way, count + 1, sizeof *way);
-        way[count++] = number;
-        number = trees->directories[number].parent;
-        result = make_one(trees, number);
-    }
-    while (result == 0 && count > 0)
-        result = make_one(trees, way[--count]);
-    return result;
-}
-
-static int enter(struct hb_trees *trees, uint32_t number)
+static int enter(const struct hb_trees *trees, uint32_t number)
 {
     HB_AUTO_FREE char *path = directory_path(trees, number);
-    int result = trees->directories[number].made ? 0 : make(trees, number);
-    return result == 0 ? hb_beneath_open(&trees->root, path, O_PATH | O_DIRECTORY, 0) : result;
+    return hb_beneath_open(&trees->root, path, O_PATH | O_DIRECTORY, 0);
 }
 
 static uint32_t file_mode(const struct hb_trees *trees, size_t index)
@@ -384,17 +363,11 @@ void hb_trees_complete(struct hb_trees *trees)
     find_unfinished(trees);
     for (uint32_t i = 0; i < trees->directory_count; i++) {
         struct hb_tree_directory *directory = &trees->directories[i];
-        if (directory->tree != HB_NO_TREE && !directory->made && make(trees, i) != 0)
-            directory->unfinished = true;
-    }
-    for (uint32_t i = 0; i < trees->directory_count; i++) {
-        struct hb_tree_directory *directory = &trees->directories[i];
         if (directory->tree == HB_NO_TREE)
             continue;
         /* One that its owner cannot change could be neither moved nor removed. */
-        if ((mode_of(trees, directory) & 0700) != 0700)
-            directory->unfinished = true;
-        if (!directory->unfinished && finish_directory(trees, i) != 0)
+        if ((mode_of(trees, directory) & 0700) != 0700 ||
+            (!directory->unfinished && finish_directory(trees, i) != 0))
             directory->unfinished = true;
     }
 }

@@ -15,7 +15,6 @@
 #include "files/owner.h"
 #include "files/stage.h"
 #include "import/restore_plan.h"
-#include <stdatomic.h>
 
 /* One that is missing, while the directory that it would lie in is there. */
 struct hb_tree {
@@ -27,12 +26,11 @@ struct hb_tree {
 struct hb_tree_directory {
     const char *path; /* not ended by NUL */
     uint32_t path_bytes;
-    uint32_t parent;  /* number; HB_NO_TREE: the home */
-    uint32_t tree;    /* number, or HB_NO_TREE */
-    bool missing;     /* the home does not have it */
-    size_t member;    /* SIZE_MAX: it is not listed itself */
-    atomic_bool made; /* in its tree */
-    bool unfinished;  /* its mode and time are to be set when all is published */
+    uint32_t parent; /* number; HB_NO_TREE: the home */
+    uint32_t tree;   /* number, or HB_NO_TREE */
+    bool missing;    /* the home does not have it */
+    bool unfinished; /* it has a row of its own: to be made, or to get mode and time, at the end */
+    size_t member;   /* SIZE_MAX: it is not listed itself */
 };
 #define HB_NO_TREE UINT32_MAX
 
@@ -63,7 +61,8 @@ struct hb_tree_place {
 };
 
 /*
- * Finds out which directories are missing, and which of the selected files are staged in trees.
+ * Finds out which directories are missing, makes the trees, with all directories that are in them,
+ * and says which of the selected files are staged there.
  * `allowed` false: none. There are no trees until then.
  */
 void hb_trees_plan(struct hb_trees *trees, const struct hb_root *home, bool allowed);
@@ -92,10 +91,7 @@ void hb_tree_place_clear(struct hb_tree_place *place);
 /* For reading. A descriptor or -errno. */
 int hb_trees_open(const struct hb_trees *trees, size_t index);
 
-/*
- * All files are there: makes the directories in which there are none, and gives all of them mode
- * and time, those excepted that are `unfinished`.
- */
+/* All files are there: gives the directories mode and time, but those that are `unfinished`. */
 void hb_trees_complete(struct hb_trees *trees);
 
 void hb_trees_clear(struct hb_trees *trees);

@@ -480,6 +480,10 @@ bool hb_reader_again(struct hb_reader *reader, uint64_t limit, uint64_t got)
         hb_report_add(&reader->run->report, HB_FOUND_DOUBTFUL, reader->entry.path,
                       "%s; what was there first is stored",
                       how != NULL ? how : "grew since the home was walked");
+    else if (reader->content != NULL && got < reader->entry.bytes)
+        hb_report_add(&reader->run->report, HB_FOUND_DOUBTFUL, reader->entry.path,
+                      "the plugin %s gave less than it announced; what it gave is stored",
+                      reader->content->plugin->name);
     reader->entry.bytes = got;
     return false;
 }

@@ -1,9 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an import is going to publish, row by row, in a file of its staging directory. It appears
- * under its name only when everything is staged, verified and on the disk; from then on the import
- * can be carried through without the archive, also by a later run. A row whose staged file is gone
- * has been published.
+ * The journal: what an import is going to publish, row by row, in a file of its staging directory.
+ *
+ * What it promises: the file gets its name in one step, when everything that it speaks of is
+ * staged, verified and on the disk. Without it the import has not happened, and its stage is swept.
+ * With it the import will be carried through, by any later run on the home, without the archive. It
+ * is never changed: how far a run got is told by what is left in the stage.
+ *
+ * What it must not do: be believed when somebody else may have written it (files/stage.h says whose
+ * stage is ours, seal.h what is done where there are no modes), or when a byte of it is not what
+ * was written (the hash at its end).
+ *
+ * Why a list of what to do, and not of what was there: to go on needs no copy of old files, and
+ * most rows are published by rename(), which is done or not done. So the next run needs to read no
+ * archive, compares a few numbers a row, and can run as often as it is killed.
+ *
+ * The states of a row, and who decides after a kill:
+ *
+ *   its staged file is there        Not published yet. Is the target as it was noted
+ *                                   (target_note.h)? changed_since.c decides:
+ *                                     yes          it is published
+ *                                     no           somebody's work since: it stays, and ours goes
+ *                                                  beside it (left_alone.h)
+ *                                     cannot tell  it waits
+ *     ... and it is in "begun"      A plugin was writing into the target when it was killed: that
+ *                                   plugin is asked what it finds there, and goes on (begun.h).
+ *   its staged file is gone         Published before; or left alone, and in "left": that is said
+ *                                   again, for that run could not say it (begun.h).
+ *   it is a directory               Nothing of it is staged. "made" tells a directory that the
+ *                                   import made, and has not closed yet, from one that the user
+ *                                   has closed since (made.h).
+ *   its stage is not there          The file system may not be mounted: it waits.
+ *
+ * When no row waits, the journal is removed first and its stage after that. What failed for a
+ * reason that may pass (no space, a lock) keeps the journal for the next run; before another import
+ * of the same home that is a refusal (recover.h), since old rows would be published over the new
+ * files.
  *
  * The file: records that end with NUL. The first is "hbcore-journal 2 INODE ARCHIVE",
  * with the number of the stage's directory: a home that was copied has another; then, per row,

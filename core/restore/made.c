@@ -21,7 +21,7 @@
 
 static const char file_name[] = "made";
 enum { MOST = 256 << 20 };
-#define PIECE (UINT64_C(1) << 63) /* with the inode it is the index of a piece */
+#define PIECE (UINT64_C(1) << 63) /* alone, or with the inode: the index of a piece of a tree */
 
 struct hb_made_note {
     uint64_t index;
@@ -176,22 +176,23 @@ static void append(struct hb_made *made, uint64_t index, const struct hb_made_no
         (void)hb_write_all(made->fd, line, (size_t)bytes);
 }
 
-void hb_made_note(struct hb_made *made, uint64_t index, int directory_fd, const char *name)
+/* What it is now. `index`: of its row, or PIECE. */
+static void note(struct hb_made *made, char step, uint64_t index, int fd, const char *name)
 {
     struct hb_made_note note;
-    if (!look(directory_fd, name, 'm', &note))
-        return;
-    append(made, index, &note);
+    if (look(fd, name, step, &note))
+        append(made, index == PIECE ? note.inode | PIECE : index, &note);
+}
+
+void hb_made_note(struct hb_made *made, uint64_t index, int directory_fd, const char *name)
+{
+    note(made, 'm', index, directory_fd, name);
     made->fresh++;
 }
 
 void hb_made_note_piece(struct hb_made *made, int directory_fd, const char *name)
 {
-    struct hb_made_note note;
-    if (!look(directory_fd, name, 'm', &note))
-        return;
-    append(made, note.inode | PIECE, &note);
-    made->fresh++;
+    hb_made_note(made, PIECE, directory_fd, name);
 }
 
 void hb_made_flush(struct hb_made *made)
@@ -212,16 +213,12 @@ void hb_made_all(struct hb_made *made)
 
 void hb_made_finishing(struct hb_made *made, uint64_t index, int fd)
 {
-    struct hb_made_note note;
-    if (look(fd, "", 'g', &note))
-        append(made, index, &note);
+    note(made, 'g', index, fd, "");
 }
 
 void hb_made_finished(struct hb_made *made, uint64_t index, int fd)
 {
-    struct hb_made_note note;
-    if (look(fd, "", 'd', &note))
-        append(made, index, &note);
+    note(made, 'd', index, fd, "");
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */

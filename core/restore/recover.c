@@ -126,7 +126,8 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
     HB_AUTO_FREE char *left =
         restored->left == 0
             ? hb_copy_text("")
-            : hb_text(", %" PRIu64 " that had been changed since left alone", restored->left);
+            : hb_text(", %" PRIu64 " left alone because they had been changed since",
+                      restored->left);
     HB_AUTO_FREE char *line = hb_text("%s the import of %s that had been interrupted: %" PRIu64
                                       " more files restored%s%s.",
                                       restored->postponed > 0 ? "Went on with" : "Completed",
@@ -282,9 +283,10 @@ static int not_believed(struct recovery *recovery, const char *name)
     struct hb_report *report = &recovery->run->report;
     HB_AUTO_FREE char *home = hb_shell_word(recovery->run->home.path);
     if (!hb_system_lacks_modes(recovery->run->home.fd)) {
-        hb_report_add(report, HB_FOUND_NOTE, "",
-                      "%s is open to others and may have been put there: nothing in it is believed",
-                      name);
+        hb_report_add(
+            report, HB_FOUND_NOTE, "",
+            "%s is open to others and may have been put there by them: nothing in it is trusted",
+            name);
         return HB_OK;
     }
     if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) { /* which mends it: see hb_recover_discard */
@@ -294,10 +296,10 @@ static int not_believed(struct recovery *recovery, const char *name)
                       name);
         return HB_OK;
     }
-    HB_AUTO_FREE char *why = hb_text(
-        "this file system has no modes, and it is not known who wrote its journal, so that it "
-        "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
-        home, name);
+    HB_AUTO_FREE char *why =
+        hb_text("this file system has no modes, and nobody can tell who wrote its journal, so it "
+                "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
+                home, name);
     return leave(recovery, "an import was interrupted", name, why);
 }
 
@@ -364,14 +366,14 @@ static int leave_to_another(struct recovery *recovery, const char *name, bool ha
             hb_error_hint(recovery->error, "try again when it has ended");
         else
             hb_error_hint(recovery->error,
-                          "try again when it has ended; if it is dead, that is believed in %" PRId64
-                          " h %" PRId64 " min, or now, after: touch -d '2 days ago' %s/owner %s",
+                          "try again when it has ended; if it is dead, wait %" PRId64 " h %" PRId64
+                          " min, or type: touch -d '2 days ago' %s/owner %s",
                           claim->left / 3600, claim->left / 60 % 60, word, word);
         return HB_NOMATCH;
     }
     hb_report_add(&recovery->run->report, has_journal ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
                   "%s: %s (%s)%s", what, who, name,
-                  has_journal ? "; an import of its is not complete" : "");
+                  has_journal ? "; its import is not complete" : "");
     return HB_OK;
 }
 

@@ -57,74 +57,6 @@ static bool may_go_on(struct hb_restoring *restore)
     return restore->status == HB_OK && !hb_run_cancelled(restore->run);
 }
 
-/* ---- trees --------------------------------------------------------------------------------- */
-
-static void tree_published(void *context, uint64_t files, uint64_t bytes)
-{
-    struct hb_restoring *restore = context;
-    hb_restore_published(restore, files, bytes);
-    hb_progress_add(restore->run->progress, files, 0);
-}
-
-static void tree_failed(void *context, const char *path, int error)
-{
-    struct hb_restoring *restore = context;
-    hb_restore_failed_at(restore, path, error);
-    hb_progress_add(restore->run->progress, 1, 0);
-}
-
-static void tree_left_alone(void *context, const char *path, const char *kept, int error)
-{
-    struct hb_restoring *restore = context;
-    hb_restore_left_alone(restore, path, hb_restore_why_left(true), kept, error);
-    hb_progress_add(restore->run->progress, 1, 0);
-}
-
-static void tree_made(void *context, int directory_fd, const char *name)
-{
-    struct hb_restoring *restore = context;
-    hb_made_note_piece(&restore->notes, directory_fd, name);
-}
-
-static void tree_replaced(void *context, const char *path)
-{
-    hb_restore_replaced(context, path);
-}
-
-static void tree_skipped(void *context, const char *path, const char *why)
-{
-    struct hb_restoring *restore = context;
-    hb_restore_skipped_at(restore, path, why);
-    hb_progress_add(restore->run->progress, 1, 0);
-}
-
-static void publish_tree(struct hb_restoring *restore, const struct hb_journal_row *row)
-{
-    struct hb_tree_publication publication = {
-        .run = restore->run,
-        .stage = hb_restore_stage_of(restore, row),
-        .row = row,
-        .context = restore,
-        .published = tree_published,
-        .failed = tree_failed,
-        .skipped = tree_skipped,
-        .replaced = tree_replaced,
-        .left_alone = tree_left_alone,
-        .made = tree_made,
-        .again = restore->request->again,
-    };
-    int result;
-    if (publication.stage == NULL)
-        hb_restore_stage_is_missing(restore, row);
-    else if (restore->request->again && (result = hb_restore_look_for_staged(restore, row)) != 0) {
-        if (result != ENOENT) /* else that was done before */
-            hb_restore_failed(restore, row, result);
-    } else if (hb_restore_is_covered(restore, row)) {
-        hb_restore_skip_covered(restore, row);
-    } else if (hb_restore_tree(&publication) != HB_OK)
-        restore->interrupted = true; /* no worker runs yet */
-}
-
 /* ---- all ----------------------------------------------------------------------------------- */
 
 static bool is_plain_file(const struct hb_restoring_row *row)
@@ -191,7 +123,8 @@ static int publish_all(struct hb_restoring *restore)
         if (row.row.type != HB_DIRECTORY || (row.row.flags & HB_ROW_TREE))
             hb_made_flush(&restore->notes); /* before anything is put into them */
         if (row.row.flags & HB_ROW_TREE)
-            publish_tree(restore, &row.row);
+            restore->interrupted |=
+                hb_restore_is_due(restore, &row.row) && hb_restore_tree(restore, &row.row) != HB_OK;
         else if (row.row.type == HB_DIRECTORY)
             hb_restore_make_directory(restore, &row, &last);
         else

@@ -7,7 +7,6 @@
 #include "files/system_kind.h"
 #include "host/lost.h"
 #include "restore/made.h"
-#include "restore/restore_entry.h"
 #include "restore/restore_findings.h"
 #include "restore/seal.h"
 #include "restore/target.h"
@@ -42,6 +41,15 @@ static bool is_unfinished(struct hb_restoring *restore, struct hb_restoring_row 
     }
 }
 
+static bool is_folded(struct hb_restoring *restore, const char *path, struct hb_last_target *last,
+                      const struct hb_place *place)
+{
+    HB_AUTO_FREE char *why = hb_target_is_folded(restore->run, last, place);
+    if (why != NULL)
+        hb_restore_skipped(restore, path, why, false);
+    return why != NULL;
+}
+
 void hb_restore_make_directory(struct hb_restoring *restore, struct hb_restoring_row *row,
                                struct hb_last_target *last)
 {
@@ -56,7 +64,7 @@ void hb_restore_make_directory(struct hb_restoring *restore, struct hb_restoring
         notes = result == 0;
     } else if (result == 0 && !S_ISDIR(place.status.st_mode)) {
         result = -ENOTDIR;
-    } else if (result == 0 && (hb_restore_is_folded(restore, &row->row, last, &place) ||
+    } else if (result == 0 && (is_folded(restore, row->path, last, &place) ||
                                (restore->request->again && (row->row.flags & HB_ROW_NEW) &&
                                 !is_unfinished(restore, row, &place)))) {
         row->row.flags &= ~(uint32_t)HB_ROW_NEW;
@@ -65,11 +73,9 @@ void hb_restore_make_directory(struct hb_restoring *restore, struct hb_restoring
     }
     if (notes && (row->row.flags & HB_ROW_NEW))
         hb_made_note(&restore->notes, row->row.index, place.directory_fd, place.name);
-    if (result != 0) { /* nothing of it is staged */
-        hb_restore_count_failure(restore, hb_restore_may_pass(-result));
-        hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, row->path, "%s",
-                      hb_target_explain(-result));
-    }
+    if (result != 0) /* nothing of it is staged, which could be lost */
+        hb_restore_skipped(restore, row->path, hb_target_explain(-result),
+                           hb_restore_may_pass(-result));
     hb_place_clear(&place);
     if (result == 0 && (row->row.flags & HB_ROW_NEW)) {
         restore->made = hb_resize(restore->made, restore->made_count + 1, sizeof *restore->made);
@@ -78,7 +84,6 @@ void hb_restore_make_directory(struct hb_restoring *restore, struct hb_restoring
     }
 }
 
-/* Those that were made get mode and time last: publishing needs to write into them. */
 void hb_restore_finish_directory(struct hb_restoring *restore, const struct hb_restoring_row *made)
 {
     const struct hb_journal_row *row = &made->row;

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/restore_findings.h"
 
+#include "base/memory.h"
 #include "restore/target.h"
 #include <errno.h>
 
-void hb_restore_count_failure(struct hb_restoring *restore, bool later)
+void hb_restore_skipped(struct hb_restoring *restore, const char *path, const char *why, bool later)
 {
     pthread_mutex_lock(&restore->lock);
     restore->result->failed++;
     restore->result->postponed += later;
     pthread_mutex_unlock(&restore->lock);
-}
-
-void hb_restore_skipped_at(struct hb_restoring *restore, const char *path, const char *why)
-{
-    hb_restore_count_failure(restore, false);
     hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s", why);
-}
-
-void hb_restore_skipped(struct hb_restoring *restore, const struct hb_journal_row *row,
-                        const char *why)
-{
-    hb_restore_skipped_at(restore, row->path, why);
 }
 
 void hb_restore_published(struct hb_restoring *restore, uint64_t files, uint64_t bytes)
@@ -32,10 +22,6 @@ void hb_restore_published(struct hb_restoring *restore, uint64_t files, uint64_t
     pthread_mutex_unlock(&restore->lock);
 }
 
-/*
- * Where an import is completed, what is refused may be allowed at the next run, and what is mounted
- * in the way, or was, may have been taken away: what is staged is all that there is of it.
- */
 bool hb_restore_may_pass(int error)
 {
     static const int passing[] = {ENOSPC,   EDQUOT,    EIO,       EROFS,    EMFILE,  ENFILE,
@@ -48,31 +34,21 @@ bool hb_restore_may_pass(int error)
     return false;
 }
 
-/* A system call failed; some reasons pass. */
-void hb_restore_failed_at(struct hb_restoring *restore, const char *path, int error)
+void hb_restore_failed(struct hb_restoring *restore, const char *path, int error)
 {
     bool later = hb_restore_may_pass(error), is_lost = restore->request->again && !later;
-    hb_restore_count_failure(restore, later);
-    hb_report_add(&restore->run->report, HB_FOUND_SKIPPED, path, "%s%s", hb_target_explain(error),
-                  is_lost ? "; what the import has for it is dropped: import the archive again"
-                          : "");
+    HB_AUTO_FREE char *why =
+        hb_text("%s%s", hb_target_explain(error),
+                is_lost ? "; what the import has for it is dropped: import the archive again" : "");
+    hb_restore_skipped(restore, path, why, later);
 }
 
-void hb_restore_failed(struct hb_restoring *restore, const struct hb_journal_row *row, int error)
-{
-    hb_restore_failed_at(restore, row->path, error);
-}
-
-/*
- * Somebody has changed it since an import was killed, and it stays; `kept`: what the import had for
- * it is beside it under that name; or it could not be kept there, for `error`.
- */
 void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const char *why,
                            const char *kept, int error)
 {
     const struct hb_restore_request *request = restore->request;
     if (error != 0 && hb_restore_may_pass(error)) { /* it is still staged */
-        hb_restore_failed_at(restore, path, error);
+        hb_restore_failed(restore, path, error);
         return;
     }
     pthread_mutex_lock(&restore->lock);
@@ -85,7 +61,6 @@ void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const
                   why, error == 0 ? kept : hb_target_explain(error));
 }
 
-/* The user has agreed to that, but to another file. */
 void hb_restore_replaced(struct hb_restoring *restore, const char *path)
 {
     hb_report_add(&restore->run->report, HB_FOUND_NOTE, path,

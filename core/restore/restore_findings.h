@@ -5,19 +5,17 @@
 
 #include "restore/restore_state.h"
 
-void hb_restore_count_failure(struct hb_restoring *restore, bool later);
-void hb_restore_skipped_at(struct hb_restoring *restore, const char *path, const char *why);
-void hb_restore_skipped(struct hb_restoring *restore, const struct hb_journal_row *row,
-                        const char *why);
+/* It is not restored; `later`: that may work at the next run. */
+void hb_restore_skipped(struct hb_restoring *restore, const char *path, const char *why,
+                        bool later);
 void hb_restore_published(struct hb_restoring *restore, uint64_t files, uint64_t bytes);
 /*
  * Where an import is completed, what is refused may be allowed at the next run, and what is mounted
  * in the way, or was, may have been taken away: what is staged is all that there is of it.
  */
 bool hb_restore_may_pass(int error);
-/* A system call failed; some reasons pass. */
-void hb_restore_failed_at(struct hb_restoring *restore, const char *path, int error);
-void hb_restore_failed(struct hb_restoring *restore, const struct hb_journal_row *row, int error);
+/* The same where a system call failed; some reasons pass. */
+void hb_restore_failed(struct hb_restoring *restore, const char *path, int error);
 /*
  * Somebody has changed it since an import was killed, and it stays; `kept`: what the import had for
  * it is beside it under that name; or it could not be kept there, for `error`.

@@ -31,4 +31,11 @@ struct hb_restoring {
     uint64_t home_mount;
 };
 
+/* Where the row waits; NULL: it is not there now. */
+static inline const struct hb_stage *hb_restore_stage_of(const struct hb_restoring *restore,
+                                                         const struct hb_journal_row *row)
+{
+    return row->stage < restore->request->stage_count ? restore->request->stages[row->stage] : NULL;
+}
+
 #endif

@@ -2,9 +2,11 @@
 #include "restore/restore_tree.h"
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include "restore/left_alone.h"
+#include "restore/restore_findings.h"
 #include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,84 +14,99 @@
 #include <sys/stat.h>
 
 /*
- * A directory of the tree, open and listed: removing what was published changes it meanwhile. 0 or
- * -errno.
+ * A directory of the tree on the way down. They are kept in a list: a tree may be deeper than the
+ * stack. It is listed at once, for what is published is taken out of it.
  */
-struct staged {
-    int fd;
+struct level {
+    struct level *above;
+    int from_fd; /* that it lies in, staged; of the caller or of `above` */
+    char *name;  /* there */
+    char *path;  /* below the home */
+    int fd;      /* -1: not open */
     struct hb_listing listing;
-};
-
-static int open_staged(int parent_fd, const char *name, struct staged *staged)
-{
-    *staged = (struct staged){
-        .fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-    return staged->fd < 0 ? -errno : hb_listing_read(staged->fd, &staged->listing);
-}
-
-static void close_staged(struct staged *staged)
-{
-    if (staged->fd >= 0)
-        close(staged->fd);
-    hb_listing_free(&staged->listing);
-}
-
-static struct stat status_of(const struct staged *staged, const char *name)
-{
-    struct stat status;
-    if (fstatat(staged->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        status = (struct stat){.st_mode = S_IFREG}; /* publishing it fails, and tells */
-    return status;
-}
-
-/* ---- all that is in one -------------------------------------------------------------------- */
-
-/* A directory on the way down, which is kept in a list: a tree may be deeper than the stack. */
-struct descent {
-    struct descent *above;
-    struct staged staged;
     size_t next;
-    char *path; /* of the directory, as it was given */
+    struct hb_place place; /* in the home */
+    struct hb_as as;       /* with whose rights what is in it is published */
+    bool another;          /* it is made anew there, to become like the staged one */
+    struct stat attributes;
 };
 
-static struct descent *go_down(struct descent *above, int parent_fd, const char *name,
-                               const char *path)
+static struct level *go_down(struct level *above, int from_fd, const char *name, const char *path)
 {
-    struct descent *level = hb_alloc(sizeof *level);
+    struct level *level = hb_alloc(sizeof *level);
     level->above = above;
+    level->from_fd = from_fd;
+    level->name = hb_copy_text(name);
     level->path = hb_copy_text(path);
-    open_staged(parent_fd, name, &level->staged);
+    level->fd = -1;
+    level->place.directory_fd = -1;
     return level;
 }
 
-static struct descent *go_up(struct descent *level)
+/* 0 or -errno. */
+static int list(struct level *level)
 {
-    struct descent *above = level->above;
-    close_staged(&level->staged);
+    level->fd =
+        openat(level->from_fd, level->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return level->fd < 0 ? -errno : hb_listing_read(level->fd, &level->listing);
+}
+
+/* What is next in it, with its path; NULL: nothing. Caller frees *path. */
+static const char *take(struct level *level, char **path, struct stat *status)
+{
+    if (level->next == level->listing.count)
+        return NULL;
+    const char *name = level->listing.names[level->next++];
+    *path = hb_text("%s/%s", level->path, name);
+    if (fstatat(level->fd, name, status, AT_SYMLINK_NOFOLLOW) != 0)
+        *status = (struct stat){.st_mode = S_IFREG}; /* publishing it fails, and tells */
+    return name;
+}
+
+static void close_listed(struct level *level)
+{
+    if (level->fd >= 0)
+        close(level->fd);
+    level->fd = -1;
+    hb_listing_free(&level->listing);
+}
+
+static struct level *go_up(struct level *level)
+{
+    struct level *above = level->above;
+    close_listed(level);
+    hb_as_end(&level->as);
+    hb_place_clear(&level->place);
+    free(level->name);
     free(level->path);
     free(level);
     return above;
 }
 
-/* Calls `each` for all that is below the directory, with its path below `path`. */
-static void each_below(int parent_fd, const char *name, const char *path,
+/* Calls `each` for all that is below the directory, with its path below the home. */
+static void each_below(const struct level *top,
                        void (*each)(void *context, const char *path, const struct stat *status),
                        void *context)
 {
-    struct descent *level = go_down(NULL, parent_fd, name, path);
+    struct level *level = go_down(NULL, top->from_fd, top->name, top->path);
+    (void)list(level);
     while (level != NULL) {
-        if (level->next == level->staged.listing.count) {
+        HB_AUTO_FREE char *path = NULL;
+        struct stat status;
+        const char *name = take(level, &path, &status);
+        if (name == NULL) {
             level = go_up(level);
             continue;
         }
-        const char *inner_name = level->staged.listing.names[level->next++];
-        struct stat status = status_of(&level->staged, inner_name);
-        HB_AUTO_FREE char *inner = hb_text("%s/%s", level->path, inner_name);
-        each(context, inner, &status);
-        if (S_ISDIR(status.st_mode))
-            level = go_down(level, level->staged.fd, inner_name, inner);
+        each(context, path, &status);
+        if (S_ISDIR(status.st_mode)) {
+            level = go_down(level, level->fd, name, path);
+            (void)list(level);
+        }
     }
 }
+
+/* ---- what is said -------------------------------------------------------------------------- */
 
 struct total {
     uint64_t files, bytes;
@@ -105,8 +122,26 @@ static void count_file(void *context, const char *path, const struct stat *statu
     total->bytes += (uint64_t)status->st_size;
 }
 
+static void published(struct hb_restoring *restore, uint64_t files, uint64_t bytes)
+{
+    hb_restore_published(restore, files, bytes);
+    hb_progress_add(restore->run->progress, files, 0);
+}
+
+static void failed(struct hb_restoring *restore, const char *path, int error)
+{
+    hb_restore_failed(restore, path, error);
+    hb_progress_add(restore->run->progress, 1, 0);
+}
+
+static void skipped(struct hb_restoring *restore, const char *path, const char *why)
+{
+    hb_restore_skipped(restore, path, why, false);
+    hb_progress_add(restore->run->progress, 1, 0);
+}
+
 struct failure {
-    const struct hb_tree_publication *publication;
+    struct hb_restoring *restore;
     int error;
 };
 
@@ -114,56 +149,51 @@ static void fail_one(void *context, const char *path, const struct stat *status)
 {
     const struct failure *failure = context;
     (void)status;
-    failure->publication->failed(failure->publication->context, path, failure->error);
+    failed(failure->restore, path, failure->error);
 }
 
 /* The directory and all files below it cannot be put to their places. */
-static void fail_all(const struct hb_tree_publication *publication, int from_fd, const char *name,
-                     const char *path, int error)
+static void fail_all(struct hb_restoring *restore, const struct level *level, int error)
 {
-    struct failure failure = {publication, error};
-    publication->failed(publication->context, path, error);
-    each_below(from_fd, name, path, fail_one, &failure);
+    struct failure failure = {restore, error};
+    failed(restore, level->path, error);
+    each_below(level, fail_one, &failure);
 }
 
 /* ---- one file ------------------------------------------------------------------------------ */
 
-/* What is there bears another name, which the file system takes for this one: it stays. */
-static bool is_folded(const struct hb_tree_publication *publication, const char *path,
-                      const struct hb_place *place)
+/* Not if the import is completed: then it is kept beside, as what anybody has put there. */
+static bool is_folded(struct hb_restoring *restore, const char *path, const struct hb_place *place)
 {
     struct hb_last_target last = HB_LAST_TARGET_NONE;
-    HB_AUTO_FREE char *other =
-        place->exists ? hb_target_other_name(publication->run, &last, place) : NULL;
+    HB_AUTO_FREE char *why =
+        restore->request->again ? NULL : hb_target_is_folded(restore->run, &last, place);
     hb_last_target_clear(&last);
-    if (other == NULL)
-        return false;
-    HB_AUTO_FREE char *why = hb_text(HB_NAME_IS_FOLDED, other);
-    if (!publication->again) /* else it is kept beside, as what anybody has put there */
-        publication->skipped(publication->context, path, why);
-    return !publication->again;
+    if (why != NULL)
+        skipped(restore, path, why);
+    return why != NULL;
 }
 
 /* At a place where something has come to be. With its rights. */
-static void leave_alone(const struct hb_tree_publication *publication, int from_fd,
-                        const char *name, const char *path, const struct hb_place *place,
-                        uint32_t mode)
+static void leave_alone(struct hb_restoring *restore, int from_fd, const char *name,
+                        const char *path, const struct hb_place *place, uint32_t mode)
 {
     HB_AUTO_FREE char *kept = NULL;
-    int result = hb_keep_beside(publication->run, from_fd, name, place, mode, &kept);
-    publication->left_alone(publication->context, path, kept, -result);
+    int result = hb_keep_beside(restore->run, from_fd, name, place, mode, &kept);
+    hb_restore_left_alone(restore, path, hb_restore_why_left(true), kept, -result);
+    hb_progress_add(restore->run->progress, 1, 0);
 }
 
-static void publish_file(const struct hb_tree_publication *publication, int from_fd,
-                         const char *name, const char *path, const struct stat *staged)
+static void publish_file(struct hb_restoring *restore, int from_fd, const char *name,
+                         const char *path, const struct stat *staged)
 {
     struct hb_place place;
-    int result = hb_target_resolve(publication->run, path, 0, &place);
-    bool leaves = result == 0 && publication->again && place.exists;
+    int result = hb_target_resolve(restore->run, path, 0, &place);
+    bool leaves = result == 0 && restore->request->again && place.exists;
     const char *obstacle = result == 0 && !leaves ? hb_target_obstacle(&place) : NULL;
     bool moves = result == 0 && !leaves && obstacle == NULL;
     HB_AUTO_AS as = {.changed = false};
-    if (result == 0 && obstacle == NULL && is_folded(publication, path, &place)) {
+    if (result == 0 && obstacle == NULL && is_folded(restore, path, &place)) {
         hb_place_clear(&place);
         return;
     }
@@ -171,41 +201,23 @@ static void publish_file(const struct hb_tree_publication *publication, int from
         result = hb_as_begin(&as, &place.rights);
     uint32_t mode = place.exists ? place.status.st_mode : staged->st_mode; /* it keeps its own */
     if (result == 0 && moves)
-        result = hb_target_give(publication->run, from_fd, name, &place, mode, HB_ACCESS_KEEP);
+        result = hb_target_give(restore->run, from_fd, name, &place, mode, HB_ACCESS_KEEP);
     if (result == 0 && moves)
         result = hb_target_rename(from_fd, name, &place);
     if (result == 0 && leaves)
-        leave_alone(publication, from_fd, name, path, &place, staged->st_mode & 0777);
+        leave_alone(restore, from_fd, name, path, &place, staged->st_mode & 0777);
     else if (obstacle != NULL)
-        publication->skipped(publication->context, path, obstacle);
+        skipped(restore, path, obstacle);
     else if (result != 0)
-        publication->failed(publication->context, path, -result);
+        failed(restore, path, -result);
     else
-        publication->published(publication->context, 1, (uint64_t)staged->st_size);
+        published(restore, 1, (uint64_t)staged->st_size);
     if (result == 0 && moves && place.exists)
-        publication->replaced(publication->context, path);
+        hb_restore_replaced(restore, path);
     hb_place_clear(&place);
 }
 
 /* ---- directories --------------------------------------------------------------------------- */
-
-/*
- * One that goes in pieces, into one that is there, or into another one that is made in its place.
- * What is in its place keeps its mode and time; another one becomes like the one that is staged.
- */
-struct level {
-    struct level *above;
-    int from_fd;
-    char *name; /* in it */
-    char *path;
-    struct hb_place place;
-    struct hb_as as;
-    bool another;
-    struct stat attributes; /* of the staged one */
-    struct staged staged;
-    int opened; /* 0 or -errno */
-    size_t next;
-};
 
 /* It could not be renamed: another one is made in its place, to be filled. 0 or -errno. */
 static int make_another(int from_fd, const char *name, const struct hb_place *place,
@@ -231,44 +243,30 @@ static int give_attributes(const struct stat *staged, const struct hb_place *pla
     return result != 0 ? result : hb_access_finish_directory(fd, staged->st_mode & 0777, &lost);
 }
 
-static void level_free(struct level *level)
-{
-    close_staged(&level->staged);
-    hb_as_end(&level->as);
-    hb_place_clear(&level->place);
-    free(level->name);
-    free(level->path);
-    free(level);
-}
-
 /*
  * Nothing of it is left to be done, or it ends here. Its staged directory stays if something in it
  * was not published.
  */
-static void end_level(const struct hb_tree_publication *publication, struct level *level,
-                      int status)
+static struct level *end(struct hb_restoring *restore, struct level *level, int status)
 {
     int result = 0;
-    if (status == HB_OK && level->opened != 0)
-        publication->failed(publication->context, level->path, -level->opened);
     if (status == HB_OK && level->another)
         result = give_attributes(&level->attributes, &level->place);
     if (result != 0)
-        publication->failed(publication->context, level->path, -result);
-    close_staged(&level->staged);
-    level->staged = (struct staged){.fd = -1};
+        failed(restore, level->path, -result);
+    close_listed(level); /* a server may not remove what is open */
     if (status == HB_OK)
         unlinkat(level->from_fd, level->name, AT_REMOVEDIR);
-    level_free(level);
+    return go_up(level);
 }
 
 /* As a whole, if nothing is there: true. Else *result says why not: 0: it goes in pieces. */
-static bool move(const struct hb_tree_publication *publication, struct level *level,
+static bool move(struct hb_restoring *restore, struct level *level,
                  const struct hb_journal_row *row, int *result)
 {
     struct total total = {row == NULL ? 0 : row->files, row == NULL ? 0 : row->bytes};
     struct hb_place *place = &level->place;
-    *result = hb_target_resolve(publication->run, level->path, 0, place);
+    *result = hb_target_resolve(restore->run, level->path, 0, place);
     if (*result == 0)
         *result = hb_as_begin(&level->as, &place->rights);
     if (*result == 0 && place->exists && !S_ISDIR(place->status.st_mode))
@@ -276,81 +274,60 @@ static bool move(const struct hb_tree_publication *publication, struct level *le
     if (*result != 0 || place->exists)
         return false;
     if (row == NULL)
-        each_below(level->from_fd, level->name, level->path, count_file, &total);
+        each_below(level, count_file, &total);
     if (hb_target_rename(level->from_fd, level->name, place) == 0) {
-        publication->published(publication->context, total.files, total.bytes);
+        published(restore, total.files, total.bytes);
         return true;
     }
-    level->another = true;
     *result = make_another(level->from_fd, level->name, place, &level->attributes);
-    if (*result == 0)
-        publication->made(publication->context, place->directory_fd, place->name);
+    level->another = *result == 0;
+    if (level->another)
+        hb_made_note_piece(&restore->notes, place->directory_fd, place->name);
     return false;
 }
 
 /*
  * Begins with a directory. `row` tells how many files are in it; NULL: they are counted. The level
- * that goes on in pieces: `above`, if the directory is done.
+ * that goes on in pieces: the one above, if the directory is done.
  */
-static struct level *begin_directory(const struct hb_tree_publication *publication,
-                                     struct level *above, int from_fd, const char *name,
-                                     const char *path, const struct hb_journal_row *row)
+static struct level *begin(struct hb_restoring *restore, struct level *level,
+                           const struct hb_journal_row *row)
 {
     int result;
-    struct level *level = hb_alloc(sizeof *level);
-    level->above = above;
-    level->from_fd = from_fd;
-    level->name = hb_copy_text(name);
-    level->path = hb_copy_text(path);
-    level->staged.fd = -1;
-    if (move(publication, level, row, &result)) {
-        level_free(level);
-        return above;
+    if (move(restore, level, row, &result))
+        return go_up(level);
+    if (result == 0) {
+        int opened = list(level);
+        if (opened != 0)
+            failed(restore, level->path, -opened);
+        return level;
     }
-    if (result != 0) {
-        level->another = false;
-        if (result == -ENOTDIR && publication->again && level->place.exists)
-            leave_alone(publication, from_fd, name, path, &level->place, 0);
-        else
-            fail_all(publication, from_fd, name, path, -result);
-        end_level(publication, level, HB_OK);
-        return above;
-    }
-    level->opened = open_staged(from_fd, name, &level->staged);
-    return level;
+    if (result == -ENOTDIR && restore->request->again && level->place.exists)
+        leave_alone(restore, level->from_fd, level->name, level->path, &level->place, 0);
+    else
+        fail_all(restore, level, -result);
+    return end(restore, level, HB_OK);
 }
 
-/* What is next in the directory. The level to go on with. */
-static struct level *publish_next(const struct hb_tree_publication *publication,
-                                  struct level *level)
+int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *row)
 {
-    const char *name = level->staged.listing.names[level->next++];
-    struct stat found = status_of(&level->staged, name);
-    HB_AUTO_FREE char *path = hb_text("%s/%s", level->path, name);
-    if (S_ISDIR(found.st_mode))
-        return begin_directory(publication, level, level->staged.fd, name, path, NULL);
-    publish_file(publication, level->staged.fd, name, path, &found);
-    return level;
-}
-
-int hb_restore_tree(const struct hb_tree_publication *publication)
-{
-    char name[24];
-    hb_tree_name(publication->row->index, name);
-    struct level *level = begin_directory(publication, NULL, publication->stage->fd, name,
-                                          publication->row->path, publication->row);
+    char root[24];
+    hb_tree_name(row->index, root);
+    struct level *level =
+        begin(restore, go_down(NULL, hb_restore_stage_of(restore, row)->fd, root, row->path), row);
     int status = HB_OK;
     while (level != NULL) {
-        bool more = level->next < level->staged.listing.count;
-        if (status == HB_OK && more && hb_run_cancelled(publication->run))
+        HB_AUTO_FREE char *path = NULL;
+        struct stat found;
+        if (level->next < level->listing.count && hb_run_cancelled(restore->run))
             status = HB_CANCELLED;
-        if (status == HB_OK && more) {
-            level = publish_next(publication, level);
-            continue;
-        }
-        struct level *above = level->above;
-        end_level(publication, level, status);
-        level = above;
+        const char *name = status == HB_OK ? take(level, &path, &found) : NULL;
+        if (name == NULL)
+            level = end(restore, level, status);
+        else if (S_ISDIR(found.st_mode))
+            level = begin(restore, go_down(level, level->fd, name, path), NULL);
+        else
+            publish_file(restore, level->fd, name, path, &found);
     }
     return status;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * On a file system without modes (exFAT, NTFS and CIFS as they are mounted mostly) a stage cannot
- * be closed to others, who could put one there. So its journal is sealed, with the key of this
- * installation (files/state_key.h): what is sealed was written here, for this stage. What is staged
- * is not: who could change it could change the home, which lies on the same file system. Whoever
- * completes such an import therefore leaves what lies on another one to the import to come.
+ * On a file system without modes (exFAT, NTFS and CIFS as they are usually mounted) a stage cannot
+ * be closed to others, and anybody could put one there. So the journal is sealed with the key of
+ * this installation (files/state_key.h): a journal whose seal is right was written here, for this
+ * stage. The staged files have no seal: whoever can change them can change the home as well, which
+ * lies on the same file system. For that reason a run that completes such an import leaves rows on
+ * other file systems to the next import.
  */
 #ifndef HB_SEAL_H
 #define HB_SEAL_H

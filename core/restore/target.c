@@ -217,6 +217,19 @@ void hb_target_remember(struct hb_last_target *last, const char *path, const str
         hb_last_target_clear(last);
 }
 
+int hb_target_look(const struct hb_run *run, struct hb_last_target *last, const char *path,
+                   bool is_link, struct hb_place *place)
+{
+    *place = (struct hb_place){.directory_fd = -1};
+    if (!is_link && hb_target_beside(run, last, path, place))
+        return 0;
+    hb_place_clear(place);
+    int result = hb_beneath_resolve(&run->home, path, is_link ? HB_KEEP_LAST : 0, place, NULL);
+    if (result == 0 && !is_link)
+        hb_target_remember(last, path, place);
+    return result;
+}
+
 /* ---- names --------------------------------------------------------------------------------- */
 
 /* Is the path of a directory below the home what it is called? Also if it cannot be looked at. */
@@ -257,8 +270,9 @@ static bool directory_is_called_so(const struct hb_run *run, struct hb_last_targ
     return true;
 }
 
-char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last,
-                           const struct hb_place *place)
+/* What it is called; NULL: as the place says. Caller frees. */
+static char *other_name(const struct hb_run *run, struct hb_last_target *last,
+                        const struct hb_place *place)
 {
     char *real;
     HB_AUTO_AS as = {.changed = false};
@@ -275,4 +289,14 @@ char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last
         last->exact = hb_copy_text(place->path);
     }
     return NULL;
+}
+
+char *hb_target_is_folded(const struct hb_run *run, struct hb_last_target *last,
+                          const struct hb_place *place)
+{
+    HB_AUTO_FREE char *other = place->exists ? other_name(run, last, place) : NULL;
+    return other == NULL
+               ? NULL
+               : hb_text("the file system treats its name as %s, which exists and stays as it is",
+                         other);
 }

@@ -44,8 +44,6 @@ int hb_target_make_directory_for(const struct hb_place *place, uint32_t mode);
 /* 0 or -errno; ENOTSUP: it lies on another file system. */
 int hb_target_rename(int from_fd, const char *name, const struct hb_place *place);
 
-#define HB_NAME_IS_FOLDED "the file system takes its name for %s, which is there and stays as it is"
-
 /* Why it failed, in words. */
 const char *hb_target_explain(int error);
 
@@ -71,13 +69,19 @@ bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *las
 void hb_target_remember(struct hb_last_target *last, const char *path,
                         const struct hb_place *place);
 void hb_last_target_clear(struct hb_last_target *last);
+/*
+ * Where a path of an archive ends, by either way; nothing is made. A link itself, if it `is_link`
+ * there, else what it leads to. As hb_beneath_resolve.
+ */
+int hb_target_look(const struct hb_run *run, struct hb_last_target *last, const char *path,
+                   bool is_link, struct hb_place *place);
 
 /*
- * Something is at the place. Is that what it is called? NULL: it is. Else the file system takes two
- * names for one, and the other belongs to what was restored before, or was there: what it is
- * called, or that this cannot be told. Caller frees.
+ * Is what is at the place called otherwise? Then the file system takes two names for one, and the
+ * other belongs to what was restored before, or was there: why nothing is put there. NULL: it is
+ * called so, or there is nothing. Caller frees.
  */
-char *hb_target_other_name(const struct hb_run *run, struct hb_last_target *last,
-                           const struct hb_place *place);
+char *hb_target_is_folded(const struct hb_run *run, struct hb_last_target *last,
+                          const struct hb_place *place);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/snapshot.h"
 
-#include "backup/prune.h"
+#include "backup/prune_rows.h"
 #include "base/memory.h"
 #include "files/anywhere.h"
 #include "files/io.h"
@@ -198,7 +198,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
                        const char *just_made, bool dry_run, size_t *removed, struct hb_error *error)
 {
     struct pruner pruner = {snapshots, HB_STAGE_NONE, dry_run, HB_OK, error};
-    struct hb_prune_request request = {
+    struct hb_prune_rows_request request = {
         .run = run,
         .rows = snapshots->items,
         .row_bytes = sizeof *snapshots->items,
@@ -214,7 +214,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
         .remove = remove_one,
         .context = &pruner,
     };
-    *removed = hb_prune(&request);
+    *removed = hb_prune_rows(&request);
     hb_run_close_stage(run, &pruner.stage, pruner.status);
     return pruner.status;
 }

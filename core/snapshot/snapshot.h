@@ -32,8 +32,8 @@ void hb_snapshots_close(struct hb_snapshots *snapshots);
 bool hb_snapshot_is_name(const char *name);
 
 /*
- * Removes what is not kept, as hb_prune() does; never the one that has just been made (NULL: none
- * was). HB_OK and how many in *removed; with dry_run none is.
+ * Removes what is not kept, as hb_prune_rows() does; never the one that has just been made (NULL:
+ * none was). HB_OK and how many in *removed; with dry_run none is.
  */
 int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint64_t keep,
                        const char *just_made, bool dry_run, size_t *removed,

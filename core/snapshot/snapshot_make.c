@@ -124,13 +124,15 @@ static int find_place(const struct hb_run *run, unsigned flags, struct hb_place 
                               flags, place, NULL);
 }
 
+/* If it is missing. 0 or -errno. */
 static int make_directory(struct maker *maker)
 {
     struct hb_place place;
     int result = find_place(maker->run, HB_MAKE_PARENTS, &place);
-    if (result == 0)
+    if (result == 0 && !place.exists) {
         result = hb_target_make_directory(&place);
-    maker->made_directory = result == 0;
+        maker->made_directory = result == 0;
+    }
     hb_place_clear(&place);
     return result;
 }
@@ -145,21 +147,16 @@ static void remove_directory(const struct hb_run *run)
     hb_place_clear(&place);
 }
 
-/* Makes the directory of snapshots, if it is missing, and stages in it. */
+/* Stages in the directory of snapshots, which is made where it is missing. */
 static int open_stages(struct maker *maker)
 {
     struct hb_run *run = maker->run;
     struct hb_snapshots present;
+    int made = make_directory(maker);
     int status = hb_snapshots_open(run, &present, maker->error);
-    if (status == HB_OK && present.directory.fd < 0) {
-        int result = make_directory(maker);
-        if (result != 0)
-            status = hb_error_set(maker->error, HB_FATAL, "%s: cannot be made: %s", present.path,
-                                  hb_rights_explain(-result));
-        hb_snapshots_close(&present);
-        if (status == HB_OK)
-            status = hb_snapshots_open(run, &present, maker->error);
-    }
+    if (status == HB_OK && present.directory.fd < 0)
+        status = hb_error_set(maker->error, HB_FATAL, "%s: cannot be made: %s", present.path,
+                              hb_rights_explain(-made));
     if (status == HB_OK) /* for the copies of databases */
         status = hb_stage_open_in(present.directory.fd, &present.directory.rights, present.path,
                                   &run->stage, NULL, maker->error);
@@ -218,6 +215,18 @@ static int make(struct maker *maker, const char *label, struct hb_snapshot_made 
     return status;
 }
 
+/* What would be copied. */
+static void tell(const struct maker *maker, const struct hb_snapshot_request *request,
+                 struct hb_snapshot_made *made)
+{
+    made->files = maker->plan.files;
+    made->bytes = maker->plan.bytes;
+    for (size_t i = 0; i < maker->plan.count; i++) {
+        HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &maker->plan.entries[i]);
+        request->would_copy(request->context, path, maker->plan.entries[i].bytes);
+    }
+}
+
 static int plan(struct maker *maker, enum hb_recover_mode mode)
 {
     const struct hb_config *config = maker->run->config;
@@ -233,37 +242,23 @@ static int plan(struct maker *maker, enum hb_recover_mode mode)
     return status == HB_OK ? hb_plan_listed(&request, &maker->plan, maker->error) : status;
 }
 
-int hb_snapshot_make(struct hb_run *run, const char *label, struct hb_snapshot_made *made,
+int hb_snapshot_make(const struct hb_snapshot_request *request, struct hb_snapshot_made *made,
                      struct hb_error *error)
 {
+    struct hb_run *run = request->run;
     struct maker maker = {.run = run, .error = error, .staged = HB_STAGED_DIRECTORY_NONE};
     *made = (struct hb_snapshot_made){.id = NULL};
-    int status = plan(&maker, HB_RECOVER);
-    if (status == HB_OK && maker.plan.count > 0)
-        status = make(&maker, label, made);
+    int status = plan(&maker, request->would_copy != NULL ? HB_RECOVER_TELL : HB_RECOVER);
+    if (status == HB_OK && request->would_copy != NULL)
+        tell(&maker, request, made);
+    else if (status == HB_OK && maker.plan.count > 0)
+        status = make(&maker, request->label, made);
     hb_plan_clear(&maker.plan);
     hb_chain_free(&maker.contents);
     hb_staged_directory_end(&maker.staged, status);
     hb_run_close_stage(run, &run->stage, status);
     if (maker.made_directory && made->id == NULL)
         remove_directory(run);
-    hb_report_sort(&run->report);
-    return status;
-}
-
-int hb_snapshot_plan(struct hb_run *run,
-                     void (*would_copy)(void *context, const char *path, uint64_t bytes),
-                     void *context, struct hb_snapshot_made *planned, struct hb_error *error)
-{
-    struct maker maker = {.run = run, .error = error};
-    int status = plan(&maker, HB_RECOVER_TELL);
-    *planned = (struct hb_snapshot_made){.files = maker.plan.files, .bytes = maker.plan.bytes};
-    for (size_t i = 0; i < maker.plan.count; i++) {
-        HB_AUTO_FREE char *path = hb_plan_path(&maker.plan, &maker.plan.entries[i]);
-        would_copy(context, path, maker.plan.entries[i].bytes);
-    }
-    hb_plan_clear(&maker.plan);
-    hb_chain_free(&maker.contents);
     hb_report_sort(&run->report);
     return status;
 }

@@ -6,10 +6,7 @@
 #include "files/io.h"
 #include "host/content.h"
 #include "host/filter.h"
-#include "host/instance.h"
-#include "import/changes.h"
-#include "import/staging.h"
-#include "restore/recover.h"
+#include "import/import.h"
 #include "snapshot/manifest.h"
 #include "snapshot/snapshot.h"
 #include <errno.h>
@@ -22,10 +19,9 @@ struct restorer {
     const char *name;
     struct hb_root root; /* of the snapshot */
     struct hb_manifest manifest;
-    struct hb_chain filters, contents;
     struct hb_catalog catalog; /* the files that the manifest names and that are there */
-    struct hb_restore_plan plan;
-    struct hb_staging staging;
+    hb_would_restore would_restore;
+    void *context;
     struct hb_error *error;
 };
 
@@ -71,12 +67,13 @@ static int open_snapshot(struct restorer *restorer)
  * The mode that the configuration fixes (`private`), as for an import. What else the filters say is
  * of no account: the snapshot's list says what is put back.
  */
-static int find_mode(const struct restorer *restorer, const struct hb_entry *entry, uint32_t *mode)
+static int find_mode(const struct restorer *restorer, const struct hb_chain *filters,
+                     const struct hb_entry *entry, uint32_t *mode)
 {
     struct hb_verdict verdict;
-    for (size_t i = 0; i < restorer->filters.count; i++) {
-        int status = hb_ask_filter(restorer->run, restorer->filters.instances[i], HB_IMPORT, entry,
-                                   &verdict, restorer->error);
+    for (size_t i = 0; i < filters->count; i++) {
+        int status = hb_ask_filter(restorer->run, filters->instances[i], HB_IMPORT, entry, &verdict,
+                                   restorer->error);
         if (status != HB_OK)
             return status;
         if (verdict.flags & HB_VERDICT_MODE)
@@ -112,7 +109,7 @@ static void take_all(struct restorer *restorer)
         size_t skip;
         const char *problem = hb_path_problem(path, SIZE_MAX, &skip);
         if (problem == NULL && skip != 0)
-            problem = "is no plain path";
+            problem = "is not a plain path";
         const char *why =
             problem == NULL ? take(restorer, path, (uint64_t)json_integer_value(bytes)) : NULL;
         if (problem != NULL)
@@ -126,11 +123,17 @@ static void take_all(struct restorer *restorer)
  * All of the catalog is restored, but for files that belong to another. Snapshots of other programs
  * and older ones of ours hold such; beside the file that is there now they are of no use at best.
  */
-static int make_plan(struct restorer *restorer)
+static int make_plan(void *context, const struct hb_chain *filters, const struct hb_chain *contents,
+                     struct hb_restore_plan *plan, struct hb_error *error)
 {
-    struct hb_restore_plan *plan = &restorer->plan;
-    int status = HB_OK;
-    hb_restore_plan_begin(plan, &restorer->contents);
+    struct restorer *restorer = context;
+    restorer->error = error;
+    int status = open_snapshot(restorer);
+    if (status != HB_OK)
+        return status;
+    take_all(restorer);
+    plan->catalog = &restorer->catalog;
+    hb_restore_plan_begin(plan, contents);
     for (size_t i = 0; i < plan->count && status == HB_OK; i++) {
         struct hb_entry entry;
         hb_planned_entry(plan, i, &entry);
@@ -139,7 +142,7 @@ static int make_plan(struct restorer *restorer)
                           "part of the file beside it");
             continue;
         }
-        status = find_mode(restorer, &entry, &plan->rows[i].mode);
+        status = find_mode(restorer, filters, &entry, &plan->rows[i].mode);
         plan->rows[i].action = HB_SELECTED;
         plan->files++;
         plan->bytes += entry.bytes;
@@ -173,90 +176,47 @@ static int copy_files(void *context, struct hb_staging *staging, struct hb_error
     return status;
 }
 
-static int publish(struct restorer *restorer, struct hb_snapshot_restored *restored, bool *begun)
+/* Of a dry run: tells of each file. */
+static int tell(void *context, const struct hb_archive *archive, const struct hb_restore_plan *plan,
+                const struct hb_changes *changes, bool ask, struct hb_error *error)
 {
-    struct hb_restored result = {0};
-    const struct hb_root *home = &restorer->run->home;
-    int status = hb_stage_open_in(home->fd, &home->rights, home->path, &restorer->run->stage, NULL,
-                                  restorer->error);
-    if (status == HB_OK)
-        status = hb_recover_look_again(restorer->run, restorer->error);
-    if (status == HB_OK)
-        status = hb_staging_fill(&restorer->staging, copy_files, restorer, restorer->error);
-    if (status == HB_OK)
-        status =
-            hb_staging_publish(&restorer->staging, NULL, NULL, &result, begun, restorer->error);
-    restored->files = result.files;
-    restored->bytes = result.bytes;
-    return status;
-}
-
-static void clear(struct restorer *restorer, bool leave, int status)
-{
-    if (!leave) /* before what it needs is removed */
-        hb_stage_drop_journal(&restorer->run->stage);
-    hb_staging_clear(&restorer->staging, leave);
-    if (leave)
-        hb_stage_leave(&restorer->run->stage);
-    else
-        hb_run_close_stage(restorer->run, &restorer->run->stage, status);
-    hb_restore_plan_clear(&restorer->plan);
-    hb_catalog_clear(&restorer->catalog);
-    hb_chain_free(&restorer->filters);
-    hb_chain_free(&restorer->contents);
-    hb_manifest_clear(&restorer->manifest);
-    hb_root_close(&restorer->root);
-}
-
-/* Tells of each file, and reports what would be refused. */
-static void tell(struct restorer *restorer, hb_would_restore would_restore, void *context)
-{
-    struct hb_restore_plan *plan = &restorer->plan;
-    struct hb_changes changes;
-    hb_changes_find(restorer->run, plan, &changes);
-    hb_changes_report_refused(restorer->run, plan, &changes);
+    const struct restorer *restorer = context;
+    (void)archive;
+    (void)ask;
+    (void)error;
     for (size_t i = 0; i < plan->count; i++)
         if (hb_planned_is_selected(plan, i))
-            would_restore(context, hb_planned_path(plan, i), plan->catalog->members[i].bytes,
-                          hb_change_word(changes.rows[i]));
-    hb_changes_clear(&changes);
+            restorer->would_restore(restorer->context, hb_planned_path(plan, i),
+                                    plan->catalog->members[i].bytes,
+                                    hb_change_word(changes->rows[i]));
+    return HB_OK;
 }
 
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                         hb_would_restore would_restore, void *context,
                         struct hb_snapshot_restored *restored, struct hb_error *error)
 {
-    struct restorer restorer = {.run = run, .name = name, .root = {.fd = -1}, .error = error};
-    bool begun = false;
-    *restored = (struct hb_snapshot_restored){0};
-    restorer.plan.catalog = &restorer.catalog;
-    restorer.staging = (struct hb_staging){.run = run,
-                                           .plan = &restorer.plan,
-                                           .source = name,
-                                           .contents = &restorer.contents,
-                                           .umask = 077,
-                                           .narrows = true};
-    hb_staging_init(&restorer.staging);
-    int status = hb_chain_create(run, HB_KIND_FILTER, "import", &restorer.filters, error);
-    if (status == HB_OK)
-        status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &restorer.contents, error);
-    if (status == HB_OK)
-        status = hb_recover(run, &restorer.contents,
-                            dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT, error);
-    if (status == HB_OK)
-        status = open_snapshot(&restorer);
-    if (status == HB_OK)
-        take_all(&restorer);
-    if (status == HB_OK)
-        status = make_plan(&restorer);
-    if (status == HB_OK) {
-        restored->members = hb_manifest_count(&restorer.manifest);
-        if (dry_run)
-            tell(&restorer, would_restore, context);
-        else if (restorer.plan.files > 0)
-            status = publish(&restorer, restored, &begun);
+    struct restorer restorer = {.run = run,
+                                .name = name,
+                                .root = {.fd = -1},
+                                .would_restore = would_restore,
+                                .context = context};
+    struct hb_import_source source = {name, make_plan, copy_files, &restorer};
+    struct hb_import_request request = {.run = run,
+                                        .source = &source,
+                                        .dry_run = dry_run,
+                                        .force = true,
+                                        .confirm = dry_run ? tell : NULL,
+                                        .context = &restorer};
+    struct hb_import_result result;
+    int status = hb_import(&request, &result, error);
+    *restored = (struct hb_snapshot_restored){.members = hb_manifest_count(&restorer.manifest)};
+    if (!dry_run) {
+        restored->files = result.files;
+        restored->bytes = result.bytes;
     }
-    clear(&restorer, status != HB_OK && begun, status);
-    hb_report_sort(&run->report);
+    hb_catalog_clear(&restorer.catalog);
+    hb_manifest_clear(&restorer.manifest);
+    hb_root_close(&restorer.root);
     return status;
 }

@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import re
+import shutil
 import unittest
 
 import fault
@@ -184,6 +185,75 @@ class Sources(Contents):
         self.run_in(self.home, "backup", "-o", self.dir / "a.zip")
         calls = self.run_in(self.home, "verify", self.dir / "a.zip", expect=3)
         self.assertEqual((len(calls["check"]), calls["left"]), (3, []))
+
+
+class Plain(hb.Case):
+    """A plugin with nothing but claim() and open(): backup, verify, import and snapshot say the same of its source."""
+
+    FILE = "data/made-up"
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        hb.write(self.home / self.FILE, b"on the disk")
+        hb.write(self.home / "data/beside", b"beside")
+
+    def run_all(self, source, code):
+        """What backup and snapshot create say, and then the members of the archive and of the snapshot."""
+        self.config = self.write_config(
+            f"[plugins]\npath = {os.environ['HBCORE_CONTENTS']}\n[backup]\nformat = zip\n[format:zip]\n"
+            f"[format:tar-zstd]\n[snapshot]\ndirectory = kept\nfiles = data\n[content:plain]\nsource = {source}\n")
+        said = []
+        shutil.rmtree(self.home / "kept", ignore_errors=True)
+        for form in FORMATS:
+            archive = self.dir / f"{source}.{'zip' if form == 'zip' else 'tar.zst'}"
+            done = self.hbcore("--home", self.home, "--json", "backup", "--format", form, "-o", archive, expect=code)
+            said.append(json.loads(done.stdout.splitlines()[-1]))
+            self.hbcore("--json", "verify", archive, expect=code)
+            target = self.dir / f"target-{source}-{form}"
+            done = self.hbcore("--home", target, "--json", "import", archive)  # all that there is
+            self.assertEqual(b"marked as incomplete" in done.stderr, code == 3)
+            said[-1]["imported"] = self.files(target)
+        done = self.hbcore("--home", self.home, "--json", "snapshot", "create", expect=code)
+        said.append(json.loads(done.stdout.splitlines()[-1]))
+        where = self.home / "kept" / said[-1]["id"]
+        said[-1]["imported"] = self.files(where)
+        self.assertEqual((where / "hbcore-marks.json").exists(), code == 3)
+        done = self.hbcore("--home", self.home, "--json", "snapshot", "list")
+        self.assertEqual(json.loads(done.stdout.splitlines()[0])["complete"], code == 0)
+        return said
+
+    @staticmethod
+    def files(root):
+        return {str(path.relative_to(root)): path.stat().st_size for path in root.glob("data/*")}
+
+    def told(self, summary):
+        return {row["path"] for kind in ("skipped", "doubtful") for row in summary[kind]}
+
+    def test_good(self):
+        for summary in self.run_all("good", 0):
+            self.assertEqual((self.told(summary), summary["imported"]),
+                             (set(), {self.FILE: 3 << 20, "data/beside": 6}))
+
+    def test_unsound(self):
+        for summary in self.run_all("unsound", 3):
+            self.assertEqual(({row["path"] for row in summary["doubtful"]}, summary["imported"]),
+                             ({self.FILE}, {self.FILE: 3 << 20, "data/beside": 6}))
+
+    def test_no_read_at(self):
+        for summary in self.run_all("unreadable", 3):
+            self.assertEqual(({row["path"] for row in summary["skipped"]}, summary["imported"]),
+                             ({self.FILE}, {"data/beside": 6}))
+
+    def test_one_that_breaks_off(self):
+        """An archive keeps what there is, for it may be the only copy, and says so; a snapshot has the file itself."""
+        for source in ("broken", "short"):
+            with self.subTest(source=source):
+                *archives, snapshot = self.run_all(source, 3)
+                for summary in archives:
+                    self.assertEqual(self.told(summary), {self.FILE})
+                self.assertEqual(({row["path"] for row in snapshot["skipped"]}, snapshot["imported"]),
+                                 ({self.FILE}, {"data/beside": 6}))
 
 
 class CannotTell(Contents, fault.FaultCase):

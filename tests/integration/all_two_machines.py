@@ -121,7 +121,7 @@ class TwoMachines(fault.FaultCase):
             self.assert_mentions(done, "another machine")
         self.assertTrue((stage / "journal").exists())
         done = self.second("--home", self.two / "home", "import", "-f", self.archive, expect=5)
-        hint = done.stderr.decode().partition("or now, after: ")[2]
+        hint = done.stderr.decode().partition(" or type: ")[2]
         subprocess.run(["sh", "-c", hint], check=True)
         done = self.second("--home", self.two / "home", "backup", "-o", self.dir / "c.zip", expect=0)
         self.assert_mentions(done, "completed the import")

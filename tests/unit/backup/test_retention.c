@@ -134,6 +134,32 @@ static void nothing_is_asked_without_need(void **state)
     assert_int_equal(shelf.asked[1], 0);
 }
 
+/* The oldest is the first; each is newer than all before it. */
+static void the_order_is_that_in_which_they_were_made(void **state)
+{
+    static char a[] = "a", b[] = "b", c[] = "c";
+    struct hb_kept rows[] = {
+        {.name = b, .when = {.name = {.stamp = "2026-01-01-000000"}}},
+        {.name = c, .when = {.name = {.stamp = "2026-01-01-000000"}}},
+        {.name = a, .when = {.name = {.stamp = "2026-01-01-000000"}, .written = {.tv_nsec = 1}}},
+        {.name = a, .when = {.name = {.stamp = "2026-01-01-000000"}, .written = {.tv_sec = 1}}},
+        {.name = a, .when = {.name = {.stamp = "2026-01-01-000000", .number = 2}}},
+        {.name = a, .when = {.name = {.stamp = "2026-01-01-000001"}}},
+        {.name = a, .when = {.started = 1}},
+        {.name = a, .when = {.started = 2, .name = {.stamp = "1999-01-01-000000"}}},
+        {.name = a, .when = {.sequence = 1}},
+        {.name = a, .when = {.sequence = 2, .started = -1}},
+    };
+    const size_t count = sizeof rows / sizeof *rows;
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < count; j++) {
+            int order = hb_newest_first(&rows[i], &rows[j]);
+            if ((order > 0) - (order < 0) != (i < j) - (i > j))
+                fail_msg("%zu and %zu: %d", i, j, order);
+        }
+}
+
 /* ---- random rows --------------------------------------------------------------------------- */
 
 static enum hb_answer answer_of(const struct shelf *shelf, size_t row)
@@ -216,6 +242,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_told_stays),
         cmocka_unit_test(keep_nothing),
         cmocka_unit_test(nothing_is_asked_without_need),
+        cmocka_unit_test(the_order_is_that_in_which_they_were_made),
         cmocka_unit_test(random_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,7 @@ static void test_what_cannot_be_made_there(void **state)
     size_t first = add(fixture, HB_FILE, "made/a/x");
     size_t second = add(fixture, HB_FILE, "made/b/x");
     plan(fixture, true);
+    assert_int_equal(unlinkat(fixture->stage.fd, "t0/a", AT_REMOVEDIR), 0);
     HB_AUTO_FREE char *blocked = scratch_write(fixture->stage.path, "t0/a", "in the way");
     HB_AUTO_CLOSE int none = hb_trees_create(&fixture->trees, &place, first);
     assert_true(none < 0);
