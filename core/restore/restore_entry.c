@@ -326,16 +326,17 @@ static void publish_task(struct task *task, struct hb_last_target *last)
 }
 
 /* Something else has the name of its directory by now. */
-static void leave_below(struct task *task)
+static void leave_below(const struct task *task)
 {
     struct hb_place place = {.directory_fd = -1};
+    struct task below = *task;
     HB_AUTO_AS as = {.changed = false};
     int result = hb_resolve_beside(task->restore->run, task->row->path, &place);
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    task->place = &place;
+    below.place = &place;
     if (result == 0)
-        leave_alone(task, "its directory was replaced after the import was interrupted");
+        leave_alone(&below, "its directory was replaced after the import was interrupted");
     else
         hb_restore_failed(task->restore, task->row->path, -result);
     hb_place_clear(&place);
