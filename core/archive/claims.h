@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which members of an archive, or rows of a plan, content plugins claim: asked when somebody wants
- * to know, once, and remembered. Any thread.
+ * Which members of an archive, or rows of a plan, content plugins claim. The plugins are asked
+ * about a row when its answer is first needed, and only once. Any thread.
  */
 #ifndef HB_CLAIMS_H
 #define HB_CLAIMS_H
@@ -38,7 +38,7 @@ void hb_claims_clear(struct hb_claims *claims);
 /* Would a plugin claim the row, going by its name? */
 bool hb_claims_by_name(struct hb_claims *claims, size_t index);
 
-/* Whose is it, now that a copy of its data can be opened? As hb_claim_settle. */
+/* Which plugin does it belong to, now that a copy of its data can be opened? As hb_claim_settle. */
 int hb_claims_settle(struct hb_claims *claims, size_t index, int (*open)(void *context),
                      void *context, const struct hb_instance **content);
 /* The same of a copy in a directory. */

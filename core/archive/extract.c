@@ -22,7 +22,7 @@ enum {
  */
 enum wanted { NOT_WANTED = 0, WANTED = 1, ONLY_CHECKED = 2 };
 
-/* A group that takes long: it is begun first, so that nobody waits for its end in the end. */
+/* A group that takes long. It is begun first, so that at the end nobody waits for it. */
 struct large_group {
     size_t first;
     uint64_t bytes;
@@ -112,7 +112,7 @@ static int end_group(struct decoder *decoder, struct member_output *outputs, siz
     return status;
 }
 
-/* A group stands or falls together: its first member has to do where there are several. */
+/* A group is decoded as a whole or not at all; the message names its first member. */
 static void say_undecodable(struct decoder *decoder, int status, const struct hb_entry *entries,
                             size_t count)
 {
@@ -173,7 +173,7 @@ static size_t group_end(const struct hb_catalog *catalog, size_t first)
     return end;
 }
 
-/* What is to be decoded of the group. */
+/* How many bytes of the group are decoded. */
 static uint64_t group_bytes(const struct extraction *extraction, size_t first, size_t end)
 {
     const struct hb_catalog *catalog = &extraction->request->archive->catalog;

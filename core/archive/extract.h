@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the data of members of a listed or walked archive, on all workers where the format can
- * decode, and compares what came with what was announced. Where it goes is the caller's.
+ * Reads the data of an archive's members, and compares what comes with what the catalog says. Where
+ * the data goes is the caller's business (extract_request.h).
+ *
+ * Two engines fill one writer (extract_output.h):
+ *
+ *   by index   extract.c       The format can list and decode. Members that are stored together are
+ *                              a group; workers take one group after the other, large ones first.
+ *   by walk    extract_walk.c  The format can only be read front to back, or the archive is a
+ *                              stream: one thread. The catalog of a stream is filled on the way.
+ *
+ * What it promises: done() is called for a member when all of its bytes have come, and no more than
+ * those. What it must not do is believe the format plugin: a write beyond a member's size, or data
+ * that mixes two members, ends the extraction, whatever the plugin answers.
  */
 #ifndef HB_EXTRACT_H
 #define HB_EXTRACT_H

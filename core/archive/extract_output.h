@@ -5,7 +5,7 @@
 
 #include "archive/extract_request.h"
 
-/* The member whose data is coming in, on one thread. */
+/* The member whose data a thread is receiving. */
 struct hb_output_member {
     const struct hb_extract_request *request;
     struct hb_error *error; /* of this thread */

@@ -5,7 +5,7 @@
 
 #include "archive/extract_request.h"
 
-/* `filling`: of a stream, whose catalog is filled on the way. As hb_extract. */
+/* `filling`: it is a stream, and its catalog is filled on the way. As hb_extract. */
 int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
                        struct hb_error *error);
 

@@ -71,7 +71,7 @@ static int make_home_in(struct import *import, const char *name, struct hb_direc
     return above->led ? 0 : hb_rights_of(home->fd, &home->rights);
 }
 
-/* Open to its owner alone, who is that of the directory above. 0 or -errno. */
+/* Open to its owner alone; its owner is that of the directory above. 0 or -errno. */
 static int make_home(struct import *import, const char *path)
 {
     struct hb_directory home = HB_DIRECTORY_NONE;

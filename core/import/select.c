@@ -242,8 +242,8 @@ static size_t find_linked(const struct hb_restore_plan *plan, size_t index)
 }
 
 /*
- * Hard links whose data is not restored are not either. The others get the origin of their data: of
- * a link to a link, which stands before it, that one's.
+ * A hard link whose data is not restored is not restored either. The others get the origin of their
+ * data. A link to another link gets that link's origin, which is known: it stands in front.
  */
 static void settle_links(struct hb_report *report, struct hb_restore_plan *plan)
 {

@@ -71,8 +71,8 @@ int hb_staging_check_space(const struct hb_staging *staging, uint64_t bytes, con
 }
 
 /*
- * All is staged. A database is copied into the one that is there, whose log grows by as much: that
- * comes when files are being replaced, which is too late to find that there is no space.
+ * All is staged. A database is copied into the existing one, whose log grows by as much. That
+ * happens while files are being replaced, when it is too late to find out that there is no space.
  */
 static int check_logs(const struct hb_staging *staging, struct hb_error *error)
 {
@@ -91,7 +91,7 @@ void hb_staging_init(struct hb_staging *staging)
     staging->stage_count = 1;
 }
 
-/* What is staged is the business of whose rights the stage was made with; threads inherit them. */
+/* Works in the stage with the rights that it was made with. Threads that start now inherit them. */
 static int act(const struct hb_staging *staging, struct hb_as *as, struct hb_error *error)
 {
     const struct hb_stage *stage = &staging->run->stage;
@@ -179,7 +179,7 @@ static void seal(const struct hb_staging *staging, const struct hb_journal_write
     fflush(staging->run->log);
 }
 
-/* What the caller does then is its own business. */
+/* The caller does that with its own rights. */
 static int ask_before(int (*before)(void *context, struct hb_error *error), void *context,
                       struct hb_error *error)
 {

@@ -142,7 +142,7 @@ static void add_rows(struct hb_staging *staging, struct hb_journal_writer *write
     }
 }
 
-/* The other stages hold what the journal needs, so that they are not to be swept before it. */
+/* The journal needs what the other stages hold: they must not be swept before it. */
 static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writer,
                       struct hb_error *error)
 {
@@ -160,7 +160,6 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
     return HB_OK;
 }
 
-/* Writes down what is to be published; flushes it and all that is staged. Not yet committed. */
 int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
                              struct hb_error *error)
 {

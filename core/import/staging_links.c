@@ -33,7 +33,7 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
     return result == 0 ? HB_OK : hb_staging_failed(staging, index, -result, error);
 }
 
-/* FAT and its like; in a stage, which is ours, nothing else is refused. */
+/* FAT and its like. The stage is ours: nothing else is refused there. */
 bool hb_staging_lacks_links(int reason)
 {
     return reason == EPERM || reason == ENOSYS || reason == EOPNOTSUPP;

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Whose neighbours are noted: one call each. */
+/* The directory that was looked at last is kept open: neighbours in it cost one call each. */
 struct noting {
     struct hb_staging *staging;
     bool inodes_last;

@@ -126,7 +126,7 @@ static uint32_t mode_of(const struct hb_trees *trees, const struct hb_tree_direc
                : hb_planned_mode(trees->plan, directory->member, trees->umask);
 }
 
-/* As root, what is made belongs to the owner of the directory that it will lie in. */
+/* As root: what is made in a tree belongs to the owner of the directory that the tree goes to. */
 static int find_owner(const struct hb_trees *trees, struct hb_tree *tree, const char *name,
                       int parent_fd)
 {
@@ -189,7 +189,7 @@ static void make(const struct hb_trees *trees, uint32_t number)
         hb_owner_give_at(&trees->trees[directory->tree].owner, trees->stage->fd, path) != 0;
 }
 
-/* A directory whose parent the home has. */
+/* Is a directory missing whose parent is there? Then a tree begins. */
 static void look(struct hb_trees *trees, const struct hb_root *home, uint32_t number, bool allowed)
 {
     struct hb_tree_directory *directory = &trees->directories[number];
@@ -365,7 +365,7 @@ void hb_trees_complete(struct hb_trees *trees)
         struct hb_tree_directory *directory = &trees->directories[i];
         if (directory->tree == HB_NO_TREE)
             continue;
-        /* One that its owner cannot change could be neither moved nor removed. */
+        /* A directory that its owner cannot write to can be neither moved nor removed. */
         if ((mode_of(trees, directory) & 0700) != 0700 ||
             (!directory->unfinished && finish_directory(trees, i) != 0))
             directory->unfinished = true;

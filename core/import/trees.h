@@ -4,6 +4,17 @@
  * same shape, and the whole of it is published by one rename, which is as atomic as that of a file.
  * An import into a new home is published by a handful of renames.
  *
+ * Measured against a rename for each file (homes of 4,000 and 7,700 files, interleaved runs): 1.3
+ * to 1.8 times as fast on tmpfs, about the same on ext4 when everything is flushed. If that fell
+ * below 1.3 everywhere, all of this had better go.
+ *
+ *      home/a is there, home/a/b is not      the tree "t0" in the stage becomes home/a/b
+ *      a/b/x, a/b/c/y   plain files       -> t0/x, t0/c/y
+ *      a/b/z            a filter's mode   -> "m7" in the stage, published after the tree
+ *      a/b              a directory       -> its mode and time are set in the stage; or at the end
+ *                                            of the import, if something is put into it later, or
+ *                                            its owner may not write to it (`unfinished`)
+ *
  * Only plain files lie in a tree: not what a content plugin claims, no links, nothing whose mode a
  * filter has fixed. So whatever is in the way when it is published, its files can be put to their
  * places one by one, by the rules for plain files.

@@ -4,7 +4,7 @@
 #include "archive/extract.h"
 #include "base/path.h"
 
-/* Of so many bytes that are packed into so many, some may be holes; these are none. */
+/* How much of a file is certainly no hole, going by what it takes in the archive. */
 static uint64_t surely_data(uint64_t bytes, uint64_t packed)
 {
     uint64_t zeros = bytes / 512; /* what they and the packing itself take, at most */

@@ -65,6 +65,8 @@ enum hb_journal_flags {
     HB_ROW_NARROW = 32 /* the mode of an existing file, less what the row's does not grant */
 };
 
+#define HB_NO_INDEX UINT64_MAX /* a file of a tree, which has no row of its own in the journal */
+
 struct hb_journal_row {
     uint32_t type;  /* HB_DIRECTORY, HB_FILE or HB_SYMLINK */
     uint32_t flags; /* enum hb_journal_flags */

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Imports that were killed while they published: the next run that works on the home carries them
- * through, by the journal in the stage that was left.
+ * through, by the journal in the stage that was left (journal.h says what becomes of each row).
+ *
+ * It happens at the beginning of a run: a backup must not store a home that is half old and half
+ * new as if it were whole, and nothing of an old import may be published over a new one. A run that
+ * only reads says what is waiting. A stage is completed by its own user alone, not while the
+ * process that made it may be alive, on this machine or on another (files/stage_owner.h), and only
+ * if nobody else can have written its journal (seal.h).
  */
 #ifndef HB_RECOVER_H
 #define HB_RECOVER_H

@@ -107,8 +107,7 @@ static void publish_files_on_all_workers(struct hb_restoring *restore)
     free(threads);
 }
 
-/* The order of the journal: claimed files first, for they fail most; links last, so that nothing is
- * written through them. */
+/* In the order of the journal (staging_journal.c). Plain files go to all workers. */
 static int publish_all(struct hb_restoring *restore)
 {
     struct hb_last_target last = HB_LAST_TARGET_NONE;

@@ -14,7 +14,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* Was there before an import that was killed is completed: is it that one's? Else it stays so. */
+/*
+ * A killed import is being completed, and the directory is there. Did that import make it? Else it
+ * is the user's, and stays as it is.
+ */
 static bool is_unfinished(struct hb_restoring *restore, struct hb_restoring_row *row,
                           const struct hb_place *place)
 {

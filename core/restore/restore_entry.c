@@ -21,24 +21,12 @@
 struct task {
     struct hb_restoring *restore;
     const struct hb_journal_row *row;
-    const struct hb_stage *stage;
-    char name[24]; /* in it */
+    int from_fd;      /* where it is staged: in the row's stage, or in a directory of a tree */
+    const char *name; /* there */
     const struct hb_place *place;
     uint32_t mode;                     /* that the file gets there */
     const struct hb_instance *content; /* that it belongs to; NULL: to none, or not asked yet */
 };
-
-static struct task task_of(struct hb_restoring *restore, const struct hb_journal_row *row,
-                           const struct hb_place *place)
-{
-    struct task task = {.restore = restore,
-                        .row = row,
-                        .stage = hb_restore_stage_of(restore, row),
-                        .place = place,
-                        .mode = row->mode};
-    hb_staged_name(row->index, task.name);
-    return task;
-}
 
 /* ---- what is not put there ----------------------------------------------------------------- */
 
@@ -62,7 +50,8 @@ static void leave_alone(const struct task *task, const char *why)
     struct hb_place link = {.directory_fd = -1};
     int result = 0;
     HB_AUTO_AS as = {.changed = false};
-    uint32_t mode = hb_beside_mode(place, &task->row->note, task->mode);
+    const struct hb_target_note *note = &task->row->note;
+    uint32_t mode = note->what == HB_NOTED_ABSENT ? task->row->mode : task->mode;
     if (place->through_link) {
         beside = &link;
         result = hb_target_resolve(restore->run, task->row->path, HB_KEEP_LAST, &link);
@@ -71,10 +60,11 @@ static void leave_alone(const struct task *task, const char *why)
         if (result == 0)
             result = hb_as_begin(&as, &link.rights);
     }
-    if (result == 0)
+    if (result == 0 && task->row->index != HB_NO_INDEX)
         result = hb_begun_mark(restore->request->stages[0], HB_MARK_LEFT, task->row->index);
     if (result == 0)
-        result = hb_keep_beside(restore->run, task->stage->fd, task->name, beside, mode, &kept);
+        result = hb_keep_beside(restore->run, task->from_fd, task->name, beside,
+                                hb_beside_mode(place, note, mode), &kept);
     HB_AUTO_FREE char *where = where_kept(task->row->path, beside, kept);
     hb_restore_left_alone(restore, task->row->path, why, where, -result);
     hb_place_clear(&link);
@@ -132,12 +122,13 @@ static int restore_claimed(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
     const struct hb_place *place = task->place;
-    HB_AUTO_CLOSE int fd = hb_open_regular(task->stage->fd, task->name, O_RDWR);
+    HB_AUTO_CLOSE int fd = hb_open_regular(task->from_fd, task->name, O_RDWR);
     if (fd < 0) {
         hb_restore_failed(restore, task->row->path, -fd);
         return HB_ENTRY;
     }
-    HB_AUTO_FREE char *staged = hb_text("%s/%s", task->stage->path, task->name);
+    HB_AUTO_FREE char *staged =
+        hb_text("%s/%s", hb_restore_stage_of(restore, task->row)->path, task->name);
     HB_AUTO_FREE char *path = hb_text("%s/%s", restore->run->home.path, place->path);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     struct hb_target target = {
@@ -160,20 +151,20 @@ static int restore_claimed(const struct task *task)
     if (status < 0)
         plugin_failed(task, status);
     else if (status == HB_RESTORED) /* done: a later run must not do it again */
-        unlinkat(task->stage->fd, task->name, 0);
+        unlinkat(task->from_fd, task->name, 0);
     return status;
 }
 
-/* Whose it is. False: that cannot be told, and is reported. */
+/* Finds the plugin that it belongs to. False: that cannot be told, and is reported. */
 static bool find_content(struct task *task)
 {
     const struct hb_restore_request *request = task->restore->request;
     struct hb_entry entry = entry_of(task->row);
-    int told = request->claims != NULL
-                   ? hb_claims_settle_at(request->claims, task->row->index, task->stage->fd,
-                                         task->name, &task->content)
-                   : hb_claimant_at(request->contents, &entry, task->stage->fd, task->name,
-                                    &task->content);
+    int told =
+        request->claims != NULL
+            ? hb_claims_settle_at(request->claims, task->row->index, task->from_fd, task->name,
+                                  &task->content)
+            : hb_claimant_at(request->contents, &entry, task->from_fd, task->name, &task->content);
     if (told == 0)
         return true;
     HB_AUTO_FREE char *why =
@@ -188,8 +179,8 @@ static bool find_content(struct task *task)
 static bool is_elsewhere(const struct task *task)
 {
     struct stat stage, there;
-    return task->restore->request->again && hb_stage_lacks_modes(task->stage->fd) &&
-           (fstat(task->stage->fd, &stage) != 0 || fstat(task->place->directory_fd, &there) != 0 ||
+    return task->restore->request->again && hb_stage_lacks_modes(task->from_fd) &&
+           (fstat(task->from_fd, &stage) != 0 || fstat(task->place->directory_fd, &there) != 0 ||
             stage.st_dev != there.st_dev);
 }
 
@@ -228,7 +219,8 @@ static int publish_claimed(const struct task *task)
     if (status == HB_RESTORE_RENAME && content != NULL &&
         (checked == NULL || !checked[row->index])) {
         struct hb_entry entry = entry_of(row);
-        hb_check_staged(restore->run, content, &entry, task->stage, task->name);
+        hb_check_staged(restore->run, content, &entry, hb_restore_stage_of(restore, row),
+                        task->name);
     }
     return status;
 }
@@ -239,14 +231,14 @@ static int publish_claimed(const struct task *task)
 static int rename_into_place(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
-    int stage_fd = task->stage->fd;
     enum hb_access_rule rule = task->row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
     int result =
         task->row->type == HB_FILE
-            ? hb_target_give(restore->run, stage_fd, task->name, task->place, task->mode, rule)
-            : hb_target_own(stage_fd, task->name, task->place, restore->run->home.read_as_root);
+            ? hb_target_give(restore->run, task->from_fd, task->name, task->place, task->mode, rule)
+            : hb_target_own(task->from_fd, task->name, task->place,
+                            restore->run->home.read_as_root);
     if (result == 0)
-        result = hb_target_rename(stage_fd, task->name, task->place);
+        result = hb_target_rename(task->from_fd, task->name, task->place);
     if (result == 0)
         return HB_OK;
     if (hb_restore_may_pass(-result))
@@ -256,7 +248,7 @@ static int rename_into_place(const struct task *task)
     return HB_ENTRY;
 }
 
-/* Is it to be published? Else what is to be done has been done. */
+/* May it be published? If not, all is done that is to be done with it. */
 static bool may_publish(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
@@ -271,14 +263,14 @@ static bool may_publish(const struct task *task)
         .begun = hb_begun_has(request->begun, row->index),
         .copied = hb_journal_is_copy(request->journal),
         .content = task->content,
-        .stage = task->stage,
+        .stage = hb_restore_stage_of(restore, row),
     };
     int status;
     switch (hb_changed_since(&question, &status)) {
     case HB_FATE_PUBLISH:
         return true;
     case HB_FATE_DONE:
-        unlinkat(task->stage->fd, task->name, 0);
+        unlinkat(task->from_fd, task->name, 0);
         hb_restore_published(restore, 1, row->bytes);
         return false;
     case HB_FATE_LEAVE:
@@ -334,44 +326,42 @@ static void publish_task(struct task *task, struct hb_last_target *last)
 }
 
 /* Something else has the name of its directory by now. */
-static void leave_below(struct hb_restoring *restore, const struct hb_journal_row *row)
+static void leave_below(const struct task *task)
 {
     struct hb_place place = {.directory_fd = -1};
+    struct task below = *task;
     HB_AUTO_AS as = {.changed = false};
-    int result = hb_resolve_beside(restore->run, row->path, &place);
+    int result = hb_resolve_beside(task->restore->run, task->row->path, &place);
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    struct task task = task_of(restore, row, &place);
+    below.place = &place;
     if (result == 0)
-        leave_alone(&task, "its directory was replaced after the import was interrupted");
+        leave_alone(&below, "its directory was replaced after the import was interrupted");
     else
-        hb_restore_failed(restore, row->path, -result);
+        hb_restore_failed(task->restore, task->row->path, -result);
     hb_place_clear(&place);
 }
 
-static void publish(struct hb_restoring *restore, const struct hb_journal_row *row,
-                    struct hb_last_target *last)
+void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *row, int from_fd,
+                     const char *name, struct hb_last_target *last)
 {
     struct hb_place place = {.directory_fd = -1};
-    HB_AUTO_AS as = {.changed = false};
+    struct task task = {restore, row, from_fd, name, &place, row->mode, NULL};
+    bool is_link = row->type == HB_SYMLINK;
     int result = 0;
-    if (row->type == HB_SYMLINK || !hb_target_beside(restore->run, last, row->path, &place)) {
+    if (is_link || !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);
-        result = hb_target_resolve(restore->run, row->path,
-                                   row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place);
+        result = hb_target_resolve(restore->run, row->path, is_link ? HB_KEEP_LAST : 0u, &place);
         if (result == 0)
             hb_target_remember(last, row->path, &place);
     }
-    if (result == -ENOTDIR && restore->request->again) {
-        leave_below(restore, row);
-        hb_place_clear(&place);
-        return;
-    }
+    HB_AUTO_AS as = {.changed = false};
     if (result == 0)
         result = hb_as_begin(&as, &place.rights);
-    struct task task = task_of(restore, row, &place);
     if (result == 0)
         publish_task(&task, last);
+    else if (result == -ENOTDIR && restore->request->again)
+        leave_below(&task);
     else
         hb_restore_failed(restore, row->path, -result);
     hb_place_clear(&place);
@@ -379,7 +369,7 @@ static void publish(struct hb_restoring *restore, const struct hb_journal_row *r
 
 /* ---- is it there? -------------------------------------------------------------------------- */
 
-/* 0: it is; ENOENT: it is not, so that it was published before; or why that cannot be told. */
+/* 0: it is staged; ENOENT: no, it was published before; or why that cannot be told. */
 static int look_for_staged(const struct hb_restoring *restore, const struct hb_journal_row *row)
 {
     const struct hb_stage *stage = hb_restore_stage_of(restore, row);
@@ -441,7 +431,9 @@ bool hb_restore_is_due(struct hb_restoring *restore, const struct hb_journal_row
 void hb_restore_entry(struct hb_restoring *restore, const struct hb_journal_row *row,
                       struct hb_last_target *last)
 {
+    char name[24];
+    hb_staged_name(row->index, name);
     if (hb_restore_is_due(restore, row))
-        publish(restore, row, last);
+        hb_restore_file(restore, row, hb_restore_stage_of(restore, row)->fd, name, last);
     hb_progress_add(restore->run->progress, 1, 0);
 }

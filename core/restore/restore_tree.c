@@ -6,6 +6,7 @@
 #include "files/io.h"
 #include "files/listing.h"
 #include "restore/left_alone.h"
+#include "restore/restore_entry.h"
 #include "restore/restore_findings.h"
 #include "restore/target.h"
 #include <errno.h>
@@ -134,12 +135,6 @@ static void failed(struct hb_restoring *restore, const char *path, int error)
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
-static void skipped(struct hb_restoring *restore, const char *path, const char *why)
-{
-    hb_restore_skipped(restore, path, why, false);
-    hb_progress_add(restore->run->progress, 1, 0);
-}
-
 struct failure {
     struct hb_restoring *restore;
     int error;
@@ -162,59 +157,29 @@ static void fail_all(struct hb_restoring *restore, const struct level *level, in
 
 /* ---- one file ------------------------------------------------------------------------------ */
 
-/* Not if the import is completed: then it is kept beside, as what anybody has put there. */
-static bool is_folded(struct hb_restoring *restore, const char *path, const struct hb_place *place)
+/* As a row of a file that was not there when the import began: the directory was not either. */
+static void publish_file(struct hb_restoring *restore, const struct level *level, const char *name,
+                         const char *path, const struct stat *staged, struct hb_last_target *last)
 {
-    struct hb_last_target last = HB_LAST_TARGET_NONE;
-    HB_AUTO_FREE char *why =
-        restore->request->again ? NULL : hb_target_is_folded(restore->run, &last, place);
-    hb_last_target_clear(&last);
-    if (why != NULL)
-        skipped(restore, path, why);
-    return why != NULL;
-}
-
-/* At a place where something has come to be. With its rights. */
-static void leave_alone(struct hb_restoring *restore, int from_fd, const char *name,
-                        const char *path, const struct hb_place *place, uint32_t mode)
-{
-    HB_AUTO_FREE char *kept = NULL;
-    int result = hb_keep_beside(restore->run, from_fd, name, place, mode, &kept);
-    hb_restore_left_alone(restore, path, hb_restore_why_left(true), kept, -result);
+    const struct hb_journal_row row = {.type = HB_FILE,
+                                       .flags = HB_ROW_KEEP_MODE,
+                                       .index = HB_NO_INDEX,
+                                       .mode = staged->st_mode & 0777,
+                                       .bytes = (uint64_t)staged->st_size,
+                                       .path = path,
+                                       .link = "",
+                                       .note = {.what = HB_NOTED_ABSENT}};
+    hb_restore_file(restore, &row, level->fd, name, last);
     hb_progress_add(restore->run->progress, 1, 0);
 }
 
-static void publish_file(struct hb_restoring *restore, int from_fd, const char *name,
-                         const char *path, const struct stat *staged)
+/* With the rights of the place. */
+static void leave_alone(struct hb_restoring *restore, const struct level *level)
 {
-    struct hb_place place;
-    int result = hb_target_resolve(restore->run, path, 0, &place);
-    bool leaves = result == 0 && restore->request->again && place.exists;
-    const char *obstacle = result == 0 && !leaves ? hb_target_obstacle(&place) : NULL;
-    bool moves = result == 0 && !leaves && obstacle == NULL;
-    HB_AUTO_AS as = {.changed = false};
-    if (result == 0 && obstacle == NULL && is_folded(restore, path, &place)) {
-        hb_place_clear(&place);
-        return;
-    }
-    if (result == 0)
-        result = hb_as_begin(&as, &place.rights);
-    uint32_t mode = place.exists ? place.status.st_mode : staged->st_mode; /* it keeps its own */
-    if (result == 0 && moves)
-        result = hb_target_give(restore->run, from_fd, name, &place, mode, HB_ACCESS_KEEP);
-    if (result == 0 && moves)
-        result = hb_target_rename(from_fd, name, &place);
-    if (result == 0 && leaves)
-        leave_alone(restore, from_fd, name, path, &place, staged->st_mode & 0777);
-    else if (obstacle != NULL)
-        skipped(restore, path, obstacle);
-    else if (result != 0)
-        failed(restore, path, -result);
-    else
-        published(restore, 1, (uint64_t)staged->st_size);
-    if (result == 0 && moves && place.exists)
-        hb_restore_replaced(restore, path);
-    hb_place_clear(&place);
+    HB_AUTO_FREE char *kept = NULL;
+    int result = hb_keep_beside(restore->run, level->from_fd, level->name, &level->place, 0, &kept);
+    hb_restore_left_alone(restore, level->path, hb_restore_why_left(true), kept, -result);
+    hb_progress_add(restore->run->progress, 1, 0);
 }
 
 /* ---- directories --------------------------------------------------------------------------- */
@@ -303,7 +268,7 @@ static struct level *begin(struct hb_restoring *restore, struct level *level,
         return level;
     }
     if (result == -ENOTDIR && restore->request->again && level->place.exists)
-        leave_alone(restore, level->from_fd, level->name, level->path, &level->place, 0);
+        leave_alone(restore, level);
     else
         fail_all(restore, level, -result);
     return end(restore, level, HB_OK);
@@ -311,6 +276,7 @@ static struct level *begin(struct hb_restoring *restore, struct level *level,
 
 int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *row)
 {
+    struct hb_last_target last = HB_LAST_TARGET_NONE;
     char root[24];
     hb_tree_name(row->index, root);
     struct level *level =
@@ -327,7 +293,8 @@ int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *r
         else if (S_ISDIR(found.st_mode))
             level = begin(restore, go_down(level, level->fd, name, path), NULL);
         else
-            publish_file(restore, level->fd, name, path, &found);
+            publish_file(restore, level, name, path, &found, &last);
     }
+    hb_last_target_clear(&last);
     return status;
 }
