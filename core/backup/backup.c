@@ -55,7 +55,7 @@ static int make_plan(struct hb_backing_up *backup)
     return hb_plan_make(&request, &backup->plan, backup->error);
 }
 
-/* Beside the archive: whose rights it is made with, its stage is made with. */
+/* Beside the archive, with the rights that the archive is made with. */
 static int stage_beside(struct hb_backing_up *backup, struct hb_stage *stage)
 {
     const struct hb_destination *destination = backup->request->destination;
@@ -69,7 +69,7 @@ static int stage_beside(struct hb_backing_up *backup, struct hb_stage *stage)
                             &backup->result->swept, backup->error);
 }
 
-/* In the home, for what a plugin copies of it. */
+/* In the home, for the copies that plugins make. */
 static int stage_in_home(struct hb_backing_up *backup)
 {
     const struct hb_root *home = &backup->run->home;
@@ -132,7 +132,7 @@ static void list_plan(const struct hb_backing_up *backup)
     backup->result->bytes = backup->plan.bytes;
 }
 
-/* Directories alone are nothing that anybody needs an archive of. */
+/* Nobody needs an archive of directories alone. */
 static bool has_content(const struct hb_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)

@@ -54,7 +54,7 @@ static int format_failed(struct writing *writing, int status, const char *path)
 }
 
 /*
- * HB_ENTRY: the format cannot store this one (a name that is too long, say). An entry that was
+ * HB_ENTRY: the format cannot store this entry (a name that is too long, say). An entry that was
  * encoded alone, or not at all, can be left out; inside a shared unit it is too late.
  */
 static int begin_entries(struct writing *writing, const struct hb_step *step)
@@ -242,8 +242,8 @@ static void make_key(const struct hb_instance *format, const char *codec,
 }
 
 /*
- * Prepares for units to be taken over, now from the previous archive and later from this one. What
- * is wrong with the previous one is worth a note, no more: everything can be read anew.
+ * Prepares for reuse: now of units of the previous archive, and later of this one's. A problem of
+ * the previous one is worth a note, no more: everything can be read anew.
  */
 static int prepare_reuse(struct writing *writing)
 {
@@ -292,8 +292,8 @@ static void give_up(struct writing *writing)
 }
 
 /*
- * The archive goes where the directory is that was opened, whatever it is called by now; what is
- * told of it must lead there.
+ * The archive goes into the directory that was opened, whatever its name is by now; the path that
+ * we report must lead there.
  */
 static int locate(struct writing *writing)
 {

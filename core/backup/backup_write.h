@@ -30,7 +30,7 @@ static inline int64_t hb_backup_now(void)
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* Is the archive to be one that anybody gets again from the same tree? */
+/* Must the same tree give the same archive, whoever makes it, and when? */
 static inline bool hb_is_reproducible(const struct hb_backing_up *backup)
 {
     return backup->latest != INT64_MAX;

@@ -22,7 +22,7 @@ static char *with_suffix(char *path, const char *const *suffixes)
     return longer;
 }
 
-/* stat() failed: because nothing is there, as opposed to that it cannot be told? */
+/* stat() failed: is nothing there? False: unknown. */
 static bool is_absent(void)
 {
     return errno == ENOENT || errno == ENOTDIR;
@@ -82,7 +82,7 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
     return HB_OK;
 }
 
-/* The same of what was a file, or nothing, before: it is not opened as a stream any more. */
+/* The same for what was a file, or nothing, before: by now it must not be opened as a stream. */
 static int look_for_file(struct hb_destination *destination, struct hb_error *error)
 {
     int status = look_at_destination(destination, error);
@@ -135,7 +135,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
                : look_at_destination(destination, error);
 }
 
-/* One that a link of another user's led to is what he could open. */
+/* Behind another user's link, only what that user could open. */
 static int open_stream(struct hb_destination *destination, struct hb_error *error)
 {
     struct hb_directory parent;

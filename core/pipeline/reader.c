@@ -44,7 +44,7 @@ static struct hb_file_state state_of(const struct stat *status)
     };
 }
 
-/* What the file is, with a mode that stands without its access list, which no archive has. */
+/* fstat(), with a mode that is right without the access list, which no archive has. */
 static int look(int fd, struct stat *status)
 {
     if (fstat(fd, status) != 0)
@@ -170,8 +170,8 @@ static bool identity_is_the_same(const struct hb_instance *content, const struct
 }
 
 /*
- * It is known what the source is worth. Only a copy of one moment is worth being remembered, and
- * nothing that a later backup would have to warn of again.
+ * The source is judged. A later backup may reuse only a copy of one moment, and nothing that it
+ * would have to warn of again.
  */
 static void accept_source(struct hb_reader *reader)
 {
@@ -191,7 +191,7 @@ static void accept_source(struct hb_reader *reader)
                                &reader->fingerprint);
 }
 
-/* The plugin gives no source, or its source is worth nothing. */
+/* The plugin gives no source, or rejects it. */
 static int refuse_source(const struct hb_instance *content, const struct hb_reader *reader,
                          int result)
 {
