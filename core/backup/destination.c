@@ -30,7 +30,7 @@ static bool is_absent(void)
 
 static int cannot_tell(const char *path, struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "%s: what is there cannot be told: %s", path, strerror(errno));
+    hb_error_set(error, HB_FATAL, "%s: cannot be looked at: %s", path, strerror(errno));
     hb_error_hint(error, "choose another place with -o");
     return HB_FATAL;
 }
@@ -75,7 +75,7 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
         return HB_OK;
     }
     if (!S_ISREG(destination->status.st_mode)) {
-        hb_error_set(error, HB_FATAL, "%s: is no regular file", path);
+        hb_error_set(error, HB_FATAL, "%s: not a regular file", path);
         hb_error_hint(error, "choose another name with -o");
         return HB_FATAL;
     }
@@ -157,8 +157,9 @@ static int open_stream(struct hb_destination *destination, struct hb_error *erro
     hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", path, hb_stream_explain(-result));
     if (result == -HB_STREAM_OF_ANOTHER)
         hb_error_hint(
-            error, "nothing was written: others could get it, or nobody would; choose another name "
-                   "with -o");
+            error,
+            "nothing was written, because another user could read it; choose another name with "
+            "-o");
     return HB_FATAL;
 }
 

@@ -258,7 +258,7 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     struct hb_run *run = instance_of(host)->run;
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
-        return host_fail(host, HB_ENTRY, "%s: there is something that is no regular file",
+        return host_fail(host, HB_ENTRY, "%s: what is there is not a regular file",
                          place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);

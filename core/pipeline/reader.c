@@ -121,7 +121,7 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
         return cannot_open(reader, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
-                      "is no regular file any more");
+                      "is not a regular file any more");
         return HB_ENTRY;
     }
     take_status(reader, &status);
