@@ -158,8 +158,8 @@ bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
 
 /* Every unit that is taken over was read and checked before. */
 static const char was_changed[] =
-    "cannot be copied from the previous archive any more, which was changed or cannot be read; try "
-    "again";
+    "the previous archive changed while it was being reused, or cannot be read any more; run the "
+    "backup again";
 
 int hb_reuse_again(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t index,
                    struct hb_encoded *encoded, struct hb_error *error)
