@@ -14,8 +14,8 @@ int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
 
 /*
- * The same of a file that was found in a directory, and was a regular one then. Others may write
- * there: a FIFO that bears its name now is not waited for, and nothing is told of it.
+ * The same for a file that was found in a directory, and was regular then. Others may write there:
+ * if a FIFO has its name now, it is not waited for, and not reported.
  */
 int hb_archive_open_file(struct hb_run *run, const char *path, const char *format,
                          struct hb_archive *archive, struct hb_error *error);

@@ -37,7 +37,7 @@ struct hb_archive {
     struct hb_catalog catalog;
     struct hb_trailer trailer;
     bool has_trailer;
-    bool later_trailer; /* there is one, of a later version: what it says cannot be told */
+    bool later_trailer; /* there is one, of a later version, which cannot be read here */
     /*
      * Something other than the archive was the reason of a failure (it cannot be read now, a limit,
      * no memory): nothing can be told about it. Else the format has refused what is in it.

@@ -66,11 +66,6 @@ bool hb_fingerprint_is_set(const struct hb_fingerprint *fingerprint)
     return memcmp(fingerprint, &none, sizeof none) != 0;
 }
 
-bool hb_fingerprint_equal(const struct hb_fingerprint *a, const struct hb_fingerprint *b)
-{
-    return hb_fingerprint_is_set(a) && memcmp(a, b, sizeof *a) == 0;
-}
-
 void hb_fingerprint_file(const struct hb_entry *entry, const struct hb_file_state *state,
                          struct hb_fingerprint *fingerprint)
 {

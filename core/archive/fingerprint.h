@@ -13,7 +13,7 @@
 
 /* Of an entry: its path, its metadata, and what tells that its content is the same. */
 struct hb_fingerprint {
-    unsigned char bytes[16]; /* zero: there is none, and it equals nothing */
+    unsigned char bytes[16]; /* all zero: none; it equals no other */
 };
 
 /* What makes a file the one that it was, beyond its path, size and time. */
@@ -25,7 +25,6 @@ struct hb_file_state {
 };
 
 bool hb_fingerprint_is_set(const struct hb_fingerprint *fingerprint);
-bool hb_fingerprint_equal(const struct hb_fingerprint *a, const struct hb_fingerprint *b);
 
 /* A file that only its state in the file system tells. */
 void hb_fingerprint_file(const struct hb_entry *entry, const struct hb_file_state *state,

@@ -50,7 +50,7 @@ struct hb_reuse_index {
     size_t long_count, long_capacity;
     struct hb_unit_part *parts;
     size_t part_count, part_capacity;
-    bool overflowed; /* more than 32-bit numbers can tell: nothing is to be stored */
+    bool overflowed; /* more than 32-bit numbers can count: nothing is stored */
 };
 
 /* Room for so many, so that large arrays need not be moved as they grow; more may come. */

@@ -263,7 +263,7 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
         ((const unsigned char *)data)[VERSION_AT] > (unsigned char)magic[VERSION_AT])
         return hb_error_set(error, HB_LATER,
                             "the archive's trailer is of a later version (%u) than this hbcore "
-                            "reads (%u): what it says cannot be told",
+                            "can read (%u)",
                             ((const unsigned char *)data)[VERSION_AT],
                             (unsigned char)magic[VERSION_AT]);
     if (bytes < sizeof magic + sizeof checksum || memcmp(data, magic, sizeof magic) != 0)

@@ -3,38 +3,7 @@
 #ifndef HB_BACKUP_H
 #define HB_BACKUP_H
 
-#include "backup/publish.h"
-#include "files/home_id.h"
-#include "host/format.h"
-#include "host/run.h"
-
-struct hb_backup_request {
-    struct hb_run *run; /* home is open and locked */
-    const struct hb_format_choice *format;
-    struct hb_destination *destination;
-    struct hb_home_id *id; /* as it was found; made, or made right, before anything is written */
-    const char *preset;    /* its name; NULL: none */
-    uint64_t sequence;     /* among the archives of this home there */
-    const char *stamp;     /* the latest time that names there were made of, this one's included */
-    bool remember;         /* a later backup may take units over from this archive */
-    const char *previous;  /* path of an archive to take them over from, or NULL */
-    bool dry_run;          /* only the plan */
-    /* Makes run->progress once the size of the work is known; may be NULL. */
-    void (*planned)(void *context, uint64_t files, uint64_t bytes);
-    /* Dry run: one call an entry of the plan. May be NULL. */
-    void (*would_store)(void *context, const char *path, uint32_t type, uint64_t bytes);
-    void *context;
-};
-
-struct hb_backup_result {
-    bool nothing; /* there was nothing to back up; no archive */
-    uint64_t files;
-    uint64_t directories;
-    uint64_t bytes;
-    uint64_t archive_bytes;
-    uint64_t reused_bytes; /* of `bytes`: what was taken over from the previous archive */
-    unsigned swept;        /* left-overs of killed runs that were removed */
-};
+#include "backup/backup_request.h"
 
 /* HB_OK: published (or nothing, or dry run). HB_CANCELLED, HB_FATAL: nothing is. */
 int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *result,

@@ -22,7 +22,7 @@ static char *with_suffix(char *path, const char *const *suffixes)
     return longer;
 }
 
-/* stat() failed: because nothing is there, as opposed to that it cannot be told? */
+/* stat() failed: is nothing there? False: unknown. */
 static bool is_absent(void)
 {
     return errno == ENOENT || errno == ENOTDIR;
@@ -30,7 +30,7 @@ static bool is_absent(void)
 
 static int cannot_tell(const char *path, struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "%s: what is there cannot be told: %s", path, strerror(errno));
+    hb_error_set(error, HB_FATAL, "%s: cannot be looked at: %s", path, strerror(errno));
     hb_error_hint(error, "choose another place with -o");
     return HB_FATAL;
 }
@@ -75,14 +75,14 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
         return HB_OK;
     }
     if (!S_ISREG(destination->status.st_mode)) {
-        hb_error_set(error, HB_FATAL, "%s: is no regular file", path);
+        hb_error_set(error, HB_FATAL, "%s: not a regular file", path);
         hb_error_hint(error, "choose another name with -o");
         return HB_FATAL;
     }
     return HB_OK;
 }
 
-/* The same of what was a file, or nothing, before: it is not opened as a stream any more. */
+/* The same for what was a file, or nothing, before: by now it must not be opened as a stream. */
 static int look_for_file(struct hb_destination *destination, struct hb_error *error)
 {
     int status = look_at_destination(destination, error);
@@ -135,7 +135,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
                : look_at_destination(destination, error);
 }
 
-/* One that a link of another user's led to is what he could open. */
+/* Behind another user's link, only what that user could open. */
 static int open_stream(struct hb_destination *destination, struct hb_error *error)
 {
     struct hb_directory parent;
@@ -157,8 +157,9 @@ static int open_stream(struct hb_destination *destination, struct hb_error *erro
     hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", path, hb_stream_explain(-result));
     if (result == -HB_STREAM_OF_ANOTHER)
         hb_error_hint(
-            error, "nothing was written: others could get it, or nobody would; choose another name "
-                   "with -o");
+            error,
+            "nothing was written, because another user could read it; choose another name with "
+            "-o");
     return HB_FATAL;
 }
 

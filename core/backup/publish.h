@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where an archive goes, and how it appears under its name: written into the staging directory
- * beside it, flushed, renamed, its directory flushed. Until then nothing has that name, or the
- * old file still has. A pipe or device gets the bytes as they come.
+ * How an archive appears under its name.
+ *
+ *     written into the stage ---> read back ---> flushed ---> renamed ---> directory flushed: it is
+ *       hb_publication_begin    (read_back.h)   '-------- hb_publication_commit --------'  there
+ *
+ * What it promises: under the name is either what was there before or a whole archive, at every
+ * moment, also after a power failure; and success is reported when the archive is on the disk, its
+ * name included. What it must not do: replace anything under a name that is made of a time
+ * ("unique"; a number is added instead), or leave a part of an archive anywhere. Whatever goes
+ * wrong before the rename, the staged file goes with the stage.
+ *
+ * The order is the point. Flushed after the rename, the name could survive a power failure and the
+ * bytes could not. Read back before it, for a format plugin may have written what it cannot read,
+ * and the archive may be about to replace the last good one. The stage lies beside the destination,
+ * because a rename works within one file system only.
+ *
+ * A pipe or a device gets the bytes as they come: there is nothing to rename, to patch or to read
+ * back.
  */
 #ifndef HB_PUBLISH_H
 #define HB_PUBLISH_H
@@ -24,13 +39,13 @@ struct hb_publication {
     size_t used;
     uint64_t flushed; /* bytes that left the buffer */
     uint64_t started; /* of them, those whose way to the disk has begun */
-    uint64_t cached;  /* from here on they are to leave the page cache again */
+    uint64_t cached;  /* from here on they are dropped from the page cache */
     struct hb_error error;
 };
 
 int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
                          struct hb_publication *publication, struct hb_error *error);
-/* Hands all that the format wrote to the file, which can be read from here on. */
+/* Writes the buffer out: the whole archive can be read from its file now. */
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error);
 /*
  * Flushes, down to the disk, and gives it its name; a unique one gets a number if there is an

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading an archive back that was just written, before it gets its name. */
+/* Reads the archive back that was just written, before it gets its name. */
 #ifndef HB_READ_BACK_H
 #define HB_READ_BACK_H
 
@@ -11,7 +11,7 @@ struct hb_read_back_request {
     struct hb_run *run;
     const struct hb_format_choice *format;
     int fd; /* of the whole archive; stays the caller's */
-    /* A row an entry, in the order in which they were written, of what hb_read_back_row() gave. */
+    /* One row for each entry, as hb_read_back_row() made it, in the order of writing. */
     const struct hb_trailer *stored;
     const void *block; /* the trailer as finish() got it; NULL: the format stores none */
     size_t block_bytes;

@@ -112,7 +112,8 @@ static int open_inner(const struct hb_walk *walk, const struct hb_seen *seen,
     *reading = level->reading;
     bool same = !hb_rights_matter() || walk->run->home.read_as_root || walk->run->home.led ||
                 owner == reading->user || (reading->other && owner == 0);
-    if (!same || (level->apart && !reading->other)) /* root's own are for what is root's */
+    if (!same ||
+        (level->apart && !reading->other)) /* root's own rights are for root's directories */
         return open_of_owner(level->fd, seen->name, reading);
     int inner = openat(level->fd, seen->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return inner < 0 ? -errno : inner;

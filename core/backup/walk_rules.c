@@ -16,7 +16,7 @@
 
 enum { LONGEST_PATH = 65535 /* of a name in every format; a directory's ends with a '/' */ };
 
-/* A reason for which an entry is not stored, whatever filters say. True: so it is, and reported. */
+/* A reason not to store an entry, whatever filters say. True: it applies, and was reported. */
 typedef bool rule(struct hb_walk *walk, const struct hb_seen *seen);
 
 /* ---- what is never stored ------------------------------------------------------------------ */
@@ -40,7 +40,7 @@ static bool is_the_file_systems(struct hb_walk *walk, const struct hb_seen *seen
     return true;
 }
 
-/* By whoever asked for the walk, who knows why: nothing is said of it. */
+/* By the caller, who knows why: nothing is reported. */
 static bool is_excluded(struct hb_walk *walk, const struct hb_seen *seen)
 {
     for (size_t i = 0; i < walk->request->excluded_count; i++)
@@ -68,7 +68,7 @@ static bool is_home_id(struct hb_walk *walk, const struct hb_seen *seen)
     return true;
 }
 
-/* Another user's, as a rule; the running one's is excluded, and nothing is said of it. */
+/* Usually another user's: the key of the running installation is in the caller's list. */
 static bool is_a_key(struct hb_walk *walk, const struct hb_seen *seen)
 {
     if (!S_ISREG(seen->status.st_mode) || !hb_state_key_is_at(walk->run->home.path, walk->path))
@@ -152,8 +152,8 @@ static bool is_sidecar(struct hb_walk *walk, const struct hb_seen *seen)
 /* ---- the verdict --------------------------------------------------------------------------- */
 
 /*
- * What is longer than a name in an archive can be is not stored, and each such is named; what lies
- * deeper than an import goes by default is stored, with a warning.
+ * A path that is too long for any archive is not stored, and each is named; what lies deeper than
+ * an import goes by default is stored, with a warning.
  */
 static bool fits(struct hb_walk *walk, const struct hb_entry *entry)
 {

@@ -32,7 +32,7 @@ enum { SAME_MILLISECONDS = 100 };
 static atomic_int stop_signal;
 static atomic_llong stop_time; /* of the first one, in milliseconds of the monotonic clock */
 static atomic_size_t last_words;
-static char last_text[512]; /* so many bytes of it: what the second signal is to say */
+static char last_text[512]; /* what the second signal says: `last_words` bytes of it */
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -43,7 +43,7 @@ static long long milliseconds(void)
     return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Not where nobody reads: nothing may keep us now. */
+/* Does not block where nobody reads: the process must end now. */
 static void say_last_words(void)
 {
     struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};

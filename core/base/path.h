@@ -20,7 +20,7 @@ const char *hb_base_name(const char *path);
 bool hb_has_suffix(const char *name, size_t bytes, const char *suffix, size_t *stem);
 
 /*
- * Is the path one that may lie below a home? NULL, or why not. Drops leading "./" first:
+ * May the path lie below a home? NULL, or why not. Drops leading "./" first:
  * *skip is the number of bytes.
  */
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);

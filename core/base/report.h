@@ -54,7 +54,7 @@ void hb_report_init(struct hb_report *report);
 void hb_report_clear(struct hb_report *report);
 void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const char *path,
                    const char *format, ...) HB_PRINTF(4, 5);
-/* About no entry; not if the same has been said. */
+/* About no entry; not if it was said before. */
 void hb_report_add_once(struct hb_report *report, enum hb_finding_kind kind, const char *whose,
                         const char *what);
 /* Is there a finding of this kind about the path? Linear. */

@@ -12,7 +12,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* Nobody reads more of them, and a file that is no text may have one a line. */
+/* Nobody reads more of them, and a binary file may have one a line. */
 enum { MOST_PROBLEMS = 200 };
 
 /* What is wrong, kept until all is known, so that it can be told in the order of the file. */
@@ -467,8 +467,8 @@ static void apply_set(struct load *load, const char *text)
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 /*
- * Without a configuration nobody has said that content is to be read as it lies there: each plugin
- * that knows better is used, with its defaults.
+ * Without a configuration nobody asked for files to be read raw: every content plugin is used, with
+ * its defaults.
  */
 static int add_content(void *context, const char *path, const struct hb_library *library,
                        const struct hb_error *error)

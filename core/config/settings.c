@@ -67,7 +67,7 @@ static const struct hb_option preset_options[] = {
     OPTION(HB_OPTION_INTEGER, "keep", "5", 0, 1000000, NULL,
            "How many stay when another one has been made; the newest always does"),
     OPTION(HB_OPTION_BOOLEAN, "reuse", "yes", 0, 0, NULL,
-           "Copy what did not change from the newest one that is there"),
+           "Copy what did not change from the preset's newest archive"),
 };
 
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};
@@ -78,21 +78,21 @@ static const struct hb_option import_options[] = {
     OPTION(HB_OPTION_LIST, "markers", "", 0, 0, NULL,
            "An archive must hold a file of one of these names; empty: any archive will do"),
     OPTION(HB_OPTION_LIST, "wrappers", "", 0, 0, NULL,
-           "Names of one directory around everything in an archive that is stripped"),
+           "Strip a single top-level directory that has one of these names"),
     OPTION(HB_OPTION_LIST, "ask-if", "", 0, 0, NULL,
            "Ask before importing into a home that has one of these files"),
     OPTION(HB_OPTION_INTEGER, "max-entries", "10000000", 1, 1LL << 40, NULL,
-           "An archive with more entries is refused"),
+           "Refuse an archive with more entries"),
     OPTION(
         HB_OPTION_BYTES, "max-bytes", "1T", 1, INT64_MAX, NULL,
-        "An archive whose entries are larger together is refused; and always one for which there "
+        "Refuse an archive whose entries exceed this size in total, and always one for which there "
         "is not enough space"),
     OPTION(HB_OPTION_BYTES, "max-path", "64K", 1, 1 << 16, NULL,
-           "An archive with a longer path is refused"),
+           "Refuse an archive with a longer path"),
     OPTION(HB_OPTION_BYTES, "max-names", "1G", 1, 1LL << 40, NULL,
-           "An archive whose names are longer together is refused: they are held in memory"),
+           "Refuse an archive whose names exceed this size in total: they are held in memory"),
     OPTION(HB_OPTION_INTEGER, "max-depth", "10000", 1, 100000, NULL,
-           "An entry below more directories is refused"),
+           "Refuse an entry below more directories"),
     OPTION(HB_OPTION_STRING, "backup-preset", "", 0, 0, NULL,
            "The [preset:NAME] of the archive that --backup-first makes; empty: as [backup] says"),
 };
@@ -101,7 +101,7 @@ static const char *const common_directions[] = {"backup", "import", "guard", NUL
 
 static const struct hb_option common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
-           "The plugin; by default the one that is called as the section is after ':'"),
+           "Plugin to use; default: the section's label, after ':'"),
     OPTION(HB_OPTION_LIST, "on", "backup import", 0, 0, common_directions,
            "Filters and hooks: the commands that they are asked on"),
 };

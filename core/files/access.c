@@ -198,10 +198,10 @@ int hb_access_set_mode_at(int directory_fd, const char *name, uint32_t mode, uns
 struct staged {
     int from_fd; /* the directory that it is in */
     const char *name;
-    int fd; /* -1: it is not open */
+    int fd; /* -1: not open */
 };
 
-/* What it is to get. */
+/* What the file gets. */
 struct wanted {
     uint32_t mode;
     struct list list;
@@ -209,7 +209,7 @@ struct wanted {
     gid_t group;
 };
 
-/* The list of what is to be replaced. 0, also if it has none; -errno: that cannot be told. */
+/* The list of what is replaced. 0, also if it has none; -errno: unknown. */
 static int read_old(const struct hb_place *place, struct list *list)
 {
     int result = list_read(place->directory_fd, place->name, access_list, list);
@@ -303,7 +303,7 @@ static int set_at(const struct staged *staged, struct wanted *wanted, unsigned *
     }
     if (wanted->list.value == NULL)
         return hb_access_set_mode_at(staged->from_fd, staged->name, wanted->mode, lost);
-    /* It may have a mode that does not let even us open it. */
+    /* Its mode may forbid even us to open it. */
     int result = hb_access_set_mode_at(staged->from_fd, staged->name, 0600, lost);
     if (result != 0)
         return result;
@@ -418,7 +418,7 @@ static int give_group(const struct staged *staged, const struct hb_place *place,
     return 0;
 }
 
-/* What came of it: what is refused in silence, and a group that is not the one that was wanted. */
+/* Looks at the result: some refusals are silent, and the group may not be the one we asked for. */
 static int settle(const struct staged *staged, struct wanted *wanted, const struct hb_owner *owner,
                   unsigned *lost)
 {
@@ -442,7 +442,7 @@ static int give(const struct staged *staged, const struct hb_place *place,
                 const struct hb_owner *owner, struct wanted *wanted, unsigned *lost)
 {
     bool given = owner != NULL && owner->give;
-    /* The mode first: it may be given to somebody else than whose rights we have. */
+    /* The mode first: afterwards it may belong to a user whose rights we do not have. */
     int result = set_at(staged, wanted, lost);
     if (result == 0)
         result = given ? hb_owner_give_at(owner, staged->from_fd, staged->name)

@@ -71,10 +71,10 @@ bool hb_access_bequeaths(int directory_fd);
 uint32_t hb_access_first_mode(int parent_fd, uint32_t mode);
 int hb_access_finish_directory(int fd, uint32_t mode, unsigned *lost);
 
-/* Takes the list of what is at the place away. Was there one? */
+/* Removes the list of what is at the place. Was there one? */
 bool hb_access_drop_list(const struct hb_place *place);
 
-/* What is made in this directory of ours gets nothing from it. */
+/* Removes the default list, so that what is made in this directory of ours inherits nothing. */
 void hb_access_bequeath_nothing(int directory_fd);
 
 /* chmod(), where a file system that refuses it is no failure. 0 or -errno. */

@@ -63,7 +63,7 @@ enum { SET_GROUPS = SYS_setgroups32 };
 enum { SET_GROUPS = SYS_setgroups };
 #endif
 
-/* A user, as files see him. */
+/* A user, as the kernel checks files for him. */
 struct rights {
     uid_t user;
     gid_t group;
@@ -71,7 +71,7 @@ struct rights {
     gid_t groups[AS_OWNER_GROUPS];
 };
 
-/* With an id that there is not, these only answer. */
+/* With an id that does not exist, these only return the present one. */
 static uid_t present_user(void)
 {
     return (uid_t)setfsuid((uid_t)-1);
@@ -82,7 +82,7 @@ static gid_t present_group(void)
     return (gid_t)setfsgid((gid_t)-1);
 }
 
-/* May this thread overrule the owners of files? Where that cannot be told: yes. */
+/* May this thread overrule the owners of files? If that is unknown: yes. */
 static bool is_powerful(void)
 {
     const uint32_t powers =
@@ -92,7 +92,7 @@ static bool is_powerful(void)
     return syscall(SYS_capget, &header, data) != 0 || (data[0].effective & powers) != 0;
 }
 
-/* What the database knows; false: it does not know him. */
+/* What the user database knows; false: it does not know the user. */
 static bool ask_database(uid_t user, struct rights *rights, gid_t *first)
 {
     char buffer[16384];

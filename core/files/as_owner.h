@@ -31,9 +31,9 @@ struct as_owner {
 int as_owner_begin(struct as_owner *self, int directory_fd);
 /* The same for a user who is known to own it, and its group. */
 int as_owner_begin_as(struct as_owner *self, uid_t user, gid_t directory_group);
-/* The group that what the directory's owner makes in it gets. As root, who knows all users. */
+/* The group of what the directory's owner makes in it. Only for root. */
 gid_t as_owner_group(const struct stat *directory);
-/* Back to the process's own rights for a while, whomever the thread acts as. */
+/* Back to the process's own rights for a while. */
 int as_owner_suspend(struct as_owner *self);
 /* Keeps errno. */
 void as_owner_end(struct as_owner *self);

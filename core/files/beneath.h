@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths below a directory that is held open: nothing here ever reaches outside it, whatever links
- * lie on the way and whoever changes them meanwhile. Every component is opened relative to a
- * held descriptor, without following links; links are resolved here, by hand, and only
- * when they end inside.
+ * Paths below a directory that is held open.
+ *
+ * What it promises: nothing here ever reaches outside that directory, whatever links lie on the way
+ * and whoever changes them meanwhile. As root, nothing is done in a directory that its owner could
+ * not have done there (rights.h). What it must not do: look at a path and open it afterwards by the
+ * same path, for in between it can become another.
+ *
+ * There are two ways in. hb_beneath_open() follows no link at all: for names that the walk has
+ * found. The kernel does it in one call (openat2 with RESOLVE_BENEATH), or it goes step by step,
+ * O_NOFOLLOW each: where there is no openat2, where a path is too long for one call, and where
+ * each directory is to be entered with its owner's rights.
+ *
+ * hb_beneath_resolve() follows links that end inside: for names from an archive, which a user may
+ * have led elsewhere in the home by a link. The kernel could do that as well, but it would not tell
+ * the path without links, would not say whose link it was, and could not make what is missing. So
+ * links are resolved here, by hand, component by component:
+ *
+ *     name ---> "."   ---> nothing
+ *          ---> ".."  ---> up the way we came (way.h), never by a look-up; above the root: EXDEV
+ *          ---> link  ---> its target is put in front of what is left to walk, 40 times at most;
+ *                          an absolute one starts again at the root, if it lies below it: else
+ *                          EXDEV. From another user's link on we go with his rights.
+ *          ---> else  ---> it is entered without following links; the last one is the place
  */
 #ifndef HB_BENEATH_H
 #define HB_BENEATH_H
@@ -40,7 +59,7 @@ struct hb_place {
 
 void hb_root_close(struct hb_root *root);
 
-/* Those that the content of what lies in the directory itself is read with. */
+/* The rights for reading files that lie in the directory itself. */
 struct hb_rights hb_root_reading(const struct hb_root *root);
 
 /*

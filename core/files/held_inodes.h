@@ -26,7 +26,8 @@ struct hb_held_inodes {
 void hb_held_init(struct hb_held_inodes *held);
 void hb_held_clear(struct hb_held_inodes *held);
 
-/* A plugin begins and ends to work on the file of that status. `one` is the caller's. Any thread.
+/* A plugin begins, and ends, its work on the file of that status. `one` is the caller's. Any
+ * thread.
  */
 void hb_held_enter(struct hb_held_inodes *held, struct hb_held_inode *one,
                    const struct stat *status);

@@ -25,7 +25,7 @@ enum {
 static const char version_key[] = "hbcore-id";
 static const char beginning[] = "{\"hbcore-id\":"; /* of each file of ours, also of a torn one */
 
-/* Where the home is, and which directory. */
+/* The place of the home, and its directory. */
 struct place {
     uint64_t inode;
     char birth[BIRTH_BYTES];     /* "": the file system does not say */
@@ -33,7 +33,7 @@ struct place {
     const char *path;
 };
 
-/* What a file of that name turned out to be. */
+/* What the file of that name is. */
 enum found { NONE, OURS, TORN, FOREIGN, UNREADABLE };
 
 bool hb_home_id_is_name(const char *name)
@@ -126,7 +126,7 @@ static bool is_empty(const json_t *object, const char *key)
     return text == NULL || *text == '\0';
 }
 
-/* Is what the file says of a place true of the one that it lies in? See the page in the header. */
+/* Does the place in the file match the place where the file lies? See the page in the header. */
 static bool holds(const json_t *file, const json_t *here)
 {
     bool directory =
@@ -245,7 +245,7 @@ static void note_failure(struct hb_home_id *id, const char *what, int reason)
                        what, strerror(reason));
 }
 
-/* Writes the file with this id. What cannot be written in a read-only home is as it should be. */
+/* Writes the file with this id. In a read-only home it is normal that this fails. */
 static void settle(const struct hb_root *home, const char *text, const struct place *place,
                    bool fresh, struct hb_home_id *id)
 {
@@ -275,7 +275,7 @@ static void make_new(const struct hb_root *home, const struct place *place, bool
     settle(home, text, place, fresh, id);
 }
 
-/* Is the same directory at this path, too? Its file has the id that was just made, then. */
+/* Is this path the same directory? Then its file has the id that was just made. */
 static bool is_reached_at(const json_t *entry, const struct place *place, const char *id)
 {
     HB_AUTO_FREE char *path = hb_json_name_of(entry, "path");
@@ -315,7 +315,7 @@ static void add_place(const struct hb_root *home, const json_t *file, const stru
         hb_home_id_save(home, id); /* without it those places get new ids, too */
 }
 
-/* The file says nothing of this place as the last one. */
+/* The file does not name this place as its last one. */
 static void take_another(const struct hb_root *home, const json_t *file, const struct place *place,
                          bool make, struct hb_home_id *id)
 {
@@ -358,7 +358,7 @@ static void take_file(const struct hb_root *home, const json_t *file, const stru
                 equal(file, here, "machine") && equal(file, here, "path") &&
                 equal(file, here, "path_base64");
     id->places = hb_home_places_read(file, here, &listed);
-    if (holds(file, here)) { /* else a copy that is made at the old place would hold, too */
+    if (holds(file, here)) { /* else a copy made at the old place would be valid, too */
         take_said(home, file, place, make && !same, id);
         bool made_anew =
             !is_empty(file, "birth") && !is_empty(here, "birth") && !equal(file, here, "birth");

@@ -17,8 +17,8 @@ static bool is_there(int directory_fd, const char *name)
 }
 
 /*
- * One of plain letters, that is not there with the case of all of them changed, is called so: no
- * file system folds anything but does not fold that.
+ * A name of plain letters is real if nothing answers to it with the case of all letters changed:
+ * every file system that folds anything folds that.
  */
 static bool is_surely_so(int directory_fd, const char *name)
 {

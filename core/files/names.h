@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a name is called where it is. Some file systems take two names for one: those that differ in
- * case, in how a letter with an accent is composed, in a dot at the end, or by an old short name.
- * They answer to each of them; only the listing of the directory says which it is.
+ * Finds a name as the directory lists it. Some file systems take two names for one: those that
+ * differ in case, in how a letter with an accent is composed, in a dot at the end, or by an old
+ * short name. They answer to each of them; only the listing of the directory says which it is.
  */
 #ifndef HB_NAMES_H
 #define HB_NAMES_H

@@ -25,7 +25,7 @@ struct hb_owner hb_owner_known(uid_t user, gid_t group)
     return (struct hb_owner){.give = hb_rights_matter(), .user = user, .group = group};
 }
 
-/* Is it his already, who made it? */
+/* Does it belong to that user already? */
 static bool is_made_so(const struct hb_owner *owner)
 {
     struct hb_rights present = hb_rights_present();
@@ -69,7 +69,7 @@ static void narrow(const struct stat *made, const struct hb_owner *owner, int di
     (void)refused; /* the file system has no modes either */
 }
 
-/* `result` of giving the open file, or the name in the directory. */
+/* `result`: of giving the open file, or the name in the directory, to its owner. */
 static int unless_refused(int result, const struct hb_owner *owner, int fd, const char *name)
 {
     struct stat made;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose it is, what root makes: that of the owner of the directory that it lies in, or will lie in,
- * and of the group that it would have had if he had made it (as_owner_group()). Anybody else makes
- * what is his own. What is made with the owner's rights (rights.h) is his from the start; this is
+ * What root makes belongs to the owner of the directory in which it lies, or will lie, and to the
+ * group that it would have had if that owner had made it (as_owner_group()). What another user
+ * makes is his own. What is made with the owner's rights (rights.h) is his from the start; this is
  * for what gets another owner or group.
  */
 #ifndef HB_OWNER_H
@@ -17,9 +17,9 @@ struct hb_owner {
     gid_t group;
 };
 
-/* That of what is made in an open directory. 0 or -errno. */
+/* The owner of what is made in an open directory. 0 or -errno. */
 int hb_owner_of(int directory_fd, struct hb_owner *owner);
-/* One that is known: of a file that is replaced or copied. */
+/* A known owner: of a file that is replaced or copied. */
 struct hb_owner hb_owner_known(uid_t user, gid_t group);
 
 /*

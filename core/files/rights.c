@@ -30,7 +30,8 @@
 
 _Static_assert(HB_NO_RIGHTS == EKEYREJECTED, "see rights.h");
 
-/* As whom the thread acts; a new one begins with what its parent had, so it is asked once. */
+/* Whose rights the thread has; a new thread begins with its parent's, so they are asked for once.
+ */
 static _Thread_local struct present {
     bool known;
     bool root;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose rights a directory is worked on with, and whose it is what is made there; see rights.c.
- * For anybody but root all of this does nothing.
+ * With whose rights a directory is worked on, and who owns what is made there; see rights.c. For
+ * anybody but root all of this does nothing.
  */
 #ifndef HB_RIGHTS_H
 #define HB_RIGHTS_H
@@ -29,18 +29,18 @@ struct hb_directory {
         .fd = -1                                                                                   \
     }
 
-/* Are we root? Else there is nothing to be asked. */
+/* Are we root? Else none of this matters. */
 bool hb_rights_matter(void);
 
-/* Those of the owner of a directory; our own where it is ours, or we are not root. */
+/* The rights of a directory's owner; our own where it is ours, or we are not root. */
 struct hb_rights hb_rights_from(const struct stat *directory);
 /* 0 or -errno. */
 int hb_rights_of(int directory_fd, struct hb_rights *rights);
 bool hb_rights_are_same(const struct hb_rights *one, const struct hb_rights *other);
 
-/* As whom this thread acts now. */
+/* The user whose rights this thread has now. */
 struct hb_rights hb_rights_present(void);
-/* Whose it is, what this thread makes now. */
+/* The owner of what this thread makes now. */
 uid_t hb_rights_user(void);
 /* The group of what root's thread makes now, where the directory does not hand its own down. */
 gid_t hb_rights_group(void);
@@ -65,8 +65,8 @@ void hb_as_end(struct hb_as *as);
 enum { HB_NO_RIGHTS = 129 /* EKEYREJECTED, which no call about files has for an answer */ };
 
 /*
- * Is it this that a file system without owners, modes or lists says when one is to be set, or the
- * kernel to a process that may not set it?
+ * Is it the error of a file system that has no owners, modes or lists, or the kernel's for a
+ * process that may not set them?
  */
 bool hb_rights_are_refused(int error);
 /* Why it failed, in words: HB_NO_RIGHTS, else strerror(). */

@@ -1,46 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The staging directory of a run: everything temporary lies in it, on the file system of what it
- * will be published to. It is held by a lock on its own descriptor, so that the next run can tell
- * what a killed one left behind from what another still uses.
+ * The staging directory of a run.
+ *
+ * Everything temporary lies in it, on the file system of what it will be published to, so that one
+ * rename publishes. What it promises: nothing temporary lies anywhere else, and nothing of a run
+ * that was killed stays for good.
+ *
+ *     made ---> held by a lock ---> removed by its run (hb_stage_close)
+ *                     |
+ *                     | killed: the kernel drops the lock
+ *                     v
+ *                 left over ---> removed by the next run in that directory (stage_sweep.h)
+ *                     |
+ *                     `--------> with a journal: kept, adopted and completed (restore/recover.h)
+ *
+ * The lock on the directory's own descriptor tells left over from in use. It needs no process
+ * number, which another process may have by now, and no time-out. Where machines share a file
+ * system a lock may not reach across: there the owner file in it decides as well (stage_owner.h).
+ *
+ * What a sweep must not do: remove what a live run uses; remove a journal, which may be all that
+ * there is of the user's files; or, as root, remove a directory that somebody else has given such
+ * a name. So a stage is swept with the rights that made it, and one of root's, where others can
+ * rename, only with a mark in it that root alone can make (stage_mark.h).
+ *
+ * Between mkdir and the lock another run's sweep may come first and remove the new directory. The
+ * name is looked at again with the lock held; if it is gone, another one is made.
  */
 #ifndef HB_STAGE_H
 #define HB_STAGE_H
 
 #include "base/error.h"
 #include "files/rights.h"
+#include "files/stage_sweep.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 
 /*
- * As root, a stage in another user's directory is that user's, with all that is in it: what is
- * staged there is going to be his. The functions here take on his rights; whoever opens or renames
- * what is in it has to do so himself, with `rights`.
+ * As root, a stage in another user's directory belongs to that user, with all that is in it, for it
+ * will be published as his. The functions here take on his rights; who opens or renames what is in
+ * the stage must take them on as well, with `rights`.
  */
 struct hb_stage {
     int parent_fd;
     int fd;
     struct hb_rights rights;
-    char name[48]; /* below the parent */
-    char *path;    /* absolute */
+    char name[HB_STAGE_NAME_BYTES]; /* below the parent */
+    char *path;                     /* absolute */
     atomic_uint serial;
     atomic_llong refreshed; /* the owner file; in seconds of the monotonic clock */
     bool apart;             /* which is HB_STAGE_OWNER_APART here */
 };
-
-/* Is this the name of a staging directory? Such entries are never archived. */
-bool hb_stage_is_name(const char *name);
-/*
- * Is a component of the path such a name? Nothing is restored there: the next run would believe
- * what it finds, a journal, say.
- */
-bool hb_stage_on_path(const char *path);
-
-/*
- * A stage with a file of this name is not just left-over: an import was interrupted while it
- * published, and the next run completes it (recover.h). The sweep leaves such a stage alone.
- */
-#define HB_STAGE_JOURNAL "journal"
 
 /*
  * A stage on another file system belongs to that of an import, and is kept like it: a file of the
@@ -50,17 +59,6 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to);
 
 /* All in the journal has been done: from here on all stages that belong to it are left-over. */
 void hb_stage_drop_journal(struct hb_stage *stage);
-
-/*
- * Removes one that a killed run left in the directory; false: it is in use, or not ours. Ours is
- * what belongs to whose rights we have there; root's own in another user's directory, or where
- * others can write, only with a mark in it: its name could be given to any directory of root's.
- */
-bool hb_stage_sweep_one(int parent_fd, const char *name);
-
-/* Removes what killed runs left in the directory; returns how many, 0 also when it cannot be read.
- */
-unsigned hb_stage_sweep(int parent_fd);
 
 /*
  * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH:
@@ -73,19 +71,16 @@ int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage)
 int hb_stage_adopt_in(int parent_fd, const struct hb_rights *rights, const char *parent,
                       const char *name, struct hb_stage *stage);
 
-/* The same of one that is open to others, whose content nobody has to believe yet. */
+/* The same for one that is open to others; its content is not to be trusted yet. */
 int hb_stage_adopt_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
                            const char *name, struct hb_stage *stage);
-/* Does a run have it that is alive? */
+/* Does a live run hold it? */
 bool hb_stage_is_held(int parent_fd, const char *name);
 
 /*
- * Makes one in `parent` (absolute path), 0700, after a sweep; *swept may be NULL. HB_OK or
- * HB_FATAL.
+ * Makes one, 0700, in a directory that is open, of that path, with those rights, after a sweep;
+ * *swept may be NULL. HB_OK or HB_FATAL.
  */
-int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
-                  struct hb_error *error);
-/* The same in a directory that is open, of that path, with those rights. */
 int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
                      struct hb_stage *stage, unsigned *swept, struct hb_error *error);
 
@@ -97,13 +92,13 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
  * hour ago. To be called now and then while the stage is worked with. Any thread.
  */
 void hb_stage_refresh(struct hb_stage *stage);
-/* Names in it are the user's from here on, any but those that begin as ours do. */
+/* From here on names in it are the user's, except those that begin as ours do. */
 void hb_stage_make_room(struct hb_stage *stage);
 
 /* Removes a file from it. */
 void hb_stage_unlink(const struct hb_stage *stage, const char *name);
 
-/* It is going to be renamed and to stay, with what is in it; nothing of ours is. */
+/* Removes our own files from it: it will be renamed, and stays. */
 void hb_stage_become(const struct hb_stage *stage);
 
 /*
@@ -113,7 +108,7 @@ void hb_stage_become(const struct hb_stage *stage);
 int hb_stage_close(struct hb_stage *stage);
 /* Why one stays that could not be removed, and what to do. Caller frees. */
 char *hb_stage_staying(const char *path, int reason);
-/* Lets go of it as it is, for the next run. */
+/* Closes it and leaves it as it is, for the next run. */
 void hb_stage_leave(struct hb_stage *stage);
 
 #define HB_STAGE_NONE                                                                              \

@@ -88,7 +88,7 @@ int hb_stage_owner_write(int stage_fd, const char *name)
     return fd < 0 ? -errno : hb_write_all_at(fd, text, strlen(text), 0);
 }
 
-/* The rest of the line that begins with `key`; "": there is none. Cut where there is no room. */
+/* The rest of the line that begins with `key`, or "". Cut to the room there is. */
 static void take_value(const char *text, const char *key, char *value, size_t bytes)
 {
     HB_AUTO_FREE char *start = hb_text("\n%s ", key);
@@ -104,7 +104,7 @@ static void take_value(const char *text, const char *key, char *value, size_t by
             *byte = '?';
 }
 
-/* False: there is no such file, or it is none of ours. */
+/* False: there is no such file, or it is not ours. */
 static bool read_owner(int stage_fd, const char *name, struct hb_stage_owner *owner,
                        struct stat *status)
 {
@@ -136,7 +136,7 @@ bool hb_stage_has_owner(int stage_fd)
 
 /* ---- its age ------------------------------------------------------------------------------- */
 
-/* What time it is for the file system that a directory lies on. 0 or -errno. */
+/* The time by the clock of the directory's file system. 0 or -errno. */
 static int ask_clock(int parent_fd, struct timespec *now)
 {
     uint64_t number;

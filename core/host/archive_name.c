@@ -14,7 +14,7 @@ static size_t digits(const char *text)
     return strspn(text, "0123456789");
 }
 
-/* Whatever else begins like it is somebody's own, or of a preset with a longer name. */
+/* Other names with this prefix belong to the user, or to a preset with a longer name. */
 bool hb_archive_name_parse(const char *name, const char *prefix, const char *const *suffixes,
                            struct hb_archive_name *parts)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What archives are called that are not named by the user: PREFIX, date and time, perhaps a number,
- * a suffix of the format. The one rule for who makes such a name, and for who looks for them.
+ * The names of archives that the user did not name: PREFIX, date and time, perhaps a number, and
+ * the suffix of the format. Who makes such a name and who looks for one go by this rule.
  */
 #ifndef HB_ARCHIVE_NAME_H
 #define HB_ARCHIVE_NAME_H
@@ -24,8 +24,8 @@ bool hb_archive_name_parse(const char *name, const char *prefix, const char *con
                            struct hb_archive_name *parts);
 
 /*
- * Which is the older one, as far as names tell: negative, 0, positive. Of two of one second the one
- * with a number is the newer, and the one with the higher number.
+ * Compares ages, as far as names tell: negative (the first is older), 0, positive. Of two names
+ * with one second the one with a number is newer, and of two numbers the higher.
  */
 int hb_archive_name_compare(const struct hb_archive_name *a, const struct hb_archive_name *b);
 

@@ -148,7 +148,7 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
     if (!HB_CAN(ops, check))
         return HB_NOMATCH;
     hb_run_clear_failure(run);
-    HB_AUTO_AS as = {.changed = false}; /* its path leads through directories of whomever */
+    HB_AUTO_AS as = {.changed = false}; /* its path may lead through other users' directories */
     (void)hb_as_self(&as);
     int status = ops->check(content->self, entry, copy, soundness, reason, sizeof reason);
     reason[sizeof reason - 1] = '\0';
@@ -161,7 +161,7 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
         return HB_OK;
     }
     if (status == HB_OK && (*soundness < HB_SOUND || *soundness > HB_SOUNDNESS_UNKNOWN))
-        *soundness = HB_SOUNDNESS_UNKNOWN; /* no answer that is known here is none */
+        *soundness = HB_SOUNDNESS_UNKNOWN; /* an unknown answer is not an answer */
     if (status == HB_OK && *soundness == HB_UNSOUND)
         hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s", content->plugin->name,
                       reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking content plugins whose a file is.
+ * Asks content plugins which of them claims a file.
  *
  * claim() is asked twice at most for a file in a run: by name alone, and then, if some plugin wants
  * to see it, with the first bytes. What was said is kept in a struct hb_claim, by whoever goes
@@ -20,10 +20,10 @@ enum { HB_HEAD_BYTES = 4096 }; /* the most that claim() gets to see */
 /* What the plugins of a chain have said about one file. Zeroed: they have not been asked. */
 struct hb_claim {
     uint64_t by_name; /* those who would claim it, going by its name: bit 0 is the first */
-    uint8_t number;   /* 1 + the one whose it is; 0: nobody's */
+    uint8_t number;   /* 1 + the plugin that claims it; 0: no plugin does */
     bool asked;       /* by_name counts */
     bool settled;     /* number and error count */
-    int error;        /* errno: whose it is cannot be told */
+    int error;        /* errno: it is unknown who claims it */
 };
 
 /* The entry of an ordinary file; its path stays the caller's. */
@@ -34,16 +34,16 @@ void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
                   struct hb_claim *claim);
 
 /*
- * Whose is it? The first in the chain whose head_bytes is 0 and who claims the name, or who claims
- * it with its first bytes. The file is opened only if one wants to see those: open() returns a
- * descriptor, which is closed here, or -errno. 0, and *content is NULL if it is nobody's; -errno:
- * it cannot be told.
+ * Finds the plugin that claims the file: the first in the chain whose head_bytes is 0 and who
+ * claims the name, or who claims it with its first bytes. The file is opened only if a plugin wants
+ * to see those: open() returns a descriptor, which is closed here, or -errno. 0, and *content is
+ * NULL if no plugin claims it; -errno: that is unknown.
  */
 int hb_claim_settle(const struct hb_chain *contents, const struct hb_entry *entry,
                     struct hb_claim *claim, int (*open)(void *context), void *context,
                     const struct hb_instance **content);
 
-/* The same of a file in a directory, of which nothing is known yet; links are not followed. */
+/* The same for a file in a directory that no plugin was asked about; links are not followed. */
 int hb_claimant_at(const struct hb_chain *contents, const struct hb_entry *entry, int directory_fd,
                    const char *name, const struct hb_instance **content);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last sentence of a plugin's fail(), one a thread: workers do not overwrite each other's. */
+/* The last sentence of a plugin's fail(). Each thread has its own, so workers do not overwrite it.
+ */
 #ifndef HB_FAILURE_H
 #define HB_FAILURE_H
 
@@ -17,7 +18,7 @@ char *hb_failure_buffer(struct hb_run *run);
  */
 const char *hb_instance_failure(const struct hb_instance *instance);
 
-/* The host's own reason, for a plugin that passes a failed service on without one. */
+/* Sets the host's reason, for a plugin that passes a failed service on without one of its own. */
 void hb_run_explain(struct hb_run *run, const char *format, ...) HB_PRINTF(2, 3);
 
 /* Forgets it; before a call whose message will be asked for. */

@@ -52,7 +52,7 @@ static int append_library(void *context, const char *path, const struct hb_libra
 {
     struct hb_format_list *list = context;
     (void)path;
-    (void)error; /* a broken one that nobody selected is not our matter */
+    (void)error; /* nobody selected this broken plugin */
     if (library == NULL || library->plugin->kind != HB_KIND_FORMAT)
         return 0;
     for (size_t i = 0; i < list->count; i++)

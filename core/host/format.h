@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The format plugins that there are, and the one of a name. Which of them reads an archive that is
- * there is found out in archive/archive.c.
+ * Lists the format plugins, and finds one by its name. archive/archive.c finds out which of them
+ * reads an existing archive.
  */
 #ifndef HB_FORMAT_H
 #define HB_FORMAT_H
@@ -11,7 +11,7 @@
 /* A format that may be used: a section of the configuration, or a plugin with its defaults. */
 struct hb_format_choice {
     const struct hb_section *section;
-    struct hb_section *owned; /* the same, where no section of the configuration names it */
+    struct hb_section *owned; /* owned, where no section of the configuration names it */
 };
 
 /* The format called `name`; NULL or "": backup.format, else the first [format:…]. */

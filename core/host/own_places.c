@@ -148,7 +148,8 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     HB_AUTO_FREE char *state = hb_state_directory();
     own->snapshots = place_below(root, snapshots);
     own->state = state == NULL ? NULL : place_below(root, state);
-    if (own->state != NULL && *own->state == '\0') { /* the home itself: only its inode is known */
+    if (own->state != NULL &&
+        *own->state == '\0') { /* the home itself: its inode is all that is known */
         free(own->state);
         own->state = NULL;
     }

@@ -30,11 +30,11 @@ struct hb_own_places {
     char *state;     /* the directory of the key; NULL: it lies elsewhere */
 };
 
-/* Finds them out, once a run, before other threads ask. `home`: its path; it may be missing. */
+/* Finds them, once a run, before other threads ask. `home`: its path; it may be missing. */
 const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *home);
 
-/* Is DIRECTORY/NAME called as archives are that a preset would count? The directory has so many
- * bytes. */
+/* Does DIRECTORY/NAME look like an archive that a preset would count? `directory_bytes`: the length
+ * of DIRECTORY. */
 bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t directory_bytes);
 
 /*

@@ -72,7 +72,7 @@ void hb_run_clear(struct hb_run *run)
         run->clear_own(run->own);
 }
 
-/* Those that this process may run on: a container or taskset may leave it few of many. */
+/* The processors that this process may run on: a container or taskset may leave it few. */
 static int64_t processors(void)
 {
     cpu_set_t allowed;

@@ -41,7 +41,7 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
 static int host_fail(const struct hb_host *host, int status, const char *format, ...)
 {
     const struct hb_instance *instance = instance_of(host);
-    if (errno == ENOMEM) /* of its own malloc(): nothing else tells that apart */
+    if (errno == ENOMEM) /* of its own malloc(): the plugin has no other way to say so */
         instance->run->short_of_memory = true;
     char *buffer = hb_failure_buffer(instance->run);
     int used = snprintf(buffer, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
@@ -52,33 +52,35 @@ static int host_fail(const struct hb_host *host, int status, const char *format,
     return status;
 }
 
-static void host_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
-                      ...)
+static void report(const struct hb_host *host, enum hb_finding_kind kind,
+                   const struct hb_entry *entry, const char *format, va_list arguments)
 {
     const struct hb_instance *instance = instance_of(host);
     char line[LINE_BYTES];
+    vsnprintf(line, sizeof line, format, arguments);
+    if (entry == NULL && kind == HB_FOUND_DOUBTFUL) /* an archive may be walked more than once */
+        hb_report_add_once(&instance->run->report, kind, instance->plugin->name, line);
+    else
+        hb_report_add(&instance->run->report, kind, entry == NULL ? "" : entry->path, "%s: %s",
+                      instance->plugin->name, line);
+}
+
+static void host_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
+                      ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    report(host, HB_FOUND_NOTE, entry, format, arguments);
     va_end(arguments);
-    hb_report_add(&instance->run->report, HB_FOUND_NOTE, entry == NULL ? "" : entry->path, "%s: %s",
-                  instance->plugin->name, line);
 }
 
 static void host_doubtful(const struct hb_host *host, const struct hb_entry *entry,
                           const char *format, ...)
 {
-    const struct hb_instance *instance = instance_of(host);
-    char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    report(host, HB_FOUND_DOUBTFUL, entry, format, arguments);
     va_end(arguments);
-    if (entry != NULL)
-        hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s",
-                      instance->plugin->name, line);
-    else /* of an archive, which may be walked more than once */
-        hb_report_add_once(&instance->run->report, HB_FOUND_DOUBTFUL, instance->plugin->name, line);
 }
 
 static int host_cancelled(const struct hb_host *host)
@@ -88,7 +90,7 @@ static int host_cancelled(const struct hb_host *host)
 
 static int64_t host_remaining(const struct hb_host *host)
 {
-    (void)host; /* no command has a bound of its own; plugins have their options */
+    (void)host; /* part of the ABI: no command has a time limit */
     return INT64_MAX;
 }
 
@@ -204,7 +206,7 @@ static int cannot_publish(const struct hb_host *host, const struct hb_place *pla
                      hb_rights_explain(error));
 }
 
-/* From the stage to the place; both are the business of whose rights this thread has. */
+/* From the stage to the place, with the rights that this thread has now. */
 static int publish_from(const struct hb_stage *stage, int fd, const char *name,
                         const struct hb_place *place, uint32_t mode, unsigned *lost)
 {
@@ -216,7 +218,7 @@ static int publish_from(const struct hb_stage *stage, int fd, const char *name,
     return hb_flush_directory(place->directory_fd);
 }
 
-/* A copy of that file, whose it is. 0 or -errno. */
+/* A copy of that file, with its owner. 0 or -errno. */
 static int copy_with_owner(int from, int to)
 {
     struct stat status;
@@ -229,7 +231,8 @@ static int copy_with_owner(int from, int to)
     return hb_owner_give(&owner, to);
 }
 
-/* The stage is one user's, the place another's: a copy goes through a stage of the latter's. */
+/* The stage belongs to one user, the place to another: a copy goes through a stage of the latter.
+ */
 static int publish_copy(struct hb_run *run, int fd, const struct hb_place *place, uint32_t mode,
                         unsigned *lost)
 {
@@ -255,7 +258,7 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     struct hb_run *run = instance_of(host)->run;
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
-        return host_fail(host, HB_ENTRY, "%s: there is something that is no regular file",
+        return host_fail(host, HB_ENTRY, "%s: what is there is not a regular file",
                          place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);

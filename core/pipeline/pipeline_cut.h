@@ -14,4 +14,10 @@
 size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *policy,
                        size_t first, size_t end);
 
+/* How many units an entry of so many bytes has. */
+static inline uint64_t hb_units_of(const struct hb_unit_policy *policy, uint64_t bytes)
+{
+    return bytes == 0 ? 1 : bytes / policy->unit_bytes + (bytes % policy->unit_bytes != 0);
+}
+
 #endif

@@ -21,7 +21,7 @@ enum hb_item_state {
     HB_ITEM_SETTLED  /* no thread reads its source; what became of the source is reported */
 };
 
-/* A unit, and what is to be remembered of it. */
+/* A unit, and what a later backup needs to know of it. */
 struct hb_encoded {
     struct hb_unit unit;
     struct hb_unit_mark mark;

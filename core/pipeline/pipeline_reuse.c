@@ -2,6 +2,7 @@
 #include "pipeline/pipeline_reuse.h"
 
 #include "base/memory.h"
+#include "pipeline/pipeline_cut.h"
 #include <string.h>
 
 /* ---- is it as it was? ---------------------------------------------------------------------- */
@@ -59,13 +60,6 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
     return first;
 }
 
-/* How many units `bytes` make. */
-static uint64_t units_of(const struct hb_pipeline *pipeline, uint64_t bytes)
-{
-    uint64_t each = pipeline->policy.unit_bytes;
-    return bytes == 0 ? 1 : bytes / each + (bytes % each != 0);
-}
-
 /* ---- taking it over ------------------------------------------------------------------------ */
 
 /* Unit `index` of an entry that begins as number `found` in the previous archive. */
@@ -80,7 +74,7 @@ static bool read_unit(const struct hb_pipeline *pipeline, const struct hb_item *
     return encoded->reused;
 }
 
-/* What the host fills in beside what encode() does. */
+/* Fills in what encode() does not. */
 static void describe(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t units,
                      uint64_t index, struct hb_unit *unit)
 {
@@ -128,7 +122,7 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
     uint64_t units = hb_previous_units(request->previous, found);
     struct hb_encoded encoded = {0};
     if (!hb_previous_is_group(request->previous, found, item->count) ||
-        (item->count == 1 && units != units_of(pipeline, item->entries[0]->bytes)))
+        (item->count == 1 && units != hb_units_of(&pipeline->policy, item->entries[0]->bytes)))
         return false;
     item->previous = found;
     if (units == 1 && planned->content == 0) {
@@ -152,7 +146,7 @@ bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
 {
     struct hb_pipeline *pipeline = thread->pipeline;
     const struct hb_planned *planned = &pipeline->request.plan->entries[item->first];
-    /* Nothing is won by looking for what has no content. */
+    /* Entries without content are not worth a search. */
     if (pipeline->request.previous == NULL || (item->count == 1 && planned->type != HB_FILE))
         return false;
     size_t found = find_all(pipeline, item);
@@ -164,8 +158,8 @@ bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
 
 /* Every unit that is taken over was read and checked before. */
 static const char was_changed[] =
-    "cannot be copied from the previous archive any more, which was changed or cannot be read; try "
-    "again";
+    "the previous archive changed while it was being reused, or cannot be read any more; run the "
+    "backup again";
 
 int hb_reuse_again(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t index,
                    struct hb_encoded *encoded, struct hb_error *error)

@@ -1,13 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Units that are taken over from the previous archive instead of being read and encoded. */
+/*
+ * Units that are copied from the previous archive instead of being read and encoded.
+ *
+ * What it promises: the new archive is byte for byte what it would be without the previous one,
+ * apart from the trailer. So reuse never decides what is stored, only where the bytes come from:
+ * the plan and its cut into items do not know of the previous archive.
+ *
+ *     item: are all entries unchanged, and one unit there as well?      hb_reuse_item
+ *       |      by fingerprint: path, metadata, and size, inode and times of the file, or what the
+ *       |      content plugin says that the content is (archive/fingerprint.h)
+ *       | yes: its units are copied, no file is opened                  hb_reuse_unit
+ *       | no
+ *       v
+ *     opened and read; a long entry that was in the previous archive    hb_reuse_seek
+ *       |
+ *       v
+ *     unit: does it have the hash of the unit there?                    hb_reuse_segment
+ *         yes: its encoded form is copied; no: it is encoded
+ *
+ * What it must not do: copy what it cannot prove. A file whose times lie within the clock's step of
+ * the moment when it was read may have changed without a trace, so it gets no fingerprint. Each
+ * unit is checked against its checksum when it is copied. All units of a long entry are read before
+ * the first is handed out: an entry that is half copied could not be read anew, for the file may
+ * have changed by then. And nothing at all is taken from an archive that this installation has not
+ * sealed (previous.h): who could write the index could choose what a file's bytes become.
+ *
+ * When units have to wait and memory is short, those that were copied are dropped and read again
+ * from the previous archive (hb_reuse_again): it holds them anyway.
+ */
 #ifndef HB_PIPELINE_REUSE_H
 #define HB_PIPELINE_REUSE_H
 
 #include "pipeline/pipeline_finish.h"
 
 /*
- * Is the item, in all its entries, as it was? Then it is finished or, if it has several units or is
- * claimed, opened for them to be taken. False: it is as if nothing had been tried.
+ * Are all entries of the item unchanged? Then it is finished here or, if it has several units or is
+ * claimed, opened so that its units can be taken. False: the item is as it was before the call.
  */
 bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item);
 

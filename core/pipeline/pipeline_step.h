@@ -7,7 +7,7 @@
 #include "pipeline/reader.h"
 
 struct hb_pipeline_request {
-    struct hb_run *run; /* its stage, if it is open, takes what finds no room in memory */
+    struct hb_run *run; /* if its stage is open, units that find no room in memory wait there */
     const struct hb_plan *plan;
     const struct hb_chain *contents;
     const struct hb_instance *format;
@@ -24,7 +24,7 @@ struct hb_step {
     struct hb_unit_mark mark; /* where plan->remember asks for it */
     bool reused;              /* the unit comes from the previous archive */
     bool first;               /* the entries begin with this step */
-    bool last;                /* they end with it; `bytes` of a single one is what was read of it */
+    bool last; /* the entries end with this step; `bytes` of a single one is what was read */
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "host/failure.h"
+#include "pipeline/pipeline_cut.h"
 #include "pipeline/pipeline_reuse.h"
 #include <string.h>
 
@@ -91,8 +92,8 @@ static void refuse_entry(struct hb_pipeline *pipeline, const char *path)
 }
 
 /*
- * Several entries in one unit, some of which the format may not be able to store: each is tried
- * alone then, those that fail are left out (reported), and the rest is encoded. *count shrinks.
+ * Several entries in one unit. If the format refuses it, each entry is tried alone, those that fail
+ * are left out (reported), and the rest is encoded. *count shrinks.
  */
 static int encode_group(struct hb_pipeline_thread *thread, struct hb_item *item,
                         struct hb_segment *segments, size_t *count, struct hb_unit *unit)
@@ -245,15 +246,15 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
 
 /* ---- big and claimed entries, unit by unit ------------------------------------------------- */
 
-/* The item has its units, so many. */
+/* Records the item's size; returns its number of units. */
 static uint64_t cut_units(const struct hb_pipeline *pipeline, struct hb_item *item)
 {
-    uint64_t each = pipeline->policy.unit_bytes, bytes = item->readers[0].entry.bytes;
+    uint64_t bytes = item->readers[0].entry.bytes;
     item->entries[0] = &item->readers[0].entry;
     item->entry_count = 1;
     item->bytes = bytes;
     hb_reuse_seek(pipeline, item);
-    return bytes == 0 ? 1 : bytes / each + (bytes % each != 0);
+    return hb_units_of(&pipeline->policy, bytes);
 }
 
 static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item)
@@ -364,7 +365,8 @@ void *hb_worker_main(void *argument)
 {
     struct hb_pipeline_thread *thread = argument;
     struct hb_work work;
-    /* Most of what it opens is the owner's; where this fails, opening a file does, and tells. */
+    /* Most files belong to the home's owner. If this fails, opening a file fails, and is reported.
+     */
     struct hb_rights reading = hb_root_reading(&thread->pipeline->request.run->home);
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_begin(&as, &reading);
@@ -374,8 +376,8 @@ void *hb_worker_main(void *argument)
 }
 
 /*
- * Lets workers begin with a source of which its plugin has still to say what it is worth. *item:
- * the one that is in its place then, as an ordinary file.
+ * Lets workers begin with a source that its plugin has not judged yet. If the plugin rejects it,
+ * *item becomes the one that replaces it, an ordinary file.
  */
 static int judge_claimed(struct hb_pipeline *pipeline, struct hb_item **item)
 {

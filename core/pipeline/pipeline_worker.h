@@ -11,7 +11,7 @@ void *hb_worker_main(void *argument);
 void *hb_opener_main(void *argument);
 
 /*
- * Where no thread could be made for it, one step of that work, in the thread that takes the
+ * Does one step of the work for which no thread could be made, in the thread that takes the
  * results. False: there is nothing to do now.
  */
 bool hb_worker_help(struct hb_pipeline *pipeline);

@@ -34,7 +34,7 @@ struct hb_planned {
 };
 
 enum hb_planned_flags {
-    HB_PLANNED_MODE = 1, /* the filters fixed the mode: not to be taken from the file again */
+    HB_PLANNED_MODE = 1, /* the filters fixed the mode: the reader does not take it from the file */
     HB_PLANNED_APART =
         2 /* a directory that another user than the home's owner may have his hand in */
 };

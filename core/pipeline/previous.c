@@ -293,7 +293,7 @@ static bool locate(const struct hb_previous *previous, size_t index, const struc
 {
     const struct hb_archive *archive = &previous->archive;
     const struct hb_format_ops *ops = archive->format->plugin->ops;
-    struct hb_entry there = *entry; /* which may have another size by now */
+    struct hb_entry there = *entry; /* it may have another size by now */
     there.bytes = previous->bytes[index];
     struct hb_member member = {
         .size = sizeof member, .entry = &there, .token = previous->tokens[index]};

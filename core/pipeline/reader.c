@@ -45,7 +45,7 @@ static struct hb_file_state state_of(const struct stat *status)
     };
 }
 
-/* What the file is, with a mode that stands without its access list, which no archive has. */
+/* fstat(), with a mode that is right without the access list, which no archive has. */
 static int look(int fd, struct stat *status)
 {
     if (fstat(fd, status) != 0)
@@ -124,7 +124,7 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
         return cannot_open(reader, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
-                      "is no regular file any more");
+                      "is not a regular file any more");
         return HB_ENTRY;
     }
     take_status(reader, &status);
@@ -177,8 +177,8 @@ static bool identity_is_the_same(const struct hb_instance *content, const struct
 }
 
 /*
- * It is known what the source is worth. Only a copy of one moment is worth being remembered, and
- * nothing that a later backup would have to warn of again.
+ * The source is judged. A later backup may reuse only a copy of one moment, and nothing that it
+ * would have to warn of again.
  */
 static void accept_source(struct hb_reader *reader)
 {
@@ -198,7 +198,7 @@ static void accept_source(struct hb_reader *reader)
                                &reader->fingerprint);
 }
 
-/* The plugin gives no source, or its source is worth nothing. */
+/* The plugin gives no source, or rejects it. */
 static int refuse_source(const struct hb_instance *content, const struct hb_reader *reader,
                          int result)
 {

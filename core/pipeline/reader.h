@@ -17,14 +17,14 @@ struct hb_reader {
     struct timespec opened;    /* when that was, by the clock that file systems use */
     struct timespec accessed;  /* last, before it was read here */
     int64_t latest;            /* see hb_plan */
-    uid_t directory_user;      /* whose the directory is that it lies in */
+    uid_t directory_user;      /* the owner of the directory that it lies in */
     bool looked_back;
-    bool mode_is_fixed;                /* by the filters: not to be taken from the file */
+    bool mode_is_fixed;                /* by the filters, whatever mode the file has */
     unsigned passes;                   /* over all of it, see hb_reader_again */
     bool remember;                     /* its state in the file system may be told */
     struct hb_source source;           /* read_at is NULL where no plugin gave one */
-    const struct hb_instance *content; /* whose source it is, or NULL */
-    bool to_be_judged;                 /* it has still to say what the source is worth */
+    const struct hb_instance *content; /* the plugin that gave the source, or NULL */
+    bool to_be_judged;                 /* the plugin has not judged the source yet */
     bool identified;                   /* the source is of the content that has this identity */
     unsigned char identity[32];
     struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
@@ -45,9 +45,9 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
                    const struct hb_planned *planned, struct hb_reader *reader);
 
 /*
- * In the thread that opened it, while others read: what is the plugin's source worth? HB_OK: it
- * counts; HB_NOMATCH: it does not, the entry is to be stored as an ordinary file; or as
- * hb_reader_open.
+ * Lets the plugin judge its source, in the thread that opened it, while others read. HB_OK: the
+ * source is accepted; HB_NOMATCH: it is rejected, and the entry must be stored as an ordinary file;
+ * or as hb_reader_open.
  */
 int hb_reader_judge(struct hb_reader *reader);
 
@@ -88,7 +88,7 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how);
  */
 bool hb_reader_again(struct hb_reader *reader, uint64_t limit, uint64_t got);
 
-/* Takes the file's present size and times as those to be stored; before it is read once more. */
+/* Takes the file's present size and times, before it is read once more. */
 bool hb_reader_refresh(struct hb_reader *reader);
 
 /*

@@ -28,7 +28,7 @@ bool hb_spill_is_open(struct hb_spill *spill)
     return open;
 }
 
-/* Under the lock. The file has no name from the start on, so that nothing of it can stay. */
+/* Under the lock. The file loses its name at once, so that nothing of it can stay. */
 static bool open_file(struct hb_spill *spill)
 {
     struct hb_error error;

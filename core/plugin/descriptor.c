@@ -189,7 +189,7 @@ static int check_options(const struct hb_plugin *plugin, const char *path, struc
                       plugin->option_count);
     uint32_t stride = plugin->options[0].size;
     if (stride < FIRST_OPTION_SIZE || stride % _Alignof(struct hb_option) != 0 || stride > 4096)
-        return defect(error, path, "the options in its table are %u bytes long, which cannot be",
+        return defect(error, path, "the options in its table are %u bytes long, an impossible size",
                       stride);
     for (size_t i = 0; i < plugin->option_count; i++)
         if (check_option(plugin, i, path, error) != HB_OK)
@@ -249,7 +249,7 @@ static int check_head(const struct hb_plugin *plugin, const char *path, struct h
     if (plugin == NULL)
         return defect(error, path, HB_PLUGIN_SYMBOL "() returned no descriptor");
     if (plugin->size < offsetof(struct hb_plugin, abi) + sizeof plugin->abi)
-        return defect(error, path, "its descriptor is %u bytes long, which cannot be",
+        return defect(error, path, "its descriptor is %u bytes long, an impossible size",
                       plugin->size);
     if (plugin->abi != HB_ABI) {
         hb_error_set(error, HB_FATAL, "plugin %s: made for ABI %u, this hbcore has ABI %u", path,

@@ -205,7 +205,7 @@ static int check_file(const char *path, struct hb_error *error)
         return HB_FATAL;
     }
     if (!S_ISREG(status.st_mode)) {
-        hb_error_set(error, HB_FATAL, "plugin %s: this is no file", path);
+        hb_error_set(error, HB_FATAL, "plugin %s: not a file", path);
         hb_error_hint(error, "a plugin is a file called NAME.so");
         return HB_FATAL;
     }

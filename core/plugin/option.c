@@ -156,7 +156,7 @@ static int check_choice(const struct hb_option *option, const char *word, int64_
     if (find_choice(option, word, position))
         return HB_OK;
     HB_AUTO_FREE char *valid = join(option->choices, ", ");
-    hb_error_set(error, HB_FATAL, "%s: '%s' is none of: %s", option->key, word, valid);
+    hb_error_set(error, HB_FATAL, "%s: '%s' is not one of: %s", option->key, word, valid);
     suggest_choice(option, word, error);
     return HB_FATAL;
 }

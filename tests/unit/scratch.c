@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scratch.h"
 
+#include "files/anywhere.h"
+
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -99,4 +101,14 @@ void assert_holds(const char *text, const char *part, const char *file, int line
         return;
     print_error("'%s'\n    lacks\n'%s'\n", text, part);
     _fail(file, line);
+}
+
+int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
+                  struct hb_error *error)
+{
+    struct hb_directory directory;
+    assert_int_equal(hb_directory_open(parent, false, &directory), 0);
+    int status = hb_stage_open_in(directory.fd, &directory.rights, parent, stage, swept, error);
+    hb_directory_close(&directory);
+    return status;
 }

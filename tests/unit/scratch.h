@@ -4,6 +4,7 @@
 #define SCRATCH_H
 
 #include "base/error.h"
+#include "files/stage.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,5 +41,9 @@ void catch_line(void *context, unsigned line, const struct hb_error *error);
 /* Fails, showing both, unless `text` holds `part`. */
 #define assert_contains(text, part) assert_holds((text), (part), __FILE__, __LINE__)
 void assert_holds(const char *text, const char *part, const char *file, int line);
+
+/* A stage in a directory of that path. HB_OK or HB_FATAL. */
+int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
+                  struct hb_error *error);
 
 #endif

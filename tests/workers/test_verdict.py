@@ -139,7 +139,7 @@ class Verdict(hb.Case):
             self.store(archive, form)
             done = self.store(archive, form, *ALL_READ, "--set", f"content:verdict.spoil={archive}",
                               expect=1)
-            self.assert_mentions(done, "a.verdict", "cannot be copied from the previous archive any more")
+            self.assert_mentions(done, "a.verdict", "the previous archive changed while it was being reused")
             self.assert_nothing_left()
 
 

@@ -141,11 +141,11 @@ static void test_bad_values(void **state)
                  "workers: 300 is neither within 0 to 256 nor auto", "");
     expect_error(*state, "[backup]\nworkers = four\n", 2,
                  "workers: 'four' is neither a whole number nor auto", "");
-    expect_error(*state, "[backup]\nlinks = stroe\n", 2, "none of: skip, store", "'store'");
+    expect_error(*state, "[backup]\nlinks = stroe\n", 2, "not one of: skip, store", "'store'");
     expect_error(*state, "[import]\nmarkers = \"a\n", 2, "opened and not closed", "");
     expect_error(*state, PLUGINS "[filter:good-filter]\nlevel = 10\n", 4, "10 is not within 0 to 9",
                  "");
-    expect_error(*state, PLUGINS "[filter:good-filter]\non = backpu\n", 4, "'backpu' is none of",
+    expect_error(*state, PLUGINS "[filter:good-filter]\non = backpu\n", 4, "'backpu' is not one of",
                  "'backup'");
     expect_error(*state, PLUGINS "[format:good-format]\non = backup\n", 4, "always asked",
                  "remove");

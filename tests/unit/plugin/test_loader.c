@@ -128,7 +128,7 @@ static void test_not_a_library(void **state)
     assert_int_equal(hb_loader_open(*state, empty, &library, &error), HB_FATAL);
     assert_contains(error.text, "file too short");
     assert_int_equal(hb_loader_open(*state, folder, &library, &error), HB_FATAL);
-    assert_contains(error.text, "this is no file");
+    assert_contains(error.text, "not a file");
     scratch_remove(directory);
 }
 

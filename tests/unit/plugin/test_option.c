@@ -138,13 +138,13 @@ static void test_choice(void **state)
     option.choices = choices;
     expect_number(&option, "skip", 0);
     expect_number(&option, "store", 1);
-    expect_refusal(&option, "Store", "none of: skip, store");
+    expect_refusal(&option, "Store", "not one of: skip, store");
     struct hb_value value;
     struct hb_error error;
     assert_int_equal(hb_value_parse(&option, "stroe", &value, &error), HB_FATAL);
     assert_string_equal(error.hint, "did you mean 'store'?");
     option.type = HB_OPTION_LIST;
-    expect_refusal(&option, "skip nothing", "'nothing' is none of: skip, store");
+    expect_refusal(&option, "skip nothing", "'nothing' is not one of: skip, store");
 }
 
 static void expect_list(const char *text, const char *const *words)

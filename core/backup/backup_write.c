@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hands the pipeline's units to the format, which writes through the publication's sink; then the
+ * trailer; then the archive is listed back, and only what reads back as it was stored gets a name.
+ * Until hb_publication_commit() all of it is a file in the stage, which goes with the stage.
+ */
+#include "backup/backup_write.h"
+
+#include "archive/trailer.h"
+#include "backup/incomplete.h"
+#include "backup/read_back.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "host/failure.h"
+#include "host/instance.h"
+#include "host/lost.h"
+#include "pipeline/pipeline.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+struct writing {
+    const struct hb_backing_up *backup;
+    const struct hb_backup_request *request;
+    struct hb_backup_result *result;
+    struct hb_plan *plan;
+    struct hb_run *run;
+    struct hb_error *error;
+    struct hb_instance *format;
+    const struct hb_format_ops *ops;
+    struct hb_publication publication;
+    struct hb_trailer trailer;
+    unsigned char *block; /* the trailer, as the format got it */
+    size_t block_bytes;
+    struct hb_reuse_index reuse;  /* for a later backup */
+    uint64_t entry_units;         /* units so far of the entries whose steps come now */
+    bool leaving_out;             /* the entry whose steps come now */
+    struct hb_previous *previous; /* or NULL */
+    struct hb_pipeline *pipeline; /* until the archive is published: staged copies go beside */
+};
+
+/* A format's failure is the sink's, when the sink had one. */
+static int format_failed(struct writing *writing, int status, const char *path)
+{
+    if (writing->publication.error.text[0] != '\0') {
+        *writing->error = writing->publication.error;
+        return HB_FATAL;
+    }
+    if (status == HB_CANCELLED)
+        return hb_error_set(writing->error, HB_CANCELLED, "interrupted");
+    return hb_error_set(writing->error, HB_FATAL, "%s%s%s", path == NULL ? "" : path,
+                        path == NULL ? "" : ": ", hb_instance_failure(writing->format));
+}
+
+/*
+ * HB_ENTRY: the format cannot store this entry (a name that is too long, say). An entry that was
+ * encoded alone, or not at all, can be left out; inside a shared unit it is too late.
+ */
+static int begin_entries(struct writing *writing, const struct hb_step *step)
+{
+    for (size_t i = 0; i < step->entry_count; i++) {
+        hb_run_clear_failure(writing->run);
+        int status = writing->ops->begin_entry(writing->format->self, &writing->publication.sink,
+                                               step->entries[i]);
+        if (status == HB_ENTRY && step->entry_count == 1 &&
+            writing->publication.error.text[0] == '\0') {
+            hb_report_add(&writing->run->report, HB_FOUND_SKIPPED, step->entries[i]->path, "%s",
+                          hb_instance_failure(writing->format));
+            return HB_ENTRY;
+        }
+        if (status != HB_OK)
+            return format_failed(writing, status, step->entries[i]->path);
+    }
+    return HB_OK;
+}
+
+static int end_entries(struct writing *writing, const struct hb_step *step)
+{
+    for (size_t i = 0; i < step->entry_count; i++) {
+        const struct hb_entry *entry = step->entries[i];
+        hb_run_clear_failure(writing->run);
+        int status =
+            writing->ops->end_entry(writing->format->self, &writing->publication.sink, entry);
+        if (status != HB_OK)
+            return format_failed(writing, status, entry->path);
+        struct hb_entry row = hb_read_back_row(writing->ops, entry);
+        hb_trailer_add(&writing->trailer, &row);
+        if (writing->plan->remember)
+            hb_reuse_add_entry(&writing->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
+                               writing->entry_units);
+        if (entry->type == HB_FILE) {
+            writing->result->files++;
+            writing->result->bytes += entry->bytes;
+        } else {
+            writing->result->directories += entry->type == HB_DIRECTORY;
+        }
+    }
+    return HB_OK;
+}
+
+static void note_unit(struct writing *writing, const struct hb_step *step)
+{
+    writing->entry_units = step->first ? 1 : writing->entry_units + 1;
+    if (step->reused)
+        writing->result->reused_bytes += step->unit.raw_bytes;
+    if (writing->plan->remember)
+        hb_reuse_add_unit(&writing->reuse, &step->unit, &step->mark, step->first && step->last);
+}
+
+static int append_step(struct writing *writing, const struct hb_step *step)
+{
+    int status = HB_OK;
+    if (step->first) {
+        status = begin_entries(writing, step);
+        writing->leaving_out = status == HB_ENTRY;
+    }
+    if (writing->leaving_out) /* all steps of it */
+        return HB_OK;
+    if (status == HB_OK && (HB_CAN(writing->ops, encode) || step->unit.bytes > 0)) {
+        hb_run_clear_failure(writing->run);
+        status =
+            writing->ops->append(writing->format->self, &writing->publication.sink, &step->unit);
+        if (status != HB_OK)
+            return format_failed(writing, status, step->entries[0]->path);
+    }
+    if (status == HB_OK)
+        note_unit(writing, step);
+    if (status == HB_OK && step->last)
+        status = end_entries(writing, step);
+    if (status == HB_OK)
+        hb_progress_add(writing->run->progress, step->last ? step->entry_count : 0,
+                        step->unit.raw_bytes);
+    return status;
+}
+
+/* Where this archive comes from; pointers are into the request and `host`. */
+static struct hb_origin origin_of(const struct writing *writing, char *host, size_t host_bytes)
+{
+    const struct hb_backup_request *request = writing->request;
+    struct hb_origin origin = {
+        .host = host,
+        .path = writing->run->home.path,
+        .preset = (char *)(uintptr_t)request->preset,
+        .started = writing->backup->started,
+        .ended = hb_backup_now(),
+        .files = writing->result->files,
+        .directories = writing->result->directories,
+        .bytes = writing->result->bytes,
+        .sequence = request->sequence,
+    };
+    if (gethostname(host, host_bytes) != 0)
+        host[0] = '\0';
+    snprintf(origin.home, sizeof origin.home, "%s", request->id->id);
+    snprintf(origin.stamp, sizeof origin.stamp, "%s", request->stamp);
+    return origin;
+}
+
+static int finish_archive(struct writing *writing)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
+    /* Sources that are still being closed may have something to say. */
+    pthread_mutex_lock(&writing->run->report.lock);
+    hb_report_sort(&writing->run->report);
+    if (writing->ops->flags & HB_FORMAT_TRAILER)
+        hb_trailer_build(&writing->trailer, &writing->run->report,
+                         writing->plan->remember ? &writing->reuse : NULL,
+                         hb_is_reproducible(writing->backup) ? NULL : &origin,
+                         writing->backup->key.known ? writing->backup->key.key : NULL,
+                         &writing->block, &writing->block_bytes);
+    pthread_mutex_unlock(&writing->run->report.lock);
+    hb_run_clear_failure(writing->run);
+    int status = writing->ops->finish(writing->format->self, &writing->publication.sink,
+                                      writing->block, writing->block_bytes);
+    if (status != HB_OK)
+        return format_failed(writing, status, NULL);
+    writing->result->archive_bytes = writing->publication.sink.tell(&writing->publication.sink);
+    return hb_publication_flush(&writing->publication, writing->error);
+}
+
+/* See read_back.c. */
+static int read_back(struct writing *writing)
+{
+    const struct hb_destination *destination = writing->request->destination;
+    struct hb_read_back_request request = {
+        .run = writing->run,
+        .format = writing->request->format,
+        .fd = writing->publication.fd,
+        .stored = &writing->trailer,
+        .block = writing->block,
+        .block_bytes = writing->block_bytes,
+    };
+    struct hb_error why = {0};
+    if (destination->stream)
+        return HB_OK;
+    int status = hb_read_back(&request, &why);
+    if (status == HB_CANCELLED)
+        return hb_error_set(writing->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK)
+        return HB_OK;
+    hb_error_set(writing->error, HB_FATAL,
+                 "%s: the archive was written, but cannot be read back: %s; it was not published",
+                 destination->path, why.text);
+    hb_error_hint(writing->error, "choose another format with --format, and report this");
+    return HB_FATAL;
+}
+
+static int write_entries(struct writing *writing)
+{
+    struct hb_pipeline_request request = {
+        .run = writing->run,
+        .plan = writing->plan,
+        .contents = &writing->backup->contents,
+        .format = writing->format,
+        .workers = hb_run_workers(writing->run),
+        .window = (uint64_t)hb_config_number(writing->run->config, "backup", "window"),
+        .previous = writing->previous,
+    };
+    struct hb_step step;
+    hb_trailer_reserve(&writing->trailer, writing->plan->count);
+    int status = hb_pipeline_start(&request, &writing->pipeline, writing->error);
+    if (status != HB_OK)
+        return status;
+    while ((status = hb_pipeline_next(writing->pipeline, &step, writing->error)) == HB_OK) {
+        status = append_step(writing, &step);
+        if (status != HB_OK)
+            break;
+    }
+    return status == HB_END ? HB_OK : status;
+}
+
+/* What units of two archives must have in common for one to take them over from the other. */
+static void make_key(const struct hb_instance *format, const char *codec,
+                     const struct hb_unit_policy *policy, unsigned char key[32])
+{
+    HB_AUTO_FREE char *text =
+        hb_text("%s %s\n%s\n%u %llu %llu", format->plugin->name, format->plugin->version, codec,
+                policy->spans, (unsigned long long)policy->unit_bytes,
+                (unsigned long long)policy->overhead);
+    hb_key_hash(text, key);
+}
+
+/*
+ * Prepares for reuse: now of units of the previous archive, and later of this one's. A problem of
+ * the previous one is worth a note, no more: everything can be read anew.
+ */
+static int prepare_reuse(struct writing *writing)
+{
+    const struct hb_backup_request *request = writing->request;
+    struct hb_unit_policy policy;
+    struct hb_error why;
+    if (!request->remember || !(writing->ops->flags & HB_FORMAT_TRAILER) ||
+        !HB_CAN(writing->ops, encode) || !HB_CAN(writing->ops, codec) ||
+        !HB_CAN(writing->ops, locate))
+        return HB_OK;
+    const char *codec = writing->ops->codec(writing->format->self);
+    int status = hb_format_policy(writing->format, &policy, writing->error);
+    if (codec == NULL || status != HB_OK)
+        return status;
+    writing->plan->remember = true;
+    hb_reuse_reserve(&writing->reuse, writing->plan->count,
+                     policy.spans ? 0
+                                  : writing->plan->count +
+                                        (size_t)(writing->plan->bytes / policy.unit_bytes));
+    make_key(writing->format, codec, &policy, writing->reuse.key);
+    if (request->previous == NULL)
+        return HB_OK;
+    struct hb_previous_request previous = {
+        .run = writing->run,
+        .path = request->previous,
+        .label = request->format->section->label,
+        .id = request->id,
+        .seal_key = &writing->backup->key,
+        .key = writing->reuse.key,
+        .unit_bytes = policy.unit_bytes,
+    };
+    status = hb_previous_open(&previous, &writing->previous, &why);
+    if (status == HB_FATAL)
+        hb_report_add(&writing->run->report, HB_FOUND_NOTE, "",
+                      "%s: nothing is taken over from it: %s", request->previous, why.text);
+    return HB_OK;
+}
+
+/* No worker may be in the format any more when it is told. */
+static void give_up(struct writing *writing)
+{
+    hb_pipeline_free(writing->pipeline);
+    writing->pipeline = NULL;
+    if (writing->format != NULL && HB_CAN(writing->ops, abort))
+        writing->ops->abort(writing->format->self);
+}
+
+/*
+ * The archive goes into the directory that was opened, whatever its name is by now; the path that
+ * we report must lead there.
+ */
+static int locate(struct writing *writing)
+{
+    struct hb_destination *destination = writing->request->destination;
+    HB_AUTO_FREE char *before =
+        hb_copy_text(destination->directory == NULL ? "" : destination->directory);
+    int result = hb_destination_locate(destination);
+    if (result < 0) {
+        hb_error_set(writing->error, HB_FATAL,
+                     "%s: the directory was moved or removed while the archive was made", before);
+        hb_error_hint(writing->error, "make it again, or choose another place with -o");
+        return HB_FATAL;
+    }
+    if (result > 0)
+        hb_report_add(&writing->run->report, HB_FOUND_NOTE, "",
+                      "%s: was renamed while the archive was made, and is %s now", before,
+                      destination->directory);
+    return HB_OK;
+}
+
+/* The archive is made for its owner alone, where the file system has modes. */
+static void look_who_may_read(const struct writing *writing)
+{
+    struct stat status;
+    const struct hb_destination *destination = writing->request->destination;
+    if (!destination->stream && fstat(writing->publication.fd, &status) == 0 &&
+        (status.st_mode & 077) != 0)
+        hb_tell_lost(writing->run, destination->path, HB_LOST_MODE);
+}
+
+/* Entries and trailer into the stage. */
+static int write_archive(struct writing *writing)
+{
+    int status = hb_instance_create(writing->run, writing->request->format->section,
+                                    &writing->format, writing->error);
+    if (status == HB_OK) {
+        writing->ops = writing->format->plugin->ops;
+        status = prepare_reuse(writing);
+    }
+    if (status == HB_OK)
+        status = write_entries(writing);
+    if (status == HB_OK && writing->trailer.count == 0)
+        status = hb_error_set(writing->error, HB_FATAL, "%s: nothing of it could be stored",
+                              writing->run->home.path);
+    if (status == HB_OK)
+        return finish_archive(writing);
+    give_up(writing);
+    return status;
+}
+
+/* What may still be wrong is asked before the commit: after it, the archive is there. */
+static int publish(struct writing *writing, const struct hb_stage *stage)
+{
+    struct hb_destination *destination = writing->request->destination;
+    int status = read_back(writing);
+    if (status == HB_OK && hb_interrupt_signal() != 0)
+        status = hb_error_set(writing->error, HB_CANCELLED, "interrupted");
+    if (status == HB_OK && hb_report_incomplete(&writing->run->report))
+        status = hb_incomplete_find(writing->run, stage,
+                                    hb_format_ops_of(writing->request->format)->suffixes,
+                                    destination, writing->error);
+    if (status == HB_OK)
+        status = locate(writing);
+    if (status == HB_OK)
+        status = hb_publication_commit(&writing->publication, writing->error);
+    return status == HB_OK ? locate(writing) : status;
+}
+
+int hb_backup_write(struct hb_backing_up *backup)
+{
+    struct hb_stage *stage =
+        backup->destination_stage.fd >= 0 ? &backup->destination_stage : &backup->run->stage;
+    struct writing writing = {.backup = backup,
+                              .request = backup->request,
+                              .result = backup->result,
+                              .plan = &backup->plan,
+                              .run = backup->run,
+                              .error = backup->error};
+    int status = hb_publication_begin(backup->request->destination, stage, &writing.publication,
+                                      backup->error);
+    if (status == HB_OK) {
+        look_who_may_read(&writing);
+        status = write_archive(&writing);
+    }
+    if (status == HB_OK)
+        status = publish(&writing, stage);
+    hb_pipeline_free(writing.pipeline);
+    hb_instance_free(writing.format);
+    hb_publication_end(&writing.publication);
+    hb_trailer_clear(&writing.trailer);
+    free(writing.block);
+    hb_reuse_clear(&writing.reuse);
+    hb_previous_close(writing.previous);
+    return status;
+}
