@@ -27,7 +27,7 @@ const struct hb_cli_option *hb_cli_option_find(const struct hb_command *command,
     for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++)
         if (word[1] == '-' ? strlen(option->name) + 2 == length &&
                                  strncmp(option->name, word + 2, length - 2) == 0
-                           : word[1] == option->letter && word[2] == '\0')
+                           : option->letter != 0 && word[1] == option->letter && word[2] == '\0')
             return option;
     return NULL;
 }
