@@ -31,8 +31,8 @@ static void run(struct shelf *shelf, uint64_t keep)
 
 /*
  * A row a letter, the newest first: c complete, i incomplete, ? cannot be told when it is asked, u
- * cannot be read, o another home's, n nobody's; the one that was just made is C or I. What goes is
- * shown as '.', and a letter that stays as it is.
+ * cannot be read, ! it is known before that it cannot be told, o another home's, n nobody's; the
+ * one that was just made is C or I. What goes is shown as '.', and a letter that stays as it is.
  */
 static void put(struct shelf *shelf, const char *letters)
 {
@@ -48,6 +48,8 @@ static void put(struct shelf *shelf, const char *letters)
         row->just_made = letter == 'C' || letter == 'I';
         if (row->just_made)
             row->complete = letter == 'C' ? HB_YES : HB_NO;
+        else if (letter == '!')
+            row->complete = HB_CANNOT_TELL;
     }
 }
 
@@ -110,6 +112,9 @@ static void what_cannot_be_told_stays(void **state)
     CHECK("Iu", 1, "Iu");
     CHECK("Iiu", 1, "Iiu"); /* that one may be the complete one: nothing goes */
     CHECK("Cuu", 1, "Cuu");
+    CHECK("C!cc", 2, "C!c."); /* it takes no place, and does not go */
+    CHECK("!", 0, "!");
+    CHECK("I!c", 1, "I!c");
 }
 
 static void keep_nothing(void **state)
@@ -211,7 +216,7 @@ static void promises_hold(const struct shelf *shelf, uint64_t keep)
 
 static void random_rows(void **state)
 {
-    static const char letters[] = "ccccciiii??uonCI";
+    static const char letters[] = "ccccciiii?!?uonCI";
     (void)state;
     srandom(5);
     for (unsigned round = 0; round < ROUNDS; round++) {

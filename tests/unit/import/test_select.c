@@ -174,6 +174,7 @@ static void test_the_directory_around_all(void **state)
     wrapper(MEMBERS("f hermes/a", "f b"), "b", NULL, __LINE__);
     wrapper(MEMBERS("f b", "f hermes/a"), "hermes/a", NULL, __LINE__);
     wrapper(MEMBERS("f hermes/a", "f hermes2/b"), "hermes2/b", NULL, __LINE__);
+    wrapper(MEMBERS("f hermes/a", "f hermes2/b", "f hermes/c"), "hermes/c", NULL, __LINE__);
     wrapper(MEMBERS("f hermes/a", "f .hermes/b"), ".hermes/b", NULL, __LINE__);
     wrapper(MEMBERS("f other/a"), "other/a", NULL, __LINE__);
     wrapper(MEMBERS("d other", "f hermes/a"), "hermes/a", "a", __LINE__); /* files decide */
@@ -206,6 +207,7 @@ static void test_hard_links(void **state)
 {
     (void)state;
     EXPECT("++", "f a", "h b -> a");
+    EXPECT("++", "f ./a", "h b -> ./a");
     EXPECT("+x", "f a", "h b -> c");
     EXPECT("+x", "f a", "h b -> ../a");
     EXPECT("+x", "f a", "h b -> b");

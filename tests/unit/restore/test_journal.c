@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static const struct hb_journal_row rows[] = {
     {.type = HB_DIRECTORY, .flags = HB_ROW_NEW, .index = 0, .mode = 0750, .path = "a", .link = ""},
@@ -246,12 +249,84 @@ static void test_adopt(void **state)
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
+/* ---- journals with a right hash that nobody of us wrote -------------------------------------- */
+
+#define STAGE ".hbcore-stage-0123456789abcdef"
+
+/* What reading all of it comes to: HB_END, or a failure. The head, a stage, one row. */
+static int read_made(const char *head, const char *stage, const char *stage_path, const char *row,
+                     const char *path, unsigned claimed)
+{
+    const char *const records[] = {head, stage, stage_path, row, path, "" /* no link */, "-"};
+    struct hb_journal *journal;
+    struct hb_journal_row found;
+    struct hb_error error;
+    char text[1000], *at = text;
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+        at = stpcpy(at, records[i]) + 1;
+    at += snprintf(at, 32, "end %u ", claimed);
+    at += snprintf(at, 32, "%016" PRIx64, (uint64_t)XXH3_64bits(text, (size_t)(at - text))) + 1;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, (size_t)(at - text), file), at - text);
+    int status = hb_journal_read(file, &journal, &error);
+    if (status != HB_OK)
+        return status;
+    while (status == HB_OK || status == HB_SKIP)
+        status = hb_journal_next(journal, &found, &error);
+    hb_journal_close(journal);
+    return status;
+}
+
+static void test_what_must_not_be_believed(void **state)
+{
+    static const char head[] = "hbcore-journal 2 7 archive", row[] = "f 0 1 5 384 0 0 3";
+    static const struct {
+        const char *head, *stage, *stage_path, *row, *path;
+        unsigned claimed;
+        int status;
+    } made[] = {
+        {head, "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_END},
+        {"hbcore-journal 3 7 archive", "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
+        {"hbcore-journal 2 x archive", "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "a/b", 0, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "a/b", 2, HB_FATAL},
+        {head, "stage 1", "mounted/other", row, "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE "0", row, "a/b", 1, HB_FATAL},
+        {head, "stage 1", "../" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage 1", "/tmp/" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage 1", "./a/" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage 0", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage 64", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage x", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "../b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "./b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 64 5 384 0 0 3", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 512 0 0 3", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 1000000000 3", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "x 0 1 5 384 0 0 3", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 3 ", "a/b", 1, HB_END},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 3 4", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 -3", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0", "a/b", 1, HB_FATAL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        int status = read_made(made[i].head, made[i].stage, made[i].stage_path, made[i].row,
+                               made[i].path, made[i].claimed);
+        if (status != made[i].status)
+            fail_msg("journal %zu: %d", i, status);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_noticed, set_up, tear_down),
         cmocka_unit_test(test_what_is_a_change),
+        cmocka_unit_test(test_what_must_not_be_believed),
         cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
