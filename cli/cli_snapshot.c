@@ -169,7 +169,7 @@ static int create(struct snapshot_command *command)
 {
     struct hb_session *session = command->session;
     struct hb_snapshot_made made;
-    struct hb_snapshots snapshots = {.fd = -1};
+    struct hb_snapshots snapshots = {.directory = HB_DIRECTORY_NONE};
     size_t removed = 0;
     int64_t keep = keep_of(command);
     if (command->options->dry_run)

@@ -169,6 +169,7 @@ static void restored_to_its_place(void **state)
     assert_int_equal(rename(fixture->path, old), 0);
     run_tool("cp", aside, fixture->path);
     open_home(fixture, fixture->path);
+    assert_found(fixture, true, first, true); /* it is told, once */
     assert_found(fixture, false, first, true);
 }
 

@@ -164,7 +164,7 @@ static void test_names_are_what_they_are_called(void **state)
     struct hb_place place;
     free(scratch_write(fixture->directory, "File", ""));
     assert_int_equal(resolve(fixture, "File", &place), 0);
-    assert_null(hb_target_other_name(&fixture->run, &last, &place));
+    assert_null(hb_target_is_folded(&fixture->run, &last, &place));
     hb_place_clear(&place);
     hb_last_target_clear(&last);
 }
