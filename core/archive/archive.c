@@ -76,8 +76,7 @@ static int choose_format(struct hb_archive *archive, struct hb_error *error)
             archive->choice = &list->choices[i];
     if (archive->choice != NULL)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: not an archive in a known format",
-                 archive->shown);
+    hb_error_set(error, HB_FATAL, "%s: not an archive in a known format", archive->shown);
     hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
     return HB_FATAL;
 }

@@ -258,8 +258,7 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     struct hb_run *run = instance_of(host)->run;
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
-        return host_fail(host, HB_ENTRY, "%s: what is there is not a regular file",
-                         place->path);
+        return host_fail(host, HB_ENTRY, "%s: what is there is not a regular file", place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);
     bool same = hb_rights_are_same(&run->stage.rights, &place->rights);

@@ -94,11 +94,10 @@ static void free_handed_out(struct hb_pipeline *pipeline)
 }
 
 /* Back into memory: formats, simple ones too, get bytes. */
-static int load(struct hb_pipeline *pipeline, const struct hb_item *item,
-                struct hb_finished *finished, struct hb_error *error)
+static int load(struct hb_pipeline *pipeline, struct hb_finished *finished, struct hb_error *error)
 {
     if (finished->place == HB_IN_PREVIOUS)
-        return hb_reuse_again(pipeline, item, finished->index, &finished->encoded, error);
+        return hb_reuse_again(pipeline, pipeline->head, finished->index, &finished->encoded, error);
     void *data = malloc((size_t)finished->encoded.unit.bytes);
     int result = data == NULL
                      ? -ENOMEM
@@ -113,14 +112,13 @@ static int load(struct hb_pipeline *pipeline, const struct hb_item *item,
 
 int hb_pipeline_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_error *error)
 {
-    const struct hb_item *item;
-    int status = HB_OK;
+    struct hb_finished *finished;
     free_handed_out(pipeline);
-    struct hb_finished *finished = hb_result_next(pipeline, step, &item, &status, error);
-    if (finished == NULL)
+    int status = hb_result_next(pipeline, step, &finished, error);
+    if (status != HB_OK)
         return status;
     if (finished->place != HB_IN_MEMORY)
-        status = load(pipeline, item, finished, error);
+        status = load(pipeline, finished, error);
     step->unit.data = finished->encoded.unit.data;
     pipeline->handed_out = finished->encoded.unit;
     free(finished);

@@ -6,22 +6,22 @@
  * thread takes the results (pipeline_result.h). Each function here takes the pipeline's lock itself
  * and has let it go when it returns; any thread may call it.
  *
- *     WAITING ---> OPENING ---> OPEN ---> DRAINED ---> SETTLED
- *                   | | |        ^          ^           ^  ^
- *                   | | `--> OFFERED -------'           |  |
- *                   | |           |                     |  |
- *                   | `-----------+--> DEAD ------------'  |
- *                   `--------------------------------------'
+ *     WAITING ---> OPENING ------> OPEN ---> DRAINED ---> SETTLED
+ *                   | | |            ^          ^           ^  ^
+ *                   | | `--> OFFERED-+----------'           |  |
+ *                   | |         |                           |  |
+ *                   | `---------+----> DEAD ----------------'  |
+ *                   `------------------------------------------'
  *
  * A claimed item WAITs for an opener. Others are made when a worker takes them, and begin as
  * OPENING. A source whose plugin has still to judge it is OFFERED: workers make units of it, but
  * none is handed out, for what is in the archive cannot be taken back. When the plugin accepts it,
  * it is OPEN, or DRAINED if all its units have been taken meanwhile. An item is DEAD when it cannot
- * be opened, when its plugin rejects it, or when the format refuses one of its units; later than
- * the first unit that is handed out, that fails the whole backup (so OPEN and DRAINED items can die
- * too, which the picture leaves out). The last thread to leave a DRAINED or DEAD item looks at what
- * became of its source, which makes it SETTLED, and closes it. An item that one worker took whole
- * is SETTLED at once: its sources are closed before its only unit is finished.
+ * be opened, when its plugin rejects it, or when the format refuses one of its units (so OPEN and
+ * DRAINED items can die too, which the picture leaves out). Once a unit of it is handed out, a
+ * refusal fails the whole backup instead. The last thread to leave a DRAINED or DEAD item looks at
+ * what became of its source, which makes it SETTLED, and closes it. An item that one worker took
+ * whole is SETTLED at once: its sources are closed before its only unit is finished.
  *
  * What holds:
  *   - Units are handed out in the order of the plan, however they finish: each item keeps its

@@ -77,13 +77,13 @@ static int look(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_fi
     return HB_OK;
 }
 
-struct hb_finished *hb_result_next(struct hb_pipeline *pipeline, struct hb_step *step,
-                                   const struct hb_item **item, int *status, struct hb_error *error)
+int hb_result_next(struct hb_pipeline *pipeline, struct hb_step *step,
+                   struct hb_finished **finished, struct hb_error *error)
 {
-    struct hb_finished *finished = NULL;
+    int status;
     bool alone = pipeline->missing_worker != NULL || pipeline->missing_opener != NULL;
     pthread_mutex_lock(&pipeline->lock);
-    while ((*status = look(pipeline, step, &finished, error)) == HB_LATER) {
+    while ((status = look(pipeline, step, finished, error)) == HB_LATER) {
         bool helped = false;
         hb_stage_refresh(&pipeline->request.run->stage);
         if (alone) {
@@ -94,7 +94,6 @@ struct hb_finished *hb_result_next(struct hb_pipeline *pipeline, struct hb_step 
         if (!helped)
             wait_a_little(pipeline);
     }
-    *item = pipeline->head;
     pthread_mutex_unlock(&pipeline->lock);
-    return finished;
+    return status;
 }

@@ -6,12 +6,11 @@
 #include "pipeline/pipeline_item.h"
 
 /*
- * Waits for the next one; takes the lock. *step has all but the data of a unit that waited outside
- * memory; *item is the one that it belongs to, and stays until the next call. The caller frees what
- * is returned. NULL: *status is HB_END, HB_CANCELLED or a failure with *error.
+ * Waits for the next one; takes the lock. HB_OK: *step has all but the data of a unit that waited
+ * outside memory, and the caller frees *finished, which belongs to pipeline->head until the next
+ * call. HB_END, HB_CANCELLED, or a failure with *error.
  */
-struct hb_finished *hb_result_next(struct hb_pipeline *pipeline, struct hb_step *step,
-                                   const struct hb_item **item, int *status,
-                                   struct hb_error *error);
+int hb_result_next(struct hb_pipeline *pipeline, struct hb_step *step,
+                   struct hb_finished **finished, struct hb_error *error);
 
 #endif
