@@ -14,7 +14,7 @@ void hb_restore_plan_begin(struct hb_restore_plan *plan, const struct hb_chain *
     plan->count = plan->catalog->count;
     plan->rows = hb_alloc((plan->count + 1) * sizeof *plan->rows);
     for (size_t i = 0; i < plan->count; i++)
-        plan->rows[i] = (struct hb_planned){.mode = HB_MODE_IS_OPEN, .origin = (uint32_t)i};
+        plan->rows[i] = (struct hb_restore_row){.mode = HB_MODE_IS_OPEN, .origin = (uint32_t)i};
     hb_claims_init(&plan->claims, contents, plan, plan->count, claimed_entry);
 }
 
@@ -29,7 +29,7 @@ void hb_restore_plan_clear(struct hb_restore_plan *plan)
 
 void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct hb_entry *entry)
 {
-    const struct hb_planned *row = &plan->rows[index];
+    const struct hb_restore_row *row = &plan->rows[index];
     hb_catalog_entry(plan->catalog, index, entry);
     entry->path += row->skip;
     entry->path_bytes -= row->skip;
@@ -46,7 +46,7 @@ void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct h
 
 uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint32_t umask)
 {
-    const struct hb_planned *row = &plan->rows[index];
+    const struct hb_restore_row *row = &plan->rows[index];
     const struct hb_catalog_member *origin = &plan->catalog->members[row->origin];
     if (row->mode != HB_MODE_IS_OPEN)
         return row->mode & 0777;

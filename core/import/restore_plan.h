@@ -28,7 +28,7 @@ enum hb_action {
 
 #define HB_MODE_IS_OPEN UINT32_MAX
 
-struct hb_planned {
+struct hb_restore_row {
     uint32_t skip;     /* bytes of the path in the catalog that are no part of the path here */
     uint32_t mode;     /* what the filters want it to be, or HB_MODE_IS_OPEN */
     uint32_t origin;   /* the member whose data, mode and time it gets: itself, but for links */
@@ -39,7 +39,7 @@ struct hb_planned {
 
 struct hb_restore_plan {
     const struct hb_catalog *catalog;
-    struct hb_planned *rows; /* one a member; NULL: nothing is planned yet */
+    struct hb_restore_row *rows; /* one a member; NULL: nothing is planned yet */
     size_t count;
     struct hb_claims claims;      /* of content plugins, on the rows by their paths here */
     struct hb_path_table by_path; /* rows that were entered */

@@ -49,7 +49,7 @@ static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
     size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
     bool links = hb_config_value(config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
-        struct hb_planned *row = &plan->rows[i];
+        struct hb_restore_row *row = &plan->rows[i];
         uint8_t type = plan->catalog->members[i].type;
         const char *path = hb_planned_path(plan, i);
         size_t skip;
@@ -121,7 +121,7 @@ static void strip_wrapper(struct hb_restore_plan *plan)
 static void drop_sidecars(struct hb_report *report, struct hb_restore_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
-        struct hb_planned *row = &plan->rows[i];
+        struct hb_restore_row *row = &plan->rows[i];
         if (row->action != HB_UNDECIDED || plan->catalog->members[i].type == HB_DIRECTORY ||
             !hb_claims_sidecar(&plan->claims, i))
             continue;
@@ -186,7 +186,7 @@ static void leave_unwanted(struct hb_restore_plan *plan, const struct hb_pattern
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
-        struct hb_planned *row = &plan->rows[i];
+        struct hb_restore_row *row = &plan->rows[i];
         if (row->action != HB_UNDECIDED || is_wanted(patterns, hb_planned_path(plan, i)))
             continue;
         row->action = HB_UNWANTED;
@@ -213,7 +213,7 @@ static void take_parents(struct hb_restore_plan *plan)
 }
 
 /* It is restored, or would be if no later member had its path. */
-static bool stays(const struct hb_planned *row)
+static bool stays(const struct hb_restore_row *row)
 {
     return row->action == HB_SELECTED || row->action == HB_REPLACED;
 }
@@ -248,7 +248,7 @@ static size_t find_linked(const struct hb_restore_plan *plan, size_t index)
 static void settle_links(struct hb_report *report, struct hb_restore_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
-        struct hb_planned *row = &plan->rows[i];
+        struct hb_restore_row *row = &plan->rows[i];
         if (plan->catalog->members[i].type != HB_HARDLINK || !stays(row))
             continue;
         size_t linked = find_linked(plan, i);
@@ -264,7 +264,7 @@ static void settle_links(struct hb_report *report, struct hb_restore_plan *plan)
         row->action = HB_DROPPED;
     }
     for (size_t i = 0; i < plan->count; i++) {
-        struct hb_planned *origin = &plan->rows[plan->rows[i].origin];
+        struct hb_restore_row *origin = &plan->rows[plan->rows[i].origin];
         if (hb_planned_is_selected(plan, i) && origin->action == HB_REPLACED)
             origin->action = HB_ORIGIN;
     }
@@ -277,7 +277,7 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
     struct hb_report *report = &run->report;
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
-        struct hb_planned *row = &plan->rows[i];
+        struct hb_restore_row *row = &plan->rows[i];
         struct hb_verdict verdict;
         if (row->action != HB_UNDECIDED)
             continue;

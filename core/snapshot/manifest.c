@@ -2,6 +2,7 @@
 #include "snapshot/manifest.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "files/io.h"
 #include "files/regular.h"
 #include <errno.h>
@@ -117,4 +118,22 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
     if (got < 0 || (uint64_t)got < bytes)
         return cannot_read(error, got < 0 ? strerror((int)-got) : "was cut short");
     return hb_manifest_parse(text, bytes, manifest, error);
+}
+
+enum hb_answer hb_manifest_holds(const struct hb_manifest *manifest, int directory_fd)
+{
+    const char *path;
+    json_t *bytes;
+    json_object_foreach(manifest->files, path, bytes)
+    {
+        struct stat status;
+        size_t skip;
+        if (hb_path_problem(path, SIZE_MAX, &skip) != NULL)
+            continue; /* never restored */
+        if (fstatat(directory_fd, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+            return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? HB_NO : HB_CANNOT_TELL;
+        if (!S_ISREG(status.st_mode) || status.st_size != json_integer_value(bytes))
+            return HB_NO;
+    }
+    return HB_YES;
 }

@@ -6,6 +6,7 @@
 #ifndef HB_MANIFEST_H
 #define HB_MANIFEST_H
 
+#include "backup/retention.h"
 #include "base/error.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -40,5 +41,11 @@ void hb_manifest_clear(struct hb_manifest *manifest);
 
 /* Any JSON as a file in the directory, 0600. 0 or -errno. */
 int hb_json_write_file(const json_t *json, int directory_fd, const char *name);
+
+/*
+ * Is all that it names in the directory, each as large as it says? HB_CANNOT_TELL: not now, errno
+ * says why.
+ */
+enum hb_answer hb_manifest_holds(const struct hb_manifest *manifest, int directory_fd);
 
 #endif

@@ -88,13 +88,15 @@ static void look_at(int directory_fd, struct hb_snapshot *snapshot)
     snapshot->bytes = manifest.bytes;
     snapshot->label = manifest.label;
     manifest.label = NULL;
+    enum hb_answer whole = hb_manifest_holds(&manifest, fd);
+    int reason = errno;
     hb_manifest_clear(&manifest);
-    if (fstatat(fd, HB_MARKS_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
+    if (whole == HB_NO || fstatat(fd, HB_MARKS_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
         return;
-    if (errno == ENOENT)
+    if (whole == HB_YES && errno == ENOENT)
         snapshot->kept.complete = HB_YES;
     else
-        cannot_tell(snapshot, strerror(errno));
+        cannot_tell(snapshot, strerror(whole == HB_YES ? errno : reason));
 }
 
 /* A name begins with the time, which does not go back (snapshot_make.c); labels tell nothing. */

@@ -10,7 +10,8 @@
 #include "host/run.h"
 
 struct hb_snapshot {
-    struct hb_kept kept; /* its name is the id; complete: it has a manifest, and no marks */
+    struct hb_kept kept; /* its name is the id; complete: it has a manifest, all that is in that,
+                          * and no marks */
     char *label;         /* or NULL */
     uint64_t files, bytes;
     bool has_manifest;

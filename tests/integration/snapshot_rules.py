@@ -291,6 +291,20 @@ class ListAndPrune(SnapshotCase):
         self.snapshot("prune", "--keep", "0")
         self.assertEqual(os.listdir(self.snapshots), ["stray"])
 
+    def test_one_that_has_lost_something_is_not_complete(self):
+        """It takes no older one along that still has it."""
+        whole, newer = self.create()["id"], self.create()["id"]
+        name = next(iter(self.manifest(newer)["files"]))
+        path = self.snapshots / newer / name
+        data = path.read_bytes()
+        for damage in (path.unlink, lambda: path.write_bytes(data + b"x"), lambda: path.write_bytes(b"")):
+            path.write_bytes(data)
+            self.assertEqual([row["complete"] for row in self.listed()], [True, True])
+            damage()
+            self.assertEqual([row["complete"] for row in self.listed()], [False, True])
+            self.snapshot("prune", "--keep", "1")
+            self.assertEqual(sorted(os.listdir(self.snapshots)), sorted([whole, newer]))
+
     def test_labels_of_one_second_do_not_decide_which_is_the_newest(self):
         names = ("20240101-000000-b-first", "20240101-000000-a-second", "20240101-000000")
         for number, name in enumerate(names):
