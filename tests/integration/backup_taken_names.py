@@ -52,6 +52,18 @@ class TakenNames(fault.FaultCase):
         self.assertTrue((self.backups / f"{stem}-2.zip").is_dir())
         self.assertEqual(os.readlink(self.backups / f"{stem}-3.zip"), "nothing")
 
+    def test_an_incomplete_one(self):
+        """Nothing had the name that was given with -o: what comes to have it is not looked at, and stays."""
+        hb.write(self.dir / "outside", b"x")
+        (self.home / "link").symlink_to(self.dir / "outside")
+        (self.dir / "out").mkdir()
+        archive = self.dir / "out/a.zip"
+        done = self.faulted("--home", self.home, "backup", "-o", archive, calls="rename", path="*-archive", at=1,
+                            run=f"echo other > {archive}", expect=3)
+        self.assertEqual(done.hits, 1)
+        self.assertEqual(archive.read_bytes(), b"other\n")
+        self.assertEqual(len(os.listdir(self.dir / "out")), 2)
+
 
 if __name__ == "__main__":
     unittest.main()

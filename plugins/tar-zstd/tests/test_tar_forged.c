@@ -269,6 +269,24 @@ static void a_name_with_a_nul_byte(void **state)
     assert_int_equal(count, 5 + 1); /* what comes before it */
 }
 
+/* Nothing is listed from an index that is not as it was written. */
+static void damage_to_the_index(void **state)
+{
+    struct forgery *forgery = *state;
+    int count = 0;
+    const struct hb_lister lister = {.size = sizeof lister, .self = &count, .member = count_member};
+    unsigned char *records = forgery->memory.data + forgery->table->records_offset;
+    for (size_t at = 0; at < forgery->table->records_bytes; at++) {
+        struct tar_zstd tar = {.host = &forgery->fake.host};
+        records[at] ^= 4;
+        memory_rewind(&forgery->memory, true);
+        assert_int_equal(tar_list(&tar, &forgery->memory.input, &lister), HB_NOMATCH);
+        tar_table_free(tar.table);
+        records[at] ^= 4;
+    }
+    assert_int_equal(count, 0);
+}
+
 /* One byte of the tar is another one; its frame, the checksum and the row of that are made anew. */
 static int read_altered(const struct forgery *forgery, const unsigned char *tar, size_t bytes)
 {
@@ -367,6 +385,7 @@ int main(void)
         cmocka_unit_test(rows_of_the_seek_table),
         cmocka_unit_test(a_frame_that_is_shorter_than_its_row),
         cmocka_unit_test(rows_of_another_index),
+        cmocka_unit_test(damage_to_the_index),
         cmocka_unit_test(every_byte_of_the_tar),
         cmocka_unit_test(a_name_with_a_nul_byte),
         cmocka_unit_test(a_header_that_was_lost),
