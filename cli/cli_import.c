@@ -319,6 +319,11 @@ static int import_archive(struct import_command *command)
     if (hb_hooks_open(&command->hooks, run, "import", options->dry_run, error) != HB_OK)
         return HB_EXIT_USAGE;
     command->home = hb_absolute(home); /* it may not be there yet, so no realpath() */
+    if (command->home == NULL) {
+        hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", home,
+                     HB_NO_CURRENT_TEXT);
+        return HB_EXIT_FAILED;
+    }
     command->hooks.event.home = command->home;
     command->hooks.event.archive = command->archive;
     struct hb_patterns patterns = {.include = (const char *const *)options->include.texts,

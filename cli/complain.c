@@ -50,7 +50,7 @@ int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *form
 
 void hb_json_line(FILE *out, json_t *object)
 {
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17) /* times need it */);
     fprintf(out, "%s\n", text == NULL ? "{}" : text);
     free(text);
     json_decref(object);

@@ -216,7 +216,8 @@ static void open_stage(struct verify *verify)
     if (!needed)
         return;
     const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");
-    HB_AUTO_FREE char *real = realpath(archive->path, NULL);
+    HB_AUTO_FREE char *full = hb_absolute(archive->path);
+    HB_AUTO_FREE char *real = full == NULL ? NULL : realpath(full, NULL);
     char *slash = real == NULL ? NULL : strrchr(real, '/');
     if (slash != NULL)
         slash[slash == real ? 1 : 0] = '\0';

@@ -65,7 +65,9 @@ static char *follow_links(char *path, struct hb_error *error)
 static int look_at_destination(struct hb_destination *destination, struct hb_error *error)
 {
     const char *path = destination->path;
-    destination->exists = stat(path, &destination->status) == 0;
+    bool held = destination->place.fd >= 0; /* then its path may be longer than one call takes */
+    destination->exists = fstatat(held ? destination->place.fd : AT_FDCWD,
+                                  held ? destination->name : path, &destination->status, 0) == 0;
     if (!destination->exists)
         return is_absent() ? HB_OK : cannot_tell(path, error);
     if (destination->unique) /* whatever it is, it is not the user's wish: the next name is free */
@@ -168,6 +170,8 @@ static int find_place(struct hb_destination *destination, const char *path, char
 {
     struct hb_place place;
     HB_AUTO_FREE char *full = hb_absolute(path);
+    if (full == NULL)
+        return -errno;
     int result = hb_resolve(full, HB_MAKE_PARENTS | HB_FLUSH_MADE, &place);
     if (result == 0) {
         destination->place =
@@ -209,7 +213,13 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
 static bool leads_to(const char *name, const struct stat *held)
 {
     struct stat there;
-    return stat(name, &there) == 0 && there.st_dev == held->st_dev && there.st_ino == held->st_ino;
+    bool found = stat(name, &there) == 0;
+    if (!found && errno == ENAMETOOLONG) {
+        struct hb_directory directory;
+        found = hb_directory_open(name, false, &directory) == 0 && fstat(directory.fd, &there) == 0;
+        hb_directory_close(&directory);
+    }
+    return found && there.st_dev == held->st_dev && there.st_ino == held->st_ino;
 }
 
 static void move_path(char **path, const char *directory)

@@ -2,13 +2,17 @@
 #include "backup/incomplete.h"
 
 #include "archive/archive.h"
+#include "archive/fingerprint.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
 #include "host/format.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_NAMES = 100 };
 
@@ -74,15 +78,39 @@ static enum found look(struct hb_run *run, const struct hb_directory *directory,
     return found;
 }
 
-/* STEM.incomplete.SUFFIX, then STEM.incomplete-2.SUFFIX, … */
-static char *name_beside(const char *name, const char *const *suffixes, unsigned number)
+/* How long a name may be. NAME_MAX holds for most; FAT counts in characters, and says so in bytes.
+ */
+static size_t longest_name(int directory_fd)
 {
-    size_t stem = hb_format_stem(suffixes, name);
+    long limit = fpathconf(directory_fd, _PC_NAME_MAX);
+    return limit > 0 && limit < NAME_MAX ? (size_t)limit : NAME_MAX;
+}
+
+/*
+ * STEM.incomplete.SUFFIX, then STEM.incomplete-2.SUFFIX, … Where that is too long, the stem is cut
+ * at a character, and a hash of the whole name tells it from others that begin alike.
+ */
+static char *name_beside(int directory_fd, const char *name, const char *const *suffixes,
+                         unsigned number)
+{
+    size_t limit = longest_name(directory_fd), stem = hb_format_stem(suffixes, name);
+    char count[16] = "", mark[16] = "";
+    unsigned char hash[32];
     if (stem == 0)
         stem = strlen(name);
-    if (number == 1)
-        return hb_text("%.*s.incomplete%s", (int)stem, name, name + stem);
-    return hb_text("%.*s.incomplete-%u%s", (int)stem, name, number, name + stem);
+    const char *suffix = name + stem;
+    if (number > 1)
+        snprintf(count, sizeof count, "-%u", number);
+    size_t others = strlen(".incomplete") + strlen(count) + strlen(suffix);
+    if (stem + others > limit) {
+        hb_key_hash(name, hash);
+        others += (size_t)snprintf(mark, sizeof mark, "~%02x%02x%02x%02x", (unsigned)hash[0],
+                                   (unsigned)hash[1], (unsigned)hash[2], (unsigned)hash[3]);
+        stem = others < limit ? limit - others : 0;
+        for (int i = 0; i < 3 && stem > 0 && ((unsigned char)name[stem] & 0xc0) == 0x80; i++)
+            stem--;
+    }
+    return hb_text("%.*s%s.incomplete%s%s", (int)stem, name, mark, count, suffix);
 }
 
 /* Takes `name` over. */
@@ -110,7 +138,7 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
         return HB_OK;
     }
     for (unsigned number = 1; number < MOST_NAMES; number++) {
-        char *name = name_beside(destination->name, suffixes, number);
+        char *name = name_beside(directory.fd, destination->name, suffixes, number);
         found = look(run, &directory, name, &status, &other);
         if (found != STAYS) {
             rename_destination(destination, name);
@@ -136,12 +164,12 @@ bool hb_incomplete_beside(struct hb_run *run, const char *const *suffixes,
     if (destination->stream || destination->unique)
         return false;
     const char *base = hb_base_name(destination->path);
-    HB_AUTO_FREE char *name = name_beside(base, suffixes, 1);
     HB_AUTO_FREE char *path =
         hb_copy_bytes(destination->path, (size_t)(base - destination->path)); /* ends with '/' */
     bool found = hb_directory_open(path, false, &directory) == 0 &&
-                 hb_run_making(run, &directory, &directory.rights) == 0 &&
-                 look(run, &directory, name, status, &why) == INCOMPLETE;
+                 hb_run_making(run, &directory, &directory.rights) == 0;
+    HB_AUTO_FREE char *name = found ? name_beside(directory.fd, base, suffixes, 1) : NULL;
+    found = found && look(run, &directory, name, status, &why) == INCOMPLETE;
     hb_directory_close(&directory);
     return found;
 }

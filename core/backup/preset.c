@@ -52,6 +52,8 @@ int hb_preset_destination(struct hb_preset *preset, const char *home, const char
     HB_AUTO_FREE char *name = hb_text("%s%s%s", preset->prefix, preset->stamp,
                                       ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
     HB_AUTO_FREE char *directory = hb_preset_directory(preset, home);
+    if (directory == NULL) /* relative to a place without a name: who opens it says so */
+        directory = hb_copy_text(preset->directory);
     HB_AUTO_FREE char *inside = hb_text("%s/", directory);
     return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
                                error);

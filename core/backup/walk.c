@@ -56,6 +56,22 @@ static void append(struct hb_planned **entries, size_t *count, size_t *capacity,
     (*entries)[(*count)++] = *planned;
 }
 
+/*
+ * Does the time of change tell whether a file is the same as before? That depends on its file
+ * system, which is asked once: in an overlay a file's device is another one than its directory's.
+ */
+static bool is_untold(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    enum { MOST = sizeof walk->devices / sizeof *walk->devices };
+    for (size_t i = 0; i < walk->device_count && i < MOST; i++)
+        if (walk->devices[i].number == seen->status.st_dev)
+            return !hb_change_time_tells(walk->devices[i].times, &seen->status);
+    HB_AUTO_CLOSE int fd = openat(walk->level->fd, seen->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct hb_walk_device device = {seen->status.st_dev, hb_change_times_of(fd)};
+    walk->devices[walk->device_count++ % MOST] = device;
+    return !hb_change_time_tells(device.times, &seen->status);
+}
+
 static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen *seen)
 {
     const struct hb_entry *entry = &seen->entry;
@@ -74,7 +90,8 @@ static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen
         .gid = entry->gid,
         .mode = (uint16_t)seen->mode,
         .type = (uint8_t)entry->type,
-        .flags = seen->mode_fixed ? HB_PLANNED_MODE : 0,
+        .flags = (seen->mode_fixed ? HB_PLANNED_MODE : 0u) |
+                 (entry->type == HB_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD : 0u),
     };
 }
 

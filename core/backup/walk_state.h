@@ -7,6 +7,7 @@
 #include "backup/walk_request.h"
 #include "files/as_owner.h"
 #include "files/listing.h"
+#include "files/system_kind.h"
 #include <sys/stat.h>
 
 /*
@@ -43,6 +44,11 @@ struct hb_walk {
     char *path; /* of the entry that is being looked at */
     size_t path_capacity;
     uint64_t device; /* of the home */
+    struct hb_walk_device {
+        dev_t number;
+        enum hb_change_times times;
+    } devices[8]; /* those that files were found on last */
+    size_t device_count;
     struct hb_level *level;
 };
 

@@ -1,16 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 
+#include "base/memory.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+/* A path may be longer than all of it. The reason stands behind the path, so what is left out lies
+ * in the middle, between characters. */
+static void set_text(char *text, size_t size, const char *whole, size_t bytes)
+{
+    static const char gap[] = "…";
+    size_t front = size / 3, tail = size - front - sizeof gap;
+    const char *end = whole + bytes - tail;
+    while (front > 0 && ((unsigned char)whole[front] & 0xc0) == 0x80)
+        front--;
+    while (((unsigned char)*end & 0xc0) == 0x80)
+        end++;
+    snprintf(text, size, "%.*s%s%s", (int)front, whole, gap, end);
+}
 
 int hb_error_set(struct hb_error *error, int status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
+    int bytes = vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
+    if (bytes >= (int)sizeof error->text) {
+        HB_AUTO_FREE char *whole = hb_alloc((size_t)bytes + 1);
+        va_start(arguments, format);
+        vsnprintf(whole, (size_t)bytes + 1, format, arguments);
+        va_end(arguments);
+        set_text(error->text, sizeof error->text, whole, (size_t)bytes);
+    }
     error->hint[0] = '\0';
     return status;
 }

@@ -2,16 +2,42 @@
 #include "base/path.h"
 
 #include "base/memory.h"
-#include <limits.h>
+#include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 
+_Static_assert(HB_NO_CURRENT == EKEYEXPIRED, "see path.h");
+
+/* Where it cannot be told whether a name leads to the working directory (no right to walk there, or
+ * too long for one call), it is believed: to open something by it fails for the same reason. */
+static bool leads_here(const char *name)
+{
+    struct stat here, there;
+    if (stat(".", &here) != 0)
+        return false;
+    if (stat(name, &there) != 0)
+        return errno == EACCES || errno == ENAMETOOLONG;
+    return here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/*
+ * A working directory that was removed, or whose file system was unmounted (the kernel's answer
+ * then begins with "(unreachable)") or is covered by another one, has no name. What is relative to
+ * it must not become a name in another directory, least of all in "/".
+ */
 char *hb_absolute(const char *path)
 {
-    char here[PATH_MAX];
-    if (*path == '/' || getcwd(here, sizeof here) == NULL)
+    if (*path == '/')
         return hb_copy_text(path);
-    return hb_text("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+    char *here = getcwd(NULL, 0); /* as long as it is, also above PATH_MAX */
+    char *full = here == NULL || *here != '/' || !leads_here(here)
+                     ? NULL
+                     : hb_text("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+    free(here);
+    if (full == NULL)
+        errno = HB_NO_CURRENT;
+    return full;
 }
 
 char *hb_expand_tilde(const char *path)

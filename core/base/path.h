@@ -9,8 +9,15 @@
 /* "~" and "~/…" expand to $HOME, else to the passwd entry's. Caller frees. */
 char *hb_expand_tilde(const char *path);
 
-/* The path, behind the working directory unless it is absolute; links stay. Caller frees. */
+/*
+ * The path, behind the working directory unless it is absolute; links stay. Caller frees. NULL, and
+ * errno HB_NO_CURRENT: no name leads to the working directory, so that the path has none either.
+ */
 char *hb_absolute(const char *path);
+enum { HB_NO_CURRENT = 127 /* EKEYEXPIRED, which no call about files has for an answer */ };
+#define HB_NO_CURRENT_TEXT                                                                         \
+    "the current directory cannot be found: it was removed, unmounted or mounted over; "           \
+    "go to another one, or name absolute paths"
 
 /* What follows the last '/'. */
 const char *hb_base_name(const char *path);

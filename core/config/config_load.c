@@ -511,8 +511,15 @@ int hb_config_load(const char *path, const char *const *sets,
         report(context, &error);
         return HB_FATAL;
     }
+    HB_AUTO_FREE char *full = file == NULL ? NULL : hb_absolute(file);
+    if (file != NULL && full == NULL) {
+        hb_error_set(&error, HB_FATAL, "%s: %s", file, HB_NO_CURRENT_TEXT);
+        report(context, &error);
+        return HB_FATAL;
+    }
     struct load load = {.config = hb_alloc(sizeof *load.config), .file = file};
-    load.config->path = file == NULL ? NULL : hb_absolute(file);
+    load.config->path = full;
+    full = NULL;
     load_all(&load, data, bytes, sets);
     hb_ini_free(load.ini);
     if (load.problem_count > 0)

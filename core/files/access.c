@@ -500,7 +500,8 @@ bool hb_access_drop_list(const struct hb_place *place)
 uint32_t hb_access_first_mode(int parent_fd, uint32_t mode)
 {
     struct stat parent;
-    return fstat(parent_fd, &parent) == 0 && (parent.st_mode & S_ISGID) != 0 ? mode | 0700 : 0700;
+    return fstat(parent_fd, &parent) == 0 && (parent.st_mode & S_ISGID) != 0 ? (mode & 0777) | 0700
+                                                                             : 0700;
 }
 
 static bool is_in_group(gid_t group)
@@ -515,7 +516,8 @@ static bool is_in_group(gid_t group)
 
 static int set_directory_mode(int fd, const struct stat *made, uint32_t mode, unsigned *lost)
 {
-    uint32_t wanted = (mode & 0777) | (made->st_mode & S_ISGID), there = made->st_mode & 07777;
+    uint32_t wanted = (mode & HB_DIRECTORY_MODES) | (made->st_mode & S_ISGID),
+             there = made->st_mode & 07777;
     bool narrower = (there & ~wanted) == 0;
     if (there == wanted ||
         (narrower && (made->st_mode & S_ISGID) != 0 && !is_in_group(made->st_gid)))
@@ -523,21 +525,33 @@ static int set_directory_mode(int fd, const struct stat *made, uint32_t mode, un
     return hb_access_set_mode(fd, wanted, lost);
 }
 
+/* Beside a list, which stays as it is: the group's bits are its mask. */
+static int add_special(int fd, uint32_t special, unsigned *lost)
+{
+    struct stat made;
+    if (fstat(fd, &made) != 0)
+        return -errno;
+    return (made.st_mode & special) == special
+               ? 0
+               : hb_access_set_mode(fd, (made.st_mode & 07777) | special, lost);
+}
+
 int hb_access_finish_directory(int fd, uint32_t mode, unsigned *lost)
 {
+    uint32_t special = mode & (S_ISGID | S_ISVTX);
     struct stat made;
     AUTO_LIST list = {.value = NULL};
     if (fstat(fd, &made) != 0)
         return -errno;
     if (list_read(fd, NULL, default_list, &list) == 0 && list.value != NULL) {
-        limit_by_mode(&list, mode);
+        limit_by_mode(&list, mode & 0777);
         mode = mode_of(&list);
         if ((made.st_mode & 0777) == mode) /* made with it, and so with the list */
-            return 0;
+            return add_special(fd, special, lost);
         if (((made.st_mode & S_ISGID) == 0 || is_in_group(made.st_gid)) &&
             fsetxattr(fd, access_list, list.value, list.bytes, 0) == 0)
-            return 0;
+            return add_special(fd, special, lost);
         mode = mode_without(&list, mode);
     }
-    return set_directory_mode(fd, &made, mode, lost);
+    return set_directory_mode(fd, &made, (mode & 0777) | special, lost);
 }

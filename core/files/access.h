@@ -64,6 +64,12 @@ uint32_t hb_access_stored_mode(int fd, uint32_t mode);
 bool hb_access_bequeaths(int directory_fd);
 
 /*
+ * Of a directory that is made, setgid and sticky come back, too: without the sticky bit everybody
+ * could remove the files of the others. They give a file rights, or nothing, and no file gets them.
+ */
+enum { HB_DIRECTORY_MODES = 03777 };
+
+/*
  * A directory that was just made where it stays gets its mode: as mkdir() would have given it, and
  * the bit that hands its group down stays. 0 or -errno.
  */

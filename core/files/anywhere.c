@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 /* The root of the system, which is open. 0 or -errno. */
 static int take_all(int fd, struct hb_root *all)
@@ -39,6 +41,8 @@ int hb_open_followed(const char *path, int flags)
     if (!hb_rights_matter())
         return open_by_name(path, flags);
     HB_AUTO_FREE char *full = hb_absolute(path);
+    if (full == NULL)
+        return -errno;
     int fd = hb_resolve(full, 0, &place);
     if (!place.led && fd != -HB_NO_RIGHTS &&
         (fd != 0 || !place.exists)) { /* a link that only opens, as those in /proc are */
@@ -61,9 +65,12 @@ int hb_directory_open(const char *path, bool make, struct hb_directory *director
     *directory = (struct hb_directory)HB_DIRECTORY_NONE;
     if (!make && !hb_rights_matter()) {
         directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return directory->fd < 0 ? -errno : 0;
+        if (directory->fd >= 0 || errno != ENAMETOOLONG) /* by steps it may be as long as it is */
+            return directory->fd < 0 ? -errno : 0;
     }
     HB_AUTO_FREE char *full = hb_absolute(path);
+    if (full == NULL)
+        return -errno;
     HB_AUTO_CLOSE int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int result = take_all(fd, &all);
     return result == 0 ? hb_beneath_directory(
@@ -73,12 +80,26 @@ int hb_directory_open(const char *path, bool make, struct hb_directory *director
 
 /* ---- one that is held ---------------------------------------------------------------------- */
 
+/* Where it may not be looked, it is believed: nothing else is reached by it. */
+static bool leads_to(const char *name, int fd)
+{
+    struct stat held, there;
+    if (fstat(fd, &held) != 0)
+        return false;
+    if (stat(name, &there) != 0)
+        return errno == EACCES;
+    return held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+/* The kernel has a name also for what was removed ("X (deleted)"), and in a file system that was
+ * unmounted or covered: one that leads elsewhere, or nowhere. */
 char *hb_path_of(int fd)
 {
     char link[64], real[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t bytes = readlink(link, real, sizeof real - 1);
-    return bytes <= 0 ? NULL : hb_copy_bytes(real, (size_t)bytes);
+    real[bytes <= 0 ? 0 : bytes] = '\0';
+    return *real == '/' && leads_to(real, fd) ? hb_copy_text(real) : NULL;
 }
 
 int hb_root_take(const struct hb_directory *directory, const char *path, struct hb_root *root)
@@ -88,15 +109,14 @@ int hb_root_take(const struct hb_directory *directory, const char *path, struct 
     root->path = hb_path_of(root->fd);
     if (root->path != NULL)
         return 0;
-    char *real = realpath(path, NULL); /* no /proc: the next best */
-    if (real == NULL) {
-        int error = errno;
+    HB_AUTO_FREE char *full = hb_absolute(path); /* no /proc: the next best */
+    HB_AUTO_FREE char *real = full == NULL ? NULL : realpath(full, NULL);
+    int error = real == NULL ? errno : leads_to(real, root->fd) ? 0 : ESTALE;
+    if (error == 0)
+        root->path = hb_copy_text(real);
+    else
         hb_root_close(root);
-        return -error;
-    }
-    root->path = hb_copy_text(real);
-    free(real);
-    return 0;
+    return -error;
 }
 
 int hb_root_open(const char *path, struct hb_root *root)

@@ -22,6 +22,7 @@
  */
 #include "files/rights.h"
 
+#include "base/path.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -152,6 +153,8 @@ void hb_as_end(struct hb_as *as)
 
 const char *hb_rights_explain(int error)
 {
+    if (error == HB_NO_CURRENT)
+        return HB_NO_CURRENT_TEXT;
     return error == HB_NO_RIGHTS
                ? "its directory belongs to another user, whose rights this process cannot take on "
                  "(no CAP_SETUID or CAP_SETGID, or a user namespace), nor is it without root's "

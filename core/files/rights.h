@@ -69,7 +69,7 @@ enum { HB_NO_RIGHTS = 129 /* EKEYREJECTED, which no call about files has for an 
  * process that may not set them?
  */
 bool hb_rights_are_refused(int error);
-/* Why it failed, in words: HB_NO_RIGHTS, else strerror(). */
+/* Why it failed, in words: HB_NO_RIGHTS, HB_NO_CURRENT (base/path.h), else strerror(). */
 const char *hb_rights_explain(int error);
 /* "root", "user 1000": 32 bytes. */
 void hb_rights_name(uid_t user, char *name);

@@ -60,17 +60,19 @@ static bool follow(const char *link, char **at, char **rest)
     return true;
 }
 
-/* Is there a link of another user's on the way? */
-static bool is_led_by_another(const char *path)
+/* Is there a link of another user's on the way? 1, 0, or -errno: that cannot be told. */
+static int is_led_by_another(const char *path)
 {
     HB_AUTO_FREE char *rest = hb_absolute(path);
+    if (rest == NULL)
+        return -errno;
     HB_AUTO_FREE char *at = hb_copy_text(""); /* no links in it */
     for (int links = 0; links <= MAXIMUM_LINKS;) {
         const char *start = rest + strspn(rest, "/");
         size_t bytes = strcspn(start, "/");
         struct stat status;
         if (bytes == 0)
-            return false;
+            return 0;
         char *here = hb_text("%s/%.*s", at, (int)bytes, start);
         char *remains = hb_copy_text(start + bytes);
         free(rest);
@@ -85,11 +87,11 @@ static bool is_led_by_another(const char *path)
             links++;
         }
         if (is_link && is_of_another(&status))
-            return true;
+            return 1;
         if (!found)
-            return false;
+            return 0;
     }
-    return false; /* opening it says so */
+    return 0; /* opening it says so */
 }
 
 static bool was_inherited(const struct stat *status, int ours)
@@ -111,9 +113,12 @@ static int look_at(const char *path, int fd, bool *is_fifo)
     *is_fifo = S_ISFIFO(status.st_mode);
     if (!hb_is_stream(&status))
         return -ESTALE;
-    if (is_led_by_another(path) || (is_of_another(&status) && !was_inherited(&status, fd)))
-        return -HB_STREAM_OF_ANOTHER;
-    return 0;
+    int led = is_led_by_another(path);
+    if (led < 0)
+        return led;
+    return led != 0 || (is_of_another(&status) && !was_inherited(&status, fd))
+               ? -HB_STREAM_OF_ANOTHER
+               : 0;
 }
 
 bool hb_stream_is_of_another(const char *path)

@@ -4,6 +4,7 @@
 #define HB_SYSTEM_KIND_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 /*
  * Is the directory on a network or FUSE file system, where flock(2) may hold for this machine only?
@@ -16,5 +17,17 @@ bool hb_system_lacks_modes(int fd);
 
 /* Do inodes keep their numbers there? Cannot tell: no. */
 bool hb_inodes_last(int fd);
+
+/*
+ * The time of change (st_ctime) cannot be set, so that it tells of a change also where size and
+ * time of modification were put back (cp -p, rsync, tar). File systems without one give that of the
+ * modification for it. Cannot tell: none.
+ */
+enum hb_change_times { HB_CHANGE_TIMES_NONE, HB_CHANGE_TIMES_PERHAPS, HB_CHANGE_TIMES_KEPT };
+enum hb_change_times hb_change_times_of(int fd);
+
+/* Does that of this file tell, on such a file system? Perhaps kept: where it is a time of its own.
+ */
+bool hb_change_time_tells(enum hb_change_times kept, const struct stat *status);
 
 #endif

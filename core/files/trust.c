@@ -2,6 +2,7 @@
 #include "files/trust.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "files/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -280,15 +281,10 @@ static int step(const struct checker *checker, char **at, char **rest, const cha
 static int check_way(const struct checker *checker)
 {
     HB_AUTO_FREE char *at = hb_copy_text("");
-    HB_AUTO_FREE char *rest = NULL;
-    if (*checker->path == '/') {
-        rest = hb_copy_text(checker->path);
-    } else {
-        char here[PATH_MAX];
-        if (getcwd(here, sizeof here) == NULL)
-            return fail_path(checker, ".");
-        rest = hb_text("%s/%s", here, checker->path);
-    }
+    HB_AUTO_FREE char *rest = hb_absolute(checker->path);
+    if (rest == NULL)
+        return hb_error_set(checker->error, HB_FATAL, "%s %s: %s", checker->what, checker->path,
+                            HB_NO_CURRENT_TEXT);
     for (int links = 0;;) {
         HB_AUTO_FREE char *component = next_component(&rest);
         if (*component == '\0')

@@ -30,10 +30,12 @@ static void normalise(char *path)
     *to = '\0';
 }
 
-/* As realpath(3), but the end of it may be missing. Caller frees. */
+/* As realpath(3), but the end of it may be missing. Caller frees; NULL: as hb_absolute(). */
 static char *canonical(const char *path)
 {
     HB_AUTO_FREE char *known = hb_absolute(path);
+    if (known == NULL)
+        return NULL;
     normalise(known);
     HB_AUTO_FREE char *whole = hb_copy_text(known);
     for (char *slash = known + strlen(known); slash != NULL; slash = strrchr(known, '/')) {
@@ -76,7 +78,7 @@ char *hb_own_directory_path(const struct hb_section *preset, const char *directo
 static char *place_below(const char *home, const char *path)
 {
     HB_AUTO_FREE char *real = canonical(path);
-    const char *inside = below(home, real);
+    const char *inside = real == NULL ? NULL : below(home, real);
     return inside == NULL ? NULL : hb_copy_text(inside);
 }
 
@@ -84,7 +86,8 @@ static void add_directory(struct hb_own_places *own, const char *home,
                           const struct hb_section *preset, const char *directory, char *prefix)
 {
     HB_AUTO_FREE char *full = hb_own_directory_path(preset, directory, home);
-    char *path = place_below(home, full);
+    /* No name leads to the current directory: it is in no home, for one of those has a name. */
+    char *path = full == NULL ? NULL : place_below(home, full);
     if (path == NULL) {
         free(prefix);
         return;

@@ -30,7 +30,7 @@ struct hb_own_places {
     char *state;     /* the directory of the key; NULL: it lies elsewhere */
 };
 
-/* Finds them, once a run, before other threads ask. `home`: its path; it may be missing. */
+/* Finds them, once a run, before other threads ask. `home`: absolute; it may be missing. */
 const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *home);
 
 /* Does DIRECTORY/NAME look like an archive that a preset would count? `directory_bytes`: the length
@@ -48,7 +48,7 @@ bool hb_own_touches(const struct hb_own_places *own, const char *path);
 
 /*
  * The directory of archives that [backup] or a [preset:…] names, behind `home` where that is meant.
- * Caller frees.
+ * Caller frees. NULL, of [backup] alone: as hb_absolute().
  */
 char *hb_own_directory_path(const struct hb_section *preset, const char *directory,
                             const char *home);

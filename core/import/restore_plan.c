@@ -2,6 +2,7 @@
 #include "import/restore_plan.h"
 
 #include "base/memory.h"
+#include "files/access.h"
 #include <string.h>
 
 static void claimed_entry(const void *rows, size_t index, struct hb_entry *entry)
@@ -51,7 +52,7 @@ uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint3
     if (row->mode != HB_MODE_IS_OPEN)
         return row->mode & 0777;
     if (origin->entry_flags & HB_ENTRY_HAS_MODE)
-        return origin->mode & 0777;
+        return origin->mode & (origin->type == HB_DIRECTORY ? HB_DIRECTORY_MODES : 0777);
     return (origin->type == HB_DIRECTORY ? 0777 : 0666) & ~umask;
 }
 

@@ -126,6 +126,12 @@ static uint32_t mode_of(const struct hb_trees *trees, const struct hb_tree_direc
                : hb_planned_mode(trees->plan, directory->member, trees->umask);
 }
 
+/* Setgid and sticky come last: what is made in it meanwhile is as if they were not there. */
+static uint32_t first_mode(const struct hb_trees *trees, const struct hb_tree_directory *directory)
+{
+    return (mode_of(trees, directory) & 0777) | 0700;
+}
+
 /* As root: what is made in a tree belongs to the owner of the directory that the tree goes to. */
 static int find_owner(const struct hb_trees *trees, struct hb_tree *tree, const char *name,
                       int parent_fd)
@@ -153,7 +159,7 @@ static void begin_tree(struct hb_trees *trees, uint32_t number, const struct hb_
     if (place->through_link && trees->own != NULL && hb_own_touches(trees->own, place->path))
         return;
     hb_tree_name(trees->tree_count, name);
-    if (mkdirat(trees->stage->fd, name, mode_of(trees, &trees->directories[number]) | 0700) != 0)
+    if (mkdirat(trees->stage->fd, name, first_mode(trees, &trees->directories[number])) != 0)
         return;
     if (find_owner(trees, &tree, name, place->directory_fd) != 0) {
         unlinkat(trees->stage->fd, name, AT_REMOVEDIR);
@@ -185,7 +191,7 @@ static void make(const struct hb_trees *trees, uint32_t number)
     struct hb_tree_directory *directory = &trees->directories[number];
     HB_AUTO_FREE char *path = directory_path(trees, number);
     directory->unfinished =
-        mkdirat(trees->stage->fd, path, mode_of(trees, directory) | 0700) != 0 ||
+        mkdirat(trees->stage->fd, path, first_mode(trees, directory)) != 0 ||
         hb_owner_give_at(&trees->trees[directory->tree].owner, trees->stage->fd, path) != 0;
 }
 
@@ -346,8 +352,9 @@ static int finish_directory(const struct hb_trees *trees, uint32_t number)
         return 0;
     const struct hb_catalog_member *member = &trees->plan->catalog->members[directory->member];
     unsigned lost = 0;
-    int result =
-        (mode & trees->umask) != 0 ? hb_access_set_mode_at(trees->stage->fd, path, mode, &lost) : 0;
+    int result = (mode & (trees->umask | 07000)) != 0
+                     ? hb_access_set_mode_at(trees->stage->fd, path, mode, &lost)
+                     : 0;
     if (result != 0)
         return result;
     return member->entry_flags & HB_ENTRY_HAS_MTIME

@@ -36,7 +36,8 @@ struct hb_planned {
 enum hb_planned_flags {
     HB_PLANNED_MODE = 1, /* the filters fixed the mode: the reader does not take it from the file */
     HB_PLANNED_APART =
-        2 /* a directory that another user than the home's owner may have his hand in */
+        2, /* a directory that another user than the home's owner may have his hand in */
+    HB_PLANNED_UNTOLD = 4 /* its times do not tell whether it is the same as before: it is read */
 };
 
 struct hb_plan {

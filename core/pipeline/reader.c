@@ -5,6 +5,7 @@
 #include "files/access.h"
 #include "files/io.h"
 #include "files/listed.h"
+#include "files/system_kind.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -361,7 +362,8 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
 {
     *reader = (struct hb_reader){.run = run, .fd = -1, .latest = plan->latest};
     /* Inode and times of change are not reproducible. */
-    reader->remember = plan->remember && plan->latest == INT64_MAX;
+    reader->remember =
+        plan->remember && plan->latest == INT64_MAX && (planned->flags & HB_PLANNED_UNTOLD) == 0;
     reader->directory_user = planned->parent == UINT32_MAX ? run->home.rights.user
                                                            : plan->directories[planned->parent].uid;
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
@@ -451,7 +453,8 @@ void hb_reader_settle(struct hb_reader *reader)
 {
     struct stat status;
     if (!reader->remember || reader->fd < 0 || reader->entry.bytes != reader->seen.bytes ||
-        hb_state_is_racy(&reader->seen, &reader->opened) || fstat(reader->fd, &status) != 0)
+        hb_state_is_racy(&reader->seen, &reader->opened) || fstat(reader->fd, &status) != 0 ||
+        !hb_change_time_tells(hb_change_times_of(reader->fd), &status))
         return;
     struct hb_file_state now = state_of(&status);
     if (now.inode == reader->seen.inode && now.bytes == reader->seen.bytes &&

@@ -38,7 +38,7 @@ struct hb_loader *hb_loader_new(const char *const *directories)
 {
     struct hb_loader *loader = hb_alloc(sizeof *loader);
     for (; directories != NULL && *directories != NULL; directories++)
-        add_directory(loader, hb_absolute(*directories));
+        add_directory(loader, hb_copy_text(*directories));
     add_directory(loader, hb_installed(HBCORE_LIBDIR "/hbcore/plugins", HBCORE_PLUGIN_DIR));
     return loader;
 }
@@ -249,6 +249,8 @@ int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_l
                    struct hb_error *error)
 {
     HB_AUTO_FREE char *full = hb_absolute(path);
+    if (full == NULL)
+        return hb_error_set(error, HB_FATAL, "plugin %s: %s", path, HB_NO_CURRENT_TEXT);
     for (size_t i = 0; i < loader->library_count; i++)
         if (strcmp(loader->libraries[i]->path, full) == 0) {
             *library = loader->libraries[i];

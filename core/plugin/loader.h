@@ -16,7 +16,7 @@ struct hb_library {
 };
 
 /*
- * `directories` (ended by NULL; may be NULL) are searched in order, then the installed
+ * `directories` (absolute, ended by NULL; may be NULL) are searched in order, then the installed
  * directory: ../<libdir>/hbcore/plugins beside the program, else the one fixed at build time.
  */
 struct hb_loader *hb_loader_new(const char *const *directories);

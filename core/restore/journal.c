@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/access.h"
 #include "files/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -335,7 +336,8 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     row->mtime_nanoseconds = (uint32_t)numbers[4];
     row->bytes = numbers[5];
     return tree == ((row->flags & HB_ROW_TREE) != 0) && numbers[1] < HB_JOURNAL_STAGES &&
-           numbers[3] <= 0777 && numbers[4] < 1000000000;
+           numbers[3] <= (row->type == HB_DIRECTORY ? HB_DIRECTORY_MODES : 0777u) &&
+           numbers[4] < 1000000000;
 }
 
 /* Another stage: its number, and in row->path where it lies. */

@@ -8,6 +8,7 @@
 #include "restore/made.h"
 
 #include "base/memory.h"
+#include "files/access.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include <errno.h>
@@ -269,7 +270,8 @@ enum hb_made_state hb_made_look(const struct hb_made *made, uint64_t index, int 
                 (copied || (note->inode == now.inode && is_same_time(note, &now)));
     if ((note == NULL || note->step != 'd') && same)
         return HB_MADE_UNFINISHED;
-    if ((now.mode & 0777) == (mode & 0777) || (same && note->step == 'd'))
+    bool given = (now.mode & 0777) == (mode & 0777) && (mode & HB_DIRECTORY_MODES & ~now.mode) == 0;
+    if (given || (same && note->step == 'd'))
         return HB_MADE_FINISHED;
     if (note == NULL && is_not_yet_noted(made, &now, directory_fd, name, mode, copied))
         return HB_MADE_UNFINISHED;

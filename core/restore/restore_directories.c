@@ -38,7 +38,7 @@ static bool is_unfinished(struct hb_restoring *restore, struct hb_restoring_row 
                           HB_FOUND_DOUBTFUL, row->path,
                           "the directory was made or closed after the import was interrupted, and "
                           "keeps its mode; the import has %03o for it",
-                          (unsigned)row->row.mode & 0777);
+                          (unsigned)row->row.mode);
         }
         return false;
     }

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "files/access.h"
 #include "files/io.h"
 #include "files/listing.h"
 #include "restore/left_alone.h"
@@ -190,7 +191,7 @@ static int make_another(int from_fd, const char *name, const struct hb_place *pl
 {
     return fstatat(from_fd, name, staged, AT_SYMLINK_NOFOLLOW) != 0
                ? -errno
-               : hb_target_make_directory_for(place, staged->st_mode & 0777);
+               : hb_target_make_directory_for(place, staged->st_mode & HB_DIRECTORY_MODES);
 }
 
 static int give_attributes(const struct stat *staged, const struct hb_place *place)
@@ -205,7 +206,9 @@ static int give_attributes(const struct stat *staged, const struct hb_place *pla
         return -errno;
     unsigned lost = 0;
     result = hb_set_mtime(fd, staged->st_mtim.tv_sec, (uint32_t)staged->st_mtim.tv_nsec);
-    return result != 0 ? result : hb_access_finish_directory(fd, staged->st_mode & 0777, &lost);
+    return result != 0
+               ? result
+               : hb_access_finish_directory(fd, staged->st_mode & HB_DIRECTORY_MODES, &lost);
 }
 
 /*

@@ -98,6 +98,34 @@ class Killed(FileSystems, fault.FaultCase):
                 self.assertEqual((other / "deep" / "file").read_bytes(), b"whole")
 
 
+class PutBack(FileSystems):
+    """A file that is overwritten in place, and whose size and time of modification are put back (cp -p, rsync, tar)."""
+
+    def test_what_is_there_is_stored(self):
+        """Also where no time of change tells of it, as on exFAT."""
+        with sqlite3.connect(self.dir / "a.db") as database:
+            database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)")
+            database.execute("INSERT INTO t (text) VALUES ('AAAA')")
+        database.close()
+        first = {"f": b"AAAA", "s.db": (self.dir / "a.db").read_bytes()}
+        second = {name: data.replace(b"AAAA", b"BBBB") for name, data in first.items()}
+        for kind in KINDS:
+            with self.on(kind) as root:
+                if root is None:
+                    continue
+                home = root / "put-back"
+                hb.write(home / "config.yaml", b"model: large\n")
+                for form, suffix in FORMATS.items():
+                    archive = self.dir / f"a.{suffix}"
+                    for contents in (first, second):
+                        for name, data in contents.items():
+                            hb.write(home / name, data, mtime_ns=1_700_000_000 * 10**9)  # in place
+                        self.hbcore("--home", home, "--set", "backup.reuse=yes", "backup", "--format", form,
+                                    "-o", archive)
+                    self.assertEqual(self.hbcore("cat", archive, "f").stdout, b"BBBB", form)
+                    self.assertIn(b"BBBB", self.hbcore("cat", archive, "s.db").stdout, form)
+
+
 class Space(FileSystems):
     """Where there is little."""
 

@@ -131,6 +131,20 @@ class Json(hb.Case):
         done = self.hbcore("--json", "cat", self.archive, "config.yaml")
         self.assertEqual((done.stdout, done.stderr), (b"model: large\n", b""))
 
+    def test_times_are_whole(self):
+        """To what a double holds, which is far less than a microsecond."""
+        home = self.dir / "times"
+        times = {"a": 1_795_904_797 * 10**9, "b": 1_764_550_859_500_000_000, "c": 1_764_550_859_123_456_700}
+        for name, mtime in times.items():
+            hb.write(home / name, b"x", mtime_ns=mtime)
+        for form, suffix in (("zip", "zip"), ("tar-zstd", "tar.zst")):
+            archive = self.backup(home, f"times.{suffix}", "--format", form)
+            rows = [json.loads(line) for line in self.hbcore("--json", "list", archive).stdout.splitlines()]
+            found = {row["path"]: row["mtime"] for row in rows if row.get("path") in times}
+            self.assertEqual(sorted(found), sorted(times))
+            for name, mtime in times.items():
+                self.assertAlmostEqual(found[name], mtime / 10**9, delta=1e-6, msg=name)
+
     def test_a_hostile_name(self):
         name = os.fsencode(self.dir) + b"/a\xff\x1b]0;title\x07.zip"
         done = self.hbcore("--json", "list", name, expect=1)

@@ -2,6 +2,7 @@
 """-o NAME: an incomplete archive never takes the place of one that is complete, or that may be."""
 import json
 import os
+import pathlib
 import unittest
 import zipfile
 
@@ -135,6 +136,27 @@ class Incomplete(hb.Case):
         self.assertEqual((self.out / "h.incomplete.zip").read_bytes(), complete)
         self.assertEqual(target.read_bytes(), complete)
         self.assertTrue((self.out / "h.incomplete-4.zip").is_symlink())
+
+    def test_names_that_leave_no_room(self):
+        """Cut at a character; those that begin alike do not take each other's place."""
+        for stem in ("x" * 250, "ä" * 125):
+            with self.subTest(stem=stem[0]):
+                targets = [self.out / f"{stem}{last}.zip" for last in "12"]
+                self.mend()
+                for target in targets:
+                    self.make(target)
+                    self.assertEqual(len(os.fsencode(target.name)), 255)
+                self.damage()
+                besides = set()
+                for target in targets * 2:
+                    made = self.make(target, expect=3)
+                    beside = pathlib.Path(made["archive"])
+                    besides.add(beside)
+                    self.assertEqual(made["kept"], str(target))
+                    self.assertLessEqual(len(os.fsencode(beside.name)), 255)
+                    self.assertRegex(beside.name, f"^{stem[0]}{{100,}}~[0-9a-f]{{8}}.incomplete.zip$")
+                    self.hbcore("verify", beside, expect=3)
+                self.assertEqual(len(besides), 2)
 
     def test_through_a_link(self):
         """The name is that of the file to which the link leads, and the place is its directory."""

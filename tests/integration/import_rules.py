@@ -3,6 +3,7 @@
 import io
 import os
 import pathlib
+import shutil
 import random
 import shutil
 import stat
@@ -327,6 +328,33 @@ class Modes(Rules):
                                  (entry("t", 0o1777), "x")]))
         self.assertEqual(self.mode("s"), oct(0o755))
         self.assertEqual(self.mode("t"), oct(0o777))
+
+    def test_setgid_and_sticky_of_directories(self):
+        """In new trees, in what is there, and below a default access list; never setuid, and what exists keeps its own."""
+        home, modes = self.dir / "home", {"drop": 0o1777, "drop/in": 0o1733, "team": 0o2770, "both": 0o3775, "set": 0o4755}
+        hb.write(home / "config.yaml", b"x")
+        for name, mode in modes.items():
+            hb.write(home / name / "file", b"x", 0o644)
+            (home / name).chmod(mode)
+        (home / "team/file").chmod(0o6755)
+        for form in ("zip", "tar-zstd"):
+            archive = self.backup(home, f"modes.{form}.{'zip' if form == 'zip' else 'tar.zst'}", "--format", form)
+            for what in ("new", "there", "list"):
+                if what == "list" and shutil.which("setfacl") is None:
+                    continue
+                with self.subTest(form=form, what=what):
+                    shutil.rmtree(self.target, ignore_errors=True)
+                    self.target.mkdir()
+                    expected = {name: oct(mode & 0o3777) for name, mode in modes.items()}
+                    if what == "there":
+                        (self.target / "drop").mkdir()
+                        (self.target / "drop").chmod(0o700)
+                        expected["drop"] = oct(0o700)
+                    elif what == "list":
+                        self.tool("setfacl", "-d", "-m", "u::rwx,g::rwx,o::rwx", self.target)
+                    self.take(archive, umask=0o022)
+                    self.assertEqual({name: self.mode(name) for name in modes}, expected)
+                    self.assertEqual(self.mode("team/file"), oct(0o755))
 
     def test_no_mode_in_the_archive(self):
         info = zipfile.ZipInfo("plain")

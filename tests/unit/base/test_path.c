@@ -4,6 +4,8 @@
 #include "base/path.h"
 #include "scratch.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 static void test_paths_that_cannot_be(void **state)
@@ -78,12 +80,34 @@ static void test_tilde_and_working_directory(void **state)
     assert_string_equal(other, "~user/x");
 }
 
+/* A name for what is relative to a directory without one would lead into another directory. */
+static void test_no_working_directory(void **state)
+{
+    char name[] = "/tmp/hbcore-test-XXXXXX";
+    (void)state;
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(before >= 0);
+    assert_non_null(mkdtemp(name));
+    assert_int_equal(chdir(name), 0);
+    assert_int_equal(rmdir(name), 0);
+    errno = 0;
+    HB_AUTO_FREE char *relative = hb_absolute("x");
+    int error = errno;
+    HB_AUTO_FREE char *absolute = hb_absolute("/x");
+    assert_int_equal(fchdir(before), 0);
+    close(before);
+    assert_null(relative);
+    assert_int_equal(error, HB_NO_CURRENT);
+    assert_string_equal(absolute, "/x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths_that_cannot_be),
         cmocka_unit_test(test_parts_of_names),
         cmocka_unit_test(test_tilde_and_working_directory),
+        cmocka_unit_test(test_no_working_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

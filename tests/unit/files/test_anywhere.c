@@ -47,10 +47,29 @@ static void test_directories_are_made(void **state)
     assert_int_equal(make(file), -ENOTDIR);
 }
 
+/* The kernel calls what was removed "X (deleted)", which leads nowhere, or to something else. */
+static void test_what_was_removed_has_no_name(void **state)
+{
+    const char *directory = *state;
+    HB_AUTO_FREE char *path = hb_text("%s/a", directory);
+    HB_AUTO_FREE char *other = hb_text("%s/a (deleted)", directory);
+    assert_int_equal(mkdir(path, 0700), 0);
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    HB_AUTO_FREE char *before = hb_path_of(fd);
+    assert_string_equal(before, path);
+    assert_int_equal(rmdir(path), 0);
+    HB_AUTO_FREE char *after = hb_path_of(fd);
+    assert_null(after);
+    assert_int_equal(mkdir(other, 0700), 0);
+    HB_AUTO_FREE char *later = hb_path_of(fd);
+    assert_null(later);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(test_directories_are_made),
+        scratch_test(test_what_was_removed_has_no_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
