@@ -276,10 +276,13 @@ static void leave_alone(struct hb_restoring *restore, const struct hb_journal_ro
     hb_place_clear(&link);
 }
 
-/* Is it to be published? Else what is to be done has been done. */
+/*
+ * Is it to be published? Else what is to be done has been done. *written: over what somebody wrote
+ * meanwhile.
+ */
 static bool may_publish(struct hb_restoring *restore, const struct hb_journal_row *row,
                         const struct hb_place *place, const struct hb_instance *content,
-                        uint32_t mode)
+                        uint32_t mode, bool *written)
 {
     const struct hb_restore_request *request = restore->request;
     struct hb_since_question question = {
@@ -304,8 +307,7 @@ static bool may_publish(struct hb_restoring *restore, const struct hb_journal_ro
         return false;
     case HB_FATE_LEAVE:
         if (!request->again) {
-            if (place->exists && hb_target_obstacle(place) == NULL)
-                hb_restore_replaced(restore, row->path);
+            *written = place->exists;
             return true;
         }
         leave_alone(restore, row, place, mode,
@@ -339,7 +341,8 @@ static void publish_at(struct hb_restoring *restore, const struct hb_journal_row
         return;
     if (obstacle == NULL && hb_restore_is_folded(restore, row, last, place))
         return;
-    if (!may_publish(restore, row, place, content, mode))
+    bool written = false;
+    if (!may_publish(restore, row, place, content, mode, &written))
         return;
     if (obstacle != NULL) {
         refuse(restore, row, place, mode, obstacle);
@@ -357,8 +360,11 @@ static void publish_at(struct hb_restoring *restore, const struct hb_journal_row
         if (result != 0)
             status = HB_ENTRY;
     }
-    if (status >= 0)
-        hb_restore_published(restore, row->type == HB_FILE, row->type == HB_FILE ? row->bytes : 0);
+    if (status < 0)
+        return;
+    hb_restore_published(restore, row->type == HB_FILE, row->type == HB_FILE ? row->bytes : 0);
+    if (written)
+        hb_restore_replaced(restore, row->path);
 }
 
 /* Something else has the name of its directory by now. */
