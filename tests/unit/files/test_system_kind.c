@@ -15,7 +15,8 @@ static void test_times_of_change(void **state)
     assert_false(hb_change_time_tells(HB_CHANGE_TIMES_PERHAPS, &alike));
     assert_true(hb_change_time_tells(HB_CHANGE_TIMES_PERHAPS, &own));
     assert_true(hb_change_time_tells(HB_CHANGE_TIMES_PERHAPS, &later));
-    assert_false(hb_change_time_tells(HB_CHANGE_TIMES_NONE, &later)); /* kept until the next mount */
+    assert_false(
+        hb_change_time_tells(HB_CHANGE_TIMES_NONE, &later)); /* kept until the next mount */
 }
 
 int main(void)
