@@ -2,6 +2,15 @@
 /* Whether a time of change is believed. */
 #include "files/system_kind.h"
 #include "scratch.h"
+#include <sys/vfs.h>
+
+static uint32_t kind; /* of all file systems, as the kernel says it */
+
+int fstatfs(int fd, struct statfs *system)
+{
+    *system = (struct statfs){.f_type = (__fsword_t)kind};
+    return fd < 0 ? -1 : 0;
+}
 
 static void test_times_of_change(void **state)
 {
@@ -19,9 +28,29 @@ static void test_times_of_change(void **state)
         hb_change_time_tells(HB_CHANGE_TIMES_NONE, &later)); /* kept until the next mount */
 }
 
+static void test_which_keep_times_of_change(void **state)
+{
+    static const struct {
+        uint32_t kind;
+        enum hb_change_times kept;
+    } systems[] = {
+        {0xef53, HB_CHANGE_TIMES_KEPT},        /* ext4 */
+        {0x4d44, HB_CHANGE_TIMES_NONE},        /* FAT */
+        {0x2011bab0, HB_CHANGE_TIMES_NONE},    /* exFAT */
+        {0x65735546, HB_CHANGE_TIMES_PERHAPS}, /* FUSE: whatever lies behind it */
+        {0xff534d42, HB_CHANGE_TIMES_PERHAPS}, /* CIFS */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) {
+        kind = systems[i].kind;
+        assert_int_equal(hb_change_times_of(0), systems[i].kept);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_which_keep_times_of_change),
         cmocka_unit_test(test_times_of_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
