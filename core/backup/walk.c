@@ -66,8 +66,13 @@ static bool is_untold(struct hb_walk *walk, const struct hb_seen *seen)
     for (size_t i = 0; i < walk->device_count && i < MOST; i++)
         if (walk->devices[i].number == seen->status.st_dev)
             return !hb_change_time_tells(walk->devices[i].times, &seen->status);
-    HB_AUTO_CLOSE int fd = openat(walk->level->fd, seen->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    struct hb_walk_device device = {seen->status.st_dev, hb_change_times_of(fd)};
+    struct stat above;
+    int directory_fd = walk->level->fd;
+    bool same = fstat(directory_fd, &above) == 0 && above.st_dev == seen->status.st_dev;
+    HB_AUTO_CLOSE int fd =
+        same ? -1 : openat(directory_fd, seen->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct hb_walk_device device = {seen->status.st_dev,
+                                    hb_change_times_of(same ? directory_fd : fd)};
     walk->devices[walk->device_count++ % MOST] = device;
     return !hb_change_time_tells(device.times, &seen->status);
 }
