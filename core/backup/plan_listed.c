@@ -198,7 +198,7 @@ static void take(struct walk *walk, const char *path, bool below)
     if (is_missing(result) && !is_link)
         return;
     if (is_missing(result))
-        skipped(walk, path, "is a symbolic link to something that is not there");
+        skipped(walk, path, "is a symbolic link to something that does not exist");
     else if (result != 0)
         skipped(walk, path, hb_rights_explain(-result));
     else if (S_ISREG(status.st_mode))

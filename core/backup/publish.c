@@ -122,7 +122,8 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
 {
     struct hb_publication *publication = sink->self;
     if (offset + bytes > sink_tell(sink))
-        return hb_error_set(&publication->error, HB_FATAL, "a patch lies beyond what was written");
+        return hb_error_set(&publication->error, HB_FATAL,
+                            "a patch lies beyond the end of the written data");
     if (offset >= publication->flushed) {
         memcpy(publication->buffer + (offset - publication->flushed), data, bytes);
         return HB_OK;
@@ -229,7 +230,7 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
         return HB_OK;
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
         return hb_error_set(error, HB_FATAL,
-                            "%s: the staged archive is not as long as it should be",
+                            "%s: the staged archive does not have the expected size",
                             publication->destination->path);
     return HB_OK;
 }
@@ -254,7 +255,7 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
     if (result != 0)
         return hb_error_set(
             error, HB_FATAL,
-            "%s: the archive is there, but its directory cannot be flushed to disk: %s",
+            "%s: the archive is in place, but its directory cannot be flushed to disk: %s",
             destination->path, strerror(-result));
     return HB_OK;
 }

@@ -153,10 +153,9 @@ void hb_as_end(struct hb_as *as)
 const char *hb_rights_explain(int error)
 {
     return error == HB_NO_RIGHTS
-               ? "its directory belongs to another user, whose rights this process cannot take on "
-                 "(no CAP_SETUID or CAP_SETGID, or a user namespace), nor is it without root's "
-                 "own: "
-                 "run hbcore as that user"
+               ? "its directory belongs to another user, and this process can neither take on that "
+                 "user's rights (no CAP_SETUID or CAP_SETGID, or a user namespace) nor give up "
+                 "root's: run hbcore as that user"
                : strerror(error);
 }
 

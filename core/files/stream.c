@@ -160,7 +160,6 @@ int hb_stream_open(const char *path, FILE *log)
 const char *hb_stream_explain(int error)
 {
     return error == HB_STREAM_OF_ANOTHER
-               ? "it is a pipe or a device of another user's, or a link of another user's leads "
-                 "there"
+               ? "it is a pipe or a device of another user, or another user's link leads there"
                : hb_rights_explain(error);
 }
