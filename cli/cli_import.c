@@ -70,7 +70,7 @@ static int read_byte(void)
 
 /*
  * One line from standard input and no more of it, trimmed; -1 at the end of input or on a signal.
- * What has no room is no answer.
+ * An answer that is too long is not an answer.
  */
 static int read_answer(char *answer, size_t bytes)
 {

@@ -199,7 +199,7 @@ static bool takes_so_many(const struct hb_form *form, int count)
     return count == wanted || (wanted > 0 && strstr(form->arguments, "...") != NULL);
 }
 
-/* By the words that are no options: a subcommand, where there are some, and its arguments. */
+/* By the words that are not options: a subcommand, where there are some, and its arguments. */
 static int choose_form(const struct hb_cli *cli, const struct hb_command *command, int argc,
                        char **argv, const struct hb_form **form, int *first)
 {

@@ -153,7 +153,7 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     return status == HB_CANCELLED ? hb_error_set(error, status, "interrupted") : HB_OK;
 }
 
-/* All damage is to be told: what is whole can still be got out. The first is the error. */
+/* Reports all damage: undamaged members can still be extracted. The first is the error. */
 static bool verify_damaged(void *context, const size_t *indexes, size_t count,
                            const struct hb_error *error)
 {

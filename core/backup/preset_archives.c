@@ -134,7 +134,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     if (look_into(run, path, false, &archive, &status, row)) {
         if (status == HB_OK) {
             take_origin(run, id, path, &archive, row);
-        } else { /* read, and refused: it is no archive, or damaged */
+        } else { /* read, and refused: it is not an archive, or damaged */
             row->kept.whose = whose_by_place(run, id, path, &row->status);
             row->kept.complete = HB_NO;
         }

@@ -163,7 +163,7 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
 
 /*
  * PREFIX-TIME.suffix becomes PREFIX-TIME-2.suffix, and that PREFIX-TIME-3.suffix: never a second
- * number, for what has two is no archive of a preset any more.
+ * number, because a name with two is no longer an archive of a preset.
  */
 static void number_name(struct hb_destination *destination)
 {

@@ -136,7 +136,7 @@ int hb_staging_fill(struct hb_staging *staging, hb_staging_copy_rows copy_rows, 
 
 /* ---- the journal --------------------------------------------------------------------------- */
 
-/* By the journal, which says from now on what will have happened in the end. */
+/* From here on the journal decides: a killed run is completed from it. */
 static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
                       struct hb_restored *result, bool *begun, struct hb_error *error)
 {

@@ -433,7 +433,7 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how)
     if (reader->fd < 0)
         return false;
     if (fstat(reader->fd, &status) != 0)
-        *how = "cannot be looked at any more";
+        *how = "can no longer be examined";
     else if ((uint64_t)status.st_size > reader->seen.bytes)
         *how = "grew while it was read";
     else if ((uint64_t)status.st_size < reader->seen.bytes)
