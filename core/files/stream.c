@@ -128,7 +128,7 @@ static void say_waiting(FILE *log, const char *path)
     HB_AUTO_FREE char *shown = hb_printable(path);
     if (log == NULL)
         return;
-    fprintf(log, "%s: is a pipe that nobody reads yet; waiting for a reader ...\n", shown);
+    fprintf(log, "%s: no program reads this pipe yet; waiting for a reader ...\n", shown);
     fflush(log);
 }
 

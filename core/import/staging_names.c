@@ -78,7 +78,7 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
         *status =
             hb_ask_filter(run, staging->filters->instances[i], HB_IMPORT, &entry, &verdict, error);
         if (*status != HB_OK || verdict.kind != HB_KEEP)
-            return "which an import leaves alone";
+            return "which an import never replaces";
     }
     return hb_own_problem(run->own, real, entry.type == HB_SYMLINK) == NULL
                ? NULL

@@ -294,10 +294,10 @@ static int not_believed(struct recovery *recovery, const char *name)
             name);
         return HB_OK;
     }
-    HB_AUTO_FREE char *why =
-        hb_text("this file system has no modes, and nobody can tell who wrote its journal, so it "
-                "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
-                home, name);
+    HB_AUTO_FREE char *why = hb_text(
+        "this file system has no modes, so hbcore cannot tell who wrote the journal and cannot "
+        "complete the import: import the archive again; or, if all is well, rm -r %s/%s",
+        home, name);
     return leave(recovery, "an import was interrupted", name, why);
 }
 

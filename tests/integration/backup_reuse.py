@@ -368,7 +368,7 @@ class Reuse(hb.Case):
         self.home = copy
         made = self.make()
         self.assertEqual(made["reused_bytes"], 0)
-        self.assertIn("of this home", " ".join(note["reason"] for note in made["notes"]))
+        self.assertIn("belongs to this home", " ".join(note["reason"] for note in made["notes"]))
 
     @elsewhere
     def test_what_is_doubtful_is_looked_at_each_time(self):

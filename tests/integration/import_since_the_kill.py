@@ -915,7 +915,7 @@ class WithoutModes(SinceTheKill):
                 before = {path: path.read_bytes() for path in self.home.rglob("*")
                           if path.is_file() and path != stage / "owner"}  # which says who has it now
                 done = self.complete(expect=3)
-                self.assert_mentions(done, "cannot be completed", f"rm -r {self.home}/{stage.name}")
+                self.assert_mentions(done, "cannot complete the import", f"rm -r {self.home}/{stage.name}")
                 for path, data in before.items():
                     self.assertEqual(path.read_bytes(), data)
                 self.hbcore("verify", self.dir / "b.zip", expect=3)
