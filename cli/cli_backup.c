@@ -36,15 +36,15 @@ static const struct hb_cli_option table[] = {
     {"format", 0, "NAME", "a [format:NAME] of the configuration, or a format plugin",
      .takes = HB_TAKES_TEXT, .offset = AT(format), .values = HB_VALUES_FORMATS,
      .not_in = A_SNAPSHOT},
-    {"preset", 0, "NAME", "directory, name and format as [preset:NAME] says",
+    {"preset", 0, "NAME", "take directory, name and format from [preset:NAME]",
      .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS,
      .not_in = A_SNAPSHOT},
-    {"keep", 0, "N", "how many archives of the preset stay", .takes = HB_TAKES_NUMBER,
+    {"keep", 0, "N", "how many archives of the preset to keep", .takes = HB_TAKES_NUMBER,
      .offset = AT(keep)},
     {"quick", 'q', NULL, "a snapshot of the files that matter most: hbcore snapshot create",
      .offset = AT(quick), .not_in = AN_ARCHIVE | A_SNAPSHOT},
-    {"label", 'l', "TEXT", "added to its id", .takes = HB_TAKES_TEXT, .offset = AT(label),
-     .not_in = AN_ARCHIVE},
+    {"label", 'l', "TEXT", "a text to add to the id of the snapshot", .takes = HB_TAKES_TEXT,
+     .offset = AT(label), .not_in = AN_ARCHIVE},
     {"dry-run", 0, NULL, "show what would be stored, write nothing", .offset = AT(dry_run)},
     {0},
 };
@@ -70,9 +70,10 @@ static void note_other_suffix(struct backup_command *command)
         if (hb_format_stem(hb_format_ops_of(&formats.choices[i])->suffixes, name) == 0)
             continue;
         const char *other = formats.choices[i].section->label;
-        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
-                      "-o %s ends as archives of %s do, but this one is %s: say --format %s", name,
-                      other, command->backup.choice.section->label, other);
+        hb_report_add(
+            &command->session->run.report, HB_FOUND_NOTE, "",
+            "-o %s has the suffix of format %s, but this archive has format %s: use --format %s",
+            name, other, command->backup.choice.section->label, other);
         break;
     }
     hb_format_list_clear(&formats);
@@ -133,7 +134,7 @@ static void print_made(const struct backup_command *command)
     fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
     fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
     if (result->reused_bytes > 0)
-        fprintf(out, "  Unchanged:   %s, copied from the archive before\n",
+        fprintf(out, "  Unchanged:   %s, copied from the previous archive\n",
                 hb_human_bytes(result->reused_bytes, original));
     fprintf(out, "  Time:        %.1fs\n", hb_session_seconds(session));
     hb_preset_report(session->cli, out, &command->backup.archives, false);
@@ -160,7 +161,7 @@ static void print_summary(const struct backup_command *command)
         return;
     }
     if (result->swept > 0)
-        fprintf(cli->err, "Removed what %u earlier run(s) had left behind.\n", result->swept);
+        fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (result->nothing)
         fprintf(out, "Nothing to back up in %s.\n", command->session->run.home.path);
     else if (!made)
@@ -185,9 +186,9 @@ static void explain_missing(struct hb_session *session, const struct backup_opti
         hb_cli_no_config(config, cli, "backup --preset NAME", "what this preset is",
                          &session->error);
     else if (!named && hb_home_find(config, cli->home, true, &home, &ignored) == HB_OK)
-        hb_cli_no_config(config, cli, "backup", "which format to take", &session->error);
+        hb_cli_no_config(config, cli, "backup", "which format to use", &session->error);
     else if (!named)
-        hb_cli_no_config(config, cli, "backup", "which home and which format to take",
+        hb_cli_no_config(config, cli, "backup", "which home and which format to use",
                          &session->error);
 }
 
@@ -247,18 +248,17 @@ static int check(const struct hb_cli *cli, const void *parsed)
     const char *wrong = NULL;
     if (options->quick &&
         (options->output != NULL || options->preset != NULL || options->format != NULL))
-        wrong = "--quick makes a snapshot in the home: it does not go with -o, --format or "
-                "--preset";
+        wrong = "--quick makes a snapshot in the home: use it without -o, --format and --preset";
     else if (options->label != NULL && !options->quick)
-        wrong = "--label is for --quick";
+        wrong = "--label needs --quick";
     else if (options->keep >= 0 && !options->quick && options->preset == NULL)
-        wrong = "--keep is for --preset and --quick";
+        wrong = "--keep needs --preset or --quick";
     else if (options->keep >= 0 && options->preset != NULL && options->output != NULL)
-        wrong = "--keep is about the directory of the preset, not about -o";
+        wrong = "--keep applies to the directory of the preset: use it without -o";
     else if (options->output != NULL && *options->output == '\0')
         wrong = "the name after -o is empty";
     else if (cli->raw_out && !options->dry_run && isatty(STDOUT_FILENO))
-        wrong = "will not write an archive to a terminal";
+        wrong = "standard output is a terminal: redirect it, or name a file with -o";
     return wrong == NULL ? hb_cli_snapshot_label(cli, options->label)
                          : hb_cli_usage(cli, "backup", "%s", wrong);
 }
@@ -268,7 +268,7 @@ static const struct hb_form forms[] = {{.run = run}, {.arguments = "--quick"}};
 const struct hb_command hb_command_backup = {
     .name = "backup",
     .summary = "make an archive of the home",
-    .about = "Makes an archive of the home. It appears under its name only when it is complete\n"
+    .about = "Makes an archive of the home. The archive gets its name only when it is complete\n"
              "and on the disk.",
     .end = "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
            "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"

@@ -25,7 +25,7 @@ static const struct hb_form form = {.arguments = "ARCHIVE MEMBER",
 
 const struct hb_command hb_command_cat = {
     .name = "cat",
-    .summary = "one member of an archive to standard output",
+    .summary = "write one member of an archive to standard output",
     .about = "Writes the content of one member to standard output.",
     .forms = &form,
     .form_count = 1,

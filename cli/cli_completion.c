@@ -355,15 +355,15 @@ static const struct hb_form forms[] = {
      .run = print},
     {.name = "words",
      .arguments = "[WORD...]",
-     .help = "what the scripts ask: how could the last WORD go on? A line for each answer,\n"
-             "with a tab and its help; a tab and files or directories: names of those",
+     .help = "used by these scripts: print each completion of the last WORD on a line, with a\n"
+             "tab and its help; a tab and the word files or directories asks for such names",
      .bare = true,
      .run = words},
 };
 
 const struct hb_command hb_command_completion = {
     .name = "completion",
-    .summary = "a script that completes commands and options in a shell",
+    .summary = "print a script that completes commands and options in a shell",
     .about = "Prints a script that completes commands, options and their values in a shell.",
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,

@@ -48,7 +48,7 @@ static void show_option(void *context, const struct hb_section *section,
         fprintf(listing->out, "%s\n", text);
         return;
     }
-    print_comment(listing->out, "this value cannot stand in a file, only in --set:");
+    print_comment(listing->out, "no file can hold this value; use --set:");
     print_comment(listing->out, text);
 }
 
@@ -160,20 +160,18 @@ static int check(struct hb_session *session)
 }
 
 static const struct hb_form forms[] = {
-    {.name = "check",
-     .help = "says whether the configuration is right, or everything that is wrong",
-     .run = check},
+    {.name = "check", .help = "check the configuration and name every error in it", .run = check},
     {.name = "show",
-     .help = "the effective settings, each below a comment that says where it comes\n"
-             "from; the output is a configuration itself",
+     .help = "print the settings in force, each below a comment that says where it comes\n"
+             "from; the output is itself a configuration",
      .run = show},
 };
 
 const struct hb_command hb_command_config = {
     .name = "config",
     .summary = "check or show the configuration",
-    .about = "What the configuration says, with --set and the defaults.",
-    .end = "Exit status: 0 right, 2 wrong.",
+    .about = "Checks or shows the configuration, with --set and the defaults.",
+    .end = "Exit status: 0 the configuration is right, 2 it is wrong.",
     .forms = forms,
     .form_count = 2,
 };

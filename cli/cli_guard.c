@@ -63,8 +63,8 @@ const struct hb_command hb_command_guard = {
     .summary = "put back what an update emptied",
     .about =
         "Puts back what an update emptied: the hooks of the configuration compare the home with\n"
-        "the snapshot that was made before, by its id or its number in `hbcore snapshot list`,\n"
-        "and restore what is lost beyond doubt.",
+        "an earlier snapshot, named by its id or its number in `hbcore snapshot list`, and\n"
+        "restore what is lost beyond doubt.",
     .end = "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be\n"
            "put back, or there is no such snapshot, 2 wrong use or configuration, 3 something is\n"
            "doubtful, 5 another run works on the home.",

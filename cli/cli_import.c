@@ -29,14 +29,14 @@ struct import_options {
 
 static const struct hb_cli_option table[] = {
     {"force", 'f', NULL, "do not ask", .offset = AT(force)},
-    {"format", 0, "NAME", "how to read it; else that is found out", .takes = HB_TAKES_TEXT,
+    {"format", 0, "NAME", "format of the archive; detected by default", .takes = HB_TAKES_TEXT,
      .offset = AT(format), .values = HB_VALUES_FORMATS},
-    {"backup-first", 0, NULL, "archive what is there before anything is replaced",
+    {"backup-first", 0, NULL, "archive the home before replacing anything",
      .offset = AT(backup_first)},
     {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
-    {"include", 0, "GLOB", "only what matches; repeatable", .takes = HB_TAKES_TEXTS,
+    {"include", 0, "GLOB", "import only what matches; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(include)},
-    {"exclude", 0, "GLOB", "not what matches; repeatable", .takes = HB_TAKES_TEXTS,
+    {"exclude", 0, "GLOB", "leave out what matches; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(exclude)},
     {0},
 };
@@ -70,7 +70,7 @@ static int read_byte(void)
 
 /*
  * One line from standard input and no more of it, trimmed; -1 at the end of input or on a signal.
- * What has no room is no answer.
+ * An answer that is too long is not an answer.
  */
 static int read_answer(char *answer, size_t bytes)
 {
@@ -100,9 +100,9 @@ static int ask(FILE *out, struct hb_error *error)
     if ((fflush(out) != 0 || ferror(out)) &&
         hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
         hb_error_set(error, HB_FATAL,
-                     "the question whether to import over files that are there "
-                     "cannot be written; nothing was changed");
-        hb_error_hint(error, "say --force to import without being asked");
+                     "the question whether to import over existing files cannot be written; "
+                     "nothing was changed");
+        hb_error_hint(error, "use --force to import without being asked");
         return HB_FATAL;
     }
     if (read_answer(answer, sizeof answer) != 0) {
@@ -110,7 +110,7 @@ static int ask(FILE *out, struct hb_error *error)
         if (hb_interrupt_signal() != 0)
             return hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
         hb_error_set(error, HB_FATAL, "no answer; nothing was changed");
-        hb_error_hint(error, "say --force to import without being asked");
+        hb_error_hint(error, "use --force to import without being asked");
         return HB_FATAL;
     }
     if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
@@ -287,7 +287,7 @@ static void print_summary(const struct import_command *command)
         return;
     }
     if (result->swept > 0)
-        fprintf(cli->err, "Removed what %u earlier run(s) had left behind.\n", result->swept);
+        fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
         fprintf(out, "\nDry run: nothing was changed.\n");
     } else if (!cli->quiet) {
@@ -299,7 +299,7 @@ static void print_summary(const struct import_command *command)
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
-        fprintf(out, "  What was there before: %s\n", path);
+        fprintf(out, "  Safety backup: %s\n", path);
     }
     hb_session_print_summary(command->session, NULL);
 }
@@ -414,7 +414,7 @@ const struct hb_command hb_command_import = {
     .summary = "bring an archive back into the home",
     .about = "Brings an archive back into the home. Everything is staged and verified before the\n"
              "first file is replaced; files that the archive lacks stay.",
-    .end = "In a GLOB * and ? stop at a /; a directory that matches goes with all below it.\n"
+    .end = "In a GLOB * and ? stop at a /; a directory that matches includes all below it.\n"
            "\n"
            "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
            "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"

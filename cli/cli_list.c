@@ -114,9 +114,9 @@ static const struct hb_form form = {
 
 const struct hb_command hb_command_list = {
     .name = "list",
-    .summary = "what is in an archive",
-    .about = "Names the members of an archive, one a line; --long adds mode, size and time.\n"
-             "With --json one object a line, with the whole names.",
+    .summary = "list the members of an archive",
+    .about = "Lists the members of an archive, one per line; --long adds mode, size and time.\n"
+             "With --json each line is an object, with the full name.",
     .forms = &form,
     .form_count = 1,
     .options = table,

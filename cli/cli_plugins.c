@@ -121,9 +121,12 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
 
 static void show_options(FILE *out, const struct hb_plugin *plugin)
 {
-    fprintf(out, "\nOptions of a section [%s:LABEL] that selects it\n", hb_kind_name(plugin->kind));
+    fprintf(out,
+            "\n"
+            "Options of a section [%s:LABEL] that selects this plugin\n",
+            hb_kind_name(plugin->kind));
     if (plugin->option_count == 0)
-        fputs("  none of its own\n", out);
+        fputs("  no options of its own\n", out);
     for (size_t i = 0; i < plugin->option_count; i++) {
         const struct hb_option *option = hb_option_at(plugin->options, i);
         HB_AUTO_FREE char *type = hb_option_describe(option);
@@ -202,25 +205,25 @@ static int check(struct hb_session *session)
 
 static const struct hb_form forms[] = {
     {.name = "list",
-     .help = "every plugin that is found, and why a broken one cannot be used",
+     .help = "list every plugin found, and why a broken one cannot be used",
      .run = list},
     {.name = "show",
      .arguments = "NAME",
-     .help = "what it is, its options, and which optional parts it has",
-     .wrong = "show takes one name of a plugin",
+     .help = "describe a plugin, its options, and the optional parts it has",
+     .wrong = "show takes the name of one plugin",
      .values = {HB_VALUES_PLUGINS},
      .run = show},
     {.name = "check",
      .arguments = "FILE.so",
-     .help = "can this file be used as a plugin? Needs no configuration",
+     .help = "check whether this file can be used as a plugin; needs no configuration",
      .wrong = "check takes one file",
      .values = {HB_VALUES_FILES},
      .bare = true,
      .run = check},
     {.name = "new",
      .arguments = "KIND NAME",
-     .help = "a directory NAME here with a small plugin that works, to be changed:\n"
-             "KIND is filter, format, content or hook. Needs no configuration",
+     .help = "make a directory NAME here with a small working plugin to start from;\n"
+             "KIND is filter, format, content or hook; needs no configuration",
      .wrong = "new takes a kind and a name",
      .values = {HB_VALUES_KINDS},
      .bare = true,
@@ -229,8 +232,8 @@ static const struct hb_form forms[] = {
 
 const struct hb_command hb_command_plugins = {
     .name = "plugins",
-    .summary = "list, show or check plugins, or begin one",
-    .about = "The plugins that can be used, and a beginning for one of your own.",
+    .summary = "list, show or check plugins, or start a new one",
+    .about = "Lists, shows and checks plugins, and starts one of your own.",
     .end =
         "Exit status: 0 all usable, or made; 1 show or check: not found or not usable, new: not\n"
         "made; 2 wrong use or configuration; 3 list: some are broken.",

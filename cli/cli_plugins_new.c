@@ -70,7 +70,7 @@ static char *read_template(const char *path, struct hb_error *error)
         return text;
     hb_error_set(error, HB_FATAL, "plugins new: %s: the template cannot be read: %s", path,
                  strerror((int)-got));
-    hb_error_hint(error, "install hbcore again: the templates lie beside its configurations");
+    hb_error_hint(error, "install hbcore again, with the templates beside its configurations");
     free(text);
     return NULL;
 }
@@ -137,7 +137,7 @@ static int make_directory(struct making *making, struct hb_error *error)
         if (errno != EEXIST)
             return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s",
                                 making->name, strerror(errno));
-        hb_error_set(error, HB_FATAL, "%s: is there already; it was left as it is", making->name);
+        hb_error_set(error, HB_FATAL, "%s: already exists; it was not changed", making->name);
         hb_error_hint(error, "choose another name, or go to another directory");
         return HB_FATAL;
     }
@@ -184,7 +184,7 @@ static void tell_people(const struct hb_cli *cli, const struct making *making)
 {
     FILE *out = cli->out;
     const char *name = making->name;
-    fprintf(out, "%s: a %s plugin that works, to be changed:", name, making->kind);
+    fprintf(out, "%s: a small %s plugin that works; change it as you need:", name, making->kind);
     for (size_t i = 0; i < making->count; i++)
         fprintf(out, "%s %s", i == 0 ? "" : ",", making->files[i]);
     fprintf(out,
@@ -212,7 +212,7 @@ static int refuse_kind(const char *kind, struct hb_error *error)
     if (near != NULL)
         hb_error_hint(error, "did you mean %s?", near);
     else
-        hb_error_hint(error, "say %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
+        hb_error_hint(error, "use %s, %s, %s or %s", next_kind(NULL, 0), next_kind(NULL, 1),
                       next_kind(NULL, 2), next_kind(NULL, 3));
     return HB_EXIT_USAGE;
 }
@@ -220,8 +220,7 @@ static int refuse_kind(const char *kind, struct hb_error *error)
 static int refuse_name(const char *name, struct hb_error *error)
 {
     hb_error_set(error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
-    hb_error_hint(error,
-                  "a name is made of a-z, 0-9 and '-' (not in front), and is %d long at most",
+    hb_error_hint(error, "use a-z, 0-9 and '-', not starting with '-', up to %d in all",
                   HB_LONGEST_PLAIN_NAME);
     return HB_EXIT_USAGE;
 }

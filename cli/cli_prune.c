@@ -19,11 +19,11 @@ struct prune_options {
 #define AT(member) offsetof(struct prune_options, member)
 
 static const struct hb_cli_option table[] = {
-    {"preset", 0, "NAME", "only those of [preset:NAME]; else of all presets",
-     .takes = HB_TAKES_TEXT, .offset = AT(preset), .values = HB_VALUES_PRESETS},
+    {"preset", 0, "NAME", "prune only [preset:NAME]; default: all presets", .takes = HB_TAKES_TEXT,
+     .offset = AT(preset), .values = HB_VALUES_PRESETS},
     {"adopt", 0, NULL,
-     "those that do not say of which home they are, for a release\n"
-     "before made them, are this home's from now on",
+     "from now on, treat archives that do not name their home as\n"
+     "this home's; earlier releases made such archives",
      .offset = AT(adopt)},
     {"dry-run", 0, NULL, "show what would be removed, change nothing", .offset = AT(dry_run)},
     {0},
@@ -45,9 +45,9 @@ static const char *const words[][2] = {
     [HB_STAYS_KEPT] = {"kept", "stays"},
     [HB_STAYS_COMPLETE] = {"complete", "stays: the newest complete one"},
     [HB_STAYS_NEEDED] = {"needed", "stays: no complete one could be read"},
-    [HB_STAYS_UNTOLD] = {"untold", "stays: nothing can be told about it"},
-    [HB_STAYS_OTHERS] = {"other", "stays: another home's"},
-    [HB_STAYS_UNKNOWN] = {"unknown", "stays: it does not say of which home it is"},
+    [HB_STAYS_UNTOLD] = {"untold", "stays: it cannot be identified now"},
+    [HB_STAYS_OTHERS] = {"other", "stays: it belongs to another home"},
+    [HB_STAYS_UNKNOWN] = {"unknown", "stays: it does not name its home"},
 };
 
 static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row,
@@ -165,9 +165,10 @@ static const struct hb_form form = {.run = run};
 const struct hb_command hb_command_prune = {
     .name = "prune",
     .summary = "remove the archives that presets do not keep",
-    .about = "Removes the archives of this home that its presets do not keep, as a backup does\n"
-             "when it has made one, and names each archive that is there. Archives of other homes\n"
-             "stay, and so does what cannot be read now.",
+    .about =
+        "Removes the archives of this home that its presets do not keep, as a backup does\n"
+        "after it has made one, and lists each archive of the presets. Archives of other homes\n"
+        "stay, and so do files that cannot be read now.",
     .end = "Exit status: 0 done, 1 failed, 2 wrong use or configuration, 3 something could not be\n"
            "removed or read, 5 another run works on the home.",
     .forms = &form,

@@ -27,11 +27,11 @@ struct snapshot_options {
 enum { CREATE = 1 << 0, LIST = 1 << 1, RESTORE = 1 << 2, PRUNE = 1 << 3 };
 
 static const struct hb_cli_option table[] = {
-    {"label", 'l', "TEXT", "added to the id", .takes = HB_TAKES_TEXT, .offset = AT(label),
+    {"label", 'l', "TEXT", "a text to add to the id", .takes = HB_TAKES_TEXT, .offset = AT(label),
      .not_in = LIST | RESTORE | PRUNE},
-    {"keep", 0, "N", "how many stay; the one just made always does", .takes = HB_TAKES_NUMBER,
-     .offset = AT(keep), .not_in = LIST | RESTORE},
-    {"limit", 0, "N", "how many are listed (default 20)", .takes = HB_TAKES_NUMBER,
+    {"keep", 0, "N", "how many snapshots to keep; the new one always stays",
+     .takes = HB_TAKES_NUMBER, .offset = AT(keep), .not_in = LIST | RESTORE},
+    {"limit", 0, "N", "how many to list (default 20)", .takes = HB_TAKES_NUMBER,
      .offset = AT(limit), .not_in = CREATE | RESTORE | PRUNE},
     {"dry-run", 0, NULL, "show what would be done, change nothing", .offset = AT(dry_run),
      .not_in = LIST},
@@ -111,9 +111,8 @@ static void hint_at_files(const struct snapshot_command *command)
     HB_AUTO_FREE char *shown = hb_printable(file == NULL ? "a configuration file" : file);
     fprintf(command->session->cli->out,
             *files == NULL
-                ? "  Name those that matter most in %s: section [snapshot], key 'files'\n"
-                : "  None of those that %s names is there: section [snapshot], key "
-                  "'files'\n",
+                ? "  Name the files that matter most in %s: section [snapshot], key 'files'\n"
+                : "  None of the files that %s names exists: section [snapshot], key 'files'\n",
             shown);
 }
 
@@ -295,7 +294,7 @@ static int restore(struct snapshot_command *command, const char *wanted)
     int code = conclude(command, "snapshot restore", members);
     if (dry_run || restored.files > 0)
         return code;
-    hb_error_set(&session->error, HB_FATAL, "%s: nothing of it could be restored", name);
+    hb_error_set(&session->error, HB_FATAL, "%s: no file of this snapshot could be restored", name);
     return HB_EXIT_FAILED;
 }
 
@@ -386,8 +385,8 @@ const struct hb_command hb_command_snapshot = {
     .summary = "quick copies of the files that matter most",
     .about = "Quick copies of the few files that matter most ([snapshot] files), each in a\n"
              "directory of its own in the home.",
-    .end = "NUMBER counts the list from 1, the newest. restore ends with 0 if all of a snapshot\n"
-           "was restored, 3 if some was, 1 if nothing was.",
+    .end = "NUMBER is the place in the list: 1 is the newest. Exit status of restore: 0 all of\n"
+           "the snapshot was restored, 3 some of it, 1 nothing.",
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,
     .options = table,

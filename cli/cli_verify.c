@@ -59,7 +59,7 @@ static int verify(struct hb_reading *reading)
         hb_summary_damaged(session->cli, &session->run.report);
         if (session->error.hint[0] == '\0')
             hb_error_hint(&session->error,
-                          "what is whole can be got out: hbcore cat ARCHIVE MEMBER");
+                          "undamaged members can still be extracted: hbcore cat ARCHIVE MEMBER");
         return code == 0 ? HB_EXIT_FAILED : code;
     }
     if (code != 0)
@@ -81,8 +81,8 @@ const struct hb_command hb_command_verify = {
     .summary = "read an archive back in full",
     .about = "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
              "databases are checked as databases: sound, NOT SOUND, or cannot tell.",
-    .end = "Exit status: 0 whole, 1 damaged, 3 whole, but it is marked as incomplete or holds\n"
-           "something doubtful, or something in it could not be checked.",
+    .end = "Exit status: 0 undamaged, 1 damaged, 3 undamaged, but marked as incomplete, or with\n"
+           "something in it that is doubtful or could not be checked.",
     .forms = &form,
     .form_count = 1,
     .options = table,

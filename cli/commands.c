@@ -24,15 +24,15 @@ static const struct hb_cli_option options[] = {
      .offset = AT(sets), .values = HB_VALUES_SETTINGS},
     {"home", 0, "DIR", "the directory to back up or restore into", .takes = HB_TAKES_TEXT,
      .offset = AT(home), .values = HB_VALUES_DIRECTORIES},
-    {"json", 0, NULL, "one JSON object a line on standard output", .offset = AT(json)},
+    {"json", 0, NULL, "print one JSON object per line on standard output", .offset = AT(json)},
     {"progress", 0, "WHEN", "auto, always or never", .takes = HB_TAKES_CHOICE,
      .offset = AT(progress), .choices = progress_choices},
     {"wait", 0, "SECONDS", "wait for another run's lock (default 0)", .takes = HB_TAKES_NUMBER,
      .offset = AT(wait_seconds)},
-    {"verbose", 'v', NULL, "more, and all names where otherwise ten are shown",
+    {"verbose", 'v', NULL, "print more, and all names instead of the first ten",
      .takes = HB_TAKES_COUNT, .offset = AT(verbose)},
-    {"quiet", 0, NULL, "warnings and errors only", .offset = AT(quiet)},
-    {"version", 0, NULL, "the version", .takes = HB_TAKES_OVER, .offset = AT(version)},
+    {"quiet", 0, NULL, "print only warnings and errors", .offset = AT(quiet)},
+    {"version", 0, NULL, "print the version", .takes = HB_TAKES_OVER, .offset = AT(version)},
     {0},
 };
 
@@ -64,7 +64,7 @@ static int unknown(const struct hb_cli *cli, const char *name)
 {
     struct hb_error error;
     const char *nearest = hb_nearest(name, name_at, NULL);
-    hb_error_set(&error, HB_FATAL, "there is no command %s", name);
+    hb_error_set(&error, HB_FATAL, "unknown command %s", name);
     if (nearest != NULL)
         hb_error_hint(&error, "did you mean %s?", nearest);
     else

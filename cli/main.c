@@ -32,7 +32,7 @@ static int close_output(struct hb_cli *cli, int code)
     if (!is_work || reason != EPIPE) /* else whoever read it has seen enough */
         fprintf(cli->err, "hbcore: standard output cannot be written%s%s%s\n",
                 reason == 0 ? "" : ": ", reason == 0 ? "" : strerror(reason),
-                cli->output_is_extra ? "; all else is done" : "");
+                cli->output_is_extra ? "; everything else is done" : "");
     return is_work ? HB_EXIT_FAILED : code;
 }
 

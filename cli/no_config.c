@@ -38,7 +38,7 @@ void hb_cli_no_config(const struct hb_config *config, const struct hb_cli *cli, 
     HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(cli->home);
     hb_error_set(error, HB_FATAL,
                  "there is no configuration file, and nothing else says %s: neither "
-                 "~/.config/hbcore/hbcore.ini nor /etc/hbcore/hbcore.ini is there",
+                 "~/.config/hbcore/hbcore.ini nor /etc/hbcore/hbcore.ini exists",
                  what);
     hb_error_hint(error, "type `hbcore --config %s/FILE --home %s %s`, with %s for FILE", word,
                   home == NULL ? "DIR" : home, command, names);

@@ -123,7 +123,8 @@ static int refuse_unknown(const struct hb_cli *cli, const struct hb_command *pro
     if (own != NULL)
         hb_error_hint(&error, "did you mean --%s?", own);
     else
-        hb_error_hint(&error, "did you mean --%s, which stands before the command?", outer);
+        hb_error_hint(&error, "did you mean --%s? It is a global option; put it before the command",
+                      outer);
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
@@ -139,7 +140,8 @@ static int refuse(const struct hb_cli *cli, const struct hb_command *program,
                             name_at(command, (size_t)optopt - FIRST_LONG));
     word = optopt == 0 ? word : letter;
     if (command != program && hb_cli_option_find(program, word) != NULL)
-        return hb_cli_usage(cli, command->name, "%s stands before the command: hbcore %s ... %s",
+        return hb_cli_usage(cli, command->name,
+                            "%s is a global option; put it before the command: hbcore %s ... %s",
                             word, word, command->name);
     return refuse_unknown(cli, program, command, word);
 }
@@ -180,7 +182,7 @@ static const struct hb_cli_option *option_of(const struct hb_command *command, i
 /* "say create, list or prune" */
 static int say_which(const struct hb_cli *cli, const struct hb_command *command)
 {
-    char text[200] = "say ";
+    char text[200] = "use ";
     for (size_t i = 0; i < command->form_count; i++) {
         const char *between = i == 0 ? "" : i + 1 == command->form_count ? " or " : ", ";
         size_t length = strlen(text);
@@ -197,7 +199,7 @@ static bool takes_so_many(const struct hb_form *form, int count)
     return count == wanted || (wanted > 0 && strstr(form->arguments, "...") != NULL);
 }
 
-/* By the words that are no options: a subcommand, where there are some, and its arguments. */
+/* By the words that are not options: a subcommand, where there are some, and its arguments. */
 static int choose_form(const struct hb_cli *cli, const struct hb_command *command, int argc,
                        char **argv, const struct hb_form **form, int *first)
 {

@@ -72,7 +72,7 @@ struct hb_command {
     size_t bytes;                        /* of the struct that they are put into */
     const void *defaults;                /* for it; NULL: zeros */
     bool raw_out;                        /* standard output is for a member alone */
-    bool ends_at_word;                   /* what follows the first argument is no option of it */
+    bool ends_at_word; /* what follows the first argument is not an option of it */
     const struct hb_command *const *commands; /* of the program; ended by NULL */
     /* What does not go together; 0, or HB_EXIT_USAGE after the message. May be NULL. */
     int (*check)(const struct hb_cli *cli, const void *options);

@@ -104,9 +104,10 @@ void hb_preset_report(const struct hb_cli *cli, FILE *out,
         fprintf(out, "  Other homes: %zu archive(s) of the same name, left alone\n", others);
     show_names(cli, out, archives, HB_STAYS_OTHERS);
     if (needed > 0)
-        fprintf(out,
-                "  Kept:        %zu more than are to be kept, for none of this home is complete\n",
-                needed);
+        fprintf(
+            out,
+            "  Kept:        %zu more than the limit, because no archive of this home is complete\n",
+            needed);
     fflush(out);
 }
 
@@ -119,9 +120,8 @@ void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset
     HB_AUTO_FREE char *word = hb_shell_word(preset);
     HB_AUTO_FREE char *text = hb_text("hbcore prune --preset %s --adopt", word);
     HB_AUTO_FREE char *line = hb_session_command_line(session, text);
-    hb_report_add(
-        &session->run.report, HB_FOUND_NOTE, "",
-        "%s: %zu archive(s) there do not say of which home they are, and stay; if they are "
-        "of this one: %s",
-        archives->directory, unknown, line);
+    hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
+                  "%s: %zu archive(s) there do not name their home, and stay; if they belong to "
+                  "this home: %s",
+                  archives->directory, unknown, line);
 }

@@ -15,9 +15,9 @@ static int open_archive(struct hb_reading *reading)
     if (status == HB_OK)
         status = hb_archive_list(&reading->archive, error);
     if (status == HB_NOMATCH)
-        status = hb_error_set(error, HB_FATAL,
-                              "%s: is no regular file, and only import reads from a pipe",
-                              reading->path);
+        status =
+            hb_error_set(error, HB_FATAL, "%s: not a regular file; only import reads from a pipe",
+                         reading->path);
     return hb_cli_exit_code(status);
 }
 

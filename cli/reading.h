@@ -15,7 +15,7 @@ struct hb_reading_options {
 /* --format */
 #define HB_READING_FORMAT                                                                          \
     {                                                                                              \
-        "format", 0, "NAME", "how to read it; else that is found out",                             \
+        "format", 0, "NAME", "format of the archive; detected by default",                         \
             .takes = HB_TAKES_TEXT, .offset = offsetof(struct hb_reading_options, format),         \
             .values = HB_VALUES_FORMATS                                                            \
     }

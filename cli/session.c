@@ -134,7 +134,7 @@ int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
                      hb_rights_explain(-result));
-        hb_error_hint(error, "say --home DIR, or look at section [home] of the configuration");
+        hb_error_hint(error, "use --home DIR, or correct section [home] of the configuration");
         return HB_EXIT_FAILED;
     }
     hb_run_set_reading(&session->run);

@@ -197,14 +197,14 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
         return beyond(archive, what, "max-path", error);
     }
     if (archive->catalog.text_bytes + entry->path_bytes + link > limits->names) {
-        snprintf(what, sizeof what, "the names in it are longer than %s together",
+        snprintf(what, sizeof what, "its names together are longer than %s",
                  hb_human_bytes(limits->names, allowed));
         return beyond(archive, what, "max-names", error);
     }
     if (__builtin_add_overflow(archive->announced, bytes, &archive->announced))
         archive->announced = UINT64_MAX;
     if (archive->announced > limits->bytes) {
-        snprintf(what, sizeof what, "its entries have %s or more, and %s are allowed",
+        snprintf(what, sizeof what, "its contents have %s or more, but only %s are allowed",
                  hb_human_bytes(archive->announced, announced),
                  hb_human_bytes(limits->bytes, allowed));
         return beyond(archive, what, "max-bytes", error);
@@ -305,16 +305,16 @@ int hb_archive_check_trailer(const struct hb_archive *archive, struct hb_error *
         return HB_OK;
     if (archive->trailer.count != catalog->count)
         return hb_error_set(error, HB_FATAL,
-                            "%s: is damaged: it has %zu entries, but %zu were stored",
+                            "%s: damaged: the archive has %zu entries, but %zu were stored",
                             archive->shown, catalog->count, archive->trailer.count);
     for (size_t i = 0; i < catalog->count; i++) {
         struct hb_entry entry;
         hb_catalog_entry(catalog, i, &entry);
         if (!hb_trailer_matches(&archive->trailer, &entry))
-            return hb_error_set(error, HB_FATAL,
-                                "%s: is damaged: name, mode, time or size of %s are not those that "
-                                "were stored",
-                                archive->shown, entry.path);
+            return hb_error_set(
+                error, HB_FATAL,
+                "%s: damaged: name, mode, time or size of %s differ from what was stored",
+                archive->shown, entry.path);
     }
     return HB_OK;
 }

@@ -47,8 +47,8 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
 
 /* What there is to say of an archive with later_trailer. */
 #define HB_LATER_TRAILER                                                                           \
-    "a later version of hbcore made it: whose it is, and whether it is complete, cannot be told "  \
-    "by this one"
+    "a later version of hbcore made it: this version cannot tell whose it is and whether it is "   \
+    "complete"
 
 /*
  * For visitors: takes the trailer that a walk found. HB_OK also if it is of a later version: the

@@ -75,7 +75,8 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
                                                          archive->shown, strerror((int)-got));
     archive->head_bytes = (size_t)got;
     if (archive->head_bytes == 0)
-        return hb_error_set(error, HB_FATAL, "%s: is empty, no archive", archive->shown);
+        return hb_error_set(error, HB_FATAL, "%s: not an archive: the file is empty",
+                            archive->shown);
     return HB_OK;
 }
 
@@ -106,10 +107,10 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
                             hb_stream_explain(errno));
     archive->untold = archive->only_file && !S_ISREG(status.st_mode);
     if (archive->untold)
-        return hb_error_set(error, HB_FATAL, "%s: it is not a regular file any more",
-                            archive->shown);
+        return hb_error_set(error, HB_FATAL, "%s: no longer a regular file", archive->shown);
     if (S_ISDIR(status.st_mode))
-        return hb_error_set(error, HB_FATAL, "%s: is a directory, no archive", archive->shown);
+        return hb_error_set(error, HB_FATAL, "%s: not an archive: this is a directory",
+                            archive->shown);
     archive->stream = !S_ISREG(status.st_mode) ||
                       (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
     make_input(archive, (uint64_t)status.st_size);

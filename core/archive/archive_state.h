@@ -21,7 +21,7 @@ struct hb_archive {
     char *path;        /* as given; "-" */
     const char *shown; /* for messages */
     int fd;
-    bool only_file; /* it was found by its name: what cannot be read anywhere is no archive */
+    bool only_file; /* it was found by its name: what cannot be read anywhere is not an archive */
     bool stream;    /* can be read once only */
     struct hb_input input;
     unsigned char *head; /* what was read ahead of a stream */

@@ -21,7 +21,7 @@ static int keep_failure(struct guarded *guarded, int status)
 
 static int out_of_order(struct guarded *guarded, const char *what)
 {
-    hb_error_set(guarded->error, HB_FATAL, "%s: is damaged, or its format plugin is wrong: %s",
+    hb_error_set(guarded->error, HB_FATAL, "%s: damaged, or the format plugin is wrong: %s",
                  guarded->archive, what);
     return keep_failure(guarded, HB_FATAL);
 }
@@ -32,7 +32,7 @@ static int guarded_entry(const struct hb_visitor *visitor, const struct hb_entry
     if (guarded->failed != HB_OK)
         return guarded->failed;
     if (guarded->open)
-        return out_of_order(guarded, "an entry begins before the last one has ended");
+        return out_of_order(guarded, "an entry begins before the previous one has ended");
     guarded->open = true;
     return keep_failure(guarded, guarded->visitor->entry(guarded->visitor, entry));
 }
@@ -44,7 +44,7 @@ static int guarded_data(const struct hb_visitor *visitor, const void *data, size
     if (guarded->failed != HB_OK)
         return guarded->failed;
     if (!guarded->open)
-        return out_of_order(guarded, "there is data outside of the entries");
+        return out_of_order(guarded, "data lies outside of the entries");
     return keep_failure(guarded, guarded->visitor->data(guarded->visitor, data, bytes, offset));
 }
 
@@ -54,7 +54,7 @@ static int guarded_end(const struct hb_visitor *visitor, uint64_t bytes)
     if (guarded->failed != HB_OK)
         return guarded->failed;
     if (!guarded->open)
-        return out_of_order(guarded, "an entry ends that has not begun");
+        return out_of_order(guarded, "an entry ends without having begun");
     guarded->open = false;
     return keep_failure(guarded, guarded->visitor->end(guarded->visitor, bytes));
 }

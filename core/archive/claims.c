@@ -131,7 +131,7 @@ static size_t find_row(struct hb_claims *claims, const struct hb_entry *entry)
 }
 
 /*
- * The one that is no row may be in the home: it is asked about for its name alone, and only once
+ * The one that is not a row may be in the home: it is asked about for its name alone, and only once
  * for all its sidecars, which stand beside each other.
  */
 static const struct hb_claim *ask_absent(struct hb_claims *claims, const struct hb_entry *owner)

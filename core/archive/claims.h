@@ -23,7 +23,7 @@ struct hb_claims {
     struct hb_claim *some; /* ... the one here */
     size_t some_count;
     struct hb_path_table paths; /* of all rows, for sidecars; empty until one is looked at */
-    char *absent;               /* the last file that was asked about and that is no row */
+    char *absent;               /* the last file that was asked about and that is not a row */
     struct hb_claim of_absent;
 };
 

@@ -66,7 +66,7 @@ static int end_current(struct decoder *decoder)
         return HB_OK;
     if (current->bytes != catalog->members[current->index].bytes)
         return hb_error_set(current->error, HB_FATAL,
-                            "%s: is damaged: it should have %llu bytes, and has %llu",
+                            "%s: damaged: it should have %llu bytes, but has %llu",
                             hb_catalog_path(catalog, current->index),
                             (unsigned long long)catalog->members[current->index].bytes,
                             (unsigned long long)current->bytes);
@@ -84,7 +84,7 @@ static int output_write(const struct hb_output *output, const void *data, size_t
         return HB_OK;
     if (decoder->current.index != mine->index) {
         int status = mine->begun ? hb_error_set(&decoder->error, HB_FATAL,
-                                                "the format mixes the data of members")
+                                                "the format plugin mixes the data of members")
                                  : end_current(decoder);
         if (status == HB_OK) {
             const struct hb_catalog *catalog = &decoder->extraction->request->archive->catalog;

@@ -94,7 +94,7 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
     if (__builtin_add_overflow(offset, bytes, &end) || offset < current->bytes ||
         end > current->limit)
         return hb_error_set(current->error, HB_FATAL,
-                            "%s: is damaged: it has more data than the archive says", path);
+                            "%s: damaged: it has more data than the archive says", path);
     int result = 0;
     if (current->fd >= 0)
         result = current->request->sequential ? write_onwards(current, data, bytes, offset)

@@ -30,8 +30,7 @@ static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *e
         hb_catalog_add(&archive->catalog, entry, NULL);
     else if (!same_member(&archive->catalog, walking->next, entry))
         return hb_error_set(walking->error, HB_FATAL,
-                            "%s: the archive changed between listing and reading it",
-                            archive->shown);
+                            "%s: the archive changed between listing and reading", archive->shown);
     size_t index = walking->next++;
     if (entry->type != HB_FILE || !walking->request->wanted(walking->request->context, index))
         return HB_SKIP;
@@ -64,7 +63,7 @@ static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
     uint64_t announced = walking->current.limit;
     if (bytes < walking->current.bytes || (announced != HB_UNKNOWN && bytes != announced))
         return hb_error_set(walking->error, HB_FATAL,
-                            "%s: is damaged: it should have %llu bytes, and has %llu",
+                            "%s: damaged: it should have %llu bytes, but has %llu",
                             hb_catalog_path(catalog, walking->current.index),
                             (unsigned long long)announced, (unsigned long long)bytes);
     return hb_output_end(&walking->current, bytes);
@@ -97,8 +96,7 @@ int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
     int status = hb_archive_walk(archive, &visitor, error);
     hb_output_drop(&walking.current);
     if (status == HB_OK && walking.next != archive->catalog.count)
-        return hb_error_set(error, HB_FATAL,
-                            "%s: the archive changed between listing and reading it",
+        return hb_error_set(error, HB_FATAL, "%s: the archive changed between listing and reading",
                             archive->shown);
     return status;
 }

@@ -98,11 +98,11 @@ int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct
                    : is_directory(catalog, name) ? HB_DIRECTORY
                                                  : HB_FILE;
     if (type != HB_FILE)
-        return hb_error_set(error, HB_FATAL, "%s: %s is no file but a %s", archive->path, name,
+        return hb_error_set(error, HB_FATAL, "%s: %s is not a file but a %s", archive->path, name,
                             hb_member_type(type));
     if (member.index == SIZE_MAX) {
-        hb_error_set(error, HB_FATAL, "%s: has no member %s", archive->path, name);
-        hb_error_hint(error, "`hbcore list` names them");
+        hb_error_set(error, HB_FATAL, "%s: the archive has no member %s", archive->path, name);
+        hb_error_hint(error, "`hbcore list ARCHIVE` shows the members");
         return HB_FATAL;
     }
     struct hb_extract_request request = {

@@ -261,13 +261,12 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
     *trailer = (struct hb_trailer){0};
     if (bytes >= sizeof magic && memcmp(data, magic, VERSION_AT) == 0 &&
         ((const unsigned char *)data)[VERSION_AT] > (unsigned char)magic[VERSION_AT])
-        return hb_error_set(error, HB_LATER,
-                            "the archive's trailer is of a later version (%u) than this hbcore "
-                            "can read (%u)",
-                            ((const unsigned char *)data)[VERSION_AT],
-                            (unsigned char)magic[VERSION_AT]);
+        return hb_error_set(
+            error, HB_LATER,
+            "the archive's trailer has a later version (%u) than this hbcore can read (%u)",
+            ((const unsigned char *)data)[VERSION_AT], (unsigned char)magic[VERSION_AT]);
     if (bytes < sizeof magic + sizeof checksum || memcmp(data, magic, sizeof magic) != 0)
-        return hb_error_set(error, HB_FATAL, "the archive's trailer is not one of this tool");
+        return hb_error_set(error, HB_FATAL, "the archive's trailer was not written by hbcore");
     size_t body = bytes - sizeof checksum;
     memcpy(&checksum, (const unsigned char *)data + body, sizeof checksum);
     if (le64toh(checksum) != XXH3_64bits(data, body))

@@ -12,7 +12,7 @@
  * Unknown sections are passed over. All in front of section 4 is the same for the same tree.
  *
  * A later version begins with the same seven bytes and a higher version byte, and formats keep it
- * where they keep this one; nothing else of it is known. It is no damage, and no missing trailer
+ * where they keep this one; nothing else of it is known. It is not damage, nor a missing trailer
  * either: whose such an archive is and whether it is complete cannot be told.
  */
 #ifndef HB_TRAILER_H

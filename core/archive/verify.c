@@ -41,11 +41,11 @@ static bool verify_wanted(void *context, size_t index)
 
 static void report_no_copy(struct verify *verify, size_t index, int error)
 {
-    hb_report_add(
-        &verify->run->report, HB_FOUND_DOUBTFUL, hb_catalog_path(&verify->archive->catalog, index),
-        "could not be checked: no copy of it can be made in %s: %s; free some space there "
-        "or set [backup] stage-dir",
-        verify->run->stage.path, strerror(error));
+    hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL,
+                  hb_catalog_path(&verify->archive->catalog, index),
+                  "could not be checked: cannot copy it to %s: %s; free some space there or set "
+                  "[backup] stage-dir",
+                  verify->run->stage.path, strerror(error));
 }
 
 /* By name alone: what it is will be seen when it is staged. */
@@ -94,10 +94,10 @@ static bool is_all_there(struct verify *verify, const struct hb_entry *entry, in
     struct stat status;
     if (fstat(fd, &status) != 0)
         hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, entry->path,
-                      "could not be checked: its copy cannot be looked at: %s", strerror(errno));
+                      "could not be checked: its copy cannot be examined: %s", strerror(errno));
     else if ((uint64_t)status.st_size != entry->bytes)
         hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, entry->path,
-                      "could not be checked: %llu bytes of it were written to a copy, which has "
+                      "could not be checked: %llu bytes were written to its copy, but the copy has "
                       "%llu: set [backup] stage-dir",
                       (unsigned long long)entry->bytes, (unsigned long long)status.st_size);
     else
@@ -153,7 +153,7 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     return status == HB_CANCELLED ? hb_error_set(error, status, "interrupted") : HB_OK;
 }
 
-/* All damage is to be told: what is whole can still be got out. The first is the error. */
+/* Reports all damage: undamaged members can still be extracted. The first is the error. */
 static bool verify_damaged(void *context, const size_t *indexes, size_t count,
                            const struct hb_error *error)
 {
@@ -200,9 +200,8 @@ static void report_unchecked(struct verify *verify, const char *why)
         hb_report_add(report, HB_FOUND_DOUBTFUL, hb_catalog_path(catalog, i),
                       "could not be checked as a database: %s", why);
     }
-    hb_report_add(
-        report, HB_FOUND_NOTE, "",
-        "set backup.stage-dir to a directory where databases can be copied to be checked");
+    hb_report_add(report, HB_FOUND_NOTE, "",
+                  "set backup.stage-dir to a directory that has room for copies of databases");
 }
 
 /* Copies of databases are checked beside the archive, or in stage-dir. */
@@ -242,7 +241,7 @@ static void report_refused(struct verify *verify)
             continue;
         const char *problem = hb_path_problem(path, depth, &skip);
         if (problem == NULL && hb_claims_sidecar(&verify->claims, i))
-            problem = "belongs to the file beside it; what it alone holds would be lost";
+            problem = "belongs to the file beside it; data that is only in it would be lost";
         if (problem != NULL)
             hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, path,
                           "an import would refuse it: it %s", problem);
@@ -263,8 +262,8 @@ static void report_marks(const struct verify *verify)
     }
     if (!archive->has_trailer) {
         hb_report_add(report, HB_FOUND_NOTE, "",
-                      "the archive has no trailer of this tool: its modes and times have no "
-                      "checksum");
+                      "hbcore did not write this archive, or its trailer is missing: modes and "
+                      "times have no checksum");
         return;
     }
     if (!hb_trailer_incomplete(&archive->trailer))

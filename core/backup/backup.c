@@ -37,7 +37,7 @@ static int make_plan(struct hb_backing_up *backup)
     bool store_links = hb_config_value(config, "backup", "links")->number == 1;
     if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
-                      "the format cannot store symbolic links; they are passed over");
+                      "this format cannot store symbolic links; they are left out");
         store_links = false;
     }
     struct hb_plan_request request = {
@@ -62,9 +62,10 @@ static int stage_beside(struct hb_backing_up *backup, struct hb_stage *stage)
     struct hb_rights rights;
     int result = hb_run_making(backup->run, &destination->place, &rights);
     if (result != 0)
-        return hb_error_set(backup->error, HB_FATAL,
-                            "%s: a link of another user's leads there, who could not write to it",
-                            destination->directory);
+        return hb_error_set(
+            backup->error, HB_FATAL,
+            "%s: the link to this directory belongs to a user who cannot write to it",
+            destination->directory);
     return hb_stage_open_in(destination->place.fd, &rights, destination->directory, stage,
                             &backup->result->swept, backup->error);
 }
@@ -163,7 +164,7 @@ static int spare_file_of_home(const struct hb_backing_up *backup)
         hb_format_stem(hb_format_ops_of(backup->request->format)->suffixes, destination->name) > 0)
         return HB_OK;
     hb_error_set(backup->error, HB_FATAL,
-                 "%s: is a file of the home, to which a link leads, and is not replaced",
+                 "%s: a link leads to this file of the home; it is not replaced",
                  destination->path);
     hb_error_hint(backup->error, "choose another name with -o");
     return HB_FATAL;
@@ -224,7 +225,7 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
                       &backup.key);
     if (request->remember && !hb_is_reproducible(&backup) && backup.key.why != NULL)
         hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
-                      "nothing is taken over, now or from this archive later: %s", backup.key.why);
+                      "nothing is reused, now or from this archive later: %s", backup.key.why);
     int status = run_backup(&backup);
     hb_state_key_clear(&backup.key);
     hb_plan_clear(&backup.plan);

@@ -202,7 +202,7 @@ static int read_back(struct writing *writing)
     hb_error_set(writing->error, HB_FATAL,
                  "%s: the archive was written, but cannot be read back: %s; it was not published",
                  destination->path, why.text);
-    hb_error_hint(writing->error, "choose another format with --format, and report this");
+    hb_error_hint(writing->error, "choose another format with --format, and report this defect");
     return HB_FATAL;
 }
 
@@ -277,8 +277,8 @@ static int prepare_reuse(struct writing *writing)
     };
     status = hb_previous_open(&previous, &writing->previous, &why);
     if (status == HB_FATAL)
-        hb_report_add(&writing->run->report, HB_FOUND_NOTE, "",
-                      "%s: nothing is taken over from it: %s", request->previous, why.text);
+        hb_report_add(&writing->run->report, HB_FOUND_NOTE, "", "%s: nothing is reused from it: %s",
+                      request->previous, why.text);
     return HB_OK;
 }
 
@@ -304,12 +304,12 @@ static int locate(struct writing *writing)
     if (result < 0) {
         hb_error_set(writing->error, HB_FATAL,
                      "%s: the directory was moved or removed while the archive was made", before);
-        hb_error_hint(writing->error, "make it again, or choose another place with -o");
+        hb_error_hint(writing->error, "make the directory again, or choose another place with -o");
         return HB_FATAL;
     }
     if (result > 0)
         hb_report_add(&writing->run->report, HB_FOUND_NOTE, "",
-                      "%s: was renamed while the archive was made, and is %s now", before,
+                      "%s: was renamed to %s while the archive was made", before,
                       destination->directory);
     return HB_OK;
 }
@@ -336,7 +336,7 @@ static int write_archive(struct writing *writing)
     if (status == HB_OK)
         status = write_entries(writing);
     if (status == HB_OK && writing->trailer.count == 0)
-        status = hb_error_set(writing->error, HB_FATAL, "%s: nothing of it could be stored",
+        status = hb_error_set(writing->error, HB_FATAL, "%s: nothing in the home could be stored",
                               writing->run->home.path);
     if (status == HB_OK)
         return finish_archive(writing);

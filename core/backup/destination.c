@@ -30,7 +30,7 @@ static bool is_absent(void)
 
 static int cannot_tell(const char *path, struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "%s: cannot be looked at: %s", path, strerror(errno));
+    hb_error_set(error, HB_FATAL, "%s: cannot be examined: %s", path, strerror(errno));
     hb_error_hint(error, "choose another place with -o");
     return HB_FATAL;
 }
@@ -92,7 +92,7 @@ static int look_for_file(struct hb_destination *destination, struct hb_error *er
         return status;
     destination->stream = false;
     return hb_error_set(error, HB_FATAL,
-                        "%s: became a pipe or a device meanwhile; nothing was written to it",
+                        "%s: has become a pipe or a device; nothing was written to it",
                         destination->path);
 }
 

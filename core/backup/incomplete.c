@@ -38,10 +38,10 @@ static int open_file(const struct hb_directory *directory, const char *name, str
         fd = -errno;
     *found = fd == -ENOENT ? NOTHING : STAYS;
     if (fd < 0)
-        hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s",
+        hb_error_set(why, HB_FATAL, "cannot tell whether it is complete: %s",
                      hb_rights_explain(-fd));
     else if (fstat(fd, status) != 0)
-        hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s", strerror(errno));
+        hb_error_set(why, HB_FATAL, "cannot tell whether it is complete: %s", strerror(errno));
     else if (!S_ISREG(status->st_mode))
         hb_error_set(why, HB_FATAL, "it is not a regular file");
     else
@@ -65,7 +65,7 @@ static enum found look(struct hb_run *run, const struct hb_directory *directory,
     if (result == HB_OK)
         result = hb_archive_read_trailer(&archive, &reason);
     if (result != HB_OK)
-        hb_error_set(why, HB_FATAL, "whether it is complete cannot be told: %s", reason.text);
+        hb_error_set(why, HB_FATAL, "cannot tell whether it is complete: %s", reason.text);
     else if (archive.later_trailer)
         hb_error_set(why, HB_FATAL, HB_LATER_TRAILER);
     else if (!archive.has_trailer)
@@ -144,16 +144,16 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
             rename_destination(destination, name);
             destination->unique = found == NOTHING;
             hb_report_add(&run->report, HB_FOUND_NOTE, "",
-                          "%s stays as it is: %s; the incomplete archive is %s", destination->kept,
-                          why.text, destination->path);
+                          "%s was not replaced: %s; the incomplete archive is %s",
+                          destination->kept, why.text, destination->path);
             return HB_OK;
         }
         free(name);
     }
-    return hb_error_set(error, HB_FATAL,
-                        "%s: stays as it is: %s; and all names for an incomplete archive beside it "
-                        "are taken",
-                        destination->path, why.text);
+    return hb_error_set(
+        error, HB_FATAL,
+        "%s: was not replaced: %s; all names for an incomplete archive beside it are taken",
+        destination->path, why.text);
 }
 
 bool hb_incomplete_beside(struct hb_run *run, const char *const *suffixes,

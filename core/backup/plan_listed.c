@@ -6,7 +6,7 @@
  * (walk.c) in three ways. Filters are not asked: whoever lists a file wants it. Links are followed,
  * also out of the home, and what they lead to is stored under the listed name; only directories
  * that are reached by a link below a listed one are not entered, so that the plan always ends. And
- * what is listed and missing is no finding, for a list names what a home may have.
+ * what is listed and missing is not a finding, because a list names what a home may have.
  *
  * Everything else is as in a walk. Content plugins say whose a file is, and what belongs to a file
  * beside it is left out. Keys and the id of the home are never stored. What is there and cannot be
@@ -198,7 +198,7 @@ static void take(struct walk *walk, const char *path, bool below)
     if (is_missing(result) && !is_link)
         return;
     if (is_missing(result))
-        skipped(walk, path, "is a symbolic link to something that is not there");
+        skipped(walk, path, "is a symbolic link to something that does not exist");
     else if (result != 0)
         skipped(walk, path, hb_rights_explain(-result));
     else if (S_ISREG(status.st_mode))

@@ -22,7 +22,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     preset->section = hb_config_section(config, section);
     if (preset->section == NULL) {
         hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
-        hb_error_hint(error, "add a section [preset:%s] with its directory", name);
+        hb_error_hint(error, "add a section [preset:%s] with the key 'directory'", name);
         return HB_FATAL;
     }
     const char *prefix = hb_config_text(config, section, "prefix");

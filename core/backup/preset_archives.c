@@ -115,7 +115,7 @@ static bool look_into(struct hb_run *run, const char *path, bool all, struct hb_
     const char *why = NULL;
     if (archive->fd >= 0 &&
         (fstat(archive->fd, &opened) != 0 || !is_same_file(&opened, &row->status)))
-        why = "it was replaced while it was looked at";
+        why = "it was replaced while it was being examined";
     else if (archive->untold || archive->fd < 0 || hb_interrupt_signal() != 0)
         why = error.text;
     else if (archive->later_trailer && (all || *status == HB_OK))
@@ -134,7 +134,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     if (look_into(run, path, false, &archive, &status, row)) {
         if (status == HB_OK) {
             take_origin(run, id, path, &archive, row);
-        } else { /* read, and refused: it is no archive, or damaged */
+        } else { /* read, and refused: it is not an archive, or damaged */
             row->kept.whose = whose_by_place(run, id, path, &row->status);
             row->kept.complete = HB_NO;
         }
@@ -338,7 +338,7 @@ static const char *remove_row(void *context, size_t number)
     if (fstatat(archives->fd, row->kept.name, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return strerror(errno);
     if (!is_same_file(&status, &row->status))
-        return "it was replaced meanwhile";
+        return "it was replaced in the meantime";
     if (!question->dry_run && unlinkat(archives->fd, row->kept.name, 0) != 0)
         return strerror(errno);
     return NULL;

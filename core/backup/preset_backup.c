@@ -35,7 +35,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
         hb_preset_prune(&query, &backup->archives, keep < 1 ? 1 : (uint64_t)keep, made->name,
                         !backup->incomplete, false);
     else
-        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "nothing older was removed: %s",
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "no older archive was removed: %s",
                       error.text);
 }
 
@@ -64,7 +64,8 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
         return status;
     backup->incomplete = hb_report_incomplete(&run->report);
     if (backup->result.nothing && backup->incomplete)
-        return hb_error_set(error, HB_FATAL, "%s: nothing of it could be read", run->home.path);
+        return hb_error_set(error, HB_FATAL, "%s: nothing in the home could be read",
+                            run->home.path);
     if (backup->prunes && !backup->dry_run && !backup->result.nothing && backup->output == NULL)
         prune(backup, &next->id);
     return HB_OK;

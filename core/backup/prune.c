@@ -34,8 +34,8 @@ static bool is_gone(void *context, const char *name)
 static void report_unlisted(struct prune *prune, const char *preset, struct hb_error *error)
 {
     hb_report_add(&prune->request->run->report, HB_FOUND_DOUBTFUL, "",
-                  "[preset:%s]: its archives stay, for it cannot be told which there are: %s",
-                  preset, error->text);
+                  "[preset:%s]: all its archives stay, because they cannot be listed: %s", preset,
+                  error->text);
     *error = (struct hb_error){0};
     prune->result->doubtful = true;
 }
@@ -132,8 +132,8 @@ int hb_prune(const struct hb_prune_request *request, struct hb_prune_result *res
         int saved = hb_home_id_save(&run->home, &prune.id);
         if (saved != 0)
             hb_report_add(&run->report, HB_FOUND_NOTE, "",
-                          "%s: what was adopted cannot be noted there, and holds for this run "
-                          "alone: %s",
+                          "%s: the adopted archives cannot be recorded there and are adopted for "
+                          "this run only: %s",
                           HB_HOME_ID_NAME, hb_rights_explain(-saved));
     }
     hb_home_id_clear(&prune.id);

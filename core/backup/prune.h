@@ -25,7 +25,7 @@ struct hb_prune_result {
 };
 
 /*
- * One preset after the other; what is wrong with one is no reason to leave out the next. HB_OK, or
+ * One preset after the other; an error in one is not a reason to leave out the next. HB_OK, or
  * HB_CANCELLED or HB_FATAL with the first thing that was wrong.
  */
 int hb_prune(const struct hb_prune_request *request, struct hb_prune_result *result,

@@ -47,7 +47,7 @@ size_t hb_prune_rows(const struct hb_prune_rows_request *request)
         struct hb_kept *row = row_at(request, i);
         if (row->fate == HB_STAYS_UNTOLD)
             tell(request, HB_FOUND_NOTE, row,
-                 "it cannot be told whether it is complete, so it stays");
+                 "stays, because it is unknown whether it is complete");
         else if (row->fate == HB_GOES && hb_interrupt_signal() == 0)
             remove_row(request, i);
         removed += row->removed;

@@ -122,7 +122,8 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
 {
     struct hb_publication *publication = sink->self;
     if (offset + bytes > sink_tell(sink))
-        return hb_error_set(&publication->error, HB_FATAL, "a patch lies beyond what was written");
+        return hb_error_set(&publication->error, HB_FATAL,
+                            "a patch lies beyond the end of the written data");
     if (offset >= publication->flushed) {
         memcpy(publication->buffer + (offset - publication->flushed), data, bytes);
         return HB_OK;
@@ -162,7 +163,7 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
 
 /*
  * PREFIX-TIME.suffix becomes PREFIX-TIME-2.suffix, and that PREFIX-TIME-3.suffix: never a second
- * number, for what has two is no archive of a preset any more.
+ * number, because a name with two is no longer an archive of a preset.
  */
 static void number_name(struct hb_destination *destination)
 {
@@ -229,7 +230,7 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
         return HB_OK;
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
         return hb_error_set(error, HB_FATAL,
-                            "%s: the staged archive is not as long as it should be",
+                            "%s: the staged archive does not have the expected size",
                             publication->destination->path);
     return HB_OK;
 }
@@ -254,7 +255,7 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
     if (result != 0)
         return hb_error_set(
             error, HB_FATAL,
-            "%s: the archive is there, but its directory cannot be flushed to disk: %s",
+            "%s: the archive is in place, but its directory cannot be flushed to disk: %s",
             destination->path, strerror(-result));
     return HB_OK;
 }

@@ -58,14 +58,15 @@ static int compare(struct reading *reading, const struct hb_entry *listed)
     if (hb_run_cancelled(request->run))
         return hb_error_set(reading->error, HB_CANCELLED, "interrupted");
     if (reading->count >= request->stored->count)
-        return hb_error_set(reading->error, HB_FATAL, "it has more than the %zu entries stored",
+        return hb_error_set(reading->error, HB_FATAL,
+                            "the archive has more than the %zu entries that were stored",
                             request->stored->count);
     struct hb_entry row = hb_read_back_row(hb_format_ops_of(request->format), listed);
     row.index = reading->count++;
     if (row.path != NULL && hb_trailer_matches(request->stored, &row))
         return HB_OK;
     return hb_error_set(reading->error, HB_FATAL,
-                        "entry %zu is %s: name, size, mode or time are not those that were stored",
+                        "entry %zu is %s: name, size, mode or time differ from what was stored",
                         reading->count, row.path == NULL ? "without a name" : row.path);
 }
 
@@ -99,7 +100,7 @@ static int compare_trailer(struct reading *reading, const void *data, size_t byt
                           memcmp(data, request->block, bytes) == 0;
     return reading->in_trailer
                ? HB_OK
-               : hb_error_set(reading->error, HB_FATAL, "its trailer is not the one stored");
+               : hb_error_set(reading->error, HB_FATAL, "its trailer differs from what was stored");
 }
 
 static int read_trailer(struct reading *reading, struct hb_archive *archive)
@@ -112,7 +113,7 @@ static int read_trailer(struct reading *reading, struct hb_archive *archive)
     hb_run_clear_failure(archive->run);
     int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
     if (status == HB_NOMATCH)
-        return hb_error_set(reading->error, HB_FATAL, "its trailer is not found");
+        return hb_error_set(reading->error, HB_FATAL, "its trailer is missing");
     if (status != HB_OK)
         return hb_error_set(reading->error, HB_FATAL, "%s", hb_instance_failure(archive->format));
     status = compare_trailer(reading, data, bytes);
@@ -176,7 +177,7 @@ static int walk(struct reading *reading, struct hb_archive *archive)
     free(reading->path);
     free(reading->link);
     if (status == HB_OK && reading->request->block != NULL && !reading->in_trailer)
-        status = hb_error_set(reading->error, HB_FATAL, "its trailer is not found");
+        status = hb_error_set(reading->error, HB_FATAL, "its trailer is missing");
     return status;
 }
 
@@ -197,7 +198,7 @@ int hb_read_back(const struct hb_read_back_request *request, struct hb_error *er
     else if (status == HB_NOMATCH)
         status = walk(&reading, &archive);
     if (status == HB_OK && reading.count != request->stored->count)
-        status = hb_error_set(error, HB_FATAL, "it has %zu entries, but %zu were stored",
+        status = hb_error_set(error, HB_FATAL, "the archive has %zu entries, but %zu were stored",
                               reading.count, request->stored->count);
     hb_archive_close(&archive);
     return status;

@@ -161,11 +161,11 @@ static void cannot_enter(struct hb_walk *walk, int error, const struct stat *sta
     hb_rights_name(status->st_uid, owner);
     hb_rights_name(reading->user, reader);
     if (error == ENOENT || error == ELOOP || error == ENOTDIR)
-        hb_report_add(report, HB_FOUND_NOTE, walk->path, "vanished while the home was walked");
+        hb_report_add(report, HB_FOUND_NOTE, walk->path, "vanished while the home was being read");
     else if (error == EACCES && reading->other && !walk->run->home.read_as_root)
         hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
-                      "directory belongs to %s, and %s, whose directory it is in, may not list it: "
-                      "give it to that user, or say read-as = root in [home]",
+                      "directory belongs to %s, and %s, who owns the directory around it, may not "
+                      "list it: give it to that user, or set read-as = root in [home]",
                       owner, reader);
     else
         hb_report_add(report, HB_FOUND_SKIPPED, walk->path, "directory cannot be listed: %s",
@@ -343,7 +343,7 @@ static void cannot_look(struct hb_walk *walk, int error)
 {
     if (error == ENOENT)
         hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
-                      "vanished while the home was walked");
+                      "vanished while the home was being read");
     else
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "%s",
                       hb_rights_explain(error));

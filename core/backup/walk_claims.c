@@ -49,7 +49,7 @@ bool hb_walk_claim(struct hb_walk *walk, const struct hb_seen *seen, uint16_t *n
     *number = claim.number;
     if (result == -ENOENT)
         hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
-                      "vanished while the home was walked");
+                      "vanished while the home was being read");
     else if (result != 0)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path, "cannot be read: %s",
                       hb_rights_explain(-result));

@@ -61,10 +61,10 @@ static bool is_home_id(struct hb_walk *walk, const struct hb_seen *seen)
         return false;
     if (!S_ISREG(seen->status.st_mode) || (on_top && walk->request->id->foreign))
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                      "bears the name of the file that tells which home this is; rename it");
+                      "has the name of the file that identifies a home; rename it");
     else if (!on_top)
         hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path,
-                      "tells which home this is, and is never stored");
+                      "identifies a home, and is never stored");
     return true;
 }
 
@@ -126,8 +126,8 @@ static bool is_unwanted_link(struct hb_walk *walk, const struct hb_seen *seen)
                       "symbolic link to %s, which lies outside the home and is not stored", target);
     else if (unknown)
         hb_report_add(&walk->run->report, HB_FOUND_SKIPPED, walk->path,
-                      "symbolic link to %s: whether that lies in the home cannot be told: %s",
-                      target, hb_rights_explain(-result));
+                      "symbolic link to %s: cannot tell whether that lies in the home: %s", target,
+                      hb_rights_explain(-result));
     else
         hb_report_add(&walk->run->report, HB_FOUND_LINK, walk->path, "symbolic link to %s", target);
     return true;
@@ -171,8 +171,8 @@ static bool fits(struct hb_walk *walk, const struct hb_entry *entry)
         components++;
     if (components == HB_IMPORTED_DEPTH + 1)
         hb_report_add(report, HB_FOUND_DOUBTFUL, walk->path,
-                      "lies below %u directories or more: an import refuses it, and all below it, "
-                      "unless import.max-depth is larger",
+                      "lies below %u directories or more: an import refuses it and everything "
+                      "below it, unless import.max-depth is larger",
                       (unsigned)HB_IMPORTED_DEPTH);
     return true;
 }

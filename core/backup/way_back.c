@@ -13,14 +13,13 @@ static int refuse_incomplete(const struct hb_run *run, const char *archive, stru
         if (run->report.findings[i].kind == HB_FOUND_SKIPPED ||
             run->report.findings[i].kind == HB_FOUND_DOUBTFUL)
             first = &run->report.findings[i];
-    hb_error_set(error, HB_FATAL, "%s: the archive to go back to would be incomplete: %s: %s",
+    hb_error_set(error, HB_FATAL, "%s: the safety backup would be incomplete: %s: %s",
                  run->home.path, first == NULL ? "" : first->path,
                  first == NULL ? "" : first->reason);
-    hb_error_hint(
-        error,
-        "nothing was imported; mend that, or import without --backup-first; what could be "
-        "archived is in %s",
-        archive);
+    hb_error_hint(error,
+                  "nothing was imported; correct this, or import without --backup-first; the "
+                  "incomplete safety backup is %s",
+                  archive);
     return HB_FATAL;
 }
 

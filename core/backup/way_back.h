@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The archive to go back to, made of a home before an import replaces anything there. */
+/* The safety backup: an archive made of a home before an import replaces anything there. */
 #ifndef HB_WAY_BACK_H
 #define HB_WAY_BACK_H
 

@@ -28,7 +28,7 @@ static int read_all(int fd, const char *path, char **data, size_t *bytes, struct
     if (got < 0)
         return fail_file(error, path, strerror((int)-got));
     if (got > LARGEST_FILE)
-        return fail_file(error, path, "it is larger than 1 MiB, which no configuration is");
+        return fail_file(error, path, "it is larger than 1 MiB, too large for a configuration");
     *bytes = (size_t)got;
     return HB_OK;
 }

@@ -164,14 +164,15 @@ static bool check_lines(struct load *load, const struct hb_owned_section *sectio
         if (key != NULL) {
             hb_error_set(&why, HB_FATAL, "'%.60s' would become part of the value of '%s' above",
                          line->text, entry->key);
-            hb_error_hint(&why, "the key '%s' must not be indented", key);
+            hb_error_hint(&why, "remove the blanks before the key '%s'", key);
         } else if (option->type != HB_OPTION_LIST && option->type != HB_OPTION_STRING) {
             HB_AUTO_FREE char *type = hb_option_describe(option);
-            hb_error_set(&why, HB_FATAL,
-                         "'%.60s' goes on with the value of '%s' above, which is one word (%s)",
-                         line->text, entry->key, type);
-            hb_error_hint(&why, "a key must stand at the beginning of its line; only lists and "
-                                "texts go on in indented lines");
+            hb_error_set(
+                &why, HB_FATAL,
+                "'%.60s' continues the value of '%s' above, which takes a single word (%s)",
+                line->text, entry->key, type);
+            hb_error_hint(&why, "put a key at the beginning of its line; only lists and texts "
+                                "continue on indented lines");
         } else {
             continue;
         }
@@ -313,8 +314,8 @@ static void unknown_section(struct load *load, const struct hb_ini_section *writ
     HB_AUTO_FREE char *valid = core_sections();
     if (near == NULL)
         hb_error_hint(&why,
-                      "valid are %s, and [KIND:LABEL] for plugins, with KIND format, content, "
-                      "filter or hook",
+                      "valid sections are %s, and [KIND:LABEL] for plugins, with KIND format, "
+                      "content, filter or hook",
                       valid);
     else if (labelled)
         hb_error_hint(&why, "did you mean [%.*s:%s]?", length, near,
@@ -335,7 +336,7 @@ static bool check_label(struct load *load, const struct hb_ini_section *written)
     struct hb_error why;
     hb_error_set(&why, HB_FATAL, "section [%s] has %s after the ':'", written->name,
                  *label == '\0' ? "no label" : "an invalid label");
-    hb_error_hint(&why, "a label is made of letters, digits, '-', '_' and '.'");
+    hb_error_hint(&why, "use letters, digits, '-', '_' and '.' in a label");
     complain_section(load, written, &why);
     return false;
 }
@@ -348,8 +349,8 @@ static char *config_path(const char *what, const char *text, struct hb_error *wh
         return path;
     free(path);
     hb_error_set(why, HB_FATAL, "%s: '%s' is not an absolute path", what, text);
-    hb_error_hint(why, "it names code to load, so it must not depend on the current directory: "
-                       "begin it with / or ~/");
+    hb_error_hint(why,
+                  "begin it with / or ~/: a path to code must not depend on the current directory");
     return NULL;
 }
 
@@ -462,12 +463,11 @@ static void apply_set(struct load *load, const char *text)
     const char *dot = equals == NULL ? NULL : memrchr(text, '.', (size_t)(equals - text));
     if (equals == NULL || dot == NULL || dot == text || dot + 1 == equals) {
         bad_set(load, text,
-                equals == NULL ? "there is no '=' in it"
-                               : "there is no SECTION.KEY before the '='");
+                equals == NULL ? "it has no '='" : "it has no SECTION.KEY before the '='");
         return;
     }
     if (has_control(text)) {
-        bad_set(load, text, "a control character is in it");
+        bad_set(load, text, "it contains a control character");
         return;
     }
     HB_AUTO_FREE char *section = hb_copy_bytes(text, (size_t)(dot - text));

@@ -41,7 +41,7 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
         value = hb_config_text(config, "home", "path");
     if (*value == '\0') {
         hb_error_set(error, HB_FATAL, "no home: the configuration names no directory to work on");
-        hb_error_hint(error, "say --home DIR, or set path in section [home]");
+        hb_error_hint(error, "use --home DIR, or set path in section [home]");
         return HB_FATAL;
     }
     *path = hb_expand_tilde(value);

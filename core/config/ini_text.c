@@ -150,7 +150,7 @@ static bool refuse_inline_comment(struct reader *reader, const char *text)
     if (comment == NULL)
         return false;
     REFUSE(reader, "give the comment a line of its own; a value cannot hold ' ;'",
-           "'%.40s': a comment cannot stand behind something else", comment);
+           "'%.40s': a comment cannot follow a value on the same line", comment);
     return true;
 }
 
@@ -159,7 +159,7 @@ static char *header_name(struct reader *reader, char *text)
 {
     char *end = strchr(text, ']');
     if (end == NULL) {
-        REFUSE(reader, "a section begins with a line such as [backup]", "%s: the ']' is missing",
+        REFUSE(reader, "begin a section with a line such as [backup]", "%s: the ']' is missing",
                text);
         return NULL;
     }
@@ -168,24 +168,23 @@ static char *header_name(struct reader *reader, char *text)
         after++;
     if (*after == ';' || *after == '#') {
         REFUSE(reader, "give the comment a line of its own",
-               "'%.40s': a comment cannot stand behind a section's name", after);
+               "'%.40s': a comment cannot follow a section's name on the same line", after);
         return NULL;
     }
     if (*after != '\0') {
-        REFUSE(reader, "the line must end with the ']'", "'%.40s' stands behind a section's name",
-               after);
+        REFUSE(reader, "end the line with the ']'",
+               "'%.40s' follows a section's name on the same line", after);
         return NULL;
     }
     *end = '\0';
     const char *name = text + 1;
     if (name[strspn(name, " \t")] == '\0') {
-        REFUSE(reader, "a section begins with a line such as [backup]", "the section has no name");
+        REFUSE(reader, "begin a section with a line such as [backup]", "the section has no name");
         return NULL;
     }
     if (strlen(name) > LONGEST_NAME) {
-        REFUSE(reader, "shorten it",
-               "the section's name is %zu bytes long, at most %d are possible", strlen(name),
-               LONGEST_NAME);
+        REFUSE(reader, "shorten it", "the section's name is %zu bytes long, at most %d are allowed",
+               strlen(name), LONGEST_NAME);
         return NULL;
     }
     return text + 1;
@@ -231,8 +230,8 @@ static bool take_key(struct reader *reader, const char *text)
     if (reader->astray)
         return false;
     if (reader->section == 0) {
-        REFUSE(reader, "put it below a header such as [backup]",
-               "'%.*s' stands outside any section", (int)(name > 60 ? 60 : name), text);
+        REFUSE(reader, "put it below a section header such as [backup]",
+               "'%.*s' is outside any section", (int)(name > 60 ? 60 : name), text);
         return false;
     }
     reader->kind = LINE_KEY;
@@ -255,8 +254,8 @@ static bool take_indented(struct reader *reader, const char *text)
     if (reader->open == OPEN_REFUSED || refuse_inline_comment(reader, text))
         return false;
     if (reader->open == OPEN_NONE) {
-        REFUSE(reader, "a key must stand at the beginning of its line",
-               "'%.60s' is indented, and there is no value above that it could continue", text);
+        REFUSE(reader, "put a key at the beginning of its line",
+               "'%.60s' is indented, but there is no value above to continue", text);
         reader->open = OPEN_REFUSED;
         return false;
     }
@@ -294,9 +293,9 @@ static bool check_bytes(struct reader *reader, const char *text, size_t length, 
         blanks++;
     bool comment = blanks < length && (text[blanks] == ';' || text[blanks] == '#');
     REFUSE(reader,
-           comment ? "make two lines of the comment"
-                   : "a list or a text can go on in the next line, which must be indented",
-           "the %s is %zu bytes long, at most %zu are possible", comment ? "comment" : "line",
+           comment ? "split the comment into two lines"
+                   : "a list or a text can continue on the next line, which must be indented",
+           "the %s is %zu bytes long, at most %zu are allowed", comment ? "comment" : "line",
            length, limit);
     return false;
 }
@@ -355,7 +354,7 @@ static int found(void *context, const char *name, const char *key, const char *v
         add_entry(section, key, value, reader->line);
         return 1;
     }
-    REFUSE(reader, "keep one of them; a list can go on in an indented line",
+    REFUSE(reader, "keep one of them; a list can continue on an indented line",
            "'%s' is repeated in [%s]; it is first on line %u", key, name, first->line);
     reader->open = OPEN_REFUSED;
     return 1;

@@ -19,102 +19,107 @@ static const char *const reader_choices[] = {"owner", "root", NULL};
 static const struct hb_option home_options[] = {
     OPTION(HB_OPTION_STRING, "variable", "", 0, 0, NULL,
            "Environment variable that names the home, if it is set and not empty"),
-    OPTION(HB_OPTION_STRING, "path", "", 0, 0, NULL, "The home otherwise; ~ expands"),
+    OPTION(HB_OPTION_STRING, "path", "", 0, 0, NULL,
+           "The home, if that variable does not name one; ~ expands"),
     OPTION(HB_OPTION_LIST, "nested-in", "", 0, 0, NULL,
-           "Directory names: a home of the form X/NAME/anything means X for full backups, imports "
-           "and presets"),
+           "Directory names: for full backups, imports and presets a home of the form "
+           "X/NAME/anything means X"),
     OPTION(HB_OPTION_CHOICE, "read-as", "owner", 0, 0, reader_choices,
-           "As root, in another user's directories: read what their owner can read, or everything; "
-           "what is made of that stays root's"),
+           "As root, in directories of another user: read only what their owner can read, or "
+           "everything; archives and snapshots of everything belong to root"),
 };
 
 static const struct hb_option plugins_options[] = {
     OPTION(HB_OPTION_LIST, "path", "", 0, 0, NULL,
-           "Directories to search for plugins, before the installed one; ~ expands"),
+           "Directories to search for plugins before the installed one; ~ expands"),
 };
 
 static const struct hb_option backup_options[] = {
-    OPTION(HB_OPTION_STRING, "format", "", 0, 0, NULL,
-           "Which [format:NAME] or format plugin writes the archive; empty: the first [format:…]"),
+    OPTION(
+        HB_OPTION_STRING, "format", "", 0, 0, NULL,
+        "The [format:NAME] or format plugin that writes the archive; empty: the first [format:…]"),
     OPTION(HB_OPTION_STRING, "directory", "~", 0, 0, NULL,
-           "Where an archive without -o is put; ~ expands"),
+           "Directory of an archive that is made without -o; ~ expands"),
     OPTION(HB_OPTION_STRING, "prefix", "backup-", 0, 0, NULL,
-           "Start of its name, before the date, the time and the suffix"),
+           "Start of its name, followed by the date, the time and the suffix; it must not contain "
+           "a '/'"),
     OPTION(HB_OPTION_CHOICE, "links", "skip", 0, 0, link_choices,
-           "Symbolic links: skip and count them, or store them as links"),
+           "What to do with symbolic links: skip and count them, or store them as links"),
     OPTION(HB_OPTION_BOOLEAN, "one-file-system", "no", 0, 0, NULL,
            "Do not enter directories on other file systems"),
     OPTION(HB_OPTION_INTEGER, "workers", "auto", 0, HB_MOST_WORKERS, worker_words,
-           "Threads that read and encode; auto, or 0: one for each processor"),
+           "Number of threads that read and encode; auto, or 0: one for each processor"),
     OPTION(HB_OPTION_BYTES, "window", "24M", 1 << 20, 1LL << 36, NULL,
-           "Encoded data that may wait in memory for its turn to be written"),
+           "Encoded data that may wait in memory until it is written"),
     OPTION(HB_OPTION_STRING, "stage-dir", "", 0, 0, NULL,
            "Directory for staged copies; empty: beside the archive, or in the home with -o -"),
     OPTION(HB_OPTION_BOOLEAN, "reuse", "no", 0, 0, NULL,
-           "Copy what did not change from the archive before: the one that is replaced, else the "
-           "newest of that prefix"),
+           "Copy what has not changed from the archive before: the one that is replaced, or else "
+           "the newest with that prefix"),
     OPTION(HB_OPTION_STRING, "restore-command", "hbcore import", 0, 0, NULL,
-           "What the summary names to restore with"),
+           "The command to restore with, which the summary names"),
 };
 
 static const struct hb_option preset_options[] = {
     OPTION(HB_OPTION_STRING, "directory", "backups", 0, 0, NULL,
-           "Where its archives are put; below the home unless it is absolute; ~ expands"),
+           "Directory of its archives; below the home unless it is absolute; ~ expands"),
     OPTION(HB_OPTION_STRING, "prefix", "", 0, 0, NULL,
            "Start of their names; empty: the name of the preset and a '-'"),
     OPTION(HB_OPTION_STRING, "format", "", 0, 0, NULL,
-           "Which [format:NAME] or format plugin writes them; empty: that of [backup]"),
+           "The [format:NAME] or format plugin that writes them; empty: that of [backup]"),
     OPTION(HB_OPTION_INTEGER, "keep", "5", 0, 1000000, NULL,
-           "How many stay when another one has been made; the newest always does"),
+           "How many archives stay when another one has been made; the newest always stays"),
     OPTION(HB_OPTION_BOOLEAN, "reuse", "yes", 0, 0, NULL,
-           "Copy what did not change from the preset's newest archive"),
+           "Copy what has not changed from the newest archive of the preset"),
 };
 
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};
 
 static const struct hb_option import_options[] = {
     OPTION(HB_OPTION_CHOICE, "links", "refuse", 0, 0, import_link_choices,
-           "Symbolic links in an archive: refuse and report them, or restore them"),
-    OPTION(HB_OPTION_LIST, "markers", "", 0, 0, NULL,
-           "An archive must hold a file of one of these names; empty: any archive will do"),
+           "What to do with symbolic links in an archive: refuse and report them, or restore them"),
+    OPTION(
+        HB_OPTION_LIST, "markers", "", 0, 0, NULL,
+        "An archive must contain a file with one of these names; empty: any archive is accepted"),
     OPTION(HB_OPTION_LIST, "wrappers", "", 0, 0, NULL,
            "Strip a single top-level directory that has one of these names"),
     OPTION(HB_OPTION_LIST, "ask-if", "", 0, 0, NULL,
            "Ask before importing into a home that has one of these files"),
     OPTION(HB_OPTION_INTEGER, "max-entries", "10000000", 1, 1LL << 40, NULL,
            "Refuse an archive with more entries"),
-    OPTION(
-        HB_OPTION_BYTES, "max-bytes", "1T", 1, INT64_MAX, NULL,
-        "Refuse an archive whose entries exceed this size in total, and always one for which there "
-        "is not enough space"),
+    OPTION(HB_OPTION_BYTES, "max-bytes", "1T", 1, INT64_MAX, NULL,
+           "Refuse an archive whose contents exceed this size, and always one for which there is "
+           "not enough space"),
     OPTION(HB_OPTION_BYTES, "max-path", "64K", 1, 1 << 16, NULL,
            "Refuse an archive with a longer path"),
     OPTION(HB_OPTION_BYTES, "max-names", "1G", 1, 1LL << 40, NULL,
-           "Refuse an archive whose names exceed this size in total: they are held in memory"),
+           "Refuse an archive whose names together exceed this size: they are held in memory"),
     OPTION(HB_OPTION_INTEGER, "max-depth", "10000", 1, 100000, NULL,
            "Refuse an entry below more directories"),
     OPTION(HB_OPTION_STRING, "backup-preset", "", 0, 0, NULL,
-           "The [preset:NAME] of the archive that --backup-first makes; empty: as [backup] says"),
+           "The [preset:NAME] that --backup-first uses for its archive; empty: make it as [backup] "
+           "says"),
 };
 
 static const char *const common_directions[] = {"backup", "import", "guard", NULL};
 
 static const struct hb_option common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
-           "Plugin to use; default: the section's label, after ':'"),
+           "Plugin to use; default: the section's label"),
     OPTION(HB_OPTION_LIST, "on", "backup import", 0, 0, common_directions,
-           "Filters and hooks: the commands that they are asked on"),
+           "Filters and hooks: the commands for which they are asked"),
 };
 
 static const struct hb_option snapshot_options[] = {
     OPTION(HB_OPTION_STRING, "directory", "snapshots", 0, 0, NULL,
-           "Where snapshots lie, below the home"),
-    OPTION(HB_OPTION_LIST, "files", "", 0, 0, NULL,
-           "What a snapshot copies: files, and directories with all below them, if they are there"),
+           "Directory of the snapshots, below the home"),
+    OPTION(
+        HB_OPTION_LIST, "files", "", 0, 0, NULL,
+        "What a snapshot copies: files, and directories with everything below them, if they exist"),
     OPTION(HB_OPTION_LIST, "without", "", 0, 0, NULL,
-           "Names of directories that are left out below those"),
+           "Names of directories to leave out below those directories"),
     OPTION(HB_OPTION_INTEGER, "keep", "20", 0, 1000000, NULL,
-           "How many stay when another one has been made"),
+           "How many snapshots stay when another one has been made"),
 };
 
 const struct hb_settings_table hb_settings_tables[] = {
@@ -134,6 +139,6 @@ const char *hb_settings_problem(const char *section, const char *key, const char
 {
     bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
     if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
-        return "is the start of a file's name, so it must not have a '/' in it";
+        return "is the start of a file's name and must not contain a '/'";
     return NULL;
 }

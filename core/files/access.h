@@ -16,9 +16,9 @@
  *                               that mode, and no list
  *      goes into an archive     a mode that grants nobody what the list denies him
  *
- * A file system that refuses owners or modes is no failure: what was refused is told, and what is
- * there is as open as that file system makes it, or narrower. Lists are POSIX ones, as the kernel
- * hands them out (acl(5)); others, such as those of NFSv4, are left to the file system.
+ * A file system that refuses owners or modes is not a failure: what was refused is told, and what
+ * is there is as open as that file system makes it, or narrower. Lists are POSIX ones, as the
+ * kernel hands them out (acl(5)); others, such as those of NFSv4, are left to the file system.
  */
 #ifndef HB_ACCESS_H
 #define HB_ACCESS_H
@@ -83,7 +83,7 @@ bool hb_access_drop_list(const struct hb_place *place);
 /* Removes the default list, so that what is made in this directory of ours inherits nothing. */
 void hb_access_bequeath_nothing(int directory_fd);
 
-/* chmod(), where a file system that refuses it is no failure. 0 or -errno. */
+/* chmod(), where a file system that refuses it is not a failure. 0 or -errno. */
 int hb_access_set_mode(int fd, uint32_t mode, unsigned *lost);
 int hb_access_set_mode_at(int directory_fd, const char *name, uint32_t mode, unsigned *lost);
 

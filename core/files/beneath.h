@@ -45,7 +45,7 @@ struct hb_root {
     bool only_of_owner; /* nobody but its owner could change what lies on the way to a name */
 };
 
-/* Where a path ends: a directory held open, and a name in it that is no link. */
+/* Where a path ends: a directory held open, and a name in it that is not a link. */
 struct hb_place {
     int directory_fd; /* closed by hb_place_clear */
     char *name;       /* last component */

@@ -241,8 +241,8 @@ static void take_place(struct hb_home_id *id)
 static void note_failure(struct hb_home_id *id, const char *what, int reason)
 {
     free(id->note);
-    id->note = hb_text("%s: %s: %s; the home is known by its place until then", HB_HOME_ID_NAME,
-                       what, strerror(reason));
+    id->note = hb_text("%s: %s: %s; until this works the home is identified by its place",
+                       HB_HOME_ID_NAME, what, strerror(reason));
 }
 
 /* Writes the file with this id. In a read-only home it is normal that this fails. */
@@ -327,8 +327,8 @@ static void take_another(const struct hb_root *home, const json_t *file, const s
     else
         take_place(id);
     if (id->note == NULL)
-        id->note = hb_text("this home is a copy of %s, was moved from there, or is used there, "
-                           "too: its id is now %s, and archives of %s are left alone",
+        id->note = hb_text("this home is a copy of %s, was moved from there, or is also used "
+                           "there: its id is now %s; archives of %s are left alone",
                            shown, id->id, text);
 }
 
@@ -363,11 +363,11 @@ static void take_file(const struct hb_root *home, const json_t *file, const stru
         bool made_anew =
             !is_empty(file, "birth") && !is_empty(here, "birth") && !equal(file, here, "birth");
         if (made_anew && id->note == NULL)
-            id->note = hb_text("the directory of this home was created anew at its path (restored, "
-                               "or a copy was put there) and keeps the id: archives of the "
-                               "directory before count as its own. If that one lives on elsewhere, "
-                               "delete %s here",
-                               HB_HOME_ID_NAME);
+            id->note =
+                hb_text("the directory of this home was created anew at its path (restored, or a "
+                        "copy was put there) and keeps the id: archives of the earlier directory "
+                        "count as its own. If that directory lives on elsewhere, delete %s here",
+                        HB_HOME_ID_NAME);
     } else if (listed != NULL) {
         hb_home_places_push(id->places, hb_home_place_of(file));
         take_said(home, listed, place, make, id);
@@ -398,14 +398,14 @@ void hb_home_id_find(const struct hb_root *home, bool make, struct hb_home_id *i
         if (make)
             make_new(home, &place, false, id);
         if (id->note == NULL)
-            id->note = hb_text("%s: was cut short; the home gets a new id, and archives of the one "
-                               "before are left alone",
+            id->note = hb_text("%s: was cut short; the home gets a new id, and archives with the "
+                               "old id are left alone",
                                HB_HOME_ID_NAME);
         break;
     case FOREIGN:
         id->foreign = true;
-        id->note = hb_text("%s: is not the file that tells which home this is; rename it. The home "
-                           "is known by its place until then",
+        id->note = hb_text("%s: is not the file that identifies the home; rename it. Until then "
+                           "the home is identified by its place",
                            HB_HOME_ID_NAME);
         break;
     case UNREADABLE:

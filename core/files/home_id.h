@@ -25,7 +25,7 @@
  * read, or something else bears its name, the home is known by a hash of its place. That hash stays
  * good later: archives that were made meanwhile are this home's, too.
  *
- * The file is no part of what the home is for: it is never archived, copied or restored.
+ * The file is not part of what the home is for: it is never archived, copied or restored.
  */
 #ifndef HB_HOME_ID_H
 #define HB_HOME_ID_H

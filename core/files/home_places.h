@@ -36,9 +36,9 @@ enum { HB_HOME_PLACES = 8 }; /* the oldest is forgotten */
 json_t *hb_home_place_of(const json_t *file);
 
 /*
- * The list of the file without what is no entry, or too much; a new array. If one of them is at the
- * place `here` (a JSON object with what the file says of a place) it is taken out of the list into
- * *mine, which the caller owns, else that is NULL.
+ * The list of the file without what is not an entry, or too much; a new array. If one of them is at
+ * the place `here` (a JSON object with what the file says of a place) it is taken out of the list
+ * into *mine, which the caller owns, else that is NULL.
  */
 json_t *hb_home_places_read(const json_t *file, const json_t *here, json_t **mine);
 

@@ -70,7 +70,7 @@ static void name_holder(int fd, const char *home, struct hb_error *error)
                      "%s: another run is working on this home: process %ld%s%s%s", home, pid,
                      bytes > 0 ? " (" : "", command, bytes > 0 ? ")" : "");
     }
-    hb_error_hint(error, "try again when it has ended, or say --wait SECONDS");
+    hb_error_hint(error, "try again when that run has ended, or use --wait SECONDS");
 }
 
 static double seconds_now(void)

@@ -11,7 +11,7 @@ bool hb_mounts_below(const char *directory);
 
 /*
  * Of a directory: tells mounts apart, two of one file system, too; and what no rename leads into
- * though it is no mount, a subvolume of btrfs.
+ * though it is not a mount, a subvolume of btrfs.
  */
 uint64_t hb_mount_of(int fd);
 

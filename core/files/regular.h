@@ -5,7 +5,7 @@
 /*
  * Opens a file whose name somebody else can give to something else at any moment. A FIFO would be
  * waited for, for ever, and a device may do anything: neither is opened, nor is a link followed.
- * `flags` is O_RDONLY or O_RDWR. A descriptor or -errno; -ENOTSUP: it is no regular file (any
+ * `flags` is O_RDONLY or O_RDWR. A descriptor or -errno; -ENOTSUP: it is not a regular file (any
  * more).
  */
 int hb_open_regular(int directory_fd, const char *name, int flags);

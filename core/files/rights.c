@@ -156,10 +156,9 @@ const char *hb_rights_explain(int error)
     if (error == HB_NO_CURRENT)
         return HB_NO_CURRENT_TEXT;
     return error == HB_NO_RIGHTS
-               ? "its directory belongs to another user, whose rights this process cannot take on "
-                 "(no CAP_SETUID or CAP_SETGID, or a user namespace), nor is it without root's "
-                 "own: "
-                 "run hbcore as that user"
+               ? "its directory belongs to another user, and this process can neither take on that "
+                 "user's rights (no CAP_SETUID or CAP_SETGID, or a user namespace) nor give up "
+                 "root's: run hbcore as that user"
                : strerror(error);
 }
 

@@ -353,10 +353,10 @@ char *hb_stage_staying(const char *path, int reason)
     bool append = statx(AT_FDCWD, parent, 0, 0, &status) == 0 &&
                   (status.stx_attributes & STATX_ATTR_APPEND) != 0;
     if (append)
-        return hb_text("%s: what the run staged there stays, for the directory is append-only: "
-                       "chattr -a %s, then rm -r %s",
+        return hb_text("%s: this staging directory stays, because its parent directory is "
+                       "append-only: chattr -a %s, then rm -r %s",
                        path, directory, word);
-    return hb_text("%s: what the run staged there cannot be removed: %s; remove it: rm -r %s", path,
+    return hb_text("%s: this staging directory cannot be removed: %s; remove it: rm -r %s", path,
                    hb_rights_explain(reason), word);
 }
 

@@ -103,7 +103,7 @@ static int open_directory(struct hb_state_key *key, const char *path, bool make)
         result = directory.fd < 0 ? directory.fd : 0;
     }
     if (result == -EKEYREVOKED)
-        return refuse(key, path, "is not made, for it would lie in another user's directory");
+        return refuse(key, path, "is not made, because it would lie in another user's directory");
     if (result != 0)
         return result == -ENOENT && !make ? -1 : refuse(key, path, hb_rights_explain(-result));
     if (!directory.led && fstat(directory.fd, &status) == 0 && status.st_uid == geteuid() &&
@@ -111,7 +111,8 @@ static int open_directory(struct hb_state_key *key, const char *path, bool make)
         return directory.fd;
     hb_directory_close(&directory);
     return refuse(key, path,
-                  "others can write to it, or it is another user's, or a link of his leads there");
+                  "others can write to it, or it belongs to another user, or another user's link "
+                  "leads there");
 }
 
 /* 0; 1: there is none, or half of one; -1: see key->why. */
@@ -128,7 +129,8 @@ static int read_key(struct hb_state_key *key, int directory_fd)
     key->device = status.st_dev;
     key->inode = status.st_ino;
     if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || (status.st_mode & 077) != 0)
-        return refuse(key, key->path, "others can read it, or it is another user's; remove it");
+        return refuse(key, key->path,
+                      "others can read it, or it belongs to another user; remove it");
     if (status.st_size != HB_KEY_BYTES)
         return 1;
     int64_t got = hb_read_all_at(fd, key->key, HB_KEY_BYTES, 0);
@@ -149,7 +151,7 @@ static int write_key(struct hb_state_key *key, int directory_fd)
     char name[64];
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes ||
         getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-        return refuse(key, key->path, "there is no randomness");
+        return refuse(key, key->path, "the system gives no random bytes");
     snprintf(name, sizeof name, "%s.%016" PRIx64, file_name, number);
     HB_AUTO_CLOSE int fd =
         openat(directory_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -175,7 +177,7 @@ void hb_state_key_find(bool make, struct hb_state_key *key)
     *key = (struct hb_state_key){.known = false};
     HB_AUTO_FREE char *directory = hb_state_directory();
     if (directory == NULL) {
-        refuse(key, "the directory for state", "there is none: HOME is not set");
+        refuse(key, "the directory for state", "does not exist: HOME is not set");
         return;
     }
     key->path = hb_text("%s/%s", directory, file_name);
@@ -186,7 +188,7 @@ void hb_state_key_find(bool make, struct hb_state_key *key)
     if (result == 1 && make && write_key(key, fd) == 0) {
         key->made = true;
         if (read_key(key, fd) == 1)
-            refuse(key, key->path, "is not as it was written");
+            refuse(key, key->path, "does not contain what was written");
     }
 }
 

@@ -133,7 +133,7 @@ static void say_waiting(FILE *log, const char *path)
     HB_AUTO_FREE char *shown = hb_printable(path);
     if (log == NULL)
         return;
-    fprintf(log, "%s: is a pipe that nobody reads yet; waiting for a reader ...\n", shown);
+    fprintf(log, "%s: no program reads this pipe yet; waiting for a reader ...\n", shown);
     fflush(log);
 }
 
@@ -165,7 +165,6 @@ int hb_stream_open(const char *path, FILE *log)
 const char *hb_stream_explain(int error)
 {
     return error == HB_STREAM_OF_ANOTHER
-               ? "it is a pipe or a device of another user's, or a link of another user's leads "
-                 "there"
+               ? "it is a pipe or a device of another user, or another user's link leads there"
                : hb_rights_explain(error);
 }

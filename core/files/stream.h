@@ -13,7 +13,7 @@ bool hb_is_stream(const struct stat *status);
 enum { HB_STREAM_OF_ANOTHER = 132 /* ERFKILL, which no call about files has for an answer */ };
 
 /*
- * Opens it for writing. A descriptor, or -errno: ESTALE: it is no stream any more;
+ * Opens it for writing. A descriptor, or -errno: ESTALE: it is no longer a stream;
  * HB_STREAM_OF_ANOTHER: it belongs to another user, or a link of another user's leads there. A pipe
  * of our own that nobody reads is waited for, which is said to `log` first (NULL: to nobody).
  */

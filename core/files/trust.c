@@ -135,8 +135,8 @@ static bool has_access_list(const char *path)
 static int refuse_unmapped(const struct checker *checker, const char *name, const char *thing)
 {
     hb_error_set(checker->error, HB_FATAL,
-                 "%s %s: refused, since %s%s belongs to a user whom the user namespace that hbcore "
-                 "runs in does not map: it may be anybody's",
+                 "%s %s: refused, because %s%s belongs to a user whom the user namespace of hbcore "
+                 "does not map: it may be anybody's",
                  checker->what, checker->path, thing, name);
     hb_error_hint(checker->error, "run hbcore outside that namespace, or have root and the owner "
                                   "of the file mapped into it (see newuidmap)");
@@ -155,7 +155,7 @@ static int refuse_owner(const struct checker *checker, const char *name, const c
     else
         snprintf(who, sizeof who, "user %lu", (unsigned long)owner);
     hb_error_set(checker->error, HB_FATAL,
-                 "%s %s: refused, since %s%s belongs to %s, who is neither root nor you",
+                 "%s %s: refused, because %s%s belongs to %s, who is neither root nor you",
                  checker->what, checker->path, thing, name, who);
     hb_error_hint(checker->error, "if you trust it: chown root '%s'",
                   *name == '\0' ? checker->path : name);
@@ -165,7 +165,7 @@ static int refuse_owner(const struct checker *checker, const char *name, const c
 static int refuse_mode(const struct checker *checker, const char *name, const char *thing,
                        const char *who)
 {
-    hb_error_set(checker->error, HB_FATAL, "%s %s: refused, since %s%s can be written to by %s",
+    hb_error_set(checker->error, HB_FATAL, "%s %s: refused, because %s%s can be written to by %s",
                  checker->what, checker->path, thing, name, who);
     hb_error_hint(checker->error, "if you trust what is in it now: chmod go-w '%s'",
                   *name == '\0' ? checker->path : name);

@@ -21,7 +21,7 @@ int hb_format_find(const struct hb_config *config, const char *name,
     }
     if (*name == '\0') {
         hb_error_set(error, HB_FATAL, "no format: the configuration has no section [format:NAME]");
-        hb_error_hint(error, "say --format NAME; `hbcore plugins list` shows what is there");
+        hb_error_hint(error, "use --format NAME; `hbcore plugins list` shows the formats");
         return HB_FATAL;
     }
     const struct hb_library *library;
@@ -103,7 +103,8 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
         return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(format));
     if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
         policy->overhead > policy->unit_bytes)
-        return hb_error_set(error, HB_FATAL, "%s: its units are not within 64 KiB to 64 MiB",
+        return hb_error_set(error, HB_FATAL,
+                            "%s: the size of its units is not within 64 KiB to 64 MiB",
                             format->plugin->name);
     if (!HB_CAN(ops, encode))
         policy->spans = 0;

@@ -221,7 +221,7 @@ const char *hb_own_problem(const struct hb_own_places *own, const char *path, bo
     if (own == NULL)
         return NULL;
     if (has_id_on_way(path))
-        return "bears the name of the file that tells which home this is";
+        return "has the name of the file that identifies a home";
     /* The directory itself may be made; nothing below it. */
     if (own->snapshots != NULL && *own->snapshots != '\0' && is_within(own->snapshots, path) &&
         path[strlen(own->snapshots)] == '/')
@@ -233,6 +233,6 @@ const char *hb_own_problem(const struct hb_own_places *own, const char *path, bo
     if (hb_own_archive(own, path, name == 0 ? 0 : name - 1))
         return "would be taken for an archive of this home";
     if (is_link && link_misleads(own, path))
-        return "is a link that would say where this home's archives or snapshots lie";
+        return "is a link that would redirect this home's archives or snapshots";
     return NULL;
 }

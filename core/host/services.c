@@ -150,7 +150,7 @@ static int host_stage_file(const struct hb_host *host, const char *name, struct 
     char *made = NULL;
     *out = (struct hb_file){.size = sizeof *out, .fd = -1};
     if (run->stage.fd < 0 && !run->stage_on_demand)
-        return host_fail(host, HB_ENTRY, "there is no staging directory in this command");
+        return host_fail(host, HB_ENTRY, "this command has no staging directory");
     if (run->stage.fd < 0 && open_stage_in_home(run, &error) != HB_OK)
         return host_fail(host, HB_ENTRY, "%s", error.text);
     int fd = hb_stage_file(&run->stage, name, &made, &error);
@@ -258,7 +258,8 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     struct hb_run *run = instance_of(host)->run;
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
-        return host_fail(host, HB_ENTRY, "%s: what is there is not a regular file", place->path);
+        return host_fail(host, HB_ENTRY, "%s: the existing file is not a regular file",
+                         place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);
     bool same = hb_rights_are_same(&run->stage.rights, &place->rights);
@@ -282,7 +283,7 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
 {
     struct hb_run *run = instance_of(host)->run;
     if (run->home.fd < 0 || file->reserved == NULL)
-        return host_fail(host, HB_ENTRY, "%s: nothing staged, or no home", path);
+        return host_fail(host, HB_ENTRY, "%s: nothing was staged, or there is no home", path);
     struct hb_place place;
     int result =
         hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS | HB_FLUSH_MADE, &place, NULL);
@@ -308,7 +309,7 @@ static int host_member(const struct hb_host *host, const char *key, const char *
 {
     json_t *parsed = json_loads(json, JSON_DECODE_ANY, NULL);
     if (parsed == NULL)
-        return host_fail(host, HB_ENTRY, "%s: is not a JSON text: %.60s", key, json);
+        return host_fail(host, HB_ENTRY, "%s: not a JSON text: %.60s", key, json);
     json_decref(parsed);
     hb_report_member(&instance_of(host)->run->report, key, json);
     return HB_OK;

@@ -191,11 +191,10 @@ static int open_archive(struct import *import)
     bool stream = strcmp(request->archive, "-") == 0 ||
                   (stat(request->archive, &there) == 0 && S_ISFIFO(there.st_mode));
     if (stream && must_ask(import) && !request->dry_run) {
-        hb_error_set(
-            import->error, HB_FATAL,
-            "%s: the home is in use, and nobody can be asked while the archive comes from a "
-            "pipe",
-            request->home);
+        hb_error_set(import->error, HB_FATAL,
+                     "%s: the home already has a file that import.ask-if names, and hbcore cannot "
+                     "ask while the archive comes from a pipe",
+                     request->home);
         hb_error_hint(import->error, "use --force to import over it");
         return HB_FATAL;
     }

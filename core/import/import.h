@@ -8,7 +8,7 @@
 #include "import/select.h"
 #include "import/staging.h"
 
-/* Files that are no archive: a list of them, and how they are copied. */
+/* Files that are not an archive: a list of them, and how they are copied. */
 struct hb_import_source {
     const char *shown; /* what it is called */
     /*

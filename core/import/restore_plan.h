@@ -29,7 +29,7 @@ enum hb_action {
 #define HB_MODE_IS_OPEN UINT32_MAX
 
 struct hb_restore_row {
-    uint32_t skip;     /* bytes of the path in the catalog that are no part of the path here */
+    uint32_t skip;     /* bytes of the path in the catalog that are not part of the path here */
     uint32_t mode;     /* what the filters want it to be, or HB_MODE_IS_OPEN */
     uint32_t origin;   /* the member whose data, mode and time it gets: itself, but for links */
     uint32_t replaces; /* 1 + index of the earlier member with this path; 0: none */

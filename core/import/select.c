@@ -126,10 +126,9 @@ static void drop_sidecars(struct hb_report *report, struct hb_restore_plan *plan
             !hb_claims_sidecar(&plan->claims, i))
             continue;
         row->action = HB_DROPPED;
-        hb_report_add(
-            report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-            "refused: belongs to the file beside it, and would damage the one in the home; "
-            "what it alone holds is not restored");
+        hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
+                      "refused: belongs to the file beside it, and would damage the one in the "
+                      "home; data that is only in it is not restored");
     }
 }
 
@@ -336,10 +335,11 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
             snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", *markers);
         used += (size_t)put;
     }
-    hb_error_set(error, HB_FATAL, "%s: not a backup of this kind of home: it has none of %s",
+    hb_error_set(error, HB_FATAL,
+                 "%s: does not look like a backup of this kind of home: none of %s is in it",
                  archive->shown, names);
-    hb_error_hint(error,
-                  "list it with `hbcore list`; import.markers says which files are expected");
+    hb_error_hint(
+        error, "list it with `hbcore list`; the setting import.markers names the expected files");
     return HB_FATAL;
 }
 
@@ -369,9 +369,9 @@ static int apply_patterns(const struct hb_archive *archive, struct hb_restore_pl
                           const struct hb_patterns *patterns, struct hb_error *error)
 {
     if (!has_selected(plan, patterns)) {
-        hb_error_set(error, HB_FATAL, "%s: nothing in it matches what was asked for",
+        hb_error_set(error, HB_FATAL, "%s: nothing in the archive matches --include and --exclude",
                      archive->shown);
-        hb_error_hint(error, "hbcore list shows the names that --include and --exclude go by");
+        hb_error_hint(error, "`hbcore list` shows the names to use with --include and --exclude");
         return HB_FATAL;
     }
     take_parents(plan);

@@ -136,7 +136,7 @@ int hb_staging_fill(struct hb_staging *staging, hb_staging_copy_rows copy_rows, 
 
 /* ---- the journal --------------------------------------------------------------------------- */
 
-/* By the journal, which says from now on what will have happened in the end. */
+/* From here on the journal decides: a killed run is completed from it. */
 static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
                       struct hb_restored *result, bool *begun, struct hb_error *error)
 {
@@ -163,9 +163,9 @@ static int publish_by(struct hb_staging *staging, struct hb_journal *journal,
  */
 static void seal(const struct hb_staging *staging, const struct hb_journal_writer *writer)
 {
-    static const char text[] = "this file system has no modes, and %s: if this import is killed "
-                               "while files are being replaced, it cannot be completed, and has to "
-                               "be done again";
+    static const char text[] =
+        "this file system has no modes, and %s: if this import is killed while files are being "
+        "replaced, it cannot be completed and must be repeated";
     const struct hb_stage *stage = &staging->run->stage;
     const char *why;
     if (!hb_stage_lacks_modes(stage->fd) ||

@@ -179,7 +179,7 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
     add_rows(staging, *writer);
     status = hb_journal_finish(*writer, error);
     if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
-        status = hb_error_set(error, HB_FATAL, "%s: what was staged cannot be flushed to disk: %s",
+        status = hb_error_set(error, HB_FATAL, "%s: the staged files cannot be flushed to disk: %s",
                               staging->run->stage.path, strerror(errno));
     return status;
 }

@@ -78,11 +78,11 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
         *status =
             hb_ask_filter(run, staging->filters->instances[i], HB_IMPORT, &entry, &verdict, error);
         if (*status != HB_OK || verdict.kind != HB_KEEP)
-            return "which an import leaves alone";
+            return "which an import never replaces";
     }
     return hb_own_problem(run->own, real, entry.type == HB_SYMLINK) == NULL
                ? NULL
-               : "which is this program's own";
+               : "which hbcore keeps for itself";
 }
 
 static int settle(struct hb_staging *staging, size_t index, char *real, struct hb_error *error)
@@ -93,7 +93,7 @@ static int settle(struct hb_staging *staging, size_t index, char *real, struct h
     const char *problem = problem_of(staging, index, real, &status, error);
     if (problem == NULL) {
         hb_report_add(report, HB_FOUND_NOTE, path,
-                      "the home's file system treats this name as %s, which is replaced", real);
+                      "the home's file system treats this name as %s; that file is replaced", real);
         staging->renamed[index] = real;
         return HB_OK;
     }
@@ -124,8 +124,8 @@ static void drop_twin(struct hb_staging *staging, size_t index)
 {
     staging->plan->rows[index].action = HB_DROPPED;
     hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(staging->plan, index),
-                  "the home's file system treats this name as another one in the archive, which is "
-                  "restored");
+                  "the home's file system treats this name like another one in the archive; that "
+                  "one is restored");
 }
 
 static void make_bones(struct hb_staging *staging)

@@ -111,7 +111,7 @@ static void report_content(const struct hb_pipeline *pipeline, const struct hb_i
     hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness);
     if (reader->source.soundness == HB_NOT_CHECKED)
         hb_report_add(report, HB_FOUND_NOTE, reader->entry.path,
-                      "unchanged since the last backup, where it was not checked");
+                      "unchanged since the last backup, which did not check it");
 }
 
 static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, size_t found)

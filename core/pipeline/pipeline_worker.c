@@ -292,7 +292,7 @@ static uint64_t read_unit(struct hb_pipeline_thread *thread, struct hb_item *ite
     uint64_t offset = index * pipeline->policy.unit_bytes;
     int64_t got = hb_reader_read(&item->readers[0], thread->buffer, (size_t)want, offset);
     if (got < 0) {
-        hb_queue_report(pipeline, item, "could be read in part only: ", strerror((int)-got));
+        hb_queue_report(pipeline, item, "only a part could be read: ", strerror((int)-got));
         got = 0;
     } else if ((uint64_t)got < want) {
         hb_queue_report(pipeline, item, "shrank while it was read", "");

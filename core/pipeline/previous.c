@@ -35,7 +35,8 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
     entry.index = previous->listed;
     if (previous->listed >= previous->index.count ||
         !hb_trailer_matches(&previous->archive.trailer, &entry))
-        return hb_error_set(listing->error, HB_FATAL, "%s is not as it was stored", entry.path);
+        return hb_error_set(listing->error, HB_FATAL, "%s differs from what was stored",
+                            entry.path);
     previous->tokens[previous->listed] = member->token;
     previous->bytes[previous->listed++] = entry.type == HB_FILE ? entry.bytes : 0;
     return HB_OK;
@@ -58,7 +59,7 @@ static int list(struct hb_previous *previous, struct hb_error *error)
     if (status < 0)
         return HB_FATAL;
     if (status == HB_NOMATCH || previous->listed != count)
-        return hb_error_set(error, HB_FATAL, "it has other entries than were stored");
+        return hb_error_set(error, HB_FATAL, "its entries differ from those that were stored");
     return HB_OK;
 }
 
@@ -67,7 +68,7 @@ static int check_origin(const struct hb_previous_request *request, const struct 
                         const void *data, size_t bytes, struct hb_error *error)
 {
     if (!trailer->has_origin || !hb_home_id_is(request->id, trailer->origin.home))
-        return hb_error_set(error, HB_FATAL, "it does not say that it is of this home");
+        return hb_error_set(error, HB_FATAL, "it does not say that it belongs to this home");
     if (!request->seal_key->known)
         return HB_NOMATCH; /* why was said already */
     if (!hb_trailer_is_sealed(data, bytes, request->seal_key->key))

@@ -81,11 +81,10 @@ static bool is_out_of_reach(const struct hb_reader *reader, int error)
         return false;
     hb_rights_name(reader->entry.uid, owner);
     hb_rights_name(user, name);
-    hb_report_add(
-        &reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
-        "belongs to %s, and %s, whose directory it is in, may not read it: give it to that "
-        "user, or say read-as = root in [home]",
-        owner, name);
+    hb_report_add(&reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
+                  "belongs to %s, and %s, who owns its directory, may not read it: give it to that "
+                  "user, or set read-as = root in [home]",
+                  owner, name);
     return true;
 }
 
@@ -125,7 +124,7 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
         return cannot_open(reader, errno);
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
-                      "is not a regular file any more");
+                      "is no longer a regular file");
         return HB_ENTRY;
     }
     take_status(reader, &status);
@@ -191,8 +190,8 @@ static void accept_source(struct hb_reader *reader)
     bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN;
     if ((source->soundness == HB_UNSOUND || told_nothing) && !doubtful)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
-                      told_nothing ? "could not be checked, says the plugin %s; stored as it is"
-                                   : "unsound, says the plugin %s; stored as it is",
+                      told_nothing ? "could not be checked by plugin %s; stored as it is"
+                                   : "unsound according to plugin %s; stored as it is",
                       reader->content->plugin->name);
     else if (!doubtful && strcmp(method, HB_METHOD_SNAPSHOT) == 0 && reader->identified)
         hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,
@@ -225,8 +224,7 @@ static int no_source(const struct hb_instance *content, struct hb_reader *reader
     if (reader->source.close != NULL)
         reader->source.close(&reader->source);
     hb_report_add(&reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
-                  "the plugin %s opened it and gives no read_at() to read it with",
-                  content->plugin->name);
+                  "plugin %s opened it without a read_at() to read it", content->plugin->name);
     return HB_ENTRY;
 }
 
@@ -437,7 +435,7 @@ bool hb_reader_changed(const struct hb_reader *reader, const char **how)
     if (reader->fd < 0)
         return false;
     if (fstat(reader->fd, &status) != 0)
-        *how = "cannot be looked at any more";
+        *how = "can no longer be examined";
     else if ((uint64_t)status.st_size > reader->seen.bytes)
         *how = "grew while it was read";
     else if ((uint64_t)status.st_size < reader->seen.bytes)
@@ -482,10 +480,10 @@ bool hb_reader_again(struct hb_reader *reader, uint64_t limit, uint64_t got)
     if (changed || reader->entry.bytes > limit)
         hb_report_add(&reader->run->report, HB_FOUND_DOUBTFUL, reader->entry.path,
                       "%s; what was there first is stored",
-                      how != NULL ? how : "grew since the home was walked");
+                      how != NULL ? how : "grew since the home was listed");
     else if (reader->content != NULL && got < reader->entry.bytes)
         hb_report_add(&reader->run->report, HB_FOUND_DOUBTFUL, reader->entry.path,
-                      "the plugin %s gave less than it announced; what it gave is stored",
+                      "plugin %s gave less than it announced; what it gave is stored",
                       reader->content->plugin->name);
     reader->entry.bytes = got;
     return false;

@@ -123,8 +123,8 @@ static int defect(struct hb_error *error, const char *path, const char *format, 
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     hb_error_set(error, HB_FATAL, "plugin %s: %s", path, text);
-    hb_error_hint(error, "this is a defect of the plugin: install another release of it, or tell "
-                         "its author");
+    hb_error_hint(error, "this is a defect of the plugin: install another release of it, or report "
+                         "it to its author");
     return HB_FATAL;
 }
 
@@ -162,11 +162,11 @@ static int check_option(const struct hb_plugin *plugin, size_t index, const char
         return defect(error, path, "its option %zu has no valid key (lower case, '-', at most %d)",
                       index + 1, HB_LONGEST_PLAIN_NAME);
     if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
-        return defect(error, path, "its option '%s' has a name that every section has already",
+        return defect(error, path, "its option '%s' has a name that every section already has",
                       option->key);
     for (size_t i = 0; i < index; i++)
         if (strcmp(hb_option_at(plugin->options, i)->key, option->key) == 0)
-            return defect(error, path, "its option '%s' is there twice", option->key);
+            return defect(error, path, "its option '%s' appears twice", option->key);
     if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_LIST)
         return defect(error, path, "its option '%s' has the unknown type %u", option->key,
                       option->type);
@@ -234,7 +234,7 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
     const struct hb_callback *callback = hb_callbacks(plugin->kind);
     for (; callback->name != NULL; callback++)
         if (callback->required && !hb_callback_provided(plugin, callback))
-            return defect(error, path, "the callback '%s' is missing, which every %s plugin needs",
+            return defect(error, path, "the callback '%s' is missing; every %s plugin needs it",
                           callback->name, hb_kind_name(plugin->kind));
     if (plugin->kind == HB_KIND_HOOK)
         return check_hook(plugin, path, error);
@@ -278,8 +278,9 @@ static int check_texts(const struct hb_plugin *plugin, const char *path, const c
                       plugin->version == NULL ? "version" : "summary");
     if (strcmp(plugin->name, stem) == 0)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "plugin %s: it calls itself '%s', so the file must be %s.so",
-                 path, plugin->name, plugin->name);
+    hb_error_set(error, HB_FATAL,
+                 "plugin %s: the plugin calls itself '%s', so the file must be %s.so", path,
+                 plugin->name, plugin->name);
     hb_error_hint(error, "rename the file to %s.so", plugin->name);
     return HB_FATAL;
 }
@@ -290,10 +291,10 @@ int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const 
     if (check_head(plugin, path, error) != HB_OK)
         return HB_FATAL;
     if (plugin->host_size > sizeof(struct hb_host)) {
-        hb_error_set(error, HB_FATAL,
-                     "plugin %s: it needs services of a newer hbcore (%u bytes of them; this one "
-                     "has %zu)",
-                     path, plugin->host_size, sizeof(struct hb_host));
+        hb_error_set(
+            error, HB_FATAL,
+            "plugin %s: needs services of a newer hbcore (%u bytes of them; this hbcore has %zu)",
+            path, plugin->host_size, sizeof(struct hb_host));
         hb_error_hint(error, "install a newer hbcore, or an older release of the plugin");
         return HB_FATAL;
     }

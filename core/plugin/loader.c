@@ -179,7 +179,7 @@ static int explain(const char *path, const char *said, struct hb_error *error)
     size_t own = strlen(path);
     if (strncmp(said, path, own) == 0 && strncmp(said + own, ": ", 2) == 0)
         reason = said + own + 2;
-    hb_error_set(error, HB_FATAL, "plugin %s: it cannot be loaded: %s", path, reason);
+    hb_error_set(error, HB_FATAL, "plugin %s: cannot be loaded: %s", path, reason);
     if (strstr(reason, "undefined symbol") != NULL)
         hb_error_hint(error, "the plugin, or a library that it needs, is of another release: "
                              "install the matching one");
@@ -220,7 +220,7 @@ static int check_file(const char *path, struct hb_error *error)
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
         hb_error_set(error, HB_FATAL, "plugin %s: %s", path, strerror(errno));
-        hb_error_hint(error, "'hbcore plugins list' shows the plugins that are there");
+        hb_error_hint(error, "'hbcore plugins list' shows the plugins that were found");
         return HB_FATAL;
     }
     if (!S_ISREG(status.st_mode)) {
@@ -244,8 +244,7 @@ static int load(const char *path, const char *stem, const struct hb_plugin **plu
     hb_plugin_function function = own_symbol(handle);
     if (function == NULL) {
         hb_error_set(error, HB_FATAL,
-                     "plugin %s: this is not an hbcore plugin: it has no symbol " HB_PLUGIN_SYMBOL,
-                     path);
+                     "plugin %s: not an hbcore plugin: it has no symbol " HB_PLUGIN_SYMBOL, path);
         hb_error_hint(error, "remove the file from the plugin directory, or build it as a plugin");
         return HB_FATAL;
     }
@@ -310,8 +309,8 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
     if (near != NULL)
         hb_error_hint(error, "did you mean '%s'?", near);
     else
-        hb_error_hint(error, "'hbcore plugins list' shows those that are there; [plugins] path "
-                             "names more directories");
+        hb_error_hint(error, "'hbcore plugins list' shows the plugins that were found; set "
+                             "[plugins] path to search more directories");
     free_names(&names);
     return HB_FATAL;
 }
@@ -343,7 +342,7 @@ int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name
         *library = found;
         return HB_OK;
     }
-    hb_error_set(error, HB_FATAL, "plugin %s: it is a %s plugin, not a %s plugin", found->path,
+    hb_error_set(error, HB_FATAL, "plugin %s: this is a %s plugin, not a %s plugin", found->path,
                  hb_kind_name(found->plugin->kind), hb_kind_name((uint32_t)kind));
     hb_error_hint(error, "choose a %s plugin ('hbcore plugins list'), or make the section [%s:…]",
                   hb_kind_name((uint32_t)kind), hb_kind_name(found->plugin->kind));

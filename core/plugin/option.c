@@ -246,8 +246,7 @@ static int next_word(const struct hb_option *option, const char **text, char **w
 {
     *word = **text == '"' ? quoted_word(text) : plain_word(text);
     if (*word == NULL)
-        return hb_error_set(error, HB_FATAL, "%s: a quote is opened and not closed: %s",
-                            option->key, *text);
+        return hb_error_set(error, HB_FATAL, "%s: a quote is not closed: %s", option->key, *text);
     if (**text == '\0' || is_blank(**text))
         return HB_OK;
     hb_error_set(error, HB_FATAL, "%s: a quote in the middle of a word, at: %s", option->key,

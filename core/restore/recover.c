@@ -56,7 +56,7 @@ static int adopt_below(const struct recovery *recovery, const char *below, const
         free(stage);
     if (status != HB_LATER)
         return status;
-    return hb_error_set(recovery->error, HB_LATER, "what it staged in %s/%s cannot be opened: %s",
+    return hb_error_set(recovery->error, HB_LATER, "its staged files in %s/%s cannot be opened: %s",
                         parent, name, hb_rights_explain(reason));
 }
 
@@ -128,10 +128,10 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
             ? hb_copy_text("")
             : hb_text(", %" PRIu64 " left alone because they had been changed since",
                       restored->left);
-    HB_AUTO_FREE char *line = hb_text("%s the import of %s that had been interrupted: %" PRIu64
-                                      " more files restored%s%s.",
-                                      restored->postponed > 0 ? "Went on with" : "Completed",
-                                      archive, restored->files, left, rest);
+    HB_AUTO_FREE char *line =
+        hb_text("%s the interrupted import of %s: %" PRIu64 " more files restored%s%s.",
+                restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files,
+                left, rest);
     HB_AUTO_FREE char *number = hb_text("%" PRIu64, restored->files);
     HB_AUTO_FREE char *left_number = hb_text("%" PRIu64, restored->left);
     hb_report_line(report, line);
@@ -210,7 +210,7 @@ static int carry_through(struct recovery *recovery)
     if (status == HB_ENTRY) /* the journal cannot be read to its end now */
         restored.postponed++;
     /* Old content in what this run makes, which must not be called complete. */
-    hb_report_doubt(report, first, "not restored by the import that was interrupted: ");
+    hb_report_doubt(report, first, "not restored by the interrupted import: ");
     take_findings(report, &left_alone);
     say(recovery, hb_journal_archive(journal), &restored);
     hb_journal_close(journal);
@@ -232,10 +232,11 @@ static int leave(struct recovery *recovery, const char *what, const char *name, 
                       "%s (%s); %s", what, name, why);
         return HB_OK;
     }
-    hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s), and would be completed over this one: %s",
+    hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s) and must be finished before this one: %s",
                  home, what, name, why);
     hb_error_hint(recovery->error,
-                  "complete it, or remove %s/%s to drop what it has not restored yet", home, name);
+                  "complete it, or remove %s/%s to drop the files that it has not restored yet",
+                  home, name);
     return HB_FATAL;
 }
 
@@ -256,9 +257,9 @@ static char *command_of(const struct recovery *recovery, uid_t owner)
 static int of_another(struct recovery *recovery, const char *name, uid_t owner)
 {
     HB_AUTO_FREE char *command = command_of(recovery, owner);
-    HB_AUTO_FREE char *why =
-        hb_text("it is another user's, and completed when that user runs a backup or an import: %s",
-                command);
+    HB_AUTO_FREE char *why = hb_text(
+        "it belongs to another user and is completed when that user runs a backup or an import: %s",
+        command);
     return leave(recovery, "an import was interrupted", name, why);
 }
 
@@ -268,9 +269,8 @@ static int cannot_tell(struct recovery *recovery, const char *name, uid_t owner,
     char user[32];
     hb_rights_name(owner, user);
     HB_AUTO_FREE char *command = command_of(recovery, owner);
-    HB_AUTO_FREE char *why =
-        hb_text("the directory belongs to %s and cannot be looked into: %s; %s", user,
-                strerror(reason), command);
+    HB_AUTO_FREE char *why = hb_text("the directory belongs to %s and cannot be read: %s; %s", user,
+                                     strerror(reason), command);
     return leave(recovery, "an import may have been interrupted", name, why);
 }
 
@@ -283,23 +283,21 @@ static int not_believed(struct recovery *recovery, const char *name)
     struct hb_report *report = &recovery->run->report;
     HB_AUTO_FREE char *home = hb_shell_word(recovery->run->home.path);
     if (!hb_system_lacks_modes(recovery->run->home.fd)) {
-        hb_report_add(
-            report, HB_FOUND_NOTE, "",
-            "%s is open to others and may have been put there by them: nothing in it is trusted",
-            name);
+        hb_report_add(report, HB_FOUND_NOTE, "",
+                      "%s is ignored: it is open to other users, who may have put it there", name);
         return HB_OK;
     }
     if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) { /* which mends it: see hb_recover_discard */
-        hb_report_add(report, HB_FOUND_NOTE, "",
-                      "an import was interrupted (%s), and cannot be completed: this one takes its "
-                      "place",
-                      name);
+        hb_report_add(
+            report, HB_FOUND_NOTE, "",
+            "an import was interrupted (%s) and cannot be completed: this import takes its place",
+            name);
         return HB_OK;
     }
-    HB_AUTO_FREE char *why =
-        hb_text("this file system has no modes, and nobody can tell who wrote its journal, so it "
-                "cannot be completed: import the archive again; or, if all is well, rm -r %s/%s",
-                home, name);
+    HB_AUTO_FREE char *why = hb_text(
+        "this file system has no modes, so hbcore cannot tell who wrote the journal and cannot "
+        "complete the import: import the archive again; or, if all is well, rm -r %s/%s",
+        home, name);
     return leave(recovery, "an import was interrupted", name, why);
 }
 
@@ -311,9 +309,10 @@ static int recover_stage(struct recovery *recovery, const char *name)
     if (status == HB_OK)
         status = carry_through(recovery);
     if (status == HB_FATAL) {
-        hb_report_add(report, HB_FOUND_DOUBTFUL, "",
-                      "%s; what it had not restored yet is dropped: import the archive again",
-                      recovery->error->text);
+        hb_report_add(
+            report, HB_FOUND_DOUBTFUL, "",
+            "%s; the files that it had not restored yet are dropped: import the archive again",
+            recovery->error->text);
         *recovery->error = (struct hb_error){0};
         status = HB_OK;
     }
@@ -326,10 +325,9 @@ static int recover_stage(struct recovery *recovery, const char *name)
     if (status == HB_ENTRY) {
         HB_AUTO_FREE char *path = hb_text("%s/%s", recovery->run->home.path, name);
         HB_AUTO_FREE char *word = hb_shell_word(path);
-        HB_AUTO_FREE char *why =
-            hb_text("not all of it can be completed now; the next run tries again; to give up what "
-                    "it has not restored: rm -r %s",
-                    word);
+        HB_AUTO_FREE char *why = hb_text("not all of it can be completed now; the next run tries "
+                                         "again; to give up the rest: rm -r %s",
+                                         word);
         return left_alone(recovery, name, why);
     }
     return status;
@@ -355,7 +353,7 @@ static int leave_to_another(struct recovery *recovery, const char *name, bool ha
 {
     const char *home = recovery->run->home.path;
     const char *what = claim->alive ? "another run is working on this home, through another mount"
-                                    : "another machine is working on this home, or was";
+                                    : "another machine is working on this home, or has been";
     char who[160];
     hb_stage_claim_describe(claim, who);
     if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) {
@@ -443,8 +441,7 @@ static int look_at(struct recovery *recovery, const char *name)
     if (fstatvfs(home->fd, &system) == 0 && (system.f_flag & ST_RDONLY) != 0)
         return left_alone(
             recovery, name,
-            "it is pending: the home is read-only now, and the next run that can write "
-            "completes it");
+            "it is pending: the home is read-only now; the next run that can write completes it");
     return take_over(recovery, name, &stage);
 }
 

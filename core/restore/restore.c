@@ -142,8 +142,8 @@ static int publish_all(struct hb_restoring *restore)
     free(restore->made);
     if (restore->status == HB_OK || restore->interrupted)
         return hb_error_set(restore->error, HB_CANCELLED,
-                            "interrupted while files were being replaced: each is the old or the "
-                            "new one, %llu were replaced",
+                            "interrupted while files were being replaced: each file is the old or "
+                            "the new one; %llu were replaced",
                             (unsigned long long)restore->result->files);
     return restore->status == HB_END ? HB_OK : restore->status;
 }
@@ -166,7 +166,7 @@ static void flush(struct hb_restoring *restore)
             failed = true;
     if (failed)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, "",
-                      "what was restored could not be flushed to disk: %s", strerror(errno));
+                      "the restored files could not be flushed to disk: %s", strerror(errno));
 }
 
 void hb_restore_last_words(const struct hb_run *run)

@@ -36,8 +36,8 @@ static bool is_unfinished(struct hb_restoring *restore, struct hb_restoring_row 
             restore->result->left++;
             hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
                           HB_FOUND_DOUBTFUL, row->path,
-                          "the directory was made or closed after the import was interrupted, and "
-                          "keeps its mode; the import has %03o for it",
+                          "the directory was made or closed after the import was interrupted and "
+                          "keeps its mode; the import would have set %03o",
                           (unsigned)row->row.mode);
         }
         return false;

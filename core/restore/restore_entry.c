@@ -142,9 +142,8 @@ static int restore_claimed(const struct task *task)
     hb_run_clear_failure(restore->run);
     int status = ask_plugin(task, &file, &target);
     if (status > 0 && status != HB_RESTORE_RENAME) { /* a mistake of the plugin */
-        HB_AUTO_FREE char *why =
-            hb_text("the plugin %s returned %d from restore(), which has no meaning",
-                    task->content->plugin->name, status);
+        HB_AUTO_FREE char *why = hb_text("plugin %s: restore() returned the unknown code %d",
+                                         task->content->plugin->name, status);
         refuse(task, why);
         return HB_ENTRY;
     }
@@ -167,10 +166,9 @@ static bool find_content(struct task *task)
             : hb_claimant_at(request->contents, &entry, task->from_fd, task->name, &task->content);
     if (told == 0)
         return true;
-    HB_AUTO_FREE char *why =
-        hb_text("its staged copy cannot be read, so nobody can tell whether it can be put back "
-                "safely: %s",
-                hb_rights_explain(-told));
+    HB_AUTO_FREE char *why = hb_text(
+        "its staged copy cannot be read, so it is unknown whether it can be put back safely: %s",
+        hb_rights_explain(-told));
     hb_restore_skipped(task->restore, task->row->path, why, hb_restore_may_pass(-told));
     return false;
 }
@@ -409,9 +407,9 @@ static bool is_covered(const struct hb_restoring *restore, const struct hb_journ
 bool hb_restore_is_due(struct hb_restoring *restore, const struct hb_journal_row *row)
 {
     if (hb_restore_stage_of(restore, row) == NULL) { /* we take it away when the journal is gone */
-        hb_restore_skipped(
-            restore, row->path,
-            "the directory that it is staged in is not there; is its file system mounted?", true);
+        hb_restore_skipped(restore, row->path,
+                           "its staging directory does not exist; is its file system mounted?",
+                           true);
         return false;
     }
     hb_stage_refresh(restore->request->stages[row->stage]);
@@ -419,7 +417,7 @@ bool hb_restore_is_due(struct hb_restoring *restore, const struct hb_journal_row
     if (error == ENOENT && (row->flags & HB_ROW_TREE) == 0 &&
         hb_begun_has(restore->request->left, row->index))
         hb_restore_left_alone(restore, row->path,
-                              "was changed, and left alone by a run that was stopped",
+                              "was changed, and was left alone by a run that was stopped",
                               "a file of its name with .from-import", 0);
     else if (error != 0 && error != ENOENT) /* else that was done before */
         hb_restore_failed(restore, row->path, error);
@@ -428,7 +426,7 @@ bool hb_restore_is_due(struct hb_restoring *restore, const struct hb_journal_row
     if (is_covered(restore, row)) {
         hb_restore_skipped(
             restore, row->path,
-            "another file system is mounted there than the one that it was staged for", true);
+            "a file system is mounted there that is not the one for which it was staged", true);
         return false;
     }
     return true;

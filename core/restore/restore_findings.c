@@ -37,9 +37,9 @@ bool hb_restore_may_pass(int error)
 void hb_restore_failed(struct hb_restoring *restore, const char *path, int error)
 {
     bool later = hb_restore_may_pass(error), is_lost = restore->request->again && !later;
-    HB_AUTO_FREE char *why =
-        hb_text("%s%s", hb_target_explain(error),
-                is_lost ? "; what the import has for it is dropped: import the archive again" : "");
+    HB_AUTO_FREE char *why = hb_text(
+        "%s%s", hb_target_explain(error),
+        is_lost ? "; the version from the archive is dropped: import the archive again" : "");
     hb_restore_skipped(restore, path, why, later);
 }
 
@@ -56,15 +56,15 @@ void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const
     pthread_mutex_unlock(&restore->lock);
     hb_report_add(request->left_alone == NULL ? &restore->run->report : request->left_alone,
                   HB_FOUND_DOUBTFUL, path,
-                  error == 0 ? "%s; what the import has for it is beside it: %s"
-                             : "%s; what the import has for it could not be put beside it: %s",
+                  error == 0 ? "%s; the version from the archive is beside it: %s"
+                             : "%s; the version from the archive could not be put beside it: %s",
                   why, error == 0 ? kept : hb_target_explain(error));
 }
 
 void hb_restore_replaced(struct hb_restoring *restore, const char *path)
 {
     hb_report_add(&restore->run->report, HB_FOUND_NOTE, path,
-                  "was written to while the import ran, and was replaced all the same");
+                  "was written to while the import ran; replaced nevertheless");
 }
 
 const char *hb_restore_why_left(bool exists)

@@ -150,7 +150,7 @@ const char *hb_target_explain(int error)
     case EISDIR:
         return "a directory is in the way";
     case EBUSY:
-        return "something is mounted in its place, so that it cannot be replaced";
+        return "something is mounted in its place, so it cannot be replaced";
     case EBADMSG: /* see hb_target_resolve */
         return "refused: a link leads into a staging directory";
     case EKEYREVOKED:

@@ -62,7 +62,7 @@ struct hb_last_target {
         .fd = -1                                                                                   \
     }
 
-/* The place of `path`, if it is in that directory and is no link; else false. */
+/* The place of `path`, if it is in that directory and is not a link; else false. */
 bool hb_target_beside(const struct hb_run *run, const struct hb_last_target *last, const char *path,
                       struct hb_place *place);
 /* `place` is where `path` was resolved to. */

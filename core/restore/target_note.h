@@ -4,7 +4,7 @@
  * import, days later perhaps, can tell what somebody has changed since.
  *
  * Inode, size and time of change of the content say so for a file; permissions and the time of
- * change of the inode are no content. Of a directory only that it is one. Where a file system
+ * change of the inode are not content. Of a directory only that it is one. Where a file system
  * numbers its inodes anew as it likes, the number is noted as 0, and not compared.
  */
 #ifndef HB_TARGET_NOTE_H

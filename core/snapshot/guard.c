@@ -18,7 +18,7 @@ static int check_there(struct hb_run *run, const char *snapshot, const char *id,
     if (!missing)
         return HB_OK;
     hb_error_set(error, HB_FATAL, "there is no snapshot %s", id);
-    hb_error_hint(error, "hbcore snapshot list shows those that are there");
+    hb_error_hint(error, "`hbcore snapshot list` shows the existing snapshots");
     return HB_FATAL;
 }
 
@@ -40,7 +40,8 @@ static int compare(struct hb_hooks *hooks, const char *id, bool dry_run, struct 
         status = hb_hooks_run(hooks, error);
     if (status == HB_NOMATCH) {
         hb_error_set(error, HB_NOMATCH, "guard: no hook of the configuration compares anything");
-        hb_error_hint(error, "a section [hook:NAME] with guard in its 'on' says what is compared");
+        hb_error_hint(error,
+                      "add a section [hook:NAME] with guard in its 'on' to say what is compared");
     }
     if (status == HB_OK)
         hb_hooks_after(hooks, 0, 0);

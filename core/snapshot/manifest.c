@@ -79,7 +79,7 @@ static int take_members(const json_t *json, struct hb_manifest *manifest, struct
         if (!json_is_integer(bytes) || json_integer_value(bytes) < 0 ||
             __builtin_add_overflow(manifest->bytes, (uint64_t)json_integer_value(bytes),
                                    &manifest->bytes))
-            return not_a_manifest(error, "has a size that is none");
+            return not_a_manifest(error, "contains an invalid size");
     }
     return HB_OK;
 }
@@ -107,11 +107,11 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
     if (fd == -ENOENT)
         return HB_NOMATCH;
     if (fd == -ELOOP || fd == -ENOTSUP || fd == -ENOTDIR)
-        return not_a_manifest(error, "is no manifest");
+        return not_a_manifest(error, "is not a manifest");
     if (fd < 0 || fstat(fd, &status) != 0)
         return cannot_read(error, strerror(fd < 0 ? -fd : errno));
     if (status.st_size > LARGEST)
-        return not_a_manifest(error, "is no manifest");
+        return not_a_manifest(error, "is not a manifest");
     size_t bytes = (size_t)status.st_size;
     HB_AUTO_FREE char *text = hb_alloc(bytes + 1);
     int64_t got = hb_read_all_at(fd, text, bytes, 0);

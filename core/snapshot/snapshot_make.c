@@ -32,7 +32,7 @@ const char *hb_snapshot_label_problem(const char *label)
     if (strlen(label) > LONGEST_LABEL)
         return "is too long";
     if (!hb_is_utf8(label, strlen(label)))
-        return "is no UTF-8";
+        return "is not UTF-8";
     for (; *label != '\0'; label++)
         if (*label == '/' || (unsigned char)*label < 0x20 || *label == 0x7f)
             return "has a character that cannot be in a name";
@@ -178,7 +178,7 @@ static int copy_planned(struct maker *maker)
         uint64_t bytes;
         if (!hb_is_utf8(path, strlen(path))) {
             hb_report_add(&maker->run->report, HB_FOUND_SKIPPED, path,
-                          "its name is no UTF-8, which a manifest must be");
+                          "its name is not UTF-8, so a manifest cannot hold it");
             continue;
         }
         status = hb_staged_directory_copy(&maker->staged, &maker->contents, &maker->plan, planned,

@@ -44,7 +44,7 @@ static int open_root(struct restorer *restorer)
     if (status != HB_OK || restorer->root.fd >= 0)
         return status;
     hb_error_set(restorer->error, HB_FATAL, "%s: there is no such snapshot", restorer->name);
-    hb_error_hint(restorer->error, "hbcore snapshot list shows those that are there");
+    hb_error_hint(restorer->error, "`hbcore snapshot list` shows the existing snapshots");
     return HB_FATAL;
 }
 
@@ -90,7 +90,7 @@ static const char *take(struct restorer *restorer, const char *path, uint64_t by
     if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         return "is in the manifest, but not in the snapshot";
     if ((uint64_t)status.st_size != bytes)
-        return "is not as large as it was when the snapshot was made";
+        return "does not have the size that it had when the snapshot was made";
     struct hb_entry entry = hb_file_entry(path, &status);
     entry.mode &= 0777;
     entry.flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME;

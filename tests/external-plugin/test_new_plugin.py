@@ -160,7 +160,7 @@ class Any(Built):
             out = call("sh", "-e", "-c", "\n".join(build + after), env=environment,
                        cwd=self.dir)
             self.assertIn("test/build/test.so: ok, hook plugin test", out)
-            self.assertIn("Options of a section [hook:LABEL] that selects it", out)
+            self.assertIn("Options of a section [hook:LABEL] that selects this plugin", out)
 
 
 class Filter(Built):
@@ -374,7 +374,7 @@ class Format(Built):
         os.symlink("config.yaml", self.home / "link")
         done = self.use("format", "cmake", "--home", self.home, "--set", "backup.links=store", "backup",
                         "--format", NAME["format"], "-o", self.dir / "links")
-        self.assert_mentions(done, "the format cannot store symbolic links")
+        self.assert_mentions(done, "this format cannot store symbolic links")
 
 
 class Made(hb.Case):
@@ -455,8 +455,8 @@ class Made(hb.Case):
     def test_unknown_kinds(self):
         self.refuse(2, "filtr", "a", words=("'filtr'", "did you mean filter?"))
         self.refuse(2, "Hook", "a", words=("did you mean hook?",))
-        self.refuse(2, "zzzzzzzzz", "a", words=("say format, content, filter or hook",))
-        self.refuse(2, "", "a", words=("say format",))
+        self.refuse(2, "zzzzzzzzz", "a", words=("use format, content, filter or hook",))
+        self.refuse(2, "", "a", words=("use format",))
 
     def moved(self):
         """The installation, at another place."""
@@ -491,9 +491,9 @@ class Made(hb.Case):
         os.symlink("nowhere", self.here / "dangling")
         os.symlink("empty", self.here / "link")
         for name in ("full", "file", "empty", "dangling", "link"):
-            self.refuse(1, "hook", name, words=(f"{name}: is there already",))
+            self.refuse(1, "hook", name, words=(f"{name}: already exists",))
         self.new("plugins", "new", "hook", "mine")
-        self.refuse(1, "filter", "mine", words=("mine: is there already",))
+        self.refuse(1, "filter", "mine", words=("mine: already exists",))
 
     def test_errors_in_json(self):
         (self.here / "there").mkdir()

@@ -61,7 +61,7 @@ class Output(hb.Case):
                 notes = [note["reason"] for note in self.summary(done)["notes"]]
                 self.assertEqual(len(notes), 0 if said is None else 1, notes)
                 if said is not None:
-                    self.assertIn(f"say --format {said}", notes[0])
+                    self.assertIn(f"use --format {said}", notes[0])
 
     def test_tilde_and_missing_parents(self):
         archive = self.made("-o", "~/some/where/new")
@@ -231,7 +231,7 @@ class Commands(hb.Case):
             for name in ("sub", "sub/", "./sub/deep/", "sub/deep//"):
                 done = self.hbcore("cat", path, name, expect=1)
                 self.assertEqual(done.stdout, b"")
-                self.assert_mentions(done, f"{name} is no file but a directory")
+                self.assert_mentions(done, f"{name} is not a file but a directory")
             for name in ("su/", "sub/deep/file.txt/", "sub/deep/file"):
                 self.assert_mentions(self.hbcore("cat", path, name, expect=1), "has no member " + name)
 
@@ -428,8 +428,8 @@ class Commands(hb.Case):
 
     def test_what_is_no_option_of_a_command(self):
         for arguments, words in (
-                (("backup", "--home", "/x"), "--home stands before the command"),
-                (("import", "--json", "x"), "--json stands before the command"),
+                (("backup", "--home", "/x"), "--home is a global option; put it before the command"),
+                (("import", "--json", "x"), "--json is a global option; put it before the command"),
                 (("backup", "-o"), "-o needs a value"),
                 (("import", "--include"), "--include needs a value"),
                 (("--config",), "--config needs a value"),
@@ -442,9 +442,10 @@ class Commands(hb.Case):
         for arguments, words, hint in (
                 (("backup", "--dryrun"), "backup: unknown option --dryrun", "did you mean --dry-run?"),
                 (("import", "--exlude=*.tmp", "x"), "import: unknown option --exlude", "did you mean --exclude?"),
-                (("backup", "-v"), "-v stands before the command: hbcore -v ... backup", "see: hbcore backup --help"),
+                (("backup", "-v"), "-v is a global option; put it before the command: hbcore -v ... backup",
+                 "see: hbcore backup --help"),
                 (("backup", "--jsn"), "backup: unknown option --jsn",
-                 "did you mean --json, which stands before the command?"),
+                 "did you mean --json? It is a global option; put it before the command"),
                 (("--hme", "/x", "backup"), "hbcore: unknown option --hme", "did you mean --home?"),
                 (("verify", "-lz", "x"), "verify: unknown option -l", "see: hbcore verify --help"),
                 (("list", "--frobnicate"), "list: unknown option --frobnicate", "see: hbcore list --help"),

@@ -155,7 +155,7 @@ class Made(Keys):
                 give(self.home)
             before = sorted(path for path in self.home.rglob("*") if "backups" not in path.parts)
             done = self.preset(state)
-            self.assert_mentions(done, "nothing is taken over", "hbcore", "another user")
+            self.assert_mentions(done, "nothing is reused", "hbcore", "another user")
             after = [path for path in self.home.rglob("*") if path.name.startswith(("reuse", "hbcore", "new"))]
             self.assertEqual(after, [], before)
 
@@ -164,31 +164,31 @@ class Made(Keys):
         target.mkdir(mode=0o700)
         (self.home / "state").symlink_to(target)
         os.lchown(self.home / "state", USER, USER)
-        self.assert_mentions(self.preset(self.home / "state"), "nothing is taken over")
+        self.assert_mentions(self.preset(self.home / "state"), "nothing is reused")
         self.assertEqual(list(target.iterdir()), [])
         target.chmod(0o755)
-        self.assert_mentions(self.preset(self.home / "state"), "nothing is taken over")
+        self.assert_mentions(self.preset(self.home / "state"), "nothing is reused")
         self.assertEqual(list(target.iterdir()), [])
         # Nor is one used that is there.
         self.preset(target)
         self.assertTrue((target / "hbcore/reuse.key").exists())
-        self.assert_mentions(self.preset(self.home / "state"), "nothing is taken over")
+        self.assert_mentions(self.preset(self.home / "state"), "nothing is reused")
 
     def test_the_users_own_is_not_roots(self):
         self.plant()
-        self.assert_mentions(self.preset(self.home / ".local/state"), "nothing is taken over", "another user")
+        self.assert_mentions(self.preset(self.home / ".local/state"), "nothing is reused", "another user")
         self.assertEqual((self.home / KEY).read_bytes(), BYTES)
 
     def test_where_it_is_made(self):
         state = self.dir / "a/b/c"
         done = self.preset(state)
-        self.assertNotIn(b"nothing is taken over", done.stderr + done.stdout)
+        self.assertNotIn(b"nothing is reused", done.stderr + done.stdout)
         for path, mode in ((state, 0o700), (state / "hbcore", 0o700), (state / "hbcore/reuse.key", 0o600)):
             found = path.stat()
             self.assertEqual((found.st_uid, stat.S_IMODE(found.st_mode)), (0, mode), path)
         link = self.dir / "link"
         link.symlink_to("a/b")
-        self.assertNotIn(b"nothing is taken over", self.preset(link / "c").stderr)
+        self.assertNotIn(b"nothing is reused", self.preset(link / "c").stderr)
 
     def test_the_user_makes_his_own(self):
         state = self.home / "s/t"

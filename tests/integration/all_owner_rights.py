@@ -141,7 +141,7 @@ class Reading(OwnerRights):
         before = made.read_bytes()
         for _ in range(2):
             done = self.as_root("backup", "-o", made, expect=3)
-            self.assert_mentions(done, "stays as it is", "cannot be told: Permission denied", beside.name)
+            self.assert_mentions(done, "was not replaced", "whether it is complete: Permission denied", beside.name)
             self.assertEqual((made.read_bytes(), self.who("out/a.incomplete.zip")), (before, USER))
         names = self.hbcore("list", beside).stdout
         self.assertNotIn(beside.name.encode(), names)
@@ -410,7 +410,7 @@ class Stages(OwnerRights):
         stage, _ = self.interrupted()
         self.assertEqual(stage.stat().st_uid, USER)
         done = self.as_user("backup", "-o", self.user / "a.zip")
-        self.assert_mentions(done, "Completed the import")
+        self.assert_mentions(done, "Completed the interrupted import")
         self.assertEqual((self.home / "config.yaml").read_bytes(), b"new")
         self.assert_his(".")
 
@@ -435,7 +435,7 @@ class Stages(OwnerRights):
                     done = run("backup", "-o", self.user / "a.zip", expect=None)
                     self.assert_mentions(done, stage.name, "may have been interrupted", "belongs to")
                     done = run("import", "--force", archive, expect=1)
-                    self.assert_mentions(done, stage.name, "would be completed over this one")
+                    self.assert_mentions(done, stage.name, "must be finished before this one")
                     (self.user / "a.zip").unlink()
                 self.assertTrue((stage / "journal").exists())
                 shutil.rmtree(stage)

@@ -79,7 +79,7 @@ class Import(hb.Case):
             (path.name, path.read_bytes()) for path in sorted(live.parent.iterdir()))])
         program.close()
         for done in (self.hbcore("verify", archive, expect=3), self.take(archive, 3)):
-            self.assert_mentions(done, "state.db-wal", "what it alone holds")
+            self.assert_mentions(done, "state.db-wal", "data that is only in it")
         self.assertEqual(len(self.database_rows(self.target / "state.db")), 50)
         self.assertEqual([path.name for path in self.target.glob("state.db*")], ["state.db"])
 

@@ -151,7 +151,7 @@ class SqliteTrust(hb.Case):
             done = self.tool("setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}", *self.command(
                 "--home", self.home, "backup", "-o", self.dir / "n.zip"), expect=expect)
             if expect != 0:
-                self.assert_mentions(done, "sub" if expect == 3 else self.home, "cannot take on")
+                self.assert_mentions(done, "sub" if expect == 3 else self.home, "neither take on that user's rights")
 
     # ---- held, but deleted ----
 

@@ -169,7 +169,7 @@ class Signals(Stopping):
         self.assertEqual(process.wait(20), 143)
         self.assertRegex(process.stderr.read(), rb"^hbcore: \S*/target: the import is not complete; [^\n]*\n$")
         done = self.hbcore("--home", target, "backup", "-o", self.dir / "b.zip")
-        self.assert_mentions(done, "completed the import")
+        self.assert_mentions(done, "completed the interrupted import")
         self.assertEqual((target / "a.hang").read_bytes(), b"content")
 
     def test_nobody_reads_the_last_words(self):

@@ -124,7 +124,7 @@ class TwoMachines(fault.FaultCase):
         hint = done.stderr.decode().partition(" or type: ")[2]
         subprocess.run(["sh", "-c", hint], check=True)
         done = self.second("--home", self.two / "home", "backup", "-o", self.dir / "c.zip", expect=0)
-        self.assert_mentions(done, "completed the import")
+        self.assert_mentions(done, "completed the interrupted import")
         self.assertEqual((self.shared / "home/many/39").read_bytes(), b"new" * 39)
         self.assertEqual(self.stages("home"), [])
 
@@ -132,7 +132,7 @@ class TwoMachines(fault.FaultCase):
         """On the machine where it was killed the next run completes it at once."""
         self.killed_import()
         done = self.hbcore("--home", self.one / "home", "backup", "-o", self.dir / "b.zip")
-        self.assert_mentions(done, "completed the import")
+        self.assert_mentions(done, "completed the interrupted import")
         self.assertEqual(self.stages("home"), [])
 
     def test_dry_run(self):
@@ -230,7 +230,7 @@ class TwoMachines(fault.FaultCase):
         self.faulted("--home", home, "--set", "backup.workers=1", "import", "-f", self.archive,
                      calls="rename", at=5, kill=True, expect=None)
         done = self.second("--home", home, "backup", "-o", self.dir / "b.zip", expect=0)
-        self.assert_mentions(done, "completed the import")
+        self.assert_mentions(done, "completed the interrupted import")
         self.assert_nothing_left(home)
 
 

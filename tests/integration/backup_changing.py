@@ -238,7 +238,7 @@ class AtEachRead(Changing):
                 self.assertIsNone(content)
                 self.assertRegex(" ".join(findings["skipped"]), "cannot be read: Input/output error")
                 continue
-            self.assertRegex(" ".join(findings["doubtful"]), "in part only: Input/output error")
+            self.assertRegex(" ".join(findings["doubtful"]), "only a part could be read: Input/output error")
             self.assertEqual(content.rstrip(b"\0"), old[:len(content.rstrip(b"\0"))])
             self.assertLessEqual(len(content.rstrip(b"\0")), (read - 1) * UNIT)
 

@@ -69,7 +69,7 @@ class Incomplete(hb.Case):
         self.damage()
         for quiet in ([], ["--quiet"]):
             done = self.hbcore(*quiet, "--home", self.home, "backup", "-o", target, expect=3)
-            self.assert_mentions(done, target, self.out / "h.incomplete.zip", "stays")
+            self.assert_mentions(done, target, self.out / "h.incomplete.zip", "was not replaced")
         done = self.hbcore("--home", self.home, "backup", "-o", target, expect=3)
         self.assertIn(f"import {self.out}/h.incomplete.zip", done.stdout.decode())
 
@@ -118,7 +118,7 @@ class Incomplete(hb.Case):
         before = target.read_bytes()
         made = self.make(target, expect=3, **keywords)
         self.assertEqual(made["kept"], str(target))
-        self.assertIn("cannot be told", made["notes"][0]["reason"])
+        self.assertIn("cannot tell", made["notes"][0]["reason"])
         self.assertEqual(target.read_bytes(), before)
 
     def test_the_name_beside_it_is_taken(self):

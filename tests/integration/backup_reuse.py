@@ -310,7 +310,7 @@ class Reuse(hb.Case):
         made = self.make()
         self.assertEqual(made["reused_bytes"], 0)
         self.assertEqual(len(made["notes"]), 1)
-        for word in ("nothing is taken over", *words):
+        for word in ("nothing is reused", *words):
             self.assertIn(word, made["notes"][0]["reason"])
         made = self.make()
         self.assertEqual((made["reused_bytes"], made["notes"]), (made["bytes"], []))
@@ -368,7 +368,7 @@ class Reuse(hb.Case):
         self.home = copy
         made = self.make()
         self.assertEqual(made["reused_bytes"], 0)
-        self.assertIn("of this home", " ".join(note["reason"] for note in made["notes"]))
+        self.assertIn("belongs to this home", " ".join(note["reason"] for note in made["notes"]))
 
     @elsewhere
     def test_what_is_doubtful_is_looked_at_each_time(self):
@@ -411,7 +411,7 @@ class Reuse(hb.Case):
         self.old_enough(self.home)
         made = self.make(self.dir / f"b.{self.suffix}", env=env)
         self.assertTrue((self.dir / f"b.{self.suffix}").read_bytes() == first, made)
-        # Nothing in it says who made it, so that nothing is taken over from it.
+        # Nothing in it says who made it, so that nothing is reused from it.
         made = self.make(self.dir / f"b.{self.suffix}", env=env)
         self.assertEqual(made["reused_bytes"], 0)
         self.assertTrue((self.dir / f"b.{self.suffix}").read_bytes() == first, made)

@@ -90,7 +90,7 @@ class Commands(unittest.TestCase):
 
     def test_show_what_no_file_can_hold(self):
         shown = self.run_it("--config", self.file, "--set", "backup.prefix=x ;y", "config", "show")
-        self.assertIn("cannot stand in a file", shown.stdout)
+        self.assertIn("no file can hold this value", shown.stdout)
         again = self.write("again.ini", shown.stdout)
         self.run_it("--config", again, "config", "check")
 
@@ -102,7 +102,7 @@ class Commands(unittest.TestCase):
             out.write("no library" * 50)
         os.chmod(os.path.join(self.plugins, "broken.so"), 0o644)
         done = self.run_it("--config", self.file, "--json", "plugins", "list", code=3)
-        self.assertIn("broken.so: it cannot be loaded: invalid ELF header", done.stderr)
+        self.assertIn("broken.so: cannot be loaded: invalid ELF header", done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertIn(("broken_plugin", None), [(x["type"], x.get("name")) for x in lines])
         self.assertIn(("plugin", "good-format"), [(x["type"], x.get("name")) for x in lines])

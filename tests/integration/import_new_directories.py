@@ -305,7 +305,7 @@ class NewDirectories(fault.FaultCase):
                 (self.home / "there").mkdir(parents=True)
                 self.line = ("--home", self.home, *self.line[2:])
                 self.kill_at(path)
-                self.assert_mentions(self.complete(), "completed the import of", self.archive)
+                self.assert_mentions(self.complete(), "completed the interrupted import of", self.archive)
                 self.assert_restored()
 
     def test_something_has_come_between_the_runs(self):

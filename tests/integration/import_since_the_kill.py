@@ -584,7 +584,7 @@ class NotPlaced(SinceTheKill):
                     (self.home / "sessions/s6").write_bytes(there)
                 for _ in range(2):
                     done = self.complete()
-                    self.assert_mentions(done, "sessions/s6", "another file system is mounted there")
+                    self.assert_mentions(done, "sessions/s6", "a file system is mounted there")
                     self.assertNotIn(b"was removed", done.stdout)
                     self.assertNotIn(b"was written", done.stdout)
                 self.assertEqual({path.name: path.read_bytes() for path in (self.home / "sessions").iterdir()},
@@ -813,7 +813,7 @@ class Users(SinceTheKill):
         self.assert_mentions(done, "an import may have been interrupted", command)
         self.hbcore("verify", self.his / "c.zip", expect=3)  # it is not called complete
         done = self.hbcore("--home", self.home, "import", "--force", self.archive, expect=1, **self.who(OTHER))
-        self.assert_mentions(done, "would be completed over this one", command)
+        self.assert_mentions(done, "must be finished before this one", command)
         found = hb.tree(self.home)
         for rows in (before, found):
             rows.pop(b".")
@@ -868,7 +868,7 @@ class WithoutModes(SinceTheKill):
     def test_it_is_completed(self):
         self.pending()
         done = self.complete()
-        self.assert_mentions(done, "Completed the import of")
+        self.assert_mentions(done, "Completed the interrupted import of")
         for name in ("config.yaml", "sessions/s6", "sessions/added", "fresh/deep/f3"):
             self.assertEqual((self.home / name).read_bytes(), (self.new / name).read_bytes(), name)
         self.assert_nothing_left(self.home)
@@ -917,7 +917,7 @@ class WithoutModes(SinceTheKill):
                 before = {path: path.read_bytes() for path in self.home.rglob("*")
                           if path.is_file() and path != stage / "owner"}  # which says who has it now
                 done = self.complete(expect=3)
-                self.assert_mentions(done, "cannot be completed", f"rm -r {self.home}/{stage.name}")
+                self.assert_mentions(done, "cannot complete the import", f"rm -r {self.home}/{stage.name}")
                 for path, data in before.items():
                     self.assertEqual(path.read_bytes(), data)
                 self.hbcore("verify", self.dir / "b.zip", expect=3)
@@ -928,10 +928,10 @@ class WithoutModes(SinceTheKill):
         """It is said before anything is replaced, and the home is not called complete until it is imported again."""
         done = self.pending(env=self.without_key())
         self.assertIn(b"this file system has no modes", done.stderr)
-        self.assertIn(b"cannot be completed, and has to be done again", done.stderr)
+        self.assertIn(b"cannot be completed and must be repeated", done.stderr)
         for _ in range(2):
             self.assert_mentions(self.complete(expect=3), "an import was interrupted", "import the archive again")
-        self.assert_mentions(self.hbcore(*self.line()), "cannot be completed: this one takes its place")
+        self.assert_mentions(self.hbcore(*self.line()), "cannot be completed: this import takes its place")
         self.assert_nothing_left(self.home)
         self.complete()
 

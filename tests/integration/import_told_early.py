@@ -49,7 +49,7 @@ class ToldEarly(fault.FaultCase):
                                        **keywords)
                     for name in NAMES:
                         self.assertIn(f"{name}: ".encode(), done.stderr)
-                    self.assertIn(b"Completed the import", done.stderr)
+                    self.assertIn(b"Completed the interrupted import", done.stderr)
                     self.assertNotIn(b"nothing was changed", done.stdout + done.stderr)
                     if not json_too:
                         continue

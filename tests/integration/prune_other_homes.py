@@ -394,7 +394,7 @@ class Nobodys(Homes):
         self.assertEqual(summary["removed"], 2)
         self.assertEqual(len(self.names()), 5)
         done = self.hbcore("--home", one, "--set", "preset:nightly.keep=2", "prune")
-        self.assert_mentions(done, pathlib.Path(made[0]).name + "  removed", "another home's",
+        self.assert_mentions(done, pathlib.Path(made[0]).name + "  removed", "belongs to another home",
                              str(two), "Removed 2 archive(s)")
         self.assertEqual(self.prune(one)[1]["removed"], 0)
         self.hbcore("--home", one, "prune", "--preset", "none", expect=2)
@@ -435,7 +435,7 @@ class IdFile(Homes):
                 opened.writestr(prefix + hb.HOME_ID, "x")
                 opened.writestr(prefix + "deep/" + hb.HOME_ID + "/file", "x")
             done = self.hbcore("--home", target, "import", "--force", archive, expect=3)
-            self.assert_mentions(done, hb.HOME_ID, "which home this is")
+            self.assert_mentions(done, hb.HOME_ID, "identifies a home")
             self.assertEqual((target / hb.HOME_ID).read_bytes(), before)
             self.assertFalse((target / "deep" / hb.HOME_ID).exists())
 
@@ -448,7 +448,7 @@ class IdFile(Homes):
             for _ in range(2):
                 made = self.nightly(home, expect=3)
             self.assertEqual([row["path"] for row in made["skipped"]], [hb.HOME_ID])
-            self.assertIn("which home this is", " ".join(row["reason"] for row in made["notes"]))
+            self.assertIn("identifies the home", " ".join(row["reason"] for row in made["notes"]))
             if path.is_dir():
                 path.rmdir()
             else:

@@ -104,7 +104,7 @@ class Archives(Case):
         named = {row["path"]: row["reason"] for row in made["untold_archives"]}
         self.assertEqual(set(named), {str(self.good), str(self.older)})
         self.assertIn("more than 1 entries", named[str(self.good)])
-        self.assertIn("cannot be told", " ".join(row["reason"] for row in made["notes"]))
+        self.assertIn("unknown whether", " ".join(row["reason"] for row in made["notes"]))
 
     def test_it_takes_no_place(self):
         """Two are to stay: one that cannot be read is a third."""

@@ -130,10 +130,10 @@ class Create(SnapshotCase):
         self.assertEqual(os.listdir(empty), ["sessions"])
         for options in ((), ("--dry-run",)):
             done = self.hbcore("--home", empty, "snapshot", "create", *options)
-            self.assert_mentions(done, "section [snapshot], key 'files'", "is there")
+            self.assert_mentions(done, "section [snapshot], key 'files'", "exists")
             self.config = hb.GENERIC
             done = self.hbcore("--home", empty, "snapshot", "create", *options)
-            self.assert_mentions(done, "section [snapshot], key 'files'", "Name those")
+            self.assert_mentions(done, "section [snapshot], key 'files'", "Name the files")
             self.config = hb.HERMES
 
     def test_links(self):
@@ -441,7 +441,7 @@ class Restore(SnapshotCase):
             self.snapshot("restore", "20240101-000000", expect=1)
         meta["files"] = {"gone": 1}
         path.write_text(json.dumps(meta))
-        self.assert_mentions(self.snapshot("restore", "1", expect=1), "nothing of it")
+        self.assert_mentions(self.snapshot("restore", "1", expect=1), "no file of this snapshot")
 
     def test_every_kill(self):
         name = self.create()["id"]
@@ -469,7 +469,7 @@ class Restore(SnapshotCase):
         self.assertEqual(done.hits, 1)
         self.assertEqual((self.home / "pairing/3.json").read_bytes(), b"changed")
         done = self.hbcore("--home", self.home, "snapshot", "create")
-        self.assert_mentions(done, "ompleted the import")
+        self.assert_mentions(done, "ompleted the interrupted import")
         for number in range(4):
             self.assertEqual((self.home / f"pairing/{number}.json").read_bytes(), b"saved", number)
         self.assert_nothing_left(self.home)

@@ -122,15 +122,15 @@ static void test_unknown(void **state)
     expect_error(*state, "[filter]\n", 1, "unknown section [filter]", "[filter:LABEL]?");
     expect_error(*state, "[ backup ]\n", 1, "unknown section [ backup ]", "[backup]?");
     expect_error(*state, "[zzzzzzzzzzzz]\n", 1, "unknown section", "[KIND:LABEL]");
-    expect_error(*state, "[filter:]\n", 1, "no label after the ':'", "a label is made of");
-    expect_error(*state, "[filter:a b]\n", 1, "an invalid label", "a label is made of");
+    expect_error(*state, "[filter:]\n", 1, "no label after the ':'", "in a label");
+    expect_error(*state, "[filter:a b]\n", 1, "an invalid label", "in a label");
     expect_error(*state, PLUGINS "[filter:good-filter]\nlevle = 3\n", 4, "unknown key 'levle'",
                  "did you mean 'level'?");
     expect_error(*state, PLUGINS "[filter:x]\nplugin = good-fliter\n", 4,
                  "plugin 'good-fliter' not found", "did you mean 'good-filter'?");
     expect_error(*state, PLUGINS "[filter:good-fitler]\n", 3, "plugin 'good-fitler' not found",
                  "did you mean 'good-filter'?");
-    expect_error(*state, PLUGINS "[format:x]\nplugin = good-filter\n", 4, "it is a filter plugin",
+    expect_error(*state, PLUGINS "[format:x]\nplugin = good-filter\n", 4, "this is a filter plugin",
                  "");
     expect_error(*state, PLUGINS "[filter:wrong-abi]\n", 3, "wrong-abi.so: made for ABI 99", "");
 }
@@ -142,7 +142,7 @@ static void test_bad_values(void **state)
     expect_error(*state, "[backup]\nworkers = four\n", 2,
                  "workers: 'four' is neither a whole number nor auto", "");
     expect_error(*state, "[backup]\nlinks = stroe\n", 2, "not one of: skip, store", "'store'");
-    expect_error(*state, "[import]\nmarkers = \"a\n", 2, "opened and not closed", "");
+    expect_error(*state, "[import]\nmarkers = \"a\n", 2, "not closed", "");
     expect_error(*state, PLUGINS "[filter:good-filter]\nlevel = 10\n", 4, "10 is not within 0 to 9",
                  "");
     expect_error(*state, PLUGINS "[filter:good-filter]\non = backpu\n", 4, "'backpu' is not one of",
@@ -157,10 +157,10 @@ static void test_bad_values(void **state)
 
 static void test_continued(void **state)
 {
-    expect_error(*state, "[backup]\nworkers = 1\n  2\n", 3,
-                 "'2' goes on with the value of 'workers'", "only lists and texts");
+    expect_error(*state, "[backup]\nworkers = 1\n  2\n", 3, "'2' continues the value of 'workers'",
+                 "only lists and texts");
     expect_error(*state, "[import]\nmarkers = a\n  ask-if = b\n", 3,
-                 "part of the value of 'markers'", "the key 'ask-if' must not be indented");
+                 "part of the value of 'markers'", "blanks before the key 'ask-if'");
     expect_error(*state, "[import]\nmarkers = a\n  ask-if: b\n", 3, "part of the value",
                  "'ask-if'");
     expect_error(*state, "[import]\nmarkers = a\n  wrapers = b\n", 3, "part of the value",
@@ -230,7 +230,7 @@ static void expect_set_error(const char *directory, const char *set, const char 
 
 static void test_bad_set(void **state)
 {
-    expect_set_error(*state, "backup.workers", "there is no '='");
+    expect_set_error(*state, "backup.workers", "it has no '='");
     expect_set_error(*state, "workers=1", "no SECTION.KEY");
     expect_set_error(*state, ".workers=1", "no SECTION.KEY");
     expect_set_error(*state, "backup.=1", "no SECTION.KEY");

@@ -112,7 +112,7 @@ static void test_continued(void **state)
     expect_error("[a]\n  key = value\n", 2, "no value above");
     expect_error("  key = value\n", 1, "no value above");
     expect_error("[a]\nk = v\n  [b]\nx = y\n", 3, "must not be indented");
-    expect_error("[a]\nk = v\n  more ; comment\n", 3, "a comment cannot stand behind");
+    expect_error("[a]\nk = v\n  more ; comment\n", 3, "a comment cannot follow");
     expect_error("[a]\nbad\n  more\n", 2, "no '='"); /* and `more` joins nothing */
 }
 
@@ -149,12 +149,12 @@ static void test_headers(void **state)
 {
     (void)state;
     expect_error("[a\nk = v\n", 1, "']' is missing");
-    expect_error("[a] text\nk = v\n", 1, "behind a section's name");
-    expect_error("[a] ; comment\nk = v\n", 1, "a comment cannot stand behind");
-    expect_error("[a] # comment\nk = v\n", 1, "a comment cannot stand behind");
+    expect_error("[a] text\nk = v\n", 1, "follows a section's name");
+    expect_error("[a] ; comment\nk = v\n", 1, "a comment cannot follow");
+    expect_error("[a] # comment\nk = v\n", 1, "a comment cannot follow");
     expect_error("[]\nk = v\n", 1, "has no name");
     expect_error("[  ]\nk = v\n", 1, "has no name");
-    expect_error("[a ;b]\nk = v\n", 1, "a comment cannot stand behind");
+    expect_error("[a ;b]\nk = v\n", 1, "a comment cannot follow");
     expect_error("[a]\n[b]\n[a]\n", 3, "[a] is repeated; it is first on line 1");
     HB_AUTO_FREE char *longest = hb_text("[%049d]\nk = v\n", 7);
     drop(expect_right(longest));
@@ -174,15 +174,15 @@ static void test_headers(void **state)
 static void test_keys(void **state)
 {
     (void)state;
-    expect_error("k = v\n[a]\n", 1, "'k ' stands outside any section");
+    expect_error("k = v\n[a]\n", 1, "'k ' is outside any section");
     expect_error("[a]\nword\n", 2, "'word' has no '='");
     expect_error("[a]\n= v\n", 2, "no key before the '='");
     expect_error("[a]\n: v\n", 2, "no key before the ':'");
     expect_error("[a]\nk = 1\nl = 2\nk = 3\n", 4, "'k' is repeated in [a]; it is first on line 2");
     expect_error("[a]\nk = 1\nk = 2\n  more\n", 3, "'k' is repeated");
-    expect_error("[a]\nglobs = *.tmp ; *.bak\n", 2, "'; *.bak': a comment cannot stand behind");
-    expect_error("[a]\nk = ;v\n", 2, "a comment cannot stand behind");
-    expect_error("[a]\nk = v\t;w\n", 2, "a comment cannot stand behind");
+    expect_error("[a]\nglobs = *.tmp ; *.bak\n", 2, "'; *.bak': a comment cannot follow");
+    expect_error("[a]\nk = ;v\n", 2, "a comment cannot follow");
+    expect_error("[a]\nk = v\t;w\n", 2, "a comment cannot follow");
     drop(expect_right("[a]\nk =;v\nl = #v # w\n"));
 }
 

@@ -47,7 +47,7 @@ struct bad {
 };
 
 static const struct bad bads[] = {
-    {"no-symbol", "is not an hbcore plugin: it has no symbol hb_plugin_v1"},
+    {"no-symbol", "not an hbcore plugin: it has no symbol hb_plugin_v1"},
     {"no-descriptor", "returned no descriptor"},
     {"wrong-abi", "made for ABI 99, this hbcore has ABI 0"},
     {"small-descriptor", "descriptor is 40 bytes long, at least 80"},
@@ -59,21 +59,21 @@ static const struct bad bads[] = {
     {"no-create", "the function 'create' is missing"},
     {"no-ops", "table of callbacks (ops) is missing"},
     {"small-ops", "the callback 'verdict' is missing"},
-    {"no-verdict", "the callback 'verdict' is missing, which every filter plugin needs"},
-    {"no-walk", "the callback 'walk' is missing, which every format plugin needs"},
+    {"no-verdict", "the callback 'verdict' is missing; every filter plugin needs it"},
+    {"no-walk", "the callback 'walk' is missing; every format plugin needs it"},
     {"no-suffix", "list of suffixes is missing"},
     {"far-magic", "row 1 of its magic bytes"},
     {"empty-hook", "'before', 'after' and 'run' are all missing"},
     {"bad-default", "level: 11 is not within 0 to 9"},
     {"bad-key", "option 1 has no valid key"},
-    {"common-key", "option 'plugin' has a name that every section has"},
+    {"common-key", "option 'plugin' has a name that every section already has"},
     {"no-help", "option 'level' has no help"},
     {"unknown-type", "option 'level' has the unknown type 77"},
     {"no-choices", "option 'level' is a choice without choices"},
     {"empty-range", "range of its option 'level' is empty"},
     {"word-without-range", "option 'level' takes words and has no range"},
     {"word-beyond-range", "option 'level' takes words and has no range"},
-    {"option-twice", "option 'title' is there twice"},
+    {"option-twice", "option 'title' appears twice"},
     {"small-option", "options in its table are 8 bytes long"},
     {"missing-library", "the library libhb-absent.so, which it needs, is missing"},
     {"undefined-function", "undefined symbol: hb_nobody_has_this_function"},
@@ -104,7 +104,7 @@ static void test_not_found(void **state)
     assert_string_equal(error.hint, "did you mean 'good-filter'?");
     assert_int_equal(hb_loader_find(*state, HB_KIND_FORMAT, "good-filter", &library, &error),
                      HB_FATAL);
-    assert_contains(error.text, "it is a filter plugin, not a format plugin");
+    assert_contains(error.text, "this is a filter plugin, not a format plugin");
     assert_int_equal(hb_loader_open(*state, "/nowhere/x.so", &library, &error), HB_FATAL);
     assert_contains(error.text, "/nowhere/x.so: No such file or directory");
     assert_int_equal(hb_loader_open(*state, "/etc/passwd", &library, &error), HB_FATAL);

@@ -176,8 +176,8 @@ static void test_list(void **state)
                 (const char *const[]){"a\"b", "c\\d", "e\\*f", NULL});
     expect_list("a\\b \"\"", (const char *const[]){"a\\b", "", NULL});
     struct hb_option option = option_of(HB_OPTION_LIST);
-    expect_refusal(&option, "a \"b c", "opened and not closed");
-    expect_refusal(&option, "a \"b\\\"", "opened and not closed");
+    expect_refusal(&option, "a \"b c", "not closed");
+    expect_refusal(&option, "a \"b\\\"", "not closed");
     expect_refusal(&option, "a \"b\"c d", "middle of a word");
     expect_refusal(&option, "a b\"c\"", "middle of a word");
 }
