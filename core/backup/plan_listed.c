@@ -209,6 +209,17 @@ static void take(struct walk *walk, const char *path, bool below)
         enter(walk, path);
 }
 
+/* By its own words; where links lead is another thing. It could not be copied to the same path. */
+static bool leads_outside(const char *path)
+{
+    bool outside = *path == '/';
+    for (const char *part = path; part != NULL && !outside; part = strchr(part, '/')) {
+        part += *part == '/';
+        outside = strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0');
+    }
+    return outside;
+}
+
 int hb_plan_listed(const struct hb_plan_listed_request *request, struct hb_plan *plan,
                    struct hb_error *error)
 {
@@ -220,7 +231,10 @@ int hb_plan_listed(const struct hb_plan_listed_request *request, struct hb_plan 
         while (bytes > 1 && (*listed)[bytes - 1] == '/')
             bytes--;
         HB_AUTO_FREE char *path = hb_copy_bytes(*listed, bytes);
-        take(&walk, path, false);
+        if (leads_outside(path))
+            skipped(&walk, path, "leads outside the home");
+        else
+            take(&walk, path, false);
         while (walk.pending_count > 0 && !hb_run_cancelled(walk.run)) {
             HB_AUTO_FREE char *below = walk.pending[--walk.pending_count];
             take(&walk, below, true);

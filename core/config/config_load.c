@@ -1,4 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A configuration decides what is left out of a backup and what is removed, so a line that means
+ * nothing is an error and not a comment: a misspelt key would otherwise have its default without a
+ * word. All problems are told at once, in the order of the file, each with the nearest right name.
+ *
+ * The order follows from who knows the keys of a section:
+ *
+ *   1. the text of the file, and --set entered into it as if it stood there (line 0)
+ *   2. the sections of the core, whose tables are in settings.c, with their defaults
+ *   3. the loader, from [plugins] path: now it is known where plugins are
+ *   4. the other sections, in the order of the file. One of a plugin loads its plugin, whose own
+ *      table says which keys there are; one that neither the core nor a plugin knows is an error
+ *   5. without a file: every content plugin that is installed, with its defaults
+ *
+ * Only when no problem was found does a configuration come out; there is no half of one.
+ */
 #include "config/config_load.h"
 
 #include "base/memory.h"

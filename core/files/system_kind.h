@@ -20,7 +20,7 @@ bool hb_inodes_last(int fd);
 
 /*
  * The time of change (st_ctime) cannot be set, so that it tells of a change also where size and
- * time of modification were put back (cp -p, rsync, tar). File systems without one give that of the
+ * time of modification were put back (cp -p, rsync). File systems without one give that of the
  * modification for it. Cannot tell: none.
  */
 enum hb_change_times { HB_CHANGE_TIMES_NONE, HB_CHANGE_TIMES_PERHAPS, HB_CHANGE_TIMES_KEPT };

@@ -1,4 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a name in the configuration to a descriptor that holds. A plugin runs with all rights of
+ * whoever runs hbcore, so everything is checked before its first instruction, in this order:
+ *
+ *   name       NAME.so in the first directory of the search path that has a file of that name. The
+ *              first one counts also if it cannot be used: a later directory must not stand in for
+ *              a plugin that somebody has broken.
+ *   trust      the open file and each directory on the way belong to root or to the caller, and
+ *              nobody else can write to them (files/trust.h). Later checks would come too late:
+ *              dlopen() runs constructors.
+ *   dlopen     with RTLD_NOW, so that a missing function is an error now and not in the middle of a
+ *              backup, and RTLD_LOCAL, so that two plugins do not see each other's symbols.
+ *   symbol     hb_plugin_v1 of this very file. dlsym() also finds that of a library which the file
+ *              needs, and that would be another plugin under this one's name.
+ *   descriptor size, ABI, kind, options and callbacks (descriptor.h). Nothing of it is used before.
+ *
+ * A file is loaded once and never unmapped: threads of the plugin, and texts that it has handed
+ * out, may outlive the run that asked for it.
+ */
 #include "plugin/loader.h"
 
 #include "base/memory.h"

@@ -248,8 +248,11 @@ static int rename_into_place(const struct task *task)
     return HB_ENTRY;
 }
 
-/* May it be published? If not, all is done that is to be done with it. */
-static bool may_publish(const struct task *task)
+/*
+ * May it be published? If not, all is done that is to be done with it. *written: somebody wrote to
+ * what it replaces while the import ran.
+ */
+static bool may_publish(const struct task *task, bool *written)
 {
     struct hb_restoring *restore = task->restore;
     const struct hb_restore_request *request = restore->request;
@@ -275,8 +278,7 @@ static bool may_publish(const struct task *task)
         return false;
     case HB_FATE_LEAVE:
         if (!request->again) {
-            if (place->exists && hb_target_obstacle(place) == NULL)
-                hb_restore_replaced(restore, row->path);
+            *written = place->exists;
             return true;
         }
         leave_alone(task,
@@ -311,7 +313,8 @@ static void publish_task(struct task *task, struct hb_last_target *last)
         refuse(task, folded);
         return;
     }
-    if (!may_publish(task))
+    bool written = false;
+    if (!may_publish(task, &written))
         return;
     if (obstacle != NULL) {
         refuse(task, obstacle);
@@ -320,9 +323,12 @@ static void publish_task(struct task *task, struct hb_last_target *last)
     int status = claimed ? publish_claimed(task) : HB_RESTORE_RENAME;
     if (status == HB_RESTORE_RENAME)
         status = rename_into_place(task);
-    if (status >= 0)
-        hb_restore_published(task->restore, row->type == HB_FILE,
-                             row->type == HB_FILE ? row->bytes : 0);
+    if (status < 0)
+        return;
+    hb_restore_published(task->restore, row->type == HB_FILE,
+                         row->type == HB_FILE ? row->bytes : 0);
+    if (written)
+        hb_restore_replaced(task->restore, row->path);
 }
 
 /* Something else has the name of its directory by now. */

@@ -64,7 +64,7 @@ void hb_restore_left_alone(struct hb_restoring *restore, const char *path, const
 void hb_restore_replaced(struct hb_restoring *restore, const char *path)
 {
     hb_report_add(&restore->run->report, HB_FOUND_NOTE, path,
-                  "was written to while the import ran, and is replaced all the same");
+                  "was written to while the import ran, and was replaced all the same");
 }
 
 const char *hb_restore_why_left(bool exists)

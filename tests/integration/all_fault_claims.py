@@ -167,7 +167,7 @@ class Answers(fault.FaultCase):
         for error in ("EIO", "ESTALE", "EACCES"):
             done = self.faulted("--home", self.home, "backup", "-o", there, calls="newfstatat", path=there, at=1,
                                 error=error, expect=1)
-            self.assertIn(b"cannot be told", done.stderr)
+            self.assertIn(b"cannot be looked at", done.stderr)
         self.assertFalse((self.dir / "backups.zip").exists())
         self.assertEqual(os.listdir(there), [])
 

@@ -27,8 +27,8 @@ class TakenNames(fault.FaultCase):
         each = "".join(f"name=pre-update-$time-{number}.zip; {take};" for number, take in enumerate(takes, 2))
         done = self.faulted("--home", self.home, "--json", "backup", "--preset", "pre-update", "--keep", "99",
                             calls="rename", path="*-archive", at=1,
-                            run=f"cd {self.backups}; for ago in 0 1 2 3 4 5 6 7 8 9; do "
-                                f"time=$(date -d \"$ago seconds ago\" +%Y-%m-%d-%H%M%S); {each} done")
+                            run=f"cd {self.backups}; now=$(date +%s); for ago in 0 1 2 3 4 5 6 7 8 9; do "
+                                f"time=$(date -d @$((now - ago)) +%Y-%m-%d-%H%M%S); {each} done")
         self.assertEqual(done.hits, 1)
         made = pathlib.Path(self.summary(done)["archive"])
         self.assertRegex(made.name, rf"^pre-update-\d{{4}}-\d\d-\d\d-\d{{6}}-{2 + len(takes)}\.zip$")

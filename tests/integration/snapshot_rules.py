@@ -149,6 +149,17 @@ class Create(SnapshotCase):
         self.assertEqual((where / "pairing/linked.json").read_bytes(), b"y")
         self.assertFalse((where / "pairing/linked-dir").exists())
 
+    def test_names_that_lead_outside(self):
+        """By their own words; the rest is copied."""
+        hb.write(self.dir / "beside/o", b"o")
+        names = ("../beside", str(self.dir / "beside"), "cron/../../beside/o")
+        done = self.hbcore("--home", self.home, "--json", "--set", f"snapshot.files=config.yaml {' '.join(names)}",
+                           "snapshot", "create", expect=3)
+        made = self.summary(done)
+        self.assertEqual({row["path"]: row["reason"] for row in made["skipped"]},
+                         dict.fromkeys(names, "leads outside the home"))
+        self.assertEqual(list(self.manifest(made["id"])["files"]), ["config.yaml"])
+
     def test_directories_left_out(self):
         hb.write(self.home / "kanban/boards/1/board.json", b"1")
         hb.write(self.home / "kanban/boards/1/workspaces/big", b"1")
