@@ -31,8 +31,8 @@ class Published(fault.FaultCase):
         self.assertEqual(sorted(path.name for path in (self.snapshots / made).iterdir()),
                          ["config.yaml", "hbcore-marks.json", "manifest.json"])
 
-    def test_a_signal_while_it_is_flushed(self):
-        self.create(calls="sync", path="*/.hbcore-stage-*", at=1, run="kill -TERM $HB_FAULT_THREAD", expect=143)
+    def test_a_signal_while_its_manifest_is_written(self):
+        self.create(calls="write", path="*/manifest.json", at=1, run="kill -TERM $HB_FAULT_THREAD", expect=143)
         self.assertEqual(self.names(), [])
 
     def test_something_else_under_the_name_of_the_stage(self):
