@@ -75,6 +75,10 @@ class Hooks(hb.Case):
         self.assertEqual((self.home / "one").read_bytes(), b"old\n")
         self.assertIn(done["way_back"], [row["path"] for row in done["doubtful"]])
 
+    def test_what_a_hook_doubts_after_an_import_is_its_exit_code(self):
+        self.configure(on="import", more="doubt = yes\n")
+        self.hbcore("--home", self.home, "import", "--force", self.archive, expect=3)
+
     def test_an_incomplete_way_back_is_heard_of(self):
         (self.home / "broken").symlink_to(self.dir / "outside")
         hb.write(self.dir / "outside", b"x")

@@ -119,6 +119,26 @@ class AnotherUser(Homes):
         self.assertEqual(self.summary(done)["removed"], 0)
         self.assertEqual(len(self.own()), 2)
 
+    def test_what_a_stranger_put_into_the_home(self):
+        """Nothing in it says whose it is; that it lies in the home does not make it an archive of the home."""
+        self.shared = self.mine / "kept"
+        self.shared.mkdir()
+        self.shared.chmod(0o1777)
+        os.chown(self.shared, OWNER, OWNER)
+        for _ in range(2):
+            self.run_as(OWNER, "backup", "--preset", "nightly")
+        for day in (1, 2, 3):
+            path = self.shared / f"nightly-2024-01-0{day}-000000.zip"
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("config.yaml", "who: a stranger\n")
+            os.chown(path, STRANGER, STRANGER)
+        before = sorted(self.shared.iterdir())
+        for by in (OWNER, 0):
+            with self.subTest(by=by):
+                summary = self.summary(self.run_as(by, "prune", "--preset", "nightly"))
+                self.assertEqual(len(summary["unknown_archives"]), 3)
+                self.assertEqual(sorted(self.shared.iterdir()), before)
+
     def test_in_a_directory_of_the_one_who_makes_them(self):
         """Somebody else may be charged with the backups: the directory is his."""
         os.chown(self.shared, STRANGER, STRANGER)

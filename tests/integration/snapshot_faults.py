@@ -83,5 +83,19 @@ class Restore(ImportSweep):
         self.sweep("")
 
 
+class LookedAt(fault.FaultCase):
+    """One that cannot be looked at now stays, and takes no place of others."""
+
+    def test_it_takes_no_place(self):
+        home = self.make_home()
+        for _ in range(3):
+            self.hbcore("--home", home, "snapshot", "create")
+        names = sorted(path.name for path in (home / SNAPSHOTS).iterdir())
+        done = self.faulted("--home", home, "snapshot", "prune", "--keep", "2", calls="newfstatat",
+                            path=f"{home / SNAPSHOTS / names[-1]}/config.yaml", at="1+", error="EIO")
+        self.assert_mentions(done, names[-1], "it cannot be told whether it is complete")
+        self.assertEqual(sorted(path.name for path in (home / SNAPSHOTS).iterdir()), names)
+
+
 if __name__ == "__main__":
     unittest.main()
