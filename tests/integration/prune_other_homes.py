@@ -390,6 +390,14 @@ class Nobodys(Homes):
         self.assertEqual(len(made["unknown_archives"]), 4)
         self.assertEqual(len([name for name in self.names() if "2024" in name]), 6)
 
+    def test_a_name_tells_a_later_time_than_the_clock(self):
+        """The name of a new one has a number, so that it is never one that was there before."""
+        self.shared.mkdir()
+        with zipfile.ZipFile(self.shared / "nightly-2099-01-01-000000.zip", "w") as archive:
+            archive.writestr("config.yaml", "who: nobody\n")
+        made = pathlib.Path(self.nightly(self.home("one"))["archive"])
+        self.assertRegex(made.stem, r"^nightly-\d{4}-\d\d-\d\d-\d{6}-\d+$")
+
     def test_prune_names_the_whole_path(self):
         """Also of a directory that is not there yet."""
         home = self.home("one")
