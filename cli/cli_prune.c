@@ -68,11 +68,11 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
     json_t *complete = row->kept.complete == HB_YES  ? json_true()
                        : row->kept.complete == HB_NO ? json_false()
                                                      : json_null();
-    json_t *object =
-        json_pack("{s:s, s:s, s:o, s:I}", "type", "archive", "fate", word_of(command, row, 0),
-                  "complete", complete, "sequence", (json_int_t)row->origin.sequence);
+    json_t *object = json_pack("{s:s}", "type", "archive");
     hb_json_name(object, "preset", preset->section->label);
     hb_json_name(object, "path", path);
+    hb_json_add(object, "{s:s, s:o, s:I}", "fate", word_of(command, row, 0), "complete", complete,
+                "sequence", (json_int_t)row->origin.sequence);
     hb_json_line(command->cli->out, object);
 }
 

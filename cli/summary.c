@@ -90,8 +90,9 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
         if (finding->kind != HB_FOUND_DAMAGED)
             continue;
         HB_AUTO_FREE char *reason = hb_printable(finding->reason);
-        json_t *line = json_pack("{s:s, s:s}", "type", "damaged", "reason", reason);
+        json_t *line = json_pack("{s:s}", "type", "damaged");
         hb_json_name(line, "path", finding->path);
+        hb_json_add(line, "{s:s}", "reason", reason);
         hb_json_line(cli->out, line);
     }
     show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", "");
@@ -141,9 +142,10 @@ void hb_session_print_entry(const struct hb_session *session, const char *path, 
 {
     FILE *out = hb_cli_out(session->cli);
     if (session->cli->json) {
-        json_object_set_new(members, "type", json_string("entry"));
-        hb_json_name(members, "path", path);
-        hb_json_line(out, members);
+        json_t *object = json_pack("{s:s}", "type", "entry");
+        hb_json_name(object, "path", path);
+        json_object_update_new(object, members);
+        hb_json_line(out, object);
         return;
     }
     json_decref(members);

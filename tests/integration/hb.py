@@ -308,6 +308,8 @@ class Case(unittest.TestCase):
         """The last line of JSON; everything on standard output must be JSON."""
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertTrue(rows, self.describe(done))
+        for row in rows:
+            self.assertEqual(next(iter(row)), "type", row)
         self.assertEqual(rows[-1].get("type"), "summary", rows[-1])
         return rows[-1]
 
