@@ -15,6 +15,7 @@
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MOST_WORDS = 4 };
 
@@ -172,7 +173,10 @@ static void offer_values(struct completing *completing, enum hb_values values)
             offer(completing, hb_kind_name(kind), "");
     } else if (values == HB_VALUES_MEMBERS) {
         HB_AUTO_FREE char *archive = hb_expand_tilde(completing->argument[0]);
-        each_object(completing, (const char *const[]){"list", "--", archive, NULL}, offer_member);
+        struct stat status; /* a pipe would keep whoever presses Tab waiting */
+        if (stat(archive, &status) == 0 && S_ISREG(status.st_mode))
+            each_object(completing, (const char *const[]){"list", "--", archive, NULL},
+                        offer_member);
     } else if (sources[values].files != NULL) {
         fprintf(completing->cli->out, "\t%s\n", sources[values].files);
         completing->offered++;

@@ -164,6 +164,10 @@ class Completion(hb.Case):
             typed = line.split(" ")[1:]
             self.assertLessEqual(expected, set(self.words(*typed)), line)
 
+    def test_no_pipe_is_waited_for(self):
+        os.mkfifo(self.dir / "pipe")
+        self.assertIn("--format", self.words("cat", str(self.dir / "pipe"), ""))
+
     def test_only_what_begins_so(self):
         self.assertEqual(set(self.words("ba")), {"backup"})
         self.assertEqual(set(self.words("backup", "--dry")), {"--dry-run"})

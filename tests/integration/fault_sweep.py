@@ -390,6 +390,6 @@ class ImportSweep(Sweep):
         self.assertEqual(self.left(), [], about)
         if journal:
             self.assertEqual((done.returncode, missing), (0, set()), f"{about}\n{self.describe(done)}")
-            self.assertIn("Completed the import", done.stdout.decode(), about)
+            self.assertIn("Completed the interrupted import", done.stdout.decode(), about)
         else:
             self.assertIn(missing, (set(), self.sides(self.old)), f"{about}\n{self.describe(done)}")
