@@ -111,7 +111,7 @@ add("a link that cannot be unpacked", zip_of(HOME, Member("link", b"BZh", mode=L
 add("setuid, setgid, sticky", zip_of(HOME, Member("tool", "#!", mode=0o107755)), 0,
     {**X, "tool": "#!"}, modes={"tool": 0o755})
 add("a directory that all may write to", zip_of(HOME, Member("open/", mode=0o041777)), 0, X,
-    modes={"open": 0o777})
+    modes={"open": 0o1777})
 add("a directory with content", zip_of(HOME, Member("sub/", "EVIL", mode=DIRECTORY)), 1)
 add("the home itself as a directory", zip_of(HOME, Member("./", mode=0o040000)), 0, X)
 
