@@ -7,6 +7,7 @@
 #include "files/stage.h"
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka.h needs those before it. */
@@ -45,5 +46,11 @@ void assert_holds(const char *text, const char *part, const char *file, int line
 /* A stage in a directory of that path. HB_OK or HB_FATAL. */
 int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
                   struct hb_error *error);
+
+/*
+ * Gives the file an access list: user 12345 may read and write, the group itself nothing, and the
+ * mask, which the mode shows for the group, is rw. False: a file system without lists.
+ */
+bool scratch_give_list(const char *path);
 
 #endif
