@@ -147,14 +147,23 @@ struct hb_visitor {
     int (*end)(const struct hb_visitor *visitor, uint64_t bytes);
     /* The host's trailer, where one was found. */
     int (*trailer)(const struct hb_visitor *visitor, const void *data, size_t bytes);
+    /*
+     * Between entry() and end(), in place of its data: the content cannot be decoded (a method or
+     * an encryption that is not known), though the archive is sound. `why` is the rest of a
+     * sentence that begins with the entry: "is encrypted". Costs this entry alone. HB_OK, or a
+     * failure to be returned. A host that lacks it (HB_HAS) refuses such an archive: fail().
+     */
+    int (*unreadable)(const struct hb_visitor *visitor, const char *why);
 };
 
 HB_LAYOUT(struct hb_visitor, entry, 16);
 HB_LAYOUT(struct hb_visitor, trailer, 40);
-HB_SIZEOF(struct hb_visitor, 48);
+HB_LAYOUT(struct hb_visitor, unreadable, 48);
+HB_SIZEOF(struct hb_visitor, 56);
 
 enum hb_member_flags {
-    HB_MEMBER_HAS_CRC = 1 /* `crc32` is known */
+    HB_MEMBER_HAS_CRC = 1,   /* `crc32` is known */
+    HB_MEMBER_UNREADABLE = 2 /* see `why`; decode() is not asked for it. Its group is its own */
 };
 
 /* One row of a listing. */
@@ -167,11 +176,13 @@ struct hb_member {
     uint64_t stored_bytes;        /* compressed size; of a group: in its first member, else 0 */
     uint32_t crc32;
     uint32_t reserved;
+    const char *why; /* with HB_MEMBER_UNREADABLE: as hb_visitor.unreadable() has it; else NULL */
 };
 
 HB_LAYOUT(struct hb_member, group, 16);
 HB_LAYOUT(struct hb_member, crc32, 40);
-HB_SIZEOF(struct hb_member, 48);
+HB_LAYOUT(struct hb_member, why, 48);
+HB_SIZEOF(struct hb_member, 56);
 
 /* Receives a listing. On the thread that called list(). */
 struct hb_lister {
@@ -280,7 +291,9 @@ struct hb_format_ops {
 
     /*
      * Decodes the named members of one group, checksums verified; outputs[i] is for
-     * members[i]. After list(). Any thread, several at once with different workers.
+     * members[i]. After list(). Any thread, several at once with different workers. A failure is
+     * damage, and with that of the whole archive; HB_ENTRY: these members alone cannot be decoded,
+     * for a reason that list() could not see.
      */
     int (*decode)(void *self, void *worker, const struct hb_input *input,
                   const struct hb_member *const *members, size_t count,
