@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
 #include "backup/way_back.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -222,8 +223,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         if (!cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
         fflush(out);
-        /* Every file is staged, and then published. */
-        hb_session_start_progress(command->session, "done", plan->files * 2, plan->bytes);
+        hb_session_start_progress(command->session, "unpacked", plan->files, plan->bytes);
     }
     return status;
 }
@@ -282,6 +282,7 @@ static void print_summary(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->out;
+    char time[HB_HUMAN_BYTES];
     if (cli->json) {
         print_json(command);
         return;
@@ -290,12 +291,14 @@ static void print_summary(const struct import_command *command)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
         fprintf(out, "\nDry run: nothing was changed.\n");
-    } else if (!cli->quiet) {
+        hb_summary_problems(cli, &command->session->run.report);
+    } else {
         HB_AUTO_FREE char *home = hb_printable(command->home);
-        fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
-                hb_session_code(command->session) != 0 ? "done, but incomplete" : "complete",
-                result->files, hb_session_seconds(command->session));
-        fprintf(out, "  Target: %s\n", home);
+        hb_summary_status(command->session, "Import complete", "Import INCOMPLETE",
+                          "%" PRIu64 " files restored in %s", result->files,
+                          hb_human_seconds(hb_session_seconds(command->session), time));
+        if (!cli->quiet)
+            fprintf(out, "  Target: %s\n", home);
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);

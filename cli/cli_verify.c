@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore verify */
 #include "archive/verify.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
@@ -28,9 +29,9 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
         return;
     }
     HB_AUTO_FREE char *path = hb_printable(reading->path);
-    if (!cli->quiet)
-        fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, verified->files,
-                hb_human_bytes(verified->bytes, size));
+    hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
+                      "%s: %" PRIu64 " files, %s read back", path, verified->files,
+                      hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
@@ -40,14 +41,23 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
                 : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
                                                              : "not checked in full");
     }
-    hb_summary_findings(cli, cli->out, report);
+    hb_summary_information(cli, cli->out, report);
+}
+
+static uint64_t files_in(const struct hb_catalog *catalog)
+{
+    uint64_t files = 0;
+    for (size_t i = 0; i < catalog->count; i++)
+        files += catalog->members[i].type == HB_FILE;
+    return files;
 }
 
 static int verify(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     struct hb_verified verified;
-    hb_session_start_progress(session, "verified", reading->archive.catalog.count, reading->bytes);
+    hb_session_start_progress(session, "verified", files_in(&reading->archive.catalog),
+                              reading->bytes);
     int status = hb_verify(&reading->archive, &verified, &session->error);
     hb_session_end_progress(session);
     if (status == HB_NOMATCH)

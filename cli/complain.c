@@ -7,10 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+bool hb_cli_colour(FILE *out)
+{
+    const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(fileno(out)) && (never == NULL || *never == '\0') &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
 void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
 {
     HB_AUTO_FREE char *text = hb_printable(error->text);
-    bool colour = isatty(fileno(cli->err)) && getenv("NO_COLOR") == NULL;
+    bool colour = hb_cli_colour(cli->err);
     fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
     if (error->hint[0] != '\0')
         fprintf(cli->err, "  %s\n", error->hint);

@@ -20,6 +20,9 @@ int hb_cli_fail(const struct hb_cli *cli, int code, const struct hb_error *error
 int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *format, ...)
     HB_PRINTF(3, 4);
 
+/* Is `out` a terminal that shows colours, and whose user wants them (NO_COLOR)? */
+bool hb_cli_colour(FILE *out);
+
 /* One line on `out`; takes the object over. */
 void hb_json_line(FILE *out, json_t *object);
 

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
     occupy_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
     signal(SIGXFSZ, SIG_IGN);
+    cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");

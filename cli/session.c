@@ -93,8 +93,8 @@ void hb_session_start_progress(struct hb_session *session, const char *verb, uin
     const struct hb_cli *cli = session->cli;
     bool shown = cli->progress != HB_PROGRESS_NEVER && !cli->quiet &&
                  (!cli->json || cli->progress == HB_PROGRESS_ALWAYS || hb_cli_bar(cli));
-    session->run.progress =
-        hb_progress_new(shown ? cli->err : NULL, hb_cli_bar(cli), verb, files, bytes);
+    struct hb_screen screen = {shown ? cli->err : NULL, hb_cli_bar(cli), cli->ascii};
+    session->run.progress = hb_progress_new(&screen, verb, files, bytes);
 }
 
 void hb_session_end_progress(struct hb_session *session)

@@ -3,10 +3,10 @@
 
 #include "archive/archive_input.h"
 #include "archive/archive_walk.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/progress.h"
 #include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
