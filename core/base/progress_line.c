@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/progress_line.h"
-#include "base/human.h"
 
 #include "base/human.h"
 #include "base/name.h"
