@@ -78,7 +78,20 @@ static inline bool hb_planned_is_needed(const struct hb_restore_plan *plan, size
     return hb_planned_is_selected(plan, index) || plan->rows[index].action == HB_ORIGIN;
 }
 
-/* As it is restored: a hard link that has an origin is a file like that. */
+/* As what it is restored: a hard link that has an origin is a file, or a symbolic link, like that.
+ */
+static inline uint8_t hb_planned_type(const struct hb_restore_plan *plan, size_t index)
+{
+    return plan->catalog->members[plan->rows[index].origin].type;
+}
+
+/* The target of what is restored as a symbolic link. */
+static inline const char *hb_planned_link(const struct hb_restore_plan *plan, size_t index)
+{
+    return hb_catalog_link(plan->catalog, plan->rows[index].origin);
+}
+
+/* All of it. */
 void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct hb_entry *entry);
 
 /* The filters' mode, else the archive's, else what the umask leaves. */
