@@ -128,6 +128,9 @@ int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct
         hb_error_hint(error, "`hbcore list ARCHIVE` shows the members");
         return HB_FATAL;
     }
+    const char *why = hb_catalog_unreadable(catalog, member.index);
+    if (why != NULL)
+        return hb_error_set(error, HB_FATAL, "%s: %s %s", archive->path, name, why);
     struct hb_extract_request request = {
         .archive = archive,
         .workers = 1,

@@ -17,6 +17,7 @@
  *                         nor speak of, what nobody wants.
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
+ *                         What cannot be decoded, or made on any file system, is dropped then.
  *   7. hb_settle_links    Hard links: whose data (settle_links.h)? All paths are taken by then.
  *   8. count              What the user is asked about.
  *   9. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
@@ -31,6 +32,7 @@
 #include "host/own_places.h"
 #include "import/settle_links.h"
 #include <fnmatch.h>
+#include <limits.h>
 #include <string.h>
 
 static bool is_in(const char *const *list, const char *word)
@@ -210,6 +212,33 @@ static void take_parents(struct hb_restore_plan *plan)
     }
 }
 
+/* The path is taken from an earlier member. */
+static void take_path(struct hb_report *report, struct hb_restore_plan *plan, size_t index)
+{
+    const struct hb_catalog_member *members = plan->catalog->members;
+    size_t before = hb_planned_enter(plan, index);
+    if (before == SIZE_MAX)
+        return;
+    plan->rows[before].action = HB_REPLACED;
+    plan->rows[index].replaces = (uint32_t)before + 1;
+    if ((members[index].type != HB_DIRECTORY || members[before].type != HB_DIRECTORY) &&
+        !hb_links_to_itself(plan, index))
+        hb_report_add(report, HB_FOUND_NOTE, hb_planned_path(plan, index),
+                      "is in the archive more than once; the last one counts");
+}
+
+/* Why it cannot be restored, whatever is in the home; NULL: it can be. */
+static const char *unmakeable(const struct hb_restore_plan *plan, size_t index)
+{
+    const char *target = hb_catalog_link(plan->catalog, index);
+    const char *why = hb_catalog_unreadable(plan->catalog, index);
+    if (why != NULL || plan->catalog->members[index].type != HB_SYMLINK)
+        return why;
+    if (target == NULL || *target == '\0')
+        return "is a symbolic link without a target";
+    return strlen(target) >= PATH_MAX ? "is a symbolic link with a target that is too long" : NULL;
+}
+
 /* What filters let through, and what is not this program's own; the last of those of one path. */
 static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_restore_plan *plan,
                   struct hb_error *error)
@@ -238,16 +267,10 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         row->action = HB_SELECTED;
-        size_t before = hb_planned_enter(plan, i);
-        if (before != SIZE_MAX) {
-            plan->rows[before].action = HB_REPLACED;
-            row->replaces = (uint32_t)before + 1;
-            if ((member->type != HB_DIRECTORY ||
-                 plan->catalog->members[before].type != HB_DIRECTORY) &&
-                !hb_links_to_itself(plan, i))
-                hb_report_add(report, HB_FOUND_NOTE, path,
-                              "is in the archive more than once; the last one counts");
-        }
+        take_path(report, plan, i); /* also of what is dropped now: an older one is not its like */
+        problem = unmakeable(plan, i);
+        if (problem != NULL)
+            hb_planned_drop(plan, report, i, problem);
     }
     return HB_OK;
 }

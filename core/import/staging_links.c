@@ -55,13 +55,12 @@ static int stage_link(struct hb_staging *staging, size_t index, struct hb_error 
     int stage_fd = staging->run->stage.fd;
     char name[24];
     hb_staged_name(index, name);
-    if (target == NULL || *target == '\0') {
-        plan->rows[index].action = HB_DROPPED;
-        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
-                      "is a symbolic link without a target");
-        return HB_OK;
-    }
     if (symlinkat(target, stage_fd, name) != 0) {
+        if (errno == ENAMETOOLONG) { /* this file system's limit is the lower one */
+            hb_planned_drop(staging->plan, &staging->run->report, index,
+                            "is a symbolic link with a target that is too long here");
+            return HB_OK;
+        }
         if (!hb_staging_lacks_links(errno))
             return hb_staging_failed(staging, index, errno, error);
         hb_staging_drop_link(staging, index);
