@@ -34,6 +34,11 @@ static void list_json(struct hb_reading *reading, size_t index)
             json_real((double)member->mtime_seconds + (double)member->mtime_nanoseconds / 1e9));
     if (hb_catalog_link(catalog, index) != NULL)
         hb_json_name(object, "link", hb_catalog_link(catalog, index));
+    const char *why = hb_catalog_unreadable(catalog, index);
+    if (why != NULL) {
+        HB_AUTO_FREE char *shown = hb_printable(why);
+        json_object_set_new(object, "unreadable", json_string(shown));
+    }
     hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL, object);
 }
 

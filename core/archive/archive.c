@@ -255,6 +255,14 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
     return HB_OK;
 }
 
+static int on_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    const struct filling *filling = visitor->self;
+    struct hb_catalog *catalog = &filling->archive->catalog;
+    hb_catalog_set_unreadable(catalog, catalog->count - 1, why);
+    return HB_OK;
+}
+
 static int on_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
 {
     struct filling *filling = visitor->self;
@@ -328,6 +336,7 @@ static int list_by_walk(struct filling *filling)
         .data = on_data,
         .end = on_end,
         .trailer = on_trailer,
+        .unreadable = on_unreadable,
     };
     hb_catalog_clear(&filling->archive->catalog);
     filling->archive->announced = 0;

@@ -168,6 +168,17 @@ static bool verify_damaged(void *context, const size_t *indexes, size_t count,
     return true;
 }
 
+static bool verify_unreadable(void *context, const size_t *indexes, size_t count, const char *why)
+{
+    struct verify *verify = context;
+    for (size_t i = 0; i < count; i++)
+        if (verify->archive->catalog.members[indexes[i]].type == HB_FILE)
+            hb_report_add(&verify->run->report, HB_FOUND_SKIPPED,
+                          hb_catalog_path(&verify->archive->catalog, indexes[i]),
+                          "cannot be restored: it %s", why);
+    return true;
+}
+
 /*
  * As root, copies of an archive that belongs to somebody else than the directory are not for that
  * directory's owner to see.
@@ -240,6 +251,12 @@ static void report_refused(struct verify *verify)
         if (catalog->members[i].type == HB_DIRECTORY)
             continue;
         const char *problem = hb_path_problem(path, depth, &skip);
+        const char *why = hb_catalog_unreadable(catalog, i);
+        if (problem == NULL && why != NULL) {
+            hb_report_add(&verify->run->report, HB_FOUND_SKIPPED, path, "cannot be restored: it %s",
+                          why);
+            continue;
+        }
         if (problem == NULL && hb_claims_sidecar(&verify->claims, i))
             problem = "belongs to the file beside it; data that is only in it would be lost";
         if (problem != NULL)
@@ -297,6 +314,7 @@ static int read_back(struct verify *verify, struct hb_error *error)
         .open = verify_open,
         .done = verify_done,
         .damaged = verify_damaged,
+        .unreadable = verify_unreadable,
         .unwritable = verify_unwritable,
         .whole = true,
     };

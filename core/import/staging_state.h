@@ -3,6 +3,7 @@
 #ifndef HB_STAGING_STATE_H
 #define HB_STAGING_STATE_H
 
+#include "archive/archive_state.h"
 #include "import/restore_plan.h"
 #include "import/trees.h"
 #include "restore/journal.h"
@@ -10,7 +11,8 @@
 struct hb_staging {
     struct hb_run *run; /* home and stage are open */
     struct hb_restore_plan *plan;
-    const char *source; /* what is put back, for the journal */
+    const struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
+    const char *source;               /* what is put back, for the journal */
     const struct hb_chain *contents;
     const struct hb_chain *filters; /* or NULL */
     uint32_t umask;
