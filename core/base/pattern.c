@@ -1,314 +1,244 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patterns are those of gitignore(5), as git matches them, which tests/patterns compares.
- * fnmatch(3) is not used: it knows no "**", takes a name that is not UTF-8 for one that matches
- * nothing, and needs exponential time for "*a*a*a*b".
- *
- * A pattern is cut into tokens once (pattern_parse.c). To match one is to walk along them and the
- * path, and to step back to the last '*' of this component, else to the last "**", when they
- * differ: components do not share a '*', and what a "**" in front could take over, a later one can
- * as well. So no more than these two places have to be remembered, and the time is at worst the
- * product of both lengths.
- *
- * A list remembers what it found for each directory on the way to the last path. Paths come
- * directory by directory, so that each directory is looked at about once, also where an archive
- * does not list it.
+ * Where gitignore(5) is silent, git itself is the rule. What stands before the first special byte
+ * is compared as it is, and only what follows is a pattern; so "a**" + "/b" is "a" and a "**"
+ * between two ends, which matches a/x/b and ax/y/b.
  */
 #include "base/pattern.h"
 
 #include "base/memory.h"
-#include "base/pattern_parse.h"
-#include <stdint.h>
 #include <string.h>
 
-/* A directory on the way to the last path. Patterns are counted from 1; 0: none. */
-struct level {
-    size_t end;      /* of its path */
-    size_t excluded; /* the pattern that left it out, or a directory on the way to it */
-    size_t last;     /* the last of those that match it or a directory on the way */
+enum { CLASSES = UINT16_MAX, LONGEST_NAME = 6 /* xdigit */ };
+
+struct parser {
+    struct hb_pattern *pattern;
+    const char *from, *at, *end;
+    bool deep; /* "**" is special */
 };
 
-struct hb_patterns {
-    struct hb_pattern *patterns;
-    size_t count, capacity;
-    char *way; /* the last directory */
-    size_t way_bytes, way_room;
-    struct level *levels; /* of its components */
-    size_t level_count, level_room;
-};
+/* ---- [...] --------------------------------------------------------------------------------- */
 
-/* ---- one pattern --------------------------------------------------------------------------- */
-
-/* A place to go on from: behind this token, with the path from here on. */
-struct place {
-    const struct hb_token *token;
-    const char *at;
-};
-
-static bool takes(const struct hb_pattern *pattern, const struct hb_token *token,
-                  unsigned char byte)
+static void add_range(uint8_t *class, unsigned first, unsigned last)
 {
-    switch (token->kind) {
-    case HB_TOKEN_BYTE:
-        return token->byte == byte;
-    case HB_TOKEN_ANY:
-        return byte != '/';
-    default:
-        return byte != '/' && (pattern->classes[token->class][byte / 8] >> (byte % 8) & 1) != 0;
-    }
+    for (unsigned byte = first; byte <= last; byte++)
+        class[byte / 8] |= (uint8_t)(1u << (byte % 8));
 }
 
-/* One byte more for the '*', else one component more for the "**". False: there is none. */
-static bool step_back(struct place *star, struct place *deep, const char *end, struct place *now)
+/* The names of POSIX, of ASCII alone; each as pairs of first and last. */
+static bool add_named(uint8_t *class, const char *name, size_t bytes)
 {
-    if (star->token != NULL && star->at < end && *star->at != '/') {
-        star->at++;
-        *now = *star;
+    static const struct {
+        const char *name, *ranges;
+    } known[] = {
+        {"alnum", "09AZaz"},   {"alpha", "AZaz"},
+        {"blank", "  \t\t"},   {"cntrl", "\1\x1f\x7f\x7f"},
+        {"digit", "09"},       {"graph", "!~"},
+        {"lower", "az"},       {"print", " ~"},
+        {"punct", "!/:@[`{~"}, {"space", "  \t\n\r\r"},
+        {"upper", "AZ"},       {"xdigit", "09AFaf"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i].name) != bytes || memcmp(known[i].name, name, bytes) != 0)
+            continue;
+        for (const char *range = known[i].ranges; *range != '\0'; range += 2)
+            add_range(class, (unsigned char)range[0], (unsigned char)range[1]);
         return true;
     }
-    star->token = NULL;
-    const char *slash =
-        deep->token == NULL ? NULL : memchr(deep->at, '/', (size_t)(end - deep->at));
-    if (slash == NULL)
+    return false;
+}
+
+/* "[:alpha:]", at its '['. 1: taken; 0: that is none, but bytes; -1: nobody knows this name. */
+static int take_named(struct parser *parser, uint8_t *class)
+{
+    const char *at = parser->at;
+    if (at[0] != '[' || parser->end - at < 2 || at[1] != ':')
+        return 0;
+    const char *close = memchr(at + 2, ']', (size_t)(parser->end - at - 2));
+    if (close == NULL)
+        return -1;
+    if (close == at + 2 || close[-1] != ':')
+        return 0;
+    if (!add_named(class, at + 2, (size_t)(close - at - 3)))
+        return -1;
+    parser->at = close + 1;
+    return 1;
+}
+
+/* The next byte, which a backslash makes literal. -1: the pattern ends. */
+static int take_byte(struct parser *parser)
+{
+    if (parser->at < parser->end && *parser->at == '\\')
+        parser->at++;
+    return parser->at < parser->end ? (unsigned char)*parser->at++ : -1;
+}
+
+/* All up to its ']'; the first byte may be one. */
+static bool take_members(struct parser *parser, uint8_t *class)
+{
+    int before = -1; /* a range may start with it */
+    for (bool first = true; parser->at < parser->end; first = false) {
+        const char *at = parser->at;
+        if (*at == ']' && !first)
+            return true;
+        int named = take_named(parser, class);
+        if (named < 0)
+            return false;
+        if (named > 0) {
+            before = -1;
+            continue;
+        }
+        bool range = *at == '-' && before >= 0 && parser->end - at > 1 && at[1] != ']';
+        parser->at += range;
+        int byte = take_byte(parser);
+        if (byte < 0)
+            return false;
+        add_range(class, (unsigned)(range ? before : byte), (unsigned)byte);
+        before = range ? -1 : byte;
+    }
+    return false;
+}
+
+/* Behind the '['. False: it is not closed, or has a name in it that nobody knows. */
+static bool take_class(struct parser *parser, struct hb_token *token)
+{
+    struct hb_pattern *pattern = parser->pattern;
+    if (pattern->class_count == CLASSES)
         return false;
-    deep->at = slash + 1;
-    *now = *deep;
+    pattern->classes = hb_resize(pattern->classes, pattern->class_count + 1, 32);
+    uint8_t *class = pattern->classes[pattern->class_count];
+    memset(class, 0, 32);
+    *token = (struct hb_token){.kind = HB_TOKEN_CLASS, .class = (uint16_t)pattern->class_count++};
+    bool negated = parser->at < parser->end && (*parser->at == '!' || *parser->at == '^');
+    parser->at += negated;
+    if (!take_members(parser, class))
+        return false;
+    parser->at++;
+    for (size_t i = 0; negated && i < 32; i++)
+        class[i] = (uint8_t) ~class[i];
     return true;
 }
 
-/* Do the tokens match all of it? */
-static bool matches_tokens(const struct hb_pattern *pattern, const char *at, const char *end)
-{
-    const struct hb_token *last = pattern->tokens + pattern->count;
-    struct place star = {0}, deep = {0}, now = {pattern->tokens, at};
-    for (;;) {
-        uint8_t kind = now.token == last ? HB_TOKEN_NONE : now.token->kind;
-        bool fits = true;
-        if (kind == HB_TOKEN_REST)
-            return true;
-        if (kind == HB_TOKEN_NONE && now.at == end)
-            return true;
-        if (kind == HB_TOKEN_STAR) {
-            now.token++;
-            star = now;
-        } else if (kind == HB_TOKEN_DEEP || kind == HB_TOKEN_DEEPER) {
-            now.token++;
-            deep = now;
-            star.token = NULL;
-            fits = kind == HB_TOKEN_DEEP;
-        } else if (kind != HB_TOKEN_NONE && now.at < end &&
-                   takes(pattern, now.token, (unsigned char)*now.at)) {
-            if (*now.at == '/')
-                star.token = NULL;
-            now.token++;
-            now.at++;
-        } else {
-            fits = false;
-        }
-        if (!fits && !step_back(&star, &deep, end, &now))
-            return false;
-    }
-}
+/* ---- tokens -------------------------------------------------------------------------------- */
 
-static bool matches(const struct hb_pattern *pattern, const char *path, size_t bytes, size_t base,
-                    bool directory)
+/* At the first '*' of some. */
+static void take_stars(struct parser *parser, struct hb_token *token)
 {
-    if (pattern->never || (pattern->directory && !directory))
-        return false;
-    const char *at = path + (pattern->base ? base : 0), *end = path + bytes;
-    if (pattern->last_byte >= 0 && (unsigned char)end[-1] != pattern->last_byte)
-        return false;
-    if ((size_t)(end - at) < pattern->start_bytes ||
-        memcmp(at, pattern->start, pattern->start_bytes) != 0)
-        return false;
-    return matches_tokens(pattern, at + pattern->start_bytes, end);
-}
-
-/* ---- a list -------------------------------------------------------------------------------- */
-
-struct hb_patterns *hb_patterns_new(void)
-{
-    return hb_alloc(sizeof(struct hb_patterns));
-}
-
-void hb_patterns_free(struct hb_patterns *patterns)
-{
-    if (patterns == NULL)
+    const char *first = parser->at, *end = parser->end;
+    while (parser->at < end && *parser->at == '*')
+        parser->at++;
+    const char *at = parser->at;
+    *token = (struct hb_token){.kind = HB_TOKEN_STAR};
+    if (!parser->deep || at - first < 2 || (first > parser->from && first[-1] != '/'))
         return;
-    for (size_t i = 0; i < patterns->count; i++)
-        hb_pattern_clear(&patterns->patterns[i]);
-    free(patterns->patterns);
-    free(patterns->way);
-    free(patterns->levels);
-    free(patterns);
-}
-
-const char *hb_patterns_add(struct hb_patterns *patterns, const char *text, size_t bytes,
-                            enum hb_pattern_rules rules)
-{
-    if (patterns->count == patterns->capacity) {
-        patterns->capacity = patterns->capacity == 0 ? 16 : patterns->capacity * 2;
-        patterns->patterns =
-            hb_resize(patterns->patterns, patterns->capacity, sizeof *patterns->patterns);
-    }
-    patterns->level_count = 0; /* what is remembered was found without this one */
-    return hb_pattern_parse(&patterns->patterns[patterns->count++], text, bytes, rules);
-}
-
-/* Where the line ends when the blanks at its end do not count. */
-static size_t trimmed(const char *line, size_t bytes)
-{
-    size_t end = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        if (line[i] == '\\' && i + 1 < bytes)
-            i++;
-        else if (line[i] == ' ')
-            continue;
-        end = i + 1;
-    }
-    return end;
-}
-
-void hb_patterns_add_lines(struct hb_patterns *patterns, const char *text, size_t bytes)
-{
-    static const char mark[] = "\xEF\xBB\xBF"; /* of UTF-8, as some editors write it */
-    size_t at = bytes >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
-    while (at < bytes) {
-        const char *line = text + at, *end = memchr(line, '\n', bytes - at);
-        size_t length = end == NULL ? bytes - at : (size_t)(end - line);
-        at += length + 1;
-        if (length > 0 && line[length - 1] == '\r')
-            length--;
-        if (length > 0 && line[0] != '#' && (length = trimmed(line, length)) > 0)
-            hb_patterns_add(patterns, line, length, HB_PATTERN_GIT);
+    if (at == end) {
+        token->kind = HB_TOKEN_REST;
+    } else if (*at == '/') {
+        token->kind = HB_TOKEN_DEEP;
+        parser->at++;
+    } else if (end - at > 1 && at[0] == '\\' && at[1] == '/') {
+        token->kind = HB_TOKEN_DEEPER;
+        parser->at += 2;
     }
 }
 
-size_t hb_patterns_count(const struct hb_patterns *patterns)
+/* NULL, or why it can never match. */
+static const char *take_token(struct parser *parser, struct hb_token *token)
 {
-    return patterns->count;
-}
-
-const char *hb_patterns_text(const struct hb_patterns *patterns, size_t index)
-{
-    return patterns->patterns[index].text;
-}
-
-bool hb_patterns_has_matched(const struct hb_patterns *patterns, size_t index)
-{
-    return patterns->patterns[index].has_matched;
-}
-
-/* ---- a path -------------------------------------------------------------------------------- */
-
-/* The last pattern that matches this path itself; those that never matched yet are tried, too. */
-static size_t find_last(struct hb_patterns *patterns, const char *path, size_t bytes, size_t base,
-                        bool directory)
-{
-    size_t found = 0;
-    for (size_t i = patterns->count; i-- > 0;) {
-        struct hb_pattern *pattern = &patterns->patterns[i];
-        if ((found != 0 && pattern->has_matched) || !matches(pattern, path, bytes, base, directory))
-            continue;
-        pattern->has_matched = true;
-        found = found == 0 ? i + 1 : found;
+    switch (*parser->at) {
+    case '*':
+        take_stars(parser, token);
+        return NULL;
+    case '?':
+        parser->at++;
+        *token = (struct hb_token){.kind = HB_TOKEN_ANY};
+        return NULL;
+    case '[':
+        parser->at++;
+        return take_class(parser, token)
+                   ? NULL
+                   : "has a [ without a right ] (write \\[ for the character)";
+    default:
+        break;
     }
-    return found;
+    int byte = take_byte(parser);
+    *token = (struct hb_token){.kind = HB_TOKEN_BYTE, .byte = (unsigned char)byte};
+    return byte < 0 ? "ends with a backslash (write \\\\ for the character)" : NULL;
 }
 
-static bool takes_back(const struct hb_patterns *patterns, size_t number)
+static const char *take_tokens(struct parser *parser)
 {
-    return patterns->patterns[number - 1].back;
+    struct hb_pattern *pattern = parser->pattern;
+    const char *problem = NULL;
+    pattern->tokens = hb_alloc((size_t)(parser->end - parser->at + 1) * sizeof *pattern->tokens);
+    while (parser->at < parser->end && problem == NULL)
+        problem = take_token(parser, &pattern->tokens[pattern->count++]);
+    return problem;
 }
 
-static struct level look_at(struct hb_patterns *patterns, const struct level *above,
-                            const char *path, size_t bytes, bool directory)
+/* What a path ends with that matches: most do not, and need not be looked at any further. */
+static int last_byte(const struct hb_pattern *pattern)
 {
-    size_t base = above->end == 0 ? 0 : above->end + 1;
-    size_t last = find_last(patterns, path, bytes, base, directory);
-    return (struct level){
-        .end = bytes,
-        .excluded = above->excluded != 0                       ? above->excluded
-                    : last != 0 && !takes_back(patterns, last) ? last
-                                                               : 0,
-        .last = last > above->last ? last : above->last,
-    };
+    if (pattern->count == 0)
+        return pattern->start_bytes == 0 ? -1
+                                         : (unsigned char)pattern->start[pattern->start_bytes - 1];
+    const struct hb_token *last = &pattern->tokens[pattern->count - 1];
+    return last->kind == HB_TOKEN_BYTE ? last->byte : -1;
 }
 
-/* How many of the directories that are remembered lie on the way to this one. */
-static size_t shared_levels(const struct hb_patterns *patterns, const char *directory, size_t bytes)
-{
-    size_t same = 0, count = 0;
-    while (same < bytes && same < patterns->way_bytes && directory[same] == patterns->way[same])
-        same++;
-    while (count < patterns->level_count && patterns->levels[count].end <= same &&
-           (patterns->levels[count].end == bytes || directory[patterns->levels[count].end] == '/'))
-        count++;
-    return count;
-}
+/* ---- the whole ----------------------------------------------------------------------------- */
 
-static void remember(struct hb_patterns *patterns, const char *directory, size_t bytes)
+/* A component that no path has; not looked for where a '/' may stand in brackets. */
+static const char *impossible_component(const char *at, const char *end)
 {
-    if (bytes > patterns->way_room) {
-        patterns->way_room = bytes * 2;
-        patterns->way = hb_resize(patterns->way, patterns->way_room, 1);
-    }
-    memcpy(patterns->way, directory, bytes);
-    patterns->way_bytes = bytes;
-}
-
-static void add_level(struct hb_patterns *patterns, const struct level *level)
-{
-    if (patterns->level_count == patterns->level_room) {
-        patterns->level_room = patterns->level_room == 0 ? 16 : patterns->level_room * 2;
-        patterns->levels =
-            hb_resize(patterns->levels, patterns->level_room, sizeof *patterns->levels);
-    }
-    patterns->levels[patterns->level_count++] = *level;
-}
-
-/* What is known of the directory that a path lies in. */
-static struct level find_above(struct hb_patterns *patterns, const char *path, size_t bytes)
-{
-    static const struct level root = {0};
-    const char *slash = memrchr(path, '/', bytes);
-    size_t directory_bytes = slash == NULL ? 0 : (size_t)(slash - path);
-    if (directory_bytes == 0)
-        return root;
-    patterns->level_count = shared_levels(patterns, path, directory_bytes);
+    if (memchr(at, '[', (size_t)(end - at)) != NULL)
+        return NULL;
     for (;;) {
-        size_t count = patterns->level_count;
-        const struct level *above = count == 0 ? &root : &patterns->levels[count - 1];
-        if (above->end == directory_bytes)
-            break;
-        const char *from = path + (count == 0 ? 0 : above->end + 1);
-        const char *end = memchr(from, '/', bytes - (size_t)(from - path));
-        struct level level = look_at(patterns, above, path, (size_t)(end - path), true);
-        add_level(patterns, &level);
+        const char *slash = memchr(at, '/', (size_t)(end - at));
+        size_t bytes = (size_t)((slash == NULL ? end : slash) - at);
+        if (bytes == 0)
+            return "has two / without a name between them";
+        if ((bytes == 1 && at[0] == '.') || (bytes == 2 && at[0] == '.' && at[1] == '.'))
+            return "has a . or .. in it: paths are relative to the home, and have none";
+        if (slash == NULL)
+            return NULL;
+        at = slash + 1;
     }
-    remember(patterns, path, directory_bytes);
-    return patterns->levels[patterns->level_count - 1];
 }
 
-static struct level look(struct hb_patterns *patterns, const char *path, size_t bytes,
-                         bool directory)
+const char *hb_pattern_parse(struct hb_pattern *pattern, const char *text, size_t bytes,
+                             enum hb_pattern_rules rules)
 {
-    const struct level above = find_above(patterns, path, bytes);
-    return look_at(patterns, &above, path, bytes, directory);
+    bool git = rules == HB_PATTERN_GIT;
+    *pattern = (struct hb_pattern){.text = hb_copy_bytes(text, bytes), .last_byte = -1};
+    const char *at = pattern->text, *end = at + strlen(at);
+    pattern->back = git && *at == '!';
+    at += pattern->back;
+    pattern->directory = git && end > at && end[-1] == '/';
+    end -= pattern->directory;
+    pattern->base = git && memchr(at, '/', (size_t)(end - at)) == NULL;
+    at += git && at < end && *at == '/';
+    pattern->start = at;
+    pattern->start_bytes = strcspn(at, "*?[\\");
+    if (pattern->start_bytes > (size_t)(end - at))
+        pattern->start_bytes = (size_t)(end - at);
+    const char *problem = at == end ? "names nothing" : impossible_component(at, end);
+    struct parser parser = {.pattern = pattern,
+                            .from = at + pattern->start_bytes,
+                            .at = at + pattern->start_bytes,
+                            .end = end,
+                            .deep = git};
+    const char *malformed = take_tokens(&parser);
+    pattern->last_byte = last_byte(pattern);
+    problem = problem == NULL ? malformed : problem;
+    pattern->never = at == end || malformed != NULL;
+    return problem;
 }
 
-bool hb_patterns_exclude(struct hb_patterns *patterns, const char *path, size_t bytes,
-                         bool directory, size_t *which)
+void hb_pattern_clear(struct hb_pattern *pattern)
 {
-    const struct level level = look(patterns, path, bytes, directory);
-    if (which != NULL)
-        *which = level.excluded == 0 ? HB_NO_PATTERN : level.excluded - 1;
-    return level.excluded != 0;
-}
-
-bool hb_patterns_include(struct hb_patterns *patterns, const char *path, size_t bytes,
-                         bool directory)
-{
-    const struct level level = look(patterns, path, bytes, directory);
-    return level.last != 0 && !takes_back(patterns, level.last);
+    free(pattern->text);
+    free(pattern->tokens);
+    free(pattern->classes);
+    *pattern = (struct hb_pattern){0};
 }

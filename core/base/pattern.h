@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Patterns of paths, by the rules of gitignore(5), which hbcore(1) has under PATTERNS. Nothing here
- * looks at a file system.
- */
+/* One pattern, cut into tokens; patterns.h has lists of them. */
 #ifndef HB_PATTERN_H
 #define HB_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/*
- * A list of patterns. It remembers the directories on the way to the path that was asked about
- * last, and which patterns have matched: one thread at a time.
- */
-struct hb_patterns;
+#include <stdint.h>
 
 /* What the bytes of a pattern mean. */
 enum hb_pattern_rules {
@@ -21,42 +13,42 @@ enum hb_pattern_rules {
     HB_PATTERN_WHOLE /* the whole path has to match; no '!', no "**" */
 };
 
-struct hb_patterns *hb_patterns_new(void);
-void hb_patterns_free(struct hb_patterns *patterns); /* NULL: nothing */
+enum hb_token_kind {
+    HB_TOKEN_NONE,
+    HB_TOKEN_BYTE,
+    HB_TOKEN_ANY,    /* ?: any byte but a '/' */
+    HB_TOKEN_CLASS,  /* [...]: one of these, and never a '/' */
+    HB_TOKEN_STAR,   /* any bytes but a '/' */
+    HB_TOKEN_DEEP,   /* "**" and its '/': nothing, or all up to one of the '/' */
+    HB_TOKEN_DEEPER, /* "**" and an escaped '/': all up to one of the '/' */
+    HB_TOKEN_REST    /* "**" at the end: all that is left */
+};
 
-/*
- * Adds one behind the others; the text is copied. NULL, or the rest of a sentence about a pattern
- * that can never match: "names nothing". It is added all the same.
- */
-const char *hb_patterns_add(struct hb_patterns *patterns, const char *text, size_t bytes,
-                            enum hb_pattern_rules rules);
+struct hb_token {
+    uint8_t kind;
+    unsigned char byte;
+    uint16_t class; /* its number */
+};
 
-/*
- * Adds the lines of a file as git reads it: empty lines and those that start with '#' are none,
- * blanks at the end of a line do not count but behind a backslash.
- */
-void hb_patterns_add_lines(struct hb_patterns *patterns, const char *text, size_t bytes);
+struct hb_pattern {
+    char *text;        /* as it was given */
+    bool back;         /* "!": takes back */
+    bool directory;    /* "/" behind: directories alone */
+    bool base;         /* without a '/': it is the last component that has to match */
+    bool never;        /* it can never match */
+    bool has_matched;  /* something, so far */
+    const char *start; /* in `text`: what stands before the first special byte */
+    size_t start_bytes;
+    int last_byte; /* what a path has to end with; -1: that cannot be told */
+    struct hb_token *tokens;
+    size_t count;
+    uint8_t (*classes)[32]; /* a bit for each byte */
+    size_t class_count;
+};
 
-size_t hb_patterns_count(const struct hb_patterns *patterns);
-const char *hb_patterns_text(const struct hb_patterns *patterns, size_t index);
-/* Has it matched a path that was asked about, or a directory on the way to one? */
-bool hb_patterns_has_matched(const struct hb_patterns *patterns, size_t index);
-
-#define HB_NO_PATTERN ((size_t)-1)
-
-/*
- * Do the patterns leave the path out? The last pattern that matches it decides, unless a directory
- * on the way is left out: then nothing below takes it back. *which is the pattern that decides, or
- * HB_NO_PATTERN; may be NULL.
- */
-bool hb_patterns_exclude(struct hb_patterns *patterns, const char *path, size_t bytes,
-                         bool directory, size_t *which);
-
-/*
- * Do the patterns name the path? The last one decides that matches it or a directory on the way to
- * it: one that names a directory names what is below, and a later one may take a part of that back.
- */
-bool hb_patterns_include(struct hb_patterns *patterns, const char *path, size_t bytes,
-                         bool directory);
+/* NULL, or why it can never match, as hb_patterns_add() has it. */
+const char *hb_pattern_parse(struct hb_pattern *pattern, const char *text, size_t bytes,
+                             enum hb_pattern_rules rules);
+void hb_pattern_clear(struct hb_pattern *pattern);
 
 #endif

@@ -4,7 +4,7 @@
  * number of the pattern in FILE that leaves it out, from 1, or 0.
  */
 #include "base/memory.h"
-#include "base/pattern.h"
+#include "base/patterns.h"
 
 #include <stdio.h>
 #include <string.h>

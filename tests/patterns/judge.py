@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The patterns of core/base/pattern.c leave out what git leaves out, by the same pattern.
+"""The patterns of core/base/patterns.c leave out what git leaves out, by the same pattern.
 
 Lists of patterns, from a table and made at random with a fixed seed, each with all paths of a tree, go to
 `git check-ignore --no-index -v -n` and to hb-patterns. They have to name the same pattern.
