@@ -283,7 +283,10 @@ static int check(const struct hb_cli *cli, const void *parsed)
                          : hb_cli_usage(cli, "backup", "%s", wrong);
 }
 
-static const struct hb_form forms[] = {{.run = run}, {.arguments = "--quick"}};
+static const struct hb_form forms[] = {
+    {.wrong = "takes no argument: name the archive with -o, and the home with --home", .run = run},
+    {.arguments = "-q|--quick"},
+};
 
 const struct hb_command hb_command_backup = {
     .name = "backup",

@@ -29,6 +29,12 @@ static const struct hb_cli_option table[] = {
     {0},
 };
 
+static const struct hb_meant meant[] = {
+    {"--keep", "the preset says how many stay: keep in its section, or --set preset:NAME.keep=N"},
+    {"--all", "without --preset, prune works on all presets"},
+    {0},
+};
+
 struct prune_command {
     struct hb_session *session;
     const struct hb_cli *cli;
@@ -189,5 +195,6 @@ const struct hb_command hb_command_prune = {
     .forms = &form,
     .form_count = 1,
     .options = table,
+    .meant = meant,
     .bytes = sizeof(struct prune_options),
 };

@@ -39,6 +39,17 @@ static const struct hb_cli_option table[] = {
     {0},
 };
 
+static const struct hb_meant meant[] = {
+    {"new", "did you mean `hbcore snapshot create`?"},
+    {"make", "did you mean `hbcore snapshot create`?"},
+    {"ls", "did you mean `hbcore snapshot list`?"},
+    {"show", "did you mean `hbcore snapshot list`?"},
+    {"delete", "did you mean `hbcore snapshot prune`?"},
+    {"remove", "did you mean `hbcore snapshot prune`?"},
+    {"rm", "did you mean `hbcore snapshot prune`?"},
+    {0},
+};
+
 struct snapshot_command {
     struct hb_session *session;
     const struct snapshot_options *options;
@@ -420,6 +431,7 @@ const struct hb_command hb_command_snapshot = {
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,
     .options = table,
+    .meant = meant,
     .bytes = sizeof(struct snapshot_options),
     .defaults = &(const struct snapshot_options){.keep = -1, .limit = HB_SNAPSHOTS_LISTED},
     .check = check,

@@ -7,6 +7,15 @@
 #include "cli.h"
 #include <jansson.h>
 
+/* " --config FILE --set X --home DIR", of those that were typed, each quoted. Caller frees. */
+char *hb_cli_typed_options(const struct hb_cli *cli);
+
+/*
+ * The text, with the configuration, the settings and the home that were typed behind each "hbcore"
+ * that begins a command line, so that it does the same for whoever types it. Caller frees.
+ */
+char *hb_cli_with_options(const struct hb_cli *cli, const char *text);
+
 /* Prints "hbcore: TEXT" and the hint on standard error. */
 void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error);
 

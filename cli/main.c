@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore: global options, then the command. */
 #include "commands.h"
+#include "output.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -16,11 +17,10 @@
  * What is printed is the work, and has failed where it cannot be written; or it tells of work that
  * is done, and stays done: a warning. Programs that asked for JSON wait for it in any case.
  */
-static int close_output(struct hb_cli *cli, int code)
+static int close_output(struct hb_cli *cli, const int *write_error, int code)
 {
-    errno = 0; /* it stays, if it was an earlier write that failed */
     bool failed = fflush(cli->out) != 0 || ferror(cli->out);
-    int reason = errno;
+    int reason = *write_error;
     bool is_work = !cli->output_is_extra || cli->json || cli->raw_out;
     if (cli->json && cli->raw_out) /* that is where the JSON goes */
         failed = failed || ferror(cli->err);
@@ -50,10 +50,13 @@ static void occupy_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
+    int write_error = 0;
     struct hb_cli cli = {.out = stdout, .err = stderr};
     const struct hb_form *form;
     int first;
     occupy_standard_descriptors();
+    FILE *out = hb_output_open(&write_error);
+    cli.out = out == NULL ? stdout : out;
     signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
     signal(SIGXFSZ, SIG_IGN);
     cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
@@ -70,14 +73,17 @@ int main(int argc, char **argv)
         setrlimit(RLIMIT_NOFILE, &files);
     }
     int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
-    if (cli.version)
-        fputs("hbcore " HBCORE_VERSION "\n", cli.out);
     if (code == 0 && first < argc)
         code = hb_command_run(&cli, argc - first, argv + first);
     else if (code == 0) {
         hb_cli_help(&hb_program, stderr);
         code = HB_EXIT_USAGE;
     }
+    if (cli.version)
+        fputs("hbcore " HBCORE_VERSION "\n", cli.out);
     hb_cli_parsed_clear(&hb_program, &cli);
-    return close_output(&cli, code < 0 ? HB_EXIT_DONE : code);
+    code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
+    if (out != NULL)
+        fclose(out);
+    return code;
 }

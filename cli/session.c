@@ -22,12 +22,13 @@ char *hb_session_command_line(const struct hb_session *session, const char *comm
     const char *rest = command + sizeof program - 1;
     if (strncmp(command, program, sizeof program - 1) != 0)
         return hb_copy_text(command);
-    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(session->run.home.path);
-    HB_AUTO_FREE char *file =
-        cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(session->config));
-    return hb_text("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
-                   file == NULL ? "" : file, file == NULL ? "" : " ", home == NULL ? "" : "--home ",
-                   home == NULL ? "" : home, home == NULL ? "" : " ", rest);
+    struct hb_cli named = {.sets = cli->sets};
+    if (cli->config_path != NULL)
+        named.config_path = hb_config_path(session->config);
+    if (cli->home != NULL)
+        named.home = session->run.home.path;
+    HB_AUTO_FREE char *options = hb_cli_typed_options(&named);
+    return hb_text("hbcore%s %s", options, rest);
 }
 
 static void print_config_error(void *context, const struct hb_error *error)
