@@ -11,7 +11,8 @@
 bool hb_cli_colour(FILE *out)
 {
     const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return isatty(fileno(out)) && (never == NULL || *never == '\0') &&
+    int fd = fileno(out); /* that of output.h has none */
+    return isatty(fd < 0 ? STDOUT_FILENO : fd) && (never == NULL || *never == '\0') &&
            (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
