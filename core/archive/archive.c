@@ -4,6 +4,7 @@
 #include "archive/archive_input.h"
 #include "archive/archive_walk.h"
 #include "archive/which_format.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
