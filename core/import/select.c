@@ -6,20 +6,21 @@
  *   1. find_marker        Is it a backup of such a home at all? Asked of the names as the archive
  *                         has them, before anything is reported: a wrong archive gives one sentence
  *                         and not ten thousand.
- *   2. drop_impossible    Paths that could leave the home, and types that are not restored. Also
- *                         takes "./" off the front, so that all passes after it see plain paths.
+ *   2. drop_impossible    Paths that could leave the home. Also takes "./" off the front, so that
+ *                         all passes after it see plain paths.
  *   3. find_wrapper,      The one directory around everything. After 2: "./x" has to count as "x".
  *      strip_wrapper      From here on paths are those below the home, which filters, patterns and
  *                         content plugins go by.
- *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
- *                         filters and the patterns: no pattern makes a log harmless.
- *   5. leave_unwanted     The user's patterns. Before the filters, which need not be asked about,
- *                         nor speak of, what nobody wants.
+ *   4. leave_unwanted     What the user did not choose. Before the filters, which need not be asked
+ *                         about, nor speak of, what nobody wants; and before what is refused, so
+ *                         that whoever excludes it is not told.
+ *   5. drop_unwelcome     Types that are not restored, and logs beside a database: no --include
+ *                         makes them harmless. It needs the final paths.
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
  *   7. settle_links       Hard links: whose data? All paths have to be taken by then.
  *   8. count              What the user is asked about.
- *   9. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
+ *   9. apply_choice       Is anything left? Then the directories on the way to it, which no pattern
  *                         named, get their modes and times as well.
  */
 #include "import/select.h"
@@ -29,7 +30,6 @@
 #include "files/stage.h"
 #include "host/filter.h"
 #include "host/own_places.h"
-#include <fnmatch.h>
 #include <string.h>
 
 enum { MOST_OF_ONE_NAME = 1000 }; /* members, through which a hard link is followed */
@@ -42,12 +42,11 @@ static bool is_in(const char *const *list, const char *word)
     return false;
 }
 
-/* Paths that cannot be, and types that are not restored. */
+/* Paths that cannot be. */
 static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
 {
     const struct hb_config *config = run->config;
     size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
-    bool links = hb_config_value(config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
         struct hb_restore_row *row = &plan->rows[i];
         uint8_t type = plan->catalog->members[i].type;
@@ -62,10 +61,6 @@ static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
         row->skip += (uint32_t)skip;
         if (problem == NULL && hb_stage_on_path(path))
             problem = "has the name of a staging directory";
-        if (problem == NULL && type == HB_SPECIAL)
-            problem = "is a device, pipe or socket";
-        if (problem == NULL && type == HB_SYMLINK && !links)
-            problem = "is a symbolic link";
         if (problem == NULL)
             continue;
         row->action = HB_DROPPED;
@@ -118,17 +113,28 @@ static void strip_wrapper(struct hb_restore_plan *plan)
  * What was in it is not restored, which is more than a note. Nor is it made part of the file that
  * came with it: nothing tells whether both were copied at one moment.
  */
-static void drop_sidecars(struct hb_report *report, struct hb_restore_plan *plan)
+static const char sidecar[] =
+    "belongs to the file beside it, and would damage the one in the home; data that is only in it "
+    "is not restored";
+
+/* What is not restored, whatever its path. */
+static void drop_unwelcome(struct hb_run *run, struct hb_restore_plan *plan)
 {
+    bool links = hb_config_value(run->config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
         struct hb_restore_row *row = &plan->rows[i];
-        if (row->action != HB_UNDECIDED || plan->catalog->members[i].type == HB_DIRECTORY ||
-            !hb_claims_sidecar(&plan->claims, i))
+        uint8_t type = plan->catalog->members[i].type;
+        if (row->action != HB_UNDECIDED || type == HB_DIRECTORY)
+            continue;
+        const char *problem = type == HB_SPECIAL                    ? "is a device, pipe or socket"
+                              : type == HB_SYMLINK && !links        ? "is a symbolic link"
+                              : hb_claims_sidecar(&plan->claims, i) ? sidecar
+                                                                    : NULL;
+        if (problem == NULL)
             continue;
         row->action = HB_DROPPED;
-        hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-                      "refused: belongs to the file beside it, and would damage the one in the "
-                      "home; data that is only in it is not restored");
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, i), "refused: %s",
+                      problem);
     }
 }
 
@@ -151,47 +157,48 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
     return HB_OK;
 }
 
-/* Does one of the patterns match the path, or a directory on the way to it? */
-static bool matches(const char *const *patterns, const char *path)
-{
-    HB_AUTO_FREE char *part = hb_copy_text(path);
-    for (size_t i = 0; i <= strlen(path); i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        part[i] = '\0';
-        for (size_t j = 0; patterns[j] != NULL; j++)
-            if (fnmatch(patterns[j], part, FNM_PATHNAME) == 0)
-                return true;
-        part[i] = path[i];
-    }
-    return false;
-}
-
-static bool is_wanted(const struct hb_patterns *patterns, const char *path)
-{
-    if (patterns == NULL)
-        return true;
-    return (patterns->include == NULL || matches(patterns->include, path)) &&
-           (patterns->exclude == NULL || !matches(patterns->exclude, path));
-}
-
 /* Is it restored as a file? */
 static bool makes_file(const struct hb_catalog_member *member)
 {
     return member->type == HB_FILE || member->type == HB_HARDLINK;
 }
 
-static void leave_unwanted(struct hb_restore_plan *plan, const struct hb_patterns *patterns)
+/* What is refused for its path is asked about, too: a pattern that names it is no slip. */
+static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choice)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
         struct hb_restore_row *row = &plan->rows[i];
-        if (row->action != HB_UNDECIDED || is_wanted(patterns, hb_planned_path(plan, i)))
+        struct hb_entry entry;
+        if (row->action != HB_UNDECIDED && row->action != HB_DROPPED)
+            continue;
+        hb_planned_entry(plan, i, &entry);
+        unsigned why = hb_choice_ask(choice, &entry);
+        if (row->action == HB_DROPPED)
+            continue;
+        hb_choice_count(choice, &entry, why);
+        if (why == 0)
             continue;
         row->action = HB_UNWANTED;
+        row->not_included = (why & HB_NOT_INCLUDED) != 0;
         plan->unwanted += makes_file(member);
         if (member->type == HB_DIRECTORY)
             hb_planned_enter(plan, i); /* for take_parents() */
+    }
+}
+
+/* A hard link to what is too large is as large; that is known when all links are settled. */
+static void leave_large_links(struct hb_restore_plan *plan, struct hb_choice *choice)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct hb_restore_row *row = &plan->rows[i];
+        uint64_t bytes = plan->catalog->members[row->origin].bytes;
+        if (row->origin == i || !hb_planned_is_selected(plan, i) || bytes == HB_UNKNOWN ||
+            bytes <= choice->larger_than)
+            continue;
+        plan->rows[i].action = HB_UNWANTED;
+        plan->unwanted++;
+        choice->too_large++;
     }
 }
 
@@ -347,7 +354,7 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
  * A directory counts alone where nothing else was meant: of one that was included for what lies
  * below it, all of which is excluded, nothing is left.
  */
-static bool has_selected(const struct hb_restore_plan *plan, const struct hb_patterns *patterns)
+static bool has_selected(const struct hb_restore_plan *plan)
 {
     bool directory = false, excluded = false, kept_back = false;
     for (size_t i = 0; i < plan->count; i++) {
@@ -357,29 +364,36 @@ static bool has_selected(const struct hb_restore_plan *plan, const struct hb_pat
             return true;
         directory |= action == HB_SELECTED;
         kept_back |= action == HB_KEPT_BACK && !is_directory;
-        excluded |=
-            action == HB_UNWANTED && !is_directory &&
-            (patterns->include == NULL || matches(patterns->include, hb_planned_path(plan, i)));
+        excluded |= action == HB_UNWANTED && !is_directory && !plan->rows[i].not_included;
     }
     return directory && (kept_back || !excluded);
 }
 
-/* Patterns that leave nothing are a mistake of whoever typed them. */
-static int apply_patterns(const struct hb_archive *archive, struct hb_restore_plan *plan,
-                          const struct hb_patterns *patterns, struct hb_error *error)
+/* A choice that leaves nothing is a mistake of whoever typed it. */
+static int apply_choice(const struct hb_archive *archive, struct hb_restore_plan *plan,
+                        const struct hb_choice *choice, struct hb_error *error)
 {
-    if (!has_selected(plan, patterns)) {
+    if (!has_selected(plan)) {
         hb_error_set(error, HB_FATAL, "%s: nothing in the archive matches --include and --exclude",
                      archive->shown);
         hb_error_hint(error, "`hbcore list` shows the names to use with --include and --exclude");
         return HB_FATAL;
     }
+    hb_choice_note(choice, "the archive", false, &archive->run->report);
     take_parents(plan);
     return HB_OK;
 }
 
+/* The user's choice, of what the passes before have left. */
+static int choose(const struct hb_archive *archive, struct hb_restore_plan *plan,
+                  struct hb_choice *choice, struct hb_error *error)
+{
+    leave_unwanted(plan, choice);
+    return hb_choice_check(choice, archive->shown, error);
+}
+
 int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
-              const struct hb_chain *contents, const struct hb_patterns *patterns,
+              const struct hb_chain *contents, struct hb_choice *choice,
               struct hb_restore_plan *plan, struct hb_error *error)
 {
     struct hb_run *run = archive->run;
@@ -393,13 +407,16 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
     plan->wrapper = find_wrapper(run->config, plan);
     if (plan->wrapper != NULL)
         strip_wrapper(plan);
-    drop_sidecars(&run->report, plan);
-    if (patterns != NULL)
-        leave_unwanted(plan, patterns);
-    status = decide(run, filters, plan, error);
+    if (choice != NULL)
+        status = choose(archive, plan, choice, error);
+    drop_unwelcome(run, plan);
+    if (status == HB_OK)
+        status = decide(run, filters, plan, error);
     if (status != HB_OK)
         return status;
     settle_links(&run->report, plan);
+    if (choice != NULL)
+        leave_large_links(plan, choice);
     count(plan);
-    return patterns != NULL ? apply_patterns(archive, plan, patterns, error) : HB_OK;
+    return choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
 }
