@@ -150,9 +150,12 @@ void hb_choice_show(FILE *out, const struct hb_choice *choice)
 
 void hb_choice_json(json_t *object, const struct hb_choice *choice)
 {
-    hb_json_add(object, "{s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "unwanted", "not_included",
-                (json_int_t)choice->not_included, "excluded", (json_int_t)choice->excluded,
-                "directories", (json_int_t)choice->pruned, "too_large",
-                (json_int_t)choice->too_large, "newly_included", (json_int_t)choice->newly_included,
-                "newly_excluded", (json_int_t)choice->newly_excluded);
+    json_t *unwanted =
+        json_pack("{s:I, s:I, s:I, s:I}", "not_included", (json_int_t)choice->not_included,
+                  "excluded", (json_int_t)choice->excluded, "directories",
+                  (json_int_t)choice->pruned, "too_large", (json_int_t)choice->too_large);
+    if (choice->compares)
+        hb_json_add(unwanted, "{s:I, s:I}", "newly_included", (json_int_t)choice->newly_included,
+                    "newly_excluded", (json_int_t)choice->newly_excluded);
+    json_object_set_new(object, "unwanted", unwanted);
 }

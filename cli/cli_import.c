@@ -373,6 +373,7 @@ static int run(struct hb_session *session)
                                      .options = session->options,
                                      .archive = session->arguments[0],
                                      .choice = HB_CHOICE_NONE};
+    command.choice.compares = true;
     session->cli->output_is_extra = !command.options->dry_run;
     int code = import_archive(&command);
     if (code == HB_EXIT_DECLINED) {

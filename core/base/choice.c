@@ -21,8 +21,9 @@ static const char *add(struct hb_patterns **patterns, struct hb_patterns **earli
         *patterns = hb_patterns_new();
     if (*earlier == NULL)
         *earlier = hb_patterns_new();
-    if (*text != '!' && *text != '/')
-        hb_patterns_add(*earlier, text, plain, HB_PATTERN_WHOLE);
+    size_t skip = *text == '/'; /* that says the same now */
+    if (*text != '!' && plain > skip)
+        hb_patterns_add(*earlier, text + skip, plain - skip, HB_PATTERN_WHOLE);
     return hb_patterns_add(*patterns, text, bytes, HB_PATTERN_GIT);
 }
 
@@ -99,13 +100,13 @@ void hb_choice_count(struct hb_choice *choice, const struct hb_entry *entry, uns
     if (entry->type != HB_FILE && entry->type != HB_HARDLINK)
         return;
     if (why == 0) {
-        choice->newly_included +=
-            choice->include != NULL && !matched_before(choice->include_earlier, entry);
+        choice->newly_included += choice->compares && choice->include != NULL &&
+                                  !matched_before(choice->include_earlier, entry);
     } else if (why & HB_NOT_INCLUDED) {
         choice->not_included++;
     } else if (why & HB_EXCLUDED) {
         choice->excluded++;
-        choice->newly_excluded += is_newly_excluded(choice, entry);
+        choice->newly_excluded += choice->compares && is_newly_excluded(choice, entry);
     } else {
         choice->too_large++;
     }
@@ -169,7 +170,8 @@ void hb_choice_note(const struct hb_choice *choice, const char *where, bool type
         missed = find_missed(exclude, file->first, file->end, names, sizeof names);
         if (missed > 0)
             hb_report_add(report, HB_FOUND_NOTE, "",
-                          "--exclude-from %s: %zu of its %zu patterns match nothing in %s: %s",
-                          file->name, missed, file->end - file->first, where, names);
+                          "--exclude-from %s: %zu of its %zu patterns %s nothing in %s: %s",
+                          file->name, missed, file->end - file->first,
+                          missed == 1 ? "matches" : "match", where, names);
     }
 }

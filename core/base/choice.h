@@ -36,6 +36,7 @@ struct hb_choice {
     /* What became of it. */
     uint64_t not_included, excluded, too_large; /* files; of directories none below them */
     uint64_t pruned;                            /* directories that are excluded */
+    bool compares; /* the same options meant something else before: counts the following */
     /* Files that what is typed did not match before, when it was about whole paths. */
     uint64_t newly_included, newly_excluded;
     bool missed; /* something typed matches nothing: wrong use */

@@ -173,7 +173,7 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
         if (row->action != HB_UNDECIDED && row->action != HB_DROPPED)
             continue;
         hb_planned_entry(plan, i, &entry);
-        unsigned why = hb_choice_ask(choice, &entry);
+        unsigned why = hb_choice_ask(choice, &entry) & ~(unsigned)HB_TOO_LARGE;
         if (row->action == HB_DROPPED)
             continue;
         hb_choice_count(choice, &entry, why);
@@ -187,18 +187,25 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
     }
 }
 
-/* A hard link to what is too large is as large; that is known when all links are settled. */
-static void leave_large_links(struct hb_restore_plan *plan, struct hb_choice *choice)
+/*
+ * Sizes come when links are settled: one to what is too large is as large. Its data may have been
+ * kept for the links alone, whatever became of its own name.
+ */
+static void leave_large(struct hb_restore_plan *plan, struct hb_choice *choice)
 {
     for (size_t i = 0; i < plan->count; i++) {
-        const struct hb_restore_row *row = &plan->rows[i];
-        uint64_t bytes = plan->catalog->members[row->origin].bytes;
-        if (row->origin == i || !hb_planned_is_selected(plan, i) || bytes == HB_UNKNOWN ||
-            bytes <= choice->larger_than)
+        struct hb_restore_row *row = &plan->rows[i];
+        struct hb_entry entry;
+        if (!hb_planned_is_needed(plan, i))
             continue;
-        plan->rows[i].action = HB_UNWANTED;
-        plan->unwanted++;
-        choice->too_large++;
+        hb_planned_entry(plan, i, &entry);
+        if ((hb_choice_ask(choice, &entry) & HB_TOO_LARGE) == 0)
+            continue;
+        if (row->action == HB_SELECTED) {
+            hb_choice_count(choice, &entry, HB_TOO_LARGE);
+            plan->unwanted++;
+        }
+        row->action = row->action == HB_SELECTED ? HB_UNWANTED : HB_REPLACED;
     }
 }
 
@@ -416,7 +423,7 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
         return status;
     settle_links(&run->report, plan);
     if (choice != NULL)
-        leave_large_links(plan, choice);
+        leave_large(plan, choice);
     count(plan);
     return choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
 }
