@@ -63,13 +63,27 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
+static void print_help(const struct hb_cli *cli, const struct hb_command *command)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = cli->json_typed ? open_memstream(&text, &bytes) : NULL;
+    hb_cli_help(command, out == NULL ? cli->out : out);
+    if (out == NULL)
+        return;
+    fclose(out);
+    hb_json_line(cli->out, json_pack("{s:s, s:s?, s:s}", "type", "help", "command", command->name,
+                                     "text", text));
+    free(text);
+}
+
 /* One option with its value, or NULL; 0 to go on, -1 when all is done, else an exit code. */
 static int take(struct hb_cli *cli, const struct hb_command *command,
                 const struct hb_cli_option *option, char *value, void *options)
 {
     void *at = (char *)options + option->offset;
     if (option == &help_option) {
-        hb_cli_help(command, cli->out);
+        print_help(cli, command);
         return -1;
     }
     switch (option->takes) {

@@ -21,6 +21,8 @@ struct hb_progress {
     uint64_t shown_files; /* in lines: when the last one was printed */
     double started, drawn;
     bool on_screen;
+    hb_progress_teller tell; /* NULL: people are told */
+    void *context;           /* of it */
 };
 
 static double now_seconds(void)
@@ -116,6 +118,40 @@ static void show(struct hb_progress *progress)
         draw_bar(progress, now);
 }
 
+/* ---- for programs -------------------------------------------------------------------------- */
+
+enum { TOLD_A_SECOND = 2 };
+
+static void tell(struct hb_progress *progress, double now)
+{
+    const struct hb_progress_state state = {
+        .verb = progress->verb,
+        .files = progress->files,
+        .all_files = progress->all_files,
+        .bytes = progress->bytes,
+        .all_bytes = progress->all_bytes,
+        .seconds = now - progress->started,
+    };
+    progress->drawn = now;
+    progress->tell(progress->context, &state);
+}
+
+void hb_progress_tell(struct hb_progress *progress, hb_progress_teller teller, void *context)
+{
+    progress->tell = teller;
+    progress->context = context;
+    tell(progress, now_seconds());
+}
+
+static void tell_if_due(struct hb_progress *progress)
+{
+    double now = progress->tell == NULL ? 0 : now_seconds();
+    if (progress->tell != NULL && (now - progress->drawn) * TOLD_A_SECOND >= 1)
+        tell(progress, now);
+}
+
+/* ---- what is done -------------------------------------------------------------------------- */
+
 void hb_progress_add(struct hb_progress *progress, uint64_t files, uint64_t bytes)
 {
     if (progress == NULL)
@@ -124,6 +160,7 @@ void hb_progress_add(struct hb_progress *progress, uint64_t files, uint64_t byte
     progress->files += files;
     progress->bytes += bytes;
     show(progress);
+    tell_if_due(progress);
     pthread_mutex_unlock(&progress->lock);
 }
 
@@ -158,6 +195,8 @@ void hb_progress_free(struct hb_progress *progress)
 {
     if (progress == NULL)
         return;
+    if (progress->tell != NULL)
+        tell(progress, now_seconds());
     if (progress->on_screen)
         fputs("\r\033[K", progress->out);
     pthread_mutex_destroy(&progress->lock);
