@@ -95,11 +95,11 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
         hb_session_start_progress(command->session, "stored", files, bytes);
 }
 
-static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
+static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
-    hb_session_print_entry(command->session, path, type == HB_DIRECTORY, NULL,
-                           hb_json_entry(type, bytes));
+    hb_session_print_entry(command->session, path, planned->type == HB_DIRECTORY, NULL,
+                           hb_json_planned(planned));
 }
 
 static void print_json(const struct backup_command *command)

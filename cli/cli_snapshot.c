@@ -174,10 +174,10 @@ static int conclude_create(const struct snapshot_command *command,
     return conclude(command, "snapshot create", members);
 }
 
-static void on_would_copy(void *context, const char *path, uint64_t bytes)
+static void on_would_copy(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct snapshot_command *command = context;
-    hb_session_print_entry(command->session, path, false, NULL, hb_json_entry(HB_FILE, bytes));
+    hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(planned));
 }
 
 static int would_create(struct snapshot_command *command)

@@ -253,7 +253,8 @@ static json_t *content_list(const struct hb_report *report)
         const struct hb_content_finding *content = &report->contents[i];
         json_t *object = json_object();
         hb_json_name(object, "path", content->path);
-        hb_json_add(object, "{s:s, s:s}", "method", content->method, "check",
+        hb_json_name(object, "method", content->method);
+        hb_json_add(object, "{s:s}", "check",
                     content->soundness == HB_SOUND     ? "ok"
                     : content->soundness == HB_UNSOUND ? "failed"
                                                        : "skipped");

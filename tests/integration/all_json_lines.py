@@ -262,9 +262,10 @@ class Lines(hb.Case):
             hb.write(home / name, name, mtime_ns=mtime)
         archive = self.dir / "t.tar.zst"
         self.run_json("backup", "--format", "tar-zstd", "-o", archive, home=home)
-        for arguments in (["list", archive], ["import", archive, "--dry-run"]):
-            rows = {row["path"]: row for row in self.run_json(*arguments, home=self.dir / "into") if "path" in row}
-            for name, mtime in times.items():
+        for arguments, where in ((["list", archive], home), (["import", archive, "--dry-run"], self.dir / "into"),
+                                 (["backup", "--dry-run"], home), (["snapshot", "create", "--dry-run"], home)):
+            rows = {row["path"]: row for row in self.run_json(*arguments, home=where) if "path" in row}
+            for name, mtime in times.items() if arguments[0] != "snapshot" else [("config.yaml", 0)]:
                 self.assertEqual((rows[name]["mtime"], rows[name]["mtime_ns"]), divmod(mtime, 10**9), name)
 
     # ---- progress ----
