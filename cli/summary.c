@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "complain.h"
 #include "config/home_path.h"
 #include <hbcore/content.h>
@@ -193,11 +194,10 @@ static void add_home(json_t *object, const struct hb_session *session)
 {
     HB_AUTO_FREE char *named = NULL;
     struct hb_error ignored;
-    const char *home = session->run.home.path;
-    if (home == NULL && session->config != NULL &&
-        hb_home_find(session->config, session->cli->home, true, &named, &ignored) == HB_OK)
-        home = named;
-    hb_json_name_or_null(object, "home", home);
+    if (session->run.home.path == NULL && session->config != NULL)
+        (void)hb_home_find(session->config, session->cli->home, true, &named, &ignored);
+    HB_AUTO_FREE char *absolute = named == NULL ? NULL : hb_absolute(named);
+    hb_json_name_or_null(object, "home", absolute != NULL ? absolute : session->run.home.path);
 }
 
 /* Which program, where, on what, since when: the same in every summary. */

@@ -175,6 +175,11 @@ class Lines(hb.Case):
         self.assertEqual(row["home"], str(self.dir / "new"))
         self.assertEqual(row["format"], "zip")
         self.assertEqual(self.summary_of("backup", "--preset", "pre-update", "--dry-run")["preset"], "pre-update")
+        for arguments in (["list", "a.zip"], ["verify", "a.zip"], ["snapshot", "list"], ["import", "a.zip", "--dry-run"]):
+            self.assertEqual(self.summary_of(*arguments, home="home", cwd=self.dir)["home"], str(self.home), arguments)
+        self.config = self.write_config("[format:zip]\n")
+        done = self.hbcore("--json", "list", self.dir / "a.zip")
+        self.assertIsNone(self.summary(done)["home"])
 
     def test_of_what_was_removed(self):
         options = ("--set", f"preset:nightly.directory={self.dir}/nightly")
