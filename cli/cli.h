@@ -7,6 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/*
+ * What the JSON means: raised when a member changes its meaning or goes, not when one comes. Its
+ * schemas are in docs/schema/.
+ */
+enum { HB_JSON_SCHEMA = 1 };
+
 enum hb_exit {
     HB_EXIT_DONE = 0,
     HB_EXIT_FAILED = 1,     /* nothing published */
@@ -33,6 +39,7 @@ struct hb_cli {
     struct hb_texts sets;
     const char *home; /* --home, or NULL */
     bool json;
+    bool json_typed; /* --json stands somewhere: so is told what is wrong before it is read */
     int verbose;
     bool quiet;
     bool version;

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "config/home_path.h"
+#include "entry_json.h"
 #include "no_config.h"
 #include "preset_report.h"
 #include "summary.h"
@@ -99,12 +100,11 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
         hb_session_start_progress(command->session, "stored", files, bytes);
 }
 
-static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
+static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
-    const char *kind = type == HB_DIRECTORY ? "directory" : type == HB_SYMLINK ? "link" : "file";
-    hb_session_print_entry(command->session, path, type == HB_DIRECTORY, NULL,
-                           json_pack("{s:s, s:I}", "kind", kind, "bytes", (json_int_t)bytes));
+    hb_session_print_entry(command->session, path, planned->type == HB_DIRECTORY, NULL,
+                           hb_json_planned(planned));
 }
 
 static void print_json(const struct backup_command *command)
@@ -113,6 +113,7 @@ static void print_json(const struct backup_command *command)
     const struct hb_backup_result *result = &backup->result;
     json_t *object = hb_session_summary(command->session, "backup");
     bool made = !result->nothing && !command->options->dry_run;
+    hb_json_name_or_null(object, "preset", backup->preset);
     hb_json_name_or_null(object, "archive", made ? backup->destination.path : NULL);
     hb_json_name_or_null(object, "kept", backup->destination.kept);
     hb_json_name(object, "format", backup->choice.section->label);

@@ -9,6 +9,7 @@
 #include "choice_options.h"
 #include "commands.h"
 #include "complain.h"
+#include "entry_json.h"
 #include "host/hooks.h"
 #include "import/import.h"
 #include "summary.h"
@@ -47,6 +48,7 @@ struct import_command {
     const char *archive;
     struct hb_changes shown; /* counts only */
     bool has_changes;
+    char *format;   /* of the archive; NULL until it is listed */
     char *way_back; /* the archive that was made first */
     char *home;
     struct hb_hooks hooks;
@@ -147,9 +149,10 @@ static void print_members(const struct import_command *command, const struct hb_
             continue;
         const char *path = hb_planned_path(plan, i);
         const char *change = hb_change_word(changes->rows[i]);
+        json_t *object = hb_json_member(plan->catalog, i);
+        hb_json_add(object, "{s:s?}", "change", *change == '\0' ? NULL : change);
         hb_session_print_entry(command->session, path, member->type == HB_DIRECTORY, change,
-                               json_pack("{s:I, s:s?}", "bytes", (json_int_t)member->bytes,
-                                         "change", *change == '\0' ? NULL : change));
+                               object);
     }
 }
 
@@ -204,6 +207,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     struct import_command *command = context;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->json ? cli->err : cli->out;
+    command->format = hb_copy_text(archive->choice->section->label);
     if (archive->later_trailer) /* what it holds is restored all the same */
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
@@ -254,11 +258,13 @@ static json_t *preserved_list(const struct hb_report *report)
     return list;
 }
 
+/* NULL: what would change was not asked for. */
 static void json_changes(json_t *object, const struct hb_changes *changes)
 {
     for (enum hb_change change = HB_CHANGE_NEW; change < HB_CHANGES; change++)
         json_object_set_new(object, hb_change_word(change),
-                            json_integer((json_int_t)changes->counts[change]));
+                            changes == NULL ? json_null()
+                                            : json_integer((json_int_t)changes->counts[change]));
 }
 
 static void print_json(const struct import_command *command)
@@ -266,17 +272,17 @@ static void print_json(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     json_t *object = hb_session_summary(command->session, "import");
     hb_json_name(object, "archive", command->archive);
+    hb_json_name(object, "home", command->home);
     hb_json_name(object, "target", command->home);
+    hb_json_name_or_null(object, "format", command->format);
     hb_json_name_or_null(object, "prefix", result->wrapper);
-    if (command->way_back != NULL)
-        hb_json_name(object, "way_back", command->way_back);
+    hb_json_name_or_null(object, "way_back", command->way_back);
     hb_json_add(object, "{s:b, s:I, s:I, s:I, s:o}", "dry_run", command->options->dry_run, "files",
                 (json_int_t)result->files, "bytes", (json_int_t)result->bytes, "members",
                 (json_int_t)result->members, "preserved",
                 preserved_list(&command->session->run.report));
     hb_choice_json(object, &command->choice);
-    if (command->has_changes)
-        json_changes(object, &command->shown);
+    json_changes(object, command->has_changes ? &command->shown : NULL);
     hb_session_print_summary(command->session, object);
 }
 
@@ -410,6 +416,7 @@ static int run(struct hb_session *session)
         session->error.text[0] = '\0'; /* it has been said */
     }
     free(command.result.wrapper);
+    free(command.format);
     free(command.way_back);
     free(command.home);
     hb_choice_clear(&command.choice);

@@ -44,26 +44,24 @@ struct prune_command {
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
-/* For programs, and for people. */
-static const char *const words[][2] = {
-    [HB_GOES] = {"removed", "removed"},
-    [HB_STAYS_NEW] = {"new", "new"},
-    [HB_STAYS_KEPT] = {"kept", "stays"},
-    [HB_STAYS_COMPLETE] = {"complete", "stays: the newest complete one"},
-    [HB_STAYS_NEEDED] = {"needed", "stays: no complete one could be read"},
-    [HB_STAYS_UNTOLD] = {"untold", "stays: it cannot be identified now"},
-    [HB_STAYS_OTHERS] = {"other", "stays: it belongs to another home"},
-    [HB_STAYS_UNKNOWN] = {"unknown", "stays: it does not name its home"},
-};
-
-static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row,
-                           int which)
+/* For people. */
+static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row)
 {
+    static const char *const words[] = {
+        [HB_GOES] = "removed",
+        [HB_STAYS_NEW] = "new",
+        [HB_STAYS_KEPT] = "stays",
+        [HB_STAYS_COMPLETE] = "stays: the newest complete one",
+        [HB_STAYS_NEEDED] = "stays: no complete one could be read",
+        [HB_STAYS_UNTOLD] = "stays: it cannot be identified now",
+        [HB_STAYS_OTHERS] = "stays: it belongs to another home",
+        [HB_STAYS_UNKNOWN] = "stays: it does not name its home",
+    };
     if (row->kept.fate == HB_GOES && !row->kept.removed)
-        return which == 0 ? "failed" : "could not be removed";
-    if (row->kept.fate == HB_GOES && which == 1 && command->options->dry_run)
+        return "could not be removed";
+    if (row->kept.fate == HB_GOES && command->options->dry_run)
         return "would be removed";
-    return words[row->kept.fate][which];
+    return words[row->kept.fate];
 }
 
 static void tell_program(const struct prune_command *command, const struct hb_preset *preset,
@@ -71,14 +69,11 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
-    json_t *complete = row->kept.complete == HB_YES  ? json_true()
-                       : row->kept.complete == HB_NO ? json_false()
-                                                     : json_null();
     json_t *object = json_pack("{s:s}", "type", "archive");
     hb_json_name(object, "preset", preset->section->label);
     hb_json_name(object, "path", path);
-    hb_json_add(object, "{s:s, s:o, s:I}", "fate", word_of(command, row, 0), "complete", complete,
-                "sequence", (json_int_t)row->origin.sequence);
+    hb_json_add(object, "{s:s, s:o, s:I}", "fate", hb_json_fate(&row->kept), "complete",
+                hb_json_answer(row->kept.complete), "sequence", (json_int_t)row->origin.sequence);
     hb_json_line(command->cli->out, object);
 }
 
@@ -91,7 +86,7 @@ static void tell_people(const struct prune_command *command,
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
     bool other = row->kept.fate == HB_STAYS_OTHERS;
     fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s\n", name, width - hb_columns(name), "",
-            word_of(command, row, 1), other ? ", " : "", other ? home : "", other ? " on " : "",
+            word_of(command, row), other ? ", " : "", other ? home : "", other ? " on " : "",
             other ? host : "");
 }
 
@@ -128,14 +123,17 @@ static void on_pruned(void *context, const struct hb_preset *preset,
     hb_preset_report_json(command->lists, archives);
 }
 
-static void print_summary(const struct prune_command *command, size_t adopted)
+static void print_summary(const struct prune_command *command, const struct hb_prune_result *result)
 {
     const struct hb_cli *cli = command->cli;
     json_t *object = NULL;
     if (cli->json) {
         object = hb_session_summary(command->session, "prune");
+        hb_json_name_or_null(object, "preset", command->options->preset);
+        if (result->doubtful)
+            hb_json_add(object, "{s:s}", "status", "incomplete");
         json_object_update(object, command->lists);
-        hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)adopted, "dry_run",
+        hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)result->adopted, "dry_run",
                     command->options->dry_run);
     } else if (!cli->quiet) {
         fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive(s).\n",
@@ -174,7 +172,7 @@ static int run(struct hb_session *session)
     hb_preset_report_json(command.lists, &none);
     status = hb_prune(&request, &result, &session->error);
     hb_report_sort(&session->run.report);
-    print_summary(&command, result.adopted);
+    print_summary(&command, &result);
     json_decref(command.lists);
     if (status != HB_OK || hb_interrupt_signal() != 0)
         return hb_cli_exit_code(status);

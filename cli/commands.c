@@ -116,6 +116,7 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     int first;
     if (command == NULL)
         return unknown(cli, argv[0]);
+    hb_session_start(&session);
     HB_AUTO_FREE void *parsed = hb_alloc(command->bytes + 1);
     if (command->defaults != NULL)
         memcpy(parsed, command->defaults, command->bytes);
@@ -123,6 +124,7 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
+    cli->json_typed = cli->json;
     if (code == 0 && !session.form->bare)
         code = hb_session_begin(&session);
     if (code == 0) {

@@ -67,7 +67,7 @@ void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
 
 void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint)
 {
-    if (!cli->json)
+    if (!cli->json && !cli->json_typed)
         return;
     HB_AUTO_FREE char *message = hb_printable(text);
     HB_AUTO_FREE char *with_options = hb_cli_with_options(cli, hint);

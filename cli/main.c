@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore: global options, then the command. */
 #include "commands.h"
+#include "complain.h"
 #include "output.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,32 @@ static void occupy_standard_descriptors(void)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* Is --json among the words, wherever? They may be wrong before it is reached. */
+static bool types_json(int argc, char **argv)
+{
+    bool typed = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0 && !typed; i++)
+        typed = strlen(argv[i]) > 2 && strncmp("--json", argv[i], strlen(argv[i])) == 0;
+    return typed;
+}
+
+static void print_version(const struct hb_cli *cli)
+{
+    if (cli->json_typed)
+        hb_json_line(cli->out, json_pack("{s:s, s:s, s:i}", "type", "version", "version",
+                                         HBCORE_VERSION, "schema", HB_JSON_SCHEMA));
+    else
+        fputs("hbcore " HBCORE_VERSION "\n", cli->out);
+}
+
+static int without_command(const struct hb_cli *cli)
+{
+    if (cli->json)
+        return hb_cli_usage(cli, NULL, "no command was given");
+    hb_cli_help(&hb_program, stderr);
+    return HB_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     int write_error = 0;
@@ -72,15 +99,14 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    cli.json_typed = types_json(argc, argv);
     int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
     if (code == 0 && first < argc)
         code = hb_command_run(&cli, argc - first, argv + first);
-    else if (code == 0) {
-        hb_cli_help(&hb_program, stderr);
-        code = HB_EXIT_USAGE;
-    }
+    else if (code == 0)
+        code = without_command(&cli);
     if (cli.version)
-        fputs("hbcore " HBCORE_VERSION "\n", cli.out);
+        print_version(&cli);
     hb_cli_parsed_clear(&hb_program, &cli);
     code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
     if (out != NULL)

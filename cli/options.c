@@ -99,6 +99,20 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
+static void print_help(const struct hb_cli *cli, const struct hb_command *command)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = cli->json_typed ? open_memstream(&text, &bytes) : NULL;
+    hb_cli_help(command, out == NULL ? cli->out : out);
+    if (out == NULL)
+        return;
+    fclose(out);
+    hb_json_line(cli->out, json_pack("{s:s, s:s?, s:s}", "type", "help", "command", command->name,
+                                     "text", text));
+    free(text);
+}
+
 /* Names of what there is are never empty; a variable of a script may have been. */
 static bool must_name(const struct hb_cli_option *option)
 {
@@ -113,7 +127,7 @@ static int take(struct parsing *parsing, const struct known_option *known, char 
     const struct hb_cli_option *option = known->option;
     void *at = (char *)(known->global ? parsing->cli : parsing->options) + option->offset;
     if (option == &help_option) {
-        hb_cli_help(parsing->command, parsing->cli->out);
+        print_help(parsing->cli, parsing->command);
         return -1;
     }
     if (must_name(option) && *value == '\0')

@@ -56,8 +56,13 @@ void hb_session_print_entry(const struct hb_session *session, const char *path, 
  */
 void hb_json_add(json_t *object, const char *format, ...);
 void hb_json_name_or_null(json_t *object, const char *key, const char *name);
+/* To an array: the name, or, where it is not UTF-8, an object with `key` and its bytes. */
+void hb_json_append_name(json_t *list, const char *key, const char *name);
 
-/* {"type":"summary","command":…,"status":"complete|incomplete","seconds":…}; to be added to. */
+/*
+ * {"type":"summary","command":…,"status":"complete|incomplete"} and what every summary says of its
+ * run; to be added to.
+ */
 json_t *hb_session_summary(const struct hb_session *session, const char *command);
 
 /*

@@ -127,7 +127,7 @@ static void list_plan(const struct hb_backing_up *backup)
     for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
-        request->would_store(request->context, path, planned->type, planned->bytes);
+        request->would_store(request->context, path, planned);
         backup->result->directories += planned->type == HB_DIRECTORY;
     }
     backup->result->files = backup->plan.files;

@@ -10,8 +10,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-/* Seconds between two drawings, and between two measurements of rate and time left. */
-static const double DRAWN = 0.2, MEASURED = 1;
+/* Seconds between two drawings, two lines for programs, two measurements of rate and time left. */
+static const double DRAWN = 0.2, TOLD = 0.5, MEASURED = 1;
 
 struct hb_progress {
     pthread_mutex_t lock;
@@ -24,6 +24,8 @@ struct hb_progress {
     uint64_t measured_bytes;
     double started, measured, drawn;
     bool on_screen;
+    hb_progress_teller tell; /* NULL: people are told */
+    void *context;           /* of it */
 };
 
 static double now_seconds(void)
@@ -125,6 +127,47 @@ static void show(struct hb_progress *progress, const char *path, double now)
     draw(progress, now);
 }
 
+/* ---- for programs -------------------------------------------------------------------------- */
+
+static void tell(struct hb_progress *progress, double now)
+{
+    const struct hb_progress_state state = {
+        .verb = progress->verb,
+        .files = progress->line.files,
+        .all_files = progress->line.all_files,
+        .bytes = progress->line.bytes,
+        .all_bytes = progress->line.all_bytes,
+        .seconds = now - progress->started,
+    };
+    progress->drawn = now;
+    progress->tell(progress->context, &state);
+}
+
+void hb_progress_tell(struct hb_progress *progress, hb_progress_teller teller, void *context)
+{
+    progress->tell = teller;
+    progress->context = context;
+    tell(progress, now_seconds());
+}
+
+/* ---- what is done -------------------------------------------------------------------------- */
+
+/* To whom it may concern, if it is time. `path` NULL: as before. */
+static void say(struct hb_progress *progress, const char *path)
+{
+    if (progress->tell == NULL && progress->screen.out == NULL)
+        return;
+    if (progress->tell == NULL && !progress->screen.bar) {
+        print_line(progress);
+        return;
+    }
+    double now = now_seconds();
+    if (progress->tell != NULL && now - progress->drawn >= TOLD)
+        tell(progress, now);
+    else if (is_due(progress, now))
+        show(progress, path, now);
+}
+
 void hb_progress_add(struct hb_progress *progress, const char *path, uint64_t files, uint64_t bytes)
 {
     if (progress == NULL)
@@ -132,13 +175,7 @@ void hb_progress_add(struct hb_progress *progress, const char *path, uint64_t fi
     pthread_mutex_lock(&progress->lock);
     progress->line.files += files;
     progress->line.bytes += bytes;
-    if (progress->screen.out != NULL && !progress->screen.bar) {
-        print_line(progress);
-    } else if (progress->screen.out != NULL) {
-        double now = now_seconds();
-        if (is_due(progress, now))
-            show(progress, path, now);
-    }
+    say(progress, path);
     pthread_mutex_unlock(&progress->lock);
 }
 
@@ -159,6 +196,8 @@ void hb_progress_free(struct hb_progress *progress)
 {
     if (progress == NULL)
         return;
+    if (progress->tell != NULL)
+        tell(progress, now_seconds());
     if (progress->on_screen)
         fputs("\r\033[K", progress->screen.out);
     pthread_mutex_destroy(&progress->lock);

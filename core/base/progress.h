@@ -29,6 +29,19 @@ void hb_progress_add(struct hb_progress *progress, const char *path, uint64_t fi
 /* An entry is being prepared; shown in the bar. */
 void hb_progress_preparing(struct hb_progress *progress, const char *path, uint64_t done,
                            uint64_t total);
+/* How far a run is, for whoever tells programs. */
+struct hb_progress_state {
+    const char *verb;
+    uint64_t files, all_files;
+    uint64_t bytes, all_bytes;
+    double seconds; /* since it began */
+};
+typedef void (*hb_progress_teller)(void *context, const struct hb_progress_state *state);
+/*
+ * Instead of a bar or lines `tell` is called: now, then at most twice a second, and when the
+ * progress is freed; by any thread, but one at a time. To be set before the work begins.
+ */
+void hb_progress_tell(struct hb_progress *progress, hb_progress_teller tell, void *context);
 /* Clears the bar, frees. */
 void hb_progress_free(struct hb_progress *progress);
 
