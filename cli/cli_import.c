@@ -204,6 +204,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     if (archive->later_trailer) /* what it holds is restored all the same */
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
+    command->hooks.event.left_out = plan->unwanted;
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;

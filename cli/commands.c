@@ -18,7 +18,8 @@ static const char *const progress_choices[] = {"auto", "always", "never", NULL};
 
 static const struct hb_cli_option options[] = {
     {"config", 0, "FILE",
-     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n/etc/hbcore/hbcore.ini",
+     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini ($XDG_CONFIG_HOME),\n"
+     "/etc/hbcore/hbcore.ini",
      .takes = HB_TAKES_TEXT, .offset = AT(config_path), .values = HB_VALUES_FILES},
     {"set", 0, "SECTION.KEY=VAL", "override one setting; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(sets), .values = HB_VALUES_SETTINGS},

@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output.h"
 
-#include <errno.h>
+#include "files/io.h"
 #include <unistd.h>
 
 /* The first failure is the reason; a later one may only follow from it. */
 static ssize_t write_some(void *context, const char *data, size_t bytes)
 {
     int *reason = context;
-    size_t done = 0;
-    while (done < bytes) {
-        ssize_t written = write(STDOUT_FILENO, data + done, bytes - done);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            *reason = *reason == 0 ? errno : *reason;
-            return 0; /* as fopencookie(3) wants a failure to be told */
-        }
-        done += (size_t)written;
-    }
-    return (ssize_t)done;
+    int result = hb_write_all(STDOUT_FILENO, data, bytes);
+    if (result == 0)
+        return (ssize_t)bytes;
+    *reason = *reason == 0 ? -result : *reason;
+    return 0; /* as fopencookie(3) wants a failure to be told */
 }
 
 FILE *hb_output_open(int *reason)

@@ -576,8 +576,9 @@ class NoConfiguration(hb.Case):
                 (("prune",), ("which home",)), (("guard", "1"), ("which home",))):
             with self.subTest(arguments=arguments):
                 done = self.hbcore(*arguments, expect=2)
-                self.assert_mentions(done, "no configuration file", "~/.config/hbcore/hbcore.ini",
-                                     "/etc/hbcore/hbcore.ini", "--config", "generic.ini", *words)
+                self.assert_mentions(done, "no configuration file", f"{self.user}/.config/hbcore/hbcore.ini",
+                                     "/etc/hbcore/hbcore.ini", "`hbcore config new NAME`, generic or hermes for NAME",
+                                     "--config", "generic.ini", *words)
         self.config = hb.GENERIC  # it is there, and does not say it
         done = self.hbcore("backup", expect=2)
         self.assertNotIn(b"no configuration file", done.stderr)
