@@ -221,7 +221,7 @@ static void open_stage(struct verify *verify)
     if (slash != NULL)
         slash[slash == real ? 1 : 0] = '\0';
     HB_AUTO_FREE char *directory =
-        *chosen != '\0' ? hb_expand_tilde(chosen) : hb_copy_text(real == NULL ? "." : real);
+        *chosen != '\0' ? hb_expand_path(chosen) : hb_copy_text(real == NULL ? "." : real);
     struct hb_error error;
     verify->can_stage = make_stage(verify, directory, &error) == HB_OK;
     if (!verify->can_stage)

@@ -107,7 +107,7 @@ static int open_stages(struct hb_backing_up *backup)
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
     if (*chosen != '\0') {
-        HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
+        HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);
         if (status != HB_OK || destination->stream)
             return status;

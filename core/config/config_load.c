@@ -224,7 +224,8 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
                               : NULL;
     if (problem != NULL) {
         hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, value.text, problem);
-        hb_error_hint(&why, "the directory is set by the key 'directory'");
+        if (strcmp(entry->key, "prefix") == 0)
+            hb_error_hint(&why, "the directory is set by the key 'directory'");
         complain(load, entry->line, section->section.name, entry->key, &why);
         hb_value_clear(&value);
         return;
@@ -344,7 +345,7 @@ static bool check_label(struct load *load, const struct hb_ini_section *written)
 /* A path from the configuration, ~ expanded; NULL after `why`. Caller frees. */
 static char *config_path(const char *what, const char *text, struct hb_error *why)
 {
-    char *path = hb_expand_tilde(text);
+    char *path = hb_expand_path(text);
     if (*path == '/')
         return path;
     free(path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/settings.h"
 
+#include "base/path.h"
 #include <string.h>
 
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
@@ -135,10 +136,20 @@ const struct hb_settings_table hb_settings_tables[] = {
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
 
+/* Does it name a place anywhere on this machine? */
+static bool is_path(const char *section, const char *key)
+{
+    bool archives = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
+    return (strcmp(section, "home") == 0 && strcmp(key, "path") == 0) ||
+           (archives && (strcmp(key, "directory") == 0 || strcmp(key, "stage-dir") == 0));
+}
+
 const char *hb_settings_problem(const char *section, const char *key, const char *text)
 {
     bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
     if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
         return "is the start of a file's name and must not contain a '/'";
+    if (is_path(section, key))
+        return hb_path_unexpanded(text);
     return NULL;
 }

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import signal
@@ -610,6 +611,30 @@ class Home(hb.Case):
         self.assertEqual(self.names(), {"default"})
         self.assertEqual(self.names(HERMES_HOME=""), {"default"})
         self.assertEqual(self.names(HERMES_HOME=str(self.dir / "other")), {"from-variable"})
+
+    def test_what_expands_in_the_configuration(self):
+        hb.write(self.user / "in/x", b"x")
+        root = pwd.getpwuid(os.getuid())
+        for path in ("~/in", "$HOME/in", "${HOME}/in"):
+            self.assertEqual(self.names("--set", f"home.path={path}"), {"x"})
+            self.hbcore("--set", f"home.path={path}", "--set", f"preset:pre-update.directory={path[:-3]}/out",
+                        "backup", "--preset", "pre-update")
+        self.assertEqual(len(os.listdir(self.user / "out")), 3)
+        done = self.hbcore("--set", f"home.path=~{root.pw_name}/no-such-home", "backup", expect=1)
+        self.assert_mentions(done, f"{root.pw_dir}/no-such-home: the home does not exist")
+
+    def test_the_home_that_is_named_is_literal(self):
+        """Bash does not expand what stands behind '='."""
+        for name in ("~/in", "$HOME/in", "~other/in"):
+            done = self.hbcore(f"--home={name}", "backup", expect=1, cwd=self.dir)
+            self.assert_mentions(done, name, "taken literally", "without '=' and quotes")
+            with zipfile.ZipFile(self.dir / "i.zip", "w") as archive:
+                archive.writestr("config.yaml", "a: 1\n")
+            done = self.hbcore(f"--home={name}", "--json", "import", self.dir / "i.zip", cwd=self.dir)
+            self.assertIn("taken literally", self.summary(done)["notes"][0]["reason"])
+            self.assertTrue((self.dir / name / "config.yaml").exists())
+            done = self.hbcore(f"--home={name}", "--json", "import", "-f", self.dir / "i.zip", cwd=self.dir)
+            self.assertEqual(self.summary(done)["notes"], [])
 
     def test_a_profile_means_the_whole_home(self):
         hb.write(self.dir / "root/top", b"x")

@@ -39,6 +39,9 @@ ERRORS = {
     "key outside any section": ("links = skip\n[backup]\nformat = zip\n", 1, ["links"]),
     "neither key nor section": ("[backup]\nnonsense\n", 2, ["nonsense"]),
     "inline comment": ("[filter:x]\nplugin = runtime-filter\nglobs = *.tmp ; *.bak\n", 3, [";"]),
+    "another variable in a path": ("[backup]\ndirectory = $BACKUPS/x\n", 2, ["$BACKUPS/x", "variable", "$HOME"]),
+    "a variable inside a path": ("[preset:x]\ndirectory = /mnt/${HOST}\n", 2, ["/mnt/${HOST}", "variable"]),
+    "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
 }
