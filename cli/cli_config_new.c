@@ -77,7 +77,7 @@ static int make(char *path, const char *text, struct hb_error *error)
 
 static int refuse_name(const char *name, const char *directory, struct hb_error *error)
 {
-    HB_AUTO_FREE char *names = hb_cli_examples(directory);
+    HB_AUTO_FREE char *names = hb_cli_examples();
     hb_error_set(error, HB_FATAL, "config new: there is no configuration called '%s' in %s", name,
                  directory);
     hb_error_hint(error, "use %s", names);

@@ -90,8 +90,9 @@ static void tell_people(const struct prune_command *command,
     HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
     bool other = row->kept.fate == HB_STAYS_OTHERS;
-    fprintf(command->cli->out, "  %s  %s%s%s%s%s\n", name, word_of(command, row, 1),
-            other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
+    fprintf(command->cli->out, "  %s  %s%s%s%s%s%s\n", name, word_of(command, row, 1),
+            other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "",
+            row->kept.complete == HB_NO ? " (incomplete)" : "");
 }
 
 static void on_pruned(void *context, const struct hb_preset *preset,

@@ -13,7 +13,10 @@
 #include "snapshot/wanted.h"
 #include "summary.h"
 #include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 struct snapshot_options {
     const char *label;
@@ -221,14 +224,40 @@ static void list_json(const struct snapshot_command *command, const struct hb_sn
     hb_json_line(command->session->cli->out, object);
 }
 
+/* How wide it is on a terminal. */
+static int columns(const char *text)
+{
+    size_t bytes = strlen(text);
+    HB_AUTO_FREE wchar_t *wide = hb_alloc((bytes + 1) * sizeof *wide);
+    size_t count = mbstowcs(wide, text, bytes + 1);
+    int width = count == SIZE_MAX ? -1 : wcswidth(wide, count);
+    return width < 0 ? (int)bytes : width;
+}
+
+/* Of the ids of the first `limit`. */
+static int widest_id(const struct hb_snapshots *snapshots, int64_t limit)
+{
+    int widest = (int)sizeof "YYYYMMDD-HHMMSS" - 1;
+    int64_t shown = 0;
+    for (size_t i = 0; i < snapshots->count && shown < limit; i++) {
+        if (!snapshots->items[i].has_manifest)
+            continue;
+        HB_AUTO_FREE char *name = hb_printable(snapshots->items[i].kept.name);
+        widest = columns(name) > widest ? columns(name) : widest;
+        shown++;
+    }
+    return widest;
+}
+
 static void list_people(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
-                        int64_t number)
+                        int64_t number, int width)
 {
     char size[24];
     HB_AUTO_FREE char *name = hb_printable(snapshot->kept.name);
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
-    fprintf(command->session->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number,
-            name, snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
+    fprintf(command->session->cli->out, "%3" PRId64 "  %s%*s  %5" PRIu64 "  %9s  %s%s\n", number,
+            name, width - columns(name), "", snapshot->files, hb_human_bytes(snapshot->bytes, size),
+            label,
             snapshot->kept.complete == HB_YES           ? ""
             : snapshot->kept.complete == HB_CANNOT_TELL ? " (cannot be read now)"
             : snapshot->readable                        ? " (incomplete)"
@@ -241,6 +270,7 @@ static int list(struct snapshot_command *command)
     struct hb_snapshots snapshots;
     int64_t shown = 0, limit = command->options->limit;
     int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
+    int width = widest_id(&snapshots, limit);
     for (size_t i = 0; i < snapshots.count && shown < limit; i++) {
         if (!snapshots.items[i].has_manifest)
             continue;
@@ -250,8 +280,8 @@ static int list(struct snapshot_command *command)
             continue;
         }
         if (shown == 1)
-            fprintf(session->cli->out, "  #  %-32s  files       size  label\n", "id");
-        list_people(command, &snapshots.items[i], shown);
+            fprintf(session->cli->out, "  #  %-*s  files       size  label\n", width, "id");
+        list_people(command, &snapshots.items[i], shown, width);
     }
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
@@ -397,7 +427,8 @@ const struct hb_command hb_command_snapshot = {
     .about = "Quick copies of the few files that matter most ([snapshot] files), each in a\n"
              "directory of its own in the home.",
     .end = "NUMBER is the place in the list: 1 is the newest. Exit status of restore: 0 all of\n"
-           "the snapshot was restored, 3 some of it, 1 nothing.",
+           "the snapshot was restored, 3 some of it, 1 nothing; of prune: 3 a snapshot could not\n"
+           "be removed or read.",
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,
     .options = table,

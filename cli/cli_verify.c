@@ -29,7 +29,8 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     }
     HB_AUTO_FREE char *path = hb_printable(reading->path);
     if (!cli->quiet)
-        fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, verified->files,
+        fprintf(cli->out, "%s: %s, %" PRIu64 " files, %s read back\n", path,
+                hb_session_code(session) == 0 ? "ok" : "undamaged, but see below", verified->files,
                 hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];

@@ -233,6 +233,8 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     hb_chain_free(&backup.contents);
     hb_run_close_stage(request->run, &backup.destination_stage, status);
     hb_run_close_stage(request->run, &request->run->stage, status);
+    if (status != HB_OK)
+        hb_destination_undo(request->destination);
     hb_report_sort(&request->run->report);
     return status;
 }

@@ -452,6 +452,10 @@ class Made(hb.Case):
             self.refuse(2, "filter", name, words=("plugins new: a plugin cannot be called", "a-z, 0-9"))
         self.refuse(2, "filter", "--", "-x", words=("cannot be called '-x'",))
 
+    def test_names_of_installed_plugins(self):
+        for name in ("zip", "runtime-filter"):
+            self.refuse(2, "format", name, words=(f"a plugin called '{name}' is installed", "choose another name"))
+
     def test_unknown_kinds(self):
         self.refuse(2, "filtr", "a", words=("'filtr'", "did you mean filter?"))
         self.refuse(2, "Hook", "a", words=("did you mean hook?",))

@@ -215,6 +215,18 @@ class Commands(hb.Case):
         self.assertIn("rwxr-xr-x", row)
         self.assertIn(str((self.home / "bin/run.sh").stat().st_size), row)
 
+    def test_list_of_special_modes(self):
+        for number, (mode, shown) in enumerate(((0o1777, "drwxrwxrwt"), (0o2755, "drwxr-sr-x"), (0o3770, "drwxrws--T"),
+                                                (0o2705, "drwx--Sr-x"))):
+            (self.home / f"d{number}").mkdir()
+            (self.home / f"d{number}").chmod(mode)
+        for form in ("zip", "tar-zstd"):
+            archive = self.backup(self.home, f"s-{form}.x", "--format", form)
+            suffix = {"zip": ".zip", "tar-zstd": ".tar.zst"}[form]
+            rows = self.hbcore("list", "--long", f"{archive}{suffix}").stdout.decode().splitlines()
+            found = [row.split()[0] for row in rows if row.split()[-1].startswith("d") and row.endswith("/")]
+            self.assertEqual(found, ["drwxrwxrwt", "drwxr-sr-x", "drwxrws--T", "drwx--Sr-x"])
+
     def test_cat(self):
         archive = self.backup(self.home)
         self.assertEqual(self.hbcore("cat", archive, "zeros.bin").stdout, bytes(300_000))
@@ -314,6 +326,34 @@ class Commands(hb.Case):
         done = self.hbcore("--home", empty, "backup", "-o", self.dir / "a.zip")
         self.assert_mentions(done, "nothing")
         self.assertFalse((self.dir / "a.zip").exists())
+        self.assertIn(b"no archive was made", done.stdout)
+        for words, code, said in ((("-o", "-"), 1, "no archive was written to -"), (("-o", "-", "--dry-run"), 0, "nothing"),
+                                  (("--preset", "pre-update"), 0, "nothing")):
+            done = self.hbcore("--home", empty, "backup", *words, expect=code)
+            self.assert_mentions(done, said)
+            self.assertTrue(words[:2] != ("-o", "-") or done.stdout == b"", words)
+        self.assertFalse((empty / "backups").exists())
+        summary = self.summary(self.hbcore("--home", empty, "--json", "backup", "-o", self.dir / "a.zip"))
+        self.assertEqual((summary["archive"], summary["files"]), (None, 0))
+
+    def test_directories_for_an_archive_that_fails(self):
+        """What was made for it goes again; what was there, or holds something, stays."""
+        there = self.dir / "there"
+        there.mkdir()
+        self.home.joinpath("broken.db").write_bytes(b"SQLite format 3\0" + bytes(200_000))
+        only = self.dir / "only"
+        hb.write(only / "broken.db", b"SQLite format 3\0" + bytes(200_000))
+        stage = ("--set", f"backup.stage-dir={self.dir}/none")
+        for path in (there / "new/a/b/x.zip", there / "new/", there / "x.zip", "~/new/x.zip"):
+            done = self.hbcore("--home", self.home, *stage, "backup", "-o", f"{path}{'/' * (path == there / 'new/')}",
+                               expect=None)
+            self.assertEqual(done.returncode, 1, self.describe(done))
+            self.assertEqual((list(there.iterdir()), list(self.user.glob("new"))), ([], []))
+        done = self.hbcore("--home", self.home, *stage, "backup", "--preset", "pre-update", expect=1)
+        self.assertFalse((self.home / "backups").exists())
+        self.backup(self.home, "there/new/good.zip", expect=3)
+        self.hbcore("--home", self.home, *stage, "backup", "-o", there / "new/more/x.zip", expect=1)
+        self.assertEqual(os.listdir(there / "new"), ["good.zip"])
 
     def test_wrong_use(self):
         archive = self.backup(self.home)
