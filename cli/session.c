@@ -113,8 +113,8 @@ double hb_session_seconds(const struct hb_session *session)
 }
 
 static const char taken_literally[] =
-    "this name is taken literally; to expand ~ and $HOME is up to the shell: type --home ~/DIR, "
-    "without '=' and quotes";
+    "this name is taken literally: the shell expands ~ and $HOME, and does so only in "
+    "`--home ~/DIR`, without '=' and quotes";
 
 static bool is_unexpanded(const char *home)
 {

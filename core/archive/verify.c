@@ -189,7 +189,7 @@ static int make_stage(struct verify *verify, const char *path, struct hb_error *
     return status;
 }
 
-/* Whether they are sound cannot be told; that they are read back whole is another thing. */
+/* Whether they are sound is unknown; that they are read back whole is another thing. */
 static void report_unchecked(struct verify *verify, const char *why)
 {
     const struct hb_catalog *catalog = &verify->archive->catalog;

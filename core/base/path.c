@@ -9,7 +9,7 @@
 
 _Static_assert(HB_NO_CURRENT == EKEYEXPIRED, "see path.h");
 
-/* Where it cannot be told whether a name leads to the working directory (no right to walk there, or
+/* Where it is unknown whether a name leads to the working directory (no right to walk there, or
  * too long for one call), it is believed: to open something by it fails for the same reason. */
 static bool leads_here(const char *name)
 {
