@@ -25,13 +25,14 @@ static const char program[] = "hbcore ";
 
 /*
  * Does a command line that needs them begin here, in a text that begins at `text`? It does behind a
- * '`' or a colon. Help reads no configuration, nor does what makes one.
+ * quote or a colon. Help reads no configuration, nor does what makes one.
  */
 static bool begins_command(const char *text, const char *at)
 {
     size_t word = strspn(at + sizeof program - 1, "abcdefghijklmnopqrstuvwxyz");
     const char *behind = at + sizeof program - 1 + word;
-    bool typed = at > text && (at[-1] == '`' || (at > text + 1 && at[-2] == ':' && at[-1] == ' '));
+    bool typed = at > text && (at[-1] == '`' || at[-1] == '\'' ||
+                               (at > text + 1 && at[-2] == ':' && at[-1] == ' '));
     return typed && word > 0 && strncmp(behind, " --help", 7) != 0 &&
            strncmp(behind, " new", 4) != 0;
 }

@@ -554,6 +554,10 @@ class Commands(hb.Case):
             done = self.hbcore("--home", self.home, *settings, *words, expect=1)
             self.assert_mentions(done, f"`hbcore --config {hb.HERMES} --set 'snapshot.keep=3' --set 'backup.prefix=a b-' "
                                  f"--home {self.home} snapshot list`")
+        done = self.hbcore("plugins", "show", "no-such-plugin", expect=1)
+        self.assert_mentions(done, f"'hbcore --config {hb.HERMES} plugins list' shows")
+        done = self.hbcore("--home", self.home, "backup", "--frob", expect=2)
+        self.assert_mentions(done, "see: hbcore backup --help")
         done = self.hbcore(*settings, "backup", "--home", self.home, "-o", self.dir / "a.zip")
         command = done.stdout.decode().partition("Restore with: ")[2].strip()
         self.assertEqual(shlex.split(command),
