@@ -81,10 +81,14 @@ const struct hb_command hb_program = {
     .meant = meant,
 };
 
+/* The commands, and behind them what other programs call them. */
 static const char *name_at(const void *context, size_t index)
 {
     (void)context;
-    return hb_commands[index] == NULL ? NULL : hb_commands[index]->name;
+    size_t count = 0;
+    while (hb_commands[count] != NULL)
+        count++;
+    return index < count ? hb_commands[index]->name : meant[index - count].word;
 }
 
 const struct hb_command *hb_command_find(const char *name)
@@ -98,8 +102,8 @@ const struct hb_command *hb_command_find(const char *name)
 static int unknown(const struct hb_cli *cli, const char *name)
 {
     struct hb_error error;
-    const char *instead = hb_cli_meant(&hb_program, name);
     const char *nearest = hb_nearest(name, name_at, NULL);
+    const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? name : nearest);
     hb_error_set(&error, HB_FATAL, "unknown command %s", name);
     if (instead != NULL)
         hb_error_hint(&error, "%s", instead);
