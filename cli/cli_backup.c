@@ -166,8 +166,8 @@ static void print_summary(const struct backup_command *command)
         fprintf(out, "Nothing to back up in %s: no archive was made.\n",
                 command->session->run.home.path);
     else if (!made)
-        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
-                hb_human_bytes(result->bytes, bytes));
+        hb_session_say(command->session, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n",
+                       result->files, hb_human_bytes(result->bytes, bytes));
     else if (!cli->quiet)
         print_made(command);
     hb_session_print_summary(command->session, NULL);

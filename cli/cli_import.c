@@ -290,7 +290,7 @@ static void print_summary(const struct import_command *command)
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
-        fprintf(out, "\nDry run: nothing was changed.\n");
+        hb_session_say(command->session, "\nDry run: nothing was changed.\n");
     } else if (!cli->quiet) {
         HB_AUTO_FREE char *home = hb_printable(command->home);
         fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",

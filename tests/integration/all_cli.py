@@ -394,6 +394,11 @@ class Commands(hb.Case):
     def test_quiet(self):
         done = self.hbcore("--home", self.home, "--quiet", "backup", "-o", self.dir / "q.zip")
         self.assertEqual(done.stderr, b"")
+        for words in (("backup", "--dry-run"), ("import", "--force", "--dry-run", self.dir / "q.zip"),
+                      ("snapshot", "create"), ("guard", "1"), ("snapshot", "prune", "--dry-run"), ("prune",),
+                      ("import", "--force", self.dir / "q.zip"), ("verify", self.dir / "q.zip")):
+            done = self.hbcore("--home", self.home, "--quiet", *words)
+            self.assertEqual((done.stdout, done.stderr), (b"", b""), words)
 
     def test_progress(self):
         done = self.hbcore("--home", self.home, "--progress", "always", "backup", "-o",
