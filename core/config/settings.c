@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/settings.h"
 
+#include "base/memory.h"
 #include "base/path.h"
 #include <string.h>
 
@@ -144,11 +145,29 @@ static bool is_path(const char *section, const char *key)
            (archives && (strcmp(key, "directory") == 0 || strcmp(key, "stage-dir") == 0));
 }
 
+/* Of snapshots, in the home: "~/x" would be a directory called "~" in it. */
+static const char *below_problem(const char *key, const char *text)
+{
+    size_t skip, length = strlen(text);
+    bool expands =
+        *text == '~' || strncmp(text, "$HOME", 5) == 0 || strncmp(text, "${HOME}", 7) == 0;
+    if (strcmp(key, "files") == 0 && expands && (*text == '$' || length == 1 || text[1] == '/'))
+        return "never exists: the paths are those below the home";
+    if (strcmp(key, "directory") != 0)
+        return NULL;
+    HB_AUTO_FREE char *path = hb_copy_bytes(text, length - (length > 1 && text[length - 1] == '/'));
+    return expands || hb_path_problem(path, HB_IMPORTED_DEPTH, &skip) != NULL
+               ? "is not a path below the home"
+               : NULL;
+}
+
 const char *hb_settings_problem(const char *section, const char *key, const char *text)
 {
     bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
     if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
         return "is the start of a file's name and must not contain a '/'";
+    if (strcmp(section, "snapshot") == 0)
+        return below_problem(key, text);
     if (is_path(section, key))
         return hb_path_unexpanded(text);
     return NULL;

@@ -41,6 +41,10 @@ ERRORS = {
     "inline comment": ("[filter:x]\nplugin = runtime-filter\nglobs = *.tmp ; *.bak\n", 3, [";"]),
     "another variable in a path": ("[backup]\ndirectory = $BACKUPS/x\n", 2, ["$BACKUPS/x", "variable", "$HOME"]),
     "a variable inside a path": ("[preset:x]\ndirectory = /mnt/${HOST}\n", 2, ["/mnt/${HOST}", "variable"]),
+    "snapshots outside": ("[snapshot]\ndirectory = /var/snapshots\n", 2, ["/var/snapshots", "below the home"]),
+    "snapshots above": ("[snapshot]\ndirectory = ../x\n", 2, ["../x", "below the home"]),
+    "snapshots in a directory called ~": ("[snapshot]\ndirectory = ~/x\n", 2, ["~/x", "below the home"]),
+    "a file that expands": ("[snapshot]\nfiles = config.yaml\n  $HOME/.env\n", 2, ["$HOME/.env", "below the home"]),
     "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
@@ -132,6 +136,7 @@ class ConfigErrors(hb.Case):
             "empty": "", "comments": "; one\n# two\n[backup]\n  ; three\nlinks = skip\n",
             "crlf": "[backup]\r\nlinks = skip\r\n", "no newline at the end": "[backup]\nlinks = skip",
             "word for a number": "[format:zip]\nlevel = fast\n",
+            "snapshots": "[snapshot]\ndirectory = a/b/\nfiles = ~x a/~ $x ./y\n",
             "just long enough": "[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 180 + "\n",
         }.items():
             with self.subTest(text=name):
