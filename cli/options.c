@@ -180,6 +180,16 @@ static bool list_beginnings(const struct known *known, const char *beginning,
     return found > 1;
 }
 
+/* Of the program: an option that belongs behind a command. */
+static bool is_of_a_command(const struct hb_command *program, const char *word)
+{
+    const struct hb_command *const *command = program->commands;
+    for (; command != NULL && *command != NULL; command++)
+        if (hb_cli_option_find(*command, word) != NULL)
+            return true;
+    return false;
+}
+
 static int refuse_unknown(const struct parsing *parsing, const char *word)
 {
     struct hb_error error;
@@ -194,6 +204,8 @@ static int refuse_unknown(const struct parsing *parsing, const char *word)
                  name);
     if (meant != NULL)
         hb_error_hint(&error, "%s", meant);
+    else if (is_of_a_command(command, name) && (nearest == NULL || name[1] == '-'))
+        hb_error_hint(&error, "it is an option of a command: type it behind the command");
     else if (strncmp(name, "--", 2) == 0 && list_beginnings(&parsing->known, name + 2, &error))
         return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
     else if (nearest != NULL)
