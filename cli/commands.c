@@ -18,7 +18,8 @@ static const char *const progress_choices[] = {"auto", "always", "never", NULL};
 
 static const struct hb_cli_option options[] = {
     {"config", 0, "FILE",
-     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n/etc/hbcore/hbcore.ini",
+     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini ($XDG_CONFIG_HOME),\n"
+     "/etc/hbcore/hbcore.ini",
      .takes = HB_TAKES_TEXT, .offset = AT(config_path), .values = HB_VALUES_FILES},
     {"set", 0, "SECTION.KEY=VAL", "override one setting; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(sets), .values = HB_VALUES_SETTINGS},
@@ -80,10 +81,14 @@ const struct hb_command hb_program = {
     .meant = meant,
 };
 
+/* The commands, and behind them what other programs call them. */
 static const char *name_at(const void *context, size_t index)
 {
     (void)context;
-    return hb_commands[index] == NULL ? NULL : hb_commands[index]->name;
+    size_t count = 0;
+    while (hb_commands[count] != NULL)
+        count++;
+    return index < count ? hb_commands[index]->name : meant[index - count].word;
 }
 
 const struct hb_command *hb_command_find(const char *name)
@@ -97,8 +102,8 @@ const struct hb_command *hb_command_find(const char *name)
 static int unknown(const struct hb_cli *cli, const char *name)
 {
     struct hb_error error;
-    const char *instead = hb_cli_meant(&hb_program, name);
     const char *nearest = hb_nearest(name, name_at, NULL);
+    const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? name : nearest);
     hb_error_set(&error, HB_FATAL, "unknown command %s", name);
     if (instead != NULL)
         hb_error_hint(&error, "%s", instead);

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "commands.h"
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,26 +29,37 @@ char *hb_cli_typed_options(const struct hb_cli *cli)
     return hb_text("%s%s%s", before, home == NULL ? "" : " --home ", home == NULL ? "" : home);
 }
 
-/* Does a command that needs them stand here? Its help does not. */
-static bool begins_command(const char *at)
+static const char program[] = "hbcore ";
+
+/*
+ * Does a command line that needs them begin here, in a text that begins at `text`? It does behind a
+ * quote or a colon. Help reads no configuration, nor does what makes one.
+ */
+static bool begins_command(const char *text, const char *at)
 {
-    size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz");
-    HB_AUTO_FREE char *name = hb_copy_bytes(at, length);
-    return hb_command_find(name) != NULL && strncmp(at + length, " --help", 7) != 0;
+    size_t word = strspn(at + sizeof program - 1, "abcdefghijklmnopqrstuvwxyz");
+    const char *behind = at + sizeof program - 1 + word;
+    bool typed = at > text && (at[-1] == '`' || at[-1] == '\'' ||
+                               (at > text + 1 && at[-2] == ':' && at[-1] == ' '));
+    return typed && word > 0 && strncmp(behind, " --help", 7) != 0 &&
+           strncmp(behind, " new", 4) != 0;
 }
 
 char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
 {
-    static const char program[] = "hbcore ";
     HB_AUTO_FREE char *options = hb_cli_typed_options(cli);
     char *made = hb_copy_text("");
-    for (const char *at; *text != '\0'; text = at) {
-        at = strstr(text, program);
-        at = at == NULL ? text + strlen(text) : at + sizeof program - 1;
-        bool command = *at != '\0' && begins_command(at);
+    for (const char *from = text, *at = text; *from != '\0';) {
+        at = strstr(at, program);
+        if (at != NULL && !begins_command(text, at)) {
+            at += sizeof program - 1;
+            continue;
+        }
+        size_t bytes = at == NULL ? strlen(from) : (size_t)(at - from) + sizeof program - 2;
         HB_AUTO_FREE char *before = made;
-        made = hb_text("%s%.*s%s%s", before, (int)(at - text) - (command ? 1 : 0), text,
-                       command ? options : "", command ? " " : "");
+        made = hb_text("%s%.*s%s", before, (int)bytes, from, at == NULL ? "" : options);
+        from += bytes;
+        at = from;
     }
     return made;
 }

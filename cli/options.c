@@ -176,6 +176,34 @@ static const char *name_of_letter(const struct known *known, char letter)
     return NULL;
 }
 
+/* "--pr": getopt_long() completes what is the beginning of one option only. */
+static bool list_beginnings(const struct known *known, const char *beginning,
+                            struct hb_error *error)
+{
+    size_t found = 0, length = strlen(beginning);
+    HB_AUTO_FREE char *names = hb_copy_text("");
+    for (size_t i = 0; i < known->count; i++) {
+        const char *name = known->options[i].option->name;
+        if (length == 0 || strncmp(name, beginning, length) != 0)
+            continue;
+        HB_AUTO_FREE char *before = names;
+        names = hb_text("%s%s--%s", before, found++ == 0 ? "" : " or ", name);
+    }
+    if (found > 1)
+        hb_error_hint(error, "did you mean %s?", names);
+    return found > 1;
+}
+
+/* Of the program: an option that belongs behind a command. */
+static bool is_of_a_command(const struct hb_command *program, const char *word)
+{
+    const struct hb_command *const *command = program->commands;
+    for (; command != NULL && *command != NULL; command++)
+        if (hb_cli_option_find(*command, word) != NULL)
+            return true;
+    return false;
+}
+
 static int refuse_unknown(const struct parsing *parsing, const char *word)
 {
     struct hb_error error;
@@ -185,15 +213,19 @@ static int refuse_unknown(const struct parsing *parsing, const char *word)
     const char *nearest = strncmp(name, "--", 2) == 0
                               ? hb_nearest(name + 2, name_at, &parsing->known)
                               : name_of_letter(&parsing->known, name[1]);
-    if (meant == NULL && nearest == NULL)
-        return hb_cli_usage(parsing->cli, command->name, "unknown option %s", name);
     hb_error_set(&error, HB_FATAL, "%s%sunknown option %s",
                  command->name == NULL ? "" : command->name, command->name == NULL ? "" : ": ",
                  name);
     if (meant != NULL)
         hb_error_hint(&error, "%s", meant);
-    else
+    else if (is_of_a_command(command, name) && (nearest == NULL || name[1] == '-'))
+        hb_error_hint(&error, "it is an option of a command: type it behind the command");
+    else if (strncmp(name, "--", 2) == 0 && list_beginnings(&parsing->known, name + 2, &error))
+        return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
+    else if (nearest != NULL)
         hb_error_hint(&error, "did you mean --%s?", nearest);
+    else
+        return hb_cli_usage(parsing->cli, command->name, "unknown option %s", name);
     return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
 }
 

@@ -7,7 +7,8 @@
 /* The first failure is the reason; a later one may only follow from it. */
 static ssize_t write_some(void *context, const char *data, size_t bytes)
 {
-    int *reason = context, result = hb_write_all(STDOUT_FILENO, data, bytes);
+    int *reason = context;
+    int result = hb_write_all(STDOUT_FILENO, data, bytes);
     if (result == 0)
         return (ssize_t)bytes;
     *reason = *reason == 0 ? -result : *reason;

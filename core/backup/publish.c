@@ -191,7 +191,7 @@ static unsigned find_free_name(struct hb_publication *publication)
     while (faccessat(publication->stage->parent_fd, destination->name, F_OK, AT_SYMLINK_NOFOLLOW) ==
            0)
         number_name(destination);
-    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it cannot be told: nothing is replaced */
+    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it is unknown: nothing is replaced */
 }
 
 /* In the directory of the destination, with the rights that the stage was made with. */

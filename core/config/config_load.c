@@ -195,6 +195,19 @@ static bool check_on(struct load *load, const struct hb_owned_section *section,
     return false;
 }
 
+/* What is wrong with a text, or with a word of a list; *wrong is that. */
+static const char *problem_of(const char *section, const struct hb_option *option,
+                              const struct hb_value *value, const char **wrong)
+{
+    const char *problem = NULL;
+    if (option->type == HB_OPTION_STRING)
+        problem = hb_settings_problem(section, option->key, *wrong = value->text);
+    for (size_t i = 0; option->type == HB_OPTION_LIST && i < value->list_count && problem == NULL;
+         i++)
+        problem = hb_settings_problem(section, option->key, *wrong = value->list[i]);
+    return problem;
+}
+
 static void apply_entry(struct load *load, struct hb_owned_section *section,
                         const struct hb_ini_entry *entry)
 {
@@ -219,12 +232,14 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
         complain(load, entry->line, section->section.name, entry->key, &why);
         return;
     }
-    const char *problem = section->section.kind == 0 && option->type == HB_OPTION_STRING
-                              ? hb_settings_problem(section->section.name, entry->key, value.text)
+    const char *wrong = NULL;
+    const char *problem = section->section.kind == 0
+                              ? problem_of(section->section.name, option, &value, &wrong)
                               : NULL;
     if (problem != NULL) {
-        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, value.text, problem);
-        hb_error_hint(&why, "the directory is set by the key 'directory'");
+        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, wrong, problem);
+        if (strcmp(entry->key, "prefix") == 0)
+            hb_error_hint(&why, "the directory is set by the key 'directory'");
         complain(load, entry->line, section->section.name, entry->key, &why);
         hb_value_clear(&value);
         return;
@@ -344,7 +359,7 @@ static bool check_label(struct load *load, const struct hb_ini_section *written)
 /* A path from the configuration, ~ expanded; NULL after `why`. Caller frees. */
 static char *config_path(const char *what, const char *text, struct hb_error *why)
 {
-    char *path = hb_expand_tilde(text);
+    char *path = hb_expand_path(text);
     if (*path == '/')
         return path;
     free(path);

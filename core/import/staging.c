@@ -26,7 +26,7 @@ static void check_row(struct hb_staging *staging, size_t index)
     const struct hb_instance *content;
     int told =
         hb_claims_settle_at(&staging->plan->claims, index, staging->run->stage.fd, name, &content);
-    if (told != 0 || content == NULL || /* what cannot be told is refused when it is published */
+    if (told != 0 || content == NULL || /* what is unknown is refused when it is published */
         !hb_staging_is_missing(staging, index))
         return;
     hb_planned_entry(staging->plan, index, &entry);

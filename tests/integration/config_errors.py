@@ -39,6 +39,13 @@ ERRORS = {
     "key outside any section": ("links = skip\n[backup]\nformat = zip\n", 1, ["links"]),
     "neither key nor section": ("[backup]\nnonsense\n", 2, ["nonsense"]),
     "inline comment": ("[filter:x]\nplugin = runtime-filter\nglobs = *.tmp ; *.bak\n", 3, [";"]),
+    "another variable in a path": ("[backup]\ndirectory = $BACKUPS/x\n", 2, ["$BACKUPS/x", "variable", "$HOME"]),
+    "a variable inside a path": ("[preset:x]\ndirectory = /mnt/${HOST}\n", 2, ["/mnt/${HOST}", "variable"]),
+    "snapshots outside": ("[snapshot]\ndirectory = /var/snapshots\n", 2, ["/var/snapshots", "below the home"]),
+    "snapshots above": ("[snapshot]\ndirectory = ../x\n", 2, ["../x", "below the home"]),
+    "snapshots in a directory called ~": ("[snapshot]\ndirectory = ~/x\n", 2, ["~/x", "below the home"]),
+    "a file that expands": ("[snapshot]\nfiles = config.yaml\n  $HOME/.env\n", 2, ["$HOME/.env", "below the home"]),
+    "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
 }
@@ -129,6 +136,7 @@ class ConfigErrors(hb.Case):
             "empty": "", "comments": "; one\n# two\n[backup]\n  ; three\nlinks = skip\n",
             "crlf": "[backup]\r\nlinks = skip\r\n", "no newline at the end": "[backup]\nlinks = skip",
             "word for a number": "[format:zip]\nlevel = fast\n",
+            "snapshots": "[snapshot]\ndirectory = a/b/\nfiles = ~x a/~ $x ./y\n",
             "just long enough": "[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 180 + "\n",
         }.items():
             with self.subTest(text=name):
@@ -178,6 +186,43 @@ class ConfigErrors(hb.Case):
         self.hbcore("config", "check", expect=2)
         self.hbcore("config", "check", env={"HBCORE_CONFIG": other.decode()})
         self.hbcore("--config", other.decode(), "config", "check")
+        for base, code in ((self.dir / "xdg", 0), ("relative", 2), ("", 2)):
+            self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(base)}, expect=code)
+        hb.write(self.dir / "xdg/hbcore/hbcore.ini", b"[backup]\nformt = zip\n", 0o600)
+        done = self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(self.dir / "xdg")}, expect=2)
+        self.assert_mentions(done, f"{self.dir}/xdg/hbcore/hbcore.ini:2:")
+
+    def test_a_new_one(self):
+        self.config = None
+        own = self.user / ".config/hbcore/hbcore.ini"
+        done = self.hbcore("--home", self.home, "backup", expect=2)
+        self.assert_mentions(done, "`hbcore config new NAME`, generic or hermes for NAME")
+        for name in ("none", "../hermes", "", "hermes.ini"):
+            self.assert_mentions(self.hbcore("config", "new", name, expect=2), "use generic or hermes")
+        self.assertFalse(own.exists())
+        self.hbcore("config", "new", "hermes")
+        self.assertEqual((own.read_bytes(), own.stat().st_mode & 0o7777), (hb.HERMES.read_bytes(), 0o644))
+        self.hbcore("--home", self.home, "backup", "-o", self.out)
+        before = hb.tree(self.user)
+        done = self.hbcore("config", "new", "generic", expect=1)
+        self.assert_mentions(done, own, "already exists; it was not changed")
+        self.assert_unchanged(before, self.user)
+        for words, env, path in ((("--config", self.dir / "a/b.ini"), {}, "a/b.ini"),
+                                 ((), {"HBCORE_CONFIG": f"{self.dir}/c.ini"}, "c.ini"),
+                                 ((), {"XDG_CONFIG_HOME": f"{self.dir}/x"}, "x/hbcore/hbcore.ini")):
+            done = self.hbcore(*words, "--json", "config", "new", "generic", env={"HBCORE_CONFIG": None, **env},
+                               umask=0)
+            self.assertEqual(self.summary(done)["path"], str(self.dir / path))
+            self.assertEqual((self.dir / path).read_bytes(), hb.GENERIC.read_bytes())
+            self.hbcore("--config", self.dir / path, "config", "check")
+
+    def test_a_preset_that_is_not_there(self):
+        """import --backup-first would find out in the middle of its work."""
+        self.config = self.write_config("[import]\nbackup-preset = nightli\n[preset:nightly]\ndirectory = d\n")
+        done = self.hbcore("config", "check", expect=2)
+        self.assert_mentions(done, "[import] backup-preset", "no preset 'nightli'", "did you mean nightly?")
+        self.hbcore("config", "check", "--set", "import.backup-preset=nightly")
+        self.hbcore("config", "check", "--set", "import.backup-preset=")
 
 
 if __name__ == "__main__":
