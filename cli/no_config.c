@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "config/config_file.h"
 #include "files/installed.h"
 #include <glob.h>
 #include <string.h>
@@ -36,10 +37,14 @@ void hb_cli_no_config(const struct hb_config *config, const struct hb_cli *cli, 
     HB_AUTO_FREE char *word = hb_shell_word(directory);
     HB_AUTO_FREE char *names = name_examples(directory);
     HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(cli->home);
+    const char *xdg = getenv("XDG_CONFIG_HOME");
+    HB_AUTO_FREE char *own = xdg != NULL && *xdg == '/'
+                                 ? hb_config_file_of_user()
+                                 : hb_copy_text("~/.config/hbcore/hbcore.ini");
     hb_error_set(error, HB_FATAL,
                  "there is no configuration file, and nothing else says %s: neither "
-                 "~/.config/hbcore/hbcore.ini nor /etc/hbcore/hbcore.ini exists",
-                 what);
+                 "%s nor /etc/hbcore/hbcore.ini exists",
+                 what, own);
     hb_error_hint(error, "type `hbcore --config %s/FILE --home %s %s`, with %s for FILE", word,
                   home == NULL ? "DIR" : home, command, names);
 }

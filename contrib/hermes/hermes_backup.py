@@ -77,7 +77,9 @@ def _program() -> str:
 
 def _configuration(program: str) -> List[str]:
     """--config with the installed hermes.ini, unless hbcore finds a configuration itself."""
-    own = (Path.home() / ".config/hbcore/hbcore.ini", Path("/etc/hbcore/hbcore.ini"))
+    given = os.environ.get("XDG_CONFIG_HOME", "")
+    directory = Path(given) if given.startswith("/") else Path.home() / ".config"
+    own = (directory / "hbcore/hbcore.ini", Path("/etc/hbcore/hbcore.ini"))
     if os.environ.get("HBCORE_CONFIG") or any(path.exists() for path in own):
         return []
     here = Path(__file__).resolve().parent

@@ -45,6 +45,14 @@ static int read_file(int fd, const char *path, char **data, size_t *bytes, struc
     return read_all(fd, path, data, bytes, error);
 }
 
+char *hb_config_file_of_user(void)
+{
+    const char *given = getenv("XDG_CONFIG_HOME");
+    if (given != NULL && *given == '/') /* the specification: a relative one does not count */
+        return hb_text("%s/hbcore/hbcore.ini", given);
+    return hb_expand_tilde("~/.config/hbcore/hbcore.ini");
+}
+
 /*
  * Opens the file that counts. HB_END: there is none, and none was asked for. Where nothing was
  * asked for, only a file that is not there is passed over.
@@ -59,9 +67,8 @@ static int open_file(const char *given, char **path, int *fd, struct hb_error *e
         *fd = open(given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         return *fd >= 0 ? HB_OK : fail_file(error, given, strerror(errno));
     }
-    static const char *const places[] = {"~/.config/hbcore/hbcore.ini", "/etc/hbcore/hbcore.ini"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        *path = hb_expand_tilde(places[i]);
+    for (size_t i = 0; i < 2; i++) {
+        *path = i == 0 ? hb_config_file_of_user() : hb_copy_text("/etc/hbcore/hbcore.ini");
         *fd = **path == '/' ? open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
         if (*fd >= 0)
             return HB_OK;
