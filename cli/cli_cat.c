@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore cat */
 #include "archive/member.h"
+#include "base/standard_output.h"
 #include "commands.h"
 #include "reading.h"
-#include <unistd.h>
 
 static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
 static int cat(struct hb_reading *reading)
 {
     return hb_cli_exit_code(hb_member_write(&reading->archive, reading->session->arguments[1],
-                                            STDOUT_FILENO, &reading->session->error));
+                                            hb_standard_output(), &reading->session->error));
 }
 
 static int run(struct hb_session *session)

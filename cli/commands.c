@@ -3,7 +3,9 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/standard_output.h"
 #include "complain.h"
+#include "plugin/process_state.h"
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
@@ -18,7 +20,8 @@ static const char *const progress_choices[] = {"auto", "always", "never", NULL};
 
 static const struct hb_cli_option options[] = {
     {"config", 0, "FILE",
-     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n/etc/hbcore/hbcore.ini",
+     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini\n(or in $XDG_CONFIG_HOME), "
+     "/etc/hbcore/hbcore.ini",
      .takes = HB_TAKES_TEXT, .offset = AT(config_path), .values = HB_VALUES_FILES},
     {"set", 0, "SECTION.KEY=VAL", "override one setting; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(sets), .values = HB_VALUES_SETTINGS},
@@ -72,6 +75,21 @@ static int unknown(const struct hb_cli *cli, const char *name)
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
+/*
+ * What plugins and libraries print must not get among results; where -o names standard output as a
+ * file, it is opened by that name yet.
+ */
+static void keep_output(struct hb_cli *cli)
+{
+    if (cli->out != stdout)
+        return; /* a command within a command: completion */
+    if (!cli->named_out && fflush(cli->out) == 0 && hb_standard_output_move()) {
+        FILE *out = fdopen(hb_standard_output(), "w");
+        cli->out = out == NULL ? cli->out : out;
+    }
+    hb_process_note();
+}
+
 int hb_command_run(struct hb_cli *cli, int argc, char **argv)
 {
     const struct hb_command *command = hb_command_find(argv[0]);
@@ -86,6 +104,8 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
+    if (code == 0)
+        keep_output(cli);
     if (code == 0 && !session.form->bare)
         code = hb_session_begin(&session);
     if (code == 0) {

@@ -12,8 +12,9 @@ void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
     HB_AUTO_FREE char *text = hb_printable(error->text);
     bool colour = isatty(fileno(cli->err)) && getenv("NO_COLOR") == NULL;
     fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
-    if (error->hint[0] != '\0')
-        fprintf(cli->err, "  %s\n", error->hint);
+    HB_AUTO_FREE char *hint = hb_printable(error->hint);
+    if (*hint != '\0')
+        fprintf(cli->err, "  %s\n", hint);
 }
 
 void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore: global options, then the command. */
 #include "commands.h"
+#include "plugin/inside.h"
+#include "plugin/process_state.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -47,6 +49,21 @@ static void occupy_standard_descriptors(void)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/*
+ * All is done and told. What plugins and their libraries would do at the end of the process is not
+ * waited for: it could change the exit code, or crash. Sanitizers and gcov have work to do there.
+ */
+static int end(int code)
+{
+    hb_inside_done();
+#ifndef HBCORE_INSTRUMENTED
+    fflush(NULL);
+    _exit(code);
+#else
+    return code;
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct hb_cli cli = {.out = stdout, .err = stderr};
@@ -67,6 +84,7 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    hb_inside_install();
     int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
     if (cli.version)
         fputs("hbcore " HBCORE_VERSION "\n", cli.out);
@@ -77,5 +95,7 @@ int main(int argc, char **argv)
         code = HB_EXIT_USAGE;
     }
     hb_cli_parsed_clear(&hb_program, &cli);
-    return close_output(&cli, code < 0 ? HB_EXIT_DONE : code);
+    if (hb_process_was_disturbed() && (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE))
+        code = HB_EXIT_FAILED; /* its line has been printed */
+    return end(close_output(&cli, code < 0 ? HB_EXIT_DONE : code));
 }

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { FIRST_LONG = 256, USAGE_WIDTH = 80, USAGE_INDENT = 7 /* "Usage: " */ };
 
@@ -63,6 +65,14 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
+/* /dev/stdout, say. */
+static bool is_standard_output(const char *path)
+{
+    struct stat named, output;
+    return stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+           named.st_dev == output.st_dev && named.st_ino == output.st_ino;
+}
+
 /* One option with its value, or NULL; 0 to go on, -1 when all is done, else an exit code. */
 static int take(struct hb_cli *cli, const struct hb_command *command,
                 const struct hb_cli_option *option, char *value, void *options)
@@ -84,6 +94,7 @@ static int take(struct hb_cli *cli, const struct hb_command *command,
         return 0;
     case HB_TAKES_OUTPUT:
         cli->raw_out = strcmp(value, "-") == 0;
+        cli->named_out = is_standard_output(value);
         *(const char **)at = value;
         return 0;
     case HB_TAKES_TEXT:

@@ -44,7 +44,7 @@ static long long milliseconds(void)
 }
 
 /* Does not block where nobody reads: the process must end now. */
-static void say_last_words(void)
+void hb_interrupt_say_last_words(void)
 {
     struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
     size_t bytes = atomic_load(&last_words);
@@ -68,7 +68,7 @@ static void on_signal(int number)
         atomic_store(&stop_signal, number);
         alarm(1);
     } else if (number != SIGHUP && !is_the_first(number, now - first)) {
-        say_last_words();
+        hb_interrupt_say_last_words();
         _exit(128 + number);
     }
     errno = error;
