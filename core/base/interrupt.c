@@ -17,6 +17,8 @@
  */
 #include "base/interrupt.h"
 
+#include "base/memory.h"
+#include "base/name.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -95,7 +97,8 @@ void hb_interrupt_last_words(const char *text)
     atomic_store(&last_words, 0);
     if (text == NULL)
         return;
-    int bytes = snprintf(last_text, sizeof last_text, "hbcore: %s\n", text);
+    HB_AUTO_FREE char *shown = hb_printable(text);
+    int bytes = snprintf(last_text, sizeof last_text, "hbcore: %s\n", shown);
     if (bytes > 0 && (size_t)bytes < sizeof last_text)
         atomic_store(&last_words, (size_t)bytes);
 }

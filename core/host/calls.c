@@ -42,16 +42,17 @@ struct call {
 
 /* ---- before and after each call ------------------------------------------------------------ */
 
-static void name_callback(const struct hb_instance *instance, const char *callback,
-                          const char *changed)
+/* `quiet`: who called it prints why it failed. */
+static void name_callback(const struct call *call, const char *changed, bool quiet)
 {
-    struct hb_run *run = instance->run;
+    struct hb_run *run = call->instance->run;
     HB_AUTO_FREE char *text =
         hb_text("%s: changed %s in its %s(), which no plugin may; it is as before again",
-                instance->plugin->name, changed, callback);
+                call->instance->plugin->name, changed, call->callback);
     hb_process_disturb();
     hb_run_explain(run, "%s", text);
-    fprintf(run->log, "hbcore: %s\n", text);
+    if (!quiet)
+        fprintf(run->log, "hbcore: %s\n", text);
 }
 
 /* Something was changed, and not by the one that is called now. */
@@ -82,46 +83,62 @@ static void suspect(struct hb_instance *instance)
     pthread_mutex_unlock(&run->suspect_lock);
 }
 
-/* Is this one of the calls after which the process is looked at? */
-static bool is_looked_after(struct hb_instance *instance, size_t number, enum often often)
-{
-    if (often == SELDOM)
-        return true;
-    unsigned calls = atomic_load_explicit(&instance->calls[number], memory_order_relaxed) + 1;
-    atomic_store_explicit(&instance->calls[number], calls, memory_order_relaxed);
-    if (calls == 1)
-        suspect(instance);
-    return (calls & (calls - 1)) == 0;
-}
-
-static struct call enter(struct hb_instance *instance, size_t number, const char *callback,
-                         enum often often)
+/* Before a callback that is always looked after: what have the others done? */
+__attribute__((noinline)) static void look_before(struct hb_instance *instance)
 {
     char changed[128];
-    struct call call = {.instance = instance, .callback = callback};
-    call.looked_after = is_looked_after(instance, number, often);
-    if (often == SELDOM && instance->run->suspect_count > 0 &&
-        hb_process_put_back(changed, sizeof changed))
+    if (instance->run->suspect_count > 0 && hb_process_put_back(changed, sizeof changed))
         name_suspects(instance->run, changed);
-    call.outside = hb_inside_enter(instance->plugin->name, callback);
-    return call;
 }
 
-/* Has it left the process as it was? */
-static bool leave(const struct call *call)
+__attribute__((noinline)) static bool look_after(const struct call *call, bool quiet)
 {
     char changed[128];
-    hb_inside_leave(&call->outside);
-    if (!call->looked_after || !hb_process_put_back(changed, sizeof changed))
+    if (!hb_process_put_back(changed, sizeof changed))
         return true;
-    name_callback(call->instance, call->callback, changed);
+    name_callback(call, changed, quiet);
     return false;
 }
 
-/* The same of one that answers with a status; `otherwise` stands for one that is none. */
+/* Is this one of the calls after which the process is looked at? */
+static inline bool is_looked_after(struct hb_instance *instance, size_t number)
+{
+    unsigned calls = atomic_load_explicit(&instance->calls[number], memory_order_relaxed) + 1;
+    atomic_store_explicit(&instance->calls[number], calls, memory_order_relaxed);
+    if ((calls & (calls - 1)) != 0)
+        return false;
+    if (calls == 1)
+        suspect(instance);
+    return true;
+}
+
+static inline struct call enter(struct hb_instance *instance, size_t number, const char *callback,
+                                enum often often)
+{
+    struct call call = {.instance = instance, .callback = callback, .looked_after = true};
+    if (often == PER_FILE)
+        call.looked_after = is_looked_after(instance, number);
+    else
+        look_before(instance);
+    call.outside = hb_inside_enter(instance->wrapped.name, callback);
+    return call;
+}
+
+/* Has it left the process as it was? Says so if it has not. */
+static inline bool leave(const struct call *call)
+{
+    hb_inside_leave(&call->outside);
+    return !call->looked_after || look_after(call, false);
+}
+
+/*
+ * The same of one that answers with a status; `otherwise` stands for one that is none. HB_FATAL is
+ * printed, with its reason, by whoever called it.
+ */
 static int answer(const struct call *call, int status, int otherwise)
 {
-    if (!leave(call))
+    hb_inside_leave(&call->outside);
+    if (call->looked_after && !look_after(call, otherwise == HB_FATAL))
         return otherwise;
     if (status >= HB_LATER && status <= HB_SKIP)
         return status;
@@ -240,7 +257,7 @@ static int format_probe(void *self, const struct hb_input *input, const void *he
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "probe", SELDOM);
-    return answer(&call, REAL(format)->probe(instance->own_self, input, head, bytes), HB_FATAL);
+    return answer(&call, REAL(format)->probe(instance->own_self, input, head, bytes), HB_NOMATCH);
 }
 
 static int format_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
@@ -273,7 +290,7 @@ static int format_locate(void *self, const struct hb_input *input, const struct 
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, LOCATE, "locate", PER_FILE);
-    return answer(&call, REAL(format)->locate(instance->own_self, input, member, unit), HB_FATAL);
+    return answer(&call, REAL(format)->locate(instance->own_self, input, member, unit), HB_NOMATCH);
 }
 
 static const char *format_codec(void *self)
