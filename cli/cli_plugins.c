@@ -195,6 +195,7 @@ static int check(struct hb_session *session)
     struct hb_loader *loader = hb_loader_new(NULL);
     const struct hb_library *library;
     int code = HB_EXIT_DONE;
+    hb_loader_try(loader, session->arguments[0]);
     if (hb_loader_open(loader, session->arguments[0], &library, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)

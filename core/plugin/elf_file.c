@@ -25,7 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST_HEADERS = 512, MOST_DYNAMIC = 65536 };
+enum { MOST_HEADERS = 512, MOST_DYNAMIC = 65536, PAGE = 65536 /* the largest */ };
 
 /* This program's own header: the linker places it. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
@@ -181,25 +181,30 @@ static bool segment_is_right(const struct elf *elf, const ElfW(Phdr) * segment, 
     return right;
 }
 
-/* In memory, in one segment with these rights? */
-static bool is_mapped(const struct elf *elf, uint64_t address, uint64_t bytes, unsigned flags)
+/* In memory, in one segment with these rights? `beyond`: so far may it go over the end. */
+static bool is_mapped(const struct elf *elf, uint64_t address, uint64_t bytes, unsigned flags,
+                      uint64_t beyond)
 {
     for (size_t i = 0; i < elf->segment_count; i++) {
         const ElfW(Phdr) *segment = &elf->segments[i];
         if (segment->p_type == PT_LOAD && (segment->p_flags & flags) == flags &&
             address >= segment->p_vaddr && address - segment->p_vaddr <= segment->p_memsz &&
-            bytes <= segment->p_memsz - (address - segment->p_vaddr))
+            bytes <= segment->p_memsz - (address - segment->p_vaddr) + beyond)
             return true;
     }
     return false;
 }
 
-/* What the linker makes read-only, or takes for notes and unwinding, is part of a segment. */
+/*
+ * What the linker makes read-only, or takes for notes and unwinding, is part of a segment; ld.lld
+ * rounds what is made read-only up to a page.
+ */
 static bool part_is_right(const struct elf *elf, const ElfW(Phdr) * part)
 {
     bool apart = part->p_type == PT_GNU_STACK || part->p_type == PT_TLS;
     return inside(elf, part->p_offset, part->p_filesz) &&
-           (apart || part->p_memsz == 0 || is_mapped(elf, part->p_vaddr, part->p_memsz, 0));
+           (apart || part->p_memsz == 0 ||
+            is_mapped(elf, part->p_vaddr, part->p_memsz, 0, PAGE - 1));
 }
 
 static int check_segments(const struct elf *elf, struct hb_error *error)
@@ -313,7 +318,7 @@ static bool relocations_are_right(const struct elf *elf, const ElfW(Dyn) * dynam
     if (hb_read_all_at(elf->fd, rows, size, file_offset(elf, address->d_un.d_ptr)) != (int64_t)size)
         return false;
     for (size_t i = 0; i < size / sizeof *rows; i++)
-        if (!is_mapped(elf, rows[i].r_offset, sizeof(ElfW(Addr)), PF_W))
+        if (!is_mapped(elf, rows[i].r_offset, sizeof(ElfW(Addr)), PF_W, 0))
             return false;
     return true;
 }

@@ -460,21 +460,35 @@ static bool is_installed(const struct hb_loader *loader, const char *path)
     return strncmp(path, directory, bytes) == 0 && path[bytes] == '/';
 }
 
+/* `paths` has room for `count`. */
+static void try_these(struct hb_loader *loader, char **paths, size_t count)
+{
+    struct on_trial on_trial = {loader, paths};
+    struct hb_trial *rows = hb_alloc((count + 1) * sizeof *rows);
+    hb_trial_run(load_on_trial, &on_trial, rows, count);
+    for (size_t i = 0; i < count; i++)
+        remember(loader, paths[i], &rows[i]);
+    free(rows);
+}
+
 /* Those that nothing is known of yet. */
 static void try_all(struct hb_loader *loader, const struct names *names)
 {
-    struct on_trial on_trial = {loader, hb_alloc((names->count + 1) * sizeof *on_trial.paths)};
+    char **paths = hb_alloc((names->count + 1) * sizeof *paths);
     size_t count = 0;
     for (size_t i = 0; i < names->count; i++)
         if (!is_installed(loader, names->paths[i]) && loaded(loader, names->paths[i]) == NULL &&
             tried(loader, names->paths[i]) == NULL)
-            on_trial.paths[count++] = names->paths[i];
-    struct hb_trial *rows = hb_alloc((count + 1) * sizeof *rows);
-    hb_trial_run(load_on_trial, &on_trial, rows, count);
-    for (size_t i = 0; i < count; i++)
-        remember(loader, on_trial.paths[i], &rows[i]);
-    free(rows);
-    free(on_trial.paths);
+            paths[count++] = names->paths[i];
+    try_these(loader, paths, count);
+    free(paths);
+}
+
+void hb_loader_try(struct hb_loader *loader, const char *path)
+{
+    HB_AUTO_FREE char *full = hb_absolute(path);
+    if (full != NULL && loaded(loader, full) == NULL)
+        try_these(loader, &full, 1);
 }
 
 int hb_loader_each(struct hb_loader *loader,
