@@ -186,9 +186,9 @@ static void print_summary(const struct backup_command *command)
     }
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
+    HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     if (result->nothing)
-        fprintf(out, "Nothing to back up in %s: no archive was made.\n",
-                command->session->run.home.path);
+        fprintf(out, "Nothing to back up in %s: no archive was made.\n", home);
     else if (!made)
         hb_session_say(command->session, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n",
                        result->files, hb_human_bytes(result->bytes, bytes));

@@ -3,7 +3,9 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/standard_output.h"
 #include "complain.h"
+#include "plugin/process_state.h"
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
@@ -114,6 +116,19 @@ static int unknown(const struct hb_cli *cli, const char *name)
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
+/*
+ * What plugins and libraries print must not get among results; where -o names standard output as a
+ * file, it is opened by that name yet.
+ */
+static void keep_output(struct hb_cli *cli)
+{
+    if (hb_standard_output() != STDOUT_FILENO)
+        return; /* a command within a command: completion */
+    if (!cli->named_out && fflush(cli->out) == 0)
+        hb_standard_output_move(); /* output.h goes by it; where it cannot be, all is as before */
+    hb_process_note();
+}
+
 int hb_command_run(struct hb_cli *cli, int argc, char **argv)
 {
     const struct hb_command *command = hb_command_find(argv[0]);
@@ -130,6 +145,8 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
     cli->json_typed = cli->json;
+    if (code == 0)
+        keep_output(cli);
     if (code == 0 && !session.form->bare)
         code = hb_session_begin(&session);
     if (code == 0) {

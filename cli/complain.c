@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/standard_output.h"
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@ bool hb_cli_colour(FILE *out)
 {
     const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
     int fd = fileno(out); /* that of output.h has none */
-    return isatty(fd < 0 ? STDOUT_FILENO : fd) && (never == NULL || *never == '\0') &&
+    return isatty(fd < 0 ? hb_standard_output() : fd) && (never == NULL || *never == '\0') &&
            (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
@@ -71,7 +72,8 @@ void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
     fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
     if (error->hint[0] == '\0')
         return;
-    HB_AUTO_FREE char *hint = hb_cli_with_options(cli, error->hint);
+    HB_AUTO_FREE char *line = hb_cli_with_options(cli, error->hint);
+    HB_AUTO_FREE char *hint = hb_printable(line);
     fprintf(cli->err, "  %s\n", hint);
 }
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { FIRST_LONG = 256, USAGE_WIDTH = 80, USAGE_INDENT = 7 /* "Usage: " */ };
 
@@ -99,6 +101,14 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
+/* /dev/stdout, say. */
+static bool is_standard_output(const char *path)
+{
+    struct stat named, output;
+    return stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+           named.st_dev == output.st_dev && named.st_ino == output.st_ino;
+}
+
 static void print_help(const struct hb_cli *cli, const struct hb_command *command)
 {
     char *text = NULL;
@@ -145,6 +155,7 @@ static int take(struct parsing *parsing, const struct known_option *known, char 
         return 0;
     case HB_TAKES_OUTPUT:
         parsing->cli->raw_out = strcmp(value, "-") == 0;
+        parsing->cli->named_out = is_standard_output(value);
         *(const char **)at = value;
         return 0;
     case HB_TAKES_TEXT:

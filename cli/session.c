@@ -49,6 +49,11 @@ int hb_session_begin(struct hb_session *session)
     if (hb_config_load(cli->config_path, (const char *const *)cli->sets.texts, print_config_error,
                        session->cli, &session->config) != HB_OK)
         return HB_EXIT_USAGE;
+    const char *doubt;
+    for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
+        HB_AUTO_FREE char *shown = hb_printable(doubt);
+        fprintf(cli->err, "hbcore: %s\n", shown);
+    }
     hb_run_init(&session->run, session->config);
     session->run.log = cli->err;
     session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;

@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/standard_output.h"
 #include "files/io.h"
 #include "host/run.h"
 #include <errno.h>
@@ -151,7 +152,7 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
     };
     publication->buffer = hb_alloc(BUFFER_BYTES);
     if (destination->stream) {
-        publication->fd = destination->fd >= 0 ? destination->fd : STDOUT_FILENO;
+        publication->fd = destination->fd >= 0 ? destination->fd : hb_standard_output();
         return HB_OK;
     }
     publication->stage = stage;

@@ -3,6 +3,7 @@
 
 #include "base/human.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/progress.h"
 #include "files/mounts.h"
 #include "import/staging_journal.h"
@@ -176,7 +177,8 @@ static void seal(const struct hb_staging *staging, const struct hb_journal_write
     hb_report_add(&staging->run->report, HB_FOUND_NOTE, "", "%s", said);
     if (staging->run->log == NULL)
         return;
-    fprintf(staging->run->log, "hbcore: %s: %s\n", staging->run->home.path, said);
+    HB_AUTO_FREE char *home = hb_printable(staging->run->home.path);
+    fprintf(staging->run->log, "hbcore: %s: %s\n", home, said);
     fflush(staging->run->log);
 }
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A configuration that is not right does nothing, and says where it is wrong."""
+import os
+import pathlib
 import unittest
 
 import hb
@@ -223,6 +225,42 @@ class ConfigErrors(hb.Case):
         self.assert_mentions(done, "[import] backup-preset", "no preset 'nightli'", "did you mean nightly?")
         self.hbcore("config", "check", "--set", "import.backup-preset=nightly")
         self.hbcore("config", "check", "--set", "import.backup-preset=")
+
+    def test_where_xdg_has_it(self):
+        """The specification: instead of ~/.config, and a relative one does not count."""
+        bad, good = b"[backup]\nformt = zip\n", b"[backup]\nformat = zip\n"
+        xdg = self.dir / "xdg"
+        hb.write(self.user / ".config/hbcore/hbcore.ini", bad, 0o600)
+        self.config = None
+        for given, expect in ((xdg, 0), ("", 2), ("xdg", 2), (None, 2)):
+            with self.subTest(given=given):
+                self.hbcore("config", "check", env={"XDG_CONFIG_HOME": given and str(given)}, expect=expect,
+                            cwd=self.dir)
+        hb.write(xdg / "hbcore/hbcore.ini", good, 0o600)
+        done = self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(xdg)})
+        self.assert_mentions(done, xdg / "hbcore/hbcore.ini")
+        hb.write(xdg / "hbcore/hbcore.ini", bad, 0o600)
+        self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(xdg)}, expect=2)
+        (xdg / "hbcore/hbcore.ini").chmod(0o666)
+        self.assert_mentions(self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(xdg)}, expect=2), "written to")
+        (xdg / "hbcore/hbcore.ini").unlink()
+        done = self.hbcore("backup", env={"XDG_CONFIG_HOME": str(xdg)}, expect=2)
+        self.assert_mentions(done, xdg / "hbcore/hbcore.ini")
+
+    def test_a_plugin_path_without_plugins(self):
+        """Empty, not there, no directory: told, with the line."""
+        self.config = self.write_config("[plugins]\npath =\n")
+        self.assert_mentions(self.hbcore("config", "check"), "test.ini:2: path:", "empty")
+        done = self.hbcore("--set", "plugins.path=", "config", "check", expect=2)
+        self.assert_mentions(done, "plugins.path", "empty")
+        gone, text = self.dir / "gone", pathlib.Path(os.fsdecode(hb.write(self.dir / "text", b"")))
+        self.config = self.write_config(f"[plugins]\npath = {gone} {text} {self.dir}\n")
+        done = self.hbcore("--home", self.home, "backup", "--format", "zip", "-o", self.out)
+        told = [line for line in done.stderr.decode().splitlines() if "test.ini:2: path:" in line]
+        self.assertEqual(len(told), 2, self.describe(done))
+        self.assert_mentions(done, f"{gone}: No such file", f"{text}: Not a directory")
+        done = self.hbcore("--home", self.home, "backup", "--format", "zipp", "-o", self.out, expect=2)
+        self.assert_mentions(done, f"{gone} (not there)")
 
 
 if __name__ == "__main__":
