@@ -210,7 +210,7 @@ const char *zip_parse_extra(const unsigned char *extra, size_t bytes, struct zip
         return wrong;
     struct field stamp = fields.timestamp;
     if (stamp.bytes >= 5 && (stamp.data[0] & 1) != 0) {
-        record->time = (struct timespec){.tv_sec = (int32_t)zip_get32(stamp.data + 1)};
+        record->time = zip_time_from_32(zip_get32(stamp.data + 1), record->dos);
         record->has_time = true;
     }
     if (fields.ntfs.data != NULL)
