@@ -11,6 +11,7 @@
 #include "zip_index.h"
 #include "zip_layout.h"
 #include "zip_method.h"
+#include "zip_name.h"
 
 #include <inttypes.h>
 #include <libdeflate.h>
@@ -66,6 +67,17 @@ static bool same_value(const struct zip_record *local, uint64_t there, uint64_t 
     return there == here || (later && (there == 0 || there == ZIP_32_FULL));
 }
 
+/* In archives of other programs bits differ that say nothing to those who read. */
+static unsigned flags_that_count(const struct member *member, const struct zip_record *central)
+{
+    unsigned flags = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_DESCRIPTOR | ZIP_FLAG_PATCH | ZIP_FLAG_STRONG |
+                     ZIP_FLAG_MASKED;
+    if (member->zip->index.has_trailer)
+        return ~0u;
+    bool ascii = zip_name_encoding(central->name, central->name_bytes) == ZIP_NAME_ASCII;
+    return ascii ? flags : flags | ZIP_FLAG_UTF8;
+}
+
 static int compare_headers(const struct member *member, const struct zip_record *local,
                            const struct zip_record *central)
 {
@@ -74,7 +86,8 @@ static int compare_headers(const struct member *member, const struct zip_record 
         local->raw_name != central->raw_name)
         return refuse(member,
                       "its name in the local header differs from that in the central directory");
-    if (local->method != central->method || local->flags != central->flags)
+    unsigned different = local->flags ^ central->flags;
+    if (local->method != central->method || (different & flags_that_count(member, central)) != 0)
         return refuse(
             member,
             "its method or flags in the local header differ from those in the central directory");

@@ -288,7 +288,7 @@ int zip_end_find(const struct zip *zip, const struct hb_input *input, struct zip
     struct found best = {0};
     enum wrong wrong = NO_RECORD;
     int status = search(zip, input, &best, &wrong);
-    *end = (struct zip_end){best.start, best.bytes, best.shift, best.entries};
+    *end = (struct zip_end){best.start, best.bytes, best.shift, best.entries, wrong == DISKS};
     return status;
 }
 

@@ -9,7 +9,8 @@ struct zip_end {
     uint64_t start;   /* of the central directory, from the start of the input */
     uint64_t bytes;   /* of it */
     uint64_t shift;   /* bytes in front of the archive, which stored offsets do not count */
-    uint64_t entries; /* as stored */
+    uint64_t entries; /* as stored: without zip64 perhaps the lower 16 bits alone */
+    bool disks;       /* with HB_NOMATCH: it is a zip, but one disk of several */
 };
 
 /*

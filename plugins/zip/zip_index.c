@@ -23,7 +23,8 @@ int zip_probe(void *self, const struct hb_input *input, const void *head, size_t
     struct zip_end end;
     (void)head;
     (void)bytes;
-    return zip_end_find(self, input, &end);
+    int status = zip_end_find(self, input, &end);
+    return status == HB_NOMATCH && end.disks ? HB_OK : status;
 }
 
 /* ---- a pass over the directory ---------------------------------------------------------- */
@@ -163,11 +164,32 @@ static int collect(struct zip *zip, struct zip_cursor *cursor, struct extent *ex
     return status == HB_END ? HB_OK : status;
 }
 
+/*
+ * Some programs write more than 65,535 entries without zip64 records, and of their number the lower
+ * 16 bits. Then the headers tell.
+ */
+static void count_entries(struct zip *zip, const struct hb_input *input, struct zip_cursor *cursor)
+{
+    struct zip_index *index = &zip->index;
+    struct zip_record record;
+    uint64_t place, stored = index->entries, most = index->bytes / ZIP_CENTRAL_BYTES;
+    if (stored >= ZIP_16_FULL || most <= ZIP_16_FULL)
+        return;
+    index->entries = most;
+    zip_cursor_start(cursor, zip, input);
+    while (cursor->next < index->start + index->bytes &&
+           zip_cursor_next(cursor, &record, &place) == HB_OK)
+        ;
+    index->entries = (cursor->number & ZIP_16_FULL) == stored ? cursor->number : stored;
+}
+
 static int check_all(struct zip *zip, const struct hb_input *input)
 {
     struct zip_index *index = &zip->index;
-    size_t count = (size_t)index->entries; /* bounded by the directory's length */
     struct zip_cursor *cursor = malloc(sizeof *cursor);
+    if (cursor != NULL)
+        count_entries(zip, input, cursor);
+    size_t count = (size_t)index->entries; /* bounded by the directory's length */
     struct extent *extents = calloc(count + 1, sizeof *extents);
     bool sorted = true;
     int status = HB_OK;

@@ -18,6 +18,7 @@ struct foreign {
     const char *comment; /* of the archive */
     uint32_t prefix;     /* bytes in front */
     const char *behind;  /* bytes behind it */
+    const char *noted;   /* comment of the entry */
     bool zip64;          /* everything that can be is saturated */
     bool empty;          /* the file is */
 };
@@ -41,15 +42,16 @@ static unsigned char *put_central(unsigned char *to, const struct foreign *forei
     to = zip_put32(zip_put32(to, foreign->zip64 ? ZIP_32_FULL : bytes),
                    foreign->zip64 ? ZIP_32_FULL : bytes);
     to = zip_put16(zip_put16(to, (uint32_t)strlen(foreign->name)), extra);
-    memset(to, 0, 6);
-    to = zip_put32(to + 6, foreign->attributes);
+    const char *noted = foreign->noted == NULL ? "" : foreign->noted;
+    to = zip_put32(zip_put16(to, (uint32_t)strlen(noted)), 0);
+    to = zip_put32(to, foreign->attributes);
     to = zip_put32(to, foreign->zip64 ? ZIP_32_FULL : 0);
     to = put_name(to, foreign->name);
     if (foreign->zip64)
         to = zip_put64(zip_put64(zip_put64(zip_put16(zip_put16(to, 1), 24), 1), 1), 0);
     if (foreign->extra_bytes > 0)
         memcpy(to, foreign->extra, foreign->extra_bytes);
-    return to + foreign->extra_bytes;
+    return put_name(to + foreign->extra_bytes, noted);
 }
 
 static unsigned char *put_end(unsigned char *to, const struct foreign *foreign, uint32_t start,
@@ -354,6 +356,71 @@ static void imitations(void **state)
     }
 }
 
+/* ---- every signature at every place ---- */
+
+enum { REACH = 22 + 20 + 56 + 4 }; /* an end record, a locator, a zip64 record, and the signature */
+
+static void expect_sound(struct zip_test *test, const struct foreign *foreign, const char *where)
+{
+    struct memory memory;
+    struct found_list list;
+    build(&memory, foreign);
+    zip_test_read_with(test, &memory, &list);
+    if (list.status != HB_OK || list.count != 1 || strcmp(list.members[0].path, foreign->name) != 0)
+        fail_msg("%s: %s", where, list.status != HB_OK ? list.message : list.members[0].path);
+    assert_int_equal(list.members[0].data_bytes, 1);
+    zip_test_free(&list);
+    memory_free(&memory);
+}
+
+/* With and without zip64 records, bytes in front, a comment, and bytes behind. */
+static void in_each_shape(struct zip_test *test, struct foreign foreign, const char *where)
+{
+    const char *comment = foreign.comment;
+    for (unsigned shape = 0; shape < 16; shape++) {
+        foreign.zip64 = (shape & 1) != 0;
+        foreign.prefix = shape & 2 ? 33 : 0;
+        foreign.comment = comment != NULL ? comment : shape & 4 ? "a comment" : NULL;
+        foreign.behind = shape & 8 ? "behind" : NULL;
+        expect_sound(test, &foreign, where);
+    }
+}
+
+/*
+ * What a foreign archive may have in names, extra fields and comments: each signature, so that it
+ * ends at each distance from the end of the text that is below REACH. In a comment it comes to lie
+ * everywhere behind the end record, in the others everywhere that one looks back to from it. No
+ * place is left out: a reader here looks at the end records and at what their numbers lead to, and
+ * the directory ends right before them.
+ */
+static void everywhere(void **state)
+{
+    (void)state;
+    static const char *const signatures[] = {"PK\3\4",   "PK\1\2",   "PK\5\6", "PK\6\6", "PK\6\7",
+                                             "PK\7\x08", "PK\6\x08", "PK\5\5", "PK00"};
+    struct zip_test test;
+    zip_test_start(&test, 6);
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        for (size_t behind = 0; behind < REACH; behind++) {
+            char text[REACH + 8];
+            snprintf(
+                text, sizeof text, "n%s%.*s", signatures[i], (int)behind,
+                "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+                "zzzzzzzzzzzzzzzzzzzzzzzz");
+            unsigned char extra[REACH + 16];
+            uint32_t bytes = (uint32_t)strlen(text);
+            memcpy(zip_put16(zip_put16(extra, 0x4141), bytes), text, bytes);
+            in_each_shape(&test, (struct foreign){.name = text}, "name");
+            in_each_shape(&test, (struct foreign){.name = "f", .noted = text}, "entry's comment");
+            in_each_shape(&test, (struct foreign){.name = "f", .comment = text}, "comment");
+            in_each_shape(&test,
+                          (struct foreign){.name = "f", .extra = extra, .extra_bytes = bytes + 4},
+                          "extra field");
+        }
+    }
+    zip_test_end(&test);
+}
+
 static void probing(void **state)
 {
     (void)state;
@@ -383,11 +450,11 @@ static void probing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(encodings),        cmocka_unit_test(unicode_path),
-        cmocka_unit_test(attributes),       cmocka_unit_test(times),
-        cmocka_unit_test(shapes),           cmocka_unit_test(imitations),
-        cmocka_unit_test(probing),          cmocka_unit_test(empty_ones),
-        cmocka_unit_test(names_of_windows),
+        cmocka_unit_test(encodings),  cmocka_unit_test(unicode_path),
+        cmocka_unit_test(attributes), cmocka_unit_test(times),
+        cmocka_unit_test(shapes),     cmocka_unit_test(imitations),
+        cmocka_unit_test(probing),    cmocka_unit_test(everywhere),
+        cmocka_unit_test(empty_ones), cmocka_unit_test(names_of_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
