@@ -51,6 +51,8 @@ int hb_session_begin(struct hb_session *session)
 int hb_session_end(struct hb_session *session, int code)
 {
     hb_session_end_progress(session);
+    if (code == HB_EXIT_FAILED && session->error.wrong_use)
+        code = HB_EXIT_USAGE;
     if (session->error.text[0] != '\0')
         hb_cli_fail(session->cli, code, &session->error);
     if (session->config == NULL)

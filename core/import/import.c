@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/import.h"
 
+#include "archive/which_format.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -209,7 +210,7 @@ static int open_archive(struct import *import)
     if (status == HB_NOMATCH)
         status =
             hb_staging_fill(&import->staging, hb_unpack_stream, &import->archive, import->error);
-    return status;
+    return status == HB_OK ? hb_which_format_after(&import->archive, import->error) : status;
 }
 
 static int make_plan(struct import *import)
