@@ -46,6 +46,11 @@ static uint32_t current_umask(void)
     return mask;
 }
 
+bool hb_import_keeps_owners(const struct hb_config *config)
+{
+    return hb_config_value(config, "import", "owners")->number == 1;
+}
+
 /* ---- the home ------------------------------------------------------------------------------ */
 
 /* Makes the directory and opens it. 0 or -errno. */
@@ -292,8 +297,10 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .contents = &import.contents,
         .filters = &import.filters,
         .umask = current_umask(),
-        .in_trees = true,
     };
+    /* Where owners differ, a tree cannot be given to one. */
+    import.staging.keeps_owners = request->source == NULL && hb_import_keeps_owners(request->run->config);
+    import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;
         import.staging.filters = NULL;

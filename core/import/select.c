@@ -14,13 +14,15 @@
  *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
  *                         filters and the patterns: no pattern makes a log harmless.
  *   5. leave_unwanted     The user's patterns. Before the filters, which need not be asked about,
- *                         nor speak of, what nobody wants.
+ *                         nor speak of, what nobody wants. Who leaves out what was refused knows
+ *                         of it: only what is left of that is reported now (report_refused).
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
  *                         What cannot be decoded, or made on any file system, is dropped then.
  *   7. hb_settle_links    Hard links: whose data (settle_links.h)? All paths are taken by then.
- *   8. count              What the user is asked about.
- *   9. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
+ *   8. conflicts          A file where other members need a directory (conflicts.h).
+ *   9. count              What the user is asked about.
+ *  10. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
  *                         named, get their modes and times as well.
  */
 #include "import/select.h"
@@ -30,6 +32,7 @@
 #include "files/stage.h"
 #include "host/filter.h"
 #include "host/own_places.h"
+#include "import/conflicts.h"
 #include "import/settle_links.h"
 #include <fnmatch.h>
 #include <limits.h>
@@ -44,9 +47,20 @@ static bool is_in(const char *const *list, const char *word)
 }
 
 /* Paths that cannot be, and types that are not restored. */
-static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
+/* Why each row was refused, until that is reported; NULL: none was. */
+typedef const char *refusal;
+
+static void refuse(struct hb_restore_plan *plan, refusal **refusals, size_t index, refusal why)
 {
-    const struct hb_config *config = run->config;
+    if (*refusals == NULL)
+        *refusals = hb_alloc((plan->count + 1) * sizeof **refusals);
+    (*refusals)[index] = why;
+    plan->rows[index].action = HB_DROPPED;
+}
+
+static void drop_impossible(const struct hb_config *config, struct hb_restore_plan *plan,
+                            refusal **refusals)
+{
     size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
     bool links = hb_config_value(config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
@@ -67,11 +81,19 @@ static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
             problem = "is a device, pipe or socket";
         if (problem == NULL && type == HB_SYMLINK && !links)
             problem = "is a symbolic link";
-        if (problem == NULL)
-            continue;
-        row->action = HB_DROPPED;
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        if (problem != NULL)
+            refuse(plan, refusals, i, problem);
     }
+}
+
+/* Of what the user leaves out nothing is said. */
+static void report_refused(struct hb_report *report, const struct hb_restore_plan *plan,
+                           const refusal *refusals)
+{
+    for (size_t i = 0; refusals != NULL && i < plan->count; i++)
+        if (refusals[i] != NULL && plan->rows[i].action == HB_DROPPED)
+            hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i), "refused: %s",
+                          refusals[i]);
 }
 
 /* The one directory around every file, if it has one of the names in import.wrappers. */
@@ -119,18 +141,14 @@ static void strip_wrapper(struct hb_restore_plan *plan)
  * What was in it is not restored, which is more than a note. Nor is it made part of the file that
  * came with it: nothing tells whether both were copied at one moment.
  */
-static void drop_sidecars(struct hb_report *report, struct hb_restore_plan *plan)
+static void drop_sidecars(struct hb_restore_plan *plan, refusal **refusals)
 {
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *row = &plan->rows[i];
-        if (row->action != HB_UNDECIDED || plan->catalog->members[i].type == HB_DIRECTORY ||
-            !hb_claims_sidecar(&plan->claims, i))
-            continue;
-        row->action = HB_DROPPED;
-        hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-                      "refused: belongs to the file beside it, and would damage the one in the "
-                      "home; data that is only in it is not restored");
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->rows[i].action == HB_UNDECIDED &&
+            plan->catalog->members[i].type != HB_DIRECTORY && hb_claims_sidecar(&plan->claims, i))
+            refuse(plan, refusals, i,
+                   "belongs to the file beside it, and would damage the one in the home; data that "
+                   "is only in it is not restored");
 }
 
 static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
@@ -187,11 +205,13 @@ static void leave_unwanted(struct hb_restore_plan *plan, const struct hb_pattern
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
         struct hb_restore_row *row = &plan->rows[i];
-        if (row->action != HB_UNDECIDED || is_wanted(patterns, hb_planned_path(plan, i)))
+        bool refused = row->action == HB_DROPPED;
+        if ((row->action != HB_UNDECIDED && !refused) ||
+            is_wanted(patterns, hb_planned_path(plan, i)))
             continue;
         row->action = HB_UNWANTED;
         plan->unwanted += makes_file(member);
-        if (member->type == HB_DIRECTORY)
+        if (member->type == HB_DIRECTORY && !refused)
             hb_planned_enter(plan, i); /* for take_parents() */
     }
 }
@@ -356,17 +376,20 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
     if (status != HB_OK)
         return status;
     hb_restore_plan_begin(plan, contents);
-    drop_impossible(run, plan);
+    HB_AUTO_FREE refusal *refusals = NULL;
+    drop_impossible(run->config, plan, &refusals);
     plan->wrapper = find_wrapper(run->config, plan);
     if (plan->wrapper != NULL)
         strip_wrapper(plan);
-    drop_sidecars(&run->report, plan);
+    drop_sidecars(plan, &refusals);
     if (patterns != NULL)
         leave_unwanted(plan, patterns);
+    report_refused(&run->report, plan, refusals);
     status = decide(run, filters, plan, error);
     if (status != HB_OK)
         return status;
     hb_settle_links(run, plan);
+    hb_conflicts_settle(&run->report, plan);
     count(plan);
     return patterns != NULL ? apply_patterns(archive, plan, patterns, error) : HB_OK;
 }
