@@ -75,61 +75,63 @@ static int without_command(const struct hb_cli *cli)
         return hb_cli_usage(cli, NULL, "no command was given");
     hb_cli_help(&hb_program, stderr);
     return HB_EXIT_USAGE;
-    /*
-     * All is done and told. What plugins and their libraries would do at the end of the process is
-     * not waited for: it could change the exit code, or crash. Sanitizers and gcov have work to do
-     * there.
-     */
-    static int end(int code)
-    {
-        hb_inside_done();
-#ifndef HBCORE_INSTRUMENTED
-        fflush(NULL);
-        _exit(code);
-#else
-        return code;
-#endif
-    }
+}
 
-    int main(int argc, char **argv)
-    {
-        int write_error = 0;
-        struct hb_cli cli = {.out = stdout, .err = stderr};
-        const struct hb_form *form;
-        int first;
-        occupy_standard_descriptors();
-        FILE *out = hb_output_open(&write_error);
-        cli.out = out == NULL ? stdout : out;
-        signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
-        signal(SIGXFSZ, SIG_IGN);
-        cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-        /* Names are bytes; libraries that convert them must take any, whatever the user's locale.
-         */
-        if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
-            setlocale(LC_CTYPE, "C.utf8");
-#ifdef M_ARENA_MAX
-        /* What one thread allocates another frees: with an arena each, freed memory piles up. */
-        mallopt(M_ARENA_MAX, 1);
+/*
+ * All is done and told. What plugins and their libraries would do at the end of the process is
+ * not waited for: it could change the exit code, or crash. Sanitizers and gcov have work to do
+ * there.
+ */
+static int end(int code)
+{
+    hb_inside_done();
+#ifndef HBCORE_INSTRUMENTED
+    fflush(NULL);
+    _exit(code);
+#else
+    return code;
 #endif
-        struct rlimit files;
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a deep tree holds a descriptor a level */
-            files.rlim_cur = files.rlim_max;
-            setrlimit(RLIMIT_NOFILE, &files);
-        }
-        cli.json_typed = types_json(argc, argv);
-        hb_inside_install();
-        int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
-        if (code == 0 && first < argc)
-            code = hb_command_run(&cli, argc - first, argv + first);
-        else if (code == 0)
-            code = without_command(&cli);
-        if (cli.version)
-            print_version(&cli);
-        hb_cli_parsed_clear(&hb_program, &cli);
-        if (hb_process_was_disturbed() && (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE))
-            code = HB_EXIT_FAILED; /* its line has been printed */
-        code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
-        if (out != NULL)
-            fclose(out);
-        return end(code);
+}
+
+int main(int argc, char **argv)
+{
+    int write_error = 0;
+    struct hb_cli cli = {.out = stdout, .err = stderr};
+    const struct hb_form *form;
+    int first;
+    occupy_standard_descriptors();
+    FILE *out = hb_output_open(&write_error);
+    cli.out = out == NULL ? stdout : out;
+    signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
+    signal(SIGXFSZ, SIG_IGN);
+    cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    /* Names are bytes; libraries that convert them must take any, whatever the user's locale.
+     */
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+        setlocale(LC_CTYPE, "C.utf8");
+#ifdef M_ARENA_MAX
+    /* What one thread allocates another frees: with an arena each, freed memory piles up. */
+    mallopt(M_ARENA_MAX, 1);
+#endif
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a deep tree holds a descriptor a level */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
     }
+    cli.json_typed = types_json(argc, argv);
+    hb_inside_install();
+    int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
+    if (code == 0 && first < argc)
+        code = hb_command_run(&cli, argc - first, argv + first);
+    else if (code == 0)
+        code = without_command(&cli);
+    if (cli.version)
+        print_version(&cli);
+    hb_cli_parsed_clear(&hb_program, &cli);
+    if (hb_process_was_disturbed() && (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE))
+        code = HB_EXIT_FAILED; /* its line has been printed */
+    code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
+    if (out != NULL)
+        fclose(out);
+    return end(code);
+}
