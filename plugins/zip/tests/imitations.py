@@ -107,7 +107,7 @@ class Search:
 TIMES = {
     "whole seconds": lambda draw: (draw.randrange(1 << 31), 0),
     "nanoseconds": lambda draw: (draw.randrange(1 << 31), draw.randrange(1, 10**9)),
-    "before 1970": lambda draw: (-draw.randrange(1, 1 << 31), 0),
+    "before 1970": lambda draw: (-draw.randrange(1, 1 << 33), 0),
     "NTFS": lambda draw: (draw.randrange(1 << 31, 1 << 39), draw.randrange(1, 10**7) * 100),
     "beyond NTFS": lambda draw: (draw.randrange(1 << 41, 1 << 62), draw.randrange(1, 10**9)),
 }
