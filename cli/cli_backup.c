@@ -102,6 +102,16 @@ static void on_would_store(void *context, const char *path, uint32_t type, uint6
                            json_pack("{s:s, s:I}", "kind", kind, "bytes", (json_int_t)bytes));
 }
 
+static void json_not_kept(json_t *object, const struct hb_not_kept *not_kept)
+{
+    json_t *counts = json_object();
+    hb_json_add(counts, "{s:I, s:I, s:I, s:I}", "attributes",
+                (json_int_t)atomic_load(&not_kept->attributes), "access_lists",
+                (json_int_t)atomic_load(&not_kept->access_lists), "owners",
+                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links);
+    json_object_set_new(object, "not_kept", counts);
+}
+
 static void print_json(const struct backup_command *command)
 {
     const struct hb_preset_backup *backup = &command->backup;
@@ -116,6 +126,7 @@ static void print_json(const struct backup_command *command)
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
                 (json_int_t)result->archive_bytes, "reused_bytes",
                 (json_int_t)result->reused_bytes);
+    json_not_kept(object, &command->session->run.not_kept);
     hb_preset_report_json(object, &backup->archives);
     hb_session_print_summary(command->session, object);
 }
@@ -137,6 +148,9 @@ static void print_made(const struct backup_command *command)
         fprintf(out, "  Unchanged:   %s, copied from the previous archive\n",
                 hb_human_bytes(result->reused_bytes, original));
     fprintf(out, "  Time:        %.1fs\n", hb_session_seconds(session));
+    HB_AUTO_FREE char *not_kept = hb_not_kept_text(&session->run.not_kept);
+    if (not_kept != NULL)
+        fprintf(out, "  Not kept:    %s\n", not_kept);
     hb_preset_report(session->cli, out, &command->backup.archives, false);
 }
 

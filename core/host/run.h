@@ -11,6 +11,7 @@
 #include "files/beneath.h"
 #include "files/held_inodes.h"
 #include "files/stage.h"
+#include "host/not_kept.h"
 #include <hbcore/content.h>
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
@@ -37,6 +38,7 @@ struct hb_run {
     atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
+    struct hb_not_kept not_kept; /* of a backup */
 };
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config);

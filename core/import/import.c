@@ -298,7 +298,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .umask = current_umask(),
     };
     /* Where owners differ, a tree cannot be given to one. */
-    import.staging.keeps_owners = request->source == NULL && hb_import_keeps_owners(request->run->config);
+    import.staging.keeps_owners =
+        request->source == NULL && hb_import_keeps_owners(request->run->config);
     import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;
