@@ -7,6 +7,7 @@
  * them, so that what is offered is always what this program takes with this configuration.
  */
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/path.h"
 #include "commands.h"
 #include "complain.h"
@@ -43,8 +44,25 @@ static void offer(struct completing *completing, const char *word, const char *t
     for (const char *at = whole; *at != '\0'; at++)
         if (iscntrl((unsigned char)*at))
             return; /* no shell would take it from a line */
-    fprintf(completing->cli->out, "%s\t%.*s\n", whole, (int)strcspn(text, "\n"), text);
+    HB_AUTO_FREE char *help = hb_copy_bytes(text, strcspn(text, "\n"));
+    if (completing->cli->json) {
+        json_t *object = json_pack("{s:s}", "type", "completion");
+        hb_json_name(object, "word", whole);
+        hb_json_name(object, "help", help);
+        hb_json_line(completing->cli->out, object);
+    } else {
+        fprintf(completing->cli->out, "%s\t%s\n", whole, help);
+    }
     completing->offered++;
+}
+
+/* "files" or "directories": the shell offers them. */
+static void offer_names(const struct hb_cli *cli, const char *which)
+{
+    if (cli->json)
+        hb_json_line(cli->out, json_pack("{s:s, s:s}", "type", "completion", "names", which));
+    else
+        fprintf(cli->out, "\t%s\n", which);
 }
 
 /* ---- what other commands list -------------------------------------------------------------- */
@@ -178,7 +196,7 @@ static void offer_values(struct completing *completing, enum hb_values values)
             each_object(completing, (const char *const[]){"list", "--", archive, NULL},
                         offer_member);
     } else if (sources[values].files != NULL) {
-        fprintf(completing->cli->out, "\t%s\n", sources[values].files);
+        offer_names(completing->cli, sources[values].files);
         completing->offered++;
     } else if (sources[values].visit != NULL) {
         each_object(completing, sources[values].command, sources[values].visit);
@@ -334,13 +352,22 @@ static int words(struct hb_session *session)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+static void print_script(const struct hb_cli *cli, const char *shell, const char *script)
+{
+    if (cli->json)
+        hb_json_line(cli->out, json_pack("{s:s, s:s, s:s}", "type", "completion", "shell", shell,
+                                         "script", script));
+    else
+        fputs(script, cli->out);
+}
+
 static int print(struct hb_session *session)
 {
     static const char *const scripts[][2] = {
         {"bash", hb_script_bash}, {"zsh", hb_script_zsh}, {"fish", hb_script_fish}};
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
         if (strcmp(session->form->name, scripts[i][0]) == 0)
-            fputs(scripts[i][1], session->cli->out);
+            print_script(session->cli, scripts[i][0], scripts[i][1]);
     return HB_EXIT_DONE;
 }
 

@@ -7,6 +7,7 @@
 #include "config/ini_text.h"
 #include "config/ini_write.h"
 #include "host/format.h"
+#include "summary.h"
 #include <string.h>
 
 struct listing {
@@ -54,33 +55,27 @@ static void show_option(void *context, const struct hb_section *section,
 
 /* ---- as JSON ------------------------------------------------------------------------------- */
 
-static json_t *json_word(const char *word)
-{
-    json_t *holder = json_object();
-    hb_json_name(holder, "word", word);
-    json_t *text = json_incref(json_object_get(holder, "word"));
-    json_decref(holder);
-    return text;
-}
-
-static json_t *json_value(const struct hb_section *section, const struct hb_option *option,
-                          const struct hb_value *value)
+static void add_value(json_t *line, const struct hb_section *section,
+                      const struct hb_option *option, const struct hb_value *value)
 {
     json_t *list;
     switch (option->type) {
     case HB_OPTION_BOOLEAN:
-        return json_boolean(value->number != 0);
+        hb_json_add(line, "{s:b}", "value", value->number != 0);
+        return;
     case HB_OPTION_INTEGER:
     case HB_OPTION_BYTES:
     case HB_OPTION_SECONDS:
-        return json_integer(value->number);
+        hb_json_add(line, "{s:I}", "value", (json_int_t)value->number);
+        return;
     case HB_OPTION_LIST:
         list = json_array();
         for (size_t i = 0; i < value->list_count; i++)
-            json_array_append_new(list, json_word(value->list[i]));
-        return list;
+            hb_json_append_name(list, "value", value->list[i]);
+        json_object_set_new(line, "value", list);
+        return;
     default:
-        return json_word(effective_text(section, option, value));
+        hb_json_name(line, "value", effective_text(section, option, value));
     }
 }
 
@@ -88,9 +83,9 @@ static void show_json(void *context, const struct hb_section *section,
                       const struct hb_option *option, const struct hb_value *value,
                       const char *origin)
 {
-    json_t *line =
-        json_pack("{ss ss ss}", "type", "setting", "section", section->name, "key", option->key);
-    json_object_set_new(line, "value", json_value(section, option, value));
+    json_t *line = json_pack("{ss ss}", "type", "setting", "key", option->key);
+    hb_json_name(line, "section", section->name);
+    add_value(line, section, option, value);
     hb_json_name(line, "origin", origin);
     hb_json_line(context, line);
 }
@@ -147,8 +142,7 @@ static int check(struct hb_session *session)
         return checking.code;
     if (cli->json) {
         json_t *line = json_pack("{ss ss}", "type", "config", "status", "ok");
-        if (path != NULL)
-            hb_json_name(line, "path", path);
+        hb_json_name_or_null(line, "path", path);
         hb_json_line(cli->out, line);
     } else if (path == NULL) {
         fputs("no configuration file: the defaults are ok\n", cli->out);

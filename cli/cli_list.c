@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
-#include "archive/member.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
+#include "entry_json.h"
 #include "reading.h"
 #include "restore/pending.h"
 #include "summary.h"
@@ -23,23 +23,8 @@ static const struct hb_cli_option table[] = {
 static void list_json(struct hb_reading *reading, size_t index)
 {
     const struct hb_catalog *catalog = &reading->archive.catalog;
-    const struct hb_catalog_member *member = &catalog->members[index];
-    json_t *object = json_pack("{s:s, s:I}", "kind", hb_member_type(member->type), "bytes",
-                               (json_int_t)member->bytes);
-    if (member->entry_flags & HB_ENTRY_HAS_MODE)
-        json_object_set_new(object, "mode", json_integer(member->mode));
-    if (member->entry_flags & HB_ENTRY_HAS_MTIME)
-        json_object_set_new(
-            object, "mtime",
-            json_real((double)member->mtime_seconds + (double)member->mtime_nanoseconds / 1e9));
-    if (hb_catalog_link(catalog, index) != NULL)
-        hb_json_name(object, "link", hb_catalog_link(catalog, index));
-    const char *why = hb_catalog_unreadable(catalog, index);
-    if (why != NULL) {
-        HB_AUTO_FREE char *shown = hb_printable(why);
-        json_object_set_new(object, "unreadable", json_string(shown));
-    }
-    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL, object);
+    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL,
+                           hb_json_member(catalog, index));
 }
 
 static void list_long(struct hb_reading *reading, size_t index)
@@ -80,7 +65,7 @@ static void list_json_summary(struct hb_reading *reading)
                 "bytes", (json_int_t)reading->bytes);
     hb_json_name(object, "archive", reading->path);
     hb_json_name(object, "format", archive->choice->section->label);
-    hb_json_line(reading->session->cli->out, object);
+    hb_session_print_summary(reading->session, object);
 }
 
 static int list(struct hb_reading *reading)
@@ -99,11 +84,11 @@ static int list(struct hb_reading *reading)
             fprintf(session->cli->out, "%s%s\n", path, directory ? "/" : "");
         }
     }
+    hb_pending_find(&session->run, session->cli->home);
     if (session->cli->json)
         list_json_summary(reading);
     else if (reading->archive.later_trailer && !session->cli->quiet)
         hb_cli_complain(session->cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
-    hb_pending_find(&session->run, session->cli->home);
     fflush(session->cli->out);
     hb_summary_notes(session->cli, &session->run.report);
     return HB_EXIT_DONE;

@@ -83,7 +83,7 @@ static json_t *json_texts(const char *const *texts)
 {
     json_t *list = json_array();
     for (; *texts != NULL; texts++)
-        json_array_append_new(list, json_string(*texts));
+        hb_json_append_name(list, "text", *texts);
     return list;
 }
 

@@ -167,17 +167,17 @@ static void clear(struct making *making)
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
-static void tell_program(const struct hb_cli *cli, const struct making *making)
+static void tell_program(const struct hb_session *session, const struct making *making)
 {
     json_t *made = json_array();
     char path[PATH_MAX];
     for (size_t i = 0; i < making->count; i++)
         json_array_append_new(made, json_string(making->files[i]));
-    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "type", "summary", "command",
-                             "plugins new", "status", "complete", "kind", making->kind, "files",
-                             (json_int_t)making->count, "made", made);
-    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
-    hb_json_line(cli->out, line);
+    json_t *object = hb_session_summary(session, "plugins new");
+    hb_json_add(object, "{s:s, s:I, s:o}", "kind", making->kind, "files", (json_int_t)making->count,
+                "made", made);
+    hb_json_name(object, "path", realpath(making->name, path) == NULL ? making->name : path);
+    hb_session_print_summary(session, object);
 }
 
 static void tell_people(const struct hb_cli *cli, const struct making *making)
@@ -239,7 +239,7 @@ int hb_cli_plugins_new(struct hb_session *session)
     if (make_directory(&making, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)
-        tell_program(cli, &making);
+        tell_program(session, &making);
     else if (!cli->quiet)
         tell_people(cli, &making);
     clear(&making);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore verify */
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
@@ -30,9 +31,9 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
         return;
     }
     HB_AUTO_FREE char *path = hb_printable(reading->path);
-    if (!cli->quiet)
-        fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, verified->files,
-                hb_human_bytes(verified->bytes, size));
+    hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
+                      "%s: %" PRIu64 " files, %s read back", path, verified->files,
+                      hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
@@ -42,7 +43,15 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
                 : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
                                                              : "not checked in full");
     }
-    hb_summary_findings(cli, cli->out, report);
+    hb_summary_information(cli, cli->out, report);
+}
+
+static uint64_t files_in(const struct hb_catalog *catalog)
+{
+    uint64_t files = 0;
+    for (size_t i = 0; i < catalog->count; i++)
+        files += catalog->members[i].type == HB_FILE;
+    return files;
 }
 
 /* As an import finds it; NULL: there is none, and none is needed. Caller frees. */
@@ -59,7 +68,8 @@ static int verify(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     struct hb_verified verified;
-    hb_session_start_progress(session, "verified", reading->archive.catalog.count, reading->bytes);
+    hb_session_start_progress(session, "verified", files_in(&reading->archive.catalog),
+                              reading->bytes);
     HB_AUTO_FREE char *home = find_home(session);
     int status = hb_verify(&reading->archive, home, &verified, &session->error);
     hb_session_end_progress(session);

@@ -33,6 +33,8 @@ install(FILES contrib/completion/hbcore.zsh
 install(FILES contrib/completion/hbcore.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
+# Of the lines that --json prints.
+install(DIRECTORY docs/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
 install(FILES docs/plugin-guide.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/hbcore.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/hbcore.ini.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/import.h"
 
+#include "archive/which_format.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -214,7 +215,7 @@ static int open_archive(struct import *import)
     if (status == HB_NOMATCH)
         status =
             hb_staging_fill(&import->staging, hb_unpack_stream, &import->archive, import->error);
-    return status;
+    return status == HB_OK ? hb_which_format_after(&import->archive, import->error) : status;
 }
 
 static int make_plan(struct import *import)
@@ -226,7 +227,7 @@ static int make_plan(struct import *import)
     int status = open_archive(import);
     if (status == HB_OK)
         status = hb_select(&import->archive, &import->filters, &import->contents,
-                           import->request->patterns, &import->plan, import->error);
+                           import->request->choice, &import->plan, import->error);
     import->staging.source = import->archive.shown;
     return status;
 }
@@ -320,8 +321,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
     hb_restore_plan_clear(&import.plan);
-    if (status == HB_OK && !request->dry_run && request->patterns == NULL &&
-        request->source == NULL)
+    if (status == HB_OK && !request->dry_run && request->choice == NULL && request->source == NULL)
         hb_recover_discard(request->run);
     if (import.to_be_continued)
         hb_stage_leave(&request->run->stage);

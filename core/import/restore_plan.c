@@ -39,6 +39,7 @@ void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct h
     struct hb_entry origin;
     hb_catalog_entry(plan->catalog, row->origin, &origin);
     entry->type = origin.type;
+    entry->link = origin.link;
     entry->bytes = origin.bytes;
     entry->mtime = origin.mtime;
     entry->mode = origin.mode;

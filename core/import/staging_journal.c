@@ -90,14 +90,13 @@ static enum turn turn_of(const struct hb_staging *staging, size_t index)
     const struct hb_tree_directory *parent = hb_trees_parent(trees, index), *itself;
     if (!hb_planned_is_selected(staging->plan, index) || hb_trees_hold(trees, index))
         return NO_TURN;
-    switch (staging->plan->catalog->members[index].type) {
+    switch (hb_planned_type(staging->plan, index)) {
     case HB_DIRECTORY:
         itself = hb_trees_directory(trees, index);
         if (itself == NULL || itself->tree == HB_NO_TREE)
             return DIRECTORIES;
         return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
     case HB_FILE:
-    case HB_HARDLINK:
         if (!is_claimed(staging, index))
             return FILES;
         return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;

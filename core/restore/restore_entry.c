@@ -441,5 +441,5 @@ void hb_restore_entry(struct hb_restoring *restore, const struct hb_journal_row 
     hb_staged_name(row->index, name);
     if (hb_restore_is_due(restore, row))
         hb_restore_file(restore, row, hb_restore_stage_of(restore, row)->fd, name, last);
-    hb_progress_add(restore->run->progress, 1, 0);
+    hb_progress_add(restore->run->progress, row->path, 1, 0);
 }

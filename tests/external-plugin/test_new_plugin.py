@@ -410,10 +410,12 @@ class Made(hb.Case):
 
     def test_json(self):
         done = self.new("--json", "plugins", "new", "filter", "f")
-        self.assertEqual(self.summary(done), {
+        wanted = {
             "type": "summary", "command": "plugins new", "status": "complete", "kind": "filter",
             "path": str(self.here.resolve() / "f"), "files": 3,
-            "made": ["f.c", "CMakeLists.txt", "README.md"]})
+            "made": ["f.c", "CMakeLists.txt", "README.md"]}
+        said = self.summary(done)  # and what is in every summary: the schema knows it
+        self.assertEqual({key: said[key] for key in wanted}, wanted)
         self.assertEqual(len(done.stdout.splitlines()), 1)
         self.assertEqual({path.name for path in (self.here / "f").iterdir()},
                          set(self.summary(done)["made"]))
@@ -471,6 +473,11 @@ class Made(hb.Case):
         source.write_text(source.read_text() + "/* a site's own */\n")
         self.new("plugins", "new", "hook", "mine")
         self.assertTrue((self.here / "mine/mine.c").read_text().endswith("/* a site's own */\n"))
+
+    def test_the_schemas_of_the_json_are_installed(self):
+        there = installed["prefix"] / "share/hbcore/schema"
+        self.assertEqual({path.name: path.read_bytes() for path in there.iterdir()},
+                         {path.name: path.read_bytes() for path in (hb.SOURCE / "docs/schema").iterdir()})
 
     def test_missing_templates(self):
         templates = self.moved()
