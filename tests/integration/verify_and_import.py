@@ -154,10 +154,10 @@ class TheSame(hb.Case):
     def test_what_was_left_out_is_not_told(self):
         """Also of what would be refused; nothing is left to be told then."""
         archive = self.dir / "made.tar"
-        tar_of(archive, ("f a", "p p", "l sub/l a", "f x", "f x/y", "f x.db-wal", "f ../../up", "h h gone", "l m " + "x/" * 2048))
+        tar_of(archive, ("f a", "p p", "l sub/l a", "f x", "f x/y", "f x.db-wal", "h h gone", "l m " + "x/" * 2048))
         words = ("--home", self.dir / "home", "import", archive, "--force")
         self.assertEqual(self.told(*words)[0], 3)
-        out = [word for name in ("p", "sub/l", "x", "x.db-wal", "../../up", "h", "m") for word in ("--exclude", name)]
+        out = [word for name in ("p", "sub/l", "x", "x.db-wal", "h", "m") for word in ("--exclude", name)]
         self.assertEqual(self.told(*words, *out)[:2], (0, []))
         self.assertEqual(self.told(*words, "--include", "a")[:2], (0, []))
         self.assertEqual([path for path, _ in self.told(*words, *out[2:])[1]], ["p"])
