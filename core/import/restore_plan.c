@@ -44,6 +44,8 @@ void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct h
     entry->mtime = origin.mtime;
     entry->mode = origin.mode;
     entry->flags = origin.flags;
+    entry->uid = origin.uid;
+    entry->gid = origin.gid;
 }
 
 void hb_planned_drop(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
