@@ -30,21 +30,24 @@ static const struct hb_magic *matching_magic(const struct hb_archive *archive,
     return NULL;
 }
 
-/* Asks the plugin itself; it gets an instance for that. */
+/* Asks the plugin itself; it gets an instance for that. *unsure: it could not tell. */
 static int ask(struct hb_archive *archive, const struct hb_input *input,
-               const struct hb_format_choice *choice)
+               const struct hb_format_choice *choice, bool *unsure)
 {
     struct hb_instance *instance;
     struct hb_error error;
-    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK)
-        return HB_FATAL;
+    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK) {
+        *unsure = true;
+        return HB_NOMATCH;
+    }
     int answer =
         hb_format_ops_of(choice)->probe(instance->self, input, archive->head, archive->head_bytes);
     hb_instance_free(instance);
-    return answer;
+    *unsure |= answer < 0;
+    /* Of a stream that has passed by: it saw so much that it looked for what is gone. */
+    return answer < 0 && input != &archive->input ? HB_OK : answer;
 }
 
-/* *unsure: a plugin could not tell. */
 static enum proof proof_of(struct hb_archive *archive, const struct hb_input *input,
                            const struct hb_format_choice *choice, bool *unsure)
 {
@@ -53,12 +56,11 @@ static enum proof proof_of(struct hb_archive *archive, const struct hb_input *in
     bool start = magic != NULL && magic->offset == 0;
     if (!HB_CAN(ops, probe))
         return magic == NULL ? NOTHING : start ? CLAIMED : MAGIC_WITHIN;
-    int answer = ask(archive, input, choice);
+    int answer = ask(archive, input, choice, unsure);
     if (answer == HB_PROVEN)
         return PROVEN;
     if (answer == HB_OK)
         return CLAIMED;
-    *unsure |= answer < 0;
     return magic == NULL ? NOTHING : start ? DENIED_START : DENIED_WITHIN;
 }
 
