@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
 #include "backup/preset_backup.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "choice_options.h"
 #include "cli_snapshot.h"
 #include "commands.h"
 #include "complain.h"
 #include "config/home_path.h"
+#include "entry_json.h"
 #include "no_config.h"
 #include "preset_report.h"
 #include "summary.h"
@@ -23,6 +26,7 @@ struct backup_options {
     bool quick;
     const char *label;
     bool dry_run;
+    struct hb_choice_options choice;
 };
 
 #define AT(member) offsetof(struct backup_options, member)
@@ -45,6 +49,7 @@ static const struct hb_cli_option table[] = {
      .offset = AT(quick), .not_in = AN_ARCHIVE | A_SNAPSHOT},
     {"label", 'l', "TEXT", "a text to add to the id of the snapshot", .takes = HB_TAKES_TEXT,
      .offset = AT(label), .not_in = AN_ARCHIVE},
+    HB_CHOICE_ROWS("store", AT(choice), A_SNAPSHOT),
     {"dry-run", 0, NULL, "show what would be stored, write nothing", .offset = AT(dry_run)},
     {0},
 };
@@ -53,6 +58,7 @@ struct backup_command {
     struct hb_session *session;
     const struct backup_options *options;
     struct hb_preset_backup backup;
+    struct hb_choice choice;
 };
 
 /* "-o a.b" with a suffix of a format that was not asked for: the archive is called "a.b.c". */
@@ -86,7 +92,7 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
     FILE *out = hb_cli_out(cli);
     char text[24];
     note_other_suffix(command);
-    hb_session_say(command->session, "%s %" PRIu64 " entries (%s) ...\n",
+    hb_session_say(command->session, "%s %" PRIu64 " files (%s) ...\n",
                    command->options->dry_run ? "Would back up" : "Backing up", files,
                    hb_human_bytes(bytes, text));
     fflush(out);
@@ -94,12 +100,11 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
         hb_session_start_progress(command->session, "stored", files, bytes);
 }
 
-static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
+static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
-    const char *kind = type == HB_DIRECTORY ? "directory" : type == HB_SYMLINK ? "link" : "file";
-    hb_session_print_entry(command->session, path, type == HB_DIRECTORY, NULL,
-                           json_pack("{s:s, s:I}", "kind", kind, "bytes", (json_int_t)bytes));
+    hb_session_print_entry(command->session, path, planned->type == HB_DIRECTORY, NULL,
+                           hb_json_planned(planned));
 }
 
 static void print_json(const struct backup_command *command)
@@ -108,6 +113,7 @@ static void print_json(const struct backup_command *command)
     const struct hb_backup_result *result = &backup->result;
     json_t *object = hb_session_summary(command->session, "backup");
     bool made = !result->nothing && !command->options->dry_run;
+    hb_json_name_or_null(object, "preset", backup->preset);
     hb_json_name_or_null(object, "archive", made ? backup->destination.path : NULL);
     hb_json_name_or_null(object, "kept", backup->destination.kept);
     hb_json_name(object, "format", backup->choice.section->label);
@@ -116,8 +122,21 @@ static void print_json(const struct backup_command *command)
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
                 (json_int_t)result->archive_bytes, "reused_bytes",
                 (json_int_t)result->reused_bytes);
+    hb_choice_json(object, &command->choice);
     hb_preset_report_json(object, &backup->archives);
     hb_session_print_summary(command->session, object);
+}
+
+/* Since the archive from which the rest was taken over. */
+static void print_changed(const struct hb_backup_result *result, FILE *out)
+{
+    char changed[HB_HUMAN_BYTES], reused[HB_HUMAN_BYTES];
+    uint64_t rest = result->bytes > result->reused_bytes ? result->bytes - result->reused_bytes : 0;
+    if (result->reused_bytes == 0)
+        return;
+    fprintf(out, "  Changed:     %s since the previous archive\n", hb_human_bytes(rest, changed));
+    fprintf(out, "  Unchanged:   %s, copied from it\n",
+            hb_human_bytes(result->reused_bytes, reused));
 }
 
 static void print_made(const struct backup_command *command)
@@ -125,19 +144,24 @@ static void print_made(const struct backup_command *command)
     const struct hb_session *session = command->session;
     const struct hb_backup_result *result = &command->backup.result;
     FILE *out = hb_cli_out(session->cli);
-    char original[24], compressed[24];
-    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
-    fprintf(out, "\n%s: %s\n",
-            hb_session_code(session) != 0 ? "Backup done, but incomplete" : "Backup complete",
-            path);
+    char text[HB_HUMAN_BYTES];
     fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
-    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
-    fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
-    if (result->reused_bytes > 0)
-        fprintf(out, "  Unchanged:   %s, copied from the previous archive\n",
-                hb_human_bytes(result->reused_bytes, original));
-    fprintf(out, "  Time:        %.1fs\n", hb_session_seconds(session));
+    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, text));
+    fprintf(out, "  Compressed:  %s", hb_human_bytes(result->archive_bytes, text));
+    if (result->bytes > 0)
+        fprintf(out, " (%.0f%%)", 100.0 * (double)result->archive_bytes / (double)result->bytes);
+    fputc('\n', out);
+    print_changed(result, out);
+    fprintf(out, "  Time:        %s\n", hb_human_seconds(hb_session_seconds(session), text));
     hb_preset_report(session->cli, out, &command->backup.archives, false);
+}
+
+static void print_status(const struct backup_command *command)
+{
+    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
+    hb_summary_status(command->session, "Backup complete", "Backup INCOMPLETE", "%s", path);
+    if (!command->session->cli->quiet)
+        print_made(command);
 }
 
 static void print_restore_line(const struct backup_command *command)
@@ -162,13 +186,18 @@ static void print_summary(const struct backup_command *command)
     }
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
+    HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     if (result->nothing)
-        fprintf(out, "Nothing to back up in %s.\n", command->session->run.home.path);
+        fprintf(out, "Nothing to back up in %s: no archive was made.\n", home);
     else if (!made)
-        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
-                hb_human_bytes(result->bytes, bytes));
-    else if (!cli->quiet)
-        print_made(command);
+        hb_session_say(command->session, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n",
+                       result->files, hb_human_bytes(result->bytes, bytes));
+    else
+        print_status(command);
+    if (!made)
+        hb_summary_problems(cli, &command->session->run.report);
+    if (!cli->quiet)
+        hb_choice_show(out, &command->choice);
     hb_session_print_summary(command->session, NULL);
     if (made && !cli->quiet)
         print_restore_line(command);
@@ -197,6 +226,9 @@ static int back_up(struct backup_command *command)
     struct hb_session *session = command->session;
     struct hb_preset_backup *backup = &command->backup;
     struct hb_report *report = &session->run.report;
+    if (hb_choice_options_read(&command->options->choice, false, &command->choice,
+                               &session->error) != HB_OK)
+        return HB_EXIT_USAGE;
     if (hb_preset_backup_find(backup, &session->run, &session->error) != HB_OK) {
         explain_missing(session, command->options);
         return HB_EXIT_USAGE;
@@ -216,13 +248,18 @@ static int back_up(struct backup_command *command)
         hb_summary_keep(session->cli, report);
     }
     print_summary(command);
+    if (status == HB_OK && backup->result.nothing && backup->destination.stream &&
+        !backup->dry_run) /* whoever reads it waits for an archive */
+        status = hb_error_set(&session->error, HB_FATAL,
+                              "nothing to back up: no archive was written to %s",
+                              backup->destination.path);
     return status == HB_OK ? hb_session_code(session) : hb_cli_exit_code(status);
 }
 
 static int run(struct hb_session *session)
 {
     const struct backup_options *options = session->options;
-    struct backup_command command = {session, options, {HB_PRESET_BACKUP_NONE}};
+    struct backup_command command = {session, options, {HB_PRESET_BACKUP_NONE}, HB_CHOICE_NONE};
     session->cli->output_is_extra = !options->dry_run;
     if (options->quick)
         return hb_cli_snapshot_create(session, options->label, options->keep, options->dry_run);
@@ -231,12 +268,14 @@ static int run(struct hb_session *session)
     command.backup.preset = options->preset;
     command.backup.keep = options->keep;
     command.backup.dry_run = options->dry_run;
+    command.backup.wanted = hb_choice_options_given(&options->choice) ? &command.choice : NULL;
     command.backup.prunes = true;
     command.backup.planned = on_planned;
     command.backup.would_store = on_would_store;
     command.backup.context = &command;
     int code = back_up(&command);
     hb_preset_backup_clear(&command.backup);
+    hb_choice_clear(&command.choice);
     return code;
 }
 
@@ -249,6 +288,13 @@ static int check(const struct hb_cli *cli, const void *parsed)
     if (options->quick &&
         (options->output != NULL || options->preset != NULL || options->format != NULL))
         wrong = "--quick makes a snapshot in the home: use it without -o, --format and --preset";
+    else if (options->quick && hb_choice_options_given(&options->choice))
+        wrong = "--quick copies the files that [snapshot] names: use it without --include and "
+                "--exclude";
+    else if (options->choice.include.count > 0 && options->preset != NULL &&
+             options->output == NULL)
+        wrong = "--include makes an archive of a part, which would count as one of the whole home "
+                "when older ones are removed: name it with -o, or use it without --preset";
     else if (options->label != NULL && !options->quick)
         wrong = "--label needs --quick";
     else if (options->keep >= 0 && !options->quick && options->preset == NULL)
@@ -259,20 +305,27 @@ static int check(const struct hb_cli *cli, const void *parsed)
         wrong = "the name after -o is empty";
     else if (cli->raw_out && !options->dry_run && isatty(STDOUT_FILENO))
         wrong = "standard output is a terminal: redirect it, or name a file with -o";
-    return wrong == NULL ? hb_cli_snapshot_label(cli, options->label)
-                         : hb_cli_usage(cli, "backup", "%s", wrong);
+    if (wrong != NULL)
+        return hb_cli_usage(cli, "backup", "%s", wrong);
+    int code = hb_choice_options_check(cli, "backup", &options->choice);
+    return code != 0 ? code : hb_cli_snapshot_label(cli, options->label);
 }
 
-static const struct hb_form forms[] = {{.run = run}, {.arguments = "--quick"}};
+static const struct hb_form forms[] = {
+    {.wrong = "takes no argument: name the archive with -o, and the home with --home", .run = run},
+    {.arguments = "-q|--quick"},
+};
 
 const struct hb_command hb_command_backup = {
     .name = "backup",
     .summary = "make an archive of the home",
     .about = "Makes an archive of the home. The archive gets its name only when it is complete\n"
              "and on the disk.",
-    .end = "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
-           "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
-           "on the home.",
+    .end = HB_CHOICE_HELP
+    "\n\n"
+    "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
+    "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
+    "on the home.",
     .forms = forms,
     .form_count = 2,
     .options = table,

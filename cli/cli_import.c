@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
 #include "backup/way_back.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "choice_options.h"
 #include "commands.h"
 #include "complain.h"
+#include "entry_json.h"
 #include "host/hooks.h"
 #include "import/import.h"
 #include "summary.h"
@@ -15,6 +18,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct import_options {
@@ -22,7 +26,7 @@ struct import_options {
     bool force;
     bool dry_run;
     bool backup_first;
-    struct hb_texts include, exclude;
+    struct hb_choice_options choice;
 };
 
 #define AT(member) offsetof(struct import_options, member)
@@ -34,10 +38,7 @@ static const struct hb_cli_option table[] = {
     {"backup-first", 0, NULL, "archive the home before replacing anything",
      .offset = AT(backup_first)},
     {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
-    {"include", 0, "GLOB", "import only what matches; repeatable", .takes = HB_TAKES_TEXTS,
-     .offset = AT(include)},
-    {"exclude", 0, "GLOB", "leave out what matches; repeatable", .takes = HB_TAKES_TEXTS,
-     .offset = AT(exclude)},
+    HB_CHOICE_ROWS("import", AT(choice), 0),
     {0},
 };
 
@@ -47,10 +48,12 @@ struct import_command {
     const char *archive;
     struct hb_changes shown; /* counts only */
     bool has_changes;
+    char *format;   /* of the archive; NULL until it is listed */
     char *way_back; /* the archive that was made first */
     char *home;
     struct hb_hooks hooks;
     struct hb_import_result result;
+    struct hb_choice choice;
 };
 
 /* ---- the question -------------------------------------------------------------------------- */
@@ -146,9 +149,10 @@ static void print_members(const struct import_command *command, const struct hb_
             continue;
         const char *path = hb_planned_path(plan, i);
         const char *change = hb_change_word(changes->rows[i]);
+        json_t *object = hb_json_member(plan->catalog, i);
+        hb_json_add(object, "{s:s?}", "change", *change == '\0' ? NULL : change);
         hb_session_print_entry(command->session, path, member->type == HB_DIRECTORY, change,
-                               json_pack("{s:I, s:s?}", "bytes", (json_int_t)member->bytes,
-                                         "change", *change == '\0' ? NULL : change));
+                               object);
     }
 }
 
@@ -166,7 +170,8 @@ static void show_changes(FILE *out, const struct hb_changes *changes)
 
 /* What is in the archive, where it goes, and what that does there. */
 static void show_plan(FILE *out, const char *target, const struct hb_archive *archive,
-                      const struct hb_restore_plan *plan, const struct hb_changes *changes)
+                      const struct hb_restore_plan *plan, const struct hb_choice *choice,
+                      const struct hb_changes *changes)
 {
     char size[24];
     HB_AUTO_FREE char *home = hb_printable(target);
@@ -174,6 +179,7 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
             hb_human_bytes(plan->bytes, size));
     if (plan->unwanted > 0)
         fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", plan->unwanted);
+    hb_choice_show(out, choice);
     fprintf(out, "Target: %s\n", home);
     if (changes != NULL)
         show_changes(out, changes);
@@ -201,16 +207,18 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     struct import_command *command = context;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->json ? cli->err : cli->out;
+    command->format = hb_copy_text(archive->choice->section->label);
     if (archive->later_trailer) /* what it holds is restored all the same */
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
+    command->hooks.event.left_out = plan->unwanted;
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;
         command->has_changes = true;
     }
     if (!cli->quiet || must_ask)
-        show_plan(out, command->home, archive, plan, changes);
+        show_plan(out, command->home, archive, plan, &command->choice, changes);
     if (command->options->dry_run) {
         print_members(command, plan, changes);
         return HB_OK;
@@ -222,8 +230,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         if (!cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
         fflush(out);
-        /* Every file is staged, and then published. */
-        hb_session_start_progress(command->session, "done", plan->files * 2, plan->bytes);
+        hb_session_start_progress(command->session, "unpacked", plan->files, plan->bytes);
     }
     return status;
 }
@@ -252,11 +259,13 @@ static json_t *preserved_list(const struct hb_report *report)
     return list;
 }
 
+/* NULL: what would change was not asked for. */
 static void json_changes(json_t *object, const struct hb_changes *changes)
 {
     for (enum hb_change change = HB_CHANGE_NEW; change < HB_CHANGES; change++)
         json_object_set_new(object, hb_change_word(change),
-                            json_integer((json_int_t)changes->counts[change]));
+                            changes == NULL ? json_null()
+                                            : json_integer((json_int_t)changes->counts[change]));
 }
 
 static void print_json(const struct import_command *command)
@@ -264,16 +273,17 @@ static void print_json(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     json_t *object = hb_session_summary(command->session, "import");
     hb_json_name(object, "archive", command->archive);
+    hb_json_name(object, "home", command->home);
     hb_json_name(object, "target", command->home);
+    hb_json_name_or_null(object, "format", command->format);
     hb_json_name_or_null(object, "prefix", result->wrapper);
-    if (command->way_back != NULL)
-        hb_json_name(object, "way_back", command->way_back);
+    hb_json_name_or_null(object, "way_back", command->way_back);
     hb_json_add(object, "{s:b, s:I, s:I, s:I, s:o}", "dry_run", command->options->dry_run, "files",
                 (json_int_t)result->files, "bytes", (json_int_t)result->bytes, "members",
                 (json_int_t)result->members, "preserved",
                 preserved_list(&command->session->run.report));
-    if (command->has_changes)
-        json_changes(object, &command->shown);
+    hb_choice_json(object, &command->choice);
+    json_changes(object, command->has_changes ? &command->shown : NULL);
     hb_session_print_summary(command->session, object);
 }
 
@@ -282,6 +292,7 @@ static void print_summary(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->out;
+    char time[HB_HUMAN_BYTES];
     if (cli->json) {
         print_json(command);
         return;
@@ -289,13 +300,15 @@ static void print_summary(const struct import_command *command)
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
-        fprintf(out, "\nDry run: nothing was changed.\n");
-    } else if (!cli->quiet) {
+        hb_session_say(command->session, "\nDry run: nothing was changed.\n");
+        hb_summary_problems(cli, &command->session->run.report);
+    } else {
         HB_AUTO_FREE char *home = hb_printable(command->home);
-        fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
-                hb_session_code(command->session) != 0 ? "done, but incomplete" : "complete",
-                result->files, hb_session_seconds(command->session));
-        fprintf(out, "  Target: %s\n", home);
+        hb_summary_status(command->session, "Import complete", "Import INCOMPLETE",
+                          "%" PRIu64 " files restored in %s", result->files,
+                          hb_human_seconds(hb_session_seconds(command->session), time));
+        if (!cli->quiet)
+            fprintf(out, "  Target: %s\n", home);
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
@@ -306,6 +319,27 @@ static void print_summary(const struct import_command *command)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+/* Who gives files away as root must not do so for somebody who could have made the archive. */
+static int check_owners(const struct hb_session *session, const char *home, struct hb_error *error)
+{
+    struct stat status;
+    HB_AUTO_FREE char *above = hb_copy_bytes(home, (size_t)(hb_base_name(home) - home));
+    if (!hb_import_keeps_owners(session->config))
+        return 0;
+    if (geteuid() != 0)
+        hb_error_set(error, HB_FATAL, "import.owners = keep: only root can give files to others");
+    else if (stat(home, &status) != 0 && stat(above, &status) != 0)
+        return 0; /* opening it tells more */
+    else if (status.st_uid != 0)
+        hb_error_set(error, HB_FATAL,
+                     "%s: import.owners = keep: the home belongs to user %u, not to root", home,
+                     (unsigned)status.st_uid);
+    else
+        return 0;
+    hb_error_hint(error, "use --set import.owners=home");
+    return HB_EXIT_USAGE;
+}
+
 static int import_archive(struct import_command *command)
 {
     struct hb_session *session = command->session;
@@ -313,6 +347,9 @@ static int import_archive(struct import_command *command)
     struct hb_run *run = &session->run;
     struct hb_error *error = &session->error;
     HB_AUTO_FREE char *home = NULL;
+    if (hb_choice_options_read(&options->choice, strcmp(command->archive, "-") == 0,
+                               &command->choice, error) != HB_OK)
+        return HB_EXIT_USAGE;
     int code = hb_session_find_home(session, true, "import ARCHIVE", &home);
     if (code != 0)
         return code;
@@ -324,10 +361,11 @@ static int import_archive(struct import_command *command)
                      HB_NO_CURRENT_TEXT);
         return HB_EXIT_FAILED;
     }
+    code = check_owners(session, command->home, error);
+    if (code != 0)
+        return code;
     command->hooks.event.home = command->home;
     command->hooks.event.archive = command->archive;
-    struct hb_patterns patterns = {.include = (const char *const *)options->include.texts,
-                                   .exclude = (const char *const *)options->exclude.texts};
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
@@ -336,7 +374,7 @@ static int import_archive(struct import_command *command)
         .wait_seconds = session->cli->wait_seconds,
         .dry_run = options->dry_run,
         .force = options->force,
-        .patterns = patterns.include == NULL && patterns.exclude == NULL ? NULL : &patterns,
+        .choice = hb_choice_is_open(&command->choice) ? NULL : &command->choice,
         .begin = on_begin,
         .confirm = on_confirm,
         .before = on_before,
@@ -349,6 +387,8 @@ static int import_archive(struct import_command *command)
         correct(error->hint, sizeof error->hint);
         hb_summary_failed(session->cli, &run->report);
     }
+    if (command->choice.missed)
+        return HB_EXIT_USAGE;
     if (status == HB_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
     if (status != HB_OK)
@@ -364,8 +404,11 @@ static int import_archive(struct import_command *command)
 
 static int run(struct hb_session *session)
 {
-    struct import_command command = {
-        .session = session, .options = session->options, .archive = session->arguments[0]};
+    struct import_command command = {.session = session,
+                                     .options = session->options,
+                                     .archive = session->arguments[0],
+                                     .choice = HB_CHOICE_NONE};
+    command.choice.compares = true;
     session->cli->output_is_extra = !command.options->dry_run;
     int code = import_archive(&command);
     if (code == HB_EXIT_DECLINED) {
@@ -374,34 +417,20 @@ static int run(struct hb_session *session)
         session->error.text[0] = '\0'; /* it has been said */
     }
     free(command.result.wrapper);
+    free(command.format);
     free(command.way_back);
     free(command.home);
+    hb_choice_clear(&command.choice);
     hb_hooks_close(&command.hooks);
     return code;
 }
 
 /* ---- what is typed ------------------------------------------------------------------------- */
 
-static int check_globs(const struct hb_cli *cli, const char *option, const struct hb_texts *globs)
-{
-    for (size_t i = 0; i < globs->count; i++) {
-        char *text = globs->texts[i];
-        size_t length = strlen(text);
-        while (length > 1 && text[length - 1] == '/') /* "skills/" is how people name a directory */
-            text[--length] = '\0';
-        if (length == 0 || text[0] == '/' || strncmp(text, "./", 2) == 0)
-            return hb_cli_usage(cli, "import",
-                                "%s: '%s' would never match: names are relative to the home",
-                                option, text);
-    }
-    return 0;
-}
-
 static int check(const struct hb_cli *cli, const void *parsed)
 {
     const struct import_options *options = parsed;
-    int code = check_globs(cli, "--include", &options->include);
-    return code != 0 ? code : check_globs(cli, "--exclude", &options->exclude);
+    return hb_choice_options_check(cli, "import", &options->choice);
 }
 
 static const struct hb_form form = {.arguments = "ARCHIVE|-",
@@ -414,11 +443,11 @@ const struct hb_command hb_command_import = {
     .summary = "bring an archive back into the home",
     .about = "Brings an archive back into the home. Everything is staged and verified before the\n"
              "first file is replaced; files that the archive lacks stay.",
-    .end = "In a GLOB * and ? stop at a /; a directory that matches includes all below it.\n"
-           "\n"
-           "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
-           "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
-           "works on the home.",
+    .end = HB_CHOICE_HELP
+    "\n\n"
+    "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
+    "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
+    "works on the home.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -85,7 +85,8 @@ static int walk_unreadable(const struct hb_visitor *visitor, const char *why)
         return HB_OK;
     if (why == NULL)
         why = "cannot be decoded";
-    hb_progress_add(request->archive->run->progress, 1, catalog->members[index].bytes);
+    hb_progress_add(request->archive->run->progress, hb_catalog_path(catalog, index), 1,
+                    catalog->members[index].bytes);
     if (request->unreadable != NULL && request->unreadable(request->context, &index, 1, why))
         return HB_OK;
     return hb_error_set(walking->error, HB_FATAL, "%s: %s %s", request->archive->shown,

@@ -44,6 +44,7 @@ static int make_plan(struct hb_backing_up *backup)
         .run = backup->run,
         .filters = &backup->filters,
         .contents = &backup->contents,
+        .choice = backup->request->choice,
         .store_links = store_links,
         .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
         .excluded = excluded,
@@ -107,7 +108,7 @@ static int open_stages(struct hb_backing_up *backup)
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
     if (*chosen != '\0') {
-        HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
+        HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);
         if (status != HB_OK || destination->stream)
             return status;
@@ -126,7 +127,7 @@ static void list_plan(const struct hb_backing_up *backup)
     for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
-        request->would_store(request->context, path, planned->type, planned->bytes);
+        request->would_store(request->context, path, planned);
         backup->result->directories += planned->type == HB_DIRECTORY;
     }
     backup->result->files = backup->plan.files;
@@ -170,6 +171,21 @@ static int spare_file_of_home(const struct hb_backing_up *backup)
     return HB_FATAL;
 }
 
+/* What was chosen is not there, or all of it is left out: a slip, and no empty home. */
+static int check_choice(const struct hb_backing_up *backup)
+{
+    const struct hb_choice *choice = backup->request->choice;
+    if (choice == NULL)
+        return HB_OK;
+    hb_choice_note(choice, "the home", true, &backup->run->report);
+    if (has_content(&backup->plan) ||
+        choice->not_included + choice->excluded + choice->too_large + choice->pruned == 0)
+        return HB_OK;
+    return hb_error_set(backup->error, HB_FATAL,
+                        "%s: --include and --exclude leave nothing to back up",
+                        backup->run->home.path);
+}
+
 static int run_backup(struct hb_backing_up *backup)
 {
     const struct hb_backup_request *request = backup->request;
@@ -182,6 +198,8 @@ static int run_backup(struct hb_backing_up *backup)
                             backup->error);
     if (status == HB_OK)
         status = make_plan(backup);
+    if (status == HB_OK)
+        status = check_choice(backup);
     if (status != HB_OK)
         return status;
     if (!has_content(&backup->plan)) {
@@ -189,7 +207,7 @@ static int run_backup(struct hb_backing_up *backup)
         return HB_OK;
     }
     if (request->planned != NULL)
-        request->planned(request->context, backup->plan.count, backup->plan.bytes);
+        request->planned(request->context, backup->plan.files, backup->plan.bytes);
     if (request->dry_run) {
         list_plan(backup);
         return HB_OK;
@@ -233,6 +251,8 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     hb_chain_free(&backup.contents);
     hb_run_close_stage(request->run, &backup.destination_stage, status);
     hb_run_close_stage(request->run, &request->run->stage, status);
+    if (status != HB_OK)
+        hb_destination_undo(request->destination);
     hb_report_sort(&request->run->report);
     return status;
 }

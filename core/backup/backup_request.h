@@ -4,9 +4,11 @@
 #define HB_BACKUP_REQUEST_H
 
 #include "backup/publish.h"
+#include "base/choice.h"
 #include "files/home_id.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "pipeline/plan.h"
 
 struct hb_backup_request {
     struct hb_run *run; /* home is open and locked */
@@ -19,10 +21,11 @@ struct hb_backup_request {
     bool remember;         /* a later backup may take units over from this archive */
     const char *previous;  /* path of an archive to take them over from, or NULL */
     bool dry_run;          /* only the plan */
+    struct hb_choice *choice; /* what of the home; NULL: everything */
     /* Makes run->progress once the size of the work is known; may be NULL. */
     void (*planned)(void *context, uint64_t files, uint64_t bytes);
     /* Dry run: one call an entry of the plan. May be NULL. */
-    void (*would_store)(void *context, const char *path, uint32_t type, uint64_t bytes);
+    void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
     void *context;
 };
 

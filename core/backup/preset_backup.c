@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_backup.h"
 
+#include "host/own_places.h"
+
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
                           struct hb_error *error)
 {
@@ -27,7 +29,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
         .run = backup->run,
         .id = id,
         .prefix = backup->settings.prefix,
-        .suffixes = hb_format_ops_of(&backup->choice)->suffixes,
+        .suffixes = hb_own_suffixes(backup->run),
         .directory = made->directory,
         .held = &made->place,
     };
@@ -55,6 +57,7 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
         .remember = backup->settings.reuse && !backup->destination.stream,
         .previous = next->previous,
         .dry_run = backup->dry_run,
+        .choice = backup->wanted,
         .planned = backup->planned,
         .would_store = backup->would_store,
         .context = backup->context,

@@ -29,8 +29,8 @@ struct hb_import_request {
     const char *home;                      /* path; it may be missing */
     int64_t wait_seconds;
     bool dry_run;
-    bool force;                         /* do not ask */
-    const struct hb_patterns *patterns; /* what of it; NULL: everything */
+    bool force;               /* do not ask */
+    struct hb_choice *choice; /* what of it; NULL: everything */
     /* May be NULL. The home is open and locked if it is there; nothing has been done. */
     int (*begin)(void *context, struct hb_error *error);
     /*
@@ -55,6 +55,9 @@ struct hb_import_result {
     char *wrapper; /* that was stripped, or NULL; caller frees */
     unsigned swept;
 };
+
+/* import.owners = keep. Only root can do that, and only where no other user has a say. */
+bool hb_import_keeps_owners(const struct hb_config *config);
 
 /*
  * HB_OK: done, see the report. HB_NOMATCH: see result. A failure: nothing was changed, or *error

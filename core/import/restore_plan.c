@@ -39,10 +39,13 @@ void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct h
     struct hb_entry origin;
     hb_catalog_entry(plan->catalog, row->origin, &origin);
     entry->type = origin.type;
+    entry->link = origin.link;
     entry->bytes = origin.bytes;
     entry->mtime = origin.mtime;
     entry->mode = origin.mode;
     entry->flags = origin.flags;
+    entry->uid = origin.uid;
+    entry->gid = origin.gid;
 }
 
 void hb_planned_drop(struct hb_restore_plan *plan, struct hb_report *report, size_t index,

@@ -24,7 +24,7 @@ enum hb_action {
     HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
     HB_REPLACED,  /* a later member has the same path */
     HB_ORIGIN,    /* the same, but a hard link to it is restored: its data is needed */
-    HB_UNWANTED   /* the user's patterns leave it out */
+    HB_UNWANTED   /* the user has not chosen it */
 };
 
 #define HB_MODE_IS_OPEN UINT32_MAX
@@ -35,6 +35,7 @@ struct hb_restore_row {
     uint32_t origin;   /* the member whose data, mode and time it gets: itself, but for links */
     uint32_t replaces; /* 1 + index of the earlier member with this path; 0: none */
     uint8_t action;    /* enum hb_action */
+    bool not_included; /* HB_UNWANTED, and not only because it is excluded */
     uint8_t stage;     /* number of the stage where it waits (staging_mounts.h) */
 };
 
@@ -47,7 +48,7 @@ struct hb_restore_plan {
     uint64_t files;               /* selected regular files */
     uint64_t bytes;
     uint64_t members;  /* regular files in the catalog */
-    uint64_t unwanted; /* of those, left out by the patterns */
+    uint64_t unwanted; /* of those, that nobody wants (base/choice.h) */
     char *wrapper;     /* the directory around everything that is stripped, or NULL */
 };
 
@@ -79,6 +80,19 @@ static inline bool hb_planned_is_needed(const struct hb_restore_plan *plan, size
     return hb_planned_is_selected(plan, index) || plan->rows[index].action == HB_ORIGIN;
 }
 
+/* As what it is restored: a hard link that has an origin is a file, or a symbolic link, like that.
+ */
+static inline uint8_t hb_planned_type(const struct hb_restore_plan *plan, size_t index)
+{
+    return plan->catalog->members[plan->rows[index].origin].type;
+}
+
+/* The target of what is restored as a symbolic link. */
+static inline const char *hb_planned_link(const struct hb_restore_plan *plan, size_t index)
+{
+    return hb_catalog_link(plan->catalog, plan->rows[index].origin);
+}
+
 /* It cannot be restored, for a reason that is the rest of a sentence: "is encrypted". Reported. */
 void hb_planned_drop(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
                      const char *why);
@@ -90,7 +104,7 @@ void hb_planned_drop_data(struct hb_restore_plan *plan, struct hb_report *report
                           const char *why);
 void hb_planned_drop_links(struct hb_restore_plan *plan, struct hb_report *report);
 
-/* As it is restored: a hard link that has an origin is a file like that. */
+/* As it is restored, all of it: what has an origin is like that, but for its name. */
 void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct hb_entry *entry);
 
 /* The filters' mode, else the archive's, else what the umask leaves. */

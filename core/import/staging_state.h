@@ -17,6 +17,7 @@ struct hb_staging {
     const struct hb_chain *filters; /* or NULL */
     uint32_t umask;
     bool in_trees; /* new directories are staged as such: trees.h */
+    bool keeps_owners; /* what is restored belongs to whom it belonged in the archive */
     bool narrows;  /* what replaces a file grants nobody more than its own stored mode did */
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
@@ -27,6 +28,7 @@ struct hb_staging {
     char **renamed;               /* see staging_names.h; NULL: none */
     struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
     unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
+    size_t without_owner; /* members of which the archive does not say whose they were */
     bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 
