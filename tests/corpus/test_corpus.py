@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives by every tool at hand, read by hbcore and by other programs beside it.
 
-    test_corpus.py [--part N] [--update] [--keep DIRECTORY] [WORD…]
+    test_corpus.py [--part N] [--update] [WORD…]
 
 --part N: one archive in N (with HBCORE_FULL=1 all of them). --update: writes differences.txt anew; new rows have "?" as
 their reason, which a test does not accept. WORD: only the archives with one of them in their names; says more.
@@ -192,6 +192,9 @@ def arguments():
 
 def main():
     options, start = arguments(), time.monotonic()
+    if os.geteuid() != 0:
+        print("skipped: what the judges do with devices and modes is listed as root sees it")
+        return hb.SKIPPED
     if os.access("/dev/shm", os.W_OK):  # thousands of small imports, each of which flushes its file system
         os.environ.setdefault("TMPDIR", "/dev/shm")
     os.umask(0o022)
