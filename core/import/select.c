@@ -117,8 +117,25 @@ static const char sidecar[] =
     "belongs to the file beside it, and would damage the one in the home; data that is only in it "
     "is not restored";
 
+/* Does it belong to a file that is excluded? Then so is it; one that is included by name is told.
+ */
+static bool follows_excluded(struct hb_restore_plan *plan, size_t index, const char *owner,
+                             struct hb_choice *choice)
+{
+    const struct hb_entry entry = {
+        .size = sizeof entry, .type = HB_FILE, .path = owner, .path_bytes = strlen(owner)};
+    unsigned why = choice == NULL ? 0 : hb_choice_ask(choice, &entry);
+    if ((why & HB_EXCLUDED) == 0)
+        return false;
+    hb_choice_count(choice, &entry, why);
+    plan->rows[index].action = HB_UNWANTED;
+    plan->unwanted++;
+    return true;
+}
+
 /* What is not restored, whatever its path. */
-static void drop_unwelcome(struct hb_run *run, struct hb_restore_plan *plan)
+static void drop_unwelcome(struct hb_run *run, struct hb_restore_plan *plan,
+                           struct hb_choice *choice)
 {
     bool links = hb_config_value(run->config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
@@ -126,10 +143,12 @@ static void drop_unwelcome(struct hb_run *run, struct hb_restore_plan *plan)
         uint8_t type = plan->catalog->members[i].type;
         if (row->action != HB_UNDECIDED || type == HB_DIRECTORY)
             continue;
-        const char *problem = type == HB_SPECIAL                    ? "is a device, pipe or socket"
-                              : type == HB_SYMLINK && !links        ? "is a symbolic link"
-                              : hb_claims_sidecar(&plan->claims, i) ? sidecar
-                                                                    : NULL;
+        const char *problem = type == HB_SPECIAL             ? "is a device, pipe or socket"
+                              : type == HB_SYMLINK && !links ? "is a symbolic link"
+                                                             : NULL;
+        HB_AUTO_FREE char *owner = problem == NULL ? hb_claims_owner(&plan->claims, i) : NULL;
+        if (owner != NULL && !follows_excluded(plan, i, owner, choice))
+            problem = sidecar;
         if (problem == NULL)
             continue;
         row->action = HB_DROPPED;
@@ -416,7 +435,7 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
         strip_wrapper(plan);
     if (choice != NULL)
         status = choose(archive, plan, choice, error);
-    drop_unwelcome(run, plan);
+    drop_unwelcome(run, plan, choice);
     if (status == HB_OK)
         status = decide(run, filters, plan, error);
     if (status != HB_OK)

@@ -281,8 +281,14 @@ class Patterns(Choice):
         self.take(archive=self.dir / "t.tar", expect=3)
         files, _ = self.take("--exclude", "pipe", "--exclude", "link", "--exclude", "*-wal", archive=self.dir / "t.tar")
         self.assertEqual(files, {".env", "x.db"})
-        files, _ = self.take("--include", "x.db-wal", "--include", ".env", archive=self.dir / "t.tar", expect=3)
+        files, _ = self.take("--include", "x.db*", "--include", ".env", archive=self.dir / "t.tar", expect=3)
+        self.assertEqual(files, {".env", "x.db"})
+        # A log goes with its database.
+        files, _ = self.take("--exclude", "x.db", "--exclude", "[lp]*", archive=self.dir / "t.tar")
         self.assertEqual(files, {".env"})
+        files, done = self.take("--include", ".env", "--include", "*-wal", archive=self.dir / "t.tar", expect=3)
+        self.assertEqual(files, {".env"})
+        self.assert_mentions(done, "x.db-wal: refused")
 
     def test_patterns_that_are_none(self):
         for pattern in ("", "a//b", "./sub", "/", "!", "../x", "sub[", "x\\"):
