@@ -44,10 +44,13 @@ static int take_size(const char *text, uint64_t *size, struct hb_error *error)
         .size = sizeof option, .type = HB_OPTION_BYTES, .key = "--exclude-larger-than"};
     struct hb_value value;
     int status = hb_value_parse(&option, text, &value, error);
-    *size = status == HB_OK ? (uint64_t)value.number : 0;
-    if (status == HB_OK)
-        hb_value_clear(&value);
-    return status;
+    if (status != HB_OK)
+        return status;
+    *size = (uint64_t)value.number;
+    hb_value_clear(&value);
+    return *size > 0
+               ? HB_OK
+               : hb_error_set(error, HB_FATAL, "%s: 0 would leave out every file", option.key);
 }
 
 int hb_choice_options_check(const struct hb_cli *cli, const char *command,

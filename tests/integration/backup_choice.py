@@ -135,7 +135,7 @@ class Wrong(Choice):
     def test_where_they_have_no_place(self):
         for arguments in (["--quick", "--exclude", "x"], ["--preset", "p", "--include", "sub"]):
             self.hbcore("--home", self.home, "backup", *arguments, expect=2)
-        for size in ("", "x", "-1", "1Q", "1e3"):
+        for size in ("", "x", "-1", "1Q", "1e3", "0"):
             _, done = self.store("--exclude-larger-than", size, expect=2)
             self.assert_mentions(done, "--exclude-larger-than")
 
