@@ -7,6 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/*
+ * What the JSON means: raised when a member changes its meaning or goes, not when one comes. Its
+ * schemas are in docs/schema/.
+ */
+enum { HB_JSON_SCHEMA = 1 };
+
 enum hb_exit {
     HB_EXIT_DONE = 0,
     HB_EXIT_FAILED = 1,     /* nothing published */
@@ -33,18 +39,21 @@ struct hb_cli {
     struct hb_texts sets;
     const char *home; /* --home, or NULL */
     bool json;
+    bool json_typed; /* --json stands somewhere: so is told what is wrong before it is read */
     int verbose;
     bool quiet;
     bool version;
     int progress; /* enum hb_progress_mode */
     int64_t wait_seconds;
+    bool ascii;           /* the user's terminal has no UTF-8, as far as the locale tells */
     FILE *out;            /* results */
     FILE *err;            /* progress, warnings, errors */
     bool output_is_extra; /* the work is done elsewhere: that results cannot be printed is a warning
                            */
     char *untold; /* an import was completed, and the JSON that says so cannot be written: else NULL
                    */
-    bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
+    bool named_out; /* -o names standard output as a file: /dev/stdout */
+    bool raw_out;   /* an archive or a member goes to standard output, and JSON to standard error */
 };
 
 /* Where results go: standard error, where an archive or a member goes to standard output. */

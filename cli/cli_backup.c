@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
 #include "backup/preset_backup.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
@@ -9,6 +10,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "config/home_path.h"
+#include "entry_json.h"
 #include "no_config.h"
 #include "preset_report.h"
 #include "summary.h"
@@ -90,7 +92,7 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
     FILE *out = hb_cli_out(cli);
     char text[24];
     note_other_suffix(command);
-    hb_session_say(command->session, "%s %" PRIu64 " entries (%s) ...\n",
+    hb_session_say(command->session, "%s %" PRIu64 " files (%s) ...\n",
                    command->options->dry_run ? "Would back up" : "Backing up", files,
                    hb_human_bytes(bytes, text));
     fflush(out);
@@ -98,12 +100,11 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
         hb_session_start_progress(command->session, "stored", files, bytes);
 }
 
-static void on_would_store(void *context, const char *path, uint32_t type, uint64_t bytes)
+static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
-    const char *kind = type == HB_DIRECTORY ? "directory" : type == HB_SYMLINK ? "link" : "file";
-    hb_session_print_entry(command->session, path, type == HB_DIRECTORY, NULL,
-                           json_pack("{s:s, s:I}", "kind", kind, "bytes", (json_int_t)bytes));
+    hb_session_print_entry(command->session, path, planned->type == HB_DIRECTORY, NULL,
+                           hb_json_planned(planned));
 }
 
 static void print_json(const struct backup_command *command)
@@ -112,6 +113,7 @@ static void print_json(const struct backup_command *command)
     const struct hb_backup_result *result = &backup->result;
     json_t *object = hb_session_summary(command->session, "backup");
     bool made = !result->nothing && !command->options->dry_run;
+    hb_json_name_or_null(object, "preset", backup->preset);
     hb_json_name_or_null(object, "archive", made ? backup->destination.path : NULL);
     hb_json_name_or_null(object, "kept", backup->destination.kept);
     hb_json_name(object, "format", backup->choice.section->label);
@@ -125,24 +127,41 @@ static void print_json(const struct backup_command *command)
     hb_session_print_summary(command->session, object);
 }
 
+/* Since the archive from which the rest was taken over. */
+static void print_changed(const struct hb_backup_result *result, FILE *out)
+{
+    char changed[HB_HUMAN_BYTES], reused[HB_HUMAN_BYTES];
+    uint64_t rest = result->bytes > result->reused_bytes ? result->bytes - result->reused_bytes : 0;
+    if (result->reused_bytes == 0)
+        return;
+    fprintf(out, "  Changed:     %s since the previous archive\n", hb_human_bytes(rest, changed));
+    fprintf(out, "  Unchanged:   %s, copied from it\n",
+            hb_human_bytes(result->reused_bytes, reused));
+}
+
 static void print_made(const struct backup_command *command)
 {
     const struct hb_session *session = command->session;
     const struct hb_backup_result *result = &command->backup.result;
     FILE *out = hb_cli_out(session->cli);
-    char original[24], compressed[24];
-    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
-    fprintf(out, "\n%s: %s\n",
-            hb_session_code(session) != 0 ? "Backup done, but incomplete" : "Backup complete",
-            path);
+    char text[HB_HUMAN_BYTES];
     fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
-    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
-    fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
-    if (result->reused_bytes > 0)
-        fprintf(out, "  Unchanged:   %s, copied from the previous archive\n",
-                hb_human_bytes(result->reused_bytes, original));
-    fprintf(out, "  Time:        %.1fs\n", hb_session_seconds(session));
+    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, text));
+    fprintf(out, "  Compressed:  %s", hb_human_bytes(result->archive_bytes, text));
+    if (result->bytes > 0)
+        fprintf(out, " (%.0f%%)", 100.0 * (double)result->archive_bytes / (double)result->bytes);
+    fputc('\n', out);
+    print_changed(result, out);
+    fprintf(out, "  Time:        %s\n", hb_human_seconds(hb_session_seconds(session), text));
     hb_preset_report(session->cli, out, &command->backup.archives, false);
+}
+
+static void print_status(const struct backup_command *command)
+{
+    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
+    hb_summary_status(command->session, "Backup complete", "Backup INCOMPLETE", "%s", path);
+    if (!command->session->cli->quiet)
+        print_made(command);
 }
 
 static void print_restore_line(const struct backup_command *command)
@@ -167,13 +186,16 @@ static void print_summary(const struct backup_command *command)
     }
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
+    HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     if (result->nothing)
-        fprintf(out, "Nothing to back up in %s.\n", command->session->run.home.path);
+        fprintf(out, "Nothing to back up in %s: no archive was made.\n", home);
     else if (!made)
-        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
-                hb_human_bytes(result->bytes, bytes));
-    else if (!cli->quiet)
-        print_made(command);
+        hb_session_say(command->session, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n",
+                       result->files, hb_human_bytes(result->bytes, bytes));
+    else
+        print_status(command);
+    if (!made)
+        hb_summary_problems(cli, &command->session->run.report);
     if (!cli->quiet)
         hb_choice_show(out, &command->choice);
     hb_session_print_summary(command->session, NULL);
@@ -226,6 +248,11 @@ static int back_up(struct backup_command *command)
         hb_summary_keep(session->cli, report);
     }
     print_summary(command);
+    if (status == HB_OK && backup->result.nothing && backup->destination.stream &&
+        !backup->dry_run) /* whoever reads it waits for an archive */
+        status = hb_error_set(&session->error, HB_FATAL,
+                              "nothing to back up: no archive was written to %s",
+                              backup->destination.path);
     return status == HB_OK ? hb_session_code(session) : hb_cli_exit_code(status);
 }
 
@@ -284,7 +311,10 @@ static int check(const struct hb_cli *cli, const void *parsed)
     return code != 0 ? code : hb_cli_snapshot_label(cli, options->label);
 }
 
-static const struct hb_form forms[] = {{.run = run}, {.arguments = "--quick"}};
+static const struct hb_form forms[] = {
+    {.wrong = "takes no argument: name the archive with -o, and the home with --home", .run = run},
+    {.arguments = "-q|--quick"},
+};
 
 const struct hb_command hb_command_backup = {
     .name = "backup",

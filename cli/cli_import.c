@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
 #include "backup/way_back.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -8,6 +9,7 @@
 #include "choice_options.h"
 #include "commands.h"
 #include "complain.h"
+#include "entry_json.h"
 #include "host/hooks.h"
 #include "import/import.h"
 #include "summary.h"
@@ -16,6 +18,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct import_options {
@@ -45,6 +48,7 @@ struct import_command {
     const char *archive;
     struct hb_changes shown; /* counts only */
     bool has_changes;
+    char *format;   /* of the archive; NULL until it is listed */
     char *way_back; /* the archive that was made first */
     char *home;
     struct hb_hooks hooks;
@@ -145,9 +149,10 @@ static void print_members(const struct import_command *command, const struct hb_
             continue;
         const char *path = hb_planned_path(plan, i);
         const char *change = hb_change_word(changes->rows[i]);
+        json_t *object = hb_json_member(plan->catalog, i);
+        hb_json_add(object, "{s:s?}", "change", *change == '\0' ? NULL : change);
         hb_session_print_entry(command->session, path, member->type == HB_DIRECTORY, change,
-                               json_pack("{s:I, s:s?}", "bytes", (json_int_t)member->bytes,
-                                         "change", *change == '\0' ? NULL : change));
+                               object);
     }
 }
 
@@ -202,9 +207,11 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     struct import_command *command = context;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->json ? cli->err : cli->out;
+    command->format = hb_copy_text(archive->choice->section->label);
     if (archive->later_trailer) /* what it holds is restored all the same */
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
+    command->hooks.event.left_out = plan->unwanted;
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;
@@ -223,8 +230,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         if (!cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
         fflush(out);
-        /* Every file is staged, and then published. */
-        hb_session_start_progress(command->session, "done", plan->files * 2, plan->bytes);
+        hb_session_start_progress(command->session, "unpacked", plan->files, plan->bytes);
     }
     return status;
 }
@@ -253,11 +259,13 @@ static json_t *preserved_list(const struct hb_report *report)
     return list;
 }
 
+/* NULL: what would change was not asked for. */
 static void json_changes(json_t *object, const struct hb_changes *changes)
 {
     for (enum hb_change change = HB_CHANGE_NEW; change < HB_CHANGES; change++)
         json_object_set_new(object, hb_change_word(change),
-                            json_integer((json_int_t)changes->counts[change]));
+                            changes == NULL ? json_null()
+                                            : json_integer((json_int_t)changes->counts[change]));
 }
 
 static void print_json(const struct import_command *command)
@@ -265,17 +273,17 @@ static void print_json(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     json_t *object = hb_session_summary(command->session, "import");
     hb_json_name(object, "archive", command->archive);
+    hb_json_name(object, "home", command->home);
     hb_json_name(object, "target", command->home);
+    hb_json_name_or_null(object, "format", command->format);
     hb_json_name_or_null(object, "prefix", result->wrapper);
-    if (command->way_back != NULL)
-        hb_json_name(object, "way_back", command->way_back);
+    hb_json_name_or_null(object, "way_back", command->way_back);
     hb_json_add(object, "{s:b, s:I, s:I, s:I, s:o}", "dry_run", command->options->dry_run, "files",
                 (json_int_t)result->files, "bytes", (json_int_t)result->bytes, "members",
                 (json_int_t)result->members, "preserved",
                 preserved_list(&command->session->run.report));
     hb_choice_json(object, &command->choice);
-    if (command->has_changes)
-        json_changes(object, &command->shown);
+    json_changes(object, command->has_changes ? &command->shown : NULL);
     hb_session_print_summary(command->session, object);
 }
 
@@ -284,6 +292,7 @@ static void print_summary(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->out;
+    char time[HB_HUMAN_BYTES];
     if (cli->json) {
         print_json(command);
         return;
@@ -291,13 +300,15 @@ static void print_summary(const struct import_command *command)
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
-        fprintf(out, "\nDry run: nothing was changed.\n");
-    } else if (!cli->quiet) {
+        hb_session_say(command->session, "\nDry run: nothing was changed.\n");
+        hb_summary_problems(cli, &command->session->run.report);
+    } else {
         HB_AUTO_FREE char *home = hb_printable(command->home);
-        fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
-                hb_session_code(command->session) != 0 ? "done, but incomplete" : "complete",
-                result->files, hb_session_seconds(command->session));
-        fprintf(out, "  Target: %s\n", home);
+        hb_summary_status(command->session, "Import complete", "Import INCOMPLETE",
+                          "%" PRIu64 " files restored in %s", result->files,
+                          hb_human_seconds(hb_session_seconds(command->session), time));
+        if (!cli->quiet)
+            fprintf(out, "  Target: %s\n", home);
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
@@ -307,6 +318,27 @@ static void print_summary(const struct import_command *command)
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
+
+/* Who gives files away as root must not do so for somebody who could have made the archive. */
+static int check_owners(const struct hb_session *session, const char *home, struct hb_error *error)
+{
+    struct stat status;
+    HB_AUTO_FREE char *above = hb_copy_bytes(home, (size_t)(hb_base_name(home) - home));
+    if (!hb_import_keeps_owners(session->config))
+        return 0;
+    if (geteuid() != 0)
+        hb_error_set(error, HB_FATAL, "import.owners = keep: only root can give files to others");
+    else if (stat(home, &status) != 0 && stat(above, &status) != 0)
+        return 0; /* opening it tells more */
+    else if (status.st_uid != 0)
+        hb_error_set(error, HB_FATAL,
+                     "%s: import.owners = keep: the home belongs to user %u, not to root", home,
+                     (unsigned)status.st_uid);
+    else
+        return 0;
+    hb_error_hint(error, "use --set import.owners=home");
+    return HB_EXIT_USAGE;
+}
 
 static int import_archive(struct import_command *command)
 {
@@ -329,6 +361,9 @@ static int import_archive(struct import_command *command)
                      HB_NO_CURRENT_TEXT);
         return HB_EXIT_FAILED;
     }
+    code = check_owners(session, command->home, error);
+    if (code != 0)
+        return code;
     command->hooks.event.home = command->home;
     command->hooks.event.archive = command->archive;
     struct hb_import_request request = {
@@ -382,6 +417,7 @@ static int run(struct hb_session *session)
         session->error.text[0] = '\0'; /* it has been said */
     }
     free(command.result.wrapper);
+    free(command.format);
     free(command.way_back);
     free(command.home);
     hb_choice_clear(&command.choice);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
-#include "archive/member.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
+#include "entry_json.h"
 #include "reading.h"
 #include "restore/pending.h"
 #include "summary.h"
@@ -23,18 +23,19 @@ static const struct hb_cli_option table[] = {
 static void list_json(struct hb_reading *reading, size_t index)
 {
     const struct hb_catalog *catalog = &reading->archive.catalog;
-    const struct hb_catalog_member *member = &catalog->members[index];
-    json_t *object = json_pack("{s:s, s:I}", "kind", hb_member_type(member->type), "bytes",
-                               (json_int_t)member->bytes);
-    if (member->entry_flags & HB_ENTRY_HAS_MODE)
-        json_object_set_new(object, "mode", json_integer(member->mode));
-    if (member->entry_flags & HB_ENTRY_HAS_MTIME)
-        json_object_set_new(
-            object, "mtime",
-            json_real((double)member->mtime_seconds + (double)member->mtime_nanoseconds / 1e9));
-    if (hb_catalog_link(catalog, index) != NULL)
-        hb_json_name(object, "link", hb_catalog_link(catalog, index));
-    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL, object);
+    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL,
+                           hb_json_member(catalog, index));
+}
+
+/* As ls shows setuid, setgid and sticky: in the place of x, or in capitals where there is none. */
+static void add_special_bits(char *text, uint32_t mode)
+{
+    static const char letters[] = "sst";
+    for (int i = 0; i < 3; i++)
+        if (mode & (04000u >> i)) {
+            char *at = text + 3 + 3 * i;
+            *at = *at == 'x' ? letters[i] : (char)(letters[i] - 'a' + 'A');
+        }
 }
 
 static void list_long(struct hb_reading *reading, size_t index)
@@ -50,6 +51,8 @@ static void list_long(struct hb_reading *reading, size_t index)
     for (int i = 0; i < 9 && (member->entry_flags & HB_ENTRY_HAS_MODE); i++)
         if (member->mode & (0400u >> i))
             mode[i + 1] = letters[i];
+    if (member->entry_flags & HB_ENTRY_HAS_MODE)
+        add_special_bits(mode, member->mode);
     time_t seconds = member->mtime_seconds;
     struct tm local;
     if ((member->entry_flags & HB_ENTRY_HAS_MTIME) && localtime_r(&seconds, &local) != NULL)
@@ -75,7 +78,7 @@ static void list_json_summary(struct hb_reading *reading)
                 "bytes", (json_int_t)reading->bytes);
     hb_json_name(object, "archive", reading->path);
     hb_json_name(object, "format", archive->choice->section->label);
-    hb_json_line(reading->session->cli->out, object);
+    hb_session_print_summary(reading->session, object);
 }
 
 static int list(struct hb_reading *reading)
@@ -94,11 +97,11 @@ static int list(struct hb_reading *reading)
             fprintf(session->cli->out, "%s%s\n", path, directory ? "/" : "");
         }
     }
+    hb_pending_find(&session->run, session->cli->home);
     if (session->cli->json)
         list_json_summary(reading);
     else if (reading->archive.later_trailer && !session->cli->quiet)
         hb_cli_complain(session->cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
-    hb_pending_find(&session->run, session->cli->home);
     fflush(session->cli->out);
     hb_summary_notes(session->cli, &session->run.report);
     return HB_EXIT_DONE;

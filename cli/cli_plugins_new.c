@@ -167,17 +167,17 @@ static void clear(struct making *making)
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
-static void tell_program(const struct hb_cli *cli, const struct making *making)
+static void tell_program(const struct hb_session *session, const struct making *making)
 {
     json_t *made = json_array();
     char path[PATH_MAX];
     for (size_t i = 0; i < making->count; i++)
         json_array_append_new(made, json_string(making->files[i]));
-    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "type", "summary", "command",
-                             "plugins new", "status", "complete", "kind", making->kind, "files",
-                             (json_int_t)making->count, "made", made);
-    hb_json_name(line, "path", realpath(making->name, path) == NULL ? making->name : path);
-    hb_json_line(cli->out, line);
+    json_t *object = hb_session_summary(session, "plugins new");
+    hb_json_add(object, "{s:s, s:I, s:o}", "kind", making->kind, "files", (json_int_t)making->count,
+                "made", made);
+    hb_json_name(object, "path", realpath(making->name, path) == NULL ? making->name : path);
+    hb_session_print_summary(session, object);
 }
 
 static void tell_people(const struct hb_cli *cli, const struct making *making)
@@ -225,6 +225,22 @@ static int refuse_name(const char *name, struct hb_error *error)
     return HB_EXIT_USAGE;
 }
 
+/* Of two plugins of one name only the first on the path is ever found. */
+static int refuse_taken(const char *name, struct hb_error *error)
+{
+    struct hb_error ignored;
+    const struct hb_library *library;
+    struct hb_loader *loader = hb_loader_new(NULL);
+    bool taken = hb_loader_find(loader, 0, name, &library, &ignored) == HB_OK;
+    if (taken) {
+        hb_error_set(error, HB_FATAL, "plugins new: a plugin called '%s' is installed: %s", name,
+                     library->path);
+        hb_error_hint(error, "choose another name: of two plugins of one name only one is found");
+    }
+    hb_loader_free(loader);
+    return taken ? HB_EXIT_USAGE : HB_EXIT_DONE;
+}
+
 int hb_cli_plugins_new(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -236,10 +252,12 @@ int hb_cli_plugins_new(struct hb_session *session)
     /* With a '-' in front, compilers and shells would take its file for an option. */
     if (!hb_is_plain_name(making.name) || *making.name == '-')
         return refuse_name(making.name, &session->error);
+    if (refuse_taken(making.name, &session->error) != HB_EXIT_DONE)
+        return HB_EXIT_USAGE;
     if (make_directory(&making, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)
-        tell_program(cli, &making);
+        tell_program(session, &making);
     else if (!cli->quiet)
         tell_people(cli, &making);
     clear(&making);

@@ -29,6 +29,12 @@ static const struct hb_cli_option table[] = {
     {0},
 };
 
+static const struct hb_meant meant[] = {
+    {"--keep", "the preset says how many stay: keep in its section, or --set preset:NAME.keep=N"},
+    {"--all", "without --preset, prune works on all presets"},
+    {0},
+};
+
 struct prune_command {
     struct hb_session *session;
     const struct hb_cli *cli;
@@ -38,26 +44,24 @@ struct prune_command {
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
-/* For programs, and for people. */
-static const char *const words[][2] = {
-    [HB_GOES] = {"removed", "removed"},
-    [HB_STAYS_NEW] = {"new", "new"},
-    [HB_STAYS_KEPT] = {"kept", "stays"},
-    [HB_STAYS_COMPLETE] = {"complete", "stays: the newest complete one"},
-    [HB_STAYS_NEEDED] = {"needed", "stays: no complete one could be read"},
-    [HB_STAYS_UNTOLD] = {"untold", "stays: it cannot be identified now"},
-    [HB_STAYS_OTHERS] = {"other", "stays: it belongs to another home"},
-    [HB_STAYS_UNKNOWN] = {"unknown", "stays: it does not name its home"},
-};
-
-static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row,
-                           int which)
+/* For people. */
+static const char *word_of(const struct prune_command *command, const struct hb_preset_archive *row)
 {
+    static const char *const words[] = {
+        [HB_GOES] = "removed",
+        [HB_STAYS_NEW] = "new",
+        [HB_STAYS_KEPT] = "stays",
+        [HB_STAYS_COMPLETE] = "stays: the newest complete one",
+        [HB_STAYS_NEEDED] = "stays: no complete one could be read",
+        [HB_STAYS_UNTOLD] = "stays: it cannot be identified now",
+        [HB_STAYS_OTHERS] = "stays: it belongs to another home",
+        [HB_STAYS_UNKNOWN] = "stays: it does not name its home",
+    };
     if (row->kept.fate == HB_GOES && !row->kept.removed)
-        return which == 0 ? "failed" : "could not be removed";
-    if (row->kept.fate == HB_GOES && which == 1 && command->options->dry_run)
+        return "could not be removed";
+    if (row->kept.fate == HB_GOES && command->options->dry_run)
         return "would be removed";
-    return words[row->kept.fate][which];
+    return words[row->kept.fate];
 }
 
 static void tell_program(const struct prune_command *command, const struct hb_preset *preset,
@@ -65,27 +69,36 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *path = hb_preset_archive_path(archives, number);
-    json_t *complete = row->kept.complete == HB_YES  ? json_true()
-                       : row->kept.complete == HB_NO ? json_false()
-                                                     : json_null();
     json_t *object = json_pack("{s:s}", "type", "archive");
     hb_json_name(object, "preset", preset->section->label);
     hb_json_name(object, "path", path);
-    hb_json_add(object, "{s:s, s:o, s:I}", "fate", word_of(command, row, 0), "complete", complete,
-                "sequence", (json_int_t)row->origin.sequence);
+    hb_json_add(object, "{s:s, s:o, s:I}", "fate", hb_json_fate(&row->kept), "complete",
+                hb_json_answer(row->kept.complete), "sequence", (json_int_t)row->origin.sequence);
     hb_json_line(command->cli->out, object);
 }
 
 static void tell_people(const struct prune_command *command,
-                        const struct hb_preset_archives *archives, size_t number)
+                        const struct hb_preset_archives *archives, size_t number, int width)
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
     HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
     bool other = row->kept.fate == HB_STAYS_OTHERS;
-    fprintf(command->cli->out, "  %s  %s%s%s%s%s\n", name, word_of(command, row, 1),
-            other ? ", " : "", other ? home : "", other ? " on " : "", other ? host : "");
+    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s\n", name, width - hb_columns(name), "",
+            word_of(command, row), other ? ", " : "", other ? home : "", other ? " on " : "",
+            other ? host : "", row->kept.complete == HB_NO ? " (incomplete)" : "");
+}
+
+/* Of the longest name. */
+static int width_of(const struct hb_preset_archives *archives)
+{
+    int most = 0;
+    for (size_t i = 0; i < archives->count; i++) {
+        HB_AUTO_FREE char *name = hb_printable(archives->rows[i].kept.name);
+        most = hb_columns(name) > most ? hb_columns(name) : most;
+    }
+    return most;
 }
 
 static void on_pruned(void *context, const struct hb_preset *preset,
@@ -99,30 +112,36 @@ static void on_pruned(void *context, const struct hb_preset *preset,
         fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, shown,
                 keep);
     }
+    int width = width_of(archives);
     for (size_t i = 0; i < archives->count; i++) {
         if (command->cli->json)
             tell_program(command, preset, archives, i);
         else if (!command->cli->quiet)
-            tell_people(command, archives, i);
+            tell_people(command, archives, i, width);
     }
     hb_preset_report_unknown(command->session, archives, preset->section->label);
     hb_preset_report_json(command->lists, archives);
 }
 
-static void print_summary(const struct prune_command *command, size_t adopted)
+static void print_summary(const struct prune_command *command, const struct hb_prune_result *result)
 {
     const struct hb_cli *cli = command->cli;
     json_t *object = NULL;
     if (cli->json) {
         object = hb_session_summary(command->session, "prune");
+        hb_json_name_or_null(object, "preset", command->options->preset);
+        if (result->doubtful)
+            hb_json_add(object, "{s:s}", "status", "incomplete");
         json_object_update(object, command->lists);
-        hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)adopted, "dry_run",
+        hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)result->adopted, "dry_run",
                     command->options->dry_run);
     } else if (!cli->quiet) {
         fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive(s).\n",
                 command->options->dry_run ? "Would remove" : "Removed",
                 json_integer_value(json_object_get(command->lists, "removed")));
     }
+    if (object == NULL)
+        hb_summary_problems(cli, &command->session->run.report);
     hb_session_print_summary(command->session, object);
 }
 
@@ -153,7 +172,7 @@ static int run(struct hb_session *session)
     hb_preset_report_json(command.lists, &none);
     status = hb_prune(&request, &result, &session->error);
     hb_report_sort(&session->run.report);
-    print_summary(&command, result.adopted);
+    print_summary(&command, &result);
     json_decref(command.lists);
     if (status != HB_OK || hb_interrupt_signal() != 0)
         return hb_cli_exit_code(status);
@@ -174,5 +193,6 @@ const struct hb_command hb_command_prune = {
     .forms = &form,
     .form_count = 1,
     .options = table,
+    .meant = meant,
     .bytes = sizeof(struct prune_options),
 };

@@ -2,10 +2,13 @@
 /* hbcore snapshot, and backup --quick */
 #include "cli_snapshot.h"
 
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
 #include "complain.h"
+#include "entry_json.h"
+#include "preset_report.h"
 #include "restore/pending.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/snapshot_make.h"
@@ -13,7 +16,10 @@
 #include "snapshot/wanted.h"
 #include "summary.h"
 #include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 struct snapshot_options {
     const char *label;
@@ -38,6 +44,17 @@ static const struct hb_cli_option table[] = {
     {0},
 };
 
+static const struct hb_meant meant[] = {
+    {"new", "did you mean `hbcore snapshot create`?"},
+    {"make", "did you mean `hbcore snapshot create`?"},
+    {"ls", "did you mean `hbcore snapshot list`?"},
+    {"show", "did you mean `hbcore snapshot list`?"},
+    {"delete", "did you mean `hbcore snapshot prune`?"},
+    {"remove", "did you mean `hbcore snapshot prune`?"},
+    {"rm", "did you mean `hbcore snapshot prune`?"},
+    {0},
+};
+
 struct snapshot_command {
     struct hb_session *session;
     const struct snapshot_options *options;
@@ -57,6 +74,8 @@ static int conclude(const struct snapshot_command *command, const char *name, js
         json_object_update(object, members);
     }
     json_decref(members);
+    if (object == NULL)
+        hb_summary_problems(session->cli, &session->run.report);
     hb_session_print_summary(session, object);
     return hb_session_code(session);
 }
@@ -66,6 +85,22 @@ static int64_t keep_of(const struct snapshot_command *command)
     return command->options->keep >= 0
                ? command->options->keep
                : hb_config_number(command->session->config, "snapshot", "keep");
+}
+
+/* `number`: its place in the list, 0: it has none; `fate`: of a list none. */
+static void print_snapshot(const struct snapshot_command *command,
+                           const struct hb_snapshot *snapshot, int64_t number, const char *fate)
+{
+    json_t *object =
+        json_pack("{s:s, s:o, s:I, s:I, s:o}", "type", "snapshot", "number",
+                  number == 0 ? json_null() : json_integer((json_int_t)number), "files",
+                  (json_int_t)snapshot->files, "bytes", (json_int_t)snapshot->bytes, "complete",
+                  hb_json_answer(snapshot->kept.complete));
+    hb_json_name(object, "id", snapshot->kept.name);
+    hb_json_name_or_null(object, "label", snapshot->label);
+    if (fate != NULL)
+        hb_json_add(object, "{s:s}", "fate", fate);
+    hb_json_line(command->session->cli->out, object);
 }
 
 /* ---- create -------------------------------------------------------------------------------- */
@@ -84,7 +119,7 @@ static json_t *tell_removed(const struct snapshot_command *command,
         if (!snapshots->items[i].kept.removed)
             continue;
         HB_AUTO_FREE char *name = hb_printable(snapshots->items[i].kept.name);
-        json_array_append_new(names, json_string(name));
+        hb_json_append_name(names, "id", snapshots->items[i].kept.name);
         if (speaks)
             fprintf(out, "  %s\n", name);
     }
@@ -138,11 +173,28 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     fprintf(out, "  Restore with: %s %s\n", restore, id);
 }
 
-static void on_would_copy(void *context, const char *path, uint64_t bytes)
+/* `snapshots`: that are there now; NULL of a dry run, which does not look at them. */
+static int conclude_create(const struct snapshot_command *command,
+                           const struct hb_snapshot_made *made,
+                           const struct hb_snapshots *snapshots, size_t removed)
+{
+    json_t *members = json_object();
+    hb_json_name_or_null(members, "id", made->id);
+    hb_json_name_or_null(members, "label", command->options->label);
+    hb_json_add(members, "{s:I, s:I, s:I, s:o, s:o}", "files", (json_int_t)made->files, "bytes",
+                (json_int_t)made->bytes, "removed", (json_int_t)removed, "removed_snapshots",
+                snapshots == NULL ? json_array() : tell_removed(command, snapshots, removed),
+                "snapshots",
+                snapshots == NULL || made->id == NULL
+                    ? json_null()
+                    : json_integer((json_int_t)(snapshots->count - removed)));
+    return conclude(command, "snapshot create", members);
+}
+
+static void on_would_copy(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct snapshot_command *command = context;
-    hb_session_print_entry(command->session, path, false, NULL,
-                           json_pack("{s:I}", "bytes", (json_int_t)bytes));
+    hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(planned));
 }
 
 static int would_create(struct snapshot_command *command)
@@ -159,9 +211,7 @@ static int would_create(struct snapshot_command *command)
                    hb_human_bytes(planned.bytes, size));
     if (planned.files == 0 && hb_session_speaks(command->session))
         hint_at_files(command);
-    return conclude(command, "snapshot create",
-                    json_pack("{s:n, s:I, s:I}", "id", "files", (json_int_t)planned.files, "bytes",
-                              (json_int_t)planned.bytes));
+    return conclude_create(command, &planned, NULL, 0);
 }
 
 static int create(struct snapshot_command *command)
@@ -180,12 +230,7 @@ static int create(struct snapshot_command *command)
     int code = hb_cli_exit_code(status);
     if (status == HB_OK) {
         say_created(command, &made, snapshots.count - removed, snapshots.path);
-        json_t *members =
-            json_pack("{s:I, s:I, s:I, s:o}", "files", (json_int_t)made.files, "bytes",
-                      (json_int_t)made.bytes, "removed", (json_int_t)removed, "removed_snapshots",
-                      tell_removed(command, &snapshots, removed));
-        hb_json_name_or_null(members, "id", made.id);
-        code = conclude(command, "snapshot create", members);
+        code = conclude_create(command, &made, &snapshots, removed);
     } else {
         hb_summary_failed(session->cli, &session->run.report);
     }
@@ -196,32 +241,43 @@ static int create(struct snapshot_command *command)
 
 /* ---- list ---------------------------------------------------------------------------------- */
 
-static void list_json(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
-                      int64_t number)
+/* How long ago it was made, by its manifest. */
+static const char *age_of(const struct hb_snapshot *snapshot, char *text)
 {
-    json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:o}", "type", "snapshot", "number",
-                               (json_int_t)number, "files", (json_int_t)snapshot->files, "bytes",
-                               (json_int_t)snapshot->bytes, "complete",
-                               snapshot->kept.complete == HB_CANNOT_TELL
-                                   ? json_null()
-                                   : json_boolean(snapshot->kept.complete == HB_YES));
-    hb_json_name(object, "id", snapshot->kept.name);
-    hb_json_name_or_null(object, "label", snapshot->label);
-    hb_json_line(command->session->cli->out, object);
+    time_t written = snapshot->kept.when.written.tv_sec;
+    return written == 0 ? "" : hb_human_age(difftime(time(NULL), written), text);
 }
 
+/* The label, which may be of any width, comes last. */
 static void list_people(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
-                        int64_t number)
+                        int64_t number, int width)
 {
-    char size[24];
+    char size[HB_HUMAN_BYTES], age[HB_HUMAN_BYTES];
     HB_AUTO_FREE char *name = hb_printable(snapshot->kept.name);
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
-    fprintf(command->session->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number,
-            name, snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
-            snapshot->kept.complete == HB_YES           ? ""
-            : snapshot->kept.complete == HB_CANNOT_TELL ? " (cannot be read now)"
-            : snapshot->readable                        ? " (incomplete)"
-                                                        : " (its manifest cannot be read)");
+    fprintf(command->session->cli->out, "%3" PRId64 "  %s%*s  %6s  %5" PRIu64 "  %9s  %-10s  %s\n",
+            number, name, width - hb_columns(name), "", age_of(snapshot, age), snapshot->files,
+            hb_human_bytes(snapshot->bytes, size),
+            snapshot->kept.complete == HB_YES           ? "complete"
+            : snapshot->kept.complete == HB_CANNOT_TELL ? "cannot be read now"
+            : snapshot->readable                        ? "INCOMPLETE"
+                                                        : "manifest cannot be read",
+            label);
+}
+
+/* Of the longest id that is listed. */
+static int width_of(const struct hb_snapshots *snapshots, int64_t limit)
+{
+    int most = 15;
+    int64_t shown = 0;
+    for (size_t i = 0; i < snapshots->count && shown < limit; i++) {
+        if (!snapshots->items[i].has_manifest)
+            continue;
+        shown++;
+        HB_AUTO_FREE char *name = hb_printable(snapshots->items[i].kept.name);
+        most = hb_columns(name) > most ? hb_columns(name) : most;
+    }
+    return most;
 }
 
 static int list(struct snapshot_command *command)
@@ -230,17 +286,19 @@ static int list(struct snapshot_command *command)
     struct hb_snapshots snapshots;
     int64_t shown = 0, limit = command->options->limit;
     int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
+    int width = width_of(&snapshots, limit);
     for (size_t i = 0; i < snapshots.count && shown < limit; i++) {
         if (!snapshots.items[i].has_manifest)
             continue;
         shown++;
         if (session->cli->json) {
-            list_json(command, &snapshots.items[i], shown);
+            print_snapshot(command, &snapshots.items[i], shown, NULL);
             continue;
         }
         if (shown == 1)
-            fprintf(session->cli->out, "  #  %-32s  files       size  label\n", "id");
-        list_people(command, &snapshots.items[i], shown);
+            fprintf(session->cli->out, "  #  %-*s     age  files       size  state       label\n",
+                    width, "id");
+        list_people(command, &snapshots.items[i], shown, width);
     }
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
@@ -261,8 +319,9 @@ static int list(struct snapshot_command *command)
 static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
 {
     const struct snapshot_command *command = context;
-    hb_session_print_entry(command->session, path, false, change,
-                           json_pack("{s:I, s:s}", "bytes", (json_int_t)bytes, "change", change));
+    json_t *object = hb_json_entry(HB_FILE, bytes);
+    hb_json_add(object, "{s:s?}", "change", *change == '\0' ? NULL : change);
+    hb_session_print_entry(command->session, path, false, change, object);
 }
 
 static int restore(struct snapshot_command *command, const char *wanted)
@@ -300,6 +359,18 @@ static int restore(struct snapshot_command *command, const char *wanted)
 
 /* ---- prune --------------------------------------------------------------------------------- */
 
+static void print_fates(const struct snapshot_command *command,
+                        const struct hb_snapshots *snapshots)
+{
+    int64_t number = 0;
+    for (size_t i = 0; command->session->cli->json && i < snapshots->count; i++) {
+        const struct hb_snapshot *snapshot = &snapshots->items[i];
+        number += snapshot->has_manifest;
+        print_snapshot(command, snapshot, snapshot->has_manifest ? number : 0,
+                       hb_json_fate(&snapshot->kept));
+    }
+}
+
 static int prune(struct snapshot_command *command)
 {
     struct hb_session *session = command->session;
@@ -312,6 +383,7 @@ static int prune(struct snapshot_command *command)
     if (status == HB_OK) {
         size_t left = snapshots.count - removed;
         json_t *names = tell_removed(command, &snapshots, removed);
+        print_fates(command, &snapshots);
         hb_session_say(session, "%s %zu snapshot(s), %zu %s.\n",
                        dry_run ? "Would remove" : "Removed", removed, left,
                        dry_run ? "would stay" : "stay");
@@ -386,10 +458,12 @@ const struct hb_command hb_command_snapshot = {
     .about = "Quick copies of the few files that matter most ([snapshot] files), each in a\n"
              "directory of its own in the home.",
     .end = "NUMBER is the place in the list: 1 is the newest. Exit status of restore: 0 all of\n"
-           "the snapshot was restored, 3 some of it, 1 nothing.",
+           "the snapshot was restored, 3 some of it, 1 nothing; of prune: 3 a snapshot could not\n"
+           "be removed or read.",
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,
     .options = table,
+    .meant = meant,
     .bytes = sizeof(struct snapshot_options),
     .defaults = &(const struct snapshot_options){.keep = -1, .limit = HB_SNAPSHOTS_LISTED},
     .check = check,

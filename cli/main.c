@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore: global options, then the command. */
 #include "commands.h"
+#include "complain.h"
+#include "output.h"
+#include "plugin/inside.h"
+#include "plugin/process_state.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
@@ -15,11 +20,10 @@
  * What is printed is the work, and has failed where it cannot be written; or it tells of work that
  * is done, and stays done: a warning. Programs that asked for JSON wait for it in any case.
  */
-static int close_output(struct hb_cli *cli, int code)
+static int close_output(struct hb_cli *cli, const int *write_error, int code)
 {
-    errno = 0; /* it stays, if it was an earlier write that failed */
     bool failed = fflush(cli->out) != 0 || ferror(cli->out);
-    int reason = errno;
+    int reason = *write_error;
     bool is_work = !cli->output_is_extra || cli->json || cli->raw_out;
     if (cli->json && cli->raw_out) /* that is where the JSON goes */
         failed = failed || ferror(cli->err);
@@ -47,15 +51,62 @@ static void occupy_standard_descriptors(void)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* Is --json among the words, wherever? They may be wrong before it is reached. */
+static bool types_json(int argc, char **argv)
+{
+    bool typed = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0 && !typed; i++)
+        typed = strlen(argv[i]) > 2 && strncmp("--json", argv[i], strlen(argv[i])) == 0;
+    return typed;
+}
+
+static void print_version(const struct hb_cli *cli)
+{
+    if (cli->json_typed)
+        hb_json_line(cli->out, json_pack("{s:s, s:s, s:i}", "type", "version", "version",
+                                         HBCORE_VERSION, "schema", HB_JSON_SCHEMA));
+    else
+        fputs("hbcore " HBCORE_VERSION "\n", cli->out);
+}
+
+static int without_command(const struct hb_cli *cli)
+{
+    if (cli->json)
+        return hb_cli_usage(cli, NULL, "no command was given");
+    hb_cli_help(&hb_program, stderr);
+    return HB_EXIT_USAGE;
+}
+
+/*
+ * All is done and told. What plugins and their libraries would do at the end of the process is
+ * not waited for: it could change the exit code, or crash. Sanitizers and gcov have work to do
+ * there.
+ */
+static int end(int code)
+{
+    hb_inside_done();
+#ifndef HBCORE_INSTRUMENTED
+    fflush(NULL);
+    _exit(code);
+#else
+    return code;
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    int write_error = 0;
     struct hb_cli cli = {.out = stdout, .err = stderr};
     const struct hb_form *form;
     int first;
     occupy_standard_descriptors();
+    FILE *out = hb_output_open(&write_error);
+    cli.out = out == NULL ? stdout : out;
     signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
     signal(SIGXFSZ, SIG_IGN);
-    /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
+    cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    /* Names are bytes; libraries that convert them must take any, whatever the user's locale.
+     */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");
 #ifdef M_ARENA_MAX
@@ -67,15 +118,20 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    cli.json_typed = types_json(argc, argv);
+    hb_inside_install();
     int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
-    if (cli.version)
-        fputs("hbcore " HBCORE_VERSION "\n", cli.out);
     if (code == 0 && first < argc)
         code = hb_command_run(&cli, argc - first, argv + first);
-    else if (code == 0) {
-        hb_cli_help(&hb_program, stderr);
-        code = HB_EXIT_USAGE;
-    }
+    else if (code == 0)
+        code = without_command(&cli);
+    if (cli.version)
+        print_version(&cli);
     hb_cli_parsed_clear(&hb_program, &cli);
-    return close_output(&cli, code < 0 ? HB_EXIT_DONE : code);
+    if (hb_process_was_disturbed() && (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE))
+        code = HB_EXIT_FAILED; /* its line has been printed */
+    code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
+    if (out != NULL)
+        fclose(out);
+    return end(code);
 }

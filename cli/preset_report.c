@@ -22,6 +22,22 @@ static size_t count(const struct hb_preset_archives *archives, enum hb_fate fate
 
 /* ---- for programs -------------------------------------------------------------------------- */
 
+const char *hb_json_fate(const struct hb_kept *kept)
+{
+    static const char *const words[] = {
+        [HB_GOES] = "removed",        [HB_STAYS_NEW] = "new",
+        [HB_STAYS_KEPT] = "kept",     [HB_STAYS_COMPLETE] = "complete",
+        [HB_STAYS_NEEDED] = "needed", [HB_STAYS_UNTOLD] = "untold",
+        [HB_STAYS_OTHERS] = "other",  [HB_STAYS_UNKNOWN] = "unknown",
+    };
+    return kept->fate == HB_GOES && !kept->removed ? "failed" : words[kept->fate];
+}
+
+json_t *hb_json_answer(enum hb_answer answer)
+{
+    return answer == HB_YES ? json_true() : answer == HB_NO ? json_false() : json_null();
+}
+
 static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
 {
     const struct hb_preset_archive *archive = &archives->rows[row];
@@ -41,7 +57,7 @@ static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
     return object;
 }
 
-/* Behind those of other presets. A path alone is a string, where it can be one. */
+/* Behind those of other presets. */
 static void add_list(json_t *object, const char *key, const struct hb_preset_archives *archives,
                      enum hb_fate fate)
 {
@@ -51,9 +67,10 @@ static void add_list(json_t *object, const char *key, const struct hb_preset_arc
         if (!came_to(&archives->rows[i], fate))
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
-        json_t *text = fate == HB_GOES || fate == HB_STAYS_UNKNOWN ? json_string(path) : NULL;
-        json_array_append_new(json_object_get(object, key),
-                              text != NULL ? text : object_of(archives, i));
+        if (fate == HB_GOES || fate == HB_STAYS_UNKNOWN)
+            hb_json_append_name(json_object_get(object, key), "path", path);
+        else
+            json_array_append_new(json_object_get(object, key), object_of(archives, i));
     }
 }
 
@@ -78,7 +95,7 @@ static void show_names(const struct hb_cli *cli, FILE *out,
         if (!came_to(row, fate))
             continue;
         if (shown++ == SHOWN && cli->verbose == 0) {
-            fprintf(out, "    … and %zu more (-v or --json lists all)\n", all - SHOWN);
+            fprintf(out, "    ... and %zu more (-v or --json lists all)\n", all - SHOWN);
             return;
         }
         HB_AUTO_FREE char *name = hb_printable(row->kept.name);

@@ -8,6 +8,10 @@
 #include "session.h"
 #include <jansson.h>
 
+/* For programs: what became of an archive or a snapshot, and true, false, or null for unknown. */
+const char *hb_json_fate(const struct hb_kept *kept);
+json_t *hb_json_answer(enum hb_answer answer);
+
 /*
  * removed, removed_archives, other_archives, unknown_archives, untold_archives. Called once more,
  * it adds those of another preset.

@@ -10,6 +10,7 @@
 #include "files/anywhere.h"
 #include "files/lock.h"
 #include "no_config.h"
+#include "progress_json.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -22,12 +23,13 @@ char *hb_session_command_line(const struct hb_session *session, const char *comm
     const char *rest = command + sizeof program - 1;
     if (strncmp(command, program, sizeof program - 1) != 0)
         return hb_copy_text(command);
-    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(session->run.home.path);
-    HB_AUTO_FREE char *file =
-        cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(session->config));
-    return hb_text("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
-                   file == NULL ? "" : file, file == NULL ? "" : " ", home == NULL ? "" : "--home ",
-                   home == NULL ? "" : home, home == NULL ? "" : " ", rest);
+    struct hb_cli named = {.sets = cli->sets};
+    if (cli->config_path != NULL)
+        named.config_path = hb_config_path(session->config);
+    if (cli->home != NULL)
+        named.home = session->run.home.path;
+    HB_AUTO_FREE char *options = hb_cli_typed_options(&named);
+    return hb_text("hbcore%s %s", options, rest);
 }
 
 static void print_config_error(void *context, const struct hb_error *error)
@@ -35,13 +37,23 @@ static void print_config_error(void *context, const struct hb_error *error)
     hb_cli_fail(context, HB_EXIT_USAGE, error);
 }
 
+void hb_session_start(struct hb_session *session)
+{
+    clock_gettime(CLOCK_MONOTONIC, &session->started);
+    session->started_at = time(NULL);
+}
+
 int hb_session_begin(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
-    clock_gettime(CLOCK_MONOTONIC, &session->started);
     if (hb_config_load(cli->config_path, (const char *const *)cli->sets.texts, print_config_error,
                        session->cli, &session->config) != HB_OK)
         return HB_EXIT_USAGE;
+    const char *doubt;
+    for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
+        HB_AUTO_FREE char *shown = hb_printable(doubt);
+        fprintf(cli->err, "hbcore: %s\n", shown);
+    }
     hb_run_init(&session->run, session->config);
     session->run.log = cli->err;
     session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
@@ -51,6 +63,11 @@ int hb_session_begin(struct hb_session *session)
 int hb_session_end(struct hb_session *session, int code)
 {
     hb_session_end_progress(session);
+    if (code == HB_EXIT_FAILED && session->error.wrong_use)
+        code = HB_EXIT_USAGE;
+    if (session->error.text[0] == '\0' && hb_interrupt_signal() != 0 &&
+        code == 128 + hb_interrupt_signal()) /* what was done until then has been told */
+        hb_error_set(&session->error, HB_CANCELLED, "interrupted");
     if (session->error.text[0] != '\0')
         hb_cli_fail(session->cli, code, &session->error);
     if (session->config == NULL)
@@ -91,10 +108,13 @@ void hb_session_start_progress(struct hb_session *session, const char *verb, uin
                                uint64_t bytes)
 {
     const struct hb_cli *cli = session->cli;
-    bool shown = cli->progress != HB_PROGRESS_NEVER && !cli->quiet &&
-                 (!cli->json || cli->progress == HB_PROGRESS_ALWAYS || hb_cli_bar(cli));
-    session->run.progress =
-        hb_progress_new(shown ? cli->err : NULL, hb_cli_bar(cli), verb, files, bytes);
+    bool told = cli->json && cli->progress == HB_PROGRESS_ALWAYS;
+    bool shown = !told && cli->progress != HB_PROGRESS_NEVER && !cli->quiet &&
+                 (!cli->json || hb_cli_bar(cli));
+    struct hb_screen screen = {shown ? cli->err : NULL, hb_cli_bar(cli), cli->ascii};
+    session->run.progress = hb_progress_new(&screen, verb, files, bytes);
+    if (told)
+        hb_progress_tell(session->run.progress, hb_progress_json, hb_cli_out(cli));
 }
 
 void hb_session_end_progress(struct hb_session *session)
@@ -111,11 +131,24 @@ double hb_session_seconds(const struct hb_session *session)
     return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
 }
 
+static const char taken_literally[] =
+    "this name is taken literally: the shell expands ~ and $HOME, and does so only in "
+    "`--home ~/DIR`, without '=' and quotes";
+
+static bool is_unexpanded(const char *home)
+{
+    return home != NULL && (*home == '~' || *home == '$');
+}
+
 int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path)
 {
     const struct hb_cli *cli = session->cli;
-    if (hb_home_find(session->config, cli->home, outermost, path, &session->error) == HB_OK)
+    if (hb_home_find(session->config, cli->home, outermost, path, &session->error) == HB_OK) {
+        if (is_unexpanded(cli->home) && access(cli->home, F_OK) != 0)
+            hb_report_add(&session->run.report, HB_FOUND_NOTE, "", "--home %s: %s", cli->home,
+                          taken_literally);
         return 0;
+    }
     if (cli->home == NULL)
         hb_cli_no_config(session->config, cli, what, "which home to work on", &session->error);
     return HB_EXIT_USAGE;
@@ -134,7 +167,10 @@ int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
                      hb_rights_explain(-result));
-        hb_error_hint(error, "use --home DIR, or correct section [home] of the configuration");
+        if (is_unexpanded(session->cli->home))
+            hb_error_hint(error, "%s", taken_literally);
+        else
+            hb_error_hint(error, "use --home DIR, or correct section [home] of the configuration");
         return HB_EXIT_FAILED;
     }
     hb_run_set_reading(&session->run);

@@ -18,10 +18,13 @@ struct hb_session {
     char **arguments;           /* and what else; ended by NULL */
     struct hb_config *config;   /* NULL where the command needs none */
     struct hb_run run;
-    struct timespec started;
-    struct hb_error error; /* why the command failed: it is told at the end */
+    struct timespec started; /* CLOCK_MONOTONIC, and */
+    time_t started_at;       /* by the clock of the machine */
+    struct hb_error error;   /* why the command failed: it is told at the end */
 };
 
+/* The clocks run. */
+void hb_session_start(struct hb_session *session);
 /* Loads the configuration, prints what is wrong with it. 0, or HB_EXIT_USAGE. */
 int hb_session_begin(struct hb_session *session);
 /* Says what is in session->error, and returns `code`. */

@@ -3,10 +3,14 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "complain.h"
+#include "config/home_path.h"
 #include <hbcore/content.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SHOWN = 10 };
 
@@ -23,7 +27,7 @@ static void shorten(char *path)
         start--;
     while (path[end] != '\0' && (path[end] & 0xC0) == 0x80)
         end++;
-    size_t dots = (size_t)(stpcpy(path + start, "[…]") - path);
+    size_t dots = (size_t)(stpcpy(path + start, "[...]") - path);
     memmove(path + dots, path + end, bytes - end + 1);
 }
 
@@ -39,7 +43,7 @@ static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_repor
         if (finding->kind != kind)
             continue;
         if (shown++ == SHOWN && cli->verbose == 0) {
-            fprintf(out, "    … and %zu more (-v or --json lists all)\n",
+            fprintf(out, "    ... and %zu more (-v or --json lists all)\n",
                     report->kinds[kind] - SHOWN);
             return;
         }
@@ -76,14 +80,46 @@ static void show_information(const struct hb_cli *cli, FILE *out, const struct h
     }
 }
 
-void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
+void hb_summary_problems(const struct hb_cli *cli, const struct hb_report *report)
+{
+    fflush(hb_cli_out(cli));
+    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
+    show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
+    fflush(cli->err);
+}
+
+void hb_summary_information(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     if (!cli->quiet)
         show_information(cli, out, report);
     show_kind(cli, out, report, HB_FOUND_NOTE, "Notes", NULL);
     fflush(out);
-    show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
-    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
+}
+
+void hb_summary_status(const struct hb_session *session, const char *good, const char *bad,
+                       const char *format, ...)
+{
+    const struct hb_cli *cli = session->cli;
+    const struct hb_report *report = &session->run.report;
+    size_t problems = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL];
+    FILE *out = hb_cli_out(cli);
+    bool colour = hb_cli_colour(out);
+    if (!cli->quiet) {
+        va_list arguments;
+        va_start(arguments, format);
+        fprintf(out, "\n%s%s",
+                !colour         ? ""
+                : problems == 0 ? "\033[32m"
+                                : "\033[1;33m",
+                problems == 0 ? good : bad);
+        if (problems > 0)
+            fprintf(out, ", %zu %s", problems, problems == 1 ? "problem" : "problems");
+        fputs(colour ? "\033[0m: " : ": ", out);
+        vfprintf(out, format, arguments);
+        va_end(arguments);
+        fputc('\n', out);
+    }
+    hb_summary_problems(cli, report);
 }
 
 void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report)
@@ -101,19 +137,28 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
     show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", "");
 }
 
-void hb_summary_lines(FILE *out, const struct hb_report *report)
+static void show_lines(FILE *out, char *const *lines, size_t count)
 {
-    for (size_t i = 0; i < report->line_count; i++) {
-        HB_AUTO_FREE char *line = hb_printable(report->lines[i]);
+    for (size_t i = 0; i < count; i++) {
+        HB_AUTO_FREE char *line = hb_printable(lines[i]);
         fprintf(out, "%s\n", line);
     }
+}
+
+void hb_summary_lines(const struct hb_cli *cli, const struct hb_report *report)
+{
+    show_lines(cli->quiet ? cli->err : hb_cli_out(cli), report->lines, report->line_count);
+    if (!cli->quiet)
+        show_lines(hb_cli_out(cli), report->advice, report->advice_count);
 }
 
 static void show_failed(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     if (report->line_count > 0)
         show_kind(cli, out, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
-    hb_summary_lines(out, report);
+    show_lines(out, report->lines, report->line_count);
+    if (!cli->quiet)
+        show_lines(out, report->advice, report->advice_count);
 }
 
 void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report)
@@ -176,12 +221,53 @@ void hb_json_name_or_null(json_t *object, const char *key, const char *name)
         hb_json_name(object, key, name);
 }
 
+void hb_json_append_name(json_t *list, const char *key, const char *name)
+{
+    json_t *object = json_object();
+    hb_json_name(object, key, name);
+    if (json_object_size(object) > 1) {
+        json_array_append_new(list, object);
+        return;
+    }
+    json_array_append(list, json_object_get(object, key));
+    json_decref(object);
+}
+
+/* The one that was opened, else the one that is named: a list needs none. */
+static void add_home(json_t *object, const struct hb_session *session)
+{
+    HB_AUTO_FREE char *named = NULL;
+    struct hb_error ignored;
+    if (session->run.home.path == NULL && session->config != NULL)
+        (void)hb_home_find(session->config, session->cli->home, true, &named, &ignored);
+    HB_AUTO_FREE char *absolute = named == NULL ? NULL : hb_absolute(named);
+    hb_json_name_or_null(object, "home", absolute != NULL ? absolute : session->run.home.path);
+}
+
+/* Which program, where, on what, since when: the same in every summary. */
+static void add_run(json_t *object, const struct hb_session *session)
+{
+    char host[HOST_NAME_MAX + 1] = "", text[32] = "";
+    struct tm utc;
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    if (gmtime_r(&session->started_at, &utc) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    hb_json_add(object, "{s:i, s:s}", "schema", HB_JSON_SCHEMA, "version", HBCORE_VERSION);
+    hb_json_name(object, "host", host);
+    add_home(object, session);
+    hb_json_add(object, "{s:n, s:I, s:s, s:f}", "preset", "started",
+                (json_int_t)session->started_at, "started_text", text, "seconds",
+                hb_session_seconds(session));
+}
+
 json_t *hb_session_summary(const struct hb_session *session, const char *command)
 {
     bool incomplete = hb_report_incomplete(&session->run.report);
-    return json_pack("{s:s, s:s, s:s, s:f}", "type", "summary", "command", command, "status",
-                     incomplete ? "incomplete" : "complete", "seconds",
-                     hb_session_seconds(session));
+    json_t *object = json_pack("{s:s, s:s, s:s}", "type", "summary", "command", command, "status",
+                               incomplete ? "incomplete" : "complete");
+    add_run(object, session);
+    return object;
 }
 
 static json_t *kind_list(const struct hb_report *report, enum hb_finding_kind kind, bool paths_only)
@@ -191,16 +277,14 @@ static json_t *kind_list(const struct hb_report *report, enum hb_finding_kind ki
         const struct hb_finding *finding = &report->findings[i];
         if (finding->kind != kind)
             continue;
-        if (paths_only && hb_is_utf8(finding->path, strlen(finding->path))) {
-            json_array_append_new(list, json_string(finding->path));
+        if (paths_only) {
+            hb_json_append_name(list, "path", finding->path);
             continue;
         }
+        HB_AUTO_FREE char *reason = hb_printable(finding->reason);
         json_t *object = json_object();
         hb_json_name(object, "path", finding->path);
-        if (!paths_only) {
-            HB_AUTO_FREE char *reason = hb_printable(finding->reason);
-            json_object_set_new(object, "reason", json_string(reason));
-        }
+        json_object_set_new(object, "reason", json_string(reason));
         json_array_append_new(list, object);
     }
     return list;
@@ -213,7 +297,8 @@ static json_t *content_list(const struct hb_report *report)
         const struct hb_content_finding *content = &report->contents[i];
         json_t *object = json_object();
         hb_json_name(object, "path", content->path);
-        hb_json_add(object, "{s:s, s:s}", "method", content->method, "check",
+        hb_json_name(object, "method", content->method);
+        hb_json_add(object, "{s:s}", "check",
                     content->soundness == HB_SOUND     ? "ok"
                     : content->soundness == HB_UNSOUND ? "failed"
                                                        : "skipped");
@@ -224,14 +309,21 @@ static json_t *content_list(const struct hb_report *report)
     return list;
 }
 
+/* Of hooks, and of an import that was completed before. They are named, for no schema has them all.
+ */
 static void add_members(json_t *object, const struct hb_report *report)
 {
+    json_t *added = json_array();
+    json_object_set_new(object, "added_members", added);
     for (size_t i = 0; i < report->member_count; i++) {
+        const char *key = report->members[2 * i];
         json_t *value = json_loads(report->members[2 * i + 1], JSON_DECODE_ANY, NULL);
-        if (value != NULL && json_object_get(object, report->members[2 * i]) == NULL)
-            json_object_set_new(object, report->members[2 * i], value);
-        else
+        if (value == NULL || json_object_get(object, key) != NULL) {
             json_decref(value);
+            continue;
+        }
+        if (json_object_set_new(object, key, value) == 0)
+            json_array_append_new(added, json_string(key));
     }
 }
 
@@ -257,8 +349,8 @@ void hb_session_print_summary(const struct hb_session *session, json_t *object)
         hb_json_line(hb_cli_out(cli), object);
         return;
     }
-    hb_summary_findings(cli, cli->quiet ? cli->err : hb_cli_out(cli), report);
-    hb_summary_lines(hb_cli_out(cli), report);
+    hb_summary_information(cli, cli->quiet ? cli->err : hb_cli_out(cli), report);
+    hb_summary_lines(cli, report);
 }
 
 /* ---- of a run that failed ------------------------------------------------------------------ */

@@ -8,10 +8,23 @@
 #include <jansson.h>
 
 /*
- * The findings for people: excluded directories on `out`, warnings on `err`, at most 10 of a kind
- * unless --verbose, then "… and N more".
+ * The end of a command for people comes in this order: one line, "Backup complete: PATH" or "Backup
+ * INCOMPLETE, 2 problems: PATH"; the problems; what there is to say of the result; what else was
+ * found. Lists have at most 10 rows unless --verbose, then "... and N more".
  */
-void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report);
+
+/*
+ * The first two; with --quiet the problems alone. `good` or `bad` begin the line, by the report; of
+ * the text behind them nothing may be unprintable.
+ */
+void hb_summary_status(const struct hb_session *session, const char *good, const char *bad,
+                       const char *format, ...) HB_PRINTF(4, 5);
+
+/* Doubtful and skipped entries, on standard error. */
+void hb_summary_problems(const struct hb_cli *cli, const struct hb_report *report);
+
+/* What is as it should be, on `out`. */
+void hb_summary_information(const struct hb_cli *cli, FILE *out, const struct hb_report *report);
 
 /* The damaged members, a line each with --json. */
 void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report);
@@ -19,8 +32,8 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
 /* The notes alone, a line each on standard error. */
 void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report);
 
-/* Lines that hooks added. */
-void hb_summary_lines(FILE *out, const struct hb_report *report);
+/* Lines about an import that was completed, with --quiet on standard error; and those of hooks. */
+void hb_summary_lines(const struct hb_cli *cli, const struct hb_report *report);
 
 /*
  * Of a run that failed, on standard error, with --json as a line, too: an import may have been
@@ -43,13 +56,19 @@ void hb_session_print_entry(const struct hb_session *session, const char *path, 
  */
 void hb_json_add(json_t *object, const char *format, ...);
 void hb_json_name_or_null(json_t *object, const char *key, const char *name);
+/* To an array: the name, or, where it is not UTF-8, an object with `key` and its bytes. */
+void hb_json_append_name(json_t *list, const char *key, const char *name);
 
-/* {"type":"summary","command":…,"status":"complete|incomplete","seconds":…}; to be added to. */
+/*
+ * {"type":"summary","command":…,"status":"complete|incomplete"} and what every summary says of its
+ * run; to be added to.
+ */
 json_t *hb_session_summary(const struct hb_session *session, const char *command);
 
 /*
- * The end of a command: the findings and what hooks have to say. With --json they become members of
- * the object, which is taken over and printed; otherwise it is NULL.
+ * The end of a command: what else was found, and what hooks have to say. With --json all findings
+ * become members of the object, which is taken over and printed; otherwise it is NULL, and the
+ * problems have been told (hb_summary_status).
  */
 void hb_session_print_summary(const struct hb_session *session, json_t *object);
 

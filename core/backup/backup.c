@@ -108,7 +108,7 @@ static int open_stages(struct hb_backing_up *backup)
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
     if (*chosen != '\0') {
-        HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
+        HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);
         if (status != HB_OK || destination->stream)
             return status;
@@ -127,7 +127,7 @@ static void list_plan(const struct hb_backing_up *backup)
     for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
-        request->would_store(request->context, path, planned->type, planned->bytes);
+        request->would_store(request->context, path, planned);
         backup->result->directories += planned->type == HB_DIRECTORY;
     }
     backup->result->files = backup->plan.files;
@@ -207,7 +207,7 @@ static int run_backup(struct hb_backing_up *backup)
         return HB_OK;
     }
     if (request->planned != NULL)
-        request->planned(request->context, backup->plan.count, backup->plan.bytes);
+        request->planned(request->context, backup->plan.files, backup->plan.bytes);
     if (request->dry_run) {
         list_plan(backup);
         return HB_OK;
@@ -251,6 +251,8 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     hb_chain_free(&backup.contents);
     hb_run_close_stage(request->run, &backup.destination_stage, status);
     hb_run_close_stage(request->run, &request->run->stage, status);
+    if (status != HB_OK)
+        hb_destination_undo(request->destination);
     hb_report_sort(&request->run->report);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "files/home_id.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "pipeline/plan.h"
 
 struct hb_backup_request {
     struct hb_run *run; /* home is open and locked */
@@ -24,7 +25,7 @@ struct hb_backup_request {
     /* Makes run->progress once the size of the work is known; may be NULL. */
     void (*planned)(void *context, uint64_t files, uint64_t bytes);
     /* Dry run: one call an entry of the plan. May be NULL. */
-    void (*would_store)(void *context, const char *path, uint32_t type, uint64_t bytes);
+    void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
     void *context;
 };
 

@@ -27,7 +27,7 @@ struct hb_preset_backup {
     bool dry_run;
     struct hb_choice *wanted; /* as the choice in hb_backup_request */
     void (*planned)(void *context, uint64_t files, uint64_t bytes); /* as in hb_backup_request */
-    void (*would_store)(void *context, const char *path, uint32_t type, uint64_t bytes);
+    void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
     void *context;
 
     /* What was found, by hb_preset_backup_find. */

@@ -59,7 +59,7 @@ static void report(const struct hb_host *host, enum hb_finding_kind kind,
     const struct hb_instance *instance = instance_of(host);
     char line[LINE_BYTES];
     vsnprintf(line, sizeof line, format, arguments);
-    if (entry == NULL && kind == HB_FOUND_DOUBTFUL) /* an archive may be walked more than once */
+    if (entry == NULL) /* an archive may be walked more than once */
         hb_report_add_once(&instance->run->report, kind, instance->plugin->name, line);
     else
         hb_report_add(&instance->run->report, kind, entry == NULL ? "" : entry->path, "%s: %s",
@@ -303,7 +303,7 @@ static void host_summary(const struct hb_host *host, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    hb_report_line(&instance_of(host)->run->report, line);
+    hb_report_advice(&instance_of(host)->run->report, line);
 }
 
 static int host_member(const struct hb_host *host, const char *key, const char *json)

@@ -6,21 +6,25 @@
  *   1. find_marker        Is it a backup of such a home at all? Asked of the names as the archive
  *                         has them, before anything is reported: a wrong archive gives one sentence
  *                         and not ten thousand.
- *   2. drop_impossible    Paths that could leave the home. Also takes "./" off the front, so that
- *                         all passes after it see plain paths.
+ *   2. drop_impossible    Paths that could leave the home, and types that are not restored. Also
+ *                         takes "./" off the front, so that all passes after it see plain paths.
  *   3. find_wrapper,      The one directory around everything. After 2: "./x" has to count as "x".
  *      strip_wrapper      From here on paths are those below the home, which filters, patterns and
  *                         content plugins go by.
- *   4. leave_unwanted     What the user did not choose. Before the filters, which need not be asked
- *                         about, nor speak of, what nobody wants; and before what is refused, so
- *                         that whoever excludes it is not told.
- *   5. drop_unwelcome     Types that are not restored, and logs beside a database: no --include
- *                         makes them harmless. It needs the final paths.
+ *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
+ *                         filters and the patterns: no pattern makes a log harmless. That of a
+ *                         database that is excluded is excluded with it.
+ *   5. leave_unwanted     What the user did not choose. Before the filters, which need not be asked
+ *                         about, nor speak of, what nobody wants. Who leaves out what was refused
+ *                         knows of it: what is left of that is reported now (report_refused).
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
- *   7. settle_links       Hard links: whose data? All paths have to be taken by then.
- *   8. count              What the user is asked about.
- *   9. apply_choice       Is anything left? Then the directories on the way to it, which no pattern
+ *                         What cannot be decoded, or made on any file system, is dropped then.
+ *   7. hb_settle_links    Hard links: whose data (settle_links.h)? All paths are taken by then.
+ *      leave_large        What is larger than the user wants; of a link its data counts.
+ *   8. hb_conflicts_settle  A file where other members need a directory (conflicts.h).
+ *   9. count              What the user is asked about.
+ *  10. apply_choice       Is anything left? Then the directories on the way to it, which no pattern
  *                         named, get their modes and times as well.
  */
 #include "import/select.h"
@@ -30,9 +34,10 @@
 #include "files/stage.h"
 #include "host/filter.h"
 #include "host/own_places.h"
+#include "import/conflicts.h"
+#include "import/settle_links.h"
+#include <limits.h>
 #include <string.h>
-
-enum { MOST_OF_ONE_NAME = 1000 }; /* members, through which a hard link is followed */
 
 static bool is_in(const char *const *list, const char *word)
 {
@@ -42,11 +47,23 @@ static bool is_in(const char *const *list, const char *word)
     return false;
 }
 
-/* Paths that cannot be. */
-static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
+/* Why each row was refused, until that is reported; NULL: none was. */
+typedef const char *refusal;
+
+static void refuse(struct hb_restore_plan *plan, refusal **refusals, size_t index, refusal why)
 {
-    const struct hb_config *config = run->config;
+    if (*refusals == NULL)
+        *refusals = hb_alloc((plan->count + 1) * sizeof **refusals);
+    (*refusals)[index] = why;
+    plan->rows[index].action = HB_DROPPED;
+}
+
+/* Paths that cannot be, and types that are not restored. */
+static void drop_impossible(const struct hb_config *config, struct hb_restore_plan *plan,
+                            refusal **refusals)
+{
     size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
+    bool links = hb_config_value(config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
         struct hb_restore_row *row = &plan->rows[i];
         uint8_t type = plan->catalog->members[i].type;
@@ -61,11 +78,23 @@ static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
         row->skip += (uint32_t)skip;
         if (problem == NULL && hb_stage_on_path(path))
             problem = "has the name of a staging directory";
-        if (problem == NULL)
-            continue;
-        row->action = HB_DROPPED;
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        if (problem == NULL && type == HB_SPECIAL)
+            problem = "is a device, pipe or socket";
+        if (problem == NULL && type == HB_SYMLINK && !links)
+            problem = "is a symbolic link";
+        if (problem != NULL)
+            refuse(plan, refusals, i, problem);
     }
+}
+
+/* Of what the user leaves out nothing is said. */
+static void report_refused(struct hb_report *report, const struct hb_restore_plan *plan,
+                           const refusal *refusals)
+{
+    for (size_t i = 0; refusals != NULL && i < plan->count; i++)
+        if (refusals[i] != NULL && plan->rows[i].action == HB_DROPPED)
+            hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i), "refused: %s",
+                          refusals[i]);
 }
 
 /* The one directory around every file, if it has one of the names in import.wrappers. */
@@ -113,48 +142,14 @@ static void strip_wrapper(struct hb_restore_plan *plan)
  * What was in it is not restored, which is more than a note. Nor is it made part of the file that
  * came with it: nothing tells whether both were copied at one moment.
  */
-static const char sidecar[] =
-    "belongs to the file beside it, and would damage the one in the home; data that is only in it "
-    "is not restored";
-
-/* Does it belong to a file that is excluded? Then so is it; one that is included by name is told.
- */
-static bool follows_excluded(struct hb_restore_plan *plan, size_t index, const char *owner,
-                             struct hb_choice *choice)
+static void drop_sidecars(struct hb_restore_plan *plan, refusal **refusals)
 {
-    const struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = owner, .path_bytes = strlen(owner)};
-    unsigned why = choice == NULL ? 0 : hb_choice_ask(choice, &entry);
-    if ((why & HB_EXCLUDED) == 0)
-        return false;
-    hb_choice_count(choice, &entry, why);
-    plan->rows[index].action = HB_UNWANTED;
-    plan->unwanted++;
-    return true;
-}
-
-/* What is not restored, whatever its path. */
-static void drop_unwelcome(struct hb_run *run, struct hb_restore_plan *plan,
-                           struct hb_choice *choice)
-{
-    bool links = hb_config_value(run->config, "import", "links")->number == 1;
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *row = &plan->rows[i];
-        uint8_t type = plan->catalog->members[i].type;
-        if (row->action != HB_UNDECIDED || type == HB_DIRECTORY)
-            continue;
-        const char *problem = type == HB_SPECIAL             ? "is a device, pipe or socket"
-                              : type == HB_SYMLINK && !links ? "is a symbolic link"
-                                                             : NULL;
-        HB_AUTO_FREE char *owner = problem == NULL ? hb_claims_owner(&plan->claims, i) : NULL;
-        if (owner != NULL && !follows_excluded(plan, i, owner, choice))
-            problem = sidecar;
-        if (problem == NULL)
-            continue;
-        row->action = HB_DROPPED;
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, i), "refused: %s",
-                      problem);
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->rows[i].action == HB_UNDECIDED &&
+            plan->catalog->members[i].type != HB_DIRECTORY && hb_claims_sidecar(&plan->claims, i))
+            refuse(plan, refusals, i,
+                   "belongs to the file beside it, and would damage the one in the home; data that "
+                   "is only in it is not restored");
 }
 
 static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
@@ -182,26 +177,39 @@ static bool makes_file(const struct hb_catalog_member *member)
     return member->type == HB_FILE || member->type == HB_HARDLINK;
 }
 
-/* What is refused for its path is asked about, too: a pattern that names it is no slip. */
+/* What belongs to a file that is excluded is excluded with it: HB_EXCLUDED, or 0. */
+static unsigned ask_of_owner(struct hb_restore_plan *plan, size_t index, struct hb_choice *choice)
+{
+    HB_AUTO_FREE char *owner = hb_claims_owner(&plan->claims, index);
+    if (owner == NULL)
+        return 0;
+    const struct hb_entry entry = {
+        .size = sizeof entry, .type = HB_FILE, .path = owner, .path_bytes = strlen(owner)};
+    return hb_choice_ask(choice, &entry) & HB_EXCLUDED;
+}
+
+/* Of what was refused as well: whoever excludes it is not told, and a pattern for it is no slip. */
 static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choice)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
         struct hb_restore_row *row = &plan->rows[i];
         struct hb_entry entry;
-        if (row->action != HB_UNDECIDED && row->action != HB_DROPPED)
+        bool refused = row->action == HB_DROPPED;
+        if (row->action != HB_UNDECIDED && !refused)
             continue;
         hb_planned_entry(plan, i, &entry);
         unsigned why = hb_choice_ask(choice, &entry) & ~(unsigned)HB_TOO_LARGE;
-        if (row->action == HB_DROPPED)
-            continue;
-        hb_choice_count(choice, &entry, why);
+        if (!refused)
+            hb_choice_count(choice, &entry, why);
+        else if (why == 0)
+            why = ask_of_owner(plan, i, choice);
         if (why == 0)
             continue;
         row->action = HB_UNWANTED;
         row->not_included = (why & HB_NOT_INCLUDED) != 0;
         plan->unwanted += makes_file(member);
-        if (member->type == HB_DIRECTORY)
+        if (member->type == HB_DIRECTORY && !refused)
             hb_planned_enter(plan, i); /* for take_parents() */
     }
 }
@@ -244,62 +252,31 @@ static void take_parents(struct hb_restore_plan *plan)
     }
 }
 
-/* It is restored, or would be if no later member had its path. */
-static bool stays(const struct hb_restore_row *row)
+/* The path is taken from an earlier member. */
+static void take_path(struct hb_report *report, struct hb_restore_plan *plan, size_t index)
 {
-    return row->action == HB_SELECTED || row->action == HB_REPLACED;
+    const struct hb_catalog_member *members = plan->catalog->members;
+    size_t before = hb_planned_enter(plan, index);
+    if (before == SIZE_MAX)
+        return;
+    plan->rows[before].action = HB_REPLACED;
+    plan->rows[index].replaces = (uint32_t)before + 1;
+    if ((members[index].type != HB_DIRECTORY || members[before].type != HB_DIRECTORY) &&
+        !hb_links_to_itself(plan, index))
+        hb_report_add(report, HB_FOUND_NOTE, hb_planned_path(plan, index),
+                      "is in the archive more than once; the last one counts");
 }
 
-/*
- * The member that a hard link names, or SIZE_MAX: none that is restored. It is the last one of that
- * name before the link, as an archive is unpacked; else the first behind it, which must be a file.
- */
-static size_t find_linked(const struct hb_restore_plan *plan, size_t index)
+/* Why it cannot be restored, whatever is in the home; NULL: it can be. */
+static const char *unmakeable(const struct hb_restore_plan *plan, size_t index)
 {
     const char *target = hb_catalog_link(plan->catalog, index);
-    size_t skip = 0, wrapped = plan->wrapper == NULL ? 0 : strlen(plan->wrapper) + 1;
-    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
-        strlen(target + skip) <= wrapped)
-        return SIZE_MAX;
-    size_t from = hb_planned_find(plan, target + skip + wrapped), steps = 0;
-    while (from != SIZE_MAX && from > index && plan->rows[from].replaces != 0) {
-        if (++steps > MOST_OF_ONE_NAME)
-            return SIZE_MAX;
-        from = plan->rows[from].replaces - 1;
-    }
-    if (from == SIZE_MAX || from == index || !stays(&plan->rows[from]))
-        return SIZE_MAX;
-    uint8_t type = plan->catalog->members[from].type;
-    return type == HB_FILE || (type == HB_HARDLINK && from < index) ? from : SIZE_MAX;
-}
-
-/*
- * A hard link whose data is not restored is not restored either. The others get the origin of their
- * data. A link to another link gets that link's origin, which is known: it stands in front.
- */
-static void settle_links(struct hb_report *report, struct hb_restore_plan *plan)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *row = &plan->rows[i];
-        if (plan->catalog->members[i].type != HB_HARDLINK || !stays(row))
-            continue;
-        size_t linked = find_linked(plan, i);
-        if (linked != SIZE_MAX) {
-            row->origin = plan->rows[linked].origin;
-            continue;
-        }
-        const char *target = hb_catalog_link(plan->catalog, i);
-        if (row->action == HB_SELECTED)
-            hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-                          "is a hard link to %s, which is not restored",
-                          target == NULL ? "nothing" : target);
-        row->action = HB_DROPPED;
-    }
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *origin = &plan->rows[plan->rows[i].origin];
-        if (hb_planned_is_selected(plan, i) && origin->action == HB_REPLACED)
-            origin->action = HB_ORIGIN;
-    }
+    const char *why = hb_catalog_unreadable(plan->catalog, index);
+    if (why != NULL || plan->catalog->members[index].type != HB_SYMLINK)
+        return why;
+    if (target == NULL || *target == '\0')
+        return "is a symbolic link without a target";
+    return strlen(target) >= PATH_MAX ? "is a symbolic link with a target that is too long" : NULL;
 }
 
 /* What filters let through, and what is not this program's own; the last of those of one path. */
@@ -330,14 +307,10 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         row->action = HB_SELECTED;
-        size_t before = hb_planned_enter(plan, i);
-        if (before != SIZE_MAX) {
-            plan->rows[before].action = HB_REPLACED;
-            row->replaces = (uint32_t)before + 1;
-            if (member->type != HB_DIRECTORY || plan->catalog->members[before].type != HB_DIRECTORY)
-                hb_report_add(report, HB_FOUND_NOTE, path,
-                              "is in the archive more than once; the last one counts");
-        }
+        take_path(report, plan, i); /* also of what is dropped now: an older one is not its like */
+        problem = unmakeable(plan, i);
+        if (problem != NULL)
+            hb_planned_drop(plan, report, i, problem);
     }
     return HB_OK;
 }
@@ -346,7 +319,8 @@ static void count(struct hb_restore_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
-        bool file = makes_file(member), selected = file && hb_planned_is_selected(plan, i);
+        bool file = makes_file(member);
+        bool selected = hb_planned_is_selected(plan, i) && hb_planned_type(plan, i) == HB_FILE;
         plan->members += file;
         plan->files += selected;
         plan->bytes += selected ? member->bytes : 0;
@@ -429,20 +403,23 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
     if (status != HB_OK)
         return status;
     hb_restore_plan_begin(plan, contents);
-    drop_impossible(run, plan);
+    HB_AUTO_FREE refusal *refusals = NULL;
+    drop_impossible(run->config, plan, &refusals);
     plan->wrapper = find_wrapper(run->config, plan);
     if (plan->wrapper != NULL)
         strip_wrapper(plan);
+    drop_sidecars(plan, &refusals);
     if (choice != NULL)
         status = choose(archive, plan, choice, error);
-    drop_unwelcome(run, plan, choice);
+    report_refused(&run->report, plan, refusals);
     if (status == HB_OK)
         status = decide(run, filters, plan, error);
     if (status != HB_OK)
         return status;
-    settle_links(&run->report, plan);
+    hb_settle_links(run, plan);
     if (choice != NULL)
         leave_large(plan, choice);
+    hb_conflicts_settle(&run->report, plan);
     count(plan);
     return choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/staging.h"
 
+#include "base/human.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/progress.h"
 #include "files/mounts.h"
 #include "import/staging_journal.h"
@@ -25,7 +27,7 @@ static void check_row(struct hb_staging *staging, size_t index)
     const struct hb_instance *content;
     int told =
         hb_claims_settle_at(&staging->plan->claims, index, staging->run->stage.fd, name, &content);
-    if (told != 0 || content == NULL || /* what cannot be told is refused when it is published */
+    if (told != 0 || content == NULL || /* what is unknown is refused when it is published */
         !hb_staging_is_missing(staging, index))
         return;
     hb_planned_entry(staging->plan, index, &entry);
@@ -175,7 +177,8 @@ static void seal(const struct hb_staging *staging, const struct hb_journal_write
     hb_report_add(&staging->run->report, HB_FOUND_NOTE, "", "%s", said);
     if (staging->run->log == NULL)
         return;
-    fprintf(staging->run->log, "hbcore: %s: %s\n", staging->run->home.path, said);
+    HB_AUTO_FREE char *home = hb_printable(staging->run->home.path);
+    fprintf(staging->run->log, "hbcore: %s: %s\n", home, said);
     fflush(staging->run->log);
 }
 
@@ -213,6 +216,7 @@ int hb_staging_publish(struct hb_staging *staging,
         status = hb_journal_open(staging->run->stage.fd, &journal, error);
     if (status != HB_OK)
         return status;
+    hb_progress_phase(staging->run->progress, "restored", staging->plan->files, 0);
     status = publish_by(staging, journal, result, begun, error);
     hb_journal_close(journal);
     return status;

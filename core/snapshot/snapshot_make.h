@@ -4,12 +4,13 @@
 #define HB_SNAPSHOT_MAKE_H
 
 #include "host/run.h"
+#include "pipeline/plan.h"
 
 struct hb_snapshot_request {
     struct hb_run *run; /* the home is open and locked */
     const char *label;  /* or NULL */
     /* Set: nothing is written; one call a file that would be copied. */
-    void (*would_copy)(void *context, const char *path, uint64_t bytes);
+    void (*would_copy)(void *context, const char *path, const struct hb_planned *planned);
     void *context;
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tar-zstd: its options, an instance, and the functions that the host calls. */
+#include "tar_bytes.h"
 #include "tar_decode.h"
 #include "tar_encode.h"
 #include "tar_list.h"
+#include "tar_source_open.h"
 #include "tar_table.h"
 #include "tar_walk.h"
 #include "tar_worker.h"
@@ -68,12 +70,52 @@ static int unit_policy(void *self, struct hb_unit_policy *policy)
     return HB_OK;
 }
 
-/* Tar archives from before ustar have no magic bytes, only the checksum of their first header. */
+/* ---- is it mine? ----------------------------------------------------------------------------- */
+
+static bool ends_with_blocks(const struct hb_input *input)
+{
+    unsigned char end[TAR_END_BYTES];
+    return input->read_at != NULL && input->bytes != HB_UNKNOWN && input->bytes > sizeof end &&
+           input->read_at(input, end, sizeof end, input->bytes - sizeof end) ==
+               (int64_t)sizeof end &&
+           tar_is_zero(end, sizeof end);
+}
+
+/*
+ * A tar without entries is nothing but zeros: the blocks that end it, and padding. So is what a
+ * crash leaves of many a file; but that is rarely as short as an empty tar.
+ */
+static int probe_empty(const struct hb_input *input, const unsigned char *head, size_t bytes)
+{
+    enum { EMPTY_MOST = 1 << 20 };
+    unsigned char block[4096];
+    if (bytes < TAR_BLOCK || !tar_is_zero(head, bytes))
+        return HB_NOMATCH;
+    if (input->read_at == NULL || input->bytes == HB_UNKNOWN)
+        return HB_OK;
+    if (input->bytes > EMPTY_MOST)
+        return HB_NOMATCH;
+    for (uint64_t at = bytes; at < input->bytes; at += sizeof block) {
+        int64_t got = input->read_at(input, block, sizeof block, at);
+        if (got <= 0 || !tar_is_zero(block, (size_t)got))
+            return got < 0 ? HB_FATAL : HB_NOMATCH;
+    }
+    return HB_OK;
+}
+
+/*
+ * A tar from before ustar has no magic bytes, only the checksum of its first header. With the
+ * blocks that end a tar, it is one, even if the last member is an archive of another format. What
+ * is compressed is known by its first bytes alone.
+ */
 static int probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
 {
     (void)self;
-    (void)input;
-    return bytes >= TAR_BLOCK && tar_header_plausible(head) ? HB_OK : HB_NOMATCH;
+    if (tar_packing_of(head, bytes) != TAR_PLAIN)
+        return HB_OK;
+    if (bytes < TAR_BLOCK || !tar_header_plausible(head))
+        return probe_empty(input, head, bytes);
+    return ends_with_blocks(input) ? HB_PROVEN : HB_OK;
 }
 
 static const char *const suffixes[] = {".tar.zst", ".tzst", NULL};
@@ -107,6 +149,9 @@ static const struct hb_magic magics[] = {
      .bytes = "\xfd"
               "7zXZ\0"},
     {.offset = 0, .length = 3, .bytes = "BZh"},
+    {.offset = 0, .length = 4, .bytes = "LZIP"},
+    {.offset = 0, .length = 4, .bytes = "\x04\x22\x4d\x18"}, /* lz4 */
+    {.offset = 0, .length = 2, .bytes = "\x1f\x9d"},         /* compress */
     {0},
 };
 

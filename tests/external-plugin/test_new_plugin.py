@@ -336,7 +336,7 @@ class Format(Built):
         done = self.use("format", "pkg-config", "--home", target, "import", source[0], "--format",
                         NAME["format"], "--force", input=source[1], expect=1)
         self.assertEqual(os.listdir(target), [], why)
-        self.assertRegex(done.stderr.decode(), r"damaged: record \d+ |is no archive of the format", why)
+        self.assertRegex(done.stderr.decode(), r"damaged: record \d+ |is not an archive in the format", why)
 
     def test_every_cut_is_refused(self):
         data = self.small()
@@ -410,10 +410,12 @@ class Made(hb.Case):
 
     def test_json(self):
         done = self.new("--json", "plugins", "new", "filter", "f")
-        self.assertEqual(self.summary(done), {
+        wanted = {
             "type": "summary", "command": "plugins new", "status": "complete", "kind": "filter",
             "path": str(self.here.resolve() / "f"), "files": 3,
-            "made": ["f.c", "CMakeLists.txt", "README.md"]})
+            "made": ["f.c", "CMakeLists.txt", "README.md"]}
+        said = self.summary(done)  # and what is in every summary: the schema knows it
+        self.assertEqual({key: said[key] for key in wanted}, wanted)
         self.assertEqual(len(done.stdout.splitlines()), 1)
         self.assertEqual({path.name for path in (self.here / "f").iterdir()},
                          set(self.summary(done)["made"]))
@@ -452,6 +454,10 @@ class Made(hb.Case):
             self.refuse(2, "filter", name, words=("plugins new: a plugin cannot be called", "a-z, 0-9"))
         self.refuse(2, "filter", "--", "-x", words=("cannot be called '-x'",))
 
+    def test_names_of_installed_plugins(self):
+        for name in ("zip", "runtime-filter"):
+            self.refuse(2, "format", name, words=(f"a plugin called '{name}' is installed", "choose another name"))
+
     def test_unknown_kinds(self):
         self.refuse(2, "filtr", "a", words=("'filtr'", "did you mean filter?"))
         self.refuse(2, "Hook", "a", words=("did you mean hook?",))
@@ -471,6 +477,11 @@ class Made(hb.Case):
         source.write_text(source.read_text() + "/* a site's own */\n")
         self.new("plugins", "new", "hook", "mine")
         self.assertTrue((self.here / "mine/mine.c").read_text().endswith("/* a site's own */\n"))
+
+    def test_the_schemas_of_the_json_are_installed(self):
+        there = installed["prefix"] / "share/hbcore/schema"
+        self.assertEqual({path.name: path.read_bytes() for path in there.iterdir()},
+                         {path.name: path.read_bytes() for path in (hb.SOURCE / "docs/schema").iterdir()})
 
     def test_missing_templates(self):
         templates = self.moved()

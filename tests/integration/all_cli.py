@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import signal
@@ -214,6 +215,18 @@ class Commands(hb.Case):
         self.assertIn("rwxr-xr-x", row)
         self.assertIn(str((self.home / "bin/run.sh").stat().st_size), row)
 
+    def test_list_of_special_modes(self):
+        for number, (mode, shown) in enumerate(((0o1777, "drwxrwxrwt"), (0o2755, "drwxr-sr-x"), (0o3770, "drwxrws--T"),
+                                                (0o2705, "drwx--Sr-x"))):
+            (self.home / f"d{number}").mkdir()
+            (self.home / f"d{number}").chmod(mode)
+        for form in ("zip", "tar-zstd"):
+            archive = self.backup(self.home, f"s-{form}.x", "--format", form)
+            suffix = {"zip": ".zip", "tar-zstd": ".tar.zst"}[form]
+            rows = self.hbcore("list", "--long", f"{archive}{suffix}").stdout.decode().splitlines()
+            found = [row.split()[0] for row in rows if row.split()[-1].startswith("d") and row.endswith("/")]
+            self.assertEqual(found, ["drwxrwxrwt", "drwxr-sr-x", "drwxrws--T", "drwx--Sr-x"])
+
     def test_cat(self):
         archive = self.backup(self.home)
         self.assertEqual(self.hbcore("cat", archive, "zeros.bin").stdout, bytes(300_000))
@@ -263,7 +276,7 @@ class Commands(hb.Case):
                 data[data.find(content[name][1_000_000:1_000_100])] ^= 1
             archive.write_bytes(data)
             done = self.hbcore("verify", archive, expect=1)
-            self.assert_mentions(done, "Damaged (2)", "b.bin", "g.bin", "checksum", "hbcore cat")
+            self.assert_mentions(done, "Damaged (2)", "b.bin", "g.bin", "checksum", "cat ARCHIVE MEMBER")
             self.assertNotIn(b"c.bin", done.stderr)
             lines = [json.loads(line) for line in self.hbcore("--json", "verify", archive,
                                                               expect=1).stdout.splitlines()]
@@ -313,6 +326,34 @@ class Commands(hb.Case):
         done = self.hbcore("--home", empty, "backup", "-o", self.dir / "a.zip")
         self.assert_mentions(done, "nothing")
         self.assertFalse((self.dir / "a.zip").exists())
+        self.assertIn(b"no archive was made", done.stdout)
+        for words, code, said in ((("-o", "-"), 1, "no archive was written to -"), (("-o", "-", "--dry-run"), 0, "nothing"),
+                                  (("--preset", "pre-update"), 0, "nothing")):
+            done = self.hbcore("--home", empty, "backup", *words, expect=code)
+            self.assert_mentions(done, said)
+            self.assertTrue(words[:2] != ("-o", "-") or done.stdout == b"", words)
+        self.assertFalse((empty / "backups").exists())
+        summary = self.summary(self.hbcore("--home", empty, "--json", "backup", "-o", self.dir / "a.zip"))
+        self.assertEqual((summary["archive"], summary["files"]), (None, 0))
+
+    def test_directories_for_an_archive_that_fails(self):
+        """What was made for it goes again; what was there, or holds something, stays."""
+        there = self.dir / "there"
+        there.mkdir()
+        self.home.joinpath("broken.db").write_bytes(b"SQLite format 3\0" + bytes(200_000))
+        only = self.dir / "only"
+        hb.write(only / "broken.db", b"SQLite format 3\0" + bytes(200_000))
+        stage = ("--set", f"backup.stage-dir={self.dir}/none")
+        for path in (there / "new/a/b/x.zip", there / "new/", there / "x.zip", "~/new/x.zip"):
+            done = self.hbcore("--home", self.home, *stage, "backup", "-o", f"{path}{'/' * (path == there / 'new/')}",
+                               expect=None)
+            self.assertEqual(done.returncode, 1, self.describe(done))
+            self.assertEqual((list(there.iterdir()), list(self.user.glob("new"))), ([], []))
+        done = self.hbcore("--home", self.home, *stage, "backup", "--preset", "pre-update", expect=1)
+        self.assertFalse((self.home / "backups").exists())
+        self.backup(self.home, "there/new/good.zip", expect=3)
+        self.hbcore("--home", self.home, *stage, "backup", "-o", there / "new/more/x.zip", expect=1)
+        self.assertEqual(os.listdir(there / "new"), ["good.zip"])
 
     def test_wrong_use(self):
         archive = self.backup(self.home)
@@ -353,6 +394,11 @@ class Commands(hb.Case):
     def test_quiet(self):
         done = self.hbcore("--home", self.home, "--quiet", "backup", "-o", self.dir / "q.zip")
         self.assertEqual(done.stderr, b"")
+        for words in (("backup", "--dry-run"), ("import", "--force", "--dry-run", self.dir / "q.zip"),
+                      ("snapshot", "create"), ("guard", "1"), ("snapshot", "prune", "--dry-run"), ("prune",),
+                      ("import", "--force", self.dir / "q.zip"), ("verify", self.dir / "q.zip")):
+            done = self.hbcore("--home", self.home, "--quiet", *words)
+            self.assertEqual((done.stdout, done.stderr), (b"", b""), words)
 
     def test_progress(self):
         done = self.hbcore("--home", self.home, "--progress", "always", "backup", "-o",
@@ -368,11 +414,15 @@ class Commands(hb.Case):
         archive = self.dir / "p.zip"
         for arguments in (["backup", "-o", archive], ["import", archive, "-f"]):
             done = self.hbcore("--home", self.home, *arguments)
-            rows = re.findall(r"^  \w+ (\d+)/(\d+) files \.\.\.$", done.stderr.decode(), re.MULTILINE)
-            numbers = [0, *(int(row[0]) for row in rows), int(rows[-1][1])]
-            self.assertGreater(len(numbers), 3, done.stderr)
-            self.assertEqual(numbers, sorted(numbers))
-            self.assertLessEqual(max(b - a for a, b in zip(numbers, numbers[1:])), 510, numbers)
+            rows = re.findall(r"^  (\w+) (\d+)/(\d+) files \.\.\.$", done.stderr.decode(), re.MULTILINE)
+            verbs = {row[0] for row in rows}
+            self.assertEqual(verbs, {"stored"} if arguments[0] == "backup" else {"unpacked", "restored"})
+            for verb in verbs:
+                counts = [(int(done), int(of)) for said, done, of in rows if said == verb]
+                numbers = [0, *(count[0] for count in counts), counts[-1][1]]
+                self.assertGreater(len(numbers), 3, done.stderr)
+                self.assertEqual(numbers, sorted(numbers))
+                self.assertLessEqual(max(b - a for a, b in zip(numbers, numbers[1:])), 510, numbers)
 
     def test_ten_names_and_how_many_more(self):
         """All of them by -v; the names sorted."""
@@ -386,7 +436,7 @@ class Commands(hb.Case):
                                 (done.stderr, [f"l{i:02}: " for i in range(13)])):
                 found = re.findall(r"^    ([dl]\d\d.*?(?:/$|: ))", text.decode(), re.MULTILINE)
                 self.assertEqual(found, names[:shown])
-                self.assertEqual("\u2026 and 3 more" in text.decode(), shown == 10)
+                self.assertEqual("... and 3 more" in text.decode(), shown == 10)
         summary = self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o",
                                            self.dir / "s.zip", expect=3))
         self.assertEqual((len(summary["skipped"]), len(summary["excluded_dirs"])), (13, 13))
@@ -428,8 +478,8 @@ class Commands(hb.Case):
 
     def test_what_is_no_option_of_a_command(self):
         for arguments, words in (
-                (("backup", "--home", "/x"), "--home is a global option; put it before the command"),
-                (("import", "--json", "x"), "--json is a global option; put it before the command"),
+                (("backup", "--preset", ""), "backup: --preset: the name is empty"),
+                (("list", "--format=", "x"), "list: --format: the name is empty"),
                 (("backup", "-o"), "-o needs a value"),
                 (("import", "--include"), "--include needs a value"),
                 (("--config",), "--config needs a value"),
@@ -442,16 +492,28 @@ class Commands(hb.Case):
         for arguments, words, hint in (
                 (("backup", "--dryrun"), "backup: unknown option --dryrun", "did you mean --dry-run?"),
                 (("import", "--exlude=*.tmp", "x"), "import: unknown option --exlude", "did you mean --exclude?"),
-                (("backup", "-v"), "-v is a global option; put it before the command: hbcore -v ... backup",
+                (("backup", "--jsn"), "backup: unknown option --jsn", "did you mean --json?"),
+                (("prune", "--pr", "x"), "prune: unknown option --pr", "did you mean --preset or --progress?"),
+                (("--dry-run", "backup"), "hbcore: unknown option --dry-run",
+                 "it is an option of a command: type it behind the command"),
+                (("-o", "x", "backup"), "hbcore: unknown option -o",
+                 "it is an option of a command: type it behind the command"),
+                (("-q", "list"), "hbcore: unknown option -q", "did you mean --quiet?"),
+                (("verify", "x", "-q"), "verify: unknown option -q", "did you mean --quiet?"),
+                (("prune", "--keep", "3"), "prune: unknown option --keep",
+                 "the preset says how many stay: keep in its section, or --set preset:NAME.keep=N"),
+                (("backup", "x.zip"), "backup: takes no argument: name the archive with -o",
                  "see: hbcore backup --help"),
-                (("backup", "--jsn"), "backup: unknown option --jsn",
-                 "did you mean --json? It is a global option; put it before the command"),
                 (("--hme", "/x", "backup"), "hbcore: unknown option --hme", "did you mean --home?"),
                 (("verify", "-lz", "x"), "verify: unknown option -l", "see: hbcore verify --help"),
                 (("list", "--frobnicate"), "list: unknown option --frobnicate", "see: hbcore list --help"),
                 (("--frobnicate",), "hbcore: unknown option --frobnicate", "see: hbcore --help"),
                 (("backup", "--dry-run=yes"), "backup: --dry-run takes no value", "see: hbcore backup --help"),
                 (("backup", "--keep", "many"), "backup: --keep: 'many' is not a number", "see: hbcore backup --help"),
+                (("list", "--wait", "9" * 30, "x"), f"list: --wait: {'9' * 30} is too large; the most is 1000000000",
+                 "see: hbcore list --help"),
+                (("backup", "--keep", "1000000001"), "backup: --keep: 1000000001 is too large",
+                 "see: hbcore backup --help"),
                 (("--wait", "-1", "list"), "hbcore: --wait: '-1' is not a number", "see: hbcore --help"),
                 (("--progress", "much", "list"), "hbcore: --progress: 'much' is not auto, always or never",
                  "see: hbcore --help")):
@@ -460,6 +522,83 @@ class Commands(hb.Case):
             self.assertEqual(len(said), 2, said)
             self.assertIn(words, said[0])
             self.assertEqual(said[1].strip(), hint)
+
+    def test_what_other_programs_call_it(self):
+        for words, hint in ((("restore", "x"), "hbcore import ARCHIVE"), (("extract", "x"), "hbcore cat ARCHIVE"),
+                            (("create",), "hbcore backup"), (("export",), "hbcore backup"),
+                            (("help",), "hbcore --help"), (("init",), "hbcore config new"),
+                            (("bakcup",), "did you mean backup?"), (("exract", "x"), "hbcore cat ARCHIVE"),
+                            (("Restore",), "hbcore import ARCHIVE"),
+                            (("snapshot", "crate"), "did you mean `hbcore snapshot create`?"),
+                            (("snapshot", "rm"), "did you mean `hbcore snapshot prune`?"),
+                            (("config", "chek"), "did you mean `hbcore config check`?"),
+                            (("plugins", "frobnicate"), "see: hbcore plugins --help")):
+            done = self.tool(os.environ["HBCORE_BIN"], *words, expect=2)
+            self.assertIn("unknown", done.stderr.decode().splitlines()[0])
+            self.assertIn(hint, done.stderr.decode().splitlines()[1])
+
+    def test_global_options_stand_anywhere(self):
+        binary, archive, config = os.environ["HBCORE_BIN"], self.dir / "a.zip", hb.HERMES
+        self.tool(binary, "backup", "--home", self.home, "-o", archive, "--config", config, "-v",
+                  "--set", "backup.workers=1", "--progress=never", "--wait", "1")
+        done = self.tool(binary, "list", archive, "--json")
+        self.assertEqual(self.summary(done)["command"], "list")
+        self.assertEqual(self.tool(binary, "verify", "--quiet", archive).stdout, b"")
+        for command in ("backup", "snapshot", "completion"):
+            self.assertRegex(self.tool(binary, command, "--version").stdout.decode(), r"^hbcore \d")
+        # Those of the command win; behind -- there are none; JSON is asked for wherever it stands.
+        self.assertEqual(json.loads(self.tool(binary, "snapshot", "create", "--config", config, "--home", self.home,
+                                              "-l", "--json", "--json").stdout)["id"][-7:], "---json")
+        self.assertIn(b"json", self.tool(binary, "list", "--", "--json", expect=1).stderr)
+        done = self.tool(binary, "backup", "--frob", "--json", expect=2)
+        self.assertEqual(json.loads(done.stdout)["exit_status"], 2)
+
+    def test_a_subcommand_has_its_own_options(self):
+        for words, message in ((("list", "--keep", "1"), "list has no option --keep"),
+                               (("list", "--dry-run"), "list has no option --dry-run"),
+                               (("create", "--limit", "2"), "create has no option --limit"),
+                               (("restore", "1", "--label", "x"), "restore has no option --label"),
+                               (("prune", "-l", "x"), "prune has no option --label")):
+            done = self.hbcore("--home", self.home, "snapshot", *words, expect=2)
+            self.assert_mentions(done, message)
+        self.assertFalse((self.home / "state-snapshots").exists())
+
+    def test_hints_have_the_options_that_were_typed(self):
+        settings = ("--set", "snapshot.keep=3", "--set", "backup.prefix=a b-")
+        for words in (("snapshot", "restore", "no-such"), ("guard", "no-such")):
+            done = self.hbcore("--home", self.home, *settings, *words, expect=1)
+            self.assert_mentions(done, f"`hbcore --config {hb.HERMES} --set 'snapshot.keep=3' --set 'backup.prefix=a b-' "
+                                 f"--home {self.home} snapshot list`")
+        done = self.hbcore("plugins", "show", "no-such-plugin", expect=1)
+        self.assert_mentions(done, f"'hbcore --config {hb.HERMES} plugins list' shows")
+        done = self.hbcore("--home", self.home, "backup", "--frob", expect=2)
+        self.assert_mentions(done, "see: hbcore backup --help")
+        done = self.hbcore(*settings, "backup", "--home", self.home, "-o", self.dir / "a.zip")
+        command = done.stdout.decode().partition("Restore with: ")[2].strip()
+        self.assertEqual(shlex.split(command),
+                         ["hbcore", "--config", str(hb.HERMES), *settings, "--home", str(self.home), "import",
+                          str(self.dir / "a.zip")])
+
+    def test_why_standard_output_cannot_be_written(self):
+        """The first write fails long before the end; the reason is told all the same."""
+        home = self.dir / "many"
+        for number in range(600):
+            hb.write(home / f"{number:03}-{'x' * 60}", b"x")
+        archive = self.backup(home)
+        for words in (("list", archive), ("--json", "list", archive), ("verify", archive), ("config", "show"),
+                      ("--home", home, "snapshot", "list")):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run(self.command(*words), stdout=full, stderr=subprocess.PIPE, check=False,
+                                      env=self.environment())
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"standard output cannot be written: No space left on device", done.stderr, words)
+        for words in (("list", archive), ("cat", archive, f"007-{'x' * 60}"), ("config", "show")):
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run(self.command(*words), stdout=writer, stderr=subprocess.PIPE, check=False,
+                                  env=self.environment())
+            os.close(writer)
+            self.assertEqual((done.returncode, done.stderr), (1, b""), words)
 
 
 class NoConfiguration(hb.Case):
@@ -497,8 +636,9 @@ class NoConfiguration(hb.Case):
                 (("prune",), ("which home",)), (("guard", "1"), ("which home",))):
             with self.subTest(arguments=arguments):
                 done = self.hbcore(*arguments, expect=2)
-                self.assert_mentions(done, "no configuration file", "~/.config/hbcore/hbcore.ini",
-                                     "/etc/hbcore/hbcore.ini", "--config", "generic.ini", *words)
+                self.assert_mentions(done, "no configuration file", f"{self.user}/.config/hbcore/hbcore.ini",
+                                     "/etc/hbcore/hbcore.ini", "`hbcore config new NAME`, generic or hermes for NAME",
+                                     "--config", "generic.ini", *words)
         self.config = hb.GENERIC  # it is there, and does not say it
         done = self.hbcore("backup", expect=2)
         self.assertNotIn(b"no configuration file", done.stderr)
@@ -530,6 +670,30 @@ class Home(hb.Case):
         self.assertEqual(self.names(), {"default"})
         self.assertEqual(self.names(HERMES_HOME=""), {"default"})
         self.assertEqual(self.names(HERMES_HOME=str(self.dir / "other")), {"from-variable"})
+
+    def test_what_expands_in_the_configuration(self):
+        hb.write(self.user / "in/x", b"x")
+        root = pwd.getpwuid(os.getuid())
+        for path in ("~/in", "$HOME/in", "${HOME}/in"):
+            self.assertEqual(self.names("--set", f"home.path={path}"), {"x"})
+            self.hbcore("--set", f"home.path={path}", "--set", f"preset:pre-update.directory={path[:-3]}/out",
+                        "backup", "--preset", "pre-update")
+        self.assertEqual(len(os.listdir(self.user / "out")), 3)
+        done = self.hbcore("--set", f"home.path=~{root.pw_name}/no-such-home", "backup", expect=1)
+        self.assert_mentions(done, f"{root.pw_dir}/no-such-home: the home does not exist")
+
+    def test_the_home_that_is_named_is_literal(self):
+        """Bash does not expand what stands behind '='."""
+        for name in ("~/in", "$HOME/in", "~other/in"):
+            done = self.hbcore(f"--home={name}", "backup", expect=1, cwd=self.dir)
+            self.assert_mentions(done, name, "taken literally", "without '=' and quotes")
+            with zipfile.ZipFile(self.dir / "i.zip", "w") as archive:
+                archive.writestr("config.yaml", "a: 1\n")
+            done = self.hbcore(f"--home={name}", "--json", "import", self.dir / "i.zip", cwd=self.dir)
+            self.assertIn("taken literally", self.summary(done)["notes"][0]["reason"])
+            self.assertTrue((self.dir / name / "config.yaml").exists())
+            done = self.hbcore(f"--home={name}", "--json", "import", "-f", self.dir / "i.zip", cwd=self.dir)
+            self.assertEqual(self.summary(done)["notes"], [])
 
     def test_a_profile_means_the_whole_home(self):
         hb.write(self.dir / "root/top", b"x")

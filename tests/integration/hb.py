@@ -21,6 +21,8 @@ import tempfile
 import unittest
 import zlib
 
+import schemas
+
 SOURCE = pathlib.Path(os.environ["HBCORE_SOURCE"])
 HERMES = SOURCE / "conf" / "hermes.ini"
 GENERIC = SOURCE / "conf" / "generic.ini"
@@ -303,6 +305,9 @@ class Case(unittest.TestCase):
             self.fail(f"a sanitizer spoke\n{self.describe(done)}")
         if done.returncode < 0:
             self.fail(f"died of signal {-done.returncode}\n{self.describe(done)}")
+        wrong = schemas.check(done.args, done)
+        if wrong:
+            self.fail(f"--json: {wrong}\n{self.describe(done)}")
 
     def summary(self, done):
         """The last line of JSON; everything on standard output must be JSON."""
