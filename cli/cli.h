@@ -45,6 +45,7 @@ struct hb_cli {
     bool version;
     int progress; /* enum hb_progress_mode */
     int64_t wait_seconds;
+    bool ascii;           /* the user's terminal has no UTF-8, as far as the locale tells */
     FILE *out;            /* results */
     FILE *err;            /* progress, warnings, errors */
     bool output_is_extra; /* the work is done elsewhere: that results cannot be printed is a warning

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore backup */
 #include "backup/preset_backup.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
@@ -87,7 +88,7 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
     FILE *out = hb_cli_out(cli);
     char text[24];
     note_other_suffix(command);
-    hb_session_say(command->session, "%s %" PRIu64 " entries (%s) ...\n",
+    hb_session_say(command->session, "%s %" PRIu64 " files (%s) ...\n",
                    command->options->dry_run ? "Would back up" : "Backing up", files,
                    hb_human_bytes(bytes, text));
     fflush(out);
@@ -121,24 +122,41 @@ static void print_json(const struct backup_command *command)
     hb_session_print_summary(command->session, object);
 }
 
+/* Since the archive from which the rest was taken over. */
+static void print_changed(const struct hb_backup_result *result, FILE *out)
+{
+    char changed[HB_HUMAN_BYTES], reused[HB_HUMAN_BYTES];
+    uint64_t rest = result->bytes > result->reused_bytes ? result->bytes - result->reused_bytes : 0;
+    if (result->reused_bytes == 0)
+        return;
+    fprintf(out, "  Changed:     %s since the previous archive\n", hb_human_bytes(rest, changed));
+    fprintf(out, "  Unchanged:   %s, copied from it\n",
+            hb_human_bytes(result->reused_bytes, reused));
+}
+
 static void print_made(const struct backup_command *command)
 {
     const struct hb_session *session = command->session;
     const struct hb_backup_result *result = &command->backup.result;
     FILE *out = hb_cli_out(session->cli);
-    char original[24], compressed[24];
-    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
-    fprintf(out, "\n%s: %s\n",
-            hb_session_code(session) != 0 ? "Backup done, but incomplete" : "Backup complete",
-            path);
+    char text[HB_HUMAN_BYTES];
     fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
-    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, original));
-    fprintf(out, "  Compressed:  %s\n", hb_human_bytes(result->archive_bytes, compressed));
-    if (result->reused_bytes > 0)
-        fprintf(out, "  Unchanged:   %s, copied from the previous archive\n",
-                hb_human_bytes(result->reused_bytes, original));
-    fprintf(out, "  Time:        %.1fs\n", hb_session_seconds(session));
+    fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, text));
+    fprintf(out, "  Compressed:  %s", hb_human_bytes(result->archive_bytes, text));
+    if (result->bytes > 0)
+        fprintf(out, " (%.0f%%)", 100.0 * (double)result->archive_bytes / (double)result->bytes);
+    fputc('\n', out);
+    print_changed(result, out);
+    fprintf(out, "  Time:        %s\n", hb_human_seconds(hb_session_seconds(session), text));
     hb_preset_report(session->cli, out, &command->backup.archives, false);
+}
+
+static void print_status(const struct backup_command *command)
+{
+    HB_AUTO_FREE char *path = hb_printable(command->backup.destination.path);
+    hb_summary_status(command->session, "Backup complete", "Backup INCOMPLETE", "%s", path);
+    if (!command->session->cli->quiet)
+        print_made(command);
 }
 
 static void print_restore_line(const struct backup_command *command)
@@ -168,8 +186,10 @@ static void print_summary(const struct backup_command *command)
     else if (!made)
         fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
                 hb_human_bytes(result->bytes, bytes));
-    else if (!cli->quiet)
-        print_made(command);
+    else
+        print_status(command);
+    if (!made)
+        hb_summary_problems(cli, &command->session->run.report);
     hb_session_print_summary(command->session, NULL);
     if (made && !cli->quiet)
         print_restore_line(command);
@@ -264,7 +284,10 @@ static int check(const struct hb_cli *cli, const void *parsed)
                          : hb_cli_usage(cli, "backup", "%s", wrong);
 }
 
-static const struct hb_form forms[] = {{.run = run}, {.arguments = "--quick"}};
+static const struct hb_form forms[] = {
+    {.wrong = "takes no argument: name the archive with -o, and the home with --home", .run = run},
+    {.arguments = "-q|--quick"},
+};
 
 const struct hb_command hb_command_backup = {
     .name = "backup",

@@ -3,14 +3,26 @@
 #include "archive/member.h"
 #include "commands.h"
 #include "reading.h"
+#include <poll.h>
 #include <unistd.h>
 
 static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
+/* Whoever read the pipe has seen enough: that is nothing to be told. */
+static bool reader_is_gone(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 static int cat(struct hb_reading *reading)
 {
-    return hb_cli_exit_code(hb_member_write(&reading->archive, reading->session->arguments[1],
-                                            STDOUT_FILENO, &reading->session->error));
+    struct hb_session *session = reading->session;
+    int status =
+        hb_member_write(&reading->archive, session->arguments[1], STDOUT_FILENO, &session->error);
+    if (status != HB_OK && !session->cli->json && reader_is_gone())
+        session->error.text[0] = '\0';
+    return hb_cli_exit_code(status);
 }
 
 static int run(struct hb_session *session)

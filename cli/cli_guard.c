@@ -27,6 +27,8 @@ static void print_summary(const struct hb_session *session, const char *id, bool
         hb_json_name(object, "target", session->run.home.path);
         hb_json_name(object, "id", id);
         hb_json_add(object, "{s:b}", "dry_run", dry_run);
+    } else {
+        hb_summary_problems(session->cli, &session->run.report);
     }
     hb_session_print_summary(session, object);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore import */
 #include "backup/way_back.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -16,6 +17,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct import_options {
@@ -226,8 +228,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         if (!cli->quiet)
             fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
         fflush(out);
-        /* Every file is staged, and then published. */
-        hb_session_start_progress(command->session, "done", plan->files * 2, plan->bytes);
+        hb_session_start_progress(command->session, "unpacked", plan->files, plan->bytes);
     }
     return status;
 }
@@ -288,6 +289,7 @@ static void print_summary(const struct import_command *command)
     const struct hb_import_result *result = &command->result;
     const struct hb_cli *cli = command->session->cli;
     FILE *out = cli->out;
+    char time[HB_HUMAN_BYTES];
     if (cli->json) {
         print_json(command);
         return;
@@ -296,12 +298,14 @@ static void print_summary(const struct import_command *command)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
         fprintf(out, "\nDry run: nothing was changed.\n");
-    } else if (!cli->quiet) {
+        hb_summary_problems(cli, &command->session->run.report);
+    } else {
         HB_AUTO_FREE char *home = hb_printable(command->home);
-        fprintf(out, "\nImport %s: %" PRIu64 " files restored in %.1fs\n",
-                hb_session_code(command->session) != 0 ? "done, but incomplete" : "complete",
-                result->files, hb_session_seconds(command->session));
-        fprintf(out, "  Target: %s\n", home);
+        hb_summary_status(command->session, "Import complete", "Import INCOMPLETE",
+                          "%" PRIu64 " files restored in %s", result->files,
+                          hb_human_seconds(hb_session_seconds(command->session), time));
+        if (!cli->quiet)
+            fprintf(out, "  Target: %s\n", home);
     }
     if (command->way_back != NULL && !cli->quiet) {
         HB_AUTO_FREE char *path = hb_printable(command->way_back);
@@ -311,6 +315,27 @@ static void print_summary(const struct import_command *command)
 }
 
 /* ---- the command --------------------------------------------------------------------------- */
+
+/* Who gives files away as root must not do so for somebody who could have made the archive. */
+static int check_owners(const struct hb_session *session, const char *home, struct hb_error *error)
+{
+    struct stat status;
+    HB_AUTO_FREE char *above = hb_copy_bytes(home, (size_t)(hb_base_name(home) - home));
+    if (!hb_import_keeps_owners(session->config))
+        return 0;
+    if (geteuid() != 0)
+        hb_error_set(error, HB_FATAL, "import.owners = keep: only root can give files to others");
+    else if (stat(home, &status) != 0 && stat(above, &status) != 0)
+        return 0; /* opening it tells more */
+    else if (status.st_uid != 0)
+        hb_error_set(error, HB_FATAL,
+                     "%s: import.owners = keep: the home belongs to user %u, not to root", home,
+                     (unsigned)status.st_uid);
+    else
+        return 0;
+    hb_error_hint(error, "use --set import.owners=home");
+    return HB_EXIT_USAGE;
+}
 
 static int import_archive(struct import_command *command)
 {
@@ -330,6 +355,9 @@ static int import_archive(struct import_command *command)
                      HB_NO_CURRENT_TEXT);
         return HB_EXIT_FAILED;
     }
+    code = check_owners(session, command->home, error);
+    if (code != 0)
+        return code;
     command->hooks.event.home = command->home;
     command->hooks.event.archive = command->archive;
     struct hb_patterns patterns = {.include = (const char *const *)options->include.texts,

@@ -29,6 +29,12 @@ static const struct hb_cli_option table[] = {
     {0},
 };
 
+static const struct hb_meant meant[] = {
+    {"--keep", "the preset says how many stay: keep in its section, or --set preset:NAME.keep=N"},
+    {"--all", "without --preset, prune works on all presets"},
+    {0},
+};
+
 struct prune_command {
     struct hb_session *session;
     const struct hb_cli *cli;
@@ -72,15 +78,27 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
 }
 
 static void tell_people(const struct prune_command *command,
-                        const struct hb_preset_archives *archives, size_t number)
+                        const struct hb_preset_archives *archives, size_t number, int width)
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
     HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
     bool other = row->kept.fate == HB_STAYS_OTHERS;
-    fprintf(command->cli->out, "  %s  %s%s%s%s%s\n", name, word_of(command, row), other ? ", " : "",
-            other ? home : "", other ? " on " : "", other ? host : "");
+    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s\n", name, width - hb_columns(name), "",
+            word_of(command, row), other ? ", " : "", other ? home : "", other ? " on " : "",
+            other ? host : "");
+}
+
+/* Of the longest name. */
+static int width_of(const struct hb_preset_archives *archives)
+{
+    int most = 0;
+    for (size_t i = 0; i < archives->count; i++) {
+        HB_AUTO_FREE char *name = hb_printable(archives->rows[i].kept.name);
+        most = hb_columns(name) > most ? hb_columns(name) : most;
+    }
+    return most;
 }
 
 static void on_pruned(void *context, const struct hb_preset *preset,
@@ -94,11 +112,12 @@ static void on_pruned(void *context, const struct hb_preset *preset,
         fprintf(command->cli->out, "%s: %s, keep %" PRIu64 "\n", preset->section->label, shown,
                 keep);
     }
+    int width = width_of(archives);
     for (size_t i = 0; i < archives->count; i++) {
         if (command->cli->json)
             tell_program(command, preset, archives, i);
         else if (!command->cli->quiet)
-            tell_people(command, archives, i);
+            tell_people(command, archives, i, width);
     }
     hb_preset_report_unknown(command->session, archives, preset->section->label);
     hb_preset_report_json(command->lists, archives);
@@ -121,6 +140,8 @@ static void print_summary(const struct prune_command *command, const struct hb_p
                 command->options->dry_run ? "Would remove" : "Removed",
                 json_integer_value(json_object_get(command->lists, "removed")));
     }
+    if (object == NULL)
+        hb_summary_problems(cli, &command->session->run.report);
     hb_session_print_summary(command->session, object);
 }
 
@@ -172,5 +193,6 @@ const struct hb_command hb_command_prune = {
     .forms = &form,
     .form_count = 1,
     .options = table,
+    .meant = meant,
     .bytes = sizeof(struct prune_options),
 };

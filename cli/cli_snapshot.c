@@ -2,6 +2,7 @@
 /* hbcore snapshot, and backup --quick */
 #include "cli_snapshot.h"
 
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
@@ -40,6 +41,17 @@ static const struct hb_cli_option table[] = {
     {0},
 };
 
+static const struct hb_meant meant[] = {
+    {"new", "did you mean `hbcore snapshot create`?"},
+    {"make", "did you mean `hbcore snapshot create`?"},
+    {"ls", "did you mean `hbcore snapshot list`?"},
+    {"show", "did you mean `hbcore snapshot list`?"},
+    {"delete", "did you mean `hbcore snapshot prune`?"},
+    {"remove", "did you mean `hbcore snapshot prune`?"},
+    {"rm", "did you mean `hbcore snapshot prune`?"},
+    {0},
+};
+
 struct snapshot_command {
     struct hb_session *session;
     const struct snapshot_options *options;
@@ -59,6 +71,8 @@ static int conclude(const struct snapshot_command *command, const char *name, js
         json_object_update(object, members);
     }
     json_decref(members);
+    if (object == NULL)
+        hb_summary_problems(session->cli, &session->run.report);
     hb_session_print_summary(session, object);
     return hb_session_code(session);
 }
@@ -224,18 +238,43 @@ static int create(struct snapshot_command *command)
 
 /* ---- list ---------------------------------------------------------------------------------- */
 
-static void list_people(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
-                        int64_t number)
+/* How long ago it was made, by its manifest. */
+static const char *age_of(const struct hb_snapshot *snapshot, char *text)
 {
-    char size[24];
+    time_t written = snapshot->kept.when.written.tv_sec;
+    return written == 0 ? "" : hb_human_age(difftime(time(NULL), written), text);
+}
+
+/* The label, which may be of any width, comes last. */
+static void list_people(const struct snapshot_command *command, const struct hb_snapshot *snapshot,
+                        int64_t number, int width)
+{
+    char size[HB_HUMAN_BYTES], age[HB_HUMAN_BYTES];
     HB_AUTO_FREE char *name = hb_printable(snapshot->kept.name);
     HB_AUTO_FREE char *label = hb_printable(snapshot->label == NULL ? "" : snapshot->label);
-    fprintf(command->session->cli->out, "%3" PRId64 "  %-32s  %5" PRIu64 "  %9s  %s%s\n", number,
-            name, snapshot->files, hb_human_bytes(snapshot->bytes, size), label,
-            snapshot->kept.complete == HB_YES           ? ""
-            : snapshot->kept.complete == HB_CANNOT_TELL ? " (cannot be read now)"
-            : snapshot->readable                        ? " (incomplete)"
-                                                        : " (its manifest cannot be read)");
+    fprintf(command->session->cli->out, "%3" PRId64 "  %s%*s  %6s  %5" PRIu64 "  %9s  %-10s  %s\n",
+            number, name, width - hb_columns(name), "", age_of(snapshot, age), snapshot->files,
+            hb_human_bytes(snapshot->bytes, size),
+            snapshot->kept.complete == HB_YES           ? "complete"
+            : snapshot->kept.complete == HB_CANNOT_TELL ? "cannot be read now"
+            : snapshot->readable                        ? "INCOMPLETE"
+                                                        : "manifest cannot be read",
+            label);
+}
+
+/* Of the longest id that is listed. */
+static int width_of(const struct hb_snapshots *snapshots, int64_t limit)
+{
+    int most = 15;
+    int64_t shown = 0;
+    for (size_t i = 0; i < snapshots->count && shown < limit; i++) {
+        if (!snapshots->items[i].has_manifest)
+            continue;
+        shown++;
+        HB_AUTO_FREE char *name = hb_printable(snapshots->items[i].kept.name);
+        most = hb_columns(name) > most ? hb_columns(name) : most;
+    }
+    return most;
 }
 
 static int list(struct snapshot_command *command)
@@ -244,6 +283,7 @@ static int list(struct snapshot_command *command)
     struct hb_snapshots snapshots;
     int64_t shown = 0, limit = command->options->limit;
     int status = hb_snapshots_open(&session->run, &snapshots, &session->error);
+    int width = width_of(&snapshots, limit);
     for (size_t i = 0; i < snapshots.count && shown < limit; i++) {
         if (!snapshots.items[i].has_manifest)
             continue;
@@ -253,8 +293,9 @@ static int list(struct snapshot_command *command)
             continue;
         }
         if (shown == 1)
-            fprintf(session->cli->out, "  #  %-32s  files       size  label\n", "id");
-        list_people(command, &snapshots.items[i], shown);
+            fprintf(session->cli->out, "  #  %-*s     age  files       size  state       label\n",
+                    width, "id");
+        list_people(command, &snapshots.items[i], shown, width);
     }
     hb_snapshots_close(&snapshots);
     if (status != HB_OK)
@@ -418,6 +459,7 @@ const struct hb_command hb_command_snapshot = {
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,
     .options = table,
+    .meant = meant,
     .bytes = sizeof(struct snapshot_options),
     .defaults = &(const struct snapshot_options){.keep = -1, .limit = HB_SNAPSHOTS_LISTED},
     .check = check,

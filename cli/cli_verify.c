@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore verify */
-#include "archive/verify.h"
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "commands.h"
 #include "complain.h"
+#include "config/home_path.h"
+#include "import/verify.h"
 #include "reading.h"
 #include "restore/pending.h"
 #include "summary.h"
@@ -28,9 +31,9 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
         return;
     }
     HB_AUTO_FREE char *path = hb_printable(reading->path);
-    if (!cli->quiet)
-        fprintf(cli->out, "%s: ok, %" PRIu64 " files, %s read back\n", path, verified->files,
-                hb_human_bytes(verified->bytes, size));
+    hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
+                      "%s: %" PRIu64 " files, %s read back", path, verified->files,
+                      hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
@@ -40,15 +43,35 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
                 : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
                                                              : "not checked in full");
     }
-    hb_summary_findings(cli, cli->out, report);
+    hb_summary_information(cli, cli->out, report);
+}
+
+static uint64_t files_in(const struct hb_catalog *catalog)
+{
+    uint64_t files = 0;
+    for (size_t i = 0; i < catalog->count; i++)
+        files += catalog->members[i].type == HB_FILE;
+    return files;
+}
+
+/* As an import finds it; NULL: there is none, and none is needed. Caller frees. */
+static char *find_home(const struct hb_session *session)
+{
+    HB_AUTO_FREE char *path = NULL;
+    struct hb_error ignored;
+    if (hb_home_find(session->config, session->cli->home, true, &path, &ignored) != HB_OK)
+        return NULL;
+    return hb_absolute(path);
 }
 
 static int verify(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     struct hb_verified verified;
-    hb_session_start_progress(session, "verified", reading->archive.catalog.count, reading->bytes);
-    int status = hb_verify(&reading->archive, &verified, &session->error);
+    hb_session_start_progress(session, "verified", files_in(&reading->archive.catalog),
+                              reading->bytes);
+    HB_AUTO_FREE char *home = find_home(session);
+    int status = hb_verify(&reading->archive, home, &verified, &session->error);
     hb_session_end_progress(session);
     if (status == HB_NOMATCH)
         return HB_EXIT_USAGE;
@@ -81,8 +104,10 @@ const struct hb_command hb_command_verify = {
     .summary = "read an archive back in full",
     .about = "Reads everything back: structure, checksums, sizes, names, modes and times;\n"
              "databases are checked as databases: sound, NOT SOUND, or cannot tell.",
-    .end = "Exit status: 0 undamaged, 1 damaged, 3 undamaged, but marked as incomplete, or with\n"
-           "something in it that is doubtful or could not be checked.",
+    .end =
+        "Exit status: 0 undamaged, 1 damaged, or nothing that can be imported, 3 undamaged, but\n"
+        "marked as incomplete, or with something in it that an import would leave out, that is\n"
+        "doubtful, or that could not be checked.",
     .forms = &form,
     .form_count = 1,
     .options = table,

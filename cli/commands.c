@@ -38,12 +38,46 @@ static const struct hb_cli_option options[] = {
 
 static const struct hb_form form = {.arguments = "COMMAND [options] [arguments]"};
 
+/* What other programs call it. */
+static const struct hb_meant meant[] = {
+    {"restore", "use `hbcore import ARCHIVE`, or `hbcore snapshot restore ID`"},
+    {"extract", "use `hbcore import ARCHIVE`, or `hbcore cat ARCHIVE MEMBER` for one file"},
+    {"unpack", "use `hbcore import ARCHIVE`, or `hbcore cat ARCHIVE MEMBER` for one file"},
+    {"recover", "use `hbcore import ARCHIVE`, or `hbcore snapshot restore ID`"},
+    {"load", "use `hbcore import ARCHIVE`"},
+    {"create", "use `hbcore backup`, or `hbcore snapshot create`"},
+    {"archive", "use `hbcore backup`"},
+    {"export", "use `hbcore backup`"},
+    {"save", "use `hbcore backup`"},
+    {"dump", "use `hbcore backup`"},
+    {"pack", "use `hbcore backup`"},
+    {"quick", "use `hbcore backup --quick`"},
+    {"ls", "use `hbcore list ARCHIVE`"},
+    {"show", "use `hbcore list ARCHIVE`, or `hbcore config show`"},
+    {"contents", "use `hbcore list ARCHIVE`"},
+    {"get", "use `hbcore cat ARCHIVE MEMBER`"},
+    {"check", "use `hbcore verify ARCHIVE`, or `hbcore config check`"},
+    {"test", "use `hbcore verify ARCHIVE`"},
+    {"delete", "use `hbcore prune`, or `hbcore snapshot prune`"},
+    {"remove", "use `hbcore prune`, or `hbcore snapshot prune`"},
+    {"rm", "use `hbcore prune`, or `hbcore snapshot prune`"},
+    {"clean", "use `hbcore prune`, or `hbcore snapshot prune`"},
+    {"forget", "use `hbcore prune`, or `hbcore snapshot prune`"},
+    {"init", "use `hbcore config new NAME` to make a configuration"},
+    {"setup", "use `hbcore config new NAME` to make a configuration"},
+    {"help", "use `hbcore --help`, or `hbcore COMMAND --help`"},
+    {"version", "use `hbcore --version`"},
+    {"-V", "did you mean --version?"},
+    {0},
+};
+
 const struct hb_command hb_program = {
     .forms = &form,
     .form_count = 1,
     .options = options,
     .ends_at_word = true,
     .commands = hb_commands,
+    .meant = meant,
 };
 
 static const char *name_at(const void *context, size_t index)
@@ -63,9 +97,12 @@ const struct hb_command *hb_command_find(const char *name)
 static int unknown(const struct hb_cli *cli, const char *name)
 {
     struct hb_error error;
+    const char *instead = hb_cli_meant(&hb_program, name);
     const char *nearest = hb_nearest(name, name_at, NULL);
     hb_error_set(&error, HB_FATAL, "unknown command %s", name);
-    if (nearest != NULL)
+    if (instead != NULL)
+        hb_error_hint(&error, "%s", instead);
+    else if (nearest != NULL)
         hb_error_hint(&error, "did you mean %s?", nearest);
     else
         hb_error_hint(&error, "see: hbcore --help");
@@ -87,7 +124,8 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
-    cli->json_typed = cli->json;
+    if (code == 0)
+        cli->json_typed = cli->json;
     if (code == 0 && !session.form->bare)
         code = hb_session_begin(&session);
     if (code == 0) {

@@ -3,17 +3,66 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "commands.h"
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
+bool hb_cli_colour(FILE *out)
+{
+    const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    int fd = fileno(out); /* that of output.h has none */
+    return isatty(fd < 0 ? STDOUT_FILENO : fd) && (never == NULL || *never == '\0') &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+char *hb_cli_typed_options(const struct hb_cli *cli)
+{
+    HB_AUTO_FREE char *file = cli->config_path == NULL ? NULL : hb_shell_word(cli->config_path);
+    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(cli->home);
+    char *text = hb_text("%s%s", file == NULL ? "" : " --config ", file == NULL ? "" : file);
+    for (size_t i = 0; i < cli->sets.count; i++) {
+        HB_AUTO_FREE char *before = text;
+        HB_AUTO_FREE char *word = hb_shell_word(cli->sets.texts[i]);
+        text = hb_text("%s --set %s", before, word);
+    }
+    HB_AUTO_FREE char *before = text;
+    return hb_text("%s%s%s", before, home == NULL ? "" : " --home ", home == NULL ? "" : home);
+}
+
+/* Does a command that needs them stand here? Its help does not. */
+static bool begins_command(const char *at)
+{
+    size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz");
+    HB_AUTO_FREE char *name = hb_copy_bytes(at, length);
+    return hb_command_find(name) != NULL && strncmp(at + length, " --help", 7) != 0;
+}
+
+char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
+{
+    static const char program[] = "hbcore ";
+    HB_AUTO_FREE char *options = hb_cli_typed_options(cli);
+    char *made = hb_copy_text("");
+    for (const char *at; *text != '\0'; text = at) {
+        at = strstr(text, program);
+        at = at == NULL ? text + strlen(text) : at + sizeof program - 1;
+        bool command = *at != '\0' && begins_command(at);
+        HB_AUTO_FREE char *before = made;
+        made = hb_text("%s%.*s%s%s", before, (int)(at - text) - (command ? 1 : 0), text,
+                       command ? options : "", command ? " " : "");
+    }
+    return made;
+}
+
 void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
 {
     HB_AUTO_FREE char *text = hb_printable(error->text);
-    bool colour = isatty(fileno(cli->err)) && getenv("NO_COLOR") == NULL;
+    bool colour = hb_cli_colour(cli->err);
     fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
-    if (error->hint[0] != '\0')
-        fprintf(cli->err, "  %s\n", error->hint);
+    if (error->hint[0] == '\0')
+        return;
+    HB_AUTO_FREE char *hint = hb_cli_with_options(cli, error->hint);
+    fprintf(cli->err, "  %s\n", hint);
 }
 
 void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, const char *hint)
@@ -21,7 +70,8 @@ void hb_cli_fail_json(const struct hb_cli *cli, int code, const char *text, cons
     if (!cli->json && !cli->json_typed)
         return;
     HB_AUTO_FREE char *message = hb_printable(text);
-    HB_AUTO_FREE char *what_to_do = hb_printable(hint);
+    HB_AUTO_FREE char *with_options = hb_cli_with_options(cli, hint);
+    HB_AUTO_FREE char *what_to_do = hb_printable(with_options);
     json_t *object = json_pack("{s:s, s:i, s:s, s:s?}", "type", "error", "exit_status", code,
                                "message", message, "hint", *hint == '\0' ? NULL : what_to_do);
     hb_json_line(hb_cli_out(cli), object);

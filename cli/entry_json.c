@@ -2,6 +2,7 @@
 #include "entry_json.h"
 
 #include "archive/member.h"
+#include "base/memory.h"
 #include "base/name.h"
 #include "summary.h"
 
@@ -37,5 +38,9 @@ json_t *hb_json_member(const struct hb_catalog *catalog, size_t index)
         add_mtime(object, member->mtime_seconds, member->mtime_nanoseconds);
     if (link != NULL)
         hb_json_name(object, "link", link);
+    const char *why = hb_catalog_unreadable(catalog, index);
+    HB_AUTO_FREE char *shown = why == NULL ? NULL : hb_printable(why);
+    if (why != NULL)
+        hb_json_add(object, "{s:s}", "unreadable", shown);
     return object;
 }

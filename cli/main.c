@@ -2,8 +2,10 @@
 /* hbcore: global options, then the command. */
 #include "commands.h"
 #include "complain.h"
+#include "output.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
@@ -16,11 +18,10 @@
  * What is printed is the work, and has failed where it cannot be written; or it tells of work that
  * is done, and stays done: a warning. Programs that asked for JSON wait for it in any case.
  */
-static int close_output(struct hb_cli *cli, int code)
+static int close_output(struct hb_cli *cli, const int *write_error, int code)
 {
-    errno = 0; /* it stays, if it was an earlier write that failed */
     bool failed = fflush(cli->out) != 0 || ferror(cli->out);
-    int reason = errno;
+    int reason = *write_error;
     bool is_work = !cli->output_is_extra || cli->json || cli->raw_out;
     if (cli->json && cli->raw_out) /* that is where the JSON goes */
         failed = failed || ferror(cli->err);
@@ -76,12 +77,16 @@ static int without_command(const struct hb_cli *cli)
 
 int main(int argc, char **argv)
 {
+    int write_error = 0;
     struct hb_cli cli = {.out = stdout, .err = stderr};
     const struct hb_form *form;
     int first;
     occupy_standard_descriptors();
+    FILE *out = hb_output_open(&write_error);
+    cli.out = out == NULL ? stdout : out;
     signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
     signal(SIGXFSZ, SIG_IGN);
+    cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");
@@ -96,12 +101,15 @@ int main(int argc, char **argv)
     }
     cli.json_typed = types_json(argc, argv);
     int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
-    if (cli.version)
-        print_version(&cli);
     if (code == 0 && first < argc)
         code = hb_command_run(&cli, argc - first, argv + first);
     else if (code == 0)
         code = without_command(&cli);
+    if (cli.version)
+        print_version(&cli);
     hb_cli_parsed_clear(&hb_program, &cli);
-    return close_output(&cli, code < 0 ? HB_EXIT_DONE : code);
+    code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
+    if (out != NULL)
+        fclose(out);
+    return code;
 }

@@ -6,6 +6,8 @@
 #include "complain.h"
 #include <errno.h>
 #include <getopt.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_LONG = 256, USAGE_WIDTH = 80, USAGE_INDENT = 7 /* "Usage: " */ };
@@ -32,28 +34,62 @@ const struct hb_cli_option *hb_cli_option_find(const struct hb_command *command,
     return NULL;
 }
 
-/* ---- parsing ------------------------------------------------------------------------------- */
-
-static int take_number(const struct hb_cli *cli, const struct hb_command *command,
-                       const struct hb_cli_option *option, const char *text, int64_t *number)
+const char *hb_cli_meant(const struct hb_command *command, const char *word)
 {
-    char *end;
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    if (errno == 0 && end != text && *end == '\0' && *number >= 0 && *number <= 1000000000)
-        return 0;
-    return hb_cli_usage(cli, command->name, "--%s: '%s' is not a number of at least 0",
-                        option->name, text);
+    for (const struct hb_meant *meant = command->meant; meant != NULL && meant->word != NULL;
+         meant++)
+        if (strcmp(meant->word, word) == 0)
+            return meant->hint;
+    return NULL;
 }
 
-static int take_choice(const struct hb_cli *cli, const struct hb_command *command,
-                       const struct hb_cli_option *option, const char *text, int *which)
+/* ---- parsing ------------------------------------------------------------------------------- */
+
+enum { LARGEST_NUMBER = 1000000000 };
+
+/* What may be typed here: the command's own options, and the global ones that are not called so. */
+struct known {
+    struct known_option {
+        const struct hb_cli_option *option;
+        bool global;
+        char letter; /* 0: it has none, or the command has another option of that letter */
+    } * options;
+    size_t count;
+};
+
+struct parsing {
+    struct hb_cli *cli;
+    const struct hb_command *command;
+    void *options; /* the command's */
+    int argc;
+    char **argv;
+    struct known known;
+    uint64_t used; /* bits: which of the command's own */
+};
+
+static int take_number(const struct parsing *parsing, const struct hb_cli_option *option,
+                       const char *text, int64_t *number)
+{
+    char *end;
+    const char *command = parsing->command->name;
+    *number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || *number < 0)
+        return hb_cli_usage(parsing->cli, command, "--%s: '%s' is not a number of at least 0",
+                            option->name, text);
+    if (*number > LARGEST_NUMBER) /* also what was too large for strtoll() */
+        return hb_cli_usage(parsing->cli, command, "--%s: %s is too large; the most is %d",
+                            option->name, text, LARGEST_NUMBER);
+    return 0;
+}
+
+static int take_choice(const struct parsing *parsing, const struct hb_cli_option *option,
+                       const char *text, int *which)
 {
     for (*which = 0; option->choices[*which] != NULL; ++*which)
         if (strcmp(option->choices[*which], text) == 0)
             return 0;
-    return hb_cli_usage(cli, command->name, "--%s: '%s' is not %s", option->name, text,
-                        option->help);
+    return hb_cli_usage(parsing->cli, parsing->command->name, "--%s: '%s' is not %s", option->name,
+                        text, option->help);
 }
 
 static void take_text(struct hb_texts *texts, char *text)
@@ -77,15 +113,26 @@ static void print_help(const struct hb_cli *cli, const struct hb_command *comman
     free(text);
 }
 
-/* One option with its value, or NULL; 0 to go on, -1 when all is done, else an exit code. */
-static int take(struct hb_cli *cli, const struct hb_command *command,
-                const struct hb_cli_option *option, char *value, void *options)
+/* Names of what there is are never empty; a variable of a script may have been. */
+static bool must_name(const struct hb_cli_option *option)
 {
-    void *at = (char *)options + option->offset;
+    return option->takes == HB_TAKES_TEXT &&
+           (option->values == HB_VALUES_FORMATS || option->values == HB_VALUES_PRESETS ||
+            option->values == HB_VALUES_FILES);
+}
+
+/* One option with its value, or NULL; 0 to go on, -1 when all is done, else an exit code. */
+static int take(struct parsing *parsing, const struct known_option *known, char *value)
+{
+    const struct hb_cli_option *option = known->option;
+    void *at = (char *)(known->global ? parsing->cli : parsing->options) + option->offset;
     if (option == &help_option) {
-        print_help(cli, command);
+        print_help(parsing->cli, parsing->command);
         return -1;
     }
+    if (must_name(option) && *value == '\0')
+        return hb_cli_usage(parsing->cli, parsing->command->name, "--%s: the name is empty",
+                            option->name);
     switch (option->takes) {
     case HB_TAKES_NOTHING:
         *(bool *)at = true;
@@ -97,7 +144,7 @@ static int take(struct hb_cli *cli, const struct hb_command *command,
         ++*(int *)at;
         return 0;
     case HB_TAKES_OUTPUT:
-        cli->raw_out = strcmp(value, "-") == 0;
+        parsing->cli->raw_out = strcmp(value, "-") == 0;
         *(const char **)at = value;
         return 0;
     case HB_TAKES_TEXT:
@@ -107,102 +154,162 @@ static int take(struct hb_cli *cli, const struct hb_command *command,
         take_text(at, value);
         return 0;
     case HB_TAKES_NUMBER:
-        return take_number(cli, command, option, value, at);
+        return take_number(parsing, option, value, at);
     case HB_TAKES_CHOICE:
-        return take_choice(cli, command, option, value, at);
+        return take_choice(parsing, option, value, at);
     }
     return 0;
 }
 
 static const char *name_at(const void *context, size_t index)
 {
-    const struct hb_cli_option *option = hb_cli_option_at(context, index);
-    return option == NULL ? NULL : option->name;
+    const struct known *known = context;
+    return index < known->count ? known->options[index].option->name : NULL;
 }
 
-/* "did you mean --x?", of the command's own options, else of those that stand before it. */
-static int refuse_unknown(const struct hb_cli *cli, const struct hb_command *program,
-                          const struct hb_command *command, const char *word)
+/* "-q": the option that begins with it. */
+static const char *name_of_letter(const struct known *known, char letter)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (known->options[i].option->name[0] == letter)
+            return known->options[i].option->name;
+    return NULL;
+}
+
+static int refuse_unknown(const struct parsing *parsing, const char *word)
 {
     struct hb_error error;
+    const struct hb_command *command = parsing->command;
     HB_AUTO_FREE char *name = hb_copy_bytes(word, strcspn(word, "="));
-    bool is_long = strncmp(word, "--", 2) == 0;
-    const char *own = is_long ? hb_nearest(name + 2, name_at, command) : NULL;
-    const char *outer = is_long ? hb_nearest(name + 2, name_at, program) : NULL;
-    if (own == NULL && outer == NULL)
-        return hb_cli_usage(cli, command->name, "unknown option %s", name);
+    const char *meant = hb_cli_meant(command, name);
+    const char *nearest = strncmp(name, "--", 2) == 0
+                              ? hb_nearest(name + 2, name_at, &parsing->known)
+                              : name_of_letter(&parsing->known, name[1]);
+    if (meant == NULL && nearest == NULL)
+        return hb_cli_usage(parsing->cli, command->name, "unknown option %s", name);
     hb_error_set(&error, HB_FATAL, "%s%sunknown option %s",
                  command->name == NULL ? "" : command->name, command->name == NULL ? "" : ": ",
                  name);
-    if (own != NULL)
-        hb_error_hint(&error, "did you mean --%s?", own);
+    if (meant != NULL)
+        hb_error_hint(&error, "%s", meant);
     else
-        hb_error_hint(&error, "did you mean --%s? It is a global option; put it before the command",
-                      outer);
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+        hb_error_hint(&error, "did you mean --%s?", nearest);
+    return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
 }
 
 /* What getopt_long() has just not taken: it returned `got`, ':' or '?'. */
-static int refuse(const struct hb_cli *cli, const struct hb_command *program,
-                  const struct hb_command *command, int got, const char *word)
+static int refuse(const struct parsing *parsing, int got, const char *word)
 {
     char letter[] = {'-', (char)optopt, '\0'}; /* the word may have more of them */
+    const char *command = parsing->command->name;
+    for (int i = 1; i < parsing->argc;
+         i++) /* whoever reads JSON waits for it, wherever it stands */
+        parsing->cli->json |= strcmp(parsing->argv[i], "--json") == 0;
     if (got == ':')
-        return hb_cli_usage(cli, command->name, "%s needs a value", word);
+        return hb_cli_usage(parsing->cli, command, "%s needs a value", word);
     if (optopt >= FIRST_LONG)
-        return hb_cli_usage(cli, command->name, "--%s takes no value",
-                            name_at(command, (size_t)optopt - FIRST_LONG));
-    word = optopt == 0 ? word : letter;
-    if (command != program && hb_cli_option_find(program, word) != NULL)
-        return hb_cli_usage(cli, command->name,
-                            "%s is a global option; put it before the command: hbcore %s ... %s",
-                            word, word, command->name);
-    return refuse_unknown(cli, program, command, word);
+        return hb_cli_usage(parsing->cli, command, "--%s takes no value",
+                            name_at(&parsing->known, (size_t)optopt - FIRST_LONG));
+    return refuse_unknown(parsing, optopt == 0 ? word : letter);
+}
+
+static bool has_letter(const struct known *known, char letter)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (known->options[i].letter == letter)
+            return true;
+    return false;
+}
+
+static void add_known(struct known *known, const struct hb_command *command, bool global)
+{
+    const struct hb_cli_option *option;
+    size_t own = known->count;
+    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++) {
+        bool taken = false;
+        for (size_t j = 0; j < own; j++)
+            taken = taken || strcmp(known->options[j].option->name, option->name) == 0;
+        if (taken)
+            continue;
+        char letter = has_letter(known, option->letter) ? '\0' : option->letter;
+        known->options = hb_resize(known->options, known->count + 1, sizeof *known->options);
+        known->options[known->count++] = (struct known_option){option, global, letter};
+    }
 }
 
 /* What getopt_long() is to know; the letters begin with how it is to behave. */
-static struct option *long_options(const struct hb_command *command, char **letters)
+static struct option *long_options(const struct parsing *parsing, char **letters)
 {
-    const struct hb_cli_option *option;
-    struct option *table = NULL;
-    *letters = hb_copy_text(command->ends_at_word ? "+:" : ":");
-    for (size_t i = 0;; i++) {
-        option = hb_cli_option_at(command, i);
-        table = hb_resize(table, i + 1, sizeof *table);
-        table[i] = (struct option){0};
-        if (option == NULL)
-            return table;
+    const struct known *known = &parsing->known;
+    struct option *table = hb_alloc((known->count + 1) * sizeof *table); /* the last one zeros */
+    *letters = hb_copy_text(parsing->command->ends_at_word ? "+:" : ":");
+    for (size_t i = 0; i < known->count; i++) {
+        const struct hb_cli_option *option = known->options[i].option;
         table[i].name = option->name;
         table[i].has_arg = option->argument == NULL ? no_argument : required_argument;
         table[i].val = FIRST_LONG + (int)i;
-        if (option->letter == 0)
+        if (known->options[i].letter == 0)
             continue;
         HB_AUTO_FREE char *before = *letters;
         *letters = hb_text("%s%c%s", before, option->letter, option->argument == NULL ? "" : ":");
     }
+    return table;
 }
 
-static const struct hb_cli_option *option_of(const struct hb_command *command, int got)
+/* The place in the table of what getopt_long() took; SIZE_MAX: it took nothing. */
+static size_t place_of(const struct known *known, int got)
 {
-    const struct hb_cli_option *option;
     if (got >= FIRST_LONG)
-        return hb_cli_option_at(command, (size_t)got - FIRST_LONG);
-    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++)
-        if (option->letter == got)
-            return option;
-    return NULL;
+        return (size_t)got - FIRST_LONG;
+    for (size_t i = 0; i < known->count; i++)
+        if (known->options[i].letter == got)
+            return i;
+    return SIZE_MAX;
 }
 
-/* "say create, list or prune" */
-static int say_which(const struct hb_cli *cli, const struct hb_command *command)
+static const char *form_at(const void *context, size_t index)
 {
+    const struct hb_command *command = context;
+    return index < command->form_count ? command->forms[index].name : NULL;
+}
+
+/* "use create, list or prune"; `typed`, where there is one, is none of them. */
+static int say_which(const struct parsing *parsing, const char *typed)
+{
+    const struct hb_command *command = parsing->command;
+    struct hb_error error;
     char text[200] = "use ";
     for (size_t i = 0; i < command->form_count; i++) {
         const char *between = i == 0 ? "" : i + 1 == command->form_count ? " or " : ", ";
         size_t length = strlen(text);
         snprintf(text + length, sizeof text - length, "%s%s", between, command->forms[i].name);
     }
-    return hb_cli_usage(cli, command->name, "%s", text);
+    if (typed == NULL)
+        return hb_cli_usage(parsing->cli, command->name, "%s", text);
+    const char *nearest = hb_nearest(typed, form_at, command),
+               *meant = hb_cli_meant(command, typed);
+    hb_error_set(&error, HB_FATAL, "%s: unknown subcommand %s: %s", command->name, typed, text);
+    if (meant != NULL)
+        hb_error_hint(&error, "%s", meant);
+    else if (nearest != NULL)
+        hb_error_hint(&error, "did you mean `hbcore %s %s`?", command->name, nearest);
+    else
+        hb_error_hint(&error, "see: hbcore %s --help", command->name);
+    return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
+}
+
+/* A subcommand takes its own options, and not those of the others. */
+static int check_used(const struct parsing *parsing, const struct hb_form *form)
+{
+    const struct hb_command *command = parsing->command;
+    size_t number = (size_t)(form - command->forms);
+    for (size_t i = 0; form->name != NULL && i < parsing->known.count; i++) {
+        const struct known_option *known = &parsing->known.options[i];
+        if (((parsing->used >> i) & 1) != 0 && ((known->option->not_in >> number) & 1) != 0)
+            return hb_cli_usage(parsing->cli, command->name, "%s has no option --%s", form->name,
+                                known->option->name);
+    }
+    return 0;
 }
 
 static bool takes_so_many(const struct hb_form *form, int count)
@@ -214,48 +321,64 @@ static bool takes_so_many(const struct hb_form *form, int count)
 }
 
 /* By the words that are not options: a subcommand, where there are some, and its arguments. */
-static int choose_form(const struct hb_cli *cli, const struct hb_command *command, int argc,
-                       char **argv, const struct hb_form **form, int *first)
+static int choose_form(const struct parsing *parsing, const struct hb_form **form, int *first)
 {
+    const struct hb_command *command = parsing->command;
     *form = command->forms;
     if (command->forms[0].name != NULL) {
         size_t which = 0;
-        while (*first < argc && which < command->form_count &&
-               strcmp(command->forms[which].name, argv[*first]) != 0)
+        const char *typed = *first < parsing->argc ? parsing->argv[*first] : NULL;
+        while (typed != NULL && which < command->form_count &&
+               strcmp(command->forms[which].name, typed) != 0)
             which++;
-        if (*first == argc || which == command->form_count)
-            return say_which(cli, command);
+        if (typed == NULL || which == command->form_count)
+            return say_which(parsing, typed);
         *form = &command->forms[which];
         ++*first;
     }
     const char *name = (*form)->name;
-    if (takes_so_many(*form, argc - *first))
-        return 0;
+    if (takes_so_many(*form, parsing->argc - *first))
+        return check_used(parsing, *form);
     if ((*form)->wrong != NULL)
-        return hb_cli_usage(cli, command->name, "%s", (*form)->wrong);
-    return hb_cli_usage(cli, command->name, "%s%stakes no argument, but got %s",
-                        name == NULL ? "" : name, name == NULL ? "" : " ", argv[*first]);
+        return hb_cli_usage(parsing->cli, command->name, "%s", (*form)->wrong);
+    return hb_cli_usage(parsing->cli, command->name, "%s%stakes no argument, but got %s",
+                        name == NULL ? "" : name, name == NULL ? "" : " ", parsing->argv[*first]);
+}
+
+static int parse(struct parsing *parsing, int *first)
+{
+    HB_AUTO_FREE char *letters = NULL;
+    HB_AUTO_FREE struct option *table = long_options(parsing, &letters);
+    int got;
+    optind = 0;
+    opterr = 0;
+    while ((got = getopt_long(parsing->argc, parsing->argv, letters, table, NULL)) != -1) {
+        size_t place = place_of(&parsing->known, got);
+        if (place == SIZE_MAX)
+            return refuse(parsing, got, parsing->argv[optind > 0 ? optind - 1 : 0]);
+        parsing->used |= (uint64_t)1 << place;
+        int code = take(parsing, &parsing->known.options[place], optarg);
+        if (code != 0)
+            return code;
+    }
+    *first = optind;
+    return 0;
 }
 
 int hb_cli_parse(struct hb_cli *cli, const struct hb_command *program,
                  const struct hb_command *command, void *options, int argc, char **argv,
                  const struct hb_form **form, int *first)
 {
-    HB_AUTO_FREE char *letters = NULL;
-    HB_AUTO_FREE struct option *table = long_options(command, &letters);
-    int got;
-    optind = 0;
-    opterr = 0;
-    while ((got = getopt_long(argc, argv, letters, table, NULL)) != -1) {
-        const struct hb_cli_option *option = option_of(command, got);
-        int code = option == NULL
-                       ? refuse(cli, program, command, got, argv[optind > 0 ? optind - 1 : 0])
-                       : take(cli, command, option, optarg, options);
-        if (code != 0)
-            return code;
-    }
-    *first = optind;
-    return command == program ? 0 : choose_form(cli, command, argc, argv, form, first);
+    struct parsing parsing = {
+        .cli = cli, .command = command, .options = options, .argc = argc, .argv = argv};
+    add_known(&parsing.known, command, command == program);
+    if (command != program)
+        add_known(&parsing.known, program, true);
+    int code = parse(&parsing, first);
+    if (code == 0 && command != program)
+        code = choose_form(&parsing, form, first);
+    free(parsing.known.options);
+    return code;
 }
 
 void hb_cli_parsed_clear(const struct hb_command *command, void *options)

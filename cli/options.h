@@ -49,6 +49,12 @@ struct hb_cli_option {
     unsigned not_in;            /* bits: the forms of the command that have no use for it */
 };
 
+/* A word that people try, and what to type instead: a hint, in which "hbcore" begins a command. */
+struct hb_meant {
+    const char *word; /* a command, a subcommand, or an option with its "--"; NULL ends a table */
+    const char *hint;
+};
+
 /* A way to use a command: with one of its subcommands, or the only one. */
 struct hb_form {
     const char *name;      /* of the subcommand; NULL: there are none */
@@ -74,13 +80,14 @@ struct hb_command {
     bool raw_out;                        /* standard output is for a member alone */
     bool ends_at_word; /* what follows the first argument is not an option of it */
     const struct hb_command *const *commands; /* of the program; ended by NULL */
+    const struct hb_meant *meant;             /* or NULL */
     /* What does not go together; 0, or HB_EXIT_USAGE after the message. May be NULL. */
     int (*check)(const struct hb_cli *cli, const void *options);
 };
 
 /*
- * Reads the words behind argv[0]; `program` has the options that stand before the command, or is
- * the command itself. 0: *form and the arguments, from argv[*first] on, are what was
+ * Reads the words behind argv[0]; `program` has the global options, which may also stand behind the
+ * command, or is the command itself. 0: *form and the arguments, from argv[*first] on, are what was
  * typed. -1: all is done, for help was printed, or --version is to be. Else an exit code.
  */
 int hb_cli_parse(struct hb_cli *cli, const struct hb_command *program,
@@ -97,5 +104,8 @@ void hb_cli_help(const struct hb_command *command, FILE *out);
 const struct hb_cli_option *hb_cli_option_at(const struct hb_command *command, size_t index);
 /* "-o", "--output" or "--output=…"; NULL: the command has no such option. */
 const struct hb_cli_option *hb_cli_option_find(const struct hb_command *command, const char *word);
+
+/* The hint for a word that the command does not know; NULL: none. */
+const char *hb_cli_meant(const struct hb_command *command, const char *word);
 
 #endif

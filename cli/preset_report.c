@@ -95,7 +95,7 @@ static void show_names(const struct hb_cli *cli, FILE *out,
         if (!came_to(row, fate))
             continue;
         if (shown++ == SHOWN && cli->verbose == 0) {
-            fprintf(out, "    … and %zu more (-v or --json lists all)\n", all - SHOWN);
+            fprintf(out, "    ... and %zu more (-v or --json lists all)\n", all - SHOWN);
             return;
         }
         HB_AUTO_FREE char *name = hb_printable(row->kept.name);

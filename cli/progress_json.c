@@ -2,13 +2,15 @@
 #include "progress_json.h"
 
 #include "complain.h"
+#include "summary.h"
 
 void hb_progress_json(void *out, const struct hb_progress_state *state)
 {
-    hb_json_line(out,
-                 json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:f}", "type", "progress", "phase",
-                           state->verb, "files_done", (json_int_t)state->files, "files",
-                           (json_int_t)state->all_files, "bytes_done", (json_int_t)state->bytes,
-                           "bytes", (json_int_t)state->all_bytes, "seconds", state->seconds));
+    json_t *line = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:f}", "type", "progress", "phase",
+                             state->verb, "files_done", (json_int_t)state->files, "files",
+                             (json_int_t)state->all_files, "bytes_done", (json_int_t)state->bytes,
+                             "bytes", (json_int_t)state->all_bytes, "seconds", state->seconds);
+    hb_json_name_or_null(line, "path", state->path);
+    hb_json_line(out, line);
     fflush(out);
 }

@@ -23,12 +23,13 @@ char *hb_session_command_line(const struct hb_session *session, const char *comm
     const char *rest = command + sizeof program - 1;
     if (strncmp(command, program, sizeof program - 1) != 0)
         return hb_copy_text(command);
-    HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(session->run.home.path);
-    HB_AUTO_FREE char *file =
-        cli->config_path == NULL ? NULL : hb_shell_word(hb_config_path(session->config));
-    return hb_text("%s%s%s%s%s%s%s%s", program, file == NULL ? "" : "--config ",
-                   file == NULL ? "" : file, file == NULL ? "" : " ", home == NULL ? "" : "--home ",
-                   home == NULL ? "" : home, home == NULL ? "" : " ", rest);
+    struct hb_cli named = {.sets = cli->sets};
+    if (cli->config_path != NULL)
+        named.config_path = hb_config_path(session->config);
+    if (cli->home != NULL)
+        named.home = session->run.home.path;
+    HB_AUTO_FREE char *options = hb_cli_typed_options(&named);
+    return hb_text("hbcore%s %s", options, rest);
 }
 
 static void print_config_error(void *context, const struct hb_error *error)
@@ -57,6 +58,8 @@ int hb_session_begin(struct hb_session *session)
 int hb_session_end(struct hb_session *session, int code)
 {
     hb_session_end_progress(session);
+    if (code == HB_EXIT_FAILED && session->error.wrong_use)
+        code = HB_EXIT_USAGE;
     if (session->error.text[0] == '\0' && hb_interrupt_signal() != 0 &&
         code == 128 + hb_interrupt_signal()) /* what was done until then has been told */
         hb_error_set(&session->error, HB_CANCELLED, "interrupted");
@@ -103,8 +106,8 @@ void hb_session_start_progress(struct hb_session *session, const char *verb, uin
     bool told = cli->json && cli->progress == HB_PROGRESS_ALWAYS;
     bool shown = !told && cli->progress != HB_PROGRESS_NEVER && !cli->quiet &&
                  (!cli->json || hb_cli_bar(cli));
-    session->run.progress =
-        hb_progress_new(shown ? cli->err : NULL, hb_cli_bar(cli), verb, files, bytes);
+    struct hb_screen screen = {shown ? cli->err : NULL, hb_cli_bar(cli), cli->ascii};
+    session->run.progress = hb_progress_new(&screen, verb, files, bytes);
     if (told)
         hb_progress_tell(session->run.progress, hb_progress_json, hb_cli_out(cli));
 }

@@ -27,7 +27,7 @@ static void shorten(char *path)
         start--;
     while (path[end] != '\0' && (path[end] & 0xC0) == 0x80)
         end++;
-    size_t dots = (size_t)(stpcpy(path + start, "[…]") - path);
+    size_t dots = (size_t)(stpcpy(path + start, "[...]") - path);
     memmove(path + dots, path + end, bytes - end + 1);
 }
 
@@ -43,7 +43,7 @@ static void show_kind(const struct hb_cli *cli, FILE *out, const struct hb_repor
         if (finding->kind != kind)
             continue;
         if (shown++ == SHOWN && cli->verbose == 0) {
-            fprintf(out, "    … and %zu more (-v or --json lists all)\n",
+            fprintf(out, "    ... and %zu more (-v or --json lists all)\n",
                     report->kinds[kind] - SHOWN);
             return;
         }
@@ -77,14 +77,46 @@ static void show_information(const struct hb_cli *cli, FILE *out, const struct h
     }
 }
 
-void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
+void hb_summary_problems(const struct hb_cli *cli, const struct hb_report *report)
+{
+    fflush(hb_cli_out(cli));
+    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
+    show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
+    fflush(cli->err);
+}
+
+void hb_summary_information(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     if (!cli->quiet)
         show_information(cli, out, report);
     show_kind(cli, out, report, HB_FOUND_NOTE, "Notes", NULL);
     fflush(out);
-    show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
-    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
+}
+
+void hb_summary_status(const struct hb_session *session, const char *good, const char *bad,
+                       const char *format, ...)
+{
+    const struct hb_cli *cli = session->cli;
+    const struct hb_report *report = &session->run.report;
+    size_t problems = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL];
+    FILE *out = hb_cli_out(cli);
+    bool colour = hb_cli_colour(out);
+    if (!cli->quiet) {
+        va_list arguments;
+        va_start(arguments, format);
+        fprintf(out, "\n%s%s",
+                !colour         ? ""
+                : problems == 0 ? "\033[32m"
+                                : "\033[1;33m",
+                problems == 0 ? good : bad);
+        if (problems > 0)
+            fprintf(out, ", %zu %s", problems, problems == 1 ? "problem" : "problems");
+        fputs(colour ? "\033[0m: " : ": ", out);
+        vfprintf(out, format, arguments);
+        va_end(arguments);
+        fputc('\n', out);
+    }
+    hb_summary_problems(cli, report);
 }
 
 void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report)
@@ -305,7 +337,7 @@ void hb_session_print_summary(const struct hb_session *session, json_t *object)
         hb_json_line(hb_cli_out(cli), object);
         return;
     }
-    hb_summary_findings(cli, cli->quiet ? cli->err : hb_cli_out(cli), report);
+    hb_summary_information(cli, cli->quiet ? cli->err : hb_cli_out(cli), report);
     hb_summary_lines(hb_cli_out(cli), report);
 }
 

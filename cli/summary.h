@@ -8,10 +8,23 @@
 #include <jansson.h>
 
 /*
- * The findings for people: excluded directories on `out`, warnings on `err`, at most 10 of a kind
- * unless --verbose, then "… and N more".
+ * The end of a command for people comes in this order: one line, "Backup complete: PATH" or "Backup
+ * INCOMPLETE, 2 problems: PATH"; the problems; what there is to say of the result; what else was
+ * found. Lists have at most 10 rows unless --verbose, then "... and N more".
  */
-void hb_summary_findings(const struct hb_cli *cli, FILE *out, const struct hb_report *report);
+
+/*
+ * The first two; with --quiet the problems alone. `good` or `bad` begin the line, by the report; of
+ * the text behind them nothing may be unprintable.
+ */
+void hb_summary_status(const struct hb_session *session, const char *good, const char *bad,
+                       const char *format, ...) HB_PRINTF(4, 5);
+
+/* Doubtful and skipped entries, on standard error. */
+void hb_summary_problems(const struct hb_cli *cli, const struct hb_report *report);
+
+/* What is as it should be, on `out`. */
+void hb_summary_information(const struct hb_cli *cli, FILE *out, const struct hb_report *report);
 
 /* The damaged members, a line each with --json. */
 void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report);
@@ -53,8 +66,9 @@ void hb_json_append_name(json_t *list, const char *key, const char *name);
 json_t *hb_session_summary(const struct hb_session *session, const char *command);
 
 /*
- * The end of a command: the findings and what hooks have to say. With --json they become members of
- * the object, which is taken over and printed; otherwise it is NULL.
+ * The end of a command: what else was found, and what hooks have to say. With --json all findings
+ * become members of the object, which is taken over and printed; otherwise it is NULL, and the
+ * problems have been told (hb_summary_status).
  */
 void hb_session_print_summary(const struct hb_session *session, json_t *object);
 

@@ -3,10 +3,11 @@
 
 #include "archive/archive_input.h"
 #include "archive/archive_walk.h"
+#include "archive/which_format.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/progress.h"
 #include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
@@ -15,71 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- which format -------------------------------------------------------------------------- */
-
-static bool magic_matches(const struct hb_archive *archive, const struct hb_format_ops *ops)
-{
-    for (const struct hb_magic *magic = ops->magics; magic != NULL && magic->length > 0; magic++)
-        if ((uint64_t)magic->offset + magic->length <= archive->head_bytes &&
-            memcmp(archive->head + magic->offset, magic->bytes, magic->length) == 0)
-            return true;
-    return false;
-}
-
-/* Asks the plugin itself; it gets an instance for that. */
-static bool probe_matches(struct hb_archive *archive, const struct hb_format_choice *choice)
-{
-    const struct hb_format_ops *ops = hb_format_ops_of(choice);
-    struct hb_instance *instance;
-    struct hb_error error;
-    if (!HB_CAN(ops, probe))
-        return false;
-    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK) {
-        archive->untold = true;
-        return false;
-    }
-    bool mine =
-        ops->probe(instance->self, &archive->input, archive->head, archive->head_bytes) == HB_OK;
-    hb_instance_free(instance);
-    return mine;
-}
-
-/*
- * Magic bytes that are not at the start may be content or a name in an archive of another format.
- * Where those of several formats are there, the first counts whose plugin says that it is its own.
- */
-static void choose_by_magic(struct hb_archive *archive)
-{
-    const struct hb_format_list *list = &archive->formats;
-    size_t matching = 0;
-    for (size_t i = 0; i < list->count; i++)
-        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])) && matching++ == 0)
-            archive->choice = &list->choices[i];
-    for (size_t i = 0; matching > 1 && i < list->count; i++)
-        if (magic_matches(archive, hb_format_ops_of(&list->choices[i])) &&
-            probe_matches(archive, &list->choices[i])) {
-            archive->choice = &list->choices[i];
-            return;
-        }
-}
-
-static int choose_format(struct hb_archive *archive, struct hb_error *error)
-{
-    const struct hb_format_list *list = &archive->formats;
-    choose_by_magic(archive);
-    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
-        if (probe_matches(archive, &list->choices[i]))
-            archive->choice = &list->choices[i];
-    for (size_t i = 0; i < list->count && archive->choice == NULL; i++)
-        if (hb_format_ops_of(&list->choices[i])->magics == NULL &&
-            hb_format_stem(hb_format_ops_of(&list->choices[i])->suffixes, archive->path) > 0)
-            archive->choice = &list->choices[i];
-    if (archive->choice != NULL)
-        return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: not an archive in a known format", archive->shown);
-    hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
-    return HB_FATAL;
-}
+/* ---- opening it ----------------------------------------------------------------------------- */
 
 static void take_limits(struct hb_archive *archive)
 {
@@ -103,11 +40,50 @@ int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
     int status = hb_archive_input_take(archive, error);
     if (status == HB_OK && choice == NULL) {
         hb_format_list(run->config, &archive->formats);
-        status = choose_format(archive, error);
+        status = hb_which_format(archive, true, error);
     }
     return status == HB_OK
                ? hb_instance_create(run, archive->choice->section, &archive->format, error)
                : status;
+}
+
+static int name_format(struct hb_archive *archive, const char *format, struct hb_error *error)
+{
+    archive->formats.choices = hb_alloc(sizeof *archive->formats.choices);
+    archive->formats.count = 1;
+    archive->choice = archive->formats.choices;
+    return hb_format_find(archive->run->config, format, &archive->formats.choices[0], error);
+}
+
+/*
+ * Copies a stream to where it can be read anywhere, if its format needs that, or if only its end
+ * may tell the format; that is then found out again.
+ */
+static int make_seekable(struct hb_archive *archive, struct hb_error *error)
+{
+    if (archive->run->stage.fd < 0)
+        return HB_NOMATCH;
+    int status = hb_archive_input_spool(archive, error);
+    return status == HB_OK && archive->found_out
+               ? hb_which_format(archive, archive->only_file, error)
+               : status;
+}
+
+static int find_out(struct hb_archive *archive, struct hb_error *error)
+{
+    hb_format_list(archive->run->config, &archive->formats);
+    return hb_which_format(archive, archive->only_file, error);
+}
+
+/* A plugin in a directory that is searched first decides what is read: that should be seen. */
+static void tell_shadowed(const struct hb_archive *archive)
+{
+    struct hb_run *run = archive->run;
+    const struct hb_library *library = archive->choice->section->library;
+    HB_AUTO_FREE char *shadowed = hb_loader_shadowed(hb_config_loader(run->config), library);
+    if (shadowed != NULL)
+        hb_report_add(&run->report, HB_FOUND_NOTE, "", "the format %s is read by %s, not by %s",
+                      archive->choice->section->label, library->path, shadowed);
 }
 
 static int open_path(struct hb_run *run, const char *path, const char *format, bool only_file,
@@ -118,22 +94,18 @@ static int open_path(struct hb_run *run, const char *path, const char *format, b
     archive->shown = archive->path;
     take_limits(archive);
     int status = hb_archive_input_open(archive, error);
-    if (status == HB_OK && format != NULL) {
-        archive->formats.choices = hb_alloc(sizeof *archive->formats.choices);
-        archive->formats.count = 1;
-        status = hb_format_find(run->config, format, &archive->formats.choices[0], error);
-        archive->choice = archive->formats.choices;
-    } else if (status == HB_OK) {
-        hb_format_list(run->config, &archive->formats);
-        status = choose_format(archive, error);
-    }
+    if (status == HB_OK)
+        status = format != NULL ? name_format(archive, format, error) : find_out(archive, error);
+    if (status == HB_NOMATCH ||
+        (status == HB_OK && archive->stream &&
+         (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE)))
+        status = make_seekable(archive, error);
+    if (status == HB_OK && !only_file)
+        tell_shadowed(archive);
     if (status == HB_OK) {
         status = hb_instance_create(run, archive->choice->section, &archive->format, error);
         archive->untold |= status != HB_OK;
     }
-    if (status == HB_OK && archive->stream &&
-        (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE))
-        status = run->stage.fd < 0 ? HB_NOMATCH : hb_archive_input_spool(archive, error);
     return status;
 }
 
@@ -158,6 +130,7 @@ void hb_archive_close(struct hb_archive *archive)
     if (archive->fd >= 0)
         close(archive->fd);
     free(archive->head);
+    free(archive->tail);
     free(archive->path);
     *archive = (struct hb_archive){.fd = -1};
 }
@@ -255,6 +228,14 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
     return HB_OK;
 }
 
+static int on_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    const struct filling *filling = visitor->self;
+    struct hb_catalog *catalog = &filling->archive->catalog;
+    hb_catalog_set_unreadable(catalog, catalog->count - 1, why);
+    return HB_OK;
+}
+
 static int on_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
 {
     struct filling *filling = visitor->self;
@@ -328,6 +309,7 @@ static int list_by_walk(struct filling *filling)
         .data = on_data,
         .end = on_end,
         .trailer = on_trailer,
+        .unreadable = on_unreadable,
     };
     hb_catalog_clear(&filling->archive->catalog);
     filling->archive->announced = 0;

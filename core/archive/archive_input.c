@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20 };
+enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20, TAIL_BYTES = 128 << 10 };
 
 /* What a read gave, or the reason for the plugin, and HB_FATAL. */
 static int64_t explained(struct hb_archive *archive, int64_t got)
@@ -24,15 +24,26 @@ static int64_t explained(struct hb_archive *archive, int64_t got)
     return HB_FATAL;
 }
 
-static int64_t input_read(const struct hb_input *input, void *buffer, size_t bytes)
+/* Keeps the last bytes of a stream. */
+static void keep_tail(struct hb_archive *archive, const unsigned char *data, uint64_t bytes)
 {
-    struct hb_archive *archive = input->self;
-    if (!archive->stream) {
-        int64_t got = input->read_at(input, buffer, bytes, archive->position);
-        if (got > 0)
-            archive->position += (uint64_t)got;
-        return got;
+    if (archive->tail == NULL)
+        archive->tail = hb_alloc(TAIL_BYTES);
+    if (bytes > TAIL_BYTES) {
+        data += bytes - TAIL_BYTES;
+        archive->position += bytes - TAIL_BYTES;
+        bytes = TAIL_BYTES;
     }
+    size_t at = (size_t)(archive->position % TAIL_BYTES), first = TAIL_BYTES - at;
+    if (first > bytes)
+        first = (size_t)bytes;
+    memcpy(archive->tail + at, data, first);
+    memcpy(archive->tail, data + first, (size_t)bytes - first);
+    archive->position += bytes;
+}
+
+static int64_t read_stream(struct hb_archive *archive, void *buffer, size_t bytes)
+{
     if (archive->head_used < archive->head_bytes) {
         size_t left = archive->head_bytes - archive->head_used;
         size_t take = bytes < left ? bytes : left;
@@ -43,6 +54,18 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
     return explained(archive, hb_read_some(archive->fd, buffer, bytes));
 }
 
+static int64_t input_read(const struct hb_input *input, void *buffer, size_t bytes)
+{
+    struct hb_archive *archive = input->self;
+    int64_t got = archive->stream ? read_stream(archive, buffer, bytes)
+                                  : input->read_at(input, buffer, bytes, archive->position);
+    if (got > 0 && archive->stream)
+        keep_tail(archive, buffer, (uint64_t)got);
+    else if (got > 0)
+        archive->position += (uint64_t)got;
+    return got;
+}
+
 static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
                              uint64_t offset)
 {
@@ -50,6 +73,36 @@ static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t 
     if (offset > INT64_MAX - bytes)
         return 0;
     return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
+}
+
+static int64_t passed_read_at(const struct hb_input *input, void *buffer, size_t bytes,
+                              uint64_t offset)
+{
+    const struct hb_archive *archive = input->self;
+    if (offset >= input->bytes)
+        return 0;
+    if (bytes > input->bytes - offset)
+        bytes = (size_t)(input->bytes - offset);
+    if (offset < archive->head_bytes && bytes <= archive->head_bytes - offset) {
+        memcpy(buffer, archive->head + offset, bytes);
+        return (int64_t)bytes;
+    }
+    if (input->bytes - offset > TAIL_BYTES)
+        return HB_FATAL;
+    for (size_t i = 0; i < bytes; i++)
+        ((unsigned char *)buffer)[i] = archive->tail[(offset + i) % TAIL_BYTES];
+    return (int64_t)bytes;
+}
+
+struct hb_input hb_archive_input_passed(struct hb_archive *archive)
+{
+    return (struct hb_input){
+        .size = sizeof(struct hb_input),
+        .self = archive,
+        .bytes = archive->position,
+        .read = input_read,
+        .read_at = passed_read_at,
+    };
 }
 
 static void make_input(struct hb_archive *archive, uint64_t bytes)

@@ -14,4 +14,10 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error);
 /* Copies a stream into the run's stage, so that it can be read anywhere. As above. */
 int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error);
 
+/*
+ * What is still known of a stream that has passed by: its head, its tail, and its length. Other
+ * bytes cannot be read any more. For questions about its format.
+ */
+struct hb_input hb_archive_input_passed(struct hb_archive *archive);
+
 #endif

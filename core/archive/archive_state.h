@@ -27,7 +27,9 @@ struct hb_archive {
     unsigned char *head; /* what was read ahead of a stream */
     size_t head_bytes;
     size_t head_used;
-    uint64_t position; /* of input.read */
+    uint64_t position;   /* of input.read */
+    unsigned char *tail; /* the last bytes of a stream, in a ring: see archive_input.h */
+    bool found_out;      /* which format it is; else somebody said so */
     struct hb_format_list formats;
     const struct hb_format_choice *choice;
     struct hb_instance *format;

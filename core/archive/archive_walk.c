@@ -8,7 +8,9 @@ struct guarded {
     const struct hb_visitor *visitor;
     const char *archive;
     struct hb_error *error;
-    bool open;  /* an entry has begun, and not ended */
+    bool open; /* an entry has begun, and not ended */
+    bool has_data;
+    bool unreadable;
     int failed; /* what a call answered, which the plugin has to return; else HB_OK */
 };
 
@@ -34,6 +36,7 @@ static int guarded_entry(const struct hb_visitor *visitor, const struct hb_entry
     if (guarded->open)
         return out_of_order(guarded, "an entry begins before the previous one has ended");
     guarded->open = true;
+    guarded->has_data = guarded->unreadable = false;
     return keep_failure(guarded, guarded->visitor->entry(guarded->visitor, entry));
 }
 
@@ -45,6 +48,9 @@ static int guarded_data(const struct hb_visitor *visitor, const void *data, size
         return guarded->failed;
     if (!guarded->open)
         return out_of_order(guarded, "data lies outside of the entries");
+    if (guarded->unreadable)
+        return out_of_order(guarded, "an entry that cannot be decoded has data");
+    guarded->has_data = true;
     return keep_failure(guarded, guarded->visitor->data(guarded->visitor, data, bytes, offset));
 }
 
@@ -57,6 +63,19 @@ static int guarded_end(const struct hb_visitor *visitor, uint64_t bytes)
         return out_of_order(guarded, "an entry ends without having begun");
     guarded->open = false;
     return keep_failure(guarded, guarded->visitor->end(guarded->visitor, bytes));
+}
+
+static int guarded_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    struct guarded *guarded = visitor->self;
+    if (guarded->failed != HB_OK)
+        return guarded->failed;
+    if (!guarded->open || guarded->has_data || guarded->unreadable)
+        return out_of_order(guarded,
+                            "not where an entry's data would be, it says that it cannot be "
+                            "decoded");
+    guarded->unreadable = true;
+    return keep_failure(guarded, guarded->visitor->unreadable(guarded->visitor, why));
 }
 
 static int guarded_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
@@ -80,6 +99,7 @@ static int walk_guarded(const struct hb_archive *archive, const struct hb_visito
         .data = guarded_data,
         .end = guarded_end,
         .trailer = guarded_trailer,
+        .unreadable = guarded_unreadable,
     };
     int status = ops->walk(archive->format->self, &archive->input, &outer);
     if (guarded.failed != HB_OK)

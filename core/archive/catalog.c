@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include <string.h>
 
+enum { MOST_OF_A_REASON = 300 }; /* bytes */
+
 static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t bytes)
 {
     if (catalog->text_bytes + bytes + 2 > catalog->text_capacity) {
@@ -47,7 +49,33 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         made->crc32 = member->crc32;
         made->member_flags = (uint8_t)member->flags;
     }
-    return catalog->count++;
+    size_t index = catalog->count++;
+    /* The flag and the reason came in together: a plugin that is older has neither. */
+    if (member != NULL && HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
+        hb_catalog_set_unreadable(catalog, index, member->why);
+    return index;
+}
+
+void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const char *why)
+{
+    struct hb_catalog_member *member = &catalog->members[index];
+    size_t bytes = why == NULL ? 0 : strnlen(why, MOST_OF_A_REASON);
+    if (member->type != HB_FILE && member->type != HB_SYMLINK)
+        return;
+    HB_AUTO_FREE char *text =
+        bytes == 0 ? hb_copy_text("cannot be decoded") : hb_copy_bytes(why, bytes);
+    size_t last = catalog->why_count; /* as a rule many members have one reason */
+    if (last == 0 || strcmp(catalog->text + catalog->whys[last - 1], text) != 0) {
+        catalog->whys = hb_resize(catalog->whys, last + 1, sizeof *catalog->whys);
+        catalog->whys[catalog->why_count++] = keep_text(catalog, text, strlen(text));
+    }
+    member->why = (uint32_t)catalog->why_count;
+}
+
+const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index)
+{
+    uint32_t why = catalog->members[index].why;
+    return why == 0 ? NULL : catalog->text + catalog->whys[why - 1];
 }
 
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
@@ -88,6 +116,7 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
         .token = from->token,
         .stored_bytes = from->stored_bytes,
         .crc32 = from->crc32,
+        .why = hb_catalog_unreadable(catalog, index),
     };
 }
 
@@ -95,5 +124,6 @@ void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
+    free(catalog->whys);
     *catalog = (struct hb_catalog){0};
 }

@@ -25,6 +25,7 @@ struct hb_catalog_member {
     uint32_t crc32;
     uint32_t uid;
     uint32_t gid;
+    uint32_t why;         /* 1 + which of `whys`; 0: its content can be decoded */
     uint8_t type;         /* enum hb_entry_type */
     uint8_t entry_flags;  /* enum hb_entry_flags */
     uint8_t member_flags; /* enum hb_member_flags */
@@ -37,6 +38,8 @@ struct hb_catalog {
     char *text; /* all names, each ended by NUL; the first byte is one */
     size_t text_bytes;
     size_t text_capacity;
+    uint64_t *whys; /* reasons, offsets into `text` */
+    size_t why_count;
 };
 
 /* Adds a member; returns its index. `member` may be NULL when there is only an entry. */
@@ -50,6 +53,13 @@ static inline const char *hb_catalog_path(const struct hb_catalog *catalog, size
 
 /* The link's target, or NULL. */
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index);
+
+/* Why its content cannot be decoded, as the rest of a sentence ("is encrypted"); NULL: it can be.
+ */
+const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index);
+/* While it is being filled. Of a directory or a hard link, which have no content, nothing is noted.
+ */
+void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const char *why);
 
 /* The member as the ABI has it; the pointers are into the catalog and `entry`. */
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry);

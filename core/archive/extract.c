@@ -246,17 +246,29 @@ static size_t take_group(struct extraction *extraction, size_t **indexes)
     return count;
 }
 
+/* The format cannot decode these; nothing is said against the archive. */
+static bool is_unreadable(struct decoder *decoder, const size_t *indexes, size_t count)
+{
+    const struct hb_extract_request *request = decoder->extraction->request;
+    HB_AUTO_FREE char *why =
+        hb_text("cannot be decoded: %s", hb_instance_failure(request->archive->format));
+    return request->unreadable != NULL &&
+           request->unreadable(request->context, indexes, count, why);
+}
+
 /* A group could not be decoded. Is the next one to be tried? */
 static bool passes_over(struct decoder *decoder, int status, const size_t *indexes, size_t count)
 {
     struct extraction *extraction = decoder->extraction;
     const struct hb_extract_request *request = extraction->request;
-    bool damage = status != HB_CANCELLED && !decoder->current.cannot_go_on;
+    bool archive = status != HB_CANCELLED && !decoder->current.cannot_go_on;
     pthread_mutex_lock(&extraction->lock);
-    bool on = damage && request->damaged != NULL &&
-              request->damaged(request->context, indexes, count, &decoder->error);
+    bool on = archive && (status == HB_ENTRY ? is_unreadable(decoder, indexes, count)
+                                             : request->damaged != NULL &&
+                                                   request->damaged(request->context, indexes,
+                                                                    count, &decoder->error));
     if (!on && extraction->status == HB_OK) {
-        extraction->status = status;
+        extraction->status = status == HB_ENTRY ? HB_FATAL : status;
         *extraction->error = decoder->error;
     }
     pthread_mutex_unlock(&extraction->lock);
@@ -323,6 +335,8 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
 
 static uint8_t wanted_how(const struct hb_extract_request *request, size_t index)
 {
+    if (hb_catalog_unreadable(&request->archive->catalog, index) != NULL)
+        return NOT_WANTED;
     if (request->archive->catalog.members[index].type == HB_FILE &&
         request->wanted(request->context, index))
         return WANTED;

@@ -99,6 +99,8 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
     if (current->fd >= 0)
         result = current->request->sequential ? write_onwards(current, data, bytes, offset)
                                               : write_sparse(current, data, bytes, offset);
+    if (result == 0)
+        hb_progress_add(current->request->archive->run->progress, path, 0, end - current->bytes);
     current->bytes = end;
     return result == 0 ? HB_OK : cannot_write(current, -result);
 }
@@ -125,7 +127,9 @@ int hb_output_end(struct hb_output_member *current, uint64_t bytes)
         status = request->done(request->context, current->worker, current->index, current->fd,
                                bytes, current->error);
     current->cannot_go_on = status < 0;
-    hb_progress_add(request->archive->run->progress, 1, bytes);
+    hb_progress_add(request->archive->run->progress,
+                    hb_catalog_path(&request->archive->catalog, current->index), 1,
+                    bytes > current->bytes ? bytes - current->bytes : 0);
     hb_output_drop(current);
     return status;
 }

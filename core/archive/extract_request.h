@@ -30,6 +30,12 @@ struct hb_extract_request {
     bool (*damaged)(void *context, const size_t *indexes, size_t count,
                     const struct hb_error *error);
     /*
+     * These members, decoded together, cannot be decoded, which the catalog does not know (of those
+     * that it knows of nothing is asked); `why` as hb_catalog_unreadable() has it. Data and done()
+     * of some may have come already. True: on to the others. NULL: it ends here. One at a time.
+     */
+    bool (*unreadable)(void *context, const size_t *indexes, size_t count, const char *why);
+    /*
      * What came of it cannot be written to the file of this member, for an errno. True: its data is
      * dropped from here on, and done() is told so by -1 for the file. NULL: hb_extract ends. As
      * open().

@@ -3,6 +3,7 @@
 
 #include "archive/archive_walk.h"
 #include "archive/extract_output.h"
+#include "base/progress.h"
 
 struct walking {
     const struct hb_extract_request *request;
@@ -32,7 +33,8 @@ static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *e
         return hb_error_set(walking->error, HB_FATAL,
                             "%s: the archive changed between listing and reading", archive->shown);
     size_t index = walking->next++;
-    if (entry->type != HB_FILE || !walking->request->wanted(walking->request->context, index))
+    if (entry->type != HB_FILE || hb_catalog_unreadable(&archive->catalog, index) != NULL ||
+        !walking->request->wanted(walking->request->context, index))
         return HB_SKIP;
     uint64_t limit = walking->filling ? entry->bytes : archive->catalog.members[index].bytes;
     int status = hb_output_begin(&walking->current, index, limit);
@@ -69,6 +71,28 @@ static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
     return hb_output_end(&walking->current, bytes);
 }
 
+static int walk_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    struct walking *walking = visitor->self;
+    const struct hb_extract_request *request = walking->request;
+    struct hb_catalog *catalog = &request->archive->catalog;
+    size_t index = walking->next - 1;
+    bool wanted = walking->current.index != SIZE_MAX;
+    hb_output_drop(&walking->current);
+    if (walking->filling)
+        hb_catalog_set_unreadable(catalog, index, why);
+    if (walking->filling || !wanted)
+        return HB_OK;
+    if (why == NULL)
+        why = "cannot be decoded";
+    hb_progress_add(request->archive->run->progress, hb_catalog_path(catalog, index), 1,
+                    catalog->members[index].bytes);
+    if (request->unreadable != NULL && request->unreadable(request->context, &index, 1, why))
+        return HB_OK;
+    return hb_error_set(walking->error, HB_FATAL, "%s: %s %s", request->archive->shown,
+                        hb_catalog_path(catalog, index), why);
+}
+
 static int walk_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
 {
     struct walking *walking = visitor->self;
@@ -92,6 +116,7 @@ int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
         .data = walk_data,
         .end = walk_end,
         .trailer = walk_trailer,
+        .unreadable = walk_unreadable,
     };
     int status = hb_archive_walk(archive, &visitor, error);
     hb_output_drop(&walking.current);

@@ -2,6 +2,7 @@
 #include "archive/member.h"
 
 #include "archive/extract.h"
+#include "archive/hard_links.h"
 #include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -90,10 +91,32 @@ const char *hb_member_type(uint8_t type)
     }
 }
 
+/* The content of a hard link is that of the member that it names. HB_OK, or HB_FATAL. */
+static int follow_link(const struct hb_archive *archive, struct member *member,
+                       struct hb_error *error)
+{
+    const struct hb_catalog *catalog = &archive->catalog;
+    if (member->index == SIZE_MAX || catalog->members[member->index].type != HB_HARDLINK)
+        return HB_OK;
+    HB_AUTO_FREE uint32_t *content = hb_hard_links_find(catalog);
+    uint32_t found = content[member->index];
+    const char *target = hb_catalog_link(catalog, member->index);
+    if (found >= HB_LINKS_IN_RINGS)
+        return hb_error_set(error, HB_FATAL,
+                            "%s: %s is a hard link to %s, and the archive has no data for it",
+                            archive->path, hb_catalog_path(catalog, member->index),
+                            target == NULL ? "nothing" : target);
+    member->index = found;
+    return HB_OK;
+}
+
 int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct hb_error *error)
 {
     const struct hb_catalog *catalog = &archive->catalog;
     struct member member = {find_member(catalog, name), fd};
+    int status = follow_link(archive, &member, error);
+    if (status != HB_OK)
+        return status;
     uint8_t type = member.index != SIZE_MAX      ? catalog->members[member.index].type
                    : is_directory(catalog, name) ? HB_DIRECTORY
                                                  : HB_FILE;
@@ -105,6 +128,9 @@ int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct
         hb_error_hint(error, "`hbcore list ARCHIVE` shows the members");
         return HB_FATAL;
     }
+    const char *why = hb_catalog_unreadable(catalog, member.index);
+    if (why != NULL)
+        return hb_error_set(error, HB_FATAL, "%s: %s %s", archive->path, name, why);
     struct hb_extract_request request = {
         .archive = archive,
         .workers = 1,

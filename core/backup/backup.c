@@ -189,7 +189,7 @@ static int run_backup(struct hb_backing_up *backup)
         return HB_OK;
     }
     if (request->planned != NULL)
-        request->planned(request->context, backup->plan.count, backup->plan.bytes);
+        request->planned(request->context, backup->plan.files, backup->plan.bytes);
     if (request->dry_run) {
         list_plan(backup);
         return HB_OK;

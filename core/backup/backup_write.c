@@ -110,6 +110,7 @@ static void note_unit(struct writing *writing, const struct hb_step *step)
 
 static int append_step(struct writing *writing, const struct hb_step *step)
 {
+    uint64_t files_before = writing->result->files;
     int status = HB_OK;
     if (step->first) {
         status = begin_entries(writing, step);
@@ -129,8 +130,8 @@ static int append_step(struct writing *writing, const struct hb_step *step)
     if (status == HB_OK && step->last)
         status = end_entries(writing, step);
     if (status == HB_OK)
-        hb_progress_add(writing->run->progress, step->last ? step->entry_count : 0,
-                        step->unit.raw_bytes);
+        hb_progress_add(writing->run->progress, step->entries[0]->path,
+                        writing->result->files - files_before, step->unit.raw_bytes);
     return status;
 }
 

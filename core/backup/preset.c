@@ -2,11 +2,33 @@
 #include "backup/preset.h"
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/path.h"
 #include "host/own_places.h"
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+
+/* For hb_nearest(). */
+static const char *label_at(const void *context, size_t index)
+{
+    const struct hb_section *section = NULL;
+    do
+        section = hb_config_next_preset(context, section);
+    while (section != NULL && index-- > 0);
+    return section == NULL ? NULL : section->label;
+}
+
+static int not_found(const struct hb_config *config, const char *name, struct hb_error *error)
+{
+    const char *nearest = hb_nearest(name, label_at, config);
+    hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
+    if (nearest != NULL)
+        hb_error_hint(error, "did you mean %s?", nearest);
+    else
+        hb_error_hint(error, "add a section [preset:%s] with the key 'directory'", name);
+    return HB_FATAL;
+}
 
 int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
                    struct hb_error *error)
@@ -20,11 +42,8 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     }
     HB_AUTO_FREE char *section = hb_text("preset:%s", name);
     preset->section = hb_config_section(config, section);
-    if (preset->section == NULL) {
-        hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
-        hb_error_hint(error, "add a section [preset:%s] with the key 'directory'", name);
-        return HB_FATAL;
-    }
+    if (preset->section == NULL)
+        return not_found(config, name, error);
     const char *prefix = hb_config_text(config, section, "prefix");
     const char *format = hb_config_text(config, section, "format");
     preset->directory = hb_config_text(config, section, "directory");

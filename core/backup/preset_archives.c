@@ -276,10 +276,11 @@ void hb_preset_archives_clear(struct hb_preset_archives *archives)
     *archives = (struct hb_preset_archives){.fd = -1};
 }
 
-char *hb_preset_newest(const struct hb_preset_archives *archives)
+char *hb_preset_newest(const struct hb_preset_archives *archives, const char *const *suffixes)
 {
     for (size_t i = 0; i < archives->count; i++)
-        if (archives->rows[i].kept.whose == HB_HOME_OURS && archives->rows[i].has_origin)
+        if (archives->rows[i].kept.whose == HB_HOME_OURS && archives->rows[i].has_origin &&
+            hb_format_stem(suffixes, archives->rows[i].kept.name) > 0)
             return hb_preset_archive_path(archives, i);
     return NULL;
 }

@@ -39,7 +39,7 @@ struct hb_preset_query {
     struct hb_run *run;
     const struct hb_home_id *id;
     const char *prefix;
-    const char *const *suffixes;
+    const char *const *suffixes;     /* of all formats: a preset may have had another one before */
     const char *directory;           /* it may be missing */
     const struct hb_directory *held; /* the same, where it is open; or NULL */
 };
@@ -52,8 +52,11 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
                             struct hb_preset_archives *archives, struct hb_error *error);
 void hb_preset_archives_clear(struct hb_preset_archives *archives);
 
-/* The path of the newest that is this home's and says so: to take units over from. NULL: none. */
-char *hb_preset_newest(const struct hb_preset_archives *archives);
+/*
+ * The path of the newest that is this home's and says so, with one of these suffixes: to take units
+ * over from. NULL: none.
+ */
+char *hb_preset_newest(const struct hb_preset_archives *archives, const char *const *suffixes);
 
 /* Those that nobody claims become this home's; how many. */
 size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *id);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_backup.h"
 
+#include "host/own_places.h"
+
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
                           struct hb_error *error)
 {
@@ -27,7 +29,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
         .run = backup->run,
         .id = id,
         .prefix = backup->settings.prefix,
-        .suffixes = hb_format_ops_of(&backup->choice)->suffixes,
+        .suffixes = hb_own_suffixes(backup->run),
         .directory = made->directory,
         .held = &made->place,
     };

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "host/own_places.h"
 #include <string.h>
 #include <time.h>
 
@@ -47,7 +48,7 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
     struct hb_preset_query query = {.run = run,
                                     .id = &next->id,
                                     .prefix = preset->prefix,
-                                    .suffixes = suffixes,
+                                    .suffixes = hb_own_suffixes(run),
                                     .directory = directory};
     int status = hb_preset_archives_read(&query, &archives, error);
     next->sequence = archives.sequence;
@@ -59,7 +60,7 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
     if (destination->exists && !destination->unique)
         take_replaced(run, destination, next);
     else if (destination->unique)
-        next->previous = hb_preset_newest(&archives);
+        next->previous = hb_preset_newest(&archives, suffixes);
     hb_preset_archives_clear(&archives);
     if (!preset->reuse) {
         free(next->previous);

@@ -2,6 +2,7 @@
 #include "backup/prune.h"
 
 #include "base/memory.h"
+#include "host/own_places.h"
 #include "restore/pending.h"
 #include <string.h>
 
@@ -49,9 +50,8 @@ static void look_for_doubt(struct prune *prune, const struct hb_preset_archives 
     }
 }
 
-/* `choice`: the format of its archives. */
 static int prune_archives(struct prune *prune, const struct hb_preset *preset,
-                          const struct hb_format_choice *choice, struct hb_error *error)
+                          struct hb_error *error)
 {
     const struct hb_prune_request *request = prune->request;
     struct hb_preset_archives archives;
@@ -59,7 +59,7 @@ static int prune_archives(struct prune *prune, const struct hb_preset *preset,
     struct hb_preset_query query = {.run = request->run,
                                     .id = &prune->id,
                                     .prefix = preset->prefix,
-                                    .suffixes = hb_format_ops_of(choice)->suffixes,
+                                    .suffixes = hb_own_suffixes(request->run),
                                     .directory = directory};
     uint64_t keep = preset->keep < 1 ? 1 : (uint64_t)preset->keep;
     int status = hb_preset_archives_read(&query, &archives, error);
@@ -91,7 +91,7 @@ static int prune_preset(struct prune *prune, const char *name, struct hb_error *
     if (status == HB_OK)
         status = hb_format_find(config, preset.format, &choice, error);
     if (status == HB_OK)
-        status = prune_archives(prune, &preset, &choice, error);
+        status = prune_archives(prune, &preset, error);
     hb_format_choice_clear(&choice);
     hb_preset_clear(&preset);
     return status;

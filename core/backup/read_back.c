@@ -72,7 +72,11 @@ static int compare(struct reading *reading, const struct hb_entry *listed)
 
 static int on_member(const struct hb_lister *lister, const struct hb_member *member)
 {
-    return compare(lister->self, member->entry);
+    struct reading *reading = lister->self;
+    if (HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
+        return hb_error_set(reading->error, HB_FATAL, "%s: it %s", member->entry->path,
+                            member->why == NULL ? "cannot be decoded" : member->why);
+    return compare(reading, member->entry);
 }
 
 static int list(struct reading *reading, struct hb_archive *archive)
@@ -156,6 +160,13 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
     return compare(reading, &reading->entry);
 }
 
+static int on_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    const struct reading *reading = visitor->self;
+    return hb_error_set(reading->error, HB_FATAL, "%s: it %s", reading->path,
+                        why == NULL ? "cannot be decoded" : why);
+}
+
 static int on_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
 {
     return compare_trailer(visitor->self, data, bytes);
@@ -170,6 +181,7 @@ static int walk(struct reading *reading, struct hb_archive *archive)
         .data = on_data,
         .end = on_end,
         .trailer = on_trailer,
+        .unreadable = on_unreadable,
     };
     int status = hb_archive_again(archive, reading->error);
     if (status == HB_OK)

@@ -3,6 +3,7 @@
 
 #include "backup/preset_backup.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "files/anywhere.h"
 #include <string.h>
 
@@ -35,13 +36,20 @@ static void take_over(struct hb_report *report, const struct hb_report *of, size
         hb_report_member(report, of->members[2 * i], of->members[2 * i + 1]);
 }
 
+static void on_planned(void *context, uint64_t files, uint64_t bytes)
+{
+    const struct hb_run *import = context;
+    hb_progress_phase(import->progress, "saved", files, bytes);
+}
+
 /* Nothing is pruned: what would go might be the archive that is imported. */
 static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
                         struct hb_error *error)
 {
     const char *preset = hb_config_text(run->config, "import", "backup-preset");
     struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
-                                      .preset = *preset == '\0' ? NULL : preset};
+                                      .preset = *preset == '\0' ? NULL : preset,
+                                      .planned = on_planned, .context = import};
     int status = hb_preset_backup_find(&backup, run, error);
     int result = hb_root_copy(&import->home, &run->home);
     if (status == HB_OK && result != 0)
@@ -66,6 +74,7 @@ int hb_way_back(struct hb_run *run, char **path, struct hb_error *error)
     hb_run_init(&own, run->config);
     own.log = run->log;
     own.log_level = run->log_level;
+    own.progress = run->progress;
     int status = archive_home(run, &own, path, error);
     hb_run_clear(&own);
     return status;

@@ -35,6 +35,7 @@ int hb_error_set(struct hb_error *error, int status, const char *format, ...)
         set_text(error->text, sizeof error->text, whole, (size_t)bytes);
     }
     error->hint[0] = '\0';
+    error->wrong_use = false;
     return status;
 }
 

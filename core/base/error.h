@@ -4,6 +4,7 @@
 #define HB_ERROR_H
 
 #include <hbcore/abi.h>
+#include <stdbool.h>
 
 /*
  * One failure: `text` says what failed, on what, and why ("WHAT: WHY", no full stop); `hint`
@@ -13,9 +14,10 @@
 struct hb_error {
     char text[1600];
     char hint[400];
+    bool wrong_use; /* the user has to say more: exit status 2 */
 };
 
-/* Fills in the text, clears the hint, returns `status`. */
+/* Fills in the text, clears the rest, returns `status`. */
 int hb_error_set(struct hb_error *error, int status, const char *format, ...) HB_PRINTF(3, 4);
 
 /* Adds the hint. */

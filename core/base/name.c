@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 /* Length of the UTF-8 sequence at `text` (RFC 3629: no overlong forms, no surrogates), or 0. */
 static size_t sequence(const unsigned char *text, size_t bytes)
@@ -70,6 +71,25 @@ static bool is_plain(const char *word)
         if (!isalnum((unsigned char)*at) && strchr("@%+:,./-_", *at) == NULL)
             return false;
     return *word != '\0';
+}
+
+int hb_character_columns(const char *text, size_t *bytes)
+{
+    mbstate_t state = {0};
+    wchar_t character;
+    size_t length = strnlen(text, MB_LEN_MAX), got = mbrtowc(&character, text, length, &state);
+    *bytes = got == 0 || got > length ? 1 : got;
+    int width = *bytes == got ? wcwidth(character) : 1;
+    return width < 0 ? 1 : width;
+}
+
+int hb_columns(const char *text)
+{
+    int columns = 0;
+    size_t bytes;
+    for (; *text != '\0'; text += bytes)
+        columns += hb_character_columns(text, &bytes);
+    return columns;
 }
 
 char *hb_shell_word(const char *name)

@@ -12,6 +12,13 @@ bool hb_is_utf8(const char *text, size_t bytes);
 /* The name with control bytes and invalid UTF-8 as \xNN, safe for a terminal. Caller frees. */
 char *hb_printable(const char *name);
 
+/*
+ * How many columns of a terminal its first character takes, and its bytes in *bytes, by LC_CTYPE;
+ * one where that cannot be told. And all of a text.
+ */
+int hb_character_columns(const char *text, size_t *bytes);
+int hb_columns(const char *text);
+
 /* The same as a word that can be typed into a shell, quoted where it has to be. Caller frees. */
 char *hb_shell_word(const char *name);
 

@@ -3,23 +3,26 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/progress_line.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
-enum { TEXT_BYTES = 24 };
+/* Seconds between two drawings, two measurements of rate and time left, two lines for programs. */
+static const double DRAWN = 0.2, MEASURED = 1, TOLD = 0.5;
 
 struct hb_progress {
     pthread_mutex_t lock;
-    FILE *out;
-    bool bar;
+    struct hb_screen screen;
+    bool phases;
     const char *verb;
-    uint64_t files, all_files;
-    uint64_t bytes, all_bytes;
-    uint64_t shown_files; /* in lines: when the last one was printed */
-    double started, drawn;
+    struct hb_progress_line line; /* without name and verb */
+    char *name;                   /* of what is being worked on, printable; NULL: none yet */
+    uint64_t shown_files;         /* in lines: when the last one was printed */
+    uint64_t measured_bytes;
+    double started, measured, drawn;
     bool on_screen;
     hb_progress_teller tell; /* NULL: people are told */
     void *context;           /* of it */
@@ -32,147 +35,153 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-char *hb_human_bytes(uint64_t bytes, char *text)
+static void tell(struct hb_progress *progress, const char *path, double now)
 {
-    static const char *const units[] = {"KB", "MB", "GB", "TB"};
-    if (bytes < 1024) {
-        snprintf(text, TEXT_BYTES, "%" PRIu64 " B", bytes);
-        return text;
-    }
-    double size = (double)bytes / 1024;
-    size_t unit = 0;
-    for (; size >= 1024 && unit < 3; unit++)
-        size /= 1024;
-    snprintf(text, TEXT_BYTES, "%.1f %s", size, units[unit]);
-    return text;
-}
-
-struct hb_progress *hb_progress_new(FILE *out, bool bar, const char *verb, uint64_t files,
-                                    uint64_t bytes)
-{
-    struct hb_progress *progress = hb_alloc(sizeof *progress);
-    pthread_mutex_init(&progress->lock, NULL);
-    progress->out = out;
-    progress->bar = bar;
-    progress->verb = verb;
-    progress->all_files = files;
-    progress->all_bytes = bytes;
-    progress->started = now_seconds();
-    return progress;
-}
-
-static int columns(FILE *out)
-{
-    struct winsize size;
-    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 20)
-        return size.ws_col;
-    return 80;
-}
-
-/* [=========>          ]  45%  1234/15028 files  312.0 MB/s  00:07 left */
-static void draw_bar(struct hb_progress *progress, double now)
-{
-    double share = progress->all_bytes > 0   ? (double)progress->bytes / (double)progress->all_bytes
-                   : progress->all_files > 0 ? (double)progress->files / (double)progress->all_files
-                                             : 1;
-    if (share > 1)
-        share = 1;
-    double elapsed = now - progress->started;
-    double rate = elapsed > 0 ? (double)progress->bytes / elapsed : 0;
-    unsigned left = share > 0.001 ? (unsigned)(elapsed / share * (1 - share) + 0.5) : 0;
-    char text[TEXT_BYTES], line[160];
-    int used =
-        snprintf(line, sizeof line, "%3d%%  %" PRIu64 "/%" PRIu64 " files  %s/s  %02u:%02u left",
-                 (int)(share * 100), progress->files, progress->all_files,
-                 hb_human_bytes((uint64_t)rate, text), left / 60, left % 60);
-    int room = columns(progress->out) - used - 5;
-    fputc('\r', progress->out);
-    if (room > 5) {
-        int filled = (int)(share * room);
-        fputc('[', progress->out);
-        for (int i = 0; i < room; i++)
-            fputc(i < filled ? '=' : i == filled ? '>' : ' ', progress->out);
-        fputs("] ", progress->out);
-    }
-    fprintf(progress->out, "%s\033[K", line);
-    fflush(progress->out);
-    progress->on_screen = true;
-    progress->drawn = now;
-}
-
-static void show(struct hb_progress *progress)
-{
-    double now;
-    if (progress->out == NULL)
-        return;
-    if (!progress->bar) {
-        if (progress->files - progress->shown_files < HB_PROGRESS_FILES)
-            return;
-        progress->shown_files = progress->files;
-        fprintf(progress->out, "  %s %" PRIu64 "/%" PRIu64 " files ...\n", progress->verb,
-                progress->files, progress->all_files);
-        return;
-    }
-    now = now_seconds();
-    if (now - progress->drawn >= 0.1)
-        draw_bar(progress, now);
-}
-
-/* ---- for programs -------------------------------------------------------------------------- */
-
-enum { TOLD_A_SECOND = 2 };
-
-static void tell(struct hb_progress *progress, double now)
-{
+    const struct hb_progress_line *line = &progress->line;
     const struct hb_progress_state state = {
         .verb = progress->verb,
-        .files = progress->files,
-        .all_files = progress->all_files,
-        .bytes = progress->bytes,
-        .all_bytes = progress->all_bytes,
+        .path = path,
+        .files = line->files,
+        .all_files = line->all_files,
+        .bytes = line->bytes,
+        .all_bytes = line->all_bytes,
         .seconds = now - progress->started,
     };
     progress->drawn = now;
     progress->tell(progress->context, &state);
 }
 
-void hb_progress_tell(struct hb_progress *progress, hb_progress_teller teller, void *context)
-{
-    progress->tell = teller;
-    progress->context = context;
-    tell(progress, now_seconds());
-}
-
-static void tell_if_due(struct hb_progress *progress)
-{
-    double now = progress->tell == NULL ? 0 : now_seconds();
-    if (progress->tell != NULL && (now - progress->drawn) * TOLD_A_SECOND >= 1)
-        tell(progress, now);
-}
-
-/* ---- what is done -------------------------------------------------------------------------- */
-
-void hb_progress_add(struct hb_progress *progress, uint64_t files, uint64_t bytes)
+void hb_progress_phase(struct hb_progress *progress, const char *verb, uint64_t files,
+                       uint64_t bytes)
 {
     if (progress == NULL)
         return;
     pthread_mutex_lock(&progress->lock);
-    progress->files += files;
-    progress->bytes += bytes;
-    show(progress);
-    tell_if_due(progress);
+    if (progress->tell != NULL)
+        tell(progress, NULL, now_seconds());
+    progress->phases = progress->verb != NULL;
+    progress->verb = verb;
+    progress->line =
+        (struct hb_progress_line){.all_files = files, .all_bytes = bytes, .rate = -1, .left = -1};
+    progress->shown_files = 0;
+    progress->measured_bytes = 0;
+    progress->started = progress->measured = now_seconds();
+    if (progress->tell != NULL)
+        tell(progress, NULL, progress->started);
     pthread_mutex_unlock(&progress->lock);
 }
 
-enum { NAME_BYTES = 40 };
-
-/* As much of a printable name as there is room for, no character cut in two. */
-static int shown_bytes(const char *name)
+struct hb_progress *hb_progress_new(const struct hb_screen *screen, const char *verb,
+                                    uint64_t files, uint64_t bytes)
 {
-    int bytes = (int)strnlen(name, NAME_BYTES);
-    while (bytes > 0 && ((unsigned char)name[bytes] & 0xc0) == 0x80)
-        bytes--;
-    return bytes;
+    struct hb_progress *progress = hb_alloc(sizeof *progress);
+    pthread_mutex_init(&progress->lock, NULL);
+    progress->screen = *screen;
+    hb_progress_phase(progress, verb, files, bytes);
+    return progress;
+}
+
+static int columns(FILE *out)
+{
+    struct winsize size;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
+}
+
+/* Once a second, and not from the last moment alone, so that what is shown can be read. */
+static void measure(struct hb_progress *progress, double now)
+{
+    struct hb_progress_line *line = &progress->line;
+    double passed = now - progress->measured, share = hb_progress_share(line);
+    if (passed < MEASURED)
+        return;
+    double rate = (double)(line->bytes - progress->measured_bytes) / passed;
+    line->rate = line->rate < 0 ? rate : 0.7 * line->rate + 0.3 * rate;
+    if (line->all_bytes == 0 && share > 0)
+        line->left = (now - progress->started) / share * (1 - share);
+    else if (line->all_bytes > 0 && line->rate > 0)
+        line->left = (1 - share) * (double)line->all_bytes / line->rate;
+    progress->measured = now;
+    progress->measured_bytes = line->bytes;
+}
+
+static void draw(struct hb_progress *progress, double now)
+{
+    char text[HB_PROGRESS_LINE_BYTES];
+    struct hb_progress_line line = progress->line;
+    line.name = progress->name;
+    line.verb = progress->phases ? progress->verb : NULL;
+    line.ascii = progress->screen.ascii;
+    /* The last column stays free: many terminals would begin a new line. */
+    fprintf(progress->screen.out, "\r%s\033[K",
+            hb_progress_line(&line, columns(progress->screen.out) - 1, text));
+    fflush(progress->screen.out);
+    progress->on_screen = true;
+    progress->drawn = now;
+}
+
+static void print_line(struct hb_progress *progress)
+{
+    uint64_t files = progress->line.files;
+    if (files - progress->shown_files < HB_PROGRESS_FILES)
+        return;
+    progress->shown_files = files;
+    fprintf(progress->screen.out, "  %s %" PRIu64 "/%" PRIu64 " files ...\n", progress->verb, files,
+            progress->line.all_files);
+}
+
+static bool is_due(const struct hb_progress *progress, double now)
+{
+    return progress->screen.out != NULL && progress->screen.bar && now - progress->drawn >= DRAWN;
+}
+
+/* `path` NULL: as before. */
+static void show(struct hb_progress *progress, const char *path, double now)
+{
+    if (path != NULL) {
+        free(progress->name);
+        progress->name = hb_printable(path);
+    }
+    measure(progress, now);
+    draw(progress, now);
+}
+
+/* ---- for programs -------------------------------------------------------------------------- */
+
+void hb_progress_tell(struct hb_progress *progress, hb_progress_teller teller, void *context)
+{
+    progress->tell = teller;
+    progress->context = context;
+    tell(progress, NULL, now_seconds());
+}
+
+static void tell_if_due(struct hb_progress *progress, const char *path)
+{
+    double now = now_seconds();
+    if (now - progress->drawn >= TOLD)
+        tell(progress, path, now);
+}
+
+/* ---- what is done -------------------------------------------------------------------------- */
+
+void hb_progress_add(struct hb_progress *progress, const char *path, uint64_t files, uint64_t bytes)
+{
+    if (progress == NULL)
+        return;
+    pthread_mutex_lock(&progress->lock);
+    progress->line.files += files;
+    progress->line.bytes += bytes;
+    if (progress->tell != NULL) {
+        tell_if_due(progress, path);
+    } else if (progress->screen.out != NULL && !progress->screen.bar) {
+        print_line(progress);
+    } else if (progress->screen.out != NULL) {
+        double now = now_seconds();
+        if (is_due(progress, now))
+            show(progress, path, now);
+    }
+    pthread_mutex_unlock(&progress->lock);
 }
 
 void hb_progress_preparing(struct hb_progress *progress, const char *path, uint64_t done,
@@ -180,13 +189,10 @@ void hb_progress_preparing(struct hb_progress *progress, const char *path, uint6
 {
     pthread_mutex_lock(&progress->lock);
     double now = now_seconds();
-    if (progress->out != NULL && progress->bar && now - progress->drawn >= 0.2) {
-        HB_AUTO_FREE char *name = hb_printable(path);
-        fprintf(progress->out, "\r%.*s: preparing, %d%%\033[K", shown_bytes(name), name,
-                total == 0 ? 100 : (int)((double)done * 100 / (double)total));
-        fflush(progress->out);
-        progress->on_screen = true;
-        progress->drawn = now;
+    if (is_due(progress, now)) {
+        progress->line.prepared = total == 0 ? 1 : (double)done / (double)total;
+        show(progress, path, now);
+        progress->line.prepared = 0;
     }
     pthread_mutex_unlock(&progress->lock);
 }
@@ -196,9 +202,10 @@ void hb_progress_free(struct hb_progress *progress)
     if (progress == NULL)
         return;
     if (progress->tell != NULL)
-        tell(progress, now_seconds());
+        tell(progress, NULL, now_seconds());
     if (progress->on_screen)
-        fputs("\r\033[K", progress->out);
+        fputs("\r\033[K", progress->screen.out);
     pthread_mutex_destroy(&progress->lock);
+    free(progress->name);
     free(progress);
 }

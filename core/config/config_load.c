@@ -543,7 +543,7 @@ int hb_config_load(const char *path, const char *const *sets,
     for (size_t i = 0; i < load.problem_count; i++)
         report(context, &load.problems[i].error);
     if (load.more_problems > 0) {
-        hb_error_set(&error, HB_FATAL, "%s: … and %zu more", file == NULL ? "--set" : file,
+        hb_error_set(&error, HB_FATAL, "%s: ... and %zu more", file == NULL ? "--set" : file,
                      load.more_problems);
         report(context, &error);
     }

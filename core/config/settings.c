@@ -74,6 +74,7 @@ static const struct hb_option preset_options[] = {
 };
 
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};
+static const char *const import_owner_choices[] = {"home", "keep", NULL};
 
 static const struct hb_option import_options[] = {
     OPTION(HB_OPTION_CHOICE, "links", "refuse", 0, 0, import_link_choices,
@@ -96,6 +97,9 @@ static const struct hb_option import_options[] = {
            "Refuse an archive whose names together exceed this size: they are held in memory"),
     OPTION(HB_OPTION_INTEGER, "max-depth", "10000", 1, 100000, NULL,
            "Refuse an entry below more directories"),
+    OPTION(HB_OPTION_CHOICE, "owners", "home", 0, 0, import_owner_choices,
+           "To whom what root restores belongs: to the owner of its directory, or to whom it belonged "
+           "in the archive"),
     OPTION(HB_OPTION_STRING, "backup-preset", "", 0, 0, NULL,
            "The [preset:NAME] that --backup-first uses for its archive; empty: make it as [backup] "
            "says"),

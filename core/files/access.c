@@ -461,6 +461,8 @@ int hb_access_give(int from_fd, const char *name, int fd, const struct hb_place 
         want_as_old(place, rule, &wanted, lost);
     else
         result = want_as_new(place, rule, &wanted);
+    if (owner != NULL && owner->fixed)
+        wanted.group = owner->group;
     if (result == 0)
         result = give(&staged, place, owner, &wanted, lost);
     list_clear(&wanted.list);

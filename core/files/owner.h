@@ -15,6 +15,7 @@ struct hb_owner {
     bool give; /* we are root */
     uid_t user;
     gid_t group;
+    bool fixed; /* whatever was there before: the group, too */
 };
 
 /* The owner of what is made in an open directory. 0 or -errno. */

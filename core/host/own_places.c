@@ -163,6 +163,11 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     return own;
 }
 
+const char *const *hb_own_suffixes(struct hb_run *run)
+{
+    return (const char *const *)hb_own_places_of(run, run->home.path)->suffixes;
+}
+
 /* ---- asking -------------------------------------------------------------------------------- */
 
 bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t directory_bytes)

@@ -33,6 +33,9 @@ struct hb_own_places {
 /* Finds them, once a run, before other threads ask. `home`: absolute; it may be missing. */
 const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *home);
 
+/* The suffixes of all formats, ended by NULL; the home of the run is open. */
+const char *const *hb_own_suffixes(struct hb_run *run);
+
 /* Does DIRECTORY/NAME look like an archive that a preset would count? `directory_bytes`: the length
  * of DIRECTORY. */
 bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t directory_bytes);

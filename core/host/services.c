@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/patterns.h"
 #include "base/progress.h"
 #include "files/access.h"
 #include "files/io.h"
@@ -58,7 +59,7 @@ static void report(const struct hb_host *host, enum hb_finding_kind kind,
     const struct hb_instance *instance = instance_of(host);
     char line[LINE_BYTES];
     vsnprintf(line, sizeof line, format, arguments);
-    if (entry == NULL && kind == HB_FOUND_DOUBTFUL) /* an archive may be walked more than once */
+    if (entry == NULL) /* an archive may be walked more than once */
         hb_report_add_once(&instance->run->report, kind, instance->plugin->name, line);
     else
         hb_report_add(&instance->run->report, kind, entry == NULL ? "" : entry->path, "%s: %s",
@@ -320,6 +321,35 @@ static int host_read_as(const struct hb_host *host)
     return instance_of(host)->run->home.read_as_root ? HB_READ_AS_ROOT : HB_READ_AS_OWNER;
 }
 
+static struct hb_patterns *host_patterns_create(const struct hb_host *host, const char *key,
+                                                const char *const *patterns, size_t count)
+{
+    struct hb_patterns *made = hb_patterns_new();
+    for (size_t i = 0; i < count; i++) {
+        const char *problem =
+            hb_patterns_add(made, patterns[i], strlen(patterns[i]), HB_PATTERN_GIT);
+        if (problem == NULL)
+            continue;
+        hb_patterns_free(made);
+        host_fail(host, HB_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i], problem);
+        return NULL;
+    }
+    return made;
+}
+
+static int host_patterns_match(const struct hb_host *host, struct hb_patterns *patterns,
+                               const char *path, size_t path_bytes, uint32_t type)
+{
+    (void)host;
+    return hb_patterns_exclude(patterns, path, path_bytes, type == HB_DIRECTORY, NULL);
+}
+
+static void host_patterns_free(const struct hb_host *host, struct hb_patterns *patterns)
+{
+    (void)host;
+    hb_patterns_free(patterns);
+}
+
 void hb_services_fill(struct hb_instance *instance)
 {
     instance->host = (struct hb_host){
@@ -344,5 +374,8 @@ void hb_services_fill(struct hb_instance *instance)
         .summary = host_summary,
         .member = host_member,
         .read_as = host_read_as,
+        .patterns_create = host_patterns_create,
+        .patterns_match = host_patterns_match,
+        .patterns_free = host_patterns_free,
     };
 }

@@ -42,7 +42,8 @@ static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan
         return HB_CHANGE_NONE;
     if (run->home.fd < 0)
         return HB_CHANGE_NEW;
-    int result = look(run, last, hb_planned_path(plan, index), member->type == HB_SYMLINK, &status);
+    int result = look(run, last, hb_planned_path(plan, index),
+                      hb_planned_type(plan, index) == HB_SYMLINK, &status);
     if (result == -ENOENT)
         return HB_CHANGE_NEW;
     if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/import.h"
 
+#include "archive/which_format.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -43,6 +44,11 @@ static uint32_t current_umask(void)
     mode_t mask = umask(077);
     umask(mask);
     return mask;
+}
+
+bool hb_import_keeps_owners(const struct hb_config *config)
+{
+    return hb_config_value(config, "import", "owners")->number == 1;
 }
 
 /* ---- the home ------------------------------------------------------------------------------ */
@@ -209,7 +215,7 @@ static int open_archive(struct import *import)
     if (status == HB_NOMATCH)
         status =
             hb_staging_fill(&import->staging, hb_unpack_stream, &import->archive, import->error);
-    return status;
+    return status == HB_OK ? hb_which_format_after(&import->archive, import->error) : status;
 }
 
 static int make_plan(struct import *import)
@@ -291,8 +297,10 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .contents = &import.contents,
         .filters = &import.filters,
         .umask = current_umask(),
-        .in_trees = true,
     };
+    /* Where owners differ, a tree cannot be given to one. */
+    import.staging.keeps_owners = request->source == NULL && hb_import_keeps_owners(request->run->config);
+    import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;
         import.staging.filters = NULL;

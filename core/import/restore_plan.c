@@ -39,10 +39,44 @@ void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct h
     struct hb_entry origin;
     hb_catalog_entry(plan->catalog, row->origin, &origin);
     entry->type = origin.type;
+    entry->link = origin.link;
     entry->bytes = origin.bytes;
     entry->mtime = origin.mtime;
     entry->mode = origin.mode;
     entry->flags = origin.flags;
+    entry->uid = origin.uid;
+    entry->gid = origin.gid;
+}
+
+void hb_planned_drop(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
+                     const char *why)
+{
+    plan->rows[index].action = HB_DROPPED;
+    hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
+                  "cannot be restored: it %s", why);
+}
+
+void hb_planned_drop_data(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
+                          const char *why)
+{
+    if (!hb_planned_is_needed(plan, index))
+        return;
+    if (hb_planned_is_selected(plan, index))
+        hb_planned_drop(plan, report, index, why);
+    plan->rows[index].action = HB_DROPPED;
+}
+
+void hb_planned_drop_links(struct hb_restore_plan *plan, struct hb_report *report)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_restore_row *row = &plan->rows[i];
+        if (row->action != HB_SELECTED || plan->rows[row->origin].action != HB_DROPPED)
+            continue;
+        row->action = HB_DROPPED;
+        hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
+                      "is a hard link to %s, which is not restored",
+                      hb_planned_path(plan, row->origin));
+    }
 }
 
 uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint32_t umask)

@@ -15,6 +15,7 @@
 #define HB_RESTORE_PLAN_H
 
 #include "archive/claims.h"
+#include "base/report.h"
 
 enum hb_action {
     HB_UNDECIDED = 0,
@@ -78,7 +79,31 @@ static inline bool hb_planned_is_needed(const struct hb_restore_plan *plan, size
     return hb_planned_is_selected(plan, index) || plan->rows[index].action == HB_ORIGIN;
 }
 
-/* As it is restored: a hard link that has an origin is a file like that. */
+/* As what it is restored: a hard link that has an origin is a file, or a symbolic link, like that.
+ */
+static inline uint8_t hb_planned_type(const struct hb_restore_plan *plan, size_t index)
+{
+    return plan->catalog->members[plan->rows[index].origin].type;
+}
+
+/* The target of what is restored as a symbolic link. */
+static inline const char *hb_planned_link(const struct hb_restore_plan *plan, size_t index)
+{
+    return hb_catalog_link(plan->catalog, plan->rows[index].origin);
+}
+
+/* It cannot be restored, for a reason that is the rest of a sentence: "is encrypted". Reported. */
+void hb_planned_drop(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
+                     const char *why);
+/*
+ * The same, found out when its data is read; of what is not needed nothing is said. The hard links
+ * to such members follow in one pass when all has been read.
+ */
+void hb_planned_drop_data(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
+                          const char *why);
+void hb_planned_drop_links(struct hb_restore_plan *plan, struct hb_report *report);
+
+/* As it is restored, all of it: what has an origin is like that, but for its name. */
 void hb_planned_entry(const struct hb_restore_plan *plan, size_t index, struct hb_entry *entry);
 
 /* The filters' mode, else the archive's, else what the umask leaves. */

@@ -14,12 +14,15 @@
  *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
  *                         filters and the patterns: no pattern makes a log harmless.
  *   5. leave_unwanted     The user's patterns. Before the filters, which need not be asked about,
- *                         nor speak of, what nobody wants.
+ *                         nor speak of, what nobody wants. Who leaves out what was refused knows
+ *                         of it: only what is left of that is reported now (report_refused).
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
- *   7. settle_links       Hard links: whose data? All paths have to be taken by then.
- *   8. count              What the user is asked about.
- *   9. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
+ *                         What cannot be decoded, or made on any file system, is dropped then.
+ *   7. hb_settle_links    Hard links: whose data (settle_links.h)? All paths are taken by then.
+ *   8. hb_conflicts_settle  A file where other members need a directory (conflicts.h).
+ *   9. count              What the user is asked about.
+ *  10. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
  *                         named, get their modes and times as well.
  */
 #include "import/select.h"
@@ -29,10 +32,11 @@
 #include "files/stage.h"
 #include "host/filter.h"
 #include "host/own_places.h"
+#include "import/conflicts.h"
+#include "import/settle_links.h"
 #include <fnmatch.h>
+#include <limits.h>
 #include <string.h>
-
-enum { MOST_OF_ONE_NAME = 1000 }; /* members, through which a hard link is followed */
 
 static bool is_in(const char *const *list, const char *word)
 {
@@ -43,9 +47,20 @@ static bool is_in(const char *const *list, const char *word)
 }
 
 /* Paths that cannot be, and types that are not restored. */
-static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
+/* Why each row was refused, until that is reported; NULL: none was. */
+typedef const char *refusal;
+
+static void refuse(struct hb_restore_plan *plan, refusal **refusals, size_t index, refusal why)
 {
-    const struct hb_config *config = run->config;
+    if (*refusals == NULL)
+        *refusals = hb_alloc((plan->count + 1) * sizeof **refusals);
+    (*refusals)[index] = why;
+    plan->rows[index].action = HB_DROPPED;
+}
+
+static void drop_impossible(const struct hb_config *config, struct hb_restore_plan *plan,
+                            refusal **refusals)
+{
     size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
     bool links = hb_config_value(config, "import", "links")->number == 1;
     for (size_t i = 0; i < plan->count; i++) {
@@ -66,11 +81,19 @@ static void drop_impossible(struct hb_run *run, struct hb_restore_plan *plan)
             problem = "is a device, pipe or socket";
         if (problem == NULL && type == HB_SYMLINK && !links)
             problem = "is a symbolic link";
-        if (problem == NULL)
-            continue;
-        row->action = HB_DROPPED;
-        hb_report_add(&run->report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
+        if (problem != NULL)
+            refuse(plan, refusals, i, problem);
     }
+}
+
+/* Of what the user leaves out nothing is said. */
+static void report_refused(struct hb_report *report, const struct hb_restore_plan *plan,
+                           const refusal *refusals)
+{
+    for (size_t i = 0; refusals != NULL && i < plan->count; i++)
+        if (refusals[i] != NULL && plan->rows[i].action == HB_DROPPED)
+            hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i), "refused: %s",
+                          refusals[i]);
 }
 
 /* The one directory around every file, if it has one of the names in import.wrappers. */
@@ -118,18 +141,14 @@ static void strip_wrapper(struct hb_restore_plan *plan)
  * What was in it is not restored, which is more than a note. Nor is it made part of the file that
  * came with it: nothing tells whether both were copied at one moment.
  */
-static void drop_sidecars(struct hb_report *report, struct hb_restore_plan *plan)
+static void drop_sidecars(struct hb_restore_plan *plan, refusal **refusals)
 {
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *row = &plan->rows[i];
-        if (row->action != HB_UNDECIDED || plan->catalog->members[i].type == HB_DIRECTORY ||
-            !hb_claims_sidecar(&plan->claims, i))
-            continue;
-        row->action = HB_DROPPED;
-        hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-                      "refused: belongs to the file beside it, and would damage the one in the "
-                      "home; data that is only in it is not restored");
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->rows[i].action == HB_UNDECIDED &&
+            plan->catalog->members[i].type != HB_DIRECTORY && hb_claims_sidecar(&plan->claims, i))
+            refuse(plan, refusals, i,
+                   "belongs to the file beside it, and would damage the one in the home; data that "
+                   "is only in it is not restored");
 }
 
 static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
@@ -186,11 +205,13 @@ static void leave_unwanted(struct hb_restore_plan *plan, const struct hb_pattern
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
         struct hb_restore_row *row = &plan->rows[i];
-        if (row->action != HB_UNDECIDED || is_wanted(patterns, hb_planned_path(plan, i)))
+        bool refused = row->action == HB_DROPPED;
+        if ((row->action != HB_UNDECIDED && !refused) ||
+            is_wanted(patterns, hb_planned_path(plan, i)))
             continue;
         row->action = HB_UNWANTED;
         plan->unwanted += makes_file(member);
-        if (member->type == HB_DIRECTORY)
+        if (member->type == HB_DIRECTORY && !refused)
             hb_planned_enter(plan, i); /* for take_parents() */
     }
 }
@@ -211,62 +232,31 @@ static void take_parents(struct hb_restore_plan *plan)
     }
 }
 
-/* It is restored, or would be if no later member had its path. */
-static bool stays(const struct hb_restore_row *row)
+/* The path is taken from an earlier member. */
+static void take_path(struct hb_report *report, struct hb_restore_plan *plan, size_t index)
 {
-    return row->action == HB_SELECTED || row->action == HB_REPLACED;
+    const struct hb_catalog_member *members = plan->catalog->members;
+    size_t before = hb_planned_enter(plan, index);
+    if (before == SIZE_MAX)
+        return;
+    plan->rows[before].action = HB_REPLACED;
+    plan->rows[index].replaces = (uint32_t)before + 1;
+    if ((members[index].type != HB_DIRECTORY || members[before].type != HB_DIRECTORY) &&
+        !hb_links_to_itself(plan, index))
+        hb_report_add(report, HB_FOUND_NOTE, hb_planned_path(plan, index),
+                      "is in the archive more than once; the last one counts");
 }
 
-/*
- * The member that a hard link names, or SIZE_MAX: none that is restored. It is the last one of that
- * name before the link, as an archive is unpacked; else the first behind it, which must be a file.
- */
-static size_t find_linked(const struct hb_restore_plan *plan, size_t index)
+/* Why it cannot be restored, whatever is in the home; NULL: it can be. */
+static const char *unmakeable(const struct hb_restore_plan *plan, size_t index)
 {
     const char *target = hb_catalog_link(plan->catalog, index);
-    size_t skip = 0, wrapped = plan->wrapper == NULL ? 0 : strlen(plan->wrapper) + 1;
-    if (target == NULL || hb_path_problem(target, SIZE_MAX, &skip) != NULL ||
-        strlen(target + skip) <= wrapped)
-        return SIZE_MAX;
-    size_t from = hb_planned_find(plan, target + skip + wrapped), steps = 0;
-    while (from != SIZE_MAX && from > index && plan->rows[from].replaces != 0) {
-        if (++steps > MOST_OF_ONE_NAME)
-            return SIZE_MAX;
-        from = plan->rows[from].replaces - 1;
-    }
-    if (from == SIZE_MAX || from == index || !stays(&plan->rows[from]))
-        return SIZE_MAX;
-    uint8_t type = plan->catalog->members[from].type;
-    return type == HB_FILE || (type == HB_HARDLINK && from < index) ? from : SIZE_MAX;
-}
-
-/*
- * A hard link whose data is not restored is not restored either. The others get the origin of their
- * data. A link to another link gets that link's origin, which is known: it stands in front.
- */
-static void settle_links(struct hb_report *report, struct hb_restore_plan *plan)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *row = &plan->rows[i];
-        if (plan->catalog->members[i].type != HB_HARDLINK || !stays(row))
-            continue;
-        size_t linked = find_linked(plan, i);
-        if (linked != SIZE_MAX) {
-            row->origin = plan->rows[linked].origin;
-            continue;
-        }
-        const char *target = hb_catalog_link(plan->catalog, i);
-        if (row->action == HB_SELECTED)
-            hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-                          "is a hard link to %s, which is not restored",
-                          target == NULL ? "nothing" : target);
-        row->action = HB_DROPPED;
-    }
-    for (size_t i = 0; i < plan->count; i++) {
-        struct hb_restore_row *origin = &plan->rows[plan->rows[i].origin];
-        if (hb_planned_is_selected(plan, i) && origin->action == HB_REPLACED)
-            origin->action = HB_ORIGIN;
-    }
+    const char *why = hb_catalog_unreadable(plan->catalog, index);
+    if (why != NULL || plan->catalog->members[index].type != HB_SYMLINK)
+        return why;
+    if (target == NULL || *target == '\0')
+        return "is a symbolic link without a target";
+    return strlen(target) >= PATH_MAX ? "is a symbolic link with a target that is too long" : NULL;
 }
 
 /* What filters let through, and what is not this program's own; the last of those of one path. */
@@ -297,14 +287,10 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         row->action = HB_SELECTED;
-        size_t before = hb_planned_enter(plan, i);
-        if (before != SIZE_MAX) {
-            plan->rows[before].action = HB_REPLACED;
-            row->replaces = (uint32_t)before + 1;
-            if (member->type != HB_DIRECTORY || plan->catalog->members[before].type != HB_DIRECTORY)
-                hb_report_add(report, HB_FOUND_NOTE, path,
-                              "is in the archive more than once; the last one counts");
-        }
+        take_path(report, plan, i); /* also of what is dropped now: an older one is not its like */
+        problem = unmakeable(plan, i);
+        if (problem != NULL)
+            hb_planned_drop(plan, report, i, problem);
     }
     return HB_OK;
 }
@@ -313,7 +299,8 @@ static void count(struct hb_restore_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
-        bool file = makes_file(member), selected = file && hb_planned_is_selected(plan, i);
+        bool file = makes_file(member);
+        bool selected = hb_planned_is_selected(plan, i) && hb_planned_type(plan, i) == HB_FILE;
         plan->members += file;
         plan->files += selected;
         plan->bytes += selected ? member->bytes : 0;
@@ -389,17 +376,20 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
     if (status != HB_OK)
         return status;
     hb_restore_plan_begin(plan, contents);
-    drop_impossible(run, plan);
+    HB_AUTO_FREE refusal *refusals = NULL;
+    drop_impossible(run->config, plan, &refusals);
     plan->wrapper = find_wrapper(run->config, plan);
     if (plan->wrapper != NULL)
         strip_wrapper(plan);
-    drop_sidecars(&run->report, plan);
+    drop_sidecars(plan, &refusals);
     if (patterns != NULL)
         leave_unwanted(plan, patterns);
+    report_refused(&run->report, plan, refusals);
     status = decide(run, filters, plan, error);
     if (status != HB_OK)
         return status;
-    settle_links(&run->report, plan);
+    hb_settle_links(run, plan);
+    hb_conflicts_settle(&run->report, plan);
     count(plan);
     return patterns != NULL ? apply_patterns(archive, plan, patterns, error) : HB_OK;
 }

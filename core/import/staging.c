@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/staging.h"
 
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "files/mounts.h"
@@ -213,6 +214,7 @@ int hb_staging_publish(struct hb_staging *staging,
         status = hb_journal_open(staging->run->stage.fd, &journal, error);
     if (status != HB_OK)
         return status;
+    hb_progress_phase(staging->run->progress, "restored", staging->plan->files, 0);
     status = publish_by(staging, journal, result, begun, error);
     hb_journal_close(journal);
     return status;

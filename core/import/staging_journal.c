@@ -17,6 +17,22 @@ static void decide_mode(const struct hb_staging *staging, size_t index, struct h
         row->flags |= HB_ROW_KEEP_MODE | (staging->narrows ? HB_ROW_NARROW : 0u);
 }
 
+/* The archive may not know it, or say "none" (-1). */
+static void decide_owner(struct hb_staging *staging, const struct hb_entry *entry,
+                         struct hb_journal_row *row)
+{
+    if (!staging->keeps_owners)
+        return;
+    if (!(entry->flags & HB_ENTRY_HAS_OWNER) || entry->uid == UINT32_MAX ||
+        entry->gid == UINT32_MAX) {
+        staging->without_owner++;
+        return;
+    }
+    row->flags |= HB_ROW_OWNER;
+    row->user = entry->uid;
+    row->group = entry->gid;
+}
+
 static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer, size_t index,
                     uint32_t flags)
 {
@@ -34,6 +50,7 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
         .link = entry.type == HB_SYMLINK ? entry.link : "",
     };
     decide_mode(staging, index, &row);
+    decide_owner(staging, &entry, &row);
     hb_staging_note_row(staging, index, &row);
     hb_journal_add(writer, &row);
 }
@@ -73,14 +90,13 @@ static enum turn turn_of(const struct hb_staging *staging, size_t index)
     const struct hb_tree_directory *parent = hb_trees_parent(trees, index), *itself;
     if (!hb_planned_is_selected(staging->plan, index) || hb_trees_hold(trees, index))
         return NO_TURN;
-    switch (staging->plan->catalog->members[index].type) {
+    switch (hb_planned_type(staging->plan, index)) {
     case HB_DIRECTORY:
         itself = hb_trees_directory(trees, index);
         if (itself == NULL || itself->tree == HB_NO_TREE)
             return DIRECTORIES;
         return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
     case HB_FILE:
-    case HB_HARDLINK:
         if (!is_claimed(staging, index))
             return FILES;
         return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;
@@ -177,6 +193,11 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
     if (status != HB_OK)
         return status;
     add_rows(staging, *writer);
+    if (staging->without_owner > 0)
+        hb_report_add(&staging->run->report, HB_FOUND_NOTE, "",
+                      "the archive does not say to whom %zu of its entries belonged: they belong to "
+                      "the owner of their directory, or of the file that they replace",
+                      staging->without_owner);
     status = hb_journal_finish(*writer, error);
     if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
         status = hb_error_set(error, HB_FATAL, "%s: the staged files cannot be flushed to disk: %s",

@@ -50,18 +50,17 @@ void hb_staging_drop_link(struct hb_staging *staging, size_t index)
 static int stage_link(struct hb_staging *staging, size_t index, struct hb_error *error)
 {
     const struct hb_restore_plan *plan = staging->plan;
-    const struct hb_catalog_member *member = &plan->catalog->members[index];
-    const char *target = hb_catalog_link(plan->catalog, index);
+    const struct hb_catalog_member *member = &plan->catalog->members[plan->rows[index].origin];
+    const char *target = hb_planned_link(plan, index);
     int stage_fd = staging->run->stage.fd;
     char name[24];
     hb_staged_name(index, name);
-    if (target == NULL || *target == '\0') {
-        plan->rows[index].action = HB_DROPPED;
-        hb_report_add(&staging->run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
-                      "is a symbolic link without a target");
-        return HB_OK;
-    }
     if (symlinkat(target, stage_fd, name) != 0) {
+        if (errno == ENAMETOOLONG) { /* this file system's limit is the lower one */
+            hb_planned_drop(staging->plan, &staging->run->report, index,
+                            "is a symbolic link with a target that is too long here");
+            return HB_OK;
+        }
         if (!hb_staging_lacks_links(errno))
             return hb_staging_failed(staging, index, errno, error);
         hb_staging_drop_link(staging, index);
@@ -82,13 +81,12 @@ int hb_staging_complete(struct hb_staging *staging, struct hb_error *error)
         return hb_error_set(error, HB_FATAL, "%s: %s", staging->run->stage.path,
                             hb_rights_explain(-begun));
     for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
-        uint8_t type = plan->catalog->members[i].type;
         if (!hb_planned_is_selected(plan, i))
             continue;
-        if (type == HB_HARDLINK)
-            status = stage_hard_link(staging, i, error);
-        else if (type == HB_SYMLINK)
+        if (hb_planned_type(plan, i) == HB_SYMLINK)
             status = stage_link(staging, i, error);
+        else if (plan->catalog->members[i].type == HB_HARDLINK)
+            status = stage_hard_link(staging, i, error);
     }
     if (status == HB_OK)
         hb_trees_complete(&staging->trees);

@@ -63,14 +63,13 @@ static int link_in(const struct hb_stage *stage, const char *target, const char 
 static int move_member(struct hb_staging *staging, size_t index, unsigned number,
                        struct hb_error *error)
 {
-    const struct hb_catalog *catalog = staging->plan->catalog;
-    bool is_link = catalog->members[index].type == HB_SYMLINK;
+    bool is_link = hb_planned_type(staging->plan, index) == HB_SYMLINK;
     const struct hb_stage *there = staging->stages[number];
     int here = staging->run->stage.fd, result = 0;
     char name[24];
     hb_staged_name(index, name);
     if (is_link) {
-        result = link_in(there, hb_catalog_link(catalog, index), name);
+        result = link_in(there, hb_planned_link(staging->plan, index), name);
     } else {
         HB_AUTO_CLOSE int from = openat(here, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         result = from < 0 ? -errno : copy_into(staging, there, name, from, index);

@@ -51,7 +51,7 @@ static void note_at(struct noting *noting, const char *path, bool is_link, size_
 static void note_row(struct noting *noting, const char *path, size_t index)
 {
     const struct hb_restore_plan *plan = noting->staging->plan;
-    uint8_t type = plan->catalog->members[index].type;
+    uint8_t type = hb_planned_type(plan, index);
     if (hb_planned_is_selected(plan, index) && type != HB_DIRECTORY)
         note_at(noting, path, type == HB_SYMLINK, index);
 }

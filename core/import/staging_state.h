@@ -3,6 +3,7 @@
 #ifndef HB_STAGING_STATE_H
 #define HB_STAGING_STATE_H
 
+#include "archive/archive_state.h"
 #include "import/restore_plan.h"
 #include "import/trees.h"
 #include "restore/journal.h"
@@ -10,11 +11,13 @@
 struct hb_staging {
     struct hb_run *run; /* home and stage are open */
     struct hb_restore_plan *plan;
-    const char *source; /* what is put back, for the journal */
+    const struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
+    const char *source;               /* what is put back, for the journal */
     const struct hb_chain *contents;
     const struct hb_chain *filters; /* or NULL */
     uint32_t umask;
     bool in_trees; /* new directories are staged as such: trees.h */
+    bool keeps_owners; /* what is restored belongs to whom it belonged in the archive */
     bool narrows;  /* what replaces a file grants nobody more than its own stored mode did */
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
@@ -25,6 +28,7 @@ struct hb_staging {
     char **renamed;               /* see staging_names.h; NULL: none */
     struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
     unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
+    size_t without_owner; /* members of which the archive does not say whose they were */
     bool *checked; /* members that a content plugin has looked at already; NULL: none */
 };
 

@@ -304,6 +304,18 @@ int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t 
     return fd;
 }
 
+int hb_trees_remove(struct hb_trees *trees, size_t index)
+{
+    HB_AUTO_CLOSE int directory = enter(trees, trees->parents[index] - 1);
+    if (directory < 0)
+        return directory;
+    if (unlinkat(directory, hb_base_name(hb_planned_path(trees->plan, index)), 0) != 0 &&
+        errno != ENOENT)
+        return -errno;
+    trees->inside[index] = false;
+    return 0;
+}
+
 int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd)
 {
     uint32_t mode = file_mode(trees, index);

@@ -96,6 +96,8 @@ bool hb_trees_have_one_owner(const struct hb_trees *trees);
  * Any thread, each with a place of its own.
  */
 int hb_trees_create(struct hb_trees *trees, struct hb_tree_place *place, size_t index);
+/* It is not to be restored after all. 0 or -errno: its tree must not be published. */
+int hb_trees_remove(struct hb_trees *trees, size_t index);
 /* Gives it mode and owner. 0 or -errno. */
 int hb_trees_finish_file(const struct hb_trees *trees, size_t index, int fd);
 void hb_tree_place_clear(struct hb_tree_place *place);

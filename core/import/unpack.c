@@ -50,6 +50,53 @@ static bool may_be_needed(void *context, size_t index)
     return hb_path_problem(hb_planned_path(staging->plan, index), SIZE_MAX, &skip) == NULL;
 }
 
+/*
+ * The format cannot decode them. What was staged of them lies aside, and is removed with the stage,
+ * but a tree is published as it is.
+ */
+static bool on_unreadable(void *context, const size_t *indexes, size_t count, const char *why)
+{
+    struct hb_staging *staging = context;
+    for (size_t i = 0; i < count; i++) {
+        if (hb_trees_hold(&staging->trees, indexes[i]) &&
+            hb_trees_remove(&staging->trees, indexes[i]) != 0)
+            return false;
+        hb_planned_drop_data(staging->plan, &staging->run->report, indexes[i], why);
+    }
+    return true;
+}
+
+/* A directory is made as the listing says. Can that be believed where it lies itself damaged? */
+static bool is_left_out(const struct hb_staging *staging, size_t index)
+{
+    const struct hb_restore_plan *plan = staging->plan;
+    return plan->rows[index].action == HB_UNWANTED ||
+           (staging->archive->has_trailer && plan->catalog->members[index].type == HB_DIRECTORY);
+}
+
+/*
+ * Damage costs all of the archive, except where the user leaves out everything that is stored
+ * together with it: what is restored is undamaged then.
+ */
+static bool on_damaged(void *context, const size_t *indexes, size_t count,
+                       const struct hb_error *error)
+{
+    struct hb_staging *staging = context;
+    const struct hb_restore_plan *plan = staging->plan;
+    bool any = false, all = true;
+    for (size_t i = 0; i < count; i++) {
+        any |= plan->rows[indexes[i]].action == HB_UNWANTED;
+        all = all && is_left_out(staging, indexes[i]);
+    }
+    if (!any || !all)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (plan->catalog->members[indexes[i]].type != HB_DIRECTORY)
+            hb_report_add(&staging->run->report, HB_FOUND_NOTE, hb_planned_path(plan, indexes[i]),
+                          "is damaged, but left out: %s", error->text);
+    return true;
+}
+
 static struct hb_extract_request request_of(struct hb_archive *archive, struct hb_staging *staging)
 {
     return (struct hb_extract_request){
@@ -66,9 +113,16 @@ static struct hb_extract_request request_of(struct hb_archive *archive, struct h
 int hb_unpack(void *archive, struct hb_staging *staging, struct hb_error *error)
 {
     struct hb_extract_request request = request_of(archive, staging);
+    request.unreadable = on_unreadable;
+    request.damaged = on_damaged;
+    staging->archive = archive;
     int status =
         hb_staging_check_space(staging, space_surely_needed(staging->plan), "at least ", error);
-    return status == HB_OK ? hb_extract(&request, error) : status;
+    if (status == HB_OK)
+        status = hb_extract(&request, error);
+    if (status == HB_OK)
+        hb_planned_drop_links(staging->plan, &staging->run->report);
+    return status;
 }
 
 int hb_unpack_stream(void *archive, struct hb_staging *staging, struct hb_error *error)

@@ -349,6 +349,24 @@ int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name
     return HB_FATAL;
 }
 
+char *hb_loader_shadowed(const struct hb_loader *loader, const struct hb_library *library)
+{
+    struct stat used, other;
+    bool found = false;
+    if (stat(library->path, &used) != 0)
+        return NULL;
+    for (size_t i = 0; i < loader->directory_count; i++) {
+        char *path = hb_text("%s/%s.so", loader->directories[i], library->plugin->name);
+        bool there = stat(path, &other) == 0;
+        bool same = there && used.st_dev == other.st_dev && used.st_ino == other.st_ino;
+        if (found && there && !same)
+            return path;
+        found = found || same;
+        free(path);
+    }
+    return NULL;
+}
+
 int hb_loader_each(struct hb_loader *loader,
                    int (*each)(void *context, const char *path, const struct hb_library *library,
                                const struct hb_error *error),

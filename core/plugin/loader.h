@@ -36,6 +36,12 @@ int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_l
                    struct hb_error *error);
 
 /*
+ * The path of another file of that name, in a directory that is searched later: the library is
+ * used in its place. NULL: there is none. Caller frees.
+ */
+char *hb_loader_shadowed(const struct hb_loader *loader, const struct hb_library *library);
+
+/*
  * Every *.so on the search path, by name, the first of a name only. `each` gets the library, or
  * NULL and why it cannot be used. Stops and returns what `each` returns when that is not 0.
  */

@@ -81,17 +81,19 @@ void hb_journal_add_stage(struct hb_journal_writer *writer, unsigned number, con
 
 void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_row *row)
 {
-    char files[24] = "";
+    char files[24] = "", owner[32] = "";
+    if (row->flags & HB_ROW_OWNER)
+        snprintf(owner, sizeof owner, " %" PRIu32 " %" PRIu32, row->user, row->group);
     if (row->flags & HB_ROW_TREE)
         snprintf(files, sizeof files, "%" PRIu64, row->files);
     HB_AUTO_FREE char *text = hb_text("%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRId64
-                                      " %" PRIu32 " %" PRIu64,
+                                      " %" PRIu32 " %" PRIu64 "%s",
                                       row->flags & HB_ROW_TREE    ? 't'
                                       : row->type == HB_DIRECTORY ? 'd'
                                       : row->type == HB_SYMLINK   ? 'l'
                                                                   : 'f',
                                       row->flags, row->stage, row->index, row->mode,
-                                      row->mtime_seconds, row->mtime_nanoseconds, row->bytes);
+                                      row->mtime_seconds, row->mtime_nanoseconds, row->bytes, owner);
     put(writer, text);
     put(writer, row->path);
     put(writer, row->flags & HB_ROW_TREE ? files : row->link == NULL ? "" : row->link);
@@ -305,9 +307,30 @@ bool hb_journal_is_copy(const struct hb_journal *journal)
     return journal->is_copy;
 }
 
+bool hb_journal_owner(const struct hb_journal_row *row, struct hb_owner *owner)
+{
+    if ((row->flags & HB_ROW_OWNER) == 0)
+        return false;
+    *owner = hb_owner_known(row->user, row->group);
+    owner->fixed = true;
+    return true;
+}
+
 const char *hb_journal_archive(const struct hb_journal *journal)
 {
     return journal->archive;
+}
+
+/* -1 is none: chown() would leave it as it is. */
+static bool take_owner(char **at, struct hb_journal_row *row)
+{
+    uint64_t user, group;
+    if (!take_number(at, &user) || !take_number(at, &group) || user >= UINT32_MAX ||
+        group >= UINT32_MAX)
+        return false;
+    row->user = (uint32_t)user;
+    row->group = (uint32_t)group;
+    return true;
 }
 
 static bool parse_row(char *text, struct hb_journal_row *row)
@@ -327,9 +350,10 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     if (seconds_end == at || *seconds_end != ' ')
         return false;
     at = seconds_end + 1;
-    if (!take_number(&at, &numbers[4]) || !take_number(&at, &numbers[5]) || *at != '\0')
-        return false;
     row->flags = (uint32_t)numbers[0];
+    if (!take_number(&at, &numbers[4]) || !take_number(&at, &numbers[5]) ||
+        ((row->flags & HB_ROW_OWNER) && !take_owner(&at, row)) || *at != '\0')
+        return false;
     row->stage = (uint32_t)numbers[1];
     row->index = numbers[2];
     row->mode = (uint32_t)numbers[3];

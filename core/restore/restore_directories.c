@@ -111,11 +111,14 @@ void hb_restore_finish_directory(struct hb_restoring *restore, const struct hb_r
         if (result == 0)
             hb_made_finished(&restore->notes, row->index, fd);
     }
+    struct hb_owner owner; /* last: then we may have no rights there any more */
+    if (result == 0 && hb_journal_owner(row, &owner))
+        result = hb_owner_give(&owner, fd);
     /* Another file system, of which there may be no stage: nobody else flushes it. */
     if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)
         result = -errno;
     hb_tell_lost(restore->run, row->path, lost);
     if (result != 0)
         hb_report_add(&restore->run->report, HB_FOUND_DOUBTFUL, row->path,
-                      "its mode and time cannot be set: %s", hb_target_explain(-result));
+                      "its owner, mode and time cannot be set: %s", hb_target_explain(-result));
 }

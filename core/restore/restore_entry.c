@@ -230,11 +230,13 @@ static int rename_into_place(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
     enum hb_access_rule rule = task->row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
-    int result =
-        task->row->type == HB_FILE
-            ? hb_target_give(restore->run, task->from_fd, task->name, task->place, task->mode, rule)
-            : hb_target_own(task->from_fd, task->name, task->place,
-                            restore->run->home.read_as_root);
+    struct hb_owner owner;
+    const struct hb_owner *kept = hb_journal_owner(task->row, &owner) ? &owner : NULL;
+    int result = task->row->type == HB_FILE
+                     ? hb_target_give(restore->run, task->from_fd, task->name, task->place,
+                                      task->mode, rule, kept)
+                     : hb_target_own(task->from_fd, task->name, task->place,
+                                     restore->run->home.read_as_root, kept);
     if (result == 0)
         result = hb_target_rename(task->from_fd, task->name, task->place);
     if (result == 0)
@@ -439,5 +441,5 @@ void hb_restore_entry(struct hb_restoring *restore, const struct hb_journal_row 
     hb_staged_name(row->index, name);
     if (hb_restore_is_due(restore, row))
         hb_restore_file(restore, row, hb_restore_stage_of(restore, row)->fd, name, last);
-    hb_progress_add(restore->run->progress, 1, 0);
+    hb_progress_add(restore->run->progress, row->path, 1, 0);
 }

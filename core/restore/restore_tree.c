@@ -127,13 +127,13 @@ static void count_file(void *context, const char *path, const struct stat *statu
 static void published(struct hb_restoring *restore, uint64_t files, uint64_t bytes)
 {
     hb_restore_published(restore, files, bytes);
-    hb_progress_add(restore->run->progress, files, 0);
+    hb_progress_add(restore->run->progress, NULL, files, 0);
 }
 
 static void failed(struct hb_restoring *restore, const char *path, int error)
 {
     hb_restore_failed(restore, path, error);
-    hb_progress_add(restore->run->progress, 1, 0);
+    hb_progress_add(restore->run->progress, path, 1, 0);
 }
 
 struct failure {
@@ -171,7 +171,7 @@ static void publish_file(struct hb_restoring *restore, const struct level *level
                                        .link = "",
                                        .note = {.what = HB_NOTED_ABSENT}};
     hb_restore_file(restore, &row, level->fd, name, last);
-    hb_progress_add(restore->run->progress, 1, 0);
+    hb_progress_add(restore->run->progress, path, 1, 0);
 }
 
 /* With the rights of the place. */
@@ -180,7 +180,7 @@ static void leave_alone(struct hb_restoring *restore, const struct level *level)
     HB_AUTO_FREE char *kept = NULL;
     int result = hb_keep_beside(restore->run, level->from_fd, level->name, &level->place, 0, &kept);
     hb_restore_left_alone(restore, level->path, hb_restore_why_left(true), kept, -result);
-    hb_progress_add(restore->run->progress, 1, 0);
+    hb_progress_add(restore->run->progress, level->path, 1, 0);
 }
 
 /* ---- directories --------------------------------------------------------------------------- */

@@ -75,30 +75,34 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
 }
 
 /* As root: whom it belonged to, or the owner of the directory. */
-static int find_owner(const struct hb_place *place, bool keep_roots, struct hb_owner *owner)
+static int find_owner(const struct hb_place *place, bool keep_roots, const struct hb_owner *kept,
+                      struct hb_owner *owner)
 {
     *owner = hb_owner_known(place->status.st_uid, place->status.st_gid);
     bool becomes_his = place->rights.other && owner->user == 0 && !keep_roots;
     if (place->led) /* he could give it to nobody */
         owner->give = false;
+    else if (kept != NULL)
+        *owner = *kept;
     else if (!place->exists || becomes_his)
         return hb_owner_of(place->directory_fd, owner);
     return 0;
 }
 
-int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots)
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots,
+                  const struct hb_owner *kept)
 {
     struct hb_owner owner;
-    int result = find_owner(place, keep_roots, &owner);
+    int result = find_owner(place, keep_roots, kept, &owner);
     return result == 0 ? hb_owner_give_at(&owner, from_fd, name) : result;
 }
 
 int hb_target_give(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place,
-                   uint32_t mode, enum hb_access_rule rule)
+                   uint32_t mode, enum hb_access_rule rule, const struct hb_owner *kept)
 {
     struct hb_owner owner;
     unsigned lost = 0;
-    int result = find_owner(place, run->home.read_as_root, &owner);
+    int result = find_owner(place, run->home.read_as_root, kept, &owner);
     if (result == 0)
         result = hb_access_give(from_fd, name, -1, place, mode, rule, &owner, &lost);
     hb_tell_lost(run, place->path, lost);

@@ -29,12 +29,14 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
 /*
  * As root, what is restored belongs to whom it belonged, or to the directory's owner. In another
  * user's directory a file of root's becomes his, as if he had replaced it, unless `keep_roots`.
- * With the rights of the place, with which it was staged.
+ * With the rights of the place, with which it was staged. `kept`: whose it was in the archive, where
+ * that counts; else NULL.
  */
-int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots);
+int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots,
+                  const struct hb_owner *kept);
 /* The same of a file, with mode and access list by the rules of files/access.h. */
 int hb_target_give(struct hb_run *run, int from_fd, const char *name, const struct hb_place *place,
-                   uint32_t mode, enum hb_access_rule rule);
+                   uint32_t mode, enum hb_access_rule rule, const struct hb_owner *kept);
 
 /* Makes the directory at a place where nothing is, 0700, as root for its owner. 0 or -errno. */
 int hb_target_make_directory(const struct hb_place *place);

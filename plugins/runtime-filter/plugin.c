@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime-filter: which files are left out, by name, suffix or pattern, and which become private.
- * The same rules serve as exclusions of a backup and as the skip list of an import; a section of
- * the configuration says which. Here are its options, an instance, and what the host calls.
+ * runtime-filter: which files are left out, by name, suffix, pattern or size, and which become
+ * private. The same rules serve as exclusions of a backup and as the skip list of an import; a
+ * section of the configuration says which. Here are its options, an instance, and what the host
+ * calls.
  */
 #include "rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIRECTORIES, ROOT_NAMES, NAMES, SUFFIXES, GLOBS, PRIVATE, PRIVATE_MODE, REASON, OPTIONS };
+enum {
+    DIRECTORIES,
+    ROOT_NAMES,
+    NAMES,
+    SUFFIXES,
+    GLOBS,
+    PATTERNS,
+    CACHES,
+    LARGER_THAN,
+    PRIVATE,
+    PRIVATE_MODE,
+    REASON,
+    OPTIONS
+};
 
 static const struct hb_option options[OPTIONS] = {
     [DIRECTORIES] = {.size = sizeof(struct hb_option),
@@ -40,6 +55,23 @@ static const struct hb_option options[OPTIONS] = {
                .default_text = "",
                .help = "Patterns of paths to leave out; a pattern must match the whole relative "
                        "path, * and ? never match a /"},
+    [PATTERNS] = {.size = sizeof(struct hb_option),
+                  .type = HB_OPTION_LIST,
+                  .key = "patterns",
+                  .default_text = "",
+                  .help = "Patterns of what to leave out, as in a .gitignore file: hbcore(1) has "
+                          "their rules under PATTERNS"},
+    [CACHES] = {.size = sizeof(struct hb_option),
+                .type = HB_OPTION_BOOLEAN,
+                .key = "exclude-caches",
+                .default_text = "no",
+                .help = "In a backup, leave out what is in directories with a CACHEDIR.TAG file; "
+                        "directory and tag stay"},
+    [LARGER_THAN] = {.size = sizeof(struct hb_option),
+                     .type = HB_OPTION_BYTES,
+                     .key = "exclude-larger-than",
+                     .default_text = "0",
+                     .help = "Leave out files that are larger; 0: none"},
     [PRIVATE] = {.size = sizeof(struct hb_option),
                  .type = HB_OPTION_LIST,
                  .key = "private",
@@ -106,6 +138,9 @@ static int check_settings(const struct hb_host *host, const struct hb_settings *
 static void filter_destroy(void *self)
 {
     struct rules *rules = self;
+    if (rules->patterns != NULL)
+        rules->host->patterns_free(rules->host, rules->patterns);
+    caches_clear(&rules->caches);
     name_set_free(&rules->directories);
     name_set_free(&rules->root_names);
     name_set_free(&rules->names);
@@ -132,6 +167,24 @@ static bool load_globs(struct rules *rules, const struct hb_value *value)
     return true;
 }
 
+/* HB_OK or HB_FATAL. A host of before does not know patterns; without any it need not. */
+static int load_patterns(struct rules *rules, const struct hb_settings *settings)
+{
+    const struct hb_host *host = rules->host;
+    const struct hb_value *value = settings->values[PATTERNS];
+    char key[200];
+    if (value->list_count == 0)
+        return HB_OK;
+    if (!HB_HAS(host, patterns_free) || host->patterns_create == NULL)
+        return host->fail(host, HB_FATAL,
+                          "[%s] patterns: this hbcore is too old for them; use globs, or install "
+                          "a newer one",
+                          settings->section);
+    snprintf(key, sizeof key, "[%s] patterns", settings->section);
+    rules->patterns = host->patterns_create(host, key, value->list, value->list_count);
+    return rules->patterns == NULL ? HB_FATAL : HB_OK;
+}
+
 static int filter_create(const struct hb_host *host, const struct hb_settings *settings,
                          void **self)
 {
@@ -145,6 +198,9 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
     rules->suffixes = settings->values[SUFFIXES];
     rules->reason = settings->values[REASON]->text;
     rules->private_mode = (uint32_t)settings->values[PRIVATE_MODE]->number;
+    rules->caches.host = settings->values[CACHES]->number != 0 ? host : NULL;
+    rules->larger_than = (uint64_t)settings->values[LARGER_THAN]->number;
+    rules->larger_than_text = settings->values[LARGER_THAN]->text;
     if (!load_globs(rules, settings->values[GLOBS]) ||
         !load_set(&rules->directories, settings->values[DIRECTORIES]) ||
         !load_set(&rules->root_names, settings->values[ROOT_NAMES]) ||
@@ -153,20 +209,41 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
         filter_destroy(rules);
         return host->fail(host, HB_FATAL, "out of memory for the rules of [%s]", settings->section);
     }
+    status = load_patterns(rules, settings);
+    if (status != HB_OK) {
+        filter_destroy(rules);
+        return status;
+    }
     *self = rules;
     return HB_OK;
 }
 
-static const struct hb_filter_ops ops = {.size = sizeof ops, .verdict = rules_verdict};
+static int filter_enter(void *self, const char *path)
+{
+    struct rules *rules = self;
+    return caches_enter(&rules->caches, path);
+}
+
+static int filter_leave(void *self, const char *path)
+{
+    struct rules *rules = self;
+    caches_leave(&rules->caches, path);
+    return HB_OK;
+}
+
+static const struct hb_filter_ops ops = {.size = sizeof ops,
+                                         .verdict = rules_verdict,
+                                         .dir_enter = filter_enter,
+                                         .dir_leave = filter_leave};
 
 static const struct hb_plugin plugin = {
     .size = sizeof plugin,
     .abi = HB_ABI,
     .kind = HB_KIND_FILTER,
-    .host_size = sizeof(struct hb_host),
+    .host_size = offsetof(struct hb_host, patterns_create), /* they are done without */
     .name = "runtime-filter",
     .version = "0.1.0",
-    .summary = "Leaves files out by name, suffix or pattern, and makes secrets private",
+    .summary = "Leaves files out by name, suffix, pattern or size, and makes secrets private",
     .options = options,
     .option_count = OPTIONS,
     .create = filter_create,

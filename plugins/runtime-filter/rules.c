@@ -3,6 +3,7 @@
 #include "rules.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,10 +100,17 @@ static int glob_matches(struct rules *rules, int direction, const struct hb_entr
     return HB_OK;
 }
 
+static bool patterns_match(const struct rules *rules, const struct hb_entry *entry)
+{
+    return rules->patterns != NULL &&
+           rules->host->patterns_match(rules->host, rules->patterns, entry->path, entry->path_bytes,
+                                       entry->type) != 0;
+}
+
 static int matches_rules(struct rules *rules, int direction, const struct hb_entry *entry,
                          bool *matches)
 {
-    *matches = component_matches(rules, entry) ||
+    *matches = component_matches(rules, entry) || patterns_match(rules, entry) ||
                (entry->type != HB_DIRECTORY && file_matches(rules, entry));
     for (size_t i = 0; i < rules->globs->list_count && !*matches; i++) {
         int status = glob_matches(rules, direction, entry, i, matches);
@@ -110,6 +118,19 @@ static int matches_rules(struct rules *rules, int direction, const struct hb_ent
             return status;
     }
     return HB_OK;
+}
+
+static bool is_too_large(const struct rules *rules, const struct hb_entry *entry)
+{
+    return rules->larger_than != 0 && entry->type == HB_FILE && entry->bytes != HB_UNKNOWN &&
+           entry->bytes > rules->larger_than;
+}
+
+static void leave_out(const struct hb_entry *entry, struct hb_verdict *verdict, const char *reason,
+                      const char *what)
+{
+    verdict->kind = entry->type == HB_DIRECTORY ? HB_PRUNE : HB_LEAVE_OUT;
+    snprintf(verdict->reason, sizeof verdict->reason, "%s%s", reason, what);
 }
 
 int rules_verdict(void *self, int direction, const struct hb_entry *entry,
@@ -120,14 +141,15 @@ int rules_verdict(void *self, int direction, const struct hb_entry *entry,
     int status = matches_rules(rules, direction, entry, &matches);
     if (status != HB_OK)
         return status;
-    if (matches) {
-        verdict->kind = entry->type == HB_DIRECTORY ? HB_PRUNE : HB_LEAVE_OUT;
-        memcpy(verdict->reason, rules->reason, strlen(rules->reason) + 1);
-        return HB_OK;
-    }
     size_t bytes;
     const char *base = base_name(entry, &bytes);
-    if (entry->type == HB_FILE && name_set_has(&rules->private_names, base, bytes)) {
+    if (matches) {
+        leave_out(entry, verdict, rules->reason, "");
+    } else if (direction == HB_BACKUP && caches_have(&rules->caches, entry)) {
+        leave_out(entry, verdict, "in a cache directory", "");
+    } else if (is_too_large(rules, entry)) {
+        leave_out(entry, verdict, "larger than ", rules->larger_than_text);
+    } else if (entry->type == HB_FILE && name_set_has(&rules->private_names, base, bytes)) {
         verdict->flags |= HB_VERDICT_MODE;
         verdict->mode = rules->private_mode;
     }

@@ -3,6 +3,7 @@
 #ifndef RULES_H
 #define RULES_H
 
+#include "caches.h"
 #include "name_set.h"
 
 #include <hbcore/filter.h>
@@ -15,7 +16,11 @@ struct rules {
     struct name_set private_names;
     const struct hb_value *suffixes;
     const struct hb_value *globs;
-    size_t *glob_slashes; /* of each pattern */
+    size_t *glob_slashes;         /* of each pattern */
+    struct hb_patterns *patterns; /* the host's; NULL: none */
+    struct caches caches;
+    uint64_t larger_than; /* 0: no limit */
+    const char *larger_than_text;
     const char *reason;
     uint32_t private_mode;
     char *scratch; /* a path cut at a component; verdict() runs one at a time */

@@ -3,12 +3,14 @@
 #include "tar_decode.h"
 #include "tar_encode.h"
 #include "tar_list.h"
+#include "tar_source_open.h"
 #include "tar_table.h"
 #include "tar_walk.h"
 #include "tar_worker.h"
 #include "tar_write.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { OPTION_LEVEL, OPTION_FRAME_SIZE, OPTION_COUNT };
 
@@ -68,12 +70,31 @@ static int unit_policy(void *self, struct hb_unit_policy *policy)
     return HB_OK;
 }
 
-/* Tar archives from before ustar have no magic bytes, only the checksum of their first header. */
+/* ---- is it mine? ----------------------------------------------------------------------------- */
+
+static bool ends_with_blocks(const struct hb_input *input)
+{
+    static const unsigned char zero[TAR_END_BYTES];
+    unsigned char end[TAR_END_BYTES];
+    return input->read_at != NULL && input->bytes != HB_UNKNOWN && input->bytes > sizeof end &&
+           input->read_at(input, end, sizeof end, input->bytes - sizeof end) ==
+               (int64_t)sizeof end &&
+           memcmp(end, zero, sizeof end) == 0;
+}
+
+/*
+ * A tar from before ustar has no magic bytes, only the checksum of its first header. With the
+ * blocks that end a tar, it is one, even if the last member is an archive of another format. What
+ * is compressed is known by its first bytes alone.
+ */
 static int probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
 {
     (void)self;
-    (void)input;
-    return bytes >= TAR_BLOCK && tar_header_plausible(head) ? HB_OK : HB_NOMATCH;
+    if (tar_packing_of(head, bytes) != TAR_PLAIN)
+        return HB_OK;
+    if (bytes < TAR_BLOCK || !tar_header_plausible(head))
+        return HB_NOMATCH;
+    return ends_with_blocks(input) ? HB_PROVEN : HB_OK;
 }
 
 static const char *const suffixes[] = {".tar.zst", ".tzst", NULL};
@@ -107,6 +128,9 @@ static const struct hb_magic magics[] = {
      .bytes = "\xfd"
               "7zXZ\0"},
     {.offset = 0, .length = 3, .bytes = "BZh"},
+    {.offset = 0, .length = 4, .bytes = "LZIP"},
+    {.offset = 0, .length = 4, .bytes = "\x04\x22\x4d\x18"}, /* lz4 */
+    {.offset = 0, .length = 2, .bytes = "\x1f\x9d"},         /* compress */
     {0},
 };
 

@@ -148,13 +148,18 @@ bool tar_pax_read(const struct tar_tap *tap, uint64_t offset, struct tar_pax *pa
     unsigned char block[TAR_BLOCK];
     pax->path.bytes = pax->link.bytes = 0;
     pax->has_mtime = false;
+    pax->type = 0;
     /* More than a few special headers in front of one entry are not worth following. */
     for (int headers = 0; headers < 8 && tar_tap_copy(tap, offset, block, sizeof block);
          headers++) {
         unsigned char type = block[156];
         uint64_t bytes = octal(block + 124, 12);
-        if (type == '\0' || strchr("xXgLKV", type) == NULL || bytes > PAX_LIMIT)
+        if (type == '\0' || strchr("xXgLKV", type) == NULL || bytes > PAX_LIMIT) {
+            pax->type = type;
+            pax->bytes = bytes;
+            pax->end = offset + TAR_BLOCK;
             break;
+        }
         if (type == 'x') {
             TAR_AUTO_BUFFER records = {0};
             if (!tar_buffer_reserve(&records, bytes + 1))

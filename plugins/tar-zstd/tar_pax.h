@@ -34,9 +34,12 @@ struct tar_pax {
     struct tar_buffer path, link; /* NUL-terminated; empty where there is no such record */
     bool has_mtime;               /* only where libarchive's is wrong */
     struct timespec mtime;
+    unsigned char type; /* typeflag of the header itself; 0 also where it is not there any more */
+    uint64_t bytes;     /* what its size field says */
+    uint64_t end;       /* where it ends in the tar stream */
 };
 
-/* Reads the pax records in front of the header at `offset`. False: out of memory. */
+/* Reads the header that begins at `offset` with its pax records. False: out of memory. */
 bool tar_pax_read(const struct tar_tap *tap, uint64_t offset, struct tar_pax *pax);
 
 #endif

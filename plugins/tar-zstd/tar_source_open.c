@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds out how an archive is compressed; plain tar, and xz and bzip2 through libarchive. */
+/* Finds out how an archive is compressed; plain tar, and what libarchive decompresses. */
 #include "tar_source_open.h"
 
 #include "tar_bytes.h"
@@ -26,7 +26,7 @@ static int plain_read(struct tar_source *source, void *buffer, size_t room, size
     return HB_OK;
 }
 
-/* ---- xz and bzip2 ----------------------------------------------------------------------- */
+/* ---- through libarchive ------------------------------------------------------------------ */
 
 struct filtered {
     struct archive *archive;
@@ -92,6 +92,9 @@ static int open_filtered(struct tar_source *source)
     archive_read_support_format_raw(filtered->archive);
     archive_read_support_filter_xz(filtered->archive);
     archive_read_support_filter_bzip2(filtered->archive);
+    archive_read_support_filter_lzip(filtered->archive);
+    archive_read_support_filter_lz4(filtered->archive);
+    archive_read_support_filter_compress(filtered->archive);
     if (archive_read_open(filtered->archive, source, NULL, filtered_input, NULL) != ARCHIVE_OK ||
         archive_read_next_header(filtered->archive, &entry) != ARCHIVE_OK)
         return filtered_failed(source);
@@ -100,9 +103,29 @@ static int open_filtered(struct tar_source *source)
 
 /* ---- which one? ---------------------------------------------------------------------------- */
 
-static bool starts(const struct tar_inflow *inflow, const char *magic, size_t bytes)
+enum tar_packing tar_packing_of(const void *head, size_t bytes)
 {
-    return inflow->bytes - inflow->at >= bytes && memcmp(inflow->data, magic, bytes) == 0;
+    static const struct {
+        enum tar_packing packing;
+        size_t bytes;
+        const char *magic;
+    } known[] = {
+        {TAR_GZIP, 2, "\x1f\x8b"},
+        {TAR_FILTERED, 6,
+         "\xfd"
+         "7zXZ"},
+        {TAR_FILTERED, 3, "BZh"},
+        {TAR_FILTERED, 4, "LZIP"},
+        {TAR_FILTERED, 4, "\x04\x22\x4d\x18"}, /* lz4 */
+        {TAR_FILTERED, 2, "\x1f\x9d"},         /* compress */
+    };
+    uint32_t magic = bytes >= 4 ? tar_get32(head) : 0;
+    if (magic == TAR_MAGIC_ZSTD || (magic & ~0xFu) == TAR_MAGIC_SKIPPABLE)
+        return TAR_ZSTD;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (bytes >= known[i].bytes && memcmp(head, known[i].magic, known[i].bytes) == 0)
+            return known[i].packing;
+    return TAR_PLAIN;
 }
 
 int tar_source_open(struct tar_source *source, const struct tar_zstd *tar,
@@ -117,19 +140,17 @@ int tar_source_open(struct tar_source *source, const struct tar_zstd *tar,
     int status = tar_inflow_want(inflow, 8);
     if (status != HB_OK)
         return status;
-    uint32_t magic = inflow->bytes >= 4 ? tar_get32(inflow->data) : 0;
-    if (magic == TAR_MAGIC_ZSTD || (magic & ~0xFu) == TAR_MAGIC_SKIPPABLE)
+    switch (tar_packing_of(inflow->data, inflow->bytes)) {
+    case TAR_ZSTD:
         return tar_source_zstd(source);
-    if (starts(inflow, "\x1f\x8b", 2))
+    case TAR_GZIP:
         return tar_source_gzip(source);
-    if (starts(inflow,
-               "\xfd"
-               "7zXZ",
-               6) ||
-        starts(inflow, "BZh", 3))
+    case TAR_FILTERED:
         return open_filtered(source);
-    source->read = plain_read;
-    return HB_OK;
+    default:
+        source->read = plain_read;
+        return HB_OK;
+    }
 }
 
 void tar_source_close(struct tar_source *source)

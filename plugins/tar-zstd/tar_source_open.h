@@ -5,6 +5,10 @@
 
 #include "tar_source.h"
 
+enum tar_packing { TAR_PLAIN, TAR_ZSTD, TAR_GZIP, TAR_FILTERED /* by libarchive */ };
+/* By the first bytes of an archive. */
+enum tar_packing tar_packing_of(const void *head, size_t bytes);
+
 /* `source` is zero; HB_OK or a failure. Close it in either case. */
 int tar_source_open(struct tar_source *source, const struct tar_zstd *tar,
                     const struct hb_input *input);

@@ -18,6 +18,8 @@ struct walk {
     struct tar_pax pax;
     struct tar_buffer path; /* without its trailing '/' */
     uint64_t entries;
+    uint64_t links_with_data; /* hard links; in pax that is allowed, and they are files */
+    uint64_t body_end;        /* of what may be data of the last entry, a link elsewhere; 0: none */
 };
 
 static la_ssize_t feed(struct archive *archive, void *self, const void **block)
@@ -43,6 +45,12 @@ static int failed(struct walk *walk)
         return walk->tap.status;
     if (walk->entries == 0 && archive_format(walk->archive) == 0)
         return host->fail(host, HB_FATAL, "not a tar archive, or damaged at its start");
+    if ((uint64_t)archive_read_header_position(walk->archive) < walk->body_end)
+        return host->fail(
+            host, HB_FATAL,
+            "%s is a hard link with data of its own, which only pax allows; unpack the "
+            "archive with tar, which passes over that data",
+            (const char *)walk->path.data);
     return host->fail(host, HB_FATAL,
                       "the archive is damaged or cut off after entry %llu: %s; use another copy",
                       (unsigned long long)walk->entries, why != NULL ? why : "unknown reason");
@@ -50,10 +58,11 @@ static int failed(struct walk *walk)
 
 /* ---- one entry ---------------------------------------------------------------------------- */
 
+/* In pax, a hard link may have the data, too. */
 static uint32_t type_of(struct archive_entry *from)
 {
     if (archive_entry_hardlink(from) != NULL)
-        return HB_HARDLINK;
+        return archive_entry_size(from) > 0 ? HB_FILE : HB_HARDLINK;
     switch (archive_entry_filetype(from)) {
     case AE_IFREG:
         return HB_FILE;
@@ -146,6 +155,21 @@ static int describe(struct walk *walk, struct archive_entry *from, struct hb_ent
     return status == HB_OK ? set_link(walk, from, entry) : status;
 }
 
+/*
+ * The size of a hard link means nothing, but in pax: many a tar writes that of the file, and no
+ * data. If there is data after all, what follows is no header, and it can be told why.
+ */
+static void note_body(struct walk *walk, const struct hb_entry *entry, struct archive_entry *from)
+{
+    walk->body_end = 0;
+    if (archive_entry_hardlink(from) == NULL)
+        return;
+    if (entry->type == HB_FILE)
+        walk->links_with_data++;
+    else if (walk->pax.type == '1' && walk->pax.bytes > 0)
+        walk->body_end = walk->pax.end + walk->pax.bytes;
+}
+
 /* Data of a wanted file, gaps left out. */
 static int pass_data(struct walk *walk, const struct hb_entry *entry)
 {
@@ -178,6 +202,8 @@ static int visit(struct walk *walk, struct archive_entry *from)
 {
     struct hb_entry entry;
     int status = describe(walk, from, &entry);
+    if (status == HB_OK)
+        note_body(walk, &entry, from);
     if (status == HB_OK)
         status = walk->visitor->entry(walk->visitor, &entry);
     if (status != HB_OK && status != HB_SKIP)
@@ -298,7 +324,13 @@ static int walk_entries(struct walk *walk)
     if (walk->tap.status != HB_OK)
         return walk->tap.status;
     int status = check_end(walk);
-    return status == HB_OK ? drain(walk) : status;
+    if (status == HB_OK)
+        status = drain(walk);
+    if (status == HB_OK && walk->links_with_data > 0)
+        walk->tar->host->note(walk->tar->host, NULL,
+                              "hard links with data of their own: %llu; they are files with it",
+                              (unsigned long long)walk->links_with_data);
+    return status;
 }
 
 int tar_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)

@@ -9,7 +9,7 @@
  *     tar_header   the header of an entry     tar_source        the tar stream within it
  *     tar_zstd     the instance               tar_source_zstd   ... out of frames of zstd
  *     tar_index    head of the member index   tar_source_gzip   ... out of gzip
- *     tar_worker   what a thread needs        tar_source_open   which of them it is; xz, bzip2
+ *     tar_worker   what a thread needs        tar_source_open   which of them it is; xz and others
  *     tar_encode   units: frames of zstd      tar_pax           what libarchive gets wrong
  *     tar_write    frames, index, seek table  tar_walk          one pass over any tar
  *     tar_table    the seek table, read       plugin            options and table of functions

@@ -8,9 +8,11 @@
  *     zip_time       clocks                    zip_encode   units: deflate streams, their joints
  *     zip_name       names and encodings       zip_codec    what their bytes depend on
  *     zip_extra      extra fields              zip_write    headers, order, central directory
- *     zip_layout     records as bytes          zip_index    finding and checking the directory
- *     zip_directory  all records, packed       zip_decode   one member back
- *     zip            the instance              zip_list     listing, trailer, walk
+ *     zip_layout     records as bytes          zip_index    checking the directory
+ *     zip_directory  all records, packed       zip_method   methods; those besides deflate
+ *     zip            the instance              zip_decode   one member back
+ *     zip_end        finding the directory     zip_entry    what a record means
+ *                                              zip_list     listing, trailer, walk
  *                                              plugin       options and the table of functions
  */
 #ifndef ZIP_H
@@ -61,6 +63,7 @@ struct zip_index {
     uint64_t data_end; /* where the last entry's data ends, as far as the directory tells */
     uint64_t *starts;  /* of the local headers, ascending, from the start of the input */
     bool has_trailer;  /* as the last central header says */
+    unsigned told;     /* enum zip_oddity: noted already */
     bool loaded;
 };
 

@@ -10,6 +10,8 @@
 #include "zip_bytes.h"
 #include "zip_index.h"
 #include "zip_layout.h"
+#include "zip_method.h"
+#include "zip_name.h"
 
 #include <inttypes.h>
 #include <libdeflate.h>
@@ -45,44 +47,14 @@ static int refuse(const struct member *member, const char *why)
 
 /* ---- headers ------------------------------------------------------------------------------ */
 
-static const char *method_name(uint16_t method)
-{
-    switch (method) {
-    case 1:
-        return "shrink";
-    case 6:
-        return "implode";
-    case 9:
-        return "deflate64";
-    case 12:
-        return "bzip2";
-    case 14:
-        return "lzma";
-    case 93:
-        return "zstd";
-    case 95:
-        return "xz";
-    case 98:
-        return "ppmd";
-    default:
-        return "unknown";
-    }
-}
-
 static int check_method(const struct member *member)
 {
     const struct hb_host *host = member->zip->host;
     const struct zip_record *record = &member->record;
-    if (record->flags & (ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED))
-        return host->fail(host, HB_ENTRY,
-                          "it is encrypted; decrypt the archive with the tool that made it");
-    if (record->flags & ZIP_FLAG_PATCH)
-        return host->fail(host, HB_ENTRY, "it is a patch of another file, not a file");
-    if (record->method != ZIP_STORED && record->method != ZIP_DEFLATED)
-        return host->fail(host, HB_ENTRY,
-                          "it is compressed by method %d (%s), and hbcore reads only stored and "
-                          "deflate: unpack it with 7z",
-                          record->method, method_name(record->method));
+    char text[ZIP_WHY_BYTES];
+    const char *why = zip_method_problem(record, text);
+    if (why != NULL)
+        return host->fail(host, HB_ENTRY, "it %s", why);
     if (record->method == ZIP_STORED && record->packed != record->bytes)
         return refuse(member, "it is stored, but its two sizes differ");
     return HB_OK;
@@ -95,6 +67,17 @@ static bool same_value(const struct zip_record *local, uint64_t there, uint64_t 
     return there == here || (later && (there == 0 || there == ZIP_32_FULL));
 }
 
+/* In archives of other programs bits differ that say nothing to those who read. */
+static unsigned flags_that_count(const struct member *member, const struct zip_record *central)
+{
+    unsigned flags = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_DESCRIPTOR | ZIP_FLAG_PATCH | ZIP_FLAG_STRONG |
+                     ZIP_FLAG_MASKED;
+    if (member->zip->index.has_trailer)
+        return ~0u;
+    bool ascii = zip_name_encoding(central->name, central->name_bytes) == ZIP_NAME_ASCII;
+    return ascii ? flags : flags | ZIP_FLAG_UTF8;
+}
+
 static int compare_headers(const struct member *member, const struct zip_record *local,
                            const struct zip_record *central)
 {
@@ -103,7 +86,8 @@ static int compare_headers(const struct member *member, const struct zip_record 
         local->raw_name != central->raw_name)
         return refuse(member,
                       "its name in the local header differs from that in the central directory");
-    if (local->method != central->method || local->flags != central->flags)
+    unsigned different = local->flags ^ central->flags;
+    if (local->method != central->method || (different & flags_that_count(member, central)) != 0)
         return refuse(
             member,
             "its method or flags in the local header differ from those in the central directory");
@@ -272,6 +256,35 @@ static int inflate_stream(struct member *member)
     return status;
 }
 
+static int feed_other(void *self, uint64_t at, const void **data, size_t *bytes)
+{
+    struct member *member = self;
+    int status = next_piece(member, at, bytes);
+    *data = member->worker->packed;
+    return status;
+}
+
+static int take_other(void *self, const void *data, size_t bytes)
+{
+    return hand_out(self, data, bytes);
+}
+
+/* By another method than deflate. Of nothing, Python's LZMA makes a stream that libarchive refuses.
+ */
+static int decode_other(struct member *member)
+{
+    if (member->record.bytes == 0)
+        return HB_OK;
+    const struct zip_passage passage = {
+        .zip = member->zip,
+        .record = &member->record,
+        .self = member,
+        .next = feed_other,
+        .take = take_other,
+    };
+    return zip_method_decode(&passage);
+}
+
 /* ---- data descriptor (4.3.9) -------------------------------------------------------------- */
 
 /* Checksum and sizes at `at`, `width` bytes for each size. */
@@ -318,6 +331,8 @@ static int decode_content(struct member *member)
     int status;
     if (record->method == ZIP_STORED)
         status = here ? hand_out(member, packed, (size_t)record->packed) : copy_stream(member);
+    else if (record->method != ZIP_DEFLATED)
+        status = decode_other(member);
     else if (here && record->bytes <= ZIP_SMALL_BYTES)
         status = inflate_whole(member, packed);
     else

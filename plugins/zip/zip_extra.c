@@ -12,6 +12,7 @@ enum {
     ID_ZIP64 = 0x0001,
     ID_NTFS = 0x000a,
     ID_TIMESTAMP = 0x5455,
+    ID_UNIX_TIMES = 0x5855, /* Info-ZIP's older one; macOS still writes it */
     ID_OURS = 0x6268,
     ID_MARK = 0x7468,
     ID_UNICODE_PATH = 0x7075
@@ -85,7 +86,7 @@ struct field {
 };
 
 struct fields {
-    struct field zip64, ntfs, timestamp, ours, mark, unicode;
+    struct field zip64, ntfs, timestamp, unix_times, ours, mark, unicode;
 };
 
 static struct field *field_of(struct fields *fields, unsigned id)
@@ -97,6 +98,8 @@ static struct field *field_of(struct fields *fields, unsigned id)
         return &fields->ntfs;
     case ID_TIMESTAMP:
         return &fields->timestamp;
+    case ID_UNIX_TIMES:
+        return &fields->unix_times;
     case ID_OURS:
         return &fields->ours;
     case ID_MARK:
@@ -208,9 +211,13 @@ const char *zip_parse_extra(const unsigned char *extra, size_t bytes, struct zip
     const char *wrong = parse_zip64(fields.zip64, record, central);
     if (wrong != NULL)
         return wrong;
-    struct field stamp = fields.timestamp;
+    struct field stamp = fields.timestamp, older = fields.unix_times;
+    if (older.bytes >= 8) { /* accessed, modified */
+        record->time = zip_time_from_32(zip_get32(older.data + 4), record->dos);
+        record->has_time = true;
+    }
     if (stamp.bytes >= 5 && (stamp.data[0] & 1) != 0) {
-        record->time = (struct timespec){.tv_sec = (int32_t)zip_get32(stamp.data + 1)};
+        record->time = zip_time_from_32(zip_get32(stamp.data + 1), record->dos);
         record->has_time = true;
     }
     if (fields.ntfs.data != NULL)

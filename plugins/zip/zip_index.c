@@ -1,217 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The central directory: where it is, and whether it is sound. All of it is checked before the
- * first member is shown: bounds, counts, and that no two entries overlap.
+ * The central directory: whether it is sound. All of it is checked before the first member is
+ * shown: bounds, counts, and that no two entries overlap.
  */
 #include "zip_index.h"
 
 #include "zip_bytes.h"
+#include "zip_end.h"
 #include "zip_layout.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { END_SEARCH = ZIP_END_BYTES + 65535 };
-
-/* What the end records say. */
-struct end {
-    uint64_t place; /* of the first of the end records: the directory ends here */
-    uint64_t entries;
-    uint64_t bytes;  /* of the directory */
-    uint64_t offset; /* as stored */
-};
-
 static int damaged(const struct zip *zip, const char *what)
 {
     return zip->host->fail(zip->host, HB_FATAL, "%s; the archive is damaged or forged", what);
 }
 
-int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, size_t bytes,
-             uint64_t offset)
-{
-    int64_t got = input->read_at(input, buffer, bytes, offset);
-    if (got < 0)
-        return got < HB_CANCELLED ? HB_FATAL : (int)got;
-    if ((uint64_t)got == bytes)
-        return HB_OK;
-    return zip->host->fail(zip->host, HB_FATAL,
-                           "the archive ends at byte %" PRIu64 ", within a record; it is truncated",
-                           offset + (uint64_t)got);
-}
-
-/* ---- end of the central directory (4.3.14 to 4.3.16) ------------------------------------ */
-
-/* Does a record with its comment end where the input does? bsdtar pads what it writes to a pipe. */
-static bool ends_input(const unsigned char *tail, size_t at, size_t bytes)
-{
-    size_t end = at + ZIP_END_BYTES + zip_get16(tail + at + 20);
-    while (end < bytes && tail[end] == 0)
-        end++;
-    return end == bytes;
-}
-
-/* The last such place: tools agree on that one, and a comment could hold another. */
-static int find_end(const struct zip *zip, const struct hb_input *input,
-                    unsigned char end[ZIP_END_BYTES], uint64_t *place)
-{
-    if (input->read_at == NULL || input->bytes == HB_UNKNOWN || input->bytes < ZIP_END_BYTES)
-        return HB_NOMATCH;
-    size_t bytes = input->bytes < END_SEARCH ? (size_t)input->bytes : END_SEARCH;
-    unsigned char *tail = malloc(bytes);
-    if (tail == NULL)
-        return zip_no_memory(zip);
-    int status = zip_read(zip, input, tail, bytes, input->bytes - bytes);
-    size_t at = bytes - ZIP_END_BYTES + 1;
-    bool found = false;
-    while (status == HB_OK && !found && at-- > 0)
-        found = tail[at] == 'P' && zip_get32(tail + at) == ZIP_END_SIGNATURE &&
-                ends_input(tail, at, bytes);
-    if (status == HB_OK && !found)
-        status = HB_NOMATCH;
-    if (status == HB_OK) {
-        memcpy(end, tail + at, ZIP_END_BYTES);
-        *place = input->bytes - bytes + at;
-    }
-    free(tail);
-    return status;
-}
-
-/* Reads the zip64 record that ends where the locator starts. HB_NOMATCH: it is not at `place`. */
-static int read_end_64(const struct zip *zip, const struct hb_input *input, uint64_t place,
-                       uint64_t locator, unsigned char record[ZIP_END64_BYTES])
-{
-    if (place > locator || locator - place < ZIP_END64_BYTES)
-        return HB_NOMATCH;
-    int status = zip_read(zip, input, record, ZIP_END64_BYTES, place);
-    if (status != HB_OK)
-        return status;
-    bool fits =
-        zip_get32(record) == ZIP_END64_SIGNATURE && zip_get64(record + 4) == locator - place - 12;
-    return fits ? HB_OK : HB_NOMATCH;
-}
-
-/* A field of the plain record that is not saturated must say the same as the zip64 one. */
-static bool agrees(uint64_t plain, uint64_t full, uint64_t wide)
-{
-    return plain == full || plain == wide;
-}
-
-/* HB_NOMATCH: what the record at `place` says does not fit what else is there. */
-static int take_end_64(const struct zip *zip, const unsigned char record[ZIP_END64_BYTES],
-                       uint64_t place, struct end *end)
-{
-    uint64_t entries = zip_get64(record + 32), bytes = zip_get64(record + 40),
-             offset = zip_get64(record + 48), stored_end;
-    if (!agrees(end->entries, ZIP_16_FULL, entries) || !agrees(end->bytes, ZIP_32_FULL, bytes) ||
-        !agrees(end->offset, ZIP_32_FULL, offset) ||
-        __builtin_add_overflow(offset, bytes, &stored_end) || stored_end > place)
-        return HB_NOMATCH;
-    if (zip_get32(record + 16) != 0 || zip_get32(record + 20) != 0 ||
-        zip_get64(record + 24) != entries)
-        return zip->host->fail(zip->host, HB_FATAL,
-                               "it is one disk of several; join them first (zip -s 0)");
-    *end = (struct end){.place = place, .entries = entries, .bytes = bytes, .offset = offset};
-    return HB_OK;
-}
-
-/*
- * Four bytes that look like a locator may be part of the last member's name, extra field or
- * comment. They are a locator only if a record is where it says, and if that record does not
- * contradict the end record. Otherwise the end record must do alone: whether the directory is right
- * before it shows when its headers are read.
- */
-static int look_for_64(const struct zip *zip, const struct hb_input *input, struct end *end)
-{
-    unsigned char locator[ZIP_LOCATOR_BYTES] = {0}, record[ZIP_END64_BYTES] = {0};
-    if (end->place < ZIP_LOCATOR_BYTES)
-        return HB_OK;
-    uint64_t at = end->place - ZIP_LOCATOR_BYTES;
-    int status = zip_read(zip, input, locator, sizeof locator, at);
-    if (status != HB_OK || zip_get32(locator) != ZIP_LOCATOR_SIGNATURE)
-        return status;
-    uint64_t place = zip_get64(locator + 8);
-    status = read_end_64(zip, input, place, at, record);
-    if (status == HB_NOMATCH && at >= ZIP_END64_BYTES) { /* bytes in front of the archive */
-        place = at - ZIP_END64_BYTES;
-        status = read_end_64(zip, input, place, at, record);
-    }
-    if (status == HB_OK)
-        status = take_end_64(zip, record, place, end);
-    if (status != HB_NOMATCH)
-        return status;
-    if (end->bytes == ZIP_32_FULL || end->offset == ZIP_32_FULL)
-        return damaged(zip, "the zip64 record is not where its locator says, or contradicts the "
-                            "end record");
-    return HB_OK;
-}
-
-static int read_end(const struct zip *zip, const struct hb_input *input, struct end *end)
-{
-    unsigned char record[ZIP_END_BYTES] = {0};
-    int status = find_end(zip, input, record, &end->place);
-    if (status == HB_NOMATCH)
-        return zip->host->fail(zip->host, HB_FATAL,
-                               "no end record at the end of the file: it is truncated, has bytes "
-                               "appended, or is not a zip");
-    if (status != HB_OK)
-        return status;
-    end->entries = zip_get16(record + 10);
-    end->bytes = zip_get32(record + 12);
-    end->offset = zip_get32(record + 16);
-    uint32_t disk = zip_get16(record + 4), first = zip_get16(record + 6);
-    bool single = (disk == 0 || disk == ZIP_16_FULL) && (first == 0 || first == ZIP_16_FULL);
-    if (!single || zip_get16(record + 8) != end->entries)
-        return zip->host->fail(zip->host, HB_FATAL,
-                               "it is one disk of several; join them first (zip -s 0)");
-    return look_for_64(zip, input, end);
-}
-
-/* The directory lies right before the end records; what stored offsets lack is in front. */
-static int place_directory(const struct zip *zip, const struct end *end, struct zip_index *index)
-{
-    uint64_t stored_end;
-    if (end->bytes > end->place || __builtin_add_overflow(end->offset, end->bytes, &stored_end) ||
-        stored_end > end->place)
-        return damaged(zip, "the central directory reaches beyond the end record");
-    if (end->entries > end->bytes / ZIP_CENTRAL_BYTES)
-        return damaged(zip, "the central directory is too small for its number of entries");
-    /* An end record of zeros would make an empty archive of any. */
-    if (end->entries == 0 && stored_end != end->place)
-        return damaged(
-            zip, "the end record says that there are no entries, but something lies before it");
-    index->start = end->place - end->bytes;
-    index->bytes = end->bytes;
-    index->shift = end->place - stored_end;
-    index->entries = end->entries;
-    return HB_OK;
-}
-
 int zip_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
 {
-    struct zip *zip = self;
-    unsigned char record[ZIP_END_BYTES] = {0}, first[4] = {0};
-    uint64_t place = 0;
+    struct zip_end end;
     (void)head;
     (void)bytes;
-    int status = find_end(zip, input, record, &place);
-    if (status != HB_OK)
-        return status;
-    uint64_t directory = zip_get32(record + 12);
-    if (directory == ZIP_32_FULL || zip_get32(record + 16) == ZIP_32_FULL)
-        return HB_OK;
-    if (directory > place || (directory == 0 && zip_get16(record + 10) != 0))
-        return HB_NOMATCH;
-    if (directory == 0)
-        return HB_OK;
-    status = zip_read(zip, input, first, sizeof first, place - directory);
-    if (status != HB_OK)
-        return status;
-    /* With zip64 records in between, the directory starts earlier; the end record suffices. */
-    bool wide = place >= ZIP_LOCATOR_BYTES &&
-                zip_read(zip, input, record, 4, place - ZIP_LOCATOR_BYTES) == HB_OK &&
-                zip_get32(record) == ZIP_LOCATOR_SIGNATURE;
-    return wide || zip_get32(first) == ZIP_CENTRAL_SIGNATURE ? HB_OK : HB_NOMATCH;
+    int status = zip_end_find(self, input, &end);
+    return status == HB_NOMATCH && end.disks ? HB_OK : status;
 }
 
 /* ---- a pass over the directory ---------------------------------------------------------- */
@@ -256,6 +69,16 @@ static const char *check_name(const struct zip_record *record)
     return NULL;
 }
 
+/* Is all that is left of the directory a digital signature (4.3.13)? Nobody checks those today. */
+static bool is_signed(const struct zip_cursor *cursor)
+{
+    const struct zip_index *index = &cursor->zip->index;
+    const unsigned char *rest = cursor->buffer + cursor->at;
+    size_t bytes = cursor->fill - cursor->at;
+    return cursor->loaded == index->start + index->bytes && bytes >= 6 &&
+           zip_get32(rest) == ZIP_SIGNED_SIGNATURE && bytes == 6 + (size_t)zip_get16(rest + 4);
+}
+
 int zip_cursor_next(struct zip_cursor *cursor, struct zip_record *record, uint64_t *place)
 {
     const struct zip *zip = cursor->zip;
@@ -263,7 +86,7 @@ int zip_cursor_next(struct zip_cursor *cursor, struct zip_record *record, uint64
     if (status != HB_OK)
         return status;
     if (cursor->number == zip->index.entries) {
-        if (cursor->next != zip->index.start + zip->index.bytes)
+        if (cursor->next != zip->index.start + zip->index.bytes && !is_signed(cursor))
             return damaged(zip, "the central directory holds more than its number of entries");
         return HB_END;
     }
@@ -341,11 +164,32 @@ static int collect(struct zip *zip, struct zip_cursor *cursor, struct extent *ex
     return status == HB_END ? HB_OK : status;
 }
 
+/*
+ * Some programs write more than 65,535 entries without zip64 records, and of their number the lower
+ * 16 bits. Then the headers tell.
+ */
+static void count_entries(struct zip *zip, const struct hb_input *input, struct zip_cursor *cursor)
+{
+    struct zip_index *index = &zip->index;
+    struct zip_record record;
+    uint64_t place, stored = index->entries, most = index->bytes / ZIP_CENTRAL_BYTES;
+    if (stored >= ZIP_16_FULL || most <= ZIP_16_FULL)
+        return;
+    index->entries = most;
+    zip_cursor_start(cursor, zip, input);
+    while (cursor->next < index->start + index->bytes &&
+           zip_cursor_next(cursor, &record, &place) == HB_OK)
+        ;
+    index->entries = (cursor->number & ZIP_16_FULL) == stored ? cursor->number : stored;
+}
+
 static int check_all(struct zip *zip, const struct hb_input *input)
 {
     struct zip_index *index = &zip->index;
-    size_t count = (size_t)index->entries; /* bounded by the directory's length */
     struct zip_cursor *cursor = malloc(sizeof *cursor);
+    if (cursor != NULL)
+        count_entries(zip, input, cursor);
+    size_t count = (size_t)index->entries; /* bounded by the directory's length */
     struct extent *extents = calloc(count + 1, sizeof *extents);
     bool sorted = true;
     int status = HB_OK;
@@ -375,14 +219,20 @@ out:
 
 int zip_index_load(struct zip *zip, const struct hb_input *input)
 {
-    struct end end = {0};
-    if (zip->index.loaded)
+    struct zip_end end;
+    struct zip_index *index = &zip->index;
+    if (index->loaded)
         return HB_OK;
-    int status = read_end(zip, input, &end);
-    if (status == HB_OK)
-        status = place_directory(zip, &end, &zip->index);
-    if (status == HB_OK)
-        status = check_all(zip, input);
+    int status = zip_end_find(zip, input, &end);
+    if (status == HB_NOMATCH)
+        return zip_end_refuse(zip, input);
+    if (status != HB_OK)
+        return status;
+    index->start = end.start;
+    index->bytes = end.bytes;
+    index->shift = end.shift;
+    index->entries = end.entries;
+    status = check_all(zip, input);
     zip->index.loaded = status == HB_OK;
     return status;
 }

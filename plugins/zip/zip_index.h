@@ -3,7 +3,7 @@
 #ifndef ZIP_INDEX_H
 #define ZIP_INDEX_H
 
-#include "zip.h"
+#include "zip_end.h"
 
 /* Is it a zip? HB_OK, HB_NOMATCH or the failure of the input. */
 int zip_probe(void *self, const struct hb_input *input, const void *head, size_t bytes);
@@ -12,9 +12,6 @@ int zip_index_load(struct zip *zip, const struct hb_input *input);
 void zip_index_free(struct zip_index *index);
 /* Where what follows the local header at `start` begins; 0: there is no such header. */
 uint64_t zip_index_next(const struct zip_index *index, uint64_t start);
-/* All of the bytes, or HB_FATAL after host->fail(). */
-int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, size_t bytes,
-             uint64_t offset);
 
 /* A pass over the central directory. */
 struct zip_cursor {

@@ -14,6 +14,8 @@
 #define ZIP_END_SIGNATURE        0x06054b50u
 #define ZIP_END64_SIGNATURE      0x06064b50u
 #define ZIP_LOCATOR_SIGNATURE    0x07064b50u
+#define ZIP_SIGNED_SIGNATURE     0x05054b50u /* of the directory (4.3.13) */
+#define ZIP_SINGLE_SIGNATURE     0x30304b50u /* first, where it could have become several disks */
 
 enum {
     ZIP_LOCAL_BYTES = 30, /* fixed parts */

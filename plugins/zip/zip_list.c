@@ -4,15 +4,14 @@
 
 #include "zip_bytes.h"
 #include "zip_decode.h"
+#include "zip_entry.h"
 #include "zip_index.h"
-#include "zip_name.h"
-#include "zip_time.h"
+#include "zip_method.h"
 
 #include <inttypes.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LINK_MAX_BYTES = 4096 };
 
@@ -24,6 +23,7 @@ struct listing {
     struct zip_cursor cursor;
     char name[ZIP_NAME_TEXT_MAX];
     char link[LINK_MAX_BYTES + 1];
+    char why[ZIP_WHY_BYTES];
 };
 
 /* ---- symbolic links ----------------------------------------------------------------------- */
@@ -36,94 +36,70 @@ static int keep_link(const struct hb_output *output, const void *data, size_t by
     return HB_OK;
 }
 
-/* The text of a link is its content. One that cannot be read is shown as what must be refused. */
+/* *why: the target cannot be read, or no link can have it. Then nothing is made of the entry. */
 static int read_link(struct listing *listing, const struct zip_record *record, uint64_t place,
-                     struct hb_entry *entry)
+                     struct hb_entry *entry, const char **why)
 {
     struct zip *zip = listing->zip;
     struct hb_output output = {.size = sizeof output, .self = listing->link, .write = keep_link};
-    if (record->bytes == 0 || record->bytes > LINK_MAX_BYTES)
-        return zip->host->fail(zip->host, HB_FATAL,
-                               "member %" PRIu64 " is a symbolic link with a target of %" PRIu64
-                               " bytes; the archive is damaged or forged",
-                               listing->cursor.number, record->bytes);
+    if (record->bytes == 0 || record->bytes > LINK_MAX_BYTES) {
+        *why = record->bytes == 0 ? "is a symbolic link without a target"
+                                  : "is a symbolic link with a target of more than 4096 bytes";
+        return HB_OK;
+    }
     if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
         return HB_FATAL;
     int status = zip_decode_one(zip, listing->worker, listing->input, place, &output);
-    if (status == HB_ENTRY) {
-        entry->type = HB_SPECIAL;
-        return HB_OK;
-    }
+    if (status == HB_ENTRY)
+        *why = "is a symbolic link whose target cannot be decoded";
     if (status != HB_OK)
-        return status;
+        return status == HB_ENTRY ? HB_OK : status;
     listing->link[record->bytes] = '\0';
-    if (strlen(listing->link) != record->bytes)
-        return zip->host->fail(zip->host, HB_FATAL,
-                               "member %" PRIu64 " is a symbolic link with a NUL byte in its "
-                               "target; the archive is damaged or forged",
-                               listing->cursor.number);
     entry->link = listing->link;
+    if (strlen(listing->link) != record->bytes)
+        *why = "is a symbolic link with a NUL byte in its target";
     return HB_OK;
 }
 
 /* ---- entries ------------------------------------------------------------------------------ */
 
-static bool has_mode(const struct zip_record *record)
+/* Once for an archive, which may be listed several times: there may be thousands of such names. */
+static void tell(struct zip *zip, const struct hb_entry *entry, unsigned odd)
 {
-    unsigned maker = record->made_by >> 8;
-    return (maker == ZIP_MADE_BY_UNIX || maker == ZIP_MADE_BY_DARWIN) &&
-           record->attributes >> 16 != 0;
-}
-
-static uint32_t type_of(const struct zip_record *record, bool slash)
-{
-    if (slash)
-        return HB_DIRECTORY;
-    if (!has_mode(record))
-        return HB_FILE;
-    switch (record->attributes >> 16 & S_IFMT) {
-    case S_IFDIR:
-        return HB_DIRECTORY;
-    case S_IFLNK:
-        return HB_SYMLINK;
-    case S_IFCHR:
-    case S_IFBLK:
-    case S_IFIFO:
-    case S_IFSOCK:
-        return HB_SPECIAL;
-    default:
-        return HB_FILE; /* Python's zipfile leaves the type out */
-    }
-}
-
-static int make_entry(struct listing *listing, const struct zip_record *record, uint64_t place,
-                      struct hb_entry *entry)
-{
-    size_t bytes = zip_name_text(record, listing->name);
-    bool slash = listing->name[bytes - 1] == '/';
-    while (bytes > 1 && listing->name[bytes - 1] == '/')
-        listing->name[--bytes] = '\0';
-    *entry = (struct hb_entry){
-        .size = sizeof *entry,
-        .type = type_of(record, slash),
-        .path = listing->name,
-        .path_bytes = bytes,
-        .bytes = record->bytes,
-        .index = listing->cursor.number - 1,
+    static const char *const texts[] = {
+        "\\ between its directories, as Windows has it, is read as /, here and in all such names",
+        "is taken for a directory by its MS-DOS attribute, and so are all others like it",
     };
-    if (has_mode(record)) {
-        entry->mode = record->attributes >> 16 & 07777;
-        entry->flags |= HB_ENTRY_HAS_MODE;
+    for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (odd & ~zip->index.told & 1u << i)
+            zip->host->note(zip->host, entry, "%s", texts[i]);
+    zip->index.told |= odd;
+}
+
+/* *why as in hb_member. */
+static int make_entry(struct listing *listing, const struct zip_record *record, uint64_t place,
+                      struct hb_entry *entry, const char **why)
+{
+    struct zip *zip = listing->zip;
+    unsigned odd = zip_entry_of(record, listing->name, entry);
+    entry->index = listing->cursor.number - 1;
+    tell(zip, entry, odd);
+    if (entry->type == HB_DIRECTORY && record->bytes > 0)
+        zip->host->note(zip->host, entry,
+                        "is a directory by its name, so its %" PRIu64 " bytes are left out",
+                        record->bytes);
+    *why = zip_entry_problem(zip, record, listing->name);
+    if (*why == NULL)
+        *why = zip_method_problem(record, listing->why);
+    int status = HB_OK;
+    if (*why == NULL && entry->type == HB_SYMLINK)
+        status = read_link(listing, record, place, entry, why);
+    if (*why != NULL && entry->type == HB_SYMLINK) {
+        entry->type = HB_FILE; /* there are no links without a target */
+        entry->link = NULL;
+        entry->bytes = 0;
     }
-    entry->mtime = record->time;
-    if (record->has_time || zip_time_from_dos(record->dos, &entry->mtime))
-        entry->flags |= HB_ENTRY_HAS_MTIME;
-    if (entry->type == HB_DIRECTORY && record->bytes != 0)
-        return listing->zip->host->fail(listing->zip->host, HB_FATAL,
-                                        "member %" PRIu64 " is a directory with content; the "
-                                        "archive is damaged or forged",
-                                        listing->cursor.number);
-    return entry->type == HB_SYMLINK ? read_link(listing, record, place, entry) : HB_OK;
+    return status;
 }
 
 /* HB_OK and the next member, valid until the next call; HB_END. */
@@ -131,19 +107,21 @@ static int next_member(struct listing *listing, struct hb_entry *entry, struct h
 {
     struct zip_record record;
     uint64_t place;
+    const char *why = NULL;
     int status = zip_cursor_next(&listing->cursor, &record, &place);
     if (status == HB_OK)
-        status = make_entry(listing, &record, place, entry);
+        status = make_entry(listing, &record, place, entry, &why);
     if (status != HB_OK)
         return status;
     *member = (struct hb_member){
         .size = sizeof *member,
-        .flags = HB_MEMBER_HAS_CRC,
+        .flags = HB_MEMBER_HAS_CRC | (why == NULL ? 0 : HB_MEMBER_UNREADABLE),
         .entry = entry,
         .group = entry->index,
         .token = place,
         .stored_bytes = record.packed,
         .crc32 = record.crc,
+        .why = why,
     };
     return HB_OK;
 }
@@ -307,21 +285,46 @@ static int pass_on(const struct hb_output *output, const void *data, size_t byte
     return visitor->data(visitor, data, bytes, offset);
 }
 
-static int visit(struct listing *listing, const struct hb_entry *entry,
-                 const struct hb_member *member, const struct hb_visitor *visitor)
+/* The content of a directory, which has a name that no file can have. */
+static int pass_over(const struct hb_output *output, const void *data, size_t bytes,
+                     uint64_t offset)
 {
-    struct hb_output output = {
-        .size = sizeof output, .self = (void *)(uintptr_t)visitor, .write = pass_on};
-    int status = visitor->entry(visitor, entry);
-    if (status == HB_OK && entry->type != HB_SYMLINK) {
-        if (listing->worker == NULL && (listing->worker = zip_worker_create(listing->zip)) == NULL)
-            return HB_FATAL;
-        status =
-            zip_decode_one(listing->zip, listing->worker, listing->input, member->token, &output);
+    (void)output;
+    (void)data;
+    (void)bytes;
+    (void)offset;
+    return HB_OK;
+}
+
+static int visit_content(struct listing *listing, const struct hb_member *member,
+                         const struct hb_visitor *visitor)
+{
+    struct zip *zip = listing->zip;
+    uint32_t type = member->entry->type;
+    struct hb_output output = {.size = sizeof output,
+                               .self = (void *)(uintptr_t)visitor,
+                               .write = type == HB_FILE ? pass_on : pass_over};
+    if (member->flags & HB_MEMBER_UNREADABLE) {
+        if (HB_HAS(visitor, unreadable))
+            return visitor->unreadable(visitor, member->why);
+        return zip->host->fail(zip->host, HB_FATAL, "%s %s", member->entry->path, member->why);
     }
+    if (type == HB_SYMLINK)
+        return HB_OK;
+    if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
+        return HB_FATAL;
+    return zip_decode_one(zip, listing->worker, listing->input, member->token, &output);
+}
+
+static int visit(struct listing *listing, const struct hb_member *member,
+                 const struct hb_visitor *visitor)
+{
+    int status = visitor->entry(visitor, member->entry);
+    if (status == HB_OK)
+        status = visit_content(listing, member, visitor);
     if (status != HB_OK && status != HB_SKIP)
         return status;
-    return visitor->end(visitor, entry->bytes);
+    return visitor->end(visitor, member->entry->bytes);
 }
 
 static int visit_trailer(struct zip *zip, const struct hb_input *input,
@@ -345,7 +348,7 @@ int zip_walk(void *self, const struct hb_input *input, const struct hb_visitor *
     struct hb_member member;
     int status = start(self, input, &listing);
     while (status == HB_OK && (status = next_member(listing, &entry, &member)) == HB_OK)
-        status = visit(listing, &entry, &member, visitor);
+        status = visit(listing, &member, visitor);
     end(listing);
     return status == HB_END ? visit_trailer(self, input, visitor) : status;
 }

@@ -26,8 +26,16 @@ enum {
 
 enum { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
 
-/* Who made it (4.4.2), upper byte: those whose attributes hold a UNIX mode. */
+/* Who made it (4.4.2), upper byte: those whose attributes hold a UNIX mode, then those of Windows.
+ */
 enum { ZIP_MADE_BY_UNIX = 3, ZIP_MADE_BY_DARWIN = 19 };
+enum {
+    ZIP_MADE_BY_DOS = 0,
+    ZIP_MADE_BY_HPFS = 6,
+    ZIP_MADE_BY_NTFS = 10,
+    ZIP_MADE_BY_INFOZIP_NTFS = 11,
+    ZIP_MADE_BY_VFAT = 14
+};
 
 /* External attributes: what MS-DOS calls a directory. */
 enum { ZIP_DOS_DIRECTORY = 0x10 };

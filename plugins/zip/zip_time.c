@@ -12,6 +12,12 @@ bool zip_time_fits_32(time_t seconds)
     return seconds >= INT32_MIN && seconds <= INT32_MAX;
 }
 
+struct timespec zip_time_from_32(uint32_t stored, uint32_t dos)
+{
+    bool wrapped = stored > INT32_MAX && (dos >> 25) + 1980 >= 2038;
+    return (struct timespec){.tv_sec = wrapped ? (time_t)stored : (time_t)(int32_t)stored};
+}
+
 uint32_t zip_time_to_dos(time_t seconds)
 {
     if (seconds < DOS_FIRST_SECOND)

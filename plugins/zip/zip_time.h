@@ -11,6 +11,12 @@
 bool zip_time_fits_32(time_t seconds);
 
 /*
+ * What an extended timestamp means. It is signed, but programs store later times in it too, without
+ * the bits that do not fit; then the MS-DOS date is beyond 2037.
+ */
+struct timespec zip_time_from_32(uint32_t stored, uint32_t dos);
+
+/*
  * MS-DOS date (upper half) and time, in UTC: the same tree shall give the same bytes in
  * every time zone. Clamped to 1980-01-01 .. 2107-12-31 23:59:58; odd seconds are cut off.
  */

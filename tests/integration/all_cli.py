@@ -263,7 +263,7 @@ class Commands(hb.Case):
                 data[data.find(content[name][1_000_000:1_000_100])] ^= 1
             archive.write_bytes(data)
             done = self.hbcore("verify", archive, expect=1)
-            self.assert_mentions(done, "Damaged (2)", "b.bin", "g.bin", "checksum", "hbcore cat")
+            self.assert_mentions(done, "Damaged (2)", "b.bin", "g.bin", "checksum", "cat ARCHIVE MEMBER")
             self.assertNotIn(b"c.bin", done.stderr)
             lines = [json.loads(line) for line in self.hbcore("--json", "verify", archive,
                                                               expect=1).stdout.splitlines()]
@@ -368,11 +368,15 @@ class Commands(hb.Case):
         archive = self.dir / "p.zip"
         for arguments in (["backup", "-o", archive], ["import", archive, "-f"]):
             done = self.hbcore("--home", self.home, *arguments)
-            rows = re.findall(r"^  \w+ (\d+)/(\d+) files \.\.\.$", done.stderr.decode(), re.MULTILINE)
-            numbers = [0, *(int(row[0]) for row in rows), int(rows[-1][1])]
-            self.assertGreater(len(numbers), 3, done.stderr)
-            self.assertEqual(numbers, sorted(numbers))
-            self.assertLessEqual(max(b - a for a, b in zip(numbers, numbers[1:])), 510, numbers)
+            rows = re.findall(r"^  (\w+) (\d+)/(\d+) files \.\.\.$", done.stderr.decode(), re.MULTILINE)
+            verbs = {row[0] for row in rows}
+            self.assertEqual(verbs, {"stored"} if arguments[0] == "backup" else {"unpacked", "restored"})
+            for verb in verbs:
+                counts = [(int(done), int(of)) for said, done, of in rows if said == verb]
+                numbers = [0, *(count[0] for count in counts), counts[-1][1]]
+                self.assertGreater(len(numbers), 3, done.stderr)
+                self.assertEqual(numbers, sorted(numbers))
+                self.assertLessEqual(max(b - a for a, b in zip(numbers, numbers[1:])), 510, numbers)
 
     def test_ten_names_and_how_many_more(self):
         """All of them by -v; the names sorted."""
@@ -386,7 +390,7 @@ class Commands(hb.Case):
                                 (done.stderr, [f"l{i:02}: " for i in range(13)])):
                 found = re.findall(r"^    ([dl]\d\d.*?(?:/$|: ))", text.decode(), re.MULTILINE)
                 self.assertEqual(found, names[:shown])
-                self.assertEqual("\u2026 and 3 more" in text.decode(), shown == 10)
+                self.assertEqual("... and 3 more" in text.decode(), shown == 10)
         summary = self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o",
                                            self.dir / "s.zip", expect=3))
         self.assertEqual((len(summary["skipped"]), len(summary["excluded_dirs"])), (13, 13))
@@ -428,8 +432,8 @@ class Commands(hb.Case):
 
     def test_what_is_no_option_of_a_command(self):
         for arguments, words in (
-                (("backup", "--home", "/x"), "--home is a global option; put it before the command"),
-                (("import", "--json", "x"), "--json is a global option; put it before the command"),
+                (("backup", "--preset", ""), "backup: --preset: the name is empty"),
+                (("list", "--format=", "x"), "list: --format: the name is empty"),
                 (("backup", "-o"), "-o needs a value"),
                 (("import", "--include"), "--include needs a value"),
                 (("--config",), "--config needs a value"),
@@ -442,16 +446,23 @@ class Commands(hb.Case):
         for arguments, words, hint in (
                 (("backup", "--dryrun"), "backup: unknown option --dryrun", "did you mean --dry-run?"),
                 (("import", "--exlude=*.tmp", "x"), "import: unknown option --exlude", "did you mean --exclude?"),
-                (("backup", "-v"), "-v is a global option; put it before the command: hbcore -v ... backup",
+                (("backup", "--jsn"), "backup: unknown option --jsn", "did you mean --json?"),
+                (("-q", "list"), "hbcore: unknown option -q", "did you mean --quiet?"),
+                (("verify", "x", "-q"), "verify: unknown option -q", "did you mean --quiet?"),
+                (("prune", "--keep", "3"), "prune: unknown option --keep",
+                 "the preset says how many stay: keep in its section, or --set preset:NAME.keep=N"),
+                (("backup", "x.zip"), "backup: takes no argument: name the archive with -o",
                  "see: hbcore backup --help"),
-                (("backup", "--jsn"), "backup: unknown option --jsn",
-                 "did you mean --json? It is a global option; put it before the command"),
                 (("--hme", "/x", "backup"), "hbcore: unknown option --hme", "did you mean --home?"),
                 (("verify", "-lz", "x"), "verify: unknown option -l", "see: hbcore verify --help"),
                 (("list", "--frobnicate"), "list: unknown option --frobnicate", "see: hbcore list --help"),
                 (("--frobnicate",), "hbcore: unknown option --frobnicate", "see: hbcore --help"),
                 (("backup", "--dry-run=yes"), "backup: --dry-run takes no value", "see: hbcore backup --help"),
                 (("backup", "--keep", "many"), "backup: --keep: 'many' is not a number", "see: hbcore backup --help"),
+                (("list", "--wait", "9" * 30, "x"), f"list: --wait: {'9' * 30} is too large; the most is 1000000000",
+                 "see: hbcore list --help"),
+                (("backup", "--keep", "1000000001"), "backup: --keep: 1000000001 is too large",
+                 "see: hbcore backup --help"),
                 (("--wait", "-1", "list"), "hbcore: --wait: '-1' is not a number", "see: hbcore --help"),
                 (("--progress", "much", "list"), "hbcore: --progress: 'much' is not auto, always or never",
                  "see: hbcore --help")):
@@ -460,6 +471,78 @@ class Commands(hb.Case):
             self.assertEqual(len(said), 2, said)
             self.assertIn(words, said[0])
             self.assertEqual(said[1].strip(), hint)
+
+    def test_what_other_programs_call_it(self):
+        for words, hint in ((("restore", "x"), "hbcore import ARCHIVE"), (("extract", "x"), "hbcore cat ARCHIVE"),
+                            (("create",), "hbcore backup"), (("export",), "hbcore backup"),
+                            (("help",), "hbcore --help"), (("init",), "hbcore config new"),
+                            (("bakcup",), "did you mean backup?"),
+                            (("snapshot", "crate"), "did you mean `hbcore snapshot create`?"),
+                            (("snapshot", "rm"), "did you mean `hbcore snapshot prune`?"),
+                            (("config", "chek"), "did you mean `hbcore config check`?"),
+                            (("plugins", "frobnicate"), "see: hbcore plugins --help")):
+            done = self.tool(os.environ["HBCORE_BIN"], *words, expect=2)
+            self.assertIn("unknown", done.stderr.decode().splitlines()[0])
+            self.assertIn(hint, done.stderr.decode().splitlines()[1])
+
+    def test_global_options_stand_anywhere(self):
+        binary, archive, config = os.environ["HBCORE_BIN"], self.dir / "a.zip", hb.HERMES
+        self.tool(binary, "backup", "--home", self.home, "-o", archive, "--config", config, "-v",
+                  "--set", "backup.workers=1", "--progress=never", "--wait", "1")
+        done = self.tool(binary, "list", archive, "--json")
+        self.assertEqual(self.summary(done)["command"], "list")
+        self.assertEqual(self.tool(binary, "verify", "--quiet", archive).stdout, b"")
+        for command in ("backup", "snapshot", "completion"):
+            self.assertRegex(self.tool(binary, command, "--version").stdout.decode(), r"^hbcore \d")
+        # Those of the command win; behind -- there are none; JSON is asked for wherever it stands.
+        self.assertEqual(json.loads(self.tool(binary, "snapshot", "create", "--config", config, "--home", self.home,
+                                              "-l", "--json", "--json").stdout)["id"][-7:], "---json")
+        self.assertIn(b"json", self.tool(binary, "list", "--", "--json", expect=1).stderr)
+        done = self.tool(binary, "backup", "--frob", "--json", expect=2)
+        self.assertEqual(json.loads(done.stdout)["exit_status"], 2)
+
+    def test_a_subcommand_has_its_own_options(self):
+        for words, message in ((("list", "--keep", "1"), "list has no option --keep"),
+                               (("list", "--dry-run"), "list has no option --dry-run"),
+                               (("create", "--limit", "2"), "create has no option --limit"),
+                               (("restore", "1", "--label", "x"), "restore has no option --label"),
+                               (("prune", "-l", "x"), "prune has no option --label")):
+            done = self.hbcore("--home", self.home, "snapshot", *words, expect=2)
+            self.assert_mentions(done, message)
+        self.assertFalse((self.home / "state-snapshots").exists())
+
+    def test_hints_have_the_options_that_were_typed(self):
+        settings = ("--set", "snapshot.keep=3", "--set", "backup.prefix=a b-")
+        for words in (("snapshot", "restore", "no-such"), ("guard", "no-such")):
+            done = self.hbcore("--home", self.home, *settings, *words, expect=1)
+            self.assert_mentions(done, f"`hbcore --config {hb.HERMES} --set 'snapshot.keep=3' --set 'backup.prefix=a b-' "
+                                 f"--home {self.home} snapshot list`")
+        done = self.hbcore(*settings, "backup", "--home", self.home, "-o", self.dir / "a.zip")
+        command = done.stdout.decode().partition("Restore with: ")[2].strip()
+        self.assertEqual(shlex.split(command),
+                         ["hbcore", "--config", str(hb.HERMES), *settings, "--home", str(self.home), "import",
+                          str(self.dir / "a.zip")])
+
+    def test_why_standard_output_cannot_be_written(self):
+        """The first write fails long before the end; the reason is told all the same."""
+        home = self.dir / "many"
+        for number in range(600):
+            hb.write(home / f"{number:03}-{'x' * 60}", b"x")
+        archive = self.backup(home)
+        for words in (("list", archive), ("--json", "list", archive), ("verify", archive), ("config", "show"),
+                      ("--home", home, "snapshot", "list")):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run(self.command(*words), stdout=full, stderr=subprocess.PIPE, check=False,
+                                      env=self.environment())
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"standard output cannot be written: No space left on device", done.stderr, words)
+        for words in (("list", archive), ("cat", archive, f"007-{'x' * 60}"), ("config", "show")):
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run(self.command(*words), stdout=writer, stderr=subprocess.PIPE, check=False,
+                                  env=self.environment())
+            os.close(writer)
+            self.assertEqual((done.returncode, done.stderr), (1, b""), words)
 
 
 class NoConfiguration(hb.Case):

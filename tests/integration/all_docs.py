@@ -163,7 +163,7 @@ class Docs(hb.Case):
             usage = self.hbcore(command, "--help").stdout.decode().partition("\n\n")[0]
             for form in re.sub(r"\[[^]]*\](\.\.\.)?", "", usage).split("hbcore")[1:]:
                 name, *words = form.split()
-                if words[:1] == ["--quick"]:
+                if words[:1] == ["-q|--quick"]:
                     continue
                 wanted = f".Nm Cm {command}" if not words or not words[0].islower() else f".Nm Cm {command} {words.pop(0)}"
                 text = pages[command].replace("\n.Ar ", " Ar ").replace(" Ns | Ns Fl", "|-").replace(

@@ -160,7 +160,7 @@ class Json(hb.Case):
         os.rename(database, os.fsencode(home) + b"/\x1b]0;title\x07.db")
         done = self.hbcore("--home", home, "--progress", "always", "backup", "-o",
                            self.dir / "n.zip")
-        self.assertIn(b"preparing", done.stderr)
+        self.assertIn(b"copying", done.stderr)
         self.assertNotIn(b"\x1b]", done.stdout + done.stderr)
 
 

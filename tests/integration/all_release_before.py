@@ -41,7 +41,8 @@ class Before(hb.Case):
 
     def test_verified(self):
         for _, complete, path in self.archives():
-            summary = self.summary(self.hbcore("--json", "verify", path, expect=0 if complete else 3))
+            summary = self.summary(self.hbcore("--json", "--set", "import.links=restore", "verify", path,
+                                               expect=0 if complete else 3))
             self.assertEqual([row["check"] for row in summary["databases"]], ["ok"], path)
             self.assertEqual([row["path"] for row in summary["doubtful"]], [] if complete else ["", "outside"], path)
 

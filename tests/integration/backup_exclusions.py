@@ -92,6 +92,86 @@ class Exclusions(hb.Case):
         self.assertEqual(self.stored(out / "u.zip"), set(KEPT) - {"config.yaml", "git/config"})
 
 
+class Filter(hb.Case):
+    """The options of the filter that have no place in conf/hermes.ini."""
+
+    config = hb.GENERIC
+
+    def stored(self, *settings, files=(), expect=0):
+        """What is stored of a home with these files (name, or name and content), and the summary."""
+        home, archive = self.dir / "home", self.dir / "a.zip"
+        for name in files:
+            name, data = (name, b"") if isinstance(name, (str, bytes)) else name
+            hb.write(os.fsencode(home) + b"/" + os.fsencode(name), data)
+        config = self.write_config(hb.GENERIC.read_text() + "\n[filter:f]\nplugin = runtime-filter\n"
+                                   + "".join(line + "\n" for line in settings))
+        done = self.hbcore("--config", config, "--json", "--home", home, "backup", "-o", archive, expect=expect)
+        if expect != 0:
+            return set(), done
+        with zipfile.ZipFile(archive) as opened:
+            return {name for name in opened.namelist() if not name.endswith("/")}, self.summary(done)
+
+    def test_only_these_below_here(self):
+        """Of cache/, here and in each profile, six directories; of others that are called so, all."""
+        kept = ["images", "audio", "videos", "documents", "screenshots", "citations"]
+        tops = ["cache", "profiles/work/cache", "profiles/home/cache"]
+        wanted = [f"{top}/{name}/deep/x" for top in tops for name in kept] + \
+            ["skills/s/cache/any/x", "profiles/work/deep/cache/any", "cached/x", "config.yaml"]
+        others = [f"{top}/{name}" for top in tops for name in
+                  ("chrome-debug/x", "tool-output/images/x", "a.json", "images2/x", "Images/x")]
+        lines = ["patterns ="] + ["  " + " ".join([f"{top}/*"] + [f"!{top}/{name}" for name in kept])
+                                  for top in ("cache", "profiles/*/cache")]
+        found, summary = self.stored(*lines, files=wanted + others)
+        self.assertEqual(found, set(wanted))
+        self.assertIn("cache/chrome-debug", summary["excluded_dirs"])
+        self.assertIn("cache/a.json", [row["path"] for row in summary["left_out"]])
+
+    def test_odd_names(self):
+        found, _ = self.stored('patterns = "a b" *.tmp !keep.tmp [[:upper:]]?', files=[
+            "a b/x", "x/a b", "a/b", "d\n.tmp", "e/f.tmp", "e/keep.tmp", "AB", "ABC", "Ab", "e/aB"])
+        self.assertEqual(found, {"a/b", "e/keep.tmp", "ABC", "e/aB"})
+
+    def test_what_can_never_match(self):
+        for pattern in ("./a", "a//b", "a[b", "x\\", "/", "../x"):
+            _, done = self.stored(f"patterns = ok {pattern}", files=["a"], expect=1)
+            self.assert_mentions(done, "[filter:f] patterns", f'"{pattern}" would never match')
+
+    def test_caches(self):
+        """By the signature, in a regular file; the home itself is none."""
+        tag = b"Signature: 8a477f597d28d172789f06886806bc55"
+        files = [("c/CACHEDIR.TAG", tag + b"\n# made by a test"), "c/x", "c/d/x", ("c/d/CACHEDIR.TAG", tag),
+                 ("short/CACHEDIR.TAG", tag[:-1]), "short/x", ("other/CACHEDIR.TAG", b"x" + tag), "other/x",
+                 ("e/deep/CACHEDIR.TAG", tag), "e/deep/f/g/x", "e/x", "link/x", ("lower/cachedir.tag", tag), "lower/x",
+                 "is-directory/CACHEDIR.TAG/x", "CACHEDIR.TAG2", "c2/x"]
+        (self.dir / "home/link").mkdir(parents=True)
+        os.symlink("../c/CACHEDIR.TAG", self.dir / "home/link/CACHEDIR.TAG")
+        (self.dir / "home/fifo").mkdir()
+        os.mkfifo(self.dir / "home/fifo/CACHEDIR.TAG")
+        every, _ = self.stored(files=files)
+        found, summary = self.stored("exclude-caches = yes")
+        self.assertEqual(every - found, {"c/x", "c/d/x", "c/d/CACHEDIR.TAG", "e/deep/f/g/x"})
+        self.assertEqual(summary["excluded_dirs"], ["c/d", "e/deep/f"])
+        self.assertEqual(summary["left_out"], [{"path": "c/x", "reason": "in a cache directory"}])
+        hb.write(self.dir / "home/CACHEDIR.TAG", tag)
+        again, summary = self.stored("exclude-caches = yes")
+        self.assertEqual(again, found | {"CACHEDIR.TAG"})
+        self.assertIn("the home itself has a CACHEDIR.TAG", summary["notes"][0]["reason"])
+
+    def test_larger_than(self):
+        found, summary = self.stored("exclude-larger-than = 2K", files=[
+            ("just", bytes(2048)), ("more", bytes(2049)), ("d/big", bytes(9999)), "empty"])
+        self.assertEqual(found, {"just", "empty"})
+        self.assertEqual(summary["left_out"], [{"path": name, "reason": "larger than 2K"} for name in ("d/big", "more")])
+        database = self.make_database(self.dir / "home/state.db", wal=True)
+        with hb.sqlite3.connect(database) as opened:  # holds the log
+            opened.execute("INSERT INTO t (text) VALUES ('x')")
+            opened.commit()
+            self.assertTrue((self.dir / "home/state.db-wal").exists())
+            found, _ = self.stored("exclude-larger-than = 2K")
+        opened.close()
+        self.assertEqual(found, {"just", "empty"}, "no log without its database")
+
+
 class Databases(hb.Case):
     """What a file called .db gets, by what is in it."""
 

@@ -48,14 +48,37 @@ class Presets(hb.Case):
 
     def test_only_its_own_go(self):
         others = ["pre-migration-2024-01-01-000000.zip", "my own.zip", "pre-update-notes.txt",
-                  "hermes-backup-2024-01-01-000000.zip", "pre-update-2024-01-01-000000.tar.zst",
+                  "hermes-backup-2024-01-01-000000.zip", "pre-update-2024-01-01-000000.tar.xyz",
                   "x-pre-update-2024-01-01-000000.zip"]
-        self.old(*others, "pre-update-2024-01-01-000000.ZIP")
+        own = ["pre-update-2024-01-01-000000.ZIP", "pre-update-2024-01-01-000000.tar.zst"]
+        self.old(*others, *own)
         os.mkdir(self.backups / "pre-update-2024-01-02-000000.zip")
         self.make("pre-update", "--keep", "1")
-        self.assertFalse((self.backups / "pre-update-2024-01-01-000000.ZIP").exists())
+        for name in own:
+            self.assertFalse((self.backups / name).exists(), name)
         for name in [*others, "pre-update-2024-01-02-000000.zip"]:
             self.assertTrue((self.backups / name).exists(), name)
+
+    def test_a_format_that_was_changed(self):
+        """What the preset made in another format before counts, goes in its turn, and is listed."""
+        made = [pathlib.Path(self.make("pre-update", *words)["archive"]) for words in
+                ((), ("--format", "tar-zstd"), ("--format", "tar-zstd"))]
+        hb.write(self.home / "config.yaml", b"a: 2\n")
+        listed = self.hbcore("--home", self.home, "--json", "prune", "--preset", "pre-update")
+        rows = [json.loads(line) for line in listed.stdout.splitlines()][:-1]
+        self.assertEqual([row["path"] for row in rows], [str(path) for path in reversed(made)])
+        self.assertEqual([row["sequence"] for row in rows], [3, 2, 1])
+        done = self.make("pre-update", "--keep", "2")
+        self.assertEqual(done["removed_archives"], [str(path) for path in made[1::-1]])
+        self.assertEqual(done["notes"], [])
+        self.assertEqual(self.archives(), [made[2].name, pathlib.Path(done["archive"]).name])
+
+    def test_a_preset_that_is_nearly_one(self):
+        for name, hint in (("pre-updat", "did you mean pre-update?"), ("Nightly", "did you mean nightly?"),
+                           ("something", "[preset:something]")):
+            for command in ("backup", "prune"):
+                done = self.hbcore("--home", self.home, command, "--preset", name, expect=2)
+                self.assert_mentions(done, f"there is no preset '{name}'", hint)
 
     def test_names_that_begin_alike(self):
         """Those of a preset with a longer name, and what somebody has put there by hand."""

@@ -203,13 +203,22 @@ class WhichEntries(Rules):
                 self.assertTrue((self.target / "link").is_symlink())
 
     def test_links_and_special_files_are_dropped(self):
-        for name, kind in {"link": stat.S_IFLNK, "pipe": stat.S_IFIFO, "device": stat.S_IFCHR,
+        for name, kind in {"link": stat.S_IFLNK, "disk": stat.S_IFBLK, "device": stat.S_IFCHR,
                            "socket": stat.S_IFSOCK}.items():
             with self.subTest(kind=name):
+                content = "/etc/passwd" if name == "link" else ""
                 done = self.take(self.make_zip([("config.yaml", "x"),
-                                                (entry(name, 0o777, kind), "/etc/passwd")]), 3)
+                                                (entry(name, 0o777, kind), content)]), 3)
                 self.assert_mentions(done, name)
                 self.assertEqual(self.files(), {"config.yaml"})
+
+    def test_what_has_content_is_a_file(self):
+        """`mysqldump | zip dump.zip -` stores the mode of the pipe."""
+        for kind in (stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR):
+            with self.subTest(kind=kind):
+                self.take(self.make_zip([("config.yaml", "x"), (entry("-", 0o640, kind), "a dump")]))
+                self.assertTrue((self.target / "-").is_file())
+                self.assertEqual((self.target / "-").read_bytes(), b"a dump")
 
     def test_a_link_of_the_archive_is_not_followed(self):
         away = self.dir / "away"

@@ -69,8 +69,22 @@ static bool makes(const struct lines *lines, const char *mistake)
     return strcmp(lines->mistake, mistake) == 0;
 }
 
-/* One line; `last` if none follows. */
-static int visit(const struct lines *lines, const struct hb_visitor *visitor, char *line, bool last)
+/* The data of an entry as a whole, or not quite. */
+static int give(const struct lines *lines, const struct hb_visitor *visitor, const char *text,
+                size_t bytes, bool last)
+{
+    size_t given = makes(lines, "short") && last ? bytes / 2 : bytes;
+    int status = visitor->data(visitor, text, given, 0);
+    if (status == HB_OK && makes(lines, "back") && last)
+        status = visitor->data(visitor, "again", 5, 0);
+    if (status == HB_OK && (makes(lines, "more") || makes(lines, "hide-last-failure")) && last)
+        status = visitor->data(visitor, "x", 1, bytes);
+    return status;
+}
+
+/* One line; `last` if none follows. `again`: the archive has been passed over before. */
+static int visit(const struct lines *lines, const struct hb_visitor *visitor, char *line, bool last,
+                 bool again)
 {
     char *text = strchr(line, ' ');
     if (text == NULL)
@@ -79,37 +93,47 @@ static int visit(const struct lines *lines, const struct hb_visitor *visitor, ch
     size_t bytes = strlen(text), said = bytes;
     if (makes(lines, "hide-failure"))
         said = bytes / 2; /* so that the visitor finds too much */
+    bool directory = makes(lines, "another-type") && last && again;
     const struct hb_entry entry = {.size = sizeof entry,
-                                   .type = HB_FILE,
+                                   .type = directory ? HB_DIRECTORY : HB_FILE,
                                    .path = line,
                                    .path_bytes = strlen(line),
                                    .bytes = said};
     int status = visitor->entry(visitor, &entry);
+    if (status >= 0 && makes(lines, "begin-twice") && last)
+        status = visitor->entry(visitor, &entry);
     if (status < 0)
         return status;
+    if (status == HB_OK && makes(lines, "short") && last)
+        said = bytes / 2;
     if (status == HB_OK && !makes(lines, "no-data"))
-        status = visitor->data(visitor, text, bytes, 0);
-    if (makes(lines, "hide-failure"))
+        status = give(lines, visitor, text, bytes, last);
+    if (makes(lines, "hide-failure") || (makes(lines, "hide-last-failure") && last))
         status = HB_OK;
     if (status < 0 || makes(lines, "no-data") || (last && makes(lines, "no-last-end")))
         return status < 0 ? status : HB_OK;
     status = visitor->end(visitor, said);
     if (status == HB_OK && makes(lines, "end-twice"))
         status = visitor->end(visitor, said);
-    return makes(lines, "hide-failure") ? HB_OK : status;
+    bool hidden = makes(lines, "hide-failure") || (makes(lines, "hide-last-failure") && last);
+    return hidden ? HB_OK : status;
 }
 
 static int lines_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
 {
+    static int walks; /* of the process: for each an instance of its own is made */
     struct lines *lines = self;
     int status = read_all(lines, input);
+    bool again = walks++ > 0;
     char *line = lines->text + sizeof magic_text - 1;
     while (status == HB_OK && *line != '\0') {
         char *end = strchr(line, '\n');
         if (end == NULL)
             return lines->host->fail(lines->host, HB_FATAL, "is cut off");
         *end = '\0';
-        status = visit(lines, visitor, line, end[1] == '\0');
+        if (makes(lines, "fewer") && again && end[1] == '\0')
+            break;
+        status = visit(lines, visitor, line, end[1] == '\0', again);
         line = end + 1;
     }
     return status;
@@ -124,7 +148,7 @@ static const struct hb_option options[] = {
      .type = HB_OPTION_STRING,
      .key = "mistake",
      .default_text = "none",
-     .help = "no-data, no-last-end, end-twice, hide-failure"},
+     .help = "no-data, no-last-end, end-twice, hide-failure and others"},
 };
 
 static const struct hb_format_ops ops = {

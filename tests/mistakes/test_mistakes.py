@@ -181,6 +181,20 @@ class Walks(Mistakes):
                 self.assertEqual([name for name in os.listdir(self.new) if not name.startswith(".")]
                                  if self.new.exists() else [], [])
 
+    def test_why_not(self):
+        """Each is caught where it happens, also where something else would be found wrong later."""
+        for mistake, why in (("begin-twice", "an entry begins before the previous one has ended"),
+                             ("hide-last-failure", "more data than the archive says"),
+                             ("more", "more data than the archive says"), ("back", "third: damaged"),
+                             ("short", "it should have 12 bytes, but has 6"),
+                             ("fewer", "changed between listing and reading"),
+                             ("another-type", "changed between listing and reading")):
+            with self.subTest(mistake=mistake):
+                setting = ("--set", f"format:lines.mistake={mistake}")
+                self.assert_mentions(self.hbcore(*setting, "verify", self.archive, expect=1), why)
+                self.assert_mentions(self.hbcore(*setting, "--home", self.new, "import", self.archive, expect=1), why)
+                self.assertFalse(self.new.exists() and os.listdir(self.new))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_host.h"
 
+#include "base/patterns.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -171,6 +173,35 @@ static int fake_member(const struct hb_host *host, const char *key, const char *
     return HB_OK;
 }
 
+/* The host's own: nothing that a test of a plugin should have to imitate. */
+static struct hb_patterns *fake_patterns_create(const struct hb_host *host, const char *key,
+                                                const char *const *patterns, size_t count)
+{
+    struct hb_patterns *made = hb_patterns_new();
+    const char *problem = NULL;
+    size_t i;
+    for (i = 0; i < count && problem == NULL; i++)
+        problem = hb_patterns_add(made, patterns[i], strlen(patterns[i]), HB_PATTERN_GIT);
+    if (problem == NULL)
+        return made;
+    hb_patterns_free(made);
+    fake_fail(host, HB_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i - 1], problem);
+    return NULL;
+}
+
+static int fake_patterns_match(const struct hb_host *host, struct hb_patterns *patterns,
+                               const char *path, size_t path_bytes, uint32_t type)
+{
+    (void)host;
+    return hb_patterns_exclude(patterns, path, path_bytes, type == HB_DIRECTORY, NULL);
+}
+
+static void fake_patterns_free(const struct hb_host *host, struct hb_patterns *patterns)
+{
+    (void)host;
+    hb_patterns_free(patterns);
+}
+
 static void make_directory(char *path, size_t size, const char *what)
 {
     const char *base = getenv("TMPDIR");
@@ -210,6 +241,9 @@ void fake_host_init(struct fake_host *fake)
         .publish = fake_publish,
         .summary = fake_summary,
         .member = fake_member,
+        .patterns_create = fake_patterns_create,
+        .patterns_match = fake_patterns_match,
+        .patterns_free = fake_patterns_free,
     };
 }
 

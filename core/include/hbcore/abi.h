@@ -71,7 +71,8 @@ enum hb_status {
     HB_ENTRY = -1,     /* this entry cannot be done; the others can */
     HB_FATAL = -2,     /* this archive or this run cannot go on */
     HB_CANCELLED = -3, /* the user or the host stopped it */
-    HB_LATER = -4      /* this entry cannot be done now, but perhaps later; where it is allowed */
+    HB_LATER = -4,     /* this entry cannot be done now, but perhaps later; where it is allowed */
+    HB_PROVEN = 4      /* an answer of probe(): mine, whatever else it looks like */
 };
 
 /* The kinds of plugin. */

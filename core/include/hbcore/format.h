@@ -278,8 +278,12 @@ struct hb_format_ops {
                   struct hb_unit *out);
 
     /*
-     * Is it mine? For formats that no magic bytes tell. `head` is the start of the archive.
-     * HB_OK, HB_NOMATCH. `input` may have read_at; read() is not to be used.
+     * Is it mine? Asked of every format, whether its magic bytes are there or not: an archive may
+     * hold, or end with, one of another format. `head` is the start of the archive. HB_OK: it looks
+     * like it, from the start or from the end; HB_NOMATCH; HB_PROVEN: both its start and its end
+     * are mine, so that whatever another format finds there is content. If two formats give the
+     * strongest answer, the user has to choose. `input` may have read_at, which may fail where a
+     * stream has passed by; read() is not to be used.
      */
     int (*probe)(void *self, const struct hb_input *input, const void *head, size_t bytes);
 

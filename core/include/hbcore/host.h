@@ -40,6 +40,9 @@ struct hb_file {
 HB_LAYOUT(struct hb_file, path, 8);
 HB_SIZEOF(struct hb_file, 24);
 
+/* A list of patterns; the host's own. */
+struct hb_patterns;
+
 struct hb_host {
     uint32_t size; /* sizeof(struct hb_host) */
     uint32_t abi;  /* HB_ABI */
@@ -132,6 +135,21 @@ struct hb_host {
      * (HB_HAS) reads as the owner.
      */
     int (*read_as)(const struct hb_host *host);
+
+    /*
+     * Patterns of paths with the rules of gitignore(5), which hbcore(1) has under PATTERNS: for
+     * filters above all. patterns_create() copies them; NULL: one can never match, which has been
+     * said through fail() with `key` in front, the name of the option that they come from.
+     * patterns_match() says what they say of a path, below the home: non-zero, if they match it or
+     * a directory on the way, and no later one takes it back. `type` is its enum hb_entry_type. A
+     * list is for one thread at a time, and remembers the last path: ask directory by directory.
+     * A host that lacks these members (HB_HAS) has no patterns.
+     */
+    struct hb_patterns *(*patterns_create)(const struct hb_host *host, const char *key,
+                                           const char *const *patterns, size_t count);
+    int (*patterns_match)(const struct hb_host *host, struct hb_patterns *patterns,
+                          const char *path, size_t path_bytes, uint32_t type);
+    void (*patterns_free)(const struct hb_host *host, struct hb_patterns *patterns);
 };
 
 HB_LAYOUT(struct hb_host, self, 8);
@@ -142,7 +160,9 @@ HB_LAYOUT(struct hb_host, open_beneath, 96);
 HB_LAYOUT(struct hb_host, stage_file, 112);
 HB_LAYOUT(struct hb_host, member, 144);
 HB_LAYOUT(struct hb_host, read_as, 152);
-HB_SIZEOF(struct hb_host, 160);
+HB_LAYOUT(struct hb_host, patterns_create, 160);
+HB_LAYOUT(struct hb_host, patterns_free, 176);
+HB_SIZEOF(struct hb_host, 184);
 
 #ifdef __cplusplus
 }

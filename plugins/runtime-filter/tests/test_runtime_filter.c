@@ -148,6 +148,95 @@ static void defaults_keep_everything(void **state)
     stop(&filter);
 }
 
+/* "only these below here", at the root and in each profile. */
+static void patterns(void **state)
+{
+    (void)state;
+    static const struct expected cases[] = {
+        {"cache", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"cache/images", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"cache/images/1.png", HB_FILE, HB_KEEP, HB_KEEP},
+        {"cache/images/tool-output/x", HB_FILE, HB_KEEP, HB_KEEP},
+        {"cache/tool-output", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"cache/tool-output/images/x", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"cache/index.json", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"cache/images2", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"profiles/a/cache/audio/x", HB_FILE, HB_KEEP, HB_KEEP},
+        {"profiles/a/cache/x", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"skills/s/cache/x", HB_FILE, HB_KEEP, HB_KEEP},
+        {"skills/x.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"skills/\xff.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"skills/keep.tmp", HB_FILE, HB_KEEP, HB_KEEP},
+        {"build", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
+        {"a/build", HB_FILE, HB_KEEP, HB_KEEP},
+        {"a/build/x", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"a/build/keep.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
+        {"gone/keep.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT}, /* by another option */
+    };
+    struct filter filter;
+    start(&filter, "directories=gone\npatterns=/cache/* !/cache/images profiles/*/cache/* "
+                   "!profiles/*/cache/audio *.tmp !keep.tmp build/\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct expected *want = &cases[i];
+        uint32_t backup = ask(&filter, HB_BACKUP, want->type, want->path).kind;
+        uint32_t import = ask(&filter, HB_IMPORT, want->type, want->path).kind;
+        if (backup != want->backup || import != want->import)
+            fail_msg("%s: backup %u, import %u", want->path, backup, import);
+    }
+    stop(&filter);
+}
+
+/* The host of before has no patterns, and all else works with it. */
+static void an_older_host(void **state)
+{
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        struct fake_host fake;
+        struct fake_settings *settings;
+        void *self;
+        fake_host_init(&fake);
+        fake.host.size = offsetof(struct hb_host, patterns_create);
+        const char *text = with ? "names=x\npatterns=*.tmp\n" : "names=x\n";
+        int status = fake_create(&fake, hb_plugin_v1(), text, &self, &settings);
+        assert_int_equal(status, with ? HB_FATAL : HB_OK);
+        struct hb_plugin plugin = *hb_plugin_v1();
+        assert_true(plugin.host_size <= fake.host.size);
+        if (with) {
+            assert_non_null(strstr(fake.message, "[test] patterns: this hbcore is too old"));
+            plugin.destroy = NULL;
+        }
+        fake_destroy(&plugin, self, settings);
+        fake_host_finish(&fake);
+    }
+}
+
+static void sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t type;
+        uint64_t bytes;
+        uint32_t kind;
+    } cases[] = {{HB_FILE, 2048, HB_KEEP},
+                 {HB_FILE, 2049, HB_LEAVE_OUT},
+                 {HB_FILE, HB_UNKNOWN, HB_KEEP},
+                 {HB_DIRECTORY, 4096, HB_KEEP}};
+    struct filter filter;
+    start(&filter, "exclude-larger-than=2K\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct hb_entry entry = {.size = sizeof entry,
+                                 .type = cases[i].type,
+                                 .path = "a",
+                                 .path_bytes = 1,
+                                 .bytes = cases[i].bytes};
+        struct hb_verdict verdict = {.size = sizeof verdict};
+        assert_int_equal(filter.ops->verdict(filter.self, HB_BACKUP, &entry, &verdict), HB_OK);
+        assert_int_equal(verdict.kind, cases[i].kind);
+        assert_string_equal(verdict.reason, cases[i].kind == HB_KEEP ? "" : "larger than 2K");
+    }
+    stop(&filter);
+}
+
 static void rules_that_never_match_are_refused(void **state)
 {
     (void)state;
@@ -159,6 +248,11 @@ static void rules_that_never_match_are_refused(void **state)
         {"globs=/abs/*\n", "globs: \"/abs/*\""},
         {"globs=a/\n", "globs: \"a/\""},
         {"globs=./a\n", "globs: \"./a\""},
+        {"patterns=x ./a\n", "[test] patterns: \"./a\""},
+        {"patterns=a[b\n", "patterns: \"a[b\""},
+        {"patterns=a\\\n", "patterns: \"a\\\""},
+        {"patterns=/\n", "patterns: \"/\""},
+        {"patterns=!\n", "patterns: \"!\""},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct fake_host fake;
@@ -219,6 +313,9 @@ int main(void)
         cmocka_unit_test(each_rule),
         cmocka_unit_test(private_files),
         cmocka_unit_test(defaults_keep_everything),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(an_older_host),
+        cmocka_unit_test(sizes),
         cmocka_unit_test(rules_that_never_match_are_refused),
         cmocka_unit_test(long_paths_and_many_names),
     };

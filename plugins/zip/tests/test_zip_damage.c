@@ -293,13 +293,26 @@ static void refused_methods(void **state)
     struct memory memory;
     struct found_list list;
     write_two(&memory);
-    zip_put16(memory.data + 8, 12);
-    zip_put16(central(&memory, 0) + 10, 12);
+    zip_put16(memory.data + 8, 9);
+    zip_put16(central(&memory, 0) + 10, 9);
     zip_put16(central(&memory, 1) + 8, 1);
     zip_test_read(&memory, &list);
     assert_int_equal(list.status, HB_OK);
     assert_int_equal(list.members[0].status, HB_ENTRY);
     assert_int_equal(list.members[1].status, HB_ENTRY);
+    assert_non_null(strstr(list.members[0].why, "Deflate64 (method 9)"));
+    assert_non_null(strstr(list.members[1].why, "is encrypted"));
+    zip_test_free(&list);
+    zip_test_walk(&memory, true, &list);
+    assert_int_equal(list.status, HB_OK);
+    assert_int_equal(list.count, 2);
+    assert_non_null(strstr(list.members[0].why, "Deflate64 (method 9)"));
+    assert_non_null(strstr(list.members[1].why, "is encrypted"));
+    zip_test_free(&list);
+    zip_test_walk(&memory, false, &list);
+    assert_int_equal(list.status, HB_FATAL);
+    assert_int_equal(list.count, 1);
+    assert_non_null(strstr(list.message, "Deflate64"));
     zip_test_free(&list);
     memory_free(&memory);
 }

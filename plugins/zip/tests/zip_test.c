@@ -45,6 +45,7 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
         .bytes = entry->bytes,
         .token = member->token,
         .group = member->group,
+        .why = member->flags & HB_MEMBER_UNREADABLE ? strdup(member->why) : NULL,
     };
     memcpy(found->path, entry->path, entry->path_bytes + 1);
     return HB_OK;
@@ -110,12 +111,62 @@ void zip_test_read(struct memory *memory, struct found_list *list)
     zip_test_end(&test);
 }
 
+static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
+{
+    struct found_list *list = visitor->self;
+    const struct hb_lister lister = {.size = sizeof lister, .self = list};
+    return keep_member(&lister,
+                       &(struct hb_member){.size = sizeof(struct hb_member), .entry = entry});
+}
+
+static int walk_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
+                     uint64_t offset)
+{
+    struct found_list *list = visitor->self;
+    struct hb_output output = {.size = sizeof output, .self = &list->members[list->count - 1]};
+    return keep_data(&output, data, bytes, offset);
+}
+
+static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
+{
+    struct found_list *list = visitor->self;
+    assert_int_equal(bytes, list->members[list->count - 1].bytes);
+    return HB_OK;
+}
+
+static int walk_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    struct found_list *list = visitor->self;
+    list->members[list->count - 1].why = strdup(why);
+    return HB_OK;
+}
+
+void zip_test_walk(struct memory *memory, bool unreadable, struct found_list *list)
+{
+    struct zip_test test;
+    struct hb_visitor visitor = {
+        .size = unreadable ? sizeof visitor : offsetof(struct hb_visitor, unreadable),
+        .self = list,
+        .entry = walk_entry,
+        .data = walk_data,
+        .end = walk_end,
+        .unreadable = walk_unreadable,
+    };
+    *list = (struct found_list){0};
+    zip_test_start(&test, 6);
+    memory_rewind(memory, true);
+    list->status = test.ops->walk(test.self, &memory->input, &visitor);
+    memcpy(list->message, test.fake.message, sizeof list->message);
+    zip_test_end(&test);
+}
+
 void zip_test_free(struct found_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         free(list->members[i].path);
         free(list->members[i].link);
         free(list->members[i].data);
+        free(list->members[i].why);
     }
     free(list->members);
     *list = (struct found_list){0};

@@ -39,6 +39,7 @@ struct found {
     unsigned char *data;
     uint64_t data_bytes;
     int status; /* of decode() */
+    char *why;  /* NULL: not HB_MEMBER_UNREADABLE */
 };
 
 struct found_list {
@@ -54,6 +55,9 @@ void zip_test_again(struct zip_test *test);
 /* Lists and decodes everything, with a host of its own or a fresh instance of the one given. */
 void zip_test_read(struct memory *memory, struct found_list *list);
 void zip_test_read_with(struct zip_test *test, struct memory *memory, struct found_list *list);
+/* By walk(); `unreadable`: with a host that takes such members, else the walk fails at the first.
+ */
+void zip_test_walk(struct memory *memory, bool unreadable, struct found_list *list);
 void zip_test_free(struct found_list *list);
 
 /* Writes with a fresh instance; returns the status. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "archive/verify.h"
+#include "import/verify.h"
 
 #include "archive/claims.h"
 #include "archive/extract.h"
@@ -7,6 +7,8 @@
 #include "base/path.h"
 #include "files/anywhere.h"
 #include "host/instance.h"
+#include "host/own_places.h"
+#include "import/select.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,8 +17,11 @@
 struct verify {
     struct hb_archive *archive;
     struct hb_run *run;
-    struct hb_chain contents;
-    struct hb_claims claims;
+    struct hb_chain filters, contents;
+    struct hb_restore_plan plan; /* of an import */
+    struct hb_error refusal;     /* an import would refuse all of it */
+    struct hb_claims *claims;    /* of the plan, where there is one */
+    struct hb_claims unplanned;
     struct hb_error *error;
     atomic_uint_fast64_t files;
     atomic_uint_fast64_t bytes;
@@ -56,7 +61,7 @@ static int verify_open(void *context, unsigned worker, size_t index, struct hb_e
     char name[24];
     (void)worker;
     (void)error;
-    if (!verify->can_stage || !hb_claims_by_name(&verify->claims, index))
+    if (!verify->can_stage || !hb_claims_by_name(verify->claims, index))
         return -1;
     copy_name(index, name);
     int fd = openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -111,7 +116,7 @@ static int check_content(struct verify *verify, size_t index, const char *name, 
     const struct hb_instance *content;
     struct hb_entry entry;
     uint32_t soundness;
-    int told = hb_claims_settle(&verify->claims, index, open_again, &fd, &content);
+    int told = hb_claims_settle(verify->claims, index, open_again, &fd, &content);
     if (told != 0) {
         hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL,
                       hb_catalog_path(&verify->archive->catalog, index),
@@ -143,7 +148,7 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     atomic_fetch_add(&verify->files, 1);
     atomic_fetch_add(&verify->bytes, bytes);
     if (fd < 0) {
-        if (hb_claims_by_name(&verify->claims, index)) /* else it is nobody's */
+        if (hb_claims_by_name(verify->claims, index)) /* else it is nobody's */
             report_cannot_tell(verify, index);
         return HB_OK;
     }
@@ -165,6 +170,14 @@ static bool verify_damaged(void *context, const size_t *indexes, size_t count,
         verify->damaged = indexes[0];
         *verify->error = *error;
     }
+    return true;
+}
+
+static bool verify_unreadable(void *context, const size_t *indexes, size_t count, const char *why)
+{
+    struct verify *verify = context;
+    for (size_t i = 0; i < count && verify->plan.rows != NULL; i++)
+        hb_planned_drop_data(&verify->plan, &verify->run->report, indexes[i], why);
     return true;
 }
 
@@ -195,7 +208,7 @@ static void report_unchecked(struct verify *verify, const char *why)
     const struct hb_catalog *catalog = &verify->archive->catalog;
     struct hb_report *report = &verify->run->report;
     for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].type != HB_FILE || !hb_claims_by_name(&verify->claims, i))
+        if (catalog->members[i].type != HB_FILE || !hb_claims_by_name(verify->claims, i))
             continue;
         hb_report_add(report, HB_FOUND_DOUBTFUL, hb_catalog_path(catalog, i),
                       "could not be checked as a database: %s", why);
@@ -211,7 +224,7 @@ static void open_stage(struct verify *verify)
     bool needed = false;
     for (size_t i = 0; i < archive->catalog.count && !needed; i++)
         needed =
-            archive->catalog.members[i].type == HB_FILE && hb_claims_by_name(&verify->claims, i);
+            archive->catalog.members[i].type == HB_FILE && hb_claims_by_name(verify->claims, i);
     if (!needed)
         return;
     const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");
@@ -230,22 +243,16 @@ static void open_stage(struct verify *verify)
 
 /* ---- what else there is to say ------------------------------------------------------------- */
 
-/* What an import would not restore, and say so. */
-static void report_refused(struct verify *verify)
+/*
+ * What an import would not restore is said by the code that an import decides with. Nobody keeps
+ * anything of his own in a home that is not known, but for the files that every home may have.
+ */
+static int plan_import(struct verify *verify, const char *home)
 {
-    const struct hb_catalog *catalog = &verify->archive->catalog;
-    size_t depth = (size_t)hb_config_number(verify->run->config, "import", "max-depth"), skip;
-    for (size_t i = 0; i < catalog->count; i++) {
-        const char *path = hb_catalog_path(catalog, i);
-        if (catalog->members[i].type == HB_DIRECTORY)
-            continue;
-        const char *problem = hb_path_problem(path, depth, &skip);
-        if (problem == NULL && hb_claims_sidecar(&verify->claims, i))
-            problem = "belongs to the file beside it; data that is only in it would be lost";
-        if (problem != NULL)
-            hb_report_add(&verify->run->report, HB_FOUND_DOUBTFUL, path,
-                          "an import would refuse it: it %s", problem);
-    }
+    static const char no_home[] = "/.hbcore-no-home";
+    hb_own_places_of(verify->run, home == NULL ? no_home : home);
+    return hb_select(verify->archive, &verify->filters, &verify->contents, NULL, &verify->plan,
+                     &verify->refusal);
 }
 
 /* What the archive says about itself. */
@@ -284,7 +291,6 @@ static void report_marks(const struct verify *verify)
 /* All that can be read of it is; see verify.h for what is told. */
 static int read_back(struct verify *verify, struct hb_error *error)
 {
-    hb_claims_of_catalog(&verify->claims, &verify->contents, &verify->archive->catalog);
     open_stage(verify);
     HB_AUTO_AS as = {.changed = false}; /* threads that start now begin with the same */
     if (verify->can_stage)
@@ -297,29 +303,60 @@ static int read_back(struct verify *verify, struct hb_error *error)
         .open = verify_open,
         .done = verify_done,
         .damaged = verify_damaged,
+        .unreadable = verify_unreadable,
         .unwritable = verify_unwritable,
         .whole = true,
     };
     int status = hb_extract(&request, error);
-    report_refused(verify);
-    hb_claims_clear(&verify->claims);
     hb_run_close_stage(verify->run, &verify->run->stage, status);
     return status;
 }
 
-int hb_verify(struct hb_archive *archive, struct hb_verified *result, struct hb_error *error)
+/* An archive that an import would refuse is read back all the same. */
+static int verify_all(struct verify *verify, const char *home, struct hb_error *error)
 {
-    struct verify verify = {
-        .archive = archive, .run = archive->run, .error = error, .damaged = SIZE_MAX};
+    int planned = plan_import(verify, home);
+    verify->claims = &verify->plan.claims;
+    if (verify->plan.rows == NULL) {
+        verify->claims = &verify->unplanned;
+        hb_claims_of_catalog(verify->claims, &verify->contents, &verify->archive->catalog);
+    }
+    int status = read_back(verify, error);
+    hb_claims_clear(&verify->unplanned);
+    if (status != HB_OK || verify->damaged != SIZE_MAX)
+        return status;
+    if (planned == HB_OK) {
+        hb_planned_drop_links(&verify->plan, &verify->run->report);
+        report_marks(verify);
+    } else {
+        *error = verify->refusal;
+        if (verify->archive->catalog.count > 0)
+            hb_error_set(error, HB_FATAL, "%s; all of it was read back and is undamaged",
+                         verify->refusal.text);
+        if (verify->refusal.hint[0] != '\0')
+            hb_error_hint(error, "%s", verify->refusal.hint);
+    }
+    return planned;
+}
+
+int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *result,
+              struct hb_error *error)
+{
+    struct verify verify = {.archive = archive,
+                            .run = archive->run,
+                            .plan = {.catalog = &archive->catalog},
+                            .error = error,
+                            .damaged = SIZE_MAX};
+    int status = HB_NOMATCH;
     *result = (struct hb_verified){0};
-    if (hb_chain_create(verify.run, HB_KIND_CONTENT, NULL, &verify.contents, error) != HB_OK)
-        return HB_NOMATCH;
-    int status = read_back(&verify, error);
+    if (hb_chain_create(verify.run, HB_KIND_CONTENT, NULL, &verify.contents, error) == HB_OK &&
+        hb_chain_create(verify.run, HB_KIND_FILTER, "import", &verify.filters, error) == HB_OK)
+        status = verify_all(&verify, home, error);
+    hb_restore_plan_clear(&verify.plan);
+    hb_chain_free(&verify.filters);
     hb_chain_free(&verify.contents);
     *result = (struct hb_verified){.files = atomic_load(&verify.files),
                                    .bytes = atomic_load(&verify.bytes),
                                    .damaged = verify.damaged != SIZE_MAX};
-    if (status == HB_OK && !result->damaged)
-        report_marks(&verify);
     return status;
 }

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/which_format.h"
+
+#include "archive/archive_input.h"
+#include "base/memory.h"
+#include "host/failure.h"
+#include "host/instance.h"
+#include <string.h>
+
+/*
+ * From the weakest to the strongest. Magic bytes that are not at the start may be content, or a
+ * name, in an archive of another format; so may those whose own plugin does not take the archive.
+ */
+enum proof {
+    NOTHING,
+    DENIED_WITHIN, /* magic bytes, but the plugin says no */
+    DENIED_START,
+    MAGIC_WITHIN, /* magic bytes, and the plugin has no probe() */
+    CLAIMED,      /* the same at the start; or the plugin says yes */
+    PROVEN
+};
+
+static const struct hb_magic *matching_magic(const struct hb_archive *archive,
+                                             const struct hb_format_ops *ops)
+{
+    for (const struct hb_magic *magic = ops->magics; magic != NULL && magic->length > 0; magic++)
+        if ((uint64_t)magic->offset + magic->length <= archive->head_bytes &&
+            memcmp(archive->head + magic->offset, magic->bytes, magic->length) == 0)
+            return magic;
+    return NULL;
+}
+
+/* Asks the plugin itself; it gets an instance for that. */
+static int ask(struct hb_archive *archive, const struct hb_input *input,
+               const struct hb_format_choice *choice)
+{
+    struct hb_instance *instance;
+    struct hb_error error;
+    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK)
+        return HB_FATAL;
+    int answer =
+        hb_format_ops_of(choice)->probe(instance->self, input, archive->head, archive->head_bytes);
+    hb_instance_free(instance);
+    return answer;
+}
+
+/* *unsure: a plugin could not tell. */
+static enum proof proof_of(struct hb_archive *archive, const struct hb_input *input,
+                           const struct hb_format_choice *choice, bool *unsure)
+{
+    const struct hb_format_ops *ops = hb_format_ops_of(choice);
+    const struct hb_magic *magic = matching_magic(archive, ops);
+    bool start = magic != NULL && magic->offset == 0;
+    if (!HB_CAN(ops, probe))
+        return magic == NULL ? NOTHING : start ? CLAIMED : MAGIC_WITHIN;
+    int answer = ask(archive, input, choice);
+    if (answer == HB_PROVEN)
+        return PROVEN;
+    if (answer == HB_OK)
+        return CLAIMED;
+    *unsure |= answer < 0;
+    return magic == NULL ? NOTHING : start ? DENIED_START : DENIED_WITHIN;
+}
+
+static bool is_same_plugin(const struct hb_format_choice *left,
+                           const struct hb_format_choice *right)
+{
+    return left->section->library->plugin == right->section->library->plugin;
+}
+
+static bool has_one_magic(const struct hb_archive *archive, const struct hb_format_choice *left,
+                          const struct hb_format_choice *right)
+{
+    const struct hb_magic *a = matching_magic(archive, hb_format_ops_of(left));
+    const struct hb_magic *b = matching_magic(archive, hb_format_ops_of(right));
+    return a != NULL && b != NULL && a->offset == b->offset && a->length == b->length;
+}
+
+static int undecided(const struct hb_archive *archive, const struct hb_format_choice *left,
+                     const struct hb_format_choice *right, bool one_magic, struct hb_error *error)
+{
+    const char *first = left->section->label, *second = right->section->label;
+    if (one_magic)
+        hb_error_set(error, HB_FATAL,
+                     "%s: the formats %s and %s both take it for theirs: their plugins go by the "
+                     "same first bytes",
+                     archive->shown, first, second);
+    else
+        hb_error_set(error, HB_FATAL, "%s: it can be read as %s and as %s, with other files in it",
+                     archive->shown, first, second);
+    hb_error_hint(error, "say which one is meant: --format %s, or --format %s", first, second);
+    error->wrong_use = true;
+    return HB_FATAL;
+}
+
+/* The strongest; of equal ones the first. *rival: another plugin that has as good a claim, or NULL.
+ */
+static const struct hb_format_choice *strongest(struct hb_archive *archive,
+                                                const struct hb_input *input, bool lenient,
+                                                const struct hb_format_choice **rival, bool *unsure)
+{
+    const struct hb_format_list *list = &archive->formats;
+    const struct hb_format_choice *best = NULL;
+    HB_AUTO_FREE enum proof *proofs = hb_alloc((list->count + 1) * sizeof *proofs);
+    enum proof most = NOTHING;
+    *rival = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        proofs[i] = proof_of(archive, input, &list->choices[i], unsure);
+        if (proofs[i] > most) {
+            most = proofs[i];
+            best = &list->choices[i];
+        }
+    }
+    for (size_t i = 0; i < list->count && most >= MAGIC_WITHIN && *rival == NULL; i++) {
+        const struct hb_format_choice *other = &list->choices[i];
+        bool one_magic = proofs[i] >= MAGIC_WITHIN && has_one_magic(archive, best, other);
+        if (!is_same_plugin(best, other) && (one_magic ? !lenient : proofs[i] == most))
+            *rival = other;
+    }
+    return best;
+}
+
+/* A plugin that knows its archives by their name alone. */
+static const struct hb_format_choice *by_suffix(const struct hb_archive *archive)
+{
+    const struct hb_format_list *list = &archive->formats;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct hb_format_ops *ops = hb_format_ops_of(&list->choices[i]);
+        if (ops->magics == NULL && hb_format_stem(ops->suffixes, archive->path) > 0)
+            return &list->choices[i];
+    }
+    return NULL;
+}
+
+int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error)
+{
+    const struct hb_format_choice *rival;
+    bool unsure = false;
+    archive->found_out = true;
+    archive->choice = strongest(archive, &archive->input, lenient, &rival, &unsure);
+    hb_run_clear_failure(
+        archive->run); /* whatever a plugin said about an archive that is not its */
+    if (rival != NULL) {
+        archive->untold = true;
+        return undecided(archive, archive->choice, rival,
+                         has_one_magic(archive, archive->choice, rival), error);
+    }
+    if (archive->choice == NULL)
+        archive->choice = by_suffix(archive);
+    if (archive->choice != NULL)
+        return HB_OK;
+    if (archive->stream)
+        return HB_NOMATCH;
+    archive->untold |= unsure;
+    hb_error_set(error, HB_FATAL, "%s: not an archive in a known format", archive->shown);
+    hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
+    return HB_FATAL;
+}
+
+int hb_which_format_after(struct hb_archive *archive, struct hb_error *error)
+{
+    const struct hb_format_choice *rival;
+    bool unsure = false;
+    if (!archive->stream || !archive->found_out)
+        return HB_OK;
+    struct hb_input input = hb_archive_input_passed(archive);
+    const struct hb_format_choice *best = strongest(archive, &input, true, &rival, &unsure);
+    hb_run_clear_failure(archive->run);
+    if (rival == NULL && best != NULL && !is_same_plugin(best, archive->choice))
+        rival = best;
+    return rival == NULL ? HB_OK : undecided(archive, archive->choice, rival, false, error);
+}

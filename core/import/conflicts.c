@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/conflicts.h"
+
+#include "base/memory.h"
+#include <string.h>
+
+/* A selected row. Sorted, those below a name follow it at once. */
+struct name {
+    const char *path;
+    size_t index;
+};
+
+/* '/' comes before all other bytes, so that "a/b" stands in front of "a.b". */
+static int in_order(const void *left, const void *right)
+{
+    const unsigned char *a = (const unsigned char *)((const struct name *)left)->path;
+    const unsigned char *b = (const unsigned char *)((const struct name *)right)->path;
+    while (*a == *b && *a != '\0') {
+        a++;
+        b++;
+    }
+    unsigned x = *a == '/' ? 1 : *a == '\0' ? 0 : *a + 1u;
+    unsigned y = *b == '/' ? 1 : *b == '\0' ? 0 : *b + 1u;
+    return (x > y) - (x < y);
+}
+
+static bool lies_below(const char *path, const char *above)
+{
+    size_t bytes = strlen(above);
+    return strncmp(path, above, bytes) == 0 && path[bytes] == '/';
+}
+
+/* Its data may still be that of hard links; a directory of the name that stood before it is made.
+ */
+static void give_way(struct hb_report *report, struct hb_restore_plan *plan, size_t index)
+{
+    const struct hb_catalog_member *members = plan->catalog->members;
+    struct hb_restore_row *row = &plan->rows[index];
+    row->action = HB_REPLACED;
+    hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
+                  "a directory is in the way: the archive has other entries below this name");
+    if (row->replaces != 0 && members[row->replaces - 1].type == HB_DIRECTORY)
+        plan->rows[row->replaces - 1].action = HB_SELECTED;
+}
+
+static size_t take_names(const struct hb_restore_plan *plan, struct name *names, bool *sorted)
+{
+    size_t count = 0;
+    *sorted = true;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!hb_planned_is_selected(plan, i))
+            continue;
+        names[count] = (struct name){hb_planned_path(plan, i), i};
+        *sorted = *sorted && (count == 0 || in_order(&names[count - 1], &names[count]) < 0);
+        count++;
+    }
+    return count;
+}
+
+void hb_conflicts_settle(struct hb_report *report, struct hb_restore_plan *plan)
+{
+    HB_AUTO_FREE struct name *names = hb_alloc((plan->count + 1) * sizeof *names);
+    bool sorted, any = false;
+    size_t count = take_names(plan, names, &sorted);
+    if (!sorted)
+        qsort(names, count, sizeof *names, in_order);
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (plan->catalog->members[names[i].index].type == HB_DIRECTORY ||
+            !lies_below(names[i + 1].path, names[i].path))
+            continue;
+        give_way(report, plan, names[i].index);
+        any = true;
+    }
+    for (size_t i = 0; any && i < plan->count; i++) {
+        struct hb_restore_row *origin = &plan->rows[plan->rows[i].origin];
+        if (hb_planned_is_selected(plan, i) && origin->action == HB_REPLACED)
+            origin->action = HB_ORIGIN;
+    }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the central directory of an archive is: its end records (APPNOTE 4.3.14 to 4.3.16). */
+#ifndef ZIP_END_H
+#define ZIP_END_H
+
+#include "zip.h"
+
+struct zip_end {
+    uint64_t start;   /* of the central directory, from the start of the input */
+    uint64_t bytes;   /* of it */
+    uint64_t shift;   /* bytes in front of the archive, which stored offsets do not count */
+    uint64_t entries; /* as stored: without zip64 perhaps the lower 16 bits alone */
+    bool disks;       /* with HB_NOMATCH: it is a zip, but one disk of several */
+};
+
+/*
+ * HB_OK: the directory that the end record means, its first header seen. HB_NOMATCH: no record says
+ * anything that fits; zip_end_refuse() says why. Or the failure of the input.
+ */
+int zip_end_find(const struct zip *zip, const struct hb_input *input, struct zip_end *end);
+int zip_end_refuse(const struct zip *zip, const struct hb_input *input);
+
+/* All of the bytes, or HB_FATAL after host->fail(). */
+int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, size_t bytes,
+             uint64_t offset);
+
+#endif

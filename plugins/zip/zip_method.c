@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bzip2, LZMA, zstd, xz and PPMd by libarchive. It has no function for a single method, so the
+ * member is handed to it as a zip of its own, of one local header and the data. What comes out is
+ * counted and checked by whoever takes it.
+ */
+#include "zip_method.h"
+
+#include "zip_layout.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdio.h>
+
+enum { ENCRYPTED = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED };
+enum { METHOD_FLAGS = 2 | 4 }; /* what a method has to say about itself (4.4.4) */
+
+static const struct {
+    uint16_t method;
+    bool known; /* to libarchive 3.6 */
+    const char *name;
+} methods[] = {
+    {1, false, "Shrink"},   {2, false, "Reduce"},  {3, false, "Reduce"},    {4, false, "Reduce"},
+    {5, false, "Reduce"},   {6, false, "Implode"}, {9, false, "Deflate64"}, {12, true, "bzip2"},
+    {14, true, "LZMA"},     {93, true, "zstd"},    {95, true, "xz"},        {96, false, "JPEG"},
+    {97, false, "WavPack"}, {98, true, "PPMd"},
+};
+
+const char *zip_method_problem(const struct zip_record *record, char *text)
+{
+    const char *name = "a method that is not known";
+    if (record->flags & ENCRYPTED)
+        return "is encrypted; `7z x ARCHIVE` asks for the password and unpacks it";
+    if (record->flags & ZIP_FLAG_PATCH)
+        return "is a patch of another file, not a file";
+    if (record->method == ZIP_STORED || record->method == ZIP_DEFLATED)
+        return NULL;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (methods[i].method != record->method)
+            continue;
+        if (methods[i].known)
+            return NULL;
+        name = methods[i].name;
+    }
+    snprintf(text, ZIP_WHY_BYTES,
+             "is compressed by %s (method %d), which is not read here; `7z x ARCHIVE` unpacks it",
+             name, record->method);
+    return text;
+}
+
+/* ---- libarchive ------------------------------------------------------------------------- */
+
+/* What libarchive reads: the header, then the data. */
+struct feed {
+    const struct zip_passage *passage;
+    unsigned char header[ZIP_LOCAL_BYTES + 1 + ZIP_ROOM_BYTES];
+    bool headed;
+    uint64_t at;
+    int status; /* of the passage */
+};
+
+static la_ssize_t feed_read(struct archive *archive, void *self, const void **data)
+{
+    struct feed *feed = self;
+    const struct zip_passage *passage = feed->passage;
+    size_t bytes = 0;
+    if (!feed->headed) {
+        feed->headed = true;
+        struct zip_record only = {
+            .flags = passage->record->flags & METHOD_FLAGS,
+            .method = passage->record->method,
+            .crc = passage->record->crc,
+            .packed = passage->record->packed,
+            .bytes = passage->record->bytes,
+            .name = "-",
+            .name_bytes = 1,
+            .room = zip_is_large(passage->record) ? ZIP_ROOM_64 : ZIP_ROOM_NONE,
+        };
+        *data = feed->header;
+        return (la_ssize_t)zip_put_local(feed->header, &only);
+    }
+    if (feed->at == passage->record->packed)
+        return 0;
+    feed->status = passage->next(passage->self, feed->at, data, &bytes);
+    feed->at += bytes;
+    if (feed->status == HB_OK)
+        return (la_ssize_t)bytes;
+    archive_set_error(archive, EIO, "not read");
+    return -1;
+}
+
+static int pass_all(const struct feed *feed, struct archive *archive)
+{
+    const struct zip_passage *passage = feed->passage;
+    const struct hb_host *host = passage->zip->host;
+    const void *data;
+    size_t bytes;
+    la_int64_t offset;
+    int result;
+    while ((result = archive_read_data_block(archive, &data, &bytes, &offset)) == ARCHIVE_OK) {
+        int status = bytes == 0 ? HB_OK : passage->take(passage->self, data, bytes);
+        if (status != HB_OK)
+            return status;
+    }
+    if (feed->status != HB_OK)
+        return feed->status;
+    if (result == ARCHIVE_FAILED)
+        return host->fail(host, HB_ENTRY, "it cannot be decoded: %s",
+                          archive_error_string(archive));
+    /* A warning is about size or checksum, which whoever takes the content checks, too. */
+    if (result == ARCHIVE_EOF || result == ARCHIVE_WARN)
+        return HB_OK;
+    return host->fail(host, HB_FATAL,
+                      "its compressed data are broken; the archive is damaged or forged");
+}
+
+int zip_method_decode(const struct zip_passage *passage)
+{
+    struct feed feed = {.passage = passage};
+    struct archive_entry *entry;
+    struct archive *archive = archive_read_new();
+    if (archive == NULL)
+        return zip_no_memory(passage->zip);
+    int status = HB_FATAL;
+    if (archive_read_support_format_zip_streamable(archive) == ARCHIVE_OK &&
+        archive_read_open(archive, &feed, NULL, feed_read, NULL) == ARCHIVE_OK &&
+        archive_read_next_header(archive, &entry) >= ARCHIVE_WARN)
+        status = pass_all(&feed, archive);
+    else if (feed.status != HB_OK)
+        status = feed.status;
+    else
+        passage->zip->host->fail(passage->zip->host, HB_FATAL, "it cannot be decoded: %s",
+                                 archive_error_string(archive));
+    archive_read_free(archive);
+    return status;
+}

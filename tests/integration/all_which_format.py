@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which format an archive has, where it holds another one, ends with one, or stands in front of one."""
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import unittest
+import zipfile
+
+import hb
+
+FILTERS = ("--gzip", "--xz", "--bzip2", "--zstd", "--lz4", "--lzip", "--compress")
+
+
+def zip_of(name, data=b"inside a zip", comment=b"", method=zipfile.ZIP_STORED):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)
+        archive.comment = comment
+    return made.getvalue()
+
+
+class WhichFormat(hb.Case):
+    def setUp(self):
+        super().setUp()
+        self.config = hb.GENERIC
+        self.made = 0
+        self.tree = self.dir / "tree"
+        hb.write(self.tree / "a", b"A" * 700)
+        hb.write(self.tree / "z.zip", zip_of("other"))
+        hb.write(self.tree / "empty", b"")
+
+    def keep(self, data, name="archive"):
+        self.made += 1
+        return hb.write(self.dir / f"{name}{self.made}", data)
+
+    def tar(self, *options, members=("a", "empty", "z.zip")):
+        done = subprocess.run(["tar", "-C", self.tree, *options, "-cf", "-", *members], check=True, capture_output=True)
+        return done.stdout
+
+    def importing(self, archive, *options, piped=False, expect=0):
+        self.made += 1
+        target = self.dir / f"target{self.made}"
+        with open(archive if piped else os.devnull, "rb") as stream:
+            done = self.hbcore("--home", target, "import", *options, "-" if piped else archive, stdin=stream,
+                               expect=expect)
+        found = {}
+        for folder, _, files in os.walk(target):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as stream:
+                    found[os.path.relpath(os.path.join(folder, name), target)] = stream.read()
+        found.pop(hb.HOME_ID, None)
+        return found, done
+
+    def is_read(self, archive, format_name, expected):
+        done = self.summary(self.hbcore("--json", "list", archive))
+        self.assertEqual(done["format"], format_name)
+        for piped in (False, True):
+            self.assertEqual(self.importing(archive, piped=piped)[0], expected)
+
+    def is_asked(self, archive, by_format, *formats):
+        for arguments in (("list", archive), ("verify", archive), ("cat", archive, "a")):
+            done = self.hbcore(*arguments, expect=2)
+            self.assert_mentions(done, *(f"--format {name}" for name in formats))
+        for piped in (False, True):
+            found, done = self.importing(archive, piped=piped, expect=2)
+            self.assertEqual(found, {})
+            self.assert_mentions(done, *(f"--format {name}" for name in formats))
+            for name, expected in by_format.items():
+                self.assertEqual(self.importing(archive, "--format", name, piped=piped)[0], expected, name)
+
+    def content(self, *members):
+        return {name: (self.tree / name).read_bytes() for name in members or ("a", "empty", "z.zip")}
+
+    def test_tars_that_end_with_a_zip(self):
+        for kind in ("v7", "oldgnu", "gnu", "ustar", "pax"):
+            self.is_read(self.keep(self.tar(f"--format={kind}")), "tar-zstd", self.content())
+        comment = zip_of("other", comment=bytes(3000))
+        hb.write(self.tree / "z.zip", comment)
+        self.is_read(self.keep(self.tar("--format=v7", "-b1")), "tar-zstd", self.content())
+        self.is_read(self.keep(self.tar("--format=v7", members=("z.zip",))), "tar-zstd", self.content("z.zip"))
+
+    def test_in_whatever_it_is_packed(self):
+        for option in FILTERS:
+            packed = self.dir / f"packed{option}"
+            self.tool("bsdtar", "-C", self.tree, "--format=ustar", option, "-cf", packed, "a", "empty", "z.zip")
+            data = packed.read_bytes()
+            self.is_read(packed, "tar-zstd", self.content())
+            self.assertEqual(self.importing(self.keep(data[:len(data) // 3]), expect=1)[0], {}, option)
+        v7 = self.tar("--format=v7")
+        for command in (("gzip", "-1"), ("zstd", "-q", "--no-check"), ("xz", "-0")):
+            done = subprocess.run(command, input=v7, check=True, capture_output=True)
+            self.is_read(self.keep(done.stdout), "tar-zstd", self.content())
+
+    def test_zips_with_tars_in_them(self):
+        v7, ustar = self.tar("--format=v7"), self.tar("--format=ustar")
+        for inner in (v7, ustar):
+            for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                self.is_read(self.keep(zip_of("inner.tar", inner, method=method)), "zip", {"inner.tar": inner})
+        comment = self.tar("--format=v7", members=("a",))
+        self.is_read(self.keep(zip_of("x", b"x", comment=comment)), "zip", {"x": b"x"})
+
+    def test_a_zip_behind_something(self):
+        """Self-extracting, from a file and from a pipe."""
+        self.is_read(self.keep(b"#!/bin/sh\nexec unzip\n" + zip_of("x", b"x")), "zip", {"x": b"x"})
+        self.is_read(self.keep(b"\x7fELF".ljust(9000, b"\1") + zip_of("x", b"x")), "zip", {"x": b"x"})
+
+    def test_both(self):
+        made = zip_of("x", b"x")
+        for kind in ("v7", "ustar", "gnu"):
+            self.is_asked(self.keep(self.tar(f"--format={kind}") + made),
+                          {"zip": {"x": b"x"}, "tar-zstd": self.content()}, "zip", "tar-zstd")
+        packed = subprocess.run(["gzip"], input=self.tar("--format=ustar"), check=True, capture_output=True).stdout
+        self.is_asked(self.keep(packed + made), {"zip": {"x": b"x"}}, "zip", "tar-zstd")
+
+    def test_neither(self):
+        for data in (b"x", b"PK", bytes(511), b"no archive\n" * 1000):
+            archive = self.keep(data)
+            self.hbcore("list", archive, expect=1)
+            for piped in (False, True):
+                self.assertEqual(self.importing(archive, piped=piped, expect=1)[0], {})
+
+    def test_names_that_are_magic(self):
+        """A member called PK\\3\\4 stands first in a tar: so do its bytes."""
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            info = tarfile.TarInfo("PK\3\4")
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"one"))
+        self.is_read(self.keep(made.getvalue()), "tar-zstd", {"PK\3\4": b"one"})
+        long = "n" * (257 - 30) + "ustar"
+        self.is_read(self.keep(zip_of(long, b"two")), "zip", {long: b"two"})
+
+    def build(self, plugins, magic):
+        """The template of a format, called zippy."""
+        code = (hb.SOURCE / "templates/format.c").read_text()
+        for old, new in (("\"example archive 1\\n\"", magic), ("\"example\"", "\"zippy\"")):
+            self.assertIn(old, code)
+            code = code.replace(old, new)
+        subprocess.run([os.environ["HBCORE_CC"], "-std=c11", "-D_GNU_SOURCE", "-fPIC", "-shared", "-fvisibility=hidden",
+                        "-I", str(hb.SOURCE / "core/include"), "-x", "c", "-", "-o", str(plugins / "zippy.so")],
+                       input=code, text=True, check=True)
+
+    def test_two_plugins(self):
+        plugins = self.dir / "plugins"
+        plugins.mkdir()
+        self.build(plugins, '"PK\\3\\4"')
+        archive = self.keep(zip_of("x", b"x"))
+        more = ("--set", f"plugins.path={plugins}")
+        for piped in (False, True):
+            with open(archive, "rb") as stream:
+                done = self.hbcore(*more, "--home", self.dir / "none", "import", "-" if piped else archive, stdin=stream,
+                                   expect=2)
+            self.assert_mentions(done, "--format zip", "--format zippy", "same first bytes")
+        self.assertEqual(self.hbcore(*more, "cat", "--format", "zip", archive, "x").stdout, b"x")
+        self.is_read(self.keep(self.tar()), "tar-zstd", self.content())
+        (plugins / "zippy.so").unlink()
+        shipped = os.path.join(os.environ["HBCORE_PLUGINS"], "zip.so")
+        shutil.copy(shipped, plugins / "zip.so")
+        done = self.hbcore(*more, "list", archive)
+        self.assert_mentions(done, plugins / "zip.so", "not by " + shipped)
+        self.assertNotIn(b"read by", self.hbcore("list", archive).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""verify says what import would do, and so does the dry run: one list of odd and hostile archives, three commands.
+
+What depends on what is in the home is not told by verify; these are imported into a home that is not there yet.
+"""
+import io
+import json
+import stat
+import tarfile
+import unittest
+import warnings
+import zipfile
+
+import hb
+
+CONFIG = "[backup]\nformat = zip\n[format:zip]\n[format:tar-zstd]\n[content:sqlite]\nplugin = sqlite-snap\n"
+LINKS = ("--set", "import.links=restore")
+KINDS = {"f": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "p": tarfile.FIFOTYPE,
+         "c": tarfile.CHRTYPE, "b": tarfile.BLKTYPE}
+LONG = "n" * 300
+UNDAMAGED = "; all of it was read back and is undamaged"
+
+# name: (exit code, what is skipped, members, options). A member: kind, name, target of a link
+TARS = {
+    "plain": (0, (), ("f a", "d b", "f b/c"), ()),
+    "nothing": (1, (), (), ()),
+    "only-directories": (0, (), ("d a", "d a/b"), ()),
+    "only-refused": (3, ("../a", "p"), ("f ../a", "p p"), ()),
+    "special": (3, ("p", "c", "b/b"), ("f a", "p p", "c c", "b b/b"), ()),
+    "links-refused": (3, ("l", "out", "abs"), ("f a", "l l a", "l out ../../etc/passwd", "l abs /etc/passwd"), ()),
+    "links-restored": (0, (), ("f a", "l l a", "l out ../../etc/passwd", "l abs /etc/passwd"), LINKS),
+    "paths": (3, ("../out", "b/../../out", "/abs", "c//d"), ("f ../out", "f b/../../out", "f /abs", "f c//d", "f ./e"), ()),
+    "component": (3, (LONG, f"d/{LONG}/f"), (f"f {LONG}", f"f d/{LONG}/f", "f a"), ()),
+    "long-target": (3, ("l",), ("l l " + "x/" * 2048, "l m " + "x/" * 2047, "f a"), LINKS),
+    "very-long-target": (3, ("l", "k"), ("l l " + "x/" * 9000, "l k " + "x" * 60000, "f a"), LINKS),
+    "file-against-directory": (3, ("x",), ("f x", "f x/y", "f z"), ()),
+    "directory-against-file": (3, ("x",), ("f x/y", "f x", "f z"), ()),
+    "file-replaces-directory": (0, (), ("d x", "f x"), ()),
+    "file-replaces-full-directory": (3, ("x",), ("d x", "f x/y", "f x"), ()),
+    "many-files-against-directories": (3, ("x", "x/y", "x.b"), ("f x", "f x/y", "f x/y/z", "f x.a", "f x-a", "f x.b",
+                                                                 "f x.b/c", "d x.a.b"), ()),
+    "link-against-directory": (3, ("x",), ("l x ../..", "f x/y", "f z"), LINKS),
+    "hard-link-against-directory": (3, ("x",), ("f a", "h x a", "f x/y"), ()),
+    "origin-against-directory": (3, ("a",), ("f a", "h x a", "f a/y"), ()),
+    "database-against-directory": (3, ("x.db",), ("f x.db", "f x.db/y"), ()),
+    "duplicates": (0, (), ("f a", "f a", "d b", "d b", "f a"), ()),
+    "hard-links": (3, ("gone", "out"), ("f a", "h b a", "h gone nowhere", "h out ../../etc/passwd"), ()),
+    "sidecars": (3, ("x.db-wal", "x.db-shm"), ("f a", "f x.db-wal", "f x.db-shm"), ()),
+    "ours": (3, (".hbcore-id",), ("f a", "f .hbcore-id"), ()),
+    "stage": (3, (".hbcore-stage-0123456789abcdef/journal",), ("f a", "f .hbcore-stage-0123456789abcdef/journal"), ()),
+    "too-many": (1, (), ("f a", "f b", "f c"), ("--set", "import.max-entries=2")),
+    "too-large": (1, (), ("f a", "f b", "f c"), ("--set", "import.max-bytes=2")),
+    "too-long": (1, (), ("f a", "f " + "b/" * 60 + "c"), ("--set", "import.max-path=100")),
+    "too-long-together": (1, (), ("f a", "f b", "f c"), ("--set", "import.max-names=3")),
+    "too-deep": (3, ("b/c/d",), ("f a", "f b/c/d"), ("--set", "import.max-depth=2")),
+    "no-marker": (1, (), ("f a", "f b"), ("--set", "import.markers=config.yaml .env")),
+    "marker": (3, ("p",), ("f a", "f deep/.env", "p p"), ("--set", "import.markers=config.yaml .env")),
+    "wrapped": (3, ("p", "x"), ("f top/a", "p top/p", "f top/x", "f top/x/y"), ("--set", "import.wrappers=top")),
+}
+
+
+def tar_of(path, members):
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as made:
+        for row in members:
+            kind, name, *target = row.split(" ")
+            info = tarfile.TarInfo(name)
+            info.type, info.mode, info.mtime = KINDS[kind], 0o755 if kind == "d" else 0o644, 1_600_000_000
+            info.linkname = "".join(target)
+            data = name[-8:].encode() if kind == "f" else b""
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+
+
+def zip_of(path, members):
+    with zipfile.ZipFile(path, "w") as made, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that come twice
+        for row in members:
+            kind, name, *target = row.split(" ")
+            info = zipfile.ZipInfo(name + ("/" if kind == "d" else ""), (2023, 5, 6, 7, 8, 10))
+            info.create_system = 3
+            mode = {"f": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK}[kind] | 0o755
+            info.external_attr = mode << 16
+            made.writestr(info, name[-8:] if kind == "f" else "".join(target))
+
+
+class TheSame(hb.Case):
+    config = None
+
+    def setUp(self):
+        super().setUp()
+        self.config = self.write_config(CONFIG)
+        self.count = 0
+
+    def told(self, *words):
+        """Exit code, what is skipped and why, how it failed."""
+        done = self.hbcore("--json", *words, expect=None)
+        last = json.loads(done.stdout.splitlines()[-1])
+        rows = [(row["path"], row["reason"]) for row in last.get("skipped", []) + last.get("doubtful", [])]
+        message = last.get("message")  # of verify with what it says besides
+        return done.returncode, sorted(rows), message and message.replace(UNDAMAGED, "")
+
+    def compare(self, archive, options=(), dry=True):
+        self.count += 1
+        home = self.dir / f"home{self.count}"
+        verified = self.told(*options, "--home", home, "verify", archive)
+        if dry:
+            self.assertEqual(self.told(*options, "--home", home, "import", "--dry-run", archive), verified)
+        self.assertFalse(home.exists())
+        with open(archive, "rb") as stream:
+            words = ("--json", *options, "--home", home, "import", "-")
+            done = self.hbcore(*words, stdin=stream, expect=None)
+        self.assertEqual(done.returncode, verified[0], self.describe(done))
+        piped = hb.tree(home, directory_times=False) if home.exists() else None
+        self.tool("rm", "-rf", home)
+        self.assertEqual(self.told(*options, "--home", home, "import", archive), verified)
+        self.assertEqual(hb.tree(home, directory_times=False) if home.exists() else None, piped)
+        self.assertEqual(self.told(*options, "verify", archive), verified, "without a home")
+        return verified
+
+    def test_tar(self):
+        archive = self.dir / "made.tar"
+        for name, (code, skipped, members, options) in TARS.items():
+            with self.subTest(archive=name):
+                tar_of(archive, members)
+                found = self.compare(archive, options)
+                self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
+
+    def test_zip(self):
+        archive = self.dir / "made.zip"
+        for name in ("nothing", "only-directories", "links-refused", "paths", "long-target", "file-against-directory",
+                     "file-replaces-full-directory", "duplicates", "sidecars", "no-marker"):
+            with self.subTest(archive=name):
+                code, skipped, members, options = TARS[name]
+                zip_of(archive, members)
+                found = self.compare(archive, options)
+                self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
+
+    def test_zips_that_cannot_be_decoded(self):
+        """Whatever the plugin makes of them, all say the same."""
+        archive = self.dir / "made.zip"
+        zip_of(archive, ("f a", "f b"))
+        whole = archive.read_bytes()
+        for what, local, central, value in (("encrypted", 6, 8, 1), ("method 97", 8, 10, 97), ("method 9", 8, 10, 9)):
+            with self.subTest(what):
+                data = bytearray(whole)
+                at = whole.index(b"PK\1\2")
+                data[local] |= value
+                data[at + central] |= value
+                archive.write_bytes(data)
+                rows = [json.loads(line) for line in self.hbcore("--json", "list", archive).stdout.splitlines()]
+                listed = any("unreadable" in row for row in rows)  # else only who decodes it can tell
+                self.assertEqual(self.compare(archive, dry=listed)[0], 3)
+
+    def test_what_was_left_out_is_not_told(self):
+        """Also of what would be refused; nothing is left to be told then."""
+        archive = self.dir / "made.tar"
+        tar_of(archive, ("f a", "p p", "l sub/l a", "f x", "f x/y", "f x.db-wal", "f ../../up", "h h gone", "l m " + "x/" * 2048))
+        words = ("--home", self.dir / "home", "import", archive, "--force")
+        self.assertEqual(self.told(*words)[0], 3)
+        out = [word for name in ("p", "sub/l", "x", "x.db-wal", "../../up", "h", "m") for word in ("--exclude", name)]
+        self.assertEqual(self.told(*words, *out)[:2], (0, []))
+        self.assertEqual(self.told(*words, "--include", "a")[:2], (0, []))
+        self.assertEqual([path for path, _ in self.told(*words, *out[2:])[1]], ["p"])
+
+    def test_a_foreign_archive(self):
+        """Import refuses it by what is in it. That it is whole is said as well."""
+        archive = self.dir / "made.zip"
+        zip_of(archive, ("f photo.jpg",))
+        done = self.hbcore("--set", "import.markers=config.yaml", "verify", archive, expect=1)
+        self.assert_mentions(done, "does not look like a backup", "config.yaml", "undamaged")
+        data = bytearray(archive.read_bytes())
+        data[30 + len("photo.jpg")] ^= 1
+        archive.write_bytes(data)
+        done = self.hbcore("--set", "import.markers=config.yaml", "verify", archive, expect=1)
+        self.assertIn(b"damage", done.stderr)
+        self.assertNotIn(b"does not look like", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
