@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "choice_options.h"
 #include "cli_snapshot.h"
 #include "commands.h"
 #include "complain.h"
@@ -25,6 +26,7 @@ struct backup_options {
     bool quick;
     const char *label;
     bool dry_run;
+    struct hb_choice_options choice;
 };
 
 #define AT(member) offsetof(struct backup_options, member)
@@ -47,6 +49,7 @@ static const struct hb_cli_option table[] = {
      .offset = AT(quick), .not_in = AN_ARCHIVE | A_SNAPSHOT},
     {"label", 'l', "TEXT", "a text to add to the id of the snapshot", .takes = HB_TAKES_TEXT,
      .offset = AT(label), .not_in = AN_ARCHIVE},
+    HB_CHOICE_ROWS("store", AT(choice), A_SNAPSHOT),
     {"dry-run", 0, NULL, "show what would be stored, write nothing", .offset = AT(dry_run)},
     {0},
 };
@@ -55,6 +58,7 @@ struct backup_command {
     struct hb_session *session;
     const struct backup_options *options;
     struct hb_preset_backup backup;
+    struct hb_choice choice;
 };
 
 /* "-o a.b" with a suffix of a format that was not asked for: the archive is called "a.b.c". */
@@ -118,6 +122,7 @@ static void print_json(const struct backup_command *command)
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
                 (json_int_t)result->archive_bytes, "reused_bytes",
                 (json_int_t)result->reused_bytes);
+    hb_choice_json(object, &command->choice);
     hb_preset_report_json(object, &backup->archives);
     hb_session_print_summary(command->session, object);
 }
@@ -190,6 +195,8 @@ static void print_summary(const struct backup_command *command)
         print_status(command);
     if (!made)
         hb_summary_problems(cli, &command->session->run.report);
+    if (!cli->quiet)
+        hb_choice_show(out, &command->choice);
     hb_session_print_summary(command->session, NULL);
     if (made && !cli->quiet)
         print_restore_line(command);
@@ -218,6 +225,9 @@ static int back_up(struct backup_command *command)
     struct hb_session *session = command->session;
     struct hb_preset_backup *backup = &command->backup;
     struct hb_report *report = &session->run.report;
+    if (hb_choice_options_read(&command->options->choice, false, &command->choice,
+                               &session->error) != HB_OK)
+        return HB_EXIT_USAGE;
     if (hb_preset_backup_find(backup, &session->run, &session->error) != HB_OK) {
         explain_missing(session, command->options);
         return HB_EXIT_USAGE;
@@ -243,7 +253,7 @@ static int back_up(struct backup_command *command)
 static int run(struct hb_session *session)
 {
     const struct backup_options *options = session->options;
-    struct backup_command command = {session, options, {HB_PRESET_BACKUP_NONE}};
+    struct backup_command command = {session, options, {HB_PRESET_BACKUP_NONE}, HB_CHOICE_NONE};
     session->cli->output_is_extra = !options->dry_run;
     if (options->quick)
         return hb_cli_snapshot_create(session, options->label, options->keep, options->dry_run);
@@ -252,12 +262,14 @@ static int run(struct hb_session *session)
     command.backup.preset = options->preset;
     command.backup.keep = options->keep;
     command.backup.dry_run = options->dry_run;
+    command.backup.wanted = hb_choice_options_given(&options->choice) ? &command.choice : NULL;
     command.backup.prunes = true;
     command.backup.planned = on_planned;
     command.backup.would_store = on_would_store;
     command.backup.context = &command;
     int code = back_up(&command);
     hb_preset_backup_clear(&command.backup);
+    hb_choice_clear(&command.choice);
     return code;
 }
 
@@ -270,6 +282,13 @@ static int check(const struct hb_cli *cli, const void *parsed)
     if (options->quick &&
         (options->output != NULL || options->preset != NULL || options->format != NULL))
         wrong = "--quick makes a snapshot in the home: use it without -o, --format and --preset";
+    else if (options->quick && hb_choice_options_given(&options->choice))
+        wrong = "--quick copies the files that [snapshot] names: use it without --include and "
+                "--exclude";
+    else if (options->choice.include.count > 0 && options->preset != NULL &&
+             options->output == NULL)
+        wrong = "--include makes an archive of a part, which would count as one of the whole home "
+                "when older ones are removed: name it with -o, or use it without --preset";
     else if (options->label != NULL && !options->quick)
         wrong = "--label needs --quick";
     else if (options->keep >= 0 && !options->quick && options->preset == NULL)
@@ -280,8 +299,10 @@ static int check(const struct hb_cli *cli, const void *parsed)
         wrong = "the name after -o is empty";
     else if (cli->raw_out && !options->dry_run && isatty(STDOUT_FILENO))
         wrong = "standard output is a terminal: redirect it, or name a file with -o";
-    return wrong == NULL ? hb_cli_snapshot_label(cli, options->label)
-                         : hb_cli_usage(cli, "backup", "%s", wrong);
+    if (wrong != NULL)
+        return hb_cli_usage(cli, "backup", "%s", wrong);
+    int code = hb_choice_options_check(cli, "backup", &options->choice);
+    return code != 0 ? code : hb_cli_snapshot_label(cli, options->label);
 }
 
 static const struct hb_form forms[] = {
@@ -294,9 +315,11 @@ const struct hb_command hb_command_backup = {
     .summary = "make an archive of the home",
     .about = "Makes an archive of the home. The archive gets its name only when it is complete\n"
              "and on the disk.",
-    .end = "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
-           "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
-           "on the home.",
+    .end = HB_CHOICE_HELP
+    "\n\n"
+    "Exit status: 0 all stored, 1 failed and nothing published, 2 wrong use or\n"
+    "configuration, 3 done but files were skipped or are doubtful, 5 another run works\n"
+    "on the home.",
     .forms = forms,
     .form_count = 2,
     .options = table,

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "choice_options.h"
 #include "commands.h"
 #include "complain.h"
 #include "entry_json.h"
@@ -25,7 +26,7 @@ struct import_options {
     bool force;
     bool dry_run;
     bool backup_first;
-    struct hb_texts include, exclude;
+    struct hb_choice_options choice;
 };
 
 #define AT(member) offsetof(struct import_options, member)
@@ -37,10 +38,7 @@ static const struct hb_cli_option table[] = {
     {"backup-first", 0, NULL, "archive the home before replacing anything",
      .offset = AT(backup_first)},
     {"dry-run", 0, NULL, "show what would be restored, change nothing", .offset = AT(dry_run)},
-    {"include", 0, "GLOB", "import only what matches; repeatable", .takes = HB_TAKES_TEXTS,
-     .offset = AT(include)},
-    {"exclude", 0, "GLOB", "leave out what matches; repeatable", .takes = HB_TAKES_TEXTS,
-     .offset = AT(exclude)},
+    HB_CHOICE_ROWS("import", AT(choice), 0),
     {0},
 };
 
@@ -55,6 +53,7 @@ struct import_command {
     char *home;
     struct hb_hooks hooks;
     struct hb_import_result result;
+    struct hb_choice choice;
 };
 
 /* ---- the question -------------------------------------------------------------------------- */
@@ -171,7 +170,8 @@ static void show_changes(FILE *out, const struct hb_changes *changes)
 
 /* What is in the archive, where it goes, and what that does there. */
 static void show_plan(FILE *out, const char *target, const struct hb_archive *archive,
-                      const struct hb_restore_plan *plan, const struct hb_changes *changes)
+                      const struct hb_restore_plan *plan, const struct hb_choice *choice,
+                      const struct hb_changes *changes)
 {
     char size[24];
     HB_AUTO_FREE char *home = hb_printable(target);
@@ -179,6 +179,7 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
             hb_human_bytes(plan->bytes, size));
     if (plan->unwanted > 0)
         fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", plan->unwanted);
+    hb_choice_show(out, choice);
     fprintf(out, "Target: %s\n", home);
     if (changes != NULL)
         show_changes(out, changes);
@@ -216,7 +217,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         command->has_changes = true;
     }
     if (!cli->quiet || must_ask)
-        show_plan(out, command->home, archive, plan, changes);
+        show_plan(out, command->home, archive, plan, &command->choice, changes);
     if (command->options->dry_run) {
         print_members(command, plan, changes);
         return HB_OK;
@@ -280,6 +281,7 @@ static void print_json(const struct import_command *command)
                 (json_int_t)result->files, "bytes", (json_int_t)result->bytes, "members",
                 (json_int_t)result->members, "preserved",
                 preserved_list(&command->session->run.report));
+    hb_choice_json(object, &command->choice);
     json_changes(object, command->has_changes ? &command->shown : NULL);
     hb_session_print_summary(command->session, object);
 }
@@ -344,6 +346,9 @@ static int import_archive(struct import_command *command)
     struct hb_run *run = &session->run;
     struct hb_error *error = &session->error;
     HB_AUTO_FREE char *home = NULL;
+    if (hb_choice_options_read(&options->choice, strcmp(command->archive, "-") == 0,
+                               &command->choice, error) != HB_OK)
+        return HB_EXIT_USAGE;
     int code = hb_session_find_home(session, true, "import ARCHIVE", &home);
     if (code != 0)
         return code;
@@ -360,8 +365,6 @@ static int import_archive(struct import_command *command)
         return code;
     command->hooks.event.home = command->home;
     command->hooks.event.archive = command->archive;
-    struct hb_patterns patterns = {.include = (const char *const *)options->include.texts,
-                                   .exclude = (const char *const *)options->exclude.texts};
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
@@ -370,7 +373,7 @@ static int import_archive(struct import_command *command)
         .wait_seconds = session->cli->wait_seconds,
         .dry_run = options->dry_run,
         .force = options->force,
-        .patterns = patterns.include == NULL && patterns.exclude == NULL ? NULL : &patterns,
+        .choice = hb_choice_is_open(&command->choice) ? NULL : &command->choice,
         .begin = on_begin,
         .confirm = on_confirm,
         .before = on_before,
@@ -383,6 +386,8 @@ static int import_archive(struct import_command *command)
         correct(error->hint, sizeof error->hint);
         hb_summary_failed(session->cli, &run->report);
     }
+    if (command->choice.missed)
+        return HB_EXIT_USAGE;
     if (status == HB_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
     if (status != HB_OK)
@@ -398,8 +403,11 @@ static int import_archive(struct import_command *command)
 
 static int run(struct hb_session *session)
 {
-    struct import_command command = {
-        .session = session, .options = session->options, .archive = session->arguments[0]};
+    struct import_command command = {.session = session,
+                                     .options = session->options,
+                                     .archive = session->arguments[0],
+                                     .choice = HB_CHOICE_NONE};
+    command.choice.compares = true;
     session->cli->output_is_extra = !command.options->dry_run;
     int code = import_archive(&command);
     if (code == HB_EXIT_DECLINED) {
@@ -411,32 +419,17 @@ static int run(struct hb_session *session)
     free(command.format);
     free(command.way_back);
     free(command.home);
+    hb_choice_clear(&command.choice);
     hb_hooks_close(&command.hooks);
     return code;
 }
 
 /* ---- what is typed ------------------------------------------------------------------------- */
 
-static int check_globs(const struct hb_cli *cli, const char *option, const struct hb_texts *globs)
-{
-    for (size_t i = 0; i < globs->count; i++) {
-        char *text = globs->texts[i];
-        size_t length = strlen(text);
-        while (length > 1 && text[length - 1] == '/') /* "skills/" is how people name a directory */
-            text[--length] = '\0';
-        if (length == 0 || text[0] == '/' || strncmp(text, "./", 2) == 0)
-            return hb_cli_usage(cli, "import",
-                                "%s: '%s' would never match: names are relative to the home",
-                                option, text);
-    }
-    return 0;
-}
-
 static int check(const struct hb_cli *cli, const void *parsed)
 {
     const struct import_options *options = parsed;
-    int code = check_globs(cli, "--include", &options->include);
-    return code != 0 ? code : check_globs(cli, "--exclude", &options->exclude);
+    return hb_choice_options_check(cli, "import", &options->choice);
 }
 
 static const struct hb_form form = {.arguments = "ARCHIVE|-",
@@ -449,11 +442,11 @@ const struct hb_command hb_command_import = {
     .summary = "bring an archive back into the home",
     .about = "Brings an archive back into the home. Everything is staged and verified before the\n"
              "first file is replaced; files that the archive lacks stay.",
-    .end = "In a GLOB * and ? stop at a /; a directory that matches includes all below it.\n"
-           "\n"
-           "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
-           "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
-           "works on the home.",
+    .end = HB_CHOICE_HELP
+    "\n\n"
+    "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
+    "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
+    "works on the home.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -44,6 +44,7 @@ static int make_plan(struct hb_backing_up *backup)
         .run = backup->run,
         .filters = &backup->filters,
         .contents = &backup->contents,
+        .choice = backup->request->choice,
         .store_links = store_links,
         .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
         .excluded = excluded,
@@ -170,6 +171,21 @@ static int spare_file_of_home(const struct hb_backing_up *backup)
     return HB_FATAL;
 }
 
+/* What was chosen is not there, or all of it is left out: a slip, and no empty home. */
+static int check_choice(const struct hb_backing_up *backup)
+{
+    const struct hb_choice *choice = backup->request->choice;
+    if (choice == NULL)
+        return HB_OK;
+    hb_choice_note(choice, "the home", true, &backup->run->report);
+    if (has_content(&backup->plan) ||
+        choice->not_included + choice->excluded + choice->too_large + choice->pruned == 0)
+        return HB_OK;
+    return hb_error_set(backup->error, HB_FATAL,
+                        "%s: --include and --exclude leave nothing to back up",
+                        backup->run->home.path);
+}
+
 static int run_backup(struct hb_backing_up *backup)
 {
     const struct hb_backup_request *request = backup->request;
@@ -182,6 +198,8 @@ static int run_backup(struct hb_backing_up *backup)
                             backup->error);
     if (status == HB_OK)
         status = make_plan(backup);
+    if (status == HB_OK)
+        status = check_choice(backup);
     if (status != HB_OK)
         return status;
     if (!has_content(&backup->plan)) {

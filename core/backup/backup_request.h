@@ -4,6 +4,7 @@
 #define HB_BACKUP_REQUEST_H
 
 #include "backup/publish.h"
+#include "base/choice.h"
 #include "files/home_id.h"
 #include "host/format.h"
 #include "host/run.h"
@@ -20,6 +21,7 @@ struct hb_backup_request {
     bool remember;         /* a later backup may take units over from this archive */
     const char *previous;  /* path of an archive to take them over from, or NULL */
     bool dry_run;          /* only the plan */
+    struct hb_choice *choice; /* what of the home; NULL: everything */
     /* Makes run->progress once the size of the work is known; may be NULL. */
     void (*planned)(void *context, uint64_t files, uint64_t bytes);
     /* Dry run: one call an entry of the plan. May be NULL. */

@@ -25,6 +25,7 @@ struct hb_preset_backup {
     bool prunes;        /* older archives go; never with an output of its own */
     int64_t keep;       /* how many stay; -1: as the preset says */
     bool dry_run;
+    struct hb_choice *wanted; /* as the choice in hb_backup_request */
     void (*planned)(void *context, uint64_t files, uint64_t bytes); /* as in hb_backup_request */
     void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
     void *context;

@@ -227,6 +227,7 @@ static int leave_level(struct hb_walk *walk, int status)
     hb_listing_free(&level->listing);
     free(level->asked);
     free(level->claimed);
+    walk->on_the_way -= level->on_the_way;
     close(level->fd);
     hb_as_end(&level->as);
     walk->level = level->above;
@@ -312,9 +313,28 @@ static uint16_t claimed_mode(const struct hb_walk *walk, const struct hb_seen *s
     return (uint16_t)(fd < 0 ? seen->mode : hb_access_stored_mode(fd, seen->mode));
 }
 
-/* Puts the entry into the plan, and enters a directory. */
-static int keep(struct hb_walk *walk, const struct hb_seen *seen, bool stored)
+/* The directories on the way to what is stored now, the outer ones first. */
+static void store_way(struct hb_walk *walk)
 {
+    struct hb_plan *plan = walk->plan;
+    size_t first = plan->count, left = walk->on_the_way;
+    for (size_t i = 0; i < left; i++) /* room for them */
+        append(&plan->entries, &plan->count, &walk->capacity, &(struct hb_planned){0});
+    for (struct hb_level *level = walk->level; left > 0; level = level->above) {
+        if (!level->on_the_way)
+            continue;
+        struct hb_planned *planned = &plan->entries[first + --left];
+        *planned = plan->directories[level->number];
+        planned->flags &= (uint8_t)~HB_PLANNED_APART;
+        level->on_the_way = false;
+    }
+    walk->on_the_way = 0;
+}
+
+/* Puts the entry into the plan, and enters a directory. */
+static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decision decision)
+{
+    bool stored = decision == HB_STORE;
     struct hb_plan *plan = walk->plan;
     struct hb_planned planned = planned_from(walk, seen);
     if (seen->entry.type == HB_FILE) {
@@ -323,6 +343,8 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, bool stored)
         plan->files++;
         plan->bytes += seen->entry.bytes;
     }
+    if (stored)
+        store_way(walk);
     if (planned.content != 0) {
         planned.mode = claimed_mode(walk, seen);
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
@@ -333,9 +355,14 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, bool stored)
         append(&plan->entries, &plan->count, &walk->capacity, &planned);
     if (seen->entry.type != HB_DIRECTORY)
         return HB_OK;
+    const struct hb_level *outer = walk->level;
     int status = enter_directory(walk, seen, &planned);
     if (stored)
         plan->entries[number].mode = planned.mode;
+    if (decision == HB_ENTER_ON_THE_WAY && walk->level != outer) {
+        walk->level->on_the_way = true;
+        walk->on_the_way++;
+    }
     return status;
 }
 
@@ -370,8 +397,7 @@ static int look_at(struct hb_walk *walk, size_t index)
     seen.entry = describe(walk, path_bytes, &seen.status);
     seen.mode = seen.entry.mode;
     int status = hb_walk_decide(walk, &seen, &decision);
-    return status != HB_OK || decision == HB_PASS_OVER ? status
-                                                       : keep(walk, &seen, decision == HB_STORE);
+    return status != HB_OK || decision == HB_PASS_OVER ? status : keep(walk, &seen, decision);
 }
 
 /* Walks the level that was entered with that status, and all below it. */

@@ -3,6 +3,7 @@
 #ifndef HB_WALK_REQUEST_H
 #define HB_WALK_REQUEST_H
 
+#include "base/choice.h"
 #include "files/home_id.h"
 #include "pipeline/plan.h"
 
@@ -16,6 +17,7 @@ struct hb_plan_request {
     struct hb_run *run;
     const struct hb_chain *filters;
     const struct hb_chain *contents;
+    struct hb_choice *choice; /* what of the home; NULL: everything */
     bool store_links;
     bool one_file_system;
     const struct hb_identity *excluded;

@@ -195,6 +195,27 @@ static int ask_filters(struct hb_walk *walk, struct hb_seen *seen, struct hb_ver
     return HB_OK;
 }
 
+/*
+ * Has the user not chosen it? What is not included is only counted: it may be all of a large home.
+ * A directory that is not included is looked into, for what is.
+ */
+static bool is_unwanted(struct hb_walk *walk, const struct hb_seen *seen, unsigned why)
+{
+    struct hb_report *report = &walk->run->report;
+    bool directory = seen->entry.type == HB_DIRECTORY;
+    if (walk->request->choice != NULL)
+        hb_choice_count(walk->request->choice, &seen->entry, why);
+    if (why == 0 || (directory && why == HB_NOT_INCLUDED))
+        return false;
+    if (why & HB_EXCLUDED)
+        hb_report_add(report, directory ? HB_FOUND_EXCLUDED : HB_FOUND_LEFT_OUT, walk->path,
+                      "excluded by --exclude");
+    else if (why == HB_TOO_LARGE)
+        hb_report_add(report, HB_FOUND_LEFT_OUT, walk->path, "larger than %s",
+                      walk->request->choice->larger_than_text);
+    return true;
+}
+
 static bool any_holds(rule *const *rules, size_t count, struct hb_walk *walk,
                       const struct hb_seen *seen)
 {
@@ -204,7 +225,10 @@ static bool any_holds(rule *const *rules, size_t count, struct hb_walk *walk,
     return false;
 }
 
-/* In this order: filters see neither what is never stored nor a name that no archive can hold. */
+/*
+ * In this order: filters see neither what is never stored, nor a name that no archive can hold, nor
+ * what nobody wants.
+ */
 int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision *decision)
 {
     static rule *const never[] = {is_the_file_systems, is_excluded, is_home_id, is_a_key,
@@ -218,6 +242,10 @@ int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision 
     bool fitting = fits(walk, &seen->entry);
     if (!fitting && !directory) /* what is in a directory is named, too */
         return HB_OK;
+    unsigned why =
+        walk->request->choice == NULL ? 0 : hb_choice_ask(walk->request->choice, &seen->entry);
+    if (is_unwanted(walk, seen, why))
+        return HB_OK;
     int status = ask_filters(walk, seen, &verdict);
     if (status != HB_OK)
         return status;
@@ -228,7 +256,7 @@ int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision 
         *decision = directory && !pruned ? HB_ENTER : HB_PASS_OVER;
     } else if (!any_holds(without_place, sizeof without_place / sizeof *without_place, walk,
                           seen)) {
-        *decision = fitting ? HB_STORE : HB_ENTER;
+        *decision = !fitting ? HB_ENTER : why != 0 ? HB_ENTER_ON_THE_WAY : HB_STORE;
     }
     return HB_OK;
 }

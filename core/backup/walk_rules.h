@@ -7,7 +7,8 @@
 
 enum hb_decision {
     HB_STORE,
-    HB_ENTER, /* a directory that is not stored, but what is in it may be */
+    HB_ENTER,            /* a directory that is not stored, but what is in it may be */
+    HB_ENTER_ON_THE_WAY, /* a directory that is stored if something in it is */
     HB_PASS_OVER
 };
 

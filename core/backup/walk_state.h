@@ -29,6 +29,7 @@ struct hb_level {
     size_t path_bytes;
     struct hb_rights reading; /* what is in it is read with these */
     bool apart;               /* see HB_PLANNED_APART */
+    bool on_the_way;          /* stored with the first thing in it; see hb_walk.on_the_way */
     struct hb_as as;
 };
 
@@ -50,6 +51,7 @@ struct hb_walk {
     } devices[8]; /* those that files were found on last */
     size_t device_count;
     struct hb_level *level;
+    size_t on_the_way; /* levels that are stored with the first thing in them */
 };
 
 /* A name in walk->level, and what was found there. */

@@ -227,7 +227,7 @@ static int make_plan(struct import *import)
     int status = open_archive(import);
     if (status == HB_OK)
         status = hb_select(&import->archive, &import->filters, &import->contents,
-                           import->request->patterns, &import->plan, import->error);
+                           import->request->choice, &import->plan, import->error);
     import->staging.source = import->archive.shown;
     return status;
 }
@@ -320,7 +320,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
     hb_restore_plan_clear(&import.plan);
-    if (status == HB_OK && !request->dry_run && request->patterns == NULL &&
+    if (status == HB_OK && !request->dry_run && request->choice == NULL &&
         request->source == NULL)
         hb_recover_discard(request->run);
     if (import.to_be_continued)

@@ -29,8 +29,8 @@ struct hb_import_request {
     const char *home;                      /* path; it may be missing */
     int64_t wait_seconds;
     bool dry_run;
-    bool force;                         /* do not ask */
-    const struct hb_patterns *patterns; /* what of it; NULL: everything */
+    bool force;               /* do not ask */
+    struct hb_choice *choice; /* what of it; NULL: everything */
     /* May be NULL. The home is open and locked if it is there; nothing has been done. */
     int (*begin)(void *context, struct hb_error *error);
     /*

@@ -24,7 +24,7 @@ enum hb_action {
     HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
     HB_REPLACED,  /* a later member has the same path */
     HB_ORIGIN,    /* the same, but a hard link to it is restored: its data is needed */
-    HB_UNWANTED   /* the user's patterns leave it out */
+    HB_UNWANTED   /* the user has not chosen it */
 };
 
 #define HB_MODE_IS_OPEN UINT32_MAX
@@ -35,6 +35,7 @@ struct hb_restore_row {
     uint32_t origin;   /* the member whose data, mode and time it gets: itself, but for links */
     uint32_t replaces; /* 1 + index of the earlier member with this path; 0: none */
     uint8_t action;    /* enum hb_action */
+    bool not_included; /* HB_UNWANTED, and not only because it is excluded */
     uint8_t stage;     /* number of the stage where it waits (staging_mounts.h) */
 };
 
@@ -47,7 +48,7 @@ struct hb_restore_plan {
     uint64_t files;               /* selected regular files */
     uint64_t bytes;
     uint64_t members;  /* regular files in the catalog */
-    uint64_t unwanted; /* of those, left out by the patterns */
+    uint64_t unwanted; /* of those, that nobody wants (base/choice.h) */
     char *wrapper;     /* the directory around everything that is stripped, or NULL */
 };
 

@@ -13,16 +13,17 @@
  *                         content plugins go by.
  *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
  *                         filters and the patterns: no pattern makes a log harmless.
- *   5. leave_unwanted     The user's patterns. Before the filters, which need not be asked about,
- *                         nor speak of, what nobody wants. Who leaves out what was refused knows
- *                         of it: only what is left of that is reported now (report_refused).
+ *   5. leave_unwanted     What the user did not choose. Before the filters, which need not be asked
+ *                         about, nor speak of, what nobody wants. Who leaves out what was refused
+ * knows of it: only what is left of that is reported now (report_refused).
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
  *                         What cannot be decoded, or made on any file system, is dropped then.
  *   7. hb_settle_links    Hard links: whose data (settle_links.h)? All paths are taken by then.
+ *      leave_large        What is larger than the user wants; of a link its data counts.
  *   8. hb_conflicts_settle  A file where other members need a directory (conflicts.h).
  *   9. count              What the user is asked about.
- *  10. apply_patterns     Is anything left? Then the directories on the way to it, which no pattern
+ *  10. apply_choice       Is anything left? Then the directories on the way to it, which no pattern
  *                         named, get their modes and times as well.
  */
 #include "import/select.h"
@@ -34,7 +35,6 @@
 #include "host/own_places.h"
 #include "import/conflicts.h"
 #include "import/settle_links.h"
-#include <fnmatch.h>
 #include <limits.h>
 #include <string.h>
 
@@ -46,7 +46,6 @@ static bool is_in(const char *const *list, const char *word)
     return false;
 }
 
-/* Paths that cannot be, and types that are not restored. */
 /* Why each row was refused, until that is reported; NULL: none was. */
 typedef const char *refusal;
 
@@ -58,6 +57,7 @@ static void refuse(struct hb_restore_plan *plan, refusal **refusals, size_t inde
     plan->rows[index].action = HB_DROPPED;
 }
 
+/* Paths that cannot be, and types that are not restored. */
 static void drop_impossible(const struct hb_config *config, struct hb_restore_plan *plan,
                             refusal **refusals)
 {
@@ -170,49 +170,55 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
     return HB_OK;
 }
 
-/* Does one of the patterns match the path, or a directory on the way to it? */
-static bool matches(const char *const *patterns, const char *path)
-{
-    HB_AUTO_FREE char *part = hb_copy_text(path);
-    for (size_t i = 0; i <= strlen(path); i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        part[i] = '\0';
-        for (size_t j = 0; patterns[j] != NULL; j++)
-            if (fnmatch(patterns[j], part, FNM_PATHNAME) == 0)
-                return true;
-        part[i] = path[i];
-    }
-    return false;
-}
-
-static bool is_wanted(const struct hb_patterns *patterns, const char *path)
-{
-    if (patterns == NULL)
-        return true;
-    return (patterns->include == NULL || matches(patterns->include, path)) &&
-           (patterns->exclude == NULL || !matches(patterns->exclude, path));
-}
-
 /* Is it restored as a file? */
 static bool makes_file(const struct hb_catalog_member *member)
 {
     return member->type == HB_FILE || member->type == HB_HARDLINK;
 }
 
-static void leave_unwanted(struct hb_restore_plan *plan, const struct hb_patterns *patterns)
+/* Of what was refused as well: whoever excludes it is not told, and a pattern for it is no slip. */
+static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choice)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
         struct hb_restore_row *row = &plan->rows[i];
+        struct hb_entry entry;
         bool refused = row->action == HB_DROPPED;
-        if ((row->action != HB_UNDECIDED && !refused) ||
-            is_wanted(patterns, hb_planned_path(plan, i)))
+        if (row->action != HB_UNDECIDED && !refused)
+            continue;
+        hb_planned_entry(plan, i, &entry);
+        unsigned why = hb_choice_ask(choice, &entry) & ~(unsigned)HB_TOO_LARGE;
+        if (!refused)
+            hb_choice_count(choice, &entry, why);
+        if (why == 0)
             continue;
         row->action = HB_UNWANTED;
+        row->not_included = (why & HB_NOT_INCLUDED) != 0;
         plan->unwanted += makes_file(member);
         if (member->type == HB_DIRECTORY && !refused)
             hb_planned_enter(plan, i); /* for take_parents() */
+    }
+}
+
+/*
+ * Sizes come when links are settled: one to what is too large is as large. Its data may have been
+ * kept for the links alone, whatever became of its own name.
+ */
+static void leave_large(struct hb_restore_plan *plan, struct hb_choice *choice)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        struct hb_restore_row *row = &plan->rows[i];
+        struct hb_entry entry;
+        if (!hb_planned_is_needed(plan, i))
+            continue;
+        hb_planned_entry(plan, i, &entry);
+        if ((hb_choice_ask(choice, &entry) & HB_TOO_LARGE) == 0)
+            continue;
+        if (row->action == HB_SELECTED) {
+            hb_choice_count(choice, &entry, HB_TOO_LARGE);
+            plan->unwanted++;
+        }
+        row->action = row->action == HB_SELECTED ? HB_UNWANTED : HB_REPLACED;
     }
 }
 
@@ -334,7 +340,7 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
  * A directory counts alone where nothing else was meant: of one that was included for what lies
  * below it, all of which is excluded, nothing is left.
  */
-static bool has_selected(const struct hb_restore_plan *plan, const struct hb_patterns *patterns)
+static bool has_selected(const struct hb_restore_plan *plan)
 {
     bool directory = false, excluded = false, kept_back = false;
     for (size_t i = 0; i < plan->count; i++) {
@@ -344,29 +350,36 @@ static bool has_selected(const struct hb_restore_plan *plan, const struct hb_pat
             return true;
         directory |= action == HB_SELECTED;
         kept_back |= action == HB_KEPT_BACK && !is_directory;
-        excluded |=
-            action == HB_UNWANTED && !is_directory &&
-            (patterns->include == NULL || matches(patterns->include, hb_planned_path(plan, i)));
+        excluded |= action == HB_UNWANTED && !is_directory && !plan->rows[i].not_included;
     }
     return directory && (kept_back || !excluded);
 }
 
-/* Patterns that leave nothing are a mistake of whoever typed them. */
-static int apply_patterns(const struct hb_archive *archive, struct hb_restore_plan *plan,
-                          const struct hb_patterns *patterns, struct hb_error *error)
+/* A choice that leaves nothing is a mistake of whoever typed it. */
+static int apply_choice(const struct hb_archive *archive, struct hb_restore_plan *plan,
+                        const struct hb_choice *choice, struct hb_error *error)
 {
-    if (!has_selected(plan, patterns)) {
+    if (!has_selected(plan)) {
         hb_error_set(error, HB_FATAL, "%s: nothing in the archive matches --include and --exclude",
                      archive->shown);
         hb_error_hint(error, "`hbcore list` shows the names to use with --include and --exclude");
         return HB_FATAL;
     }
+    hb_choice_note(choice, "the archive", false, &archive->run->report);
     take_parents(plan);
     return HB_OK;
 }
 
+/* The user's choice, of what the passes before have left. */
+static int choose(const struct hb_archive *archive, struct hb_restore_plan *plan,
+                  struct hb_choice *choice, struct hb_error *error)
+{
+    leave_unwanted(plan, choice);
+    return hb_choice_check(choice, archive->shown, error);
+}
+
 int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
-              const struct hb_chain *contents, const struct hb_patterns *patterns,
+              const struct hb_chain *contents, struct hb_choice *choice,
               struct hb_restore_plan *plan, struct hb_error *error)
 {
     struct hb_run *run = archive->run;
@@ -382,14 +395,17 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
     if (plan->wrapper != NULL)
         strip_wrapper(plan);
     drop_sidecars(plan, &refusals);
-    if (patterns != NULL)
-        leave_unwanted(plan, patterns);
+    if (choice != NULL)
+        status = choose(archive, plan, choice, error);
     report_refused(&run->report, plan, refusals);
-    status = decide(run, filters, plan, error);
+    if (status == HB_OK)
+        status = decide(run, filters, plan, error);
     if (status != HB_OK)
         return status;
     hb_settle_links(run, plan);
+    if (choice != NULL)
+        leave_large(plan, choice);
     hb_conflicts_settle(&run->report, plan);
     count(plan);
-    return patterns != NULL ? apply_patterns(archive, plan, patterns, error) : HB_OK;
+    return choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
 }

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an import says that it would change, and what of an archive it takes."""
+import io
 import json
 import os
 import shutil
 import stat
+import tarfile
 import unittest
+import zipfile
 
 import hb
 
@@ -131,7 +134,8 @@ class Patterns(Choice):
                  {"noise.bin", "zeros.bin", "bin/run.sh"}),
                 (["--include", "sub", "--exclude", "sub/deep"], {"sub/empty"}),
                 (["--exclude", "sub", "--exclude", "[!s]*"], {"state.db"}),
-                (["--exclude", "*.txt"], every - {"read-only.txt"}),  # * stops at a slash
+                (["--exclude", "/*.txt"], every - {"read-only.txt"}),  # * stops at a slash
+                (["--exclude", "*.txt"], every - {"read-only.txt", "sub/deep/file.txt"}),
                 (["--exclude", "*"], None), (["--include", "no-such"], None)):
             with self.subTest(patterns=patterns):
                 files, done = self.take(*patterns, expect=1 if expected is None else 0)
@@ -190,8 +194,98 @@ class Patterns(Choice):
         self.take("--include", "hollow", "--exclude", "sub")
         self.assertTrue((self.target / "hollow").is_dir())
 
+    def test_a_live_database_in_a_subdirectory(self):
+        """--exclude '*.db' spares it, however deep; and the summary says what was not spared before."""
+        for name in ("profiles/work/state.db", "profiles/work/deep/kanban.db"):
+            self.make_database(self.home / name)
+        self.archive = self.backup(self.home)
+        for name in ("profiles/work/state.db", "state.db"):
+            self.make_database(self.dir / "newer" / name, rows=3)
+            shutil.copy(self.dir / "newer" / name, self.home / name)
+        done = self.hbcore("--json", "--home", self.home, "import", self.archive, "-f", "--exclude", "*.db")
+        for name in ("profiles/work/state.db", "state.db"):
+            self.assertEqual(len(self.database_rows(self.home / name)), 3)
+        self.assertEqual(self.summary(done)["unwanted"], {"not_included": 0, "excluded": 3, "directories": 0,
+                                                          "too_large": 0, "newly_included": 0, "newly_excluded": 2})
+        text = self.hbcore("--home", self.home, "import", self.archive, "-f", "--exclude", "*.db").stdout.decode()
+        self.assertIn("Excluded by --exclude: 3 files", text)
+        self.assertIn("included 0 files and excluded 2", text)
+        text = self.hbcore("--home", self.home, "import", self.archive, "-f", "--exclude", "/*.db").stdout.decode()
+        self.assertNotIn("any depth", text)
+        done = self.hbcore("--json", "--home", self.home, "import", self.archive, "--dry-run", "--include", "*.db")
+        self.assertEqual(self.summary(done)["unwanted"]["newly_included"], 2)
+
+    def test_an_exclude_that_matches_nothing(self):
+        """Wrong use, before anything is changed; but for patterns of a file."""
+        (self.home / "noise.bin").write_bytes(b"newer")
+        before = hb.tree(self.home)
+        listed = self.dir / "patterns"
+        listed.write_text("/noise.bin\nnever.*\n")
+        for patterns in (["*.bim"], ["/file.txt"], ["*.bin", "!none"], ["*.bin", "nope"], ["config.yaml/"], ["SUB"]):
+            for extra in ([], ["--dry-run"], ["--exclude-from", listed], ["--include", "/sub"]):
+                words = [word for pattern in patterns for word in ("--exclude", pattern)]
+                done = self.hbcore("--home", self.home, "import", self.archive, "-f", *words, *extra, expect=2)
+                self.assert_mentions(done, f"--exclude '{patterns[-1]}' matches nothing", "nothing was changed", "hbcore list")
+        self.hbcore("--home", self.home, "import", "-", "-f", "--exclude", "*.bim", input=self.archive.read_bytes(), expect=2)
+        rows = hb.differences(before, hb.tree(self.home))
+        self.assertEqual(rows, [])
+        for pattern in ("noise.bin", "*.bin", "sub", "sub/", "sub/deep/file.txt", "hollow", "/sub/**", "gateway_state.json"):
+            self.take("--exclude", pattern)
+        self.take("--exclude", "*.bin", "--exclude", "noise.bin")  # one of them would do
+        self.take("--exclude", "sub", "--exclude", "sub/deep/file.txt")
+        files, done = self.take("--exclude-from", listed)
+        self.assertNotIn("noise.bin", files)
+        self.assert_mentions(done, f"--exclude-from {listed}: 1 of its 2 patterns matches nothing in the archive: 'never.*'")
+        done = self.hbcore("--home", self.dir / "new", "import", "-", "--exclude-from", "-", input=b"x", expect=2)
+        self.assert_mentions(done, "standard input is already read")
+        self.hbcore("--home", self.dir / "new", "import", self.archive, "--exclude-from", "-", input=b"*.bin\n!noise.bin\n")
+        self.assertTrue((self.dir / "new/noise.bin").exists())
+        self.assertFalse((self.dir / "new/zeros.bin").exists())
+
+    def test_an_include_that_matches_nothing(self):
+        files, done = self.take("--include", "config.yaml", "--include", "auth.json")
+        self.assertEqual(files, {"config.yaml"})
+        self.assert_mentions(done, "--include 'auth.json' matches nothing in the archive")
+
+    def test_below_the_directory_that_is_stripped(self):
+        """Patterns are about the home, whatever is around it in the archive."""
+        with zipfile.ZipFile(self.dir / "w.zip", "w") as archive:
+            for name in ("config.yaml", "sub/config.yaml", "sub/hermes/x", ".env"):
+                archive.writestr(f"hermes/{name}", name)
+        files, _ = self.take("--exclude", "/config.yaml", "--exclude", "sub/hermes", archive=self.dir / "w.zip")
+        self.assertEqual(files, {"sub/config.yaml", ".env"})
+        self.take("--exclude", "/hermes", archive=self.dir / "w.zip", expect=2)
+
+    def test_too_large(self):
+        files, done = self.take("--exclude-larger-than", "69K")
+        self.assertEqual(files & {"noise.bin", "zeros.bin", "read-only.txt"}, {"noise.bin", "read-only.txt"})
+        self.assert_mentions(done, "Larger than 69K: 1 files")
+        with tarfile.open(self.dir / "l.tar", "w") as archive:
+            for name, size, link in (("big", 5000, None), ("small", 5, None), ("link", 0, "big"), (".env", 1, None)):
+                member = tarfile.TarInfo(name)
+                member.size = size
+                if link is not None:
+                    member.type, member.linkname = tarfile.LNKTYPE, link
+                archive.addfile(member, io.BytesIO(bytes(size)))
+        files, done = self.take("--exclude-larger-than", "4K", archive=self.dir / "l.tar")
+        self.assertEqual(files, {"small", ".env"})
+
+    def test_what_is_refused_may_be_excluded(self):
+        """Then all that was asked for has been done: exit 0."""
+        with tarfile.open(self.dir / "t.tar", "w") as archive:
+            for name, kind in ((".env", tarfile.REGTYPE), ("pipe", tarfile.FIFOTYPE), ("link", tarfile.SYMTYPE),
+                               ("x.db", tarfile.REGTYPE), ("x.db-wal", tarfile.REGTYPE)):
+                member = tarfile.TarInfo(name)
+                member.type, member.linkname = kind, "x" if kind == tarfile.SYMTYPE else ""
+                archive.addfile(member)
+        self.take(archive=self.dir / "t.tar", expect=3)
+        files, _ = self.take("--exclude", "pipe", "--exclude", "link", "--exclude", "*-wal", archive=self.dir / "t.tar")
+        self.assertEqual(files, {".env", "x.db"})
+        files, _ = self.take("--include", "x.db-wal", "--include", ".env", archive=self.dir / "t.tar", expect=3)
+        self.assertEqual(files, {".env"})
+
     def test_patterns_that_are_none(self):
-        for pattern in ("", "/etc/*", "./sub", "/"):
+        for pattern in ("", "a//b", "./sub", "/", "!", "../x", "sub[", "x\\"):
             for option in ("--include", "--exclude"):
                 _, done = self.take(option, pattern, expect=2)
                 self.assert_mentions(done, option)

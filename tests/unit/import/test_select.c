@@ -22,6 +22,8 @@ struct fixture {
     struct hb_chain filters, contents;
     struct hb_restore_plan plan;
     struct hb_error error;
+    bool missed; /* something typed matched nothing */
+    uint64_t newly;
 };
 
 static void begin(struct fixture *fixture, const char *const *sets)
@@ -64,14 +66,28 @@ static void add(struct fixture *fixture, const char *text)
     hb_catalog_add(&fixture->archive.catalog, &entry, NULL);
 }
 
-static int choose(struct fixture *fixture, const char *const *members,
-                  const struct hb_patterns *patterns)
+/* What somebody types, each list ended by NULL. */
+struct typed {
+    const char *const *include, *const *exclude;
+};
+
+static int choose(struct fixture *fixture, const char *const *members, const struct typed *typed)
 {
+    struct hb_choice choice = HB_CHOICE_NONE;
+    choice.compares = true;
+    for (const char *const *at = typed == NULL ? NULL : typed->include; at != NULL && *at; at++)
+        hb_choice_include(&choice, *at);
+    for (const char *const *at = typed == NULL ? NULL : typed->exclude; at != NULL && *at; at++)
+        hb_choice_exclude(&choice, *at);
     for (; *members != NULL; members++)
         add(fixture, *members);
     fixture->plan.catalog = &fixture->archive.catalog;
-    return hb_select(&fixture->archive, &fixture->filters, &fixture->contents, patterns,
-                     &fixture->plan, &fixture->error);
+    int status = hb_select(&fixture->archive, &fixture->filters, &fixture->contents,
+                           typed == NULL ? NULL : &choice, &fixture->plan, &fixture->error);
+    fixture->missed = choice.missed;
+    fixture->newly = choice.newly_excluded;
+    hb_choice_clear(&choice);
+    return status;
 }
 
 /* "+" restored, "x" refused, "r" replaced, "o" replaced and yet needed, "-" not wanted, "k" kept.
@@ -94,11 +110,11 @@ static const char *path_of(const struct fixture *fixture, size_t index)
 
 /* The verdicts, a letter a member. */
 static void expect_with(const char *const *sets, const char *const *members,
-                        const struct hb_patterns *patterns, const char *verdicts, int line)
+                        const struct typed *typed, const char *verdicts, int line)
 {
     struct fixture fixture;
     begin(&fixture, sets);
-    int status = choose(&fixture, members, patterns);
+    int status = choose(&fixture, members, typed);
     if (status != HB_OK)
         fail_msg("line %d: %s", line, fixture.error.text);
     for (size_t i = 0; members[i] != NULL; i++)
@@ -226,25 +242,66 @@ static void test_patterns(void **state)
                              *const none[] = {"nothing", NULL};
     struct fixture fixture;
     (void)state;
-    expect_with(NULL, MEMBERS("f a", "f b", "f ab"), &(struct hb_patterns){a, NULL}, "+--",
+    expect_with(NULL, MEMBERS("f a", "f b", "f ab"), &(struct typed){a, NULL}, "+--", __LINE__);
+    expect_with(NULL, MEMBERS("d a", "f a/x", "f b"), &(struct typed){a, NULL}, "++-", __LINE__);
+    expect_with(NULL, MEMBERS("d a", "f a/x", "f b"), &(struct typed){NULL, a}, "--+", __LINE__);
+    expect_with(NULL, MEMBERS("f a/x", "f a/y/z", "f b"), &(struct typed){star, NULL}, "++-",
                 __LINE__);
-    expect_with(NULL, MEMBERS("d a", "f a/x", "f b"), &(struct hb_patterns){a, NULL}, "++-",
-                __LINE__);
-    expect_with(NULL, MEMBERS("d a", "f a/x", "f b"), &(struct hb_patterns){NULL, a}, "--+",
-                __LINE__);
-    expect_with(NULL, MEMBERS("f a/x", "f a/y/z", "f b"), &(struct hb_patterns){star, NULL}, "++-",
-                __LINE__);
-    expect_with(NULL, MEMBERS("d a", "d a/b", "f a/b/c", "f a/d"),
-                &(struct hb_patterns){deep, NULL}, "+++-", __LINE__); /* with its parents */
-    expect_with(NULL, MEMBERS("f a/b/c", "f a/d"), &(struct hb_patterns){a, deep}, "-+", __LINE__);
-    expect_with(NULL, MEMBERS("f a", "h b -> a", "f c"), &(struct hb_patterns){NULL, a}, "-x+",
+    expect_with(NULL, MEMBERS("d a", "d a/b", "f a/b/c", "f a/d"), &(struct typed){deep, NULL},
+                "+++-", __LINE__); /* with its parents */
+    expect_with(NULL, MEMBERS("f a/b/c", "f a/d"), &(struct typed){a, deep}, "-+", __LINE__);
+    expect_with(NULL, MEMBERS("f a", "h b -> a", "f c"), &(struct typed){NULL, a}, "-x+",
                 __LINE__); /* its data is not restored */
-    expect_with(NULL, MEMBERS("f a/c", "f abc"), &(struct hb_patterns){between, NULL}, "-+",
-                __LINE__);
+    expect_with(NULL, MEMBERS("f a/c", "f abc"), &(struct typed){between, NULL}, "-+", __LINE__);
     begin(&fixture, NULL);
-    assert_int_equal(choose(&fixture, MEMBERS("f a"), &(struct hb_patterns){none, NULL}), HB_FATAL);
+    assert_int_equal(choose(&fixture, MEMBERS("f a"), &(struct typed){none, NULL}), HB_FATAL);
     assert_contains(fixture.error.text, "matches");
+    assert_false(fixture.missed);
     end(&fixture);
+    expect_with(NULL, MEMBERS("f x/a", "d y/a", "f y/a/b", "f z"), &(struct typed){a, NULL}, "+++-",
+                __LINE__); /* at any depth */
+    expect_with(NULL, MEMBERS("f a", "f x/a", "f x/b"),
+                &(struct typed){NULL, (const char *const[]){"/a", NULL}}, "-++", __LINE__);
+    expect_with(NULL, MEMBERS("f a", "d b/a", "f b/a/x"),
+                &(struct typed){NULL, (const char *const[]){"a/", NULL}}, "+--", __LINE__);
+    expect_with(NULL, MEMBERS("f c/x", "f c/i/x", "f d"),
+                &(struct typed){NULL, (const char *const[]){"c/*", "!c/i", NULL}}, "-++", __LINE__);
+    expect_with(NULL, MEMBERS("f c/x", "f c/i/x", "f d"),
+                &(struct typed){NULL, (const char *const[]){"c", "!c/i", NULL}}, "--+", __LINE__);
+    expect_with(NULL, MEMBERS("f c/x", "f c/i/x", "f d"),
+                &(struct typed){(const char *const[]){"c", "!c/i", NULL}, NULL}, "+--", __LINE__);
+    expect_with(NULL, MEMBERS("p x", "s y", "f a"),
+                &(struct typed){NULL, (const char *const[]){"x", "y", NULL}}, "--+",
+                __LINE__); /* what is excluded is not refused */
+}
+
+/* An --exclude that matches nothing is a slip; not one that only matches what others do. */
+static void test_slips(void **state)
+{
+    static const struct {
+        const char *exclude[4];
+        bool missed;
+        uint64_t newly;
+    } cases[] = {
+        {{"x.db", "*.db"}, false, 1}, {{"*.db", "x.db"}, false, 1}, {{"sub", "sub/y.db"}, false, 0},
+        {{"*.dbx"}, true, 0},         {{"/y.db"}, true, 0},         {{"sub/y.db", "nope"}, true, 0},
+        {{"*.db", "!z.db"}, true, 1}, {{"sub/y.db/"}, true, 0},     {{"sub/"}, false, 0},
+        {{"SUB"}, true, 0},           {{"y.db"}, false, 1},         {{"/sub"}, false, 0},
+        {{"evil"}, false, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture fixture;
+        begin(&fixture, NULL);
+        int status =
+            choose(&fixture, MEMBERS("f x.db", "f sub/y.db", "f sub/x", "f c", "f ../evil"),
+                   &(struct typed){NULL, cases[i].exclude});
+        if (fixture.missed != cases[i].missed || status != (cases[i].missed ? HB_FATAL : HB_OK) ||
+            (!cases[i].missed && fixture.newly != cases[i].newly))
+            fail_msg("%s: status %d, missed %d, newly %d: %s", cases[i].exclude[0], status,
+                     fixture.missed, (int)fixture.newly, fixture.error.text);
+        end(&fixture);
+    }
 }
 
 static void test_what_is_counted(void **state)
@@ -286,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_the_last_of_one_name),
         cmocka_unit_test(test_hard_links),
         cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_slips),
         cmocka_unit_test(test_what_is_counted),
         cmocka_unit_test(test_modes),
     };
