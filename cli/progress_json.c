@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress_json.h"
 
+#include "base/name.h"
 #include "complain.h"
-#include "summary.h"
 
 void hb_progress_json(void *out, const struct hb_progress_state *state)
 {
@@ -10,7 +10,10 @@ void hb_progress_json(void *out, const struct hb_progress_state *state)
                              state->verb, "files_done", (json_int_t)state->files, "files",
                              (json_int_t)state->all_files, "bytes_done", (json_int_t)state->bytes,
                              "bytes", (json_int_t)state->all_bytes, "seconds", state->seconds);
-    hb_json_name_or_null(line, "path", state->path);
+    if (state->path == NULL)
+        json_object_set_new(line, "path", json_null());
+    else
+        hb_json_name(line, "path", state->path);
     hb_json_line(out, line);
     fflush(out);
 }
