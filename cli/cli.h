@@ -52,7 +52,8 @@ struct hb_cli {
                            */
     char *untold; /* an import was completed, and the JSON that says so cannot be written: else NULL
                    */
-    bool raw_out; /* an archive or a member goes to standard output, and JSON to standard error */
+    bool named_out; /* -o names standard output as a file: /dev/stdout */
+    bool raw_out;   /* an archive or a member goes to standard output, and JSON to standard error */
 };
 
 /* Where results go: standard error, where an archive or a member goes to standard output. */

@@ -186,11 +186,12 @@ static void print_summary(const struct backup_command *command)
     }
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
+    HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     if (result->nothing)
-        fprintf(out, "Nothing to back up in %s.\n", command->session->run.home.path);
+        fprintf(out, "Nothing to back up in %s: no archive was made.\n", home);
     else if (!made)
-        fprintf(out, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n", result->files,
-                hb_human_bytes(result->bytes, bytes));
+        hb_session_say(command->session, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n",
+                       result->files, hb_human_bytes(result->bytes, bytes));
     else
         print_status(command);
     if (!made)
@@ -247,6 +248,11 @@ static int back_up(struct backup_command *command)
         hb_summary_keep(session->cli, report);
     }
     print_summary(command);
+    if (status == HB_OK && backup->result.nothing && backup->destination.stream &&
+        !backup->dry_run) /* whoever reads it waits for an archive */
+        status = hb_error_set(&session->error, HB_FATAL,
+                              "nothing to back up: no archive was written to %s",
+                              backup->destination.path);
     return status == HB_OK ? hb_session_code(session) : hb_cli_exit_code(status);
 }
 

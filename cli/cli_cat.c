@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore cat */
 #include "archive/member.h"
+#include "base/standard_output.h"
 #include "commands.h"
 #include "reading.h"
 #include <poll.h>
-#include <unistd.h>
 
 static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
 /* Whoever read the pipe has seen enough: that is nothing to be told. */
 static bool reader_is_gone(void)
 {
-    struct pollfd output = {.fd = STDOUT_FILENO};
+    struct pollfd output = {.fd = hb_standard_output()};
     return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
 }
 
 static int cat(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
-    int status =
-        hb_member_write(&reading->archive, session->arguments[1], STDOUT_FILENO, &session->error);
+    int status = hb_member_write(&reading->archive, session->arguments[1], hb_standard_output(),
+                                 &session->error);
     if (status != HB_OK && !session->cli->json && reader_is_gone())
         session->error.text[0] = '\0';
     return hb_cli_exit_code(status);

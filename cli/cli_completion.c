@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "completion_scripts.h"
+#include "no_config.h"
 #include "plugin/descriptor.h"
 #include <ctype.h>
 #include <jansson.h>
@@ -28,6 +29,7 @@ struct completing {
     char *prefix;        /* "--format=" where that is a part of it */
     char *labels;        /* of the sections seen so far, each between blanks */
     size_t offered;
+    bool options_ended;               /* by "--" */
     const struct hb_command *command; /* hb_program: not typed yet */
     const struct hb_form *form;       /* of it; NULL: which one was not typed yet */
     const char *argument[MOST_WORDS]; /* those typed before */
@@ -35,7 +37,23 @@ struct completing {
     const struct hb_cli_option *option; /* that `current` is the value of, or NULL */
 };
 
-/* Only the first line of the text. */
+/* A line: the word, a tab, and the help with its lines joined. */
+/* On one line, whatever the help has. */
+static void print_offer(const struct hb_cli *cli, const char *word, const char *text)
+{
+    HB_AUTO_FREE char *help = hb_copy_text(text);
+    for (char *at = strchr(help, '\n'); at != NULL; at = strchr(at, '\n'))
+        *at = ' ';
+    if (cli->json) {
+        json_t *object = json_pack("{s:s}", "type", "completion");
+        hb_json_name(object, "word", word);
+        hb_json_name(object, "help", help);
+        hb_json_line(cli->out, object);
+    } else {
+        fprintf(cli->out, "%s\t%s\n", word, help);
+    }
+}
+
 static void offer(struct completing *completing, const char *word, const char *text)
 {
     HB_AUTO_FREE char *whole = hb_text("%s%s", completing->prefix, word);
@@ -44,15 +62,7 @@ static void offer(struct completing *completing, const char *word, const char *t
     for (const char *at = whole; *at != '\0'; at++)
         if (iscntrl((unsigned char)*at))
             return; /* no shell would take it from a line */
-    HB_AUTO_FREE char *help = hb_copy_bytes(text, strcspn(text, "\n"));
-    if (completing->cli->json) {
-        json_t *object = json_pack("{s:s}", "type", "completion");
-        hb_json_name(object, "word", whole);
-        hb_json_name(object, "help", help);
-        hb_json_line(completing->cli->out, object);
-    } else {
-        fprintf(completing->cli->out, "%s\t%s\n", whole, help);
-    }
+    print_offer(completing->cli, whole, text);
     completing->offered++;
 }
 
@@ -87,6 +97,13 @@ static char *ask_command(const struct completing *completing, const char *const 
     if (cli.out != NULL)
         fclose(cli.out);
     return text == NULL ? hb_copy_text("") : text;
+}
+
+/* A name as an argument: one that begins with '-' would be an option, unless "--" stands before. */
+static void offer_name(struct completing *completing, const char *name, const char *text)
+{
+    if (*name != '-' || completing->options_ended || completing->option != NULL)
+        offer(completing, name, text);
 }
 
 static const char *member(const json_t *object, const char *key)
@@ -158,13 +175,13 @@ static void offer_format_plugin(struct completing *completing, const json_t *obj
 static void offer_member(struct completing *completing, const json_t *object)
 {
     if (strcmp(member(object, "kind"), "file") == 0 && !json_object_get(object, "path_base64"))
-        offer(completing, member(object, "path"), "");
+        offer_name(completing, member(object, "path"), "");
 }
 
 static void offer_snapshot(struct completing *completing, const json_t *object)
 {
     if (strcmp(member(object, "type"), "snapshot") == 0)
-        offer(completing, member(object, "id"), member(object, "label"));
+        offer_name(completing, member(object, "id"), member(object, "label"));
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -184,11 +201,18 @@ static const struct {
     [HB_VALUES_SNAPSHOTS] = {NULL, {"snapshot", "list"}, offer_snapshot},
 };
 
+static void offer_example(void *context, const char *name)
+{
+    offer(context, name, "");
+}
+
 static void offer_values(struct completing *completing, enum hb_values values)
 {
     if (values == HB_VALUES_KINDS) {
         for (uint32_t kind = 1; hb_kind_name(kind) != NULL; kind++)
             offer(completing, hb_kind_name(kind), "");
+    } else if (values == HB_VALUES_EXAMPLES) {
+        hb_cli_each_example(offer_example, completing);
     } else if (values == HB_VALUES_MEMBERS) {
         HB_AUTO_FREE char *archive = hb_expand_tilde(completing->argument[0]);
         struct stat status; /* a pipe would keep whoever presses Tab waiting */
@@ -216,16 +240,42 @@ static void offer_option_values(struct completing *completing, const struct hb_c
 
 /* ---- what the tables say ------------------------------------------------------------------- */
 
+/* Is it for other subcommands than the one that was typed? */
+static bool is_of_others(const struct completing *completing, const struct hb_cli_option *option)
+{
+    const struct hb_form *form = completing->form;
+    return form != NULL && form->name != NULL &&
+           ((option->not_in >> (form - completing->command->forms)) & 1) != 0;
+}
+
+static void offer_option(struct completing *completing, const struct hb_cli_option *option)
+{
+    HB_AUTO_FREE char *name = hb_text("--%s", option->name);
+    char letter[] = {'-', option->letter, '\0'};
+    offer(completing, name, option->help);
+    if (option->letter != 0)
+        offer(completing, letter, option->help);
+}
+
+/* Those of the command, and behind them the global ones, which may stand there, too. */
 static void offer_options(struct completing *completing)
 {
     const struct hb_cli_option *option;
-    for (size_t i = 0; (option = hb_cli_option_at(completing->command, i)) != NULL; i++) {
-        HB_AUTO_FREE char *name = hb_text("--%s", option->name);
-        char letter[] = {'-', option->letter, '\0'};
-        offer(completing, name, option->help);
-        if (option->letter != 0)
-            offer(completing, letter, option->help);
-    }
+    const struct hb_command *command = completing->command;
+    for (size_t i = 0; (option = hb_cli_option_at(command, i)) != NULL; i++)
+        if (!is_of_others(completing, option))
+            offer_option(completing, option);
+    if (command == &hb_program || *command->name == '\0')
+        return;
+    for (option = hb_program.options; option->name != NULL; option++)
+        offer_option(completing, option);
+}
+
+static const struct hb_cli_option *find_option(const struct completing *completing,
+                                               const char *word)
+{
+    const struct hb_cli_option *own = hb_cli_option_find(completing->command, word);
+    return own != NULL ? own : hb_cli_option_find(&hb_program, word);
 }
 
 static void offer_commands(struct completing *completing)
@@ -252,24 +302,27 @@ static void offer_arguments(struct completing *completing)
 
 /* A global option decides what the others can be. */
 static void note_option(struct completing *completing, const struct hb_cli_option *option,
-                        const char *value)
+                        char *value)
 {
-    if (completing->command != &hb_program)
-        return;
     if (strcmp(option->name, "config") == 0) {
         free(completing->config);
         completing->typed.config_path = completing->config = hb_expand_tilde(value);
     } else if (strcmp(option->name, "home") == 0) {
         free(completing->home);
         completing->typed.home = completing->home = hb_expand_tilde(value);
+    } else if (strcmp(option->name, "set") == 0) {
+        struct hb_texts *sets = &completing->typed.sets;
+        sets->texts = hb_resize(sets->texts, sets->count + 2, sizeof *sets->texts);
+        sets->texts[sets->count++] = value;
+        sets->texts[sets->count] = NULL;
     }
 }
 
 /* Takes an option and perhaps the word after it; returns the words taken. */
 static int take_option(struct completing *completing, char **words, int left)
 {
-    const char *equals = words[0][1] == '-' ? strchr(words[0], '=') : NULL;
-    const struct hb_cli_option *option = hb_cli_option_find(completing->command, words[0]);
+    char *equals = words[0][1] == '-' ? strchr(words[0], '=') : NULL;
+    const struct hb_cli_option *option = find_option(completing, words[0]);
     if (option == NULL || option->argument == NULL)
         return 1;
     if (equals == NULL && left <= 2) {
@@ -298,8 +351,9 @@ static void take_word(struct completing *completing, const char *word)
     }
 }
 
-static void answer(struct completing *completing, bool options_ended)
+static void answer(struct completing *completing)
 {
+    bool options_ended = completing->options_ended;
     const char *current = completing->current;
     const char *equals = strncmp(current, "--", 2) == 0 ? strchr(current, '=') : NULL;
     if (completing->option != NULL) {
@@ -309,7 +363,7 @@ static void answer(struct completing *completing, bool options_ended)
     if (equals != NULL && !options_ended) {
         free(completing->prefix);
         completing->prefix = hb_copy_bytes(current, (size_t)(equals - current) + 1);
-        offer_option_values(completing, hb_cli_option_find(completing->command, current));
+        offer_option_values(completing, find_option(completing, current));
         return;
     }
     if (*current != '-' || options_ended)
@@ -322,7 +376,6 @@ static int words(struct hb_session *session)
 {
     char **typed = session->arguments;
     int count = 0;
-    bool options_ended = false;
     typed += typed[0] != NULL && strcmp(typed[0], "--") == 0;
     while (typed[count] != NULL)
         count++;
@@ -332,17 +385,19 @@ static int words(struct hb_session *session)
                                     .prefix = hb_copy_text(""),
                                     .labels = hb_copy_text(" "),
                                     .command = &hb_program};
+    completing.typed.sets = (struct hb_texts){0}; /* of the line that is completed */
     for (int i = 0; i < count - 1;) {
-        if (strcmp(typed[i], "--") == 0 && !options_ended) {
-            options_ended = true;
+        if (strcmp(typed[i], "--") == 0 && !completing.options_ended) {
+            completing.options_ended = true;
             i++;
-        } else if (typed[i][0] == '-' && typed[i][1] != '\0' && !options_ended) {
+        } else if (typed[i][0] == '-' && typed[i][1] != '\0' && !completing.options_ended) {
             i += take_option(&completing, typed + i, count - i);
         } else {
             take_word(&completing, typed[i++]);
         }
     }
-    answer(&completing, options_ended);
+    answer(&completing);
+    free(completing.typed.sets.texts);
     free(completing.config);
     free(completing.home);
     free(completing.prefix);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hbcore config check | show */
+/* hbcore config check | show; `new` is in cli_config_new.c */
+#include "backup/preset.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "cli_config_new.h"
 #include "commands.h"
 #include "complain.h"
 #include "config/ini_text.h"
 #include "config/ini_write.h"
 #include "host/format.h"
+#include "no_config.h"
 #include "summary.h"
 #include <string.h>
 
@@ -131,6 +134,22 @@ static void check_format(void *context, const struct hb_section *section,
     hb_format_choice_clear(&choice);
 }
 
+/* import --backup-first needs it, and would find out only then. */
+static int check_preset(const struct hb_cli *cli, const struct hb_config *config)
+{
+    const char *name = hb_config_text(config, "import", "backup-preset");
+    struct hb_preset preset;
+    struct hb_error why, error;
+    if (*name == '\0' || hb_preset_find(config, name, &preset, &why) == HB_OK) {
+        if (*name != '\0')
+            hb_preset_clear(&preset);
+        return HB_EXIT_DONE;
+    }
+    hb_error_set(&error, HB_FATAL, "[import] backup-preset: %s", why.text);
+    hb_error_hint(&error, "%s", why.hint);
+    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
 static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -138,14 +157,19 @@ static int check(struct hb_session *session)
     const char *path = hb_config_path(config);
     struct format_check checking = {cli, config, HB_EXIT_DONE};
     hb_config_each(config, check_format, &checking);
-    if (checking.code != HB_EXIT_DONE)
-        return checking.code;
+    int code = check_preset(cli, config);
+    if (code != HB_EXIT_DONE || checking.code != HB_EXIT_DONE)
+        return HB_EXIT_USAGE;
     if (cli->json) {
         json_t *line = json_pack("{ss ss}", "type", "config", "status", "ok");
         hb_json_name_or_null(line, "path", path);
         hb_json_line(cli->out, line);
     } else if (path == NULL) {
-        fputs("no configuration file: the defaults are ok\n", cli->out);
+        HB_AUTO_FREE char *places = hb_cli_config_places(" nor ");
+        fprintf(cli->out,
+                "no configuration file: the defaults are ok\n"
+                "  Neither %s exists. Make one: hbcore config new NAME\n",
+                places);
     } else {
         HB_AUTO_FREE char *shown = hb_printable(path);
         fprintf(cli->out, "%s: ok\n", shown);
@@ -159,13 +183,21 @@ static const struct hb_form forms[] = {
      .help = "print the settings in force, each below a comment that says where it comes\n"
              "from; the output is itself a configuration",
      .run = show},
+    {.name = "new",
+     .arguments = "NAME",
+     .help = "make a configuration of your own, from the NAME.ini that is installed:\n"
+             "generic, for any directory, or hermes; never over an existing file",
+     .wrong = "new takes the name of an installed configuration: generic or hermes",
+     .values = {HB_VALUES_EXAMPLES},
+     .bare = true,
+     .run = hb_cli_config_new},
 };
 
 const struct hb_command hb_command_config = {
     .name = "config",
-    .summary = "check or show the configuration",
-    .about = "Checks or shows the configuration, with --set and the defaults.",
-    .end = "Exit status: 0 the configuration is right, 2 it is wrong.",
+    .summary = "check or show the configuration, or make one",
+    .about = "Checks or shows the configuration, with --set and the defaults, or makes one.",
+    .end = "Exit status: 0 the configuration is right, or made; 1 not made; 2 it is wrong.",
     .forms = forms,
-    .form_count = 2,
+    .form_count = sizeof forms / sizeof *forms,
 };

@@ -211,6 +211,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
     if (archive->later_trailer) /* what it holds is restored all the same */
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
+    command->hooks.event.left_out = plan->unwanted;
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;
@@ -299,7 +300,7 @@ static void print_summary(const struct import_command *command)
     if (result->swept > 0)
         fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
     if (command->options->dry_run) {
-        fprintf(out, "\nDry run: nothing was changed.\n");
+        hb_session_say(command->session, "\nDry run: nothing was changed.\n");
         hb_summary_problems(cli, &command->session->run.report);
     } else {
         HB_AUTO_FREE char *home = hb_printable(command->home);

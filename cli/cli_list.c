@@ -27,6 +27,17 @@ static void list_json(struct hb_reading *reading, size_t index)
                            hb_json_member(catalog, index));
 }
 
+/* As ls shows setuid, setgid and sticky: in the place of x, or in capitals where there is none. */
+static void add_special_bits(char *text, uint32_t mode)
+{
+    static const char letters[] = "sst";
+    for (int i = 0; i < 3; i++)
+        if (mode & (04000u >> i)) {
+            char *at = text + 3 + 3 * i;
+            *at = *at == 'x' ? letters[i] : (char)(letters[i] - 'a' + 'A');
+        }
+}
+
 static void list_long(struct hb_reading *reading, size_t index)
 {
     static const char letters[] = "rwxrwxrwx";
@@ -40,6 +51,8 @@ static void list_long(struct hb_reading *reading, size_t index)
     for (int i = 0; i < 9 && (member->entry_flags & HB_ENTRY_HAS_MODE); i++)
         if (member->mode & (0400u >> i))
             mode[i + 1] = letters[i];
+    if (member->entry_flags & HB_ENTRY_HAS_MODE)
+        add_special_bits(mode, member->mode);
     time_t seconds = member->mtime_seconds;
     struct tm local;
     if ((member->entry_flags & HB_ENTRY_HAS_MTIME) && localtime_r(&seconds, &local) != NULL)

@@ -129,9 +129,11 @@ static void show_options(FILE *out, const struct hb_plugin *plugin)
         fputs("  no options of its own\n", out);
     for (size_t i = 0; i < plugin->option_count; i++) {
         const struct hb_option *option = hb_option_at(plugin->options, i);
-        HB_AUTO_FREE char *type = hb_option_describe(option);
-        fprintf(out, "  %s = %s\n      %s\n      %s\n", option->key, option->default_text, type,
-                option->help);
+        HB_AUTO_FREE char *described = hb_option_describe(option);
+        HB_AUTO_FREE char *type = hb_printable(described);
+        HB_AUTO_FREE char *usual = hb_printable(option->default_text);
+        HB_AUTO_FREE char *help = hb_printable(option->help);
+        fprintf(out, "  %s = %s\n      %s\n      %s\n", option->key, usual, type, help);
     }
 }
 
@@ -153,13 +155,17 @@ static void show_people(const struct hb_cli *cli, const struct hb_library *libra
 {
     const struct hb_plugin *plugin = library->plugin;
     HB_AUTO_FREE char *path = hb_printable(library->path);
-    fprintf(cli->out, "%s %s, a %s plugin: %s\n  %s, ABI %u\n", plugin->name, plugin->version,
-            hb_kind_name(plugin->kind), plugin->summary, path, plugin->abi);
+    HB_AUTO_FREE char *version = hb_printable(plugin->version);
+    HB_AUTO_FREE char *summary = hb_printable(plugin->summary);
+    fprintf(cli->out, "%s %s, a %s plugin: %s\n  %s, ABI %u\n", plugin->name, version,
+            hb_kind_name(plugin->kind), summary, path, plugin->abi);
     if (plugin->kind == HB_KIND_FORMAT) {
         const struct hb_format_ops *ops = plugin->ops;
         fputs("  suffixes:", cli->out);
-        for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++)
-            fprintf(cli->out, " %s", *suffix);
+        for (const char *const *suffix = ops->suffixes; *suffix != NULL; suffix++) {
+            HB_AUTO_FREE char *shown = hb_printable(*suffix);
+            fprintf(cli->out, " %s", shown);
+        }
         fputs("\n", cli->out);
     }
     show_options(cli->out, plugin);
@@ -189,14 +195,17 @@ static int check(struct hb_session *session)
     struct hb_loader *loader = hb_loader_new(NULL);
     const struct hb_library *library;
     int code = HB_EXIT_DONE;
+    hb_loader_try(loader, session->arguments[0]);
     if (hb_loader_open(loader, session->arguments[0], &library, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)
         show_json(cli, library);
-    else
-        fprintf(cli->out, "%s: ok, %s plugin %s %s\n", session->arguments[0],
-                hb_kind_name(library->plugin->kind), library->plugin->name,
-                library->plugin->version);
+    else {
+        HB_AUTO_FREE char *file = hb_printable(session->arguments[0]);
+        HB_AUTO_FREE char *version = hb_printable(library->plugin->version);
+        fprintf(cli->out, "%s: ok, %s plugin %s %s\n", file, hb_kind_name(library->plugin->kind),
+                library->plugin->name, version);
+    }
     hb_loader_free(loader);
     return code;
 }

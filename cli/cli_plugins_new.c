@@ -225,6 +225,22 @@ static int refuse_name(const char *name, struct hb_error *error)
     return HB_EXIT_USAGE;
 }
 
+/* Of two plugins of one name only the first on the path is ever found. */
+static int refuse_taken(const char *name, struct hb_error *error)
+{
+    struct hb_error ignored;
+    const struct hb_library *library;
+    struct hb_loader *loader = hb_loader_new(NULL);
+    bool taken = hb_loader_find(loader, 0, name, &library, &ignored) == HB_OK;
+    if (taken) {
+        hb_error_set(error, HB_FATAL, "plugins new: a plugin called '%s' is installed: %s", name,
+                     library->path);
+        hb_error_hint(error, "choose another name: of two plugins of one name only one is found");
+    }
+    hb_loader_free(loader);
+    return taken ? HB_EXIT_USAGE : HB_EXIT_DONE;
+}
+
 int hb_cli_plugins_new(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -236,6 +252,8 @@ int hb_cli_plugins_new(struct hb_session *session)
     /* With a '-' in front, compilers and shells would take its file for an option. */
     if (!hb_is_plain_name(making.name) || *making.name == '-')
         return refuse_name(making.name, &session->error);
+    if (refuse_taken(making.name, &session->error) != HB_EXIT_DONE)
+        return HB_EXIT_USAGE;
     if (make_directory(&making, &session->error) != HB_OK)
         code = HB_EXIT_FAILED;
     else if (cli->json)

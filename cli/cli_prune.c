@@ -85,9 +85,9 @@ static void tell_people(const struct prune_command *command,
     HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
     HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
     bool other = row->kept.fate == HB_STAYS_OTHERS;
-    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s\n", name, width - hb_columns(name), "",
+    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s\n", name, width - hb_columns(name), "",
             word_of(command, row), other ? ", " : "", other ? home : "", other ? " on " : "",
-            other ? host : "");
+            other ? host : "", row->kept.complete == HB_NO ? " (incomplete)" : "");
 }
 
 /* Of the longest name. */

@@ -16,7 +16,10 @@
 #include "snapshot/wanted.h"
 #include "summary.h"
 #include <inttypes.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 struct snapshot_options {
     const char *label;
@@ -455,7 +458,8 @@ const struct hb_command hb_command_snapshot = {
     .about = "Quick copies of the few files that matter most ([snapshot] files), each in a\n"
              "directory of its own in the home.",
     .end = "NUMBER is the place in the list: 1 is the newest. Exit status of restore: 0 all of\n"
-           "the snapshot was restored, 3 some of it, 1 nothing.",
+           "the snapshot was restored, 3 some of it, 1 nothing; of prune: 3 a snapshot could not\n"
+           "be removed or read.",
     .forms = forms,
     .form_count = sizeof forms / sizeof *forms,
     .options = table,

@@ -3,7 +3,9 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/standard_output.h"
 #include "complain.h"
+#include "plugin/process_state.h"
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
@@ -18,7 +20,8 @@ static const char *const progress_choices[] = {"auto", "always", "never", NULL};
 
 static const struct hb_cli_option options[] = {
     {"config", 0, "FILE",
-     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,\n/etc/hbcore/hbcore.ini",
+     "else $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini ($XDG_CONFIG_HOME),\n"
+     "/etc/hbcore/hbcore.ini",
      .takes = HB_TAKES_TEXT, .offset = AT(config_path), .values = HB_VALUES_FILES},
     {"set", 0, "SECTION.KEY=VAL", "override one setting; repeatable", .takes = HB_TAKES_TEXTS,
      .offset = AT(sets), .values = HB_VALUES_SETTINGS},
@@ -80,10 +83,14 @@ const struct hb_command hb_program = {
     .meant = meant,
 };
 
+/* The commands, and behind them what other programs call them. */
 static const char *name_at(const void *context, size_t index)
 {
     (void)context;
-    return hb_commands[index] == NULL ? NULL : hb_commands[index]->name;
+    size_t count = 0;
+    while (hb_commands[count] != NULL)
+        count++;
+    return index < count ? hb_commands[index]->name : meant[index - count].word;
 }
 
 const struct hb_command *hb_command_find(const char *name)
@@ -97,8 +104,8 @@ const struct hb_command *hb_command_find(const char *name)
 static int unknown(const struct hb_cli *cli, const char *name)
 {
     struct hb_error error;
-    const char *instead = hb_cli_meant(&hb_program, name);
     const char *nearest = hb_nearest(name, name_at, NULL);
+    const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? name : nearest);
     hb_error_set(&error, HB_FATAL, "unknown command %s", name);
     if (instead != NULL)
         hb_error_hint(&error, "%s", instead);
@@ -107,6 +114,19 @@ static int unknown(const struct hb_cli *cli, const char *name)
     else
         hb_error_hint(&error, "see: hbcore --help");
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+}
+
+/*
+ * What plugins and libraries print must not get among results; where -o names standard output as a
+ * file, it is opened by that name yet.
+ */
+static void keep_output(struct hb_cli *cli)
+{
+    if (hb_standard_output() != STDOUT_FILENO)
+        return; /* a command within a command: completion */
+    if (!cli->named_out && fflush(cli->out) == 0)
+        hb_standard_output_move(); /* output.h goes by it; where it cannot be, all is as before */
+    hb_process_note();
 }
 
 int hb_command_run(struct hb_cli *cli, int argc, char **argv)
@@ -124,8 +144,10 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
-    if (code == 0)
+    if (code == 0) {
         cli->json_typed = cli->json;
+        keep_output(cli);
+    }
     if (code == 0 && !session.form->bare)
         code = hb_session_begin(&session);
     if (code == 0) {

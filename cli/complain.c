@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/name.h"
-#include "commands.h"
+#include "base/standard_output.h"
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ bool hb_cli_colour(FILE *out)
 {
     const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
     int fd = fileno(out); /* that of output.h has none */
-    return isatty(fd < 0 ? STDOUT_FILENO : fd) && (never == NULL || *never == '\0') &&
+    return isatty(fd < 0 ? hb_standard_output() : fd) && (never == NULL || *never == '\0') &&
            (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
@@ -30,26 +30,37 @@ char *hb_cli_typed_options(const struct hb_cli *cli)
     return hb_text("%s%s%s", before, home == NULL ? "" : " --home ", home == NULL ? "" : home);
 }
 
-/* Does a command that needs them stand here? Its help does not. */
-static bool begins_command(const char *at)
+static const char program[] = "hbcore ";
+
+/*
+ * Does a command line that needs them begin here, in a text that begins at `text`? It does behind a
+ * quote or a colon. Help reads no configuration, nor does what makes one.
+ */
+static bool begins_command(const char *text, const char *at)
 {
-    size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz");
-    HB_AUTO_FREE char *name = hb_copy_bytes(at, length);
-    return hb_command_find(name) != NULL && strncmp(at + length, " --help", 7) != 0;
+    size_t word = strspn(at + sizeof program - 1, "abcdefghijklmnopqrstuvwxyz");
+    const char *behind = at + sizeof program - 1 + word;
+    bool typed = at > text && (at[-1] == '`' || at[-1] == '\'' ||
+                               (at > text + 1 && at[-2] == ':' && at[-1] == ' '));
+    return typed && word > 0 && strncmp(behind, " --help", 7) != 0 &&
+           strncmp(behind, " new", 4) != 0;
 }
 
 char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
 {
-    static const char program[] = "hbcore ";
     HB_AUTO_FREE char *options = hb_cli_typed_options(cli);
     char *made = hb_copy_text("");
-    for (const char *at; *text != '\0'; text = at) {
-        at = strstr(text, program);
-        at = at == NULL ? text + strlen(text) : at + sizeof program - 1;
-        bool command = *at != '\0' && begins_command(at);
+    for (const char *from = text, *at = text; *from != '\0';) {
+        at = strstr(at, program);
+        if (at != NULL && !begins_command(text, at)) {
+            at += sizeof program - 1;
+            continue;
+        }
+        size_t bytes = at == NULL ? strlen(from) : (size_t)(at - from) + sizeof program - 2;
         HB_AUTO_FREE char *before = made;
-        made = hb_text("%s%.*s%s%s", before, (int)(at - text) - (command ? 1 : 0), text,
-                       command ? options : "", command ? " " : "");
+        made = hb_text("%s%.*s%s", before, (int)bytes, from, at == NULL ? "" : options);
+        from += bytes;
+        at = from;
     }
     return made;
 }
@@ -61,7 +72,8 @@ void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)
     fprintf(cli->err, "%shbcore:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", text);
     if (error->hint[0] == '\0')
         return;
-    HB_AUTO_FREE char *hint = hb_cli_with_options(cli, error->hint);
+    HB_AUTO_FREE char *line = hb_cli_with_options(cli, error->hint);
+    HB_AUTO_FREE char *hint = hb_printable(line);
     fprintf(cli->err, "  %s\n", hint);
 }
 

@@ -38,9 +38,9 @@ json_t *hb_json_member(const struct hb_catalog *catalog, size_t index)
         add_mtime(object, member->mtime_seconds, member->mtime_nanoseconds);
     if (link != NULL)
         hb_json_name(object, "link", link);
-    const char *why = hb_catalog_unreadable(catalog, index);
-    HB_AUTO_FREE char *shown = why == NULL ? NULL : hb_printable(why);
-    if (why != NULL)
-        hb_json_add(object, "{s:s}", "unreadable", shown);
+    if (hb_catalog_unreadable(catalog, index) != NULL) {
+        HB_AUTO_FREE char *why = hb_printable(hb_catalog_unreadable(catalog, index));
+        json_object_set_new(object, "unreadable", json_string(why));
+    }
     return object;
 }

@@ -3,6 +3,8 @@
 #include "commands.h"
 #include "complain.h"
 #include "output.h"
+#include "plugin/inside.h"
+#include "plugin/process_state.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -75,6 +77,22 @@ static int without_command(const struct hb_cli *cli)
     return HB_EXIT_USAGE;
 }
 
+/*
+ * All is done and told. What plugins and their libraries would do at the end of the process is
+ * not waited for: it could change the exit code, or crash. Sanitizers and gcov have work to do
+ * there.
+ */
+static int end(int code)
+{
+    hb_inside_done();
+#ifndef HBCORE_INSTRUMENTED
+    fflush(NULL);
+    _exit(code);
+#else
+    return code;
+#endif
+}
+
 int main(int argc, char **argv)
 {
     int write_error = 0;
@@ -87,7 +105,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
     signal(SIGXFSZ, SIG_IGN);
     cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    /* Names are bytes; libraries that convert them must take any, whatever the user's locale. */
+    /* Names are bytes; libraries that convert them must take any, whatever the user's locale.
+     */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");
 #ifdef M_ARENA_MAX
@@ -100,6 +119,7 @@ int main(int argc, char **argv)
         setrlimit(RLIMIT_NOFILE, &files);
     }
     cli.json_typed = types_json(argc, argv);
+    hb_inside_install();
     int code = hb_cli_parse(&cli, &hb_program, &hb_program, &cli, argc, argv, &form, &first);
     if (code == 0 && first < argc)
         code = hb_command_run(&cli, argc - first, argv + first);
@@ -108,8 +128,10 @@ int main(int argc, char **argv)
     if (cli.version)
         print_version(&cli);
     hb_cli_parsed_clear(&hb_program, &cli);
+    if (hb_process_was_disturbed() && (code == HB_EXIT_DONE || code == HB_EXIT_INCOMPLETE))
+        code = HB_EXIT_FAILED; /* its line has been printed */
     code = close_output(&cli, &write_error, code < 0 ? HB_EXIT_DONE : code);
     if (out != NULL)
         fclose(out);
-    return code;
+    return end(code);
 }

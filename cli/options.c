@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { FIRST_LONG = 256, USAGE_WIDTH = 80, USAGE_INDENT = 7 /* "Usage: " */ };
 
@@ -99,6 +101,14 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
+/* /dev/stdout, say. */
+static bool is_standard_output(const char *path)
+{
+    struct stat named, output;
+    return stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+           named.st_dev == output.st_dev && named.st_ino == output.st_ino;
+}
+
 static void print_help(const struct hb_cli *cli, const struct hb_command *command)
 {
     char *text = NULL;
@@ -145,6 +155,7 @@ static int take(struct parsing *parsing, const struct known_option *known, char 
         return 0;
     case HB_TAKES_OUTPUT:
         parsing->cli->raw_out = strcmp(value, "-") == 0;
+        parsing->cli->named_out = is_standard_output(value);
         *(const char **)at = value;
         return 0;
     case HB_TAKES_TEXT:
@@ -176,6 +187,34 @@ static const char *name_of_letter(const struct known *known, char letter)
     return NULL;
 }
 
+/* "--pr": getopt_long() completes what is the beginning of one option only. */
+static bool list_beginnings(const struct known *known, const char *beginning,
+                            struct hb_error *error)
+{
+    size_t found = 0, length = strlen(beginning);
+    HB_AUTO_FREE char *names = hb_copy_text("");
+    for (size_t i = 0; i < known->count; i++) {
+        const char *name = known->options[i].option->name;
+        if (length == 0 || strncmp(name, beginning, length) != 0)
+            continue;
+        HB_AUTO_FREE char *before = names;
+        names = hb_text("%s%s--%s", before, found++ == 0 ? "" : " or ", name);
+    }
+    if (found > 1)
+        hb_error_hint(error, "did you mean %s?", names);
+    return found > 1;
+}
+
+/* Of the program: an option that belongs behind a command. */
+static bool is_of_a_command(const struct hb_command *program, const char *word)
+{
+    const struct hb_command *const *command = program->commands;
+    for (; command != NULL && *command != NULL; command++)
+        if (hb_cli_option_find(*command, word) != NULL)
+            return true;
+    return false;
+}
+
 static int refuse_unknown(const struct parsing *parsing, const char *word)
 {
     struct hb_error error;
@@ -185,15 +224,19 @@ static int refuse_unknown(const struct parsing *parsing, const char *word)
     const char *nearest = strncmp(name, "--", 2) == 0
                               ? hb_nearest(name + 2, name_at, &parsing->known)
                               : name_of_letter(&parsing->known, name[1]);
-    if (meant == NULL && nearest == NULL)
-        return hb_cli_usage(parsing->cli, command->name, "unknown option %s", name);
     hb_error_set(&error, HB_FATAL, "%s%sunknown option %s",
                  command->name == NULL ? "" : command->name, command->name == NULL ? "" : ": ",
                  name);
     if (meant != NULL)
         hb_error_hint(&error, "%s", meant);
-    else
+    else if (is_of_a_command(command, name) && (nearest == NULL || name[1] == '-'))
+        hb_error_hint(&error, "it is an option of a command: type it behind the command");
+    else if (strncmp(name, "--", 2) == 0 && list_beginnings(&parsing->known, name + 2, &error))
+        return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
+    else if (nearest != NULL)
         hb_error_hint(&error, "did you mean --%s?", nearest);
+    else
+        return hb_cli_usage(parsing->cli, command->name, "unknown option %s", name);
     return hb_cli_fail(parsing->cli, HB_EXIT_USAGE, &error);
 }
 

@@ -34,7 +34,8 @@ enum hb_values {
     HB_VALUES_KINDS, /* of plugins */
     HB_VALUES_SETTINGS,
     HB_VALUES_SNAPSHOTS,
-    HB_VALUES_MEMBERS, /* of the archive in front */
+    HB_VALUES_EXAMPLES, /* configurations that are installed */
+    HB_VALUES_MEMBERS,  /* of the archive in front */
 };
 
 struct hb_cli_option {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "output.h"
 
+#include "base/standard_output.h"
 #include "files/io.h"
 #include <unistd.h>
 
 /* The first failure is the reason; a later one may only follow from it. */
 static ssize_t write_some(void *context, const char *data, size_t bytes)
 {
-    int *reason = context, result = hb_write_all(STDOUT_FILENO, data, bytes);
+    int *reason = context;
+    int result = hb_write_all(hb_standard_output(), data, bytes);
     if (result == 0)
         return (ssize_t)bytes;
     *reason = *reason == 0 ? -result : *reason;

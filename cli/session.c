@@ -49,6 +49,11 @@ int hb_session_begin(struct hb_session *session)
     if (hb_config_load(cli->config_path, (const char *const *)cli->sets.texts, print_config_error,
                        session->cli, &session->config) != HB_OK)
         return HB_EXIT_USAGE;
+    const char *doubt;
+    for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
+        HB_AUTO_FREE char *shown = hb_printable(doubt);
+        fprintf(cli->err, "hbcore: %s\n", shown);
+    }
     hb_run_init(&session->run, session->config);
     session->run.log = cli->err;
     session->run.log_level = cli->verbose > 0 ? HB_LOG_DEBUG : HB_LOG_INFO;
@@ -126,11 +131,24 @@ double hb_session_seconds(const struct hb_session *session)
     return (double)(now.tv_sec - started->tv_sec) + (double)(now.tv_nsec - started->tv_nsec) / 1e9;
 }
 
+static const char taken_literally[] =
+    "this name is taken literally: the shell expands ~ and $HOME, and does so only in "
+    "`--home ~/DIR`, without '=' and quotes";
+
+static bool is_unexpanded(const char *home)
+{
+    return home != NULL && (*home == '~' || *home == '$');
+}
+
 int hb_session_find_home(struct hb_session *session, bool outermost, const char *what, char **path)
 {
     const struct hb_cli *cli = session->cli;
-    if (hb_home_find(session->config, cli->home, outermost, path, &session->error) == HB_OK)
+    if (hb_home_find(session->config, cli->home, outermost, path, &session->error) == HB_OK) {
+        if (is_unexpanded(cli->home) && access(cli->home, F_OK) != 0)
+            hb_report_add(&session->run.report, HB_FOUND_NOTE, "", "--home %s: %s", cli->home,
+                          taken_literally);
         return 0;
+    }
     if (cli->home == NULL)
         hb_cli_no_config(session->config, cli, what, "which home to work on", &session->error);
     return HB_EXIT_USAGE;
@@ -149,7 +167,10 @@ int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
                      hb_rights_explain(-result));
-        hb_error_hint(error, "use --home DIR, or correct section [home] of the configuration");
+        if (is_unexpanded(session->cli->home))
+            hb_error_hint(error, "%s", taken_literally);
+        else
+            hb_error_hint(error, "use --home DIR, or correct section [home] of the configuration");
         return HB_EXIT_FAILED;
     }
     hb_run_set_reading(&session->run);

@@ -134,19 +134,28 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
     show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", "");
 }
 
-void hb_summary_lines(FILE *out, const struct hb_report *report)
+static void show_lines(FILE *out, char *const *lines, size_t count)
 {
-    for (size_t i = 0; i < report->line_count; i++) {
-        HB_AUTO_FREE char *line = hb_printable(report->lines[i]);
+    for (size_t i = 0; i < count; i++) {
+        HB_AUTO_FREE char *line = hb_printable(lines[i]);
         fprintf(out, "%s\n", line);
     }
+}
+
+void hb_summary_lines(const struct hb_cli *cli, const struct hb_report *report)
+{
+    show_lines(cli->quiet ? cli->err : hb_cli_out(cli), report->lines, report->line_count);
+    if (!cli->quiet)
+        show_lines(hb_cli_out(cli), report->advice, report->advice_count);
 }
 
 static void show_failed(const struct hb_cli *cli, FILE *out, const struct hb_report *report)
 {
     if (report->line_count > 0)
         show_kind(cli, out, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
-    hb_summary_lines(out, report);
+    show_lines(out, report->lines, report->line_count);
+    if (!cli->quiet)
+        show_lines(out, report->advice, report->advice_count);
 }
 
 void hb_summary_keep(struct hb_cli *cli, const struct hb_report *report)
@@ -338,7 +347,7 @@ void hb_session_print_summary(const struct hb_session *session, json_t *object)
         return;
     }
     hb_summary_information(cli, cli->quiet ? cli->err : hb_cli_out(cli), report);
-    hb_summary_lines(hb_cli_out(cli), report);
+    hb_summary_lines(cli, report);
 }
 
 /* ---- of a run that failed ------------------------------------------------------------------ */

@@ -32,8 +32,8 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
 /* The notes alone, a line each on standard error. */
 void hb_summary_notes(const struct hb_cli *cli, const struct hb_report *report);
 
-/* Lines that hooks added. */
-void hb_summary_lines(FILE *out, const struct hb_report *report);
+/* Lines about an import that was completed, with --quiet on standard error; and those of hooks. */
+void hb_summary_lines(const struct hb_cli *cli, const struct hb_report *report);
 
 /*
  * Of a run that failed, on standard error, with --json as a line, too: an import may have been

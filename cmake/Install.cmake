@@ -6,6 +6,10 @@ install(FILES conf/hermes.ini conf/generic.ini DESTINATION ${CMAKE_INSTALL_DATAD
 # What `plugins new` copies; a build tree finds them where an installed program does.
 install(DIRECTORY templates DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_DATADIR}/hbcore)
+foreach(example generic.ini hermes.ini)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/conf/${example}
+    ${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_DATADIR}/hbcore/${example} SYMBOLIC)
+endforeach()
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/templates
   ${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_DATADIR}/hbcore/templates SYMBOLIC)
 install(TARGETS hbcore_headers EXPORT hbcore-targets)

@@ -222,7 +222,7 @@ static int take_record(struct format *format, const struct hb_input *input, stru
         strlen(format->path) != entry->path_bytes ||
         (entry->path_bytes == 0) != (entry->type == RECORD_END) ||
         (entry->type == HB_DIRECTORY && entry->bytes != 0))
-        return damaged(format, "says what cannot be");
+        return damaged(format, "has an impossible value");
     return HB_OK;
 }
 
@@ -249,7 +249,7 @@ static int take_end(struct format *format, const struct hb_input *input, const s
     if (end->bytes != format->records)
         return damaged(format, "says that records are missing");
     int64_t got = input->read(input, &byte, sizeof byte);
-    return got < 0 ? (int)got : got > 0 ? damaged(format, "stands behind the last one") : HB_OK;
+    return got < 0 ? (int)got : got > 0 ? damaged(format, "follows the last one") : HB_OK;
 }
 
 static int walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
@@ -258,7 +258,7 @@ static int walk(void *self, const struct hb_input *input, const struct hb_visito
     struct hb_entry entry;
     int status = take(format, input, format->block, MAGIC_BYTES);
     if (status == HB_OK && memcmp(format->block, MAGIC, MAGIC_BYTES) != 0)
-        return format->host->fail(format->host, HB_FATAL, "is no archive of the format example");
+        return format->host->fail(format->host, HB_FATAL, "is not an archive in the format example");
     for (format->crc = 0; status == HB_OK; format->records++) {
         status = take_record(format, input, &entry);
         if (status == HB_OK && entry.type == RECORD_END)

@@ -2,18 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzes each reader of untrusted bytes in turn, at low priority. What is found stays in build/fuzz.
 #
-#   tools/fuzz.sh [SECONDS [TARGET…]]     600 seconds each; zip tar-zstd trailer journal manifest ini
+#   tools/fuzz.sh [SECONDS [TARGET…]]     600 seconds each; zip tar-zstd zip-inside tar-inside trailer
+#                                         journal manifest ini
+#
+# The two called inside make archives of the input that are right outside: offsets, sizes, checksums.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${1:-600}
 targets=("${@:2}")
 if [ ${#targets[@]} -eq 0 ]; then
-    targets=(zip tar-zstd trailer journal manifest ini)
+    targets=(zip tar-zstd zip-inside tar-inside trailer journal manifest ini)
 fi
 
 cmake --preset fuzz -DHBCORE_TESTS=ON >/dev/null
-nice -n 15 cmake --build --preset fuzz -- fuzz-zip fuzz_tar_zstd fuzz-trailer fuzz-journal fuzz-manifest fuzz-ini
+nice -n 15 cmake --build --preset fuzz -- fuzz-zip fuzz_tar_zstd fuzz-zip-inside fuzz_tar_inside \
+    fuzz-trailer fuzz-journal fuzz-manifest fuzz-ini
 
 failed=0
 for target in "${targets[@]}"; do
@@ -30,6 +34,13 @@ for target in "${targets[@]}"; do
         program=fuzz_tar_zstd
         seeds=plugins/tar-zstd/tests/corpus
         python3 -B tests/hostile/seeds.py tar "$corpus"
+        ;;
+    zip-inside)
+        seeds=plugins/zip/tests/corpus
+        ;;
+    tar-inside)
+        program=fuzz_tar_inside
+        seeds=plugins/tar-zstd/tests/corpus
         ;;
     esac
     echo "== $target: $seconds s"

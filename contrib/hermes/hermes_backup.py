@@ -9,7 +9,7 @@ there is none, the hermes.ini that was installed with the program.
 
 Another run on the same home, a nightly one perhaps, is waited for: $HBCORE_WAIT seconds, else 60.
 
-An archive or an import that is incomplete says so, and is no failure. Where $HBCORE_STRICT is set
+An archive or an import that is incomplete says so; that is not a failure. Where $HBCORE_STRICT is set
 it ends the process with 3, as hbcore(1) does.
 """
 import codecs
@@ -77,7 +77,9 @@ def _program() -> str:
 
 def _configuration(program: str) -> List[str]:
     """--config with the installed hermes.ini, unless hbcore finds a configuration itself."""
-    own = (Path.home() / ".config/hbcore/hbcore.ini", Path("/etc/hbcore/hbcore.ini"))
+    base = Path(os.environ.get("XDG_CONFIG_HOME") or ".")
+    base = base if base.is_absolute() else Path.home() / ".config"
+    own = (base / "hbcore/hbcore.ini", Path("/etc/hbcore/hbcore.ini"))
     if os.environ.get("HBCORE_CONFIG") or any(path.exists() for path in own):
         return []
     here = Path(__file__).resolve().parent
@@ -129,7 +131,7 @@ def _say(text: str) -> None:
 def _is_typed(process: subprocess.Popen) -> bool:
     """On a terminal: waits until there is something to read; False: the program ended before.
     An interrupt just before input() begins to read would be slept through by it; not by the program."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # stdin is no file
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stdin is not a file
         if sys.stdin.isatty():
             return sys.stdin in _wait_for(sys.stdin, process.stdout)
     return True

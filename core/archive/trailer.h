@@ -13,7 +13,7 @@
  *
  * A later version begins with the same seven bytes and a higher version byte, and formats keep it
  * where they keep this one; nothing else of it is known. It is not damage, nor a missing trailer
- * either: whose such an archive is and whether it is complete cannot be told.
+ * either: whose such an archive is and whether it is complete is unknown.
  */
 #ifndef HB_TRAILER_H
 #define HB_TRAILER_H

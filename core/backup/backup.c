@@ -108,7 +108,7 @@ static int open_stages(struct hb_backing_up *backup)
     const struct hb_destination *destination = backup->request->destination;
     const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
     if (*chosen != '\0') {
-        HB_AUTO_FREE char *path = hb_expand_tilde(chosen);
+        HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);
         if (status != HB_OK || destination->stream)
             return status;
@@ -251,6 +251,8 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     hb_chain_free(&backup.contents);
     hb_run_close_stage(request->run, &backup.destination_stage, status);
     hb_run_close_stage(request->run, &request->run->stage, status);
+    if (status != HB_OK)
+        hb_destination_undo(request->destination);
     hb_report_sort(&request->run->report);
     return status;
 }

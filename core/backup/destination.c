@@ -189,11 +189,40 @@ static int find_place(struct hb_destination *destination, const char *path, char
     return result;
 }
 
+/* How many directories of the path are missing; 0 where its missing end is not plain names. */
+static unsigned count_missing(const char *path)
+{
+    struct stat status;
+    unsigned missing = 0;
+    HB_AUTO_FREE char *full = hb_absolute(path);
+    for (char *slash; full != NULL && (slash = strrchr(full, '/')) != NULL && slash != full;) {
+        *slash = '\0';
+        if (lstat(full, &status) == 0 || errno != ENOENT)
+            break;
+        const char *name = hb_base_name(full);
+        if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            return 0;
+        missing++;
+    }
+    return missing;
+}
+
+void hb_destination_undo(const struct hb_destination *destination)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (destination->made == 0 || hb_as_begin(&as, &destination->place.rights) != 0)
+        return;
+    HB_AUTO_FREE char *path = hb_copy_text(destination->directory);
+    for (unsigned i = 0; i < destination->made && rmdir(path) == 0; i++)
+        *strrchr(path, '/') = '\0';
+}
+
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error)
 {
     HB_AUTO_FREE char *real = NULL;
     if (destination->stream)
         return open_stream(destination, error);
+    unsigned missing = count_missing(destination->asked);
     int result = find_place(destination, destination->asked, &real);
     if (result != 0) {
         const char *slash = strrchr(destination->path, '/');
@@ -203,6 +232,7 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
             slash == NULL ? "." : destination->path, hb_rights_explain(-result));
     }
     destination->directory = hb_text("/%s", real);
+    destination->made = missing;
     free(destination->path);
     destination->path =
         hb_text("%s/%s", *real == '\0' ? "" : destination->directory, destination->name);

@@ -21,6 +21,7 @@ struct hb_destination {
     uint64_t number; /* that the name ends with, in front of its suffix; 0: none */
     bool exists;
     struct stat status; /* if it exists */
+    unsigned made;      /* so many directories at the end of `directory` are new */
 };
 
 #define HB_DESTINATION_NONE                                                                        \
@@ -42,6 +43,10 @@ int hb_destination_find(const char *path, const char *default_name, const char *
  * than hb_destination_find saw.
  */
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error);
+
+/* No archive came to lie there: removes the directories that were made for it, if they are empty.
+ */
+void hb_destination_undo(const struct hb_destination *destination);
 
 /*
  * Is its directory still where it was? 0; 1: it was renamed, and the paths are those of now; or

@@ -14,7 +14,7 @@
 
 /*
  * `place`: the canonical path of that home; `file`: the archive's. HB_HOME_OURS; HB_HOME_OTHERS: a
- * home with that id is there; HB_HOME_UNKNOWN: that cannot be told, or root, who works for a user,
+ * home with that id is there; HB_HOME_UNKNOWN: that is unknown, or root, who works for a user,
  * has only that user's word for it.
  */
 enum hb_whose hb_whose_elsewhere(const struct hb_run *run, const char *id, const char *place,

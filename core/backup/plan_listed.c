@@ -17,7 +17,7 @@
  *                       |----> directory               its names, sorted, are looked at next
  *                       |----> file --> ours           nothing
  *                       |          `--> belongs to another --> "left out"
- *                       |          `--> whose?  cannot be told --> "skipped", never copied raw
+ *                       |          `--> whose?  unknown ----> "skipped", never copied raw
  *                       |                       else           --> a row of the plan
  *                       `----> anything else           "skipped"
  *

@@ -360,6 +360,7 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
         .fd = archives->fd,
         .directory = archives->directory,
         .if_it_stays = HB_FOUND_NOTE,
+        .if_untold = made == NULL ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE,
         .is_complete = is_complete,
         .remove = remove_row,
         .context = &question,

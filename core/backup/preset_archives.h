@@ -73,7 +73,7 @@ char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t r
 
 /*
  * Is the file, whose name is that of an archive, one that hb_preset_prune would count as this
- * home's? `path`: canonical. False also where that cannot be told.
+ * home's? `path`: canonical. False also where that is unknown.
  */
 bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path);
 

@@ -46,7 +46,7 @@ size_t hb_prune_rows(const struct hb_prune_rows_request *request)
     for (size_t i = 0; i < request->count; i++) {
         struct hb_kept *row = row_at(request, i);
         if (row->fate == HB_STAYS_UNTOLD)
-            tell(request, HB_FOUND_NOTE, row,
+            tell(request, request->if_untold, row,
                  "stays, because it is unknown whether it is complete");
         else if (row->fate == HB_GOES && hb_interrupt_signal() == 0)
             remove_row(request, i);

@@ -17,6 +17,7 @@ struct hb_prune_rows_request {
     const char *directory;            /* its path */
     bool by_name;                     /* they are told of by their names, not by their paths */
     enum hb_finding_kind if_it_stays; /* it was to go and could not */
+    enum hb_finding_kind if_untold;   /* nobody can tell whether it is complete */
     enum hb_answer (*is_complete)(void *context, size_t row);
     /* Takes it out of the directory in one step. NULL, or why it cannot be. Also in a dry run. */
     const char *(*remove)(void *context, size_t row);

@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/standard_output.h"
 #include "files/io.h"
 #include "host/run.h"
 #include <errno.h>
@@ -151,7 +152,7 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
     };
     publication->buffer = hb_alloc(BUFFER_BYTES);
     if (destination->stream) {
-        publication->fd = destination->fd >= 0 ? destination->fd : STDOUT_FILENO;
+        publication->fd = destination->fd >= 0 ? destination->fd : hb_standard_output();
         return HB_OK;
     }
     publication->stage = stage;
@@ -191,7 +192,7 @@ static unsigned find_free_name(struct hb_publication *publication)
     while (faccessat(publication->stage->parent_fd, destination->name, F_OK, AT_SYMLINK_NOFOLLOW) ==
            0)
         number_name(destination);
-    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it cannot be told: nothing is replaced */
+    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it is unknown: nothing is replaced */
 }
 
 /* In the directory of the destination, with the rights that the stage was made with. */

@@ -22,7 +22,7 @@ struct hb_entry hb_read_back_row(const struct hb_format_ops *ops, const struct h
 
 /*
  * HB_OK: the archive holds what was stored, or its format cannot list. HB_CANCELLED. HB_FATAL: it
- * does not, or that cannot be told; *error says what was seen, without the archive's name.
+ * does not, or that is unknown; *error says what was seen, without the archive's name.
  */
 int hb_read_back(const struct hb_read_back_request *request, struct hb_error *error);
 

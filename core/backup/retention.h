@@ -14,7 +14,7 @@
  * Removed is only what
  *   - was read in this run, and is this home's: not another's, and not one that does not say whose;
  *   - was not made by this run;
- *   - lies beyond the newest `keep`, of which one that cannot be told is none: it stays beside
+ *   - lies beyond the newest `keep`, of which one that is unknown is none: it stays beside
  * them;
  *   - is not needed any more: one that was read in this run as complete stays, and the one that
  * goes is older than that, or was itself read as incomplete. Where no complete one could be read

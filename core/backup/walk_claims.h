@@ -7,7 +7,7 @@
 #include "backup/walk_state.h"
 
 /*
- * Which content plugin claims the file: *number is 1 + its index, or 0. False: that cannot be told,
+ * Which content plugin claims the file: *number is 1 + its index, or 0. False: that is unknown,
  * and is reported. As nobody's it would be copied raw, without what its log holds, and in silence.
  */
 bool hb_walk_claim(struct hb_walk *walk, const struct hb_seen *seen, uint16_t *number);

@@ -96,7 +96,7 @@ static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
 
 /* ---- what has no place in the archive, though the filters keep it -------------------------- */
 
-/* Does a link that leads out of the home lead to something? Also if that cannot be told. */
+/* Does a link that leads out of the home lead to something? Also if that is unknown. */
 static bool leads_somewhere(int fd, const char *name)
 {
     struct stat status;

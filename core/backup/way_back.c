@@ -32,6 +32,8 @@ static void take_over(struct hb_report *report, const struct hb_report *of, size
                       of->findings[i].reason);
     for (size_t i = 0; i < of->line_count; i++)
         hb_report_line(report, of->lines[i]);
+    for (size_t i = 0; i < of->advice_count; i++)
+        hb_report_advice(report, of->advice[i]);
     for (size_t i = 0; i < of->member_count; i++)
         hb_report_member(report, of->members[2 * i], of->members[2 * i + 1]);
 }

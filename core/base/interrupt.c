@@ -17,6 +17,8 @@
  */
 #include "base/interrupt.h"
 
+#include "base/memory.h"
+#include "base/name.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -44,7 +46,7 @@ static long long milliseconds(void)
 }
 
 /* Does not block where nobody reads: the process must end now. */
-static void say_last_words(void)
+void hb_interrupt_say_last_words(void)
 {
     struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
     size_t bytes = atomic_load(&last_words);
@@ -68,7 +70,7 @@ static void on_signal(int number)
         atomic_store(&stop_signal, number);
         alarm(1);
     } else if (number != SIGHUP && !is_the_first(number, now - first)) {
-        say_last_words();
+        hb_interrupt_say_last_words();
         _exit(128 + number);
     }
     errno = error;
@@ -95,7 +97,8 @@ void hb_interrupt_last_words(const char *text)
     atomic_store(&last_words, 0);
     if (text == NULL)
         return;
-    int bytes = snprintf(last_text, sizeof last_text, "hbcore: %s\n", text);
+    HB_AUTO_FREE char *shown = hb_printable(text);
+    int bytes = snprintf(last_text, sizeof last_text, "hbcore: %s\n", shown);
     if (bytes > 0 && (size_t)bytes < sizeof last_text)
         atomic_store(&last_words, (size_t)bytes);
 }

@@ -25,6 +25,9 @@ int hb_interrupt_signal(void);
  */
 void hb_interrupt_last_words(const char *text);
 
+/* Says it, for whatever else ends the process. Safe in a handler of a signal. */
+void hb_interrupt_say_last_words(void);
+
 /* Waits until there is something to read, or the end of it: true. False: a signal came, or had. */
 bool hb_interrupt_wait_input(int fd);
 

@@ -9,7 +9,7 @@
 
 _Static_assert(HB_NO_CURRENT == EKEYEXPIRED, "see path.h");
 
-/* Where it cannot be told whether a name leads to the working directory (no right to walk there, or
+/* Where it is unknown whether a name leads to the working directory (no right to walk there, or
  * too long for one call), it is believed: to open something by it fails for the same reason. */
 static bool leads_here(const char *name)
 {
@@ -51,6 +51,46 @@ char *hb_expand_tilde(const char *path)
         getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
         home = found->pw_dir;
     return home == NULL ? hb_copy_text(path) : hb_text("%s%s", home, path + 1);
+}
+
+/* "~USER…": the user's home, with what stands behind it; NULL: there is no such user. */
+static char *expand_user(const char *path)
+{
+    size_t length = strcspn(path, "/");
+    HB_AUTO_FREE char *name = hb_copy_bytes(path + 1, length - 1);
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+    if (getpwnam_r(name, &entry, buffer, sizeof buffer, &found) != 0 || found == NULL)
+        return NULL;
+    return hb_text("%s%s", found->pw_dir, path + length);
+}
+
+char *hb_expand_path(const char *path)
+{
+    static const char *const variables[] = {"$HOME", "${HOME}"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        size_t length = strlen(variables[i]);
+        if (strncmp(path, variables[i], length) == 0 &&
+            (path[length] == '/' || path[length] == '\0')) {
+            HB_AUTO_FREE char *tilde = hb_text("~%s", path + length);
+            return hb_expand_tilde(tilde);
+        }
+    }
+    char *expanded = path[0] == '~' && path[1] != '/' && path[1] != '\0' ? expand_user(path) : NULL;
+    return expanded != NULL ? expanded : hb_expand_tilde(path);
+}
+
+const char *hb_path_unexpanded(const char *path)
+{
+    HB_AUTO_FREE char *expanded = hb_expand_path(path);
+    if (*expanded == '~')
+        return "begins with ~ and the name of a user who does not exist here";
+    for (const char *at = strchr(expanded, '$'); at != NULL; at = strchr(at + 1, '$'))
+        if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z') ||
+            (at[1] >= 'a' && at[1] <= 'z'))
+            return "contains a variable, but only $HOME at the beginning expands: write the path "
+                   "in full";
+    return NULL;
 }
 
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip)

@@ -10,6 +10,14 @@
 char *hb_expand_tilde(const char *path);
 
 /*
+ * A path of the configuration, where no shell expands: the same, and "~USER…", "$HOME…" and
+ * "${HOME}…". What does not expand stays; hb_path_unexpanded() finds it. Caller frees.
+ */
+char *hb_expand_path(const char *path);
+/* Is something left in such a path that is meant to expand, and does not? NULL, or a sentence. */
+const char *hb_path_unexpanded(const char *path);
+
+/*
  * The path, behind the working directory unless it is absolute; links stay. Caller frees. NULL, and
  * errno HB_NO_CURRENT: no name leads to the working directory, so that the path has none either.
  */

@@ -10,8 +10,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-/* Seconds between two drawings, two measurements of rate and time left, two lines for programs. */
-static const double DRAWN = 0.2, MEASURED = 1, TOLD = 0.5;
+/* Seconds between two drawings, two lines for programs, two measurements of rate and time left. */
+static const double DRAWN = 0.2, TOLD = 0.5, MEASURED = 1;
 
 struct hb_progress {
     pthread_mutex_t lock;
@@ -35,16 +35,16 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* A program, at a time of the monotonic clock; `path` may be NULL. */
 static void tell(struct hb_progress *progress, const char *path, double now)
 {
-    const struct hb_progress_line *line = &progress->line;
     const struct hb_progress_state state = {
         .verb = progress->verb,
         .path = path,
-        .files = line->files,
-        .all_files = line->all_files,
-        .bytes = line->bytes,
-        .all_bytes = line->all_bytes,
+        .files = progress->line.files,
+        .all_files = progress->line.all_files,
+        .bytes = progress->line.bytes,
+        .all_bytes = progress->line.all_bytes,
         .seconds = now - progress->started,
     };
     progress->drawn = now;
@@ -156,14 +156,23 @@ void hb_progress_tell(struct hb_progress *progress, hb_progress_teller teller, v
     tell(progress, NULL, now_seconds());
 }
 
-static void tell_if_due(struct hb_progress *progress, const char *path)
-{
-    double now = now_seconds();
-    if (now - progress->drawn >= TOLD)
-        tell(progress, path, now);
-}
-
 /* ---- what is done -------------------------------------------------------------------------- */
+
+/* To whom it may concern, if it is time. `path` NULL: as before. */
+static void say(struct hb_progress *progress, const char *path)
+{
+    if (progress->tell == NULL && progress->screen.out == NULL)
+        return;
+    if (progress->tell == NULL && !progress->screen.bar) {
+        print_line(progress);
+        return;
+    }
+    double now = now_seconds();
+    if (progress->tell != NULL && now - progress->drawn >= TOLD)
+        tell(progress, path, now);
+    else if (is_due(progress, now))
+        show(progress, path, now);
+}
 
 void hb_progress_add(struct hb_progress *progress, const char *path, uint64_t files, uint64_t bytes)
 {
@@ -172,15 +181,7 @@ void hb_progress_add(struct hb_progress *progress, const char *path, uint64_t fi
     pthread_mutex_lock(&progress->lock);
     progress->line.files += files;
     progress->line.bytes += bytes;
-    if (progress->tell != NULL) {
-        tell_if_due(progress, path);
-    } else if (progress->screen.out != NULL && !progress->screen.bar) {
-        print_line(progress);
-    } else if (progress->screen.out != NULL) {
-        double now = now_seconds();
-        if (is_due(progress, now))
-            show(progress, path, now);
-    }
+    say(progress, path);
     pthread_mutex_unlock(&progress->lock);
 }
 

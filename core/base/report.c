@@ -22,11 +22,14 @@ void hb_report_clear(struct hb_report *report)
         free(report->contents[i].path);
     for (size_t i = 0; i < report->line_count; i++)
         free(report->lines[i]);
+    for (size_t i = 0; i < report->advice_count; i++)
+        free(report->advice[i]);
     for (size_t i = 0; i < report->member_count * 2; i++)
         free(report->members[i]);
     free(report->findings);
     free(report->contents);
     free(report->lines);
+    free(report->advice);
     free(report->members);
     pthread_mutex_destroy(&report->lock);
 }
@@ -86,12 +89,22 @@ void hb_report_content(struct hb_report *report, const char *path, const char *m
     pthread_mutex_unlock(&report->lock);
 }
 
-void hb_report_line(struct hb_report *report, const char *line)
+static void append(struct hb_report *report, char ***lines, size_t *count, const char *line)
 {
     pthread_mutex_lock(&report->lock);
-    report->lines = hb_resize(report->lines, report->line_count + 1, sizeof *report->lines);
-    report->lines[report->line_count++] = hb_copy_text(line);
+    *lines = hb_resize(*lines, *count + 1, sizeof **lines);
+    (*lines)[(*count)++] = hb_copy_text(line);
     pthread_mutex_unlock(&report->lock);
+}
+
+void hb_report_line(struct hb_report *report, const char *line)
+{
+    append(report, &report->lines, &report->line_count, line);
+}
+
+void hb_report_advice(struct hb_report *report, const char *line)
+{
+    append(report, &report->advice, &report->advice_count, line);
 }
 
 void hb_report_member(struct hb_report *report, const char *key, const char *json)

@@ -44,8 +44,10 @@ struct hb_report {
     size_t kinds[HB_FINDING_KINDS]; /* how many of each */
     struct hb_content_finding *contents;
     size_t content_count;
-    char **lines; /* hooks' lines for the summary */
+    char **lines; /* of work on an earlier run's behalf: an import that was completed */
     size_t line_count;
+    char **advice; /* hooks' lines for the summary */
+    size_t advice_count;
     char **members; /* hooks' members: key, JSON text, key, … */
     size_t member_count;
 };
@@ -62,6 +64,7 @@ bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const ch
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
                        uint32_t soundness);
 void hb_report_line(struct hb_report *report, const char *line);
+void hb_report_advice(struct hb_report *report, const char *line);
 void hb_report_member(struct hb_report *report, const char *key, const char *json);
 /*
  * Findings from number `first` on that make this run incomplete are about another one: what they

@@ -17,6 +17,9 @@ void hb_config_free(struct hb_config *config)
         return;
     for (size_t i = 0; i < config->count; i++)
         hb_section_free(&config->sections[i]->section);
+    for (size_t i = 0; i < config->doubt_count; i++)
+        free(config->doubts[i]);
+    free(config->doubts);
     free(config->sections);
     hb_loader_free(config->loader);
     free(config->path);
@@ -31,6 +34,17 @@ const char *hb_config_path(const struct hb_config *config)
 struct hb_loader *hb_config_loader(const struct hb_config *config)
 {
     return config->loader;
+}
+
+const char *hb_config_doubt(const struct hb_config *config, size_t index)
+{
+    return index < config->doubt_count ? config->doubts[index] : NULL;
+}
+
+void hb_config_add_doubt(struct hb_config *config, char *sentence)
+{
+    config->doubts = hb_resize(config->doubts, config->doubt_count + 1, sizeof *config->doubts);
+    config->doubts[config->doubt_count++] = sentence;
 }
 
 const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_kind kind,

@@ -18,6 +18,8 @@ struct hb_config {
     struct hb_loader *loader;
     struct hb_owned_section **sections; /* the core's own first, then as in the file */
     size_t count;
+    char **doubts; /* what is odd, but no error: sentences */
+    size_t doubt_count;
 };
 
 void hb_config_free(struct hb_config *config);
@@ -27,6 +29,10 @@ void hb_config_add(struct hb_config *config,
 
 const char *hb_config_path(const struct hb_config *config); /* absolute; NULL: no file */
 struct hb_loader *hb_config_loader(const struct hb_config *config);
+
+/* What is to be told of the configuration though it is right: number `index`, or NULL. */
+const char *hb_config_doubt(const struct hb_config *config, size_t index);
+void hb_config_add_doubt(struct hb_config *config, char *sentence); /* takes it over */
 
 /* Sections of plugins of one kind, in the order of the file; NULL after the last. */
 const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_kind kind,

@@ -10,9 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A configuration that is larger is none. */
-enum { LARGEST_FILE = 1 << 20 };
-
 static int fail_file(struct hb_error *error, const char *path, const char *reason)
 {
     hb_error_set(error, HB_FATAL, "configuration %s: %s", path, reason);
@@ -23,11 +20,11 @@ static int fail_file(struct hb_error *error, const char *path, const char *reaso
 /* All of an open file. Caller frees *data. */
 static int read_all(int fd, const char *path, char **data, size_t *bytes, struct hb_error *error)
 {
-    *data = hb_alloc(LARGEST_FILE + 1);
-    int64_t got = hb_read_all(fd, *data, LARGEST_FILE + 1);
+    *data = hb_alloc(HB_CONFIG_LARGEST_FILE + 1);
+    int64_t got = hb_read_all(fd, *data, HB_CONFIG_LARGEST_FILE + 1);
     if (got < 0)
         return fail_file(error, path, strerror((int)-got));
-    if (got > LARGEST_FILE)
+    if (got > HB_CONFIG_LARGEST_FILE)
         return fail_file(error, path, "it is larger than 1 MiB, too large for a configuration");
     *bytes = (size_t)got;
     return HB_OK;
@@ -45,6 +42,31 @@ static int read_file(int fd, const char *path, char **data, size_t *bytes, struc
     return read_all(fd, path, data, bytes, error);
 }
 
+char *hb_config_file_place(size_t index)
+{
+    const char *base = getenv("XDG_CONFIG_HOME");
+    if (index > 1)
+        return NULL;
+    if (index == 1)
+        return hb_copy_text("/etc/hbcore/hbcore.ini");
+    return base != NULL && *base == '/' ? hb_text("%s/hbcore/hbcore.ini", base)
+                                        : hb_expand_tilde("~/.config/hbcore/hbcore.ini");
+}
+
+char *hb_config_file_wanted(const char *given)
+{
+    const char *variable = getenv("HBCORE_CONFIG");
+    if (given == NULL && variable != NULL && *variable != '\0')
+        given = variable;
+    if (given != NULL)
+        return hb_copy_text(given);
+    char *path = hb_config_file_place(0);
+    if (*path == '/')
+        return path;
+    free(path); /* nobody knows where ~ is */
+    return NULL;
+}
+
 /*
  * Opens the file that counts. HB_END: there is none, and none was asked for. Where nothing was
  * asked for, only a file that is not there is passed over.
@@ -59,9 +81,7 @@ static int open_file(const char *given, char **path, int *fd, struct hb_error *e
         *fd = open(given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         return *fd >= 0 ? HB_OK : fail_file(error, given, strerror(errno));
     }
-    static const char *const places[] = {"~/.config/hbcore/hbcore.ini", "/etc/hbcore/hbcore.ini"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        *path = hb_expand_tilde(places[i]);
+    for (size_t i = 0; (*path = hb_config_file_place(i)) != NULL; i++) {
         *fd = **path == '/' ? open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
         if (*fd >= 0)
             return HB_OK;

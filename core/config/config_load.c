@@ -25,6 +25,8 @@
 #include "config/section.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
@@ -195,6 +197,19 @@ static bool check_on(struct load *load, const struct hb_owned_section *section,
     return false;
 }
 
+/* What is wrong with a text, or with a word of a list; *wrong is that. */
+static const char *problem_of(const char *section, const struct hb_option *option,
+                              const struct hb_value *value, const char **wrong)
+{
+    const char *problem = NULL;
+    if (option->type == HB_OPTION_STRING)
+        problem = hb_settings_problem(section, option->key, *wrong = value->text);
+    for (size_t i = 0; option->type == HB_OPTION_LIST && i < value->list_count && problem == NULL;
+         i++)
+        problem = hb_settings_problem(section, option->key, *wrong = value->list[i]);
+    return problem;
+}
+
 static void apply_entry(struct load *load, struct hb_owned_section *section,
                         const struct hb_ini_entry *entry)
 {
@@ -219,12 +234,14 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
         complain(load, entry->line, section->section.name, entry->key, &why);
         return;
     }
-    const char *problem = section->section.kind == 0 && option->type == HB_OPTION_STRING
-                              ? hb_settings_problem(section->section.name, entry->key, value.text)
+    const char *wrong = NULL;
+    const char *problem = section->section.kind == 0
+                              ? problem_of(section->section.name, option, &value, &wrong)
                               : NULL;
     if (problem != NULL) {
-        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, value.text, problem);
-        hb_error_hint(&why, "the directory is set by the key 'directory'");
+        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, wrong, problem);
+        if (strcmp(entry->key, "prefix") == 0)
+            hb_error_hint(&why, "the directory is set by the key 'directory'");
         complain(load, entry->line, section->section.name, entry->key, &why);
         hb_value_clear(&value);
         return;
@@ -344,7 +361,7 @@ static bool check_label(struct load *load, const struct hb_ini_section *written)
 /* A path from the configuration, ~ expanded; NULL after `why`. Caller frees. */
 static char *config_path(const char *what, const char *text, struct hb_error *why)
 {
-    char *path = hb_expand_tilde(text);
+    char *path = hb_expand_path(text);
     if (*path == '/')
         return path;
     free(path);
@@ -416,19 +433,53 @@ static void make_section(struct load *load, const struct hb_ini_section *written
         unknown_section(load, written);
 }
 
+static void doubt_path(struct load *load, const struct hb_ini_entry *entry, const char *what)
+{
+    hb_config_add_doubt(
+        load->config, entry->line == 0 ? hb_text("--set plugins.path: %s", what)
+                                       : hb_text("%s:%u: path: %s", load->file, entry->line, what));
+}
+
+/* Nobody writes this to search nothing. With --set it is an unset variable of a script. */
+static void look_whether_empty(struct load *load, const struct hb_ini_entry *entry)
+{
+    struct hb_error why;
+    hb_error_set(&why, HB_FATAL, "it is empty");
+    hb_error_hint(&why, "name a directory with plugins");
+    if (entry->line == 0)
+        complain(load, entry->line, "plugins", "path", &why);
+    else
+        doubt_path(load, entry, "it is empty: name a directory with plugins, or remove the line");
+}
+
+/* One that is not there takes nothing away: a configuration may be used on several machines. */
+static void look_whether_there(struct load *load, const struct hb_ini_entry *entry,
+                               const char *directory)
+{
+    HB_AUTO_CLOSE int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        return;
+    HB_AUTO_FREE char *what = hb_text("no plugins in %s: %s", directory, strerror(errno));
+    doubt_path(load, entry, what);
+}
+
 static void make_loader(struct load *load)
 {
     const char *const *given = hb_config_list(load->config, "plugins", "path");
+    const struct hb_ini_section *written = hb_ini_section(load->ini, "plugins");
+    const struct hb_ini_entry *entry = written == NULL ? NULL : hb_ini_entry(written, "path");
     char **directories = hb_alloc(sizeof *directories);
     size_t count = 0;
+    if (entry != NULL && *given == NULL)
+        look_whether_empty(load, entry);
     for (; *given != NULL; given++) {
         struct hb_error why;
         char *path = config_path("path", *given, &why);
         if (path == NULL) {
-            const struct hb_ini_section *written = hb_ini_section(load->ini, "plugins");
-            complain(load, hb_ini_entry(written, "path")->line, "plugins", "path", &why);
+            complain(load, entry->line, "plugins", "path", &why);
             continue;
         }
+        look_whether_there(load, entry, path);
         directories = hb_resize(directories, count + 2, sizeof *directories);
         directories[count++] = path;
         directories[count] = NULL;

@@ -9,9 +9,8 @@
 #include "config/config.h"
 
 /*
- * Reads `path` (NULL: the first that is there of $HBCORE_CONFIG, ~/.config/hbcore/hbcore.ini,
- * /etc/hbcore/hbcore.ini; none: every option has its default and no section is selected) and
- * applies `sets`
+ * Reads `path` (NULL: the one that counts, see config_file.h; none: every option has its default
+ * and no section is selected) and applies `sets`
  * ("SECTION.KEY=VALUE", ended by NULL, may be NULL; the section is everything before the
  * last dot of what stands before '='). Every error is reported through `report`, one call each with
  * file:line, what is wrong, and the nearest valid name as hint; parsing goes on to find the rest.

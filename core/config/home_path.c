@@ -44,7 +44,7 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
         hb_error_hint(error, "use --home DIR, or set path in section [home]");
         return HB_FATAL;
     }
-    *path = hb_expand_tilde(value);
+    *path = hb_expand_path(value);
     if (outermost)
         strip_nested(*path, hb_config_list(config, "home", "nested-in"));
     return HB_OK;

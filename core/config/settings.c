@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/settings.h"
 
+#include "base/memory.h"
+#include "base/path.h"
 #include <string.h>
 
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
@@ -97,9 +99,10 @@ static const struct hb_option import_options[] = {
            "Refuse an archive whose names together exceed this size: they are held in memory"),
     OPTION(HB_OPTION_INTEGER, "max-depth", "10000", 1, 100000, NULL,
            "Refuse an entry below more directories"),
-    OPTION(HB_OPTION_CHOICE, "owners", "home", 0, 0, import_owner_choices,
-           "To whom what root restores belongs: to the owner of its directory, or to whom it belonged "
-           "in the archive"),
+    OPTION(
+        HB_OPTION_CHOICE, "owners", "home", 0, 0, import_owner_choices,
+        "To whom what root restores belongs: to the owner of its directory, or to whom it belonged "
+        "in the archive"),
     OPTION(HB_OPTION_STRING, "backup-preset", "", 0, 0, NULL,
            "The [preset:NAME] that --backup-first uses for its archive; empty: make it as [backup] "
            "says"),
@@ -139,10 +142,38 @@ const struct hb_settings_table hb_settings_tables[] = {
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
 
+/* Does it name a place anywhere on this machine? */
+static bool is_path(const char *section, const char *key)
+{
+    bool archives = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
+    return (strcmp(section, "home") == 0 && strcmp(key, "path") == 0) ||
+           (archives && (strcmp(key, "directory") == 0 || strcmp(key, "stage-dir") == 0));
+}
+
+/* Of snapshots, in the home: "~/x" would be a directory called "~" in it. */
+static const char *below_problem(const char *key, const char *text)
+{
+    size_t skip, length = strlen(text);
+    bool expands =
+        *text == '~' || strncmp(text, "$HOME", 5) == 0 || strncmp(text, "${HOME}", 7) == 0;
+    if (strcmp(key, "files") == 0 && expands && (*text == '$' || length == 1 || text[1] == '/'))
+        return "never exists: the paths are those below the home";
+    if (strcmp(key, "directory") != 0)
+        return NULL;
+    HB_AUTO_FREE char *path = hb_copy_bytes(text, length - (length > 1 && text[length - 1] == '/'));
+    return expands || hb_path_problem(path, HB_IMPORTED_DEPTH, &skip) != NULL
+               ? "is not a path below the home"
+               : NULL;
+}
+
 const char *hb_settings_problem(const char *section, const char *key, const char *text)
 {
     bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
     if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
         return "is the start of a file's name and must not contain a '/'";
+    if (strcmp(section, "snapshot") == 0)
+        return below_problem(key, text);
+    if (is_path(section, key))
+        return hb_path_unexpanded(text);
     return NULL;
 }

@@ -101,7 +101,7 @@ static ssize_t get(int fd, const char *name, const char *attribute, void *value,
                         : lgetxattr(path, attribute, value, bytes);
 }
 
-/* 0: *list is what is there, or none; -errno: that cannot be told. */
+/* 0: *list is what is there, or none; -errno: that is unknown. */
 static int list_read(int fd, const char *name, const char *attribute, struct list *list)
 {
     unsigned char usual[USUAL_LIST];

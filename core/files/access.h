@@ -60,7 +60,7 @@ uint32_t hb_access_narrower_mode(const struct hb_place *place, uint32_t stored);
 /* A mode that grants nobody more than mode and list of the open file (or O_PATH) do together. */
 uint32_t hb_access_stored_mode(int fd, uint32_t mode);
 
-/* Does a directory hand something down to what is made in it? Also if that cannot be told. */
+/* Does a directory hand something down to what is made in it? Also if that is unknown. */
 bool hb_access_bequeaths(int directory_fd);
 
 /*

@@ -29,7 +29,7 @@ int hb_root_copy(const struct hb_root *from, struct hb_root *root);
 /* A directory that is open becomes one; takes the descriptor over. 0 or -errno. */
 int hb_root_take(const struct hb_directory *directory, const char *path, struct hb_root *root);
 
-/* A name that leads to an open file or directory now. Caller frees; NULL: that cannot be told. */
+/* A name that leads to an open file or directory now. Caller frees; NULL: that is unknown. */
 char *hb_path_of(int fd);
 
 #endif

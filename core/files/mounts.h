@@ -6,7 +6,7 @@
 #include "files/beneath.h"
 #include <stdint.h>
 
-/* Is anything mounted below this directory (absolute, canonical)? True when that cannot be told. */
+/* Is anything mounted below this directory (absolute, canonical)? True when that is unknown. */
 bool hb_mounts_below(const char *directory);
 
 /*

@@ -19,7 +19,7 @@ struct hb_names {
 
 /*
  * Something is there under that name. 0: and it is called so; 1: it is not: *real is what it is
- * called, or NULL where that cannot be told (caller frees); -errno. Where the file system keeps
+ * called, or NULL where that is unknown (caller frees); -errno. Where the file system keeps
  * names apart that costs one look-up as a rule. `directory_fd` may be one that only names it.
  */
 int hb_name_real(struct hb_names *names, int directory_fd, const char *name, char **real);

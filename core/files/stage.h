@@ -62,7 +62,7 @@ void hb_stage_drop_journal(struct hb_stage *stage);
 
 /*
  * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH:
- * there is none, or it is another user's; HB_LATER: that cannot be told now, and errno says why
+ * there is none, or it is another user's; HB_LATER: that is unknown now, and errno says why
  * (EWOULDBLOCK: a run still has it). Whether another machine has it is not asked: see
  * hb_stage_is_claimed(). `parent` and `name` as in struct hb_stage.
  */

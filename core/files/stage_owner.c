@@ -47,7 +47,7 @@ static void read_line(const char *path, char *text, size_t bytes)
 }
 
 /* proc(5): the 22nd field of a process; the second is a name in parentheses, with blanks perhaps.
- * 0: there is no such process, or that cannot be told. */
+ * 0: there is no such process, or that is unknown. */
 static uint64_t start_of(int64_t process)
 {
     char path[64], line[1024], *save = NULL;

@@ -60,7 +60,7 @@ static bool follow(const char *link, char **at, char **rest)
     return true;
 }
 
-/* Is there a link of another user's on the way? 1, 0, or -errno: that cannot be told. */
+/* Is there a link of another user's on the way? 1, 0, or -errno: that is unknown. */
 static int is_led_by_another(const char *path)
 {
     HB_AUTO_FREE char *rest = hb_absolute(path);

@@ -48,7 +48,7 @@ static const struct {
     {0x138f, NO_CHANGE},
 };
 
-/* -1: it cannot be told. */
+/* -1: it is unknown. */
 static int look(int fd)
 {
     struct statfs system;

@@ -120,7 +120,7 @@ static bool is_private_to_trusted(const struct trusted *trusted, gid_t gid)
 
 /*
  * With an access list the group's bits are only its mask: others may be named in the list. So it is
- * if that cannot be told.
+ * if that is unknown.
  */
 static bool may_have_list(ssize_t bytes)
 {

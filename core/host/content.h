@@ -6,7 +6,7 @@
  * to see it, with the first bytes. What was said is kept in a struct hb_claim, by whoever goes
  * through the files: the walk of a backup, and for members of an archive archive/claims.h.
  *
- * There are three answers: a plugin's, nobody's, and that it cannot be told, because the first
+ * There are three answers: a plugin's, nobody's, and that it is unknown, because the first
  * bytes cannot be read. The third is not the second: an unclaimed file is copied raw, or renamed
  * over a live database. So it is an error of its own, which stands for the rest of the run.
  */

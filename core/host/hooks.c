@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/hooks.h"
 
+#include "base/memory.h"
+#include "base/path.h"
+#include "config/home_path.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include <string.h>
+#include <sys/stat.h>
 
 static const struct hb_hook_ops *ops_of(const struct hb_instance *hook)
 {
@@ -23,6 +28,30 @@ void hb_hooks_close(struct hb_hooks *hooks)
     hb_chain_free(&hooks->chain);
 }
 
+/* The same directory? Where one of them is missing, as in a dry run, the names decide. */
+static bool is_same(const char *one, const char *other)
+{
+    struct stat here, there;
+    if (stat(one, &here) == 0 && stat(other, &there) == 0)
+        return here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+    HB_AUTO_FREE char *full = hb_absolute(other);
+    return full != NULL && strcmp(one, full) == 0;
+}
+
+/* Is it another home than the one that the configuration names, whole or as a nested one? */
+static bool is_elsewhere(const struct hb_hooks *hooks)
+{
+    const char *home = hooks->event.home;
+    for (int outermost = 0; home != NULL && outermost < 2; outermost++) {
+        struct hb_error ignored;
+        HB_AUTO_FREE char *path = NULL;
+        if (hb_home_find(hooks->run->config, NULL, outermost != 0, &path, &ignored) == HB_OK &&
+            is_same(home, path))
+            return false;
+    }
+    return true;
+}
+
 static int failed(const struct hb_instance *hook, int status, struct hb_error *error)
 {
     return hb_error_set(error, status, "[%s]: %s", hook->section->name, hb_instance_failure(hook));
@@ -30,6 +59,7 @@ static int failed(const struct hb_instance *hook, int status, struct hb_error *e
 
 int hb_hooks_before(struct hb_hooks *hooks, struct hb_error *error)
 {
+    hooks->event.elsewhere = is_elsewhere(hooks);
     for (size_t i = 0; i < hooks->chain.count; i++) {
         const struct hb_instance *hook = hooks->chain.instances[i];
         hb_run_clear_failure(hooks->run);
@@ -69,6 +99,7 @@ void hb_hooks_after(struct hb_hooks *hooks, uint64_t files, uint64_t bytes)
     struct hb_report *report = &hooks->run->report;
     struct hb_event *event = &hooks->event;
     event->exit_status = hb_report_incomplete(report) ? HB_EVENT_INCOMPLETE : HB_EVENT_COMPLETE;
+    event->elsewhere = is_elsewhere(hooks); /* the home may have been made */
     event->files = files;
     event->bytes = bytes;
     event->skipped = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL];

@@ -2,6 +2,7 @@
 #include "host/instance.h"
 
 #include "base/memory.h"
+#include "host/calls.h"
 #include "host/failure.h"
 #include "host/services.h"
 #include <string.h>
@@ -12,10 +13,10 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
     struct hb_instance *made = hb_alloc(sizeof *made);
     made->run = run;
     made->section = section;
-    made->plugin = section->library->plugin;
+    hb_calls_wrap(made, section->library->plugin);
     hb_services_fill(made);
     hb_run_clear_failure(run);
-    int status = made->plugin->create(&made->host, &section->settings, &made->self);
+    int status = hb_calls_create(made);
     if (status != HB_OK) {
         hb_error_set(error, HB_FATAL, "[%s]: %s", section->name, hb_instance_failure(made));
         free(made);
@@ -29,8 +30,7 @@ void hb_instance_free(struct hb_instance *instance)
 {
     if (instance == NULL)
         return;
-    if (instance->plugin->destroy != NULL)
-        instance->plugin->destroy(instance->self);
+    hb_calls_destroy(instance);
     free(instance);
 }
 

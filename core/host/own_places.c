@@ -69,7 +69,7 @@ static bool is_within(const char *directory, const char *path)
 char *hb_own_directory_path(const struct hb_section *preset, const char *directory,
                             const char *home)
 {
-    HB_AUTO_FREE char *expanded = hb_expand_tilde(directory);
+    HB_AUTO_FREE char *expanded = hb_expand_path(directory);
     return preset != NULL && *expanded != '/' ? hb_text("%s/%s", home, expanded)
                                               : hb_absolute(expanded);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "config/settings.h"
+#include "plugin/process_state.h"
 #include <errno.h>
 #include <sched.h>
 
@@ -22,7 +23,9 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
     hb_report_init(&run->report);
     hb_held_init(&run->held);
     pthread_key_create(&run->failure, free);
+    pthread_mutex_init(&run->suspect_lock, NULL);
     hb_interrupt_install();
+    hb_process_note_signals();
 }
 
 void hb_run_set_reading(struct hb_run *run)
@@ -68,6 +71,7 @@ void hb_run_clear(struct hb_run *run)
     hb_root_close(&run->home);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);
+    pthread_mutex_destroy(&run->suspect_lock);
     if (run->clear_own != NULL)
         run->clear_own(run->own);
 }

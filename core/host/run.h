@@ -21,6 +21,8 @@
 struct hb_progress;
 struct hb_own_places;
 
+enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 12 };
+
 struct hb_run {
     const struct hb_config *config;
     struct hb_report report;
@@ -37,6 +39,9 @@ struct hb_run {
     atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
+    pthread_mutex_t suspect_lock; /* of the plugins that were called and not always looked after: */
+    const char *suspects[HB_MOST_SUSPECTS]; /* calls.c */
+    atomic_size_t suspect_count;
 };
 
 void hb_run_init(struct hb_run *run, const struct hb_config *config);
@@ -64,13 +69,25 @@ bool hb_run_cancelled(struct hb_run *run);
 /* How many threads encode and decode: backup.workers, or one a processor. */
 unsigned hb_run_workers(const struct hb_run *run);
 
+/* The table of any kind of plugin. */
+union hb_ops {
+    struct hb_format_ops format;
+    struct hb_content_ops content;
+    struct hb_filter_ops filter;
+    struct hb_hook_ops hook;
+};
+
 /* An instance of a plugin, and the host as it sees it. */
 struct hb_instance {
     struct hb_host host;
     struct hb_run *run;
     const struct hb_section *section;
-    const struct hb_plugin *plugin;
-    void *self;
+    const struct hb_plugin *plugin; /* what calls.c makes of the plugin's own: `wrapped` */
+    void *self;                     /* for the callbacks of `plugin` */
+    struct hb_plugin wrapped;
+    union hb_ops ops, own_ops; /* those of `wrapped`, and the plugin's own */
+    void *own_self;
+    atomic_uint calls[HB_COUNTED_CALLS];
 };
 
 enum { HB_MOST_CONTENTS = 64 }; /* content plugins in a chain: a bit each, see host/content.h */

@@ -303,7 +303,7 @@ static void host_summary(const struct hb_host *host, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    hb_report_line(&instance_of(host)->run->report, line);
+    hb_report_advice(&instance_of(host)->run->report, line);
 }
 
 static int host_member(const struct hb_host *host, const char *key, const char *json)

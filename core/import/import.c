@@ -141,7 +141,7 @@ static int open_stage(struct import *import)
     return status;
 }
 
-/* Is there something in the home that an import could destroy? Also if that cannot be told. */
+/* Is there something in the home that an import could destroy? Also if that is unknown. */
 static bool must_ask(const struct import *import)
 {
     const char *const *names = hb_config_list(import->run->config, "import", "ask-if");

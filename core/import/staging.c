@@ -3,6 +3,7 @@
 
 #include "base/human.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/progress.h"
 #include "files/mounts.h"
 #include "import/staging_journal.h"
@@ -26,7 +27,7 @@ static void check_row(struct hb_staging *staging, size_t index)
     const struct hb_instance *content;
     int told =
         hb_claims_settle_at(&staging->plan->claims, index, staging->run->stage.fd, name, &content);
-    if (told != 0 || content == NULL || /* what cannot be told is refused when it is published */
+    if (told != 0 || content == NULL || /* what is unknown is refused when it is published */
         !hb_staging_is_missing(staging, index))
         return;
     hb_planned_entry(staging->plan, index, &entry);
@@ -176,7 +177,8 @@ static void seal(const struct hb_staging *staging, const struct hb_journal_write
     hb_report_add(&staging->run->report, HB_FOUND_NOTE, "", "%s", said);
     if (staging->run->log == NULL)
         return;
-    fprintf(staging->run->log, "hbcore: %s: %s\n", staging->run->home.path, said);
+    HB_AUTO_FREE char *home = hb_printable(staging->run->home.path);
+    fprintf(staging->run->log, "hbcore: %s: %s\n", home, said);
     fflush(staging->run->log);
 }
 

@@ -55,7 +55,7 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
     hb_journal_add(writer, &row);
 }
 
-/* Also if that cannot be told: it must not be renamed over a live database. */
+/* Also if that is unknown: it must not be renamed over a live database. */
 static bool is_claimed(const struct hb_staging *staging, size_t index)
 {
     char name[24];

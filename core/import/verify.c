@@ -202,7 +202,7 @@ static int make_stage(struct verify *verify, const char *path, struct hb_error *
     return status;
 }
 
-/* Whether they are sound cannot be told; that they are read back whole is another thing. */
+/* Whether they are sound is unknown; that they are read back whole is another thing. */
 static void report_unchecked(struct verify *verify, const char *why)
 {
     const struct hb_catalog *catalog = &verify->archive->catalog;
@@ -234,7 +234,7 @@ static void open_stage(struct verify *verify)
     if (slash != NULL)
         slash[slash == real ? 1 : 0] = '\0';
     HB_AUTO_FREE char *directory =
-        *chosen != '\0' ? hb_expand_tilde(chosen) : hb_copy_text(real == NULL ? "." : real);
+        *chosen != '\0' ? hb_expand_path(chosen) : hb_copy_text(real == NULL ? "." : real);
     struct hb_error error;
     verify->can_stage = make_stage(verify, directory, &error) == HB_OK;
     if (!verify->can_stage)

@@ -9,11 +9,16 @@
  *   trust      the open file and each directory on the way belong to root or to the caller, and
  *              nobody else can write to them (files/trust.h). Later checks would come too late:
  *              dlopen() runs constructors.
+ *   file       a whole shared object for this machine (elf_file.h): dlopen() believes its headers
  *   dlopen     with RTLD_NOW, so that a missing function is an error now and not in the middle of a
  *              backup, and RTLD_LOCAL, so that two plugins do not see each other's symbols.
  *   symbol     hb_plugin_v1 of this very file. dlsym() also finds that of a library which the file
  *              needs, and that would be another plugin under this one's name.
  *   descriptor size, ABI, kind, options and callbacks (descriptor.h). Nothing of it is used before.
+ *   process    what belongs to the whole process is as before (process_state.h)
+ *
+ * What nobody has selected and is only looked at because it is on the path is loaded in a child
+ * first (trial.h), unless it came with the program.
  *
  * A file is loaded once and never unmapped: threads of the plugin, and texts that it has handed
  * out, may outlive the run that asked for it.
@@ -27,7 +32,11 @@
 #include "files/listing.h"
 #include "files/trust.h"
 #include "plugin/descriptor.h"
+#include "plugin/elf_file.h"
+#include "plugin/inside.h"
 #include "plugin/option.h"
+#include "plugin/process_state.h"
+#include "plugin/trial.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,11 +46,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* A file that was loaded in a child, once. */
+struct tried {
+    char *path;
+    struct hb_error error; /* text "": it was outlived */
+};
+
 struct hb_loader {
     char **directories;
     size_t directory_count;
     struct hb_library **libraries;
     size_t library_count;
+    struct tried *tried;
+    size_t tried_count;
 };
 
 /* ---- where plugins are --------------------------------------------------------------------- */
@@ -72,6 +89,9 @@ void hb_loader_free(struct hb_loader *loader)
         free(loader->libraries[i]->path);
         free(loader->libraries[i]);
     }
+    for (size_t i = 0; i < loader->tried_count; i++)
+        free(loader->tried[i].path);
+    free(loader->tried);
     free(loader->directories);
     free(loader->libraries);
     free(loader);
@@ -93,7 +113,9 @@ static void add_name(struct names *names, const char *directory, const char *fil
             return; /* an earlier directory has it */
     names->names = hb_resize(names->names, names->count + 1, sizeof *names->names);
     names->paths = hb_resize(names->paths, names->count + 1, sizeof *names->paths);
-    names->paths[names->count] = hb_text("%s/%s", directory, file);
+    HB_AUTO_FREE char *path = hb_text("%s/%s", directory, file);
+    char *full = hb_absolute(path); /* as hb_loader_open() calls it */
+    names->paths[names->count] = full != NULL ? full : hb_copy_text(path);
     names->names[names->count++] = name;
     name = NULL;
 }
@@ -213,10 +235,10 @@ static hb_plugin_function own_symbol(void *handle)
  * Owner and modes are checked on the open file, and of every directory that leads to it. So nobody
  * but root and the caller can put another file there before dlopen() opens it by name again; that
  * keeps the true path in debuggers and in dladdr(), which a detour over /proc/self/fd would not.
+ * Whether they have done so is looked at afterwards: is_still().
  */
-static int check_file(const char *path, struct hb_error *error)
+static int check_file(int fd, const char *path, struct hb_error *error)
 {
-    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
         hb_error_set(error, HB_FATAL, "plugin %s: %s", path, strerror(errno));
@@ -228,19 +250,35 @@ static int check_file(const char *path, struct hb_error *error)
         hb_error_hint(error, "a plugin is a file called NAME.so");
         return HB_FATAL;
     }
-    return hb_trust_check(fd, path, "plugin", false, error);
+    if (hb_trust_check(fd, path, "plugin", false, error) != HB_OK)
+        return HB_FATAL;
+    return hb_elf_check(fd, path, error);
 }
 
-static int load(const char *path, const char *stem, const struct hb_plugin **plugin,
-                struct hb_error *error)
+/* The open file, which was checked, is the one of that name, which was loaded. */
+static int is_still(int fd, const char *path, struct hb_error *error)
 {
-    if (check_file(path, error) != HB_OK)
-        return HB_FATAL;
+    struct stat checked, named;
+    if (fstat(fd, &checked) == 0 && stat(path, &named) == 0 && checked.st_dev == named.st_dev &&
+        checked.st_ino == named.st_ino)
+        return HB_OK;
+    hb_error_set(error, HB_FATAL, "plugin %s: the file was replaced while it was loaded", path);
+    hb_error_hint(error, "try again");
+    return HB_FATAL;
+}
+
+/* Its constructors run, and its own function, under the name of its file. */
+static int map(int fd, const char *path, const char *stem, const struct hb_plugin **plugin,
+               struct hb_error *error)
+{
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed */
+    hb_inside_loaded();
     if (handle == NULL) {
         const char *said = dlerror();
         return explain(path, said == NULL ? "no reason given" : said, error);
     }
+    if (is_still(fd, path, error) != HB_OK)
+        return HB_FATAL;
     hb_plugin_function function = own_symbol(handle);
     if (function == NULL) {
         hb_error_set(error, HB_FATAL,
@@ -250,6 +288,24 @@ static int load(const char *path, const char *stem, const struct hb_plugin **plu
     }
     *plugin = function();
     return hb_descriptor_check(*plugin, path, stem, error);
+}
+
+static int load(const char *path, const char *stem, const struct hb_plugin **plugin,
+                struct hb_error *error)
+{
+    char changed[128];
+    HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (check_file(fd, path, error) != HB_OK)
+        return HB_FATAL;
+    struct hb_inside outside = hb_inside_enter(path, HB_PLUGIN_SYMBOL);
+    int status = map(fd, path, stem, plugin, error);
+    hb_inside_leave(&outside);
+    if (!hb_process_put_back(changed, sizeof changed))
+        return status;
+    hb_error_set(error, HB_FATAL, "plugin %s: changed %s while it was loaded", path, changed);
+    hb_error_hint(error, "it is as before again; a plugin must not change it: install another "
+                         "release of the plugin, or remove it");
+    return HB_FATAL;
 }
 
 /* The file's name without directory and ".so", or NULL. Caller frees. */
@@ -263,17 +319,37 @@ static char *stem_of(const char *path)
     return hb_copy_bytes(file, length - 3);
 }
 
+/* What is known of the file already; NULL: nothing. */
+static const struct hb_library *loaded(const struct hb_loader *loader, const char *path)
+{
+    for (size_t i = 0; i < loader->library_count; i++)
+        if (strcmp(loader->libraries[i]->path, path) == 0)
+            return loader->libraries[i];
+    return NULL;
+}
+
+static const struct tried *tried(const struct hb_loader *loader, const char *path)
+{
+    for (size_t i = 0; i < loader->tried_count; i++)
+        if (strcmp(loader->tried[i].path, path) == 0)
+            return &loader->tried[i];
+    return NULL;
+}
+
 int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_library **library,
                    struct hb_error *error)
 {
     HB_AUTO_FREE char *full = hb_absolute(path);
     if (full == NULL)
         return hb_error_set(error, HB_FATAL, "plugin %s: %s", path, HB_NO_CURRENT_TEXT);
-    for (size_t i = 0; i < loader->library_count; i++)
-        if (strcmp(loader->libraries[i]->path, full) == 0) {
-            *library = loader->libraries[i];
-            return HB_OK;
-        }
+    *library = loaded(loader, full);
+    if (*library != NULL)
+        return HB_OK;
+    const struct tried *known = tried(loader, full);
+    if (known != NULL && known->error.text[0] != '\0') {
+        *error = known->error;
+        return HB_FATAL;
+    }
     HB_AUTO_FREE char *stem = stem_of(full);
     if (stem == NULL) {
         hb_error_set(error, HB_FATAL, "plugin %s: the name of the file does not end in .so", full);
@@ -299,7 +375,8 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
 {
     HB_AUTO_FREE char *where = hb_copy_text("");
     for (size_t i = 0; i < loader->directory_count; i++) {
-        char *longer = hb_text("%s%s%s", where, i == 0 ? "" : ", ", loader->directories[i]);
+        char *longer = hb_text("%s%s%s%s", where, i == 0 ? "" : ", ", loader->directories[i],
+                               access(loader->directories[i], F_OK) == 0 ? "" : " (not there)");
         free(where);
         where = longer;
     }
@@ -367,6 +444,71 @@ char *hb_loader_shadowed(const struct hb_loader *loader, const struct hb_library
     return NULL;
 }
 
+/* ---- all that are there -------------------------------------------------------------------- */
+
+struct on_trial {
+    struct hb_loader *loader;
+    char **paths;
+};
+
+static void load_on_trial(void *context, size_t number)
+{
+    const struct on_trial *on_trial = context;
+    const struct hb_library *library;
+    struct hb_error error;
+    hb_loader_open(on_trial->loader, on_trial->paths[number], &library, &error);
+}
+
+static void remember(struct hb_loader *loader, const char *path, const struct hb_trial *row)
+{
+    loader->tried = hb_resize(loader->tried, loader->tried_count + 1, sizeof *loader->tried);
+    struct tried *tried = &loader->tried[loader->tried_count++];
+    *tried = (struct tried){.path = hb_copy_text(path)};
+    if (!row->failed)
+        return;
+    hb_error_set(&tried->error, HB_FATAL, "plugin %s: %s", path, row->why);
+    hb_error_hint(&tried->error, "install another release of the plugin, or remove the file");
+}
+
+/* Of those that came with the program it is known that they load; a child costs milliseconds. */
+static bool is_installed(const struct hb_loader *loader, const char *path)
+{
+    const char *directory = loader->directories[loader->directory_count - 1];
+    size_t bytes = strlen(directory);
+    return strncmp(path, directory, bytes) == 0 && path[bytes] == '/';
+}
+
+/* `paths` has room for `count`. */
+static void try_these(struct hb_loader *loader, char **paths, size_t count)
+{
+    struct on_trial on_trial = {loader, paths};
+    struct hb_trial *rows = hb_alloc((count + 1) * sizeof *rows);
+    hb_trial_run(load_on_trial, &on_trial, rows, count);
+    for (size_t i = 0; i < count; i++)
+        remember(loader, paths[i], &rows[i]);
+    free(rows);
+}
+
+/* Those that nothing is known of yet. */
+static void try_all(struct hb_loader *loader, const struct names *names)
+{
+    char **paths = hb_alloc((names->count + 1) * sizeof *paths);
+    size_t count = 0;
+    for (size_t i = 0; i < names->count; i++)
+        if (!is_installed(loader, names->paths[i]) && loaded(loader, names->paths[i]) == NULL &&
+            tried(loader, names->paths[i]) == NULL)
+            paths[count++] = names->paths[i];
+    try_these(loader, paths, count);
+    free(paths);
+}
+
+void hb_loader_try(struct hb_loader *loader, const char *path)
+{
+    HB_AUTO_FREE char *full = hb_absolute(path);
+    if (full != NULL && loaded(loader, full) == NULL)
+        try_these(loader, &full, 1);
+}
+
 int hb_loader_each(struct hb_loader *loader,
                    int (*each)(void *context, const char *path, const struct hb_library *library,
                                const struct hb_error *error),
@@ -374,6 +516,7 @@ int hb_loader_each(struct hb_loader *loader,
 {
     struct names names = find_names(loader);
     int status = 0;
+    try_all(loader, &names);
     for (size_t i = 0; status == 0 && i < names.count; i++) {
         const struct hb_library *library = NULL;
         struct hb_error error;

@@ -31,6 +31,12 @@ void hb_loader_free(struct hb_loader *loader); /* forgets; libraries stay mapped
 int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name,
                    const struct hb_library **library, struct hb_error *error);
 
+/*
+ * Loads one file in a child first, so that hb_loader_open() refuses it if the child does not
+ * outlive that. hb_loader_each() does so by itself with what did not come with the program.
+ */
+void hb_loader_try(struct hb_loader *loader, const char *path);
+
 /* Loads and checks one file. `hbcore plugins check`. */
 int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_library **library,
                    struct hb_error *error);

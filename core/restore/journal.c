@@ -172,7 +172,7 @@ struct hb_journal {
     struct record head, path, link, note;
 };
 
-/* It is not as it was written; or that cannot be told, for it was not read: it may be all there is.
+/* It is not as it was written; or that is unknown, for it was not read: it may be all there is.
  */
 static int damaged(FILE *file, struct hb_error *error)
 {

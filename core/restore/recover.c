@@ -30,7 +30,7 @@ struct recovery {
 
 /*
  * One that lies elsewhere in the home: HB_OK; HB_NOMATCH: it is gone, or not ours; HB_LATER with
- * *error: that cannot be told now.
+ * *error: that is unknown now.
  */
 static int adopt_below(const struct recovery *recovery, const char *below, const char *name,
                        struct hb_stage **adopted)
@@ -333,7 +333,7 @@ static int recover_stage(struct recovery *recovery, const char *name)
     return status;
 }
 
-/* 0: it is there; ENOENT: there is none; or why that cannot be told. */
+/* 0: it is there; ENOENT: there is none; or why that is unknown. */
 static int look_for_journal(const struct hb_root *home, const char *name, const struct stat *stage,
                             struct stat *journal)
 {

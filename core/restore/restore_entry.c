@@ -154,7 +154,7 @@ static int restore_claimed(const struct task *task)
     return status;
 }
 
-/* Finds the plugin that it belongs to. False: that cannot be told, and is reported. */
+/* Finds the plugin that it belongs to. False: that is unknown, and is reported. */
 static bool find_content(struct task *task)
 {
     const struct hb_restore_request *request = task->restore->request;
@@ -375,7 +375,7 @@ void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *
 
 /* ---- is it there? -------------------------------------------------------------------------- */
 
-/* 0: it is staged; ENOENT: no, it was published before; or why that cannot be told. */
+/* 0: it is staged; ENOENT: no, it was published before; or why that is unknown. */
 static int look_for_staged(const struct hb_restoring *restore, const struct hb_journal_row *row)
 {
     const struct hb_stage *stage = hb_restore_stage_of(restore, row);

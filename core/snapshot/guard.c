@@ -13,7 +13,8 @@ static int check_there(struct hb_run *run, const char *snapshot, const char *id,
 {
     struct hb_place place;
     int result = hb_beneath_resolve(&run->home, snapshot, 0, &place, NULL);
-    bool missing = result == -ENOENT || (result == 0 && !place.exists);
+    bool missing = result == -ENOENT || result == -ENOTDIR ||
+                   (result == 0 && (!place.exists || !S_ISDIR(place.status.st_mode)));
     hb_place_clear(&place);
     if (!missing)
         return HB_OK;

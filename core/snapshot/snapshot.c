@@ -212,6 +212,7 @@ int hb_snapshots_prune(struct hb_run *run, struct hb_snapshots *snapshots, uint6
         .directory = snapshots->path,
         .by_name = true,
         .if_it_stays = HB_FOUND_SKIPPED,
+        .if_untold = just_made == NULL ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE,
         .is_complete = is_complete,
         .remove = remove_one,
         .context = &pruner,

@@ -13,6 +13,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* An older host does not say. */
+static bool is_elsewhere(const struct hb_event *event)
+{
+    return HB_HAS(event, elsewhere) && event->elsewhere != 0;
+}
+
 struct profiles {
     char **names;
     size_t count;
@@ -160,6 +166,34 @@ static int make_aliases(const struct hermes *hermes, bool dry_run, const struct 
     return status;
 }
 
+/* Those of a drill would take the names of commands in use, and start the program in another home.
+ */
+static void tell_none(const struct hermes *hermes, const struct hb_event *event,
+                      const struct profiles *profiles)
+{
+    const struct hb_host *host = hermes->host;
+    const char *reason = hermes->aliases == ALIASES_NEVER
+                             ? "the configuration says never"
+                             : "the home is not the one that the configuration names";
+    HERMES_AUTO_FREE char *home = hermes_printable(event->home == NULL ? "" : event->home);
+    json_t *list = json_array();
+    for (size_t i = 0; i < profiles->count; i++) {
+        json_t *object = json_object();
+        set_text(object, "profile", profiles->names[i]);
+        json_object_set_new(object, "alias", json_null());
+        json_object_set_new(object, "status", json_string("skipped"));
+        json_object_set_new(object, "reason", json_string(reason));
+        json_array_append_new(list, object);
+    }
+    hermes_member(host, "aliases", list);
+    if (profiles->count == 0 || hermes->aliases == ALIASES_NEVER)
+        return;
+    host->summary(host, "%s", "");
+    host->summary(host, "No profile aliases: %s is not the home that the configuration names.",
+                  home == NULL ? "it" : home);
+    host->summary(host, "  To make them all the same: --set %s.aliases=always", hermes->section);
+}
+
 /* ---- what to type next --------------------------------------------------------------- */
 
 static void suggest(const struct hb_host *host, json_t *commands, const char *command)
@@ -193,8 +227,7 @@ static void suggest_gateways(const struct hermes *hermes, const struct profiles 
     }
 }
 
-static void guide(const struct hermes *hermes, const struct hb_event *event,
-                  const struct profiles *profiles)
+static void guide(const struct hermes *hermes, const struct profiles *profiles)
 {
     const struct hb_host *host = hermes->host;
     json_t *commands = json_array();
@@ -208,9 +241,21 @@ static void guide(const struct hermes *hermes, const struct hb_event *event,
             suggest(host, commands, line);
     }
     suggest_gateways(hermes, profiles, commands);
-    if (event->exit_status == 0 && !event->dry_run)
-        host->summary(host, "Done. Your configuration has been restored.");
     hermes_member(host, "next_commands", commands);
+}
+
+/* Only what is true: neither of a part of the archive, nor of an import that was incomplete. */
+static void say_done(const struct hermes *hermes, const struct hb_event *event)
+{
+    const struct hb_host *host = hermes->host;
+    if (event->exit_status != 0 || event->dry_run)
+        return;
+    if (HB_HAS(event, left_out) && event->left_out > 0)
+        host->summary(host, "Done. A part of the archive has been restored.");
+    else if (is_elsewhere(event))
+        host->summary(host, "Done. The archive has been restored.");
+    else
+        host->summary(host, "Done. Your configuration has been restored.");
 }
 
 int hermes_after_import(const struct hermes *hermes, const struct hb_event *event)
@@ -220,8 +265,16 @@ int hermes_after_import(const struct hermes *hermes, const struct hb_event *even
     if (result != 0)
         hermes->host->note(hermes->host, NULL, "%s: %s: its profiles cannot be listed",
                            hermes->profiles, hermes_reason(result));
-    status = make_aliases(hermes, event->dry_run != 0, &profiles);
-    guide(hermes, event, &profiles);
+    if (hermes->aliases == ALIASES_NEVER ||
+        (hermes->aliases == ALIASES_OF_HOME && is_elsewhere(event)))
+        tell_none(hermes, event, &profiles);
+    else
+        status = make_aliases(hermes, event->dry_run != 0, &profiles);
+    if (is_elsewhere(event)) /* what is typed works on the other one */
+        hermes_member(hermes->host, "next_commands", json_array());
+    else
+        guide(hermes, &profiles);
+    say_done(hermes, event);
     free_profiles(&profiles);
     return status;
 }

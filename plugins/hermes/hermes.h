@@ -21,9 +21,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* For which homes aliases are made, as the choices of the option stand. */
+enum hermes_aliases { ALIASES_OF_HOME, ALIASES_ALWAYS, ALIASES_NEVER };
+
 /* One instance. The texts are the host's. */
 struct hermes {
     const struct hb_host *host;
+    const char *section;
+    enum hermes_aliases aliases;
     const char *profiles;             /* directory below the home; "" for none */
     const char *const *profile_files; /* a directory in it that has one of these is a profile */
     const char *program;

@@ -20,9 +20,11 @@ enum {
     JOBS_FILE,
     JOBS_MEMBER,
     WHEN,
+    ALIASES,
     OPTIONS
 };
 
+static const char *const alias_choices[] = {"home", "always", "never", NULL};
 static const char *const when_choices[] = {"emptied", "fewer", NULL};
 
 #define OPTION(option_type, option_key, option_default, option_help)                               \
@@ -64,6 +66,13 @@ static const struct hb_option options[OPTIONS] = {
               .choices = when_choices,
               .help = "When guard puts the file back: emptied, if no job is left; fewer, if fewer "
                       "jobs are left than there were"},
+    [ALIASES] = {.size = sizeof(struct hb_option),
+                 .type = HB_OPTION_CHOICE,
+                 .key = "aliases",
+                 .default_text = "home",
+                 .choices = alias_choices,
+                 .help = "When an import makes aliases: home, into the home that the configuration "
+                         "names; always, also into another one (--home); never"},
 };
 
 /* ---- the settings ------------------------------------------------------------------------- */
@@ -125,6 +134,8 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
         return host->fail(host, HB_FATAL, "out of memory");
     *hermes = (struct hermes){
         .host = host,
+        .section = settings->section,
+        .aliases = (enum hermes_aliases)settings->values[ALIASES]->number,
         .profiles = settings->values[PROFILES]->text,
         .profile_files = settings->values[PROFILE_FILES]->list,
         .program = settings->values[PROGRAM]->text,

@@ -19,7 +19,7 @@ struct trace {
 struct look {
     struct trace side[SIDES];
     bool racy;   /* changed so lately that another change could leave the same times */
-    bool unsure; /* it cannot be told of one whether it is there: the same as nothing */
+    bool unsure; /* it is unknown of one whether it is there: the same as nothing */
 };
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tar-zstd: its options, an instance, and the functions that the host calls. */
+#include "tar_bytes.h"
 #include "tar_decode.h"
 #include "tar_encode.h"
 #include "tar_list.h"
@@ -10,7 +11,6 @@
 #include "tar_write.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { OPTION_LEVEL, OPTION_FRAME_SIZE, OPTION_COUNT };
 
@@ -74,12 +74,33 @@ static int unit_policy(void *self, struct hb_unit_policy *policy)
 
 static bool ends_with_blocks(const struct hb_input *input)
 {
-    static const unsigned char zero[TAR_END_BYTES];
     unsigned char end[TAR_END_BYTES];
     return input->read_at != NULL && input->bytes != HB_UNKNOWN && input->bytes > sizeof end &&
            input->read_at(input, end, sizeof end, input->bytes - sizeof end) ==
                (int64_t)sizeof end &&
-           memcmp(end, zero, sizeof end) == 0;
+           tar_is_zero(end, sizeof end);
+}
+
+/*
+ * A tar without entries is nothing but zeros: the blocks that end it, and padding. So is what a
+ * crash leaves of many a file; but that is rarely as short as an empty tar.
+ */
+static int probe_empty(const struct hb_input *input, const unsigned char *head, size_t bytes)
+{
+    enum { EMPTY_MOST = 1 << 20 };
+    unsigned char block[4096];
+    if (bytes < TAR_BLOCK || !tar_is_zero(head, bytes))
+        return HB_NOMATCH;
+    if (input->read_at == NULL || input->bytes == HB_UNKNOWN)
+        return HB_OK;
+    if (input->bytes > EMPTY_MOST)
+        return HB_NOMATCH;
+    for (uint64_t at = bytes; at < input->bytes; at += sizeof block) {
+        int64_t got = input->read_at(input, block, sizeof block, at);
+        if (got <= 0 || !tar_is_zero(block, (size_t)got))
+            return got < 0 ? HB_FATAL : HB_NOMATCH;
+    }
+    return HB_OK;
 }
 
 /*
@@ -93,7 +114,7 @@ static int probe(void *self, const struct hb_input *input, const void *head, siz
     if (tar_packing_of(head, bytes) != TAR_PLAIN)
         return HB_OK;
     if (bytes < TAR_BLOCK || !tar_header_plausible(head))
-        return HB_NOMATCH;
+        return probe_empty(input, head, bytes);
     return ends_with_blocks(input) ? HB_PROVEN : HB_OK;
 }
 

@@ -2,6 +2,8 @@
 /* Reads ahead, as far as the next step needs. */
 #include "tar_inflow.h"
 
+#include "tar_bytes.h"
+
 #include <string.h>
 
 int tar_inflow_want(struct tar_inflow *inflow, size_t wanted)
@@ -21,5 +23,17 @@ int tar_inflow_want(struct tar_inflow *inflow, size_t wanted)
         inflow->ended = got == 0;
         inflow->bytes += (size_t)got;
     }
+    return HB_OK;
+}
+
+int tar_inflow_drain(struct tar_inflow *inflow, bool *garbage)
+{
+    do {
+        *garbage = *garbage || !tar_is_zero(inflow->data + inflow->at, inflow->bytes - inflow->at);
+        inflow->at = inflow->bytes;
+        int status = tar_inflow_want(inflow, 1);
+        if (status != HB_OK)
+            return status;
+    } while (inflow->bytes > 0);
     return HB_OK;
 }

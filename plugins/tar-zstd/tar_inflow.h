@@ -17,4 +17,7 @@ struct tar_inflow {
 /* At least `wanted` unused bytes, or all that there are. HB_OK or the input's failure. */
 int tar_inflow_want(struct tar_inflow *inflow, size_t wanted);
 
+/* All the rest. *garbage becomes true if it is not only zeros. HB_OK or the input's failure. */
+int tar_inflow_drain(struct tar_inflow *inflow, bool *garbage);
+
 #endif

@@ -53,26 +53,29 @@ bool tar_tap_copy(const struct tar_tap *tap, uint64_t offset, void *out, size_t 
     return bytes == 0;
 }
 
-/* "-12.5": seconds are counted down from the epoch, the fraction too. */
-static bool negative_time(const char *text, struct timespec *time)
+/* "12.5", and "-12.5": seconds are counted down from the epoch, the fraction too. */
+static bool parse_time(const char *text, struct timespec *time)
 {
     int64_t seconds = 0;
     long fraction = 0;
-    if (*text++ != '-' || *text < '0' || *text > '9')
+    bool negative = *text == '-';
+    text += negative;
+    if (*text < '0' || *text > '9')
         return false;
     for (; *text >= '0' && *text <= '9'; text++)
         if (__builtin_mul_overflow(seconds, 10, &seconds) ||
-            __builtin_sub_overflow(seconds, *text - '0', &seconds))
+            __builtin_add_overflow(seconds, negative ? '0' - *text : *text - '0', &seconds))
             return false;
     if (*text == '.') {
         long unit = 100000000;
         for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
             fraction += unit * (*text - '0');
     }
-    if (*text != '\0' || (fraction != 0 && __builtin_sub_overflow(seconds, 1, &seconds)))
+    bool borrows = negative && fraction != 0;
+    if (*text != '\0' || (borrows && __builtin_sub_overflow(seconds, 1, &seconds)))
         return false;
     time->tv_sec = seconds;
-    time->tv_nsec = fraction != 0 ? 1000000000L - fraction : 0;
+    time->tv_nsec = borrows ? 1000000000L - fraction : fraction;
     return true;
 }
 
@@ -87,31 +90,71 @@ static bool is_key(const char *key, size_t bytes, const char *wanted)
     return bytes == strlen(wanted) && memcmp(key, wanted, bytes) == 0;
 }
 
-/* One record's key and value; `sparse`: a GNU.sparse.name was seen, which outranks path. */
-static bool apply(struct tar_pax *pax, const char *key, size_t key_bytes, const char *value,
-                  size_t bytes, bool *sparse)
+/* Of one header. */
+struct records {
+    struct tar_pax *pax;
+    bool sparse_name; /* a GNU.sparse.name was seen, which outranks path */
+    bool own_mtime;
+};
+
+static bool time_of(const char *value, size_t bytes, struct timespec *time)
 {
+    char text[64];
+    if (bytes >= sizeof text)
+        return false;
+    memcpy(text, value, bytes);
+    text[bytes] = '\0';
+    return parse_time(text, time);
+}
+
+static bool is_version(const char *key, size_t key_bytes, const char *value, size_t bytes)
+{
+    bool major = is_key(key, key_bytes, "GNU.sparse.major");
+    bool minor = is_key(key, key_bytes, "GNU.sparse.minor");
+    return (major || minor) && !(bytes == 1 && (*value == '0' || *value == '1'));
+}
+
+/* One record's key and value. False: out of memory. */
+static bool apply(struct records *records, const char *key, size_t key_bytes, const char *value,
+                  size_t bytes)
+{
+    static const char sparse[] = "GNU.sparse.";
+    struct tar_pax *pax = records->pax;
+    pax->sparse |= key_bytes > sizeof sparse && memcmp(key, sparse, sizeof sparse - 1) == 0;
     if (is_key(key, key_bytes, "GNU.sparse.name")) {
-        *sparse = true;
+        records->sparse_name = true;
         return set_text(&pax->path, value, bytes);
     }
-    if (is_key(key, key_bytes, "path") && !*sparse)
+    if (is_key(key, key_bytes, "path") && !records->sparse_name)
         return set_text(&pax->path, value, bytes);
     if (is_key(key, key_bytes, "linkpath"))
         return set_text(&pax->link, value, bytes);
-    if (is_key(key, key_bytes, "mtime") && bytes < 64) {
-        char text[64];
-        memcpy(text, value, bytes);
-        text[bytes] = '\0';
-        pax->has_mtime = negative_time(text, &pax->mtime);
+    pax->unknown_sparse |= is_version(key, key_bytes, value, bytes);
+    if (is_key(key, key_bytes, "mtime")) {
+        records->own_mtime = true;
+        pax->has_mtime = bytes > 0 && *value == '-' && time_of(value, bytes, &pax->mtime);
     }
     return true;
 }
 
-/* "LENGTH key=value\n" and so on. What is malformed ends it; libarchive reports it. */
-static bool parse_records(struct tar_pax *pax, const char *at, size_t left)
+/* The same of a global header. */
+static bool apply_global(struct records *records, const char *key, size_t key_bytes,
+                         const char *value, size_t bytes)
 {
-    bool sparse = false;
+    static const char *const weighty[] = {"path", "linkpath", "size", "hdrcharset"};
+    struct tar_pax *pax = records->pax;
+    if (is_key(key, key_bytes, "mtime"))
+        pax->global.has_mtime = time_of(value, bytes, &pax->global.mtime);
+    for (size_t i = 0; i < sizeof weighty / sizeof *weighty; i++)
+        pax->global.more |= is_key(key, key_bytes, weighty[i]);
+    return true;
+}
+
+/* "LENGTH key=value\n" and so on. What is malformed ends it; libarchive reports it. */
+static bool parse_records(struct records *records, const char *at, size_t left,
+                          bool (*take)(struct records *records, const char *key, size_t key_bytes,
+                                       const char *value, size_t bytes))
+{
     while (left > 0) {
         size_t length = 0, digits = 0;
         while (digits < left && digits < 8 && at[digits] >= '0' && at[digits] <= '9')
@@ -123,8 +166,7 @@ static bool parse_records(struct tar_pax *pax, const char *at, size_t left)
         const char *equals = memchr(key, '=', (size_t)(end - key));
         if (equals == NULL)
             return true;
-        if (!apply(pax, key, (size_t)(equals - key), equals + 1, (size_t)(end - equals - 1),
-                   &sparse))
+        if (!take(records, key, (size_t)(equals - key), equals + 1, (size_t)(end - equals - 1)))
             return false;
         at += length;
         left -= length;
@@ -143,33 +185,45 @@ static uint64_t octal(const unsigned char *field, size_t width)
     return number;
 }
 
+uint64_t tar_pax_size(const unsigned char block[TAR_BLOCK])
+{
+    return octal(block + 124, 12);
+}
+
 bool tar_pax_read(const struct tar_tap *tap, uint64_t offset, struct tar_pax *pax)
 {
     unsigned char block[TAR_BLOCK];
     pax->path.bytes = pax->link.bytes = 0;
     pax->has_mtime = false;
+    pax->sparse = pax->unknown_sparse = false;
     pax->type = 0;
+    struct records found = {.pax = pax};
     /* More than a few special headers in front of one entry are not worth following. */
     for (int headers = 0; headers < 8 && tar_tap_copy(tap, offset, block, sizeof block);
          headers++) {
         unsigned char type = block[156];
-        uint64_t bytes = octal(block + 124, 12);
+        uint64_t bytes = tar_pax_size(block);
         if (type == '\0' || strchr("xXgLKV", type) == NULL || bytes > PAX_LIMIT) {
             pax->type = type;
             pax->bytes = bytes;
             pax->end = offset + TAR_BLOCK;
             break;
         }
-        if (type == 'x') {
+        if (type == 'x' || type == 'g') {
             TAR_AUTO_BUFFER records = {0};
             if (!tar_buffer_reserve(&records, bytes + 1))
                 return false;
             if (!tar_tap_copy(tap, offset + TAR_BLOCK, records.data, bytes))
                 break;
-            if (!parse_records(pax, (const char *)records.data, bytes))
+            if (!parse_records(&found, (const char *)records.data, bytes,
+                               type == 'x' ? apply : apply_global))
                 return false;
         }
         offset += TAR_BLOCK + bytes + tar_padding(bytes);
+    }
+    if (pax->global.has_mtime && !found.own_mtime) {
+        pax->has_mtime = true;
+        pax->mtime = pax->global.mtime;
     }
     return true;
 }

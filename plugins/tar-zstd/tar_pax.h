@@ -32,8 +32,16 @@ bool tar_tap_copy(const struct tar_tap *tap, uint64_t offset, void *out, size_t 
 
 struct tar_pax {
     struct tar_buffer path, link; /* NUL-terminated; empty where there is no such record */
-    bool has_mtime;               /* only where libarchive's is wrong */
+    bool has_mtime;               /* only where libarchive has none, or a wrong one */
     struct timespec mtime;
+    bool sparse;         /* there are records of sparse files */
+    bool unknown_sparse; /* a sparse file, in a version that nobody here knows */
+    /* Of the global headers, which libarchive passes over, up to here. */
+    struct {
+        bool has_mtime;
+        struct timespec mtime;
+        bool more; /* records about names or contents, which are not heeded */
+    } global;
     unsigned char type; /* typeflag of the header itself; 0 also where it is not there any more */
     uint64_t bytes;     /* what its size field says */
     uint64_t end;       /* where it ends in the tar stream */
@@ -41,5 +49,8 @@ struct tar_pax {
 
 /* Reads the header that begins at `offset` with its pax records. False: out of memory. */
 bool tar_pax_read(const struct tar_tap *tap, uint64_t offset, struct tar_pax *pax);
+
+/* The size field of a header, in octal. */
+uint64_t tar_pax_size(const unsigned char block[TAR_BLOCK]);
 
 #endif

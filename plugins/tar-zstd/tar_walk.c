@@ -2,6 +2,7 @@
 /* One pass over any tar archive, of ours or not, through libarchive's tar reader. */
 #include "tar_walk.h"
 
+#include "tar_bytes.h"
 #include "tar_pax.h"
 #include "tar_source_open.h"
 
@@ -19,6 +20,7 @@ struct walk {
     struct tar_buffer path; /* without its trailing '/' */
     uint64_t entries;
     uint64_t links_with_data; /* hard links; in pax that is allowed, and they are files */
+    bool wrong_sparse;        /* libarchive has warned of a map; it does so once too often */
     uint64_t body_end;        /* of what may be data of the last entry, a link elsewhere; 0: none */
 };
 
@@ -122,6 +124,20 @@ static int set_link(struct walk *walk, struct archive_entry *from, struct hb_ent
     return HB_OK;
 }
 
+/* What concerns one entry alone: why its content is not what it should be; NULL: it is. */
+static const char *unreadable(const struct walk *walk)
+{
+    if (!HB_HAS(walk->visitor, unreadable) || walk->visitor->unreadable == NULL)
+        return NULL;
+    if (walk->pax.type == 'M')
+        return "is the rest of a file that begins in an earlier volume: unpack all volumes "
+               "together, "
+               "with tar -M";
+    if (walk->pax.unknown_sparse || (walk->wrong_sparse && walk->pax.sparse))
+        return "is a sparse file of a kind that is not known, or its map is damaged";
+    return NULL;
+}
+
 static int describe(struct walk *walk, struct archive_entry *from, struct hb_entry *entry)
 {
     int64_t position = archive_read_header_position(walk->archive);
@@ -133,6 +149,8 @@ static int describe(struct walk *walk, struct archive_entry *from, struct hb_ent
                                .index = walk->entries};
     if (!tar_pax_read(&walk->tap, (uint64_t)position, &walk->pax))
         return tar_no_memory(walk->tar->host);
+    if (unreadable(walk) != NULL)
+        entry->type = HB_FILE;
     if (entry->type == HB_FILE && archive_entry_size(from) > 0)
         entry->bytes = (uint64_t)archive_entry_size(from);
     if (archive_entry_mtime_is_set(from)) {
@@ -208,7 +226,11 @@ static int visit(struct walk *walk, struct archive_entry *from)
         status = walk->visitor->entry(walk->visitor, &entry);
     if (status != HB_OK && status != HB_SKIP)
         return status;
-    if (status == HB_OK && entry.type == HB_FILE) {
+    const char *why = unreadable(walk);
+    int heard = why == NULL ? HB_OK : walk->visitor->unreadable(walk->visitor, why);
+    if (heard != HB_OK)
+        return heard;
+    if (status == HB_OK && entry.type == HB_FILE && why == NULL) {
         status = pass_data(walk, &entry);
         if (status != HB_OK)
             return status;
@@ -221,9 +243,17 @@ static int visit(struct walk *walk, struct archive_entry *from)
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-static bool is_zero(const unsigned char block[TAR_BLOCK])
+/* A label (tar -V) and global headers (git) belong to no entry: the end may follow them. */
+static uint64_t find_end(const struct walk *walk)
 {
-    return block[0] == 0 && memcmp(block, block + 1, TAR_BLOCK - 1) == 0;
+    unsigned char block[TAR_BLOCK];
+    uint64_t at = (uint64_t)archive_read_header_position(walk->archive);
+    while (tar_tap_copy(&walk->tap, at, block, sizeof block) && tar_header_plausible(block) &&
+           (block[156] == 'V' || block[156] == 'g')) {
+        uint64_t bytes = tar_pax_size(block);
+        at += TAR_BLOCK + bytes + tar_padding(bytes);
+    }
+    return at;
 }
 
 /*
@@ -233,14 +263,16 @@ static bool is_zero(const unsigned char block[TAR_BLOCK])
 static int check_end(struct walk *walk)
 {
     unsigned char block[TAR_BLOCK];
-    uint64_t position = (uint64_t)archive_read_header_position(walk->archive);
-    if (!tar_tap_copy(&walk->tap, position, block, sizeof block) || !is_zero(block))
+    uint64_t position = find_end(walk);
+    if (!tar_tap_copy(&walk->tap, position, block, sizeof block) ||
+        !tar_is_zero(block, sizeof block))
         return walk->tar->host->fail(walk->tar->host, HB_FATAL,
                                      "the archive is cut off after entry %llu: the blocks that "
                                      "end a tar archive are missing; use another copy",
                                      (unsigned long long)walk->entries);
     /* A single zero block is a header that was lost, and with it everything behind it. */
-    if (tar_tap_copy(&walk->tap, position + TAR_BLOCK, block, sizeof block) && !is_zero(block))
+    if (tar_tap_copy(&walk->tap, position + TAR_BLOCK, block, sizeof block) &&
+        !tar_is_zero(block, sizeof block))
         return walk->tar->host->fail(
             walk->tar->host, HB_FATAL,
             "the archive is damaged: data follows entry %llu without a header; use another copy",
@@ -258,13 +290,26 @@ static bool has_header(const struct tar_tap *tap, uint64_t from)
     return false;
 }
 
+/* Anything but zeros? */
+static bool has_garbage(const struct tar_tap *tap, uint64_t from)
+{
+    unsigned char block[TAR_BLOCK];
+    uint64_t end = tap->start[tap->newest] + tap->bytes[tap->newest];
+    for (size_t bytes; from < end; from += bytes) {
+        bytes = end - from < sizeof block ? (size_t)(end - from) : sizeof block;
+        if (!tar_tap_copy(tap, from, block, bytes) || !tar_is_zero(block, bytes))
+            return true;
+    }
+    return false;
+}
+
 /* What follows the tar stream's end must be sound as well, and holds the trailer. */
 static int drain(struct walk *walk)
 {
     const struct hb_host *host = walk->tar->host;
     struct tar_source *source = walk->tap.source;
-    uint64_t position = (uint64_t)archive_read_header_position(walk->archive);
-    bool more = has_header(&walk->tap, position);
+    uint64_t position = find_end(walk);
+    bool more = has_header(&walk->tap, position), garbage = has_garbage(&walk->tap, position);
     size_t bytes = 1;
     while (bytes > 0) {
         const unsigned char *data;
@@ -274,12 +319,18 @@ static int drain(struct walk *walk)
         if (status != HB_OK)
             return status;
         more = more || (bytes > 0 && has_header(&walk->tap, walk->tap.start[walk->tap.newest]));
+        garbage = garbage || !tar_is_zero(data, bytes);
     }
+    int status = tar_inflow_drain(&source->inflow, &garbage);
+    if (status != HB_OK)
+        return status;
+    if (!more && garbage)
+        host->note(host, NULL, "bytes that belong to no entry follow its end, and are not read");
     if (more)
         host->doubtful(host, NULL,
                        "another archive follows the end of this one and is not read: unpack it "
                        "with tar --ignore-zeros");
-    int status = source->check != NULL ? source->check(source) : HB_OK;
+    status = source->check != NULL ? source->check(source) : HB_OK;
     if (status == HB_OK && source->has_trailer && walk->visitor->trailer != NULL)
         status = walk->visitor->trailer(walk->visitor, source->trailer.data, source->trailer.bytes);
     return status;
@@ -289,7 +340,7 @@ static int drain(struct walk *walk)
  * libarchive warns about names that are not UTF-8; they are taken as they are. It passes over a pax
  * header that cannot be parsed, and the file would then get a wrong name or size.
  */
-static int heed_warning(const struct walk *walk)
+static int heed_warning(struct walk *walk)
 {
     const struct hb_host *host = walk->tar->host;
     unsigned long long number = (unsigned long long)walk->entries + 1;
@@ -300,7 +351,9 @@ static int heed_warning(const struct walk *walk)
         return host->fail(host, HB_FATAL,
                           "the pax header of entry %llu is damaged: %s; use another copy", number,
                           why);
-    host->log(host, HB_LOG_WARNING, "entry %llu: %s", number, why);
+    walk->wrong_sparse = strstr(why, "sparse") != NULL;
+    if (!walk->wrong_sparse)
+        host->log(host, HB_LOG_WARNING, "entry %llu: %s", number, why);
     return HB_OK;
 }
 
@@ -315,6 +368,7 @@ static int walk_entries(struct walk *walk)
             break;
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
             return failed(walk);
+        walk->wrong_sparse = false;
         int status = result == ARCHIVE_WARN ? heed_warning(walk) : HB_OK;
         if (status == HB_OK)
             status = visit(walk, entry);
@@ -326,6 +380,10 @@ static int walk_entries(struct walk *walk)
     int status = check_end(walk);
     if (status == HB_OK)
         status = drain(walk);
+    if (status == HB_OK && walk->pax.global.more)
+        walk->tar->host->note(walk->tar->host, NULL,
+                              "a global pax header sets names or sizes of all entries behind it: "
+                              "that is not heeded");
     if (status == HB_OK && walk->links_with_data > 0)
         walk->tar->host->note(walk->tar->host, NULL,
                               "hard links with data of their own: %llu; they are files with it",

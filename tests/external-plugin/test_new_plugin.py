@@ -336,7 +336,7 @@ class Format(Built):
         done = self.use("format", "pkg-config", "--home", target, "import", source[0], "--format",
                         NAME["format"], "--force", input=source[1], expect=1)
         self.assertEqual(os.listdir(target), [], why)
-        self.assertRegex(done.stderr.decode(), r"damaged: record \d+ |is no archive of the format", why)
+        self.assertRegex(done.stderr.decode(), r"damaged: record \d+ |is not an archive in the format", why)
 
     def test_every_cut_is_refused(self):
         data = self.small()
@@ -453,6 +453,10 @@ class Made(hb.Case):
                      "é", "new\nline", b"\xff"):
             self.refuse(2, "filter", name, words=("plugins new: a plugin cannot be called", "a-z, 0-9"))
         self.refuse(2, "filter", "--", "-x", words=("cannot be called '-x'",))
+
+    def test_names_of_installed_plugins(self):
+        for name in ("zip", "runtime-filter"):
+            self.refuse(2, "format", name, words=(f"a plugin called '{name}' is installed", "choose another name"))
 
     def test_unknown_kinds(self):
         self.refuse(2, "filtr", "a", words=("'filtr'", "did you mean filter?"))

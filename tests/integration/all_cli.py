@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import signal
@@ -214,6 +215,18 @@ class Commands(hb.Case):
         self.assertIn("rwxr-xr-x", row)
         self.assertIn(str((self.home / "bin/run.sh").stat().st_size), row)
 
+    def test_list_of_special_modes(self):
+        for number, (mode, shown) in enumerate(((0o1777, "drwxrwxrwt"), (0o2755, "drwxr-sr-x"), (0o3770, "drwxrws--T"),
+                                                (0o2705, "drwx--Sr-x"))):
+            (self.home / f"d{number}").mkdir()
+            (self.home / f"d{number}").chmod(mode)
+        for form in ("zip", "tar-zstd"):
+            archive = self.backup(self.home, f"s-{form}.x", "--format", form)
+            suffix = {"zip": ".zip", "tar-zstd": ".tar.zst"}[form]
+            rows = self.hbcore("list", "--long", f"{archive}{suffix}").stdout.decode().splitlines()
+            found = [row.split()[0] for row in rows if row.split()[-1].startswith("d") and row.endswith("/")]
+            self.assertEqual(found, ["drwxrwxrwt", "drwxr-sr-x", "drwxrws--T", "drwx--Sr-x"])
+
     def test_cat(self):
         archive = self.backup(self.home)
         self.assertEqual(self.hbcore("cat", archive, "zeros.bin").stdout, bytes(300_000))
@@ -313,6 +326,34 @@ class Commands(hb.Case):
         done = self.hbcore("--home", empty, "backup", "-o", self.dir / "a.zip")
         self.assert_mentions(done, "nothing")
         self.assertFalse((self.dir / "a.zip").exists())
+        self.assertIn(b"no archive was made", done.stdout)
+        for words, code, said in ((("-o", "-"), 1, "no archive was written to -"), (("-o", "-", "--dry-run"), 0, "nothing"),
+                                  (("--preset", "pre-update"), 0, "nothing")):
+            done = self.hbcore("--home", empty, "backup", *words, expect=code)
+            self.assert_mentions(done, said)
+            self.assertTrue(words[:2] != ("-o", "-") or done.stdout == b"", words)
+        self.assertFalse((empty / "backups").exists())
+        summary = self.summary(self.hbcore("--home", empty, "--json", "backup", "-o", self.dir / "a.zip"))
+        self.assertEqual((summary["archive"], summary["files"]), (None, 0))
+
+    def test_directories_for_an_archive_that_fails(self):
+        """What was made for it goes again; what was there, or holds something, stays."""
+        there = self.dir / "there"
+        there.mkdir()
+        self.home.joinpath("broken.db").write_bytes(b"SQLite format 3\0" + bytes(200_000))
+        only = self.dir / "only"
+        hb.write(only / "broken.db", b"SQLite format 3\0" + bytes(200_000))
+        stage = ("--set", f"backup.stage-dir={self.dir}/none")
+        for path in (there / "new/a/b/x.zip", there / "new/", there / "x.zip", "~/new/x.zip"):
+            done = self.hbcore("--home", self.home, *stage, "backup", "-o", f"{path}{'/' * (path == there / 'new/')}",
+                               expect=None)
+            self.assertEqual(done.returncode, 1, self.describe(done))
+            self.assertEqual((list(there.iterdir()), list(self.user.glob("new"))), ([], []))
+        done = self.hbcore("--home", self.home, *stage, "backup", "--preset", "pre-update", expect=1)
+        self.assertFalse((self.home / "backups").exists())
+        self.backup(self.home, "there/new/good.zip", expect=3)
+        self.hbcore("--home", self.home, *stage, "backup", "-o", there / "new/more/x.zip", expect=1)
+        self.assertEqual(os.listdir(there / "new"), ["good.zip"])
 
     def test_wrong_use(self):
         archive = self.backup(self.home)
@@ -353,6 +394,11 @@ class Commands(hb.Case):
     def test_quiet(self):
         done = self.hbcore("--home", self.home, "--quiet", "backup", "-o", self.dir / "q.zip")
         self.assertEqual(done.stderr, b"")
+        for words in (("backup", "--dry-run"), ("import", "--force", "--dry-run", self.dir / "q.zip"),
+                      ("snapshot", "create"), ("guard", "1"), ("snapshot", "prune", "--dry-run"), ("prune",),
+                      ("import", "--force", self.dir / "q.zip"), ("verify", self.dir / "q.zip")):
+            done = self.hbcore("--home", self.home, "--quiet", *words)
+            self.assertEqual((done.stdout, done.stderr), (b"", b""), words)
 
     def test_progress(self):
         done = self.hbcore("--home", self.home, "--progress", "always", "backup", "-o",
@@ -447,6 +493,11 @@ class Commands(hb.Case):
                 (("backup", "--dryrun"), "backup: unknown option --dryrun", "did you mean --dry-run?"),
                 (("import", "--exlude=*.tmp", "x"), "import: unknown option --exlude", "did you mean --exclude?"),
                 (("backup", "--jsn"), "backup: unknown option --jsn", "did you mean --json?"),
+                (("prune", "--pr", "x"), "prune: unknown option --pr", "did you mean --preset or --progress?"),
+                (("--dry-run", "backup"), "hbcore: unknown option --dry-run",
+                 "it is an option of a command: type it behind the command"),
+                (("-o", "x", "backup"), "hbcore: unknown option -o",
+                 "it is an option of a command: type it behind the command"),
                 (("-q", "list"), "hbcore: unknown option -q", "did you mean --quiet?"),
                 (("verify", "x", "-q"), "verify: unknown option -q", "did you mean --quiet?"),
                 (("prune", "--keep", "3"), "prune: unknown option --keep",
@@ -476,7 +527,8 @@ class Commands(hb.Case):
         for words, hint in ((("restore", "x"), "hbcore import ARCHIVE"), (("extract", "x"), "hbcore cat ARCHIVE"),
                             (("create",), "hbcore backup"), (("export",), "hbcore backup"),
                             (("help",), "hbcore --help"), (("init",), "hbcore config new"),
-                            (("bakcup",), "did you mean backup?"),
+                            (("bakcup",), "did you mean backup?"), (("exract", "x"), "hbcore cat ARCHIVE"),
+                            (("Restore",), "hbcore import ARCHIVE"),
                             (("snapshot", "crate"), "did you mean `hbcore snapshot create`?"),
                             (("snapshot", "rm"), "did you mean `hbcore snapshot prune`?"),
                             (("config", "chek"), "did you mean `hbcore config check`?"),
@@ -517,6 +569,10 @@ class Commands(hb.Case):
             done = self.hbcore("--home", self.home, *settings, *words, expect=1)
             self.assert_mentions(done, f"`hbcore --config {hb.HERMES} --set 'snapshot.keep=3' --set 'backup.prefix=a b-' "
                                  f"--home {self.home} snapshot list`")
+        done = self.hbcore("plugins", "show", "no-such-plugin", expect=1)
+        self.assert_mentions(done, f"'hbcore --config {hb.HERMES} plugins list' shows")
+        done = self.hbcore("--home", self.home, "backup", "--frob", expect=2)
+        self.assert_mentions(done, "see: hbcore backup --help")
         done = self.hbcore(*settings, "backup", "--home", self.home, "-o", self.dir / "a.zip")
         command = done.stdout.decode().partition("Restore with: ")[2].strip()
         self.assertEqual(shlex.split(command),
@@ -580,8 +636,9 @@ class NoConfiguration(hb.Case):
                 (("prune",), ("which home",)), (("guard", "1"), ("which home",))):
             with self.subTest(arguments=arguments):
                 done = self.hbcore(*arguments, expect=2)
-                self.assert_mentions(done, "no configuration file", "~/.config/hbcore/hbcore.ini",
-                                     "/etc/hbcore/hbcore.ini", "--config", "generic.ini", *words)
+                self.assert_mentions(done, "no configuration file", f"{self.user}/.config/hbcore/hbcore.ini",
+                                     "/etc/hbcore/hbcore.ini", "`hbcore config new NAME`, generic or hermes for NAME",
+                                     "--config", "generic.ini", *words)
         self.config = hb.GENERIC  # it is there, and does not say it
         done = self.hbcore("backup", expect=2)
         self.assertNotIn(b"no configuration file", done.stderr)
@@ -613,6 +670,30 @@ class Home(hb.Case):
         self.assertEqual(self.names(), {"default"})
         self.assertEqual(self.names(HERMES_HOME=""), {"default"})
         self.assertEqual(self.names(HERMES_HOME=str(self.dir / "other")), {"from-variable"})
+
+    def test_what_expands_in_the_configuration(self):
+        hb.write(self.user / "in/x", b"x")
+        root = pwd.getpwuid(os.getuid())
+        for path in ("~/in", "$HOME/in", "${HOME}/in"):
+            self.assertEqual(self.names("--set", f"home.path={path}"), {"x"})
+            self.hbcore("--set", f"home.path={path}", "--set", f"preset:pre-update.directory={path[:-3]}/out",
+                        "backup", "--preset", "pre-update")
+        self.assertEqual(len(os.listdir(self.user / "out")), 3)
+        done = self.hbcore("--set", f"home.path=~{root.pw_name}/no-such-home", "backup", expect=1)
+        self.assert_mentions(done, f"{root.pw_dir}/no-such-home: the home does not exist")
+
+    def test_the_home_that_is_named_is_literal(self):
+        """Bash does not expand what stands behind '='."""
+        for name in ("~/in", "$HOME/in", "~other/in"):
+            done = self.hbcore(f"--home={name}", "backup", expect=1, cwd=self.dir)
+            self.assert_mentions(done, name, "taken literally", "without '=' and quotes")
+            with zipfile.ZipFile(self.dir / "i.zip", "w") as archive:
+                archive.writestr("config.yaml", "a: 1\n")
+            done = self.hbcore(f"--home={name}", "--json", "import", self.dir / "i.zip", cwd=self.dir)
+            self.assertIn("taken literally", self.summary(done)["notes"][0]["reason"])
+            self.assertTrue((self.dir / name / "config.yaml").exists())
+            done = self.hbcore(f"--home={name}", "--json", "import", "-f", self.dir / "i.zip", cwd=self.dir)
+            self.assertEqual(self.summary(done)["notes"], [])
 
     def test_a_profile_means_the_whole_home(self):
         hb.write(self.dir / "root/top", b"x")

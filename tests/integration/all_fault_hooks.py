@@ -23,7 +23,7 @@ class HookFaults(fault.FaultCase):
 
     def environment(self, **changes):
         """Whoever runs this may have the program that aliases start in PATH."""
-        return super().environment(**({"PATH": str(self.dir / "none")} | changes))
+        return super().environment(**({"PATH": str(self.dir / "none"), "HERMES_HOME": str(self.home)} | changes))
 
     def points(self, arguments, prepare, path):
         """(number, call, what happens to it): an error, or None for the end of the process."""

@@ -18,7 +18,7 @@ import schemas
 RARE = {"completed_import_files", "left_alone_files", "reason"}
 TYPES = {"backup": {"entry"}, "import": {"entry"}, "list": {"entry"}, "prune": {"archive"},
          "snapshot create": {"entry"}, "snapshot list": {"snapshot"}, "snapshot restore": {"entry"},
-         "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set()}
+         "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set(), "config new": set()}
 
 
 def tables():
@@ -70,7 +70,7 @@ class Lines(hb.Case):
         hb.write(target / "config.yaml", "old\n")
         hb.write(target / "profiles/one/config.yaml", "")
         self.run_json("import", archive, "--dry-run", home=target)
-        self.run_json("import", archive, "--force", home=target)
+        self.run_json("import", archive, "--force", home=target, options=("--set", "hook:hermes.aliases=always"))
         self.run_json("list", self.write_tar("links.tar"))
         self.run_json("list", self.write_unreadable("method.zip"))
         self.run_json("snapshot", "create", "--dry-run")
@@ -85,6 +85,7 @@ class Lines(hb.Case):
         self.run_json("plugins", "show", "zip")
         self.run_json("plugins", "new", "filter", "mine", cwd=self.dir)
         self.run_json("config", "check")
+        self.run_json("config", "new", "generic", options=("--config", self.dir / "new.ini"))
         self.run_json("config", "show")
         for words in (["bash"], ["words", "ba"], ["words", "import", ""]):
             self.run_json("completion", *words)

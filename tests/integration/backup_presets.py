@@ -73,6 +73,14 @@ class Presets(hb.Case):
         self.assertEqual(done["notes"], [])
         self.assertEqual(self.archives(), [made[2].name, pathlib.Path(done["archive"]).name])
 
+    def test_junk_is_listed_as_incomplete(self):
+        self.old("pre-update-2024-01-01-000000.zip")
+        self.make()
+        listed = self.hbcore("--home", self.home, "prune", "--preset", "pre-update").stdout.decode().splitlines()
+        states = {line.split("  ")[1]: line.split("  ")[2] for line in listed if line.startswith("  pre-update")}
+        self.assertEqual(states.pop("pre-update-2024-01-01-000000.zip"), "stays (incomplete)")
+        self.assertEqual(list(states.values()), ["stays"])
+
     def test_a_preset_that_is_nearly_one(self):
         for name, hint in (("pre-updat", "did you mean pre-update?"), ("Nightly", "did you mean nightly?"),
                            ("something", "[preset:something]")):

@@ -186,6 +186,30 @@ class Completion(hb.Case):
         self.assertEqual(self.words("--home", ""), {"": "directories"})
         self.assertEqual(self.words("--", "list", "-x"), {"": "files"})
 
+    def test_what_a_subcommand_takes(self):
+        """Its own options, and the global ones behind it as well as in front; the help is whole."""
+        found = set(self.words("snapshot", "list", "--"))
+        self.assertIn("--limit", found)
+        self.assertLessEqual({"--json", "--home", "--config"}, found)
+        self.assertEqual(found & {"--label", "--keep", "--dry-run"}, set())
+        self.assertEqual(set(self.words("snapshot", "prune", "--l")), set())
+        self.assertEqual(set(self.words("backup", "--progress", "")), {"auto", "always", "never"})
+        self.assertEqual(set(self.words("backup", "--config", str(self.ini), "--preset", "")), {"nightly", "weekly"})
+        self.assertEqual(set(self.words("backup", f"--config={self.ini}", "--format", "q")), {"quick"})
+        self.assertEqual(set(self.words("--config", str(self.ini), "--set", "preset:more.keep=1", "backup",
+                                        "--preset", "m")), {"more"})
+        self.assertEqual(set(self.words("config", "new", "")), {"generic", "hermes"})
+        self.assertIn("/etc/hbcore/hbcore.ini", self.words("--conf")["--config"])
+
+    def test_names_that_begin_with_a_dash(self):
+        home = self.make_home()
+        hb.write(home / "-dash.txt", b"x")
+        archive = self.dir / "d.zip"
+        self.hbcore("--home", home, "backup", "--format", "zip", "-o", archive)
+        self.assertNotIn("-dash.txt", self.words("cat", str(archive), ""))
+        self.assertEqual(set(self.words("--", "cat", str(archive), "-d")), {"-dash.txt"})
+        self.hbcore("cat", "--", archive, "-dash.txt")
+
     def test_members_of_an_archive(self):
         home = self.make_home()
         hb.write(home / "two words.txt", b"x")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A configuration that is not right does nothing, and says where it is wrong."""
+import os
+import pathlib
 import unittest
 
 import hb
@@ -39,6 +41,13 @@ ERRORS = {
     "key outside any section": ("links = skip\n[backup]\nformat = zip\n", 1, ["links"]),
     "neither key nor section": ("[backup]\nnonsense\n", 2, ["nonsense"]),
     "inline comment": ("[filter:x]\nplugin = runtime-filter\nglobs = *.tmp ; *.bak\n", 3, [";"]),
+    "another variable in a path": ("[backup]\ndirectory = $BACKUPS/x\n", 2, ["$BACKUPS/x", "variable", "$HOME"]),
+    "a variable inside a path": ("[preset:x]\ndirectory = /mnt/${HOST}\n", 2, ["/mnt/${HOST}", "variable"]),
+    "snapshots outside": ("[snapshot]\ndirectory = /var/snapshots\n", 2, ["/var/snapshots", "below the home"]),
+    "snapshots above": ("[snapshot]\ndirectory = ../x\n", 2, ["../x", "below the home"]),
+    "snapshots in a directory called ~": ("[snapshot]\ndirectory = ~/x\n", 2, ["~/x", "below the home"]),
+    "a file that expands": ("[snapshot]\nfiles = config.yaml\n  $HOME/.env\n", 2, ["$HOME/.env", "below the home"]),
+    "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
 }
@@ -129,6 +138,7 @@ class ConfigErrors(hb.Case):
             "empty": "", "comments": "; one\n# two\n[backup]\n  ; three\nlinks = skip\n",
             "crlf": "[backup]\r\nlinks = skip\r\n", "no newline at the end": "[backup]\nlinks = skip",
             "word for a number": "[format:zip]\nlevel = fast\n",
+            "snapshots": "[snapshot]\ndirectory = a/b/\nfiles = ~x a/~ $x ./y\n",
             "just long enough": "[filter:x]\nplugin = runtime-filter\nnames = " + "a" * 180 + "\n",
         }.items():
             with self.subTest(text=name):
@@ -178,6 +188,79 @@ class ConfigErrors(hb.Case):
         self.hbcore("config", "check", expect=2)
         self.hbcore("config", "check", env={"HBCORE_CONFIG": other.decode()})
         self.hbcore("--config", other.decode(), "config", "check")
+        for base, code in ((self.dir / "xdg", 0), ("relative", 2), ("", 2)):
+            self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(base)}, expect=code)
+        hb.write(self.dir / "xdg/hbcore/hbcore.ini", b"[backup]\nformt = zip\n", 0o600)
+        done = self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(self.dir / "xdg")}, expect=2)
+        self.assert_mentions(done, f"{self.dir}/xdg/hbcore/hbcore.ini:2:")
+
+    def test_a_new_one(self):
+        self.config = None
+        own = self.user / ".config/hbcore/hbcore.ini"
+        done = self.hbcore("--home", self.home, "backup", expect=2)
+        self.assert_mentions(done, "`hbcore config new NAME`, generic or hermes for NAME")
+        for name in ("none", "../hermes", "", "hermes.ini"):
+            self.assert_mentions(self.hbcore("config", "new", name, expect=2), "use generic or hermes")
+        self.assertFalse(own.exists())
+        self.hbcore("config", "new", "hermes")
+        self.assertEqual((own.read_bytes(), own.stat().st_mode & 0o7777), (hb.HERMES.read_bytes(), 0o644))
+        self.hbcore("--home", self.home, "backup", "-o", self.out)
+        before = hb.tree(self.user)
+        done = self.hbcore("config", "new", "generic", expect=1)
+        self.assert_mentions(done, own, "already exists; it was not changed")
+        self.assert_unchanged(before, self.user)
+        for words, env, path in ((("--config", self.dir / "a/b.ini"), {}, "a/b.ini"),
+                                 ((), {"HBCORE_CONFIG": f"{self.dir}/c.ini"}, "c.ini"),
+                                 ((), {"XDG_CONFIG_HOME": f"{self.dir}/x"}, "x/hbcore/hbcore.ini")):
+            done = self.hbcore(*words, "--json", "config", "new", "generic", env={"HBCORE_CONFIG": None, **env},
+                               umask=0)
+            self.assertEqual(self.summary(done)["path"], str(self.dir / path))
+            self.assertEqual((self.dir / path).read_bytes(), hb.GENERIC.read_bytes())
+            self.hbcore("--config", self.dir / path, "config", "check")
+
+    def test_a_preset_that_is_not_there(self):
+        """import --backup-first would find out in the middle of its work."""
+        self.config = self.write_config("[import]\nbackup-preset = nightli\n[preset:nightly]\ndirectory = d\n")
+        done = self.hbcore("config", "check", expect=2)
+        self.assert_mentions(done, "[import] backup-preset", "no preset 'nightli'", "did you mean nightly?")
+        self.hbcore("config", "check", "--set", "import.backup-preset=nightly")
+        self.hbcore("config", "check", "--set", "import.backup-preset=")
+
+    def test_where_xdg_has_it(self):
+        """The specification: instead of ~/.config, and a relative one does not count."""
+        bad, good = b"[backup]\nformt = zip\n", b"[backup]\nformat = zip\n"
+        xdg = self.dir / "xdg"
+        hb.write(self.user / ".config/hbcore/hbcore.ini", bad, 0o600)
+        self.config = None
+        for given, expect in ((xdg, 0), ("", 2), ("xdg", 2), (None, 2)):
+            with self.subTest(given=given):
+                self.hbcore("config", "check", env={"XDG_CONFIG_HOME": given and str(given)}, expect=expect,
+                            cwd=self.dir)
+        hb.write(xdg / "hbcore/hbcore.ini", good, 0o600)
+        done = self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(xdg)})
+        self.assert_mentions(done, xdg / "hbcore/hbcore.ini")
+        hb.write(xdg / "hbcore/hbcore.ini", bad, 0o600)
+        self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(xdg)}, expect=2)
+        (xdg / "hbcore/hbcore.ini").chmod(0o666)
+        self.assert_mentions(self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(xdg)}, expect=2), "written to")
+        (xdg / "hbcore/hbcore.ini").unlink()
+        done = self.hbcore("backup", env={"XDG_CONFIG_HOME": str(xdg)}, expect=2)
+        self.assert_mentions(done, xdg / "hbcore/hbcore.ini")
+
+    def test_a_plugin_path_without_plugins(self):
+        """Empty, not there, no directory: told, with the line."""
+        self.config = self.write_config("[plugins]\npath =\n")
+        self.assert_mentions(self.hbcore("config", "check"), "test.ini:2: path:", "empty")
+        done = self.hbcore("--set", "plugins.path=", "config", "check", expect=2)
+        self.assert_mentions(done, "plugins.path", "empty")
+        gone, text = self.dir / "gone", pathlib.Path(os.fsdecode(hb.write(self.dir / "text", b"")))
+        self.config = self.write_config(f"[plugins]\npath = {gone} {text} {self.dir}\n")
+        done = self.hbcore("--home", self.home, "backup", "--format", "zip", "-o", self.out)
+        told = [line for line in done.stderr.decode().splitlines() if "test.ini:2: path:" in line]
+        self.assertEqual(len(told), 2, self.describe(done))
+        self.assert_mentions(done, f"{gone}: No such file", f"{text}: Not a directory")
+        done = self.hbcore("--home", self.home, "backup", "--format", "zipp", "-o", self.out, expect=2)
+        self.assert_mentions(done, f"{gone} (not there)")
 
 
 if __name__ == "__main__":

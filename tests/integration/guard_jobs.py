@@ -40,6 +40,23 @@ class Guard(hb.Case):
             self.assertIn(because, summary["reason"])
         return summary
 
+    def test_what_is_no_snapshot(self):
+        """A word that is mistyped, a file, and where there are no snapshots at all: none is compared with."""
+        hb.write(self.snapshots / "notes.txt", b"x")
+        hb.write(self.live, EMPTY)
+        before = hb.tree(self.home)
+        for name in ("20260101-00000O", "notes.txt", "notes.txt/x", "7", "20260101-000000/cron"):
+            for words in ((), ("--dry-run",)):
+                done = self.hbcore("--home", self.home, "guard", name, *words, expect=1)
+                self.assertEqual(done.stdout, b"")
+                self.assert_unchanged(before, self.home)
+        other = self.dir / "other"
+        hb.write(other / "config.yaml", b"a: 1\n")
+        self.hbcore("--home", other, "guard", "20260101-000000", expect=1)
+        # The snapshot is there, and has no such file: nothing is known to be lost.
+        (self.snapshots / "20260102-000000").mkdir()
+        self.assert_nothing_done(snapshot="20260102-000000", because="is not there")
+
     # ---- as specified ----
 
     def test_emptied(self):

@@ -19,6 +19,9 @@ class Aliases(hb.Case):
         self.program = self.command_named("hermes")
         self.path = f"{self.bin}:{self.tools}"
 
+    def environment(self, **changes):
+        return super().environment(**{"HERMES_HOME": str(self.home), **changes})
+
     def command_named(self, name, directory=None):
         """A command that prints its arguments, one a line."""
         path = (directory or self.tools) / name
@@ -269,6 +272,57 @@ class Aliases(hb.Case):
         self.assertEqual(os.listdir(self.bin), ["coder"])
 
     # ---- when ----
+
+    def test_a_drill_makes_none(self):
+        """An import into another home than the configured one: those commands are in use here."""
+        hb.write(self.bin / "coder", self.script("coder", "/old/hermes"), 0o755)
+        before = hb.tree(self.user)
+        for variable in (str(self.dir / "other"), str(self.dir / "other/profiles/x"), None):
+            done = self.bring("coder", "writer", env={"HERMES_HOME": variable})
+            for name in ("coder", "writer"):
+                self.assert_skipped(done, name, "not the one that the configuration names")
+            self.assertEqual(self.summary(done)["next_commands"], [])
+            self.assert_unchanged(before, self.user)
+        words = ("--home", self.home, "import", "--force", self.archive("coder"))
+        text = self.hbcore(*words, env={"HERMES_HOME": None}).stdout.decode()
+        self.assertIn(f"No profile aliases: {self.home} is not the home", text)
+        self.assertIn("--set hook:hermes.aliases=always", text)
+        self.assertIn("Done. The archive has been restored.", text)
+        self.assertNotIn("gateway install", text)
+        self.assert_unchanged(before, self.user)
+
+    def test_a_drill_that_is_to_make_them(self):
+        done = self.bring("coder", env={"HERMES_HOME": None}, settings=("aliases=always",))
+        self.assertEqual(self.rows(done)["coder"]["status"], "made")
+        done = self.bring("writer", settings=("aliases=never",))
+        self.assert_skipped(done, "writer", "never")
+        self.assertEqual(os.listdir(self.bin), ["coder"])
+
+    def test_the_configured_home_by_other_ways(self):
+        """A link, a nested home, a relative name, and one that a dry run does not make."""
+        os.symlink(self.home, self.dir / "link")
+        for variable in (str(self.dir / "link"), str(self.home / "profiles/coder"), f"{self.home}/"):
+            for arguments in (("--dry-run",), ()):
+                done = self.bring("coder", arguments=arguments, env={"HERMES_HOME": variable})
+                reasons = [row.get("reason") for row in self.rows(done).values()]
+                self.assertEqual(reasons, [None] * len(reasons), variable)
+        os.symlink(self.home, self.user / ".hermes")
+        self.assertEqual(self.rows(self.bring("coder", env={"HERMES_HOME": None}))["coder"]["status"], "unchanged")
+
+    def test_what_is_said_at_the_end(self):
+        """That the configuration is restored, only where it is."""
+        whole = "Done. Your configuration has been restored."
+        for words, said in (((), whole), (("--include", "profiles"), "Done. A part of the archive has been restored."),
+                            (("--exclude", "config.yaml"), "Done. A part of the archive has been restored."),
+                            (("--dry-run",), None), (("--quiet",), None)):
+            done = self.hbcore("--home", self.home, "import", "--force", *words, self.archive("coder"))
+            lines = [line for line in done.stdout.decode().splitlines() if line.startswith("Done.")]
+            self.assertEqual(lines, [] if said is None else [said], words)
+            if words == ("--quiet",):
+                self.assertEqual(done.stdout, b"")
+        refused = self.archive("coder", **{"../x": "outside"})
+        done = self.hbcore("--home", self.home, "import", "--force", refused, expect=3)
+        self.assertNotIn(b"Done.", done.stdout)
 
     def test_dry_run(self):
         hb.write(self.home / "profiles/coder/.env")

@@ -92,7 +92,7 @@ class LookedAt(fault.FaultCase):
             self.hbcore("--home", home, "snapshot", "create")
         names = sorted(path.name for path in (home / SNAPSHOTS).iterdir())
         done = self.faulted("--home", home, "snapshot", "prune", "--keep", "2", calls="newfstatat",
-                            path=f"{home / SNAPSHOTS / names[-1]}/config.yaml", at="1+", error="EIO")
+                            path=f"{home / SNAPSHOTS / names[-1]}/config.yaml", at="1+", error="EIO", expect=3)
         self.assert_mentions(done, names[-1], "unknown whether it is complete")
         self.assertEqual(sorted(path.name for path in (home / SNAPSHOTS).iterdir()), names)
 

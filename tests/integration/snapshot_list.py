@@ -2,7 +2,9 @@
 """The list of a quick snapshot: what of it is copied, what is named, and what is passed over."""
 import json
 import os
+import re
 import socket
+import unicodedata
 import unittest
 
 import hb
@@ -45,6 +47,18 @@ class Listed(hb.Case):
         self.assertEqual(self.stored(made), stored)
         marks = json.loads((self.home / "kept" / made["id"] / "hbcore-marks.json").read_bytes())
         self.assertEqual({line.split(":")[0] for line in marks["incomplete"]}, names)
+
+    def test_columns(self):
+        """They stand below each other whatever the labels are."""
+        for label in ("a", "x" * 40, "caf\u00e9 \u65e5\u672c", "last"):
+            self.create("--label", label)
+        rows = self.hbcore("--home", self.home, "snapshot", "list").stdout.decode().splitlines()
+        self.assertEqual(len(rows), 5)
+        places = set()
+        for row in rows:
+            found = re.search(r"  +(files|\d+) +(size|\d+ B)", row)
+            places.add(sum(2 if unicodedata.east_asian_width(letter) == "W" else 1 for letter in row[:found.end()]))
+        self.assertEqual(len(places), 1, rows)
 
     def test_what_is_missing_is_no_finding(self):
         made, = self.create()

@@ -29,12 +29,18 @@ struct hb_event {
     uint32_t reserved;
     const char *snapshot; /* "guard": the directory to compare with, a path below the home that may
                              not be there; else NULL */
+    uint64_t left_out;    /* after() an import: entries of the archive that nobody asked for, by
+                             patterns of the command line */
+    uint32_t elsewhere;   /* non-zero: the home is not the one that the configuration names, as in a
+                             drill with --home; what is outside of it is none of this home's */
+    uint32_t reserved_2;
 };
 
 HB_LAYOUT(struct hb_event, command, 8);
 HB_LAYOUT(struct hb_event, files, 32);
 HB_LAYOUT(struct hb_event, snapshot, 64);
-HB_SIZEOF(struct hb_event, 72);
+HB_LAYOUT(struct hb_event, left_out, 72);
+HB_SIZEOF(struct hb_event, 88);
 
 struct hb_hook_ops {
     uint32_t size;

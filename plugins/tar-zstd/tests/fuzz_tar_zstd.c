@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads any bytes as an archive, by index and in one pass. With HBCORE_FUZZ a libFuzzer target;
- * else it replays the files that are its arguments.
+ * else it replays the files that are its arguments. With HBCORE_FORGE the bytes are decisions, out
+ * of which an archive is made that is right outside.
  */
+#ifdef HBCORE_FORGE
+#include "forge_tar.h"
+#endif
 #include "fake_host.h"
 #include "memory_archive.h"
 
@@ -12,6 +16,19 @@
 #include <string.h>
 
 enum { MOST_MEMBERS = 64 };
+
+/* How far the inputs came; told at the end. */
+static struct {
+    unsigned long inputs, listed, tried, decoded;
+    bool content, member; /* of this input: bytes came out, all of a member did */
+} reached;
+
+static void tell(void)
+{
+    fprintf(stderr,
+            "%lu inputs: %lu listed or read to the end, %lu gave content, %lu all of a member\n",
+            reached.inputs, reached.listed, reached.tried, reached.decoded);
+}
 
 /* The same quiet services for every input; no directories on disk. */
 static int fuzz_fail(const struct hb_host *host, int status, const char *format, ...)
@@ -83,6 +100,7 @@ static int take_output(const struct hb_output *output, const void *data, size_t 
     (void)last;
     if (offset + bytes > entry->bytes)
         abort(); /* more than was listed */
+    reached.content = true;
     return HB_OK;
 }
 
@@ -97,9 +115,11 @@ static void by_index(const struct hb_format_ops *ops, void *self, const struct h
         const struct hb_output output = {
             .size = sizeof output, .self = &members->entry[i], .write = take_output};
         const struct hb_output *outputs = &output;
-        if (status == HB_OK)
-            ops->decode(self, worker, input, &member, 1, &outputs);
+        if (status == HB_OK && (member->flags & HB_MEMBER_UNREADABLE) == 0 &&
+            ops->decode(self, worker, input, &member, 1, &outputs) == HB_OK)
+            reached.member |= member->entry->bytes != 0;
     }
+    reached.listed += status == HB_OK;
     ops->worker_destroy(self, worker);
     for (size_t i = 0; i < members->count; i++) {
         free((void *)(uintptr_t)members->entry[i].path);
@@ -134,18 +154,24 @@ static int pass_data(const struct hb_visitor *visitor, const void *data, size_t 
     (void)last;
     if (offset + bytes > pass->bytes)
         abort();
+    reached.content = true;
     return HB_OK;
 }
 
 static int pass_end(const struct hb_visitor *visitor, uint64_t bytes)
 {
     (void)visitor;
-    (void)bytes;
+    reached.member |= bytes != 0 && bytes != HB_UNKNOWN;
     return HB_OK;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+static int pass_unreadable(const struct hb_visitor *visitor, const char *why)
+{
+    (void)visitor;
+    return strlen(why) > 0 ? HB_OK : HB_FATAL;
+}
+
+static void read_archive(const uint8_t *data, size_t bytes)
 {
     const struct hb_plugin *plugin = hb_plugin_v1();
     const struct hb_format_ops *ops = plugin->ops;
@@ -160,11 +186,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     void *self;
     struct memory memory;
     struct pass pass = {0};
+    unsigned long listed = reached.listed;
     const struct hb_visitor visitor = {.size = sizeof visitor,
                                        .self = &pass,
                                        .entry = pass_entry,
                                        .data = pass_data,
-                                       .end = pass_end};
+                                       .end = pass_end,
+                                       .unreadable = pass_unreadable};
     setlocale(LC_CTYPE, "C.UTF-8");
     memory_init(&memory, true);
     if (bytes != 0)
@@ -173,9 +201,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     memory_rewind(&memory, true);
     by_index(ops, self, &memory.input);
     memory_rewind(&memory, false);
-    ops->walk(self, &memory.input, &visitor);
+    reached.listed += ops->walk(self, &memory.input, &visitor) == HB_OK && reached.listed == listed;
     fake_destroy(plugin, self, settings);
     memory_free(&memory);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    if (reached.inputs++ == 0)
+        atexit(tell);
+    reached.member = reached.content = false;
+#ifdef HBCORE_FORGE
+    size_t made;
+    uint8_t *archive = forge_tar(data, bytes, &made);
+    const char *keep =
+        getenv("HBCORE_FORGE_KEEP"); /* a file, to look at what is made of an input */
+    FILE *file = keep != NULL ? fopen(keep, "wb") : NULL;
+    if (file != NULL) {
+        fwrite(archive, 1, made, file);
+        fclose(file);
+    }
+    read_archive(archive, made);
+    free(archive);
+#else
+    read_archive(data, bytes);
+#endif
+    reached.tried += reached.content || reached.member;
+    reached.decoded += reached.member;
     return 0;
 }
 

@@ -2,9 +2,15 @@
 /*
  * Any bytes as an archive: list, read the trailer, decode everything, within a bound on the
  * output. Asserts what the host relies on: nothing exceeds its declared size.
+ * With HBCORE_FORGE the bytes are decisions, out of which a zip is made that is right outside.
  */
+#ifdef HBCORE_FORGE
+#include "forge_zip.h"
+#endif
+
 #include <hbcore/format.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +24,44 @@ struct run {
     uint64_t bytes;
     struct hb_member members[MEMBERS_MAX];
     uint64_t sizes[MEMBERS_MAX];
+    bool directory[MEMBERS_MAX]; /* some have content, which is nobody's */
     size_t count;
     uint64_t done; /* of the member that is being decoded */
     uint64_t size;
     uint64_t total;
+    bool tried, decoded;
 };
+
+/* How far the inputs came; told at the end. */
+static struct {
+    unsigned long inputs, listed, tried, decoded;
+} reached;
+
+static void tell(void)
+{
+    fprintf(stderr,
+            "%lu inputs: %lu listed, %lu with content to decode, %lu with a member decoded whole\n",
+            reached.inputs, reached.listed, reached.tried, reached.decoded);
+}
 
 static int fail(const struct hb_host *host, int status, const char *format, ...)
 {
     (void)host;
     return format == NULL ? HB_OK : status;
+}
+
+static void quiet_log(const struct hb_host *host, int level, const char *format, ...)
+{
+    (void)host;
+    (void)level;
+    (void)format;
+}
+
+static void quiet(const struct hb_host *host, const struct hb_entry *entry, const char *format, ...)
+{
+    (void)host;
+    (void)entry;
+    (void)format;
 }
 
 static int cancelled(const struct hb_host *host)
@@ -52,6 +86,9 @@ static const struct hb_host host = {
     .size = sizeof host,
     .abi = HB_ABI,
     .fail = fail,
+    .log = quiet_log,
+    .note = quiet,
+    .doubtful = quiet,
     .cancelled = cancelled,
     .alloc = alloc,
     .release = release,
@@ -75,6 +112,7 @@ static int keep(const struct hb_lister *lister, const struct hb_member *member)
         abort();
     if (run->count < MEMBERS_MAX) {
         run->sizes[run->count] = member->entry->bytes;
+        run->directory[run->count] = member->entry->type == HB_DIRECTORY;
         run->members[run->count++] = *member;
     }
     return HB_OK;
@@ -98,17 +136,21 @@ static void decode_all(const struct hb_format_ops *ops, void *self, const struct
     const struct hb_output *outputs[] = {&output};
     void *worker = ops->worker_create(self);
     for (size_t i = 0; i < run->count && run->total <= OUTPUT_MAX; i++) {
+        if ((run->members[i].flags & HB_MEMBER_UNREADABLE) != 0 || run->directory[i])
+            continue;
         const struct hb_member *members[] = {&run->members[i]};
         run->done = 0;
         run->size = run->sizes[i];
         int status = ops->decode(self, worker, input, members, 1, outputs);
         if (status == HB_OK && run->done != run->size)
             abort();
+        run->tried |= run->size != 0;
+        run->decoded |= status == HB_OK && run->size != 0;
     }
     ops->worker_destroy(self, worker);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+static void read_archive(const uint8_t *data, size_t bytes)
 {
     const struct hb_plugin *plugin = hb_plugin_v1();
     const struct hb_format_ops *ops = plugin->ops;
@@ -117,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct hb_settings settings = {.size = sizeof settings, .count = 1, .values = values};
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL)
-        return 0;
+        return;
     run->data = data;
     run->bytes = bytes;
     struct hb_input input = {.size = sizeof input, .self = run, .bytes = bytes, .read_at = read_at};
@@ -126,13 +168,38 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     size_t block_bytes;
     if (plugin->create(&host, &settings, &self) == HB_OK) {
         ops->probe(self, &input, data, bytes < 4096 ? bytes : 4096);
-        if (ops->list(self, &input, &lister) == HB_OK)
+        if (ops->list(self, &input, &lister) == HB_OK) {
+            reached.listed++;
             decode_all(ops, self, &input, run);
+        }
         if (ops->read_trailer(self, &input, &block, &block_bytes) == HB_OK)
             free(block);
         plugin->destroy(self);
     }
+    reached.tried += run->tried;
+    reached.decoded += run->decoded;
     free(run);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    if (reached.inputs++ == 0)
+        atexit(tell);
+#ifdef HBCORE_FORGE
+    size_t made;
+    uint8_t *archive = forge_zip(data, bytes, &made);
+    const char *keep =
+        getenv("HBCORE_FORGE_KEEP"); /* a file, to look at what is made of an input */
+    FILE *file = keep != NULL ? fopen(keep, "wb") : NULL;
+    if (file != NULL) {
+        fwrite(archive, 1, made, file);
+        fclose(file);
+    }
+    read_archive(archive, made);
+    free(archive);
+#else
+    read_archive(data, bytes);
+#endif
     return 0;
 }
 

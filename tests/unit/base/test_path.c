@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <string.h>
 
 static void test_paths_that_cannot_be(void **state)
@@ -81,6 +82,40 @@ static void test_tilde_and_working_directory(void **state)
 }
 
 /* A name for what is relative to a directory without one would lead into another directory. */
+static void test_paths_of_the_configuration(void **state)
+{
+    const struct passwd *user = getpwuid(getuid());
+    HB_AUTO_FREE char *tilde = hb_text("~%s/x", user->pw_name);
+    HB_AUTO_FREE char *there = hb_text("%s/x", user->pw_dir);
+    const struct {
+        const char *path, *expanded, *problem;
+    } rows[] = {
+        {"~/x", "/some/where/x", NULL},
+        {"~", "/some/where", NULL},
+        {"$HOME/x", "/some/where/x", NULL},
+        {"${HOME}", "/some/where", NULL},
+        {"/a/b", "/a/b", NULL},
+        {"a/~/b", "a/~/b", NULL},
+        {"/a/$1/x$", "/a/$1/x$", NULL},
+        {tilde, there, NULL},
+        {"~no-such-user/x", "~no-such-user/x", "does not exist"},
+        {"$HOMER/x", "$HOMER/x", "variable"},
+        {"$USER", "$USER", "variable"},
+        {"/mnt/${HOST}/x", "/mnt/${HOST}/x", "variable"},
+        {"/mnt/$HOME", "/mnt/$HOME", "variable"},
+    };
+    (void)state;
+    setenv("HOME", "/some/where", 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        HB_AUTO_FREE char *expanded = hb_expand_path(rows[i].path);
+        const char *problem = hb_path_unexpanded(rows[i].path);
+        assert_string_equal(expanded, rows[i].expanded);
+        if ((problem == NULL) != (rows[i].problem == NULL) ||
+            (problem != NULL && strstr(problem, rows[i].problem) == NULL))
+            fail_msg("'%s': %s", rows[i].path, problem == NULL ? "fine" : problem);
+    }
+}
+
 static void test_no_working_directory(void **state)
 {
     char name[] = "/tmp/hbcore-test-XXXXXX";
@@ -107,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_paths_that_cannot_be),
         cmocka_unit_test(test_parts_of_names),
         cmocka_unit_test(test_tilde_and_working_directory),
+        cmocka_unit_test(test_paths_of_the_configuration),
         cmocka_unit_test(test_no_working_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
