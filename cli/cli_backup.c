@@ -107,6 +107,16 @@ static void on_would_store(void *context, const char *path, const struct hb_plan
                            hb_json_planned(planned));
 }
 
+static void json_not_kept(json_t *object, const struct hb_not_kept *not_kept)
+{
+    json_t *counts = json_object();
+    hb_json_add(counts, "{s:I, s:I, s:I, s:I}", "attributes",
+                (json_int_t)atomic_load(&not_kept->attributes), "access_lists",
+                (json_int_t)atomic_load(&not_kept->access_lists), "owners",
+                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links);
+    json_object_set_new(object, "not_kept", counts);
+}
+
 static void print_json(const struct backup_command *command)
 {
     const struct hb_preset_backup *backup = &command->backup;
@@ -122,6 +132,7 @@ static void print_json(const struct backup_command *command)
                 "bytes", (json_int_t)result->bytes, "archive_bytes",
                 (json_int_t)result->archive_bytes, "reused_bytes",
                 (json_int_t)result->reused_bytes);
+    json_not_kept(object, &command->session->run.not_kept);
     hb_choice_json(object, &command->choice);
     hb_preset_report_json(object, &backup->archives);
     hb_session_print_summary(command->session, object);
@@ -153,6 +164,9 @@ static void print_made(const struct backup_command *command)
     fputc('\n', out);
     print_changed(result, out);
     fprintf(out, "  Time:        %s\n", hb_human_seconds(hb_session_seconds(session), text));
+    HB_AUTO_FREE char *not_kept = hb_not_kept_text(&session->run.not_kept);
+    if (not_kept != NULL)
+        fprintf(out, "  Not kept:    %s\n", not_kept);
     hb_preset_report(session->cli, out, &command->backup.archives, false);
 }
 

@@ -30,21 +30,24 @@ static const struct hb_magic *matching_magic(const struct hb_archive *archive,
     return NULL;
 }
 
-/* Asks the plugin itself; it gets an instance for that. */
+/* Asks the plugin itself; it gets an instance for that. *unsure: it could not tell. */
 static int ask(struct hb_archive *archive, const struct hb_input *input,
-               const struct hb_format_choice *choice)
+               const struct hb_format_choice *choice, bool *unsure)
 {
     struct hb_instance *instance;
     struct hb_error error;
-    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK)
-        return HB_FATAL;
+    if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK) {
+        *unsure = true;
+        return HB_NOMATCH;
+    }
     int answer =
         hb_format_ops_of(choice)->probe(instance->self, input, archive->head, archive->head_bytes);
     hb_instance_free(instance);
-    return answer;
+    *unsure |= answer < 0;
+    /* Of a stream that has passed by: it saw so much that it looked for what is gone. */
+    return answer < 0 && input != &archive->input ? HB_OK : answer;
 }
 
-/* *unsure: a plugin could not tell. */
 static enum proof proof_of(struct hb_archive *archive, const struct hb_input *input,
                            const struct hb_format_choice *choice, bool *unsure)
 {
@@ -53,12 +56,11 @@ static enum proof proof_of(struct hb_archive *archive, const struct hb_input *in
     bool start = magic != NULL && magic->offset == 0;
     if (!HB_CAN(ops, probe))
         return magic == NULL ? NOTHING : start ? CLAIMED : MAGIC_WITHIN;
-    int answer = ask(archive, input, choice);
+    int answer = ask(archive, input, choice, unsure);
     if (answer == HB_PROVEN)
         return PROVEN;
     if (answer == HB_OK)
         return CLAIMED;
-    *unsure |= answer < 0;
     return magic == NULL ? NOTHING : start ? DENIED_START : DENIED_WITHIN;
 }
 
@@ -132,11 +134,25 @@ static const struct hb_format_choice *by_suffix(const struct hb_archive *archive
     return NULL;
 }
 
+/* A stream that begins like a format whose plugin cannot look at streams. */
+static bool has_to_be_copied(const struct hb_archive *archive)
+{
+    for (size_t i = 0; archive->stream && i < archive->formats.count; i++) {
+        const struct hb_format_ops *ops = hb_format_ops_of(&archive->formats.choices[i]);
+        const struct hb_magic *magic = matching_magic(archive, ops);
+        if ((ops->flags & HB_FORMAT_READS_SEEKABLE) && magic != NULL && magic->offset == 0)
+            return true;
+    }
+    return false;
+}
+
 int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error)
 {
     const struct hb_format_choice *rival;
     bool unsure = false;
     archive->found_out = true;
+    if (has_to_be_copied(archive))
+        return HB_NOMATCH;
     archive->choice = strongest(archive, &archive->input, lenient, &rival, &unsure);
     hb_run_clear_failure(
         archive->run); /* whatever a plugin said about an archive that is not its */
@@ -166,7 +182,7 @@ int hb_which_format_after(struct hb_archive *archive, struct hb_error *error)
     struct hb_input input = hb_archive_input_passed(archive);
     const struct hb_format_choice *best = strongest(archive, &input, true, &rival, &unsure);
     hb_run_clear_failure(archive->run);
-    if (rival == NULL && best != NULL && !is_same_plugin(best, archive->choice))
+    if (best != NULL && !is_same_plugin(best, archive->choice))
         rival = best;
     return rival == NULL ? HB_OK : undecided(archive, archive->choice, rival, false, error);
 }

@@ -343,8 +343,10 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
         plan->files++;
         plan->bytes += seen->entry.bytes;
     }
-    if (stored)
+    if (stored) {
+        hb_not_kept_entry(&walk->run->not_kept, &seen->status);
         store_way(walk);
+    }
     if (planned.content != 0) {
         planned.mode = claimed_mode(walk, seen);
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
@@ -438,6 +440,7 @@ static int start_walk(struct hb_walk *walk)
         return cannot_start(walk, error);
     }
     walk->device = status.st_dev;
+    hb_not_kept_begin(&walk->run->not_kept, &status);
     walk->plan->apart = is_apart(walk, false, &reading, &status);
     walk->path_capacity = 256;
     walk->path = hb_alloc(walk->path_capacity);

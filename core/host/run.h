@@ -11,6 +11,7 @@
 #include "files/beneath.h"
 #include "files/held_inodes.h"
 #include "files/stage.h"
+#include "host/not_kept.h"
 #include <hbcore/content.h>
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
@@ -39,6 +40,7 @@ struct hb_run {
     atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
+    struct hb_not_kept not_kept;  /* of a backup */
     pthread_mutex_t suspect_lock; /* of the plugins that were called and not always looked after: */
     const char *suspects[HB_MOST_SUSPECTS]; /* calls.c */
     atomic_size_t suspect_count;

@@ -299,7 +299,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         .umask = current_umask(),
     };
     /* Where owners differ, a tree cannot be given to one. */
-    import.staging.keeps_owners = request->source == NULL && hb_import_keeps_owners(request->run->config);
+    import.staging.keeps_owners =
+        request->source == NULL && hb_import_keeps_owners(request->run->config);
     import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;
@@ -320,8 +321,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
         hb_stage_drop_journal(&request->run->stage);
     hb_staging_clear(&import.staging, import.to_be_continued);
     hb_restore_plan_clear(&import.plan);
-    if (status == HB_OK && !request->dry_run && request->choice == NULL &&
-        request->source == NULL)
+    if (status == HB_OK && !request->dry_run && request->choice == NULL && request->source == NULL)
         hb_recover_discard(request->run);
     if (import.to_be_continued)
         hb_stage_leave(&request->run->stage);

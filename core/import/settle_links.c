@@ -36,7 +36,9 @@ static const char *problem_of(const struct hb_run *run, const struct hb_restore_
     if (plan->rows[from].action == HB_UNWANTED)
         return "which --include and --exclude leave out";
     if (plan->rows[from].action == HB_DROPPED)
-        return "which is not restored";
+        return plan->catalog->members[from].type == HB_SYMLINK
+                   ? "a symbolic link, which is not restored"
+                   : "which is not restored";
     if (plan->catalog->members[from].type == HB_SYMLINK)
         return hb_own_problem(run->own, hb_planned_path(plan, index), true);
     return NULL;

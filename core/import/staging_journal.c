@@ -194,10 +194,11 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
         return status;
     add_rows(staging, *writer);
     if (staging->without_owner > 0)
-        hb_report_add(&staging->run->report, HB_FOUND_NOTE, "",
-                      "the archive does not say to whom %zu of its entries belonged: they belong to "
-                      "the owner of their directory, or of the file that they replace",
-                      staging->without_owner);
+        hb_report_add(
+            &staging->run->report, HB_FOUND_NOTE, "",
+            "the archive does not say to whom %zu of its entries belonged: they belong to "
+            "the owner of their directory, or of the file that they replace",
+            staging->without_owner);
     status = hb_journal_finish(*writer, error);
     if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
         status = hb_error_set(error, HB_FATAL, "%s: the staged files cannot be flushed to disk: %s",

@@ -11,14 +11,15 @@
 struct hb_staging {
     struct hb_run *run; /* home and stage are open */
     struct hb_restore_plan *plan;
-    const struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
-    const char *source;               /* what is put back, for the journal */
+    struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
+    bool is_damaged;            /* it is, and nothing of it is restored */
+    const char *source;         /* what is put back, for the journal */
     const struct hb_chain *contents;
     const struct hb_chain *filters; /* or NULL */
     uint32_t umask;
-    bool in_trees; /* new directories are staged as such: trees.h */
+    bool in_trees;     /* new directories are staged as such: trees.h */
     bool keeps_owners; /* what is restored belongs to whom it belonged in the archive */
-    bool narrows;  /* what replaces a file grants nobody more than its own stored mode did */
+    bool narrows;      /* what replaces a file grants nobody more than its own stored mode did */
     /* Stages by number: [0] is the run's, the others lie on other file systems below the home. */
     struct hb_stage *stages[HB_JOURNAL_STAGES];
     uint64_t mounts[HB_JOURNAL_STAGES]; /* which file system each is on */
@@ -29,7 +30,7 @@ struct hb_staging {
     struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
     unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
     size_t without_owner; /* members of which the archive does not say whose they were */
-    bool *checked; /* members that a content plugin has looked at already; NULL: none */
+    bool *checked;        /* members that a content plugin has looked at already; NULL: none */
 };
 
 /* A failure that concerns one member, but ends it all: nothing has been changed yet. HB_FATAL. */

@@ -127,6 +127,8 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
                       "is no longer a regular file");
         return HB_ENTRY;
     }
+    if (reader->passes == 0)
+        hb_not_kept_open(&run->not_kept, fd);
     take_status(reader, &status);
     return HB_OK;
 }

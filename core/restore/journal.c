@@ -86,14 +86,14 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
         snprintf(owner, sizeof owner, " %" PRIu32 " %" PRIu32, row->user, row->group);
     if (row->flags & HB_ROW_TREE)
         snprintf(files, sizeof files, "%" PRIu64, row->files);
-    HB_AUTO_FREE char *text = hb_text("%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRId64
-                                      " %" PRIu32 " %" PRIu64 "%s",
-                                      row->flags & HB_ROW_TREE    ? 't'
-                                      : row->type == HB_DIRECTORY ? 'd'
-                                      : row->type == HB_SYMLINK   ? 'l'
-                                                                  : 'f',
-                                      row->flags, row->stage, row->index, row->mode,
-                                      row->mtime_seconds, row->mtime_nanoseconds, row->bytes, owner);
+    HB_AUTO_FREE char *text = hb_text(
+        "%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRId64 " %" PRIu32 " %" PRIu64 "%s",
+        row->flags & HB_ROW_TREE    ? 't'
+        : row->type == HB_DIRECTORY ? 'd'
+        : row->type == HB_SYMLINK   ? 'l'
+                                    : 'f',
+        row->flags, row->stage, row->index, row->mode, row->mtime_seconds, row->mtime_nanoseconds,
+        row->bytes, owner);
     put(writer, text);
     put(writer, row->path);
     put(writer, row->flags & HB_ROW_TREE ? files : row->link == NULL ? "" : row->link);

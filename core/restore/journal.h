@@ -39,12 +39,12 @@
  *
  * The file: records that end with NUL. The first is "hbcore-journal 2 INODE ARCHIVE",
  * with the number of the stage's directory: a home that was copied has another; then, per row,
- * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", with HB_ROW_OWNER also " USER GROUP", the path, the target of a link (else
- * empty), and what was there when the import began (target_note.h); at the end "end ROWS HASH", the
- * XXH3 hash (64 bits, hexadecimal) of all bytes before that. Journal 1, of a release before, has no
- * such notes. Other stages, on other file systems below the home, stand in front of the rows that
- * use them: "stage NUMBER", and their path below the home. A tree (TYPE t) has in place of a link's
- * target how many files are in it.
+ * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", with HB_ROW_OWNER also " USER GROUP",
+ * the path, the target of a link (else empty), and what was there when the import began
+ * (target_note.h); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes
+ * before that. Journal 1, of a release before, has no such notes. Other stages, on other file
+ * systems below the home, stand in front of the rows that use them: "stage NUMBER", and their path
+ * below the home. A tree (TYPE t) has in place of a link's target how many files are in it.
  */
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H
@@ -62,7 +62,7 @@ enum hb_journal_flags {
     HB_ROW_NEW = 2,       /* a directory that was not there before: it gets mode and time */
     HB_ROW_KEEP_MODE = 4, /* of an existing file */
     HB_ROW_HAS_MTIME = 8,
-    HB_ROW_TREE = 16,  /* a directory that is staged with all that goes into it: see trees.h */
+    HB_ROW_TREE = 16,   /* a directory that is staged with all that goes into it: see trees.h */
     HB_ROW_NARROW = 32, /* the mode of an existing file, less what the row's does not grant */
     HB_ROW_OWNER = 64   /* it gets the owner and the group of the row, whose ever it was */
 };
@@ -78,8 +78,8 @@ struct hb_journal_row {
     int64_t mtime_seconds;
     uint32_t mtime_nanoseconds;
     uint64_t bytes;
-    uint64_t files;   /* of a tree */
-    uint32_t user;    /* with HB_ROW_OWNER; else not in the file */
+    uint64_t files; /* of a tree */
+    uint32_t user;  /* with HB_ROW_OWNER; else not in the file */
     uint32_t group;
     const char *path; /* below the home, all rules of hb_path_problem hold */
     const char *link; /* of a symbolic link, else "" */

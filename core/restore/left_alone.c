@@ -81,10 +81,10 @@ int hb_keep_beside(struct hb_run *run, int stage_fd, const char *staged,
     *kept = NULL;
     if (fstatat(stage_fd, staged, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return -errno;
-    int result =
-        S_ISREG(status.st_mode)
-            ? hb_target_give(run, stage_fd, staged, place, narrowed(place, mode), HB_ACCESS_ASK, NULL)
-            : hb_target_own(stage_fd, staged, place, run->home.read_as_root, NULL);
+    int result = S_ISREG(status.st_mode)
+                     ? hb_target_give(run, stage_fd, staged, place, narrowed(place, mode),
+                                      HB_ACCESS_ASK, NULL)
+                     : hb_target_own(stage_fd, staged, place, run->home.read_as_root, NULL);
     for (unsigned number = 1; result == 0 && *kept == NULL; number++) {
         char *name = numbered(place->name, number);
         int moved = rename_to(stage_fd, staged, place, name);

@@ -29,8 +29,8 @@ bool hb_target_is_newer(const struct hb_place *place, const struct timespec *sin
 /*
  * As root, what is restored belongs to whom it belonged, or to the directory's owner. In another
  * user's directory a file of root's becomes his, as if he had replaced it, unless `keep_roots`.
- * With the rights of the place, with which it was staged. `kept`: whose it was in the archive, where
- * that counts; else NULL.
+ * With the rights of the place, with which it was staged. `kept`: whose it was in the archive,
+ * where that counts; else NULL.
  */
 int hb_target_own(int from_fd, const char *name, const struct hb_place *place, bool keep_roots,
                   const struct hb_owner *kept);

@@ -48,6 +48,15 @@ static void seal(struct ustar *header)
     header->checksum[7] = ' ';
 }
 
+/* Some old tars added signed characters up. */
+static bool is_checksum(unsigned sum, const unsigned char block[TAR_BLOCK])
+{
+    unsigned right = checksum_of(block), high = 0;
+    for (size_t i = 0; i < TAR_BLOCK; i++)
+        high += block[i] >= 0x80;
+    return sum == right || (int64_t)sum == (int64_t)right - 256 * (int64_t)high;
+}
+
 bool tar_header_plausible(const unsigned char block[TAR_BLOCK])
 {
     const struct ustar *header = (const void *)block;
@@ -57,7 +66,7 @@ bool tar_header_plausible(const unsigned char block[TAR_BLOCK])
         i++;
     for (; i < 8 && header->checksum[i] >= '0' && header->checksum[i] <= '7'; i++)
         sum = sum * 8 + (unsigned)(header->checksum[i] - '0');
-    return block[0] != 0 && sum == checksum_of(block);
+    return block[0] != 0 && is_checksum(sum, block);
 }
 
 uint64_t tar_content_bytes(const struct hb_entry *entry)

@@ -130,9 +130,7 @@ static const char *unreadable(const struct walk *walk)
     if (!HB_HAS(walk->visitor, unreadable) || walk->visitor->unreadable == NULL)
         return NULL;
     if (walk->pax.type == 'M')
-        return "is the rest of a file that begins in an earlier volume: unpack all volumes "
-               "together, "
-               "with tar -M";
+        return "is the rest of a file from an earlier volume: unpack all of them with tar -M";
     if (walk->pax.unknown_sparse || (walk->wrong_sparse && walk->pax.sparse))
         return "is a sparse file of a kind that is not known, or its map is damaged";
     return NULL;

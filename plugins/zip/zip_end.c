@@ -12,8 +12,8 @@
  * comment is a whole zip, that zip is read.
  *
  * What it must not do: take a zip that is stored as a member for the archive, when the archive lost
- * its end. If bytes follow the record, and the file begins as a zip does, offsets count from its
- * first byte.
+ * its end. If the file begins as a zip does, offsets count from its first byte, or another archive
+ * ends where they do count from.
  */
 #include "zip_end.h"
 
@@ -186,14 +186,16 @@ struct tail {
     bool local;     /* the input begins with a local header, or with a mark that precedes one */
 };
 
-static int load_tail(const struct zip *zip, const struct hb_input *input, struct tail *tail)
+/* `end`: of what is searched. */
+static int load_tail(const struct zip *zip, const struct hb_input *input, uint64_t end,
+                     struct tail *tail)
 {
     unsigned char first[4];
     *tail = (struct tail){0};
-    if (input->read_at == NULL || input->bytes == HB_UNKNOWN || input->bytes < ZIP_END_BYTES)
+    if (input->read_at == NULL || end == HB_UNKNOWN || end < ZIP_END_BYTES)
         return HB_NOMATCH;
-    tail->bytes = input->bytes < END_SEARCH ? (size_t)input->bytes : END_SEARCH;
-    tail->start = input->bytes - tail->bytes;
+    tail->bytes = end < END_SEARCH ? (size_t)end : END_SEARCH;
+    tail->start = end - tail->bytes;
     tail->data = malloc(tail->bytes);
     if (tail->data == NULL)
         return zip_no_memory(zip);
@@ -232,7 +234,7 @@ static int examine(const struct zip *zip, const struct hb_input *input, const st
     uint32_t disk = zip_get16(record + 4), first = zip_get16(record + 6);
     bool single = (disk == 0 || disk == ZIP_16_FULL) && (first == 0 || first == ZIP_16_FULL);
     *wrong = single && zip_get16(record + 8) == found->entries ? NOTHING : DISKS;
-    if (at + ZIP_END_BYTES + zip_get16(record + 20) > tail->bytes)
+    if (found->place + ZIP_END_BYTES + zip_get16(record + 20) > input->bytes)
         *wrong = NO_RECORD; /* its comment is cut off */
     int status = *wrong == NOTHING ? look_for_64(zip, input, found, wrong) : HB_OK;
     if (status == HB_OK && *wrong == NOTHING)
@@ -240,6 +242,27 @@ static int examine(const struct zip *zip, const struct hb_input *input, const st
     if (*wrong == NOTHING && found->shift > 0 && tail->local && !found->exact)
         *wrong = IN_FRONT;
     return status;
+}
+
+/*
+ * Does an archive that begins with the input end before `end`? Then what follows is its comment, or
+ * another archive that was joined to it.
+ */
+static int is_whole(const struct zip *zip, const struct hb_input *input, uint64_t end, bool *whole)
+{
+    struct tail tail;
+    struct found found = {0};
+    enum wrong wrong = NO_RECORD;
+    *whole = false;
+    int status = load_tail(zip, input, end, &tail);
+    for (size_t at = tail.bytes - ZIP_END_BYTES + 1; status == HB_OK && !*whole && at-- > 0;) {
+        if (zip_get32(tail.data + at) != ZIP_END_SIGNATURE)
+            continue;
+        status = examine(zip, input, &tail, at, &found, &wrong);
+        *whole = wrong == NOTHING && found.shift == 0;
+    }
+    free(tail.data);
+    return status == HB_NOMATCH ? HB_OK : status;
 }
 
 /*
@@ -276,10 +299,14 @@ static int search(const struct zip *zip, const struct hb_input *input, struct fo
 {
     struct tail tail;
     bool chosen = false;
-    int status = load_tail(zip, input, &tail);
+    int status = load_tail(zip, input, input->bytes, &tail);
     if (status == HB_OK)
         status = choose(zip, input, &tail, best, &chosen, wrong);
     free(tail.data);
+    if (status == HB_OK && chosen && best->shift > 0 && tail.local) {
+        status = is_whole(zip, input, best->shift, &chosen);
+        *wrong = IN_FRONT;
+    }
     return status == HB_OK && !chosen ? HB_NOMATCH : status;
 }
 

@@ -142,16 +142,37 @@ static unsigned char *put_end_64(unsigned char *to, uint64_t entries, uint64_t s
     return zip_put32(zip_put64(to, start + bytes), 1);
 }
 
+static void put_plain_end(unsigned char to[ZIP_END_BYTES], uint32_t entries, uint32_t start,
+                          uint32_t bytes)
+{
+    to = zip_put32(zip_put32(to, ZIP_END_SIGNATURE), 0);
+    to = zip_put16(zip_put16(to, entries), entries);
+    zip_put16(zip_put32(zip_put32(to, bytes), start), 0);
+}
+
+/* Info-ZIP's zip looks for the signature from the last byte on, so it goes through the numbers. */
+static bool imitates_end(const unsigned char record[ZIP_END_BYTES])
+{
+    for (size_t at = 1; at + 4 <= ZIP_END_BYTES; at++)
+        if (zip_get32(record + at) == ZIP_END_SIGNATURE)
+            return true;
+    return false;
+}
+
 size_t zip_put_end(unsigned char *to, uint64_t entries, uint64_t start, uint64_t bytes)
 {
-    unsigned char *end = to;
+    unsigned char plain[ZIP_END_BYTES], *end = to;
     uint32_t count = entries >= ZIP_16_FULL ? ZIP_16_FULL : (uint32_t)entries;
-    if (entries >= ZIP_16_FULL || start >= ZIP_32_FULL || bytes >= ZIP_32_FULL)
+    bool wide = entries >= ZIP_16_FULL || start >= ZIP_32_FULL || bytes >= ZIP_32_FULL;
+    put_plain_end(plain, count, saturate(start), saturate(bytes));
+    if (imitates_end(plain)) {
+        wide = true;
+        put_plain_end(plain, ZIP_16_FULL, ZIP_32_FULL, ZIP_32_FULL);
+    }
+    if (wide)
         end = put_end_64(end, entries, start, bytes);
-    end = zip_put32(zip_put32(end, ZIP_END_SIGNATURE), 0);
-    end = zip_put16(zip_put16(end, count), count);
-    end = zip_put32(zip_put32(end, saturate(bytes)), saturate(start));
-    return (size_t)(zip_put16(end, 0) - to);
+    memcpy(end, plain, ZIP_END_BYTES);
+    return (size_t)(end + ZIP_END_BYTES - to);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */

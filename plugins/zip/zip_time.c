@@ -9,7 +9,7 @@
 
 bool zip_time_fits_32(time_t seconds)
 {
-    return seconds >= INT32_MIN && seconds <= INT32_MAX;
+    return seconds >= 0 && seconds <= INT32_MAX;
 }
 
 struct timespec zip_time_from_32(uint32_t stored, uint32_t dos)

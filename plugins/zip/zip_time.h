@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Does the extended timestamp (0x5455, signed 32 bits) hold it? */
+/*
+ * Does the extended timestamp (0x5455, 32 bits) hold it? It has a sign, but 7z, bsdtar and Go read
+ * it without: a file of 1960 would be of 2096. So it holds what both readings agree on.
+ */
 bool zip_time_fits_32(time_t seconds);
 
 /*

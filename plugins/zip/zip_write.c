@@ -28,7 +28,8 @@
  *
  * - At the start of the archive: the first local header. All look there.
  * - From 22 bytes before the end on, backwards: the end record. All look there, and find ours
- *   first, because its comment is empty. Its numbers can be anything; nobody looks into them.
+ *   first, because its comment is empty. Info-ZIP's zip begins at the last byte, and so goes
+ *   through the record's numbers: where they would be the signature, zip64 records have them.
  * - 20 bytes before the end record: a zip64 locator. All but Go look there, whatever the end record
  *   says. That is where the last central header ends, with its name, times and extra fields. So its
  *   last extra field is always the mark, and the mark is as long as a locator: the four bytes in

@@ -141,7 +141,7 @@ class Patterns(Choice):
                 files, done = self.take(*patterns, expect=1 if expected is None else 0)
                 self.assertEqual(files, expected or set())
                 if expected is None:
-                    self.assert_mentions(done, "nothing", "hbcore list")
+                    self.assert_mentions(done, "nothing", "list` shows the names to use")
 
     def test_directories_on_the_way_keep_their_modes(self):
         (self.home / "sub").chmod(0o710)

@@ -83,6 +83,7 @@ def judge_ours(bridge, work):
                 tree = f"{archive}.tree{number}"
                 os.mkdir(tree)
                 run(*command, tree)
+                check_times(tree, f"{archive} by {command[0]}")
                 flatten(tree, tree + ".flat")
                 same_files(expected, tree + ".flat", f"{archive} by {command[0]}")
             check_streamed(archive, work)
@@ -90,6 +91,14 @@ def judge_ours(bridge, work):
                 if leftover.startswith(os.path.basename(archive)):
                     path = os.path.join(work, leftover)
                     shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+
+def check_times(tree, what):
+    """What their fields cannot hold becomes the first or last that MS-DOS has, never one of the future."""
+    for name, expected in ("before 1980", 315532800), ("after 2107", 4354819198):
+        found = int(os.stat(os.path.join(tree, name)).st_mtime)
+        if abs(found - expected) > 2 * 86400:  # MS-DOS has local time; unzip takes the last day for one later
+            raise SystemExit(f"{what}: the time of {name} is {found}, not about {expected}")
 
 
 def check_streamed(archive, work):

@@ -25,8 +25,10 @@ import tempfile
 import zipfile
 
 TOOLS = ["unzip", "7z", "bsdtar"]
-# Local header, central header, end, zip64 end, its locator, descriptor, split mark, archive extra data.
-SIGNATURES = [b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\7\x08", b"PK00", b"PK\6\x08"]
+# Local header, central header, end, zip64 end, its locator, descriptor, split mark, archive extra data,
+# digital signature.
+SIGNATURES = [b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\7\x08", b"PK00", b"PK\6\x08",
+              b"PK\5\5"]
 LOCATOR = b"PK\6\7"
 ENDS = (b"PK\5\6", b"PK\6\6", LOCATOR)
 TIMES = {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is put into the directory comes out again, whatever is in it and however long it gets. */
+/*
+ * What is put into the directory comes out again, whatever is in it and however long it gets. And
+ * the record that ends it.
+ */
+#include "zip_bytes.h"
 #include "zip_directory.h"
+#include "zip_layout.h"
 #include "zip_test.h"
 
 #include <stdlib.h>
@@ -114,12 +119,39 @@ static void takes_little(void **state)
     free(noise);
 }
 
+/* The numbers of an end record must not be the signature of another one: zip64 records have them.
+ */
+static void numbers_like_a_signature(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t entries, start, bytes;
+        bool wide;
+    } all[] = {
+        {0x4b50, 5, 0x00010605, true}, /* "PK", "PK", \5\6 */
+        {0x4b50, 5, 0x00010606, false},
+        {1, 5, 0x06054b50, true},
+        {1, 0x00020605, 0x4b500001, true}, /* \1\0 "PK", \5\6 */
+        {1, 0x06054b50, 46, true},
+        {1, 0x4b500000, 46, false},
+        {0x4b50, 0x06054b50, 0x06054b50, true},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        unsigned char end[ZIP_END64_BYTES + ZIP_LOCATOR_BYTES + ZIP_END_BYTES];
+        size_t bytes = zip_put_end(end, all[i].entries, all[i].start, all[i].bytes);
+        assert_int_equal(bytes, all[i].wide ? sizeof end : ZIP_END_BYTES);
+        for (size_t at = bytes - ZIP_END_BYTES + 1; at + 4 <= bytes; at++)
+            assert_int_not_equal(zip_get32(end + at), ZIP_END_SIGNATURE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back),
         cmocka_unit_test(last_record_grows),
         cmocka_unit_test(takes_little),
+        cmocka_unit_test(numbers_like_a_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

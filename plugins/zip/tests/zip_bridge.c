@@ -14,10 +14,18 @@
  * ARCHIVE of standard input, a line: its names in hexadecimal and the length of its trailer, or
  * what is wrong
  *
+ * And for imitations.py, by lines of standard input as well:
+ *
+ *     zip-bridge archives    "archive SINK PATH TRAILER" begins one; "entry KIND SECONDS
+ * NANOSECONDS NAME CONTENT" adds to it: KIND is f, d or l, whose CONTENT is the target zip-bridge
+ * show        for each ARCHIVE its entries, "KIND SECONDS NANOSECONDS NAME BYTES CRC", then
+ * "trailer BYTES CRC", or "failed: " and why
+ *
  * Names are flattened where they become files: '/' turns into '!'.
  */
 #include "zip_test.h"
 
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,14 +164,17 @@ static int read_archive(const char *path, const char *directory)
 
 enum { LINE = 1 << 20 };
 
-/* Returns the bytes, to be freed; "-": none. */
+/* Returns the bytes, to be freed; "-": none, "@N": zeros, "@N+...": zeros and these. */
 static unsigned char *from_hex(const char *text, size_t *bytes)
 {
-    *bytes = *text == '@' ? strtoul(text + 1, NULL, 10) : strlen(text) / 2;
+    char *hex = (char *)(uintptr_t)text;
+    size_t zeros = *text == '@' ? strtoul(text + 1, &hex, 10) : 0;
+    hex += *hex == '+';
+    *bytes = zeros + strlen(hex) / 2;
     unsigned char *data = calloc(1, *bytes + 1);
-    for (size_t i = 0; *text != '@' && i < *bytes; i++) {
-        char digits[3] = {text[2 * i], text[2 * i + 1], 0};
-        data[i] = (unsigned char)strtoul(digits, NULL, 16);
+    for (size_t i = 0; zeros + i < *bytes; i++) {
+        char digits[3] = {hex[2 * i], hex[2 * i + 1], 0};
+        data[zeros + i] = (unsigned char)strtoul(digits, NULL, 16);
     }
     return data;
 }
@@ -222,6 +233,143 @@ static void list_one(const char *path)
     memory_free(&memory);
 }
 
+/* ---- for imitations.py -------------------------------------------------------------------- */
+
+enum { MOST = 70000 };
+
+/* An archive whose lines are being read. */
+struct wanted {
+    char sink[8], path[4096];
+    unsigned char *trailer;
+    size_t trailer_bytes, count;
+    struct sample *samples; /* MOST of them */
+    struct zip_test test;   /* one for all archives: it takes longer to make than most of them */
+};
+
+static int finish_wanted(struct wanted *wanted)
+{
+    struct memory memory;
+    if (wanted->path[0] == '\0')
+        return 0;
+    struct zip_test *test = &wanted->test;
+    zip_test_again(test);
+    memory_init(&memory, strcmp(wanted->sink, "file") == 0);
+    int status = memory_write(test->ops, &test->fake.host, test->self, &memory, wanted->samples,
+                              wanted->count, wanted->trailer, wanted->trailer_bytes);
+    int result = status == HB_OK ? save(wanted->path, memory.data, memory.bytes) : 1;
+    memory_free(&memory);
+    for (size_t i = 0; i < wanted->count; i++) {
+        free((void *)(uintptr_t)wanted->samples[i].entry.path);
+        free((void *)(uintptr_t)wanted->samples[i].entry.link);
+        free((void *)(uintptr_t)wanted->samples[i].data);
+    }
+    free(wanted->trailer);
+    wanted->trailer = NULL;
+    wanted->count = 0;
+    wanted->path[0] = '\0';
+    return result;
+}
+
+static void begin_wanted(struct wanted *wanted, char **place)
+{
+    static const char between[] = " \n";
+    snprintf(wanted->sink, sizeof wanted->sink, "%s", strtok_r(NULL, between, place));
+    snprintf(wanted->path, sizeof wanted->path, "%s", strtok_r(NULL, between, place));
+    wanted->trailer = from_hex(strtok_r(NULL, between, place), &wanted->trailer_bytes);
+}
+
+static int add_wanted(struct wanted *wanted, char **place)
+{
+    static const char between[] = " \n";
+    if (wanted->count == MOST)
+        return 1;
+    const char *kind = strtok_r(NULL, between, place);
+    long long seconds = strtoll(strtok_r(NULL, between, place), NULL, 10);
+    long nanoseconds = strtol(strtok_r(NULL, between, place), NULL, 10);
+    size_t name_bytes, bytes;
+    char *name = (char *)from_hex(strtok_r(NULL, between, place), &name_bytes);
+    unsigned char *content = from_hex(strtok_r(NULL, between, place), &bytes);
+    struct sample sample = *kind == 'd'   ? zip_test_directory(name)
+                           : *kind == 'l' ? zip_test_link(name, (const char *)content)
+                                          : zip_test_file(name, content, bytes);
+    if (*kind == 'd')
+        free(content);
+    sample.entry.mtime = (struct timespec){seconds, nanoseconds};
+    wanted->samples[wanted->count++] = sample;
+    return 0;
+}
+
+static int write_archives(void)
+{
+    char *line = malloc(LINE), *place;
+    struct wanted wanted = {.samples = calloc(MOST, sizeof *wanted.samples)};
+    int result = 0;
+    zip_test_start(&wanted.test, 6);
+    while (result == 0 && fgets(line, LINE, stdin) != NULL) {
+        bool begins = strcmp(strtok_r(line, " ", &place), "archive") == 0;
+        if (begins) {
+            result = finish_wanted(&wanted);
+            begin_wanted(&wanted, &place);
+        } else {
+            result = add_wanted(&wanted, &place);
+        }
+    }
+    result |= finish_wanted(&wanted);
+    zip_test_end(&wanted.test);
+    free(wanted.samples);
+    free(line);
+    return result;
+}
+
+static void show_found(const struct found *found)
+{
+    bool link = found->type == HB_SYMLINK;
+    const unsigned char *data = link ? (const unsigned char *)found->link : found->data;
+    size_t bytes = link ? strlen(found->link) : (size_t)found->data_bytes;
+    printf("%c %lld %ld ",
+           link                     ? 'l'
+           : found->type == HB_FILE ? 'f'
+                                    : 'd',
+           (long long)found->mtime.tv_sec, found->mtime.tv_nsec);
+    for (size_t at = 0; at < found->path_bytes; at++)
+        printf("%02x", (unsigned char)found->path[at]);
+    printf(" %zu %08x\n", bytes, bytes == 0 ? 0 : libdeflate_crc32(0, data, bytes));
+}
+
+static void show_one(struct zip_test *test, const char *path)
+{
+    struct memory memory;
+    struct found_list list;
+    void *trailer = NULL;
+    size_t bytes = 0;
+    load(path, &memory);
+    zip_test_read_with(test, &memory, &list);
+    int status = test->ops->read_trailer(test->self, &memory.input, &trailer, &bytes);
+    for (size_t i = 0; list.status == HB_OK && i < list.count; i++)
+        show_found(&list.members[i]);
+    if (list.status != HB_OK || status < 0)
+        printf("failed: %s\n", list.status != HB_OK ? list.message : test->fake.message);
+    else
+        printf("trailer %zu %08x\n", bytes, bytes == 0 ? 0 : libdeflate_crc32(0, trailer, bytes));
+    test->fake.host.release(&test->fake.host, trailer);
+    zip_test_free(&list);
+    memory_free(&memory);
+}
+
+static int show_archives(void)
+{
+    char *line = malloc(LINE);
+    struct zip_test test;
+    zip_test_start(&test, 6);
+    while (fgets(line, LINE, stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        show_one(&test, line);
+    }
+    zip_test_end(&test);
+    free(line);
+    return 0;
+}
+
 static int each_line(int (*each)(char *line))
 {
     char *line = malloc(LINE);
@@ -243,6 +391,10 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "last") == 0)
         return each_line(write_last);
+    if (argc == 2 && strcmp(argv[1], "archives") == 0)
+        return write_archives();
+    if (argc == 2 && strcmp(argv[1], "show") == 0)
+        return show_archives();
     if (argc == 2 && strcmp(argv[1], "list") == 0)
         return each_line(list_line);
     if (argc == 5 && strcmp(argv[1], "write") == 0)
