@@ -26,8 +26,8 @@ struct conduct {
 
 static void crash(void)
 {
-    volatile int *volatile nowhere = NULL;
-    *nowhere = 1;
+    volatile uintptr_t nowhere = 16;
+    *(volatile int *)nowhere = 1;
 }
 
 /* Fills the stack of the thread. */
@@ -204,7 +204,10 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
                              .where = settings->values[1]->text,
                              .at = settings->values[2]->number};
     *self = made;
-    return here(made, "create");
+    int answer = here(made, "create");
+    if (answer != HB_OK)
+        free(made);
+    return answer;
 }
 
 static void destroy(void *self)
