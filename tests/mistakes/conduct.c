@@ -127,6 +127,16 @@ static void exit_well(void)
     exit(0);
 }
 
+static void exit_at_once(void)
+{
+    _exit(0);
+}
+
+static void exit_by_standard(void)
+{
+    _Exit(0);
+}
+
 static void exit_thread(void)
 {
     pthread_exit(NULL);
@@ -148,6 +158,8 @@ static const struct {
     {"abort", abort},
     {"divide", divide},
     {"exit", exit_well},
+    {"exit-at-once", exit_at_once},
+    {"exit-by-standard", exit_by_standard},
     {"exit-thread", exit_thread},
     {"run-away", run_away},
     {"fork-and-stay", fork_and_stay},

@@ -80,6 +80,8 @@ class Ends(Conduct):
         for where, arguments in (("create", ()), ("verdict", ()), ("before", ("--json",)), ("open", ()),
                                  ("read_at", ()), ("after", ()), ("destroy", ())):
             self.assertEqual(self.ends(where, "exit", "exit()", arguments=arguments), 1, where)
+            self.assertEqual(self.ends(where, "exit-at-once", "_exit()", arguments=arguments), 1, where)
+        self.assertEqual(self.ends("open", "exit-by-standard", "_exit()"), 1)
 
     def test_the_end_of_a_thread(self):
         for where in ("verdict", "open"):
