@@ -165,6 +165,16 @@ static int pass_end(const struct hb_visitor *visitor, uint64_t bytes)
     return HB_OK;
 }
 
+static int pass_trailer(const struct hb_visitor *visitor, const void *data, size_t bytes)
+{
+    (void)visitor;
+    if (bytes > 0) {
+        volatile unsigned char last = ((const unsigned char *)data)[bytes - 1];
+        (void)last;
+    }
+    return HB_OK;
+}
+
 static int pass_unreadable(const struct hb_visitor *visitor, const char *why)
 {
     (void)visitor;
@@ -178,6 +188,7 @@ static void read_archive(const uint8_t *data, size_t bytes)
     struct fake_host fake = {.host = {.size = sizeof fake.host,
                                       .fail = fuzz_fail,
                                       .log = fuzz_log,
+                                      .note = fuzz_doubtful,
                                       .doubtful = fuzz_doubtful,
                                       .cancelled = fuzz_cancelled,
                                       .alloc = fuzz_alloc,
@@ -192,6 +203,7 @@ static void read_archive(const uint8_t *data, size_t bytes)
                                        .entry = pass_entry,
                                        .data = pass_data,
                                        .end = pass_end,
+                                       .trailer = pass_trailer,
                                        .unreadable = pass_unreadable};
     setlocale(LC_CTYPE, "C.UTF-8");
     memory_init(&memory, true);
