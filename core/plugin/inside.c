@@ -75,6 +75,8 @@ static void put_name(struct line *line, const char *name)
 static void tell(const char *did, const char *how)
 {
     struct line line = {.bytes = 0};
+    if (isatty(STDERR_FILENO)) /* in place of a bar that may be there */
+        put(&line, "\r\033[K");
     put(&line, "hbcore: ");
     if (hb_inside.plugin != NULL) {
         put(&line, "plugin ");

@@ -138,7 +138,7 @@ class Changes(Conduct):
     def test_a_later_call(self):
         for number in range(20):
             hb.write(self.home / f"c{number}", b"c")
-        for at in (2, 7, 13):
+        for at in (2, 7, 20):
             with self.subTest(at=at):
                 self.configure("verdict", "umask", at)
                 done = self.backup()
@@ -152,6 +152,7 @@ class Changes(Conduct):
             done = self.backup()
             self.assertEqual(done.returncode, 1, self.describe(done))
             self.assert_mentions(done, "conduct-content", "working directory")
+            self.assertFalse(self.archive.exists())
 
 
 class Words(Conduct):
