@@ -6,14 +6,17 @@
  */
 #include "zip_method.h"
 
+#include "zip_bytes.h"
 #include "zip_layout.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { ENCRYPTED = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED };
+enum { METHOD_LZMA = 14, METHOD_XZ = 95 };
 enum { METHOD_FLAGS = 2 | 4 }; /* what a method has to say about itself (4.4.4) */
 
 static const struct {
@@ -49,12 +52,89 @@ const char *zip_method_problem(const struct zip_record *record, char *text)
     return text;
 }
 
+/* ---- memory ------------------------------------------------------------------------------ */
+
+/*
+ * LZMA and xz say how large a dictionary the decoder has to keep: up to 4 GiB in an archive of a
+ * few bytes. No distance is longer than the content, so LZMA's number, which nothing protects, is
+ * cut.
+ */
+enum { DICTIONARY_MOST = 128 << 20, DICTIONARY_LEAST = 4096 };
+enum { LZMA_DICTIONARY = 5, LZMA_HEADER = 9, XZ_STREAM_HEADER = 12, XZ_LZMA2 = 0x21 };
+
+static uint64_t lzma_dictionary(const unsigned char *data, size_t bytes)
+{
+    return bytes < LZMA_HEADER ? 0 : zip_get32(data + LZMA_DICTIONARY);
+}
+
+/* A number in 7 bits a byte. Ends at `bytes`. */
+static uint64_t xz_number(const unsigned char *data, size_t bytes, size_t *at)
+{
+    uint64_t number = 0;
+    for (unsigned shift = 0; *at < bytes && shift < 63; shift += 7) {
+        unsigned char byte = data[(*at)++];
+        number |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0)
+            break;
+    }
+    return number;
+}
+
+/* Of the first block; its header has a checksum (The .xz File Format, 3.1 and 5.3.1). */
+static uint64_t xz_dictionary(const unsigned char *data, size_t bytes)
+{
+    size_t at = XZ_STREAM_HEADER + 2;
+    if (bytes < at)
+        return 0;
+    unsigned flags = data[at - 1];
+    for (unsigned size = 0x40; size <= 0x80; size <<= 1)
+        if ((flags & size) != 0)
+            xz_number(data, bytes, &at);
+    for (unsigned filters = (flags & 3) + 1; filters > 0 && at < bytes; filters--) {
+        uint64_t id = xz_number(data, bytes, &at), length = xz_number(data, bytes, &at);
+        if (id == XZ_LZMA2 && at < bytes)
+            return data[at] >= 40 ? UINT32_MAX
+                                  : (uint64_t)(2 | (data[at] & 1U)) << (data[at] / 2 + 11);
+        if (length > bytes - at)
+            return 0;
+        at += (size_t)length;
+    }
+    return 0;
+}
+
+static int check_memory(const struct zip_passage *passage, const unsigned char *data, size_t bytes)
+{
+    const struct zip_record *record = passage->record;
+    uint64_t needed = record->method == METHOD_LZMA ? lzma_dictionary(data, bytes)
+                      : record->method == METHOD_XZ ? xz_dictionary(data, bytes)
+                                                    : 0;
+    if (record->method == METHOD_LZMA && needed > record->bytes)
+        needed = record->bytes;
+    if (needed <= (uint64_t)DICTIONARY_MOST)
+        return HB_OK;
+    return passage->zip->host->fail(
+        passage->zip->host, HB_ENTRY,
+        "it needs %llu MB of memory to be unpacked, more than the %d MB that are taken here; "
+        "`7z x ARCHIVE` unpacks it",
+        (unsigned long long)(needed >> 20), DICTIONARY_MOST >> 20);
+}
+
+/* The start of an LZMA member with a dictionary that is no longer than the content. */
+static void put_lzma_header(unsigned char *header, const unsigned char *data, uint64_t bytes)
+{
+    uint64_t most = bytes > DICTIONARY_LEAST ? bytes : DICTIONARY_LEAST;
+    memcpy(header, data, LZMA_HEADER);
+    if (zip_get32(data + LZMA_DICTIONARY) > most)
+        zip_put32(header + LZMA_DICTIONARY, (uint32_t)most);
+}
+
 /* ---- libarchive ------------------------------------------------------------------------- */
 
 /* What libarchive reads: the header, then the data. */
 struct feed {
     const struct zip_passage *passage;
     unsigned char header[ZIP_LOCAL_BYTES + 1 + ZIP_ROOM_BYTES];
+    unsigned char lzma[LZMA_HEADER];
     bool headed;
     uint64_t at;
     int status; /* of the passage */
@@ -83,6 +163,14 @@ static la_ssize_t feed_read(struct archive *archive, void *self, const void **da
     if (feed->at == passage->record->packed)
         return 0;
     feed->status = passage->next(passage->self, feed->at, data, &bytes);
+    if (feed->status == HB_OK && feed->at == 0) {
+        feed->status = check_memory(passage, *data, bytes);
+        if (passage->record->method == METHOD_LZMA && bytes >= LZMA_HEADER) {
+            put_lzma_header(feed->lzma, *data, passage->record->bytes);
+            *data = feed->lzma;
+            bytes = LZMA_HEADER;
+        }
+    }
     feed->at += bytes;
     if (feed->status == HB_OK)
         return (la_ssize_t)bytes;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives byte by byte: valid but odd, as tools made them that are not at hand; and broken."""
 import gzip
+import lzma
 import struct
 import zlib
 
@@ -105,6 +106,16 @@ def valid_zips():
         "order": zip_of(Member("z", b"last"), Member("a/b/c", b"deep"), Member("a/", mode=DIRECTORY), Member("a", mode=DIRECTORY)),
         "many-slashes": zip_of(Member("a///", mode=DIRECTORY)), "trailing-dot": zip_of(Member("a.", b"1"), Member("a ", b"2")),
     }
+
+
+def dictionaries():
+    """LZMA and xz whose dictionaries are larger than anybody needs for a short text."""
+    text = b"some text " * 300
+    alone = lzma.compress(text, lzma.FORMAT_ALONE)
+    huge = lzma.compress(text, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}])
+    packed = b"\x09\x14\5\0" + alone[:1] + struct.pack("<I", 1 << 28) + alone[13:]
+    return {"dictionary-lzma": zip_of(Member("l", text, method=14, flags=2, packed=packed), Member("a", b"x")),
+            "dictionary-xz": zip_of(Member("u", text, method=95, packed=huge), Member("a", b"x"))}
 
 
 def broken_zips():
@@ -238,7 +249,7 @@ def packed_tars():
 
 @recipes.recipe("hand")
 def hand(bench):
-    for kind, suffix, made in (("zip", ".zip", valid_zips()), ("bad-zip", ".zip", broken_zips()), ("tar", ".tar", valid_tars()),
+    for kind, suffix, made in (("zip", ".zip", {**valid_zips(), **dictionaries()}), ("bad-zip", ".zip", broken_zips()), ("tar", ".tar", valid_tars()),
                                ("bad-tar", ".tar", broken_tars()), ("packed", "", packed_tars())):
         for name, data in made.items():
             bench.write(f"{kind}-{name}{suffix}", data)
