@@ -44,10 +44,13 @@ static int take_size(const char *text, uint64_t *size, struct hb_error *error)
         .size = sizeof option, .type = HB_OPTION_BYTES, .key = "--exclude-larger-than"};
     struct hb_value value;
     int status = hb_value_parse(&option, text, &value, error);
-    *size = status == HB_OK ? (uint64_t)value.number : 0;
-    if (status == HB_OK)
-        hb_value_clear(&value);
-    return status;
+    if (status != HB_OK)
+        return status;
+    *size = (uint64_t)value.number;
+    hb_value_clear(&value);
+    return *size > 0
+               ? HB_OK
+               : hb_error_set(error, HB_FATAL, "%s: 0 would leave out every file", option.key);
 }
 
 int hb_choice_options_check(const struct hb_cli *cli, const char *command,
@@ -129,22 +132,23 @@ int hb_choice_options_read(const struct hb_choice_options *options, bool input_i
 
 /* ---- what came of it ----------------------------------------------------------------------- */
 
+static void show(FILE *out, uint64_t count, const char *what, const char *more)
+{
+    if (count > 0)
+        fprintf(out, "  %s%s: %" PRIu64 "\n", what, more, count);
+}
+
 void hb_choice_show(FILE *out, const struct hb_choice *choice)
 {
-    if (choice->not_included > 0)
-        fprintf(out, "  Not included: %" PRIu64 " files\n", choice->not_included);
-    if (choice->excluded > 0)
-        fprintf(out, "  Excluded by --exclude: %" PRIu64 " files\n", choice->excluded);
-    if (choice->pruned > 0)
-        fprintf(out, "  Excluded by --exclude: %" PRIu64 " directories\n", choice->pruned);
-    if (choice->too_large > 0)
-        fprintf(out, "  Larger than %s: %" PRIu64 " files\n", choice->larger_than_text,
-                choice->too_large);
+    show(out, choice->not_included, "Files not included", "");
+    show(out, choice->excluded, "Files excluded by --exclude", "");
+    show(out, choice->pruned, "Directories excluded by --exclude", "");
+    show(out, choice->too_large, "Files larger than ", choice->larger_than_text);
     if (choice->newly_included + choice->newly_excluded > 0)
         fprintf(out,
-                "  A pattern without a / matches at any depth: that included %" PRIu64
-                " files and excluded %" PRIu64 "\n  in directories below. With a / in front it is "
-                "about the home alone.\n",
+                "  A pattern without a / matches at any depth; in directories below that included "
+                "%" PRIu64 "\n  and excluded %" PRIu64 ". With a / in front it is about the home "
+                "alone.\n",
                 choice->newly_included, choice->newly_excluded);
 }
 

@@ -31,7 +31,7 @@ struct hb_choice_options {
         {"exclude-from",                                                                           \
          0,                                                                                        \
          "FILE|-",                                                                                 \
-         "leave out what matches a line of FILE; repeatable",                                      \
+         "leave out what matches a line of it; repeatable",                                        \
          .takes = HB_TAKES_TEXTS,                                                                  \
          .values = HB_VALUES_FILES,                                                                \
          .offset = (at) + offsetof(struct hb_choice_options, exclude_from),                        \
@@ -44,9 +44,9 @@ struct hb_choice_options {
 
 /* What --help says of a PATTERN. */
 #define HB_CHOICE_HELP                                                                             \
-    "A PATTERN is as in a .gitignore file: without a / in front or inside it matches at any\n"     \
-    "depth, with one from the home on; a / behind it means directories, ! in front takes\n"        \
-    "back. See PATTERNS in hbcore(1)."
+    "A PATTERN is as in a .gitignore file: without a / in front or inside it matches\n"            \
+    "at any depth, with one from the home on; a / behind it means directories, ! in\n"             \
+    "front takes back. See PATTERNS in hbcore(1)."
 
 bool hb_choice_options_given(const struct hb_choice_options *options);
 

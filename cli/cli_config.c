@@ -185,9 +185,9 @@ static const struct hb_form forms[] = {
      .run = show},
     {.name = "new",
      .arguments = "NAME",
-     .help = "make a configuration of your own, from the NAME.ini that is installed:\n"
-             "generic, for any directory, or hermes; never over an existing file",
-     .wrong = "new takes the name of an installed configuration: generic or hermes",
+     .help = "make a configuration of your own: a copy of the NAME.ini that is installed\n"
+             "(generic, for any directory, or another one); never over an existing file",
+     .wrong = "new takes the name of an installed configuration, such as generic",
      .values = {HB_VALUES_EXAMPLES},
      .bare = true,
      .run = hb_cli_config_new},

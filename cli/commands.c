@@ -144,9 +144,10 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
     if (code == 0 && command->check != NULL)
         code = command->check(cli, parsed);
-    cli->json_typed = cli->json;
-    if (code == 0)
+    if (code == 0) {
+        cli->json_typed = cli->json;
         keep_output(cli);
+    }
     if (code == 0 && !session.form->bare)
         code = hb_session_begin(&session);
     if (code == 0) {

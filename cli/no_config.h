@@ -19,7 +19,7 @@ void hb_cli_no_config(const struct hb_config *config, const struct hb_cli *cli, 
 char *hb_cli_examples_directory(void);
 /* Each of them by its name: "generic". */
 void hb_cli_each_example(void (*each)(void *context, const char *name), void *context);
-/* "generic or hermes": which are there. Caller frees. */
+/* Which are there, with "or" between them. Caller frees. */
 char *hb_cli_examples(void);
 /* Where a configuration is looked for, with that between them. Caller frees. */
 char *hb_cli_config_places(const char *between);

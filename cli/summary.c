@@ -68,6 +68,9 @@ static void show_information(const struct hb_cli *cli, FILE *out, const struct h
         show_kind(cli, out, report, HB_FOUND_LINK, "Symbolic links passed over", "");
         show_kind(cli, out, report, HB_FOUND_SPECIAL, "Special files passed over", "");
     } else {
+        if (report->kinds[HB_FOUND_LEFT_OUT] > 0)
+            fprintf(out, "\n  Files left out: %zu (-v lists them)\n",
+                    report->kinds[HB_FOUND_LEFT_OUT]);
         if (report->kinds[HB_FOUND_LINK] > 0)
             fprintf(out, "\n  Symbolic links passed over: %zu (-v lists them)\n",
                     report->kinds[HB_FOUND_LINK]);

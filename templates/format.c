@@ -258,7 +258,8 @@ static int walk(void *self, const struct hb_input *input, const struct hb_visito
     struct hb_entry entry;
     int status = take(format, input, format->block, MAGIC_BYTES);
     if (status == HB_OK && memcmp(format->block, MAGIC, MAGIC_BYTES) != 0)
-        return format->host->fail(format->host, HB_FATAL, "is not an archive in the format example");
+        return format->host->fail(format->host, HB_FATAL,
+                                  "is not an archive in the format example");
     for (format->crc = 0; status == HB_OK; format->records++) {
         status = take_record(format, input, &entry);
         if (status == HB_OK && entry.type == RECORD_END)

@@ -145,20 +145,36 @@ static const struct hb_claim *ask_absent(struct hb_claims *claims, const struct 
     return &claims->of_absent;
 }
 
+struct sidecar {
+    struct hb_claims *claims;
+    char *owner; /* what it belongs to */
+};
+
 static bool claims_owner(void *context, size_t content, const struct hb_entry *owner)
 {
-    struct hb_claims *claims = context;
+    struct sidecar *sidecar = context;
+    struct hb_claims *claims = sidecar->claims;
     size_t index = find_row(claims, owner);
     const struct hb_claim *claim =
         index == SIZE_MAX ? ask_absent(claims, owner) : ask(claims, index);
-    return claim != NULL && (claim->by_name >> content & 1) != 0;
+    if (claim == NULL || (claim->by_name >> content & 1) == 0)
+        return false;
+    sidecar->owner = hb_copy_text(owner->path);
+    return true;
+}
+
+char *hb_claims_owner(struct hb_claims *claims, size_t index)
+{
+    struct hb_entry entry = entry_of(claims, index);
+    struct sidecar sidecar = {.claims = claims};
+    pthread_mutex_lock(&claims->lock);
+    hb_is_sidecar(claims->contents, &entry, claims_owner, &sidecar);
+    pthread_mutex_unlock(&claims->lock);
+    return sidecar.owner;
 }
 
 bool hb_claims_sidecar(struct hb_claims *claims, size_t index)
 {
-    struct hb_entry entry = entry_of(claims, index);
-    pthread_mutex_lock(&claims->lock);
-    bool sidecar = hb_is_sidecar(claims->contents, &entry, claims_owner, claims);
-    pthread_mutex_unlock(&claims->lock);
-    return sidecar;
+    HB_AUTO_FREE char *owner = hb_claims_owner(claims, index);
+    return owner != NULL;
 }

@@ -47,5 +47,7 @@ int hb_claims_settle_at(struct hb_claims *claims, size_t index, int directory_fd
 
 /* See hb_is_sidecar; the other file need not be in the archive. */
 bool hb_claims_sidecar(struct hb_claims *claims, size_t index);
+/* The path of that file; NULL: the row is no sidecar. Caller frees. */
+char *hb_claims_owner(struct hb_claims *claims, size_t index);
 
 #endif

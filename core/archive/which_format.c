@@ -134,11 +134,25 @@ static const struct hb_format_choice *by_suffix(const struct hb_archive *archive
     return NULL;
 }
 
+/* A stream that begins like a format whose plugin cannot look at streams. */
+static bool has_to_be_copied(const struct hb_archive *archive)
+{
+    for (size_t i = 0; archive->stream && i < archive->formats.count; i++) {
+        const struct hb_format_ops *ops = hb_format_ops_of(&archive->formats.choices[i]);
+        const struct hb_magic *magic = matching_magic(archive, ops);
+        if ((ops->flags & HB_FORMAT_READS_SEEKABLE) && magic != NULL && magic->offset == 0)
+            return true;
+    }
+    return false;
+}
+
 int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error)
 {
     const struct hb_format_choice *rival;
     bool unsure = false;
     archive->found_out = true;
+    if (has_to_be_copied(archive))
+        return HB_NOMATCH;
     archive->choice = strongest(archive, &archive->input, lenient, &rival, &unsure);
     hb_run_clear_failure(
         archive->run); /* whatever a plugin said about an archive that is not its */
@@ -168,7 +182,7 @@ int hb_which_format_after(struct hb_archive *archive, struct hb_error *error)
     struct hb_input input = hb_archive_input_passed(archive);
     const struct hb_format_choice *best = strongest(archive, &input, true, &rival, &unsure);
     hb_run_clear_failure(archive->run);
-    if (rival == NULL && best != NULL && !is_same_plugin(best, archive->choice))
+    if (best != NULL && !is_same_plugin(best, archive->choice))
         rival = best;
     return rival == NULL ? HB_OK : undecided(archive, archive->choice, rival, false, error);
 }

@@ -15,8 +15,9 @@
 #include "archive/archive_state.h"
 
 /*
- * Sets archive->choice. HB_OK; HB_NOMATCH: it is no format by its start, and a stream (it may be
- * one by its end); HB_FATAL. With `lenient`, the first of several plugins with one magic is taken.
+ * Sets archive->choice. HB_OK; HB_NOMATCH: the start of a stream does not tell, it has to be copied
+ * to where its end can be looked at; HB_FATAL. With `lenient`, the first of several plugins with
+ * one magic is taken.
  */
 int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error);
 

@@ -35,12 +35,30 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* A program, at a time of the monotonic clock; `path` may be NULL. */
+static void tell(struct hb_progress *progress, const char *path, double now)
+{
+    const struct hb_progress_state state = {
+        .verb = progress->verb,
+        .path = path,
+        .files = progress->line.files,
+        .all_files = progress->line.all_files,
+        .bytes = progress->line.bytes,
+        .all_bytes = progress->line.all_bytes,
+        .seconds = now - progress->started,
+    };
+    progress->drawn = now;
+    progress->tell(progress->context, &state);
+}
+
 void hb_progress_phase(struct hb_progress *progress, const char *verb, uint64_t files,
                        uint64_t bytes)
 {
     if (progress == NULL)
         return;
     pthread_mutex_lock(&progress->lock);
+    if (progress->tell != NULL)
+        tell(progress, NULL, now_seconds());
     progress->phases = progress->verb != NULL;
     progress->verb = verb;
     progress->line =
@@ -48,6 +66,8 @@ void hb_progress_phase(struct hb_progress *progress, const char *verb, uint64_t 
     progress->shown_files = 0;
     progress->measured_bytes = 0;
     progress->started = progress->measured = now_seconds();
+    if (progress->tell != NULL)
+        tell(progress, NULL, progress->started);
     pthread_mutex_unlock(&progress->lock);
 }
 
@@ -129,25 +149,11 @@ static void show(struct hb_progress *progress, const char *path, double now)
 
 /* ---- for programs -------------------------------------------------------------------------- */
 
-static void tell(struct hb_progress *progress, double now)
-{
-    const struct hb_progress_state state = {
-        .verb = progress->verb,
-        .files = progress->line.files,
-        .all_files = progress->line.all_files,
-        .bytes = progress->line.bytes,
-        .all_bytes = progress->line.all_bytes,
-        .seconds = now - progress->started,
-    };
-    progress->drawn = now;
-    progress->tell(progress->context, &state);
-}
-
 void hb_progress_tell(struct hb_progress *progress, hb_progress_teller teller, void *context)
 {
     progress->tell = teller;
     progress->context = context;
-    tell(progress, now_seconds());
+    tell(progress, NULL, now_seconds());
 }
 
 /* ---- what is done -------------------------------------------------------------------------- */
@@ -163,7 +169,7 @@ static void say(struct hb_progress *progress, const char *path)
     }
     double now = now_seconds();
     if (progress->tell != NULL && now - progress->drawn >= TOLD)
-        tell(progress, now);
+        tell(progress, path, now);
     else if (is_due(progress, now))
         show(progress, path, now);
 }
@@ -197,7 +203,7 @@ void hb_progress_free(struct hb_progress *progress)
     if (progress == NULL)
         return;
     if (progress->tell != NULL)
-        tell(progress, now_seconds());
+        tell(progress, NULL, now_seconds());
     if (progress->on_screen)
         fputs("\r\033[K", progress->screen.out);
     pthread_mutex_destroy(&progress->lock);

@@ -31,15 +31,17 @@ void hb_progress_preparing(struct hb_progress *progress, const char *path, uint6
                            uint64_t total);
 /* How far a run is, for whoever tells programs. */
 struct hb_progress_state {
-    const char *verb;
+    const char *verb; /* of this phase */
+    const char *path; /* is being worked on; NULL: nothing, or not known */
     uint64_t files, all_files;
     uint64_t bytes, all_bytes;
-    double seconds; /* since it began */
+    double seconds; /* since the phase began */
 };
 typedef void (*hb_progress_teller)(void *context, const struct hb_progress_state *state);
 /*
- * Instead of a bar or lines `tell` is called: now, then at most twice a second, and when the
- * progress is freed; by any thread, but one at a time. To be set before the work begins.
+ * Instead of a bar or lines `tell` is called: now, at the end of each phase and at the beginning of
+ * the next, and between them at most twice a second; by any thread, but one at a time. To be set
+ * before the work begins.
  */
 void hb_progress_tell(struct hb_progress *progress, hb_progress_teller tell, void *context);
 /* Clears the bar, frees. */

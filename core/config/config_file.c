@@ -59,7 +59,7 @@ char *hb_config_file_wanted(const char *given)
     if (given == NULL && variable != NULL && *variable != '\0')
         given = variable;
     if (given != NULL)
-        return hb_copy_text(given);
+        return hb_expand_tilde(given);
     char *path = hb_config_file_place(0);
     if (*path == '/')
         return path;
@@ -77,9 +77,9 @@ static int open_file(const char *given, char **path, int *fd, struct hb_error *e
     if (given == NULL && variable != NULL && *variable != '\0')
         given = variable;
     if (given != NULL) {
-        *path = hb_copy_text(given);
-        *fd = open(given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        return *fd >= 0 ? HB_OK : fail_file(error, given, strerror(errno));
+        *path = hb_expand_tilde(given); /* as -o does: no shell expands --config=~/x */
+        *fd = open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return *fd >= 0 ? HB_OK : fail_file(error, *path, strerror(errno));
     }
     for (size_t i = 0; (*path = hb_config_file_place(i)) != NULL; i++) {
         *fd = **path == '/' ? open(*path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;

@@ -197,19 +197,6 @@ static bool check_on(struct load *load, const struct hb_owned_section *section,
     return false;
 }
 
-/* What is wrong with a text, or with a word of a list; *wrong is that. */
-static const char *problem_of(const char *section, const struct hb_option *option,
-                              const struct hb_value *value, const char **wrong)
-{
-    const char *problem = NULL;
-    if (option->type == HB_OPTION_STRING)
-        problem = hb_settings_problem(section, option->key, *wrong = value->text);
-    for (size_t i = 0; option->type == HB_OPTION_LIST && i < value->list_count && problem == NULL;
-         i++)
-        problem = hb_settings_problem(section, option->key, *wrong = value->list[i]);
-    return problem;
-}
-
 static void apply_entry(struct load *load, struct hb_owned_section *section,
                         const struct hb_ini_entry *entry)
 {
@@ -236,7 +223,7 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
     }
     const char *wrong = NULL;
     const char *problem = section->section.kind == 0
-                              ? problem_of(section->section.name, option, &value, &wrong)
+                              ? hb_settings_problem(section->section.name, option, &value, &wrong)
                               : NULL;
     if (problem != NULL) {
         hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, wrong, problem);

@@ -166,7 +166,7 @@ static const char *below_problem(const char *key, const char *text)
                : NULL;
 }
 
-const char *hb_settings_problem(const char *section, const char *key, const char *text)
+static const char *text_problem(const char *section, const char *key, const char *text)
 {
     bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
     if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
@@ -176,4 +176,16 @@ const char *hb_settings_problem(const char *section, const char *key, const char
     if (is_path(section, key))
         return hb_path_unexpanded(text);
     return NULL;
+}
+
+const char *hb_settings_problem(const char *section, const struct hb_option *option,
+                                const struct hb_value *value, const char **wrong)
+{
+    const char *problem = NULL;
+    if (option->type == HB_OPTION_STRING)
+        problem = text_problem(section, option->key, *wrong = value->text);
+    for (size_t i = 0; option->type == HB_OPTION_LIST && i < value->list_count && problem == NULL;
+         i++)
+        problem = text_problem(section, option->key, *wrong = value->list[i]);
+    return problem;
 }

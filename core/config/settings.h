@@ -22,10 +22,11 @@ extern const struct hb_settings_table hb_settings_tables[];
 extern const struct hb_settings_table hb_settings_common;
 
 /*
- * What is wrong with a text that has the right type, for an option of the core's own: NULL, or a
- * sentence about it.
+ * What is wrong with a value that has the right type, for an option of the core's own: NULL, or a
+ * sentence about *wrong, which is the text, or a word of the list.
  */
-const char *hb_settings_problem(const char *section, const char *key, const char *text);
+const char *hb_settings_problem(const char *section, const struct hb_option *option,
+                                const struct hb_value *value, const char **wrong);
 
 /* The default of import.max-depth, which a backup tells about what lies deeper. */
 enum { HB_IMPORTED_DEPTH = 10000 };

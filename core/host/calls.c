@@ -153,8 +153,11 @@ int hb_calls_create(struct hb_instance *instance)
 {
     const struct hb_plugin *real = instance->section->library->plugin;
     struct call call = enter(instance, 0, "create", SELDOM);
-    int status = real->create(&instance->host, &instance->section->settings, &instance->own_self);
-    return answer(&call, status, HB_FATAL);
+    int made = real->create(&instance->host, &instance->section->settings, &instance->own_self);
+    int status = answer(&call, made, HB_FATAL);
+    if (made == HB_OK && status != HB_OK && real->destroy != NULL)
+        real->destroy(instance->own_self);
+    return status;
 }
 
 void hb_calls_destroy(struct hb_instance *instance)

@@ -12,10 +12,11 @@
  *      strip_wrapper      From here on paths are those below the home, which filters, patterns and
  *                         content plugins go by.
  *   4. drop_sidecars      Logs beside a database. It needs the final paths, and comes before the
- *                         filters and the patterns: no pattern makes a log harmless.
+ *                         filters and the patterns: no pattern makes a log harmless. That of a
+ *                         database that is excluded is excluded with it.
  *   5. leave_unwanted     What the user did not choose. Before the filters, which need not be asked
  *                         about, nor speak of, what nobody wants. Who leaves out what was refused
- * knows of it: only what is left of that is reported now (report_refused).
+ *                         knows of it: what is left of that is reported now (report_refused).
  *   6. decide             The filters, and this program's own places; then the path is taken,
  *                         and the last member with it counts. What a filter keeps back takes none.
  *                         What cannot be decoded, or made on any file system, is dropped then.
@@ -176,6 +177,17 @@ static bool makes_file(const struct hb_catalog_member *member)
     return member->type == HB_FILE || member->type == HB_HARDLINK;
 }
 
+/* What belongs to a file that is excluded is excluded with it: HB_EXCLUDED, or 0. */
+static unsigned ask_of_owner(struct hb_restore_plan *plan, size_t index, struct hb_choice *choice)
+{
+    HB_AUTO_FREE char *owner = hb_claims_owner(&plan->claims, index);
+    if (owner == NULL)
+        return 0;
+    const struct hb_entry entry = {
+        .size = sizeof entry, .type = HB_FILE, .path = owner, .path_bytes = strlen(owner)};
+    return hb_choice_ask(choice, &entry) & HB_EXCLUDED;
+}
+
 /* Of what was refused as well: whoever excludes it is not told, and a pattern for it is no slip. */
 static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choice)
 {
@@ -190,6 +202,8 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
         unsigned why = hb_choice_ask(choice, &entry) & ~(unsigned)HB_TOO_LARGE;
         if (!refused)
             hb_choice_count(choice, &entry, why);
+        else if (why == 0)
+            why = ask_of_owner(plan, i, choice);
         if (why == 0)
             continue;
         row->action = HB_UNWANTED;

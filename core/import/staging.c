@@ -41,6 +41,8 @@ int hb_staging_done(void *context, unsigned worker, size_t index, int fd, uint64
     struct hb_staging *staging = context;
     (void)worker;
     (void)bytes;
+    if (fd < 0) /* it could not be written, and is not restored */
+        return HB_OK;
     int result = hb_staging_set_time(staging, index, fd);
     bool held = hb_trees_hold(&staging->trees, index);
     if (result == 0 && held)

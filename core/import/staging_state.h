@@ -11,8 +11,9 @@
 struct hb_staging {
     struct hb_run *run; /* home and stage are open */
     struct hb_restore_plan *plan;
-    const struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
-    const char *source;               /* what is put back, for the journal */
+    struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
+    bool is_damaged;            /* it is, and nothing of it is restored */
+    const char *source;         /* what is put back, for the journal */
     const struct hb_chain *contents;
     const struct hb_chain *filters; /* or NULL */
     uint32_t umask;

@@ -3,6 +3,7 @@
 
 #include "archive/extract.h"
 #include "base/path.h"
+#include <errno.h>
 
 /* How much of a file is certainly no hole, going by what it takes in the archive. */
 static uint64_t surely_data(uint64_t bytes, uint64_t packed)
@@ -88,8 +89,10 @@ static bool on_damaged(void *context, const size_t *indexes, size_t count,
         any |= plan->rows[indexes[i]].action == HB_UNWANTED;
         all = all && is_left_out(staging, indexes[i]);
     }
-    if (!any || !all)
+    if (!any || !all) {
+        staging->is_damaged = true;
         return false;
+    }
     for (size_t i = 0; i < count; i++)
         if (plan->catalog->members[indexes[i]].type != HB_DIRECTORY)
             hb_report_add(&staging->run->report, HB_FOUND_NOTE, hb_planned_path(plan, indexes[i]),
@@ -97,8 +100,29 @@ static bool on_damaged(void *context, const size_t *indexes, size_t count,
     return true;
 }
 
+/*
+ * The disk may have room for it, but the file system has none for a file of this size (FAT): that
+ * costs the file. Of a stream nothing is planned yet; select.c finds it in the catalog.
+ */
+static bool on_unwritable(void *context, size_t index, int error)
+{
+    static const char why[] = "is too large for a file of this file system";
+    struct hb_staging *staging = context;
+    if (error != EFBIG)
+        return false;
+    if (staging->plan->rows == NULL) {
+        hb_catalog_set_unreadable(&staging->archive->catalog, index, why);
+        return true;
+    }
+    if (hb_trees_hold(&staging->trees, index) && hb_trees_remove(&staging->trees, index) != 0)
+        return false;
+    hb_planned_drop_data(staging->plan, &staging->run->report, index, why);
+    return true;
+}
+
 static struct hb_extract_request request_of(struct hb_archive *archive, struct hb_staging *staging)
 {
+    staging->archive = archive;
     return (struct hb_extract_request){
         .archive = archive,
         .workers = hb_run_workers(staging->run),
@@ -106,6 +130,7 @@ static struct hb_extract_request request_of(struct hb_archive *archive, struct h
         .wanted = is_needed,
         .open = hb_staging_open,
         .done = hb_staging_done,
+        .unwritable = on_unwritable,
         .whole = true,
     };
 }
@@ -115,13 +140,16 @@ int hb_unpack(void *archive, struct hb_staging *staging, struct hb_error *error)
     struct hb_extract_request request = request_of(archive, staging);
     request.unreadable = on_unreadable;
     request.damaged = on_damaged;
-    staging->archive = archive;
     int status =
         hb_staging_check_space(staging, space_surely_needed(staging->plan), "at least ", error);
     if (status == HB_OK)
         status = hb_extract(&request, error);
     if (status == HB_OK)
         hb_planned_drop_links(staging->plan, &staging->run->report);
+    else if (staging->is_damaged && error->hint[0] == '\0')
+        hb_error_hint(error,
+                      "`hbcore verify` lists what is damaged; to import the rest, leave that "
+                      "out with --exclude");
     return status;
 }
 

@@ -19,7 +19,6 @@
 #include "files/io.h"
 #include <elf.h>
 #include <errno.h>
-#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,14 +27,14 @@
 enum { MOST_HEADERS = 512, MOST_DYNAMIC = 65536, PAGE = 65536 /* the largest */ };
 
 /* This program's own header: the linker places it. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 struct elf {
     int fd;
     const char *path;
     uint64_t bytes;
-    ElfW(Ehdr) header;
-    ElfW(Phdr) * segments;
+    Elf64_Ehdr header;
+    Elf64_Phdr *segments;
     size_t segment_count;
 };
 
@@ -80,7 +79,7 @@ static const char *machine_name(unsigned machine)
 }
 
 /* "32-bit arm", "64-bit machine 4711". Caller frees. */
-static char *machine_of(const ElfW(Ehdr) * header)
+static char *machine_of(const Elf64_Ehdr *header)
 {
     bool big = header->e_ident[EI_DATA] == ELFDATA2MSB;
     bool swapped = header->e_ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA];
@@ -143,11 +142,11 @@ static int check_header(struct elf *elf, struct hb_error *error)
 
 static int check_sections(const struct elf *elf, struct hb_error *error)
 {
-    const ElfW(Ehdr) *header = &elf->header;
+    const Elf64_Ehdr *header = &elf->header;
     if (header->e_shoff == 0)
         return HB_OK; /* they were removed */
     uint64_t table = (uint64_t)header->e_shnum * header->e_shentsize;
-    if (header->e_shentsize != sizeof(ElfW(Shdr)) || !inside(elf, header->e_shoff, table))
+    if (header->e_shentsize != sizeof(Elf64_Shdr) || !inside(elf, header->e_shoff, table))
         return damaged(elf, "its section headers lie beyond its end", error);
     return HB_OK;
 }
@@ -156,7 +155,7 @@ static int check_sections(const struct elf *elf, struct hb_error *error)
 
 static int read_segments(struct elf *elf, struct hb_error *error)
 {
-    const ElfW(Ehdr) *header = &elf->header;
+    const Elf64_Ehdr *header = &elf->header;
     size_t bytes = (size_t)header->e_phnum * sizeof *elf->segments;
     if (header->e_phentsize != sizeof *elf->segments || header->e_phnum == 0 ||
         header->e_phnum > MOST_HEADERS || !inside(elf, header->e_phoff, bytes))
@@ -169,7 +168,7 @@ static int read_segments(struct elf *elf, struct hb_error *error)
 }
 
 /* *end: where the segment before ended in memory. */
-static bool segment_is_right(const struct elf *elf, const ElfW(Phdr) * segment, uint64_t *end)
+static bool segment_is_right(const struct elf *elf, const Elf64_Phdr *segment, uint64_t *end)
 {
     uint64_t last, align = segment->p_align == 0 ? 1 : segment->p_align;
     if (__builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &last) || last >> 47 != 0)
@@ -186,7 +185,7 @@ static bool is_mapped(const struct elf *elf, uint64_t address, uint64_t bytes, u
                       uint64_t beyond)
 {
     for (size_t i = 0; i < elf->segment_count; i++) {
-        const ElfW(Phdr) *segment = &elf->segments[i];
+        const Elf64_Phdr *segment = &elf->segments[i];
         if (segment->p_type == PT_LOAD && (segment->p_flags & flags) == flags &&
             address >= segment->p_vaddr && address - segment->p_vaddr <= segment->p_memsz &&
             bytes <= segment->p_memsz - (address - segment->p_vaddr) + beyond)
@@ -199,7 +198,7 @@ static bool is_mapped(const struct elf *elf, uint64_t address, uint64_t bytes, u
  * What the linker makes read-only, or takes for notes and unwinding, is part of a segment; ld.lld
  * rounds what is made read-only up to a page.
  */
-static bool part_is_right(const struct elf *elf, const ElfW(Phdr) * part)
+static bool part_is_right(const struct elf *elf, const Elf64_Phdr *part)
 {
     bool apart = part->p_type == PT_GNU_STACK || part->p_type == PT_TLS;
     return inside(elf, part->p_offset, part->p_filesz) &&
@@ -212,7 +211,7 @@ static int check_segments(const struct elf *elf, struct hb_error *error)
     uint64_t end = 0;
     bool code = false;
     for (size_t i = 0; i < elf->segment_count; i++) {
-        const ElfW(Phdr) *segment = &elf->segments[i];
+        const Elf64_Phdr *segment = &elf->segments[i];
         if (segment->p_type == PT_LOAD && !segment_is_right(elf, segment, &end))
             return damaged(elf, "a segment lies beyond its end, or where it cannot be", error);
         if (segment->p_type == PT_LOAD)
@@ -229,7 +228,7 @@ static int check_segments(const struct elf *elf, struct hb_error *error)
 static bool is_loaded(const struct elf *elf, uint64_t address, uint64_t bytes, unsigned flags)
 {
     for (size_t i = 0; i < elf->segment_count; i++) {
-        const ElfW(Phdr) *segment = &elf->segments[i];
+        const Elf64_Phdr *segment = &elf->segments[i];
         if (segment->p_type == PT_LOAD && (segment->p_flags & flags) == flags &&
             address >= segment->p_vaddr && address - segment->p_vaddr <= segment->p_filesz &&
             bytes <= segment->p_filesz - (address - segment->p_vaddr))
@@ -241,7 +240,7 @@ static bool is_loaded(const struct elf *elf, uint64_t address, uint64_t bytes, u
 /* Of what is loaded. */
 static uint64_t file_offset(const struct elf *elf, uint64_t address)
 {
-    const ElfW(Phdr) *segment = elf->segments;
+    const Elf64_Phdr *segment = elf->segments;
     while (segment->p_type != PT_LOAD || address - segment->p_vaddr >= segment->p_filesz)
         segment++;
     return address - segment->p_vaddr + segment->p_offset;
@@ -249,7 +248,7 @@ static uint64_t file_offset(const struct elf *elf, uint64_t address)
 
 /* The tables that the linker reads, and what says how long they are: 0, nothing does. */
 static const struct {
-    ElfW(Sxword) address, bytes;
+    Elf64_Sxword address, bytes;
     unsigned flags;
 } tables[] = {
     {DT_STRTAB, DT_STRSZ, PF_R},
@@ -270,7 +269,7 @@ static const struct {
 };
 
 /* The first of that tag; NULL: none. The section ends with DT_NULL. */
-static const ElfW(Dyn) * find(const ElfW(Dyn) * dynamic, ElfW(Sxword) tag)
+static const Elf64_Dyn *find(const Elf64_Dyn *dynamic, Elf64_Sxword tag)
 {
     for (; dynamic->d_tag != DT_NULL; dynamic++)
         if (dynamic->d_tag == tag)
@@ -278,11 +277,11 @@ static const ElfW(Dyn) * find(const ElfW(Dyn) * dynamic, ElfW(Sxword) tag)
     return NULL;
 }
 
-static bool tables_are_loaded(const struct elf *elf, const ElfW(Dyn) * dynamic)
+static bool tables_are_loaded(const struct elf *elf, const Elf64_Dyn *dynamic)
 {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        const ElfW(Dyn) *address = find(dynamic, tables[i].address);
-        const ElfW(Dyn) *bytes = tables[i].bytes == 0 ? NULL : find(dynamic, tables[i].bytes);
+        const Elf64_Dyn *address = find(dynamic, tables[i].address);
+        const Elf64_Dyn *bytes = tables[i].bytes == 0 ? NULL : find(dynamic, tables[i].bytes);
         if (address != NULL && !is_loaded(elf, address->d_un.d_ptr,
                                           bytes == NULL ? 1 : bytes->d_un.d_val, tables[i].flags))
             return false;
@@ -291,9 +290,9 @@ static bool tables_are_loaded(const struct elf *elf, const ElfW(Dyn) * dynamic)
 }
 
 /* Names begin within the table of strings, which every shared object has. */
-static bool names_are_right(const ElfW(Dyn) * dynamic)
+static bool names_are_right(const Elf64_Dyn *dynamic)
 {
-    const ElfW(Dyn) *bytes = find(dynamic, DT_STRSZ);
+    const Elf64_Dyn *bytes = find(dynamic, DT_STRSZ);
     if (bytes == NULL || find(dynamic, DT_STRTAB) == NULL || find(dynamic, DT_SYMTAB) == NULL)
         return false;
     for (; dynamic->d_tag != DT_NULL; dynamic++)
@@ -305,36 +304,36 @@ static bool names_are_right(const ElfW(Dyn) * dynamic)
 }
 
 /* The linker writes where the relocations say: into this file's own memory, and nowhere else. */
-static bool relocations_are_right(const struct elf *elf, const ElfW(Dyn) * dynamic,
-                                  ElfW(Sxword) address_tag, ElfW(Sxword) bytes_tag)
+static bool relocations_are_right(const struct elf *elf, const Elf64_Dyn *dynamic,
+                                  Elf64_Sxword address_tag, Elf64_Sxword bytes_tag)
 {
-    const ElfW(Dyn) *address = find(dynamic, address_tag), *bytes = find(dynamic, bytes_tag);
+    const Elf64_Dyn *address = find(dynamic, address_tag), *bytes = find(dynamic, bytes_tag);
     if (bytes == NULL ? address == NULL : bytes->d_un.d_val == 0)
         return true;
-    if (address == NULL || bytes == NULL || bytes->d_un.d_val % sizeof(ElfW(Rela)) != 0)
+    if (address == NULL || bytes == NULL || bytes->d_un.d_val % sizeof(Elf64_Rela) != 0)
         return false;
     size_t size = bytes->d_un.d_val; /* within the file: tables_are_loaded() */
-    HB_AUTO_FREE ElfW(Rela) *rows = hb_alloc(size + 1);
+    HB_AUTO_FREE Elf64_Rela *rows = hb_alloc(size + 1);
     if (hb_read_all_at(elf->fd, rows, size, file_offset(elf, address->d_un.d_ptr)) != (int64_t)size)
         return false;
     for (size_t i = 0; i < size / sizeof *rows; i++)
-        if (!is_mapped(elf, rows[i].r_offset, sizeof(ElfW(Addr)), PF_W, 0))
+        if (!is_mapped(elf, rows[i].r_offset, sizeof(Elf64_Addr), PF_W, 0))
             return false;
     return true;
 }
 
 static int check_dynamic(const struct elf *elf, struct hb_error *error)
 {
-    const ElfW(Phdr) *segment = elf->segments, *end = segment + elf->segment_count;
+    const Elf64_Phdr *segment = elf->segments, *end = segment + elf->segment_count;
     while (segment < end && segment->p_type != PT_DYNAMIC)
         segment++;
     if (segment == end)
         return damaged(elf, "it has no dynamic section", error);
-    uint64_t count = segment->p_filesz / sizeof(ElfW(Dyn));
-    if (count == 0 || count > MOST_DYNAMIC || segment->p_vaddr % _Alignof(ElfW(Dyn)) != 0 ||
+    uint64_t count = segment->p_filesz / sizeof(Elf64_Dyn);
+    if (count == 0 || count > MOST_DYNAMIC || segment->p_vaddr % _Alignof(Elf64_Dyn) != 0 ||
         !is_loaded(elf, segment->p_vaddr, segment->p_filesz, PF_R))
         return damaged(elf, "its dynamic section lies beyond its end", error);
-    HB_AUTO_FREE ElfW(Dyn) *dynamic = hb_alloc(count * sizeof *dynamic);
+    HB_AUTO_FREE Elf64_Dyn *dynamic = hb_alloc(count * sizeof *dynamic);
     int64_t bytes = (int64_t)(count * sizeof *dynamic);
     if (hb_read_all_at(elf->fd, dynamic, (size_t)bytes, segment->p_offset) != bytes)
         return damaged(elf, "its dynamic section cannot be read", error);

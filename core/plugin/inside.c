@@ -6,11 +6,12 @@
  *
  *   a crash           SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT: a line, and then what would have
  *                     happened without us: exit status and core dump are those of the signal
- *   exit()            whatever its argument: a line, exit 1, on whatever thread
+ *   exit(), _exit()   whatever the argument: a line, exit 1, on whatever thread
  *   pthread_exit()    of a thread of ours, which somebody waits for: the same
  *   fork()            a child that comes back from the callback ends there; the parent goes on
  *
- * _exit() and kill -9 leave no trace that could be seen from within a process.
+ * For _exit() the program has a function of that name, which a plugin finds before that of the C
+ * library. The system call itself, and kill -9, leave no trace that could be seen from within.
  *
  * The handler of the signals makes only calls that are safe there (signal-safety(7)), on a stack of
  * its own, so that it works when the thread's is full. It puts back the action that was there
@@ -19,11 +20,13 @@
 #include "plugin/inside.h"
 
 #include "base/interrupt.h"
+#include <hbcore/abi.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { STACK_BYTES = 32 << 10, EXIT_FAILED = 1 };
@@ -72,6 +75,8 @@ static void put_name(struct line *line, const char *name)
 static void tell(const char *did, const char *how)
 {
     struct line line = {.bytes = 0};
+    if (isatty(STDERR_FILENO)) /* in place of a bar that may be there */
+        put(&line, "\r\033[K");
     put(&line, "hbcore: ");
     if (hb_inside.plugin != NULL) {
         put(&line, "plugin ");
@@ -125,6 +130,30 @@ static void on_exit_called(void)
         return;
     tell("has called exit()", "");
     _exit(EXIT_FAILED);
+}
+
+/* Where the code of this program begins and ends: the linker places them. */
+extern const char __executable_start[], etext[];
+
+_Noreturn static void end_at_once(int status, const void *caller, const char *name)
+{
+    bool own = (const char *)caller >= __executable_start && (const char *)caller < etext;
+    if (installed && !own && !atomic_load(&done) && getpid() == owner) {
+        tell("has called ", name);
+        status = EXIT_FAILED;
+    }
+    for (;;)
+        syscall(SYS_exit_group, status);
+}
+
+HB_EXPORT void _exit(int status)
+{
+    end_at_once(status, __builtin_return_address(0), "_exit()");
+}
+
+HB_EXPORT void _Exit(int status)
+{
+    end_at_once(status, __builtin_return_address(0), "_Exit()");
 }
 
 static void on_thread_end(void *value)

@@ -55,8 +55,7 @@ static void explain(struct hb_trial *row, int status)
         snprintf(row->why, sizeof row->why, "it crashes while it is loaded (%s)",
                  hb_signal_name(number));
     else
-        snprintf(row->why, sizeof row->why, "it ends the program while it is loaded (exit %d)",
-                 WEXITSTATUS(status));
+        snprintf(row->why, sizeof row->why, "it ends the program while it is loaded");
 }
 
 /* From number `first`. How many are behind us then, the last of them perhaps as a failed one. */
@@ -76,9 +75,9 @@ static size_t try_from(size_t first, void (*load)(void *context, size_t number),
     }
     if (child < 0)
         return count;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return count;
+    /* Where SIGCHLD is ignored it waits all the same, and fails then. */
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
     if (WIFSIGNALED(status) && was_stopped(WTERMSIG(status)))
         return count;
     size_t at = atomic_load(reached);

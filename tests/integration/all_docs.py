@@ -194,7 +194,7 @@ class Docs(hb.Case):
         used = set()
         for path in (hb.SOURCE / "cli").glob("*.c"):
             if path.name.startswith("cli_") or path.name in (
-                    "summary.c", "preset_report.c", "entry_json.c", "progress_json.c", "complain.c", "main.c", "options.c"):
+                    "summary.c", "preset_report.c", "choice_options.c", "entry_json.c", "progress_json.c", "complain.c", "main.c", "options.c"):
                 used.update(put.findall(path.read_text()), packed(path.read_text()))
         self.assertLessEqual({"archive_bytes", "databases", "way_back", "origin"}, used)
         page = sections(self.page, "Sh")["JSON"]

@@ -8,6 +8,7 @@ import os
 import re
 import tarfile
 import unittest
+import zipfile
 
 import hb
 import schemas
@@ -17,7 +18,7 @@ import schemas
 RARE = {"completed_import_files", "left_alone_files", "reason"}
 TYPES = {"backup": {"entry"}, "import": {"entry"}, "list": {"entry"}, "prune": {"archive"},
          "snapshot create": {"entry"}, "snapshot list": {"snapshot"}, "snapshot restore": {"entry"},
-         "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set()}
+         "snapshot prune": {"snapshot"}, "verify": set(), "guard": set(), "plugins new": set(), "config new": set()}
 
 
 def tables():
@@ -69,8 +70,9 @@ class Lines(hb.Case):
         hb.write(target / "config.yaml", "old\n")
         hb.write(target / "profiles/one/config.yaml", "")
         self.run_json("import", archive, "--dry-run", home=target)
-        self.run_json("import", archive, "--force", home=target)
+        self.run_json("import", archive, "--force", home=target, options=("--set", "hook:hermes.aliases=always"))
         self.run_json("list", self.write_tar("links.tar"))
+        self.run_json("list", self.write_unreadable("method.zip"))
         self.run_json("snapshot", "create", "--dry-run")
         made = self.summary_of("snapshot", "create", "--label", "one")
         self.run_json("snapshot", "list")
@@ -83,6 +85,7 @@ class Lines(hb.Case):
         self.run_json("plugins", "show", "zip")
         self.run_json("plugins", "new", "filter", "mine", cwd=self.dir)
         self.run_json("config", "check")
+        self.run_json("config", "new", "generic", options=("--config", self.dir / "new.ini"))
         self.run_json("config", "show")
         for words in (["bash"], ["words", "ba"], ["words", "import", ""]):
             self.run_json("completion", *words)
@@ -109,6 +112,16 @@ class Lines(hb.Case):
                 member.type, member.linkname, member.mtime = kind, link, 1_700_000_000
                 archive.addfile(member, io.BytesIO())
         return path
+
+    def write_unreadable(self, name):
+        """A zip with a member of a compression method that nobody knows."""
+        path = self.dir / name
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.yaml", b"a")
+        data = bytearray(path.read_bytes())
+        for signature, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+            data[data.index(signature) + offset] = 97
+        return hb.write(path, bytes(data))
 
     def test_page_schemas_and_program_know_the_same_members(self):
         self.every_command()
@@ -144,7 +157,7 @@ class Lines(hb.Case):
             self.skip("python3-jsonschema is not installed")
         for path in schemas.SCHEMAS.glob("*.json"):
             schemas.jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
-        optional = {"plugin": {"suffixes"}, "entry": {"mode", "link", "change"}, "snapshot": {"fate"}}
+        optional = {"plugin": {"suffixes"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"}}
         for (kind, command), rows in self.seen.items():
             for row in {id(row): row for row in sorted(rows, key=len)[::len(rows) - 1 or 1]}.values():
                 with self.subTest(kind=kind, command=command):

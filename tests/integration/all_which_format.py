@@ -33,7 +33,9 @@ class WhichFormat(hb.Case):
 
     def keep(self, data, name="archive"):
         self.made += 1
-        return hb.write(self.dir / f"{name}{self.made}", data)
+        path = self.dir / f"{name}{self.made}"
+        path.write_bytes(data)
+        return path
 
     def tar(self, *options, members=("a", "empty", "z.zip")):
         done = subprocess.run(["tar", "-C", self.tree, *options, "-cf", "-", *members], check=True, capture_output=True)
@@ -42,9 +44,8 @@ class WhichFormat(hb.Case):
     def importing(self, archive, *options, piped=False, expect=0):
         self.made += 1
         target = self.dir / f"target{self.made}"
-        with open(archive if piped else os.devnull, "rb") as stream:
-            done = self.hbcore("--home", target, "import", *options, "-" if piped else archive, stdin=stream,
-                               expect=expect)
+        done = self.hbcore("--home", target, "import", *options, "-" if piped else archive,
+                           input=archive.read_bytes() if piped else None, expect=expect)
         found = {}
         for folder, _, files in os.walk(target):
             for name in files:
@@ -88,7 +89,7 @@ class WhichFormat(hb.Case):
         for at in (0, 1024):
             made[at + 148:at + 156] = b" " * 8
             made[at + 148:at + 156] = b"%06o\0 " % sum(byte - 256 * (byte > 127) for byte in made[at:at + 512])
-        self.is_read(self.keep(bytes(made)), "tar-zstd", {"\udce9\udce8": b"name", **self.content("z.zip")})
+        self.is_read(self.keep(made), "tar-zstd", {"\udce9\udce8": b"name", **self.content("z.zip")})
 
     def test_in_whatever_it_is_packed(self):
         for option in FILTERS:
@@ -163,9 +164,8 @@ class WhichFormat(hb.Case):
         archive = self.keep(zip_of("x", b"x"))
         more = ("--set", f"plugins.path={plugins}")
         for piped in (False, True):
-            with open(archive, "rb") as stream:
-                done = self.hbcore(*more, "--home", self.dir / "none", "import", "-" if piped else archive, stdin=stream,
-                                   expect=2)
+            done = self.hbcore(*more, "--home", self.dir / "none", "import", "-" if piped else archive,
+                               input=archive.read_bytes() if piped else None, expect=2)
             self.assert_mentions(done, "--format zip", "--format zippy", "same first bytes")
         self.assertEqual(self.hbcore(*more, "cat", "--format", "zip", archive, "x").stdout, b"x")
         self.is_read(self.keep(self.tar()), "tar-zstd", self.content())

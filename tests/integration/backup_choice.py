@@ -76,7 +76,8 @@ class Patterns(Choice):
         _, summary = self.store("--include", "*.md")
         self.assertEqual((summary["unwanted"]["not_included"], summary["left_out"]), (len(FILES) - 2, []))
         text = self.hbcore("--home", self.home, "backup", "--dry-run", "--exclude", "*.tmp").stdout.decode()
-        self.assertIn("Excluded by --exclude: 3 files\n", text)
+        self.assertIn("Files left out: 3 (-v lists them)\n", text)
+        self.assertIn("Files excluded by --exclude: 3\n", text)
 
     def test_what_the_configuration_leaves_out(self):
         self.config = hb.HERMES
@@ -135,7 +136,7 @@ class Wrong(Choice):
     def test_where_they_have_no_place(self):
         for arguments in (["--quick", "--exclude", "x"], ["--preset", "p", "--include", "sub"]):
             self.hbcore("--home", self.home, "backup", *arguments, expect=2)
-        for size in ("", "x", "-1", "1Q", "1e3"):
+        for size in ("", "x", "-1", "1Q", "1e3", "0"):
             _, done = self.store("--exclude-larger-than", size, expect=2)
             self.assert_mentions(done, "--exclude-larger-than")
 

@@ -188,6 +188,10 @@ class ConfigErrors(hb.Case):
         self.hbcore("config", "check", expect=2)
         self.hbcore("config", "check", env={"HBCORE_CONFIG": other.decode()})
         self.hbcore("--config", other.decode(), "config", "check")
+        hb.write(self.user / "mine.ini", b"[backup]\nformat = zip\n", 0o600)
+        for words, env in ((("--config=~/mine.ini",), {}), ((), {"HBCORE_CONFIG": "~/mine.ini"})):
+            done = self.hbcore(*words, "config", "check", env=env)
+            self.assertEqual(done.stdout.decode(), f"{self.user}/mine.ini: ok\n")
         for base, code in ((self.dir / "xdg", 0), ("relative", 2), ("", 2)):
             self.hbcore("config", "check", env={"XDG_CONFIG_HOME": str(base)}, expect=code)
         hb.write(self.dir / "xdg/hbcore/hbcore.ini", b"[backup]\nformt = zip\n", 0o600)

@@ -109,6 +109,9 @@ class Around(Foreign):
                 self.take(path)
                 self.assertEqual((self.target / "a").read_bytes(), CONTENT)
                 (self.target / "a").unlink()
+                self.hbcore("--config", hb.GENERIC, "--home", self.target, "import", "-", "--force", input=data)
+                self.assertEqual((self.target / "a").read_bytes(), CONTENT)
+                (self.target / "a").unlink()
 
     def test_a_member_that_is_a_zip_is_not_the_archive(self):
         """The archive lost its end: what is left ends within a zip, or behind one."""

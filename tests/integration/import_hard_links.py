@@ -55,8 +55,7 @@ class HardLinks(hb.Case):
         target, piped = self.fresh("target"), self.fresh("piped")
         options = ("--json", *(f"--set={setting}" for setting in settings), "import", *more)
         done = self.summary(self.hbcore("--home", target, *options, archive, expect=expect))
-        with open(archive, "rb") as stream:
-            self.hbcore("--home", piped, *options, "-", stdin=stream, expect=expect)
+        self.hbcore("--home", piped, *options, "-", input=archive.read_bytes(), expect=expect)
         self.assertEqual(self.read(piped), self.read(target))
         return self.read(target), {row["path"]: row["reason"] for row in done["skipped"]}
 

@@ -60,7 +60,9 @@ class TarKinds(hb.Case):
         return self.dir / f"{kind}{self.made}"
 
     def keep(self, data):
-        return hb.write(self.fresh("archive"), data)
+        path = self.fresh("archive")
+        path.write_bytes(data)
+        return path
 
     def found(self, root):
         """Directories that the archive does not have get the present time from GNU tar."""
@@ -70,8 +72,7 @@ class TarKinds(hb.Case):
     def take(self, archive, expect=0):
         target, piped = self.fresh("target"), self.fresh("piped")
         done = self.summary(self.hbcore("--home", target, "--json", "import", archive, expect=expect))
-        with open(archive, "rb") as stream:
-            self.hbcore("--home", piped, "import", "-", stdin=stream, expect=expect)
+        self.hbcore("--home", piped, "import", "-", input=archive.read_bytes(), expect=expect)
         self.assertEqual(self.found(piped), self.found(target))
         return self.found(target), {row["path"]: row["reason"] for row in done["skipped"]}
 

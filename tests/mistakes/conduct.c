@@ -26,8 +26,8 @@ struct conduct {
 
 static void crash(void)
 {
-    volatile int *volatile nowhere = NULL;
-    *nowhere = 1;
+    volatile uintptr_t nowhere = 16;
+    *(volatile int *)nowhere = 1;
 }
 
 /* Fills the stack of the thread. */
@@ -127,6 +127,16 @@ static void exit_well(void)
     exit(0);
 }
 
+static void exit_at_once(void)
+{
+    _exit(0);
+}
+
+static void exit_by_standard(void)
+{
+    _Exit(0);
+}
+
 static void exit_thread(void)
 {
     pthread_exit(NULL);
@@ -148,6 +158,8 @@ static const struct {
     {"abort", abort},
     {"divide", divide},
     {"exit", exit_well},
+    {"exit-at-once", exit_at_once},
+    {"exit-by-standard", exit_by_standard},
     {"exit-thread", exit_thread},
     {"run-away", run_away},
     {"fork-and-stay", fork_and_stay},
@@ -204,7 +216,10 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
                              .where = settings->values[1]->text,
                              .at = settings->values[2]->number};
     *self = made;
-    return here(made, "create");
+    int answer = here(made, "create");
+    if (answer != HB_OK)
+        free(made);
+    return answer;
 }
 
 static void destroy(void *self)

@@ -68,7 +68,7 @@ class Ends(Conduct):
                 ("open", "crash", signal.SIGSEGV), ("read_at", "abort", signal.SIGABRT),
                 ("close", "crash", signal.SIGSEGV), ("after", "abort", signal.SIGABRT)):
             code = self.ends(where, what, number.name)
-            self.assertIn(code, (1, -number) if SANITIZED else (-number,), where)
+            self.assertIn(code, (1, 99, -number) if SANITIZED else (-number,), where)
 
     @unittest.skipIf(SANITIZED, "a sanitizer looks at the stack itself")
     def test_a_full_stack(self):
@@ -80,6 +80,8 @@ class Ends(Conduct):
         for where, arguments in (("create", ()), ("verdict", ()), ("before", ("--json",)), ("open", ()),
                                  ("read_at", ()), ("after", ()), ("destroy", ())):
             self.assertEqual(self.ends(where, "exit", "exit()", arguments=arguments), 1, where)
+            self.assertEqual(self.ends(where, "exit-at-once", "_exit()", arguments=arguments), 1, where)
+        self.assertEqual(self.ends("open", "exit-by-standard", "_exit()"), 1)
 
     def test_the_end_of_a_thread(self):
         for where in ("verdict", "open"):
@@ -136,7 +138,7 @@ class Changes(Conduct):
     def test_a_later_call(self):
         for number in range(20):
             hb.write(self.home / f"c{number}", b"c")
-        for at in (2, 7, 13):
+        for at in (2, 7, 20):
             with self.subTest(at=at):
                 self.configure("verdict", "umask", at)
                 done = self.backup()
@@ -150,6 +152,7 @@ class Changes(Conduct):
             done = self.backup()
             self.assertEqual(done.returncode, 1, self.describe(done))
             self.assert_mentions(done, "conduct-content", "working directory")
+            self.assertFalse(self.archive.exists())
 
 
 class Words(Conduct):
@@ -241,6 +244,7 @@ class Files(Conduct):
         for name in (*(f"cut-{end}" for end in ends), *(f"bare-{end}" for end in ends if end < code)):
             self.assertRegex(told.get(name, name), "cut short|too short", name)
 
+    @unittest.skipIf(SANITIZED, "with a sanitizer what plugins have left to be done at the end is done, and crashes")
     def test_flipped_bytes(self):
         """Of the headers, and of the dynamic section."""
         headers, = struct.unpack_from("<H", self.whole, 56)

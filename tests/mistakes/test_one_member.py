@@ -5,6 +5,7 @@ Damage is another thing: it costs all of the archive, unless the user leaves out
 """
 import json
 import os
+import pathlib
 import unittest
 
 import hb
@@ -36,7 +37,7 @@ class OneMember(hb.Case):
                 done = self.hbcore(*words, "-", stdin=stream, expect=expect)
         else:
             done = self.hbcore(*words, self.archive, expect=expect)
-        there = {os.path.relpath(os.path.join(at, name), target): open(os.path.join(at, name)).read()
+        there = {os.path.relpath(os.path.join(at, name), target): pathlib.Path(at, name).read_text()
                  for at, _, names in os.walk(target) for name in names if not name.startswith(".hbcore")}
         return there, self.summary(done) if expect in (0, 3) else done
 
@@ -119,8 +120,9 @@ class OneMember(hb.Case):
     def test_damage_costs_all(self):
         self.make(*PLAIN, ("f", 3, "broken", "c", "cccc"))
         for way in WAYS:
-            there, _ = self.run_import(way, expect=1)
+            there, done = self.run_import(way, expect=1)
             self.assertEqual(there, {})
+            self.assertEqual(b"--exclude" in done.stdout, way == "list")  # where that helps
 
     def test_damage_that_is_left_out(self):
         self.make(*PLAIN, ("f", 3, "broken", "new/c", "cccc"), ("f", 4, "ok", "d", "dddd"))

@@ -31,7 +31,7 @@ static void number_field(struct script *script, uint8_t *field, int width, uint6
     case 9:
         field[0] = script_lies(script) ? 0xff : 0x80;
         for (int i = 1; i < width; i++)
-            field[width - i] = i <= 8 ? (uint8_t)(number >> 8 * (i - 1)) : 0;
+            field[width - i] = (uint8_t)(i <= 8 ? number >> 8 * (i - 1) : 0);
         break;
     case 10:
         snprintf((char *)field, (size_t)width, "%*llo", width - 1, (unsigned long long)number);

@@ -150,7 +150,8 @@ static void test_paths_that_cannot_be(void **state)
     EXPECT("x+", "p pipe", "f a");
     EXPECT("x+", "s link", "f a");
     static const char *const links[] = {"import.links=restore", NULL};
-    expect_with(links, MEMBERS("s link", "s to -> a", "s ../out -> a", "f a"), NULL, "x+x+", __LINE__);
+    expect_with(links, MEMBERS("s link", "s to -> a", "s ../out -> a", "f a"), NULL, "x+x+",
+                __LINE__);
     static const char *const shallow[] = {"import.max-depth=2", NULL};
     expect_with(shallow, MEMBERS("f a/b/c", "f a/b"), NULL, "x+", __LINE__);
 }
@@ -233,6 +234,37 @@ static void test_hard_links(void **state)
     EXPECT("xx+", "h a -> b", "h b -> a", "f c"); /* a circle has no data */
     EXPECT("o++", "f a", "h b -> a", "f a");      /* the data of the one that was there then */
     EXPECT("+ro+++", "f a", "h b -> a", "f x", "h c -> x", "f x", "f b");
+}
+
+/* A directory is worth more than the file that has its name. */
+static void test_files_against_directories(void **state)
+{
+    (void)state;
+    EXPECT("r+", "f x", "f x/y");
+    EXPECT("+r", "f x/y", "f x");
+    EXPECT("++r", "d x", "f x/y", "f x"); /* the directory comes back */
+    EXPECT("r++", "f a/b", "f a/b/c/d", "f a/b.c");
+    EXPECT("rr+", "f x", "f x/y", "f x/y/z");
+    EXPECT("++++", "f x", "f x.a", "f x-a", "f x0/a");
+    EXPECT("o++", "f x", "h h -> x", "f x/y"); /* a link still has its data */
+    EXPECT("+x", "f x", "f x/../y");           /* what is refused needs no directory */
+}
+
+static void test_what_cannot_be_decoded(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    begin(&fixture, NULL);
+    for (size_t i = 0; i < 3; i++)
+        add(&fixture, i < 2 ? "f a" : "f c/d");
+    hb_catalog_set_unreadable(&fixture.archive.catalog, 1, "is sealed");
+    hb_catalog_set_unreadable(&fixture.archive.catalog, 2, NULL);
+    assert_int_equal(choose(&fixture, MEMBERS("h b -> a", "f e"), NULL), HB_OK);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(verdict_of(&fixture, i), "rxxx+"[i]);
+    assert_int_equal(fixture.run.report.kinds[HB_FOUND_SKIPPED], 3);
+    assert_contains(fixture.run.report.findings[1].reason, "is sealed");
+    end(&fixture);
 }
 
 static void test_patterns(void **state)
@@ -342,6 +374,8 @@ int main(void)
         cmocka_unit_test(test_what_an_archive_must_hold),
         cmocka_unit_test(test_the_last_of_one_name),
         cmocka_unit_test(test_hard_links),
+        cmocka_unit_test(test_files_against_directories),
+        cmocka_unit_test(test_what_cannot_be_decoded),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_slips),
         cmocka_unit_test(test_what_is_counted),
