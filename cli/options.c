@@ -101,11 +101,14 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
-/* /dev/stdout, say. */
+/* /dev/stdout, say, or a link to it. What is to become a file is looked at once, by its user. */
 static bool is_standard_output(const char *path)
 {
     struct stat named, output;
-    return stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+    char target[2];
+    bool may_be = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+                  readlink(path, target, sizeof target) >= 0;
+    return may_be && stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
            named.st_dev == output.st_dev && named.st_ino == output.st_ino;
 }
 

@@ -584,6 +584,7 @@ class Commands(hb.Case):
         home = self.dir / "many"
         for number in range(600):
             hb.write(home / f"{number:03}-{'x' * 60}", b"x")
+        hb.write(home / "config.yaml", b"x")
         archive = self.backup(home)
         for words in (("list", archive), ("--json", "list", archive), ("verify", archive), ("config", "show"),
                       ("--home", home, "snapshot", "list")):

@@ -310,8 +310,9 @@ class ImportSweep(Sweep):
         self.fill(target, b"old", 30)
         hb.write(target / "stays.txt", b"stays\n")
         leave_log(target / "log.db")
-        for path in target.glob("*.db*"):  # what was just written is looked at more closely: other calls
-            os.utime(path, (1_700_000_000, 1_700_000_000))
+        for path in target.rglob("*"):  # what was just written is looked at more closely: other calls
+            if path.is_file():
+                os.utime(path, (1_700_000_000, 1_700_000_000))
         return target
 
     def prepare(self, fmt):

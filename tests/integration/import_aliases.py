@@ -313,7 +313,7 @@ class Aliases(hb.Case):
         """That the configuration is restored, only where it is."""
         whole = "Done. Your configuration has been restored."
         for words, said in (((), whole), (("--include", "profiles"), "Done. A part of the archive has been restored."),
-                            (("--exclude", "config.yaml"), "Done. A part of the archive has been restored."),
+                            (("--exclude", "/config.yaml"), "Done. A part of the archive has been restored."),
                             (("--dry-run",), None), (("--quiet",), None)):
             done = self.hbcore("--home", self.home, "import", "--force", *words, self.archive("coder"))
             lines = [line for line in done.stdout.decode().splitlines() if line.startswith("Done.")]

@@ -81,6 +81,8 @@ class Archives(Case):
             self.assertTrue(path.exists(), f"{path.name} is gone: {about}")
             self.assertEqual(path.read_bytes(), data, about)
         self.assertIn(done.returncode, (0, 1, 3, 130, 143), about)
+        if self.left_behind() and done.hit[0] == "getdents64" and ".hbcore-stage-" in done.hit[1]:
+            self.make(expect=3)  # what could not be listed could not be emptied: the next run does it
         self.assert_nothing_left()
 
     def test_backup(self):

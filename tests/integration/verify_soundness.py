@@ -69,7 +69,7 @@ class Soundness(fault.FaultCase):
                 self.assertEqual([row["path"] for row in found["doubtful"]], ["state.db"])
                 done = self.hbcore("verify", archive, expect=3)
                 self.assertIn(b"state.db: NOT SOUND", done.stdout)
-                self.assertIn(f"{archive}: undamaged, but see below, ".encode(), done.stdout)
+                self.assertIn(f"Archive DOUBTFUL, 1 problem: {archive}: ".encode(), done.stdout)
                 self.assertNotIn(b": ok", done.stdout)
 
     def test_a_backup_that_is_to_look(self):

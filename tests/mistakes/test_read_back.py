@@ -41,7 +41,7 @@ class ReadBack(hb.Case):
             for mistake in ("none", "cannot-list"):
                 archive = self.dir / f"{form}-{mistake}.rows"
                 self.backup(form, mistake, "-o", archive)
-                names = self.hbcore("list", archive).stdout.split()
+                names = self.hbcore("list", "--format", form, archive).stdout.split()
                 self.assertEqual(sum(name.startswith(b"sub/file-") for name in names), 5)
 
     def test_wrong(self):
@@ -111,6 +111,7 @@ class Locator(hb.Case):
     def test_names_that_imitate_a_locator(self):
         home = self.dir / "home"
         hb.write(home / "a", b"1")
+        hb.write(home / "config.yaml", b"1")
         for behind in range(0, 24):
             name = home / os.fsdecode(b"zz" + b"PK\6\7" + b"b" * behind)
             hb.write(name, b"2")

@@ -192,14 +192,23 @@ def contents(search):
         search.add(b"last", (1, 0), trailer, sink, signature, outside=True)
 
 
+def directory_offset(path):
+    """Of the end record; where that does not say it, of the zip64 record: 56, 20 and 22 bytes are the last."""
+    with open(path, "rb") as file:
+        file.seek(-6, 2)
+        offset = struct.unpack("<L", file.read(4))[0]
+        if offset < 0xFFFFFFFF:
+            return offset
+        file.seek(-98 + 48, 2)
+        return struct.unpack("<Q", file.read(8))[0]
+
+
 def sizes(search):
-    """An archive so long that the directory's offset, in the end record, is an end record's signature."""
+    """An archive so long that the directory's offset, in the end record, would be an end record's signature."""
     probe = os.path.join(search.work, "probe.zip")
     subprocess.run([search.bridge, "last"], check=True,
                    input=f"file {probe} 1 0 {b'last'.hex()} @2000000 -\n".encode())
-    with open(probe, "rb") as file:
-        file.seek(-6, 2)
-        offset = struct.unpack("<L", file.read(4))[0]
+    offset = directory_offset(probe)
     os.unlink(probe)
     wanted = struct.unpack("<L", b"PK\5\6")[0]
     bytes_ = 2000000 + wanted - offset
@@ -207,9 +216,7 @@ def sizes(search):
         search.add(b"last", (1, 0), b"", "file", f"@{bytes_}", outside=True)
         path = search.rows[-1][0]
         subprocess.run([search.bridge, "last"], check=True, input=search.rows[-1][5].encode())
-        with open(path, "rb") as file:
-            file.seek(-6, 2)
-            found = struct.unpack("<L", file.read(4))[0]
+        found = directory_offset(path)
         if found == wanted:
             return
         search.rows.pop()
