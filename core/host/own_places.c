@@ -149,7 +149,8 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     HB_AUTO_FREE char *snapshots =
         hb_text("%s/%s", root, hb_config_text(run->config, "snapshot", "directory"));
     HB_AUTO_FREE char *state = hb_state_directory();
-    own->snapshots = place_below(root, snapshots);
+    if (*hb_config_list(run->config, "snapshot", "files") != NULL) /* else it is any directory */
+        own->snapshots = place_below(root, snapshots);
     own->state = state == NULL ? NULL : place_below(root, state);
     if (own->state != NULL &&
         *own->state == '\0') { /* the home itself: its inode is all that is known */

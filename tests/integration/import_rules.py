@@ -380,6 +380,24 @@ class Modes(Rules):
         self.assertEqual(self.mode("plain"), oct(0o640))
 
 
+class Snapshots(hb.Case):
+    """A directory of that name is the user's own, unless quick snapshots are made in it."""
+
+    config = hb.GENERIC
+
+    def test_whose_directory_it_is(self):
+        home, new, archive = self.dir / "home", self.dir / "new", self.dir / "a.zip"
+        hb.write(home / "snapshots/of-the-sea.txt", b"waves")
+        hb.write(home / "a", b"1")
+        self.hbcore("--home", home, "backup", "-o", archive)
+        self.hbcore("verify", archive)
+        self.hbcore("--home", new, "import", archive)
+        self.assert_same_tree(home, new)
+        in_use = ("--set", "snapshot.files=a")
+        for words in (("verify", archive), ("--home", self.dir / "other", "import", archive)):
+            self.assert_mentions(self.hbcore(*in_use, *words, expect=3), "snapshots/of-the-sea.txt: refused")
+
+
 @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")
 class Owners(Rules):
     def test_root_leaves_files_to_whom_they_belong(self):
