@@ -106,8 +106,8 @@ static bool is_standard_output(const char *path)
 {
     struct stat named, output;
     char target[2];
-    bool may_be = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
-                  readlink(path, target, sizeof target) >= 0;
+    bool may_be = strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+                  readlink(path, target, sizeof target) >= 0; /* /dev/stdout is a link */
     return may_be && stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
            named.st_dev == output.st_dev && named.st_ino == output.st_ino;
 }
