@@ -249,23 +249,23 @@ static uint64_t file_offset(const struct elf *elf, uint64_t address)
 /* The tables that the linker reads, and what says how long they are: 0, nothing does. */
 static const struct {
     Elf64_Sxword address, bytes;
-    unsigned flags;
+    unsigned flags, align; /* of its rows */
 } tables[] = {
-    {DT_STRTAB, DT_STRSZ, PF_R},
-    {DT_SYMTAB, 0, PF_R},
-    {DT_HASH, 0, PF_R},
-    {DT_GNU_HASH, 0, PF_R},
-    {DT_RELA, DT_RELASZ, PF_R},
-    {DT_REL, DT_RELSZ, PF_R},
-    {DT_JMPREL, DT_PLTRELSZ, PF_R},
-    {DT_INIT_ARRAY, DT_INIT_ARRAYSZ, PF_R},
-    {DT_FINI_ARRAY, DT_FINI_ARRAYSZ, PF_R},
-    {DT_VERSYM, 0, PF_R},
-    {DT_VERNEED, 0, PF_R},
-    {DT_VERDEF, 0, PF_R},
-    {DT_RELR, DT_RELRSZ, PF_R},
-    {DT_INIT, 0, PF_X},
-    {DT_FINI, 0, PF_X},
+    {DT_STRTAB, DT_STRSZ, PF_R, 1},
+    {DT_SYMTAB, 0, PF_R, 8},
+    {DT_HASH, 0, PF_R, 4},
+    {DT_GNU_HASH, 0, PF_R, 4},
+    {DT_RELA, DT_RELASZ, PF_R, 8},
+    {DT_REL, DT_RELSZ, PF_R, 8},
+    {DT_JMPREL, DT_PLTRELSZ, PF_R, 8},
+    {DT_INIT_ARRAY, DT_INIT_ARRAYSZ, PF_R, 8},
+    {DT_FINI_ARRAY, DT_FINI_ARRAYSZ, PF_R, 8},
+    {DT_VERSYM, 0, PF_R, 2},
+    {DT_VERNEED, 0, PF_R, 4},
+    {DT_VERDEF, 0, PF_R, 4},
+    {DT_RELR, DT_RELRSZ, PF_R, 8},
+    {DT_INIT, 0, PF_X, 1},
+    {DT_FINI, 0, PF_X, 1},
 };
 
 /* The first of that tag; NULL: none. The section ends with DT_NULL. */
@@ -282,8 +282,9 @@ static bool tables_are_loaded(const struct elf *elf, const Elf64_Dyn *dynamic)
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         const Elf64_Dyn *address = find(dynamic, tables[i].address);
         const Elf64_Dyn *bytes = tables[i].bytes == 0 ? NULL : find(dynamic, tables[i].bytes);
-        if (address != NULL && !is_loaded(elf, address->d_un.d_ptr,
-                                          bytes == NULL ? 1 : bytes->d_un.d_val, tables[i].flags))
+        if (address != NULL && (address->d_un.d_ptr % tables[i].align != 0 ||
+                                !is_loaded(elf, address->d_un.d_ptr,
+                                           bytes == NULL ? 1 : bytes->d_un.d_val, tables[i].flags)))
             return false;
     }
     return true;
