@@ -101,6 +101,10 @@ static int add_file(struct hb_choice *choice, const char *name, struct hb_error 
                             "--exclude-from %s: not a list of patterns: it has zero bytes in it",
                             name);
     hb_choice_exclude_lines(choice, name, text, bytes);
+    const struct hb_choice_file *made = &choice->files[choice->file_count - 1];
+    if (made->end == made->first && strcmp(name, "-") == 0) /* what should have made it failed */
+        return hb_error_set(error, HB_FATAL,
+                            "--exclude-from -: there is no pattern in standard input");
     return HB_OK;
 }
 

@@ -305,10 +305,11 @@ static int check(const struct hb_cli *cli, const void *parsed)
     else if (options->quick && hb_choice_options_given(&options->choice))
         wrong = "--quick copies the files that [snapshot] names: use it without --include and "
                 "--exclude";
-    else if (options->choice.include.count > 0 && options->preset != NULL &&
+    else if (hb_choice_options_given(&options->choice) && options->preset != NULL &&
              options->output == NULL)
-        wrong = "--include makes an archive of a part, which would count as one of the whole home "
-                "when older ones are removed: name it with -o, or use it without --preset";
+        wrong = "--include and --exclude make an archive of a part, which would count as one of "
+                "the whole home when older ones are removed: name it with -o, use it without "
+                "--preset, or put what is never wanted into a filter of the configuration";
     else if (options->label != NULL && !options->quick)
         wrong = "--label needs --quick";
     else if (options->keep >= 0 && !options->quick && options->preset == NULL)

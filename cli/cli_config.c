@@ -9,6 +9,7 @@
 #include "config/ini_text.h"
 #include "config/ini_write.h"
 #include "host/format.h"
+#include "host/instance.h"
 #include "no_config.h"
 #include "summary.h"
 #include <string.h>
@@ -150,6 +151,24 @@ static int check_preset(const struct hb_cli *cli, const struct hb_config *config
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
+/* What only a plugin knows to be wrong it says when it is made. */
+static int check_plugins(struct hb_session *session)
+{
+    static const struct {
+        uint32_t kind;
+        const char *on;
+    } chains[] = {{HB_KIND_FILTER, "backup"}, {HB_KIND_FILTER, "import"}, {HB_KIND_CONTENT, NULL}};
+    struct hb_error error;
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        struct hb_chain chain = {0};
+        int status = hb_chain_create(&session->run, chains[i].kind, chains[i].on, &chain, &error);
+        hb_chain_free(&chain);
+        if (status != HB_OK)
+            return hb_cli_fail(session->cli, HB_EXIT_USAGE, &error);
+    }
+    return HB_EXIT_DONE;
+}
+
 static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -158,6 +177,8 @@ static int check(struct hb_session *session)
     struct format_check checking = {cli, config, HB_EXIT_DONE};
     hb_config_each(config, check_format, &checking);
     int code = check_preset(cli, config);
+    if (code == HB_EXIT_DONE)
+        code = check_plugins(session);
     if (code != HB_EXIT_DONE || checking.code != HB_EXIT_DONE)
         return HB_EXIT_USAGE;
     if (cli->json) {

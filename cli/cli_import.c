@@ -212,6 +212,9 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
     command->hooks.event.left_out = plan->unwanted;
+    if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
+        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
+                      "the archive is marked as incomplete: `hbcore verify` says why");
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;

@@ -167,6 +167,9 @@ void hb_choice_note(const struct hb_choice *choice, const char *where, bool type
                       missed == 1 ? "matches" : "match", where);
     for (size_t i = 0; i < choice->file_count; i++) {
         const struct hb_choice_file *file = &choice->files[i];
+        if (file->end == file->first)
+            hb_report_add(report, HB_FOUND_NOTE, "", "--exclude-from %s: there is no pattern in it",
+                          file->name);
         missed = find_missed(exclude, file->first, file->end, names, sizeof names);
         if (missed > 0)
             hb_report_add(report, HB_FOUND_NOTE, "",

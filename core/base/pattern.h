@@ -36,7 +36,7 @@ struct hb_pattern {
     bool directory;    /* "/" behind: directories alone */
     bool base;         /* without a '/': it is the last component that has to match */
     bool never;        /* it can never match */
-    bool has_matched;  /* something, so far */
+    bool has_matched;  /* something, so far; with `back`: something to be taken back */
     const char *start; /* in `text`: what stands before the first special byte */
     size_t start_bytes;
     int last_byte; /* what a path has to end with; -1: that cannot be told */

@@ -210,10 +210,22 @@ static size_t find_last(struct hb_patterns *patterns, const char *path, size_t b
         struct hb_pattern *pattern = &patterns->patterns[i];
         if ((found != 0 && pattern->has_matched) || !matches(pattern, path, bytes, base, directory))
             continue;
-        pattern->has_matched = true;
+        pattern->has_matched |= !pattern->back;
         found = found == 0 ? i + 1 : found;
     }
     return found;
+}
+
+/* Is there something that pattern `number`, which has a !, takes back: does an earlier one match?
+ */
+static bool has_effect(const struct hb_patterns *patterns, size_t number, const char *path,
+                       size_t bytes, size_t base, bool directory)
+{
+    for (size_t i = 0; i + 1 < number; i++)
+        if (!patterns->patterns[i].back &&
+            matches(&patterns->patterns[i], path, bytes, base, directory))
+            return true;
+    return false;
 }
 
 static bool takes_back(const struct hb_patterns *patterns, size_t number)
@@ -226,6 +238,9 @@ static struct level look_at(struct hb_patterns *patterns, const struct level *ab
 {
     size_t base = above->end == 0 ? 0 : above->end + 1;
     size_t last = find_last(patterns, path, bytes, base, directory);
+    if (last != 0 && takes_back(patterns, last) && !patterns->patterns[last - 1].has_matched)
+        patterns->patterns[last - 1].has_matched =
+            above->last != 0 || has_effect(patterns, last, path, bytes, base, directory);
     return (struct level){
         .end = bytes,
         .excluded = above->excluded != 0                       ? above->excluded

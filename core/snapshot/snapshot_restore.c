@@ -57,6 +57,12 @@ static int open_snapshot(struct restorer *restorer)
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_begin(&as, &restorer->root.rights); /* it was opened with those */
     status = hb_manifest_read(restorer->root.fd, &restorer->manifest, &why);
+    struct stat marks;
+    if (status == HB_OK &&
+        fstatat(restorer->root.fd, HB_MARKS_NAME, &marks, AT_SYMLINK_NOFOLLOW) == 0)
+        hb_report_add(&restorer->run->report, HB_FOUND_NOTE, "",
+                      "snapshot %s is incomplete: some files were left out when it was made",
+                      restorer->name);
     if (status == HB_OK)
         return HB_OK;
     return hb_error_set(restorer->error, HB_FATAL, "%s: %s", restorer->name,
