@@ -26,11 +26,15 @@ static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t b
  * Packers that put paths together write "d//a", "d/./a" and "d/." for "d/a" and "d". The plain
  * spelling is kept, so that all commands know one name. What is refused for its path ("..", or that
  * it is absolute) keeps its own, and so does its beginning "./", by which nobody is misled. Of a
- * file "a/." makes no sense.
+ * file "a/." makes no sense. The archive's own root ("/", "./.") is ".".
  */
 static size_t make_plain(char *path, size_t bytes, uint32_t type)
 {
     size_t skip, skip_of_meaning;
+    if (type == HB_DIRECTORY && bytes > 0 && hb_path_is_root(path)) {
+        memcpy(path, ".", 2);
+        return 1;
+    }
     if (hb_path_problem(path, SIZE_MAX, &skip) == NULL || path[skip] == '/')
         return bytes;
     const char *name = hb_base_name(path + skip);

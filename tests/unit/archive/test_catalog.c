@@ -69,8 +69,12 @@ static void test_plain_spelling(void **state)
         expect_plain(HB_FILE, kept[i], kept[i]);
     expect_plain(HB_FILE, "d/.", "d/.");
     expect_plain(HB_FILE, "d//", "d//");
-    expect_plain(HB_DIRECTORY, "/", "/");
-    expect_plain(HB_DIRECTORY, "./.", "./.");
+    static const char *const roots[] = {"/", "./.", ".", "./", "//", "/."};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        expect_plain(HB_DIRECTORY, roots[i], ".");
+    expect_plain(HB_FILE, "/", "/");
+    expect_plain(HB_DIRECTORY, "/a", "/a");
+    expect_plain(HB_DIRECTORY, "", "");
 }
 
 static void test_what_was_listed(void **state)
