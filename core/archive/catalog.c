@@ -2,6 +2,7 @@
 #include "archive/catalog.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include <string.h>
 
 enum { MOST_OF_A_REASON = 300 }; /* bytes */
@@ -21,6 +22,32 @@ static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t b
     return at;
 }
 
+/*
+ * Packers that put paths together write "d//a", "d/./a" and "d/." for "d/a" and "d". The plain
+ * spelling is kept, so that all commands know one name. What is refused for its path ("..", or that
+ * it is absolute) keeps its own, and so does its beginning "./", by which nobody is misled. Of a
+ * file "a/." makes no sense. The archive's own root ("/", "./.") is ".".
+ */
+static size_t make_plain(char *path, size_t bytes, uint32_t type)
+{
+    size_t skip, skip_of_meaning;
+    if (type == HB_DIRECTORY && bytes > 0 && hb_path_is_root(path)) {
+        memcpy(path, ".", 2);
+        return 1;
+    }
+    if (hb_path_problem(path, SIZE_MAX, &skip) == NULL || path[skip] == '/')
+        return bytes;
+    const char *name = hb_base_name(path + skip);
+    if (type != HB_DIRECTORY && (*name == '\0' || strcmp(name, ".") == 0))
+        return bytes;
+    HB_AUTO_FREE char *meaning = hb_alloc(bytes + 1);
+    size_t kept = (size_t)(hb_path_put_meaning(meaning, path + skip) - meaning);
+    if (hb_path_problem(meaning, SIZE_MAX, &skip_of_meaning) != NULL)
+        return bytes;
+    memcpy(path + skip, meaning, kept + 1);
+    return skip + kept;
+}
+
 size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
                       const struct hb_member *member)
 {
@@ -35,7 +62,6 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
-        .path_bytes = (uint32_t)entry->path_bytes,
         .mode = entry->mode & 07777,
         .uid = entry->uid,
         .gid = entry->gid,
@@ -49,6 +75,8 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         made->crc32 = member->crc32;
         made->member_flags = (uint8_t)member->flags;
     }
+    made->path_bytes =
+        (uint32_t)make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
     size_t index = catalog->count++;
     /* The flag and the reason came in together: a plugin that is older has neither. */
     if (member != NULL && HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))

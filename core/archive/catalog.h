@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is in an archive: all its members, compactly, as it says. Nothing is changed in it once it
- * is listed; what is to become of a member is said elsewhere (import/restore_plan.h).
+ * What is in an archive: all its members, compactly, as it says, but "d//a" and "d/./a" are "d/a".
+ * Nothing is changed in it once it is listed; what is to become of a member is said elsewhere
+ * (import/restore_plan.h).
  */
 #ifndef HB_CATALOG_H
 #define HB_CATALOG_H

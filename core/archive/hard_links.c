@@ -2,6 +2,7 @@
 #include "archive/hard_links.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/path_table.h"
 #include <string.h>
 
@@ -12,24 +13,6 @@ struct names {
     size_t *starts; /* one more than there are members */
     struct hb_path_table table;
 };
-
-/* Appends without what means nothing: "." and empty components. Returns the new end. */
-static char *put_meaning(char *to, const char *path)
-{
-    const char *start = to;
-    for (const char *part = path; *part != '\0';) {
-        size_t bytes = strcspn(part, "/");
-        if (bytes > 0 && !(bytes == 1 && *part == '.')) {
-            if (to != start)
-                *to++ = '/';
-            memcpy(to, part, bytes);
-            to += bytes;
-        }
-        part += bytes;
-        part += *part == '/';
-    }
-    return to;
-}
 
 static const char *name_of(const void *rows, size_t index, size_t *bytes)
 {
@@ -45,7 +28,7 @@ static void collect(struct names *names)
     names->starts = hb_alloc((catalog->count + 1) * sizeof *names->starts);
     char *end = names->text;
     for (size_t i = 0; i < catalog->count; i++) {
-        end = put_meaning(end, hb_catalog_path(catalog, i));
+        end = hb_path_put_meaning(end, hb_catalog_path(catalog, i));
         names->starts[i + 1] = (size_t)(end - names->text);
     }
 }
@@ -61,7 +44,7 @@ static uint32_t named_by(const struct names *names, size_t index)
     if (link == NULL)
         return HB_LINKS_NOWHERE;
     HB_AUTO_FREE char *target = hb_alloc(strlen(link) + 1);
-    size_t bytes = (size_t)(put_meaning(target, link) - target);
+    size_t bytes = (size_t)(hb_path_put_meaning(target, link) - target);
     size_t found = hb_path_table_find(&names->table, target, bytes, name_of, names);
     return found == SIZE_MAX ? HB_LINKS_NOWHERE : (uint32_t)found;
 }

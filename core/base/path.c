@@ -121,6 +121,30 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
     }
 }
 
+char *hb_path_put_meaning(char *to, const char *path)
+{
+    const char *start = to;
+    for (const char *part = path; *part != '\0';) {
+        size_t bytes = strcspn(part, "/");
+        if (bytes > 0 && !(bytes == 1 && *part == '.')) {
+            if (to != start)
+                *to++ = '/';
+            memcpy(to, part, bytes);
+            to += bytes;
+        }
+        part += bytes;
+        part += *part == '/';
+    }
+    return to;
+}
+
+bool hb_path_is_root(const char *path)
+{
+    while (*path == '/' || (*path == '.' && (path[1] == '/' || path[1] == '\0')))
+        path++;
+    return *path == '\0';
+}
+
 const char *hb_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -40,4 +40,12 @@ bool hb_has_suffix(const char *name, size_t bytes, const char *suffix, size_t *s
  */
 const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip);
 
+/*
+ * Writes the path without what means nothing in it, "." and empty components, to where there is
+ * room for all of it; not a NUL. Returns the end. ".." stays, and what was absolute no longer is.
+ */
+char *hb_path_put_meaning(char *to, const char *path);
+/* Does it name nothing but the root that it counts from ("", ".", "./", "/")? */
+bool hb_path_is_root(const char *path);
+
 #endif

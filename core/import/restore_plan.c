@@ -87,7 +87,8 @@ uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint3
         return row->mode & 0777;
     if (origin->entry_flags & HB_ENTRY_HAS_MODE)
         return origin->mode & (origin->type == HB_DIRECTORY ? HB_DIRECTORY_MODES : 0777);
-    return (origin->type == HB_DIRECTORY ? 0777 : 0666) & ~umask;
+    uint32_t nobodys = origin->entry_flags & HB_ENTRY_READ_ONLY ? 0222 : 0;
+    return (origin->type == HB_DIRECTORY ? 0777 : 0666) & ~umask & ~nobodys;
 }
 
 static const char *path_of(const void *rows, size_t index, size_t *bytes)

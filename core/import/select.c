@@ -70,8 +70,7 @@ static void drop_impossible(const struct hb_config *config, struct hb_restore_pl
         const char *path = hb_planned_path(plan, i);
         size_t skip;
         const char *problem = hb_path_problem(path, depth, &skip);
-        if (problem != NULL && type == HB_DIRECTORY && path[skip] != '/' &&
-            (path[skip] == '\0' || strcmp(path + skip, ".") == 0)) {
+        if (problem != NULL && type == HB_DIRECTORY && hb_path_is_root(path)) {
             row->action = HB_REPLACED; /* the archive's own root: nothing to do */
             continue;
         }

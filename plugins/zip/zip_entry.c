@@ -6,6 +6,7 @@
  */
 #include "zip_entry.h"
 
+#include "zip_name.h"
 #include "zip_time.h"
 
 #include <string.h>
@@ -45,27 +46,21 @@ static bool is_dos_directory(const struct zip_record *record)
            (record->attributes & ZIP_DOS_DIRECTORY) != 0;
 }
 
-/* ---- path ------------------------------------------------------------------------------- */
-
-/* Makers whose names cannot have a '\' in them. Info-ZIP and PKWARE number NTFS differently. */
-static bool is_windows(const struct zip_record *record)
+/* Of a directory Windows means something else by it: it does not keep anything from being made
+ * there.
+ */
+static bool is_read_only(const struct zip_record *record, uint32_t type)
 {
-    switch (record->made_by >> 8) {
-    case ZIP_MADE_BY_DOS:
-    case ZIP_MADE_BY_HPFS:
-    case ZIP_MADE_BY_NTFS:
-    case ZIP_MADE_BY_INFOZIP_NTFS:
-    case ZIP_MADE_BY_VFAT:
-        return true;
-    default:
-        return false;
-    }
+    return type == HB_FILE && zip_is_windows(record) &&
+           (record->attributes & ZIP_DOS_READ_ONLY) != 0;
 }
+
+/* ---- path ------------------------------------------------------------------------------- */
 
 /* Where there is no '/', as Info-ZIP and libarchive do. */
 static bool turn_slashes(const struct zip_record *record, char *name)
 {
-    if (!is_windows(record) || strchr(name, '/') != NULL || strchr(name, '\\') == NULL)
+    if (!zip_is_windows(record) || strchr(name, '/') != NULL || strchr(name, '\\') == NULL)
         return false;
     for (char *at = name; *at != '\0'; at++)
         if (*at == '\\')
@@ -102,7 +97,7 @@ const char *zip_entry_problem(const struct zip *zip, const struct zip_record *re
 {
     if (zip->index.has_trailer)
         return NULL;
-    if (is_drive(path) && (is_windows(record) || path[2] == '/' || path[2] == '\\'))
+    if (is_drive(path) && (zip_is_windows(record) || path[2] == '/' || path[2] == '\\'))
         return "is a place on a Windows drive, not below the home";
     if (climbs(path))
         return "leads outside through ..\\";
@@ -138,6 +133,8 @@ unsigned zip_entry_of(const struct zip_record *record, char *name, struct hb_ent
     if (has_mode(record)) {
         entry->mode = record->attributes >> 16 & 07777;
         entry->flags |= HB_ENTRY_HAS_MODE;
+    } else if (is_read_only(record, entry->type)) {
+        entry->flags |= HB_ENTRY_READ_ONLY;
     }
     entry->mtime = record->time;
     if (record->has_time || zip_time_from_dos(record->dos, &entry->mtime))

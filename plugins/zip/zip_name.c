@@ -74,32 +74,37 @@ static size_t from_cp437(const struct zip_record *record, char *text)
     return (size_t)(to - text);
 }
 
-/*
- * Info-ZIP and bsdtar on UNIX write the bytes of the file system, without the flag where their
- * locale is unknown to them: what is UTF-8 there was never meant as code page 437.
- */
-static bool is_unix_utf8(const struct zip_record *record)
+bool zip_is_windows(const struct zip_record *record)
 {
-    unsigned maker = record->made_by >> 8;
-    return (maker == ZIP_MADE_BY_UNIX || maker == ZIP_MADE_BY_DARWIN) &&
-           zip_name_encoding(record->name, record->name_bytes) != ZIP_NAME_BYTES;
+    switch (record->made_by >> 8) {
+    case ZIP_MADE_BY_DOS:
+    case ZIP_MADE_BY_HPFS:
+    case ZIP_MADE_BY_NTFS:
+    case ZIP_MADE_BY_INFOZIP_NTFS:
+    case ZIP_MADE_BY_VFAT:
+        return true;
+    default:
+        return false;
+    }
 }
 
+static size_t copy(char *text, const char *name, size_t bytes)
+{
+    memcpy(text, name, bytes);
+    return bytes;
+}
+
+/*
+ * Only Windows and MS-DOS convert names to a code page. Info-ZIP and bsdtar on UNIX write the bytes
+ * of the file system, without the flag where their locale is unknown to them: those are the name.
+ */
 size_t zip_name_text(const struct zip_record *record, char *text)
 {
-    const char *name = record->name;
-    size_t bytes = record->name_bytes;
-    if (!record->raw_name && (record->flags & ZIP_FLAG_UTF8) == 0) {
-        if (record->unicode == NULL && !is_unix_utf8(record)) {
-            bytes = from_cp437(record, text);
-            name = NULL;
-        } else if (record->unicode != NULL) {
-            name = record->unicode;
-            bytes = record->unicode_bytes;
-        }
-    }
-    if (name != NULL)
-        memcpy(text, name, bytes);
+    bool plain = record->raw_name || (record->flags & ZIP_FLAG_UTF8) != 0;
+    size_t bytes =
+        !plain && record->unicode != NULL  ? copy(text, record->unicode, record->unicode_bytes)
+        : !plain && zip_is_windows(record) ? from_cp437(record, text)
+                                           : copy(text, record->name, record->name_bytes);
     text[bytes] = '\0';
     return bytes;
 }

@@ -37,8 +37,8 @@ enum {
     ZIP_MADE_BY_VFAT = 14
 };
 
-/* External attributes: what MS-DOS calls a directory. */
-enum { ZIP_DOS_DIRECTORY = 0x10 };
+/* External attributes: what MS-DOS calls a directory, and a file that nobody may write. */
+enum { ZIP_DOS_READ_ONLY = 0x01, ZIP_DOS_DIRECTORY = 0x10 };
 
 /* Where the local header of a long entry keeps room for 64-bit sizes. */
 enum zip_room {

@@ -173,13 +173,15 @@ def complain(found, listed, names):
     return wrong
 
 
-def update(found, listed):
+def update(found, listed, names):
+    """Rows of other archives than these stay."""
     head = ""
     for line in table.PATH.read_text(encoding="utf-8").splitlines(keepends=True):
         if "|" in line:
             break
         head += line
-    table.write(head, found, lambda key, _: listed.get(key, (0, table.UNKNOWN))[1])
+    others = {key: count for key, (count, _) in listed.items() if key[0] not in names}
+    table.write(head, {**others, **found}, lambda key, _: listed.get(key, (0, table.UNKNOWN))[1])
 
 
 def arguments():
@@ -213,7 +215,7 @@ def main():
     found = {(name, *key): count for (name, _), (counts, _) in zip(chosen, results) for key, count in counts.items()}
     _, listed = table.read()
     if options.update:
-        update(found, listed)
+        update(found, listed, {name for name, _ in chosen})
     gone = {key[0] for key in listed} - {name for name, _ in made}
     wrong = [line for _, never in results for line in never] + complain(found, listed, {name for name, _ in chosen}) \
         + [f"{name}: the table has it, but it is not made" for name in sorted(gone)]

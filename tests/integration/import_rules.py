@@ -304,12 +304,26 @@ class WhichEntries(Rules):
         self.assertEqual(self.files(), {"config.yaml", "file", "zz"})
 
     def test_names_in_code_page_437(self):
-        path = self.make_zip([("config.yaml", "x"), ("caf@.txt", "x")])
+        path = self.make_zip([("config.yaml", "x"), (self.made_by(0, "caf@.txt"), "x")])
         data = path.read_bytes()
         self.assertEqual(data.count(b"caf@.txt"), 2)
         path.write_bytes(data.replace(b"caf@.txt", b"caf\x82.txt"))
         self.take(path)
         self.assertEqual(self.files(), {"config.yaml", "café.txt"})
+
+    def test_names_of_bytes_from_unix(self):
+        path = self.make_zip([("config.yaml", "x"), (self.made_by(3, "caf@.txt"), "x"), (self.made_by(19, "@@"), "x")])
+        path.write_bytes(path.read_bytes().replace(b"caf@.txt", b"caf\xe9.txt").replace(b"@@", b"\xfc\xff"))
+        self.take(path)
+        self.assertEqual(set(os.listdir(os.fsencode(self.target))) & {b"caf\xe9.txt", b"\xfc\xff"},
+                         {b"caf\xe9.txt", b"\xfc\xff"})
+        self.assertEqual(self.hbcore("cat", path, b"caf\xe9.txt").stdout, b"x")
+
+    @staticmethod
+    def made_by(system, name, attributes=0):
+        info = zipfile.ZipInfo(name)
+        info.create_system, info.external_attr = system, attributes
+        return info
 
 
 class Modes(Rules):
@@ -378,6 +392,20 @@ class Modes(Rules):
         (self.dir / "dos.zip").write_bytes(data)
         self.take(self.dir / "dos.zip", umask=0o027)
         self.assertEqual(self.mode("plain"), oct(0o640))
+
+    def test_read_only_on_windows(self):
+        """As with other files without a mode, the umask says who may read them."""
+        rows = [("config.yaml", "x")]
+        for name, attributes in (("r", 0x21), ("w", 0x20), ("d/", 0x11), ("d/r", 0x01), (".env", 0x01)):
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 0, attributes
+            rows.append((info, "" if name == "d/" else "x"))
+        archive = self.make_zip(rows)
+        self.take(archive, umask=0o022)
+        self.assertEqual([self.mode(name) for name in ("r", "w", "d", "d/r", ".env")],
+                         [oct(mode) for mode in (0o444, 0o644, 0o755, 0o444, 0o600)])
+        self.take(archive, target=self.dir / "closed", umask=0o077)
+        self.assertEqual(stat.S_IMODE((self.dir / "closed" / "r").stat().st_mode), 0o400)
 
 
 class Snapshots(hb.Case):

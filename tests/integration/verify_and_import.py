@@ -31,7 +31,9 @@ TARS = {
     "special": (3, ("p", "c", "b/b"), ("f a", "p p", "c c", "b b/b"), ()),
     "links-refused": (3, ("l", "out", "abs"), ("f a", "l l a", "l out ../../etc/passwd", "l abs /etc/passwd"), ()),
     "links-restored": (0, (), ("f a", "l l a", "l out ../../etc/passwd", "l abs /etc/passwd"), LINKS),
-    "paths": (3, ("../out", "b/../../out", "/abs", "c//d"), ("f ../out", "f b/../../out", "f /abs", "f c//d", "f ./e"), ()),
+    "paths": (3, ("../out", "b/../../out", "/abs", "c//../d"), ("f ../out", "f b/../../out", "f /abs", "f c//../d", "f ./e"), ()),
+    "spellings": (0, (), ("d /", "d c/.", "f c//d", "f c/./d", "f ./e//f"), ()),
+    "root-and-absolute": (3, ("/a", "/b"), ("d /", "d /a", "f /b", "f c"), ()),
     "component": (3, (LONG, f"d/{LONG}/f"), (f"f {LONG}", f"f d/{LONG}/f", "f a"), ()),
     "long-target": (3, ("l",), ("l l " + "x/" * 2048, "l m " + "x/" * 2047, "f a"), LINKS),
     "very-long-target": (3, ("l", "k"), ("l l " + "x/" * 9000, "l k " + "x" * 60000, "f a"), LINKS),
@@ -137,6 +139,25 @@ class TheSame(hb.Case):
                 zip_of(archive, members)
                 found = self.compare(archive, options)
                 self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
+
+    def test_one_spelling(self):
+        """Of names with "//" and "/./" in them all commands know the plain one; of two that are one the last counts."""
+        rows = ("d /", "d c//.", "f c//first", "f c/./second", "l c//l first", "f ./c/.//same", "f c/same", "f c//same")
+        for make, archive in ((tar_of, self.dir / "made.tar"), (zip_of, self.dir / "made.zip")):
+            with self.subTest(archive=archive.name):
+                make(archive, rows)
+                self.assertEqual(self.compare(archive, LINKS)[:2], (0, []))
+                home = self.dir / f"home{self.count}"
+                self.assertEqual(set(hb.tree(home)) - {b"."}, {b"c", b"c/first", b"c/second", b"c/l", b"c/same"})
+                self.assertEqual((home / "c/same").read_bytes(), b"c//same")
+                listed = [json.loads(line).get("path") for line in self.hbcore("--json", "list", archive).stdout.splitlines()]
+                self.assertEqual([path for path in listed if path],
+                                 [".", "c", "c/first", "c/second", "c/l", "./c/same", "c/same", "c/same"])
+                for name in ("c/first", "c/second", "c/same"):
+                    self.assertEqual(self.hbcore("cat", archive, name).stdout, (home / name).read_bytes())
+                self.tool("rm", "-rf", home)
+                self.hbcore("--home", home, "import", archive, "--include", "c/first", *LINKS)
+                self.assertEqual(set(hb.tree(home)) - {b"."}, {b"c", b"c/first"})
 
     def test_zips_that_cannot_be_decoded(self):
         """Whatever the plugin makes of them, all say the same."""

@@ -22,7 +22,8 @@ enum hb_entry_type {
 enum hb_entry_flags {
     HB_ENTRY_HAS_MODE = 1,  /* `mode` is known (a foreign archive may lack it) */
     HB_ENTRY_HAS_MTIME = 2, /* `mtime` is known */
-    HB_ENTRY_HAS_OWNER = 4  /* `uid` and `gid` are known */
+    HB_ENTRY_HAS_OWNER = 4, /* `uid` and `gid` are known */
+    HB_ENTRY_READ_ONLY = 8  /* `mode` is not known, but that nobody may write the file */
 };
 
 struct hb_entry {

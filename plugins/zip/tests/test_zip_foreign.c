@@ -121,7 +121,9 @@ static void encodings(void **state)
     (void)state;
     static const unsigned char unicode[] = "\x75\x70\x0a\0\1\x20\xf7\xdf\x04new-\xc3\xa9";
     expect_name(&(struct foreign){.name = "caf\x82"}, "caf\xc3\xa9");
-    expect_name(&(struct foreign){.name = "caf\x82", .made_by = 3}, "caf\xc3\xa9");
+    expect_name(&(struct foreign){.name = "caf\x82", .made_by = 11}, "caf\xc3\xa9");
+    expect_name(&(struct foreign){.name = "caf\x82", .made_by = 3}, "caf\x82");
+    expect_name(&(struct foreign){.name = "caf\xe9", .made_by = 19}, "caf\xe9");
     expect_name(&(struct foreign){.name = "caf\xc3\xa9"}, "caf\xe2\x94\x9c\xe2\x8c\x90");
     expect_name(&(struct foreign){.name = "caf\xc3\xa9", .flags = ZIP_FLAG_UTF8}, "caf\xc3\xa9");
     expect_name(&(struct foreign){.name = "caf\xc3\xa9", .made_by = 3}, "caf\xc3\xa9");
@@ -169,6 +171,10 @@ static void attributes(void **state)
         {3, 0, HB_FILE, 0, 0},
         {0, 0100755u << 16, HB_FILE, 0, 0},
         {0, 0x20, HB_FILE, 0, 0},
+        {0, 0x21, HB_FILE, HB_ENTRY_READ_ONLY, 0},
+        {11, 0x01, HB_FILE, HB_ENTRY_READ_ONLY, 0},
+        {3, 0x01, HB_FILE, 0, 0},
+        {3, 0100644u << 16 | 0x01, HB_FILE, HB_ENTRY_HAS_MODE, 0644},
         /* What has content is a file; mysqldump | zip dump.zip - stores the mode of a pipe. */
         {3, 0020666u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0666},
         {3, 0060666u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0666},
@@ -186,7 +192,8 @@ static void attributes(void **state)
                                    .dos = 0x58210000},
                  &list);
         assert_int_equal(list.members[0].type, all[i].type);
-        assert_int_equal(list.members[0].flags & HB_ENTRY_HAS_MODE, all[i].flags);
+        assert_int_equal(list.members[0].flags & (HB_ENTRY_HAS_MODE | HB_ENTRY_READ_ONLY),
+                         all[i].flags);
         assert_int_equal(list.members[0].mode, all[i].mode);
         if (all[i].type == HB_SYMLINK)
             assert_string_equal(list.members[0].link, "x");

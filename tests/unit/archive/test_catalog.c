@@ -41,6 +41,42 @@ static void fill(struct hb_catalog *catalog)
     }
 }
 
+static void expect_plain(uint32_t type, const char *path, const char *plain)
+{
+    struct hb_catalog catalog = {0};
+    struct hb_entry entry = {
+        .size = sizeof entry, .type = type, .path = path, .path_bytes = strlen(path)};
+    hb_catalog_add(&catalog, &entry, NULL);
+    hb_catalog_entry(&catalog, 0, &entry);
+    assert_string_equal(entry.path, plain);
+    assert_int_equal(entry.path_bytes, strlen(plain));
+    hb_catalog_clear(&catalog);
+}
+
+/* What would be refused by its path keeps it, to be refused. */
+static void test_plain_spelling(void **state)
+{
+    (void)state;
+    expect_plain(HB_FILE, "d//a", "d/a");
+    expect_plain(HB_SYMLINK, "d/./a", "d/a");
+    expect_plain(HB_HARDLINK, "d///././b//a", "d/b/a");
+    expect_plain(HB_FILE, "./d//a", "./d/a");
+    expect_plain(HB_DIRECTORY, "d/.", "d");
+    expect_plain(HB_DIRECTORY, "d//", "d");
+    static const char *const kept[] = {"d/a", "./d/a", "../d//a", "d//../a", "d/./..", "/d//a",
+                                       "//d", "",      ".",       "d/...",   "d/.a",   "d/a."};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        expect_plain(HB_FILE, kept[i], kept[i]);
+    expect_plain(HB_FILE, "d/.", "d/.");
+    expect_plain(HB_FILE, "d//", "d//");
+    static const char *const roots[] = {"/", "./.", ".", "./", "//", "/."};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        expect_plain(HB_DIRECTORY, roots[i], ".");
+    expect_plain(HB_FILE, "/", "/");
+    expect_plain(HB_DIRECTORY, "/a", "/a");
+    expect_plain(HB_DIRECTORY, "", "");
+}
+
 static void test_what_was_listed(void **state)
 {
     struct hb_catalog catalog = {0};
@@ -98,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_listed),
+        cmocka_unit_test(test_plain_spelling),
         cmocka_unit_test(test_paths_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

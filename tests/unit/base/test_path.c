@@ -51,6 +51,37 @@ static void test_paths_that_cannot_be(void **state)
     assert_non_null(hb_path_problem(longest, 3, &skip));
 }
 
+static void test_what_means_nothing(void **state)
+{
+    static const struct {
+        const char *path, *meaning;
+    } rows[] = {
+        {"a/b", "a/b"},
+        {"a//b", "a/b"},
+        {"a/./b", "a/b"},
+        {"./a/././/b/.", "a/b"},
+        {"a/../b", "a/../b"},
+        {"a/...", "a/..."},
+        {"a/.b//c.", "a/.b/c."},
+        {"/a", "a"},
+        {"", ""},
+        {".", ""},
+        {"/", ""},
+        {".//./", ""},
+        {"//", ""},
+        {"..", ".."},
+        {"./..", ".."},
+        {".a", ".a"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char meaning[32] = "";
+        *hb_path_put_meaning(meaning, rows[i].path) = '\0';
+        assert_string_equal(meaning, rows[i].meaning);
+        assert_int_equal(hb_path_is_root(rows[i].path), *meaning == '\0');
+    }
+}
+
 static void test_parts_of_names(void **state)
 {
     size_t stem = 0;
@@ -140,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths_that_cannot_be),
+        cmocka_unit_test(test_what_means_nothing),
         cmocka_unit_test(test_parts_of_names),
         cmocka_unit_test(test_tilde_and_working_directory),
         cmocka_unit_test(test_paths_of_the_configuration),
