@@ -134,7 +134,8 @@ class Wrong(Choice):
             self.assert_mentions(done, "leave nothing to back up")
 
     def test_where_they_have_no_place(self):
-        for arguments in (["--quick", "--exclude", "x"], ["--preset", "p", "--include", "sub"]):
+        for arguments in (["--quick", "--exclude", "x"], ["--preset", "p", "--include", "sub"],
+                          ["--preset", "p", "--exclude", "x"], ["--preset", "p", "--exclude-larger-than", "1"]):
             self.hbcore("--home", self.home, "backup", *arguments, expect=2)
         for size in ("", "x", "-1", "1Q", "1e3", "0"):
             _, done = self.store("--exclude-larger-than", size, expect=2)

@@ -71,6 +71,14 @@ class Commands(unittest.TestCase):
             self.assertIn(f"hbcore: {bad}{where}", lines[2 * number])
             self.assertIn(hint, lines[2 * number + 1])
 
+    def test_check_asks_the_plugins(self):
+        """What is wrong only for a plugin is told now, and not by the import that needs it."""
+        for on, wrong in (("import", "patterns = ./b"), ("backup", "directories = a/b"), ("import", "globs = [x ./y")):
+            path = self.write("asked.ini", f"[backup]\nformat = zip\n[filter:y]\nplugin = runtime-filter\non = {on}\n{wrong}\n")
+            done = self.run_it("--config", path, "config", "check", code=2)
+            self.assertIn("[filter:y]", done.stderr)
+            self.assertEqual(done.stdout, "")
+
     def test_show_loads_again(self):
         shown = self.run_it("--config", self.file, "--set", "backup.workers=7", "config", "show")
         self.assertLess(max(map(len, shown.stdout.splitlines())), 200)

@@ -242,6 +242,26 @@ class Patterns(Choice):
         self.assertTrue((self.dir / "new/noise.bin").exists())
         self.assertFalse((self.dir / "new/zeros.bin").exists())
 
+    def test_what_takes_nothing_back(self):
+        """A ! alone spares nothing, and is no pattern that matches."""
+        (self.home / "noise.bin").write_bytes(b"newer")
+        for words in (("!noise.bin",), ("*.yaml", "!noise.bin")):
+            done = self.hbcore("--home", self.home, "import", self.archive, "-f",
+                               *(word for pattern in words for word in ("--exclude", pattern)), expect=2)
+            self.assert_mentions(done, "--exclude '!noise.bin' matches nothing", "nothing was changed")
+        self.assertEqual((self.home / "noise.bin").read_bytes(), b"newer")
+        self.take("--exclude", "*.bin", "--exclude", "!noise.bin")
+
+    def test_a_list_that_was_not_made(self):
+        """Of a pipe it is an error, of a file a note: nothing is spared."""
+        done = self.hbcore("--home", self.home, "import", self.archive, "-f", "--exclude-from", "-", input=b"\n# none\n",
+                           expect=2)
+        self.assert_mentions(done, "there is no pattern in standard input")
+        empty = self.dir / "empty"
+        empty.write_bytes(b"")
+        _, done = self.take("--exclude-from", empty)
+        self.assert_mentions(done, f"--exclude-from {empty}: there is no pattern in it")
+
     def test_an_include_that_matches_nothing(self):
         files, done = self.take("--include", "config.yaml", "--include", "auth.json")
         self.assertEqual(files, {"config.yaml"})
