@@ -169,6 +169,18 @@ static int check_plugins(struct hb_session *session)
     return HB_EXIT_DONE;
 }
 
+/* Without a file all of them are used; one that names none gives databases up, and seldom on
+ * purpose. */
+static void doubt_contents(const struct hb_cli *cli, const struct hb_config *config)
+{
+    if (hb_config_next(config, HB_KIND_CONTENT, NULL) == NULL && hb_config_path(config) != NULL &&
+        !cli->quiet)
+        fprintf(cli->err,
+                "hbcore: note: there is no section [content:NAME]: databases are stored and "
+                "restored as ordinary files\n"
+                "  `hbcore plugins list` shows the content plugins\n");
+}
+
 static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -181,6 +193,7 @@ static int check(struct hb_session *session)
         code = check_plugins(session);
     if (code != HB_EXIT_DONE || checking.code != HB_EXIT_DONE)
         return HB_EXIT_USAGE;
+    doubt_contents(cli, config);
     if (cli->json) {
         json_t *line = json_pack("{ss ss}", "type", "config", "status", "ok");
         hb_json_name_or_null(line, "path", path);
