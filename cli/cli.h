@@ -52,7 +52,7 @@ struct hb_cli {
                            */
     char *untold; /* an import was completed, and the JSON that says so cannot be written: else NULL
                    */
-    bool named_out; /* -o names standard output as a file: /dev/stdout */
+    bool named_out; /* -o names a link to standard output, which is opened by that name yet */
     bool raw_out;   /* an archive or a member goes to standard output, and JSON to standard error */
 };
 

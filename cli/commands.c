@@ -116,10 +116,7 @@ static int unknown(const struct hb_cli *cli, const char *name)
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }
 
-/*
- * What plugins and libraries print must not get among results; where -o names standard output as a
- * file, it is opened by that name yet.
- */
+/* What plugins and libraries print must not get among results. */
 static void keep_output(struct hb_cli *cli)
 {
     if (hb_standard_output() != STDOUT_FILENO)

@@ -101,14 +101,15 @@ static void take_text(struct hb_texts *texts, char *text)
     texts->texts[texts->count] = NULL;
 }
 
-/* /dev/stdout, say, or a link to it. What is to become a file is looked at once, by its user. */
-static bool is_standard_output(const char *path)
+/* Its names, and links to it; what is to become a file is looked at once, by its user. */
+static bool is_standard_output(const char *path, bool *by_link)
 {
     struct stat named, output;
     char target[2];
-    bool may_be = strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0 ||
-                  readlink(path, target, sizeof target) >= 0; /* /dev/stdout is a link */
-    return may_be && stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
+    bool own = strcmp(path, "/dev/stdout") == 0 || strncmp(path, "/dev/fd/", 8) == 0 ||
+               strncmp(path, "/proc/", 6) == 0;
+    *by_link = !own && readlink(path, target, sizeof target) >= 0;
+    return (own || *by_link) && stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 &&
            named.st_dev == output.st_dev && named.st_ino == output.st_ino;
 }
 
@@ -138,6 +139,7 @@ static bool must_name(const struct hb_cli_option *option)
 static int take(struct parsing *parsing, const struct known_option *known, char *value)
 {
     const struct hb_cli_option *option = known->option;
+    bool by_link;
     void *at = (char *)(known->global ? parsing->cli : parsing->options) + option->offset;
     if (option == &help_option) {
         print_help(parsing->cli, parsing->command);
@@ -158,8 +160,11 @@ static int take(struct parsing *parsing, const struct known_option *known, char 
         return 0;
     case HB_TAKES_OUTPUT:
         parsing->cli->raw_out = strcmp(value, "-") == 0;
-        parsing->cli->named_out = is_standard_output(value);
-        *(const char **)at = value;
+        if (!parsing->cli->raw_out && is_standard_output(value, &by_link)) {
+            parsing->cli->raw_out = !by_link;
+            parsing->cli->named_out = by_link;
+        }
+        *(const char **)at = parsing->cli->raw_out ? "-" : value;
         return 0;
     case HB_TAKES_TEXT:
         *(const char **)at = value;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int hb_owner_of(int directory_fd, struct hb_owner *owner)
 {
@@ -136,4 +137,10 @@ int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char 
     if (!hb_rights_present().other && owner->user == 0 && owner->group == hb_rights_group())
         return 0;
     return unless_refused(inherit(directory_fd, owner, name), owner, directory_fd, name);
+}
+
+bool hb_owner_may_give(int home_fd)
+{
+    struct stat status;
+    return geteuid() == 0 && fstat(home_fd, &status) == 0 && status.st_uid == 0;
 }

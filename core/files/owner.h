@@ -36,4 +36,10 @@ int hb_owner_give_at(const struct hb_owner *owner, int directory_fd, const char 
  */
 int hb_owner_inherit(int directory_fd, const struct hb_owner *owner, const char *name);
 
+/*
+ * May files below this home be given to others than its owner? Root alone can, and nobody else may
+ * have a say: not where the home is somebody else's, who could have written down what is given.
+ */
+bool hb_owner_may_give(int home_fd);
+
 #endif

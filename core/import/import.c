@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/import.h"
+#include "files/owner.h"
 
 #include "archive/which_format.h"
 #include "base/interrupt.h"
@@ -82,7 +83,8 @@ static int make_home(struct import *import, const char *path)
 {
     struct hb_directory home = HB_DIRECTORY_NONE;
     size_t bytes = strlen(path);
-    while (bytes > 1 && path[bytes - 1] == '/')
+    while (bytes > 1 && (path[bytes - 1] == '/' ||
+                         (path[bytes - 1] == '.' && path[bytes - 2] == '/'))) /* "a/." is a */
         bytes--;
     HB_AUTO_FREE char *plain = hb_copy_bytes(path, bytes);
     const char *name = hb_base_name(plain);
@@ -123,9 +125,24 @@ static int open_home(struct import *import, bool make)
     return status;
 }
 
+/* Of the home that is open: what is told by its name may be another one by now. */
+static int check_owners(const struct import *import)
+{
+    if (!import->staging.keeps_owners || hb_owner_may_give(import->run->home.fd))
+        return HB_OK;
+    hb_error_set(import->error, HB_FATAL,
+                 "%s: import.owners = keep: the home does not belong to root, or you are not root",
+                 import->run->home.path);
+    hb_error_hint(import->error, "use --set import.owners=home");
+    import->error->wrong_use = true;
+    return HB_FATAL;
+}
+
 static int open_stage(struct import *import)
 {
     int status = open_home(import, true);
+    if (status == HB_OK)
+        status = check_owners(import);
     if (status != HB_OK || import->run->stage.fd >= 0)
         return status;
     struct stat before;

@@ -53,6 +53,14 @@ static void report_no_copy(struct verify *verify, size_t index, int error)
                   verify->run->stage.path, strerror(error));
 }
 
+/* As what it is; not what a later member of that name replaces, which nobody gets. By its name. */
+static bool is_checked(const struct verify *verify, size_t index)
+{
+    const struct hb_restore_row *rows = verify->plan.rows;
+    return hb_claims_by_name(verify->claims, index) &&
+           (rows == NULL || rows[index].action != HB_REPLACED);
+}
+
 /* By name alone: what it is will be seen when it is staged. */
 static int verify_open(void *context, unsigned worker, size_t index, struct hb_error *error)
 {
@@ -61,7 +69,7 @@ static int verify_open(void *context, unsigned worker, size_t index, struct hb_e
     char name[24];
     (void)worker;
     (void)error;
-    if (!verify->can_stage || !hb_claims_by_name(verify->claims, index))
+    if (!verify->can_stage || !is_checked(verify, index))
         return -1;
     copy_name(index, name);
     int fd = openat(stage->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -148,7 +156,7 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     atomic_fetch_add(&verify->files, 1);
     atomic_fetch_add(&verify->bytes, bytes);
     if (fd < 0) {
-        if (hb_claims_by_name(verify->claims, index)) /* else it is nobody's */
+        if (is_checked(verify, index)) /* else it is nobody's */
             report_cannot_tell(verify, index);
         return HB_OK;
     }
@@ -208,7 +216,7 @@ static void report_unchecked(struct verify *verify, const char *why)
     const struct hb_catalog *catalog = &verify->archive->catalog;
     struct hb_report *report = &verify->run->report;
     for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].type != HB_FILE || !hb_claims_by_name(verify->claims, i))
+        if (catalog->members[i].type != HB_FILE || !is_checked(verify, i))
             continue;
         hb_report_add(report, HB_FOUND_DOUBTFUL, hb_catalog_path(catalog, i),
                       "could not be checked as a database: %s", why);
@@ -223,8 +231,7 @@ static void open_stage(struct verify *verify)
     const struct hb_archive *archive = verify->archive;
     bool needed = false;
     for (size_t i = 0; i < archive->catalog.count && !needed; i++)
-        needed =
-            archive->catalog.members[i].type == HB_FILE && hb_claims_by_name(verify->claims, i);
+        needed = archive->catalog.members[i].type == HB_FILE && is_checked(verify, i);
     if (!needed)
         return;
     const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");

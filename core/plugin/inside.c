@@ -6,7 +6,7 @@
  *
  *   a crash           SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT: a line, and then what would have
  *                     happened without us: exit status and core dump are those of the signal
- *   exit(), _exit()   whatever the argument: a line, exit 1, on whatever thread
+ *   exit(), _exit()   whatever the argument, and quick_exit(): a line, exit 1, on whatever thread
  *   pthread_exit()    of a thread of ours, which somebody waits for: the same
  *   fork()            a child that comes back from the callback ends there; the parent goes on
  *
@@ -200,12 +200,15 @@ void hb_inside_install(void)
     for (size_t i = 0; i < CRASHES; i++)
         sigaction(crashes[i], &action, &before[i]);
     atexit(on_exit_called);
+    at_quick_exit(on_exit_called);
 }
 
 void hb_inside_loaded(void)
 {
-    if (installed)
-        atexit(on_exit_called); /* those that come last are called first */
+    if (!installed)
+        return;
+    atexit(on_exit_called); /* those that come last are called first */
+    at_quick_exit(on_exit_called);
 }
 
 void hb_inside_done(void)

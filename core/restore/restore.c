@@ -6,6 +6,7 @@
 #include "base/name.h"
 #include "base/progress.h"
 #include "files/mounts.h"
+#include "files/owner.h"
 #include "restore/made.h"
 #include "restore/restore_directories.h"
 #include "restore/restore_entry.h"
@@ -186,6 +187,7 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
     pthread_mutex_init(&restore.lock, NULL);
     restore.mounts = hb_mounts_below(request->run->home.path);
     restore.home_mount = hb_mount_of(request->run->home.fd);
+    restore.gives = hb_owner_may_give(request->run->home.fd);
     /* Most is the owner's of the home; threads that start now begin with the same. */
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &request->run->home.rights);

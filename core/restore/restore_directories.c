@@ -112,7 +112,7 @@ void hb_restore_finish_directory(struct hb_restoring *restore, const struct hb_r
             hb_made_finished(&restore->notes, row->index, fd);
     }
     struct hb_owner owner; /* last: then we may have no rights there any more */
-    if (result == 0 && hb_journal_owner(row, &owner))
+    if (result == 0 && restore->gives && hb_journal_owner(row, &owner))
         result = hb_owner_give(&owner, fd);
     /* Another file system, of which there may be no stage: nobody else flushes it. */
     if (result == 0 && restore->mounts && hb_mount_of(fd) != restore->home_mount && syncfs(fd) != 0)

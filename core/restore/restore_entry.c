@@ -231,7 +231,8 @@ static int rename_into_place(const struct task *task)
     struct hb_restoring *restore = task->restore;
     enum hb_access_rule rule = task->row->flags & HB_ROW_KEEP_MODE ? HB_ACCESS_KEEP : HB_ACCESS_FIX;
     struct hb_owner owner;
-    const struct hb_owner *kept = hb_journal_owner(task->row, &owner) ? &owner : NULL;
+    const struct hb_owner *kept =
+        restore->gives && hb_journal_owner(task->row, &owner) ? &owner : NULL;
     int result = task->row->type == HB_FILE
                      ? hb_target_give(restore->run, task->from_fd, task->name, task->place,
                                       task->mode, rule, kept)

@@ -29,6 +29,7 @@ struct hb_restoring {
     struct hb_error *error;
     bool mounts; /* something is mounted below the home */
     uint64_t home_mount;
+    bool gives; /* owners that rows name: what a journal says is not enough (owner.h) */
 };
 
 /* Where the row waits; NULL: it is not there now. */

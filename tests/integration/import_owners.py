@@ -124,6 +124,10 @@ class Owners(fault.FaultCase):
             done = self.hbcore("--home", home, *KEEP, "import", self.archive, expect=2)
             self.assert_mentions(done, "import.owners", str(ALICE))
             self.assertEqual(os.listdir(self.dir / "his"), [])
+            for spelled in (f"{home}/", f"{home}/."):
+                done = self.hbcore("--home", spelled, *KEEP, "import", self.archive, expect=2)
+                self.assert_mentions(done, "import.owners", "root")
+                self.assertEqual(os.listdir(self.dir / "his"), [], spelled)
 
     def test_somebody_else(self):
         self.many()
@@ -160,6 +164,19 @@ class Owners(fault.FaultCase):
             found = self.owners()
             if found:
                 self.assertEqual(found, self.KEPT, number)
+
+    def test_what_a_journal_of_somebody_else_says(self):
+        """He could write into it that his files are to be given away: root does that in root's homes alone."""
+        self.many()
+        self.home.mkdir(mode=0o755)
+        self.faulted("--home", self.home, *KEEP, "import", "--force", self.archive, calls="renameat,rename",
+                     path=f"{self.home}/*", at=3, kill=True, expect=None)
+        self.tool("chown", "-R", "-h", f"{ALICE}:{ALICE}", self.home)
+        done = self.hbcore("--home", self.home, "backup", "-o", self.dir / "after.tar.zst", expect=None)
+        self.assert_mentions(done, "ompleted")
+        found = self.owners()
+        self.assertEqual(set(found), set(self.KEPT))
+        self.assertEqual({row[:2] for row in found.values()}, {(ALICE, ALICE)})
 
 
 if __name__ == "__main__":
