@@ -200,7 +200,7 @@ void hb_inside_install(void)
     for (size_t i = 0; i < CRASHES; i++)
         sigaction(crashes[i], &action, &before[i]);
     atexit(on_exit_called);
-    at_quick_exit(on_exit_called);
+    (void)at_quick_exit(on_exit_called);
 }
 
 void hb_inside_loaded(void)
@@ -208,7 +208,7 @@ void hb_inside_loaded(void)
     if (!installed)
         return;
     atexit(on_exit_called); /* those that come last are called first */
-    at_quick_exit(on_exit_called);
+    (void)at_quick_exit(on_exit_called);
 }
 
 void hb_inside_done(void)
