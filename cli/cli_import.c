@@ -18,7 +18,6 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct import_options {
@@ -322,27 +321,6 @@ static void print_summary(const struct import_command *command)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-/* Who gives files away as root must not do so for somebody who could have made the archive. */
-static int check_owners(const struct hb_session *session, const char *home, struct hb_error *error)
-{
-    struct stat status;
-    HB_AUTO_FREE char *above = hb_copy_bytes(home, (size_t)(hb_base_name(home) - home));
-    if (!hb_import_keeps_owners(session->config))
-        return 0;
-    if (geteuid() != 0)
-        hb_error_set(error, HB_FATAL, "import.owners = keep: only root can give files to others");
-    else if (stat(home, &status) != 0 && stat(above, &status) != 0)
-        return 0; /* opening it tells more */
-    else if (status.st_uid != 0)
-        hb_error_set(error, HB_FATAL,
-                     "%s: import.owners = keep: the home belongs to user %u, not to root", home,
-                     (unsigned)status.st_uid);
-    else
-        return 0;
-    hb_error_hint(error, "use --set import.owners=home");
-    return HB_EXIT_USAGE;
-}
-
 static int import_archive(struct import_command *command)
 {
     struct hb_session *session = command->session;
@@ -364,9 +342,6 @@ static int import_archive(struct import_command *command)
                      HB_NO_CURRENT_TEXT);
         return HB_EXIT_FAILED;
     }
-    code = check_owners(session, command->home, error);
-    if (code != 0)
-        return code;
     command->hooks.event.home = command->home;
     command->hooks.event.archive = command->archive;
     struct hb_import_request request = {

@@ -105,8 +105,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* errors of write(), which have their own exit codes */
     signal(SIGXFSZ, SIG_IGN);
     cli.ascii = setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    /* Names are bytes; libraries that convert them must take any, whatever the user's locale.
-     */
+    /* Names are bytes; libraries that convert them must take any, whatever the user has set. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "C.utf8");
 #ifdef M_ARENA_MAX

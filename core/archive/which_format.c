@@ -40,8 +40,8 @@ static int ask(struct hb_archive *archive, const struct hb_input *input,
         *unsure = true;
         return HB_NOMATCH;
     }
-    int answer =
-        hb_format_ops_of(choice)->probe(instance->self, input, archive->head, archive->head_bytes);
+    const struct hb_format_ops *ops = instance->plugin->ops; /* its own would want its own self */
+    int answer = ops->probe(instance->self, input, archive->head, archive->head_bytes);
     hb_instance_free(instance);
     *unsure |= answer < 0;
     /* Of a stream that has passed by: it saw so much that it looked for what is gone. */

@@ -129,7 +129,7 @@ char *hb_path_put_meaning(char *to, const char *path)
         if (bytes > 0 && !(bytes == 1 && *part == '.')) {
             if (to != start)
                 *to++ = '/';
-            memcpy(to, part, bytes);
+            memmove(to, part, bytes);
             to += bytes;
         }
         part += bytes;

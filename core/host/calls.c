@@ -260,7 +260,10 @@ static int format_probe(void *self, const struct hb_input *input, const void *he
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "probe", SELDOM);
-    return answer(&call, REAL(format)->probe(instance->own_self, input, head, bytes), HB_NOMATCH);
+    int status = REAL(format)->probe(instance->own_self, input, head, bytes);
+    if (status == HB_PROVEN) /* which no other callback may answer */
+        return leave(&call) ? status : HB_NOMATCH;
+    return answer(&call, status, HB_NOMATCH);
 }
 
 static int format_list(void *self, const struct hb_input *input, const struct hb_lister *lister)

@@ -40,6 +40,10 @@ size_t hb_format_stem(const char *const *suffixes, const char *name);
 int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *policy,
                      struct hb_error *error);
 
+/*
+ * What the plugin says of itself: suffixes, flags, which callbacks it has. To call one an instance
+ * is needed, and its own table (calls.h).
+ */
 static inline const struct hb_format_ops *hb_format_ops_of(const struct hb_format_choice *choice)
 {
     return (const struct hb_format_ops *)choice->section->library->plugin->ops;

@@ -10,33 +10,13 @@
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
-/* "a/./b//c/" -> "a/b/c", in place. */
-static void normalise(char *path)
-{
-    char *to = path;
-    for (const char *from = path; *from != '\0';) {
-        size_t bytes = strcspn(from, "/");
-        if (bytes > 0 && !(bytes == 1 && *from == '.')) {
-            if (to > path && to[-1] != '/')
-                *to++ = '/';
-            memmove(to, from, bytes);
-            to += bytes;
-        } else if (from == path && *from == '/') {
-            *to++ = '/';
-        }
-        from += bytes;
-        from += strspn(from, "/");
-    }
-    *to = '\0';
-}
-
 /* As realpath(3), but the end of it may be missing. Caller frees; NULL: as hb_absolute(). */
 static char *canonical(const char *path)
 {
     HB_AUTO_FREE char *known = hb_absolute(path);
     if (known == NULL)
         return NULL;
-    normalise(known);
+    *hb_path_put_meaning(known + 1, known + 1) = '\0'; /* it begins with '/' */
     HB_AUTO_FREE char *whole = hb_copy_text(known);
     for (char *slash = known + strlen(known); slash != NULL; slash = strrchr(known, '/')) {
         *slash = '\0';

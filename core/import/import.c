@@ -47,11 +47,6 @@ static uint32_t current_umask(void)
     return mask;
 }
 
-bool hb_import_keeps_owners(const struct hb_config *config)
-{
-    return hb_config_value(config, "import", "owners")->number == 1;
-}
-
 /* ---- the home ------------------------------------------------------------------------------ */
 
 /* Makes the directory and opens it. 0 or -errno. */
@@ -130,9 +125,14 @@ static int check_owners(const struct import *import)
 {
     if (!import->staging.keeps_owners || hb_owner_may_give(import->run->home.fd))
         return HB_OK;
-    hb_error_set(import->error, HB_FATAL,
-                 "%s: import.owners = keep: the home does not belong to root, or you are not root",
-                 import->run->home.path);
+    struct stat status;
+    if (geteuid() != 0 || fstat(import->run->home.fd, &status) != 0)
+        hb_error_set(import->error, HB_FATAL,
+                     "import.owners = keep: only root can give files to others");
+    else
+        hb_error_set(import->error, HB_FATAL,
+                     "%s: import.owners = keep: the home belongs to user %u, not to root",
+                     import->run->home.path, (unsigned)status.st_uid);
     hb_error_hint(import->error, "use --set import.owners=home");
     import->error->wrong_use = true;
     return HB_FATAL;
@@ -267,6 +267,8 @@ static int run_import(struct import *import)
     struct hb_run *run = import->run;
     bool is_archive = import->request->source == NULL;
     int status = open_home(import, false);
+    if (status == HB_OK && run->home.fd >= 0)
+        status = check_owners(import);
     if (is_archive) /* what is in a snapshot, its user has listed */
         hb_own_places_of(run, run->home.fd >= 0 ? run->home.path : import->request->home);
     if (status == HB_OK && import->request->begin != NULL)
@@ -317,7 +319,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     };
     /* Where owners differ, a tree cannot be given to one. */
     import.staging.keeps_owners =
-        request->source == NULL && hb_import_keeps_owners(request->run->config);
+        request->source == NULL &&
+        hb_config_value(request->run->config, "import", "owners")->number == 1;
     import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;

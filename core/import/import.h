@@ -56,9 +56,6 @@ struct hb_import_result {
     unsigned swept;
 };
 
-/* import.owners = keep. Only root can do that, and only where no other user has a say. */
-bool hb_import_keeps_owners(const struct hb_config *config);
-
 /*
  * HB_OK: done, see the report. HB_NOMATCH: see result. A failure: nothing was changed, or *error
  * says that some files were.

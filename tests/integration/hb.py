@@ -204,6 +204,7 @@ class Case(unittest.TestCase):
     """One test with its directory, its HOME and its runs of the program."""
 
     maxDiff = None
+    fresh_count = 0
     config = HERMES  # what hbcore() passes as --config; None: nothing
 
     def setUp(self):
@@ -326,6 +327,11 @@ class Case(unittest.TestCase):
         if done.returncode != expect:
             self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")
         return done
+
+    def fresh(self, kind):
+        """A path in the directory of the test that no other call has got."""
+        self.fresh_count += 1
+        return self.dir / f"{kind}{self.fresh_count}"
 
     # ---- what there is to back up ----
 

@@ -15,11 +15,6 @@ class HardLinks(hb.Case):
     def setUp(self):
         super().setUp()
         self.config = hb.GENERIC
-        self.made = 0
-
-    def fresh(self, kind):
-        self.made += 1
-        return self.dir / f"{kind}{self.made}"
 
     def make(self, *rows, pax=False):
         """A row: name, kind, data or target; a link's data."""

@@ -53,11 +53,6 @@ class TarKinds(hb.Case):
     def setUp(self):
         super().setUp()
         self.config = hb.GENERIC
-        self.made = 0
-
-    def fresh(self, kind):
-        self.made += 1
-        return self.dir / f"{kind}{self.made}"
 
     def keep(self, data):
         path = self.fresh("archive")

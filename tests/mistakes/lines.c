@@ -10,6 +10,7 @@ enum { LONGEST = 1 << 16 };
 static const char magic_text[] = "lines 1\n";
 
 struct lines {
+    const struct lines *self; /* so that it can be told whose this is */
     const struct hb_host *host;
     const char *mistake;
     char text[LONGEST + 1];
@@ -20,6 +21,7 @@ static int lines_create(const struct hb_host *host, const struct hb_settings *se
     struct lines *lines = calloc(1, sizeof *lines);
     if (lines == NULL)
         return host->fail(host, HB_FATAL, "out of memory");
+    lines->self = lines;
     lines->host = host;
     lines->mistake = settings->values[0]->text;
     *self = lines;
@@ -139,6 +141,18 @@ static int lines_walk(void *self, const struct hb_input *input, const struct hb_
     return status;
 }
 
+/* What it is given has to be what create() made. */
+static int lines_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
+{
+    const struct lines *lines = self;
+    (void)input;
+    if (lines->self != lines)
+        abort();
+    if (bytes < sizeof magic_text - 1 || memcmp(head, magic_text, sizeof magic_text - 1) != 0)
+        return HB_NOMATCH;
+    return makes(lines, "proves") ? HB_PROVEN : HB_OK;
+}
+
 static const char *const suffixes[] = {".lines", NULL};
 static const struct hb_magic magics[] = {{.bytes = magic_text, .length = sizeof magic_text - 1},
                                          {0}};
@@ -160,6 +174,7 @@ static const struct hb_format_ops ops = {
     .end_entry = lines_entry,
     .finish = lines_finish,
     .walk = lines_walk,
+    .probe = lines_probe,
 };
 
 static const struct hb_plugin plugin = {

@@ -169,6 +169,11 @@ class Walks(Mistakes):
         self.hbcore("--home", self.new, "import", self.archive)
         self.assertEqual((self.new / "second").read_bytes(), b"other text")
 
+    def test_its_own_instance_is_asked(self):
+        """Whose archive it is; and an answer that probe() alone may give is taken."""
+        self.hbcore("--set", "format:lines.mistake=proves", "--home", self.new, "import", self.archive)
+        self.assertEqual((self.new / "second").read_bytes(), b"other text")
+
     def test_nothing_is_believed(self):
         for mistake in ("no-data", "no-last-end", "end-twice", "hide-failure"):
             with self.subTest(mistake=mistake):

@@ -6,6 +6,7 @@
  */
 #ifdef HBCORE_FORGE
 #include "forge_zip.h"
+#include "script.h"
 #endif
 
 #include <hbcore/format.h>
@@ -188,13 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 #ifdef HBCORE_FORGE
     size_t made;
     uint8_t *archive = forge_zip(data, bytes, &made);
-    const char *keep =
-        getenv("HBCORE_FORGE_KEEP"); /* a file, to look at what is made of an input */
-    FILE *file = keep != NULL ? fopen(keep, "wb") : NULL;
-    if (file != NULL) {
-        fwrite(archive, 1, made, file);
-        fclose(file);
-    }
+    script_keep(archive, made);
     read_archive(archive, made);
     free(archive);
 #else

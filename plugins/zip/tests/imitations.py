@@ -53,6 +53,8 @@ import time
 import zipfile
 import zlib
 
+from places import crc_suffix
+
 TOOLS = ["unzip", "zip", "7z", "bsdtar", "funzip"]
 SIGNATURES = [b"PK\3\4", b"PK\7\x08", b"PK\1\2", b"PK\5\5", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\6\x08", b"PK00"]
 LOCAL, DESCRIPTOR, CENTRAL, END = b"PK\3\4", b"PK\7\x08", b"PK\1\2", b"PK\5\6"
@@ -247,25 +249,6 @@ def placed(signature, size=LONGEST):
         yield own + b"%04x" % at + signature + b"z" * at
     for part in range(1, 4):
         yield b"part" + own + signature[:part]
-
-
-def crc_suffix(crc, wanted):
-    """Four bytes after which a CRC-32 that stood at `crc` is `wanted`."""
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0xEDB88320 if byte & 1 else 0)
-        table.append(byte)
-    state, indexes = wanted ^ 0xFFFFFFFF, []
-    for _ in range(4):
-        index = next(i for i in range(256) if table[i] >> 24 == state >> 24)
-        indexes.append(index)
-        state = (state ^ table[index]) << 8 & 0xFFFFFFFF
-    state, suffix = crc ^ 0xFFFFFFFF, b""
-    for index in reversed(indexes):
-        suffix += bytes([(state ^ index) & 0xFF])
-        state = state >> 8 ^ table[index]
-    return suffix
 
 
 def numbers(tag):

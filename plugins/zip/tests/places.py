@@ -240,4 +240,5 @@ def main():
     return 1 if search.failures else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
