@@ -28,6 +28,29 @@ void hb_staged_name(uint64_t index, char *name)
     snprintf(name, 24, "m%" PRIu64, index);
 }
 
+/*
+ * Tells the directory from every copy of it. An inode number alone does not: when a home is removed
+ * and put back from a copy, the new directory may get the number of the old one. `born`: with the
+ * time of its birth, where the file system keeps one. 0: unknown.
+ */
+static uint64_t directory_number(int fd, bool born)
+{
+    struct statx now;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &now) != 0)
+        return 0;
+    if (!born || (now.stx_mask & STATX_BTIME) == 0)
+        return now.stx_ino;
+    uint64_t parts[] = {now.stx_ino, (uint64_t)now.stx_btime.tv_sec, now.stx_btime.tv_nsec};
+    return XXH3_64bits(parts, sizeof parts);
+}
+
+/* A release before wrote the inode number alone. */
+static bool is_copied(uint64_t number, int fd)
+{
+    return number != 0 && number != directory_number(fd, true) &&
+           number != directory_number(fd, false);
+}
+
 /* ---- writing ------------------------------------------------------------------------------- */
 
 struct hb_journal_writer {
@@ -64,9 +87,8 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
         return HB_FATAL;
     }
     XXH3_64bits_reset(made->hash);
-    struct stat status;
-    uint64_t inode = fstat(stage->fd, &status) == 0 ? (uint64_t)status.st_ino : 0;
-    HB_AUTO_FREE char *head = hb_text(MAGIC "%" PRIu64 " %s", inode, archive);
+    HB_AUTO_FREE char *head =
+        hb_text(MAGIC "%" PRIu64 " %s", directory_number(stage->fd, true), archive);
     put(made, head);
     *writer = made;
     return HB_OK;
@@ -168,7 +190,7 @@ struct hb_journal {
     char *archive;
     uint64_t rows_left;
     bool has_notes, is_copy;
-    uint64_t inode; /* of the directory that it was written in; 0: unknown */
+    uint64_t number; /* of the directory that it was written in; 0: unknown */
     struct record head, path, link, note;
 };
 
@@ -253,7 +275,7 @@ static bool read_head(struct hb_journal *journal)
     journal->has_notes = strncmp(journal->head.text, MAGIC, strlen(MAGIC)) == 0;
     if (!journal->has_notes && strncmp(journal->head.text, MAGIC_1, strlen(MAGIC_1)) != 0)
         return false;
-    if (journal->has_notes && !take_number(&at, &journal->inode))
+    if (journal->has_notes && !take_number(&at, &journal->number))
         return false;
     journal->archive = hb_copy_text(at);
     return true;
@@ -289,9 +311,8 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
     bool looked = file != NULL && fstat(fd, &status) == 0;
     if (looked && S_ISREG(status.st_mode) && status.st_uid == hb_rights_user()) {
         int result = hb_journal_read(file, journal, error);
-        if (result == HB_OK && fstat(stage_fd, &status) == 0)
-            (*journal)->is_copy =
-                (*journal)->inode != 0 && (*journal)->inode != (uint64_t)status.st_ino;
+        if (result == HB_OK)
+            (*journal)->is_copy = is_copied((*journal)->number, stage_fd);
         return result;
     }
     int result = looked ? hb_error_set(error, HB_FATAL, DAMAGED) : damaged(NULL, error);

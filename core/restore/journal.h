@@ -37,8 +37,9 @@
  * of the same home that is a refusal (recover.h), since old rows would be published over the new
  * files.
  *
- * The file: records that end with NUL. The first is "hbcore-journal 2 INODE ARCHIVE",
- * with the number of the stage's directory: a home that was copied has another; then, per row,
+ * The file: records that end with NUL. The first is "hbcore-journal 2 NUMBER ARCHIVE",
+ * with a number of the stage's directory, from its inode and the time of its birth (releases before:
+ * the inode alone): in a home that was copied it is another; then, per row,
  * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", with HB_ROW_OWNER also " USER GROUP",
  * the path, the target of a link (else empty), and what was there when the import began
  * (target_note.h); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes

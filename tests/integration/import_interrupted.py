@@ -233,6 +233,30 @@ class Interrupted(fault.FaultCase):
                 self.hbcore(*line)
                 self.assert_carried_through(home)
 
+    def test_a_copy_with_the_number_of_the_original(self):
+        """File systems give a number again: the directory of the copy is not the one of the import for that."""
+        home = self.interrupted_home()
+        kept = self.dir / "kept"
+        stage, = home.glob(STAGE + "*")
+        number = stage.stat().st_ino
+        self.tool("cp", "-a", home, kept)
+        shutil.rmtree(stage)
+        others = []  # they hold the numbers that are given before that one
+        for other in range(5000):
+            stage.mkdir()
+            if stage.stat().st_ino == number:
+                break
+            os.rename(stage, self.dir / f"other{other}")
+            others.append(self.dir / f"other{other}")
+        else:
+            self.skipTest("the file system does not give a number again")
+        for path in {*others, *home.iterdir()} - {stage}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.tool("cp", "-a", f"{kept}/.", home)
+        self.assertEqual(stage.stat().st_ino, number)
+        self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")
+        self.assert_carried_through(home)
+
     def test_a_file_that_cannot_be_put_back_later(self):
         home = self.interrupted_home()
         os.mkdir(home / "config.yaml.d")
