@@ -92,9 +92,9 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
     FILE *out = hb_cli_out(cli);
     char text[24];
     note_other_suffix(command);
-    hb_session_say(command->session, "%s %" PRIu64 " files (%s) ...\n",
+    hb_session_say(command->session, "%s %" PRIu64 " file%s (%s) ...\n",
                    command->options->dry_run ? "Would back up" : "Backing up", files,
-                   hb_human_bytes(bytes, text));
+                   hb_plural(files), hb_human_bytes(bytes, text));
     fflush(out);
     if (!command->options->dry_run)
         hb_session_start_progress(command->session, "stored", files, bytes);
@@ -159,7 +159,7 @@ static void print_made(const struct backup_command *command)
     fprintf(out, "  Files:       %" PRIu64 "\n", result->files);
     fprintf(out, "  Original:    %s\n", hb_human_bytes(result->bytes, text));
     fprintf(out, "  Compressed:  %s", hb_human_bytes(result->archive_bytes, text));
-    if (result->bytes > 0)
+    if (result->bytes >= result->archive_bytes && result->bytes > 0)
         fprintf(out, " (%.0f%%)", 100.0 * (double)result->archive_bytes / (double)result->bytes);
     fputc('\n', out);
     print_changed(result, out);
@@ -199,13 +199,15 @@ static void print_summary(const struct backup_command *command)
         return;
     }
     if (result->swept > 0)
-        fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
+        fprintf(cli->err, "Removed the leftovers of %u earlier run%s.\n", result->swept,
+                hb_plural(result->swept));
     HB_AUTO_FREE char *home = hb_printable(command->session->run.home.path);
     if (result->nothing)
         fprintf(out, "Nothing to back up in %s: no archive was made.\n", home);
     else if (!made)
-        hb_session_say(command->session, "\nDry run: %" PRIu64 " files, %s; nothing was written.\n",
-                       result->files, hb_human_bytes(result->bytes, bytes));
+        hb_session_say(command->session,
+                       "\nDry run: %" PRIu64 " file%s, %s; nothing was written.\n", result->files,
+                       hb_plural(result->files), hb_human_bytes(result->bytes, bytes));
     else
         print_status(command);
     if (!made)

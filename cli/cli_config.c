@@ -8,6 +8,7 @@
 #include "complain.h"
 #include "config/ini_text.h"
 #include "config/ini_write.h"
+#include "host/content.h"
 #include "host/format.h"
 #include "host/instance.h"
 #include "no_config.h"
@@ -169,18 +170,6 @@ static int check_plugins(struct hb_session *session)
     return HB_EXIT_DONE;
 }
 
-/* Without a file all of them are used; one that names none gives databases up, and seldom on
- * purpose. */
-static void doubt_contents(const struct hb_cli *cli, const struct hb_config *config)
-{
-    if (hb_config_next(config, HB_KIND_CONTENT, NULL) == NULL && hb_config_path(config) != NULL &&
-        !cli->quiet)
-        fprintf(cli->err,
-                "hbcore: note: there is no section [content:NAME]: databases are stored and "
-                "restored as ordinary files\n"
-                "  `hbcore plugins list` shows the content plugins\n");
-}
-
 static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -193,7 +182,8 @@ static int check(struct hb_session *session)
         code = check_plugins(session);
     if (code != HB_EXIT_DONE || checking.code != HB_EXIT_DONE)
         return HB_EXIT_USAGE;
-    doubt_contents(cli, config);
+    if (hb_contents_are_given_up(config))
+        fprintf(cli->err, "hbcore: note: %s: " HB_NO_CONTENTS "\n", path);
     if (cli->json) {
         json_t *line = json_pack("{ss ss}", "type", "config", "status", "ok");
         hb_json_name_or_null(line, "path", path);

@@ -174,8 +174,8 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
 {
     char size[24];
     HB_AUTO_FREE char *home = hb_printable(target);
-    fprintf(out, "Backup contains %" PRIu64 " files (%s to restore)\n", plan->members,
-            hb_human_bytes(plan->bytes, size));
+    fprintf(out, "Backup contains %" PRIu64 " file%s (%s to restore)\n", plan->members,
+            hb_plural(plan->members), hb_human_bytes(plan->bytes, size));
     if (plan->unwanted > 0)
         fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", plan->unwanted);
     hb_choice_show(out, choice);
@@ -230,7 +230,8 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         fprintf(out, "Declined; %s.\n", what_was_done(&command->session->run));
     if (status == HB_OK) {
         if (!cli->quiet)
-            fprintf(out, "\nImporting %" PRIu64 " files ...\n", plan->files);
+            fprintf(out, "\nImporting %" PRIu64 " file%s ...\n", plan->files,
+                    hb_plural(plan->files));
         fflush(out);
         hb_session_start_progress(command->session, "unpacked", plan->files, plan->bytes);
     }
@@ -300,14 +301,16 @@ static void print_summary(const struct import_command *command)
         return;
     }
     if (result->swept > 0)
-        fprintf(cli->err, "Removed the leftovers of %u earlier run(s).\n", result->swept);
+        fprintf(cli->err, "Removed the leftovers of %u earlier run%s.\n", result->swept,
+                hb_plural(result->swept));
     if (command->options->dry_run) {
         hb_session_say(command->session, "\nDry run: nothing was changed.\n");
         hb_summary_problems(cli, &command->session->run.report);
     } else {
         HB_AUTO_FREE char *home = hb_printable(command->home);
         hb_summary_status(command->session, "Import complete", "Import INCOMPLETE",
-                          "%" PRIu64 " files restored in %s", result->files,
+                          "%" PRIu64 " file%s restored in %s", result->files,
+                          hb_plural(result->files),
                           hb_human_seconds(hb_session_seconds(command->session), time));
         if (!cli->quiet)
             fprintf(out, "  Target: %s\n", home);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore prune: which archives of a preset stay, named one by one. */
 #include "backup/prune.h"
+#include "base/human.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/name.h"
@@ -136,9 +137,10 @@ static void print_summary(const struct prune_command *command, const struct hb_p
         hb_json_add(object, "{s:I, s:b}", "adopted", (json_int_t)result->adopted, "dry_run",
                     command->options->dry_run);
     } else if (!cli->quiet) {
-        fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive(s).\n",
-                command->options->dry_run ? "Would remove" : "Removed",
-                json_integer_value(json_object_get(command->lists, "removed")));
+        json_int_t removed = json_integer_value(json_object_get(command->lists, "removed"));
+        fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive%s.\n",
+                command->options->dry_run ? "Would remove" : "Removed", removed,
+                hb_plural((uint64_t)removed));
     }
     if (object == NULL)
         hb_summary_problems(cli, &command->session->run.report);

@@ -113,8 +113,9 @@ static json_t *tell_removed(const struct snapshot_command *command,
     bool speaks = hb_session_speaks(command->session);
     json_t *names = json_array();
     if (speaks && removed > 0)
-        fprintf(out, "%s %zu older snapshot(s):\n",
-                command->options->dry_run ? "Would remove" : "Removed", removed);
+        fprintf(out, "%s %zu older snapshot%s:\n",
+                command->options->dry_run ? "Would remove" : "Removed", removed,
+                hb_plural(removed));
     for (size_t i = 0; i < snapshots->count; i++) {
         if (!snapshots->items[i].kept.removed)
             continue;
@@ -166,8 +167,9 @@ static void say_created(const struct snapshot_command *command, const struct hb_
     HB_AUTO_FREE char *where = hb_printable(directory);
     HB_AUTO_FREE char *id = hb_shell_word(made->id);
     fprintf(out, "State snapshot created: %s\n", made->id);
-    fprintf(out, "  %" PRIu64 " files, %s; %zu snapshot(s) stored in %s/\n", made->files,
-            hb_human_bytes(made->bytes, size), stored, where);
+    fprintf(out, "  %" PRIu64 " file%s, %s; %zu snapshot%s stored in %s/\n", made->files,
+            hb_plural(made->files), hb_human_bytes(made->bytes, size), stored, hb_plural(stored),
+            where);
     HB_AUTO_FREE char *restore =
         hb_session_command_line(command->session, "hbcore snapshot restore");
     fprintf(out, "  Restore with: %s %s\n", restore, id);
@@ -207,8 +209,8 @@ static int would_create(struct snapshot_command *command)
     int status = hb_snapshot_make(&request, &planned, &session->error);
     if (status != HB_OK)
         return hb_cli_exit_code(status);
-    hb_session_say(session, "Dry run: %" PRIu64 " files, %s; nothing was written.\n", planned.files,
-                   hb_human_bytes(planned.bytes, size));
+    hb_session_say(session, "Dry run: %" PRIu64 " file%s, %s; nothing was written.\n",
+                   planned.files, hb_plural(planned.files), hb_human_bytes(planned.bytes, size));
     if (planned.files == 0 && hb_session_speaks(command->session))
         hint_at_files(command);
     return conclude_create(command, &planned, NULL, 0);
@@ -344,8 +346,8 @@ static int restore(struct snapshot_command *command, const char *wanted)
     if (hb_session_speaks(command->session) && dry_run)
         fprintf(session->cli->out, "Dry run: nothing was changed.\n");
     else
-        hb_session_say(session, "Restored %" PRIu64 " of %" PRIu64 " files from %s\n",
-                       restored.files, restored.members, shown);
+        hb_session_say(session, "Restored %" PRIu64 " of %" PRIu64 " file%s from %s\n",
+                       restored.files, restored.members, hb_plural(restored.members), shown);
     json_t *members =
         json_pack("{s:I, s:I, s:I}", "files", (json_int_t)restored.files, "bytes",
                   (json_int_t)restored.bytes, "members", (json_int_t)restored.members);
@@ -384,8 +386,8 @@ static int prune(struct snapshot_command *command)
         size_t left = snapshots.count - removed;
         json_t *names = tell_removed(command, &snapshots, removed);
         print_fates(command, &snapshots);
-        hb_session_say(session, "%s %zu snapshot(s), %zu %s.\n",
-                       dry_run ? "Would remove" : "Removed", removed, left,
+        hb_session_say(session, "%s %zu snapshot%s, %zu %s.\n",
+                       dry_run ? "Would remove" : "Removed", removed, hb_plural(removed), left,
                        dry_run ? "would stay" : "stay");
         code = conclude(command, "snapshot prune",
                         json_pack("{s:I, s:o, s:I}", "removed", (json_int_t)removed,

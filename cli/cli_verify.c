@@ -32,8 +32,8 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     }
     HB_AUTO_FREE char *path = hb_printable(reading->path);
     hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
-                      "%s: %" PRIu64 " files, %s read back", path, verified->files,
-                      hb_human_bytes(verified->bytes, size));
+                      "%s: %" PRIu64 " file%s, %s read back", path, verified->files,
+                      hb_plural(verified->files), hb_human_bytes(verified->bytes, size));
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);

@@ -34,7 +34,7 @@ static const struct hb_cli_option options[] = {
      .offset = AT(wait_seconds)},
     {"verbose", 'v', NULL, "print more, and all names instead of the first ten",
      .takes = HB_TAKES_COUNT, .offset = AT(verbose)},
-    {"quiet", 0, NULL, "print only warnings and errors", .offset = AT(quiet)},
+    {"quiet", 0, NULL, "print only errors, warnings and notes", .offset = AT(quiet)},
     {"version", 0, NULL, "print the version", .takes = HB_TAKES_OVER, .offset = AT(version)},
     {0},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "preset_report.h"
 
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "summary.h"
@@ -114,11 +115,12 @@ void hb_preset_report(const struct hb_cli *cli, FILE *out,
     size_t removed = count(archives, HB_GOES), others = count(archives, HB_STAYS_OTHERS);
     size_t needed = count(archives, HB_STAYS_NEEDED);
     if (removed > 0)
-        fprintf(out, "  %s %zu older archive(s) of this preset\n",
-                dry_run ? "Would go:   " : "Removed:    ", removed);
+        fprintf(out, "  %s %zu older archive%s of this preset\n",
+                dry_run ? "Would go:   " : "Removed:    ", removed, hb_plural(removed));
     show_names(cli, out, archives, HB_GOES);
     if (others > 0)
-        fprintf(out, "  Other homes: %zu archive(s) of the same name, left alone\n", others);
+        fprintf(out, "  Other homes: %zu archive%s of the same name, left alone\n", others,
+                hb_plural(others));
     show_names(cli, out, archives, HB_STAYS_OTHERS);
     if (needed > 0)
         fprintf(
@@ -138,7 +140,7 @@ void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset
     HB_AUTO_FREE char *text = hb_text("hbcore prune --preset %s --adopt", word);
     HB_AUTO_FREE char *line = hb_session_command_line(session, text);
     hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
-                  "%s: %zu archive(s) there do not name their home, and stay; if they belong to "
+                  "%s: archives there that do not name their home stay: %zu; if they belong to "
                   "this home: %s",
                   archives->directory, unknown, line);
 }

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
+#include "host/content.h"
 #include "host/instance.h"
 #include "restore/recover.h"
 #include <errno.h>
@@ -192,7 +193,7 @@ static int run_backup(struct hb_backing_up *backup)
     struct hb_run *run = backup->run;
     int status = hb_chain_create(run, HB_KIND_FILTER, "backup", &backup->filters, backup->error);
     if (status == HB_OK)
-        status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &backup->contents, backup->error);
+        status = hb_contents_create(run, &backup->contents, backup->error);
     if (status == HB_OK)
         status = hb_recover(run, &backup->contents, request->dry_run ? HB_RECOVER_TELL : HB_RECOVER,
                             backup->error);

@@ -205,6 +205,6 @@ void hb_stage_claim_describe(const struct hb_stage_claim *claim, char *text)
         snprintf(who, sizeof who, "host %s, process %" PRId64,
                  *claim->owner.host == '\0' ? "unknown" : claim->owner.host, claim->owner.process);
     if (claim->age >= 0)
-        snprintf(when, sizeof when, ", last at work %" PRId64 " minute(s) ago", claim->age / 60);
+        snprintf(when, sizeof when, ", last at work %" PRId64 " min ago", claim->age / 60);
     snprintf(text, 160, "%s%s", who, when);
 }

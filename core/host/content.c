@@ -6,6 +6,7 @@
 #include "files/io.h"
 #include "files/regular.h"
 #include "host/failure.h"
+#include "host/instance.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -29,6 +30,20 @@ struct hb_entry hb_file_entry(const char *path, const struct stat *status)
         .uid = status->st_uid,
         .gid = status->st_gid,
     };
+}
+
+int hb_contents_create(struct hb_run *run, struct hb_chain *contents, struct hb_error *error)
+{
+    int status = hb_chain_create(run, HB_KIND_CONTENT, NULL, contents, error);
+    if (status == HB_OK && hb_contents_are_given_up(run->config))
+        hb_report_add_once(&run->report, HB_FOUND_NOTE, hb_config_path(run->config),
+                           HB_NO_CONTENTS);
+    return status;
+}
+
+bool hb_contents_are_given_up(const struct hb_config *config)
+{
+    return hb_config_path(config) != NULL && hb_config_next(config, HB_KIND_CONTENT, NULL) == NULL;
 }
 
 void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,

@@ -26,6 +26,17 @@ struct hb_claim {
     int error;        /* errno: it is unknown who claims it */
 };
 
+#define HB_NO_CONTENTS                                                                             \
+    "no section [content:NAME]: databases are stored and restored as ordinary files "              \
+    "(`hbcore plugins list` shows the content plugins)"
+
+/*
+ * The chain of the configuration. Without a file all plugins are in it; a file that names none
+ * gives up databases, seldom on purpose: the report has a note then.
+ */
+int hb_contents_create(struct hb_run *run, struct hb_chain *contents, struct hb_error *error);
+bool hb_contents_are_given_up(const struct hb_config *config);
+
 /* The entry of an ordinary file; its path stays the caller's. */
 struct hb_entry hb_file_entry(const char *path, const struct stat *status);
 

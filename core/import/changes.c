@@ -38,12 +38,17 @@ static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan
 {
     const struct hb_catalog_member *member = &plan->catalog->members[index];
     struct stat status;
-    if (!hb_planned_is_selected(plan, index) || member->type == HB_DIRECTORY)
+    bool directory = member->type == HB_DIRECTORY;
+    if (!hb_planned_is_selected(plan, index))
         return HB_CHANGE_NONE;
     if (run->home.fd < 0)
-        return HB_CHANGE_NEW;
+        return directory ? HB_CHANGE_NONE : HB_CHANGE_NEW;
     int result = look(run, last, hb_planned_path(plan, index),
                       hb_planned_type(plan, index) == HB_SYMLINK, &status);
+    if (directory)
+        return result != 0 || S_ISDIR(status.st_mode) || S_ISLNK(status.st_mode)
+                   ? HB_CHANGE_NONE
+                   : HB_CHANGE_REFUSED;
     if (result == -ENOENT)
         return HB_CHANGE_NEW;
     if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "files/anywhere.h"
 #include "files/lock.h"
+#include "host/content.h"
 #include "host/instance.h"
 #include "host/own_places.h"
 #include "import/staging.h"
@@ -276,7 +277,7 @@ static int run_import(struct import *import)
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_FILTER, "import", &import->filters, import->error);
     if (status == HB_OK)
-        status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &import->contents, import->error);
+        status = hb_contents_create(run, &import->contents, import->error);
     if (status == HB_OK && run->home.fd >= 0)
         status = hb_recover(run, &import->contents,
                             import->request->dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT,

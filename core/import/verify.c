@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
+#include "host/content.h"
 #include "host/instance.h"
 #include "host/own_places.h"
 #include "import/select.h"
@@ -356,7 +357,7 @@ int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *
                             .damaged = SIZE_MAX};
     int status = HB_NOMATCH;
     *result = (struct hb_verified){0};
-    if (hb_chain_create(verify.run, HB_KIND_CONTENT, NULL, &verify.contents, error) == HB_OK &&
+    if (hb_contents_create(verify.run, &verify.contents, error) == HB_OK &&
         hb_chain_create(verify.run, HB_KIND_FILTER, "import", &verify.filters, error) == HB_OK)
         status = verify_all(&verify, home, error);
     hb_restore_plan_clear(&verify.plan);

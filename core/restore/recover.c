@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/recover.h"
 
+#include "base/human.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "files/listing.h"
@@ -129,9 +130,9 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
             : hb_text(", %" PRIu64 " left alone because they had been changed since",
                       restored->left);
     HB_AUTO_FREE char *line =
-        hb_text("%s the interrupted import of %s: %" PRIu64 " more files restored%s%s.",
+        hb_text("%s the interrupted import of %s: %" PRIu64 " more file%s restored%s%s.",
                 restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files,
-                left, rest);
+                hb_plural(restored->files), left, rest);
     HB_AUTO_FREE char *number = hb_text("%" PRIu64, restored->files);
     HB_AUTO_FREE char *left_number = hb_text("%" PRIu64, restored->left);
     hb_report_line(report, line);

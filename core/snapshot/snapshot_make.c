@@ -5,6 +5,7 @@
 #include "backup/staged_directory.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "host/content.h"
 #include "host/instance.h"
 #include "restore/recover.h"
 #include "restore/target.h"
@@ -236,7 +237,7 @@ static int plan(struct maker *maker, enum hb_recover_mode mode)
         .paths = hb_config_list(config, "snapshot", "files"),
         .without = hb_config_list(config, "snapshot", "without"),
     };
-    int status = hb_chain_create(maker->run, HB_KIND_CONTENT, NULL, &maker->contents, maker->error);
+    int status = hb_contents_create(maker->run, &maker->contents, maker->error);
     if (status == HB_OK)
         status = hb_recover(maker->run, &maker->contents, mode, maker->error);
     return status == HB_OK ? hb_plan_listed(&request, &maker->plan, maker->error) : status;

@@ -92,7 +92,7 @@ class Killed(FileSystems, fault.FaultCase):
                     self.faulted("--home", home, "backup", "-o", archive, calls="rename", at=1, kill=True, expect=None)
                 self.assertGreater(len(self.left_behind(root)), 1)
                 done = self.hbcore("--home", home, "backup", "-o", archive)
-                self.assert_mentions(done, "the leftovers of 1 earlier run(s)")
+                self.assert_mentions(done, "the leftovers of 1 earlier run.")
                 self.assertEqual([path.name for path in archive.parent.iterdir() if path.name.startswith(".hbcore")],
                                  [other.name])
                 self.assertEqual((other / "deep" / "file").read_bytes(), b"whole")

@@ -120,7 +120,7 @@ class Retention(hb.Case):
                 made = self.run_preset("backup", directory, kind)[1]
                 self.assertEqual(sorted(made["unknown_archives"]), old)
                 self.assertIn("prune --preset nightly --adopt", made["notes"][-1]["reason"])
-                self.assertIn("2 archive(s)", made["notes"][-1]["reason"])
+                self.assertIn("do not name their home stay: 2", made["notes"][-1]["reason"])
             self.assertEqual(made["removed"], 1)
             fates, summary = self.run_preset("prune", directory, kind)
             self.assertEqual(fates, {old[0]: "unknown", old[1]: "unknown", made["archive"]: "kept"})

@@ -218,7 +218,7 @@ class Snapshots(Case):
         done = self.hbcore("--home", self.home, "--json", "snapshot", "create", "--keep", "1")
         self.assertEqual(set(self.summary(done)["removed_snapshots"]), {self.good.name, self.bad.name})
         done = self.hbcore("--home", self.home, "snapshot", "prune", "--keep", "0")
-        self.assert_mentions(done, "Removed 1 older snapshot(s)")
+        self.assert_mentions(done, "Removed 1 older snapshot:")
 
     def test_of_another_user(self):
         keywords = self.somebody_else(self.home)

@@ -5,6 +5,7 @@ What depends on what is in the home is not told by verify; these are imported in
 """
 import io
 import json
+import os
 import resource
 import signal
 import stat
@@ -206,6 +207,23 @@ class TheSame(hb.Case):
                                    preexec_fn=limit, restore_signals=False)
             self.assertEqual({row["path"] for row in self.summary(done)["skipped"]}, {"new/big", "top", "hard"})
             self.assertEqual(set(hb.tree(home)) - {b"."}, {b"a", b"new", b"new/c"})
+
+    def test_what_the_home_has_in_the_way(self):
+        """The dry run finds it, as the import will: also where only a directory of the archive is concerned."""
+        archive = self.dir / "made.tar"
+        for name, names, made, refused in (("file", ("f a", "d d"), "file", {"d"}), ("pipe", ("f a", "d d"), "pipe", {"d"}),
+                                           ("below", ("f a", "f d/e"), "file", {"d/e"}), ("full", ("f a", "f d"), "dir", {"d"}),
+                                           ("directory", ("f a", "d d"), "dir", set()), ("link", ("f a", "d d"), "link", set())):
+            with self.subTest(name):
+                tar_of(archive, names)
+                home = self.dir / name
+                (home / "else").mkdir(parents=True)
+                {"file": lambda at: at.write_bytes(b"old"), "pipe": os.mkfifo, "dir": os.mkdir,
+                 "link": lambda at: at.symlink_to("else")}[made](home / "d")
+                told = [self.told("--home", home, "import", archive, "--force", *words) for words in (("--dry-run",), ())]
+                for code, skipped, *_ in told:
+                    self.assertEqual(code, 3 if refused else 0)
+                    self.assertLessEqual(refused, {path for path, _ in skipped})
 
     def test_a_foreign_archive(self):
         """Import refuses it by what is in it. That it is whole is said as well."""
