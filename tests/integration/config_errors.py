@@ -133,6 +133,19 @@ class ConfigErrors(hb.Case):
             self.assertNotIn(name, names)
         self.assertIn(b"sub/deep/file.txt", names)
 
+    def test_one_without_content_plugins(self):
+        """Databases are ordinary files then: whoever stores or restores some is told, once."""
+        said = "no section [content:NAME]"
+        self.config = self.write_config("[format:zip]\n[snapshot]\ndirectory = shots\nfiles = config.yaml\n[import]\nmarkers =\n")
+        archive = self.dir / "a.zip"
+        for words in (("config", "check"), ("backup", "-o", archive), ("verify", archive), ("import", "--force", archive),
+                      ("import", "--dry-run", archive), ("snapshot", "create")):
+            done = self.hbcore("--home", self.home, *words, expect=None)
+            self.assertEqual((done.stdout + done.stderr).decode().count(said), 1, words)
+        self.config.write_text(self.config.read_text() + "[content:sqlite]\nplugin = sqlite-snap\n")
+        for words in (("config", "check"), ("backup", "-o", archive), ("import", "--force", archive)):
+            self.assertNotIn(said, (self.hbcore("--home", self.home, *words, expect=None).stderr).decode())
+
     def test_what_is_fine(self):
         for name, text in {
             "empty": "", "comments": "; one\n# two\n[backup]\n  ; three\nlinks = skip\n",
