@@ -36,6 +36,7 @@ struct hb_texts {
 /* The global options, and where things are said. */
 struct hb_cli {
     const char *config_path;
+    const char *archive; /* that the command was given; NULL: none, or standard input */
     struct hb_texts sets;
     const char *home; /* --home, or NULL */
     bool json;

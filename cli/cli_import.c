@@ -187,7 +187,7 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
         fprintf(out, "Detected archive prefix: '%s/' (will be stripped)\n", wrapper);
     }
     if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
-        fprintf(out, "The archive is marked as incomplete: `hbcore verify` says why.\n");
+        fprintf(out, "The archive is marked as incomplete.\n");
 }
 
 /* The home is locked, if it is there; nothing has been done. */
@@ -197,6 +197,14 @@ static int on_begin(void *context, struct hb_error *error)
     if (command->session->run.home.fd >= 0)
         command->hooks.event.home = command->session->run.home.path;
     return hb_hooks_before(&command->hooks, error);
+}
+
+static void note_incomplete(const struct import_command *command)
+{
+    HB_AUTO_FREE char *text = hb_cli_with_options(
+        command->session->cli,
+        "the archive is marked as incomplete: `hbcore verify ARCHIVE` says why");
+    hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "", "%s", text);
 }
 
 static int on_confirm(void *context, const struct hb_archive *archive,
@@ -212,8 +220,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
                       "the archive: " HB_LATER_TRAILER);
     command->hooks.event.left_out = plan->unwanted;
     if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
-        hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
-                      "the archive is marked as incomplete: `hbcore verify` says why");
+        note_incomplete(command);
     if (changes != NULL) {
         command->shown = *changes;
         command->shown.rows = NULL;

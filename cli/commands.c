@@ -150,6 +150,10 @@ int hb_command_run(struct hb_cli *cli, int argc, char **argv)
     if (code == 0) {
         session.options = parsed;
         session.arguments = argv + first;
+        const char *takes = session.form->arguments;
+        if (takes != NULL && strncmp(takes, "ARCHIVE", strlen("ARCHIVE")) == 0 &&
+            strcmp(argv[first], "-") != 0)
+            cli->archive = argv[first];
         code = session.form->run(&session);
     }
     code = hb_session_end(&session, code < 0 ? HB_EXIT_DONE : code);

@@ -46,6 +46,21 @@ static bool begins_command(const char *text, const char *at)
            strncmp(behind, " new", 4) != 0;
 }
 
+/* Hints say `hbcore list ARCHIVE`: what was typed takes the place of the word. Caller frees. */
+static char *name_archive(const struct hb_cli *cli, const char *text)
+{
+    static const char word[] = " ARCHIVE";
+    HB_AUTO_FREE char *name = cli->archive == NULL ? NULL : hb_shell_word(cli->archive);
+    char *made = hb_copy_text("");
+    for (const char *at; name != NULL && (at = strstr(text, word)) != NULL;
+         text = at + sizeof word - 1) {
+        HB_AUTO_FREE char *before = made;
+        made = hb_text("%s%.*s %s", before, (int)(at - text), text, name);
+    }
+    HB_AUTO_FREE char *before = made;
+    return hb_text("%s%s", before, text);
+}
+
 char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
 {
     HB_AUTO_FREE char *options = hb_cli_typed_options(cli);
@@ -62,7 +77,8 @@ char *hb_cli_with_options(const struct hb_cli *cli, const char *text)
         from += bytes;
         at = from;
     }
-    return made;
+    HB_AUTO_FREE char *before = made;
+    return name_archive(cli, before);
 }
 
 void hb_cli_complain(const struct hb_cli *cli, const struct hb_error *error)

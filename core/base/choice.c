@@ -145,8 +145,10 @@ int hb_choice_check(struct hb_choice *choice, const char *where, struct hb_error
     choice->missed = true;
     hb_error_set(error, HB_FATAL, "--exclude %s %s nothing in %s; nothing was changed", names,
                  missed == 1 ? "matches" : "match", where);
-    hb_error_hint(error, "`hbcore list` shows the names. Patterns that need not match go into a "
-                         "file: --exclude-from FILE");
+    hb_error_hint(
+        error,
+        "`hbcore list ARCHIVE` shows the names. Patterns that need not match go into a file: "
+        "--exclude-from FILE");
     return HB_FATAL;
 }
 

@@ -345,7 +345,8 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
                  "%s: does not look like a backup of this kind of home: none of %s is in it",
                  archive->shown, names);
     hb_error_hint(
-        error, "list it with `hbcore list`; the setting import.markers names the expected files");
+        error,
+        "list it with `hbcore list ARCHIVE`; the setting import.markers names the expected files");
     return HB_FATAL;
 }
 
@@ -375,7 +376,8 @@ static int apply_choice(const struct hb_archive *archive, struct hb_restore_plan
     if (!has_selected(plan)) {
         hb_error_set(error, HB_FATAL, "%s: nothing in the archive matches --include and --exclude",
                      archive->shown);
-        hb_error_hint(error, "`hbcore list` shows the names to use with --include and --exclude");
+        hb_error_hint(error,
+                      "`hbcore list ARCHIVE` shows the names to use with --include and --exclude");
         return HB_FATAL;
     }
     hb_choice_note(choice, "the archive", false, &archive->run->report);

@@ -147,9 +147,9 @@ int hb_unpack(void *archive, struct hb_staging *staging, struct hb_error *error)
     if (status == HB_OK)
         hb_planned_drop_links(staging->plan, &staging->run->report);
     else if (staging->is_damaged && error->hint[0] == '\0')
-        hb_error_hint(error,
-                      "`hbcore verify` lists what is damaged; to import the rest, leave that "
-                      "out with --exclude");
+        hb_error_hint(
+            error, "`hbcore verify ARCHIVE` lists what is damaged; to import the rest, leave that "
+                   "out with --exclude");
     return status;
 }
 
