@@ -237,8 +237,11 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
         char *end;
         errno = 0;
         backup.latest = strtoll(epoch, &end, 10);
-        if (*end != '\0' || errno != 0)
-            return hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
+        if (*end != '\0' || errno != 0) {
+            hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
+            error->wrong_use = true;
+            return HB_FATAL;
+        }
     }
     hb_state_key_find(request->remember && !request->dry_run && !hb_is_reproducible(&backup),
                       &backup.key);

@@ -22,12 +22,15 @@ int hb_format_find(const struct hb_config *config, const char *name,
     if (*name == '\0') {
         hb_error_set(error, HB_FATAL, "no format: the configuration has no section [format:NAME]");
         hb_error_hint(error, "use --format NAME; `hbcore plugins list` shows the formats");
+        error->wrong_use = true;
         return HB_FATAL;
     }
     const struct hb_library *library;
     int status = hb_loader_find(hb_config_loader(config), HB_KIND_FORMAT, name, &library, error);
-    if (status != HB_OK)
+    if (status != HB_OK) {
+        error->wrong_use = true;
         return status;
+    }
     choice->owned = hb_section_default(library);
     choice->section = choice->owned;
     return HB_OK;

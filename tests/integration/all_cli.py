@@ -523,6 +523,18 @@ class Commands(hb.Case):
             self.assertIn(words, said[0])
             self.assertEqual(said[1].strip(), hint)
 
+    def test_a_format_that_is_not_there(self):
+        """Wrong use, whatever command is told to read or write it; also what the environment says wrongly."""
+        archive = self.backup(self.home)
+        for words in (("list", archive), ("verify", archive), ("cat", archive, "config.yaml"), ("import", archive),
+                      ("backup", "-o", self.dir / "b.zip")):
+            done = self.hbcore("--home", self.home, *words, "--format", "rar", expect=2)
+            self.assert_mentions(done, "'rar' not found", "plugins list")
+        done = self.hbcore("--home", self.home, "backup", "-o", self.dir / "b.zip", expect=2,
+                           env={"SOURCE_DATE_EPOCH": "yesterday"})
+        self.assert_mentions(done, "SOURCE_DATE_EPOCH is not a number: yesterday")
+        self.assertFalse((self.dir / "b.zip").exists())
+
     def test_what_other_programs_call_it(self):
         for words, hint in ((("restore", "x"), "hbcore import ARCHIVE"), (("extract", "x"), "hbcore cat ARCHIVE"),
                             (("create",), "hbcore backup"), (("export",), "hbcore backup"),
