@@ -134,7 +134,7 @@ void hb_summary_damaged(const struct hb_cli *cli, const struct hb_report *report
         hb_json_add(line, "{s:s}", "reason", reason);
         hb_json_line(cli->out, line);
     }
-    show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", "");
+    show_kind(cli, cli->err, report, HB_FOUND_DAMAGED, "Damaged", NULL);
 }
 
 static void show_lines(FILE *out, char *const *lines, size_t count)
