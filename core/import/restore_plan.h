@@ -23,7 +23,7 @@ enum hb_action {
     HB_DROPPED,   /* refused; in the report */
     HB_KEPT_BACK, /* a filter keeps the target's own; in the report */
     HB_REPLACED,  /* a later member has the same path */
-    HB_ORIGIN,    /* the same, but a hard link to it is restored: its data is needed */
+    HB_ORIGIN,    /* not restored itself, but a hard link to it is: its data is needed */
     HB_UNWANTED   /* the user has not chosen it */
 };
 

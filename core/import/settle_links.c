@@ -33,8 +33,6 @@ static const char *problem_of(const struct hb_run *run, const struct hb_restore_
     }
     if (plan->rows[from].action == HB_KEPT_BACK)
         return "which an import never replaces";
-    if (plan->rows[from].action == HB_UNWANTED)
-        return "which --include and --exclude leave out";
     if (plan->rows[from].action == HB_DROPPED)
         return plan->catalog->members[from].type == HB_SYMLINK
                    ? "a symbolic link, which is not restored"
@@ -72,7 +70,8 @@ void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan)
             continue;
         }
         row->origin = from[i];
-        if (plan->rows[from[i]].action == HB_REPLACED)
-            plan->rows[from[i]].action = HB_ORIGIN;
+        uint8_t *action = &plan->rows[from[i]].action;
+        if (*action == HB_REPLACED || *action == HB_UNWANTED)
+            *action = HB_ORIGIN;
     }
 }

@@ -7,7 +7,8 @@
 
 /*
  * Gives each hard link that is selected the row of its data for an origin, or drops it and reports
- * why. A member that was replaced, but whose data is needed for a link, becomes HB_ORIGIN.
+ * why. A member that was replaced or is not wanted itself, but whose data is needed for a link,
+ * becomes HB_ORIGIN.
  */
 void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan);
 
