@@ -86,14 +86,6 @@ static int trouble(struct restoring *restoring, const struct connection *connect
     return may_pass ? refuse_for_now(restoring, text) : refuse(restoring, text);
 }
 
-static bool target_is_the_same(const struct restoring *restoring, const struct connection *live)
-{
-    int moved = 1;
-    return held_is_here(&restoring->live) &&
-           sqlite3_file_control(live->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-           !moved;
-}
-
 static bool has_log(const struct restoring *restoring)
 {
     return held_mode(&restoring->live, SIDE_WAL) != -ENOENT;
@@ -296,15 +288,15 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
     struct connection *live = &overwriting->live;
     int result =
         connection_open(live, &restoring->live, SQLITE_OPEN_READWRITE, "", &restoring->patience);
-    bool moved = result == SQLITE_OK && !target_is_the_same(restoring, live);
+    /* SQLite has opened the inode that is held: has the name led to another one since? */
+    bool moved = !held_is_here(&restoring->live);
     if (result == SQLITE_OK && !moved)
         result = prepare_target(overwriting);
     if ((result & 0xff) == SQLITE_CORRUPT || result == SQLITE_NOTADB) {
         snprintf(why, why_bytes, "%s", connection_message(live, result));
         return OVERWRITE_BROKEN;
     }
-    if (!held_is_here(&restoring->live) ||
-        (result == SQLITE_OK && (moved || !target_is_the_same(restoring, live))))
+    if (moved || !held_is_here(&restoring->live))
         return refuse_for_now(restoring, "another file replaced the database during the restore");
     if (result != SQLITE_OK)
         return trouble(restoring, live, result);

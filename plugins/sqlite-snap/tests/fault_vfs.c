@@ -69,7 +69,7 @@ static int file_sync(sqlite3_file *file, int flags)
 {
     (void)file;
     (void)flags;
-    return fails() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+    return fails() || armed == FAULT_FLUSH ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *bytes)

@@ -10,6 +10,7 @@ enum fault {
     FAULT_ERROR,     /* this call fails: disk full, I/O error */
     FAULT_LASTING,   /* this one and all after it */
     FAULT_LOG_STAYS, /* no -wal can be removed; `at` does not count */
+    FAULT_FLUSH,     /* nothing can be flushed; `at` does not count */
 };
 
 /* Makes it SQLite's default. Files are not flushed: what is tested survives the process. */

@@ -470,6 +470,44 @@ static void no_answer_is_not_damage(void **state)
     without_memory_or_files(&sound, HB_SOUND);
 }
 
+/* Where SQLite notes which page is whose it says nothing of the reason why it could not read. */
+static void no_answer_is_not_damage_of_the_page_map(void **state)
+{
+    (void)state;
+    static const struct subject small = {"CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(9000));",
+                                         "PRAGMA auto_vacuum = FULL; VACUUM", HB_SOUND, ""};
+    without_memory_or_files(&small, HB_SOUND);
+}
+
+/* Stored as it is, and named: nobody has looked at it. */
+static void a_backup_that_cannot_be_checked(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"", "check=full\n"};
+    static const struct subject sound = {"CREATE TABLE t(a); INSERT INTO t VALUES(1);", "",
+                                         HB_SOUND, ""};
+    for (int i = 0; i < 4; i++) {
+        struct fixture fixture;
+        struct hb_entry entry = entry_of("x.db");
+        struct hb_source source = {.size = sizeof source, .flags = HB_SOURCE_JUDGED};
+        fixture_start(&fixture, settings[i / 2]);
+        make(&fixture, &sound, i % 2 == 0 ? "wal" : "delete");
+        assert_int_equal(fixture.ops->open(fixture.self, &entry, &source), HB_OK);
+        atomic_store(&call_error, EIO);
+        atomic_store(&fails_for_good, 1);
+        atomic_store(&calls, 0);
+        atomic_store(&call_fails_at, 1);
+        int status = fixture.ops->judge(fixture.self, &entry, &source);
+        atomic_store(&call_fails_at, -1);
+        assert_int_equal(status, HB_OK);
+        assert_int_equal(source.soundness, HB_SOUNDNESS_UNKNOWN);
+        assert_int_equal(fixture.fake.doubtful, 1);
+        assert_non_null(strstr(fixture.fake.report, "could not be checked, stored as it is: "));
+        source.close(&source);
+        fixture_stop(&fixture);
+    }
+}
+
 static void no_answer_is_not_soundness(void **state)
 {
     (void)state;
@@ -509,6 +547,8 @@ int main(void)
         cmocka_unit_test(a_restore_checks_in_full),
         cmocka_unit_test(it_can_be_stopped),
         cmocka_unit_test(no_answer_is_not_damage),
+        cmocka_unit_test(no_answer_is_not_damage_of_the_page_map),
+        cmocka_unit_test(a_backup_that_cannot_be_checked),
         cmocka_unit_test(no_answer_is_not_soundness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,6 +240,29 @@ static void a_log_that_cannot_be_removed(void **state)
     }
 }
 
+/* A commit that could not be flushed may hold or not: that is said, and not "as it was". */
+static void flushes_that_fail(void **state)
+{
+    (void)state;
+    int new = 0;
+    for (int i = 0; i < TARGETS; i++) {
+        struct fixture fixture;
+        fixture_start(&fixture, "wait=2\n");
+        make_target(&fixture, &targets[i]);
+        copy_sides(&fixture, "keep", "x.db");
+        fault_vfs_arm(FAULT_FLUSH, 0);
+        int status = put_back(&fixture, "new", "x.db");
+        fault_vfs_arm(FAULT_NONE, 0);
+        if (status != HB_LATER ||
+            strstr(fixture.fake.message, "may be the old or the new database") == NULL)
+            fail_msg("%s: %d, \"%s\"", targets[i].what, status, fixture.fake.message);
+        new += state_of(&fixture, targets[i].what, 0) == NEW_SUM;
+        expect_restore(&fixture, targets[i].what, 0);
+        fixture_stop(&fixture);
+    }
+    print_message("%d of %d were the new one\n", new, TARGETS);
+}
+
 /* The staged side fails: nothing is stored for it, and what is there stays as it was. */
 static void failing_snapshots(void **state)
 {
@@ -281,6 +304,7 @@ int main(void)
         cmocka_unit_test(killed_restores),
         cmocka_unit_test(failing_restores),
         cmocka_unit_test(a_log_that_cannot_be_removed),
+        cmocka_unit_test(flushes_that_fail),
         cmocka_unit_test(failing_snapshots),
     };
     fault_vfs_install();

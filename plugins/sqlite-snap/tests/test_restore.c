@@ -398,6 +398,78 @@ static void a_log_that_came_along(void **state)
     fixture_stop(&fixture);
 }
 
+/* The rows come under the name that they were asked for, and under no other. */
+static void another_name_keeps_its_rows(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"wal", "delete"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "x.db"), modes[i], 4096, 10);
+        value_in(home_file(&fixture, "x.db"), "UPDATE account SET money = 1");
+        make_database(home_file(&fixture, "old"), modes[i], 4096, 10);
+        assert_int_equal(link(home_file(&fixture, "x.db"), home_file(&fixture, "other name")), 0);
+        int held = open(home_file(&fixture, "other name"), O_RDONLY | O_CLOEXEC);
+        expect_refusal_for_now(&fixture, "old", "x.db", "another hard link");
+        close(held);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_RENAME);
+        assert_string_equal(value_in(home_file(&fixture, "other name"), total), "100");
+        fixture_stop(&fixture);
+    }
+}
+
+/* What is restored is checked first, to the end; the rows come after that. */
+static bool is_checked;
+
+/* Somebody puts another database there while we wait for a program that uses the one we opened. */
+static struct fixture *waiting;
+static struct actor *locker;
+
+static int replace_while_we_wait(const struct hb_host *host)
+{
+    (void)host;
+    if (locker == NULL || !is_checked)
+        return 0;
+    assert_int_equal(rename(home_file(waiting, "next"), home_file(waiting, "x.db")), 0);
+    actor_ask(locker, "COMMIT");
+    locker = NULL;
+    return 0;
+}
+
+static void note_checked(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
+                         uint64_t all)
+{
+    (void)host;
+    (void)entry;
+    is_checked = is_checked || done == all;
+}
+
+static void replaced_while_it_is_opened(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct actor actor;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 10);
+    make_database(home_file(&fixture, "next"), "delete", 4096, 10);
+    value_in(home_file(&fixture, "next"), "UPDATE account SET money = 1");
+    make_database(home_file(&fixture, "old"), "delete", 4096, 10);
+    actor_start(&actor, home_file(&fixture, "x.db"));
+    actor_ask(&actor, "BEGIN EXCLUSIVE");
+    waiting = &fixture;
+    locker = &actor;
+    is_checked = false;
+    fixture.fake.host.progress = note_checked;
+    fixture.fake.host.cancelled = replace_while_we_wait;
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_LATER);
+    assert_null(locker);
+    assert_non_null(strstr(fixture.fake.message, "another file replaced the database"));
+    assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100");
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
 static uint32_t mode_of(const char *path)
 {
     struct stat found;
@@ -432,9 +504,6 @@ static void the_mode_is_set(void **state)
         fixture_stop(&fixture);
     }
 }
-
-/* What is restored is checked first, to the end; the rows come after that. */
-static bool is_checked;
 
 static void expect_closed(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
                           uint64_t all)
@@ -573,6 +642,8 @@ int main(void)
         cmocka_unit_test(empty_targets),
         cmocka_unit_test(damaged_targets),
         cmocka_unit_test(a_log_that_came_along),
+        cmocka_unit_test(another_name_keeps_its_rows),
+        cmocka_unit_test(replaced_while_it_is_opened),
         cmocka_unit_test(the_mode_is_set),
         cmocka_unit_test(closed_to_others_meanwhile),
         cmocka_unit_test(a_journal_that_names_another_file),

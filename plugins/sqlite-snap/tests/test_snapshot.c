@@ -645,6 +645,66 @@ static void a_writer_is_not_held_up_for_long(void **state)
     fixture_stop(&fixture);
 }
 
+/* ---- without locks: nobody had it open when the copy began ------------------------- */
+
+static void (*meanwhile)(const struct fake_host *fake);
+
+static void once_under_way(const struct hb_host *host, const struct hb_entry *entry, uint64_t done,
+                           uint64_t all)
+{
+    void (*act)(const struct fake_host *) = meanwhile;
+    (void)entry;
+    if (act == NULL || done == 0 || done == all)
+        return;
+    meanwhile = NULL;
+    act(host->self);
+}
+
+static void a_program_commits(const struct fake_host *fake)
+{
+    struct actor actor;
+    char path[600];
+    snprintf(path, sizeof path, "%s/x.db", fake->home);
+    actor_start(&actor, path);
+    actor_ask(&actor, "UPDATE account SET money = 7");
+    actor_stop(&actor);
+}
+
+/* In place, and with size and time put back. */
+static void a_tool_overwrites(const struct fake_host *fake)
+{
+    struct stat before, after;
+    char next[600], path[600];
+    snprintf(next, sizeof next, "%s/next", fake->home);
+    snprintf(path, sizeof path, "%s/x.db", fake->home);
+    assert_int_equal(stat(path, &before), 0);
+    copy_file(next, path);
+    assert_int_equal(
+        utimensat(AT_FDCWD, path, (struct timespec[]){before.st_atim, before.st_mtim}, 0), 0);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+}
+
+static void changed_while_copied_without_locks(void **state)
+{
+    (void)state;
+    static void (*const changes[])(const struct fake_host *) = {a_program_commits,
+                                                                a_tool_overwrites};
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        struct fixture fixture;
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "x.db"), "wal", 4096, 12000); /* more than one step */
+        copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "next"));
+        value_in(home_file(&fixture, "next"), "UPDATE account SET money = 7");
+        meanwhile = changes[i];
+        fixture.fake.host.progress = once_under_way;
+        assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
+        assert_null(meanwhile);
+        assert_string_equal(value_in(home_file(&fixture, "out"), total), "700");
+        fixture_stop(&fixture);
+    }
+}
+
 /* ---- identity -------------------------------------------------------------------- */
 
 /* Right after a commit it cannot be told yet: ask until it can. */
@@ -683,6 +743,103 @@ static void identity_follows_commits(void **state)
     fixture_stop(&fixture);
 }
 
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* As long as another change may leave the same times. */
+static void what_changed_just_now_has_no_identity(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    unsigned char identity[32];
+    struct hb_entry entry = entry_of("x.db");
+    int young = 0;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 10);
+    int fd = open(home_file(&fixture, "x.db"), O_WRONLY | O_CLOEXEC);
+    for (int i = 0; i < 100; i++) {
+        struct stat found;
+        struct timespec clock;
+        assert_int_equal(pwrite(fd, &i, sizeof i, 3 * PAGE), sizeof i);
+        int status = fixture.ops->identity(fixture.self, &entry, identity);
+        clock_gettime(CLOCK_REALTIME_COARSE, &clock);
+        assert_int_equal(fstat(fd, &found), 0);
+        if (is_before(&found.st_ctim, &clock)) /* the clock has moved on since */
+            continue;
+        assert_int_equal(status, HB_NOMATCH);
+        young++;
+    }
+    assert_true(young > 0);
+    close(fd);
+    identity_of(&fixture, identity);
+    fixture_stop(&fixture);
+}
+
+/*
+ * A file system that counts in seconds, in a mount namespace of a child: inodes of 128 bytes have
+ * no room for more. 77: not permitted here.
+ */
+static bool count_in_seconds(const char *home)
+{
+    char command[1400];
+    snprintf(command, sizeof command,
+             "PATH=$PATH:/usr/sbin:/sbin; truncate -s 16M '%s/image' && "
+             "mkfs.ext2 -q -F -I 128 '%s/image' && mount -o loop '%s/image' '%s'",
+             home, home, home, home);
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           system(command) == 0;
+}
+
+/* Commits into room that the log has already: its size, its times and its header stay. */
+static int commits_within_a_second(struct fixture *fixture)
+{
+    struct actor actor;
+    unsigned char before[32], after[32];
+    struct stat old = {0}, new;
+    int alike = 0;
+    if (!count_in_seconds(fixture->fake.home))
+        return 77;
+    make_database(home_file(fixture, "x.db"), "wal", 4096, 200);
+    actor_start(&actor, home_file(fixture, "x.db"));
+    actor_ask(&actor, "PRAGMA wal_autocheckpoint = 0");
+    actor_ask(&actor, "UPDATE filler SET data = randomblob(1000)");
+    actor_ask(&actor, "PRAGMA wal_checkpoint(RESTART)");
+    for (int i = 0; i < 30; i++) {
+        actor_ask(&actor, "UPDATE account SET money = money + 1 WHERE id = 1");
+        identity_of(fixture, after);
+        assert_int_equal(stat(home_file(fixture, "x.db-wal"), &new), 0);
+        if (new.st_size == old.st_size &&new.st_ctim.tv_sec == old.st_ctim.tv_sec) {
+            alike++;
+            assert_memory_not_equal(before, after, sizeof after);
+        }
+        memcpy(before, after, sizeof before);
+        old = new;
+    }
+    actor_stop(&actor);
+    return alike > 0 ? 0 : 1;
+}
+
+static void commits_that_no_time_tells_of(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    int status;
+    fixture_start(&fixture, "");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(commits_within_a_second(&fixture));
+    waitpid(child, &status, 0);
+    fixture_stop(&fixture);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("a file system in a file cannot be mounted here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -706,7 +863,10 @@ int main(void)
         cmocka_unit_test(cancelled_under_way),
         cmocka_unit_test(replaced_while_copied),
         cmocka_unit_test(a_writer_is_not_held_up_for_long),
+        cmocka_unit_test(changed_while_copied_without_locks),
         cmocka_unit_test(identity_follows_commits),
+        cmocka_unit_test(what_changed_just_now_has_no_identity),
+        cmocka_unit_test(commits_that_no_time_tells_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

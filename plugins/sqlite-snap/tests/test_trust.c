@@ -20,6 +20,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { USER = 1234, OTHER = 4321, HANG_SECONDS = 120 };
@@ -522,6 +523,50 @@ static void the_mode_is_the_one_asked_for(void **state)
     }
 }
 
+/* With an access list the group bits are the mask of the list, and say nothing of the group. */
+static void a_log_is_open_to_nobody_else(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t kind, may;
+        uint32_t who;
+    } list[] = {{0x01, 6, ~0u}, {0x02, 6, USER}, {0x04, 0, ~0u}, {0x10, 6, ~0u}, {0x20, 0, ~0u}};
+    unsigned char value[4 + sizeof list] = {2}, made[sizeof value];
+    memcpy(value + 4, list, sizeof list);
+    for (int mode = 0; mode < 2; mode++) {
+        struct fixture fixture;
+        struct held held;
+        struct connection connection;
+        fixture_start(&fixture, "");
+        make_database(home_file(&fixture, "x.db"), modes[mode], 4096, 10);
+        if (setxattr(home_file(&fixture, "x.db"), "system.posix_acl_access", value, sizeof value,
+                     0) != 0) {
+            fixture_stop(&fixture);
+            print_message("no access lists here\n");
+            skip();
+        }
+        hold(&fixture, "", &held);
+        struct patience patience = patience_of(&fixture);
+        assert_int_equal(connection_open(&connection, &held, SQLITE_OPEN_READWRITE, "", &patience),
+                         SQLITE_OK);
+        assert_int_equal(connection_run(&connection, "BEGIN IMMEDIATE", NULL), SQLITE_OK);
+        assert_int_equal(connection_run(&connection, "UPDATE account SET money = 1", NULL),
+                         SQLITE_OK);
+        const char *log = home_file(&fixture, mode == 0 ? "x.db-wal" : "x.db-journal");
+        struct stat found;
+        assert_int_equal(stat(log, &found), 0);
+        if ((found.st_mode & 077) != 0) {
+            assert_int_equal(getxattr(log, "system.posix_acl_access", made, sizeof made),
+                             sizeof value);
+            assert_memory_equal(made, value, sizeof value);
+        }
+        connection_run(&connection, "ROLLBACK", NULL);
+        connection_close(&connection);
+        held_close(&held);
+        fixture_stop(&fixture);
+    }
+}
+
 /* What SQLite makes in a home of his is his, in his directory or in root's. */
 static void root_in_the_home_of_a_user(void **state)
 {
@@ -778,6 +823,49 @@ static void a_deleted_one_that_is_held_and_forced(void **state)
     fixture_stop(&fixture);
 }
 
+/* The program runs in a container: its paths are not ours. */
+static void held_by_a_container(void **state)
+{
+    (void)state;
+    need_root();
+    struct fixture fixture;
+    int ready[2];
+    char byte;
+    fixture_start(&fixture, "");
+    make_database(home_file(&fixture, "x.db"), "delete", 4096, 10);
+    make_database(home_file(&fixture, "old"), "delete", 4096, 10);
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid_t holder = fork();
+    if (holder == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        bool away = unshare(CLONE_NEWNS) == 0 &&
+                    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                    mount(fixture.fake.home, "/mnt", NULL, MS_BIND, NULL) == 0 &&
+                    open("/mnt/x.db", O_RDONLY | O_CLOEXEC) >= 0;
+        if (write(ready[1], away ? "y" : "n", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    unlink(home_file(&fixture, "x.db"));
+    int status = put_back(&fixture, "old", "x.db");
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+    if (byte == 'y') {
+        assert_int_equal(status, HB_ENTRY);
+        assert_non_null(strstr(fixture.fake.message, "still has the deleted database"));
+    }
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_RENAME);
+    fixture_stop(&fixture);
+    if (byte != 'y') {
+        print_message("a mount namespace is not permitted here\n");
+        skip();
+    }
+}
+
 /* A deleted one of that name in another directory, and a file that is only called so. */
 static void what_only_looks_like_it(void **state)
 {
@@ -813,6 +901,7 @@ int main(void)
         cmocka_unit_test(super_journal_named_after_the_look),
         cmocka_unit_test(replaced_while_it_is_copied),
         cmocka_unit_test(the_mode_is_the_one_asked_for),
+        cmocka_unit_test(a_log_is_open_to_nobody_else),
         cmocka_unit_test(root_in_the_home_of_a_user),
         cmocka_unit_test(a_database_of_root_in_the_home_of_a_user),
         cmocka_unit_test(super_journals_that_cannot_be_asked_for),
@@ -823,6 +912,7 @@ int main(void)
         cmocka_unit_test(its_log_alone),
         cmocka_unit_test(one_of_two_names),
         cmocka_unit_test(a_deleted_one_that_is_held_and_forced),
+        cmocka_unit_test(held_by_a_container),
         cmocka_unit_test(what_only_looks_like_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
