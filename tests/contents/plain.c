@@ -74,7 +74,9 @@ static int plain_open(void *self, const struct hb_entry *entry, struct hb_source
     (void)entry;
     source->bytes = WHOLE;
     source->method = "raw";
-    source->soundness = strcmp(plain->source, "unsound") == 0 ? HB_UNSOUND : HB_SOUND;
+    source->soundness = strcmp(plain->source, "unsound") == 0   ? HB_UNSOUND
+                        : strcmp(plain->source, "unknown") == 0 ? HB_SOUNDNESS_UNKNOWN
+                                                                : HB_SOUND;
     source->read_at = strcmp(plain->source, "unreadable") == 0 ? NULL
                       : strcmp(plain->source, "broken") == 0   ? read_broken
                       : strcmp(plain->source, "short") == 0    ? read_short
@@ -87,7 +89,7 @@ static const struct hb_option options[] = {
      .type = HB_OPTION_STRING,
      .key = "source",
      .default_text = "good",
-     .help = "good, unsound, unreadable, broken, short"},
+     .help = "good, unsound, unknown, unreadable, broken, short"},
 };
 
 static const struct hb_content_ops ops = {

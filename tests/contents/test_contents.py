@@ -236,9 +236,11 @@ class Plain(hb.Case):
                              (set(), {self.FILE: 3 << 20, "data/beside": 6}))
 
     def test_unsound(self):
-        for summary in self.run_all("unsound", 3):
-            self.assertEqual(({row["path"] for row in summary["doubtful"]}, summary["imported"]),
-                             ({self.FILE}, {self.FILE: 3 << 20, "data/beside": 6}))
+        """Or it could not be told whether it is sound."""
+        for source in ("unsound", "unknown"):
+            for summary in self.run_all(source, 3):
+                self.assertEqual(({row["path"] for row in summary["doubtful"]}, summary["imported"]),
+                                 ({self.FILE}, {self.FILE: 3 << 20, "data/beside": 6}), source)
 
     def test_no_read_at(self):
         for summary in self.run_all("unreadable", 3):
@@ -280,12 +282,32 @@ class CannotTell(Contents, fault.FaultCase):
             path = f"{self.home}/a.cnt"
             for options in self.each_point(arguments, "openat,openat2,read,pread64", path, 2):  # what follows is the plugin's
                 self.log.unlink(missing_ok=True)
+                archive.unlink(missing_ok=True)
                 done = self.faulted(*arguments, **options)
                 if done.returncode == 3:
                     self.assertEqual(self.told(done), {"a.cnt"}, self.describe(done))
+                    self.assertNotIn("a.cnt", self.members(archive), "called skipped, and copied raw")
                 else:
                     self.assertEqual(done.returncode, 0, self.describe(done))
                     self.assertIn("open a.cnt\n", self.log.read_text(), "copied raw, and called complete")
+
+    def members(self, archive):
+        done = self.hbcore("--json", "list", archive, expect=None)
+        return {row["path"] for row in map(json.loads, done.stdout.splitlines()) if row["type"] == "entry"}
+
+    def test_snapshot(self):
+        fault.need()
+        arguments = ("--home", self.home, "--json", "snapshot", "create")
+        for options in self.each_point(arguments, "openat,openat2,read,pread64", f"{self.home}/a.cnt", 2):
+            shutil.rmtree(self.home / "kept", ignore_errors=True)
+            self.log.unlink(missing_ok=True)
+            done = self.faulted(*arguments, **options)
+            if done.returncode == 3:
+                self.assertEqual(self.told(done), {"a.cnt"}, self.describe(done))
+                self.assertEqual(list((self.home / "kept").glob("*/a.cnt")), [], "called skipped, and copied raw")
+            else:
+                self.assertEqual(done.returncode, 0, self.describe(done))
+                self.assertIn("open a.cnt\n", self.log.read_text(), "copied raw, and called complete")
 
     def test_import(self):
         fault.need()

@@ -115,6 +115,25 @@ class HookFaults(fault.FaultCase):
                 self.assertEqual((self.bin / name).stat().st_mode & 0o7777, 0o755)
         self.assertEqual(statuses, {"made", "skipped"})
 
+    def test_a_name_that_is_taken_meanwhile(self):
+        """Another program's file appears there, or replaces our alias, after we looked: it stays, and we leave nothing."""
+        archive = self.dir / "a.zip"
+        with zipfile.ZipFile(archive, "w") as stream:
+            stream.writestr("config.yaml", "a: 1\n")
+        arguments = ("--home", self.home, "--json", "import", "--force", archive)
+        mv = hb.shutil.which("mv")
+        for number, name in ((1, "new"), (2, "old")):  # each alias has a temporary file first
+            self.prepare_import()
+            (self.dir / "theirs").write_text("theirs\n")
+            done = self.faulted(*arguments, calls="create", path=f"{self.bin}/.hbcore-alias-*", at=number,
+                                run=f"{mv} {self.dir}/theirs {self.bin}/{name}")
+            self.assertEqual(done.hits, 1, self.describe(done))
+            self.assertEqual((self.bin / name).read_text(), "theirs\n", self.describe(done))
+            self.assertEqual(sorted(path.name for path in self.bin.iterdir()), ["new", "old"])
+            row = json.loads(done.stdout.splitlines()[-1])["aliases"][number - 1]
+            self.assertEqual((row["profile"], row["status"]), (name, "skipped"))
+            self.assertIn("another file took the name", row["reason"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -135,6 +135,21 @@ class TwoMachines(fault.FaultCase):
         self.assert_mentions(done, "completed the interrupted import")
         self.assertEqual(self.stages("home"), [])
 
+    def test_another_process_has_its_number_now(self):
+        """When it started tells them apart: the run that made the stage is gone, and its import is completed."""
+        owner = self.killed_import() / "owner"
+        text = owner.read_text()
+        number, start = text.split("process ")[1].split()[:2]
+        here = os.getpid()
+        started = pathlib.Path(f"/proc/{here}/stat").read_text().rpartition(")")[2].split()[19]
+        owner.write_text(text.replace(f"process {number} {start} ", f"process {here} {started} "))
+        done = self.hbcore("--home", self.one / "home", "import", "-f", self.archive, expect=5)
+        self.assert_mentions(done, f"process {here}")
+        owner.write_text(text.replace(f"process {number} {start} ", f"process {here} {start} "))
+        done = self.hbcore("--home", self.one / "home", "backup", "-o", self.dir / "b.zip")
+        self.assert_mentions(done, "completed the interrupted import")
+        self.assertEqual(self.stages("home"), [])
+
     def test_dry_run(self):
         stage = self.killed_import()
         before = hb.tree(self.shared)

@@ -8,6 +8,7 @@ import collections
 import contextlib
 import os
 import shutil
+import stat
 import tarfile
 import unittest
 import zipfile
@@ -193,6 +194,16 @@ class AtEachRead(Changing):
                 self.assertEqual(content[:left], old[:left])
                 self.assertEqual(content[-1000:], bytes(1000))
 
+    def test_shrinks_after_the_last_read(self):
+        """And gets its old time back: only its size tells."""
+        looks = 2  # at the listing and at the open; the next one is after the reads
+        for fmt in FORMATS:
+            content, findings = self.change(fmt, 1, "big.bin", "newfstatat", looks + 1,
+                                            run=f"truncate -s 1000 {self.path('big.bin')}; "
+                                                f"touch -r {self.first / 'big.bin'} {self.path('big.bin')}")
+            self.assertEqual(content, self.version("big.bin"))
+            self.assertRegex(" ".join(findings["doubtful"]), "shrank")
+
     def test_shrinks_to_nothing(self):
         for fmt, workers, name, read in self.each():
             content, findings = self.change(fmt, workers, name, "read,pread64", read,
@@ -289,6 +300,20 @@ class AtTheOpen(Changing):
                 content, findings = self.change_at_open(fmt, workers, name, run=f"rm {path} && {other}")
                 self.assertIsNone(content, other)
                 self.assertEqual(len(findings["skipped"]), 1, other)
+
+    def test_is_a_device(self):
+        """Reading it gives no error, and nothing: it is named, not stored as an empty file."""
+        probe = self.dir / "probe"
+        try:
+            os.mknod(probe, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+            probe.read_bytes()
+        except OSError as error:
+            self.skip(f"no device can be made and opened here: {error}")
+        for fmt, workers, name in self.at_open():
+            path = self.path(name)
+            content, findings = self.change_at_open(fmt, workers, name, run=f"rm {path} && mknod {path} c 1 3")
+            self.assertIsNone(content)
+            self.assertRegex(" ".join(findings["skipped"]), "no longer a regular file")
 
     def test_cannot_be_opened(self):
         for fmt, workers, name in self.at_open():

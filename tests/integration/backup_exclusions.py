@@ -38,6 +38,17 @@ class Exclusions(hb.Case):
     def test_rules(self):
         self.assertEqual(self.stored(self.backup(self.home)), set(KEPT))
 
+    def test_private_mode_opens_nothing(self):
+        """It takes rights of the group and of others away, and never gives any."""
+        for name, mode in (("config.yaml", 0o644), (".env", 0o600), ("a.PYC", 0o640)):
+            (self.home / name).chmod(mode)
+        words = ("--set", "filter:exclusions.private=config.yaml .env a.PYC")
+        for private, found in ("0600", [0o600] * 3), ("0666", [0o644, 0o600, 0o640]), ("0604", [0o604, 0o600, 0o600]):
+            archive = self.backup(self.home, f"{private}.zip", *words, "--set", f"filter:exclusions.private-mode={private}")
+            with zipfile.ZipFile(archive) as opened:
+                modes = [opened.getinfo(name).external_attr >> 16 & 0o7777 for name in ("config.yaml", ".env", "a.PYC")]
+            self.assertEqual(modes, found, private)
+
     def test_summary_names_the_directories_sorted(self):
         summary = self.summary(self.hbcore("--home", self.home, "--json", "backup", "-o",
                                            self.dir / "a.zip"))

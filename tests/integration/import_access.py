@@ -129,6 +129,7 @@ class Access(fault.FaultCase):
 
 LISTS = {  # how a file that is replaced may have been made: group, mode, list
     "denies its group": (TEAM, 0o600, (f"u:{LISTED}:rw", "g::---", "o::---")),
+    "denies one of its group": (TEAM, 0o640, (f"u:{MEMBER}:---",)),
     "denies one whom others may": (OWNER, 0o644, (f"u:{LISTED}:---",)),
     "grants another group": (OWNER, 0o640, (f"g:{OTHER_TEAM}:r", "g::---")),
     "is masked": (TEAM, 0o640, (f"u:{LISTED}:rw", f"g:{OTHER_TEAM}:rw", "m::r")),

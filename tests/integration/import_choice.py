@@ -53,6 +53,16 @@ class Changes(Choice):
                          ["gateway_state.json", "profiles/work/processes.json"])
         self.assertIsNone(changes["sub"])
 
+    def test_a_time_that_differs_in_one_part(self):
+        """By whole seconds, or by a nanosecond alone."""
+        for name, change in (("noise.bin", -10**9), ("zeros.bin", 10**9), ("read-only.txt", 100)):
+            stamp = (self.home / name).stat().st_mtime_ns + change
+            os.utime(self.home / name, ns=(stamp, stamp))
+        changes, summary = self.plan()
+        self.assertEqual({name for name, change in changes.items() if change == "replaced"},
+                         {"noise.bin", "zeros.bin", "read-only.txt", "state.db"})
+        self.assertEqual(summary["unchanged"], 5)
+
     def test_a_home_that_is_not_there(self):
         changes, summary = self.plan(home=self.dir / "none")
         self.assertEqual({change for change in changes.values() if change is not None}, {"new"})

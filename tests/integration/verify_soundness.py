@@ -165,6 +165,19 @@ class Soundness(fault.FaultCase):
         done = self.hbcore("--set", f"backup.stage-dir={self.dir}/missing", "verify", archive, expect=3)
         self.assertIn(b"state.db: cannot tell", done.stdout)
 
+    def test_a_copy_that_did_not_arrive(self):
+        """An empty file is a sound database to SQLite, and half of one a damaged one: neither was in the archive."""
+        for fmt in FORMATS:
+            archive = self.make(fmt)
+            for size in (0, 4096, 100):
+                done = self.faulted("--json", "--set", "backup.workers=1", "--set", f"backup.stage-dir={self.stage}", "verify",
+                                    archive, calls="newfstatat", path=f"{self.stage}/.hbcore-stage-*/m*", at=1,
+                                    run=f"truncate -s {size} {self.stage}/.hbcore-stage-*/m*", expect=3)
+                self.assertEqual(done.hits, 1)
+                summary = self.summary(done)
+                self.assertEqual(self.check(summary), [("skipped", True)], (fmt, size))
+                self.assertIn(f"but the copy has {size}", summary["doubtful"][0]["reason"])
+
     def test_an_import_over_one_that_cannot_be_checked(self):
         """What is there stays as it is, whatever the check could not read."""
         archive, other = self.make(), self.dir / "other"

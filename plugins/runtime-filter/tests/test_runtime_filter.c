@@ -114,6 +114,22 @@ static void each_rule(void **state)
     stop(&filter);
 }
 
+/* A slash is matched by a slash alone, also where a pattern has one in brackets. */
+static void slashes_of_globs(void **state)
+{
+    (void)state;
+    struct filter filter;
+    start(&filter, "globs=a[/]b c/*d e?f g/[!x]\n");
+    static const char *const kept[] = {"a/b", "c/x/d", "e/f", "g/x"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (ask(&filter, HB_BACKUP, HB_FILE, kept[i]).kind != HB_KEEP)
+            fail_msg("%s is left out", kept[i]);
+    static const char *const left_out[] = {"c/xd", "exf", "g/y"};
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        assert_int_equal(ask(&filter, HB_BACKUP, HB_FILE, left_out[i]).kind, HB_LEAVE_OUT);
+    stop(&filter);
+}
+
 static void private_files(void **state)
 {
     (void)state;
@@ -311,6 +327,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule),
+        cmocka_unit_test(slashes_of_globs),
         cmocka_unit_test(private_files),
         cmocka_unit_test(defaults_keep_everything),
         cmocka_unit_test(patterns),
