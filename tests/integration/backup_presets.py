@@ -173,11 +173,14 @@ class Presets(hb.Case):
                 self.assertEqual(whole.read_bytes(), content)
 
     def test_a_clock_that_was_set_back(self):
-        """The one just made stays, though another says that it was made later."""
-        self.make_of("2999-01-01-000000")
+        """The one just made stays, though another says that it was made later: by its name, or by its number."""
+        other = self.make_of("2999-01-01-000000")
         made = pathlib.Path(self.make("pre-update", "--keep", "1")["archive"])
         self.assertTrue(made.exists(), f"{made} was made and is gone; {self.archives()}")
         self.hbcore("verify", made)
+        other.write_bytes(hb.forged(made.read_bytes(), said={"sequence": 2**53}))
+        made = pathlib.Path(self.make("pre-update", "--keep", "1")["archive"])
+        self.assertTrue(made.exists(), f"{made} was made and is gone; {self.archives()}")
 
     def test_only_files_are_archives(self):
         """A link and a pipe of such a name are neither counted nor removed."""
@@ -188,6 +191,10 @@ class Presets(hb.Case):
         os.mkfifo(pipe)
         done = self.make("pre-update", "--keep", "2")
         self.assertEqual((done["removed"], link.is_symlink(), pipe.is_fifo()), (0, True, True))
+        self.assertEqual((done["untold_archives"], done["unknown_archives"], done["notes"]), ([], [], []))
+        listed = self.hbcore("--home", self.home, "--json", "prune", "--preset", "pre-update", "--dry-run")
+        rows = [json.loads(line) for line in listed.stdout.splitlines()][:-1]
+        self.assertEqual([row["path"] for row in rows], [done["archive"], str(good)])
         self.assertEqual(good.read_bytes(), content)
         self.make("pre-update", "--keep", "1")
         self.assertTrue(link.is_symlink() and pipe.is_fifo(), self.archives())

@@ -361,6 +361,19 @@ class Nobodys(Homes):
                                         "pre-update", "--keep", "2"))
         self.assertEqual(made["removed"], 2)
 
+    def test_a_name_that_begins_with_the_homes_is_not_in_the_home(self):
+        """/home2 beside /home, and what else begins so."""
+        home = self.home("one")
+        for name in ("one2", "one-backups", "one.old/backups"):
+            self.shared = self.dir / name
+            self.shared.mkdir(parents=True)
+            old = [self.old_archive(home, f"pre-update-2024-01-0{day}-000000.zip") for day in (1, 2)]
+            made = self.summary(self.hbcore("--home", home, "--json", "--set", f"preset:pre-update.directory={self.shared}",
+                                            "backup", "--preset", "pre-update", "--keep", "1"))
+            self.assertEqual(sorted(made["unknown_archives"]), [str(path) for path in old])
+            self.assertEqual(made["removed"], 0)
+            self.assertEqual([path.exists() for path in old], [True, True])
+
     def test_not_through_a_link_to_somebody_elses(self):
         """`backups` in the home leads to the archives of another one."""
         other, home = self.home("other"), self.home("one")

@@ -8,6 +8,7 @@
 #include "zip_bytes.h"
 #include "zip_layout.h"
 
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,36 @@ static void lost_trailer(void **state)
     memory_free(&memory);
 }
 
+/* Where the central header of member `number` lies. */
+static unsigned char *central(struct memory *memory, unsigned number)
+{
+    unsigned char *end = memory->data + memory->bytes - ZIP_END_BYTES;
+    unsigned char *at = memory->data + zip_get32(end + 16);
+    while (number-- > 0)
+        at += zip_central_bytes(at);
+    return at;
+}
+
+/* Its length and checksum are right, for bytes that belong to an entry. */
+static void trailer_that_lies_in_a_member(void **state)
+{
+    (void)state;
+    struct sample samples[SAMPLES];
+    struct memory memory;
+    make_samples(samples);
+    assert_int_equal(zip_test_write(&memory, true, 6, samples, SAMPLES, "trailer", 7), HB_OK);
+    unsigned char *frame = central(&memory, 0) - ZIP_TRAILER_FRAME;
+    size_t last = zip_get32(central(&memory, SAMPLES - 1) + 42) + ZIP_LOCAL_BYTES;
+    for (size_t length = 7; frame - memory.data >= (ptrdiff_t)length; length++) {
+        bool free = (size_t)(frame - memory.data) - length >= last + strlen("empty");
+        zip_put32(frame, libdeflate_crc32(0, frame - length, length));
+        zip_put64(frame + 4, length);
+        if (trailer_status(&memory) != (free ? HB_OK : HB_FATAL))
+            fail_msg("%zu bytes are %s", length, free ? "refused" : "accepted");
+    }
+    memory_free(&memory);
+}
+
 static void no_trailer(void **state)
 {
     (void)state;
@@ -197,16 +228,6 @@ static void no_trailer(void **state)
 }
 
 /* ---- forged headers ------------------------------------------------------------------------- */
-
-/* Where the central header of member `number` lies. */
-static unsigned char *central(struct memory *memory, unsigned number)
-{
-    unsigned char *end = memory->data + memory->bytes - ZIP_END_BYTES;
-    unsigned char *at = memory->data + zip_get32(end + 16);
-    while (number-- > 0)
-        at += zip_central_bytes(at);
-    return at;
-}
 
 static void expect(struct memory *memory, const char *reason)
 {
@@ -287,6 +308,103 @@ static void bombs(void **state)
     bomb(8 << 20, 5 << 20);
 }
 
+/* `bytes` zeros behind the data of the only member; both headers and the end record count them. */
+static void lengthen_data(struct memory *memory, size_t bytes)
+{
+    unsigned char *end = memory->data + memory->bytes - ZIP_END_BYTES;
+    size_t directory = zip_get32(end + 16), behind = memory->bytes - directory;
+    uint32_t packed = zip_get32(memory->data + directory + 20) + (uint32_t)bytes;
+    struct memory longer;
+    memory_init(&longer, true);
+    unsigned char *zeros = calloc(1, bytes);
+    longer.sink.write(&longer.sink, memory->data, directory);
+    longer.sink.write(&longer.sink, zeros, bytes);
+    longer.sink.write(&longer.sink, memory->data + directory, behind);
+    free(zeros);
+    memory_free(memory);
+    *memory = longer;
+    memory->sink.self = memory;
+    memory->input.self = memory;
+    zip_put32(memory->data + memory->bytes - ZIP_END_BYTES + 16, (uint32_t)(directory + bytes));
+    zip_put32(memory->data + 18, packed);
+    zip_put32(memory->data + directory + bytes + 20, packed);
+}
+
+/* The compressed data end before what is said to be theirs does: other bytes are hidden there. */
+static void data_behind_the_end(void **state)
+{
+    (void)state;
+    static const size_t contents[] = {sizeof text - 1, (1 << 20) + 1000, 9 << 20};
+    unsigned char *data = zip_test_text(9 << 20);
+    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+        struct sample sample = zip_test_file("one", data, contents[i]);
+        struct memory memory;
+        assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
+        lengthen_data(&memory, 1 + i * 70000);
+        expect(&memory, "compressed data are broken");
+    }
+    free(data);
+}
+
+/* A reader of a stream believes it: each of its three numbers must be right. */
+static void forged_descriptor(void **state)
+{
+    (void)state;
+    unsigned char *data = zip_test_text((1 << 20) + 1000);
+    struct sample sample = zip_test_file("large", data, (1 << 20) + 1000);
+    struct memory memory;
+    assert_int_equal(zip_test_write(&memory, false, 6, &sample, 1, NULL, 0), HB_OK);
+    unsigned char *numbers = central(&memory, 0);
+    while (zip_get32(--numbers) != ZIP_DESCRIPTOR_SIGNATURE)
+        assert_true(central(&memory, 0) - numbers < 24);
+    for (unsigned char *at = numbers + 4; at < central(&memory, 0); at++) {
+        struct found_list list;
+        *at ^= 1;
+        zip_test_read(&memory, &list);
+        if (list.status != HB_FATAL || strstr(list.message, "data descriptor differs") == NULL)
+            fail_msg("byte %d: status %d: %s", (int)(at - numbers), list.status, list.message);
+        *at ^= 1;
+        zip_test_free(&list);
+    }
+    memory_free(&memory);
+    free(data);
+}
+
+/* Its own extra field, which only the local header tells, pushes the data over what follows. */
+static void data_over_what_follows(void **state)
+{
+    (void)state;
+    for (unsigned number = 0; number < 2; number++) {
+        struct memory memory;
+        write_two(&memory);
+        unsigned char *local = memory.data + zip_get32(central(&memory, number) + 42);
+        zip_put16(local + 28, zip_get16(local + 28) + 1);
+        expect(&memory, "its data overlap what follows it");
+    }
+}
+
+/* "a" and "a\0b" would be the same place for one reader, and two for another. */
+static void target_with_a_nul_byte(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {"a\0b", "ab\0", "\0ab"};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        struct sample sample = zip_test_file("link", targets[i], 3);
+        struct memory memory;
+        struct found_list list;
+        assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
+        zip_put32(central(&memory, 0) + 38, 0120777u << 16);
+        zip_test_walk(&memory, true, &list);
+        assert_int_equal(list.status, HB_OK);
+        assert_int_equal(list.members[0].type, HB_FILE);
+        assert_null(list.members[0].link);
+        assert_non_null(list.members[0].why);
+        assert_non_null(strstr(list.members[0].why, "NUL byte in its target"));
+        zip_test_free(&list);
+        memory_free(&memory);
+    }
+}
+
 static void refused_methods(void **state)
 {
     (void)state;
@@ -324,9 +442,14 @@ int main(void)
         cmocka_unit_test(flipped_bits_of_a_stream),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(lost_trailer),
+        cmocka_unit_test(trailer_that_lies_in_a_member),
         cmocka_unit_test(no_trailer),
         cmocka_unit_test(forged),
         cmocka_unit_test(bombs),
+        cmocka_unit_test(data_behind_the_end),
+        cmocka_unit_test(forged_descriptor),
+        cmocka_unit_test(data_over_what_follows),
+        cmocka_unit_test(target_with_a_nul_byte),
         cmocka_unit_test(refused_methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

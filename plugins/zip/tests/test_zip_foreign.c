@@ -232,6 +232,31 @@ static void empty_ones(void **state)
     }
 }
 
+/* Its name says that it is a directory: the content that it has beside that counts for nothing. */
+static void directory_with_content(void **state)
+{
+    (void)state;
+    static const struct foreign all[] = {
+        {.name = "d/"},
+        {.name = "d/", .made_by = 3, .attributes = 0100644u << 16},
+        {.name = "d\\", .made_by = 11},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct memory memory;
+        struct found_list list;
+        build(&memory, &all[i]);
+        zip_test_walk(&memory, true, &list);
+        memory_free(&memory);
+        assert_int_equal(list.status, HB_OK);
+        assert_int_equal(list.count, 1);
+        assert_string_equal(list.members[0].path, "d");
+        assert_int_equal(list.members[0].type, HB_DIRECTORY);
+        assert_int_equal(list.members[0].bytes, 0);
+        assert_int_equal(list.members[0].data_bytes, 0);
+        zip_test_free(&list);
+    }
+}
+
 /* `why` NULL: the path as it is restored, or refused by the host. */
 static void expect_path(const char *name, uint32_t made_by, const char *path, const char *why)
 {
@@ -457,11 +482,17 @@ static void probing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(encodings),  cmocka_unit_test(unicode_path),
-        cmocka_unit_test(attributes), cmocka_unit_test(times),
-        cmocka_unit_test(shapes),     cmocka_unit_test(imitations),
-        cmocka_unit_test(probing),    cmocka_unit_test(everywhere),
-        cmocka_unit_test(empty_ones), cmocka_unit_test(names_of_windows),
+        cmocka_unit_test(encodings),
+        cmocka_unit_test(unicode_path),
+        cmocka_unit_test(attributes),
+        cmocka_unit_test(times),
+        cmocka_unit_test(shapes),
+        cmocka_unit_test(imitations),
+        cmocka_unit_test(probing),
+        cmocka_unit_test(everywhere),
+        cmocka_unit_test(empty_ones),
+        cmocka_unit_test(names_of_windows),
+        cmocka_unit_test(directory_with_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A large archive leaves the page cache while it is written, and is all there. */
+/* A large archive leaves the page cache while it is written, and is all there; patches are in
+ * place. */
 #include "backup/publish.h"
 #include "base/memory.h"
 #include "scratch.h"
@@ -135,11 +136,56 @@ static void small_one_stays(void **state)
     assert_content(publication->fd);
 }
 
+/* What a patch changes is still in the buffer, on the disk, or partly both; nothing else changes.
+ */
+static void patches_land_where_they_belong(void **state)
+{
+    enum { BYTES = 3 << 19, AT_THE_SEAM = 1 << 20 };
+    static const uint64_t places[] = {
+        0, 1, 4096, AT_THE_SEAM - 2, AT_THE_SEAM, AT_THE_SEAM + 5, BYTES - 4};
+    struct fixture *fixture = *state;
+    const struct hb_sink *sink = &fixture->publication.sink;
+    unsigned char *expected = hb_alloc(BYTES), *found = hb_alloc(BYTES);
+    for (size_t whole = 0; whole < 2; whole++) {
+        uint64_t start = sink->tell(sink);
+        memset(expected, (int)('a' + whole), BYTES);
+        for (size_t at = 0; at < BYTES; at += BYTES / 12) /* so that the buffer is emptied once */
+            assert_int_equal(sink->write(sink, expected + at, BYTES / 12), HB_OK);
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+            const char mark[] = {'0', '1', '2', (char)('0' + i)};
+            memcpy(expected + places[i], mark, sizeof mark);
+            assert_int_equal(sink->patch(sink, start + places[i], mark, sizeof mark), HB_OK);
+        }
+        assert_int_equal(sink->tell(sink), start + BYTES);
+        assert_int_equal(hb_publication_flush(&fixture->publication, &fixture->error), HB_OK);
+        assert_int_equal(pread(fixture->publication.fd, found, BYTES, (off_t)start), BYTES);
+        assert_memory_equal(found, expected, BYTES);
+    }
+    assert_int_not_equal(sink->patch(sink, sink->tell(sink) - 3, "1234", 4), HB_OK);
+    free(expected);
+    free(found);
+}
+
+/* A small archive lies in the buffer as a whole. */
+static void patches_of_a_small_one(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct hb_sink *sink = &fixture->publication.sink;
+    char found[12];
+    assert_int_equal(sink->write(sink, "head....tail", 12), HB_OK);
+    assert_int_equal(sink->patch(sink, 4, "size", 4), HB_OK);
+    assert_int_equal(hb_publication_flush(&fixture->publication, &fixture->error), HB_OK);
+    assert_int_equal(pread(fixture->publication.fd, found, sizeof found, 0), sizeof found);
+    assert_memory_equal(found, "headsizetail", sizeof found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(large_one_leaves_the_cache, set_up, tear_down),
         cmocka_unit_test_setup_teardown(small_one_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(patches_land_where_they_belong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(patches_of_a_small_one, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
