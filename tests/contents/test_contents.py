@@ -315,8 +315,8 @@ class CannotTell(Contents, fault.FaultCase):
         staged, = target.glob(".hbcore-stage-*")
         for error in ("EIO", "EMFILE", "EACCES"):
             self.log.unlink()
-            done = self.faulted(*options, "backup", "-o", self.dir / "b.zip", calls="openat", path=f"{staged}/m[0-9]*", at=1,
-                                error=error, expect=3)
+            done = self.faulted(*options, "backup", "-o", self.dir / "b.zip", calls="openat",
+                                path=f"{staged}/m[0-9]*", at=1, error=error, expect=3)
             self.assert_mentions(done, "its staged copy cannot be read, so it is unknown", "the next run tries again")
             self.assertNotIn("restore a.cnt\n", self.log.read_text())
             self.assertEqual((target / "a.cnt").read_bytes(), b"in use")

@@ -22,10 +22,11 @@ class FoldedNames(fault.FaultCase):
                     continue
                 home = root / "home"
                 hb.write(home / "sessions/here", b"old")
-                done = self.faulted("--home", home, "--set", "backup.workers=1", "import", "-f", archive, calls="rename",
-                                    path="*/journal", at=1, run=f"printf theirs >'{home}/sessions/note'", expect=3)
+                done = self.faulted("--home", home, "--set", "backup.workers=1", "import", "-f", archive, expect=3,
+                                    calls="rename", path="*/journal", at=1,
+                                    run=f"printf theirs >'{home}/sessions/note'")
                 self.assertEqual(done.hits, 1)
-                self.assert_mentions(done, "sessions/Note", "the file system treats its name as note, which exists and stays")
+                self.assert_mentions(done, "sessions/Note", "treats its name as note, which exists and stays")
                 self.assertEqual(sorted(path.name for path in (home / "sessions").iterdir()), ["here", "note", "other"])
                 self.assertEqual((home / "sessions/note").read_bytes(), b"theirs")
                 self.assertEqual((home / "sessions/other").read_bytes(), b"new")
