@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 static const char suffix[] = ".from-import";
 enum { MOST = 10000 /* names that are tried */ };
@@ -24,20 +23,13 @@ static char *numbered(const char *name, unsigned number)
     return hb_text("%.*s%s%s", (int)(bytes < room ? bytes : room), name, suffix, end);
 }
 
-/* The group bits of a file with a list are its mask: nobody in the group has as much, perhaps. */
-static bool has_list(const struct hb_place *place)
-{
-    HB_AUTO_FREE char *path = hb_text("/proc/self/fd/%d/%s", place->directory_fd, place->name);
-    return lgetxattr(path, "system.posix_acl_access", NULL, 0) >= 0;
-}
-
+/* No more than the file grants. With a list its group bits are the mask: HB_ACCESS_ASK goes by the
+ * list itself then. */
 static uint32_t narrowed(const struct hb_place *place, uint32_t mode)
 {
     if (!place->exists || !S_ISREG(place->status.st_mode))
         return mode;
     uint32_t there = place->status.st_mode & 0777;
-    if (has_list(place))
-        there &= 0707u | (there & 07u) << 3;
     return mode & there;
 }
 

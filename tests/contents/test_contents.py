@@ -324,6 +324,30 @@ class CannotTell(Contents, fault.FaultCase):
             elif done.returncode != 1:
                 self.assertEqual((done.returncode, "a.cnt" in self.told(done)), (3, True), self.describe(done))
 
+    def test_what_a_killed_import_left(self):
+        """It waits for the run that can read it: it is neither renamed nor put beside."""
+        fault.need()
+        self.left_behind_is_fine = True  # until the last run
+        archive, target = self.dir / "a.zip", self.dir / "target"
+        self.run_in(self.home, "backup", "-o", archive)
+        hb.write(target / "a.cnt", b"in use")
+        options = ("--home", target, "--set", "backup.workers=1")
+        self.faulted(*options, "import", archive, "--force", calls="create", path="*/begun", at=1, kill=True,
+                     expect=128 + 9)
+        staged, = target.glob(".hbcore-stage-*")
+        for error in ("EIO", "EMFILE", "EACCES"):
+            self.log.unlink()
+            done = self.faulted(*options, "backup", "-o", self.dir / "b.zip", calls="openat",
+                                path=f"{staged}/m[0-9]*", at=1, error=error, expect=3)
+            self.assert_mentions(done, "its staged copy cannot be read, so it is unknown", "the next run tries again")
+            self.assertNotIn("restore a.cnt\n", self.log.read_text())
+            self.assertEqual((target / "a.cnt").read_bytes(), b"in use")
+            self.assertEqual(list(target.glob("*.from-import*")), [])
+        self.hbcore(*options, "backup", "-o", self.dir / "b.zip")
+        self.assertIn("restore a.cnt\n", self.log.read_text())
+        self.assertEqual((target / "a.cnt").read_bytes(), (self.home / "a.cnt").read_bytes())
+        self.assert_nothing_left(target)
+
 
 if __name__ == "__main__":
     unittest.main()

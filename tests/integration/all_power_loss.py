@@ -11,6 +11,8 @@ of the record it is known what a power cut would leave. The rules:
    directory of each final name has been flushed after the name was given.
 3. The directory above each new directory that stays has been flushed before success is told.
 4. Archives, snapshots and journals are removed durably before success is told.
+5. While a journal has its name only in memory, nothing of the home changes: without it, nobody knew what is half done.
+6. While the mark that writing into a file has begun is only in memory, nothing is written into a file of the home.
 
 Success is told by the first write to standard output or error after the last of these, or the end.
 """
@@ -29,6 +31,7 @@ CALLS = ("mkdir,mkdirat,open,openat,openat2,creat,write,pwrite64,writev,pwritev,
 WRITES = ("write", "pwrite64", "writev", "pwritev", "ftruncate", "fallocate", "copy_file_range")
 LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)(?:<(.*)>)?(?: .*)?$")
 FD = re.compile(r"^(?:\d+|AT_FDCWD)<(.*)>$")
+MARK = re.compile(r"/\.hbcore-stage-[^/]+/begun$")
 TEMPORARY = re.compile(r"/\.hbcore-(stage|alias)-[^/]+(/|$)|/reuse\.key\.[0-9a-f]{16}$")
 
 
@@ -121,6 +124,7 @@ class Model:
         self.made = {}          # new directory: place, the one above it not flushed yet
         self.removed = {}       # durable things whose removal is not flushed yet
         self.published, self.directories, self.removals = 0, 0, 0
+        self.written_live = 0   # calls that write into what was there before
         self.problems = []
         final = [place for place, (call, first, second) in enumerate(record.calls)
                  if call in ("rename", "link", "unlink", "mkdir", "create", "creat") and self.is_final(second or first)]
@@ -148,10 +152,13 @@ class Model:
         return [file for file in self.unflushed if file == path or file.startswith(path + "/")]
 
     def step(self, place, call, first, second):
+        self.look_at_order(place, call, first, second)
         if call in WRITES:
             if self.ours(first):
                 self.unflushed[first] = place
         elif call in ("create", "creat") and self.ours(first):
+            if MARK.search(first) and first not in self.created:
+                self.names[first] = place
             self.created.add(first)
             if not self.temporary(first):
                 self.names[first] = place
@@ -175,6 +182,17 @@ class Model:
             for rows in (self.unflushed, self.names, self.made, self.removed):
                 for path in [path for path in rows if self.system(path) == self.system(first)]:
                     del rows[path]
+
+    def look_at_order(self, place, call, first, second):
+        """Rules 5 and 6."""
+        changed = {"rename": second, "link": second}.get(call, first)
+        if call not in (*WRITES, "rename", "link", "create", "creat", "mkdir", "unlink") or not self.is_final(changed):
+            return
+        waiting = [name for name in self.names if name.endswith("/journal") and self.temporary(name)]
+        if call in WRITES:
+            self.written_live += changed not in self.created
+            waiting += [name for rows in (self.names, self.unflushed) for name in rows if MARK.search(name)]
+        self.problems += [f"{place}: {call} of {changed}, while {name} is not flushed" for name in sorted(set(waiting))]
 
     def flush(self, path):
         self.unflushed.pop(path, None)
@@ -294,7 +312,8 @@ class PowerLoss(hb.Case):
                     arguments = ("--home", home, "--set", f"backup.workers={workers}", "import", "-f", archive)
                     self.watch(*arguments, published=5, directories=1)
                     hb.write(home / "many/1/4", b"other")
-                    self.watch(*arguments, published=5)
+                    model = self.watch(*arguments, published=5)
+                    self.assertGreater(model.written_live, 1)  # the databases
 
     def test_import_with_a_way_back(self):
         archive = self.backup(self.source)
@@ -336,6 +355,22 @@ class TheModelItself(unittest.TestCase):
             self.assertEqual(len(self.judge(*good[:missing], *good[missing + 1:])), 1, good[missing])
         late = [*good[:5], good[6], good[5], *good[7:]]
         self.assertEqual(len(self.judge(*late)), 1)
+
+    def test_restore(self):
+        """The journal has its name on the disk before anything changes; a mark, before its file does."""
+        stage = "/r/.hbcore-stage-0123456789abcdef"
+        draft, journal, mark = f"{stage}/1-journal", f"{stage}/journal", f"{stage}/begun"
+        good = [("create", draft, None), ("write", draft, "4"), ("fsync", draft, "4"), ("rename", draft, journal),
+                ("fsync", stage, "3"), ("create", mark, None), ("write", mark, "5"), ("fdatasync", mark, "5"),
+                ("fsync", stage, "3"), ("write", "/r/a.db", "6"), ("syncfs", "/r", "7")]
+        self.assertEqual(self.judge(*good), [])
+        for missing in (2, 7, 8):
+            self.assertEqual(len(self.judge(*good[:missing], *good[missing + 1:])), 1, good[missing])
+        for late in ("write", "rename", "mkdir", "unlink"):
+            change = (late, "/r/b", "/r/c" if late == "rename" else "6")
+            self.assertEqual(len(self.judge(*good[:4], change, *good[4:])), 1, late)
+            self.assertEqual(self.judge(*good[:5], change, *good[5:]), [])
+            self.assertEqual(len(self.judge(*good[:6], change, *good[6:])), late == "write")
 
     def test_removal(self):
         self.assertEqual(len(self.judge(("unlink", "/r/a.zip", None))), 1)

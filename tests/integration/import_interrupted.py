@@ -323,21 +323,23 @@ class Interrupted(fault.FaultCase):
         self.assert_nothing_left(home)
 
     def test_without_the_plugin_of_the_database(self):
-        """By another configuration: a database is never replaced as a file would be."""
-        home = self.make_target()
-        done = self.faulted(*self.import_line(home), calls="write", path="*/home/state.db*", at=1, kill=True,
-                            expect=128 + 9)
-        self.assertEqual(done.hits, 1)
-        program = sqlite3.connect(home / "state.db", isolation_level=None)
-        self.addCleanup(program.close)
-        self.assertEqual(program.execute("SELECT count(*) FROM t").fetchone(), (10,))
-        inode = (home / "state.db").stat().st_ino
+        """By another configuration: a database is never replaced as a file would be, whether writing has begun or not."""
         config = self.write_config("[backup]\nformat = zip\n[format:zip]\n")
-        done = self.hbcore("--config", config, "--home", home, "backup", "-o", self.dir / "a.zip", expect=None)
-        self.assertIn(done.returncode, (0, 3), self.describe(done))
-        self.assert_mentions(done, "state.db")
-        self.assertEqual((home / "state.db").stat().st_ino, inode, self.describe(done))
-        self.assertEqual(program.execute("SELECT count(*) FROM t").fetchone(), (10,))
+        for calls, path in (("write", "*/home/state.db*"), ("create", "*/begun")):
+            with self.subTest(calls=calls):
+                home = self.make_target()
+                done = self.faulted(*self.import_line(home), calls=calls, path=path, at=1, kill=True, expect=128 + 9)
+                self.assertEqual(done.hits, 1)
+                program = sqlite3.connect(home / "state.db", isolation_level=None)
+                self.addCleanup(program.close)
+                self.assertEqual(program.execute("SELECT count(*) FROM t").fetchone(), (10,))
+                inode = (home / "state.db").stat().st_ino
+                done = self.hbcore("--config", config, "--home", home, "backup", "-o", self.dir / "a.zip", expect=None)
+                self.assertIn(done.returncode, (0, 3), self.describe(done))
+                self.assert_mentions(done, "state.db")
+                self.assertEqual((home / "state.db").stat().st_ino, inode, self.describe(done))
+                self.assertEqual(program.execute("SELECT count(*) FROM t").fetchone(), (10,))
+                program.close()
 
     # ---- recovery that fails for a reason that passes ----
 
@@ -502,7 +504,7 @@ class Mounted(fault.FaultCase):
         for path, error in ((inner, "EIO"), (inner, "EMFILE"), (inner, "EACCES"), (home / "tmp", "EIO")):
             done = self.faulted(*line, calls="openat,openat2", path=path, at="1+", error=error, expect=None)
             self.assertGreater(done.hits, 0)
-            self.assert_mentions(done, "an import was interrupted")
+            self.assert_mentions(done, "an import was interrupted", "its staged files in", "cannot be opened")
             self.assertEqual(len(self.left_in(home)), 2, error)
         done = self.faulted(*line, calls="openat", path=inner, at="1+", error="EIO", expect=None)
         self.assert_mentions(done, inner.name, "cannot be opened: Input/output error")
@@ -510,6 +512,30 @@ class Mounted(fault.FaultCase):
                             error="EIO", expect=1)
         self.assert_mentions(done, "must be finished before this one")
         self.assert_all_restored(home, self.hbcore(*line))
+
+    def test_a_file_system_that_was_mounted_since(self):
+        """What was staged for the one below it does not go to it, and is not lost: not even what it holds already."""
+        for number in range(5):
+            hb.write(self.dir / f"new/data/deep/{number}", b"new")
+        hb.write(self.dir / "new/config.yaml", b"new")
+        self.make_database(self.dir / "new/data/a.db", rows=40)
+        archive = self.backup(self.dir / "new", "a.zip")
+        home = self.dir / "home"
+        hb.write(home / "data/deep/1", b"old")
+        self.make_database(home / "data/a.db", rows=5)
+        self.faulted("--home", home, "--set", "backup.workers=1", "import", "--force", archive, calls="create",
+                     path="*/begun", at=1, kill=True, expect=128 + 9)
+        self.mount("-t", "tmpfs", "none", home / "data")
+        shutil.copy2(self.dir / "new/data/a.db", home / "data/a.db")
+        done = self.hbcore("--home", home, "backup", "-o", self.dir / "b.zip", expect=3)
+        for name in ("data/a.db", "data/deep/1"):
+            self.assert_mentions(done, f"{name}: not restored by the interrupted import: a file system is mounted there")
+        self.assertEqual([path.name for path in (home / "data").rglob("*") if path.is_file()], ["a.db"])
+        self.tool("umount", home / "data")
+        self.assert_mentions(self.hbcore("--home", home, "backup", "-o", self.dir / "b.zip"), "completed the interrupted")
+        self.assertEqual(len(self.database_rows(home / "data/a.db")), 40)
+        self.assertEqual((home / "data/deep/1").read_bytes(), b"new")
+        self.assertEqual(self.left_in(home), [])
 
     def test_killed_while_it_tidies_up_after_completing(self):
         """The journal goes first: what it names is needed as long as it is there."""

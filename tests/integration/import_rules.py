@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import random
 import shutil
+import socket
 import stat
 import tarfile
 import unittest
@@ -302,6 +303,24 @@ class WhichEntries(Rules):
                                         ("zz", "x")]), 3)
         self.assert_mentions(done, "blocked", "file/below")
         self.assertEqual(self.files(), {"config.yaml", "file", "zz"})
+
+    def test_a_pipe_or_socket_in_the_way(self):
+        """It stays: a program may wait at it."""
+        self.target.mkdir()
+        os.mkfifo(self.target / "pipe")
+        here = os.open(".", os.O_RDONLY)
+        self.addCleanup(os.close, here)
+        with socket.socket(socket.AF_UNIX) as listening:
+            os.chdir(self.target)
+            try:
+                listening.bind("socket")  # its path would be too long, perhaps
+            finally:
+                os.fchdir(here)
+            done = self.take(self.make_zip([("config.yaml", "x"), ("pipe", "x"), ("socket", "x"), ("zz", "x")]), 3)
+        self.assert_mentions(done, "pipe: there is a socket, pipe or device in its place", "socket: there is")
+        self.assertTrue((self.target / "pipe").is_fifo())
+        self.assertTrue((self.target / "socket").is_socket())
+        self.assertEqual(self.files(), {"config.yaml", "pipe", "socket", "zz"})
 
     def test_names_in_code_page_437(self):
         path = self.make_zip([("config.yaml", "x"), (self.made_by(0, "caf@.txt"), "x")])

@@ -215,6 +215,57 @@ static void test_what_is_a_change(void **state)
     assert_false(hb_target_is_as_noted(&note, &there));
 }
 
+/*
+ * Reading stops in the middle, though all of it was there when it was opened: the rows before that
+ * come as they were written, and what is left of a record is none.
+ */
+static void test_cut_while_it_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t bytes;
+    write_rows(fixture);
+    HB_AUTO_FREE char *data = read_journal(fixture, &bytes);
+    for (size_t left = strlen(data) + 1; left < bytes; left++) {
+        struct hb_journal *journal;
+        struct hb_journal_row row;
+        FILE *file = tmpfile();
+        assert_non_null(file);
+        assert_int_equal(setvbuf(file, NULL, _IONBF, 0), 0);
+        assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+        assert_int_equal(hb_journal_read(file, &journal, &fixture->error), HB_OK);
+        assert_int_equal(ftruncate(fileno(file), (off_t)left), 0);
+        int status = hb_journal_next(journal, &row, &fixture->error);
+        if (status == HB_SKIP) { /* the stage */
+            assert_string_equal(row.path, "mounted/.hbcore-stage-0123456789abcdef");
+            status = hb_journal_next(journal, &row, &fixture->error);
+        }
+        for (size_t i = 0; status == HB_OK; i++) {
+            assert_in_range(i, 0, ROWS - 1);
+            assert_row(&row, &rows[i]);
+            status = hb_journal_next(journal, &row, &fixture->error);
+        }
+        if (status != HB_FATAL)
+            fail_msg("cut to %zu of %zu bytes: %d", left, bytes, status);
+        hb_journal_close(journal);
+    }
+}
+
+/* Root may have given it away; what it says counts as somebody else's then. */
+static void test_of_another_user(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_journal *journal;
+    if (geteuid() != 0)
+        skip(); /* only root can give files away */
+    write_rows(fixture);
+    assert_int_equal(fchownat(fixture->stage.fd, HB_STAGE_JOURNAL, 65534, 65534, 0), 0);
+    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_FATAL);
+    assert_contains(fixture->error.text, "damaged");
+    assert_int_equal(fchownat(fixture->stage.fd, HB_STAGE_JOURNAL, 0, 0, 0), 0);
+    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_OK);
+    hb_journal_close(journal);
+}
+
 /* A run that is alive, or a stage that others can write to, is never taken over. */
 static void test_adopt(void **state)
 {
@@ -325,6 +376,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_while_it_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_of_another_user, set_up, tear_down),
         cmocka_unit_test(test_what_is_a_change),
         cmocka_unit_test(test_what_must_not_be_believed),
         cmocka_unit_test_setup_teardown(test_adopt, set_up, tear_down),
