@@ -123,6 +123,19 @@ static int counted_judge(void *self, const struct hb_entry *entry, struct hb_sou
     return HB_OK;
 }
 
+/* By what stands in the file, which may come back. */
+static int counted_identity(void *self, const struct hb_entry *entry, unsigned char identity[32])
+{
+    const struct counted *counted = self;
+    int fd = counted->host->open_beneath(counted->host, entry->path, O_RDONLY, 0);
+    if (fd < 0)
+        return HB_NOMATCH;
+    memset(identity, 0, 32);
+    ssize_t got = pread(fd, identity, 32, 0);
+    close(fd);
+    return got < 0 ? HB_NOMATCH : HB_OK;
+}
+
 /* Makes side files beside a staged file, as libraries do, and looks what becomes of them. */
 static void try_release(const struct counted *counted)
 {
@@ -185,6 +198,7 @@ static const struct hb_content_ops ops = {
     .judge = counted_judge,
     .check = counted_check,
     .restore = counted_restore,
+    .identity = counted_identity,
 };
 
 static const struct hb_plugin plugin = {

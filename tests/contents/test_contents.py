@@ -258,6 +258,29 @@ class Plain(hb.Case):
                                  ({self.FILE}, {"data/beside": 6}))
 
 
+class Reused(Contents, fault.FaultCase):
+    def test_what_changed_while_it_was_opened(self):
+        """It was read while it was another, and is what it was again: what was read then is not taken for it."""
+        fault.need()
+        path, archive = self.home / "a.cnt", self.dir / "a.zip"
+        arguments = ("--home", self.home, "--set", "backup.workers=1", "--set", "backup.reuse=yes", "backup", "-o", archive)
+        kept, other = self.dir / "kept.cnt", self.dir / "other.cnt"
+        shutil.copy2(path, kept)
+        hb.write(other, b"other" * 1000)
+        calls = {"calls": "openat,openat2", "path": str(path)}
+        total = self.faulted(*arguments, **calls).count
+        seen = set()
+        for at in range(1, total + 1):
+            archive.unlink()
+            shutil.copy2(kept, path)
+            self.faulted(*arguments, **calls, at=at, run=f"cat '{other}' >'{path}'", expect=None)
+            seen.add(self.hbcore("cat", archive, "a.cnt").stdout == other.read_bytes())
+            shutil.copy2(kept, path)
+            self.hbcore(*arguments)
+            self.assertEqual(self.hbcore("cat", archive, "a.cnt").stdout, kept.read_bytes(), at)
+        self.assertIn(True, seen)
+
+
 class CannotTell(Contents, fault.FaultCase):
     """Its first bytes cannot be read: whose it is cannot be told, and that is not "nobody's"."""
 

@@ -554,15 +554,13 @@ static void a_log_is_open_to_nobody_else(void **state)
                          SQLITE_OK);
         const char *log = home_file(&fixture, mode == 0 ? "x.db-wal" : "x.db-journal");
         struct stat found;
-        assert_int_equal(stat(log, &found), 0);
-        if ((found.st_mode & 077) != 0) {
-            assert_int_equal(getxattr(log, "system.posix_acl_access", made, sizeof made),
-                             sizeof value);
-            assert_memory_equal(made, value, sizeof value);
-        }
+        bool closed = stat(log, &found) == 0 && (found.st_mode & 077) == 0;
+        bool alike = getxattr(log, "system.posix_acl_access", made, sizeof made) == sizeof value &&
+                     memcmp(made, value, sizeof value) == 0;
         connection_run(&connection, "ROLLBACK", NULL);
         connection_close(&connection);
         held_close(&held);
+        assert_true(closed || alike);
         fixture_stop(&fixture);
     }
 }
