@@ -368,8 +368,9 @@ class Nobodys(Homes):
             self.shared = self.dir / name
             self.shared.mkdir(parents=True)
             old = [self.old_archive(home, f"pre-update-2024-01-0{day}-000000.zip") for day in (1, 2)]
-            made = self.summary(self.hbcore("--home", home, "--json", "--set", f"preset:pre-update.directory={self.shared}",
-                                            "backup", "--preset", "pre-update", "--keep", "1"))
+            made = self.summary(self.hbcore("--home", home, "--json", "--set",
+                                            f"preset:pre-update.directory={self.shared}", "backup",
+                                            "--preset", "pre-update", "--keep", "1"))
             self.assertEqual(sorted(made["unknown_archives"]), [str(path) for path in old])
             self.assertEqual(made["removed"], 0)
             self.assertEqual([path.exists() for path in old], [True, True])

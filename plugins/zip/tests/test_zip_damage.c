@@ -207,7 +207,8 @@ static void trailer_that_lies_in_a_member(void **state)
     assert_int_equal(zip_test_write(&memory, true, 6, samples, SAMPLES, "trailer", 7), HB_OK);
     unsigned char *frame = central(&memory, 0) - ZIP_TRAILER_FRAME;
     size_t last = zip_get32(central(&memory, SAMPLES - 1) + 42) + ZIP_LOCAL_BYTES;
-    for (size_t length = 7; frame - memory.data >= (ptrdiff_t)length; length++) {
+    for (size_t length = 7; frame - memory.data >= (ptrdiff_t)length;
+         length += length < 100 ? 1 : 37) {
         bool free = (size_t)(frame - memory.data) - length >= last + strlen("empty");
         zip_put32(frame, libdeflate_crc32(0, frame - length, length));
         zip_put64(frame + 4, length);
@@ -334,8 +335,8 @@ static void lengthen_data(struct memory *memory, size_t bytes)
 static void data_behind_the_end(void **state)
 {
     (void)state;
-    static const size_t contents[] = {sizeof text - 1, (1 << 20) + 1000, 9 << 20};
-    unsigned char *data = zip_test_text(9 << 20);
+    static const size_t contents[] = {sizeof text - 1, (1 << 20) + 1000, 3 << 20};
+    unsigned char *data = zip_test_text(3 << 20);
     for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
         struct sample sample = zip_test_file("one", data, contents[i]);
         struct memory memory;
