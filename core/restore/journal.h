@@ -38,14 +38,14 @@
  * files.
  *
  * The file: records that end with NUL. The first is "hbcore-journal 2 NUMBER ARCHIVE",
- * with a number of the stage's directory, from its inode and the time of its birth (releases before:
- * the inode alone): in a home that was copied it is another; then, per row,
- * "TYPE FLAGS STAGE INDEX MODE SECONDS NANOSECONDS BYTES", with HB_ROW_OWNER also " USER GROUP",
- * the path, the target of a link (else empty), and what was there when the import began
- * (target_note.h); at the end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes
- * before that. Journal 1, of a release before, has no such notes. Other stages, on other file
- * systems below the home, stand in front of the rows that use them: "stage NUMBER", and their path
- * below the home. A tree (TYPE t) has in place of a link's target how many files are in it.
+ * with a number of the stage's directory, from its inode and the time of its birth (releases
+ * before: the inode alone): in a home that was copied it is another; then, per row, "TYPE FLAGS
+ * STAGE INDEX MODE SECONDS NANOSECONDS BYTES", with HB_ROW_OWNER also " USER GROUP", the path, the
+ * target of a link (else empty), and what was there when the import began (target_note.h); at the
+ * end "end ROWS HASH", the XXH3 hash (64 bits, hexadecimal) of all bytes before that. Journal 1, of
+ * a release before, has no such notes. Other stages, on other file systems below the home, stand in
+ * front of the rows that use them: "stage NUMBER", and their path below the home. A tree (TYPE t)
+ * has in place of a link's target how many files are in it.
  */
 #ifndef HB_JOURNAL_H
 #define HB_JOURNAL_H

@@ -198,7 +198,7 @@ class AtEachRead(Changing):
         """And gets its old time back: only its size tells."""
         looks = 2  # at the listing and at the open; the next one is after the reads
         for fmt in FORMATS:
-            content, findings = self.change(fmt, 1, "big.bin", "newfstatat", looks + 1,
+            content, findings = self.change(fmt, 1, "big.bin", "newfstatat,fstat", looks + 1,
                                             run=f"truncate -s 1000 {self.path('big.bin')}; "
                                                 f"touch -r {self.first / 'big.bin'} {self.path('big.bin')}")
             self.assertEqual(content, self.version("big.bin"))

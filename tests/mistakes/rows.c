@@ -4,13 +4,14 @@
  * its bytes behind it, then the trailer, "end" and the number of its bytes. It can list. Wrong as
  * `mistake` says, in what finish() writes or in what list() tells.
  */
+#include <errno.h>
 #include <hbcore/format.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST = 1 << 16, TAIL = 24 };
+enum { LONGEST = 1 << 16, TAIL = 24, MUCH = 1 << 17 };
 static const char magic_text[] = "rows 1\n";
 
 struct rows {
@@ -101,6 +102,10 @@ static int rows_finish(void *self, const struct hb_sink *sink, const void *trail
 
 static int start(const struct rows *rows, const struct hb_input *input, struct cursor **cursor)
 {
+    if (makes(rows, "no-memory-for-much") && input->bytes > MUCH) {
+        errno = ENOMEM; /* as malloc() leaves it */
+        return rows->host->fail(rows->host, HB_FATAL, "out of memory");
+    }
     char tail[TAIL + 1] = "";
     if (input->read_at == NULL || input->bytes < TAIL + sizeof magic_text - 1 ||
         input->read_at(input, tail, TAIL, input->bytes - TAIL) != TAIL ||

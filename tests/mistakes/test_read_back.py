@@ -44,6 +44,19 @@ class ReadBack(hb.Case):
                 names = self.hbcore("list", "--format", form, archive).stdout.split()
                 self.assertEqual(sum(name.startswith(b"sub/file-") for name in names), 5)
 
+    def test_a_want_of_memory_is_no_damage(self):
+        """Whether such an archive is complete cannot be told: it stays, and takes no place of those that do."""
+        self.config.write_text(self.config.read_text().replace(f"directory = {self.dir}/kept", f"directory = {self.home}/kept"))
+        daily = ("--home", self.home, "--json", "--set", "preset:daily.keep=9", "backup", "--preset", "daily")
+        small = [self.summary(self.hbcore(*daily))["archive"] for _ in range(2)]
+        hb.write(self.home / "much", os.urandom(1 << 18))
+        much = self.summary(self.hbcore(*daily))["archive"]
+        for mistake, fates, code in (("no-memory-for-much", ["kept", "kept", "untold"], 3), ("none", ["removed", "kept", "kept"], 0)):
+            done = self.hbcore("--home", self.home, "--json", "--set", "preset:daily.keep=2", "--set",
+                               f"format:rows.mistake={mistake}", "--set", f"format:bare-rows.mistake={mistake}", "prune", "--preset", "daily", expect=code)
+            found = {row["path"]: row["fate"] for row in map(json.loads, done.stdout.splitlines()) if "fate" in row}
+            self.assertEqual([found[path] for path in (*small, much)], fates)
+
     def test_wrong(self):
         archive = self.dir / "out.rows"
         self.backup("rows", "none", "-o", archive)

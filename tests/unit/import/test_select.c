@@ -285,8 +285,8 @@ static void test_patterns(void **state)
     expect_with(NULL, MEMBERS("d a", "d a/b", "f a/b/c", "f a/d"), &(struct typed){deep, NULL},
                 "+++-", __LINE__); /* with its parents */
     expect_with(NULL, MEMBERS("f a/b/c", "f a/d"), &(struct typed){a, deep}, "-+", __LINE__);
-    expect_with(NULL, MEMBERS("f a", "h b -> a", "f c"), &(struct typed){NULL, a}, "-x+",
-                __LINE__); /* its data is not restored */
+    expect_with(NULL, MEMBERS("f a", "h b -> a", "f c"), &(struct typed){NULL, a}, "o++",
+                __LINE__); /* its data are needed */
     expect_with(NULL, MEMBERS("f a/c", "f abc"), &(struct typed){between, NULL}, "-+", __LINE__);
     begin(&fixture, NULL);
     assert_int_equal(choose(&fixture, MEMBERS("f a"), &(struct typed){none, NULL}), HB_FATAL);
