@@ -132,7 +132,7 @@ static bool is_young(const struct look *look)
         if (i != SIDE_SHM && look->side[i].exists &&
             look->side[i].modified.tv_sec >= now.tv_sec - YOUNG_SECONDS)
             return true;
-    return look->racy;
+    return false;
 }
 
 /* `contents` may be NULL; *racy: they are needed. */
