@@ -182,8 +182,9 @@ static int place_directory(const struct zip *zip, const struct hb_input *input, 
 struct tail {
     unsigned char *data;
     size_t bytes;
-    uint64_t start; /* of the input */
-    bool local;     /* the input begins with a local header, or with a mark that precedes one */
+    ptrdiff_t records; /* so many places where a record can begin */
+    uint64_t start;    /* of the input */
+    bool local;        /* the input begins with a local header, or with a mark that precedes one */
 };
 
 /* `end`: of what is searched. */
@@ -195,6 +196,7 @@ static int load_tail(const struct zip *zip, const struct hb_input *input, uint64
     if (input->read_at == NULL || end == HB_UNKNOWN || end < ZIP_END_BYTES)
         return HB_NOMATCH;
     tail->bytes = end < END_SEARCH ? (size_t)end : END_SEARCH;
+    tail->records = (ptrdiff_t)(tail->bytes - ZIP_END_BYTES + 1);
     tail->start = end - tail->bytes;
     tail->data = malloc(tail->bytes);
     if (tail->data == NULL)
@@ -208,6 +210,18 @@ static int load_tail(const struct zip *zip, const struct hb_input *input, uint64
     tail->local = signature == ZIP_LOCAL_SIGNATURE || signature == ZIP_DESCRIPTOR_SIGNATURE ||
                   signature == ZIP_SINGLE_SIGNATURE;
     return HB_OK;
+}
+
+/* The last signature of a record that begins before `end`; -1: there is none. */
+static ptrdiff_t last_record(const struct tail *tail, ptrdiff_t end)
+{
+    while (end > 0) {
+        const unsigned char *at = memrchr(tail->data, 'P', (size_t)end);
+        if (at == NULL || zip_get32(at) == ZIP_END_SIGNATURE)
+            return at == NULL ? -1 : at - tail->data;
+        end = at - tail->data;
+    }
+    return -1;
 }
 
 /* Does a record with its comment end where the input does? bsdtar pads what it writes to a pipe. */
@@ -255,10 +269,9 @@ static int is_whole(const struct zip *zip, const struct hb_input *input, uint64_
     enum wrong wrong = NO_RECORD;
     *whole = false;
     int status = load_tail(zip, input, end, &tail);
-    for (size_t at = tail.bytes - ZIP_END_BYTES + 1; status == HB_OK && !*whole && at-- > 0;) {
-        if (zip_get32(tail.data + at) != ZIP_END_SIGNATURE)
-            continue;
-        status = examine(zip, input, &tail, at, &found, &wrong);
+    ptrdiff_t at = tail.records;
+    while (status == HB_OK && !*whole && (at = last_record(&tail, at)) >= 0) {
+        status = examine(zip, input, &tail, (size_t)at, &found, &wrong);
         *whole = wrong == NOTHING && found.shift == 0;
     }
     free(tail.data);
@@ -274,12 +287,10 @@ static int choose(const struct zip *zip, const struct hb_input *input, const str
 {
     *chosen = false;
     *first = NO_RECORD;
-    for (size_t at = tail->bytes - ZIP_END_BYTES + 1; at-- > 0;) {
+    for (ptrdiff_t at = tail->records; (at = last_record(tail, at)) >= 0;) {
         struct found found;
         enum wrong wrong;
-        if (tail->data[at] != 'P' || zip_get32(tail->data + at) != ZIP_END_SIGNATURE)
-            continue;
-        int status = examine(zip, input, tail, at, &found, &wrong);
+        int status = examine(zip, input, tail, (size_t)at, &found, &wrong);
         if (status != HB_OK)
             return status;
         if (wrong != NOTHING) {
