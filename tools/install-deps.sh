@@ -22,7 +22,7 @@ test_set=(
     git=git libcmocka-dev libseccomp-dev python3=python3 python3-jsonschema clang-format=clang-format clang-tidy=clang-tidy
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
-    node-jszip node-yazl nodejs=node libarchive-zip-perl lzip=lzip ncompress=compress lzop=lzop
+    node-jszip node-yazl nodejs=node gccgo-12 libarchive-zip-perl lzip=lzip ncompress=compress lzop=lzop
     zsh=zsh fish=fish mandoc=mandoc libfaketime
     util-linux=unshare
     acl=setfacl bindfs=bindfs exfatprogs exfat-fuse ntfs-3g=ntfs-3g xfsprogs btrfs-progs dosfstools e2fsprogs=chattr

@@ -53,7 +53,7 @@ import time
 import zipfile
 import zlib
 
-from places import crc_suffix
+from places import crc_suffix, go
 
 TOOLS = ["unzip", "zip", "7z", "bsdtar", "funzip"]
 SIGNATURES = [b"PK\3\4", b"PK\7\x08", b"PK\1\2", b"PK\5\5", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\6\x08", b"PK00"]
@@ -331,7 +331,7 @@ def inside(search):
         ourselves(search, path, trailer, entries)
         python(search, path, entries)
         programs(search, path, entries)
-    readers = java(search, paths, archives)
+    readers = libraries(search, paths, archives)
     return f"{sum(len(entries) for _, _, entries in archives)} entries; {readers}"
 
 
@@ -390,17 +390,34 @@ def programs(search, path, entries):
             search.fail(" ".join(command[:2]), path, f"lists {found} of {len(entries)} entries")
 
 
-def java(search, paths, archives):
-    """One machine for all archives. It is no dependency of the tests; where it lacks, they do without."""
-    if shutil.which("java") is None:
-        return "no java here"
+def java():
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Readers.java")
-    done = run(["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", source], "".join(f"{path}\n" for path in paths).encode())
-    if done.returncode != 0 and b"rror:" in done.stderr:
-        return "no Java compiler here"
+    return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", source]
+
+
+def libraries(search, paths, archives):
+    """Each reads all archives in one process. Where one lacks, the tests do without."""
+    done = []
+    reader = go(search.work)
+    if reader is not None:
+        library(search, paths, archives, [reader], ["archive/zip"])
+    done.append("no gccgo-12 here" if reader is None else "Go, too")
+    if shutil.which("java") is not None:
+        compiled = library(search, paths, archives, java(), ["ZipFile", "ZipInputStream"])
+        done.append("Java, too" if compiled else "no Java compiler here")
+    else:
+        done.append("no java here")
+    return ", ".join(done)
+
+
+def library(search, paths, archives, command, readers):
+    """It writes a line for each archive and reader. False: it could not be compiled."""
+    done = run(command, "".join(f"{path}\n" for path in paths).encode())
+    if done.returncode != 0 and not done.stdout and b"rror:" in done.stderr:
+        return False
     lines = iter(done.stdout.decode().splitlines())
     for path, (_, _, entries) in zip(paths, archives):
-        for reader in ("ZipFile", "ZipInputStream"):
+        for reader in readers:
             wanted = [f"{reader} {path}"]
             for entry in entries:
                 name = entry.name + (b"/" if entry.kind == "d" else b"")
@@ -408,7 +425,7 @@ def java(search, paths, archives):
             line = next(lines, "nothing")
             if line != " ".join(wanted):
                 search.fail(reader, path, line)
-    return "Java, too"
+    return True
 
 
 def main():

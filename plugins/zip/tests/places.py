@@ -8,7 +8,7 @@ what readers reach back for (a locator of 20 bytes and a zip64 record of 56); th
 and without a trailer, on a file and on a pipe; a locator with each kind of time, for they are stored in
 fields of different lengths. Trailers have every signature at every place of a block that is longer than what lies around it.
 
-Python and the plugin itself read every archive; unzip, 7z and bsdtar, which are programs to be
+Python, Go and the plugin itself read every archive; unzip, 7z and bsdtar, which are programs to be
 started, those in which the signature comes to lie where a reader looks, and a sample of the others.
 
 Without HBCORE_FULL=1 the signatures that no reader looks for from the end, the odd times and the long trailers are
@@ -45,9 +45,20 @@ FULL = os.environ.get("HBCORE_FULL", "") == "1"
 KEPT = 4  # the shortest name is the signature itself
 
 
+def go(work):
+    """A program that reads with Go's library, which gccgo has; None: it has to do without."""
+    if shutil.which("gccgo-12") is None:
+        return None
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "readers.go")
+    program = os.path.join(work, "go-readers")
+    subprocess.run(["gccgo-12", "-o", program, source], check=True)
+    return program
+
+
 class Search:
     def __init__(self, bridge, work):
         self.bridge, self.work, self.rows, self.failures = bridge, work, [], []
+        self.go_reader = go(work)
 
     def add(self, name, time, trailer=b"", sink="file", content=b"content", outside=False):
         path = os.path.join(self.work, f"{len(self.rows)}.zip")
@@ -69,6 +80,8 @@ class Search:
         wanted = "".join(row[5] for row in self.rows).encode()
         subprocess.run([self.bridge, "last"], input=wanted, check=True)
         self.ourselves()
+        if self.go_reader is not None:
+            self.go()
         for number, row in enumerate(self.rows):
             self.python(row)
             if self.is_judged(number, row):
@@ -86,6 +99,13 @@ class Search:
                 self.fail(row, "ourselves", line)
         if len(lines) != len(self.rows):
             self.failures.append(f"{len(self.rows)} archives, {len(lines)} lines")
+
+    def go(self):
+        done = subprocess.run([self.go_reader], check=True, stdout=subprocess.PIPE,
+                              input="".join(row[0] + "\n" for row in self.rows).encode())
+        for row, line in itertools.zip_longest(self.rows, done.stdout.decode().splitlines()):
+            if line is None or line.split()[2::3] != [b"first".hex(), row[1].hex()]:
+                self.fail(row, "Go", line or "nothing")
 
     def python(self, row):
         try:
