@@ -38,6 +38,13 @@ uint64_t hb_mount_of(int fd)
     return device;
 }
 
+bool hb_is_mounted(int directory_fd, const char *name)
+{
+    struct statx status;
+    return statx(directory_fd, name, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 &&
+           (status.stx_attributes & status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /* Of a place that was resolved: the directory itself, or the one that it is in. */
 static int look(const struct hb_place *found, struct hb_mount_place *place)
 {
@@ -74,7 +81,7 @@ int hb_mount_find(const struct hb_root *root, const char *path, struct hb_mount_
             result = look(&found, place);
         hb_place_clear(&found);
         char *slash = strrchr(way, '/');
-        if (result != -ENOENT)
+        if (result != -ENOENT && result != -ENOTDIR)
             return result;
         if (slash == NULL) { /* it would be made in the root itself */
             place->mount = hb_mount_of(root->fd);

@@ -14,6 +14,9 @@ bool hb_mounts_below(const char *directory);
  * though it is not a mount, a subvolume of btrfs.
  */
 uint64_t hb_mount_of(int fd);
+/* Is something mounted on that name, which is no link? False where the kernel (before 5.8) does not
+ * tell. */
+bool hb_is_mounted(int directory_fd, const char *name);
 
 /* Where a path below the root would come to lie. */
 struct hb_mount_place {

@@ -28,6 +28,7 @@ enum hb_action {
 };
 
 #define HB_MODE_IS_OPEN UINT32_MAX
+#define HB_NO_STAGE     UINT8_MAX
 
 struct hb_restore_row {
     uint32_t skip;     /* bytes of the path in the catalog that are not part of the path here */
@@ -36,7 +37,8 @@ struct hb_restore_row {
     uint32_t replaces; /* 1 + index of the earlier member with this path; 0: none */
     uint8_t action;    /* enum hb_action */
     bool not_included; /* HB_UNWANTED, and not only because it is excluded */
-    uint8_t stage;     /* number of the stage where it waits (staging_mounts.h) */
+    uint8_t stage;     /* number of the stage where it waits (staging_mounts.h); of a directory: on
+                        * the file system where it goes, or HB_NO_STAGE */
 };
 
 struct hb_restore_plan {

@@ -49,6 +49,10 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
         .path = hb_staging_path(staging, index),
         .link = entry.type == HB_SYMLINK ? entry.link : "",
     };
+    if (row.type == HB_DIRECTORY && row.stage == HB_NO_STAGE)
+        row.stage = 0;
+    else if (row.type == HB_DIRECTORY)
+        row.flags |= HB_ROW_PLACED;
     decide_mode(staging, index, &row);
     decide_owner(staging, &entry, &row);
     hb_staging_note_row(staging, index, &row);

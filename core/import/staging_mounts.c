@@ -83,11 +83,42 @@ static int move_member(struct hb_staging *staging, size_t index, unsigned number
     return HB_OK;
 }
 
+/*
+ * Nothing of a directory is staged, but the journal has to say on which file system it is. For one
+ * that is there already no stage is made: that would change it.
+ */
+static void place_directory(struct hb_staging *staging, size_t index)
+{
+    struct hb_restore_row *row = &staging->plan->rows[index];
+    struct hb_mount_place place;
+    row->stage = HB_NO_STAGE;
+    if (hb_mount_find(&staging->run->home, hb_planned_path(staging->plan, index), &place) != 0)
+        return;
+    for (unsigned i = 0; i < staging->stage_count && row->stage == HB_NO_STAGE; i++)
+        if (staging->mounts[i] == place.mount)
+            row->stage = (uint8_t)i;
+    if (row->stage == HB_NO_STAGE && hb_staging_is_missing(staging, index)) {
+        unsigned number = stage_on(staging, &place);
+        if (number != 0)
+            row->stage = (uint8_t)number;
+    }
+    free(place.directory);
+}
+
+static void place_directories(struct hb_staging *staging)
+{
+    const struct hb_restore_plan *plan = staging->plan;
+    for (size_t i = 0; i < plan->count; i++)
+        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type == HB_DIRECTORY)
+            place_directory(staging, i);
+}
+
 int hb_staging_spread(struct hb_staging *staging, struct hb_error *error)
 {
     const struct hb_restore_plan *plan = staging->plan;
     const struct hb_root *home = &staging->run->home;
-    if (hb_trees_have_one_owner(&staging->trees) && !hb_mounts_below(home->path))
+    bool mounts = hb_mounts_below(home->path);
+    if (hb_trees_have_one_owner(&staging->trees) && !mounts)
         return HB_OK;
     staging->mounts[0] = hb_mount_of(staging->run->stage.fd);
     for (size_t i = 0; i < plan->count; i++) {
@@ -101,5 +132,7 @@ int hb_staging_spread(struct hb_staging *staging, struct hb_error *error)
         if (status != HB_OK)
             return status;
     }
+    if (mounts)
+        place_directories(staging);
     return HB_OK;
 }

@@ -31,6 +31,9 @@
  *                                   import made, and has not closed yet, from one that the user
  *                                   has closed since (made.h).
  *   its stage is not there          The file system may not be mounted: it waits.
+ *   its stage is on another mount   Something was mounted in its place: it waits. That is so for a
+ *     than its place                  directory, too, though nothing of it is staged; of one that
+ *                                     was there before, and is there, nothing is asked.
  *
  * When no row waits, the journal is removed first and its stage after that. What failed for a
  * reason that may pass (no space, a lock) keeps the journal for the next run; before another import
@@ -65,7 +68,9 @@ enum hb_journal_flags {
     HB_ROW_HAS_MTIME = 8,
     HB_ROW_TREE = 16,   /* a directory that is staged with all that goes into it: see trees.h */
     HB_ROW_NARROW = 32, /* the mode of an existing file, less what the row's does not grant */
-    HB_ROW_OWNER = 64   /* it gets the owner and the group of the row, whose ever it was */
+    HB_ROW_OWNER = 64,  /* it gets the owner and the group of the row, whose ever it was */
+    HB_ROW_PLACED = 128 /* a directory of whose file system the stage tells; releases before did not
+                         * say on which it is */
 };
 
 #define HB_NO_INDEX UINT64_MAX /* a file of a tree, which has no row of its own in the journal */
@@ -73,7 +78,8 @@ enum hb_journal_flags {
 struct hb_journal_row {
     uint32_t type;  /* HB_DIRECTORY, HB_FILE or HB_SYMLINK */
     uint32_t flags; /* enum hb_journal_flags */
-    uint32_t stage; /* which stage holds it; 0: the one with the journal */
+    uint32_t stage; /* which stage holds it, and on which file system it goes, therefore; 0: the one
+                     * with the journal */
     uint32_t mode;
     uint64_t index; /* hb_staged_name; of a tree: hb_tree_name */
     int64_t mtime_seconds;

@@ -8,6 +8,7 @@
 #include "host/lost.h"
 #include "restore/made.h"
 #include "restore/restore_findings.h"
+#include "restore/restore_mounts.h"
 #include "restore/seal.h"
 #include "restore/target.h"
 #include <errno.h>
@@ -58,6 +59,8 @@ void hb_restore_make_directory(struct hb_restoring *restore, struct hb_restoring
 {
     struct hb_place place;
     bool notes = false;
+    if (hb_restore_directory_is_away(restore, &row->row))
+        return;
     int result = hb_target_resolve(restore->run, row->path, 0, &place);
     if (result == -EISDIR) {
         result = 0; /* a link to the home itself: it is there */

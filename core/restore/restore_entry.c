@@ -3,13 +3,13 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
-#include "files/mounts.h"
 #include "files/regular.h"
 #include "host/failure.h"
 #include "host/lost.h"
 #include "restore/changed_since.h"
 #include "restore/left_alone.h"
 #include "restore/restore_findings.h"
+#include "restore/restore_mounts.h"
 #include "restore/seal.h"
 #include "restore/target.h"
 #include <errno.h>
@@ -393,26 +393,10 @@ static int look_for_staged(const struct hb_restoring *restore, const struct hb_j
     return fstatat(stage->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
-/*
- * Was it staged for another file system than the one that is mounted there now, or that lies bare?
- * What is there then is not what was noted, whatever it is.
- */
-static bool is_covered(const struct hb_restoring *restore, const struct hb_journal_row *row)
-{
-    struct hb_mount_place place;
-    if (!restore->request->again || !restore->mounts ||
-        hb_mount_find(&restore->run->home, row->path, &place) != 0)
-        return false;
-    free(place.directory);
-    return place.mount != hb_mount_of(hb_restore_stage_of(restore, row)->fd);
-}
-
 bool hb_restore_is_due(struct hb_restoring *restore, const struct hb_journal_row *row)
 {
     if (hb_restore_stage_of(restore, row) == NULL) { /* we take it away when the journal is gone */
-        hb_restore_skipped(restore, row->path,
-                           "its staging directory does not exist; is its file system mounted?",
-                           true);
+        hb_restore_skipped(restore, row->path, hb_restore_why_no_stage, true);
         return false;
     }
     hb_stage_refresh(restore->request->stages[row->stage]);
@@ -426,10 +410,8 @@ bool hb_restore_is_due(struct hb_restoring *restore, const struct hb_journal_row
         hb_restore_failed(restore, row->path, error);
     if (error != 0)
         return false;
-    if (is_covered(restore, row)) {
-        hb_restore_skipped(
-            restore, row->path,
-            "a file system is mounted there that is not the one for which it was staged", true);
+    if (hb_restore_is_covered(restore, row)) { /* and what is there is not what was noted */
+        hb_restore_skipped(restore, row->path, hb_restore_why_covered, true);
         return false;
     }
     return true;

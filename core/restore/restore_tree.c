@@ -9,6 +9,7 @@
 #include "restore/left_alone.h"
 #include "restore/restore_entry.h"
 #include "restore/restore_findings.h"
+#include "restore/restore_mounts.h"
 #include "restore/target.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -239,6 +240,8 @@ static bool move(struct hb_restoring *restore, struct level *level,
         *result = hb_as_begin(&level->as, &place->rights);
     if (*result == 0 && place->exists && !S_ISDIR(place->status.st_mode))
         *result = -ENOTDIR;
+    if (*result == 0 && place->exists && hb_restore_is_mounted_over(restore, level->from_fd, place))
+        *result = -ENOTSUP;
     if (*result != 0 || place->exists)
         return false;
     if (row == NULL)
@@ -274,7 +277,7 @@ static struct level *begin(struct hb_restoring *restore, struct level *level,
         leave_alone(restore, level);
     else
         fail_all(restore, level, -result);
-    return end(restore, level, HB_OK);
+    return end(restore, level, hb_restore_may_pass(-result) ? HB_ENTRY : HB_OK); /* it is needed */
 }
 
 int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *row)

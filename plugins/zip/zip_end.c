@@ -9,7 +9,7 @@
  * enough for its entries, it lies where offset and size say, and so does the zip64 record, if there
  * is one. Of those that fit that one is taken whose comment ends where the file does; else one with
  * bytes behind it; and of several the one nearest to the end, on which most tools agree: where a
- * comment is a whole zip, that zip is read.
+ * comment is a whole zip, that zip is read, and of two that were joined the second.
  *
  * What it must not do: take a zip that is stored as a member for the archive, when the archive lost
  * its end. If the file begins as a zip does, offsets count from its first byte, or another archive
@@ -253,8 +253,6 @@ static int examine(const struct zip *zip, const struct hb_input *input, const st
     int status = *wrong == NOTHING ? look_for_64(zip, input, found, wrong) : HB_OK;
     if (status == HB_OK && *wrong == NOTHING)
         status = place_directory(zip, input, found, wrong);
-    if (*wrong == NOTHING && found->shift > 0 && tail->local && !found->exact)
-        *wrong = IN_FRONT;
     return status;
 }
 
@@ -294,7 +292,7 @@ static int choose(const struct zip *zip, const struct hb_input *input, const str
         if (status != HB_OK)
             return status;
         if (wrong != NOTHING) {
-            if (*first == NO_RECORD && (found.exact || wrong == IN_FRONT))
+            if (*first == NO_RECORD && found.exact)
                 *first = wrong;
             continue;
         }

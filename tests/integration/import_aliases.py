@@ -277,7 +277,8 @@ class Aliases(hb.Case):
         """An import into another home than the configured one: those commands are in use here."""
         hb.write(self.bin / "coder", self.script("coder", "/old/hermes"), 0o755)
         before = hb.tree(self.user)
-        for variable in (str(self.dir / "other"), str(self.dir / "other/profiles/x"), None):
+        (self.dir / "there").mkdir()
+        for variable in (str(self.dir / "there"), str(self.dir / "other"), str(self.dir / "other/profiles/x"), None):
             done = self.bring("coder", "writer", env={"HERMES_HOME": variable})
             for name in ("coder", "writer"):
                 self.assert_skipped(done, name, "not the one that the configuration names")

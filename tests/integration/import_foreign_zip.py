@@ -125,6 +125,29 @@ class Around(Foreign):
                 self.take(path, 1)
                 self.assertFalse((self.target / "evil").exists())
 
+    def test_which_end_record(self):
+        """Of two zips in one file the second, as Info-ZIP, bsdtar and Python have it, whatever lies behind; but if the
+        comment of the first ends with the file, it is that one. What only looks like a record is none."""
+        outer, inner = (self.made([(name, name.encode())]).read_bytes() for name in ("outer", "inner"))
+        record = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 0, 0)  # no directory is there
+
+        def commented(comment):
+            return outer[:-2] + struct.pack("<H", len(comment)) + comment
+
+        for name, data, there in (("joined", outer + inner, "inner"), ("more behind", outer + inner + b"\r\n", "inner"),
+                                  ("between, too", outer + b"junk" + inner + b"junk", "inner"),
+                                  ("a comment", commented(inner), "inner"),
+                                  ("a longer comment", commented(inner + b"junk"), "outer"),
+                                  ("it imitates a record", commented(b"junk" + record), "outer"),
+                                  ("with more behind", commented(record + b"junk") + b"\r\n", "outer")):
+            for front in (b"", b"#!/bin/sh\n"):
+                with self.subTest(name, front=front):
+                    path = self.dir / "two.zip"
+                    path.write_bytes(front + data)
+                    self.take(path)
+                    self.assertEqual({name for name in os.listdir(self.target) if name in ("outer", "inner")}, {there})
+                    (self.target / there).unlink()
+
 
 class Entries(Foreign):
     def test_windows(self):

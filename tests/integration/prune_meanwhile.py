@@ -56,6 +56,8 @@ class Meanwhile(fault.FaultCase):
                     self.assertEqual(self.oldest.read_bytes(), self.kept[self.other], self.describe(done))
                     self.assertEqual(self.oldest.is_symlink(), what == "a link")
                     self.assertEqual(said["removed_archives"], [str(path) for path in (self.newer, self.older)])
+                    self.assertEqual((done.returncode, said["status"]),
+                                     (3, "incomplete") if words is self.prune else (0, "complete"))
                     self.assertIn(f"{self.oldest}: cannot be removed: it was replaced in the meantime",
                                   [note["reason"] for note in said["notes"]])
 

@@ -210,6 +210,42 @@ static void cut_out(void **state)
     }
 }
 
+static void put32(struct memory *memory, uint32_t number)
+{
+    const unsigned char bytes[4] = {(unsigned char)number, (unsigned char)(number >> 8),
+                                    (unsigned char)(number >> 16), (unsigned char)(number >> 24)};
+    memory->sink.write(&memory->sink, bytes, sizeof bytes);
+}
+
+/* The trailer is gone, and the seek table was made anew for what is left: the index still tells. */
+static void cut_out_of_the_table_too(void **state)
+{
+    struct fake_host *fake = *state;
+    struct memory memory, changed;
+    struct content content = {0};
+    small_archive(fake, &memory);
+    const unsigned char *footer = memory.data + memory.bytes - 9;
+    size_t rows = (size_t)footer[0] | (size_t)footer[1] << 8;
+    const unsigned char *table = footer - 12 * rows, *last = table + 12 * (rows - 1);
+    size_t end = stored_bytes(last), trailer = stored_bytes(last - 12);
+    size_t before = memory.bytes - 9 - 12 * rows - 8 - end - trailer;
+    memory_init(&changed, true);
+    changed.sink.write(&changed.sink, memory.data, before);
+    changed.sink.write(&changed.sink, table - 8 - end, end + 4);
+    put32(&changed, (uint32_t)(12 * (rows - 1) + 9));
+    changed.sink.write(&changed.sink, table, 12 * (rows - 2));
+    changed.sink.write(&changed.sink, last, 12);
+    put32(&changed, (uint32_t)rows - 1);
+    changed.sink.write(&changed.sink, footer + 4, 5);
+    assert_int_not_equal(read_by_list(fake, &changed, &content), HB_OK);
+    content_free(&content);
+    assert_true(read_by_walk(fake, &changed, true, &content) < 0);
+    assert_non_null(strstr(fake->message, "trailer"));
+    content_free(&content);
+    memory_free(&changed);
+    memory_free(&memory);
+}
+
 static void full_disk(void **state)
 {
     struct fake_host *fake = *state;
@@ -274,8 +310,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bit),    cmocka_unit_test(every_length),
         cmocka_unit_test(moved_frames), cmocka_unit_test(swapped_frames_of_one_file),
-        cmocka_unit_test(cut_out),      cmocka_unit_test(full_disk),
-        cmocka_unit_test(no_tar),
+        cmocka_unit_test(cut_out),      cmocka_unit_test(cut_out_of_the_table_too),
+        cmocka_unit_test(full_disk),    cmocka_unit_test(no_tar),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -89,6 +89,10 @@ static int in_namespace(const char *directory)
     HOLDS(found_at(&root, directory, "inner/missing/file", "inner") == 0);
     HOLDS(found_at(&root, directory, "inner/below/file", "inner/below") == 0);
     HOLDS(found_at(&root, directory, "link/file", "inner") == 0);
+    int made = openat(root.fd, "inner/plain", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    HOLDS(made >= 0 && close(made) == 0);
+    HOLDS(found_at(&root, directory, "inner/plain/file", "inner") == 0);
+    HOLDS(hb_is_mounted(root.fd, "inner") && !hb_is_mounted(root.fd, "inner/plain"));
     HOLDS(symlinkat("/", root.fd, "out") == 0);
     struct hb_mount_place place;
     HOLDS(hb_mount_find(&root, "out/file", &place) == -EXDEV);
