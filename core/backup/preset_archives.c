@@ -165,6 +165,14 @@ bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const ch
     return row.kept.whose == HB_HOME_OURS;
 }
 
+bool hb_preset_names_this_home(struct hb_run *run, const struct hb_home_id *id, const char *path)
+{
+    struct hb_preset_archive row;
+    read_file(run, id, path, &row);
+    hb_origin_clear(&row.origin);
+    return row.kept.whose == HB_HOME_OURS && row.has_origin;
+}
+
 uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path)
 {
     struct hb_preset_archive row;

@@ -109,6 +109,32 @@ class Presets(hb.Case):
         for name in junk:
             self.assertIn(f"{name}: stays", said)
 
+    def test_archives_in_the_home_are_not_stored(self):
+        """Made with -o, by any name and in any format; each would contain all before it."""
+        def listed(*words, status=0):
+            done = self.hbcore("--home", self.home, "--json", "backup", *words, expect=status)
+            made = self.summary(done)
+            return set(self.hbcore("list", made["archive"]).stdout.decode().split()), made
+
+        other = self.dir / "other"
+        hb.write(other / "config.yaml", b"of another home")
+        self.hbcore("--home", other, "backup", "-o", self.home / "theirs.zip")
+        self.hbcore("--home", self.home, "backup", "-o", self.dir / "dated", env={"SOURCE_DATE_EPOCH": "1700000000"})
+        shutil.copyfile(self.dir / "dated.zip", self.home / "dated.zip")
+        hb.write(self.home / "notes.zip", b"mine")
+        kept = {"config.yaml", "state.db", "theirs.zip", "dated.zip", "notes.zip"}
+        outputs = ("x.zip", "x.zip", "sub/y.zip", "sub/z.tar.zst", "sub/")
+        for output in outputs:
+            words = ("--format", "tar-zstd") if "zst" in output else ()
+            names, made = listed("-o", f"{self.home}/{output}", *words)
+            self.assertEqual({name for name in names if not name.endswith("/")}, kept, output)
+        left = {"x.zip", "sub/y.zip", "sub/z.tar.zst"}
+        self.assertEqual({row["path"] for row in made["left_out"]}, left)
+        self.assertEqual({row["path"] for row in made["notes"]}, left)
+        names, made = listed("-o", self.dir / "outside.zip")
+        self.assertEqual(len(made["left_out"]), len(left) + 1)
+        self.assertTrue(kept <= names and not names & left, names)
+
     def test_a_preset_that_is_nearly_one(self):
         for name, hint in (("pre-updat", "did you mean pre-update?"), ("Nightly", "did you mean nightly?"),
                            ("something", "[preset:something]")):
