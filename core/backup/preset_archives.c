@@ -134,7 +134,11 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     if (look_into(run, path, false, &archive, &status, row)) {
         if (status == HB_OK) {
             take_origin(run, id, path, &archive, row);
-        } else { /* read, and refused: it is not an archive, or damaged */
+        } else if (archive.no_archive) { /* by its name alone nothing is anybody's */
+            row->no_archive = true;
+            row->kept.whose = HB_HOME_UNKNOWN;
+            row->kept.complete = HB_NO;
+        } else { /* read, and refused: an archive that is damaged */
             row->kept.whose = whose_by_place(run, id, path, &row->status);
             row->kept.complete = HB_NO;
         }
@@ -159,6 +163,14 @@ bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const ch
     read_file(run, id, path, &row);
     hb_origin_clear(&row.origin);
     return row.kept.whose == HB_HOME_OURS;
+}
+
+bool hb_preset_names_this_home(struct hb_run *run, const struct hb_home_id *id, const char *path)
+{
+    struct hb_preset_archive row;
+    read_file(run, id, path, &row);
+    hb_origin_clear(&row.origin);
+    return row.kept.whose == HB_HOME_OURS && row.has_origin;
 }
 
 uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path)
@@ -290,7 +302,7 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
     size_t count = 0;
     for (size_t i = 0; i < archives->count; i++) {
         struct hb_preset_archive *row = &archives->rows[i];
-        if (row->kept.whose != HB_HOME_UNKNOWN)
+        if (row->kept.whose != HB_HOME_UNKNOWN || row->no_archive)
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         hb_home_id_adopt(id, path, &row->status);

@@ -20,6 +20,7 @@
 struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
     struct stat status;  /* as it was read */
+    bool no_archive;     /* a file of another kind: it has the name alone, and stays */
     bool has_origin;
     struct hb_origin origin;
 };
@@ -76,6 +77,9 @@ char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t r
  * home's? `path`: canonical. False also where that is unknown.
  */
 bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path);
+
+/* The same of a file of any name: does its trailer say that it is this home's? */
+bool hb_preset_names_this_home(struct hb_run *run, const struct hb_home_id *id, const char *path);
 
 /* The number of an archive of this home, whatever its name; 0: it has none. */
 uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path);

@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "files/state_key.h"
 #include "host/filter.h"
+#include "host/format.h"
 #include "host/own_places.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -79,18 +80,27 @@ static bool is_a_key(struct hb_walk *walk, const struct hb_seen *seen)
 }
 
 /*
- * An archive of this home in this home: each would hold all before it. One that is another home's,
- * or of which nothing can be told now, is a file like others.
+ * An archive of this home in this home: each would hold all before it. Where a preset puts its own,
+ * it is one as it is for prune; elsewhere, made with -o, only if its trailer names this home, and a
+ * note tells, for somebody may have put it there to be kept. One that is another home's, or of
+ * which nothing can be told now, is a file like others.
  */
 static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
 {
     const struct hb_own_places *own = hb_own_places_of(walk->run, walk->run->home.path);
-    if (!S_ISREG(seen->status.st_mode) || !hb_own_archive(own, walk->path, walk->level->path_bytes))
+    if (!S_ISREG(seen->status.st_mode) ||
+        hb_format_stem((const char *const *)own->suffixes, seen->name) == 0)
         return false;
     HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
-    if (!hb_preset_is_ours(walk->run, walk->request->id, path))
+    bool of_preset = hb_own_archive(own, walk->path, walk->level->path_bytes);
+    if (!(of_preset ? hb_preset_is_ours : hb_preset_names_this_home)(walk->run, walk->request->id,
+                                                                     path))
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "is an archive of this home");
+    if (!of_preset)
+        hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
+                      "is an archive of this home, and is not stored in another one; to keep it, "
+                      "copy it to a place outside the home");
     return true;
 }
 

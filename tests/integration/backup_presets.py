@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import unittest
+import zipfile
 
 import hb
 
@@ -27,8 +28,11 @@ class Presets(hb.Case):
         return sorted(name for name in os.listdir(self.backups) if name.startswith(prefix))
 
     def old(self, *names):
+        """Archives that do not name their home: in the home they are its own."""
+        self.backups.mkdir(exist_ok=True)
         for name in names:
-            hb.write(self.backups / name, b"an old archive")
+            with zipfile.ZipFile(self.backups / name, "w") as archive:
+                archive.writestr("config.yaml", "an old archive")
 
     def test_names_and_places(self):
         for preset in ("pre-update", "pre-migration", "pre-import"):
@@ -73,13 +77,63 @@ class Presets(hb.Case):
         self.assertEqual(done["notes"], [])
         self.assertEqual(self.archives(), [made[2].name, pathlib.Path(done["archive"]).name])
 
-    def test_junk_is_listed_as_incomplete(self):
-        self.old("pre-update-2024-01-01-000000.zip")
+    def test_a_damaged_one_is_listed_as_incomplete(self):
+        name = "pre-update-2024-01-01-000000.zip"
+        self.old(name)
+        (self.backups / name).write_bytes((self.backups / name).read_bytes()[:-30])
         self.make()
         listed = self.hbcore("--home", self.home, "prune", "--preset", "pre-update").stdout.decode().splitlines()
         states = {line.split("  ")[1]: line.split("  ")[2] for line in listed if line.startswith("  pre-update")}
-        self.assertEqual(states.pop("pre-update-2024-01-01-000000.zip"), "stays (incomplete)")
+        self.assertEqual(states.pop(name), "stays (incomplete)")
         self.assertEqual(list(states.values()), ["stays"])
+
+    def test_what_is_no_archive_stays(self):
+        """With the name of one, in the preset's own directory: the name alone is no reason to remove it."""
+        junk = {"pre-update-2024-01-01-000000.zip": b"my notes\n", "pre-update-2024-01-02-000000.zip": b"",
+                "pre-update-2024-01-03-000000.tar.zst": os.urandom(5000), "pre-update-2024-01-04-000000-3.ZIP": bytes(9),
+                "pre-update-2024-01-05-000000.zip": b"%PDF-1.7\n" * 1000}
+        for name, data in junk.items():
+            hb.write(self.backups / name, data)
+        made = [self.make("pre-update", "--keep", "1") for _ in range(2)][-1]
+        self.assertEqual((made["removed"], made["status"]), (1, "complete"))
+        stored = self.hbcore("list", made["archive"]).stdout.decode()
+        for command in (("--set", "preset:pre-update.keep=1", "prune"), ("prune", "--adopt"), ("prune",)):
+            done = self.hbcore("--home", self.home, *command)
+            self.assert_mentions(done, *(f"{name}: stays, because it is not an archive" for name in junk))
+            self.assertNotIn(b"--adopt", done.stderr)
+        for name, data in junk.items():
+            self.assertEqual((self.backups / name).read_bytes(), data, name)
+        self.assertNotIn("backups", stored)  # the filter leaves the directory out
+        self.assertEqual(sorted(made["unknown_archives"]), sorted(str(self.backups / name) for name in junk))
+        said = " ".join(row["reason"] for row in made["notes"])
+        for name in junk:
+            self.assertIn(f"{name}: stays", said)
+
+    def test_archives_in_the_home_are_not_stored(self):
+        """Made with -o, by any name and in any format; each would contain all before it."""
+        def listed(*words, status=0):
+            done = self.hbcore("--home", self.home, "--json", "backup", *words, expect=status)
+            made = self.summary(done)
+            return set(self.hbcore("list", made["archive"]).stdout.decode().split()), made
+
+        other = self.dir / "other"
+        hb.write(other / "config.yaml", b"of another home")
+        self.hbcore("--home", other, "backup", "-o", self.home / "theirs.zip")
+        self.hbcore("--home", self.home, "backup", "-o", self.dir / "dated", env={"SOURCE_DATE_EPOCH": "1700000000"})
+        shutil.copyfile(self.dir / "dated.zip", self.home / "dated.zip")
+        hb.write(self.home / "notes.zip", b"mine")
+        kept = {"config.yaml", "state.db", "theirs.zip", "dated.zip", "notes.zip"}
+        outputs = ("x.zip", "x.zip", "sub/y.zip", "sub/z.tar.zst", "sub/")
+        for output in outputs:
+            words = ("--format", "tar-zstd") if "zst" in output else ()
+            names, made = listed("-o", f"{self.home}/{output}", *words)
+            self.assertEqual({name for name in names if not name.endswith("/")}, kept, output)
+        left = {"x.zip", "sub/y.zip", "sub/z.tar.zst"}
+        self.assertEqual({row["path"] for row in made["left_out"]}, left)
+        self.assertEqual({row["path"] for row in made["notes"]}, left)
+        names, made = listed("-o", self.dir / "outside.zip")
+        self.assertEqual(len(made["left_out"]), len(left) + 1)
+        self.assertTrue(kept <= names and not names & left, names)
 
     def test_a_preset_that_is_nearly_one(self):
         for name, hint in (("pre-updat", "did you mean pre-update?"), ("Nightly", "did you mean nightly?"),
