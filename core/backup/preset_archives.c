@@ -134,11 +134,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
     if (look_into(run, path, false, &archive, &status, row)) {
         if (status == HB_OK) {
             take_origin(run, id, path, &archive, row);
-        } else if (archive.no_archive) { /* by its name alone nothing is anybody's */
-            row->no_archive = true;
-            row->kept.whose = HB_HOME_UNKNOWN;
-            row->kept.complete = HB_NO;
-        } else { /* read, and refused: an archive that is damaged */
+        } else { /* read, and refused: it is not an archive, or damaged */
             row->kept.whose = whose_by_place(run, id, path, &row->status);
             row->kept.complete = HB_NO;
         }
@@ -302,7 +298,7 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
     size_t count = 0;
     for (size_t i = 0; i < archives->count; i++) {
         struct hb_preset_archive *row = &archives->rows[i];
-        if (row->kept.whose != HB_HOME_UNKNOWN || row->no_archive)
+        if (row->kept.whose != HB_HOME_UNKNOWN)
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         hb_home_id_adopt(id, path, &row->status);

@@ -20,7 +20,6 @@
 struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
     struct stat status;  /* as it was read */
-    bool no_archive;     /* a file of another kind: it has the name alone, and stays */
     bool has_origin;
     struct hb_origin origin;
 };

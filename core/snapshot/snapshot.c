@@ -99,12 +99,6 @@ static void look_at(int directory_fd, struct hb_snapshot *snapshot)
         cannot_tell(snapshot, strerror(whole == HB_YES ? errno : reason));
 }
 
-/* A directory that somebody put there: it has neither the name nor the manifest of a snapshot. */
-static bool is_none(const struct hb_snapshot *snapshot)
-{
-    return !snapshot->has_manifest && !hb_snapshot_has_stamp(snapshot->kept.name);
-}
-
 /* A name begins with the time, which does not go back (snapshot_make.c); labels tell nothing. */
 static int add_snapshot(void *context, const char *name)
 {
@@ -125,10 +119,6 @@ static int add_snapshot(void *context, const char *name)
         cannot_tell(&snapshot, strerror(errno));
     else
         look_at(snapshots->directory.fd, &snapshot);
-    if (is_none(&snapshot)) {
-        free(snapshot.kept.name);
-        return 0;
-    }
     snapshots->items = hb_resize(snapshots->items, snapshots->count + 1, sizeof *snapshots->items);
     snapshots->items[snapshots->count++] = snapshot;
     return 0;

@@ -302,17 +302,6 @@ class ListAndPrune(SnapshotCase):
         self.snapshot("prune", "--keep", "0")
         self.assertEqual(os.listdir(self.snapshots), ["stray"])
 
-    def test_directories_that_are_no_snapshots_stay(self):
-        """By the name alone nothing is one."""
-        names = ("notes", "20240101", "old-20240101-000000", "zzz")
-        for name in names:
-            hb.write(self.snapshots / name / "kept.txt", b"mine")
-        self.as_the_reference("00-by-hand", {".env": b"x"})
-        self.create("--keep", "1")
-        self.assertEqual(len(os.listdir(self.snapshots)), len(names) + 1)
-        self.assertEqual(self.summary(self.snapshot("prune", "--keep", "0"))["removed"], 1)
-        self.assertEqual(sorted(os.listdir(self.snapshots)), sorted(names))
-
     def test_one_that_has_lost_something_is_not_complete(self):
         """It takes no older one along that still has it."""
         whole, newer = self.create()["id"], self.create()["id"]
