@@ -88,8 +88,6 @@ void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const c
 {
     struct hb_catalog_member *member = &catalog->members[index];
     size_t bytes = why == NULL ? 0 : strnlen(why, MOST_OF_A_REASON);
-    if (member->type != HB_FILE && member->type != HB_SYMLINK)
-        return;
     HB_AUTO_FREE char *text =
         bytes == 0 ? hb_copy_text("cannot be decoded") : hb_copy_bytes(why, bytes);
     size_t last = catalog->why_count; /* as a rule many members have one reason */

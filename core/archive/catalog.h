@@ -55,11 +55,12 @@ static inline const char *hb_catalog_path(const struct hb_catalog *catalog, size
 /* The link's target, or NULL. */
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index);
 
-/* Why its content cannot be decoded, as the rest of a sentence ("is encrypted"); NULL: it can be.
+/*
+ * Why nothing can be made of it, as the rest of a sentence: its content cannot be decoded ("is
+ * encrypted"), or its name means no place here. NULL: something can.
  */
 const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index);
-/* While it is being filled. Of a directory or a hard link, which have no content, nothing is noted.
- */
+/* While it is being filled. */
 void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const char *why);
 
 /* The member as the ABI has it; the pointers are into the catalog and `entry`. */

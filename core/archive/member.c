@@ -4,6 +4,7 @@
 #include "archive/extract.h"
 #include "archive/hard_links.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,6 +56,21 @@ static size_t find_member(const struct hb_catalog *catalog, const char *name)
         if (strcmp(bare(hb_catalog_path(catalog, i)), bare(name)) == 0)
             found = i;
     return found;
+}
+
+/* How many members are shown like that, each name counted once; *found is the last of them. */
+static size_t find_shown(const struct hb_catalog *catalog, const char *name, size_t *found)
+{
+    size_t names = 0;
+    for (size_t i = 0; strchr(name, '\\') != NULL && i < catalog->count; i++) {
+        const char *path = bare(hb_catalog_path(catalog, i));
+        HB_AUTO_FREE char *shown = hb_printable(path);
+        if (strcmp(shown, bare(name)) != 0)
+            continue;
+        names += names == 0 || strcmp(path, bare(hb_catalog_path(catalog, *found))) != 0;
+        *found = i;
+    }
+    return names;
 }
 
 /* "skills/", as the list has it, or with nothing of its own in the archive but what lies below. */
@@ -110,11 +126,39 @@ static int follow_link(const struct hb_archive *archive, struct member *member,
     return HB_OK;
 }
 
+static int no_member(const struct hb_archive *archive, const char *name, struct hb_error *error)
+{
+    size_t bytes = strlen(name);
+    HB_AUTO_FREE char *file = hb_copy_text(name);
+    while (bytes > 1 && file[bytes - 1] == '/')
+        file[--bytes] = '\0';
+    hb_error_set(error, HB_FATAL, "%s: the archive has no member %s", archive->path, name);
+    if (find_member(&archive->catalog, file) != SIZE_MAX)
+        hb_error_hint(error, "it has a member %s, which is no directory: leave the / out", file);
+    else
+        hb_error_hint(error, "`hbcore list ARCHIVE` shows the members");
+    return HB_FATAL;
+}
+
+/* By its name, byte for byte; else as the list shows it. HB_OK, *index SIZE_MAX: none. */
+static int choose(const struct hb_archive *archive, const char *name, size_t *index,
+                  struct hb_error *error)
+{
+    *index = find_member(&archive->catalog, name);
+    if (*index != SIZE_MAX || find_shown(&archive->catalog, name, index) <= 1)
+        return HB_OK;
+    hb_error_set(error, HB_FATAL, "%s: several members are shown as %s", archive->path, name);
+    hb_error_hint(error, "`hbcore --json list ARCHIVE` has their names byte for byte");
+    return HB_FATAL;
+}
+
 int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct hb_error *error)
 {
     const struct hb_catalog *catalog = &archive->catalog;
-    struct member member = {find_member(catalog, name), fd};
-    int status = follow_link(archive, &member, error);
+    struct member member = {.fd = fd};
+    int status = choose(archive, name, &member.index, error);
+    if (status == HB_OK)
+        status = follow_link(archive, &member, error);
     if (status != HB_OK)
         return status;
     uint8_t type = member.index != SIZE_MAX      ? catalog->members[member.index].type
@@ -123,11 +167,8 @@ int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct
     if (type != HB_FILE)
         return hb_error_set(error, HB_FATAL, "%s: %s is not a file but a %s", archive->path, name,
                             hb_member_type(type));
-    if (member.index == SIZE_MAX) {
-        hb_error_set(error, HB_FATAL, "%s: the archive has no member %s", archive->path, name);
-        hb_error_hint(error, "`hbcore list ARCHIVE` shows the members");
-        return HB_FATAL;
-    }
+    if (member.index == SIZE_MAX)
+        return no_member(archive, name, error);
     const char *why = hb_catalog_unreadable(catalog, member.index);
     if (why != NULL)
         return hb_error_set(error, HB_FATAL, "%s: %s %s", archive->path, name, why);

@@ -42,6 +42,22 @@ bool hb_is_utf8(const char *text, size_t bytes)
     return true;
 }
 
+/*
+ * Does it turn the direction of the text around it (Bidi_Control in Unicode)? With U+202E in it the
+ * name of a program looks like that of a text.
+ */
+static bool turns_text(const unsigned char *text, size_t length)
+{
+    if (length == 2)
+        return text[0] == 0xD8 && text[1] == 0x9C; /* U+061C */
+    if (length != 3 || text[0] != 0xE2)
+        return false;
+    unsigned last = text[2];
+    if (text[1] == 0x80)
+        return last == 0x8E || last == 0x8F || (last >= 0xAA && last <= 0xAE); /* U+200E .. 202E */
+    return text[1] == 0x81 && last >= 0xA6 && last <= 0xA9;                    /* U+2066 .. 2069 */
+}
+
 char *hb_printable(const char *name)
 {
     size_t bytes = strlen(name);
@@ -51,7 +67,7 @@ char *hb_printable(const char *name)
         unsigned char byte = (unsigned char)name[i];
         bool control = byte < 0x20 || byte == 0x7F ||
                        (length == 2 && byte == 0xC2 && (unsigned char)name[i + 1] < 0xA0);
-        if (length == 0 || control) {
+        if (length == 0 || control || turns_text((const unsigned char *)name + i, length)) {
             end += snprintf(end, 5, "\\x%02X", byte);
             i++;
             continue;

@@ -9,7 +9,10 @@
 
 bool hb_is_utf8(const char *text, size_t bytes);
 
-/* The name with control bytes and invalid UTF-8 as \xNN, safe for a terminal. Caller frees. */
+/*
+ * The name with control characters, those that turn the direction of text, and invalid UTF-8 as
+ * \xNN, safe for a terminal. Caller frees.
+ */
 char *hb_printable(const char *name);
 
 /*

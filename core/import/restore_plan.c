@@ -59,7 +59,8 @@ void hb_planned_drop(struct hb_restore_plan *plan, struct hb_report *report, siz
 void hb_planned_drop_data(struct hb_restore_plan *plan, struct hb_report *report, size_t index,
                           const char *why)
 {
-    if (!hb_planned_is_needed(plan, index))
+    /* A directory has no data: the list alone says whether it is made, as the dry run has it. */
+    if (!hb_planned_is_needed(plan, index) || plan->catalog->members[index].type == HB_DIRECTORY)
         return;
     if (hb_planned_is_selected(plan, index))
         hb_planned_drop(plan, report, index, why);

@@ -376,7 +376,8 @@ static int read_central(const struct zip *zip, const struct hb_input *input, uin
     return HB_OK;
 }
 
-static int decode_record(struct member *member, const struct zip_record *central)
+/* Of a directory that is encrypted, say, there is nothing to be decoded: its headers must agree. */
+static int decode_record(struct member *member, const struct zip_record *central, uint32_t type)
 {
     const struct zip *zip = member->zip;
     member->record = *central;
@@ -387,21 +388,23 @@ static int decode_record(struct member *member, const struct zip_record *central
         return zip->host->fail(
             zip->host, HB_FATAL,
             "it has moved since the archive was listed; the archive was changed");
-    int status = check_method(member);
+    char text[ZIP_WHY_BYTES];
+    bool closed = type == HB_DIRECTORY && zip_method_problem(central, text) != NULL;
+    int status = closed ? HB_OK : check_method(member);
     if (status == HB_OK)
         status = open_local(member, central);
-    return status == HB_OK ? decode_content(member) : status;
+    return status == HB_OK && !closed ? decode_content(member) : status;
 }
 
 int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struct hb_input *input,
-                   uint64_t place, const struct hb_output *output)
+                   uint64_t place, uint32_t type, const struct hb_output *output)
 {
     struct member member = {.zip = zip, .worker = worker, .input = input, .output = output};
     struct zip_record central = {0};
     unsigned char *header = NULL;
     int status = read_central(zip, input, place, &header, &central);
     if (status == HB_OK)
-        status = decode_record(&member, &central);
+        status = decode_record(&member, &central, type);
     free(header);
     return status;
 }
@@ -412,7 +415,8 @@ int zip_decode(void *self, void *worker, const struct hb_input *input,
 {
     int status = HB_OK;
     for (size_t i = 0; status == HB_OK && i < count; i++)
-        status = zip_decode_one(self, worker, input, members[i]->token, outputs[i]);
+        status = zip_decode_one(self, worker, input, members[i]->token, members[i]->entry->type,
+                                outputs[i]);
     return status;
 }
 
@@ -435,6 +439,20 @@ static int find_data(const struct zip *zip, const struct hb_input *input,
         return HB_NOMATCH;
     *data = start + header;
     return HB_OK;
+}
+
+int zip_decode_look(const struct zip *zip, const struct hb_input *input,
+                    const struct zip_record *record, char *text, const char **why)
+{
+    unsigned char claim[ZIP_CLAIM_BYTES];
+    uint64_t data = 0;
+    size_t bytes = record->packed < sizeof claim ? (size_t)record->packed : sizeof claim;
+    int status = find_data(zip, input, record, &data);
+    if (status == HB_OK)
+        status = zip_read(zip, input, claim, bytes, data);
+    if (status == HB_OK)
+        *why = zip_method_claim_problem(record, claim, bytes, text);
+    return status == HB_NOMATCH ? HB_OK : status;
 }
 
 int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,

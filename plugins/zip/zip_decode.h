@@ -10,8 +10,15 @@ int zip_decode(void *self, void *worker, const struct hb_input *input,
                const struct hb_output *const *outputs);
 int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,
                struct hb_unit *unit);
-/* The member whose central header lies at `place`. */
+/* The member whose central header lies at `place`, and of which zip_entry_of() made this `type`. */
 int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struct hb_input *input,
-                   uint64_t place, const struct hb_output *output);
+                   uint64_t place, uint32_t type, const struct hb_output *output);
+/*
+ * What only the packed bytes of a member say against decoding it, in `text` of ZIP_WHY_BYTES: *why,
+ * or NULL, also where they are damaged, which shows when they are decoded. Or the failure of the
+ * input.
+ */
+int zip_decode_look(const struct zip *zip, const struct hb_input *input,
+                    const struct zip_record *record, char *text, const char **why);
 
 #endif

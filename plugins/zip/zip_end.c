@@ -328,6 +328,21 @@ int zip_end_find(const struct zip *zip, const struct hb_input *input, struct zip
     return status;
 }
 
+int zip_end_in_front(const struct zip *zip, const struct hb_input *input, uint64_t begin,
+                     bool *another)
+{
+    struct tail tail;
+    struct found best = {0};
+    enum wrong wrong = NO_RECORD;
+    bool chosen = false;
+    int status = load_tail(zip, input, begin, &tail);
+    if (status == HB_OK)
+        status = choose(zip, input, &tail, &best, &chosen, &wrong);
+    free(tail.data);
+    *another = status == HB_OK && chosen && best.entries > 0 && (best.exact || best.shift == 0);
+    return status == HB_NOMATCH ? HB_OK : status;
+}
+
 int zip_end_refuse(const struct zip *zip, const struct hb_input *input)
 {
     static const char *const texts[] = {

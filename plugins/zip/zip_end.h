@@ -20,6 +20,13 @@ struct zip_end {
 int zip_end_find(const struct zip *zip, const struct hb_input *input, struct zip_end *end);
 int zip_end_refuse(const struct zip *zip, const struct hb_input *input);
 
+/*
+ * Does another archive, with entries in it, end where the one that is read begins? A program in
+ * front, which unpacks it, does not: what it holds of a zip ends elsewhere, or not as one does.
+ */
+int zip_end_in_front(const struct zip *zip, const struct hb_input *input, uint64_t begin,
+                     bool *another);
+
 /* All of the bytes, or HB_FATAL after host->fail(). */
 int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, size_t bytes,
              uint64_t offset);

@@ -2,7 +2,8 @@
 /*
  * What is the member? Zips come from systems that have no modes, and others that separate
  * directories by '\'; and a mode can be that of whatever the packer read from, such as a pipe. So
- * what has content is a file, unless its name says that it is a directory.
+ * what has content is a file, unless its name says that it is a directory; and a pipe or a device
+ * that has none is one, which no import makes.
  */
 #include "zip_entry.h"
 
@@ -21,6 +22,12 @@ static bool has_mode(const struct zip_record *record)
            record->attributes >> 16 != 0;
 }
 
+/* Info-ZIP calls it so, and gives it the mode of what it read from: `true | zip nothing.zip -`. */
+static bool is_standard_input(const struct zip_record *record)
+{
+    return record->name_bytes == 1 && record->name[0] == '-';
+}
+
 static uint32_t type_by_mode(const struct zip_record *record)
 {
     bool empty = record->bytes == 0;
@@ -29,13 +36,13 @@ static uint32_t type_by_mode(const struct zip_record *record)
         return empty ? HB_DIRECTORY : HB_FILE;
     case S_IFLNK:
         return HB_SYMLINK;
+    case S_IFIFO: /* of a pipe what it gave was stored */
     case S_IFCHR:
     case S_IFBLK:
     case S_IFSOCK:
-        return empty ? HB_SPECIAL : HB_FILE;
+        return empty && !is_standard_input(record) ? HB_SPECIAL : HB_FILE;
     default:
-        return HB_FILE; /* of a pipe what it gave was stored; Python's zipfile leaves the type out
-                         */
+        return HB_FILE; /* Python's zipfile leaves the type out */
     }
 }
 

@@ -8,8 +8,9 @@
 
 /* What is unusual about it, and is told. */
 enum zip_oddity {
-    ZIP_ODD_SLASHES = 1,  /* '\' between its directories, read as '/' */
-    ZIP_ODD_DIRECTORY = 2 /* a directory by its MS-DOS attribute alone */
+    ZIP_ODD_SLASHES = 1,   /* '\' between its directories, read as '/' */
+    ZIP_ODD_DIRECTORY = 2, /* a directory by its MS-DOS attribute alone */
+    ZIP_ODD_FRONT = 4      /* of the archive: what lies in front of it was looked at */
 };
 
 /*

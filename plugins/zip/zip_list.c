@@ -4,8 +4,10 @@
 
 #include "zip_bytes.h"
 #include "zip_decode.h"
+#include "zip_end.h"
 #include "zip_entry.h"
 #include "zip_index.h"
+#include "zip_layout.h"
 #include "zip_method.h"
 
 #include <inttypes.h>
@@ -49,7 +51,7 @@ static int read_link(struct listing *listing, const struct zip_record *record, u
     }
     if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
         return HB_FATAL;
-    int status = zip_decode_one(zip, listing->worker, listing->input, place, &output);
+    int status = zip_decode_one(zip, listing->worker, listing->input, place, HB_SYMLINK, &output);
     if (status == HB_ENTRY)
         *why = "is a symbolic link whose target cannot be decoded";
     if (status != HB_OK)
@@ -76,6 +78,37 @@ static void tell(struct zip *zip, const struct hb_entry *entry, unsigned odd)
     zip->index.told |= odd;
 }
 
+/*
+ * What lies in front of the first entry is not read. A program that unpacks the archive may lie
+ * there, of which nothing is said; entries that nobody names any more; or another archive, to which
+ * this one was joined: then more is missing than anybody would expect.
+ */
+static int look_in_front(struct zip *zip, const struct hb_input *input)
+{
+    unsigned char first[4] = {0};
+    uint64_t bytes = zip->index.entries == 0 ? zip->index.start : zip->index.starts[0];
+    bool another = false;
+    if (bytes < ZIP_LOCAL_BYTES || (zip->index.told & ZIP_ODD_FRONT) != 0)
+        return HB_OK;
+    zip->index.told |= ZIP_ODD_FRONT;
+    int status = zip_end_in_front(zip, input, bytes, &another);
+    if (status == HB_OK)
+        status = zip_read(zip, input, first, sizeof first, 0);
+    if (status != HB_OK)
+        return status;
+    if (another)
+        zip->host->note(zip->host, NULL,
+                        "another archive, of %" PRIu64 " bytes, lies in front of this one and "
+                        "is not read: `head -c %" PRIu64 " ARCHIVE > first.zip` takes it out",
+                        bytes, bytes);
+    else if (zip_get32(first) == ZIP_LOCAL_SIGNATURE)
+        zip->host->note(zip->host, NULL,
+                        "%" PRIu64 " bytes in front of the first entry begin as an entry does, "
+                        "but the directory does not name it: they are not read",
+                        bytes);
+    return HB_OK;
+}
+
 /* *why as in hb_member. */
 static int make_entry(struct listing *listing, const struct zip_record *record, uint64_t place,
                       struct hb_entry *entry, const char **why)
@@ -88,10 +121,12 @@ static int make_entry(struct listing *listing, const struct zip_record *record, 
         zip->host->note(zip->host, entry,
                         "is a directory by its name, so its %" PRIu64 " bytes are left out",
                         record->bytes);
-    *why = zip_entry_problem(zip, record, listing->name);
-    if (*why == NULL)
-        *why = zip_method_problem(record, listing->why);
     int status = HB_OK;
+    *why = zip_entry_problem(zip, record, listing->name);
+    if (*why == NULL && entry->type != HB_DIRECTORY) /* which has nothing to be decoded */
+        *why = zip_method_problem(record, listing->why);
+    if (*why == NULL && entry->type == HB_FILE && zip_method_has_claim(record))
+        status = zip_decode_look(zip, listing->input, record, listing->why, why);
     if (*why == NULL && entry->type == HB_SYMLINK)
         status = read_link(listing, record, place, entry, why);
     if (*why != NULL && entry->type == HB_SYMLINK) {
@@ -130,6 +165,8 @@ static int start(struct zip *zip, const struct hb_input *input, struct listing *
 {
     *listing = NULL;
     int status = zip_index_load(zip, input);
+    if (status == HB_OK)
+        status = look_in_front(zip, input);
     if (status != HB_OK)
         return status;
     *listing = malloc(sizeof **listing);
@@ -313,7 +350,7 @@ static int visit_content(struct listing *listing, const struct hb_member *member
         return HB_OK;
     if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
         return HB_FATAL;
-    return zip_decode_one(zip, listing->worker, listing->input, member->token, &output);
+    return zip_decode_one(zip, listing->worker, listing->input, member->token, type, &output);
 }
 
 static int visit(struct listing *listing, const struct hb_member *member,

@@ -102,21 +102,35 @@ static uint64_t xz_dictionary(const unsigned char *data, size_t bytes)
     return 0;
 }
 
-static int check_memory(const struct zip_passage *passage, const unsigned char *data, size_t bytes)
+const char *zip_method_claim_problem(const struct zip_record *record, const unsigned char *data,
+                                     size_t bytes, char *text)
 {
-    const struct zip_record *record = passage->record;
     uint64_t needed = record->method == METHOD_LZMA ? lzma_dictionary(data, bytes)
                       : record->method == METHOD_XZ ? xz_dictionary(data, bytes)
                                                     : 0;
     if (record->method == METHOD_LZMA && needed > record->bytes)
         needed = record->bytes;
     if (needed <= (uint64_t)DICTIONARY_MOST)
-        return HB_OK;
-    return passage->zip->host->fail(
-        passage->zip->host, HB_ENTRY,
-        "it needs %llu MB of memory to be unpacked, more than the %d MB that are taken here; "
-        "`7z x ARCHIVE` unpacks it",
-        (unsigned long long)(needed >> 20), DICTIONARY_MOST >> 20);
+        return NULL;
+    snprintf(text, ZIP_WHY_BYTES,
+             "needs %llu MB of memory to be unpacked, more than the %d MB that are taken here; "
+             "`7z x ARCHIVE` unpacks it",
+             (unsigned long long)(needed >> 20), DICTIONARY_MOST >> 20);
+    return text;
+}
+
+bool zip_method_has_claim(const struct zip_record *record)
+{
+    return record->method == METHOD_LZMA || record->method == METHOD_XZ;
+}
+
+/* Again where it is decoded: the archive may have changed since it was listed. */
+static int check_memory(const struct zip_passage *passage, const unsigned char *data, size_t bytes)
+{
+    const struct hb_host *host = passage->zip->host;
+    char text[ZIP_WHY_BYTES];
+    const char *why = zip_method_claim_problem(passage->record, data, bytes, text);
+    return why == NULL ? HB_OK : host->fail(host, HB_ENTRY, "it %s", why);
 }
 
 /* The start of an LZMA member with a dictionary that is no longer than the content. */

@@ -5,14 +5,17 @@ What depends on what is in the home is not told by verify; these are imported in
 """
 import io
 import json
+import lzma
 import os
 import resource
 import signal
 import stat
+import struct
 import tarfile
 import unittest
 import warnings
 import zipfile
+import zlib
 
 import hb
 
@@ -88,6 +91,67 @@ def zip_of(path, members):
             made.writestr(info, name[-8:] if kind == "f" else "".join(target))
 
 
+def member(name, data=b"", mode=0o100644, flags=0, method=0, packed=None, maker=3, attributes=0):
+    """A member as another program may have written it: whatever its fields say."""
+    packed = data if packed is None else packed
+    fields = struct.pack("<HHHHIII", flags, method, 0, 0x5621, zlib.crc32(data), len(packed), len(data))
+    local = b"PK\3\4" + struct.pack("<H", 20) + fields + struct.pack("<HH", len(name), 0) + name + packed
+    central = b"PK\1\2" + struct.pack("<HH", maker << 8 | 20, 20) + fields + struct.pack("<HHHHHI", len(name), 0, 0, 0, 0,
+                                                                                      mode << 16 | attributes)
+    return local, central, name
+
+
+def zip_by_hand(*members):
+    front, directory = b"", b""
+    for local, central, name in members:
+        directory += central + struct.pack("<I", len(front)) + name
+        front += local
+    return front + directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(members), len(members), len(directory), len(front), 0)
+
+
+def xz_that_claims(data, bits):
+    """An xz stream whose header says that it needs a dictionary of 2^bits bytes; what needs it is not in there."""
+    made = bytearray(lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 4096}]))
+    size = (made[12] + 1) * 4
+    at = made.index(b"\x21\x01\x00", 12)  # LZMA2, one byte of properties, 4 KiB
+    made[at + 2] = (bits - 12) * 2
+    struct.pack_into("<I", made, 12 + size - 4, zlib.crc32(made[12:12 + size - 4]))
+    return bytes(made)
+
+
+KEPT = member(b"kept", b"k")
+CLOSED = {"encrypted": {"flags": 1, "packed": bytes(12)}, "strongly": {"flags": 65}, "masked": {"flags": 8192 | 1}, "patch": {"flags": 32},
+          "method 97": {"method": 97, "packed": b"?"}, "method 9": {"method": 9, "packed": b"?"}}
+# name: (exit code, what is skipped, members)
+ZIPS = {
+    # A directory has nothing that would have to be decoded.
+    **{f"{what} directory {name}": (0, (), (KEPT, member(name.encode(), b"", mode, **fields)))
+       for what, fields in CLOSED.items() for name, mode in (("d/", 0o40755), ("d", 0o40755), ("d/e//", 0))},
+    "encrypted directory of DOS": (0, (), (KEPT, member(b"d", b"", 0, maker=0, attributes=16, **CLOSED["encrypted"]))),
+    "encrypted directory with content": (0, (), (KEPT, member(b"d/", b"content", 0o40755, **CLOSED["encrypted"]))),
+    **{f"{what} file": (3, ("f",), (KEPT, member(b"f", b"content", **fields))) for what, fields in CLOSED.items()},
+    **{f"{what} link": (3, ("l",), (KEPT, member(b"l", b"kept", 0o120777, **fields))) for what, fields in CLOSED.items()},
+    "encrypted file in encrypted directory": (3, ("d/f",), (KEPT, member(b"d/", b"", 0o40755, **CLOSED["encrypted"]),
+                                                              member(b"d/f", b"f", **CLOSED["encrypted"]))),
+    # What Windows means elsewhere is refused of directories, too.
+    "directory on a drive": (3, ("C:\\x",), (KEPT, member(b"C:\\x/", b"", 0o40755))),
+    "directory of DOS on a drive": (3, ("C:/x",), (KEPT, member(b"C:\\x\\", b"", 0, maker=0, attributes=16))),
+    "directory outside": (3, ("..\\x",), (KEPT, member(b"..\\x/", b"", 0o40755))),
+    "encrypted directory outside": (3, ("a\\..\\x",), (KEPT, member(b"a\\..\\x/", b"", 0o40755, **CLOSED["encrypted"]))),
+    # A pipe or a device without content is one; with content it is a file, and so is what came from a pipe.
+    **{f"{what}": (3, ("p",), (KEPT, member(b"p", b"", mode | 0o600)))
+       for what, mode in (("pipe", stat.S_IFIFO), ("device", stat.S_IFCHR), ("disk", stat.S_IFBLK), ("socket", stat.S_IFSOCK))},
+    **{f"{what} with content": (0, (), (KEPT, member(b"p", b"content", mode | 0o600)))
+       for what, mode in (("pipe", stat.S_IFIFO), ("device", stat.S_IFCHR), ("disk", stat.S_IFBLK), ("socket", stat.S_IFSOCK))},
+    "pipe by a maker without modes": (0, (), (KEPT, member(b"p", b"", stat.S_IFIFO | 0o600, maker=0))),
+    "nothing came from a pipe": (0, (), (KEPT, member(b"-", b"", stat.S_IFIFO | 0o600))),
+    "encrypted pipe": (3, ("p",), (KEPT, member(b"p", b"", stat.S_IFIFO | 0o600, **CLOSED["encrypted"]))),
+    # Only the packed bytes say it.
+    "too much memory": (3, ("x",), (KEPT, member(b"x", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 30)))),
+    "as much memory as is there": (0, (), (KEPT, member(b"x", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 27)))),
+}
+
+
 class TheSame(hb.Case):
     config = None
 
@@ -140,6 +204,50 @@ class TheSame(hb.Case):
                 zip_of(archive, members)
                 found = self.compare(archive, options)
                 self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
+
+    def test_zips_by_hand(self):
+        archive = self.dir / "made.zip"
+        for name, (code, skipped, members) in ZIPS.items():
+            with self.subTest(archive=name):
+                archive.write_bytes(zip_by_hand(*members))
+                found = self.compare(archive, LINKS)
+                self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
+
+    def test_zips_that_were_joined(self):
+        """The first one is not read, and that is said; of a program that unpacks the archive nothing is said."""
+        archive = self.dir / "made.zip"
+        first, second = zip_by_hand(member(b"first", b"1"), member(b"more", b"2")), zip_by_hand(member(b"second", b"3"))
+        program = b"\x7fELF" + bytes(3000) + b"PK\5\6" + bytes(40) + b"PK\3\4" + bytes(40)
+        forgotten = bytearray(zip_by_hand(member(b"gone", b"1"), member(b"second", b"3")))
+        at = forgotten.index(b"PK\1\2")
+        size = 46 + len(b"gone")
+        struct.pack_into("<HHII", forgotten, len(forgotten) - 14, 1, 1, len(forgotten) - 22 - at - size, at + size)
+        other = "another archive, of {} bytes, lies in front"
+        for name, code, data, words in (
+                ("joined", 0, first + second, other.format(len(first))),
+                ("padded", 0, first + bytes(100) + second, other.format(len(first) + 100)),
+                ("three", 0, first + first + second, other.format(2 * len(first))),
+                ("behind a program", 0, program + first + second, other.format(len(program + first))),
+                ("with bytes behind", 0, first + b"\r\n" + b"?" * 99, None),
+                ("nothing in front", 0, zip_by_hand() + second, None),
+                ("a program", 0, program + second, None),
+                ("a script", 0, b"#!/bin/sh\nexit\n" + second, None),
+                ("a stored zip", 0, zip_by_hand(member(b"a.zip", first), member(b"b", b"b")), None),
+                ("not named", 0, bytes(forgotten), "begin as an entry does")):
+            with self.subTest(name):
+                archive.write_bytes(data)
+                self.assertEqual(self.compare(archive)[0], code)
+                done = self.hbcore("verify", archive, expect=code)
+                text = (done.stdout + done.stderr).decode()
+                self.assertEqual(text.count("in front"), 0 if words is None else 1, text)
+                self.assertIn(words or "", text)
+        # Offsets that count from the first byte, as `zip -A` corrects them
+        moved = bytearray(first + second)
+        struct.pack_into("<I", moved, len(moved) - 6, len(first) + second.index(b"PK\1\2"))
+        struct.pack_into("<I", moved, len(first) + second.index(b"PK\1\2") + 42, len(first))
+        archive.write_bytes(moved)
+        self.compare(archive)
+        self.assert_mentions(self.hbcore("list", archive), other.format(len(first)))
 
     def test_one_spelling(self):
         """Of names with "//" and "/./" in them all commands know the plain one; of two that are one the last counts."""

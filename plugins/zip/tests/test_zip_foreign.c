@@ -201,15 +201,14 @@ static void attributes(void **state)
     }
 }
 
-/* Without content: of what was a pipe a file, of a directory of MS-DOS one; else as the mode says.
- */
+/* Without content: a directory of MS-DOS is one; else as the mode says. */
 static void empty_ones(void **state)
 {
     (void)state;
     static const struct {
         uint32_t made_by, attributes, type;
     } all[] = {
-        {3, 0010644u << 16, HB_FILE},
+        {3, 0010644u << 16, HB_SPECIAL},
         {3, 0020644u << 16, HB_SPECIAL},
         {3, 0060644u << 16, HB_SPECIAL},
         {3, 0140644u << 16, HB_SPECIAL},

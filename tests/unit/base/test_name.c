@@ -47,9 +47,29 @@ static void test_utf8(void **state)
 static void test_what_a_terminal_gets(void **state)
 {
     static const char *const rows[][2] = {
-        {"plain", "plain"},       {"a\tb\n", "a\\x09b\\x0A"},     {"\x1B[31m", "\\x1B[31m"},
-        {"\x7F", "\\x7F"},        {"\xC2\x9B", "\\xC2\\x9B"}, /* a control character in two bytes */
-        {"\xC2\xA0", "\xC2\xA0"}, {"caf\xC3\xA9", "caf\xC3\xA9"}, {"caf\xE9", "caf\\xE9"},
+        {"plain", "plain"},
+        {"a\tb\n", "a\\x09b\\x0A"},
+        {"\x1B[31m", "\\x1B[31m"},
+        {"\x7F", "\\x7F"},
+        {"\xC2\x9B", "\\xC2\\x9B"}, /* a control character in two bytes */
+        {"\xC2\xA0", "\xC2\xA0"},
+        {"caf\xC3\xA9", "caf\xC3\xA9"},
+        {"caf\xE9", "caf\\xE9"},
+        {"a\xE2\x80\xAEtxt.exe", "a\\xE2\\x80\\xAEtxt.exe"}, /* U+202E */
+        {"\xE2\x80\x8E", "\\xE2\\x80\\x8E"},
+        {"\xE2\x80\x8F", "\\xE2\\x80\\x8F"},
+        {"\xE2\x80\xAA", "\\xE2\\x80\\xAA"},
+        {"\xE2\x81\xA6", "\\xE2\\x81\\xA6"},
+        {"\xE2\x81\xA9", "\\xE2\\x81\\xA9"},
+        {"\xD8\x9C", "\\xD8\\x9C"},
+        {"\xE2\x80\x8D", "\xE2\x80\x8D"}, /* its neighbours: a joiner, as in emoji */
+        {"\xE2\x80\x90", "\xE2\x80\x90"},
+        {"\xE2\x80\xA9", "\xE2\x80\xA9"},
+        {"\xE2\x80\xAF", "\xE2\x80\xAF"},
+        {"\xE2\x81\xA5", "\xE2\x81\xA5"},
+        {"\xE2\x81\xAA", "\xE2\x81\xAA"},
+        {"\xD8\x9D", "\xD8\x9D"},
+        {"\xD7\x90", "\xD7\x90"}, /* Hebrew as such is shown */
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
