@@ -345,17 +345,25 @@ static int write_archive(struct writing *writing)
     return status;
 }
 
+/* Where it may go is asked when nothing that takes its time is left to be done. */
+static int find_place_for_incomplete(struct writing *writing, const struct hb_stage *stage)
+{
+    int status = hb_publication_sync(&writing->publication, writing->error);
+    return status != HB_OK
+               ? status
+               : hb_incomplete_find(writing->run, stage,
+                                    hb_format_ops_of(writing->request->format)->suffixes,
+                                    writing->request->destination, writing->error);
+}
+
 /* What may still be wrong is asked before the commit: after it, the archive is there. */
 static int publish(struct writing *writing, const struct hb_stage *stage)
 {
-    struct hb_destination *destination = writing->request->destination;
     int status = read_back(writing);
     if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(writing->error, HB_CANCELLED, "interrupted");
     if (status == HB_OK && hb_report_incomplete(&writing->run->report))
-        status = hb_incomplete_find(writing->run, stage,
-                                    hb_format_ops_of(writing->request->format)->suffixes,
-                                    destination, writing->error);
+        status = find_place_for_incomplete(writing, stage);
     if (status == HB_OK)
         status = locate(writing);
     if (status == HB_OK)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAXIMUM_LINKS = 40 };
 
@@ -207,14 +208,30 @@ static unsigned count_missing(const char *path)
     return missing;
 }
 
+/*
+ * From the directory that is held upwards, and never by its path: others may have put links there.
+ */
 void hb_destination_undo(const struct hb_destination *destination)
 {
     HB_AUTO_AS as = {.changed = false};
     if (destination->made == 0 || hb_as_begin(&as, &destination->place.rights) != 0)
         return;
     HB_AUTO_FREE char *path = hb_copy_text(destination->directory);
-    for (unsigned i = 0; i < destination->made && rmdir(path) == 0; i++)
+    HB_AUTO_CLOSE int at = fcntl(destination->place.fd, F_DUPFD_CLOEXEC, 3);
+    for (unsigned i = 0; i < destination->made && at >= 0; i++) {
+        struct stat held, there;
+        const char *name = hb_base_name(path);
+        int above = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        bool gone = above >= 0 && fstat(at, &held) == 0 &&
+                    fstatat(above, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    held.st_dev == there.st_dev && held.st_ino == there.st_ino &&
+                    unlinkat(above, name, AT_REMOVEDIR) == 0;
+        close(at);
+        at = above;
+        if (!gone)
+            return;
         *strrchr(path, '/') = '\0';
+    }
 }
 
 int hb_destination_prepare(struct hb_destination *destination, struct hb_error *error)

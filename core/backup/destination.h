@@ -16,7 +16,9 @@ struct hb_destination {
     char *path;                /* absolute, links resolved; "-" for standard output */
     char *directory;           /* of `path`; NULL for a stream */
     char *name;                /* in it */
-    bool unique;     /* the name is ours, not the user's: another archive of that name stays */
+    bool unique;    /* the name is ours, not the user's: another archive of that name stays */
+    bool only_this; /* whatever else than `replaced` comes to have the name stays as well */
+    struct stat replaced;
     char *kept;      /* what has the name that was asked for, where this archive got another */
     uint64_t number; /* that the name ends with, in front of its suffix; 0: none */
     bool exists;

@@ -113,6 +113,15 @@ static char *name_beside(int directory_fd, const char *name, const char *const *
     return hb_text("%.*s%s.incomplete%s%s", (int)stem, name, mark, count, suffix);
 }
 
+/* What was found may be replaced; what comes to be there meanwhile stays, too. */
+static void settle(struct hb_destination *destination, enum found found, const struct stat *status)
+{
+    destination->unique = found == NOTHING;
+    destination->only_this = found == INCOMPLETE;
+    if (destination->only_this)
+        destination->replaced = *status;
+}
+
 /* Takes `name` over. */
 static void rename_destination(struct hb_destination *destination, char *name)
 {
@@ -134,7 +143,7 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
         return HB_OK;
     enum found found = look(run, &directory, destination->name, &status, &why);
     if (found != STAYS) {
-        destination->unique = found == NOTHING; /* what comes to be there meanwhile stays, too */
+        settle(destination, found, &status);
         return HB_OK;
     }
     for (unsigned number = 1; number < MOST_NAMES; number++) {
@@ -142,7 +151,7 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
         found = look(run, &directory, name, &status, &other);
         if (found != STAYS) {
             rename_destination(destination, name);
-            destination->unique = found == NOTHING;
+            settle(destination, found, &status);
             hb_report_add(&run->report, HB_FOUND_NOTE, "",
                           "%s was not replaced: %s; the incomplete archive is %s",
                           destination->kept, why.text, destination->path);

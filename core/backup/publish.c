@@ -195,6 +195,20 @@ static unsigned find_free_name(struct hb_publication *publication)
     return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it is unknown: nothing is replaced */
 }
 
+/* Is what may be replaced not there any more, or another file by now? */
+static bool has_changed(const struct hb_publication *publication)
+{
+    const struct hb_destination *destination = publication->destination;
+    const struct stat *before = &destination->replaced;
+    struct stat now;
+    return destination->only_this &&
+           (fstatat(publication->stage->parent_fd, destination->name, &now, AT_SYMLINK_NOFOLLOW) !=
+                0 ||
+            now.st_dev != before->st_dev || now.st_ino != before->st_ino ||
+            now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec);
+}
+
 /* In the directory of the destination, with the rights that the stage was made with. */
 static int give_name(struct hb_publication *publication)
 {
@@ -205,7 +219,7 @@ static int give_name(struct hb_publication *publication)
         return -1;
     }
     struct hb_destination *destination = publication->destination;
-    unsigned flags = destination->unique ? RENAME_NOREPLACE : 0;
+    unsigned flags = destination->unique || has_changed(publication) ? RENAME_NOREPLACE : 0;
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (renameat2(publication->stage->fd, publication->staged, publication->stage->parent_fd,
                       destination->name, flags) == 0)
@@ -236,17 +250,22 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
     return HB_OK;
 }
 
+int hb_publication_sync(struct hb_publication *publication, struct hb_error *error)
+{
+    int flushed = hb_publication_flush(publication, error);
+    if (flushed != HB_OK || publication->destination->stream || fsync(publication->fd) == 0)
+        return flushed;
+    cannot_write(publication, errno);
+    *error = publication->error;
+    return HB_FATAL;
+}
+
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
 {
     struct hb_destination *destination = publication->destination;
-    int flushed = hb_publication_flush(publication, error);
+    int flushed = hb_publication_sync(publication, error);
     if (flushed != HB_OK || destination->stream)
         return flushed;
-    if (fsync(publication->fd) != 0) {
-        cannot_write(publication, errno);
-        *error = publication->error;
-        return HB_FATAL;
-    }
     if (give_name(publication) != 0)
         return hb_error_set(error, HB_FATAL, "%s: cannot be given its name: %s", destination->path,
                             strerror(errno));

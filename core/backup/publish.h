@@ -47,6 +47,8 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
                          struct hb_publication *publication, struct hb_error *error);
 /* Writes the buffer out: the whole archive can be read from its file now. */
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error);
+/* The same, down to the disk, which may take minutes. */
+int hb_publication_sync(struct hb_publication *publication, struct hb_error *error);
 /*
  * Flushes, down to the disk, and gives it its name; a unique one gets a number if there is an
  * archive of that name (destination->path says which). After this it is complete and durable.
