@@ -304,7 +304,7 @@ class Threads(Stopping):
 
         def run(*arguments, **changes):  # the sanitizer of leaks needs a thread of its own
             return self.hbcore("--set", "backup.workers=4", "--set", "backup.window=1M", *arguments, preexec_fn=limit,
-                               env={"ASAN_OPTIONS": "exitcode=99:detect_leaks=0", **changes}, **user)
+                               env={"ASAN_OPTIONS": hb.SANITIZER_OPTIONS["ASAN_OPTIONS"] + ":detect_leaks=0", **changes}, **user)
         for fmt, suffix in (("zip", ".zip"), ("tar-zstd", ".tar.zst")):
             with self.subTest(format=fmt):
                 archive, target = self.dir / f"x{suffix}", self.dir / f"target-{fmt}"

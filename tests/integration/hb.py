@@ -35,7 +35,7 @@ LACK = [str(pathlib.Path(os.environ["HBCORE_BUILD"]) / "tests/hb-fault")]
 
 # A finding of a sanitizer must never look like an exit code that a test expects.
 SANITIZER_OPTIONS = {
-    "ASAN_OPTIONS": "exitcode=99:abort_on_error=0",
+    "ASAN_OPTIONS": "exitcode=99:abort_on_error=0:handle_sigill=1",  # it: undefined behaviour
     "LSAN_OPTIONS": "exitcode=99",
     "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1",
     "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
