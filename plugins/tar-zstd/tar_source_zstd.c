@@ -20,8 +20,10 @@ struct unzstd {
     bool has_trailer;  /* and it says that there is a trailer */
     bool seek_is_last; /* the last frame seen is a seek table */
     bool seek_fits;    /* and its frames are those that were seen */
-    /* What the seek table should say of the frames so far. */
-    XXH64_state_t *rows;
+    bool index_broken; /* index or seek table are damaged, which costs nothing but time */
+    /* What the seek table should say of the frames so far; and of the skippable ones as well. */
+    XXH64_state_t *rows, *all_rows;
+    XXH64_state_t *hash; /* of what is read right now */
     uint64_t frames, tar_bytes;
     uint64_t stored, raw;  /* of the present frame */
     uint64_t place;        /* of the present frame in the archive */
@@ -40,7 +42,8 @@ static const char cut_off[] = "it ends in the middle of a frame";
 
 /* ---- skippable frames ------------------------------------------------------------------- */
 
-static int skip(struct tar_source *source, uint64_t bytes)
+/* `hash`: of what is skipped, or NULL. */
+static int skip(struct tar_source *source, uint64_t bytes, XXH64_state_t *hash)
 {
     struct tar_inflow *inflow = &source->inflow;
     while (bytes > 0) {
@@ -52,6 +55,8 @@ static int skip(struct tar_source *source, uint64_t bytes)
             return zstd_failed(source, cut_off);
         if (here > bytes)
             here = bytes;
+        if (hash != NULL)
+            XXH64_update(hash, inflow->data + inflow->at, (size_t)here);
         inflow->at += (size_t)here;
         bytes -= here;
     }
@@ -96,21 +101,54 @@ static int read_trailer_frame(struct tar_source *source, uint64_t bytes)
     return status;
 }
 
-/* Are the frames in front of the index those that it was written for, all and in order? */
-static int read_index_frame(struct tar_source *source)
+/*
+ * Are the frames in front of the index those that it was written for, all and in order? `bytes` are
+ * those of its frame, all of which are used.
+ */
+static int read_index_frame(struct tar_source *source, uint64_t bytes)
 {
     struct unzstd *unzstd = source->self;
     struct tar_index_header header;
-    const unsigned char *head = source->inflow.data + source->inflow.at;
+    unsigned char head[TAR_INDEX_HEADER];
+    memcpy(head, source->inflow.data + source->inflow.at, sizeof head);
+    source->inflow.at += sizeof head;
+    XXH64_reset(unzstd->hash, 0);
+    int status = skip(source, bytes - sizeof head, unzstd->hash);
     /* With a damaged head, only the loss of a trailer would go unnoticed. */
     unzstd->has_index = true;
-    if (!tar_index_header_read(head, &header))
+    if (status != HB_OK)
+        return status;
+    if (!tar_index_header_read(head, &header)) {
+        unzstd->index_broken |= !tar_index_is_later(head);
         return HB_OK;
+    }
+    unzstd->index_broken |= header.payload_hash != XXH64_digest(unzstd->hash);
     unzstd->has_trailer = (header.flags & TAR_INDEX_HAS_TRAILER) != 0;
     if (header.frames != unzstd->frames || header.tar_bytes != unzstd->tar_bytes ||
         header.rows_hash != XXH64_digest(unzstd->rows))
         return zstd_failed(source, "frames are missing, or in another order");
     return HB_OK;
+}
+
+/* Does it say what it should, all of it, of all frames? */
+static bool is_footer(const unsigned char *footer, uint64_t count)
+{
+    return tar_get32(footer) == count && footer[4] == TAR_SEEK_CHECKSUMS &&
+           tar_get32(footer + 5) == TAR_SEEK_FOOTER;
+}
+
+/* What is behind the rows: the footer, if the frame is as long as it should be. */
+static int read_footer(struct tar_source *source, uint64_t bytes, uint64_t count)
+{
+    struct unzstd *unzstd = source->self;
+    struct tar_inflow *inflow = &source->inflow;
+    int status = tar_inflow_want(inflow, TAR_SEEK_FOOTER_SIZE);
+    if (status != HB_OK)
+        return status;
+    unzstd->index_broken |= bytes != TAR_SEEK_FOOTER_SIZE || inflow->bytes - inflow->at < bytes ||
+                            !is_footer(inflow->data + inflow->at, count) ||
+                            XXH64_digest(unzstd->hash) != XXH64_digest(unzstd->all_rows);
+    return skip(source, bytes, NULL);
 }
 
 /*
@@ -122,6 +160,7 @@ static int read_seek_table(struct tar_source *source, uint64_t bytes)
     struct unzstd *unzstd = source->self;
     struct tar_inflow *inflow = &source->inflow;
     uint64_t stored = 0, raw = 0, count = 0;
+    XXH64_reset(unzstd->hash, 0);
     for (; bytes >= TAR_SEEK_ROW; bytes -= TAR_SEEK_ROW, count++) {
         int status = tar_inflow_want(inflow, TAR_SEEK_ROW);
         const unsigned char *row = inflow->data + inflow->at;
@@ -131,11 +170,22 @@ static int read_seek_table(struct tar_source *source, uint64_t bytes)
             return zstd_failed(source, cut_off);
         stored += tar_get32(row);
         raw += tar_get32(row + 4);
+        XXH64_update(unzstd->hash, row, TAR_SEEK_ROW);
         inflow->at += TAR_SEEK_ROW;
     }
     unzstd->seek_fits =
         bytes == TAR_SEEK_FOOTER_SIZE && stored == unzstd->place && raw == unzstd->tar_bytes;
-    return skip(source, bytes);
+    return read_footer(source, bytes, count);
+}
+
+/* The seek table has a row for it, too, with no content and the checksum of that. */
+static void account_skippable(struct unzstd *unzstd, uint32_t bytes)
+{
+    unsigned char row[TAR_SEEK_ROW];
+    tar_put32(row, bytes + TAR_SKIPPABLE_HEADER);
+    tar_put32(row + 4, 0);
+    tar_put32(row + 8, (uint32_t)XXH64("", 0, 0));
+    XXH64_update(unzstd->all_rows, row, sizeof row);
 }
 
 static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t bytes)
@@ -150,15 +200,17 @@ static int read_skippable(struct tar_source *source, uint32_t magic, uint32_t by
     size_t here = inflow->bytes - inflow->at;
     /* By signature too: one wrong bit of the magic number must not hide what follows. */
     if (here >= TAR_INDEX_HEADER && bytes >= TAR_INDEX_HEADER &&
-        (magic == TAR_MAGIC_INDEX || memcmp(head, TAR_INDEX_SIGNATURE, 8) == 0))
-        status = read_index_frame(source);
-    if (status != HB_OK)
-        return status;
+        (magic == TAR_MAGIC_INDEX || memcmp(head, TAR_INDEX_SIGNATURE, 8) == 0)) {
+        unzstd->index_broken |= magic != TAR_MAGIC_INDEX;
+        return read_index_frame(source, bytes);
+    }
     if (here >= TAR_TRAILER_HEADER && bytes >= TAR_TRAILER_HEADER &&
-        memcmp(head, TAR_TRAILER_SIGNATURE, 8) == 0)
+        memcmp(head, TAR_TRAILER_SIGNATURE, 8) == 0) {
+        unzstd->index_broken |= magic != TAR_MAGIC_TRAILER; /* it is not found from the end */
         return read_trailer_frame(source, bytes);
+    }
     unzstd->seek_is_last = magic == TAR_MAGIC_SEEK;
-    return unzstd->seek_is_last ? read_seek_table(source, bytes) : skip(source, bytes);
+    return unzstd->seek_is_last ? read_seek_table(source, bytes) : skip(source, bytes, NULL);
 }
 
 /* ---- frames -------------------------------------------------------------------------------- */
@@ -181,6 +233,7 @@ static int next_frame(struct tar_source *source, bool *end)
     if ((magic & ~0xFu) == TAR_MAGIC_SKIPPABLE) {
         uint32_t bytes = tar_get32(head + 4);
         status = read_skippable(source, magic, bytes);
+        account_skippable(unzstd, bytes);
         unzstd->place += (uint64_t)TAR_SKIPPABLE_HEADER + bytes;
         return status;
     }
@@ -208,6 +261,7 @@ static void account(struct unzstd *unzstd, const unsigned char *taken, size_t by
     tar_put32(row + 4, (uint32_t)unzstd->raw);
     memcpy(row + 8, unzstd->tail, sizeof unzstd->tail);
     XXH64_update(unzstd->rows, row, sizeof row);
+    XXH64_update(unzstd->all_rows, row, sizeof row);
     unzstd->place += unzstd->stored;
     unzstd->frames++;
 }
@@ -257,6 +311,11 @@ static int zstd_check(struct tar_source *source)
         return zstd_failed(source, "its seek table lists other frames; some are missing");
     if (unzstd->has_trailer && !source->has_trailer)
         return zstd_failed(source, "its trailer is missing");
+    if (unzstd->has_index && unzstd->index_broken)
+        source->tar->host->note(source->tar->host, NULL,
+                                "its index is damaged, and nothing else: every file in it is sound "
+                                "and was found by reading all of it; make a new backup, for what "
+                                "damaged it may go on");
     return HB_OK;
 }
 
@@ -265,6 +324,8 @@ static void zstd_close(struct tar_source *source)
     struct unzstd *unzstd = source->self;
     ZSTD_freeDCtx(unzstd->decompressor);
     XXH64_freeState(unzstd->rows);
+    XXH64_freeState(unzstd->all_rows);
+    XXH64_freeState(unzstd->hash);
     free(unzstd);
 }
 
@@ -279,9 +340,13 @@ int tar_source_zstd(struct tar_source *source)
     source->close = zstd_close;
     unzstd->decompressor = ZSTD_createDCtx();
     unzstd->rows = XXH64_createState();
-    if (unzstd->decompressor == NULL || unzstd->rows == NULL)
+    unzstd->all_rows = XXH64_createState();
+    unzstd->hash = XXH64_createState();
+    if (unzstd->decompressor == NULL || unzstd->rows == NULL || unzstd->all_rows == NULL ||
+        unzstd->hash == NULL)
         return tar_no_memory(source->tar->host);
     XXH64_reset(unzstd->rows, 0);
+    XXH64_reset(unzstd->all_rows, 0);
     ZSTD_DCtx_setParameter(unzstd->decompressor, ZSTD_d_windowLogMax, TAR_WINDOW_LOG_MAX);
     return HB_OK;
 }

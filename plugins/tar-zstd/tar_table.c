@@ -85,6 +85,12 @@ static uint32_t row_raw(const struct tar_buffer *rows, size_t i)
     return tar_get32(rows->data + i * TAR_SEEK_ROW + 4);
 }
 
+static bool row_is_of(const struct tar_buffer *rows, size_t i, const void *content, size_t bytes)
+{
+    return row_raw(rows, i) == bytes &&
+           tar_get32(rows->data + i * TAR_SEEK_ROW + 8) == (uint32_t)XXH64(content, bytes, 0);
+}
+
 /* Sums cannot overflow: at most 5.6 million rows of 32-bit numbers. */
 static void fill_frames(struct tar_table *table, const struct tar_buffer *rows)
 {
@@ -103,7 +109,7 @@ static int read_special(const struct hb_input *input, const struct tar_buffer *r
                         uint32_t magic, void *head, size_t head_bytes, uint64_t offset)
 {
     unsigned char start[TAR_SKIPPABLE_HEADER];
-    if (row_raw(rows, i) != 0 || row_stored(rows, i) < sizeof start + head_bytes)
+    if (!row_is_of(rows, i, "", 0) || row_stored(rows, i) < sizeof start + head_bytes)
         return HB_NOMATCH;
     int status = tar_read_exactly(input, start, sizeof start, offset);
     if (status == HB_OK &&
@@ -126,9 +132,10 @@ struct at {
 static int find_trailer(const struct hb_input *input, const struct tar_buffer *rows, uint64_t end,
                         struct tar_table *table, struct at *at)
 {
+    static const unsigned char zeros[TAR_END_BYTES];
     unsigned char trailer[TAR_TRAILER_HEADER];
     size_t i = rows->bytes / TAR_SEEK_ROW;
-    if (i < 2 || row_raw(rows, i - 1) != TAR_END_BYTES)
+    if (i < 2 || !row_is_of(rows, i - 1, zeros, sizeof zeros))
         return HB_NOMATCH;
     uint64_t offset = end - row_stored(rows, --i);
     offset -= row_stored(rows, --i);
@@ -176,6 +183,27 @@ static bool sum_fits(const struct tar_buffer *rows, uint64_t end)
     return sum == end;
 }
 
+/* Does the end frame, which no entry needs, still hold the blocks that end a tar? */
+static int check_end(const struct tar_zstd *tar, const struct hb_input *input,
+                     const struct tar_buffer *rows, uint64_t end)
+{
+    unsigned char stored[TAR_END_BYTES], blocks[TAR_END_BYTES];
+    uint32_t bytes = row_stored(rows, rows->bytes / TAR_SEEK_ROW - 1);
+    size_t got = 0;
+    if (bytes <= sizeof stored) {
+        int status = tar_read_exactly(input, stored, bytes, end - bytes);
+        if (status != HB_OK)
+            return status;
+        got = ZSTD_decompress(blocks, sizeof blocks, stored, bytes);
+    }
+    if (got != sizeof blocks || !tar_is_zero(blocks, sizeof blocks))
+        tar->host->note(tar->host, NULL,
+                        "its last frame, the end of the tar, is damaged: every file can be "
+                        "restored, but not by other programs nor from a pipe, which have to read "
+                        "it; make a new backup");
+    return HB_OK;
+}
+
 int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, struct tar_table **out)
 {
     TAR_AUTO_BUFFER rows = {0};
@@ -199,6 +227,8 @@ int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, str
                 status = HB_NOMATCH;
         }
     }
+    if (status == HB_OK)
+        status = check_end(tar, input, &rows, end);
     if (status == HB_OK)
         *out = table;
     else

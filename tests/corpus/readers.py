@@ -149,11 +149,12 @@ class Broken(Exception):
 def run(home, *arguments, input=None):
     command = [os.environ["HBCORE_BIN"], "--config", str(hb.GENERIC), *arguments]
     surroundings = {**environment(home + ".user"), **hb.SANITIZER_OPTIONS, "XDG_STATE_HOME": home + ".user/state"}
-    with open(input or os.devnull, "rb") as stdin:
-        try:
-            done = subprocess.run(command, stdin=stdin, capture_output=True, env=surroundings, check=False, timeout=SECONDS)
-        except subprocess.TimeoutExpired as error:
-            raise Broken(f"{command}: not done after {SECONDS} seconds") from error
+    with open(input or os.devnull, "rb") as stream:
+        data = stream.read()  # through a pipe: an archive that is a regular file is read as one, whatever its name
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, env=surroundings, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise Broken(f"{command}: not done after {SECONDS} seconds") from error
     if done.returncode not in (0, 1, 2, 3) or hb.SANITIZER_WORDS.search(done.stderr):
         raise Broken(f"{command}: exit {done.returncode}: {done.stderr.decode(errors='replace')[-3000:]}")
     return done

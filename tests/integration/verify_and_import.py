@@ -122,33 +122,35 @@ def xz_that_claims(data, bits):
 KEPT = member(b"kept", b"k")
 CLOSED = {"encrypted": {"flags": 1, "packed": bytes(12)}, "strongly": {"flags": 65}, "masked": {"flags": 8192 | 1}, "patch": {"flags": 32},
           "method 97": {"method": 97, "packed": b"?"}, "method 9": {"method": 9, "packed": b"?"}}
+SPECIAL = {"pipe": stat.S_IFIFO | 0o600, "device": stat.S_IFCHR | 0o600, "disk": stat.S_IFBLK | 0o600, "socket": stat.S_IFSOCK | 0o600}
+
+
+def closed(name, mode, data=b""):
+    """One of each kind that cannot be decoded; the name of a kind stands for {}."""
+    return [member(name.format(kind).encode(), data, mode, **fields) for kind, fields in CLOSED.items()]
+
+
 # name: (exit code, what is skipped, members)
 ZIPS = {
     # A directory has nothing that would have to be decoded.
-    **{f"{what} directory {name}": (0, (), (KEPT, member(name.encode(), b"", mode, **fields)))
-       for what, fields in CLOSED.items() for name, mode in (("d/", 0o40755), ("d", 0o40755), ("d/e//", 0))},
-    "encrypted directory of DOS": (0, (), (KEPT, member(b"d", b"", 0, maker=0, attributes=16, **CLOSED["encrypted"]))),
-    "encrypted directory with content": (0, (), (KEPT, member(b"d/", b"content", 0o40755, **CLOSED["encrypted"]))),
-    **{f"{what} file": (3, ("f",), (KEPT, member(b"f", b"content", **fields))) for what, fields in CLOSED.items()},
-    **{f"{what} link": (3, ("l",), (KEPT, member(b"l", b"kept", 0o120777, **fields))) for what, fields in CLOSED.items()},
-    "encrypted file in encrypted directory": (3, ("d/f",), (KEPT, member(b"d/", b"", 0o40755, **CLOSED["encrypted"]),
-                                                              member(b"d/f", b"f", **CLOSED["encrypted"]))),
+    "directories": (0, (), (*closed("{}/", 0o40755), *closed("slash {}/", 0), *closed("mode {}", 0o40755),
+                            *closed("{}/below//", 0o40755), *closed("content {}/", 0o40755, b"content"),
+                            member(b"dos", b"", 0, maker=0, attributes=16, **CLOSED["encrypted"]))),
+    "files and links": (3, (*(f"f {kind}" for kind in CLOSED), *(f"l {kind}" for kind in CLOSED), *(f"d/{kind}" for kind in CLOSED)),
+                        (*closed("f {}", 0o100644, b"content"), *closed("l {}", 0o120777, b"kept"), *closed("d/", 0o40755),
+                         *closed("d/{}", 0o100644, b"content"))),
     # What Windows means elsewhere is refused of directories, too.
-    "directory on a drive": (3, ("C:\\x",), (KEPT, member(b"C:\\x/", b"", 0o40755))),
-    "directory of DOS on a drive": (3, ("C:/x",), (KEPT, member(b"C:\\x\\", b"", 0, maker=0, attributes=16))),
-    "directory outside": (3, ("..\\x",), (KEPT, member(b"..\\x/", b"", 0o40755))),
-    "encrypted directory outside": (3, ("a\\..\\x",), (KEPT, member(b"a\\..\\x/", b"", 0o40755, **CLOSED["encrypted"]))),
+    "places": (3, ("C:\\x", "C:/x", "..\\x", "a\\..\\x"),
+               (member(b"C:\\x/", b"", 0o40755), member(b"C:\\x\\", b"", 0, maker=0, attributes=16), member(b"..\\x/", b"", 0o40755),
+                member(b"a\\..\\x/", b"", 0o40755, **CLOSED["encrypted"]))),
     # A pipe or a device without content is one; with content it is a file, and so is what came from a pipe.
-    **{f"{what}": (3, ("p",), (KEPT, member(b"p", b"", mode | 0o600)))
-       for what, mode in (("pipe", stat.S_IFIFO), ("device", stat.S_IFCHR), ("disk", stat.S_IFBLK), ("socket", stat.S_IFSOCK))},
-    **{f"{what} with content": (0, (), (KEPT, member(b"p", b"content", mode | 0o600)))
-       for what, mode in (("pipe", stat.S_IFIFO), ("device", stat.S_IFCHR), ("disk", stat.S_IFBLK), ("socket", stat.S_IFSOCK))},
-    "pipe by a maker without modes": (0, (), (KEPT, member(b"p", b"", stat.S_IFIFO | 0o600, maker=0))),
-    "nothing came from a pipe": (0, (), (KEPT, member(b"-", b"", stat.S_IFIFO | 0o600))),
-    "encrypted pipe": (3, ("p",), (KEPT, member(b"p", b"", stat.S_IFIFO | 0o600, **CLOSED["encrypted"]))),
+    "special": (3, (*SPECIAL, "encrypted"), (*(member(kind.encode(), b"", mode) for kind, mode in SPECIAL.items()),
+                                             member(b"encrypted", b"", SPECIAL["pipe"], **CLOSED["encrypted"]))),
+    "with content": (0, (), [member(kind.encode(), b"content", mode) for kind, mode in SPECIAL.items()]),
+    "no pipes": (0, (), (member(b"p", b"", SPECIAL["pipe"], maker=0), member(b"-", b"", SPECIAL["pipe"]))),
     # Only the packed bytes say it.
-    "too much memory": (3, ("x",), (KEPT, member(b"x", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 30)))),
-    "as much memory as is there": (0, (), (KEPT, member(b"x", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 27)))),
+    "memory": (3, ("more",), (member(b"more", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 30)),
+                              member(b"as much as is there", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 27)))),
 }
 
 
@@ -175,9 +177,8 @@ class TheSame(hb.Case):
         if dry:
             self.assertEqual(self.told(*options, "--home", home, "import", "--dry-run", archive), verified)
         self.assertFalse(home.exists())
-        with open(archive, "rb") as stream:
-            words = ("--json", *options, "--home", home, "import", "-")
-            done = self.hbcore(*words, stdin=stream, expect=None)
+        words = ("--json", *options, "--home", home, "import", "-")
+        done = self.hbcore(*words, input=archive.read_bytes(), expect=None)
         self.assertEqual(done.returncode, verified[0], self.describe(done))
         piped = hb.tree(home, directory_times=False) if home.exists() else None
         self.tool("rm", "-rf", home)
@@ -209,7 +210,7 @@ class TheSame(hb.Case):
         archive = self.dir / "made.zip"
         for name, (code, skipped, members) in ZIPS.items():
             with self.subTest(archive=name):
-                archive.write_bytes(zip_by_hand(*members))
+                archive.write_bytes(zip_by_hand(KEPT, *members))
                 found = self.compare(archive, LINKS)
                 self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
 
@@ -310,9 +311,9 @@ class TheSame(hb.Case):
                 made.addfile(info, io.BytesIO(b"x" * size))
         for piped in (False, True):
             home = self.dir / f"home-{piped}"
-            with open(archive, "rb") as stream:
-                done = self.hbcore("--json", "--home", home, "import", "-" if piped else archive, stdin=stream, expect=3,
-                                   preexec_fn=limit, restore_signals=False)
+            stream = {"input": archive.read_bytes()} if piped else {}
+            done = self.hbcore("--json", "--home", home, "import", "-" if piped else archive, expect=3, preexec_fn=limit,
+                               restore_signals=False, **stream)
             self.assertEqual({row["path"] for row in self.summary(done)["skipped"]}, {"new/big", "top", "hard"})
             self.assertEqual(set(hb.tree(home)) - {b"."}, {b"a", b"new", b"new/c"})
 
