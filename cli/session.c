@@ -10,6 +10,7 @@
 #include "files/anywhere.h"
 #include "files/lock.h"
 #include "no_config.h"
+#include "options.h"
 #include "progress_json.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -46,8 +47,9 @@ void hb_session_start(struct hb_session *session)
 int hb_session_begin(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
-    if (hb_config_load(cli->config_path, (const char *const *)cli->sets.texts, print_config_error,
-                       session->cli, &session->config) != HB_OK)
+    if (hb_config_load_and(cli->config_path, (const char *const *)cli->sets.texts,
+                           print_config_error, session->cli, session->form->more_checks,
+                           &session->config) != HB_OK)
         return HB_EXIT_USAGE;
     const char *doubt;
     for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {

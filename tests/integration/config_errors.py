@@ -48,9 +48,37 @@ ERRORS = {
     "snapshots in a directory called ~": ("[snapshot]\ndirectory = ~/x\n", 2, ["~/x", "below the home"]),
     "a file that expands": ("[snapshot]\nfiles = config.yaml\n  $HOME/.env\n", 2, ["$HOME/.env", "below the home"]),
     "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
+    "a pattern that can never match": ("[filter:x]\nplugin = runtime-filter\npatterns = ok\n  fine\n  a[ x\n", 5,
+                                       ["patterns", '"a["', "never match"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
 }
+
+
+class AllAtOnce(hb.Case):
+    """What is wrong in one line hides nothing that is wrong in another; what plugins refuse has its line, too."""
+
+    def test_in_one_run(self):
+        text = ("[backup]\nworkers = x\nformat = nope\n[import]\nbackup-preset = nono\n[format:zip]\nlevel = 99\n"
+                "[filter:f]\nplugin = runtime-filter\npatterns = a[\n  ok\n  ./b x//y\n[preset:p]\nformat = nix\n")
+        config = self.write_config(text)
+        done = self.hbcore("--config", config, "config", "check", expect=2)
+        for line in (2, 3, 5, 7, 10, 12, 14):
+            self.assert_mentions(done, f"{config}:{line}: ")
+        self.assertEqual(done.stderr.count(f"{config}:".encode()), 7)
+
+    def test_what_a_plugin_refuses(self):
+        home = self.make_home()
+        archive = self.backup(home)
+        for wrong in ("globs = ./a", "directories = a/b", "private = x/y", "reason = " + "long " * 30):
+            config = self.write_config(f"[format:zip]\n[filter:f]\nplugin = runtime-filter\n{wrong}\n")
+            for command in (("backup", "-o", self.dir / "x.zip"), ("verify", archive), ("import", archive, "--dry-run"),
+                            ("config", "check")):
+                done = self.hbcore("--config", config, "--home", home, *command, expect=2)
+                self.assert_mentions(done, f"{config}:", ":4: ")
+        config = self.write_config("[format:zip]\n[filter:f]\nplugin = runtime-filter\npatterns = [\n")
+        for command in (("list", archive), ("prune",), ("snapshot", "list")):
+            self.assert_mentions(self.hbcore("--config", config, "--home", home, *command, expect=2), ":4: patterns: ")
 
 
 class ConfigErrors(hb.Case):
