@@ -60,7 +60,7 @@ static void show_option(void *context, const struct hb_section *section,
             ? hb_ini_write_list(option->key, value->list)
             : hb_ini_write_text(option->key, effective_text(section, option, value));
     if (is_no_path(section, option, value)) {
-        print_comment(listing->out, text);
+        fprintf(listing->out, ";%s\n", text);
         return;
     }
     if (hb_ini_can_be_read(text)) {

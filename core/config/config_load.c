@@ -13,7 +13,8 @@
  *      table says which keys there are; one that neither the core nor a plugin knows is an error
  *   5. without a file: every content plugin that is installed, with its defaults
  *
- * Only when no problem was found does a configuration come out; there is no half of one.
+ * Only when no problem was found does hb_config_load() let a configuration out; half of one is for
+ * those who only say more about it.
  */
 #include "config/config_load.h"
 
@@ -587,7 +588,13 @@ static void add_more(void *context, const struct hb_error *error)
 int hb_config_load(const char *path, const char *const *sets, hb_config_report *report,
                    void *context, struct hb_config **config)
 {
-    return hb_config_load_and(path, sets, report, context, NULL, config);
+    struct hb_config *made = NULL;
+    int status = hb_config_load_and(path, sets, report, context, NULL, &made);
+    if (status == HB_OK)
+        *config = made;
+    else
+        hb_config_free(made);
+    return status;
 }
 
 int hb_config_load_and(const char *path, const char *const *sets, hb_config_report *report,
@@ -597,6 +604,7 @@ int hb_config_load_and(const char *path, const char *const *sets, hb_config_repo
     HB_AUTO_FREE char *data = NULL;
     size_t bytes = 0;
     struct hb_error error;
+    *config = NULL;
     int status = hb_config_file_read(path, &file, &data, &bytes, &error);
     if (status < 0) {
         report(context, &error);
@@ -625,10 +633,6 @@ int hb_config_load_and(const char *path, const char *const *sets, hb_config_repo
         report(context, &error);
     }
     free(load.problems);
-    if (load.problem_count > 0) {
-        hb_config_free(load.config);
-        return HB_FATAL;
-    }
     *config = load.config;
-    return HB_OK;
+    return load.problem_count > 0 ? HB_FATAL : HB_OK;
 }

@@ -23,7 +23,8 @@ int hb_config_load(const char *path, const char *const *sets, hb_config_report *
 /*
  * The same, and `more` (may be NULL) says what else is wrong, also where something is: each
  * problem through `report`, with the context it is given. What is wrong in the file has its default
- * then, and a section whose plugin was not found has no library.
+ * then, and a section whose plugin was not found has no library. After HB_FATAL *config is such a
+ * one, to look for plugins with and to be freed; NULL: no file could be read.
  */
 typedef void hb_config_check(const struct hb_config *config, hb_config_report *report,
                              void *context);

@@ -67,6 +67,28 @@ class AllAtOnce(hb.Case):
             self.assert_mentions(done, f"{config}:{line}: ")
         self.assertEqual(done.stderr.count(f"{config}:".encode()), 7)
 
+    def test_plugins_are_shown_for_a_wrong_configuration(self):
+        """The hint for a plugin that is not found leads there."""
+        config = self.write_config("[backup]\nworkers = x\n[filter:nix]\nnames = a\n[format:zip]\nlevel = 3\n")
+        done = self.hbcore("--config", config, "config", "check", expect=2)
+        self.assert_mentions(done, f"{config}:2: ", f"hbcore --config {config} plugins list")
+        for command in (("list",), ("show", "zip")):
+            done = self.hbcore("--config", config, "plugins", *command, expect=2)
+            self.assert_mentions(done, f"{config}:2: ", f"{config}:3: ")
+            self.assertIn(b"zip.so", done.stdout)
+        done = self.hbcore("--config", config, "--json", "plugins", "list", expect=2)
+        self.assertIn(b'"name":"zip"', done.stdout)
+
+    def test_hints_name_what_to_correct(self):
+        config = self.write_config("[home]\nvariable = MY_HOME\npath = /nowhere/y\n[format:zip]\n")
+        for words, env, said in ((("--home", "/nowhere/x"), {}, "behind --home"), ((), {"MY_HOME": "/nowhere/z"},
+                                 "the variable MY_HOME names it"), ((), {}, "path in section [home]")):
+            done = self.hbcore("--config", config, *words, "backup", "-o", self.dir / "x.zip", expect=1, env=env)
+            self.assert_mentions(done, "does not exist", said)
+        new = self.dir / "new.ini"
+        done = self.hbcore("--config", new, "config", "new", "generic")
+        self.assertIn(f"hbcore --config {new} config show".encode(), done.stdout)
+
     def test_what_a_plugin_refuses(self):
         home = self.make_home()
         archive = self.backup(home)
