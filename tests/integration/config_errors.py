@@ -50,6 +50,8 @@ ERRORS = {
     "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
     "a pattern that can never match": ("[filter:x]\nplugin = runtime-filter\npatterns = ok\n  fine\n  a[ x\n", 5,
                                        ["patterns", '"a["', "never match"]),
+    "a home that depends on the directory": ("[home]\nvariable = X\npath = ./my/home\n", 3,
+                                             ["./my/home", "current directory", "~/"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
 }
