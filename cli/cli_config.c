@@ -6,6 +6,7 @@
 #include "cli_config_new.h"
 #include "commands.h"
 #include "complain.h"
+#include "config/config_load.h"
 #include "config/ini_text.h"
 #include "config/ini_write.h"
 #include "host/content.h"
@@ -37,6 +38,14 @@ static const char *effective_text(const struct hb_section *section, const struct
     return value->text;
 }
 
+/* A [plugins] path of nothing is refused or told where it stands in a file: it stands for none. */
+static bool is_no_path(const struct hb_section *section, const struct hb_option *option,
+                       const struct hb_value *value)
+{
+    return strcmp(section->name, "plugins") == 0 && strcmp(option->key, "path") == 0 &&
+           value->list_count == 0;
+}
+
 static void show_option(void *context, const struct hb_section *section,
                         const struct hb_option *option, const struct hb_value *value,
                         const char *origin)
@@ -50,6 +59,10 @@ static void show_option(void *context, const struct hb_section *section,
         option->type == HB_OPTION_LIST
             ? hb_ini_write_list(option->key, value->list)
             : hb_ini_write_text(option->key, effective_text(section, option, value));
+    if (is_no_path(section, option, value)) {
+        fprintf(listing->out, ";%s\n", text);
+        return;
+    }
     if (hb_ini_can_be_read(text)) {
         fprintf(listing->out, "%s\n", text);
         return;
@@ -112,44 +125,48 @@ static int show(struct hb_session *session)
     return HB_EXIT_DONE;
 }
 
-struct format_check {
-    const struct hb_cli *cli;
+/* More that is wrong with a configuration than its lines: what they name does not exist. */
+struct naming {
     const struct hb_config *config;
-    int code;
+    hb_config_report *report;
+    void *context;
 };
 
-/* A format is chosen by name: is there one? */
-static void check_format(void *context, const struct hb_section *section,
-                         const struct hb_option *option, const struct hb_value *value,
-                         const char *origin)
+static void tell_problem(const struct naming *naming, const char *origin, const char *section,
+                         const char *key, const struct hb_error *why)
 {
-    struct format_check *checking = context;
-    struct hb_format_choice choice;
-    struct hb_error why, error;
-    if (section->kind != 0 || strcmp(option->key, "format") != 0 || *value->text == '\0')
-        return;
-    if (hb_format_find(checking->config, value->text, &choice, &why) != HB_OK) {
-        hb_error_set(&error, HB_FATAL, "%s: [%s] format: %s", origin, section->name, why.text);
-        hb_error_hint(&error, "%s", why.hint);
-        checking->code = hb_cli_fail(checking->cli, HB_EXIT_USAGE, &error);
-    }
-    hb_format_choice_clear(&choice);
+    struct hb_error error;
+    hb_error_set(&error, HB_FATAL, "%s: [%s] %s: %s", origin, section, key, why->text);
+    hb_error_hint(&error, "%s", why->hint);
+    naming->report(naming->context, &error);
 }
 
-/* import --backup-first needs it, and would find out only then. */
-static int check_preset(const struct hb_cli *cli, const struct hb_config *config)
+/* A format is chosen by name, and a preset by import --backup-first, which would find out late. */
+static void check_name(void *context, const struct hb_section *section,
+                       const struct hb_option *option, const struct hb_value *value,
+                       const char *origin)
 {
-    const char *name = hb_config_text(config, "import", "backup-preset");
-    struct hb_preset preset;
-    struct hb_error why, error;
-    if (*name == '\0' || hb_preset_find(config, name, &preset, &why) == HB_OK) {
-        if (*name != '\0')
-            hb_preset_clear(&preset);
-        return HB_EXIT_DONE;
-    }
-    hb_error_set(&error, HB_FATAL, "[import] backup-preset: %s", why.text);
-    hb_error_hint(&error, "%s", why.hint);
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
+    const struct naming *naming = context;
+    struct hb_format_choice choice = {0};
+    struct hb_preset preset = {0};
+    struct hb_error why;
+    int status = HB_OK;
+    if (section->kind != 0 || value->text == NULL || *value->text == '\0')
+        return;
+    if (strcmp(option->key, "format") == 0)
+        status = hb_format_find(naming->config, value->text, &choice, &why);
+    else if (strcmp(option->key, "backup-preset") == 0)
+        status = hb_preset_find(naming->config, value->text, &preset, &why);
+    if (status != HB_OK)
+        tell_problem(naming, origin, section->name, option->key, &why);
+    hb_format_choice_clear(&choice);
+    hb_preset_clear(&preset);
+}
+
+static void check_names(const struct hb_config *config, hb_config_report *report, void *context)
+{
+    struct naming naming = {config, report, context};
+    hb_config_each(config, check_name, &naming);
 }
 
 /* What only a plugin knows to be wrong it says when it is made. */
@@ -175,13 +192,9 @@ static int check(struct hb_session *session)
     const struct hb_cli *cli = session->cli;
     const struct hb_config *config = session->config;
     const char *path = hb_config_path(config);
-    struct format_check checking = {cli, config, HB_EXIT_DONE};
-    hb_config_each(config, check_format, &checking);
-    int code = check_preset(cli, config);
-    if (code == HB_EXIT_DONE)
-        code = check_plugins(session);
-    if (code != HB_EXIT_DONE || checking.code != HB_EXIT_DONE)
-        return HB_EXIT_USAGE;
+    int code = check_plugins(session);
+    if (code != HB_EXIT_DONE)
+        return code;
     if (hb_contents_are_given_up(config))
         fprintf(cli->err, "hbcore: note: %s: " HB_NO_CONTENTS "\n", path);
     if (cli->json) {
@@ -202,7 +215,10 @@ static int check(struct hb_session *session)
 }
 
 static const struct hb_form forms[] = {
-    {.name = "check", .help = "check the configuration and name every error in it", .run = check},
+    {.name = "check",
+     .help = "check the configuration and name every error in it",
+     .more_checks = check_names,
+     .run = check},
     {.name = "show",
      .help = "print the settings in force, each below a comment that says where it comes\n"
              "from; the output is itself a configuration",

@@ -95,7 +95,9 @@ static void tell(const struct hb_session *session, const char *path, const char 
         HB_AUTO_FREE char *shown = hb_printable(path);
         HB_AUTO_FREE char *from = hb_printable(example);
         fprintf(cli->out, "%s: a copy of %s; change it as you need.\n", shown, from);
-        fputs("  See what is in force: hbcore config show\n", cli->out);
+        HB_AUTO_FREE char *command =
+            hb_cli_with_options(cli, "See what is in force: hbcore config show");
+        fprintf(cli->out, "  %s\n", command);
     }
 }
 

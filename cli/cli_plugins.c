@@ -59,11 +59,21 @@ static int list_one(void *context, const char *path, const struct hb_library *li
     return 0;
 }
 
+/* The plugins were found by what could be read of it; the last words are that it is wrong. */
+static int conclude(struct hb_session *session, int code)
+{
+    if (!session->wrong_config)
+        return code;
+    hb_error_set(&session->error, HB_FATAL,
+                 "the configuration is wrong, as told above; the plugins are those that it finds");
+    return HB_EXIT_USAGE;
+}
+
 static int list(struct hb_session *session)
 {
     struct listing listing = {.cli = session->cli};
     hb_loader_each(hb_config_loader(session->config), list_one, &listing);
-    return listing.broken ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+    return conclude(session, listing.broken ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE);
 }
 
 /* ---- show ---------------------------------------------------------------------------------- */
@@ -184,7 +194,7 @@ static int show(struct hb_session *session)
         show_json(cli, library);
     else
         show_people(cli, library);
-    return HB_EXIT_DONE;
+    return conclude(session, HB_EXIT_DONE);
 }
 
 /* ---- check --------------------------------------------------------------------------------- */
@@ -215,11 +225,13 @@ static int check(struct hb_session *session)
 static const struct hb_form forms[] = {
     {.name = "list",
      .help = "list every plugin found, and why a broken one cannot be used",
+     .any_config = true,
      .run = list},
     {.name = "show",
      .arguments = "NAME",
      .help = "describe a plugin, its options, and the optional parts it has",
      .wrong = "show takes the name of one plugin",
+     .any_config = true,
      .values = {HB_VALUES_PLUGINS},
      .run = show},
     {.name = "check",

@@ -469,14 +469,32 @@ static void add_row(struct rows *rows, char *name, const char *help)
     rows->width = width > rows->width ? width : rows->width;
 }
 
+/* In lines of a screen: the first goes on at `column`, the others are indented. Paragraphs stay. */
+static void print_text(FILE *out, const char *text, int column, int indent)
+{
+    const char *between = "";
+    for (size_t blanks; blanks = strspn(text, " \n"), text[blanks] != '\0';) {
+        bool paragraph = memmem(text, blanks, "\n\n", 2) != NULL;
+        text += blanks;
+        int length = (int)strcspn(text, " \n");
+        if (paragraph || (*between != '\0' && column + 1 + length > USAGE_WIDTH)) {
+            fprintf(out, "%s\n%*s", paragraph ? "\n" : "", indent, "");
+            column = indent;
+            between = "";
+        }
+        column += fprintf(out, "%s%.*s", between, length, text);
+        between = " ";
+        text += length;
+    }
+    fputc('\n', out);
+}
+
 static void print_rows(FILE *out, struct rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        const char *help = rows->rows[i].help, *end;
+        const char *help = rows->rows[i].help;
         fprintf(out, "  %-*s", *help == '\0' ? 0 : rows->width + 2, rows->rows[i].name);
-        for (; (end = strchr(help, '\n')) != NULL; help = end + 1)
-            fprintf(out, "%.*s\n%*s", (int)(end - help), help, rows->width + 4, "");
-        fprintf(out, "%s\n", help);
+        print_text(out, help, rows->width + 4, rows->width + 4);
         free(rows->rows[i].name);
     }
     free(rows->rows);
@@ -537,8 +555,11 @@ void hb_cli_help(const struct hb_command *command, FILE *out)
         print_usage(out, command, i);
     if (command->commands != NULL)
         print_commands(out, command->commands);
-    else
-        fprintf(out, "\n%s\n\n", command->about);
+    if (command->commands == NULL) {
+        fputc('\n', out);
+        print_text(out, command->about, 0, 0);
+        fputc('\n', out);
+    }
     for (size_t i = 0; i < command->form_count; i++)
         if (command->forms[i].help != NULL)
             add_row(&rows,
@@ -552,6 +573,8 @@ void hb_cli_help(const struct hb_command *command, FILE *out)
                 option->help);
     }
     print_rows(out, &rows);
-    if (command->end != NULL)
-        fprintf(out, "\n%s\n", command->end);
+    if (command->end == NULL)
+        return;
+    fputc('\n', out);
+    print_text(out, command->end, 0, 0);
 }

@@ -7,6 +7,7 @@
 #define HB_CLI_OPTIONS_H
 
 #include "cli.h"
+#include "config/config_load.h"
 #include <stddef.h>
 
 struct hb_session;
@@ -62,8 +63,10 @@ struct hb_form {
     const char *arguments; /* "KIND NAME"; "[WORD...]": any; NULL: none */
     const char *help;      /* of the subcommand, or NULL */
     const char *wrong;     /* what is said where it gets more or fewer; NULL where it takes none */
-    enum hb_values values[2]; /* what its arguments are */
-    bool bare;                /* needs no configuration */
+    enum hb_values values[2];     /* what its arguments are */
+    bool any_config;              /* shows plugins also where the configuration is wrong */
+    bool bare;                    /* needs no configuration */
+    hb_config_check *more_checks; /* of the configuration; NULL: what every command looks at */
     /* The work. Returns the exit code. */
     int (*run)(struct hb_session *session);
 };

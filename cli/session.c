@@ -10,6 +10,7 @@
 #include "files/anywhere.h"
 #include "files/lock.h"
 #include "no_config.h"
+#include "options.h"
 #include "progress_json.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -46,9 +47,16 @@ void hb_session_start(struct hb_session *session)
 int hb_session_begin(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
-    if (hb_config_load(cli->config_path, (const char *const *)cli->sets.texts, print_config_error,
-                       session->cli, &session->config) != HB_OK)
+    struct hb_config *config;
+    int status =
+        hb_config_load_and(cli->config_path, (const char *const *)cli->sets.texts,
+                           print_config_error, session->cli, session->form->more_checks, &config);
+    session->wrong_config = status != HB_OK;
+    if (status != HB_OK && (config == NULL || !session->form->any_config)) {
+        hb_config_free(config);
         return HB_EXIT_USAGE;
+    }
+    session->config = config;
     const char *doubt;
     for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
         HB_AUTO_FREE char *shown = hb_printable(doubt);
@@ -154,6 +162,24 @@ int hb_session_find_home(struct hb_session *session, bool outermost, const char 
     return HB_EXIT_USAGE;
 }
 
+/* Who named the home that cannot be opened? That is what to correct. */
+static void explain_home(struct hb_session *session)
+{
+    const char *variable = hb_config_text(session->config, "home", "variable");
+    const char *value = *variable == '\0' ? NULL : getenv(variable);
+    if (is_unexpanded(session->cli->home))
+        hb_error_hint(&session->error, "%s", taken_literally);
+    else if (session->cli->home != NULL)
+        hb_error_hint(&session->error, "correct the name behind --home; only an import makes a "
+                                       "home");
+    else if (value != NULL && *value != '\0')
+        hb_error_hint(&session->error, "the variable %s names it: correct that, or use --home DIR",
+                      variable);
+    else
+        hb_error_hint(&session->error,
+                      "use --home DIR, or correct path in section [home] of the configuration");
+}
+
 int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
 {
     HB_AUTO_FREE char *path = NULL;
@@ -167,10 +193,7 @@ int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
         hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
                      hb_rights_explain(-result));
-        if (is_unexpanded(session->cli->home))
-            hb_error_hint(error, "%s", taken_literally);
-        else
-            hb_error_hint(error, "use --home DIR, or correct section [home] of the configuration");
+        explain_home(session);
         return HB_EXIT_FAILED;
     }
     hb_run_set_reading(&session->run);

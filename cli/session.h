@@ -17,6 +17,7 @@ struct hb_session {
     const void *options;        /* its struct of options, */
     char **arguments;           /* and what else; ended by NULL */
     struct hb_config *config;   /* NULL where the command needs none */
+    bool wrong_config;          /* which was told; only with `any_config` is there one then */
     struct hb_run run;
     struct timespec started; /* CLOCK_MONOTONIC, and */
     time_t started_at;       /* by the clock of the machine */

@@ -90,7 +90,7 @@ static int open_path(struct hb_run *run, const char *path, const char *format, b
                      struct hb_archive *archive, struct hb_error *error)
 {
     *archive = (struct hb_archive){.run = run, .fd = -1, .only_file = only_file};
-    archive->path = strcmp(path, "-") == 0 ? hb_copy_text(path) : hb_expand_tilde(path);
+    archive->path = strcmp(path, "-") == 0 ? hb_copy_text(path) : hb_expand_path(path);
     archive->shown = archive->path;
     take_limits(archive);
     int status = hb_archive_input_open(archive, error);

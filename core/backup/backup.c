@@ -54,7 +54,9 @@ static int make_plan(struct hb_backing_up *backup)
         .latest = backup->latest,
         .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
-    return hb_plan_make(&request, &backup->plan, backup->error);
+    int made = hb_plan_make(&request, &backup->plan, backup->error);
+    backup->run->walked = made == HB_OK;
+    return made;
 }
 
 /* Beside the archive, with the rights that the archive is made with. */
@@ -252,6 +254,7 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
     hb_state_key_clear(&backup.key);
     hb_plan_clear(&backup.plan);
     hb_chain_free(&backup.filters);
+    request->run->walked = false;
     hb_chain_free(&backup.contents);
     hb_run_close_stage(request->run, &backup.destination_stage, status);
     hb_run_close_stage(request->run, &request->run->stage, status);

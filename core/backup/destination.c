@@ -107,7 +107,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         destination->path = hb_copy_text(path);
         return HB_OK;
     }
-    char *full = hb_expand_tilde(path);
+    char *full = hb_expand_path(path);
     HB_AUTO_FREE char *given = hb_copy_text(full);
     bool there = stat(full, &status) == 0;
     if (!there && !is_absent() && errno != ELOOP) { /* follow_links() tells about those */

@@ -114,32 +114,12 @@ void hb_choice_count(struct hb_choice *choice, const struct hb_entry *entry, uns
 
 /* ---- what matched nothing ------------------------------------------------------------------ */
 
-/* The patterns from `first` to `end` that matched nothing: how many, and the first of them. */
-static size_t find_missed(const struct hb_patterns *patterns, size_t first, size_t end, char *names,
-                          size_t room)
-{
-    enum { NAMED = 5 };
-    size_t missed = 0;
-    *names = '\0';
-    for (size_t i = first; i < end; i++) {
-        if (hb_patterns_has_matched(patterns, i))
-            continue;
-        size_t used = strlen(names);
-        if (missed < NAMED)
-            snprintf(names + used, room - used, "%s'%s'", missed == 0 ? "" : ", ",
-                     hb_patterns_text(patterns, i));
-        else if (missed == NAMED)
-            snprintf(names + used, room - used, " and more");
-        missed++;
-    }
-    return missed;
-}
-
 int hb_choice_check(struct hb_choice *choice, const char *where, struct hb_error *error)
 {
     char names[600];
     size_t count = choice->exclude == NULL ? 0 : hb_patterns_count(choice->exclude);
-    size_t missed = find_missed(choice->exclude, choice->first_typed, count, names, sizeof names);
+    size_t missed =
+        hb_patterns_missed(choice->exclude, choice->first_typed, count, names, sizeof names);
     if (missed == 0)
         return HB_OK;
     choice->missed = true;
@@ -158,13 +138,13 @@ void hb_choice_note(const struct hb_choice *choice, const char *where, bool type
     char names[600];
     size_t missed;
     const struct hb_patterns *include = choice->include, *exclude = choice->exclude;
-    if (include != NULL &&
-        (missed = find_missed(include, 0, hb_patterns_count(include), names, sizeof names)) > 0)
+    if (include != NULL && (missed = hb_patterns_missed(include, 0, hb_patterns_count(include),
+                                                        names, sizeof names)) > 0)
         hb_report_add(report, HB_FOUND_NOTE, "", "--include %s %s nothing in %s", names,
                       missed == 1 ? "matches" : "match", where);
     if (typed && exclude != NULL &&
-        (missed = find_missed(exclude, choice->first_typed, hb_patterns_count(exclude), names,
-                              sizeof names)) > 0)
+        (missed = hb_patterns_missed(exclude, choice->first_typed, hb_patterns_count(exclude),
+                                     names, sizeof names)) > 0)
         hb_report_add(report, HB_FOUND_NOTE, "", "--exclude %s %s nothing in %s", names,
                       missed == 1 ? "matches" : "match", where);
     for (size_t i = 0; i < choice->file_count; i++) {
@@ -172,7 +152,7 @@ void hb_choice_note(const struct hb_choice *choice, const char *where, bool type
         if (file->end == file->first)
             hb_report_add(report, HB_FOUND_NOTE, "", "--exclude-from %s: there is no pattern in it",
                           file->name);
-        missed = find_missed(exclude, file->first, file->end, names, sizeof names);
+        missed = hb_patterns_missed(exclude, file->first, file->end, names, sizeof names);
         if (missed > 0)
             hb_report_add(report, HB_FOUND_NOTE, "",
                           "--exclude-from %s: %zu of its %zu patterns %s nothing in %s: %s",

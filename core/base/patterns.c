@@ -327,3 +327,23 @@ bool hb_patterns_include(struct hb_patterns *patterns, const char *path, size_t 
     const struct level level = look(patterns, path, bytes, directory);
     return level.last != 0 && !takes_back(patterns, level.last);
 }
+
+size_t hb_patterns_missed(const struct hb_patterns *patterns, size_t first, size_t end, char *names,
+                          size_t room)
+{
+    enum { NAMED = 5 };
+    size_t missed = 0;
+    *names = '\0';
+    for (size_t i = first; i < end; i++) {
+        if (hb_patterns_has_matched(patterns, i))
+            continue;
+        size_t used = strlen(names);
+        if (missed < NAMED)
+            snprintf(names + used, room - used, "%s'%s'", missed == 0 ? "" : ", ",
+                     hb_patterns_text(patterns, i));
+        else if (missed == NAMED)
+            snprintf(names + used, room - used, " and more");
+        missed++;
+    }
+    return missed;
+}

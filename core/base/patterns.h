@@ -35,6 +35,10 @@ const char *hb_patterns_text(const struct hb_patterns *patterns, size_t index);
 /* Has it matched a path that was asked about, or a directory on the way to one? */
 bool hb_patterns_has_matched(const struct hb_patterns *patterns, size_t index);
 
+/* Those from `first` to `end` that matched nothing: how many, and the first of them in `names`. */
+size_t hb_patterns_missed(const struct hb_patterns *patterns, size_t first, size_t end, char *names,
+                          size_t room);
+
 #define HB_NO_PATTERN ((size_t)-1)
 
 /*

@@ -13,7 +13,8 @@
  *      table says which keys there are; one that neither the core nor a plugin knows is an error
  *   5. without a file: every content plugin that is installed, with its defaults
  *
- * Only when no problem was found does a configuration come out; there is no half of one.
+ * Only when no problem was found does hb_config_load() let a configuration out; half of one is for
+ * those who only say more about it.
  */
 #include "config/config_load.h"
 
@@ -184,6 +185,32 @@ static bool check_lines(struct load *load, const struct hb_owned_section *sectio
     return fine;
 }
 
+/*
+ * The value is wrong. Of a list that goes on over several lines, each line that is wrong by itself
+ * is named; else the first.
+ */
+static void complain_value(struct load *load, const char *section, const struct hb_option *option,
+                           const struct hb_ini_entry *entry, const struct hb_error *why)
+{
+    size_t first = strlen(entry->value), found = load->problem_count;
+    struct hb_value value;
+    struct hb_error of_line;
+    for (size_t i = 0; i < entry->more_count; i++)
+        first -= strlen(entry->more[i].text);
+    HB_AUTO_FREE char *beginning = hb_copy_bytes(
+        entry->value, first > entry->more_count ? first - entry->more_count : 0); /* no blanks */
+    for (size_t i = 0; i <= entry->more_count && entry->more_count > 0; i++) {
+        const char *text = i == 0 ? beginning : entry->more[i - 1].text;
+        if (hb_value_parse(option, text, &value, &of_line) == HB_OK)
+            hb_value_clear(&value);
+        else
+            complain(load, i == 0 ? entry->line : entry->more[i - 1].line, section, entry->key,
+                     &of_line);
+    }
+    if (load->problem_count == found)
+        complain(load, entry->line, section, entry->key, why);
+}
+
 static bool check_on(struct load *load, const struct hb_owned_section *section,
                      const struct hb_ini_entry *entry)
 {
@@ -218,7 +245,7 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
     struct hb_value value;
     struct hb_error why;
     if (hb_value_parse(option, entry->value, &value, &why) != HB_OK) {
-        complain(load, entry->line, section->section.name, entry->key, &why);
+        complain_value(load, section->section.name, option, entry, &why);
         return;
     }
     const char *wrong = NULL;
@@ -552,14 +579,32 @@ static void load_all(struct load *load, const char *data, size_t bytes, const ch
         hb_loader_each(load->config->loader, add_content, load);
 }
 
-int hb_config_load(const char *path, const char *const *sets,
-                   void (*report)(void *context, const struct hb_error *error), void *context,
-                   struct hb_config **config)
+/* What others know to be wrong stands behind the lines of the file. */
+static void add_more(void *context, const struct hb_error *error)
+{
+    add_problem(context, UINT_MAX, error);
+}
+
+int hb_config_load(const char *path, const char *const *sets, hb_config_report *report,
+                   void *context, struct hb_config **config)
+{
+    struct hb_config *made = NULL;
+    int status = hb_config_load_and(path, sets, report, context, NULL, &made);
+    if (status == HB_OK)
+        *config = made;
+    else
+        hb_config_free(made);
+    return status;
+}
+
+int hb_config_load_and(const char *path, const char *const *sets, hb_config_report *report,
+                       void *context, hb_config_check *more, struct hb_config **config)
 {
     HB_AUTO_FREE char *file = NULL;
     HB_AUTO_FREE char *data = NULL;
     size_t bytes = 0;
     struct hb_error error;
+    *config = NULL;
     int status = hb_config_file_read(path, &file, &data, &bytes, &error);
     if (status < 0) {
         report(context, &error);
@@ -576,6 +621,8 @@ int hb_config_load(const char *path, const char *const *sets,
     full = NULL;
     load_all(&load, data, bytes, sets);
     hb_ini_free(load.ini);
+    if (more != NULL)
+        more(load.config, add_more, &load);
     if (load.problem_count > 0)
         qsort(load.problems, load.problem_count, sizeof *load.problems, by_line);
     for (size_t i = 0; i < load.problem_count; i++)
@@ -586,10 +633,6 @@ int hb_config_load(const char *path, const char *const *sets,
         report(context, &error);
     }
     free(load.problems);
-    if (load.problem_count > 0) {
-        hb_config_free(load.config);
-        return HB_FATAL;
-    }
     *config = load.config;
-    return HB_OK;
+    return load.problem_count > 0 ? HB_FATAL : HB_OK;
 }

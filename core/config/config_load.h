@@ -16,8 +16,19 @@
  * file:line, what is wrong, and the nearest valid name as hint; parsing goes on to find the rest.
  * HB_OK and *config, or HB_FATAL after at least one report. The loader is made from [plugins] path.
  */
-int hb_config_load(const char *path, const char *const *sets,
-                   void (*report)(void *context, const struct hb_error *error), void *context,
-                   struct hb_config **config);
+typedef void hb_config_report(void *context, const struct hb_error *error);
+int hb_config_load(const char *path, const char *const *sets, hb_config_report *report,
+                   void *context, struct hb_config **config);
+
+/*
+ * The same, and `more` (may be NULL) says what else is wrong, also where something is: each
+ * problem through `report`, with the context it is given. What is wrong in the file has its default
+ * then, and a section whose plugin was not found has no library. After HB_FATAL *config is such a
+ * one, to look for plugins with and to be freed; NULL: no file could be read.
+ */
+typedef void hb_config_check(const struct hb_config *config, hb_config_report *report,
+                             void *context);
+int hb_config_load_and(const char *path, const char *const *sets, hb_config_report *report,
+                       void *context, hb_config_check *more, struct hb_config **config);
 
 #endif

@@ -166,6 +166,15 @@ static const char *below_problem(const char *key, const char *text)
                : NULL;
 }
 
+/* From whichever directory the program is started, it is the same home. */
+static const char *home_problem(const char *key, const char *text)
+{
+    HB_AUTO_FREE char *path = hb_expand_path(text);
+    return strcmp(key, "path") == 0 && *path != '\0' && *path != '/'
+               ? "depends on the current directory: begin it with / or ~/"
+               : NULL;
+}
+
 static const char *text_problem(const char *section, const char *key, const char *text)
 {
     bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
@@ -173,9 +182,8 @@ static const char *text_problem(const char *section, const char *key, const char
         return "is the start of a file's name and must not contain a '/'";
     if (strcmp(section, "snapshot") == 0)
         return below_problem(key, text);
-    if (is_path(section, key))
-        return hb_path_unexpanded(text);
-    return NULL;
+    const char *problem = is_path(section, key) ? hb_path_unexpanded(text) : NULL;
+    return problem != NULL || strcmp(section, "home") != 0 ? problem : home_problem(key, text);
 }
 
 const char *hb_settings_problem(const char *section, const struct hb_option *option,

@@ -7,6 +7,42 @@
 #include "host/services.h"
 #include <string.h>
 
+/* A sentence of a plugin about one of its settings, and where that setting stands. */
+struct refusal {
+    const struct hb_section *section;
+    const char *said;
+    char *origin; /* NULL: it is about none */
+};
+
+static void find_setting(void *context, const struct hb_section *section,
+                         const struct hb_option *option, const struct hb_value *value,
+                         const char *origin)
+{
+    struct refusal *refusal = context;
+    (void)value;
+    HB_AUTO_FREE char *words = hb_text("[%s] %s: ", section->name, option->key);
+    if (section == refusal->section && refusal->origin == NULL &&
+        strstr(refusal->said, words) != NULL)
+        refusal->origin = hb_copy_text(origin);
+}
+
+/*
+ * Plugins say "[SECTION] KEY: …" of a value that they refuse. Then the configuration is wrong, and
+ * the line is named, as of what the host itself refuses.
+ */
+static int refuse(const struct hb_instance *instance, struct hb_error *error)
+{
+    struct refusal refusal = {.section = instance->section, .said = hb_instance_failure(instance)};
+    hb_config_each(instance->run->config, find_setting, &refusal);
+    if (refusal.origin != NULL)
+        hb_error_set(error, HB_FATAL, "%s: %s", refusal.origin, refusal.said);
+    else
+        hb_error_set(error, HB_FATAL, "[%s]: %s", instance->section->name, refusal.said);
+    error->wrong_use = refusal.origin != NULL;
+    free(refusal.origin);
+    return HB_FATAL;
+}
+
 int hb_instance_create(struct hb_run *run, const struct hb_section *section,
                        struct hb_instance **instance, struct hb_error *error)
 {
@@ -18,9 +54,9 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
     hb_run_clear_failure(run);
     int status = hb_calls_create(made);
     if (status != HB_OK) {
-        hb_error_set(error, HB_FATAL, "[%s]: %s", section->name, hb_instance_failure(made));
+        status = refuse(made, error);
         free(made);
-        return HB_FATAL;
+        return status;
     }
     *instance = made;
     return HB_OK;

@@ -40,7 +40,8 @@ struct hb_run {
     atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
-    struct hb_not_kept not_kept;  /* of a backup */
+    struct hb_not_kept not_kept; /* of a backup */
+    bool walked; /* by a backup, to the end: filters have been asked about all that is there */
     pthread_mutex_t suspect_lock; /* of the plugins that were called and not always looked after: */
     const char *suspects[HB_MOST_SUSPECTS]; /* calls.c */
     atomic_size_t suspect_count;

@@ -346,7 +346,17 @@ static int host_patterns_match(const struct hb_host *host, struct hb_patterns *p
 
 static void host_patterns_free(const struct hb_host *host, struct hb_patterns *patterns)
 {
-    (void)host;
+    char names[600];
+    const struct hb_instance *instance = instance_of(host);
+    size_t count = patterns == NULL ? 0 : hb_patterns_count(patterns);
+    size_t missed = instance->run->walked && count > 0
+                        ? hb_patterns_missed(patterns, 0, count, names, sizeof names)
+                        : 0;
+    if (missed > 0) /* a slip, or what was there once */
+        hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
+                      "[%s] patterns: %zu of its %zu patterns %s nothing in the home: %s",
+                      instance->section->name, missed, count, missed == 1 ? "matches" : "match",
+                      names);
     hb_patterns_free(patterns);
 }
 

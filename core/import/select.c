@@ -31,11 +31,13 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "files/beneath.h"
 #include "files/stage.h"
 #include "host/filter.h"
 #include "host/own_places.h"
 #include "import/conflicts.h"
 #include "import/settle_links.h"
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -278,6 +280,18 @@ static const char *unmakeable(const struct hb_restore_plan *plan, size_t index)
     return strlen(target) >= PATH_MAX ? "is a symbolic link with a target that is too long" : NULL;
 }
 
+/* Is something there that is kept? Where that cannot be told it may be. */
+static bool is_in_home(const struct hb_run *run, const char *path)
+{
+    struct hb_place place;
+    if (run->home.fd < 0)
+        return false;
+    int result = hb_beneath_resolve(&run->home, path, 0, &place, NULL);
+    bool missing = result == -ENOENT || result == -ENOTDIR || (result == 0 && !place.exists);
+    hb_place_clear(&place);
+    return !missing;
+}
+
 /* What filters let through, and what is not this program's own; the last of those of one path. */
 static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_restore_plan *plan,
                   struct hb_error *error)
@@ -296,7 +310,9 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
         if (verdict.kind != HB_KEEP) {
             row->action = HB_KEPT_BACK;
             if (member->type != HB_DIRECTORY)
-                hb_report_add(report, HB_FOUND_PRESERVED, path, "%s", verdict.reason);
+                hb_report_add(report,
+                              is_in_home(run, path) ? HB_FOUND_PRESERVED : HB_FOUND_LEFT_OUT, path,
+                              "%s", verdict.reason);
             continue;
         }
         const char *problem = hb_own_problem(run->own, path, member->type == HB_SYMLINK);

@@ -7,6 +7,7 @@
  *   a crash           SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT: a line, and then what would have
  *                     happened without us: exit status and core dump are those of the signal
  *   exit(), _exit()   whatever the argument, and quick_exit(): a line, exit 1, on whatever thread
+ *   daemon()          the same: it would end this process, and go on in another
  *   pthread_exit()    of a thread of ours, which somebody waits for: the same
  *   fork()            a child that comes back from the callback ends there; the parent goes on
  *
@@ -20,6 +21,7 @@
 #include "plugin/inside.h"
 
 #include "base/interrupt.h"
+#include <errno.h>
 #include <hbcore/abi.h>
 #include <pthread.h>
 #include <signal.h>
@@ -154,6 +156,22 @@ HB_EXPORT void _exit(int status)
 HB_EXPORT void _Exit(int status)
 {
     end_at_once(status, __builtin_return_address(0), "_Exit()");
+}
+
+/*
+ * The C library's own ends the parent where no other function sees it, with status 0, and a child
+ * would go on with the run. It is the child of nobody that the program has anything to do with.
+ */
+HB_EXPORT int daemon(int no_chdir, int no_close)
+{
+    (void)no_chdir;
+    (void)no_close;
+    if (installed && !atomic_load(&done) && getpid() == owner) {
+        tell("has called daemon()", "");
+        _exit(EXIT_FAILED);
+    }
+    errno = ENOSYS;
+    return -1;
 }
 
 static void on_thread_end(void *value)

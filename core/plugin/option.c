@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/patterns.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -257,6 +258,19 @@ static int next_word(const struct hb_option *option, const char **text, char **w
     return HB_FATAL;
 }
 
+/* Is each word of a list of patterns one that can match? */
+static int check_pattern(const struct hb_option *option, const char *word, struct hb_error *error)
+{
+    if (option->minimum != HB_LIST_OF_PATTERNS)
+        return HB_OK;
+    struct hb_patterns *patterns = hb_patterns_new();
+    const char *problem = hb_patterns_add(patterns, word, strlen(word), HB_PATTERN_GIT);
+    hb_patterns_free(patterns);
+    return problem == NULL ? HB_OK
+                           : hb_error_set(error, HB_FATAL, "%s: \"%s\" would never match: it %s",
+                                          option->key, word, problem);
+}
+
 static int parse_list(const struct hb_option *option, const char *text, struct hb_value *value,
                       struct hb_error *error)
 {
@@ -276,6 +290,8 @@ static int parse_list(const struct hb_option *option, const char *text, struct h
         value->list = list;
         int64_t position;
         if (option->choices != NULL && check_choice(option, word, &position, error) != HB_OK)
+            return HB_FATAL;
+        if (check_pattern(option, word, error) != HB_OK)
             return HB_FATAL;
     }
 }

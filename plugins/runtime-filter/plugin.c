@@ -59,6 +59,8 @@ static const struct hb_option options[OPTIONS] = {
                   .type = HB_OPTION_LIST,
                   .key = "patterns",
                   .default_text = "",
+                  .minimum = HB_LIST_OF_PATTERNS,
+                  .maximum = HB_LIST_OF_PATTERNS,
                   .help = "Patterns of what to leave out, as in a .gitignore file: hbcore(1) has "
                           "their rules under PATTERNS"},
     [CACHES] = {.size = sizeof(struct hb_option),

@@ -46,7 +46,9 @@ static int failed(struct walk *walk)
     if (walk->tap.status != HB_OK) /* it has said why */
         return walk->tap.status;
     if (walk->entries == 0 && archive_format(walk->archive) == 0)
-        return host->fail(host, HB_FATAL, "not a tar archive, or damaged at its start");
+        return host->fail(host, HB_FATAL,
+                          "not a tar archive, or damaged at its start; if it is a compressed file "
+                          "of another kind, such as a zip in gzip, decompress it first");
     if ((uint64_t)archive_read_header_position(walk->archive) < walk->body_end)
         return host->fail(
             host, HB_FATAL,

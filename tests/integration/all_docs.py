@@ -68,7 +68,7 @@ class Docs(hb.Case):
                 section = line[1:-1].replace("preset:any", "preset:NAME")
             elif line and not line.startswith("#"):
                 key, _, value = line.partition(" =")
-                known.setdefault(section, {})[key] = value.strip()
+                known.setdefault(section, {})[key.removeprefix(";")] = value.strip()
         self.assertLessEqual({"home", "plugins", "backup", "import", "preset:NAME"}, set(known))
         for section, options in known.items():
             self.assertEqual(self.items(section), options, f"[{section}]")

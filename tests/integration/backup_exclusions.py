@@ -142,10 +142,18 @@ class Filter(hb.Case):
             "a b/x", "x/a b", "a/b", "d\n.tmp", "e/f.tmp", "e/keep.tmp", "AB", "ABC", "Ab", "e/aB"])
         self.assertEqual(found, {"a/b", "e/keep.tmp", "ABC", "e/aB"})
 
+    def test_what_matched_nothing_is_a_note(self):
+        _, summary = self.stored("patterns = a *.tmp !b.tmp /nowhere", files=["a", "c"])
+        said = [row["reason"] for row in summary["notes"] if "patterns" in row["reason"]]
+        self.assertEqual(said, ["[filter:f] patterns: 3 of its 4 patterns match nothing in the home: "
+                                "'*.tmp', '!b.tmp', '/nowhere'"])
+        _, summary = self.stored("patterns = a c", files=["a", "c", "d"])
+        self.assertNotIn("patterns", str(summary["notes"]))
+
     def test_what_can_never_match(self):
         for pattern in ("./a", "a//b", "a[b", "x\\", "/", "../x"):
-            _, done = self.stored(f"patterns = ok {pattern}", files=["a"], expect=1)
-            self.assert_mentions(done, "[filter:f] patterns", f'"{pattern}" would never match')
+            _, done = self.stored(f"patterns = ok {pattern}", files=["a"], expect=2)
+            self.assert_mentions(done, ".ini:", f'patterns: "{pattern}" would never match')
 
     def test_caches(self):
         """By the signature, in a regular file; the home itself is none."""

@@ -76,7 +76,8 @@ class Commands(unittest.TestCase):
         for on, wrong in (("import", "patterns = ./b"), ("backup", "directories = a/b"), ("import", "globs = [x ./y")):
             path = self.write("asked.ini", f"[backup]\nformat = zip\n[filter:y]\nplugin = runtime-filter\non = {on}\n{wrong}\n")
             done = self.run_it("--config", path, "config", "check", code=2)
-            self.assertIn("[filter:y]", done.stderr)
+            self.assertIn(f"{path}:6: ", done.stderr)
+            self.assertIn("would never match", done.stderr)
             self.assertEqual(done.stdout, "")
 
     def test_show_loads_again(self):
@@ -95,6 +96,12 @@ class Commands(unittest.TestCase):
         markers = [line["value"] for line in first if line["key"] == "markers"][0]
         self.assertEqual(markers[:9], ["a", "b c", ";x", "#y", "[z]", "", 'd"e', "back\\slash",
                                        "level = 3"])
+
+    def test_what_is_shown_without_plugins_path(self):
+        """Of this program's own plugins: nothing that is shown is doubtful in a file."""
+        path = self.write("plain.ini", "[format:zip]\n")
+        again = self.write("again.ini", self.run_it("--config", path, "config", "show").stdout)
+        self.assertEqual(self.run_it("--config", again, "config", "show").stderr, "")
 
     def test_show_what_no_file_can_hold(self):
         shown = self.run_it("--config", self.file, "--set", "backup.prefix=x ;y", "config", "show")

@@ -48,9 +48,61 @@ ERRORS = {
     "snapshots in a directory called ~": ("[snapshot]\ndirectory = ~/x\n", 2, ["~/x", "below the home"]),
     "a file that expands": ("[snapshot]\nfiles = config.yaml\n  $HOME/.env\n", 2, ["$HOME/.env", "below the home"]),
     "a user that is not there": ("[home]\npath = ~no-such-user/x\n", 2, ["~no-such-user/x", "does not exist"]),
+    "a pattern that can never match": ("[filter:x]\nplugin = runtime-filter\npatterns = ok\n  fine\n  a[ x\n", 5,
+                                       ["patterns", '"a["', "never match"]),
+    "a home that depends on the directory": ("[home]\nvariable = X\npath = ./my/home\n", 3,
+                                             ["./my/home", "current directory", "~/"]),
     "unknown direction": ("[filter:x]\nplugin = runtime-filter\non = bakup\n", 3,
                           ["bakup", "backup"]),
 }
+
+
+class AllAtOnce(hb.Case):
+    """What is wrong in one line hides nothing that is wrong in another; what plugins refuse has its line, too."""
+
+    def test_in_one_run(self):
+        text = ("[backup]\nworkers = x\nformat = nope\n[import]\nbackup-preset = nono\n[format:zip]\nlevel = 99\n"
+                "[filter:f]\nplugin = runtime-filter\npatterns = a[\n  ok\n  ./b x//y\n[preset:p]\nformat = nix\n")
+        config = self.write_config(text)
+        done = self.hbcore("--config", config, "config", "check", expect=2)
+        for line in (2, 3, 5, 7, 10, 12, 14):
+            self.assert_mentions(done, f"{config}:{line}: ")
+        self.assertEqual(done.stderr.count(f"{config}:".encode()), 7)
+
+    def test_plugins_are_shown_for_a_wrong_configuration(self):
+        """The hint for a plugin that is not found leads there."""
+        config = self.write_config("[backup]\nworkers = x\n[filter:nix]\nnames = a\n[format:zip]\nlevel = 3\n")
+        done = self.hbcore("--config", config, "config", "check", expect=2)
+        self.assert_mentions(done, f"{config}:2: ", f"hbcore --config {config} plugins list")
+        for command in (("list",), ("show", "zip")):
+            done = self.hbcore("--config", config, "plugins", *command, expect=2)
+            self.assert_mentions(done, f"{config}:2: ", f"{config}:3: ")
+            self.assertIn(b"zip.so", done.stdout)
+        done = self.hbcore("--config", config, "--json", "plugins", "list", expect=2)
+        self.assertIn(b'"name":"zip"', done.stdout)
+
+    def test_hints_name_what_to_correct(self):
+        config = self.write_config("[home]\nvariable = MY_HOME\npath = /nowhere/y\n[format:zip]\n")
+        for words, env, said in ((("--home", "/nowhere/x"), {}, "behind --home"), ((), {"MY_HOME": "/nowhere/z"},
+                                 "the variable MY_HOME names it"), ((), {}, "path in section [home]")):
+            done = self.hbcore("--config", config, *words, "backup", "-o", self.dir / "x.zip", expect=1, env=env)
+            self.assert_mentions(done, "does not exist", said)
+        new = self.dir / "new.ini"
+        done = self.hbcore("--config", new, "config", "new", "generic")
+        self.assertIn(f"hbcore --config {new} config show".encode(), done.stdout)
+
+    def test_what_a_plugin_refuses(self):
+        home = self.make_home()
+        archive = self.backup(home)
+        for wrong in ("globs = ./a", "directories = a/b", "private = x/y", "reason = " + "long " * 30):
+            config = self.write_config(f"[format:zip]\n[filter:f]\nplugin = runtime-filter\n{wrong}\n")
+            for command in (("backup", "-o", self.dir / "x.zip"), ("verify", archive), ("import", archive, "--dry-run"),
+                            ("config", "check")):
+                done = self.hbcore("--config", config, "--home", home, *command, expect=2)
+                self.assert_mentions(done, f"{config}:", ":4: ")
+        config = self.write_config("[format:zip]\n[filter:f]\nplugin = runtime-filter\npatterns = [\n")
+        for command in (("list", archive), ("prune",), ("snapshot", "list")):
+            self.assert_mentions(self.hbcore("--config", config, "--home", home, *command, expect=2), ":4: patterns: ")
 
 
 class ConfigErrors(hb.Case):

@@ -44,7 +44,7 @@ class Conf(hb.Case):
             header, key = SECTION.match(line), KEY.match(line)
             if header:
                 section = found.setdefault(header.group(2), {})
-            elif key and not key.group(1):
+            elif key and (not key.group(1) or key.group(2) == "path"):  # [plugins] path of nothing is a comment
                 section[key.group(2)] = key.group(3)
         self.config = hb.HERMES
         return found

@@ -182,6 +182,11 @@ class WhichEntries(Rules):
         for name in (b"gateway_state.json", b"profiles/a/gateway.lock"):
             self.assertEqual(after[name], before[name])
         self.assert_mentions(done, "gateway_state.json", "gateway.lock")
+        said = done.stdout + done.stderr
+        kept = said[said.index(b"Preserved"):].split(b"\n\n")[0]
+        self.assertNotIn(b".pid", kept, "there is none in the home")
+        self.assertNotIn(b"processes.json", kept)
+        self.assertIn(b"left out: 8", said)
 
     def test_paths_that_lead_outside(self):
         outside = self.dir / "outside"

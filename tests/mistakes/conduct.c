@@ -132,6 +132,12 @@ static void exit_at_once(void)
     _exit(0);
 }
 
+static void become_daemon(void)
+{
+    if (daemon(1, 1) != 0)
+        abort();
+}
+
 static void exit_by_standard(void)
 {
     _Exit(0);
@@ -160,6 +166,7 @@ static const struct {
     {"exit", exit_well},
     {"exit-at-once", exit_at_once},
     {"exit-by-standard", exit_by_standard},
+    {"daemon", become_daemon},
     {"exit-thread", exit_thread},
     {"run-away", run_away},
     {"fork-and-stay", fork_and_stay},

@@ -82,6 +82,8 @@ class Ends(Conduct):
             self.assertEqual(self.ends(where, "exit", "exit()", arguments=arguments), 1, where)
             self.assertEqual(self.ends(where, "exit-at-once", "_exit()", arguments=arguments), 1, where)
         self.assertEqual(self.ends("open", "exit-by-standard", "_exit()"), 1)
+        for where in ("create", "verdict", "before", "open"):
+            self.assertEqual(self.ends(where, "daemon", "daemon()"), 1, where)
 
     def test_the_end_of_a_thread(self):
         for where in ("verdict", "open"):
