@@ -17,11 +17,10 @@ import hb
 import case
 import cases_tar
 import cases_zip
-import scratch
 import targets
 
 del cases_tar, cases_zip  # loaded, they are in case.ALL
-scratch.choose()
+hb.use_memory()
 USER = 65534
 FORM, WHO = sys.argv[1:3]
 WORD = sys.argv[3] if len(sys.argv) > 3 else ""

@@ -14,9 +14,8 @@ import sys
 
 import hb
 import mutations
-import scratch
 
-scratch.choose()
+hb.use_memory()
 FORMATS = {"zip": (".zip", mutations.zip_sections),
            "tar-zstd": (".tar.zst", mutations.zstd_sections)}
 SEED = os.environ.get("HBCORE_SEED", "1")

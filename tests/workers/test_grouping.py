@@ -9,6 +9,7 @@ import unittest
 
 import hb
 
+hb.use_memory()
 SEEK_TABLE_MAGIC, FOOTER_MAGIC, SKIPPABLE = 0x184D2A5E, 0x8F92EAB1, 0x184D2A50
 FILES, AREAS = 6000, 40
 MOST_NEW = 4  # its own frame and the next, that of the directory, and one that was cut anew

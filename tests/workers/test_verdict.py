@@ -7,6 +7,7 @@ import unittest
 
 import hb
 
+hb.use_memory()
 FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
 WORKERS = (1, 2, 8)
 BYTES = (20 << 20) + 5  # many times the window

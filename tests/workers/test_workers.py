@@ -12,6 +12,7 @@ import unittest
 
 import hb
 
+hb.use_memory()
 FORMATS = (("zip", "zip"), ("tar-zstd", "tar.zst"))
 CODECS = (*FORMATS, ("zip", "zip", "--set", "format:zip.level=fast"))
 WORKERS = (1, 2, 3, 8)
