@@ -55,11 +55,12 @@ class Swapped(fault.FaultCase):
         self.assertEqual(done.hits, 1)
         self.assertTrue((self.dir / "other/b").is_dir())
         self.assertEqual(os.listdir(self.out / "aside"), [])
-        (self.out / "a").unlink()
-        (self.out / "aside").rmdir()
-        done = self.faulted("--home", self.home, "backup", "-o", self.out / "a/b/h.zip", calls="create", path=STAGED,
-                            at=1, run="kill -TERM $HB_FAULT_THREAD", expect=128 + 15)
-        self.assertEqual(os.listdir(self.out), [])
+        for path in (self.out / "a", self.out / "aside"):
+            path.rename(self.dir / path.name)
+        for how, left in (("true", []), (f"mv '{self.out}/a/b' '{self.out}/a/c'; mkdir '{self.out}/a/b'", ["a", "b", "c"])):
+            self.faulted("--home", self.home, "backup", "-o", self.out / "a/b/h.zip", calls="create", path=STAGED, at=1,
+                         run=f"{how}; kill -TERM $HB_FAULT_THREAD", expect=128 + 15)
+            self.assertEqual(sorted(path.name for path in self.out.rglob("*")), left)
 
 
 if __name__ == "__main__":
