@@ -3,6 +3,7 @@
 more: nothing is made, changed or kept beside on another one than the import was for, by no kind of row; what waits is
 named; and when all is mounted as it was, the import is completed as if nothing had happened."""
 import ctypes
+import itertools
 import os
 import shutil
 import subprocess
@@ -92,28 +93,27 @@ class MountedSince(fault.FaultCase):
         self.assert_whole()
 
     def sweep(self, moments):
-        for moment, point in moments.items():
-            for place in ("data", "data/there", "data/made"):
-                with self.subTest(moment=moment, place=place):
-                    self.fresh()
-                    self.kill(*point)
-                    root = self.home / place
-                    there = root.is_dir()
-                    root.mkdir(mode=0o700, exist_ok=True)  # somebody makes it to mount something there
-                    self.mount("-t", "tmpfs", "-o", "mode=0755", "none", root)
-                    if place == "data":
-                        hb.write(root / "f", b"theirs")
-                        (root / "made").mkdir(mode=0o700)
-                    os.utime(root, ns=(10**18, 10**18))
-                    if moment == "all trees" and place == "data/made":  # it was done with
-                        self.assert_waits(root, "ompleted the interrupted import", runs=1, expect=0)
-                    else:
-                        self.assert_waits(root, OVER, runs=1)
-                    self.tool("umount", root)
-                    if not there:
-                        root.rmdir()
-                    self.complete(expect=0)
-                    self.assert_whole()
+        for moment, place in fault.some(itertools.product(moments, ("data", "data/there", "data/made")), 7):
+            with self.subTest(moment=moment, place=place):
+                self.fresh()
+                self.kill(*moments[moment])
+                root = self.home / place
+                there = root.is_dir()
+                root.mkdir(mode=0o700, exist_ok=True)  # somebody makes it to mount something there
+                self.mount("-t", "tmpfs", "-o", "mode=0755", "none", root)
+                if place == "data":
+                    hb.write(root / "f", b"theirs")
+                    (root / "made").mkdir(mode=0o700)
+                os.utime(root, ns=(10**18, 10**18))
+                if moment == "all trees" and place == "data/made":  # it was done with
+                    self.assert_waits(root, "ompleted the interrupted import", runs=1, expect=0)
+                else:
+                    self.assert_waits(root, OVER, runs=1)
+                self.tool("umount", root)
+                if not there:
+                    root.rmdir()
+                self.complete(expect=0)
+                self.assert_whole()
 
     def test_at_every_moment(self):
         """Over a directory that was there; over one that the import makes; with what the archive has, or without."""
