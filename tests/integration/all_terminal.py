@@ -108,6 +108,14 @@ class Terminal(hb.Case):
         said = self.see("--progress", "always", "verify", archive, columns=120)
         self.assertEqual(set(re.findall(r"/(\d+) files", said)) | set(re.findall(r" (\d+) files,", said)), {count})
 
+    def test_help_fits(self):
+        names = [line.split()[0] for line in self.hbcore("--help").stdout.decode().partition("Commands\n")[2]
+                 .partition("\n\n")[0].splitlines() if line[2:3].isalpha()]
+        self.assertGreater(len(names), 8)
+        for words in ([], *([name] for name in names)):
+            for line in self.hbcore(*words, "--help").stdout.decode().splitlines():
+                self.assertLessEqual(len(line), 80, f"{words}: {line}")
+
     def test_the_list_of_snapshots_is_aligned(self):
         """Whatever the labels: the columns stand below their names."""
         files = ("--set", "snapshot.files=config.yaml .env")

@@ -81,6 +81,16 @@ class AllAtOnce(hb.Case):
         done = self.hbcore("--config", config, "--json", "plugins", "list", expect=2)
         self.assertIn(b'"name":"zip"', done.stdout)
 
+    def test_paths_expand(self):
+        """Of -o and of an archive, as those of the configuration: a shell does not where they are quoted."""
+        home = self.make_home()
+        for number, start in enumerate(("$HOME", "${HOME}", "~")):
+            typed = f"{start}/deep/x{number}.zip"
+            self.hbcore("--home", home, "backup", "-o", typed)
+            self.assertTrue((self.user / f"deep/x{number}.zip").exists(), os.listdir(self.dir))
+            self.hbcore("verify", typed)
+        self.assertFalse([name for name in os.listdir(".") if name.startswith("$")])
+
     def test_hints_name_what_to_correct(self):
         config = self.write_config("[home]\nvariable = MY_HOME\npath = /nowhere/y\n[format:zip]\n")
         for words, env, said in ((("--home", "/nowhere/x"), {}, "behind --home"), ((), {"MY_HOME": "/nowhere/z"},
