@@ -2,6 +2,7 @@
 """Starting and stopping: signals, standard output, threads, deep trees, directories that move."""
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -122,13 +123,11 @@ class Signals(Stopping):
         reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         self.addCleanup(os.close, reading)
         process = self.start("--home", self.home, "backup", "-o", pipe, before=before)
-        while True:  # until it writes
-            try:
-                if os.read(reading, 1) != b"":
-                    break
-            except BlockingIOError:
-                pass
+        poll = select.poll()
+        poll.register(reading, select.POLLIN)
+        self.assertTrue(poll.poll(60_000), "it does not write")
         os.set_blocking(reading, True)
+        self.assertNotEqual(os.read(reading, 1), b"", "it has written nothing")
         return process, reading
 
     def test_ignored(self):
