@@ -90,7 +90,10 @@ static void run(struct shared *shared, void *(*job)(void *))
 static int keep_member(const struct hb_lister *lister, const struct hb_member *member)
 {
     struct shared *shared = lister->self;
-    shared->members[shared->members_count++] = *member;
+    struct hb_member *kept = &shared->members[shared->members_count++];
+    *kept = *member;
+    assert_int_equal(member->entry->type, shared->sample.entry.type);
+    kept->entry = &shared->sample.entry; /* the listed one ends with this call */
     return HB_OK;
 }
 
