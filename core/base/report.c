@@ -22,6 +22,8 @@ void hb_report_clear(struct hb_report *report)
         free(report->contents[i].path);
     for (size_t i = 0; i < report->line_count; i++)
         free(report->lines[i]);
+    for (size_t i = 0; i < report->kept_count; i++)
+        free(report->kept[i]);
     for (size_t i = 0; i < report->advice_count; i++)
         free(report->advice[i]);
     for (size_t i = 0; i < report->member_count * 2; i++)
@@ -29,6 +31,7 @@ void hb_report_clear(struct hb_report *report)
     free(report->findings);
     free(report->contents);
     free(report->lines);
+    free(report->kept);
     free(report->advice);
     free(report->members);
     pthread_mutex_destroy(&report->lock);
@@ -100,6 +103,19 @@ static void append(struct hb_report *report, char ***lines, size_t *count, const
 void hb_report_line(struct hb_report *report, const char *line)
 {
     append(report, &report->lines, &report->line_count, line);
+}
+
+void hb_report_keep(struct hb_report *report, const char *path)
+{
+    append(report, &report->kept, &report->kept_count, path);
+}
+
+bool hb_report_is_kept(const struct hb_report *report, const char *path)
+{
+    for (size_t i = 0; i < report->kept_count; i++)
+        if (strcmp(report->kept[i], path) == 0)
+            return true;
+    return false;
 }
 
 void hb_report_advice(struct hb_report *report, const char *line)

@@ -46,6 +46,8 @@ struct hb_report {
     size_t content_count;
     char **lines; /* of work on an earlier run's behalf: an import that was completed */
     size_t line_count;
+    char **kept; /* the paths that such an import has left alone: this run leaves them alone, too */
+    size_t kept_count;
     char **advice; /* hooks' lines for the summary */
     size_t advice_count;
     char **members; /* hooks' members: key, JSON text, key, … */
@@ -64,6 +66,8 @@ bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const ch
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
                        uint32_t soundness);
 void hb_report_line(struct hb_report *report, const char *line);
+void hb_report_keep(struct hb_report *report, const char *path);
+bool hb_report_is_kept(const struct hb_report *report, const char *path);
 void hb_report_advice(struct hb_report *report, const char *line);
 void hb_report_member(struct hb_report *report, const char *key, const char *json);
 /*

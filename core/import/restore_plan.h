@@ -30,6 +30,10 @@ enum hb_action {
 #define HB_MODE_IS_OPEN UINT32_MAX
 #define HB_NO_STAGE     UINT8_MAX
 
+/* An import that was interrupted has just been completed without it: hb_report_is_kept(). */
+#define HB_KEPT_TOO                                                                                \
+    "this import leaves it alone, too, since it has been changed; import again to replace it"
+
 struct hb_restore_row {
     uint32_t skip;     /* bytes of the path in the catalog that are not part of the path here */
     uint32_t mode;     /* what the filters want it to be, or HB_MODE_IS_OPEN */

@@ -304,6 +304,11 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
         if (row->action != HB_UNDECIDED)
             continue;
         const char *path = hb_planned_path(plan, i);
+        if (member->type != HB_DIRECTORY && hb_report_is_kept(report, path)) {
+            row->action = HB_KEPT_BACK;
+            hb_report_add(report, HB_FOUND_SKIPPED, path, HB_KEPT_TOO);
+            continue;
+        }
         int status = ask_filters(run, filters, plan, i, &verdict, error);
         if (status != HB_OK)
             return status;

@@ -152,9 +152,11 @@ static struct timespec journal_time(const struct recovery *recovery)
 /* What was left alone counts against this run: it is what nobody else will be told of. */
 static void take_findings(struct hb_report *report, struct hb_report *from)
 {
-    for (size_t i = 0; i < from->count; i++)
+    for (size_t i = 0; i < from->count; i++) {
         hb_report_add(report, from->findings[i].kind, from->findings[i].path, "%s",
                       from->findings[i].reason);
+        hb_report_keep(report, from->findings[i].path);
+    }
     hb_report_clear(from);
 }
 

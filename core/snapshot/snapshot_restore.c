@@ -148,6 +148,10 @@ static int make_plan(void *context, const struct hb_chain *filters, const struct
                           "part of the file beside it");
             continue;
         }
+        if (hb_report_is_kept(&restorer->run->report, entry.path)) {
+            hb_report_add(&restorer->run->report, HB_FOUND_SKIPPED, entry.path, HB_KEPT_TOO);
+            continue;
+        }
         status = find_mode(restorer, filters, &entry, &plan->rows[i].mode);
         plan->rows[i].action = HB_SELECTED;
         plan->files++;

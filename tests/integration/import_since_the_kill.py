@@ -227,6 +227,23 @@ class Completed(SinceTheKill):
                     self.assertEqual([row[1] for row in self.database_rows(self.dir / "read.db")], before[name])
                 self.assert_next_is_clean()
 
+    def test_the_same_import_again(self):
+        """What it has just said that it leaves alone it does not replace; the one after it does."""
+        for fmt, suffix in FORMATS.items():
+            with self.subTest(fmt=fmt):
+                self.archive = self.dir / f"again.{suffix}"
+                self.hbcore("--home", self.new, "backup", "--format", fmt, "-o", self.archive)
+                self.killed("rename", 2, path=STAGED)
+                self.assertTrue(self.is_pending())
+                checks = [edit(self) for edit in (SinceTheKill.edit, SinceTheKill.replace, SinceTheKill.delete)]
+                done = self.hbcore(*self.line(), expect=None)
+                left = self.judge(done, checks, "again")
+                self.assertGreater(len(left), 2)
+                self.assert_mentions(done, *(f"{name}: this import leaves it alone, too" for name in left))
+                self.hbcore(*self.line())
+                for name in left:
+                    self.assertEqual((self.home / name).read_bytes(), (self.new / name).read_bytes())
+
     def test_without_edits_all_is_completed(self):
         """A mode is no change, and nothing is named."""
         for at in fault.some(range(2, 16), 5):
