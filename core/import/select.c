@@ -365,9 +365,9 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
     hb_error_set(error, HB_FATAL,
                  "%s: does not look like a backup of this kind of home: none of %s is in it",
                  archive->shown, names);
-    hb_error_hint(
-        error,
-        "list it with `hbcore list ARCHIVE`; the setting import.markers names the expected files");
+    hb_error_hint(error,
+                  "`hbcore list ARCHIVE` shows what is in it; if it is a part of such a home, "
+                  "`hbcore --set import.markers= import ARCHIVE` restores it");
     return HB_FATAL;
 }
 
