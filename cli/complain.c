@@ -42,7 +42,8 @@ static bool begins_command(const char *text, const char *at)
     const char *behind = at + sizeof program - 1 + word;
     bool typed = at > text && (at[-1] == '`' || at[-1] == '\'' ||
                                (at > text + 1 && at[-2] == ':' && at[-1] == ' '));
-    return typed && word > 0 && strncmp(behind, " --help", 7) != 0 &&
+    bool named = word > 0 || strncmp(behind, "--set ", 6) == 0;
+    return typed && named && strncmp(behind, " --help", 7) != 0 &&
            strncmp(behind, " new", 4) != 0;
 }
 
