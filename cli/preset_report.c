@@ -134,6 +134,15 @@ void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset
                               const char *preset)
 {
     size_t unknown = count(archives, HB_STAYS_UNKNOWN);
+    for (size_t i = 0; i < archives->count; i++) {
+        const struct hb_kept *row = &archives->rows[i].kept;
+        if (!archives->rows[i].no_archive)
+            continue;
+        unknown -= row->fate == HB_STAYS_UNKNOWN;
+        hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
+                      "%s/%s: stays, because it is not an archive, though its name is that of one",
+                      archives->directory, row->name);
+    }
     if (unknown == 0)
         return;
     HB_AUTO_FREE char *word = hb_shell_word(preset);

@@ -22,7 +22,8 @@ void hb_preset_report_json(json_t *object, const struct hb_preset_archives *arch
 void hb_preset_report(const struct hb_cli *cli, FILE *out,
                       const struct hb_preset_archives *archives, bool dry_run);
 
-/* Those that do not say whose they are become a note with the line to type. */
+/* Those that do not say whose they are become a note with the line to type; so does each file that
+ * is no archive, by its name. */
 void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset_archives *archives,
                               const char *preset);
 

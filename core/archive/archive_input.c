@@ -127,7 +127,8 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
                                           : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
                                                          archive->shown, strerror((int)-got));
     archive->head_bytes = (size_t)got;
-    if (archive->head_bytes == 0)
+    archive->no_archive = archive->head_bytes == 0;
+    if (archive->no_archive)
         return hb_error_set(error, HB_FATAL, "%s: not an archive: the file is empty",
                             archive->shown);
     return HB_OK;

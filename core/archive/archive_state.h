@@ -45,6 +45,7 @@ struct hb_archive {
      * no memory): nothing can be told about it. Else the format has refused what is in it.
      */
     bool untold;
+    bool no_archive; /* it was read, and no format takes it for one of its own */
 };
 
 #endif

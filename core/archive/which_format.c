@@ -168,6 +168,7 @@ int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *e
     if (archive->stream)
         return HB_NOMATCH;
     archive->untold |= unsure;
+    archive->no_archive = !unsure;
     hb_error_set(error, HB_FATAL, "%s: not an archive in a known format", archive->shown);
     hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
     return HB_FATAL;

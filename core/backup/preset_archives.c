@@ -137,6 +137,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
         } else { /* read, and refused: it is not an archive, or damaged */
             row->kept.whose = whose_by_place(run, id, path, &row->status);
             row->kept.complete = HB_NO;
+            row->no_archive = archive.no_archive && row->kept.whose == HB_HOME_UNKNOWN;
         }
     }
     hb_archive_close(&archive);
@@ -298,7 +299,7 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
     size_t count = 0;
     for (size_t i = 0; i < archives->count; i++) {
         struct hb_preset_archive *row = &archives->rows[i];
-        if (row->kept.whose != HB_HOME_UNKNOWN)
+        if (row->kept.whose != HB_HOME_UNKNOWN || row->no_archive)
             continue;
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         hb_home_id_adopt(id, path, &row->status);

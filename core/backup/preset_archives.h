@@ -20,6 +20,7 @@
 struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
     struct stat status;  /* as it was read */
+    bool no_archive;     /* of an unknown home, and no format takes it for one of its own */
     bool has_origin;
     struct hb_origin origin;
 };

@@ -82,6 +82,21 @@ class Adopted(Presets):
         self.prune("--adopt", "--preset", "one")
         self.assertEqual(self.adopted(), sorted((str(stays), str(other))))
 
+    def test_what_is_no_archive_is_not_adopted(self):
+        """Its name is that of one, outside the home: it stays, whatever the preset keeps."""
+        self.presets(one=self.shared)
+        archive, junk = self.put(self.shared, "one"), {}
+        for day, data in enumerate((b"my notes\n", b"", os.urandom(5000), b"%PDF-1.7\n" * 1000), 2):
+            path = self.put(self.shared, "one", day)
+            hb.write(path, data)
+            junk[path] = data
+        for words in (("--adopt",), (), ("--adopt", "--preset", "one")):
+            done = self.hbcore("--home", self.home, "--set", "preset:one.keep=1", "prune", *words)
+            self.assert_mentions(done, *(f"{path.name}: stays, because it is not an archive" for path in junk))
+        self.assertEqual(self.adopted(), [str(archive)])
+        for path, data in junk.items():
+            self.assertEqual(path.read_bytes(), data)
+
     def test_another_file_of_the_name_takes_its_place(self):
         self.presets(one=self.shared)
         path = self.put(self.shared, "one")
