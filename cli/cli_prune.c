@@ -62,7 +62,7 @@ static const char *word_of(const struct prune_command *command, const struct hb_
         return "could not be removed";
     if (row->kept.fate == HB_GOES && command->options->dry_run)
         return "would be removed";
-    if (row->no_archive)
+    if (row->no_archive && row->kept.fate == HB_STAYS_UNKNOWN)
         return "stays: it is not an archive";
     return words[row->kept.fate];
 }
@@ -91,7 +91,9 @@ static void tell_people(const struct prune_command *command,
     fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s\n", name, width - hb_columns(name), "",
             word_of(command, row), other ? ", " : "", other ? home : "", other ? " on " : "",
             other ? host : "",
-            row->kept.complete == HB_NO && !row->no_archive ? " (incomplete)" : "");
+            row->kept.complete == HB_NO && !(row->no_archive && row->kept.fate == HB_STAYS_UNKNOWN)
+                ? " (incomplete)"
+                : "");
 }
 
 /* Of the longest name. */

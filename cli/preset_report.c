@@ -136,9 +136,9 @@ void hb_preset_report_unknown(struct hb_session *session, const struct hb_preset
     size_t unknown = count(archives, HB_STAYS_UNKNOWN);
     for (size_t i = 0; i < archives->count; i++) {
         const struct hb_kept *row = &archives->rows[i].kept;
-        if (!archives->rows[i].no_archive)
+        if (!archives->rows[i].no_archive || row->fate != HB_STAYS_UNKNOWN)
             continue;
-        unknown -= row->fate == HB_STAYS_UNKNOWN;
+        unknown--;
         hb_report_add(&session->run.report, HB_FOUND_NOTE, "",
                       "%s/%s: stays, because it is not an archive, though its name is that of one",
                       archives->directory, row->name);

@@ -137,7 +137,7 @@ static void read_row(struct hb_run *run, const struct hb_home_id *id, const char
         } else { /* read, and refused: it is not an archive, or damaged */
             row->kept.whose = whose_by_place(run, id, path, &row->status);
             row->kept.complete = HB_NO;
-            row->no_archive = archive.no_archive && row->kept.whose == HB_HOME_UNKNOWN;
+            row->no_archive = archive.no_archive;
         }
     }
     hb_archive_close(&archive);
@@ -154,20 +154,15 @@ static void read_file(struct hb_run *run, const struct hb_home_id *id, const cha
     row->kept.why = NULL;
 }
 
-bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path)
+enum hb_own_archive hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id,
+                                      const char *path)
 {
     struct hb_preset_archive row;
     read_file(run, id, path, &row);
     hb_origin_clear(&row.origin);
-    return row.kept.whose == HB_HOME_OURS;
-}
-
-bool hb_preset_names_this_home(struct hb_run *run, const struct hb_home_id *id, const char *path)
-{
-    struct hb_preset_archive row;
-    read_file(run, id, path, &row);
-    hb_origin_clear(&row.origin);
-    return row.kept.whose == HB_HOME_OURS && row.has_origin;
+    if (row.kept.whose != HB_HOME_OURS || row.no_archive)
+        return HB_OWN_NOT;
+    return row.has_origin ? HB_OWN_BY_TRAILER : HB_OWN_BY_PLACE;
 }
 
 uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path)

@@ -20,7 +20,7 @@
 struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
     struct stat status;  /* as it was read */
-    bool no_archive;     /* of an unknown home, and no format takes it for one of its own */
+    bool no_archive;     /* no format takes it for one of its own */
     bool has_origin;
     struct hb_origin origin;
 };
@@ -72,14 +72,15 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);
 
-/*
- * Is the file, whose name is that of an archive, one that hb_preset_prune would count as this
- * home's? `path`: canonical. False also where that is unknown.
- */
-bool hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id, const char *path);
+enum hb_own_archive {
+    HB_OWN_NOT,       /* of another home, no archive at all, or unknown */
+    HB_OWN_BY_PLACE,  /* it does not say of which home it is, but lies below this one */
+    HB_OWN_BY_TRAILER /* it says that it is this home's */
+};
 
-/* The same of a file of any name: does its trailer say that it is this home's? */
-bool hb_preset_names_this_home(struct hb_run *run, const struct hb_home_id *id, const char *path);
+/* Is a file of any name an archive of this home? `path`: canonical. */
+enum hb_own_archive hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id,
+                                      const char *path);
 
 /* The number of an archive of this home, whatever its name; 0: it has none. */
 uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path);

@@ -81,9 +81,10 @@ static bool is_a_key(struct hb_walk *walk, const struct hb_seen *seen)
 
 /*
  * An archive of this home in this home: each would hold all before it. Where a preset puts its own,
- * it is one as it is for prune; elsewhere, made with -o, only if its trailer names this home, and a
- * note tells, for somebody may have put it there to be kept. One that is another home's, or of
- * which nothing can be told now, is a file like others.
+ * it is one as it is for prune; elsewhere, made with -o, only if its trailer names this home. A
+ * note tells of each that nobody would expect: somebody may have put it there to be kept. One that
+ * is another home's, or of which nothing can be told now, is a file like others; so is what only
+ * has the name of an archive.
  */
 static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
 {
@@ -93,14 +94,14 @@ static bool is_own_archive(struct hb_walk *walk, const struct hb_seen *seen)
         return false;
     HB_AUTO_FREE char *path = hb_text("%s/%s", walk->run->home.path, walk->path);
     bool of_preset = hb_own_archive(own, walk->path, walk->level->path_bytes);
-    if (!(of_preset ? hb_preset_is_ours : hb_preset_names_this_home)(walk->run, walk->request->id,
-                                                                     path))
+    enum hb_own_archive own_archive = hb_preset_is_ours(walk->run, walk->request->id, path);
+    if (own_archive == HB_OWN_NOT || (own_archive == HB_OWN_BY_PLACE && !of_preset))
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "is an archive of this home");
-    if (!of_preset)
+    if (!of_preset || own_archive == HB_OWN_BY_PLACE)
         hb_report_add(&walk->run->report, HB_FOUND_NOTE, walk->path,
-                      "is an archive of this home, and is not stored in another one; to keep it, "
-                      "copy it to a place outside the home");
+                      "counts as an archive of this home, and archives are not stored in the next "
+                      "one; to keep it, copy it to a place outside the home");
     return true;
 }
 

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import unittest
+import zipfile
 
 import hb
 
@@ -106,6 +107,22 @@ class Presets(hb.Case):
         names, made = listed("-o", self.dir / "outside.zip")
         self.assertEqual(len(made["left_out"]), len(left) + 1)
         self.assertTrue(kept <= names and not names & left, names)
+
+    def test_what_has_the_name_of_an_archive(self):
+        """In the preset's directory in the home, without a filter: what is no archive is stored, and one that does
+        not say whose it is is named."""
+        self.config = self.write_config("[format:zip]\n[content:s]\nplugin = sqlite-snap\n[preset:n]\ndirectory = backups\nprefix = n-\nkeep = 9\n")
+        junk = {"n-2024-01-01-000000.zip": b"my thesis", "n-2024-01-02-000000.zip": b"",
+                "n-2024-01-03-000000-2.zip": os.urandom(3000)}
+        for name, data in junk.items():
+            hb.write(self.backups / name, data)
+        with zipfile.ZipFile(self.backups / "n-2024-01-04-000000.zip", "w") as foreign:
+            foreign.writestr("config.yaml", "x")
+        for _ in range(2):
+            made = self.make("n")
+            stored = self.hbcore("list", made["archive"]).stdout.decode().split()
+            self.assertEqual({f"backups/{name}" for name in junk}, {name for name in stored if name.startswith("backups/n")})
+            self.assertEqual({row["path"] for row in made["notes"]}, {"backups/n-2024-01-04-000000.zip"})
 
     def test_a_preset_that_is_nearly_one(self):
         for name, hint in (("pre-updat", "did you mean pre-update?"), ("Nightly", "did you mean nightly?"),
