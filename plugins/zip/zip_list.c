@@ -78,6 +78,12 @@ static void tell(struct zip *zip, const struct hb_entry *entry, unsigned odd)
     zip->index.told |= odd;
 }
 
+/* As self-extracting archives begin on Linux and on Windows. */
+static bool is_program(const unsigned char first[4])
+{
+    return memcmp(first, "\177ELF", 4) == 0 || memcmp(first, "MZ", 2) == 0;
+}
+
 /*
  * What lies in front of the first entry is not read. A program that unpacks the archive may lie
  * there, of which nothing is said; entries that nobody names any more; or another archive, to which
@@ -105,6 +111,9 @@ static int look_in_front(struct zip *zip, const struct hb_input *input)
         zip->host->note(zip->host, NULL,
                         "%" PRIu64 " bytes in front of the first entry begin as an entry does, "
                         "but the directory does not name it: they are not read",
+                        bytes);
+    else if (!is_program(first))
+        zip->host->note(zip->host, NULL, "%" PRIu64 " bytes in front of the archive are not read",
                         bytes);
     return HB_OK;
 }

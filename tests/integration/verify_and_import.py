@@ -232,7 +232,10 @@ class TheSame(hb.Case):
                 ("with bytes behind", 0, first + b"\r\n" + b"?" * 99, None),
                 ("nothing in front", 0, zip_by_hand() + second, None),
                 ("a program", 0, program + second, None),
-                ("a script", 0, b"#!/bin/sh\nexit\n" + second, None),
+                ("a program for Windows", 0, b"MZ" + bytes(5000) + second, None),
+                ("a script", 0, b"#!/bin/sh\n# unpacks what is behind it\nexit\n" + second, "43 bytes in front of"),
+                ("what was cut off behind a stored zip, and lost its start", 0, bytes(50) + b"a.zip" + second,
+                 "55 bytes in front of"),
                 ("a stored zip", 0, zip_by_hand(member(b"a.zip", first), member(b"b", b"b")), None),
                 ("not named", 0, bytes(forgotten), "begin as an entry does")):
             with self.subTest(name):
