@@ -292,6 +292,15 @@ static bool is_in_home(const struct hb_run *run, const char *path)
     return !missing;
 }
 
+/* An untouched backup may have them. What is here of them stays, or they are old: nothing to do. */
+static void leave_snapshot(struct hb_report *report, struct hb_restore_plan *plan, size_t index,
+                           const char *why)
+{
+    plan->rows[index].action = HB_DROPPED;
+    if (plan->catalog->members[index].type != HB_DIRECTORY)
+        hb_report_add(report, HB_FOUND_LEFT_OUT, hb_planned_path(plan, index), "%s", why);
+}
+
 /* What filters let through, and what is not this program's own; the last of those of one path. */
 static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_restore_plan *plan,
                   struct hb_error *error)
@@ -316,6 +325,10 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         const char *problem = hb_own_problem(run->own, path, member->type == HB_SYMLINK);
+        if (problem != NULL && hb_own_snapshot(run->own, path)) {
+            leave_snapshot(report, plan, i, problem);
+            continue;
+        }
         if (problem != NULL) {
             row->action = HB_DROPPED;
             hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
