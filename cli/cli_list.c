@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
+#include "archive/hard_links.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
@@ -70,12 +71,14 @@ static void list_json_summary(struct hb_reading *reading)
     const struct hb_archive *archive = &reading->archive;
     bool incomplete = archive->has_trailer && hb_trailer_incomplete(&archive->trailer);
     json_t *object = hb_session_summary(reading->session, "list");
+    uint64_t files, bytes;
+    hb_hard_links_count(&archive->catalog, &files, &bytes);
     hb_json_add(object, "{s:s, s:I, s:I, s:I}", "status",
                 archive->later_trailer ? "unknown"
                 : incomplete           ? "incomplete"
                                        : "complete",
-                "entries", (json_int_t)archive->catalog.count, "files", (json_int_t)reading->files,
-                "bytes", (json_int_t)reading->bytes);
+                "entries", (json_int_t)archive->catalog.count, "files", (json_int_t)files, "bytes",
+                (json_int_t)bytes);
     hb_json_name(object, "archive", reading->path);
     hb_json_name(object, "format", archive->choice->section->label);
     hb_session_print_summary(reading->session, object);

@@ -170,6 +170,21 @@ class TheSame(hb.Case):
         message = last.get("message")  # of verify with what it says besides
         return done.returncode, sorted(rows), message and message.replace(UNDAMAGED, "")
 
+    def counts(self, *words):
+        """Files and bytes; of an import also how many the archive has."""
+        done = self.summary(self.hbcore("--json", *words, expect=None))
+        return {key: done.get(key) for key in ("files", "bytes", "members")}
+
+    def compare_counts(self, archive, options, home):
+        """One way to count in all commands: a hard link is a file, with the content that an import copies."""
+        listed, verified = (self.counts(*options, "--home", home, name, archive) for name in ("list", "verify"))
+        would = self.counts(*options, "--home", home, "import", "--dry-run", archive)
+        done = self.counts(*options, "--home", home, "import", archive)
+        self.assertEqual(would, done)
+        self.assertEqual((listed["files"], listed["files"]), (verified["files"], done["members"]))
+        self.assertEqual(listed["bytes"], verified["bytes"])
+        self.tool("rm", "-rf", home)
+
     def compare(self, archive, options=(), dry=True):
         self.count += 1
         home = self.dir / f"home{self.count}"
@@ -177,6 +192,8 @@ class TheSame(hb.Case):
         if dry:
             self.assertEqual(self.told(*options, "--home", home, "import", "--dry-run", archive), verified)
         self.assertFalse(home.exists())
+        if dry and verified[0] != 1 and "cannot be" not in str(verified):
+            self.compare_counts(archive, options, home)
         words = ("--json", *options, "--home", home, "import", "-")
         done = self.hbcore(*words, input=archive.read_bytes(), expect=None)
         self.assertEqual(done.returncode, verified[0], self.describe(done))
@@ -295,6 +312,44 @@ class TheSame(hb.Case):
         self.assertEqual(self.told(*words, *out)[:2], (0, []))
         self.assertEqual(self.told(*words, "--include", "a")[:2], (0, []))
         self.assertEqual([path for path, _ in self.told(*words, *out[2:])[1]], ["p"])
+
+    def test_how_links_are_counted(self):
+        """Also those that are left out, and those to what is no file."""
+        archive = self.dir / "made.tar"
+        tar_of(archive, ("f four", "h one four", "h two one", "p p", "h pp p", "h none gone", "l l four", "f name", "d d",
+                         "h d/n d//../name", "h d/m name"))
+        words = (*LINKS, "--home", self.dir / "home", "import", "--dry-run", archive)
+        self.assertEqual(self.counts("list", archive), {"files": 5, "bytes": 5 * 4, "members": None})
+        self.assertEqual(self.counts(*words), {"files": 5, "bytes": 20, "members": 5})
+        self.compare(archive, LINKS)
+        self.assert_mentions(self.hbcore(*words, expect=3), "contains 5 files (20 B to restore)", "4 refused", "files skipped (4)")
+        for choice, kept, left in ((("--include", "/one"), 1, 4), (("--exclude", "four"), 4, 1), (("--exclude", "p*"), 5, 0)):
+            done = self.summary(self.hbcore("--json", *words, *choice, expect=None))
+            unwanted = done["unwanted"]
+            self.assertEqual((done["members"], done["files"], done["bytes"]), (5, kept, 4 * kept), choice)
+            self.assertEqual(unwanted["not_included"] + unwanted["excluded"], left)
+
+    def test_what_an_archive_says_of_itself(self):
+        """Of a file that is missing or doubtful all three say so, once a file, unless it is left out."""
+        home, archive = self.dir / "home", self.dir / "a.zip"
+        hb.write(home / "fine", b"fine")
+        for name in ("one.db", "sub/two.db"):
+            self.make_database(home / name, rows=500)
+            data = bytearray((home / name).read_bytes())
+            data[-2000:-1000] = b"\xff" * 1000
+            hb.write(home / name, bytes(data))
+        saved = self.summary(self.hbcore("--home", home, "--json", "backup", "-o", archive, expect=3))
+        paths = [row["path"] for row in saved["doubtful"]]
+        self.assertEqual(paths, ["one.db", "sub/two.db"])
+        for words in (("verify",), ("import", "--dry-run"), ("import",), ("import", "--force"), ("import", "-f", "--dry-run")):
+            code, rows, _ = self.told("--home", self.dir / "new", *words, archive)
+            self.assertEqual((code, [path for path, _ in rows]), (3, paths), words)
+        for words in ((), ("--dry-run",)):
+            done = self.told("--home", self.dir / f"of{len(words)}", "import", *words, archive, "--exclude", "/sub")
+            self.assertEqual((done[0], [path for path, _ in done[1]]), (3, paths[:1]))
+            done = self.told("--home", self.dir / f"on{len(words)}", "import", *words, archive, "--exclude", "*.db")
+            self.assertEqual(done[:2], (0, []))
+        self.assert_mentions(self.hbcore("verify", archive, expect=3), "2 problems")
 
     def test_a_file_that_is_too_large_for_the_file_system(self):
         """It costs itself and the links to it; EFBIG is what the kernel says then."""
