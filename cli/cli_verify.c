@@ -82,7 +82,7 @@ static int verify(struct hb_reading *reading)
     hb_report_sort(&session->run.report);
     if (verified.damaged) {
         hb_summary_damaged(session->cli, &session->run.report);
-        if (session->error.hint[0] == '\0')
+        if (session->error.hint[0] == '\0' && verified.files > 0)
             hb_error_hint(&session->error,
                           "undamaged members can still be extracted: hbcore cat ARCHIVE MEMBER");
         return code == 0 ? HB_EXIT_FAILED : code;

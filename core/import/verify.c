@@ -173,9 +173,12 @@ static bool verify_damaged(void *context, const size_t *indexes, size_t count,
                            const struct hb_error *error)
 {
     struct verify *verify = context;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         hb_report_add(&verify->run->report, HB_FOUND_DAMAGED,
-                      hb_catalog_path(&verify->archive->catalog, indexes[i]), "%s", error->text);
+                      hb_catalog_path(&verify->archive->catalog, indexes[i]), "%s",
+                      hb_error_why(error));
+        verify->is_read[indexes[i]] = false; /* in a frame, damage may lie behind it */
+    }
     if (indexes[0] < verify->damaged) {
         verify->damaged = indexes[0];
         *verify->error = *error;

@@ -279,8 +279,8 @@ class TheSame(hb.Case):
                 self.assertEqual((home / "c/same").read_bytes(), b"c//same")
                 listed = [json.loads(line).get("path") for line in self.hbcore("--json", "list", archive).stdout.splitlines()]
                 self.assertEqual([path for path in listed if path],
-                                 [".", "c", "c/first", "c/second", "c/l", "./c/same", "c/same", "c/same"])
-                for name in ("c/first", "c/second", "c/same"):
+                                 [".", "c", "c/first", "c/second", "c/l", "c/same", "c/same", "c/same"])
+                for name in ("c/first", "c/second", "c/same", "./c/same"):
                     self.assertEqual(self.hbcore("cat", archive, name).stdout, (home / name).read_bytes())
                 self.tool("rm", "-rf", home)
                 self.hbcore("--home", home, "import", archive, "--include", "c/first", *LINKS)
@@ -328,6 +328,64 @@ class TheSame(hb.Case):
             unwanted = done["unwanted"]
             self.assertEqual((done["members"], done["files"], done["bytes"]), (5, kept, 4 * kept), choice)
             self.assertEqual(unwanted["not_included"] + unwanted["excluded"], left)
+
+    def test_damage_is_told_once(self):
+        """The reason stands alone beside its path; the hint for what is whole comes only if something is."""
+        archive = self.dir / "pydam.zip"
+        with zipfile.ZipFile(archive, "w") as made:
+            for name in ("n\xe4me", "b"):
+                made.writestr(name, name * 50)
+        whole = archive.read_bytes()
+        hint, rest = "undamaged members can still be extracted", "to import the rest"
+        for names, hinted in ((["n\xe4me"], True), (["b", "n\xe4me"], False)):
+            data = bytearray(whole)
+            for name in names:
+                data[whole.index((name * 50).encode())] ^= 1
+            archive.write_bytes(data)
+            done = self.hbcore("--json", "verify", archive, expect=1)
+            rows = [json.loads(line) for line in done.stdout.splitlines()]
+            damaged = [row for row in rows if row["type"] == "damaged"]
+            self.assertEqual([row["path"] for row in damaged], names)
+            for row in damaged:
+                self.assertFalse(any(word in row["reason"] for word in ("pydam", "n\xe4me", "zip: ")), row)
+            text = self.hbcore("verify", archive, expect=1).stderr.decode()
+            self.assertEqual(hint in text, hinted, text)
+        tree = self.dir / "tree"
+        hb.write(tree / "a", os.urandom(9000))
+        hb.write(tree / "b", os.urandom(9000))
+        packed = self.dir / "one.tar.zst"
+        self.hbcore("--home", tree, "backup", "--format", "tar-zstd", "-o", packed)
+        data = bytearray(packed.read_bytes())
+        data[9000] ^= 1
+        packed.write_bytes(data)
+        for words in (("verify",), ("--home", self.dir / "new", "import")):
+            text = self.hbcore(*words, packed, expect=1).stderr.decode()
+            self.assertFalse(hint in text or rest in text, text)
+
+    def test_list_says_what_is_doubtful(self):
+        """As verify does: of tars that were joined the second one is not read."""
+        self.need("tar", "zstd")
+        one, joined = self.dir / "one.tar.zst", self.dir / "joined.tar.zst"
+        hb.write(self.dir / "a", b"a")
+        self.tool("tar", "-C", self.dir, "--zstd", "-cf", one, "a")
+        joined.write_bytes(one.read_bytes() * 2)
+        for archive, code in ((one, 0), (joined, 3)):
+            for words in ((), ("--json",)):
+                done = self.hbcore(*words, "list", archive, expect=code)
+                self.assertEqual(b"doubtful" in done.stderr, code == 3, self.describe(done))
+            self.assertEqual(self.summary(done)["status"], "incomplete" if code else "complete")
+            self.assertEqual(self.told("list", archive), self.told("verify", archive))
+
+    def test_the_words_of_list(self):
+        archive = self.dir / "made.tar"
+        tar_of(archive, ("f a/./b", "f ./e", "h ./h a/b", "f a/../d"))
+        self.assertEqual(self.hbcore("list", archive).stdout.decode().split(), ["a/b", "e", "h", "a/../d"])
+        self.assertEqual([line[0] for line in self.hbcore("list", "--long", archive).stdout.decode().splitlines()],
+                         ["-", "-", "h", "-"])
+        for name in ("e", "./e", "a/b", "h"):
+            self.hbcore("cat", archive, name)
+        done = self.hbcore("verify", archive, expect=3)
+        self.assert_mentions(done, "a/../d: refused: contains '..'")
 
     def test_what_an_archive_says_of_itself(self):
         """Of a file that is missing or doubtful all three say so, once a file, unless it is left out."""
