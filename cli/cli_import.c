@@ -240,7 +240,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
             fprintf(out, "\nImporting %" PRIu64 " file%s ...\n", plan->files,
                     hb_plural(plan->files));
         fflush(out);
-        hb_session_start_progress(command->session, "unpacked", plan->files, plan->bytes);
+        hb_session_start_progress(command->session, "unpacked", plan->files, plan->unpacked);
     }
     return status;
 }
@@ -433,9 +433,11 @@ const struct hb_command hb_command_import = {
              "first file is replaced; files that the archive lacks stay.",
     .end = HB_CHOICE_HELP
     "\n\n"
+    "A dry run does not read the data: `hbcore verify ARCHIVE` finds damage in it.\n"
+    "\n"
     "Exit status: 0 all restored, 1 failed and nothing changed, 2 wrong use or\n"
-    "configuration, 3 done but files were refused or skipped, 4 declined, 5 another run\n"
-    "works on the home.",
+    "configuration, 3 done but files were refused, skipped or doubtful, or the archive is\n"
+    "marked as incomplete, 4 declined, 5 another run works on the home.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore list */
+#include "archive/hard_links.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include "commands.h"
@@ -44,10 +45,11 @@ static void list_long(struct hb_reading *reading, size_t index)
     const struct hb_catalog *catalog = &reading->archive.catalog;
     const struct hb_catalog_member *member = &catalog->members[index];
     char mode[11] = "?---------", stamp[32] = "-";
-    mode[0] = member->type == HB_DIRECTORY ? 'd'
-              : member->type == HB_SYMLINK ? 'l'
-              : member->type == HB_FILE    ? '-'
-                                           : '?';
+    mode[0] = member->type == HB_DIRECTORY  ? 'd'
+              : member->type == HB_SYMLINK  ? 'l'
+              : member->type == HB_FILE     ? '-'
+              : member->type == HB_HARDLINK ? 'h' /* as GNU tar shows it */
+                                            : '?';
     for (int i = 0; i < 9 && (member->entry_flags & HB_ENTRY_HAS_MODE); i++)
         if (member->mode & (0400u >> i))
             mode[i + 1] = letters[i];
@@ -68,14 +70,17 @@ static void list_long(struct hb_reading *reading, size_t index)
 static void list_json_summary(struct hb_reading *reading)
 {
     const struct hb_archive *archive = &reading->archive;
-    bool incomplete = archive->has_trailer && hb_trailer_incomplete(&archive->trailer);
+    bool incomplete = (archive->has_trailer && hb_trailer_incomplete(&archive->trailer)) ||
+                      hb_report_incomplete(&reading->session->run.report);
     json_t *object = hb_session_summary(reading->session, "list");
+    uint64_t files, bytes;
+    hb_hard_links_count(&archive->catalog, &files, &bytes);
     hb_json_add(object, "{s:s, s:I, s:I, s:I}", "status",
                 archive->later_trailer ? "unknown"
                 : incomplete           ? "incomplete"
                                        : "complete",
-                "entries", (json_int_t)archive->catalog.count, "files", (json_int_t)reading->files,
-                "bytes", (json_int_t)reading->bytes);
+                "entries", (json_int_t)archive->catalog.count, "files", (json_int_t)files, "bytes",
+                (json_int_t)bytes);
     hb_json_name(object, "archive", reading->path);
     hb_json_name(object, "format", archive->choice->section->label);
     hb_session_print_summary(reading->session, object);
@@ -98,13 +103,15 @@ static int list(struct hb_reading *reading)
         }
     }
     hb_pending_find(&session->run, session->cli->home);
+    hb_report_sort(&session->run.report);
     if (session->cli->json)
         list_json_summary(reading);
     else if (reading->archive.later_trailer && !session->cli->quiet)
         hb_cli_complain(session->cli, &(struct hb_error){.text = "the archive: " HB_LATER_TRAILER});
     fflush(session->cli->out);
+    hb_summary_problems(session->cli, &session->run.report);
     hb_summary_notes(session->cli, &session->run.report);
-    return HB_EXIT_DONE;
+    return hb_session_code(session);
 }
 
 static int run(struct hb_session *session)
@@ -120,6 +127,7 @@ const struct hb_command hb_command_list = {
     .summary = "list the members of an archive",
     .about = "Lists the members of an archive, one per line; --long adds mode, size and time.\n"
              "With --json each line is an object, with the full name.",
+    .end = "Exit status: 0 listed, 1 it cannot be read, 3 listed, but something is doubtful.",
     .forms = &form,
     .form_count = 1,
     .options = table,

@@ -46,12 +46,15 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     hb_summary_information(cli, cli->out, report);
 }
 
-static uint64_t files_in(const struct hb_catalog *catalog)
+/* Content is read once, however many links there are to it. */
+static void start_progress(struct hb_session *session, const struct hb_catalog *catalog)
 {
-    uint64_t files = 0;
-    for (size_t i = 0; i < catalog->count; i++)
+    uint64_t files = 0, bytes = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
         files += catalog->members[i].type == HB_FILE;
-    return files;
+        bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
+    }
+    hb_session_start_progress(session, "verified", files, bytes);
 }
 
 /* As an import finds it; NULL: there is none, and none is needed. Caller frees. */
@@ -68,8 +71,7 @@ static int verify(struct hb_reading *reading)
 {
     struct hb_session *session = reading->session;
     struct hb_verified verified;
-    hb_session_start_progress(session, "verified", files_in(&reading->archive.catalog),
-                              reading->bytes);
+    start_progress(session, &reading->archive.catalog);
     HB_AUTO_FREE char *home = find_home(session);
     int status = hb_verify(&reading->archive, home, &verified, &session->error);
     hb_session_end_progress(session);
@@ -80,7 +82,7 @@ static int verify(struct hb_reading *reading)
     hb_report_sort(&session->run.report);
     if (verified.damaged) {
         hb_summary_damaged(session->cli, &session->run.report);
-        if (session->error.hint[0] == '\0')
+        if (session->error.hint[0] == '\0' && verified.files > 0)
             hb_error_hint(&session->error,
                           "undamaged members can still be extracted: hbcore cat ARCHIVE MEMBER");
         return code == 0 ? HB_EXIT_FAILED : code;

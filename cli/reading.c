@@ -28,11 +28,6 @@ int hb_reading_run(struct hb_session *session, const char *command,
     if (strcmp(reading.path, "-") == 0)
         return hb_cli_usage(session->cli, command, "needs a file; only import reads from a pipe");
     int code = open_archive(&reading);
-    const struct hb_catalog *catalog = &reading.archive.catalog;
-    for (size_t i = 0; code == 0 && i < catalog->count; i++) {
-        reading.files += catalog->members[i].type == HB_FILE;
-        reading.bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
-    }
     if (code == 0)
         code = work(&reading);
     hb_archive_close(&reading.archive);

@@ -24,7 +24,6 @@ struct hb_reading {
     struct hb_session *session;
     const char *path;
     struct hb_archive archive;
-    uint64_t files, bytes; /* in it */
 };
 
 /* Opens and lists the archive that was typed, does the work, closes it. Returns the exit code. */

@@ -23,10 +23,10 @@ static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t b
 }
 
 /*
- * Packers that put paths together write "d//a", "d/./a" and "d/." for "d/a" and "d". The plain
- * spelling is kept, so that all commands know one name. What is refused for its path ("..", or that
- * it is absolute) keeps its own, and so does its beginning "./", by which nobody is misled. Of a
- * file "a/." makes no sense. The archive's own root ("/", "./.") is ".".
+ * Packers that put paths together write "d//a", "d/./a", "./d/a" and "d/." for "d/a" and "d". The
+ * plain spelling is kept, so that all commands know one name. What is refused for its path ("..",
+ * or that it is absolute) keeps its own. Of a file "a/." makes no sense. The archive's own root
+ * ("/", "./.") is ".".
  */
 static size_t make_plain(char *path, size_t bytes, uint32_t type)
 {
@@ -35,8 +35,11 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
         memcpy(path, ".", 2);
         return 1;
     }
-    if (hb_path_problem(path, SIZE_MAX, &skip) == NULL || path[skip] == '/')
-        return bytes;
+    bool is_plain = hb_path_problem(path, SIZE_MAX, &skip) == NULL;
+    if (is_plain && skip > 0)
+        memmove(path, path + skip, bytes - skip + 1);
+    if (is_plain || path[skip] == '/')
+        return is_plain ? bytes - skip : bytes;
     const char *name = hb_base_name(path + skip);
     if (type != HB_DIRECTORY && (*name == '\0' || strcmp(name, ".") == 0))
         return bytes;
@@ -44,8 +47,8 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
     size_t kept = (size_t)(hb_path_put_meaning(meaning, path + skip) - meaning);
     if (hb_path_problem(meaning, SIZE_MAX, &skip_of_meaning) != NULL)
         return bytes;
-    memcpy(path + skip, meaning, kept + 1);
-    return skip + kept;
+    memcpy(path, meaning, kept + 1);
+    return kept;
 }
 
 size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,

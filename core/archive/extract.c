@@ -65,11 +65,9 @@ static int end_current(struct decoder *decoder)
     if (current->index == SIZE_MAX)
         return HB_OK;
     if (current->bytes != catalog->members[current->index].bytes)
-        return hb_error_set(current->error, HB_FATAL,
-                            "%s: damaged: it should have %llu bytes, but has %llu",
-                            hb_catalog_path(catalog, current->index),
-                            (unsigned long long)catalog->members[current->index].bytes,
-                            (unsigned long long)current->bytes);
+        return hb_output_damaged(current, "it should have %llu bytes, but has %llu",
+                                 (unsigned long long)catalog->members[current->index].bytes,
+                                 (unsigned long long)current->bytes);
     return hb_output_end(current, current->bytes);
 }
 
@@ -122,6 +120,7 @@ static void say_undecodable(struct decoder *decoder, int status, const struct hb
     HB_AUTO_FREE char *first = hb_printable(entries[0].path);
     hb_error_set(&decoder->error, status, "%s: %s%s: %s", archive->shown, first, more,
                  hb_instance_failure(archive->format));
+    hb_error_set_why(&decoder->error, hb_instance_reason(archive->format));
 }
 
 static int decode_group(struct decoder *decoder, const size_t *indexes, size_t count)

@@ -5,6 +5,8 @@
 #include "base/progress.h"
 #include "files/io.h"
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ZERO_BYTES = 1 << 16 };
@@ -87,14 +89,26 @@ int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t lim
     return current->fd < -1 ? HB_FATAL : HB_OK;
 }
 
+int hb_output_damaged(const struct hb_output_member *current, const char *format, ...)
+{
+    char why[200];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    hb_error_set(current->error, HB_FATAL, "%s: damaged: %s",
+                 hb_catalog_path(&current->request->archive->catalog, current->index), why);
+    hb_error_set_why(current->error, why);
+    return HB_FATAL;
+}
+
 int hb_output_put(struct hb_output_member *current, const void *data, size_t bytes, uint64_t offset)
 {
     const char *path = hb_catalog_path(&current->request->archive->catalog, current->index);
     uint64_t end;
     if (__builtin_add_overflow(offset, bytes, &end) || offset < current->bytes ||
         end > current->limit)
-        return hb_error_set(current->error, HB_FATAL,
-                            "%s: damaged: it has more data than the archive says", path);
+        return hb_output_damaged(current, "it has more data than the archive says");
     int result = 0;
     if (current->fd >= 0)
         result = current->request->sequential ? write_onwards(current, data, bytes, offset)

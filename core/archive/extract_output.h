@@ -25,6 +25,9 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
                   uint64_t offset);
 /* It ends at `bytes`; a last gap becomes a hole. The same. */
 int hb_output_end(struct hb_output_member *current, uint64_t bytes);
+/* What came is not what the archive says: current->error names the member and why. HB_FATAL. */
+int hb_output_damaged(const struct hb_output_member *current, const char *format, ...)
+    HB_PRINTF(2, 3);
 /* It came to nothing. Safe if there is none. */
 void hb_output_drop(struct hb_output_member *current);
 

@@ -64,10 +64,8 @@ static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
         bytes = walking->current.bytes;
     uint64_t announced = walking->current.limit;
     if (bytes < walking->current.bytes || (announced != HB_UNKNOWN && bytes != announced))
-        return hb_error_set(walking->error, HB_FATAL,
-                            "%s: damaged: it should have %llu bytes, but has %llu",
-                            hb_catalog_path(catalog, walking->current.index),
-                            (unsigned long long)announced, (unsigned long long)bytes);
+        return hb_output_damaged(&walking->current, "it should have %llu bytes, but has %llu",
+                                 (unsigned long long)announced, (unsigned long long)bytes);
     return hb_output_end(&walking->current, bytes);
 }
 

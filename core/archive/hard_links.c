@@ -112,3 +112,28 @@ uint32_t *hb_hard_links_find(const struct hb_catalog *catalog)
     free(names.text);
     return to;
 }
+
+bool hb_hard_links_is_file(const struct hb_catalog *catalog, const uint32_t *content, size_t index,
+                           uint64_t *bytes)
+{
+    uint32_t from = content == NULL ? (uint32_t)index : content[index];
+    if (from >= HB_LINKS_IN_RINGS || catalog->members[from].type != HB_FILE)
+        return false;
+    if (bytes != NULL)
+        *bytes = catalog->members[from].bytes;
+    return true;
+}
+
+void hb_hard_links_count(const struct hb_catalog *catalog, uint64_t *files, uint64_t *bytes)
+{
+    HB_AUTO_FREE uint32_t *content = hb_hard_links_find(catalog);
+    *files = *bytes = 0;
+    for (size_t i = 0; i < catalog->count; i++) {
+        uint64_t of_file;
+        if (!hb_hard_links_is_file(catalog, content, i, &of_file))
+            continue;
+        ++*files;
+        if (__builtin_add_overflow(*bytes, of_file, bytes)) /* many links to one large file */
+            *bytes = UINT64_MAX;
+    }
+}

@@ -23,4 +23,14 @@
  */
 uint32_t *hb_hard_links_find(const struct hb_catalog *catalog);
 
+/*
+ * What counts as a file, in all commands: a regular file, and a hard link to one, which is copied:
+ * its content counts again. A link whose content the archive does not have is none. `content` is
+ * what hb_hard_links_find() gave; *bytes, if that is not NULL, is how much is in it.
+ */
+bool hb_hard_links_is_file(const struct hb_catalog *catalog, const uint32_t *content, size_t index,
+                           uint64_t *bytes);
+/* How many files are in the archive, and what is in these. */
+void hb_hard_links_count(const struct hb_catalog *catalog, uint64_t *files, uint64_t *bytes);
+
 #endif

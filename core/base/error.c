@@ -35,8 +35,21 @@ int hb_error_set(struct hb_error *error, int status, const char *format, ...)
         set_text(error->text, sizeof error->text, whole, (size_t)bytes);
     }
     error->hint[0] = '\0';
+    error->why_bytes = 0;
     error->wrong_use = false;
     return status;
+}
+
+void hb_error_set_why(struct hb_error *error, const char *why)
+{
+    size_t bytes = strlen(why), all = strlen(error->text);
+    bool ends = bytes <= all && strcmp(error->text + all - bytes, why) == 0; /* else it was cut */
+    error->why_bytes = ends ? bytes : 0;
+}
+
+const char *hb_error_why(const struct hb_error *error)
+{
+    return error->text + (error->why_bytes == 0 ? 0 : strlen(error->text) - error->why_bytes);
 }
 
 void hb_error_hint(struct hb_error *error, const char *format, ...)

@@ -14,11 +14,18 @@
 struct hb_error {
     char text[1600];
     char hint[400];
-    bool wrong_use; /* the user has to say more: exit status 2 */
+    size_t why_bytes; /* so much at the end of the text says why, and not of what; 0: unknown */
+    bool wrong_use;   /* the user has to say more: exit status 2 */
 };
 
 /* Fills in the text, clears the rest, returns `status`. */
 int hb_error_set(struct hb_error *error, int status, const char *format, ...) HB_PRINTF(3, 4);
+
+/* The text ends with this reason, which can be told alone where what it is about is told already.
+ */
+void hb_error_set_why(struct hb_error *error, const char *why);
+/* The reason alone, or the text where that is not known. */
+const char *hb_error_why(const struct hb_error *error);
 
 /* Adds the hint. */
 void hb_error_hint(struct hb_error *error, const char *format, ...) HB_PRINTF(2, 3);

@@ -108,7 +108,7 @@ const char *hb_path_problem(const char *path, size_t maximum_depth, size_t *skip
     for (const char *part = at;; part++) {
         size_t bytes = strcspn(part, "/");
         if (bytes == 2 && part[0] == '.' && part[1] == '.')
-            return "leads outside through ..";
+            return "contains '..'";
         if (bytes == 0 || (bytes == 1 && part[0] == '.'))
             return "has an empty component";
         if (bytes > 255)

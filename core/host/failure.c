@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 char *hb_failure_buffer(struct hb_run *run)
 {
@@ -26,6 +27,14 @@ const char *hb_instance_failure(const struct hb_instance *instance)
     if (*buffer == '\0')
         snprintf(buffer, HB_FAILURE_BYTES, "%s: failed without saying why", instance->plugin->name);
     return buffer;
+}
+
+const char *hb_instance_reason(const struct hb_instance *instance)
+{
+    const char *said = hb_instance_failure(instance), *name = instance->plugin->name;
+    size_t bytes = strlen(name);
+    return strncmp(said, name, bytes) == 0 && strncmp(said + bytes, ": ", 2) == 0 ? said + bytes + 2
+                                                                                  : said;
 }
 
 void hb_run_explain(struct hb_run *run, const char *format, ...)

@@ -17,6 +17,8 @@ char *hb_failure_buffer(struct hb_run *run);
  * there was none. Valid until the thread's next fail().
  */
 const char *hb_instance_failure(const struct hb_instance *instance);
+/* The same without the name of the plugin in front. */
+const char *hb_instance_reason(const struct hb_instance *instance);
 
 /* Sets the host's reason, for a plugin that passes a failed service on without one of its own. */
 void hb_run_explain(struct hb_run *run, const char *format, ...) HB_PRINTF(2, 3);

@@ -201,6 +201,13 @@ static bool has_id_on_way(const char *path)
     return false;
 }
 
+/* The directory itself may be made; nothing below it. */
+bool hb_own_snapshot(const struct hb_own_places *own, const char *path)
+{
+    return own != NULL && own->snapshots != NULL && *own->snapshots != '\0' &&
+           is_within(own->snapshots, path) && path[strlen(own->snapshots)] == '/';
+}
+
 const char *hb_own_problem(const struct hb_own_places *own, const char *path, bool is_link)
 {
     size_t name = (size_t)(hb_base_name(path) - path);
@@ -208,9 +215,7 @@ const char *hb_own_problem(const struct hb_own_places *own, const char *path, bo
         return NULL;
     if (has_id_on_way(path))
         return "has the name of the file that identifies a home";
-    /* The directory itself may be made; nothing below it. */
-    if (own->snapshots != NULL && *own->snapshots != '\0' && is_within(own->snapshots, path) &&
-        path[strlen(own->snapshots)] == '/')
+    if (hb_own_snapshot(own, path))
         return "would lie in the directory of this home's snapshots";
     if (own->state != NULL && is_within(own->state, path) && path[strlen(own->state)] == '/')
         return "would lie in the directory of this program's key";

@@ -2,9 +2,9 @@
 /*
  * What in the home is this program's own, and not the user's: archives of presets whose directory
  * lies in it, snapshots, the file that tells which home it is, the key of this installation. A
- * backup leaves it out. An import never writes there: an archive that somebody else made could
- * otherwise bring snapshots that we would restore, archives that we would count, or another home's
- * id.
+ * backup leaves it out, but for snapshots, which are the filters' business. An import never writes
+ * there: an archive that somebody else made could otherwise bring snapshots that we would restore,
+ * archives that we would count, or another home's id.
  *
  * Paths are those below the home with all links resolved; who writes asks about such a one.
  */
@@ -45,6 +45,12 @@ bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t di
  * say where all that is. `own` NULL: everything may.
  */
 const char *hb_own_problem(const struct hb_own_places *own, const char *path, bool is_link);
+
+/*
+ * Does it lie below the directory of this home's snapshots? A backup stores what is there where no
+ * filter leaves it out, so that whoever imports it is told of no problem; written it is never.
+ */
+bool hb_own_snapshot(const struct hb_own_places *own, const char *path);
 
 /* Is one of them at the path, below it or above it? */
 bool hb_own_touches(const struct hb_own_places *own, const char *path);

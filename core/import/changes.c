@@ -72,6 +72,7 @@ void hb_changes_find(const struct hb_run *run, struct hb_restore_plan *plan,
             plan->rows[i].action == HB_KEPT_BACK && plan->catalog->members[i].type != HB_DIRECTORY;
     }
     hb_last_target_clear(&last);
+    changes->counts[HB_CHANGE_REFUSED] += run->report.kinds[HB_FOUND_SKIPPED]; /* by the plan */
 }
 
 void hb_changes_clear(struct hb_changes *changes)

@@ -16,9 +16,9 @@ enum hb_change {
 };
 
 struct hb_changes {
-    uint8_t *rows; /* enum hb_change, one a row of the plan */
-    uint64_t counts[HB_CHANGES];
-    uint64_t preserved; /* files that filters keep as they are */
+    uint8_t *rows;               /* enum hb_change, one a row of the plan */
+    uint64_t counts[HB_CHANGES]; /* refused: also what the plan has refused, as the report says */
+    uint64_t preserved;          /* files that filters keep as they are */
 };
 
 /* The home need not be there. hb_changes_clear() afterwards. */

@@ -11,6 +11,7 @@
 #include "host/content.h"
 #include "host/instance.h"
 #include "host/own_places.h"
+#include "import/archive_marks.h"
 #include "import/staging.h"
 #include "import/staging_links.h"
 #include "import/unpack.h"
@@ -188,6 +189,20 @@ static int publish(struct import *import)
     return status;
 }
 
+/* What a dry run would restore: all that is planned, but for what the home refuses. */
+static void count_changes(const struct import *import, const struct hb_changes *changes)
+{
+    const struct hb_restore_plan *plan = &import->plan;
+    import->result->files = plan->files;
+    import->result->bytes = plan->bytes;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (changes->rows[i] != HB_CHANGE_REFUSED || hb_planned_type(plan, i) != HB_FILE)
+            continue;
+        import->result->files--;
+        import->result->bytes -= plan->catalog->members[plan->rows[i].origin].bytes;
+    }
+}
+
 static int confirm(struct import *import)
 {
     const struct hb_import_request *request = import->request;
@@ -197,8 +212,10 @@ static int confirm(struct import *import)
         return HB_OK;
     if (look)
         hb_changes_find(import->run, &import->plan, &changes);
-    if (request->dry_run)
+    if (request->dry_run) {
         hb_changes_report_refused(import->run, &import->plan, &changes);
+        count_changes(import, &changes);
+    }
     int status = request->confirm(request->context, &import->archive, &import->plan,
                                   look ? &changes : NULL, ask, import->error);
     hb_changes_clear(&changes);
@@ -291,10 +308,6 @@ static int run_import(struct import *import)
     if (import->plan.wrapper != NULL)
         import->result->wrapper = hb_copy_text(import->plan.wrapper);
     status = confirm(import);
-    if (status == HB_OK && import->request->dry_run) {
-        import->result->files = import->plan.files;
-        import->result->bytes = import->plan.bytes;
-    }
     if (status != HB_OK || import->request->dry_run || (!is_archive && import->plan.files == 0))
         return status;
     if (!import->archive.stream)
@@ -335,6 +348,8 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     *result = (struct hb_import_result){0};
     int status = run_import(&import);
     bool untouched = status != HB_OK && !import.publishing;
+    if (status == HB_OK && request->source == NULL)
+        hb_archive_marks_report(&import.archive, request->choice);
     hb_archive_close(&import.archive);
     hb_chain_free(&import.filters);
     hb_chain_free(&import.contents);

@@ -53,7 +53,9 @@ struct hb_restore_plan {
     struct hb_path_table by_path; /* rows that were entered */
     uint64_t files;               /* selected regular files */
     uint64_t bytes;
-    uint64_t members;  /* regular files in the catalog */
+    uint64_t
+        unpacked;     /* bytes that come out of the archive; the others are copies for hard links */
+    uint64_t members; /* files in the catalog (archive/hard_links.h) */
     uint64_t unwanted; /* of those, that nobody wants (base/choice.h) */
     char *wrapper;     /* the directory around everything that is stripped, or NULL */
 };

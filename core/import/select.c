@@ -29,6 +29,7 @@
  */
 #include "import/select.h"
 
+#include "archive/hard_links.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/beneath.h"
@@ -172,12 +173,6 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
     return HB_OK;
 }
 
-/* Is it restored as a file? */
-static bool makes_file(const struct hb_catalog_member *member)
-{
-    return member->type == HB_FILE || member->type == HB_HARDLINK;
-}
-
 /* What belongs to a file that is excluded is excluded with it: HB_EXCLUDED, or 0. */
 static unsigned ask_of_owner(struct hb_restore_plan *plan, size_t index, struct hb_choice *choice)
 {
@@ -190,7 +185,8 @@ static unsigned ask_of_owner(struct hb_restore_plan *plan, size_t index, struct 
 }
 
 /* Of what was refused as well: whoever excludes it is not told, and a pattern for it is no slip. */
-static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choice)
+static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choice,
+                           const uint32_t *from)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_catalog_member *member = &plan->catalog->members[i];
@@ -200,6 +196,9 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
         if (row->action != HB_UNDECIDED && !refused)
             continue;
         hb_planned_entry(plan, i, &entry);
+        bool is_file = hb_hard_links_is_file(plan->catalog, from, i, NULL);
+        if (entry.type == HB_HARDLINK) /* it counts as what it is restored as */
+            entry.type = is_file ? HB_FILE : HB_SPECIAL;
         unsigned why = hb_choice_ask(choice, &entry) & ~(unsigned)HB_TOO_LARGE;
         if (!refused)
             hb_choice_count(choice, &entry, why);
@@ -209,7 +208,7 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
             continue;
         row->action = HB_UNWANTED;
         row->not_included = (why & HB_NOT_INCLUDED) != 0;
-        plan->unwanted += makes_file(member);
+        plan->unwanted += is_file;
         if (member->type == HB_DIRECTORY && !refused)
             hb_planned_enter(plan, i); /* for take_parents() */
     }
@@ -292,6 +291,15 @@ static bool is_in_home(const struct hb_run *run, const char *path)
     return !missing;
 }
 
+/* An untouched backup may have them. What is here of them stays, or they are old: nothing to do. */
+static void leave_snapshot(struct hb_report *report, struct hb_restore_plan *plan, size_t index,
+                           const char *why)
+{
+    plan->rows[index].action = HB_DROPPED;
+    if (plan->catalog->members[index].type != HB_DIRECTORY)
+        hb_report_add(report, HB_FOUND_LEFT_OUT, hb_planned_path(plan, index), "%s", why);
+}
+
 /* What filters let through, and what is not this program's own; the last of those of one path. */
 static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_restore_plan *plan,
                   struct hb_error *error)
@@ -321,6 +329,10 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         const char *problem = hb_own_problem(run->own, path, member->type == HB_SYMLINK);
+        if (problem != NULL && hb_own_snapshot(run->own, path)) {
+            leave_snapshot(report, plan, i, problem);
+            continue;
+        }
         if (problem != NULL) {
             row->action = HB_DROPPED;
             hb_report_add(report, HB_FOUND_SKIPPED, path, "refused: %s", problem);
@@ -335,15 +347,20 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
     return HB_OK;
 }
 
-static void count(struct hb_restore_plan *plan)
+static void count(struct hb_restore_plan *plan, const uint32_t *from)
 {
     for (size_t i = 0; i < plan->count; i++) {
-        const struct hb_catalog_member *member = &plan->catalog->members[i];
-        bool file = makes_file(member);
-        bool selected = hb_planned_is_selected(plan, i) && hb_planned_type(plan, i) == HB_FILE;
-        plan->members += file;
-        plan->files += selected;
-        plan->bytes += selected ? member->bytes : 0;
+        uint64_t bytes;
+        if (plan->catalog->members[i].type == HB_FILE && hb_planned_is_needed(plan, i))
+            plan->unpacked += plan->catalog->members[i].bytes; /* import.max-bytes bounds the sum */
+        if (!hb_hard_links_is_file(plan->catalog, from, i, &bytes))
+            continue;
+        plan->members++;
+        if (!hb_planned_is_selected(plan, i))
+            continue;
+        plan->files++;
+        if (__builtin_add_overflow(plan->bytes, bytes, &plan->bytes))
+            plan->bytes = UINT64_MAX;
     }
 }
 
@@ -408,9 +425,9 @@ static int apply_choice(const struct hb_archive *archive, struct hb_restore_plan
 
 /* The user's choice, of what the passes before have left. */
 static int choose(const struct hb_archive *archive, struct hb_restore_plan *plan,
-                  struct hb_choice *choice, struct hb_error *error)
+                  struct hb_choice *choice, const uint32_t *from, struct hb_error *error)
 {
-    leave_unwanted(plan, choice);
+    leave_unwanted(plan, choice, from);
     return hb_choice_check(choice, archive->shown, error);
 }
 
@@ -426,22 +443,23 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
         return status;
     hb_restore_plan_begin(plan, contents);
     HB_AUTO_FREE refusal *refusals = NULL;
+    HB_AUTO_FREE uint32_t *from = hb_hard_links_find(plan->catalog);
     drop_impossible(run->config, plan, &refusals);
     plan->wrapper = find_wrapper(run->config, plan);
     if (plan->wrapper != NULL)
         strip_wrapper(plan);
     drop_sidecars(plan, &refusals);
     if (choice != NULL)
-        status = choose(archive, plan, choice, error);
+        status = choose(archive, plan, choice, from, error);
     report_refused(&run->report, plan, refusals);
     if (status == HB_OK)
         status = decide(run, filters, plan, error);
     if (status != HB_OK)
         return status;
-    hb_settle_links(run, plan);
+    hb_settle_links(run, plan, from);
     if (choice != NULL)
         leave_large(plan, choice);
     hb_conflicts_settle(&run->report, plan);
-    count(plan);
+    count(plan, from);
     return choice != NULL ? apply_choice(archive, plan, choice, error) : HB_OK;
 }

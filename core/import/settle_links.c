@@ -2,7 +2,6 @@
 #include "import/settle_links.h"
 
 #include "archive/hard_links.h"
-#include "base/memory.h"
 #include "host/own_places.h"
 #include <string.h>
 
@@ -57,9 +56,8 @@ static void drop(struct hb_run *run, struct hb_restore_plan *plan, size_t index,
     row->action = HB_DROPPED;
 }
 
-void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan)
+void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan, const uint32_t *from)
 {
-    HB_AUTO_FREE uint32_t *from = hb_hard_links_find(plan->catalog);
     for (size_t i = 0; from != NULL && i < plan->count; i++) {
         struct hb_restore_row *row = &plan->rows[i];
         if (plan->catalog->members[i].type != HB_HARDLINK || row->action != HB_SELECTED)

@@ -10,7 +10,7 @@
  * why. A member that was replaced or is not wanted itself, but whose data is needed for a link,
  * becomes HB_ORIGIN.
  */
-void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan);
+void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan, const uint32_t *from);
 
 /* "a" as a hard link to "a", as programs store what they were told twice: nothing to speak of. */
 bool hb_links_to_itself(const struct hb_restore_plan *plan, size_t index);

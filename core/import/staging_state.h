@@ -12,8 +12,8 @@ struct hb_staging {
     struct hb_run *run; /* home and stage are open */
     struct hb_restore_plan *plan;
     struct hb_archive *archive; /* that is unpacked; NULL: a snapshot is put back */
-    bool is_damaged;            /* it is, and nothing of it is restored */
-    const char *source;         /* what is put back, for the journal */
+    bool is_damaged;    /* it is, so that nothing of it is restored; not all files in it are */
+    const char *source; /* what is put back, for the journal */
     const struct hb_chain *contents;
     const struct hb_chain *filters; /* or NULL */
     uint32_t umask;

@@ -75,6 +75,17 @@ static bool is_left_out(const struct hb_staging *staging, size_t index)
            (staging->archive->has_trailer && plan->catalog->members[index].type == HB_DIRECTORY);
 }
 
+/* Are there files besides these, which are stored together? */
+static bool has_others(const struct hb_catalog *catalog, const size_t *indexes, size_t count)
+{
+    size_t files = 0, these = 0;
+    for (size_t i = 0; i < catalog->count; i++)
+        files += catalog->members[i].type == HB_FILE;
+    for (size_t i = 0; i < count; i++)
+        these += catalog->members[indexes[i]].type == HB_FILE;
+    return files > these;
+}
+
 /*
  * Damage costs all of the archive, except where the user leaves out everything that is stored
  * together with it: what is restored is undamaged then.
@@ -90,13 +101,13 @@ static bool on_damaged(void *context, const size_t *indexes, size_t count,
         all = all && is_left_out(staging, indexes[i]);
     }
     if (!any || !all) {
-        staging->is_damaged = true;
+        staging->is_damaged = has_others(plan->catalog, indexes, count);
         return false;
     }
     for (size_t i = 0; i < count; i++)
         if (plan->catalog->members[indexes[i]].type != HB_DIRECTORY)
             hb_report_add(&staging->run->report, HB_FOUND_NOTE, hb_planned_path(plan, indexes[i]),
-                          "is damaged, but left out: %s", error->text);
+                          "is damaged, but left out: %s", hb_error_why(error));
     return true;
 }
 

@@ -3,12 +3,14 @@
 
 #include "archive/claims.h"
 #include "archive/extract.h"
+#include "archive/hard_links.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "files/anywhere.h"
 #include "host/content.h"
 #include "host/instance.h"
 #include "host/own_places.h"
+#include "import/archive_marks.h"
 #include "import/select.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +26,7 @@ struct verify {
     struct hb_claims *claims;    /* of the plan, where there is one */
     struct hb_claims unplanned;
     struct hb_error *error;
-    atomic_uint_fast64_t files;
-    atomic_uint_fast64_t bytes;
+    bool *is_read; /* of each member */
     bool can_stage;
     size_t damaged; /* the first damaged member, or SIZE_MAX */
 };
@@ -154,8 +155,8 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     struct verify *verify = context;
     char name[24];
     (void)worker;
-    atomic_fetch_add(&verify->files, 1);
-    atomic_fetch_add(&verify->bytes, bytes);
+    (void)bytes; /* as many as the catalog says */
+    verify->is_read[index] = true;
     if (fd < 0) {
         if (is_checked(verify, index)) /* else it is nobody's */
             report_cannot_tell(verify, index);
@@ -172,9 +173,12 @@ static bool verify_damaged(void *context, const size_t *indexes, size_t count,
                            const struct hb_error *error)
 {
     struct verify *verify = context;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         hb_report_add(&verify->run->report, HB_FOUND_DAMAGED,
-                      hb_catalog_path(&verify->archive->catalog, indexes[i]), "%s", error->text);
+                      hb_catalog_path(&verify->archive->catalog, indexes[i]), "%s",
+                      hb_error_why(error));
+        verify->is_read[indexes[i]] = false; /* in a frame, damage may lie behind it */
+    }
     if (indexes[0] < verify->damaged) {
         verify->damaged = indexes[0];
         *verify->error = *error;
@@ -266,11 +270,8 @@ static int plan_import(struct verify *verify, const char *home)
 /* What the archive says about itself. */
 static void report_marks(const struct verify *verify)
 {
-    static const char *const keys[] = {"skipped", "doubtful"};
     const struct hb_archive *archive = verify->archive;
     struct hb_report *report = &verify->run->report;
-    json_t *item;
-    size_t at;
     if (archive->later_trailer) {
         hb_report_add(report, HB_FOUND_DOUBTFUL, "", HB_LATER_TRAILER);
         return;
@@ -281,19 +282,9 @@ static void report_marks(const struct verify *verify)
                       "times have no checksum");
         return;
     }
-    if (!hb_trailer_incomplete(&archive->trailer))
-        return;
-    hb_report_add(report, HB_FOUND_DOUBTFUL, "", "the archive is marked incomplete");
-    for (size_t k = 0; k < 2; k++) {
-        json_t *list = json_object_get(archive->trailer.summary, keys[k]);
-        json_array_foreach(list, at, item)
-        {
-            const char *path = json_string_value(json_object_get(item, "path"));
-            const char *reason = json_string_value(json_object_get(item, "reason"));
-            hb_report_add(report, HB_FOUND_DOUBTFUL, path == NULL ? "" : path,
-                          "%s when it was backed up: %s", keys[k], reason == NULL ? "" : reason);
-        }
-    }
+    if (hb_trailer_incomplete(&archive->trailer))
+        hb_report_add(report, HB_FOUND_NOTE, "", "the archive is marked incomplete");
+    hb_archive_marks_report(archive, NULL);
 }
 
 /* All that can be read of it is; see verify.h for what is told. */
@@ -347,6 +338,21 @@ static int verify_all(struct verify *verify, const char *home, struct hb_error *
     return planned;
 }
 
+static void count_read(const struct verify *verify, struct hb_verified *result)
+{
+    const struct hb_catalog *catalog = &verify->archive->catalog;
+    HB_AUTO_FREE uint32_t *content = hb_hard_links_find(catalog);
+    for (size_t i = 0; i < catalog->count; i++) {
+        uint64_t bytes;
+        if (!hb_hard_links_is_file(catalog, content, i, &bytes) ||
+            !verify->is_read[content == NULL ? i : content[i]])
+            continue;
+        result->files++;
+        if (__builtin_add_overflow(result->bytes, bytes, &result->bytes))
+            result->bytes = UINT64_MAX;
+    }
+}
+
 int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *result,
               struct hb_error *error)
 {
@@ -356,6 +362,7 @@ int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *
                             .error = error,
                             .damaged = SIZE_MAX};
     int status = HB_NOMATCH;
+    verify.is_read = hb_alloc(archive->catalog.count + 1);
     *result = (struct hb_verified){0};
     if (hb_contents_create(verify.run, &verify.contents, error) == HB_OK &&
         hb_chain_create(verify.run, HB_KIND_FILTER, "import", &verify.filters, error) == HB_OK)
@@ -363,8 +370,8 @@ int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *
     hb_restore_plan_clear(&verify.plan);
     hb_chain_free(&verify.filters);
     hb_chain_free(&verify.contents);
-    *result = (struct hb_verified){.files = atomic_load(&verify.files),
-                                   .bytes = atomic_load(&verify.bytes),
-                                   .damaged = verify.damaged != SIZE_MAX};
+    count_read(&verify, result);
+    result->damaged = verify.damaged != SIZE_MAX;
+    free(verify.is_read);
     return status;
 }

@@ -9,7 +9,7 @@
 #include "archive/archive.h"
 
 struct hb_verified {
-    uint64_t files; /* read back */
+    uint64_t files; /* read back, with the hard links to them (archive/hard_links.h) */
     uint64_t bytes;
     bool damaged; /* some members are: each is in the report, the first is the error */
 };

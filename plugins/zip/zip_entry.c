@@ -107,7 +107,7 @@ const char *zip_entry_problem(const struct zip *zip, const struct zip_record *re
     if (is_drive(path) && (zip_is_windows(record) || path[2] == '/' || path[2] == '\\'))
         return "is a place on a Windows drive, not below the home";
     if (climbs(path))
-        return "leads outside through ..\\";
+        return "contains '..\\'";
     return NULL;
 }
 

@@ -211,7 +211,8 @@ class Plain(hb.Case):
             said.append(json.loads(done.stdout.splitlines()[-1]))
             self.hbcore("--json", "verify", archive, expect=code)
             target = self.dir / f"target-{source}-{form}"
-            done = self.hbcore("--home", target, "--json", "import", archive)  # all that there is
+            self.hbcore("--home", target, "--json", "import", "--dry-run", archive, expect=code)
+            done = self.hbcore("--home", target, "--json", "import", archive, expect=code)  # all that there is
             self.assertEqual(b"marked as incomplete" in done.stderr, code == 3)
             said[-1]["imported"] = self.files(target)
         done = self.hbcore("--home", self.home, "--json", "snapshot", "create", expect=code)

@@ -277,7 +277,7 @@ forged("of another archive", trailer(summary(), section(2, entry_hash("other", b
 forged("for more entries", trailer(summary(), section(2, RIGHT * 2)), 1)
 forged("for none", trailer(summary(), section(2, b"")), 1)
 forged("hashes twice", trailer(summary(), section(2, RIGHT), section(2, RIGHT)), 1)
-forged("summary twice", trailer(summary(), summary(incomplete=True), section(2, RIGHT)), 0)
+forged("summary twice", trailer(summary(), summary(incomplete=True), section(2, RIGHT)), 3)
 forged("no summary", trailer(section(2, RIGHT)), 1)
 forged("no hashes", trailer(summary()), 1)
 forged("wrong checksum", trailer(summary(), section(2, RIGHT), checksum=1), 1)
@@ -288,10 +288,10 @@ forged("no JSON", trailer(section(1, b"{]"), section(2, RIGHT)), 1)
 forged("nested deeper than any stack", trailer(section(1, b"[" * 100_000), section(2, RIGHT)), 1)
 forged("an unknown section", trailer(summary(), section(77, b"what"), section(2, RIGHT)), 0, X)
 forged("reasons of another type", trailer(summary(incomplete=True, skipped=7, doubtful=[[]]),
-                                          section(2, RIGHT)), 0)
+                                          section(2, RIGHT)), 3)
 forged("reasons with control bytes", trailer(
     summary(incomplete=True, skipped=[{"path": "\x1b]0;t\x07", "reason": "\x1b[2J"}]),
-    section(2, RIGHT)), 0)
+    section(2, RIGHT)), 3)
 
 
 def forged_link(name, target, code):

@@ -445,9 +445,31 @@ class Snapshots(hb.Case):
         self.hbcore("verify", archive)
         self.hbcore("--home", new, "import", archive)
         self.assert_same_tree(home, new)
-        in_use = ("--set", "snapshot.files=a")
-        for words in (("verify", archive), ("--home", self.dir / "other", "import", archive)):
-            self.assert_mentions(self.hbcore(*in_use, *words, expect=3), "snapshots/of-the-sea.txt: refused")
+        in_use, other = ("--set", "snapshot.files=a"), self.dir / "other"
+        for words in (("verify", archive), ("--home", other, "import", archive)):
+            self.assert_mentions(self.hbcore(*in_use, "-v", *words), "snapshots/of-the-sea.txt: would lie in the directory")
+            self.assert_mentions(self.hbcore(*in_use, *words, *(["--force"] if words[-2] == "import" else [])),
+                                 "Files left out: 1 (-v lists them)")
+        self.assertEqual(sorted(name for _, _, names in os.walk(other) for name in names if name != ".hbcore-id"), ["a"])
+
+    def test_an_untouched_backup_is_complete(self):
+        """Where no filter leaves snapshots out: also those of what is excluded, and none is written anywhere."""
+        home, archive = self.dir / "home", self.dir / "a.zip"
+        hb.write(home / "a", b"1")
+        in_use = ("--set", "snapshot.files=a", "--home")
+        self.hbcore(*in_use, home, "snapshot", "create")
+        before = hb.tree(home, directory_times=False)
+        backed_up = self.summary(self.hbcore(*in_use, home, "--json", "backup", "-o", archive))
+        self.assertEqual(backed_up["status"], "complete")
+        for new, words in ((home, ["verify"]), (home, ["import", "--dry-run"]), (home, ["import", "-f"]),
+                           (self.dir / "new", ["import"]), (self.dir / "some", ["import", "--include", "/a"])):
+            done = self.summary(self.hbcore(*in_use, new, "--json", *words[:1], archive, *words[1:]))
+            self.assertEqual((done["status"], done["skipped"], done["doubtful"]), ("complete", [], []), words)
+            left_out = [row["path"] for row in done["left_out"]]
+            self.assertEqual(all(name.startswith("snapshots/") for name in left_out), True, left_out)
+            self.assertEqual(bool(left_out), "--include" not in words)
+            self.assertEqual(list(new.rglob("snapshots/*/*")) == [], new != home, words)
+        self.assertEqual(hb.tree(home, directory_times=False), before)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")

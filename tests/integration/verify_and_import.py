@@ -170,6 +170,21 @@ class TheSame(hb.Case):
         message = last.get("message")  # of verify with what it says besides
         return done.returncode, sorted(rows), message and message.replace(UNDAMAGED, "")
 
+    def counts(self, *words):
+        """Files and bytes; of an import also how many the archive has."""
+        done = self.summary(self.hbcore("--json", *words, expect=None))
+        return {key: done.get(key) for key in ("files", "bytes", "members")}
+
+    def compare_counts(self, archive, options, home):
+        """One way to count in all commands: a hard link is a file, with the content that an import copies."""
+        listed, verified = (self.counts(*options, "--home", home, name, archive) for name in ("list", "verify"))
+        would = self.counts(*options, "--home", home, "import", "--dry-run", archive)
+        done = self.counts(*options, "--home", home, "import", archive)
+        self.assertEqual(would, done)
+        self.assertEqual((listed["files"], listed["files"]), (verified["files"], done["members"]))
+        self.assertEqual(listed["bytes"], verified["bytes"])
+        self.tool("rm", "-rf", home)
+
     def compare(self, archive, options=(), dry=True):
         self.count += 1
         home = self.dir / f"home{self.count}"
@@ -177,6 +192,8 @@ class TheSame(hb.Case):
         if dry:
             self.assertEqual(self.told(*options, "--home", home, "import", "--dry-run", archive), verified)
         self.assertFalse(home.exists())
+        if dry and verified[0] != 1 and "cannot be" not in str(verified):
+            self.compare_counts(archive, options, home)
         words = ("--json", *options, "--home", home, "import", "-")
         done = self.hbcore(*words, input=archive.read_bytes(), expect=None)
         self.assertEqual(done.returncode, verified[0], self.describe(done))
@@ -265,8 +282,8 @@ class TheSame(hb.Case):
                 self.assertEqual((home / "c/same").read_bytes(), b"c//same")
                 listed = [json.loads(line).get("path") for line in self.hbcore("--json", "list", archive).stdout.splitlines()]
                 self.assertEqual([path for path in listed if path],
-                                 [".", "c", "c/first", "c/second", "c/l", "./c/same", "c/same", "c/same"])
-                for name in ("c/first", "c/second", "c/same"):
+                                 [".", "c", "c/first", "c/second", "c/l", "c/same", "c/same", "c/same"])
+                for name in ("c/first", "c/second", "c/same", "./c/same"):
                     self.assertEqual(self.hbcore("cat", archive, name).stdout, (home / name).read_bytes())
                 self.tool("rm", "-rf", home)
                 self.hbcore("--home", home, "import", archive, "--include", "c/first", *LINKS)
@@ -298,6 +315,102 @@ class TheSame(hb.Case):
         self.assertEqual(self.told(*words, *out)[:2], (0, []))
         self.assertEqual(self.told(*words, "--include", "a")[:2], (0, []))
         self.assertEqual([path for path, _ in self.told(*words, *out[2:])[1]], ["p"])
+
+    def test_how_links_are_counted(self):
+        """Also those that are left out, and those to what is no file."""
+        archive = self.dir / "made.tar"
+        tar_of(archive, ("f four", "h one four", "h two one", "p p", "h pp p", "h none gone", "l l four", "f name", "d d",
+                         "h d/n d//../name", "h d/m name"))
+        words = (*LINKS, "--home", self.dir / "home", "import", "--dry-run", archive)
+        self.assertEqual(self.counts("list", archive), {"files": 5, "bytes": 5 * 4, "members": None})
+        self.assertEqual(self.counts(*words), {"files": 5, "bytes": 20, "members": 5})
+        self.compare(archive, LINKS)
+        self.assert_mentions(self.hbcore(*words, expect=3), "contains 5 files (20 B to restore)", "4 refused", "files skipped (4)")
+        for choice, kept, left in ((("--include", "/one"), 1, 4), (("--exclude", "four"), 4, 1), (("--exclude", "p*"), 5, 0)):
+            done = self.summary(self.hbcore("--json", *words, *choice, expect=None))
+            unwanted = done["unwanted"]
+            self.assertEqual((done["members"], done["files"], done["bytes"]), (5, kept, 4 * kept), choice)
+            self.assertEqual(unwanted["not_included"] + unwanted["excluded"], left)
+
+    def test_damage_is_told_once(self):
+        """The reason stands alone beside its path; the hint for what is whole comes only if something is."""
+        archive = self.dir / "pydam.zip"
+        with zipfile.ZipFile(archive, "w") as made:
+            for name in ("n\xe4me", "b"):
+                made.writestr(name, name * 50)
+        whole = archive.read_bytes()
+        hint, rest = "undamaged members can still be extracted", "to import the rest"
+        for names, hinted in ((["n\xe4me"], True), (["b", "n\xe4me"], False)):
+            data = bytearray(whole)
+            for name in names:
+                data[whole.index((name * 50).encode())] ^= 1
+            archive.write_bytes(data)
+            done = self.hbcore("--json", "verify", archive, expect=1)
+            rows = [json.loads(line) for line in done.stdout.splitlines()]
+            damaged = [row for row in rows if row["type"] == "damaged"]
+            self.assertEqual([row["path"] for row in damaged], names)
+            for row in damaged:
+                self.assertFalse(any(word in row["reason"] for word in ("pydam", "n\xe4me", "zip: ")), row)
+            text = self.hbcore("verify", archive, expect=1).stderr.decode()
+            self.assertEqual(hint in text, hinted, text)
+        tree = self.dir / "tree"
+        hb.write(tree / "a", os.urandom(9000))
+        hb.write(tree / "b", os.urandom(9000))
+        packed = self.dir / "one.tar.zst"
+        self.hbcore("--home", tree, "backup", "--format", "tar-zstd", "-o", packed)
+        data = bytearray(packed.read_bytes())
+        data[9000] ^= 1
+        packed.write_bytes(data)
+        for words in (("verify",), ("--home", self.dir / "new", "import")):
+            text = self.hbcore(*words, packed, expect=1).stderr.decode()
+            self.assertFalse(hint in text or rest in text, text)
+
+    def test_list_says_what_is_doubtful(self):
+        """As verify does: of tars that were joined the second one is not read."""
+        self.need("tar", "zstd")
+        one, joined = self.dir / "one.tar.zst", self.dir / "joined.tar.zst"
+        hb.write(self.dir / "a", b"a")
+        self.tool("tar", "-C", self.dir, "--zstd", "-cf", one, "a")
+        joined.write_bytes(one.read_bytes() * 2)
+        for archive, code in ((one, 0), (joined, 3)):
+            for words in ((), ("--json",)):
+                done = self.hbcore(*words, "list", archive, expect=code)
+                self.assertEqual(b"doubtful" in done.stderr, code == 3, self.describe(done))
+            self.assertEqual(self.summary(done)["status"], "incomplete" if code else "complete")
+            self.assertEqual(self.told("list", archive), self.told("verify", archive))
+
+    def test_the_words_of_list(self):
+        archive = self.dir / "made.tar"
+        tar_of(archive, ("f a/./b", "f ./e", "h ./h a/b", "f a/../d"))
+        self.assertEqual(self.hbcore("list", archive).stdout.decode().split(), ["a/b", "e", "h", "a/../d"])
+        self.assertEqual([line[0] for line in self.hbcore("list", "--long", archive).stdout.decode().splitlines()],
+                         ["-", "-", "h", "-"])
+        for name in ("e", "./e", "a/b", "h"):
+            self.hbcore("cat", archive, name)
+        done = self.hbcore("verify", archive, expect=3)
+        self.assert_mentions(done, "a/../d: refused: contains '..'")
+
+    def test_what_an_archive_says_of_itself(self):
+        """Of a file that is missing or doubtful all three say so, once a file, unless it is left out."""
+        home, archive = self.dir / "home", self.dir / "a.zip"
+        hb.write(home / "fine", b"fine")
+        for name in ("one.db", "sub/two.db"):
+            self.make_database(home / name, rows=500)
+            data = bytearray((home / name).read_bytes())
+            data[-2000:-1000] = b"\xff" * 1000
+            hb.write(home / name, bytes(data))
+        saved = self.summary(self.hbcore("--home", home, "--json", "backup", "-o", archive, expect=3))
+        paths = [row["path"] for row in saved["doubtful"]]
+        self.assertEqual(paths, ["one.db", "sub/two.db"])
+        for words in (("verify",), ("import", "--dry-run"), ("import",), ("import", "--force"), ("import", "-f", "--dry-run")):
+            code, rows, _ = self.told("--home", self.dir / "new", *words, archive)
+            self.assertEqual((code, [path for path, _ in rows]), (3, paths), words)
+        for words in ((), ("--dry-run",)):
+            done = self.told("--home", self.dir / f"of{len(words)}", "import", *words, archive, "--exclude", "/sub")
+            self.assertEqual((done[0], [path for path, _ in done[1]]), (3, paths[:1]))
+            done = self.told("--home", self.dir / f"on{len(words)}", "import", *words, archive, "--exclude", "*.db")
+            self.assertEqual(done[:2], (0, []))
+        self.assert_mentions(self.hbcore("verify", archive, expect=3), "2 problems")
 
     def test_a_file_that_is_too_large_for_the_file_system(self):
         """It costs itself and the links to it; EFBIG is what the kernel says then."""

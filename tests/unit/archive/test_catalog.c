@@ -60,11 +60,13 @@ static void test_plain_spelling(void **state)
     expect_plain(HB_FILE, "d//a", "d/a");
     expect_plain(HB_SYMLINK, "d/./a", "d/a");
     expect_plain(HB_HARDLINK, "d///././b//a", "d/b/a");
-    expect_plain(HB_FILE, "./d//a", "./d/a");
+    expect_plain(HB_FILE, "./d//a", "d/a");
+    expect_plain(HB_FILE, "././/d/a", "d/a");
+    expect_plain(HB_DIRECTORY, "./d", "d");
     expect_plain(HB_DIRECTORY, "d/.", "d");
     expect_plain(HB_DIRECTORY, "d//", "d");
-    static const char *const kept[] = {"d/a", "./d/a", "../d//a", "d//../a", "d/./..", "/d//a",
-                                       "//d", "",      ".",       "d/...",   "d/.a",   "d/a."};
+    static const char *const kept[] = {"d/a", "./../a", "../d//a", "d//../a", "d/./..", "/d//a",
+                                       "//d", "",       ".",       "d/...",   "d/.a",   "d/a."};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         expect_plain(HB_FILE, kept[i], kept[i]);
     expect_plain(HB_FILE, "d/.", "d/.");
