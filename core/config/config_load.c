@@ -427,6 +427,24 @@ static int find_library(struct load *load, uint32_t kind, const char *name,
     return hb_loader_find(load->config->loader, (enum hb_kind)kind, name, library, why);
 }
 
+/* The sections that stand in the file. */
+static const char *next_written(const void *context, size_t index)
+{
+    const struct hb_ini *ini = context;
+    for (size_t i = 0; i < ini->count; i++)
+        if (ini->sections[i].line > 0 && index-- == 0)
+            return ini->sections[i].name;
+    return NULL;
+}
+
+static void hint_section(const struct load *load, const struct hb_ini_section *written,
+                         struct hb_error *why)
+{
+    const char *near = hb_nearest(written->name, next_written, load->ini);
+    if (near != NULL && strncmp(near, written->name, strcspn(near, ":") + 1) == 0)
+        hb_error_hint(why, "did you mean %s?", near);
+}
+
 static void make_plugin_section(struct load *load, const struct hb_ini_section *written,
                                 uint32_t kind)
 {
@@ -439,6 +457,8 @@ static void make_plugin_section(struct load *load, const struct hb_ini_section *
     const struct hb_library *library = NULL;
     struct hb_error why;
     if (find_library(load, kind, name, &library, &why) != HB_OK) {
+        if (entry == NULL && written->line == 0) /* a slip, not a new section */
+            hint_section(load, written, &why);
         if (entry != NULL)
             complain(load, entry->line, written->name, entry->key, &why);
         else

@@ -357,7 +357,11 @@ static void host_patterns_free(const struct hb_host *host, struct hb_patterns *p
     size_t missed = instance->run->walked && count > 0
                         ? hb_patterns_missed(patterns, 0, count, names, sizeof names)
                         : 0;
-    if (missed > 0) /* a slip, or what was there once */
+    if (missed > 0 && count == 1) /* a slip, or what was there once */
+        hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
+                      "[%s] patterns: its only pattern matches nothing in the home: %s",
+                      instance->section->name, names);
+    else if (missed > 0)
         hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
                       "[%s] patterns: %zu of its %zu patterns %s nothing in the home: %s",
                       instance->section->name, missed, count, missed == 1 ? "matches" : "match",
