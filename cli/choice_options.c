@@ -150,8 +150,9 @@ void hb_choice_show(FILE *out, const struct hb_choice *choice)
     show(out, choice->too_large, "Files larger than ", choice->larger_than_text);
     if (choice->newly_included + choice->newly_excluded > 0)
         fprintf(out,
-                "  A pattern without a / matches at any depth; in directories below that included "
-                "%" PRIu64 "\n  and excluded %" PRIu64 ". With a / in front it is about the home "
+                "  Below the top of the home, patterns without a / included %" PRIu64
+                " and excluded "
+                "%" PRIu64 ": they\n  match at any depth. With a / in front they are about the top "
                 "alone.\n",
                 choice->newly_included, choice->newly_excluded);
 }

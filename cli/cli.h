@@ -49,6 +49,7 @@ struct hb_cli {
     bool ascii;           /* the user's terminal has no UTF-8, as far as the locale tells */
     FILE *out;            /* results */
     FILE *err;            /* progress, warnings, errors */
+    const char *skipped;  /* the heading above what a run skipped; NULL: the usual one */
     bool output_is_extra; /* the work is done elsewhere: that results cannot be printed is a warning
                            */
     char *untold; /* an import was completed, and the JSON that says so cannot be written: else NULL

@@ -215,7 +215,7 @@ static void print_summary(const struct backup_command *command)
     if (!cli->quiet)
         hb_choice_show(out, &command->choice);
     hb_session_print_summary(command->session, NULL);
-    if (made && !cli->quiet)
+    if (made && !cli->quiet && !command->backup.destination.stream) /* no name leads to it */
         print_restore_line(command);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hbcore config check | show; `new` is in cli_config_new.c */
 #include "backup/preset.h"
+#include "backup/preset_clash.h"
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/path.h"
 #include "cli_config_new.h"
 #include "commands.h"
 #include "complain.h"
@@ -63,7 +65,9 @@ static void show_option(void *context, const struct hb_section *section,
         fprintf(listing->out, ";%s\n", text);
         return;
     }
-    if (hb_ini_can_be_read(text)) {
+    bool here = section->kind == 0 && option->type == HB_OPTION_STRING &&
+                hb_settings_problem(section->name, option, value->text, true) != NULL;
+    if (!here && hb_ini_can_be_read(text)) {
         fprintf(listing->out, "%s\n", text);
         return;
     }
@@ -157,7 +161,8 @@ static void check_name(void *context, const struct hb_section *section,
         status = hb_format_find(naming->config, value->text, &choice, &why);
     else if (strcmp(option->key, "backup-preset") == 0)
         status = hb_preset_find(naming->config, value->text, &preset, &why);
-    if (status != HB_OK)
+    bool clash = preset.section != NULL; /* with another one: check_presets() tells it */
+    if (status != HB_OK && !clash)
         tell_problem(naming, origin, section->name, option->key, &why);
     hb_format_choice_clear(&choice);
     hb_preset_clear(&preset);
@@ -170,6 +175,37 @@ static void check_names(const struct hb_config *config, hb_config_report *report
 }
 
 /* What only a plugin knows to be wrong it says when it is made. */
+static void check_each_plugin(const struct hb_config *config, hb_config_report *report,
+                              void *context)
+{
+    struct hb_run run;
+    hb_run_init(&run, config);
+    for (size_t i = 0; i < config->count; i++) {
+        const struct hb_section *section = &config->sections[i]->section;
+        if (section->kind != 0 && section->library != NULL)
+            hb_instance_check(&run, section, report, context);
+    }
+    hb_run_clear(&run);
+}
+
+static void check_presets(const struct hb_config *config, hb_config_report *report, void *context)
+{
+    const struct hb_section *preset = NULL;
+    struct hb_error error;
+    HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
+    while ((preset = hb_config_next_preset(config, preset)) != NULL)
+        if (hb_preset_clash(config, preset, home, true, &error) != HB_OK)
+            report(context, &error);
+}
+
+static void check_more(const struct hb_config *config, hb_config_report *report, void *context)
+{
+    check_names(config, report, context);
+    check_presets(config, report, context);
+    check_each_plugin(config, report, context);
+}
+
+/* All of them as a run has them, for what they note. */
 static int check_plugins(struct hb_session *session)
 {
     static const struct {
@@ -187,6 +223,18 @@ static int check_plugins(struct hb_session *session)
     return HB_EXIT_DONE;
 }
 
+static void tell_notes(struct hb_session *session)
+{
+    const struct hb_report *report = &session->run.report;
+    for (size_t i = 0; i < report->count; i++) {
+        const char *said = report->findings[i].reason;
+        HB_AUTO_FREE char *origin = hb_setting_origin(session->config, said);
+        HB_AUTO_FREE char *shown = hb_printable(said);
+        fprintf(session->cli->err, "hbcore: note: %s%s%s\n", origin == NULL ? "" : origin,
+                origin == NULL ? "" : ": ", shown);
+    }
+}
+
 static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -195,6 +243,7 @@ static int check(struct hb_session *session)
     int code = check_plugins(session);
     if (code != HB_EXIT_DONE)
         return code;
+    tell_notes(session);
     if (hb_contents_are_given_up(config))
         fprintf(cli->err, "hbcore: note: %s: " HB_NO_CONTENTS "\n", path);
     if (cli->json) {
@@ -217,7 +266,7 @@ static int check(struct hb_session *session)
 static const struct hb_form forms[] = {
     {.name = "check",
      .help = "check the configuration and name every error in it",
-     .more_checks = check_names,
+     .more_checks = check_more,
      .run = check},
     {.name = "show",
      .help = "print the settings in force, each below a comment that says where it comes\n"

@@ -177,7 +177,7 @@ static void show_plan(FILE *out, const char *target, const struct hb_archive *ar
     fprintf(out, "Backup contains %" PRIu64 " file%s (%s to restore)\n", plan->members,
             hb_plural(plan->members), hb_human_bytes(plan->bytes, size));
     if (plan->unwanted > 0)
-        fprintf(out, "Left out by --include and --exclude: %" PRIu64 "\n", plan->unwanted);
+        fprintf(out, "Left out by options: %" PRIu64 "\n", plan->unwanted);
     hb_choice_show(out, choice);
     fprintf(out, "Target: %s\n", home);
     if (changes != NULL)

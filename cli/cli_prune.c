@@ -143,9 +143,12 @@ static void print_summary(const struct prune_command *command, const struct hb_p
                     command->options->dry_run);
     } else if (!cli->quiet) {
         json_int_t removed = json_integer_value(json_object_get(command->lists, "removed"));
-        fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive%s.\n",
-                command->options->dry_run ? "Would remove" : "Removed", removed,
-                hb_plural((uint64_t)removed));
+        if (hb_config_next_preset(command->session->config, NULL) == NULL)
+            fputs("There are no presets: nothing to remove.\n", cli->out);
+        else
+            fprintf(cli->out, "%s %" JSON_INTEGER_FORMAT " archive%s.\n",
+                    command->options->dry_run ? "Would remove" : "Removed", removed,
+                    hb_plural((uint64_t)removed));
     }
     if (object == NULL)
         hb_summary_problems(cli, &command->session->run.report);

@@ -388,7 +388,9 @@ static int prune(struct snapshot_command *command)
         print_fates(command, &snapshots);
         hb_session_say(session, "%s %zu snapshot%s, %zu %s.\n",
                        dry_run ? "Would remove" : "Removed", removed, hb_plural(removed), left,
-                       dry_run ? "would stay" : "stay");
+                       dry_run     ? "would stay"
+                       : left == 1 ? "stays"
+                                   : "stay");
         code = conclude(command, "snapshot prune",
                         json_pack("{s:I, s:o, s:I}", "removed", (json_int_t)removed,
                                   "removed_snapshots", names, "snapshots", (json_int_t)left));

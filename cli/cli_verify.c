@@ -30,6 +30,7 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
         hb_session_print_summary(session, object);
         return;
     }
+    session->cli->skipped = "Warnings: files that an import would skip";
     HB_AUTO_FREE char *path = hb_printable(reading->path);
     hb_summary_status(session, "Archive ok", "Archive DOUBTFUL",
                       "%s: %" PRIu64 " file%s, %s read back", path, verified->files,

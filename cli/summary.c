@@ -66,7 +66,7 @@ static void show_information(const struct hb_cli *cli, FILE *out, const struct h
     if (cli->verbose > 0) {
         show_kind(cli, out, report, HB_FOUND_LEFT_OUT, "Left out by rules", NULL);
         show_kind(cli, out, report, HB_FOUND_LINK, "Symbolic links passed over", "");
-        show_kind(cli, out, report, HB_FOUND_SPECIAL, "Special files passed over", "");
+        show_kind(cli, out, report, HB_FOUND_SPECIAL, "Sockets, pipes and devices passed over", "");
     } else {
         if (report->kinds[HB_FOUND_LEFT_OUT] > 0)
             fprintf(out, "\n  Files left out: %zu (-v lists them)\n",
@@ -75,7 +75,7 @@ static void show_information(const struct hb_cli *cli, FILE *out, const struct h
             fprintf(out, "\n  Symbolic links passed over: %zu (-v lists them)\n",
                     report->kinds[HB_FOUND_LINK]);
         if (report->kinds[HB_FOUND_SPECIAL] > 0)
-            fprintf(out, "\n  Sockets, pipes and devices passed over: %zu\n",
+            fprintf(out, "\n  Sockets, pipes and devices passed over: %zu (-v lists them)\n",
                     report->kinds[HB_FOUND_SPECIAL]);
     }
 }
@@ -83,7 +83,8 @@ static void show_information(const struct hb_cli *cli, FILE *out, const struct h
 void hb_summary_problems(const struct hb_cli *cli, const struct hb_report *report)
 {
     fflush(hb_cli_out(cli));
-    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED, "Warnings: files skipped", NULL);
+    show_kind(cli, cli->err, report, HB_FOUND_SKIPPED,
+              cli->skipped == NULL ? "Warnings: files skipped" : cli->skipped, NULL);
     show_kind(cli, cli->err, report, HB_FOUND_DOUBTFUL, "Warnings: doubtful", NULL);
     fflush(cli->err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset.h"
 
+#include "backup/preset_clash.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/path.h"
@@ -19,12 +20,27 @@ static const char *label_at(const void *context, size_t index)
     return section == NULL ? NULL : section->label;
 }
 
+/* "nightly, pre-update". Caller frees. */
+static char *all_labels(const struct hb_config *config)
+{
+    char *text = hb_copy_text("");
+    const char *label;
+    for (size_t i = 0; (label = label_at(config, i)) != NULL; i++) {
+        HB_AUTO_FREE char *before = text;
+        text = hb_text("%s%s%s", before, i == 0 ? "" : ", ", label);
+    }
+    return text;
+}
+
 static int not_found(const struct hb_config *config, const char *name, struct hb_error *error)
 {
     const char *nearest = hb_nearest(name, label_at, config);
     hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
+    HB_AUTO_FREE char *all = all_labels(config);
     if (nearest != NULL)
         hb_error_hint(error, "did you mean %s?", nearest);
+    else if (*all != '\0')
+        hb_error_hint(error, "the presets are: %s; or add a section [preset:%s]", all, name);
     else
         hb_error_hint(error, "add a section [preset:%s] with the key 'directory'", name);
     return HB_FATAL;
@@ -44,6 +60,9 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     preset->section = hb_config_section(config, section);
     if (preset->section == NULL)
         return not_found(config, name, error);
+    HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
+    if (hb_preset_clash(config, preset->section, home, false, error) != HB_OK)
+        return HB_FATAL;
     const char *prefix = hb_config_text(config, section, "prefix");
     const char *format = hb_config_text(config, section, "format");
     preset->directory = hb_config_text(config, section, "directory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_backup.h"
 
+#include "backup/preset_clash.h"
 #include "host/own_places.h"
 
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
@@ -79,8 +80,14 @@ int hb_preset_backup(struct hb_preset_backup *backup, struct hb_error *error)
     struct hb_run *run = backup->run;
     const struct hb_format_ops *ops = hb_format_ops_of(&backup->choice);
     struct hb_preset_next next;
-    int status = hb_preset_destination(&backup->settings, run->home.path, backup->output, ops,
-                                       &backup->destination, error);
+    int status =
+        backup->settings.section == NULL
+            ? HB_OK
+            : hb_preset_clash(run->config, backup->settings.section, run->home.path, false, error);
+    if (status != HB_OK)
+        return status;
+    status = hb_preset_destination(&backup->settings, run->home.path, backup->output, ops,
+                                   &backup->destination, error);
     if (status != HB_OK)
         return status;
     backup->hooks.event.home = run->home.path;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/prune.h"
 
+#include "backup/preset_clash.h"
 #include "base/memory.h"
 #include "host/own_places.h"
 #include "restore/pending.h"
@@ -88,6 +89,9 @@ static int prune_preset(struct prune *prune, const char *name, struct hb_error *
     struct hb_preset preset;
     struct hb_format_choice choice = {0};
     int status = hb_preset_find(config, name, &preset, error);
+    if (status == HB_OK)
+        status =
+            hb_preset_clash(config, preset.section, prune->request->run->home.path, false, error);
     if (status == HB_OK)
         status = hb_format_find(config, preset.format, &choice, error);
     if (status == HB_OK)

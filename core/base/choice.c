@@ -153,7 +153,11 @@ void hb_choice_note(const struct hb_choice *choice, const char *where, bool type
             hb_report_add(report, HB_FOUND_NOTE, "", "--exclude-from %s: there is no pattern in it",
                           file->name);
         missed = hb_patterns_missed(exclude, file->first, file->end, names, sizeof names);
-        if (missed > 0)
+        if (missed > 0 && file->end - file->first == 1)
+            hb_report_add(report, HB_FOUND_NOTE, "",
+                          "--exclude-from %s: its only pattern matches nothing in %s: %s",
+                          file->name, where, names);
+        else if (missed > 0)
             hb_report_add(report, HB_FOUND_NOTE, "",
                           "--exclude-from %s: %zu of its %zu patterns %s nothing in %s: %s",
                           file->name, missed, file->end - file->first,

@@ -58,17 +58,23 @@ static bool turns_text(const unsigned char *text, size_t length)
     return text[1] == 0x81 && last >= 0xA6 && last <= 0xA9;                    /* U+2066 .. 2069 */
 }
 
+/* The length of the character at `text` if a terminal shows it, and nothing else by it; or 0. */
+static size_t shown_as_it_is(const unsigned char *text, size_t bytes)
+{
+    size_t length = sequence(text, bytes);
+    bool control =
+        *text < 0x20 || *text == 0x7F || (length == 2 && *text == 0xC2 && text[1] < 0xA0);
+    return control || turns_text(text, length) ? 0 : length;
+}
+
 char *hb_printable(const char *name)
 {
     size_t bytes = strlen(name);
     char *shown = hb_alloc(bytes * 4 + 1), *end = shown;
     for (size_t i = 0; i < bytes;) {
-        size_t length = sequence((const unsigned char *)name + i, bytes - i);
-        unsigned char byte = (unsigned char)name[i];
-        bool control = byte < 0x20 || byte == 0x7F ||
-                       (length == 2 && byte == 0xC2 && (unsigned char)name[i + 1] < 0xA0);
-        if (length == 0 || control || turns_text((const unsigned char *)name + i, length)) {
-            end += snprintf(end, 5, "\\x%02X", byte);
+        size_t length = shown_as_it_is((const unsigned char *)name + i, bytes - i);
+        if (length == 0) {
+            end += snprintf(end, 5, "\\x%02X", (unsigned char)name[i]);
             i++;
             continue;
         }
@@ -108,9 +114,31 @@ int hb_columns(const char *text)
     return columns;
 }
 
+/* $'…' (POSIX.1-2024): what cannot be shown in octal, for \x takes what follows for more digits. */
+static char *escaped_word(const char *name)
+{
+    size_t bytes = strlen(name);
+    char *word = hb_alloc(bytes * 4 + 4), *end = stpcpy(word, "$'");
+    for (size_t i = 0; i < bytes;) {
+        unsigned char byte = (unsigned char)name[i];
+        size_t length = shown_as_it_is((const unsigned char *)name + i, bytes - i);
+        if (byte == '\'' || byte == '\\')
+            *end++ = '\\';
+        if (length == 0)
+            end += snprintf(end, 5, "\\%03o", byte);
+        memcpy(end, name + i, length);
+        end += length;
+        i += length == 0 ? 1 : length;
+    }
+    memcpy(end, "'", 2);
+    return word;
+}
+
 char *hb_shell_word(const char *name)
 {
     HB_AUTO_FREE char *shown = hb_printable(name);
+    if (strcmp(shown, name) != 0)
+        return escaped_word(name);
     if (is_plain(shown))
         return hb_copy_text(shown);
     char *word = hb_alloc(strlen(shown) * 4 + 3), *end = word;

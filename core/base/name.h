@@ -22,7 +22,10 @@ char *hb_printable(const char *name);
 int hb_character_columns(const char *text, size_t *bytes);
 int hb_columns(const char *text);
 
-/* The same as a word that can be typed into a shell, quoted where it has to be. Caller frees. */
+/*
+ * The name as a word that can be typed into a shell, quoted where it has to be: $'…' where it has
+ * what no terminal shows. Caller frees.
+ */
 char *hb_shell_word(const char *name);
 
 /*

@@ -186,26 +186,27 @@ static bool check_lines(struct load *load, const struct hb_owned_section *sectio
 }
 
 /*
- * The value is wrong. Of a list that goes on over several lines, each line that is wrong by itself
- * is named; else the first.
+ * The value is wrong. Of a list each word that is wrong is named, with the line in which it stands.
  */
 static void complain_value(struct load *load, const char *section, const struct hb_option *option,
                            const struct hb_ini_entry *entry, const struct hb_error *why)
 {
     size_t first = strlen(entry->value), found = load->problem_count;
-    struct hb_value value;
     struct hb_error of_line;
     for (size_t i = 0; i < entry->more_count; i++)
         first -= strlen(entry->more[i].text);
     HB_AUTO_FREE char *beginning = hb_copy_bytes(
         entry->value, first > entry->more_count ? first - entry->more_count : 0); /* no blanks */
-    for (size_t i = 0; i <= entry->more_count && entry->more_count > 0; i++) {
+    for (size_t i = 0; i <= entry->more_count && option->type == HB_OPTION_LIST; i++) {
         const char *text = i == 0 ? beginning : entry->more[i - 1].text;
-        if (hb_value_parse(option, text, &value, &of_line) == HB_OK)
-            hb_value_clear(&value);
-        else
-            complain(load, i == 0 ? entry->line : entry->more[i - 1].line, section, entry->key,
-                     &of_line);
+        int status;
+        while ((status = hb_list_word(option, &text, NULL, &of_line)) != HB_NOMATCH) {
+            if (status != HB_OK)
+                complain(load, i == 0 ? entry->line : entry->more[i - 1].line, section, entry->key,
+                         &of_line);
+            if (text == NULL)
+                break;
+        }
     }
     if (load->problem_count == found)
         complain(load, entry->line, section, entry->key, why);
@@ -222,6 +223,41 @@ static bool check_on(struct load *load, const struct hb_owned_section *section,
     hb_error_hint(&why, "remove the line");
     complain(load, entry->line, section->section.name, entry->key, &why);
     return false;
+}
+
+/* It has the right type; can it be meant? Each word of a list that cannot is named. */
+static bool check_value(struct load *load, const struct hb_owned_section *section,
+                        const struct hb_option *option, const struct hb_ini_entry *entry,
+                        const struct hb_value *value)
+{
+    bool list = option->type == HB_OPTION_LIST, fine = true;
+    size_t count = list ? value->list_count : option->type == HB_OPTION_STRING;
+    for (size_t i = 0; i < count; i++) {
+        struct hb_error why;
+        const char *text = list ? value->list[i] : value->text;
+        const char *problem =
+            hb_settings_problem(section->section.name, option, text, entry->line > 0);
+        if (problem == NULL)
+            continue;
+        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, text, problem);
+        if (strcmp(entry->key, "prefix") == 0)
+            hb_error_hint(&why, "the directory is set by the key 'directory'");
+        complain(load, entry->line, section->section.name, entry->key, &why);
+        fine = false;
+    }
+    return fine;
+}
+
+/* Whoever switches a plugin off so for one run, with --set, knows it. */
+static void doubt_on(struct load *load, const struct hb_owned_section *section,
+                     const struct hb_ini_entry *entry, const struct hb_value *value)
+{
+    if (section->section.kind != 0 && strcmp(entry->key, "on") == 0 && entry->line > 0 &&
+        value->list_count == 0)
+        hb_config_add_doubt(load->config,
+                            hb_text("%s:%u: on: it is empty: the plugin of [%s] is never asked; "
+                                    "name backup, import or guard, or remove the line",
+                                    load->file, entry->line, section->section.name));
 }
 
 static void apply_entry(struct load *load, struct hb_owned_section *section,
@@ -248,18 +284,11 @@ static void apply_entry(struct load *load, struct hb_owned_section *section,
         complain_value(load, section->section.name, option, entry, &why);
         return;
     }
-    const char *wrong = NULL;
-    const char *problem = section->section.kind == 0
-                              ? hb_settings_problem(section->section.name, option, &value, &wrong)
-                              : NULL;
-    if (problem != NULL) {
-        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, wrong, problem);
-        if (strcmp(entry->key, "prefix") == 0)
-            hb_error_hint(&why, "the directory is set by the key 'directory'");
-        complain(load, entry->line, section->section.name, entry->key, &why);
+    if (section->section.kind == 0 && !check_value(load, section, option, entry, &value)) {
         hb_value_clear(&value);
         return;
     }
+    doubt_on(load, section, entry, &value);
     HB_AUTO_FREE char *origin =
         entry->line == 0 ? hb_copy_text("--set") : hb_text("%s:%u", load->file, entry->line);
     hb_filled_set(filled, index, &value, origin);
@@ -398,6 +427,24 @@ static int find_library(struct load *load, uint32_t kind, const char *name,
     return hb_loader_find(load->config->loader, (enum hb_kind)kind, name, library, why);
 }
 
+/* The sections that stand in the file. */
+static const char *next_written(const void *context, size_t index)
+{
+    const struct hb_ini *ini = context;
+    for (size_t i = 0; i < ini->count; i++)
+        if (ini->sections[i].line > 0 && index-- == 0)
+            return ini->sections[i].name;
+    return NULL;
+}
+
+static void hint_section(const struct load *load, const struct hb_ini_section *written,
+                         struct hb_error *why)
+{
+    const char *near = hb_nearest(written->name, next_written, load->ini);
+    if (near != NULL && strncmp(near, written->name, strcspn(near, ":") + 1) == 0)
+        hb_error_hint(why, "did you mean %s?", near);
+}
+
 static void make_plugin_section(struct load *load, const struct hb_ini_section *written,
                                 uint32_t kind)
 {
@@ -410,6 +457,8 @@ static void make_plugin_section(struct load *load, const struct hb_ini_section *
     const struct hb_library *library = NULL;
     struct hb_error why;
     if (find_library(load, kind, name, &library, &why) != HB_OK) {
+        if (entry == NULL && written->line == 0) /* a slip, not a new section */
+            hint_section(load, written, &why);
         if (entry != NULL)
             complain(load, entry->line, written->name, entry->key, &why);
         else
@@ -579,10 +628,15 @@ static void load_all(struct load *load, const char *data, size_t bytes, const ch
         hb_loader_each(load->config->loader, add_content, load);
 }
 
-/* What others know to be wrong stands behind the lines of the file. */
+/* What others know to be wrong: with its line in front, or behind those of the file. */
 static void add_more(void *context, const struct hb_error *error)
 {
-    add_problem(context, UINT_MAX, error);
+    struct load *load = context;
+    size_t bytes = load->file == NULL ? 0 : strlen(load->file);
+    bool placed =
+        bytes > 0 && strncmp(error->text, load->file, bytes) == 0 && error->text[bytes] == ':';
+    unsigned long line = placed ? strtoul(error->text + bytes + 1, NULL, 10) : 0;
+    add_problem(load, line == 0 || line > UINT_MAX ? UINT_MAX : (unsigned)line, error);
 }
 
 int hb_config_load(const char *path, const char *const *sets, hb_config_report *report,

@@ -166,34 +166,78 @@ static const char *below_problem(const char *key, const char *text)
                : NULL;
 }
 
-/* From whichever directory the program is started, it is the same home. */
-static const char *home_problem(const char *key, const char *text)
+/* From whichever directory the program is started, it is the same home, and the same archives. */
+static const char *relative_problem(const char *section, const char *text, bool in_file)
 {
     HB_AUTO_FREE char *path = hb_expand_path(text);
-    return strcmp(key, "path") == 0 && *path != '\0' && *path != '/'
-               ? "depends on the current directory: begin it with / or ~/"
+    bool may = strncmp(section, "preset:", 7) == 0 || /* below the home */
+               (!in_file && strcmp(section, "home") != 0);
+    return may || *path == '\0' || *path == '/'
+               ? NULL
+               : "depends on the current directory: begin it with / or ~/";
+}
+
+static const char *path_problem(const char *section, const char *text, bool in_file)
+{
+    const char *problem = hb_path_unexpanded(text);
+    return problem != NULL ? problem : relative_problem(section, text, in_file);
+}
+
+/* Lists of names, each of which is compared with one component of a path. */
+static bool is_names(const char *section, const char *key)
+{
+    static const char *const lists[][2] = {{"import", "markers"},
+                                           {"import", "wrappers"},
+                                           {"home", "nested-in"},
+                                           {"snapshot", "without"}};
+    for (size_t i = 0; i < COUNT(lists); i++)
+        if (strcmp(section, lists[i][0]) == 0 && strcmp(key, lists[i][1]) == 0)
+            return true;
+    return false;
+}
+
+static const char *name_problem(const char *text)
+{
+    bool dots = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+    return dots || strchr(text, '/') != NULL
+               ? "would never match: it is not the name of one file or directory, which has no '/'"
                : NULL;
 }
 
-static const char *text_problem(const char *section, const char *key, const char *text)
+/* Files of a home, before an import into it. */
+static const char *asked_problem(const char *text)
 {
-    bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
-    if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
-        return "is the start of a file's name and must not contain a '/'";
-    if (strcmp(section, "snapshot") == 0)
-        return below_problem(key, text);
-    const char *problem = is_path(section, key) ? hb_path_unexpanded(text) : NULL;
-    return problem != NULL || strcmp(section, "home") != 0 ? problem : home_problem(key, text);
+    bool outside = *text == '/';
+    for (const char *part = text; !outside && *part != '\0'; part += *part == '/') {
+        size_t bytes = strcspn(part, "/");
+        outside = bytes == 2 && strncmp(part, "..", 2) == 0;
+        part += bytes;
+    }
+    return outside ? "is never in a home: the paths are those below it" : NULL;
+}
+
+/* A shell sets no other, and "$NAME" is what stands for its value. */
+static const char *variable_problem(const char *text)
+{
+    return strpbrk(text, " \t=$/~") != NULL
+               ? "is not the name of an environment variable, such as APP_HOME"
+               : NULL;
 }
 
 const char *hb_settings_problem(const char *section, const struct hb_option *option,
-                                const struct hb_value *value, const char **wrong)
+                                const char *text, bool in_file)
 {
-    const char *problem = NULL;
-    if (option->type == HB_OPTION_STRING)
-        problem = text_problem(section, option->key, *wrong = value->text);
-    for (size_t i = 0; option->type == HB_OPTION_LIST && i < value->list_count && problem == NULL;
-         i++)
-        problem = text_problem(section, option->key, *wrong = value->list[i]);
-    return problem;
+    const char *key = option->key;
+    bool names = strcmp(section, "backup") == 0 || strncmp(section, "preset:", 7) == 0;
+    if (names && strcmp(key, "prefix") == 0 && strchr(text, '/') != NULL)
+        return "is the start of a file's name and must not contain a '/'";
+    if (is_names(section, key))
+        return name_problem(text);
+    if (strcmp(section, "import") == 0 && strcmp(key, "ask-if") == 0)
+        return asked_problem(text);
+    if (strcmp(section, "home") == 0 && strcmp(key, "variable") == 0)
+        return variable_problem(text);
+    if (strcmp(section, "snapshot") == 0)
+        return below_problem(key, text);
+    return is_path(section, key) ? path_problem(section, text, in_file) : NULL;
 }

@@ -22,11 +22,11 @@ extern const struct hb_settings_table hb_settings_tables[];
 extern const struct hb_settings_table hb_settings_common;
 
 /*
- * What is wrong with a value that has the right type, for an option of the core's own: NULL, or a
- * sentence about *wrong, which is the text, or a word of the list.
+ * What is wrong with a text, or a word of a list, for an option of the core's own: NULL, or a
+ * sentence about it. `in_file`: it stands in a file, which is read from whichever directory.
  */
 const char *hb_settings_problem(const char *section, const struct hb_option *option,
-                                const struct hb_value *value, const char **wrong);
+                                const char *text, bool in_file);
 
 /* The default of import.max-depth, which a backup tells about what lies deeper. */
 enum { HB_IMPORTED_DEPTH = 10000 };

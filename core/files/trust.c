@@ -2,6 +2,7 @@
 #include "files/trust.h"
 
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/path.h"
 #include "files/io.h"
 #include <errno.h>
@@ -157,8 +158,8 @@ static int refuse_owner(const struct checker *checker, const char *name, const c
     hb_error_set(checker->error, HB_FATAL,
                  "%s %s: refused, because %s%s belongs to %s, who is neither root nor you",
                  checker->what, checker->path, thing, name, who);
-    hb_error_hint(checker->error, "if you trust it: chown root '%s'",
-                  *name == '\0' ? checker->path : name);
+    HB_AUTO_FREE char *word = hb_shell_word(*name == '\0' ? checker->path : name);
+    hb_error_hint(checker->error, "if you trust it: chown root %s", word);
     return HB_FATAL;
 }
 
@@ -167,8 +168,8 @@ static int refuse_mode(const struct checker *checker, const char *name, const ch
 {
     hb_error_set(checker->error, HB_FATAL, "%s %s: refused, because %s%s can be written to by %s",
                  checker->what, checker->path, thing, name, who);
-    hb_error_hint(checker->error, "if you trust what is in it now: chmod go-w '%s'",
-                  *name == '\0' ? checker->path : name);
+    HB_AUTO_FREE char *word = hb_shell_word(*name == '\0' ? checker->path : name);
+    hb_error_hint(checker->error, "if you trust what is in it now: chmod go-w %s", word);
     return HB_FATAL;
 }
 

@@ -8,8 +8,7 @@
 #include <string.h>
 
 /* A sentence of a plugin about one of its settings, and where that setting stands. */
-struct refusal {
-    const struct hb_section *section;
+struct remark {
     const char *said;
     char *origin; /* NULL: it is about none */
 };
@@ -18,33 +17,43 @@ static void find_setting(void *context, const struct hb_section *section,
                          const struct hb_option *option, const struct hb_value *value,
                          const char *origin)
 {
-    struct refusal *refusal = context;
+    struct remark *remark = context;
     (void)value;
     HB_AUTO_FREE char *words = hb_text("[%s] %s: ", section->name, option->key);
-    if (section == refusal->section && refusal->origin == NULL &&
-        strstr(refusal->said, words) != NULL)
-        refusal->origin = hb_copy_text(origin);
+    if (section->kind != 0 && remark->origin == NULL && strstr(remark->said, words) != NULL)
+        remark->origin = hb_copy_text(origin);
 }
 
-/*
- * Plugins say "[SECTION] KEY: …" of a value that they refuse. Then the configuration is wrong, and
- * the line is named, as of what the host itself refuses.
- */
-static int refuse(const struct hb_instance *instance, struct hb_error *error)
+char *hb_setting_origin(const struct hb_config *config, const char *said)
 {
-    struct refusal refusal = {.section = instance->section, .said = hb_instance_failure(instance)};
-    hb_config_each(instance->run->config, find_setting, &refusal);
-    if (refusal.origin != NULL)
-        hb_error_set(error, HB_FATAL, "%s: %s", refusal.origin, refusal.said);
-    else
-        hb_error_set(error, HB_FATAL, "[%s]: %s", instance->section->name, refusal.said);
-    error->wrong_use = refusal.origin != NULL;
-    free(refusal.origin);
-    return HB_FATAL;
+    struct remark remark = {.said = said};
+    hb_config_each(config, find_setting, &remark);
+    return remark.origin;
 }
 
-int hb_instance_create(struct hb_run *run, const struct hb_section *section,
-                       struct hb_instance **instance, struct hb_error *error)
+/* What a plugin said in its create(), in turn. */
+struct sayings {
+    char **texts;
+    size_t count;
+};
+
+static void hear(void *context, const char *sentence)
+{
+    struct sayings *sayings = context;
+    sayings->texts = hb_resize(sayings->texts, sayings->count + 1, sizeof *sayings->texts);
+    sayings->texts[sayings->count++] = hb_copy_text(sentence);
+}
+
+static void clear_sayings(struct sayings *sayings)
+{
+    for (size_t i = 0; i < sayings->count; i++)
+        free(sayings->texts[i]);
+    free(sayings->texts);
+}
+
+/* NULL: it cannot be made, for the reasons in `sayings`, of which there is one at least. */
+static struct hb_instance *make(struct hb_run *run, const struct hb_section *section,
+                                struct sayings *sayings)
 {
     struct hb_instance *made = hb_alloc(sizeof *made);
     made->run = run;
@@ -52,14 +61,62 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
     hb_calls_wrap(made, section->library->plugin);
     hb_services_fill(made);
     hb_run_clear_failure(run);
+    run->heard = hear;
+    run->heard_context = sayings;
     int status = hb_calls_create(made);
-    if (status != HB_OK) {
-        status = refuse(made, error);
-        free(made);
-        return status;
+    run->heard = NULL;
+    if (status == HB_OK)
+        return made;
+    const char *last = hb_instance_failure(made); /* the host may have had the last word */
+    if (sayings->count == 0 || strcmp(sayings->texts[sayings->count - 1], last) != 0)
+        hear(sayings, last);
+    free(made);
+    return NULL;
+}
+
+/*
+ * Plugins say "[SECTION] KEY: …" of a value that they refuse. Then the configuration is wrong, and
+ * the line is named, as of what the host itself refuses.
+ */
+static void refuse(const struct hb_run *run, const struct hb_section *section, const char *said,
+                   struct hb_error *error)
+{
+    HB_AUTO_FREE char *origin = hb_setting_origin(run->config, said);
+    if (origin != NULL)
+        hb_error_set(error, HB_FATAL, "%s: %s", origin, said);
+    else
+        hb_error_set(error, HB_FATAL, "[%s]: %s", section->name, said);
+    error->wrong_use = origin != NULL;
+}
+
+int hb_instance_create(struct hb_run *run, const struct hb_section *section,
+                       struct hb_instance **instance, struct hb_error *error)
+{
+    struct sayings sayings = {0};
+    struct hb_instance *made = make(run, section, &sayings);
+    if (made == NULL) {
+        refuse(run, section, sayings.texts[0], error);
+        if (error->wrong_use && sayings.count > 1)
+            hb_error_hint(error, "`hbcore config check` names all that is wrong");
+    } else {
+        *instance = made;
     }
-    *instance = made;
-    return HB_OK;
+    clear_sayings(&sayings);
+    return made == NULL ? HB_FATAL : HB_OK;
+}
+
+void hb_instance_check(struct hb_run *run, const struct hb_section *section,
+                       void (*report)(void *context, const struct hb_error *error), void *context)
+{
+    struct sayings sayings = {0};
+    struct hb_error error;
+    struct hb_instance *made = make(run, section, &sayings);
+    for (size_t i = 0; made == NULL && i < sayings.count; i++) {
+        refuse(run, section, sayings.texts[i], &error);
+        report(context, &error);
+    }
+    hb_instance_free(made);
+    clear_sayings(&sayings);
 }
 
 void hb_instance_free(struct hb_instance *instance)

@@ -8,6 +8,17 @@
 int hb_instance_create(struct hb_run *run, const struct hb_section *section,
                        struct hb_instance **instance, struct hb_error *error);
 
+/*
+ * Makes one and frees it again: everything that its plugin says against its settings, each in a
+ * call.
+ */
+void hb_instance_check(struct hb_run *run, const struct hb_section *section,
+                       void (*report)(void *context, const struct hb_error *error), void *context);
+
+/* The place ("file:12") of the setting that a plugin's sentence "[SECTION] KEY: …" is about; NULL:
+ * it is about none. Caller frees. */
+char *hb_setting_origin(const struct hb_config *config, const char *said);
+
 void hb_instance_free(struct hb_instance *instance);
 
 int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,

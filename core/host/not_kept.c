@@ -56,13 +56,13 @@ void hb_not_kept_open(struct hb_not_kept *not_kept, int fd)
         atomic_fetch_add(&not_kept->access_lists, 1);
 }
 
-static void put(FILE *text, const char *format, uint64_t count)
+static void put(FILE *text, const char *what, uint64_t count, const char *one, const char *more)
 {
     if (count == 0)
         return;
     if (ftell(text) > 0)
         fputs(", ", text);
-    fprintf(text, format, count);
+    fprintf(text, "%s of %" PRIu64 " %s", what, count, count == 1 ? one : more);
 }
 
 char *hb_not_kept_text(const struct hb_not_kept *not_kept)
@@ -72,10 +72,10 @@ char *hb_not_kept_text(const struct hb_not_kept *not_kept)
     FILE *stream = open_memstream(&text, &bytes);
     if (stream == NULL)
         return NULL;
-    put(stream, "extended attributes of %" PRIu64, atomic_load(&not_kept->attributes));
-    put(stream, "access lists of %" PRIu64, atomic_load(&not_kept->access_lists));
-    put(stream, "other owners of %" PRIu64, not_kept->owners);
-    put(stream, "hard links of %" PRIu64, not_kept->hard_links);
+    put(stream, "extended attributes", atomic_load(&not_kept->attributes), "file", "files");
+    put(stream, "access lists", atomic_load(&not_kept->access_lists), "file", "files");
+    put(stream, "other owners", not_kept->owners, "entry", "entries");
+    put(stream, "hard links", not_kept->hard_links, "file", "files");
     fclose(stream);
     if (bytes > 0)
         return text;

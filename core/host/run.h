@@ -32,7 +32,9 @@ struct hb_run {
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;
-    pthread_key_t failure;       /* per thread: the last sentence of a plugin's fail() */
+    pthread_key_t failure; /* per thread: the last sentence of a plugin's fail() */
+    void (*heard)(void *context, const char *sentence); /* each of them, while a plugin is made */
+    void *heard_context;
     int log_level;               /* shown from here on */
     FILE *log;                   /* where plugins' log lines go */
     atomic_int stop;             /* a stage failed: the others end soon */

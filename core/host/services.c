@@ -50,6 +50,8 @@ static int host_fail(const struct hb_host *host, int status, const char *format,
     va_start(arguments, format);
     vsnprintf(buffer + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
     va_end(arguments);
+    if (instance->run->heard != NULL)
+        instance->run->heard(instance->run->heard_context, buffer);
     return status;
 }
 
@@ -325,16 +327,19 @@ static struct hb_patterns *host_patterns_create(const struct hb_host *host, cons
                                                 const char *const *patterns, size_t count)
 {
     struct hb_patterns *made = hb_patterns_new();
+    bool wrong = false;
     for (size_t i = 0; i < count; i++) {
         const char *problem =
             hb_patterns_add(made, patterns[i], strlen(patterns[i]), HB_PATTERN_GIT);
         if (problem == NULL)
             continue;
-        hb_patterns_free(made);
         host_fail(host, HB_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i], problem);
-        return NULL;
+        wrong = true;
     }
-    return made;
+    if (!wrong)
+        return made;
+    hb_patterns_free(made);
+    return NULL;
 }
 
 static int host_patterns_match(const struct hb_host *host, struct hb_patterns *patterns,
@@ -352,7 +357,11 @@ static void host_patterns_free(const struct hb_host *host, struct hb_patterns *p
     size_t missed = instance->run->walked && count > 0
                         ? hb_patterns_missed(patterns, 0, count, names, sizeof names)
                         : 0;
-    if (missed > 0) /* a slip, or what was there once */
+    if (missed > 0 && count == 1) /* a slip, or what was there once */
+        hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
+                      "[%s] patterns: its only pattern matches nothing in the home: %s",
+                      instance->section->name, names);
+    else if (missed > 0)
         hb_report_add(&instance->run->report, HB_FOUND_NOTE, "",
                       "[%s] patterns: %zu of its %zu patterns %s nothing in the home: %s",
                       instance->section->name, missed, count, missed == 1 ? "matches" : "match",

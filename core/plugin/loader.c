@@ -242,7 +242,7 @@ static int check_file(int fd, const char *path, struct hb_error *error)
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
         hb_error_set(error, HB_FATAL, "plugin %s: %s", path, strerror(errno));
-        hb_error_hint(error, "'hbcore plugins list' shows the plugins that were found");
+        hb_error_hint(error, "`hbcore plugins list` shows the plugins that were found");
         return HB_FATAL;
     }
     if (!S_ISREG(status.st_mode)) {
@@ -386,7 +386,7 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
     if (near != NULL)
         hb_error_hint(error, "did you mean '%s'?", near);
     else
-        hb_error_hint(error, "'hbcore plugins list' shows the plugins that were found; set "
+        hb_error_hint(error, "`hbcore plugins list` shows the plugins that were found; set "
                              "[plugins] path to search more directories");
     free_names(&names);
     return HB_FATAL;
@@ -421,7 +421,7 @@ int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name
     }
     hb_error_set(error, HB_FATAL, "plugin %s: this is a %s plugin, not a %s plugin", found->path,
                  hb_kind_name(found->plugin->kind), hb_kind_name((uint32_t)kind));
-    hb_error_hint(error, "choose a %s plugin ('hbcore plugins list'), or make the section [%s:…]",
+    hb_error_hint(error, "choose a %s plugin (`hbcore plugins list`), or make the section [%s:…]",
                   hb_kind_name((uint32_t)kind), hb_kind_name(found->plugin->kind));
     return HB_FATAL;
 }

@@ -271,29 +271,49 @@ static int check_pattern(const struct hb_option *option, const char *word, struc
                                           option->key, word, problem);
 }
 
+/* Is the word of a list one of those that it takes? */
+static int check_word(const struct hb_option *option, const char *word, struct hb_error *error)
+{
+    int64_t position;
+    if (option->choices != NULL && check_choice(option, word, &position, error) != HB_OK)
+        return HB_FATAL;
+    return check_pattern(option, word, error);
+}
+
+int hb_list_word(const struct hb_option *option, const char **text, char **word,
+                 struct hb_error *error)
+{
+    char *next;
+    while (is_blank(**text))
+        ++*text;
+    if (**text == '\0')
+        return HB_NOMATCH;
+    if (next_word(option, text, &next, error) != HB_OK) {
+        *text = NULL;
+        return HB_FATAL;
+    }
+    int status = check_word(option, next, error);
+    if (status == HB_OK && word != NULL)
+        *word = next;
+    else
+        free(next);
+    return status;
+}
+
 static int parse_list(const struct hb_option *option, const char *text, struct hb_value *value,
                       struct hb_error *error)
 {
     const char **list = hb_alloc(sizeof *list);
+    char *word;
+    int status;
     value->list = list;
-    for (;;) {
-        while (is_blank(*text))
-            text++;
-        if (*text == '\0')
-            return HB_OK;
-        char *word;
-        if (next_word(option, &text, &word, error) != HB_OK)
-            return HB_FATAL;
+    while ((status = hb_list_word(option, &text, &word, error)) == HB_OK) {
         list = hb_resize(list, value->list_count + 2, sizeof *list);
         list[value->list_count++] = word;
         list[value->list_count] = NULL;
         value->list = list;
-        int64_t position;
-        if (option->choices != NULL && check_choice(option, word, &position, error) != HB_OK)
-            return HB_FATAL;
-        if (check_pattern(option, word, error) != HB_OK)
-            return HB_FATAL;
     }
+    return status == HB_NOMATCH ? HB_OK : status;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */

@@ -15,6 +15,14 @@ int hb_value_parse(const struct hb_option *option, const char *text, struct hb_v
                    struct hb_error *error);
 void hb_value_clear(struct hb_value *value);
 
+/*
+ * The next word of a list at *text, which moves behind it: HB_OK and *word (where not NULL; caller
+ * frees), HB_NOMATCH at the end, or HB_FATAL with what is wrong with it. *text is NULL where nobody
+ * can tell where that one ends.
+ */
+int hb_list_word(const struct hb_option *option, const char **text, char **word,
+                 struct hb_error *error);
+
 /* "integer 0..12", "yes|no", "bytes", "list", "skip|store", for help texts. Caller frees. */
 char *hb_option_describe(const struct hb_option *option);
 

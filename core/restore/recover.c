@@ -127,8 +127,7 @@ static void say(struct recovery *recovery, const char *archive, const struct hb_
     HB_AUTO_FREE char *left =
         restored->left == 0
             ? hb_copy_text("")
-            : hb_text(", %" PRIu64 " left alone because they had been changed since",
-                      restored->left);
+            : hb_text(", %" PRIu64 " left alone, changed since then", restored->left);
     HB_AUTO_FREE char *line =
         hb_text("%s the interrupted import of %s: %" PRIu64 " more file%s restored%s%s.",
                 restored->postponed > 0 ? "Went on with" : "Completed", archive, restored->files,

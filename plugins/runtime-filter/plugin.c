@@ -3,28 +3,13 @@
  * runtime-filter: which files are left out, by name, suffix, pattern or size, and which become
  * private. The same rules serve as exclusions of a backup and as the skip list of an import; a
  * section of the configuration says which. Here are its options, an instance, and what the host
- * calls.
+ * calls; settings.c says which values can be meant.
  */
-#include "rules.h"
+#include "settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    DIRECTORIES,
-    ROOT_NAMES,
-    NAMES,
-    SUFFIXES,
-    GLOBS,
-    PATTERNS,
-    CACHES,
-    LARGER_THAN,
-    PRIVATE,
-    PRIVATE_MODE,
-    REASON,
-    OPTIONS
-};
 
 static const struct hb_option options[OPTIONS] = {
     [DIRECTORIES] = {.size = sizeof(struct hb_option),
@@ -93,50 +78,6 @@ static const struct hb_option options[OPTIONS] = {
                 .help = "Reason that the report gives"},
 };
 
-static int check_names(const struct hb_host *host, const struct hb_settings *settings, size_t which)
-{
-    const struct hb_value *value = settings->values[which];
-    for (size_t i = 0; i < value->list_count; i++) {
-        const char *name = value->list[i];
-        if (*name == '\0' || strchr(name, '/') != NULL)
-            return host->fail(host, HB_FATAL,
-                              "[%s] %s: \"%s\" is not one component of a path and would never "
-                              "match; use globs for paths",
-                              settings->section, options[which].key, name);
-    }
-    return HB_OK;
-}
-
-static int check_globs(const struct hb_host *host, const struct hb_settings *settings)
-{
-    const struct hb_value *value = settings->values[GLOBS];
-    for (size_t i = 0; i < value->list_count; i++) {
-        const char *glob = value->list[i];
-        size_t bytes = strlen(glob);
-        if (bytes == 0 || glob[0] == '/' || glob[bytes - 1] == '/' || strncmp(glob, "./", 2) == 0)
-            return host->fail(host, HB_FATAL,
-                              "[%s] globs: \"%s\" would never match: paths are relative to the "
-                              "home, without a leading \"./\" or \"/\" or a trailing \"/\"",
-                              settings->section, glob);
-    }
-    return HB_OK;
-}
-
-static int check_settings(const struct hb_host *host, const struct hb_settings *settings)
-{
-    static const size_t components[] = {DIRECTORIES, ROOT_NAMES, NAMES, SUFFIXES, PRIVATE};
-    for (size_t i = 0; i < sizeof components / sizeof components[0]; i++) {
-        int status = check_names(host, settings, components[i]);
-        if (status != HB_OK)
-            return status;
-    }
-    const size_t room = sizeof((struct hb_verdict *)NULL)->reason - 1;
-    if (strlen(settings->values[REASON]->text) > room)
-        return host->fail(host, HB_FATAL, "[%s] reason: longer than %zu bytes", settings->section,
-                          room);
-    return check_globs(host, settings);
-}
-
 static void filter_destroy(void *self)
 {
     struct rules *rules = self;
@@ -190,9 +131,8 @@ static int load_patterns(struct rules *rules, const struct hb_settings *settings
 static int filter_create(const struct hb_host *host, const struct hb_settings *settings,
                          void **self)
 {
-    int status = check_settings(host, settings);
-    if (status != HB_OK)
-        return status;
+    int status = HB_OK;
+    bool right = check_settings(host, settings, options);
     struct rules *rules = calloc(1, sizeof *rules);
     if (rules == NULL)
         return host->fail(host, HB_FATAL, "out of memory for the rules of [%s]", settings->section);
@@ -212,9 +152,9 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
         return host->fail(host, HB_FATAL, "out of memory for the rules of [%s]", settings->section);
     }
     status = load_patterns(rules, settings);
-    if (status != HB_OK) {
+    if (status != HB_OK || !right) {
         filter_destroy(rules);
-        return status;
+        return HB_FATAL;
     }
     *self = rules;
     return HB_OK;

@@ -464,6 +464,39 @@ class Commands(hb.Case):
         command = done.stdout.decode().partition("Restore with: ")[2].strip()
         self.hbcore(*shlex.split(command)[1:])
 
+    def test_a_shell_reads_names_that_no_terminal_shows(self):
+        for name in ("h\x1b[1mx1", "it's\x07 \\ \u202e", "\udcff\n"):
+            home = self.dir / name
+            home.mkdir()
+            (home / "file").write_bytes(b"x")
+            done = self.hbcore("--home", home, "backup", "-o", self.dir / "x.zip")
+            command = done.stdout.decode().partition("Restore with: ")[2].strip()
+            words = subprocess.run(["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True).stdout
+            self.assertIn(os.fsencode(home), words.split(b"\0"), command)
+
+    def test_nothing_to_restore_with(self):
+        """What went into a pipe or a device has no name to import."""
+        for output in ("-", "/dev/null"):
+            done = self.hbcore("--home", self.home, "backup", "-o", output)
+            self.assertNotIn(b"Restore with", done.stdout + done.stderr)
+
+    def test_hints_name_what_was_typed(self):
+        file = self.dir / "it's.ini"
+        file.write_text("[format:zip]\n")
+        file.chmod(0o666)
+        done = self.hbcore("--config", file, "config", "check", expect=2)
+        self.assert_mentions(done, f"chmod go-w {shlex.quote(str(file))}".replace("'\"'\"'", "'\\''"))
+        done = self.hbcore("--config", self.dir / "nofile", "config", "check", expect=2)
+        self.assert_mentions(done, "correct the name behind --config")
+        done = self.hbcore("--set", "filter:exclusion.patterns=x", "config", "check", expect=2)
+        self.assert_mentions(done, "did you mean filter:exclusions?")
+        done = self.hbcore("--set", "filter:zzz.patterns=x", "config", "check", expect=2)
+        self.assert_mentions(done, "--set 'filter:zzz.patterns=x' plugins list` shows")
+        done = self.hbcore("--home", self.home, "backup", "--preset", "nope", expect=2)
+        self.assert_mentions(done, "pre-update, pre-migration, nightly, pre-import")
+        done = self.hbcore("--config", self.write_config("[format:zip]\n"), "--home", self.home, "prune")
+        self.assertEqual(done.stdout, b"There are no presets: nothing to remove.\n")
+
     def test_a_name_that_is_taken(self):
         """What has it is a file like others, also in the next archive."""
         now = time.time()
@@ -583,7 +616,7 @@ class Commands(hb.Case):
             self.assert_mentions(done, f"`hbcore --config {hb.HERMES} --set 'snapshot.keep=3' --set 'backup.prefix=a b-' "
                                  f"--home {self.home} snapshot list`")
         done = self.hbcore("plugins", "show", "no-such-plugin", expect=1)
-        self.assert_mentions(done, f"'hbcore --config {hb.HERMES} plugins list' shows")
+        self.assert_mentions(done, f"`hbcore --config {hb.HERMES} plugins list` shows")
         done = self.hbcore("--home", self.home, "backup", "--frob", expect=2)
         self.assert_mentions(done, "see: hbcore backup --help")
         done = self.hbcore(*settings, "backup", "--home", self.home, "-o", self.dir / "a.zip")

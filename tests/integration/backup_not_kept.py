@@ -51,7 +51,7 @@ class NotKept(hb.Case):
         os.link(self.home / "a", self.home / "sub/third")
         found, line = self.backup()
         self.assertEqual(found["hard_links"], 3)
-        self.assertIn("hard links of 3", line)
+        self.assertIn("hard links of 3 files", line)
         self.assertNotIn("owners", line)
 
     def test_attributes(self):
@@ -62,7 +62,7 @@ class NotKept(hb.Case):
             self.set("c", f"user.many-{number:030}", b"")
         found, line = self.backup()
         self.assertEqual((found["attributes"], found["access_lists"]), (3, 0))
-        self.assertIn("extended attributes of 3", line)
+        self.assertIn("extended attributes of 3 files", line)
 
     def test_access_lists(self):
         self.set("a", "system.posix_acl_access", LIST)
@@ -70,7 +70,7 @@ class NotKept(hb.Case):
         self.set("b", "system.posix_acl_access", LIST)
         found, line = self.backup()
         self.assertEqual((found["attributes"], found["access_lists"]), (0, 2))
-        self.assertIn("access lists of 2", line)
+        self.assertIn("access lists of 2 files", line)
 
     def test_owners(self):
         if os.geteuid() != 0:
@@ -80,7 +80,7 @@ class NotKept(hb.Case):
         os.chown(self.home / "sub", NOBODY, NOBODY)
         found, line = self.backup("--set", "home.read-as=root")
         self.assertEqual(found["owners"], 3)
-        self.assertIn("other owners of 3", line)
+        self.assertIn("other owners of 3 entries", line)
 
     def test_what_is_left_out(self):
         """Only what is stored counts."""

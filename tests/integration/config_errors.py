@@ -67,7 +67,80 @@ class AllAtOnce(hb.Case):
         done = self.hbcore("--config", config, "config", "check", expect=2)
         for line in (2, 3, 5, 7, 10, 12, 14):
             self.assert_mentions(done, f"{config}:{line}: ")
-        self.assertEqual(done.stderr.count(f"{config}:".encode()), 7)
+        self.assert_mentions(done, '"./b" would', '"x//y" would')
+        self.assertEqual(done.stderr.count(f"{config}:".encode()), 8)
+
+    def test_each_word_by_line(self):
+        """Of the host and of several plugins' instances, in the order of the file."""
+        config = self.write_config(
+            "[filter:f]\nplugin = runtime-filter\ndirectories = a/b ok c/d\nnames = x/y\nroot-names = q/r ..\nsuffixes = .o /\n"
+            "[filter:g]\nplugin = runtime-filter\non = import\nglobs = /a ok ./b a//c a/../d e\\\n"
+            "[filter:h]\nplugin = runtime-filter\non = bakup imprt\n[home]\nvariable = $HOME_OF_IT\nnested-in = a/b\n"
+            "[import]\nmarkers = a/b ok /c\nwrappers = ./x\nask-if = /abs ok a/../../x\n[snapshot]\nwithout = a/b\n"
+            "[hook:hermes]\nplugin = hermes\nprofiles = /p\n[filter:i]\nplugin = runtime-filter\nnames = .\n")
+        done = self.hbcore("--config", config, "config", "check", expect=2)
+        found = [int(line.split(f"{config}:")[1].split(":")[0]) for line in done.stderr.decode().splitlines() if config.name in line]
+        self.assertEqual(found, [3, 3, 4, 5, 5, 6, 10, 10, 10, 10, 10, 13, 13, 15, 16, 18, 18, 19, 20, 20, 22, 25, 28],
+                         self.describe(done))
+        done = self.hbcore("--config", config, "--json", "config", "check", expect=2)
+        self.assertEqual(len(done.stdout.splitlines()), len(found))
+
+    def test_one_plugin_of_a_run(self):
+        """A backup says the first, and where the others are named."""
+        config = self.write_config("[format:zip]\n[filter:f]\nplugin = runtime-filter\nnames = a/b c/d\n")
+        done = self.hbcore("--config", config, "--home", self.make_home(), "backup", "-o", self.dir / "x.zip", expect=2)
+        self.assert_mentions(done, f"{config}:4: ", '"a/b"', "config check` names all")
+
+    def test_what_hardly_is_meant_is_noted(self):
+        """A file may have a star in its name: nothing that works is refused."""
+        home = self.make_home()
+        for name in ("*.txt", "a*.tmp", "a[", "x.txt"):
+            (home / name).write_bytes(b"x")
+        config = self.write_config("[format:zip]\n[filter:f]\nplugin = runtime-filter\non = backup\nnames = *.txt\nsuffixes = *.tmp x.*\n"
+                                   "globs = a[\nroot-names = *.bak\n[filter:g]\nplugin = runtime-filter\non =\n")
+        done = self.hbcore("--config", config, "config", "check")
+        self.assert_mentions(done, "test.ini: ok", ":5: ", "patterns = *.txt", ":6: ", "suffixes = .tmp", ":7: ", "matches only that very [",
+                             ":8: ", "patterns = /*.bak", ":11: on: it is empty")
+        done = self.hbcore("--config", config, "--home", home, "backup", "-o", self.dir / "x.zip")
+        self.assert_mentions(done, "patterns = *.txt")
+        listed = self.hbcore("--config", config, "list", self.dir / "x.zip").stdout
+        self.assertIn(b"x.txt", listed)
+        for gone in (b"*.txt", b"*.tmp", b"a[\n"):
+            self.assertNotIn(gone, listed)
+
+    def test_paths_of_a_file_are_absolute(self):
+        """Whoever starts the program somewhere else has the same archives; on a command line it is the person's matter."""
+        home, here = self.make_home(), self.dir / "here"
+        here.mkdir()
+        for key in ("directory", "stage-dir"):
+            for value in ("rel", "./rel", "."):
+                config = self.write_config(f"[format:zip]\n[backup]\n{key} = {value}\n")
+                done = self.hbcore("--config", config, "config", "check", expect=2)
+                self.assert_mentions(done, f"{config}:3: {key}: '{value}'", "current directory", "~/")
+        config = self.write_config("[format:zip]\n[backup]\ndirectory = ~/x\nstage-dir = $HOME\n[preset:p]\ndirectory = rel\n")
+        self.hbcore("--config", config, "config", "check")
+        self.hbcore("--config", config, "--home", home, "--set", "backup.directory=.", "backup", cwd=here)
+        self.assertEqual(len(list(here.iterdir())), 1)
+        shown = self.hbcore("--config", config, "--set", "backup.directory=.", "config", "show").stdout
+        self.assertIn(b"use --set:\n# directory = .\n", shown)
+
+    def test_presets_that_cannot_be_told_apart(self):
+        home, other, link = self.make_home(), self.dir / "d", self.dir / "link"
+        other.mkdir()
+        link.symlink_to(other)
+        for one, two in ((f"directory = {other}", f"directory = {link}/\nprefix = a-"), ("", "prefix = a-"),
+                         ("prefix = x", "directory = ./backups/\nprefix = x"), ("", f"directory = {home}/backups\nprefix = a-")):
+            config = self.write_config(f"[home]\npath = {home}\n[format:zip]\n[preset:c]\n[preset:a]\n{one}\n[preset:b]\n{two}\n")
+            before = hb.tree(home)
+            for command in (("config", "check"), ("backup", "--preset", "a"), ("backup", "--preset", "b"), ("prune", "--preset", "b"),
+                            ("prune",)):
+                done = self.hbcore("--config", config, *command, expect=2)
+                self.assert_mentions(done, "[preset:a]", "[preset:b]", f"{config}:",
+                                     "remove the other's archives")
+            self.assert_unchanged(before, home)
+            self.hbcore("--config", config, "backup", "--preset", "c", "--dry-run")
+        config = self.write_config("[format:zip]\n[preset:a]\n[preset:b]\nprefix = a-b-\n[preset:c]\ndirectory = x\nprefix = a-\n")
+        self.hbcore("--config", config, "config", "check")
 
     def test_plugins_are_shown_for_a_wrong_configuration(self):
         """The hint for a plugin that is not found leads there."""

@@ -219,7 +219,7 @@ class Patterns(Choice):
                                                           "too_large": 0, "newly_included": 0, "newly_excluded": 2})
         text = self.hbcore("--home", self.home, "import", self.archive, "-f", "--exclude", "*.db").stdout.decode()
         self.assertIn("Files excluded by --exclude: 3\n", text)
-        self.assertIn("in directories below that included 0\n  and excluded 2.", text)
+        self.assertIn("Below the top of the home, patterns without a / included 0 and excluded 2: they\n", text)
         text = self.hbcore("--home", self.home, "import", self.archive, "-f", "--exclude", "/*.db").stdout.decode()
         self.assertNotIn("any depth", text)
         done = self.hbcore("--json", "--home", self.home, "import", self.archive, "--dry-run", "--include", "*.db")

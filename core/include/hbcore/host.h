@@ -55,7 +55,8 @@ struct hb_host {
      * Says why a call is about to fail and returns `status`, so that a plugin
      * can write `return host->fail(host, HB_ENTRY, "...")`. The sentence names
      * what failed and why; the host puts the plugin's name and, where it knows
-     * it, the entry in front. The last sentence of a thread wins.
+     * it, the entry in front. The last sentence of a thread wins; of those of a
+     * create() each, so that it can name every setting that is wrong.
      */
     int (*fail)(const struct hb_host *host, int status, const char *format, ...) HB_PRINTF(3, 4);
 
