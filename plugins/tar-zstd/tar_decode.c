@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decodes members of one group from their frames. The header that each listed member should
- * have is made again and compared with the one in the frame, so that index and
- * archive cannot say different things.
+ * have is made again and compared with the one in the frame. The listing has seen to it that
+ * these headers and their contents are the whole tar (tar_list.c); so index and archive cannot say
+ * different things of what is decoded.
  */
 #include "tar_decode.h"
 

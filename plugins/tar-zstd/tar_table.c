@@ -91,17 +91,23 @@ static bool row_is_of(const struct tar_buffer *rows, size_t i, const void *conte
            tar_get32(rows->data + i * TAR_SEEK_ROW + 8) == (uint32_t)XXH64(content, bytes, 0);
 }
 
-/* Sums cannot overflow: at most 5.6 million rows of 32-bit numbers. */
-static void fill_frames(struct tar_table *table, const struct tar_buffer *rows)
+/*
+ * Sums cannot overflow: at most 5.6 million rows of 32-bit numbers. False: a frame is said to be
+ * empty. None of ours is, and no member would lie in it, so that it would never be looked into.
+ */
+static bool fill_frames(struct tar_table *table, const struct tar_buffer *rows)
 {
     struct tar_frame at = {0};
+    bool empty = false;
     for (size_t i = 0; i < table->count; i++) {
         table->frames[i] = at;
         table->frames[i].checksum = tar_get32(rows->data + i * TAR_SEEK_ROW + 8);
         at.file_offset += row_stored(rows, i);
         at.tar_offset += row_raw(rows, i);
+        empty |= row_raw(rows, i) == 0;
     }
     table->frames[table->count] = at;
+    return !empty;
 }
 
 /* Is the frame of row `i` skippable, with this magic, and as long as its row says? */
@@ -183,24 +189,58 @@ static bool sum_fits(const struct tar_buffer *rows, uint64_t end)
     return sum == end;
 }
 
-/* Does the end frame, which no entry needs, still hold the blocks that end a tar? */
+/*
+ * What `stored` holds, as far as it can be unpacked. HB_OK: the blocks that end a tar, and nothing
+ * else; HB_NOMATCH: something else, be it only the header of another member; HB_END: it is damaged.
+ */
+static int unpack_end(ZSTD_DCtx *decompressor, const unsigned char *stored, size_t bytes)
+{
+    unsigned char block[TAR_BLOCK];
+    ZSTD_inBuffer in = {.src = stored, .size = bytes};
+    size_t given = 0, expected = 1;
+    bool zeros = true, full = false;
+    while (in.pos < in.size || full) {
+        ZSTD_outBuffer out = {.dst = block, .size = sizeof block};
+        do {
+            expected = ZSTD_decompressStream(decompressor, &out, &in);
+        } while (!ZSTD_isError(expected) && out.pos < out.size && in.pos < in.size);
+        full = !ZSTD_isError(expected) && out.pos == out.size && expected != 0;
+        if (out.pos == sizeof block && tar_header_plausible(block))
+            return HB_NOMATCH;
+        if (ZSTD_isError(expected))
+            return HB_END;
+        zeros = zeros && tar_is_zero(block, out.pos);
+        given += out.pos;
+    }
+    if (expected != 0)
+        return HB_END;
+    return zeros && given == TAR_END_BYTES ? HB_OK : HB_NOMATCH;
+}
+
+/*
+ * Does the end frame, which no entry needs, still hold the blocks that end a tar? If it is damaged
+ * that costs no entry. If it is sound and holds something else, the tar goes on there.
+ */
 static int check_end(const struct tar_zstd *tar, const struct hb_input *input,
                      const struct tar_buffer *rows, uint64_t end)
 {
-    unsigned char stored[TAR_END_BYTES], blocks[TAR_END_BYTES];
+    unsigned char stored[4 * TAR_END_BYTES]; /* more than it takes, even if it is not compressed */
     uint32_t bytes = row_stored(rows, rows->bytes / TAR_SEEK_ROW - 1);
-    size_t got = 0;
-    if (bytes <= sizeof stored) {
-        int status = tar_read_exactly(input, stored, bytes, end - bytes);
-        if (status != HB_OK)
-            return status;
-        got = ZSTD_decompress(blocks, sizeof blocks, stored, bytes);
-    }
-    if (got != sizeof blocks || !tar_is_zero(blocks, sizeof blocks))
-        tar->host->note(tar->host, NULL,
-                        "its last frame, the end of the tar, is damaged: every file can be "
-                        "restored, but not by other programs nor from a pipe, which have to read "
-                        "it; make a new backup");
+    if (bytes > sizeof stored)
+        return HB_NOMATCH;
+    int status = tar_read_exactly(input, stored, bytes, end - bytes);
+    if (status != HB_OK)
+        return status;
+    ZSTD_DCtx *decompressor = ZSTD_createDCtx();
+    status =
+        decompressor != NULL ? unpack_end(decompressor, stored, bytes) : tar_no_memory(tar->host);
+    ZSTD_freeDCtx(decompressor);
+    if (status != HB_END)
+        return status;
+    tar->host->note(tar->host, NULL,
+                    "its last frame, the end of the tar, is damaged: every file can be "
+                    "restored, but not by other programs nor from a pipe, which have to read "
+                    "it; make a new backup");
     return HB_OK;
 }
 
@@ -222,8 +262,8 @@ int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, str
         if (table->frames == NULL) {
             status = tar_no_memory(tar->host);
         } else {
-            fill_frames(table, &rows);
-            if (table->frames[table->count].tar_offset != table->index.tar_bytes)
+            if (!fill_frames(table, &rows) ||
+                table->frames[table->count].tar_offset != table->index.tar_bytes)
                 status = HB_NOMATCH;
         }
     }

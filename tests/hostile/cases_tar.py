@@ -243,24 +243,24 @@ def varint(number):
     return made + bytes([number])
 
 
-def member_record(path, size, mode=0o644, mtime=1_700_000_000, kind=1):
+def member_record(path, size, mode=0o644, mtime=1_700_000_000, kind=1, blocks=1):
     path = path.encode()
-    body = bytes([kind, 7]) + varint(len(path)) + path + varint(1) + varint(size) + varint(mode) \
+    body = bytes([kind, 7]) + varint(len(path)) + path + varint(blocks) + varint(size) + varint(mode) \
         + struct.pack("<q", mtime) + varint(0) + varint(0) + varint(0)
     return varint(len(body)) + body
 
 
 def ours(rows=None, records=None, content=HOME + AFTER, members=2, raw_bytes=None, block=None,
-         flags=None, tar_bytes=None, frames=None, table=seek_table, cut=None, hashed=None):
+         flags=None, tar_bytes=None, frames=None, table=seek_table, cut=None, hashed=None, tail=bytes(1024)):
     """An archive as ours lies on disk, its checksums right, its claims free.
 
     The content lies in one frame, or in two (`cut`: where the second begins). `rows` are made of what they are given,
-    (stored bytes, content bytes, checksum) of each frame; `hashed` are those that the index knows.
+    (stored bytes, content bytes, checksum) of each frame; `hashed` are those that the index knows. `tail` ends the tar.
     """
     records = member_record("config.yaml", 1) + member_record("after", 4) if records is None \
         else records
     parts = [content] if cut is None else [content[:cut], content[cut:]]
-    end, packed = frame(bytes(1024)), frame(records)
+    end, packed = frame(tail), frame(records)
     true = [row_of(frame(part), len(part)) for part in parts]
     data = b"".join(map(frame, parts))
     listed = true if rows is None else rows(*true)
@@ -273,7 +273,8 @@ def ours(rows=None, records=None, content=HOME + AFTER, members=2, raw_bytes=Non
     specials = [skippable(INDEX, head + struct.pack("<Q", xxh64(head)) + packed)]
     if block is not None:
         specials.append(skippable(TRAILER, b"hbtrail1" + struct.pack("<Q", xxh64(block)) + block))
-    listed = listed + [(len(part), 0, 0x51D8E999) for part in specials] + [row_of(end, 1024)]
+    listed = listed + [(len(part), 0, 0x51D8E999) for part in specials] + [row_of(frame(bytes(1024)), 1024)]
+    listed[-1] = (len(end), *listed[-1][1:])
     return data + b"".join(specials) + end + table(listed)
 
 
@@ -305,6 +306,22 @@ zst("index: counts more members", ours(members=3), 1,
     piped=HEADERS)
 zst("index: more records than it says", ours(raw_bytes=5), 1,
     piped=HEADERS)
+# What an index would hide is in the tar, for every other program. AGAIN would take the place of a good file.
+AGAIN, HIDDEN = tar_file("after", "evil"), tar_file("hidden", "x")
+ALL = BOTH | {"after": "evil", "hidden": "x"}
+for name, blocks, content in (("at the end", (1, 5), HOME + AFTER + AGAIN + HIDDEN), ("within", (5, 1), HOME + AGAIN + HIDDEN + AFTER),
+                              ("at the start", (3, 1), AGAIN + HOME + AFTER)):
+    zst(f"index: a header that hides members {name}", ours(content=content, records=member_record(
+        "config.yaml", 1, blocks=blocks[0]) + member_record("after", 4, blocks=blocks[1])), 1,
+        piped=(0, ALL if name == "at the end" else BOTH | {"hidden": "x"} if name == "within" else BOTH))
+zst("index: a header of no blocks", ours(records=member_record("config.yaml", 1) + member_record("after", 4, blocks=0)), 1,
+    piped=HEADERS)
+zst("index: the end of the tar holds members", ours(tail=AGAIN + HIDDEN + bytes(1024)), 0, ALL)
+zst("index: the end of the tar holds a member, and no end", ours(tail=HIDDEN), 1)
+zst("index: the end of the tar is longer", ours(tail=bytes(2048)), 0, BOTH)
+zst("seek table: a frame without content", ours(cut=0), 0, BOTH)
+zst("seek table: says that a frame has no content", ours(
+    content=HOME + AFTER + AGAIN, cut=2048, rows=lambda one, two: [one, (two[0], 0, two[2])], tar_bytes=2048), 1)
 zst("index: shorter stream", ours(tar_bytes=1024), 1)
 zst("index: other number of frames", ours(frames=2), 1)
 zst("index: announces a trailer that is not there", ours(flags=1), 1)

@@ -52,7 +52,12 @@ class Index(hb.Case):
                   "bytes": index + 30, "checksum of the rows": index + 50, "of the records": index + 56, "of the head": index + 71,
                   "the records": records, "their end": index + frames[INDEX][1] - 1, "magic of the trailer": frames[TRAILER][0] - 8,
                   "checksum of a frame": seek + 8, "of the last one": seek + rows * 12 - 1, "that of the index": seek + 12 + 8,
+                  "stored bytes of a frame": seek + 1, "its bytes": seek + 6, "stored bytes of the index": seek + 12,
                   "number of rows": end - 9, "what rows have": end - 5, "magic of the seek table": end - 1}
+        for name, magic in (("index", INDEX), ("trailer", TRAILER), ("seek table", SEEK)):
+            at = frames[magic][0] - 8
+            places |= {f"kind of the frame of the {name}": at, f"what makes that skippable, {name}": at + 3,
+                       f"length of the {name}": at + 4, f"length of the {name}, by far": at + 7}
         for name, at in places.items():
             with self.subTest(name):
                 data = bytearray(self.whole)
@@ -79,7 +84,7 @@ class Index(hb.Case):
 
     def test_other_damage_is_damage(self):
         self.assertEqual(self.everywhere(self.whole), [(0, 0)] * 4)
-        for at in (20, self.frames()[TRAILER][0] + 20, self.frames()[SEEK][0]):
+        for at in (20, self.frames()[TRAILER][0] + 20, self.frames()[TRAILER][0]):
             with self.subTest(at=at):
                 data = bytearray(self.whole)
                 data[at] ^= 1

@@ -30,8 +30,30 @@ static bool has_trailer(const struct content *content)
            memcmp(content->trailer, "TRAILER", 7) == 0;
 }
 
+/* Where damage costs an entry, or the proof that all is there: data, trailer, the tar's end. */
+struct parts {
+    size_t index, trailer, trailer_end, table;
+};
+
+static struct parts parts_of(const struct memory *memory)
+{
+    const unsigned char *index = memmem(memory->data, memory->bytes, "hbindex1", 8);
+    const unsigned char *trailer = memmem(memory->data, memory->bytes, "hbtrail1", 8);
+    const unsigned char *end = memmem(memory->data, memory->bytes, "TRAILER", 7);
+    const unsigned char *table = memmem(memory->data, memory->bytes, "\x5e\x2a\x4d\x18", 4);
+    assert_true(index != NULL && trailer != NULL && end != NULL && table != NULL);
+    return (struct parts){(size_t)(index - memory->data) - 8, (size_t)(trailer - memory->data),
+                          (size_t)(end - memory->data) + 7, (size_t)(table - memory->data)};
+}
+
+static bool costs_nothing(const struct parts *parts, size_t at)
+{
+    return (at >= parts->index && at < parts->trailer) || at >= parts->table;
+}
+
 static void check_flipped(struct fake_host *fake, struct memory *memory,
-                          const struct content *original, size_t bit, size_t refused[3])
+                          const struct content *original, const struct parts *parts, size_t bit,
+                          size_t refused[3])
 {
     struct content content = {0};
     int status = read_by_list(fake, memory, &content);
@@ -42,6 +64,9 @@ static void check_flipped(struct fake_host *fake, struct memory *memory,
     status = read_by_walk(fake, memory, (bit & 1) != 0, &content);
     if (status == HB_OK && !(same_content(&content, original) && has_trailer(&content)))
         fail_msg("bit %zu: walked with other content or without trailer", bit);
+    if (status != HB_OK && costs_nothing(parts, bit / 8))
+        fail_msg("bit %zu, which costs nothing (byte %zu; %zu, %zu, %zu): %s", bit, bit / 8,
+                 parts->index, parts->trailer, parts->table, fake->message);
     refused[1] += status != HB_OK;
     content_free(&content);
     status = read_trailer(fake, memory, &content);
@@ -59,9 +84,10 @@ static void every_bit(void **state)
     size_t refused[3] = {0};
     small_archive(fake, &memory);
     assert_int_equal(read_by_list(fake, &memory, &original), HB_OK);
+    const struct parts parts = parts_of(&memory);
     for (size_t bit = 0; bit < memory.bytes * 8; bit++) {
         memory.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        check_flipped(fake, &memory, &original, bit, refused);
+        check_flipped(fake, &memory, &original, &parts, bit, refused);
         memory.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
     /* Most of the archive matters to each reader; a reader that accepts it all is broken. */

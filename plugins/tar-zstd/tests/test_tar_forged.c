@@ -375,6 +375,38 @@ static void a_header_that_was_lost(void **state)
     assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_FATAL);
 }
 
+/*
+ * "d/f" is said to have a longer header, within which lies the member behind it, that no record
+ * tells of. All sums are right. Without the index, as from a pipe, both are there.
+ */
+static void a_header_that_hides_a_member(void **state)
+{
+    struct forgery *forgery = *state;
+    struct tar_index_header claims = forgery->table->index;
+    unsigned char records[1024];
+    struct memory forged;
+    struct content content = {0};
+    assert_true(forgery->bytes <= sizeof records);
+    memcpy(records, forgery->records, forgery->bytes);
+    unsigned char *longer = memmem(records, forgery->bytes, "d/f", 3);
+    unsigned char *hidden = memmem(records, forgery->bytes, "d/empty", 7);
+    assert_true(longer != NULL && hidden != NULL && longer[3] == 1);
+    longer[3]++;
+    hidden -= 4; /* length, type, flags, length of the path */
+    size_t length = (size_t)*hidden + 1, bytes = forgery->bytes - length;
+    memmove(hidden, hidden + length, bytes - (size_t)(hidden - records));
+    claims.members--;
+    claims.raw_bytes = bytes;
+    forge(forgery, records, bytes, &claims, &forged);
+    assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_FATAL);
+    assert_non_null(strstr(forgery->fake.message, "forged"));
+    content_free(&content);
+    assert_int_equal(read_by_walk(&forgery->fake, &forged, false, &content), HB_OK);
+    assert_true(same_content(&content, &forgery->original));
+    content_free(&content);
+    memory_free(&forged);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +421,7 @@ int main(void)
         cmocka_unit_test(every_byte_of_the_tar),
         cmocka_unit_test(a_name_with_a_nul_byte),
         cmocka_unit_test(a_header_that_was_lost),
+        cmocka_unit_test(a_header_that_hides_a_member),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);
