@@ -270,6 +270,61 @@ static int step_over_link(const struct hb_root *root, struct hb_way *way, const 
     return result == 0 ? 1 : result;
 }
 
+/* A name that may be given to what is made here: some file systems take no long ones. */
+static int try_name(const struct hb_way *way, const char *name)
+{
+    struct stat status;
+    HB_AUTO_AS as = {.changed = false};
+    (void)hb_as_begin(&as, hb_way_rights(way));
+    return fstatat(hb_way_fd(way), name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENAMETOOLONG
+               ? -ENAMETOOLONG
+               : 0;
+}
+
+/* Up from what is supposed. NULL: it ends where the way does. */
+static char *suppose_above(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        free(path);
+        return NULL;
+    }
+    *slash = '\0';
+    return path;
+}
+
+/*
+ * The directory `name` is missing, and all below it: no link is met until the rest leads out of it
+ * again. 0: that is where the path ends; 1: it goes on from where we are; or -errno.
+ */
+static int suppose(struct hb_way *way, const char *name, struct rest *rest, bool through_link,
+                   struct hb_place *place)
+{
+    char *path = hb_copy_text(name);
+    bool named = false;
+    int result = try_name(way, name);
+    while (result == 0 && path != NULL) {
+        HB_AUTO_FREE char *next = next_component(rest);
+        if (next == NULL)
+            break;
+        named = strcmp(next, ".") != 0 && strcmp(next, "..") != 0;
+        if (strcmp(next, "..") == 0)
+            path = suppose_above(path);
+        if (!named)
+            continue;
+        result = try_name(way, next);
+        char *longer = hb_text("%s/%s", path, next);
+        free(path);
+        path = longer;
+    }
+    if (path == NULL)
+        return result == 0 ? 1 : result;
+    if (result == 0)
+        result = named ? take_place(way, path, through_link, place) : -EISDIR;
+    free(path);
+    return result;
+}
+
 /* `place` NULL: all of it is a directory, which is where we are in the end. */
 static int resolve(const struct hb_root *root, struct hb_way *way, struct rest *rest,
                    unsigned flags, struct hb_place *place)
@@ -298,7 +353,10 @@ static int resolve(const struct hb_root *root, struct hb_way *way, struct rest *
             return take_place(way, name, links > 0, place);
         if (result == 0)
             result = hb_way_enter(way, name, (flags & HB_MAKE_PARENTS) != 0);
-        if (result != 0)
+        bool missing = result == -ENOENT && (flags & HB_SUPPOSE_PARENTS) != 0;
+        if (missing)
+            result = suppose(way, name, rest, links > 0, place);
+        if (result < 0 || (missing && result == 0))
             return result;
     }
 }

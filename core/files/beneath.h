@@ -73,7 +73,10 @@ enum hb_resolve_flags {
     HB_MAKE_PARENTS = 1, /* missing directories on the way are made, 0777 less the umask */
     HB_KEEP_LAST = 2,    /* the last component is not followed, even if it is a link */
     HB_KEEP_MADE = 4,    /* what was made stays, whatever comes of it */
-    HB_FLUSH_MADE = 8    /* and is on the disk then */
+    HB_FLUSH_MADE = 8,   /* and is on the disk then */
+    /* Nothing is made, and the place is where HB_MAKE_PARENTS would find it; what it would be made
+     * in is place->directory_fd, and place->name all that is missing there. */
+    HB_SUPPOSE_PARENTS = 16
 };
 
 /*

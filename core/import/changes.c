@@ -2,27 +2,7 @@
 #include "import/changes.h"
 
 #include "base/memory.h"
-#include "files/stage.h"
-#include "host/own_places.h"
-#include "restore/target.h"
-#include <errno.h>
-#include <fcntl.h>
-
-/* What is at the path, links in the home followed. 0, or -errno. */
-static int look(const struct hb_run *run, struct hb_last_target *last, const char *path,
-                bool is_link, struct stat *status)
-{
-    struct hb_place place;
-    int result = hb_target_look(run, last, path, is_link, &place);
-    if (result == 0 &&
-        (hb_stage_on_path(place.path) || hb_own_problem(run->own, place.path, is_link) != NULL))
-        result = -EXDEV;
-    if (result == 0 && !place.exists)
-        result = -ENOENT;
-    *status = place.status;
-    hb_place_clear(&place);
-    return result;
-}
+#include "restore/foresee.h"
 
 static bool is_same(const struct hb_catalog_member *member, const struct stat *status)
 {
@@ -33,50 +13,89 @@ static bool is_same(const struct hb_catalog_member *member, const struct stat *s
            status->st_mtim.tv_nsec == (long)member->mtime_nanoseconds;
 }
 
-static enum hb_change change_of(const struct hb_run *run, struct hb_restore_plan *plan,
-                                struct hb_last_target *last, size_t index)
+/* What is looked at one after the other. */
+struct looking {
+    struct hb_run *run;
+    struct hb_restore_plan *plan;
+    struct hb_last_target last;
+    char *why; /* the row would be refused; NULL: it would not */
+};
+
+static enum hb_change directory_change(struct looking *looking, const char *path)
 {
-    const struct hb_catalog_member *member = &plan->catalog->members[index];
-    struct stat status;
-    bool directory = member->type == HB_DIRECTORY;
-    if (!hb_planned_is_selected(plan, index))
-        return HB_CHANGE_NONE;
-    if (run->home.fd < 0)
-        return directory ? HB_CHANGE_NONE : HB_CHANGE_NEW;
-    int result = look(run, last, hb_planned_path(plan, index),
-                      hb_planned_type(plan, index) == HB_SYMLINK, &status);
-    if (directory)
-        return result != 0 || S_ISDIR(status.st_mode) || S_ISLNK(status.st_mode)
-                   ? HB_CHANGE_NONE
-                   : HB_CHANGE_REFUSED;
-    if (result == -ENOENT)
-        return HB_CHANGE_NEW;
-    if (result != 0 || !(S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)))
-        return HB_CHANGE_REFUSED;
-    if (!is_same(member, &status))
-        return HB_CHANGE_REPLACED;
-    /* What is committed to a log beside a database leaves its size and time as they were. */
-    return hb_claims_by_name(&plan->claims, index) ? HB_CHANGE_REPLACED : HB_CHANGE_UNCHANGED;
+    const char *why = hb_foresee_directory(looking->run, path);
+    looking->why = why == NULL ? NULL : hb_copy_text(why);
+    return why == NULL ? HB_CHANGE_NONE : HB_CHANGE_REFUSED;
 }
 
-void hb_changes_find(const struct hb_run *run, struct hb_restore_plan *plan,
-                     struct hb_changes *changes)
+/* By rename, or as the content plugin does it that claims it. */
+static void foresee_publishing(struct looking *looking, const struct hb_place *place)
 {
-    struct hb_last_target last = HB_LAST_TARGET_NONE;
+    const char *why = hb_foresee_rename(place);
+    looking->why = why == NULL ? NULL : hb_copy_text(why);
+}
+
+static enum hb_change file_change(struct looking *looking, size_t index)
+{
+    struct hb_restore_plan *plan = looking->plan;
+    struct hb_place place = {.directory_fd = -1};
+    hb_foresee_place(looking->run, &looking->last, hb_planned_path(plan, index),
+                     hb_planned_type(plan, index) == HB_SYMLINK, &place, &looking->why);
+    if (looking->why == NULL)
+        foresee_publishing(looking, &place);
+    bool exists = place.exists,
+         same = exists && is_same(&plan->catalog->members[index], &place.status);
+    hb_place_clear(&place);
+    if (looking->why != NULL)
+        return HB_CHANGE_REFUSED;
+    if (!exists)
+        return HB_CHANGE_NEW;
+    /* What is committed to a log beside a database leaves its size and time as they were. */
+    return same && !hb_claims_by_name(&plan->claims, index) ? HB_CHANGE_UNCHANGED
+                                                            : HB_CHANGE_REPLACED;
+}
+
+static enum hb_change change_of(struct looking *looking, size_t index)
+{
+    bool directory = looking->plan->catalog->members[index].type == HB_DIRECTORY;
+    if (!hb_planned_is_selected(looking->plan, index))
+        return HB_CHANGE_NONE;
+    if (looking->run->home.fd < 0)
+        return directory ? HB_CHANGE_NONE : HB_CHANGE_NEW;
+    return directory ? directory_change(looking, hb_planned_path(looking->plan, index))
+                     : file_change(looking, index);
+}
+
+static void note_refused(struct hb_changes *changes, size_t index, char *why)
+{
+    changes->refused =
+        hb_resize(changes->refused, changes->refused_count + 1, sizeof *changes->refused);
+    changes->refused[changes->refused_count++] = (struct hb_refused_change){index, why};
+}
+
+void hb_changes_find(struct hb_run *run, struct hb_restore_plan *plan, struct hb_changes *changes)
+{
+    struct looking looking = {.run = run, .plan = plan, .last = HB_LAST_TARGET_NONE};
     *changes = (struct hb_changes){.rows = hb_alloc(plan->count + 1)};
     for (size_t i = 0; i < plan->count; i++) {
-        enum hb_change change = change_of(run, plan, &last, i);
+        enum hb_change change = change_of(&looking, i);
         changes->rows[i] = (uint8_t)change;
         changes->counts[change]++;
         changes->preserved +=
             plan->rows[i].action == HB_KEPT_BACK && plan->catalog->members[i].type != HB_DIRECTORY;
+        if (change == HB_CHANGE_REFUSED)
+            note_refused(changes, i, looking.why);
+        looking.why = NULL;
     }
-    hb_last_target_clear(&last);
+    hb_last_target_clear(&looking.last);
     changes->counts[HB_CHANGE_REFUSED] += run->report.kinds[HB_FOUND_SKIPPED]; /* by the plan */
 }
 
 void hb_changes_clear(struct hb_changes *changes)
 {
+    for (size_t i = 0; i < changes->refused_count; i++)
+        free(changes->refused[i].why);
+    free(changes->refused);
     free(changes->rows);
     *changes = (struct hb_changes){0};
 }
@@ -84,11 +103,10 @@ void hb_changes_clear(struct hb_changes *changes)
 void hb_changes_report_refused(struct hb_run *run, const struct hb_restore_plan *plan,
                                const struct hb_changes *changes)
 {
-    for (size_t i = 0; i < plan->count; i++)
-        if (changes->rows[i] == HB_CHANGE_REFUSED)
-            hb_report_add(&run->report, HB_FOUND_SKIPPED, hb_planned_path(plan, i),
-                          "would be refused: something is in the way, or it would lie outside the "
-                          "home");
+    for (size_t i = 0; i < changes->refused_count; i++)
+        hb_report_add(&run->report, HB_FOUND_SKIPPED,
+                      hb_planned_path(plan, changes->refused[i].index), "%s",
+                      changes->refused[i].why);
 }
 
 const char *hb_change_word(enum hb_change change)

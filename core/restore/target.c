@@ -45,17 +45,25 @@ static void unmake(const struct hb_root *home, const char *path, unsigned made)
     }
 }
 
+int hb_target_refusal(const struct hb_run *run, const struct hb_place *place, unsigned flags)
+{
+    if (hb_stage_on_path(place->path))
+        return -EBADMSG;
+    return hb_own_problem(run->own, place->path, (flags & HB_KEEP_LAST) != 0) == NULL
+               ? 0
+               : -EKEYREVOKED;
+}
+
 int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,
                       struct hb_place *place)
 {
     unsigned made = 0;
     int result = hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS | flags, place, &made);
-    if (result == 0 && hb_stage_on_path(place->path))
-        return -EBADMSG;
-    if (result != 0 || hb_own_problem(run->own, place->path, (flags & HB_KEEP_LAST) != 0) == NULL)
-        return result;
-    unmake(&run->home, place->path, made);
-    return -EKEYREVOKED;
+    if (result == 0)
+        result = hb_target_refusal(run, place, flags);
+    if (result == -EBADMSG || result == -EKEYREVOKED)
+        unmake(&run->home, place->path, made);
+    return result;
 }
 
 const char *hb_target_obstacle(const struct hb_place *place)

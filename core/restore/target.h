@@ -17,6 +17,9 @@
 int hb_target_resolve(const struct hb_run *run, const char *path, unsigned flags,
                       struct hb_place *place);
 
+/* May something be put at a place that was found? 0, or -errno as above: EBADMSG, EKEYREVOKED. */
+int hb_target_refusal(const struct hb_run *run, const struct hb_place *place, unsigned flags);
+
 /* Is something there that no file can take the place of? NULL, or what. */
 const char *hb_target_obstacle(const struct hb_place *place);
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { ENCRYPTED = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED };
-enum { METHOD_LZMA = 14, METHOD_XZ = 95 };
+enum { METHOD_LZMA = 14, METHOD_XZ = 95, METHOD_PPMD = 98 };
 enum { METHOD_FLAGS = 2 | 4 }; /* what a method has to say about itself (4.4.4) */
 
 static const struct {
@@ -52,7 +52,7 @@ const char *zip_method_problem(const struct zip_record *record, char *text)
     return text;
 }
 
-/* ---- memory ------------------------------------------------------------------------------ */
+/* ---- what the packed bytes begin with ---------------------------------------------------- */
 
 /*
  * LZMA and xz say how large a dictionary the decoder has to keep: up to 4 GiB in an archive of a
@@ -102,8 +102,27 @@ static uint64_t xz_dictionary(const unsigned char *data, size_t bytes)
     return 0;
 }
 
-const char *zip_method_claim_problem(const struct zip_record *record, const unsigned char *data,
-                                     size_t bytes, char *text)
+/*
+ * PPMd's model: an order and how it starts again when its memory is full (APPNOTE 5.10). Of what
+ * libarchive does not take, all else is damage to it: it only says this about the member alone.
+ */
+static const char *ppmd_problem(const unsigned char *data, size_t bytes, char *text)
+{
+    enum { HEADER = 2, LEAST_ORDER = 2, LAST_METHOD = 2 };
+    if (bytes < HEADER)
+        return NULL;
+    unsigned word = zip_get16(data), order = (word & 15) + 1, method = word >> 12;
+    if (order >= LEAST_ORDER && method <= LAST_METHOD)
+        return NULL;
+    snprintf(text, ZIP_WHY_BYTES,
+             "is compressed by PPMd with parameters that are not read here (order %u, restoration "
+             "%u); `7z t ARCHIVE` tells whether they are read elsewhere",
+             order, method);
+    return text;
+}
+
+static const char *memory_problem(const struct zip_record *record, const unsigned char *data,
+                                  size_t bytes, char *text)
 {
     uint64_t needed = record->method == METHOD_LZMA ? lzma_dictionary(data, bytes)
                       : record->method == METHOD_XZ ? xz_dictionary(data, bytes)
@@ -119,13 +138,21 @@ const char *zip_method_claim_problem(const struct zip_record *record, const unsi
     return text;
 }
 
+const char *zip_method_claim_problem(const struct zip_record *record, const unsigned char *data,
+                                     size_t bytes, char *text)
+{
+    return record->method == METHOD_PPMD ? ppmd_problem(data, bytes, text)
+                                         : memory_problem(record, data, bytes, text);
+}
+
 bool zip_method_has_claim(const struct zip_record *record)
 {
-    return record->method == METHOD_LZMA || record->method == METHOD_XZ;
+    return record->method == METHOD_LZMA || record->method == METHOD_XZ ||
+           record->method == METHOD_PPMD;
 }
 
 /* Again where it is decoded: the archive may have changed since it was listed. */
-static int check_memory(const struct zip_passage *passage, const unsigned char *data, size_t bytes)
+static int check_claim(const struct zip_passage *passage, const unsigned char *data, size_t bytes)
 {
     const struct hb_host *host = passage->zip->host;
     char text[ZIP_WHY_BYTES];
@@ -178,7 +205,7 @@ static la_ssize_t feed_read(struct archive *archive, void *self, const void **da
         return 0;
     feed->status = passage->next(passage->self, feed->at, data, &bytes);
     if (feed->status == HB_OK && feed->at == 0) {
-        feed->status = check_memory(passage, *data, bytes);
+        feed->status = check_claim(passage, *data, bytes);
         if (passage->record->method == METHOD_LZMA && bytes >= LZMA_HEADER) {
             put_lzma_header(feed->lzma, *data, passage->record->bytes);
             *data = feed->lzma;

@@ -12,11 +12,11 @@ enum { ZIP_WHY_BYTES = 192 };
  * archive: the rest of a sentence that begins with the member. `text` has ZIP_WHY_BYTES.
  */
 const char *zip_method_problem(const struct zip_record *record, char *text);
-/* The same, as far as only the packed bytes tell: how much memory they claim. `data`: their start.
- */
+/* The same, as far as only the packed bytes tell: how much memory they claim, and which parameters.
+ * `data`: their start. */
 const char *zip_method_claim_problem(const struct zip_record *record, const unsigned char *data,
                                      size_t bytes, char *text);
-/* May they claim any? Then all of the claim is in the first bytes. */
+/* May they tell? Then all of the claim is in the first bytes. */
 enum { ZIP_CLAIM_BYTES = 2048 };
 bool zip_method_has_claim(const struct zip_record *record);
 

@@ -151,6 +151,9 @@ ZIPS = {
     # Only the packed bytes say it.
     "memory": (3, ("more",), (member(b"more", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 30)),
                               member(b"as much as is there", b"text" * 99, method=95, packed=xz_that_claims(b"text" * 99, 27)))),
+    "ppmd": (3, ("no such way", "no such order", "in/both"),
+             [member(name, b"text" * 99, method=98, packed=struct.pack("<H", word) + b"packed")
+              for name, word in ((b"no such way", 0x3074), (b"no such order", 0x2070), (b"in/both", 0xfff0))]),
 }
 
 
