@@ -23,6 +23,7 @@
 #include "base/path.h"
 #include "config/config_file.h"
 #include "config/ini_text.h"
+#include "config/load_values.h"
 #include "config/section.h"
 #include "plugin/descriptor.h"
 #include "plugin/option.h"
@@ -31,274 +32,11 @@
 #include <limits.h>
 #include <string.h>
 
-/* Nobody reads more of them, and a binary file may have one a line. */
-enum { MOST_PROBLEMS = 200 };
-
-/* What is wrong, kept until all is known, so that it can be told in the order of the file. */
-struct problem {
-    unsigned line; /* UINT_MAX: not in the file */
-    size_t position;
-    struct hb_error error;
-};
-
-struct load {
-    struct hb_config *config;
-    const char *file; /* as the user named it */
-    struct hb_ini *ini;
-    struct problem *problems;
-    size_t problem_count;
-    size_t more_problems; /* beyond those that are kept */
-};
-
 /* ---- problems ------------------------------------------------------------------------------ */
-
-static void add_problem(struct load *load, unsigned line, const struct hb_error *error)
-{
-    if (load->problem_count == MOST_PROBLEMS) {
-        load->more_problems++;
-        return;
-    }
-    load->problems = hb_resize(load->problems, load->problem_count + 1, sizeof *load->problems);
-    load->problems[load->problem_count] =
-        (struct problem){.line = line, .position = load->problem_count, .error = *error};
-    load->problem_count++;
-}
-
-/* Puts "file:12", or "--set backup.level" for line 0, in front. */
-static void complain(struct load *load, unsigned line, const char *section, const char *key,
-                     const struct hb_error *why)
-{
-    struct hb_error error;
-    if (line > 0)
-        hb_error_set(&error, HB_FATAL, "%s:%u: %s", load->file, line, why->text);
-    else
-        hb_error_set(&error, HB_FATAL, "--set %s.%s: %s", section, key, why->text);
-    hb_error_hint(&error, "%s", why->hint);
-    add_problem(load, line == 0 ? UINT_MAX : line, &error);
-}
 
 static void ini_problem(void *context, unsigned line, const struct hb_error *why)
 {
-    complain(context, line, "", "", why);
-}
-
-static int by_line(const void *left, const void *right)
-{
-    const struct problem *a = left, *b = right;
-    if (a->line != b->line)
-        return a->line < b->line ? -1 : 1;
-    return a->position < b->position ? -1 : a->position > b->position;
-}
-
-/* ---- values -------------------------------------------------------------------------------- */
-
-/* The keys that a section takes, for "did you mean". */
-static const char *next_key(const void *context, size_t index)
-{
-    const struct hb_owned_section *section = context;
-    if (index < section->own.count)
-        return hb_option_at(section->own.options, index)->key;
-    for (size_t i = 0, at = section->own.count; i < section->common.count; i++) {
-        const char *key = hb_option_at(section->common.options, i)->key;
-        if (strcmp(key, "on") == 0 && !hb_kind_takes_on(section->section.kind))
-            continue;
-        if (at++ == index)
-            return key;
-    }
-    return NULL;
-}
-
-static char *all_keys(const struct hb_owned_section *section)
-{
-    char *text = hb_copy_text("");
-    const char *key;
-    for (size_t i = 0; (key = next_key(section, i)) != NULL; i++) {
-        char *longer = hb_text("%s%s%s", text, i == 0 ? "" : ", ", key);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-static void unknown_key(struct load *load, const struct hb_owned_section *section,
-                        const struct hb_ini_entry *entry)
-{
-    struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "unknown key '%.100s' in [%s]", entry->key, section->section.name);
-    const char *near = hb_nearest(entry->key, next_key, section);
-    HB_AUTO_FREE char *keys = all_keys(section);
-    if (near != NULL)
-        hb_error_hint(&why, "did you mean '%s'?", near);
-    else
-        hb_error_hint(&why, "valid keys are: %s", keys);
-    complain(load, entry->line, section->section.name, entry->key, &why);
-}
-
-/*
- * The key of the section that an indented line seems to set: "level = 3" meant as a setting of its
- * own would otherwise become words of the list above. NULL: none.
- */
-static const char *indented_key(const struct hb_owned_section *section, const char *text)
-{
-    size_t length =
-        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
-    size_t blanks = strspn(text + length, " \t");
-    char separator = text[length + blanks];
-    if (length == 0 || (separator != '=' && separator != ':'))
-        return NULL;
-    HB_AUTO_FREE char *word = hb_copy_bytes(text, length);
-    const char *key;
-    for (size_t i = 0; (key = next_key(section, i)) != NULL; i++)
-        if (strcmp(key, word) == 0)
-            return key;
-    /* "C:x" may well be a word; what is merely similar must look like a setting in full. */
-    return separator == '=' ? hb_nearest(word, next_key, section) : NULL;
-}
-
-/* May the value go on over these lines? */
-static bool check_lines(struct load *load, const struct hb_owned_section *section,
-                        const struct hb_option *option, const struct hb_ini_entry *entry)
-{
-    bool fine = true;
-    for (size_t i = 0; i < entry->more_count; i++) {
-        struct hb_error why;
-        const struct hb_ini_line *line = &entry->more[i];
-        const char *key = indented_key(section, line->text);
-        if (key != NULL) {
-            hb_error_set(&why, HB_FATAL, "'%.60s' would become part of the value of '%s' above",
-                         line->text, entry->key);
-            hb_error_hint(&why, "remove the blanks before the key '%s'", key);
-        } else if (option->type != HB_OPTION_LIST && option->type != HB_OPTION_STRING) {
-            HB_AUTO_FREE char *type = hb_option_describe(option);
-            hb_error_set(
-                &why, HB_FATAL,
-                "'%.60s' continues the value of '%s' above, which takes a single word (%s)",
-                line->text, entry->key, type);
-            hb_error_hint(&why, "put a key at the beginning of its line; only lists and texts "
-                                "continue on indented lines");
-        } else {
-            continue;
-        }
-        complain(load, line->line, section->section.name, entry->key, &why);
-        fine = false;
-    }
-    return fine;
-}
-
-/*
- * The value is wrong. Of a list each word that is wrong is named, with the line in which it stands.
- */
-static void complain_value(struct load *load, const char *section, const struct hb_option *option,
-                           const struct hb_ini_entry *entry, const struct hb_error *why)
-{
-    size_t first = strlen(entry->value), found = load->problem_count;
-    struct hb_error of_line;
-    for (size_t i = 0; i < entry->more_count; i++)
-        first -= strlen(entry->more[i].text);
-    HB_AUTO_FREE char *beginning = hb_copy_bytes(
-        entry->value, first > entry->more_count ? first - entry->more_count : 0); /* no blanks */
-    for (size_t i = 0; i <= entry->more_count && option->type == HB_OPTION_LIST; i++) {
-        const char *text = i == 0 ? beginning : entry->more[i - 1].text;
-        int status;
-        while ((status = hb_list_word(option, &text, NULL, &of_line)) != HB_NOMATCH) {
-            if (status != HB_OK)
-                complain(load, i == 0 ? entry->line : entry->more[i - 1].line, section, entry->key,
-                         &of_line);
-            if (text == NULL)
-                break;
-        }
-    }
-    if (load->problem_count == found)
-        complain(load, entry->line, section, entry->key, why);
-}
-
-static bool check_on(struct load *load, const struct hb_owned_section *section,
-                     const struct hb_ini_entry *entry)
-{
-    if (strcmp(entry->key, "on") != 0 || hb_kind_takes_on(section->section.kind))
-        return true;
-    struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "on: a %s plugin is always asked; only filters and hooks take it",
-                 hb_kind_name(section->section.kind));
-    hb_error_hint(&why, "remove the line");
-    complain(load, entry->line, section->section.name, entry->key, &why);
-    return false;
-}
-
-/* It has the right type; can it be meant? Each word of a list that cannot is named. */
-static bool check_value(struct load *load, const struct hb_owned_section *section,
-                        const struct hb_option *option, const struct hb_ini_entry *entry,
-                        const struct hb_value *value)
-{
-    bool list = option->type == HB_OPTION_LIST, fine = true;
-    size_t count = list ? value->list_count : option->type == HB_OPTION_STRING;
-    for (size_t i = 0; i < count; i++) {
-        struct hb_error why;
-        const char *text = list ? value->list[i] : value->text;
-        const char *problem =
-            hb_settings_problem(section->section.name, option, text, entry->line > 0);
-        if (problem == NULL)
-            continue;
-        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, text, problem);
-        if (strcmp(entry->key, "prefix") == 0)
-            hb_error_hint(&why, "the directory is set by the key 'directory'");
-        complain(load, entry->line, section->section.name, entry->key, &why);
-        fine = false;
-    }
-    return fine;
-}
-
-/* Whoever switches a plugin off so for one run, with --set, knows it. */
-static void doubt_on(struct load *load, const struct hb_owned_section *section,
-                     const struct hb_ini_entry *entry, const struct hb_value *value)
-{
-    if (section->section.kind != 0 && strcmp(entry->key, "on") == 0 && entry->line > 0 &&
-        value->list_count == 0)
-        hb_config_add_doubt(load->config,
-                            hb_text("%s:%u: on: it is empty: the plugin of [%s] is never asked; "
-                                    "name backup, import or guard, or remove the line",
-                                    load->file, entry->line, section->section.name));
-}
-
-static void apply_entry(struct load *load, struct hb_owned_section *section,
-                        const struct hb_ini_entry *entry)
-{
-    bool common = true;
-    struct hb_filled *filled = &section->common;
-    size_t index = hb_filled_find(filled, entry->key);
-    if (index == SIZE_MAX) {
-        common = false;
-        filled = &section->own;
-        index = hb_filled_find(filled, entry->key);
-    }
-    if (index == SIZE_MAX) {
-        unknown_key(load, section, entry);
-        return;
-    }
-    const struct hb_option *option = hb_option_at(filled->options, index);
-    if ((common && !check_on(load, section, entry)) || !check_lines(load, section, option, entry))
-        return;
-    struct hb_value value;
-    struct hb_error why;
-    if (hb_value_parse(option, entry->value, &value, &why) != HB_OK) {
-        complain_value(load, section->section.name, option, entry, &why);
-        return;
-    }
-    if (section->section.kind == 0 && !check_value(load, section, option, entry, &value)) {
-        hb_value_clear(&value);
-        return;
-    }
-    doubt_on(load, section, entry, &value);
-    HB_AUTO_FREE char *origin =
-        entry->line == 0 ? hb_copy_text("--set") : hb_text("%s:%u", load->file, entry->line);
-    hb_filled_set(filled, index, &value, origin);
-}
-
-static void apply(struct load *load, struct hb_owned_section *section,
-                  const struct hb_ini_section *written)
-{
-    for (size_t i = 0; i < written->count; i++)
-        apply_entry(load, section, &written->entries[i]);
+    hb_load_complain(context, line, "", "", why);
 }
 
 /* ---- the core's own sections --------------------------------------------------------------- */
@@ -313,7 +51,14 @@ static const struct hb_settings_table *table_of(const char *name)
     return NULL;
 }
 
-static void make_core_sections(struct load *load)
+static void apply(struct hb_load *load, struct hb_owned_section *section,
+                  const struct hb_ini_section *written)
+{
+    for (size_t i = 0; i < written->count; i++)
+        hb_load_apply(load, section, &written->entries[i]);
+}
+
+static void make_core_sections(struct hb_load *load)
 {
     for (const struct hb_settings_table *table = hb_settings_tables; table->section != NULL;
          table++) {
@@ -328,11 +73,11 @@ static void make_core_sections(struct load *load)
 }
 
 /* Where the errors of a section as a whole are shown: its header, or the --set that made it. */
-static void complain_section(struct load *load, const struct hb_ini_section *written,
+static void complain_section(struct hb_load *load, const struct hb_ini_section *written,
                              const struct hb_error *why)
 {
     const char *key = written->count > 0 ? written->entries[0].key : "";
-    complain(load, written->line, written->name, key, why);
+    hb_load_complain(load, written->line, written->name, key, why);
 }
 
 /* The names that a section may have: "home", …, "preset:", …, "format:", … */
@@ -360,7 +105,7 @@ static char *core_sections(void)
     return text;
 }
 
-static void unknown_section(struct load *load, const struct hb_ini_section *written)
+static void unknown_section(struct hb_load *load, const struct hb_ini_section *written)
 {
     struct hb_error why;
     hb_error_set(&why, HB_FATAL, "unknown section [%s]", written->name);
@@ -387,7 +132,7 @@ static void unknown_section(struct load *load, const struct hb_ini_section *writ
 
 /* ---- plugins' sections --------------------------------------------------------------------- */
 
-static bool check_label(struct load *load, const struct hb_ini_section *written)
+static bool check_label(struct hb_load *load, const struct hb_ini_section *written)
 {
     static const char valid[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const char *label = strchr(written->name, ':') + 1;
@@ -414,7 +159,7 @@ static char *config_path(const char *what, const char *text, struct hb_error *wh
     return NULL;
 }
 
-static int find_library(struct load *load, uint32_t kind, const char *name,
+static int find_library(struct hb_load *load, uint32_t kind, const char *name,
                         const struct hb_library **library, struct hb_error *why)
 {
     HB_AUTO_FREE char *path = NULL;
@@ -437,7 +182,7 @@ static const char *next_written(const void *context, size_t index)
     return NULL;
 }
 
-static void hint_section(const struct load *load, const struct hb_ini_section *written,
+static void hint_section(const struct hb_load *load, const struct hb_ini_section *written,
                          struct hb_error *why)
 {
     const char *near = hb_nearest(written->name, next_written, load->ini);
@@ -445,7 +190,7 @@ static void hint_section(const struct load *load, const struct hb_ini_section *w
         hb_error_hint(why, "did you mean %s?", near);
 }
 
-static void make_plugin_section(struct load *load, const struct hb_ini_section *written,
+static void make_plugin_section(struct hb_load *load, const struct hb_ini_section *written,
                                 uint32_t kind)
 {
     if (!check_label(load, written))
@@ -460,7 +205,7 @@ static void make_plugin_section(struct load *load, const struct hb_ini_section *
         if (entry == NULL && written->line == 0) /* a slip, not a new section */
             hint_section(load, written, &why);
         if (entry != NULL)
-            complain(load, entry->line, written->name, entry->key, &why);
+            hb_load_complain(load, entry->line, written->name, entry->key, &why);
         else
             complain_section(load, written, &why);
     }
@@ -470,10 +215,10 @@ static void make_plugin_section(struct load *load, const struct hb_ini_section *
         /* Without the plugin nobody knows its keys. */
         if (library != NULL ||
             hb_filled_find(&section->common, written->entries[i].key) != SIZE_MAX)
-            apply_entry(load, section, &written->entries[i]);
+            hb_load_apply(load, section, &written->entries[i]);
 }
 
-static void make_section(struct load *load, const struct hb_ini_section *written)
+static void make_section(struct hb_load *load, const struct hb_ini_section *written)
 {
     const struct hb_settings_table *table = table_of(written->name);
     if (table != NULL && !table->labelled)
@@ -496,7 +241,7 @@ static void make_section(struct load *load, const struct hb_ini_section *written
         unknown_section(load, written);
 }
 
-static void doubt_path(struct load *load, const struct hb_ini_entry *entry, const char *what)
+static void doubt_path(struct hb_load *load, const struct hb_ini_entry *entry, const char *what)
 {
     hb_config_add_doubt(
         load->config, entry->line == 0 ? hb_text("--set plugins.path: %s", what)
@@ -504,19 +249,19 @@ static void doubt_path(struct load *load, const struct hb_ini_entry *entry, cons
 }
 
 /* Nobody writes this to search nothing. With --set it is an unset variable of a script. */
-static void look_whether_empty(struct load *load, const struct hb_ini_entry *entry)
+static void look_whether_empty(struct hb_load *load, const struct hb_ini_entry *entry)
 {
     struct hb_error why;
     hb_error_set(&why, HB_FATAL, "it is empty");
     hb_error_hint(&why, "name a directory with plugins");
     if (entry->line == 0)
-        complain(load, entry->line, "plugins", "path", &why);
+        hb_load_complain(load, entry->line, "plugins", "path", &why);
     else
         doubt_path(load, entry, "it is empty: name a directory with plugins, or remove the line");
 }
 
 /* One that is not there takes nothing away: a configuration may be used on several machines. */
-static void look_whether_there(struct load *load, const struct hb_ini_entry *entry,
+static void look_whether_there(struct hb_load *load, const struct hb_ini_entry *entry,
                                const char *directory)
 {
     HB_AUTO_CLOSE int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -526,7 +271,7 @@ static void look_whether_there(struct load *load, const struct hb_ini_entry *ent
     doubt_path(load, entry, what);
 }
 
-static void make_loader(struct load *load)
+static void make_loader(struct hb_load *load)
 {
     const char *const *given = hb_config_list(load->config, "plugins", "path");
     const struct hb_ini_section *written = hb_ini_section(load->ini, "plugins");
@@ -539,7 +284,7 @@ static void make_loader(struct load *load)
         struct hb_error why;
         char *path = config_path("path", *given, &why);
         if (path == NULL) {
-            complain(load, entry->line, "plugins", "path", &why);
+            hb_load_complain(load, entry->line, "plugins", "path", &why);
             continue;
         }
         look_whether_there(load, entry, path);
@@ -563,15 +308,15 @@ static bool has_control(const char *text)
     return false;
 }
 
-static void bad_set(struct load *load, const char *text, const char *reason)
+static void bad_set(struct hb_load *load, const char *text, const char *reason)
 {
     struct hb_error error;
     hb_error_set(&error, HB_FATAL, "--set '%.200s': %s", text, reason);
     hb_error_hint(&error, "write --set SECTION.KEY=VALUE, such as --set backup.workers=2");
-    add_problem(load, UINT_MAX, &error);
+    hb_load_add_problem(load, UINT_MAX, &error);
 }
 
-static void apply_set(struct load *load, const char *text)
+static void apply_set(struct hb_load *load, const char *text)
 {
     const char *equals = strchr(text, '=');
     const char *dot = equals == NULL ? NULL : memrchr(text, '.', (size_t)(equals - text));
@@ -603,7 +348,7 @@ static void apply_set(struct load *load, const char *text)
 static int add_content(void *context, const char *path, const struct hb_library *library,
                        const struct hb_error *error)
 {
-    struct load *load = context;
+    struct hb_load *load = context;
     (void)path;
     (void)error;
     if (library == NULL || library->plugin->kind != HB_KIND_CONTENT)
@@ -615,7 +360,7 @@ static int add_content(void *context, const char *path, const struct hb_library 
     return 0;
 }
 
-static void load_all(struct load *load, const char *data, size_t bytes, const char *const *sets)
+static void load_all(struct hb_load *load, const char *data, size_t bytes, const char *const *sets)
 {
     hb_ini_parse(data, bytes, ini_problem, load, &load->ini);
     for (; sets != NULL && *sets != NULL; sets++)
@@ -631,12 +376,12 @@ static void load_all(struct load *load, const char *data, size_t bytes, const ch
 /* What others know to be wrong: with its line in front, or behind those of the file. */
 static void add_more(void *context, const struct hb_error *error)
 {
-    struct load *load = context;
+    struct hb_load *load = context;
     size_t bytes = load->file == NULL ? 0 : strlen(load->file);
     bool placed =
         bytes > 0 && strncmp(error->text, load->file, bytes) == 0 && error->text[bytes] == ':';
     unsigned long line = placed ? strtoul(error->text + bytes + 1, NULL, 10) : 0;
-    add_problem(load, line == 0 || line > UINT_MAX ? UINT_MAX : (unsigned)line, error);
+    hb_load_add_problem(load, line == 0 || line > UINT_MAX ? UINT_MAX : (unsigned)line, error);
 }
 
 int hb_config_load(const char *path, const char *const *sets, hb_config_report *report,
@@ -670,15 +415,14 @@ int hb_config_load_and(const char *path, const char *const *sets, hb_config_repo
         report(context, &error);
         return HB_FATAL;
     }
-    struct load load = {.config = hb_alloc(sizeof *load.config), .file = file};
+    struct hb_load load = {.config = hb_alloc(sizeof *load.config), .file = file};
     load.config->path = full;
     full = NULL;
     load_all(&load, data, bytes, sets);
     hb_ini_free(load.ini);
     if (more != NULL)
         more(load.config, add_more, &load);
-    if (load.problem_count > 0)
-        qsort(load.problems, load.problem_count, sizeof *load.problems, by_line);
+    hb_load_sort_problems(&load);
     for (size_t i = 0; i < load.problem_count; i++)
         report(context, &load.problems[i].error);
     if (load.more_problems > 0) {
