@@ -318,6 +318,10 @@ zst("index: a header of no blocks", ours(records=member_record("config.yaml", 1)
     piped=HEADERS)
 zst("index: the end of the tar holds members", ours(tail=AGAIN + HIDDEN + bytes(1024)), 0, ALL)
 zst("index: the end of the tar holds a member, and no end", ours(tail=HIDDEN), 1)
+zst("index: the end of the tar is something else", ours(tail=b"x" * 1024), 1)
+BROKEN = frame(HIDDEN + bytes(1024))
+zst("index: the end of the tar holds a member, and is damaged", ours(tail=HIDDEN + bytes(1024)).replace(
+    BROKEN, BROKEN[:-1] + bytes([BROKEN[-1] ^ 1])), 1)
 zst("index: the end of the tar is longer", ours(tail=bytes(2048)), 0, BOTH)
 zst("seek table: a frame without content", ours(cut=0), 0, BOTH)
 zst("seek table: says that a frame has no content", ours(

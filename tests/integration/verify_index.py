@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The index of a tar-zstd archive only saves time: when it is damaged, nothing is lost, but that is said."""
+import io
 import json
 import struct
+import tarfile
 import unittest
 
 import hb
@@ -81,6 +83,25 @@ class Index(hb.Case):
             self.assertEqual(done.stdout.count(b"the end of the tar, is damaged") + done.stderr.count(b"the end of the tar, is damaged"), 1)
             codes = [code for code, _ in self.everywhere(data)]
             self.assertEqual(codes, [0, 0, 0, 1])
+
+    def test_a_member_behind_the_index(self):
+        """In the frame that ends the tar. Every tar restores it, the index does not know it, and the trailer does not count it."""
+        with tarfile.open(self.dir / "more.tar", mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("hidden"))
+        frame = self.tool("zstd", "-cq", "--check", self.dir / "more.tar").stdout
+        seek, length = self.frames()[SEEK]
+        last = seek + length - 9 - 12  # its row
+        before = seek - 8 - struct.unpack_from("<I", self.whole, last)[0]
+        data = bytearray(self.whole[:before] + frame + self.whole[seek - 8:])
+        struct.pack_into("<I", data, len(data) - 9 - 12, len(frame))
+        self.archive.write_bytes(data)
+        with tarfile.open(fileobj=io.BytesIO(self.tool("zstd", "-dcq", self.archive).stdout)) as tar:
+            self.assertEqual(tar.getnames(), ["a", "d", "d/b", "d/c", "hidden"])
+        self.assertEqual([code for code, _ in self.everywhere(data)], [1] * 4)
+        self.archive.write_bytes(data)
+        for word in ("list", "verify"):
+            done = self.hbcore("--config", hb.GENERIC, word, self.archive, expect=1)
+            self.assertIn(b"5 entries, but 4 were stored", done.stderr)
 
     def test_other_damage_is_damage(self):
         self.assertEqual(self.everywhere(self.whole), [(0, 0)] * 4)

@@ -121,6 +121,25 @@ static void every_length(void **state)
     memory_free(&memory);
 }
 
+/* Of a seek table that begins wrongly, only its length shows that the archive is whole. */
+static void every_length_of_a_damaged_table(void **state)
+{
+    struct fake_host *fake = *state;
+    struct memory memory;
+    small_archive(fake, &memory);
+    const size_t whole = memory.bytes, table = parts_of(&memory).table;
+    memory.data[table] ^= 1;
+    for (memory.bytes = table; memory.bytes <= whole; memory.bytes++) {
+        struct content content = {0};
+        int status = read_by_walk(fake, &memory, false, &content);
+        if (status != (memory.bytes == whole ? HB_OK : HB_FATAL))
+            fail_msg("%zu of %zu bytes, damaged: %d", memory.bytes, whole, status);
+        content_free(&content);
+    }
+    memory.bytes = whole;
+    memory_free(&memory);
+}
+
 /* Frames that are whole but not there, twice there, or swapped. */
 static void moved_frames(void **state)
 {
@@ -334,10 +353,15 @@ static void no_tar(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_bit),    cmocka_unit_test(every_length),
-        cmocka_unit_test(moved_frames), cmocka_unit_test(swapped_frames_of_one_file),
-        cmocka_unit_test(cut_out),      cmocka_unit_test(cut_out_of_the_table_too),
-        cmocka_unit_test(full_disk),    cmocka_unit_test(no_tar),
+        cmocka_unit_test(every_bit),
+        cmocka_unit_test(every_length),
+        cmocka_unit_test(every_length_of_a_damaged_table),
+        cmocka_unit_test(moved_frames),
+        cmocka_unit_test(swapped_frames_of_one_file),
+        cmocka_unit_test(cut_out),
+        cmocka_unit_test(cut_out_of_the_table_too),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(no_tar),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, setup, teardown);
