@@ -48,7 +48,7 @@ static void list_long(struct hb_reading *reading, size_t index)
     mode[0] = member->type == HB_DIRECTORY  ? 'd'
               : member->type == HB_SYMLINK  ? 'l'
               : member->type == HB_FILE     ? '-'
-              : member->type == HB_HARDLINK ? 'h' /* as GNU tar shows it */
+              : member->type == HB_HARDLINK ? 'h'
                                             : '?';
     for (int i = 0; i < 9 && (member->entry_flags & HB_ENTRY_HAS_MODE); i++)
         if (member->mode & (0400u >> i))

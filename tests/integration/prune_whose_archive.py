@@ -125,7 +125,7 @@ class Imported(OtherHomes):
             made.writestr("config.yaml", b"who: gift\n")
             for name in (*self.names_of_presets(), *others):
                 made.writestr(name, b"{}")
-        done = self.hbcore("--home", home, "import", "--force", gift, expect=3)
+        done = self.hbcore("-v", "--home", home, "import", "--force", gift, expect=3)
         self.assert_mentions(done, *self.names_of_presets())
         there = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
         self.assertEqual(there & set(self.names_of_presets()), set(), self.describe(done))
