@@ -43,8 +43,7 @@ static bool begins_command(const char *text, const char *at)
     bool typed = at > text && (at[-1] == '`' || at[-1] == '\'' ||
                                (at > text + 1 && at[-2] == ':' && at[-1] == ' '));
     bool named = word > 0 || strncmp(behind, "--set ", 6) == 0;
-    return typed && named && strncmp(behind, " --help", 7) != 0 &&
-           strncmp(behind, " new", 4) != 0;
+    return typed && named && strncmp(behind, " --help", 7) != 0 && strncmp(behind, " new", 4) != 0;
 }
 
 /* Hints say `hbcore list ARCHIVE`: what was typed takes the place of the word. Caller frees. */
