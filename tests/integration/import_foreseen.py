@@ -223,6 +223,9 @@ class Foreseen(hb.Case):
     def test_places(self):
         self.each(PLACES)
 
+    def test_databases(self):
+        self.each(DATABASES)
+
 
 if __name__ == "__main__":
     unittest.main()
