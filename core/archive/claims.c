@@ -76,6 +76,16 @@ bool hb_claims_by_name(struct hb_claims *claims, size_t index)
     return named;
 }
 
+const struct hb_instance *hb_claims_named(struct hb_claims *claims, size_t index)
+{
+    pthread_mutex_lock(&claims->lock);
+    const struct hb_claim *claim = ask(claims, index);
+    const struct hb_instance *content =
+        claim == NULL ? NULL : hb_claim_named(claims->contents, claim);
+    pthread_mutex_unlock(&claims->lock);
+    return content;
+}
+
 int hb_claims_settle(struct hb_claims *claims, size_t index, int (*open)(void *context),
                      void *context, const struct hb_instance **content)
 {

@@ -38,6 +38,9 @@ void hb_claims_clear(struct hb_claims *claims);
 /* Would a plugin claim the row, going by its name? */
 bool hb_claims_by_name(struct hb_claims *claims, size_t index);
 
+/* Which plugin it belongs to if its name says so; NULL: none, or its bytes have to be seen. */
+const struct hb_instance *hb_claims_named(struct hb_claims *claims, size_t index);
+
 /* Which plugin does it belong to, now that a copy of its data can be opened? As hb_claim_settle. */
 int hb_claims_settle(struct hb_claims *claims, size_t index, int (*open)(void *context),
                      void *context, const struct hb_instance **content);

@@ -29,9 +29,22 @@ enum often { SELDOM, PER_FILE };
 
 /* Those that are counted, within a kind of plugin. */
 enum { BEGIN_ENTRY, APPEND, END_ENTRY, ENCODE, DECODE, LOCATE };
-enum { CLAIM, SIDECARS, OPEN, READ_AT, CLOSE, JUDGE, IDENTITY, CHECK, RESTORE, NOTE, SINCE };
+enum {
+    CLAIM,
+    SIDECARS,
+    OPEN,
+    READ_AT,
+    CLOSE,
+    JUDGE,
+    IDENTITY,
+    CHECK,
+    RESTORE,
+    NOTE,
+    SINCE,
+    FORESEE
+};
 enum { VERDICT, DIR_ENTER, DIR_LEAVE };
-_Static_assert((int)SINCE < (int)HB_COUNTED_CALLS, "a counter for each");
+_Static_assert((int)FORESEE < (int)HB_COUNTED_CALLS, "a counter for each");
 
 struct call {
     struct hb_instance *instance;
@@ -457,6 +470,13 @@ static int content_since(void *self, const struct hb_entry *entry, const struct 
     return answer(&call, status, HB_ENTRY);
 }
 
+static int content_foresee(void *self, const struct hb_entry *entry, const struct hb_target *target)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, FORESEE, "foresee", PER_FILE);
+    return answer(&call, REAL(content)->foresee(instance->own_self, entry, target), HB_ENTRY);
+}
+
 static const struct hb_content_ops content_calls = {
     .claim = content_claim,
     .sidecars = content_sidecars,
@@ -467,6 +487,7 @@ static const struct hb_content_ops content_calls = {
     .judge = content_judge,
     .note = content_note,
     .since = content_since,
+    .foresee = content_foresee,
 };
 
 /* ---- filters and hooks --------------------------------------------------------------------- */

@@ -57,6 +57,15 @@ void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
             claim->by_name |= UINT64_C(1) << i;
 }
 
+const struct hb_instance *hb_claim_named(const struct hb_chain *contents,
+                                         const struct hb_claim *claim)
+{
+    for (size_t i = 0; i < contents->count; i++)
+        if ((claim->by_name >> i & 1) != 0)
+            return ops_of(contents, i)->head_bytes == 0 ? contents->instances[i] : NULL;
+    return NULL;
+}
+
 /* The first bytes of a file, read when somebody wants to see them. */
 struct head {
     unsigned char data[HB_HEAD_BYTES];

@@ -44,6 +44,10 @@ struct hb_entry hb_file_entry(const char *path, const struct stat *status);
 void hb_claim_ask(const struct hb_chain *contents, const struct hb_entry *entry,
                   struct hb_claim *claim);
 
+/* The plugin that claims it by its name alone; NULL: none does, or that is not known yet. */
+const struct hb_instance *hb_claim_named(const struct hb_chain *contents,
+                                         const struct hb_claim *claim);
+
 /*
  * Finds the plugin that claims the file: the first in the chain whose head_bytes is 0 and who
  * claims the name, or who claims it with its first bytes. The file is opened only if a plugin wants

@@ -28,11 +28,16 @@ static enum hb_change directory_change(struct looking *looking, const char *path
     return why == NULL ? HB_CHANGE_NONE : HB_CHANGE_REFUSED;
 }
 
-/* By rename, or as the content plugin does it that claims it. */
-static void foresee_publishing(struct looking *looking, const struct hb_place *place)
+/* Nothing of that depends on the mode, which the umask may give. */
+static char *why_not_published(struct looking *looking, size_t index, const struct hb_place *place)
 {
-    const char *why = hb_foresee_rename(place);
-    looking->why = why == NULL ? NULL : hb_copy_text(why);
+    struct hb_restore_plan *plan = looking->plan;
+    const struct hb_instance *content =
+        hb_planned_type(plan, index) == HB_FILE ? hb_claims_named(&plan->claims, index) : NULL;
+    struct hb_entry entry;
+    hb_planned_entry(plan, index, &entry);
+    return hb_foresee_publishing(looking->run, content, &entry, hb_planned_mode(plan, index, 077),
+                                 place);
 }
 
 static enum hb_change file_change(struct looking *looking, size_t index)
@@ -42,7 +47,7 @@ static enum hb_change file_change(struct looking *looking, size_t index)
     hb_foresee_place(looking->run, &looking->last, hb_planned_path(plan, index),
                      hb_planned_type(plan, index) == HB_SYMLINK, &place, &looking->why);
     if (looking->why == NULL)
-        foresee_publishing(looking, &place);
+        looking->why = why_not_published(looking, index, &place);
     bool exists = place.exists,
          same = exists && is_same(&plan->catalog->members[index], &place.status);
     hb_place_clear(&place);

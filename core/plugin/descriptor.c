@@ -46,11 +46,17 @@ static const struct hb_callback format_callbacks[] = {
     {0},
 };
 static const struct hb_callback content_callbacks[] = {
-    REQUIRED(hb_content_ops, claim),    OPTIONAL(hb_content_ops, sidecars),
-    OPTIONAL(hb_content_ops, open),     OPTIONAL(hb_content_ops, judge),
-    OPTIONAL(hb_content_ops, identity), OPTIONAL(hb_content_ops, check),
-    OPTIONAL(hb_content_ops, restore),  OPTIONAL(hb_content_ops, note),
-    OPTIONAL(hb_content_ops, since),    {0},
+    REQUIRED(hb_content_ops, claim),
+    OPTIONAL(hb_content_ops, sidecars),
+    OPTIONAL(hb_content_ops, open),
+    OPTIONAL(hb_content_ops, judge),
+    OPTIONAL(hb_content_ops, identity),
+    OPTIONAL(hb_content_ops, check),
+    OPTIONAL(hb_content_ops, restore),
+    OPTIONAL(hb_content_ops, note),
+    OPTIONAL(hb_content_ops, since),
+    OPTIONAL(hb_content_ops, foresee),
+    {0},
 };
 static const struct hb_callback filter_callbacks[] = {
     REQUIRED(hb_filter_ops, verdict),

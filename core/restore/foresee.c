@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 #include "files/mounts.h"
+#include "host/failure.h"
+#include "host/instance.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
@@ -52,7 +54,8 @@ void hb_foresee_place(const struct hb_run *run, struct hb_last_target *last, con
         *why = hb_copy_text(obstacle);
 }
 
-const char *hb_foresee_rename(const struct hb_place *place)
+/* Why a rename could not put it there; NULL: it could. */
+static const char *foresee_rename(const struct hb_place *place)
 {
     int result = try_directory(place);
     if (result == 0 && place->exists && is_fixed(place))
@@ -60,6 +63,42 @@ const char *hb_foresee_rename(const struct hb_place *place)
     if (result == 0 && place->exists && hb_is_mounted(place->directory_fd, place->name))
         result = -EBUSY;
     return result == 0 ? NULL : hb_target_explain(-result);
+}
+
+/* As ourselves, like restore(). HB_OK, HB_NOMATCH: by rename; or a failure. */
+static int ask_plugin(struct hb_run *run, const struct hb_instance *content,
+                      const struct hb_entry *entry, uint32_t mode, const struct hb_place *place)
+{
+    const struct hb_content_ops *ops = content->plugin->ops;
+    HB_AUTO_FREE char *path = hb_text("%s/%s", run->home.path, place->path);
+    const struct hb_target target = {
+        .size = sizeof target,
+        .directory_fd = place->directory_fd,
+        .name = place->name,
+        .path = path,
+        .mode = mode,
+        .exists = place->exists,
+    };
+    hb_run_clear_failure(run);
+    return ops->foresee(content->self, entry, &target);
+}
+
+char *hb_foresee_publishing(struct hb_run *run, const struct hb_instance *content,
+                            const struct hb_entry *entry, uint32_t mode,
+                            const struct hb_place *place)
+{
+    int status = HB_NOMATCH;
+    bool there = strchr(place->name, '/') == NULL; /* else no plugin has anything to look at */
+    if (content != NULL && there) {
+        const struct hb_content_ops *ops = content->plugin->ops;
+        bool knows = HB_CAN(ops, foresee), by_rename = !HB_CAN(ops, restore) || !place->exists;
+        status =
+            knows ? ask_plugin(run, content, entry, mode, place) : (by_rename ? HB_NOMATCH : HB_OK);
+    }
+    if (status < 0)
+        return hb_copy_text(hb_instance_failure(content));
+    const char *why = status == HB_NOMATCH ? foresee_rename(place) : NULL;
+    return why == NULL ? NULL : hb_copy_text(why);
 }
 
 const char *hb_foresee_directory(const struct hb_run *run, const char *path)

@@ -18,8 +18,13 @@
  */
 void hb_foresee_place(const struct hb_run *run, struct hb_last_target *last, const char *path,
                       bool is_link, struct hb_place *place, char **why);
-/* Why a rename could not put it at that place, where no obstacle is; NULL: it could. */
-const char *hb_foresee_rename(const struct hb_place *place);
+/*
+ * Why it could not be put at that place, where no obstacle is; NULL: it could. Not every plugin
+ * (NULL: none claims it by its name) does it by a rename. Caller frees.
+ */
+char *hb_foresee_publishing(struct hb_run *run, const struct hb_instance *content,
+                            const struct hb_entry *entry, uint32_t mode,
+                            const struct hb_place *place);
 /* Why a directory would not be made there, or is not one; NULL: it is, or would be. */
 const char *hb_foresee_directory(const struct hb_run *run, const char *path);
 

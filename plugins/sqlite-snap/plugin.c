@@ -143,6 +143,7 @@ static const struct hb_content_ops ops = {
     .restore = snap_restore,
     .note = snap_note,
     .since = snap_since,
+    .foresee = snap_foresee,
 };
 
 static const struct hb_plugin plugin = {

@@ -14,6 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+static int cannot_remove(const struct hb_host *host, enum side side, int reason)
+{
+    return host->fail(host, status_for(reason),
+                      "the stale %s beside it cannot be removed: %s; nothing was restored",
+                      side_suffixes[side], strerror(reason));
+}
+
 static int remove_sides(const struct restoring *restoring)
 {
     const struct hb_host *host = restoring->snap->host;
@@ -31,13 +38,26 @@ static int remove_sides(const struct restoring *restoring)
                            "have applied it to the restored one",
                            side_suffixes[side]);
         } else if (errno != ENOENT)
-            return host->fail(host, status_for(errno),
-                              "the stale %s beside it cannot be removed: %s; nothing was restored",
-                              side_suffixes[side], strerror(errno));
+            return cannot_remove(host, side, errno);
     }
     if (removed && !flush_directory(restoring))
         return host->fail(host, HB_LATER, "its directory cannot be flushed: %s", strerror(errno));
     return HB_RESTORE_RENAME;
+}
+
+/* Of the directory above all; what else keeps it from being removed shows then. */
+int missing_is_refused(const struct restoring *restoring)
+{
+    const struct hb_host *host = restoring->snap->host;
+    for (enum side side = SIDE_WAL; side < SIDES; side++) {
+        char name[HELD_NAME_BYTES];
+        struct stat found;
+        held_side_name(restoring->target->name, side, name);
+        if (fstatat(restoring->target->directory_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(found.st_mode))
+            return cannot_remove(host, side, EISDIR);
+    }
+    return HB_OK;
 }
 
 /* A log or journal without its database would be applied to the new one. */
@@ -86,7 +106,7 @@ static int look_at_side(struct restoring *restoring, enum side side, const char 
                                                : refuse(restoring, text);
 }
 
-int replace_existing(struct restoring *restoring, const char *what)
+int replace_is_refused(struct restoring *restoring, const char *what)
 {
     char text[320];
     AS_OWNER_AUTO owner = {0};
@@ -113,5 +133,15 @@ int replace_existing(struct restoring *restoring, const char *what)
         if (status != HB_OK)
             return status;
     }
-    return remove_sides(restoring);
+    return HB_OK;
+}
+
+int replace_existing(struct restoring *restoring, const char *what)
+{
+    int status = replace_is_refused(restoring, what);
+    AS_OWNER_AUTO owner = {0};
+    if (status != HB_OK)
+        return status;
+    return held_begin(&restoring->live, &owner) ? remove_sides(restoring)
+                                                : refuse(restoring, restoring->live.refusal);
 }

@@ -14,4 +14,8 @@ int replace_missing(struct restoring *restoring);
  */
 int replace_existing(struct restoring *restoring, const char *what);
 
+/* What either would be refused for, and nothing is removed: HB_OK, or a failure after fail(). */
+int missing_is_refused(const struct restoring *restoring);
+int replace_is_refused(struct restoring *restoring, const char *what);
+
 #endif

@@ -191,15 +191,35 @@ static int overwrite(struct restoring *restoring, bool was_empty)
     return status;
 }
 
+static const char shared[] =
+    "the existing database has another hard link, which must stay as it is";
+static const char no_database_comes[] = "the file in the archive is not a database";
+static const char no_database[] = "the existing file is not a database";
+
+static int write_is_refused(struct restoring *restoring)
+{
+    if (is_writable(restoring))
+        return HB_OK;
+    return refuse(restoring, restoring->live.refusal[0] != '\0' ? restoring->live.refusal
+                                                                : "database cannot be written");
+}
+
+static int no_proc_is_refused(const struct restoring *restoring)
+{
+    return restoring->live.by_descriptor
+               ? HB_OK
+               : refuse(restoring, "there is no /proc, and without it hbcore cannot keep SQLite "
+                                   "inside the directory of the database");
+}
+
 /* Over a target that is a database or may become one. */
 static int over_database(struct restoring *restoring, bool was_empty)
 {
     struct verdict verdict;
-    if (!is_writable(restoring))
-        return refuse(restoring, restoring->live.refusal[0] != '\0' ? restoring->live.refusal
-                                                                    : "database cannot be written");
-    int status =
-        soundness_of(restoring->snap, restoring->entry, restoring->file, CHECK_FULL, &verdict);
+    int status = write_is_refused(restoring);
+    if (status == HB_OK)
+        status =
+            soundness_of(restoring->snap, restoring->entry, restoring->file, CHECK_FULL, &verdict);
     if (status != HB_OK)
         return status;
     if (verdict.soundness == HB_UNSOUND)
@@ -208,12 +228,9 @@ static int over_database(struct restoring *restoring, bool was_empty)
         return refuse_unchecked(restoring, verdict.reason);
     soundness_note(restoring->snap, restoring->entry, &verdict);
     if (is_shared(restoring))
-        return replace_existing(
-            restoring, "the existing database has another hard link, which must stay as it is");
-    if (!restoring->live.by_descriptor)
-        return refuse(restoring, "there is no /proc, and without it hbcore cannot keep SQLite "
-                                 "inside the directory of the database");
-    return overwrite(restoring, was_empty);
+        return replace_existing(restoring, shared);
+    status = no_proc_is_refused(restoring);
+    return status == HB_OK ? overwrite(restoring, was_empty) : status;
 }
 
 static int over_existing(struct restoring *restoring)
@@ -229,11 +246,38 @@ static int over_existing(struct restoring *restoring)
         return HB_RESTORED;
     }
     if (there == BYTES_DATABASE && staged != BYTES_DATABASE)
-        return refuse(restoring, "the file in the archive is not a database");
+        return refuse(restoring, no_database_comes);
     /* An empty file is an empty database, which a program may have open. */
     if (staged == BYTES_DATABASE && (there == BYTES_DATABASE || there == BYTES_EMPTY))
         return over_database(restoring, there == BYTES_EMPTY);
-    return replace_existing(restoring, "the existing file is not a database");
+    return replace_existing(restoring, no_database);
+}
+
+/*
+ * The same of a copy that is only known by its size. An empty target may get the one or the other,
+ * and is only refused what both refuse.
+ */
+static int existing_is_refused(struct restoring *restoring)
+{
+    enum bytes_kind there = BYTES_EMPTY;
+    enum { LEAST_BYTES = 16 /* of a database: its first words */ };
+    int status = look_at_target(restoring, &there);
+    if (status != HB_OK)
+        return status;
+    if (there == BYTES_EMPTY)
+        return HB_OK;
+    if (there != BYTES_DATABASE) {
+        status = replace_is_refused(restoring, no_database);
+        return status == HB_OK ? HB_RESTORE_RENAME : status;
+    }
+    if (restoring->entry->bytes < LEAST_BYTES)
+        return refuse(restoring, no_database_comes);
+    status = write_is_refused(restoring);
+    if (status == HB_OK && is_shared(restoring)) {
+        status = replace_is_refused(restoring, shared);
+        return status == HB_OK ? HB_RESTORE_RENAME : status;
+    }
+    return status == HB_OK ? no_proc_is_refused(restoring) : status;
 }
 
 /* As SQLite would roll back a journal of the target, and delete what it names: with our rights. */
@@ -279,7 +323,8 @@ static int look_for_holders(const struct restoring *restoring)
         names);
 }
 
-static int restore_over(struct restoring *restoring)
+/* `over` what exists, while no other thread closes a descriptor of it. */
+static int with_existing(struct restoring *restoring, int (*over)(struct restoring *restoring))
 {
     struct inode_holder holder;
     struct inode_guard *guard = &restoring->snap->guard;
@@ -289,9 +334,41 @@ static int restore_over(struct restoring *restoring)
     inode_guard_enter(guard, &holder, live->status.st_dev, live->status.st_ino);
     int status = look_at_journal(restoring);
     if (status == HB_OK)
-        status = over_existing(restoring);
+        status = over(restoring);
     inode_guard_leave(guard, &holder);
     return status;
+}
+
+static int open_target(struct restoring *restoring)
+{
+    return held_open(&restoring->live, restoring->target->directory_fd, restoring->target->name);
+}
+
+static int open_failed(const struct restoring *restoring, int result)
+{
+    const struct hb_host *host = restoring->snap->host;
+    return result == -ENOTSUP
+               ? refuse(restoring, "the target is not a regular file")
+               : host->fail(host, status_for(-result), "the existing file cannot be looked at: %s",
+                            strerror(-result));
+}
+
+int snap_foresee(void *self, const struct hb_entry *entry, const struct hb_target *target)
+{
+    struct snap *snap = self;
+    struct restoring restoring = {.snap = snap, .entry = entry, .target = target};
+    int status = look_for_holders(&restoring), result;
+    if (status != HB_OK)
+        return status;
+    result = open_target(&restoring);
+    if (result == -ENOENT)
+        status = missing_is_refused(&restoring);
+    else if (result < 0)
+        status = open_failed(&restoring, result);
+    else
+        status = with_existing(&restoring, existing_is_refused);
+    held_close(&restoring.live);
+    return result == -ENOENT && status == HB_OK ? HB_RESTORE_RENAME : status;
 }
 
 int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -308,16 +385,14 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
     if (status != HB_OK && status != HB_NOMATCH)
         return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
     bool merged = status == HB_OK;
-    int result = held_open(&restoring.live, target->directory_fd, target->name);
+    int result = open_target(&restoring);
     if (result == -ENOENT)
         status = replace_missing(&restoring);
-    else if (result == -ENOTSUP)
-        status = refuse(&restoring, "the target is not a regular file");
-    else if (result != 0)
-        status = snap->host->fail(snap->host, status_for(-result),
-                                  "the existing file cannot be looked at: %s", strerror(-result));
+    else if (result < 0)
+        status = open_failed(&restoring, result);
     else
-        status = merged ? restore_over(&restoring) : refuse_unsound(&restoring, reason);
+        status =
+            merged ? with_existing(&restoring, over_existing) : refuse_unsound(&restoring, reason);
     held_close(&restoring.live);
     return status;
 }

@@ -8,5 +8,7 @@
 /* hb_content_ops.restore; `self` is a struct snap. */
 int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  const struct hb_target *target);
+/* hb_content_ops.foresee: what of that the target alone decides. */
+int snap_foresee(void *self, const struct hb_entry *entry, const struct hb_target *target);
 
 #endif

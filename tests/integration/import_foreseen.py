@@ -8,8 +8,6 @@ import json
 import os
 import socket
 import sqlite3
-import stat
-import subprocess
 import tarfile
 import unittest
 
@@ -222,6 +220,24 @@ class Foreseen(hb.Case):
 
     def test_places(self):
         self.each(PLACES)
+
+    def test_databases(self):
+        self.each(DATABASES)
+
+    def test_what_cannot_be_known(self):
+        """A lock may be gone by then; a dry run does not unpack, so that it does not see what the bytes of a copy are."""
+        for name, rows, lock in (("locked", self.rows, True), ("no database", b"these are no rows", False),
+                                 ("unsound", self.rows[:4096], False)):
+            with self.subTest(name):
+                tar_of(self.archive, ("D x.db",), rows)
+                home = self.home_of(("D x.db",))
+                held = sqlite3.connect(home / "x.db", isolation_level=None)
+                if lock:
+                    held.execute("begin exclusive")
+                self.assertEqual(self.told(home, "--dry-run"), (0, {}))
+                code, said = self.told(home)
+                held.close()
+                self.assertEqual((code, set(said)), (3, {"x.db"}))
 
 
 if __name__ == "__main__":

@@ -169,6 +169,14 @@ struct hb_content_ops {
      */
     int (*since)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  const unsigned char *note, uint32_t flags);
+
+    /*
+     * Would restore() refuse that target, as far as it can be known without the copy and without
+     * writing? For a dry run. `entry` is as in the archive. HB_OK: it would not, and puts it there
+     * itself; HB_NOMATCH: the same, and the host may have to publish it by rename; HB_ENTRY or
+     * HB_LATER after fail(), with the words of restore(). One at a time.
+     */
+    int (*foresee)(void *self, const struct hb_entry *entry, const struct hb_target *target);
 };
 
 HB_LAYOUT(struct hb_content_ops, claim, 8);
@@ -176,7 +184,8 @@ HB_LAYOUT(struct hb_content_ops, open, 24);
 HB_LAYOUT(struct hb_content_ops, restore, 48);
 HB_LAYOUT(struct hb_content_ops, judge, 56);
 HB_LAYOUT(struct hb_content_ops, since, 72);
-HB_SIZEOF(struct hb_content_ops, 80);
+HB_LAYOUT(struct hb_content_ops, foresee, 80);
+HB_SIZEOF(struct hb_content_ops, 88);
 
 #ifdef __cplusplus
 }
