@@ -7,6 +7,7 @@
 #include "live.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,27 @@ static bool is_by_a_newer_one(int fd)
                (uint32_t)sqlite3_libversion_number();
 }
 
+static bool goes_on(const struct checking *checking)
+{
+    uint32_t soundness = checking->verdict->soundness;
+    return !checking->stopped && soundness != HB_UNSOUND && soundness != HB_SOUNDNESS_UNKNOWN;
+}
+
+/* SQLite fills up a last page that is cut off with zeros, and then finds nothing wrong with it. */
+static int check_length(struct checking *checking)
+{
+    int64_t pages = 0, page = 0, bytes = (int64_t)checking->staged->status.st_size;
+    int result = connection_run(&checking->connection, "PRAGMA page_count", &pages);
+    if (result == SQLITE_OK)
+        result = connection_run(&checking->connection, "PRAGMA page_size", &page);
+    if (result == SQLITE_OK && page > 0 && bytes % page != 0 && bytes / page < pages)
+        checking_add(checking, HB_UNSOUND,
+                     "its last page is cut off: it has %" PRId64 " bytes, and should have %" PRId64
+                     " pages of %" PRId64,
+                     bytes, pages, page);
+    return result;
+}
+
 /*
  * SQLite looks at CHECK constraints only if it could write, and so do the checks of modules. In WAL
  * mode that makes a log beside the copy, which is removed again.
@@ -219,9 +241,11 @@ static bool open_copy(struct checking *checking, enum thoroughness how)
     /* Opening compares the header's page count with the file; the rest parses the schema. */
     if (result == SQLITE_OK)
         result = connection_run(&checking->connection, "SELECT count(*) FROM sqlite_schema", NULL);
+    if (result == SQLITE_OK)
+        result = check_length(checking);
     if (result != SQLITE_OK)
         checking_add_result(checking, "", result);
-    return result == SQLITE_OK;
+    return result == SQLITE_OK && goes_on(checking);
 }
 
 static void close_copy(struct checking *checking, enum thoroughness how)
@@ -229,12 +253,6 @@ static void close_copy(struct checking *checking, enum thoroughness how)
     checking_close(checking);
     if (how == CHECK_FULL)
         held_remove_sides(checking->staged);
-}
-
-static bool goes_on(const struct checking *checking)
-{
-    uint32_t soundness = checking->verdict->soundness;
-    return !checking->stopped && soundness != HB_UNSOUND && soundness != HB_SOUNDNESS_UNKNOWN;
 }
 
 static void check_database(struct checking *checking, bool pages, enum thoroughness how)

@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import unittest
+import zipfile
 
 import fault
 import hb
@@ -78,6 +79,22 @@ class Soundness(fault.FaultCase):
                            self.dir / "a.zip", expect=3)
         self.assertEqual(self.check(self.summary(done)), [("failed", False)])
         self.assertEqual(self.summary(done)["databases"][0]["method"], "snapshot")
+
+    def test_a_last_page_that_is_cut_off(self):
+        """SQLite fills it with zeros and finds nothing wrong, and a row is gone."""
+        whole = self.make_database(self.dir / "cut.db", rows=3).read_bytes()
+        for rest in (1, 100, 512, 4095):
+            home, archive = self.dir / f"home-{rest}", self.dir / f"{rest}.zip"
+            there = self.make_database(home / "s.db", rows=1)
+            with zipfile.ZipFile(archive, "w") as made:
+                made.writestr("config.yaml", b"x")
+                made.writestr("s.db", whole[:len(whole) - 4096 + rest])
+            self.assert_mentions(self.hbcore("verify", archive, expect=3), "s.db")
+            done = self.hbcore("--home", home, "import", "--force", archive, expect=3)
+            self.assert_mentions(done, "its last page is cut off")
+            self.assertEqual(len(self.database_rows(there)), 1)
+        hb.write(self.dir / "more/s.db", whole + b"behind it")
+        self.hbcore("--home", self.dir / "more", "backup", "-o", self.dir / "more.zip")
 
     def test_reuse_after_a_quick_check(self):
         """A copy that was made before it was looked at is no answer."""
