@@ -81,9 +81,17 @@ static void test_what_a_terminal_gets(void **state)
 static void test_words_of_a_shell(void **state)
 {
     static const char *const rows[][2] = {
-        {"/a/b.c-d_e", "/a/b.c-d_e"}, {"", "''"},   {"a b", "'a b'"},      {"it's", "'it'\\''s'"},
-        {"$HOME", "'$HOME'"},         {"~", "'~'"}, {"a\nb", "$'a\\012b'"}, {"-x", "-x"},
-        {"\x1B" "1'\\\xFF", "$'\\0331\\'\\\\\\377'"},
+        {"/a/b.c-d_e", "/a/b.c-d_e"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"it's", "'it'\\''s'"},
+        {"$HOME", "'$HOME'"},
+        {"~", "'~'"},
+        {"a\nb", "$'a\\012b'"},
+        {"-x", "-x"},
+        {"\x1B"
+         "1'\\\xFF",
+         "$'\\0331\\'\\\\\\377'"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
