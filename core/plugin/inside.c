@@ -21,6 +21,7 @@
 #include "plugin/inside.h"
 
 #include "base/interrupt.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <hbcore/abi.h>
 #include <pthread.h>
@@ -181,6 +182,16 @@ static void on_thread_end(void *value)
         return;
     tell("has ended a thread that is not its own", "");
     _exit(EXIT_FAILED);
+}
+
+/* Here nothing is unwound yet: other threads may still look at what lies on this stack. */
+HB_EXPORT _Noreturn void pthread_exit(void *value)
+{
+    on_thread_end(NULL);
+    void (*next)(void *) = (void (*)(void *))dlsym(RTLD_NEXT, "pthread_exit");
+    next(value);
+    for (;;)
+        abort();
 }
 
 static void in_child(void)
