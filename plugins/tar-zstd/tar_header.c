@@ -74,16 +74,94 @@ uint64_t tar_content_bytes(const struct hb_entry *entry)
     return entry->type == HB_FILE ? entry->bytes : 0;
 }
 
-/* "LENGTH key=value\n", where LENGTH counts itself. */
+/* ---- what ustar cannot say ---------------------------------------------------------- */
+
+struct names {
+    const char *path;
+    size_t path_bytes; /* a directory's with its '/' */
+    const char *link;
+    size_t link_bytes;
+};
+
+static bool is_named(const struct hb_entry *entry, struct names *names)
+{
+    bool is_link = entry->type == HB_SYMLINK || entry->type == HB_HARDLINK;
+    *names = (struct names){.path = entry->path, .path_bytes = strlen(entry->path), .link = ""};
+    if (is_link && entry->link != NULL) {
+        names->link = entry->link;
+        names->link_bytes = strlen(entry->link);
+    }
+    if (names->path_bytes == 0 || names->path_bytes > TAR_NAME_LIMIT ||
+        names->link_bytes > TAR_NAME_LIMIT || (is_link && names->link_bytes == 0))
+        return false;
+    names->path_bytes += entry->type == HB_DIRECTORY;
+    return true;
+}
+
+/* Where a long path is split into prefix and name, at a '/' that is not its last byte: 0, nowhere.
+ */
+static size_t cut_of(const char *path, size_t bytes)
+{
+    const struct ustar *header = NULL;
+    for (size_t cut = bytes - sizeof header->name - 1;
+         cut <= sizeof header->prefix && cut + 1 < bytes; cut++)
+        if (cut > 0 && path[cut] == '/')
+            return cut;
+    return 0;
+}
+
+/* One pax record for each that is true, in this order. */
+struct extras {
+    bool charset, path, link, size, uid, gid, mtime;
+    size_t cut; /* of the path; 0: it stands in one piece, or is cut off */
+};
+
+static struct extras extras_of(const struct hb_entry *entry, const struct names *names)
+{
+    const struct ustar *header = NULL;
+    bool owner = (entry->flags & HB_ENTRY_HAS_OWNER) != 0;
+    size_t slash = entry->type == HB_DIRECTORY;
+    enum tar_name_kind path = tar_name_kind(names->path, names->path_bytes - slash);
+    enum tar_name_kind link = tar_name_kind(names->link, names->link_bytes);
+    bool is_long = names->path_bytes > sizeof header->name;
+    size_t cut = is_long ? cut_of(names->path, names->path_bytes) : 0;
+    return (struct extras){
+        .charset = path == TAR_NAME_BINARY || link == TAR_NAME_BINARY,
+        .path = path != TAR_NAME_ASCII || (is_long && cut == 0),
+        .link = link != TAR_NAME_ASCII || names->link_bytes > sizeof header->linkname,
+        .size = tar_content_bytes(entry) > OCTAL_11,
+        .uid = owner && entry->uid > OCTAL_7,
+        .gid = owner && entry->gid > OCTAL_7,
+        .mtime = (entry->flags & HB_ENTRY_HAS_MTIME) &&
+                 (entry->mtime.tv_sec < 0 || entry->mtime.tv_nsec != 0 ||
+                  (uint64_t)entry->mtime.tv_sec > OCTAL_11),
+        .cut = cut,
+    };
+}
+
+/* ---- pax records -------------------------------------------------------------------- */
+
+static size_t digits_of(uint64_t number)
+{
+    size_t digits = 1;
+    for (; number >= 10; number /= 10)
+        digits++;
+    return digits;
+}
+
+/* Of "LENGTH key=value\n", where LENGTH counts itself. */
+static size_t record_bytes(const char *key, size_t value_bytes)
+{
+    size_t rest = strlen(key) + value_bytes + 3, digits = 1;
+    while (digits_of(rest + digits) != digits)
+        digits++;
+    return rest + digits;
+}
+
 static bool put_record(struct tar_buffer *records, const char *key, const void *value, size_t bytes)
 {
     char text[64];
-    size_t rest = strlen(key) + bytes + 3, length = rest, digits;
-    do {
-        digits = (size_t)snprintf(text, sizeof text, "%zu", length);
-        length = rest + digits;
-    } while ((size_t)snprintf(NULL, 0, "%zu", length) != digits);
-    int prefix = snprintf(text, sizeof text, "%zu %s=", length, key);
+    int prefix = snprintf(text, sizeof text, "%zu %s=", record_bytes(key, bytes), key);
     return tar_buffer_append(records, text, (size_t)prefix) &&
            tar_buffer_append(records, value, bytes) && tar_buffer_append(records, "\n", 1);
 }
@@ -96,103 +174,104 @@ static bool put_number(struct tar_buffer *records, const char *key, uint64_t num
 }
 
 /* Seconds with an exact fraction. 1.5 s before the epoch is {-2, 500000000} there, "-1.5" here. */
+struct seconds {
+    bool negative;
+    uint64_t whole;
+    long fraction; /* nanoseconds */
+};
+
+static struct seconds seconds_of(const struct timespec *time)
+{
+    struct seconds seconds = {.whole = (uint64_t)time->tv_sec, .fraction = time->tv_nsec};
+    if (time->tv_sec < 0) {
+        seconds.negative = true;
+        seconds.whole = -seconds.whole - (time->tv_nsec != 0);
+        seconds.fraction = time->tv_nsec != 0 ? 1000000000L - time->tv_nsec : 0;
+    }
+    return seconds;
+}
+
+static size_t time_bytes(const struct timespec *time)
+{
+    struct seconds seconds = seconds_of(time);
+    return seconds.negative + digits_of(seconds.whole) + (seconds.fraction != 0 ? 10 : 0);
+}
+
 static bool put_time(struct tar_buffer *records, const struct timespec *time)
 {
     char text[40];
-    uint64_t whole = (uint64_t)time->tv_sec;
-    long fraction = time->tv_nsec;
-    const char *sign = "";
-    if (time->tv_sec < 0) {
-        sign = "-";
-        whole = -whole - (fraction != 0);
-        fraction = fraction != 0 ? 1000000000L - fraction : 0;
-    }
-    int bytes = snprintf(text, sizeof text, "%s%" PRIu64, sign, whole);
-    if (fraction != 0)
-        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, ".%09ld", fraction);
+    struct seconds seconds = seconds_of(time);
+    int bytes =
+        snprintf(text, sizeof text, "%s%" PRIu64, seconds.negative ? "-" : "", seconds.whole);
+    if (seconds.fraction != 0)
+        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, ".%09ld", seconds.fraction);
     return put_record(records, "mtime", text, (size_t)bytes);
 }
 
-/* Splits at a '/' into prefix and name of ustar. False: it does not fit. */
-static bool put_path(struct ustar *header, const char *path, size_t bytes)
+static bool put_records(const struct hb_entry *entry, const struct names *names,
+                        const struct extras *extras, struct tar_buffer *records)
 {
-    if (bytes <= sizeof header->name) {
-        memcpy(header->name, path, bytes);
-        return true;
-    }
-    for (size_t cut = bytes - sizeof header->name - 1; cut <= sizeof header->prefix; cut++) {
-        if (cut + 1 >= bytes)
-            return false;
-        if (cut > 0 && path[cut] == '/') {
-            memcpy(header->prefix, path, cut);
-            memcpy(header->name, path + cut + 1, bytes - cut - 1);
-            return true;
-        }
-    }
-    return false;
+    return (!extras->charset || put_record(records, "hdrcharset", "BINARY", 6)) &&
+           (!extras->path || put_record(records, "path", names->path, names->path_bytes)) &&
+           (!extras->link || put_record(records, "linkpath", names->link, names->link_bytes)) &&
+           (!extras->size || put_number(records, "size", tar_content_bytes(entry))) &&
+           (!extras->uid || put_number(records, "uid", entry->uid)) &&
+           (!extras->gid || put_number(records, "gid", entry->gid)) &&
+           (!extras->mtime || put_time(records, &entry->mtime));
 }
 
-struct names {
-    const char *path; /* a directory's with its '/' */
-    size_t path_bytes;
-    const char *link;
-    size_t link_bytes;
-};
-
-static bool put_names(struct ustar *header, const struct names *names, struct tar_buffer *records)
+static uint64_t records_bytes(const struct hb_entry *entry, const struct names *names,
+                              const struct extras *extras)
 {
-    enum tar_name_kind path = tar_name_kind(names->path, names->path_bytes);
-    enum tar_name_kind link = tar_name_kind(names->link, names->link_bytes);
-    bool good = true;
-    if (path == TAR_NAME_BINARY || link == TAR_NAME_BINARY)
-        good = put_record(records, "hdrcharset", "BINARY", 6);
-    /* What does not fit is cut, for readers that know no pax. */
-    if (!put_path(header, names->path, names->path_bytes)) {
-        memcpy(header->name, names->path, sizeof header->name);
-        path = TAR_NAME_BINARY;
-    }
-    if (good && path != TAR_NAME_ASCII)
-        good = put_record(records, "path", names->path, names->path_bytes);
-    size_t cut = names->link_bytes;
-    if (cut > sizeof header->linkname) {
-        cut = sizeof header->linkname;
-        link = TAR_NAME_BINARY;
-    }
-    if (cut > 0)
-        memcpy(header->linkname, names->link, cut);
-    if (good && link != TAR_NAME_ASCII)
-        good = put_record(records, "linkpath", names->link, names->link_bytes);
-    return good;
+    uint64_t bytes = extras->charset ? record_bytes("hdrcharset", 6) : 0;
+    if (extras->path)
+        bytes += record_bytes("path", names->path_bytes);
+    if (extras->link)
+        bytes += record_bytes("linkpath", names->link_bytes);
+    if (extras->size)
+        bytes += record_bytes("size", digits_of(tar_content_bytes(entry)));
+    if (extras->uid)
+        bytes += record_bytes("uid", digits_of(entry->uid));
+    if (extras->gid)
+        bytes += record_bytes("gid", digits_of(entry->gid));
+    if (extras->mtime)
+        bytes += record_bytes("mtime", time_bytes(&entry->mtime));
+    return bytes;
 }
 
-static bool put_numbers(struct ustar *header, const struct hb_entry *entry,
-                        struct tar_buffer *records)
+/* ---- ustar -------------------------------------------------------------------------- */
+
+/* What does not fit is cut, for readers that know no pax. */
+static void put_names(struct ustar *header, const struct names *names, size_t cut)
 {
-    bool owner = (entry->flags & HB_ENTRY_HAS_OWNER) != 0, good = true;
-    uint64_t bytes = tar_content_bytes(entry);
+    size_t path = names->path_bytes, link = names->link_bytes;
+    if (cut != 0) {
+        memcpy(header->prefix, names->path, cut);
+        memcpy(header->name, names->path + cut + 1, path - cut - 1);
+    } else {
+        memcpy(header->name, names->path, path < sizeof header->name ? path : sizeof header->name);
+    }
+    if (link > 0)
+        memcpy(header->linkname, names->link,
+               link < sizeof header->linkname ? link : sizeof header->linkname);
+}
+
+static void put_numbers(struct ustar *header, const struct hb_entry *entry)
+{
+    bool owner = (entry->flags & HB_ENTRY_HAS_OWNER) != 0;
+    uint64_t bytes = tar_content_bytes(entry), seconds = 0;
     uint32_t uid = owner ? entry->uid : 0, gid = owner ? entry->gid : 0;
     uint32_t mode = entry->type == HB_DIRECTORY ? 0755 : 0644;
-    struct timespec mtime = {0};
     if (entry->flags & HB_ENTRY_HAS_MODE)
         mode = entry->mode & 07777;
-    if (entry->flags & HB_ENTRY_HAS_MTIME)
-        mtime = entry->mtime;
-    uint64_t seconds = mtime.tv_sec < 0 ? 0 : (uint64_t)mtime.tv_sec;
+    if ((entry->flags & HB_ENTRY_HAS_MTIME) && entry->mtime.tv_sec > 0)
+        seconds = (uint64_t)entry->mtime.tv_sec;
 
     put_octal(header->mode, sizeof header->mode, mode);
     put_octal(header->uid, sizeof header->uid, uid > OCTAL_7 ? 0 : uid);
     put_octal(header->gid, sizeof header->gid, gid > OCTAL_7 ? 0 : gid);
     put_octal(header->size, sizeof header->size, bytes > OCTAL_11 ? OCTAL_11 : bytes);
     put_octal(header->mtime, sizeof header->mtime, seconds > OCTAL_11 ? OCTAL_11 : seconds);
-    if (bytes > OCTAL_11)
-        good = put_number(records, "size", bytes);
-    if (good && uid > OCTAL_7)
-        good = put_number(records, "uid", uid);
-    if (good && gid > OCTAL_7)
-        good = put_number(records, "gid", gid);
-    if (good && (mtime.tv_sec < 0 || mtime.tv_nsec != 0 || seconds > OCTAL_11))
-        good = put_time(records, &mtime);
-    return good;
 }
 
 /* The extended header in front of `header`: an own ustar header, the records, padding. */
@@ -226,35 +305,45 @@ static char typeflag_of(uint32_t type)
     }
 }
 
+static bool is_storable(const struct hb_entry *entry, struct names *names)
+{
+    return typeflag_of(entry->type) != '\0' && is_named(entry, names) &&
+           (!(entry->flags & HB_ENTRY_HAS_MTIME) ||
+            (entry->mtime.tv_nsec >= 0 && entry->mtime.tv_nsec < 1000000000L));
+}
+
+uint64_t tar_header_bytes(const struct hb_entry *entry)
+{
+    struct names names;
+    if (!is_storable(entry, &names))
+        return 0;
+    struct extras extras = extras_of(entry, &names);
+    uint64_t records = records_bytes(entry, &names, &extras);
+    return TAR_BLOCK + (records != 0 ? TAR_BLOCK + records + tar_padding(records) : 0);
+}
+
 int tar_header_encode(const struct hb_entry *entry, struct tar_buffer *out)
 {
     TAR_AUTO_BUFFER records = {0};
     TAR_AUTO_FREE char *directory = NULL;
     struct ustar header = {.typeflag = typeflag_of(entry->type)};
-    bool is_link = entry->type == HB_SYMLINK || entry->type == HB_HARDLINK;
-    struct names names = {.path = entry->path, .path_bytes = strlen(entry->path), .link = ""};
-    if (is_link && entry->link != NULL) {
-        names.link = entry->link;
-        names.link_bytes = strlen(entry->link);
-    }
-    if (header.typeflag == '\0' || names.path_bytes == 0 || names.path_bytes > TAR_NAME_LIMIT ||
-        names.link_bytes > TAR_NAME_LIMIT || (is_link && names.link_bytes == 0) ||
-        ((entry->flags & HB_ENTRY_HAS_MTIME) &&
-         (entry->mtime.tv_nsec < 0 || entry->mtime.tv_nsec >= 1000000000L)))
+    struct names names;
+    if (!is_storable(entry, &names))
         return -EINVAL;
+    struct extras extras = extras_of(entry, &names);
     if (entry->type == HB_DIRECTORY) {
-        directory = malloc(names.path_bytes + 2);
+        directory = malloc(names.path_bytes);
         if (directory == NULL)
             return -ENOMEM;
-        memcpy(directory, entry->path, names.path_bytes);
-        memcpy(directory + names.path_bytes, "/", 2);
+        memcpy(directory, entry->path, names.path_bytes - 1);
+        directory[names.path_bytes - 1] = '/';
         names.path = directory;
-        names.path_bytes++;
     }
-    if (!put_names(&header, &names, &records) || !put_numbers(&header, entry, &records))
-        return -ENOMEM;
+    put_names(&header, &names, extras.cut);
+    put_numbers(&header, entry);
     seal(&header);
-    if ((records.bytes != 0 && !put_extended(&records, out)) ||
+    if (!put_records(entry, &names, &extras, &records) ||
+        (records.bytes != 0 && !put_extended(&records, out)) ||
         !tar_buffer_append(out, &header, sizeof header))
         return -ENOMEM;
     return 0;

@@ -21,6 +21,9 @@
 /* Appends the header of `entry`: 0, -ENOMEM, -EINVAL (no such type, name or time in tar). */
 int tar_header_encode(const struct hb_entry *entry, struct tar_buffer *out);
 
+/* How many bytes it appends; 0 where it would append none (-EINVAL). */
+uint64_t tar_header_bytes(const struct hb_entry *entry);
+
 /* Length of the data that follows the header. */
 uint64_t tar_content_bytes(const struct hb_entry *entry);
 

@@ -20,7 +20,7 @@ struct listing {
     const struct tar_table *table;
     const struct hb_lister *lister;
     struct tar_buffer raw; /* decompressed, not yet read */
-    struct tar_buffer path, link, header;
+    struct tar_buffer path, link;
     uint64_t members;
     uint64_t raw_bytes;
     uint64_t tar_offset; /* where the next member starts */
@@ -162,19 +162,6 @@ static void place(struct listing *listing, uint64_t end, struct hb_member *membe
     member->token = listing->tar_offset;
 }
 
-/*
- * Is the header of this entry as long as its record says? If it were shorter, what follows it would
- * be read by every other program, but not by this one. Decoding compares what it says.
- */
-static int check_header(struct listing *listing, const struct hb_entry *entry, uint64_t bytes)
-{
-    listing->header.bytes = 0;
-    int error = tar_header_encode(entry, &listing->header);
-    if (error == -ENOMEM)
-        return tar_no_memory(listing->tar->host);
-    return error == 0 && listing->header.bytes == bytes ? HB_OK : damaged(listing);
-}
-
 static int list_member(struct listing *listing, const unsigned char *record, size_t bytes)
 {
     struct cursor cursor = {.at = record, .end = record + bytes};
@@ -183,18 +170,20 @@ static int list_member(struct listing *listing, const unsigned char *record, siz
     uint64_t blocks = 0, end = 0;
     if (!get_entry(listing, &cursor, &entry, &blocks))
         return tar_no_memory(listing->tar->host);
-    if (cursor.bad || __builtin_mul_overflow(blocks, TAR_BLOCK, &end))
+    /*
+     * If the header were shorter than the record says, what follows it would be read by every other
+     * program, but not by this one. What it says is compared when the member is decoded.
+     */
+    if (cursor.bad || __builtin_mul_overflow(blocks, TAR_BLOCK, &end) || end == 0 ||
+        end != tar_header_bytes(&entry))
         return damaged(listing);
-    int status = check_header(listing, &entry, end);
-    if (status != HB_OK)
-        return status;
     if (__builtin_add_overflow(end, entry.bytes, &end) ||
         __builtin_add_overflow(end, tar_padding(entry.bytes), &end) ||
         __builtin_add_overflow(end, listing->tar_offset, &end) ||
         end > listing->table->index.tar_bytes)
         return damaged(listing);
     place(listing, end, &member);
-    status = listing->lister->member(listing->lister, &member);
+    int status = listing->lister->member(listing->lister, &member);
     listing->tar_offset = end;
     listing->members++;
     return status;
@@ -325,7 +314,6 @@ static int list_all(struct tar_zstd *tar, const struct hb_input *input,
     tar_buffer_free(&listing->raw);
     tar_buffer_free(&listing->path);
     tar_buffer_free(&listing->link);
-    tar_buffer_free(&listing->header);
     return status;
 }
 

@@ -337,10 +337,10 @@ int tar_locate(void *self, const struct hb_input *input, const struct hb_member 
     (void)input;
     const struct tar_zstd *tar = self;
     const struct tar_table *table = tar->table;
-    TAR_AUTO_BUFFER header = {0};
+    uint64_t header = tar_header_bytes(member->entry);
     uint64_t content = tar_content_bytes(member->entry), end;
-    if (table == NULL || tar_header_encode(member->entry, &header) != 0 ||
-        __builtin_add_overflow(member->token, header.bytes + content, &end) ||
+    if (table == NULL || header == 0 ||
+        __builtin_add_overflow(member->token, header + content, &end) ||
         __builtin_add_overflow(end, tar_padding(content), &end) || end > table->index.tar_bytes)
         return HB_NOMATCH;
     size_t first = tar_table_find(table, member->token), last = tar_table_find(table, end - 1);

@@ -290,6 +290,52 @@ static void skipped_entries(void **state)
     free(data);
 }
 
+static void assert_foretold(const struct hb_entry *entry)
+{
+    struct tar_buffer header = {0};
+    int error = tar_header_encode(entry, &header);
+    assert_int_equal(tar_header_bytes(entry), error == 0 ? header.bytes : 0);
+    tar_buffer_free(&header);
+}
+
+/* The length of a header is known without making it. */
+static void length_of_headers(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {0, 1, 8589934591, 8589934592, UINT64_C(1) << 62, UINT64_MAX};
+    static const time_t times[] = {0, 1, -1, -10, 8589934591, 8589934592, INT64_MAX, INT64_MIN};
+    static const long fractions[] = {0, 1, 999999999, -1, 1000000000};
+    static const uint32_t ids[] = {0, 2097151, 2097152, 9999999, 10000000, UINT32_MAX};
+    static const char *const letters[] = {"x", "/", "\xc3\xa4", "\xff", "xxxxxxxxxxxxxxxxxxxx/"};
+    char path[TAR_NAME_LIMIT + 8] = "";
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t j = 0; j < sizeof ids / sizeof *ids; j++)
+            for (size_t k = 0; k < sizeof times / sizeof *times; k++)
+                for (size_t l = 0; l < sizeof fractions / sizeof *fractions; l++) {
+                    struct sample sample = sample_file("file", NULL, 0);
+                    sample.entry.bytes = sizes[i];
+                    sample.entry.flags |= HB_ENTRY_HAS_OWNER | HB_ENTRY_HAS_MTIME;
+                    sample.entry.uid = ids[j];
+                    sample.entry.gid = ids[sizeof ids / sizeof *ids - 1 - j];
+                    sample.entry.mtime = (struct timespec){times[k], fractions[l]};
+                    assert_foretold(&sample.entry);
+                }
+    for (uint32_t type = 0; type <= HB_HARDLINK + 1; type++)
+        for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+            for (size_t length = 0; length < sizeof path - 24; length += length < 1200 ? 1 : 997) {
+                struct sample sample = sample_file(path, NULL, 0);
+                size_t unit = strlen(letters[i]);
+                for (size_t at = 0; at < length; at++)
+                    path[at] = letters[i][at % unit];
+                path[length] = '\0';
+                sample.entry.type = type;
+                sample.entry.path_bytes = length;
+                assert_foretold(&sample.entry);
+                sample.entry.link = path;
+                assert_foretold(&sample.entry);
+            }
+}
+
 /* The size of a file that no test can hold; its data is missing, so the archive is refused. */
 static void huge_size(void **state)
 {
@@ -363,6 +409,7 @@ int main(void)
         cmocka_unit_test(times_and_modes),
         cmocka_unit_test(same_bytes_again),
         cmocka_unit_test(skipped_entries),
+        cmocka_unit_test(length_of_headers),
         cmocka_unit_test(huge_size),
         cmocka_unit_test(refused_entries),
         cmocka_unit_test(cancelled),
