@@ -63,13 +63,12 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
     HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
     if (hb_preset_clash(config, preset->section, home, false, error) != HB_OK)
         return HB_FATAL;
-    const char *prefix = hb_config_text(config, section, "prefix");
     const char *format = hb_config_text(config, section, "format");
     preset->directory = hb_config_text(config, section, "directory");
     preset->keep = hb_config_number(config, section, "keep");
     preset->reuse = hb_config_number(config, section, "reuse") != 0;
     preset->format = *format == '\0' ? NULL : format;
-    preset->prefix = *prefix == '\0' ? hb_text("%s-", name) : hb_copy_text(prefix);
+    preset->prefix = hb_config_prefix(config, preset->section);
     return HB_OK;
 }
 

@@ -67,22 +67,16 @@ static int clash(const struct hb_config *config, const struct hb_section *preset
     return HB_FATAL;
 }
 
-static char *prefix_of(const struct hb_config *config, const struct hb_section *preset)
-{
-    const char *prefix = hb_config_text(config, preset->name, "prefix");
-    return *prefix == '\0' ? hb_text("%s-", preset->label) : hb_copy_text(prefix);
-}
-
 int hb_preset_clash(const struct hb_config *config, const struct hb_section *preset,
                     const char *home, bool before, struct hb_error *error)
 {
     const struct hb_section *other = NULL;
-    HB_AUTO_FREE char *prefix = prefix_of(config, preset);
+    HB_AUTO_FREE char *prefix = hb_config_prefix(config, preset);
     HB_AUTO_FREE char *place = place_of(config, preset, home);
     while ((other = hb_config_next_preset(config, other)) != NULL) {
         if (other == preset && before)
             return HB_OK;
-        HB_AUTO_FREE char *other_prefix = prefix_of(config, other);
+        HB_AUTO_FREE char *other_prefix = hb_config_prefix(config, other);
         HB_AUTO_FREE char *other_place = place_of(config, other, home);
         if (other != preset && strcmp(prefix, other_prefix) == 0 && strcmp(place, other_place) == 0)
             return clash(config, preset, other, place, prefix, error);

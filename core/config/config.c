@@ -70,6 +70,12 @@ const struct hb_section *hb_config_next_preset(const struct hb_config *config,
     return previous;
 }
 
+char *hb_config_prefix(const struct hb_config *config, const struct hb_section *preset)
+{
+    const char *prefix = hb_config_text(config, preset->name, "prefix");
+    return *prefix == '\0' ? hb_text("%s-", preset->label) : hb_copy_text(prefix);
+}
+
 static const struct hb_owned_section *find_section(const struct hb_config *config, const char *name)
 {
     for (size_t i = 0; i < config->count; i++)

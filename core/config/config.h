@@ -40,6 +40,8 @@ const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_
 /* The same of [preset:…]. */
 const struct hb_section *hb_config_next_preset(const struct hb_config *config,
                                                const struct hb_section *previous);
+/* With what the names of its archives begin: as configured, or "NAME-"; to be freed. */
+char *hb_config_prefix(const struct hb_config *config, const struct hb_section *preset);
 /* A section by its full name ("preset:pre-update"), or NULL. The core's own always exist, except
  * presets. */
 const struct hb_section *hb_config_section(const struct hb_config *config, const char *name);

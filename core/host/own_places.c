@@ -97,11 +97,9 @@ static void add_presets(struct hb_own_places *own, const struct hb_config *confi
     const struct hb_section *section = NULL;
     add_directory(own, home, NULL, hb_config_text(config, "backup", "directory"),
                   hb_copy_text(hb_config_text(config, "backup", "prefix")));
-    while ((section = hb_config_next_preset(config, section)) != NULL) {
-        const char *prefix = hb_config_text(config, section->name, "prefix");
+    while ((section = hb_config_next_preset(config, section)) != NULL)
         add_directory(own, home, section, hb_config_text(config, section->name, "directory"),
-                      *prefix == '\0' ? hb_text("%s-", section->label) : hb_copy_text(prefix));
-    }
+                      hb_config_prefix(config, section));
 }
 
 static void clear(struct hb_own_places *own)

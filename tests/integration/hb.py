@@ -8,6 +8,7 @@ directory, a journal or a temporary file anywhere in it.
 import ctypes
 import fcntl
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import sqlite3
 import stat
 import struct
 import subprocess
+import tarfile
 import tempfile
 import unittest
 import zlib
@@ -119,6 +121,23 @@ def differences(expected, actual):
         if expected.get(name) != actual.get(name):
             rows.append(f"{name!r}: expected {expected.get(name)}, got {actual.get(name)}")
     return rows
+
+
+TAR_KINDS = {"f": tarfile.REGTYPE, "D": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE,
+             "h": tarfile.LNKTYPE, "p": tarfile.FIFOTYPE, "c": tarfile.CHRTYPE, "b": tarfile.BLKTYPE}
+
+
+def tar_of(path, members, database=b""):
+    """Members are "KIND NAME [TARGET OF A LINK]"; a file holds the end of its name, that of kind D the database."""
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as made:
+        for member in members:
+            kind, name, *target = member.split(" ")
+            info = tarfile.TarInfo(name)
+            info.type, info.mode, info.mtime = TAR_KINDS[kind], 0o755 if kind == "d" else 0o644, 1_600_000_000
+            info.linkname = "".join(target)
+            data = {"f": name[-8:].encode(), "D": database}.get(kind, b"")
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
 
 
 class Trailer:

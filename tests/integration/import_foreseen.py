@@ -3,12 +3,10 @@
 
 What cannot be known before stands at the end, with the reason.
 """
-import io
 import json
 import os
 import socket
 import sqlite3
-import tarfile
 import unittest
 
 import hb
@@ -25,7 +23,6 @@ files = a
 plugin = sqlite-snap
 wait = 0
 """
-KINDS = {"f": tarfile.REGTYPE, "D": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE}
 OTHER = 4711
 LONG = "n" * 255
 
@@ -37,18 +34,6 @@ def database(path, *, journal="delete"):
     made.execute("insert into t values (1)")
     made.commit()
     return made
-
-
-def tar_of(path, members, rows):
-    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as made:
-        for member in members:
-            kind, name, *target = member.split(" ")
-            info = tarfile.TarInfo(name)
-            info.type, info.mode, info.mtime = KINDS[kind], 0o755 if kind == "d" else 0o644, 1_600_000_000
-            info.linkname = "".join(target)
-            data = {"f": name[-8:].encode(), "D": rows}.get(kind, b"")
-            info.size = len(data)
-            made.addfile(info, io.BytesIO(data))
 
 
 # ---- what is in the home: name of the maker, path, more ----------------------------------------
@@ -215,7 +200,7 @@ class Foreseen(hb.Case):
             if name.startswith("+") and os.geteuid() != 0:
                 continue
             with self.subTest(name):
-                tar_of(self.archive, members, self.rows)
+                hb.tar_of(self.archive, members, self.rows)
                 self.compare(self.home_of(there), refused)
 
     def test_places(self):
@@ -229,7 +214,7 @@ class Foreseen(hb.Case):
         for name, rows, lock in (("locked", self.rows, True), ("no database", b"these are no rows", False),
                                  ("unsound", self.rows[:4096], False)):
             with self.subTest(name):
-                tar_of(self.archive, ("D x.db",), rows)
+                hb.tar_of(self.archive, ("D x.db",), rows)
                 home = self.home_of(("D x.db",))
                 held = sqlite3.connect(home / "x.db", isolation_level=None)
                 if lock:

@@ -240,7 +240,13 @@ class Interrupted(fault.FaultCase):
         stage, = home.glob(STAGE + "*")
         number = stage.stat().st_ino
         self.tool("cp", "-a", home, kept)
-        shutil.rmtree(stage)
+        aside = self.dir / "aside"  # so that no number but that one is given again
+        for directory in (stage, home):
+            (aside / directory.name).mkdir(parents=True)
+            for path in directory.iterdir():
+                if path != stage:
+                    os.rename(path, aside / directory.name / path.name)
+        stage.rmdir()
         others = []  # they hold the numbers that are given before that one
         for other in range(5000):
             stage.mkdir()
@@ -250,8 +256,8 @@ class Interrupted(fault.FaultCase):
             others.append(self.dir / f"other{other}")
         else:
             self.skipTest("the file system does not give a number again")
-        for path in {*others, *home.iterdir()} - {stage}:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in others:
+            path.rmdir()
         self.tool("cp", "-a", f"{kept}/.", home)
         self.assertEqual(stage.stat().st_ino, number)
         self.hbcore("--home", home, "backup", "-o", self.dir / "a.zip")

@@ -21,8 +21,6 @@ import hb
 
 CONFIG = "[backup]\nformat = zip\n[format:zip]\n[format:tar-zstd]\n[content:sqlite]\nplugin = sqlite-snap\n"
 LINKS = ("--set", "import.links=restore")
-KINDS = {"f": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "p": tarfile.FIFOTYPE,
-         "c": tarfile.CHRTYPE, "b": tarfile.BLKTYPE}
 LONG = "n" * 300
 UNDAMAGED = "; all of it was read back and is undamaged"
 
@@ -65,18 +63,6 @@ TARS = {
     "marker": (3, ("p",), ("f a", "f deep/.env", "p p"), ("--set", "import.markers=config.yaml .env")),
     "wrapped": (3, ("p", "x"), ("f top/a", "p top/p", "f top/x", "f top/x/y"), ("--set", "import.wrappers=top")),
 }
-
-
-def tar_of(path, members):
-    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as made:
-        for row in members:
-            kind, name, *target = row.split(" ")
-            info = tarfile.TarInfo(name)
-            info.type, info.mode, info.mtime = KINDS[kind], 0o755 if kind == "d" else 0o644, 1_600_000_000
-            info.linkname = "".join(target)
-            data = name[-8:].encode() if kind == "f" else b""
-            info.size = len(data)
-            made.addfile(info, io.BytesIO(data))
 
 
 def zip_of(path, members):
@@ -212,7 +198,7 @@ class TheSame(hb.Case):
         archive = self.dir / "made.tar"
         for name, (code, skipped, members, options) in TARS.items():
             with self.subTest(archive=name):
-                tar_of(archive, members)
+                hb.tar_of(archive, members)
                 found = self.compare(archive, options)
                 self.assertEqual((found[0], sorted(path for path, _ in found[1])), (code, sorted(skipped)), found)
 
@@ -276,7 +262,7 @@ class TheSame(hb.Case):
     def test_one_spelling(self):
         """Of names with "//" and "/./" in them all commands know the plain one; of two that are one the last counts."""
         rows = ("d /", "d c//.", "f c//first", "f c/./second", "l c//l first", "f ./c/.//same", "f c/same", "f c//same")
-        for make, archive in ((tar_of, self.dir / "made.tar"), (zip_of, self.dir / "made.zip")):
+        for make, archive in ((hb.tar_of, self.dir / "made.tar"), (zip_of, self.dir / "made.zip")):
             with self.subTest(archive=archive.name):
                 make(archive, rows)
                 self.assertEqual(self.compare(archive, LINKS)[:2], (0, []))
@@ -311,7 +297,7 @@ class TheSame(hb.Case):
     def test_what_was_left_out_is_not_told(self):
         """Also of what would be refused; nothing is left to be told then."""
         archive = self.dir / "made.tar"
-        tar_of(archive, ("f a", "p p", "l sub/l a", "f x", "f x/y", "f x.db-wal", "h h gone", "l m " + "x/" * 2048))
+        hb.tar_of(archive, ("f a", "p p", "l sub/l a", "f x", "f x/y", "f x.db-wal", "h h gone", "l m " + "x/" * 2048))
         words = ("--home", self.dir / "home", "import", archive, "--force")
         self.assertEqual(self.told(*words)[0], 3)
         out = [word for name in ("p", "sub/l", "x", "x.db-wal", "h", "m") for word in ("--exclude", name)]
@@ -322,7 +308,7 @@ class TheSame(hb.Case):
     def test_how_links_are_counted(self):
         """Also those that are left out, and those to what is no file."""
         archive = self.dir / "made.tar"
-        tar_of(archive, ("f four", "h one four", "h two one", "p p", "h pp p", "h none gone", "l l four", "f name", "d d",
+        hb.tar_of(archive, ("f four", "h one four", "h two one", "p p", "h pp p", "h none gone", "l l four", "f name", "d d",
                          "h d/n d//../name", "h d/m name"))
         words = (*LINKS, "--home", self.dir / "home", "import", "--dry-run", archive)
         self.assertEqual(self.counts("list", archive), {"files": 5, "bytes": 5 * 4, "members": None})
@@ -384,7 +370,7 @@ class TheSame(hb.Case):
 
     def test_the_words_of_list(self):
         archive = self.dir / "made.tar"
-        tar_of(archive, ("f a/./b", "f ./e", "h ./h a/b", "f a/../d"))
+        hb.tar_of(archive, ("f a/./b", "f ./e", "h ./h a/b", "f a/../d"))
         self.assertEqual(self.hbcore("list", archive).stdout.decode().split(), ["a/b", "e", "h", "a/../d"])
         self.assertEqual([line[0] for line in self.hbcore("list", "--long", archive).stdout.decode().splitlines()],
                          ["-", "-", "h", "-"])
@@ -426,7 +412,7 @@ class TheSame(hb.Case):
             for name, kind, size, target in (("a", "f", 5, ""), ("new/big", "f", 1 << 20, ""), ("top", "f", 1 << 20, ""),
                                              ("hard", "h", 0, "top"), ("new/c", "f", 5, "")):
                 info = tarfile.TarInfo(name)
-                info.type, info.size, info.linkname, info.mode = KINDS[kind], size, target, 0o644
+                info.type, info.size, info.linkname, info.mode = hb.TAR_KINDS[kind], size, target, 0o644
                 made.addfile(info, io.BytesIO(b"x" * size))
         for piped in (False, True):
             home = self.dir / f"home-{piped}"
@@ -443,7 +429,7 @@ class TheSame(hb.Case):
                                            ("below", ("f a", "f d/e"), "file", {"d/e"}), ("full", ("f a", "f d"), "dir", {"d"}),
                                            ("directory", ("f a", "d d"), "dir", set()), ("link", ("f a", "d d"), "link", set())):
             with self.subTest(name):
-                tar_of(archive, names)
+                hb.tar_of(archive, names)
                 home = self.dir / name
                 (home / "else").mkdir(parents=True)
                 {"file": lambda at: at.write_bytes(b"old"), "pipe": os.mkfifo, "dir": os.mkdir,
