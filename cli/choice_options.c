@@ -48,9 +48,9 @@ static int take_size(const char *text, uint64_t *size, struct hb_error *error)
         return status;
     *size = (uint64_t)value.number;
     hb_value_clear(&value);
-    return *size > 0
-               ? HB_OK
-               : hb_error_set(error, HB_FATAL, "%s: 0 would leave out every file", option.key);
+    return *size > 0 ? HB_OK
+                     : hb_error_set(error, HB_STATUS_FATAL, "%s: 0 would leave out every file",
+                                    option.key);
 }
 
 int hb_choice_options_check(const struct hb_cli *cli, const char *command,
@@ -94,16 +94,17 @@ static int add_file(struct hb_choice *choice, const char *name, struct hb_error 
     size_t bytes;
     HB_AUTO_FREE char *text = read_file(name, &bytes);
     if (text == NULL)
-        return hb_error_set(error, HB_FATAL, "--exclude-from %s: the patterns cannot be read: %s",
-                            name, errno == EFBIG ? "there are more than 16 MB" : strerror(errno));
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "--exclude-from %s: the patterns cannot be read: %s", name,
+                            errno == EFBIG ? "there are more than 16 MB" : strerror(errno));
     if (memchr(text, '\0', bytes) != NULL)
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_STATUS_FATAL,
                             "--exclude-from %s: not a list of patterns: it has zero bytes in it",
                             name);
     hb_choice_exclude_lines(choice, name, text, bytes);
     const struct hb_choice_file *made = &choice->files[choice->file_count - 1];
     if (made->end == made->first && strcmp(name, "-") == 0) /* what should have made it failed */
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_STATUS_FATAL,
                             "--exclude-from -: there is no pattern in standard input");
     return HB_OK;
 }
@@ -116,7 +117,7 @@ int hb_choice_options_read(const struct hb_choice_options *options, bool input_i
         const char *name = options->exclude_from.texts[i];
         bool input = strcmp(name, "-") == 0;
         if (input && input_is_taken)
-            status = hb_error_set(error, HB_FATAL,
+            status = hb_error_set(error, HB_STATUS_FATAL,
                                   "--exclude-from -: standard input is already read for something "
                                   "else: put the patterns into a file");
         else

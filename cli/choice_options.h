@@ -56,7 +56,7 @@ int hb_choice_options_check(const struct hb_cli *cli, const char *command,
 
 /*
  * Reads the files, and makes the choice. `input_is_taken`: the archive comes from standard input.
- * HB_OK, or HB_FATAL: a file cannot be read.
+ * HB_OK, or HB_STATUS_FATAL: a file cannot be read.
  */
 int hb_choice_options_read(const struct hb_choice_options *options, bool input_is_taken,
                            struct hb_choice *choice, struct hb_error *error);

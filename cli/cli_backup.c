@@ -103,7 +103,7 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
 static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
-    hb_session_print_entry(command->session, path, planned->type == HB_DIRECTORY, NULL,
+    hb_session_print_entry(command->session, path, planned->type == HB_TYPE_DIRECTORY, NULL,
                            hb_json_planned(planned));
 }
 
@@ -266,7 +266,7 @@ static int back_up(struct backup_command *command)
     print_summary(command);
     if (status == HB_OK && backup->result.nothing && backup->destination.stream &&
         !backup->dry_run) /* whoever reads it waits for an archive */
-        status = hb_error_set(&session->error, HB_FATAL,
+        status = hb_error_set(&session->error, HB_STATUS_FATAL,
                               "nothing to back up: no archive was written to %s",
                               backup->destination.path);
     return status == HB_OK ? hb_session_code(session) : hb_cli_exit_code(status);

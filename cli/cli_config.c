@@ -140,7 +140,7 @@ static void tell_problem(const struct naming *naming, const char *origin, const 
                          const char *key, const struct hb_error *why)
 {
     struct hb_error error;
-    hb_error_set(&error, HB_FATAL, "%s: [%s] %s: %s", origin, section, key, why->text);
+    hb_error_set(&error, HB_STATUS_FATAL, "%s: [%s] %s: %s", origin, section, key, why->text);
     hb_error_hint(&error, "%s", why->hint);
     naming->report(naming->context, &error);
 }

@@ -25,7 +25,7 @@ static char *read_example(const char *path, struct hb_error *error)
     int64_t got = fd < 0 ? -errno : hb_read_all(fd, text, HB_CONFIG_LARGEST_FILE);
     if (got >= 0)
         return text;
-    hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", path, strerror((int)-got));
+    hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s", path, strerror((int)-got));
     free(text);
     return NULL;
 }
@@ -66,11 +66,11 @@ static int make(char *path, const char *text, struct hb_error *error)
     if (result == 0)
         return HB_EXIT_DONE;
     if (result == -EEXIST) {
-        hb_error_set(error, HB_FATAL, "%s: already exists; it was not changed", path);
+        hb_error_set(error, HB_STATUS_FATAL, "%s: already exists; it was not changed", path);
         hb_error_hint(error, "see what it says with `hbcore config show`, or name another file "
                              "with --config");
     } else {
-        hb_error_set(error, HB_FATAL, "%s: cannot be made: %s", path, strerror(-result));
+        hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be made: %s", path, strerror(-result));
     }
     return HB_EXIT_FAILED;
 }
@@ -78,8 +78,8 @@ static int make(char *path, const char *text, struct hb_error *error)
 static int refuse_name(const char *name, const char *directory, struct hb_error *error)
 {
     HB_AUTO_FREE char *names = hb_cli_examples();
-    hb_error_set(error, HB_FATAL, "config new: there is no configuration called '%s' in %s", name,
-                 directory);
+    hb_error_set(error, HB_STATUS_FATAL, "config new: there is no configuration called '%s' in %s",
+                 name, directory);
     hb_error_hint(error, "use %s", names);
     return HB_EXIT_USAGE;
 }
@@ -112,7 +112,8 @@ int hb_cli_config_new(struct hb_session *session)
     if (strchr(name, '/') != NULL || access(example, F_OK) != 0)
         return refuse_name(name, directory, &session->error);
     if (path == NULL) {
-        hb_error_set(&session->error, HB_FATAL, "config new: nothing says where your home is");
+        hb_error_set(&session->error, HB_STATUS_FATAL,
+                     "config new: nothing says where your home is");
         hb_error_hint(&session->error, "name the file with --config");
         return HB_EXIT_FAILED;
     }

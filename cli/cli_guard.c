@@ -47,7 +47,7 @@ static int run(struct hb_session *session)
     int status = hb_guard(run, id, options->dry_run, &session->error);
     if (status != HB_OK) {
         hb_summary_failed(session->cli, &run->report);
-        return status == HB_NOMATCH ? HB_EXIT_USAGE : hb_cli_exit_code(status);
+        return status == HB_STATUS_NOMATCH ? HB_EXIT_USAGE : hb_cli_exit_code(status);
     }
     hb_report_sort(&run->report);
     hb_summary_keep(session->cli, &run->report);

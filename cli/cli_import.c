@@ -101,23 +101,23 @@ static int ask(FILE *out, struct hb_error *error)
                  "Continue? [y/N] ");
     if ((fflush(out) != 0 || ferror(out)) &&
         hb_interrupt_signal() == 0) { /* what nobody has read nobody has answered */
-        hb_error_set(error, HB_FATAL,
+        hb_error_set(error, HB_STATUS_FATAL,
                      "the question whether to import over existing files cannot be written; "
                      "nothing was changed");
         hb_error_hint(error, "use --force to import without being asked");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (read_answer(answer, sizeof answer) != 0) {
         fputc('\n', out);
         if (hb_interrupt_signal() != 0)
-            return hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
-        hb_error_set(error, HB_FATAL, "no answer; nothing was changed");
+            return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted; nothing was changed");
+        hb_error_set(error, HB_STATUS_FATAL, "no answer; nothing was changed");
         hb_error_hint(error, "use --force to import without being asked");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
         return HB_OK;
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 static const char nothing_changed[] = "nothing was changed",
@@ -150,7 +150,7 @@ static void print_members(const struct import_command *command, const struct hb_
         const char *change = hb_change_word(changes->rows[i]);
         json_t *object = hb_json_member(plan->catalog, i);
         hb_json_add(object, "{s:s?}", "change", *change == '\0' ? NULL : change);
-        hb_session_print_entry(command->session, path, member->type == HB_DIRECTORY, change,
+        hb_session_print_entry(command->session, path, member->type == HB_TYPE_DIRECTORY, change,
                                object);
     }
 }
@@ -233,7 +233,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         return HB_OK;
     }
     int status = must_ask ? ask(out, error) : HB_OK;
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         fprintf(out, "Declined; %s.\n", what_was_done(&command->session->run));
     if (status == HB_OK) {
         if (!cli->quiet)
@@ -348,7 +348,7 @@ static int import_archive(struct import_command *command)
         return HB_EXIT_USAGE;
     command->home = hb_absolute(home); /* it may not be there yet, so no realpath() */
     if (command->home == NULL) {
-        hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s", home,
+        hb_error_set(error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s", home,
                      HB_NO_CURRENT_TEXT);
         return HB_EXIT_FAILED;
     }
@@ -377,7 +377,7 @@ static int import_archive(struct import_command *command)
     }
     if (command->choice.missed)
         return HB_EXIT_USAGE;
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
     if (status != HB_OK)
         return hb_cli_exit_code(status);

@@ -45,11 +45,11 @@ static void list_long(struct hb_reading *reading, size_t index)
     const struct hb_catalog *catalog = &reading->archive.catalog;
     const struct hb_catalog_member *member = &catalog->members[index];
     char mode[11] = "?---------", stamp[32] = "-";
-    mode[0] = member->type == HB_DIRECTORY  ? 'd'
-              : member->type == HB_SYMLINK  ? 'l'
-              : member->type == HB_FILE     ? '-'
-              : member->type == HB_HARDLINK ? 'h'
-                                            : '?';
+    mode[0] = member->type == HB_TYPE_DIRECTORY  ? 'd'
+              : member->type == HB_TYPE_SYMLINK  ? 'l'
+              : member->type == HB_TYPE_FILE     ? '-'
+              : member->type == HB_TYPE_HARDLINK ? 'h'
+                                                 : '?';
     for (int i = 0; i < 9 && (member->entry_flags & HB_ENTRY_HAS_MODE); i++)
         if (member->mode & (0400u >> i))
             mode[i + 1] = letters[i];
@@ -63,7 +63,7 @@ static void list_long(struct hb_reading *reading, size_t index)
     const char *link = hb_catalog_link(catalog, index);
     HB_AUTO_FREE char *shown = link == NULL ? NULL : hb_printable(link);
     fprintf(reading->session->cli->out, "%s %12" PRIu64 " %-19s %s%s%s%s\n", mode, member->bytes,
-            stamp, path, member->type == HB_DIRECTORY ? "/" : "", link == NULL ? "" : " -> ",
+            stamp, path, member->type == HB_TYPE_DIRECTORY ? "/" : "", link == NULL ? "" : " -> ",
             link == NULL ? "" : shown);
 }
 
@@ -98,7 +98,7 @@ static int list(struct hb_reading *reading)
             list_long(reading, i);
         } else {
             HB_AUTO_FREE char *path = hb_printable(hb_catalog_path(catalog, i));
-            bool directory = catalog->members[i].type == HB_DIRECTORY;
+            bool directory = catalog->members[i].type == HB_TYPE_DIRECTORY;
             fprintf(session->cli->out, "%s%s\n", path, directory ? "/" : "");
         }
     }

@@ -64,7 +64,7 @@ static int conclude(struct hb_session *session, int code)
 {
     if (!session->wrong_config)
         return code;
-    hb_error_set(&session->error, HB_FATAL,
+    hb_error_set(&session->error, HB_STATUS_FATAL,
                  "the configuration is wrong, as told above; the plugins are those that it finds");
     return HB_EXIT_USAGE;
 }
@@ -120,8 +120,8 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
          callback++)
         json_object_set_new(callbacks, callback->name,
                             json_boolean(hb_callback_provided(plugin, callback)));
-    hb_json_add(line, "{s:i, s:o, s:o}", "abi", (int)plugin->abi, "options", options, "callbacks",
-                callbacks);
+    hb_json_add(line, "{s:I, s:o, s:o}", "abi", (json_int_t)plugin->abi, "options", options,
+                "callbacks", callbacks);
     if (plugin->kind == HB_KIND_FORMAT) {
         const struct hb_format_ops *ops = plugin->ops;
         json_object_set_new(line, "suffixes", json_texts(ops->suffixes));
@@ -167,8 +167,10 @@ static void show_people(const struct hb_cli *cli, const struct hb_library *libra
     HB_AUTO_FREE char *path = hb_printable(library->path);
     HB_AUTO_FREE char *version = hb_printable(plugin->version);
     HB_AUTO_FREE char *summary = hb_printable(plugin->summary);
-    fprintf(cli->out, "%s %s, a %s plugin: %s\n  %s, ABI %u\n", plugin->name, version,
-            hb_kind_name(plugin->kind), summary, path, plugin->abi);
+    char abi[HB_ABI_NAME_BYTES];
+    hb_abi_name(abi, plugin->abi);
+    fprintf(cli->out, "%s %s, a %s plugin: %s\n  %s, %s\n", plugin->name, version,
+            hb_kind_name(plugin->kind), summary, path, abi);
     if (plugin->kind == HB_KIND_FORMAT) {
         const struct hb_format_ops *ops = plugin->ops;
         fputs("  suffixes:", cli->out);

@@ -68,7 +68,7 @@ static char *read_template(const char *path, struct hb_error *error)
     int64_t got = fd < 0 ? -errno : hb_read_all(fd, text, LARGEST_TEMPLATE);
     if (got >= 0)
         return text;
-    hb_error_set(error, HB_FATAL, "plugins new: %s: the template cannot be read: %s", path,
+    hb_error_set(error, HB_STATUS_FATAL, "plugins new: %s: the template cannot be read: %s", path,
                  strerror((int)-got));
     hb_error_hint(error, "install hbcore again, with the templates beside its configurations");
     free(text);
@@ -85,7 +85,7 @@ static int read_templates(struct making *making, struct hb_error *error)
         HB_AUTO_FREE char *path = hb_text("%s/templates/%s", directory, templates[i]);
         HB_AUTO_FREE char *text = read_template(path, error);
         if (text == NULL)
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
         making->files[i] = i == 0 ? hb_text("%s.c", making->name) : hb_copy_text(templates[i]);
         making->texts[i] = with_name(text, making->name);
     }
@@ -112,8 +112,9 @@ static int make_files(struct making *making, struct hb_error *error)
     for (size_t i = 0; i < FILES; i++) {
         int result = make_file(making, making->files[i], making->texts[i]);
         if (result != 0)
-            return hb_error_set(error, HB_FATAL, "%s/%s: cannot be written: %s; nothing was made",
-                                making->name, making->files[i], strerror(-result));
+            return hb_error_set(error, HB_STATUS_FATAL,
+                                "%s/%s: cannot be written: %s; nothing was made", making->name,
+                                making->files[i], strerror(-result));
     }
     return HB_OK;
 }
@@ -125,25 +126,26 @@ static int flush(const struct making *making, struct hb_error *error)
     if (result == 0 && above >= 0)
         result = hb_flush_directory(above);
     return result == 0 ? HB_OK
-                       : hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s",
+                       : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be flushed to disk: %s",
                                       making->name, strerror(-result));
 }
 
 static int make_directory(struct making *making, struct hb_error *error)
 {
     if (read_templates(making, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (mkdir(making->name, 0755) != 0) {
         if (errno != EEXIST)
-            return hb_error_set(error, HB_FATAL, "%s: the directory cannot be made: %s",
+            return hb_error_set(error, HB_STATUS_FATAL, "%s: the directory cannot be made: %s",
                                 making->name, strerror(errno));
-        hb_error_set(error, HB_FATAL, "%s: already exists; it was not changed", making->name);
+        hb_error_set(error, HB_STATUS_FATAL, "%s: already exists; it was not changed",
+                     making->name);
         hb_error_hint(error, "choose another name, or go to another directory");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     making->fd = open(making->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int status = making->fd >= 0 ? make_files(making, error)
-                                 : hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s",
+                                 : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s",
                                                 making->name, strerror(errno));
     if (status == HB_OK)
         status = flush(making, error);
@@ -208,7 +210,8 @@ static void tell_people(const struct hb_cli *cli, const struct making *making)
 static int refuse_kind(const char *kind, struct hb_error *error)
 {
     const char *near = hb_nearest(kind, next_kind, NULL);
-    hb_error_set(error, HB_FATAL, "plugins new: there is no kind of plugin called '%s'", kind);
+    hb_error_set(error, HB_STATUS_FATAL, "plugins new: there is no kind of plugin called '%s'",
+                 kind);
     if (near != NULL)
         hb_error_hint(error, "did you mean %s?", near);
     else
@@ -219,7 +222,7 @@ static int refuse_kind(const char *kind, struct hb_error *error)
 
 static int refuse_name(const char *name, struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "plugins new: a plugin cannot be called '%s'", name);
+    hb_error_set(error, HB_STATUS_FATAL, "plugins new: a plugin cannot be called '%s'", name);
     hb_error_hint(error, "use a-z, 0-9 and '-', not starting with '-', up to %d in all",
                   HB_LONGEST_PLAIN_NAME);
     return HB_EXIT_USAGE;
@@ -233,8 +236,8 @@ static int refuse_taken(const char *name, struct hb_error *error)
     struct hb_loader *loader = hb_loader_new(NULL);
     bool taken = hb_loader_find(loader, 0, name, &library, &ignored) == HB_OK;
     if (taken) {
-        hb_error_set(error, HB_FATAL, "plugins new: a plugin called '%s' is installed: %s", name,
-                     library->path);
+        hb_error_set(error, HB_STATUS_FATAL, "plugins new: a plugin called '%s' is installed: %s",
+                     name, library->path);
         hb_error_hint(error, "choose another name: of two plugins of one name only one is found");
     }
     hb_loader_free(loader);

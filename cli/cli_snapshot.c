@@ -321,7 +321,7 @@ static int list(struct snapshot_command *command)
 static void on_would_restore(void *context, const char *path, uint64_t bytes, const char *change)
 {
     const struct snapshot_command *command = context;
-    json_t *object = hb_json_entry(HB_FILE, bytes);
+    json_t *object = hb_json_entry(HB_TYPE_FILE, bytes);
     hb_json_add(object, "{s:s?}", "change", *change == '\0' ? NULL : change);
     hb_session_print_entry(command->session, path, false, change, object);
 }
@@ -336,7 +336,7 @@ static int restore(struct snapshot_command *command, const char *wanted)
         return HB_EXIT_FAILED;
     int status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
                                      &restored, &session->error);
-    if (status == HB_NOMATCH) /* another machine */
+    if (status == HB_STATUS_NOMATCH) /* another machine */
         return HB_EXIT_LOCKED;
     if (status != HB_OK) {
         hb_summary_failed(session->cli, &session->run.report);
@@ -355,7 +355,8 @@ static int restore(struct snapshot_command *command, const char *wanted)
     int code = conclude(command, "snapshot restore", members);
     if (dry_run || restored.files > 0)
         return code;
-    hb_error_set(&session->error, HB_FATAL, "%s: no file of this snapshot could be restored", name);
+    hb_error_set(&session->error, HB_STATUS_FATAL, "%s: no file of this snapshot could be restored",
+                 name);
     return HB_EXIT_FAILED;
 }
 

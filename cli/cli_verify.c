@@ -39,8 +39,8 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
         fprintf(cli->out, "  %s: %s\n", name,
-                content->soundness == HB_SOUND               ? "sound"
-                : content->soundness == HB_UNSOUND           ? "NOT SOUND"
+                content->soundness == HB_SOUNDNESS_SOUND     ? "sound"
+                : content->soundness == HB_SOUNDNESS_UNSOUND ? "NOT SOUND"
                 : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
                                                              : "not checked in full");
     }
@@ -52,8 +52,8 @@ static void start_progress(struct hb_session *session, const struct hb_catalog *
 {
     uint64_t files = 0, bytes = 0;
     for (size_t i = 0; i < catalog->count; i++) {
-        files += catalog->members[i].type == HB_FILE;
-        bytes += catalog->members[i].type == HB_FILE ? catalog->members[i].bytes : 0;
+        files += catalog->members[i].type == HB_TYPE_FILE;
+        bytes += catalog->members[i].type == HB_TYPE_FILE ? catalog->members[i].bytes : 0;
     }
     hb_session_start_progress(session, "verified", files, bytes);
 }
@@ -76,7 +76,7 @@ static int verify(struct hb_reading *reading)
     HB_AUTO_FREE char *home = find_home(session);
     int status = hb_verify(&reading->archive, home, &verified, &session->error);
     hb_session_end_progress(session);
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         return HB_EXIT_USAGE;
     int code = hb_cli_exit_code(status);
     hb_pending_find(&session->run, session->cli->home);

@@ -106,7 +106,7 @@ static int unknown(const struct hb_cli *cli, const char *name)
     struct hb_error error;
     const char *nearest = hb_nearest(name, name_at, NULL);
     const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? name : nearest);
-    hb_error_set(&error, HB_FATAL, "unknown command %s", name);
+    hb_error_set(&error, HB_STATUS_FATAL, "unknown command %s", name);
     if (instead != NULL)
         hb_error_hint(&error, "%s", instead);
     else if (nearest != NULL)

@@ -121,7 +121,7 @@ int hb_cli_usage(const struct hb_cli *cli, const char *command, const char *form
     va_end(arguments);
     struct hb_error error;
     const char *name = command == NULL ? "" : command;
-    hb_error_set(&error, HB_FATAL, "%s%s%s", name, command == NULL ? "" : ": ", text);
+    hb_error_set(&error, HB_STATUS_FATAL, "%s%s%s", name, command == NULL ? "" : ": ", text);
     hb_error_hint(&error, "see: hbcore %s%s--help", name, command == NULL ? "" : " ");
     return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
 }

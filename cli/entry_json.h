@@ -7,7 +7,7 @@
 #include "pipeline/plan.h"
 #include <jansson.h>
 
-/* {"kind":…,"bytes":…}; `type`: enum hb_entry_type. */
+/* {"kind":…,"bytes":…}; `type`: enum hb_type. */
 json_t *hb_json_entry(uint32_t type, uint64_t bytes);
 
 /* And mode, mtime and mtime_ns of what would be stored. */

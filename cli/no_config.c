@@ -65,7 +65,7 @@ void hb_cli_no_config(const struct hb_config *config, const struct hb_cli *cli, 
     HB_AUTO_FREE char *names = hb_cli_examples();
     HB_AUTO_FREE char *places = hb_cli_config_places(" nor ");
     HB_AUTO_FREE char *home = cli->home == NULL ? NULL : hb_shell_word(cli->home);
-    hb_error_set(error, HB_FATAL,
+    hb_error_set(error, HB_STATUS_FATAL,
                  "there is no configuration file, and nothing else says %s: neither %s exists",
                  what, places);
     hb_error_hint(error,

@@ -232,7 +232,7 @@ static int refuse_unknown(const struct parsing *parsing, const char *word)
     const char *nearest = strncmp(name, "--", 2) == 0
                               ? hb_nearest(name + 2, name_at, &parsing->known)
                               : name_of_letter(&parsing->known, name[1]);
-    hb_error_set(&error, HB_FATAL, "%s%sunknown option %s",
+    hb_error_set(&error, HB_STATUS_FATAL, "%s%sunknown option %s",
                  command->name == NULL ? "" : command->name, command->name == NULL ? "" : ": ",
                  name);
     if (meant != NULL)
@@ -339,7 +339,8 @@ static int say_which(const struct parsing *parsing, const char *typed)
         return hb_cli_usage(parsing->cli, command->name, "%s", text);
     const char *nearest = hb_nearest(typed, form_at, command),
                *meant = hb_cli_meant(command, typed);
-    hb_error_set(&error, HB_FATAL, "%s: unknown subcommand %s: %s", command->name, typed, text);
+    hb_error_set(&error, HB_STATUS_FATAL, "%s: unknown subcommand %s: %s", command->name, typed,
+                 text);
     if (meant != NULL)
         hb_error_hint(&error, "%s", meant);
     else if (nearest != NULL)

@@ -14,10 +14,10 @@ static int open_archive(struct hb_reading *reading)
         hb_archive_open(&session->run, reading->path, options->format, &reading->archive, error);
     if (status == HB_OK)
         status = hb_archive_list(&reading->archive, error);
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         status =
-            hb_error_set(error, HB_FATAL, "%s: not a regular file; only import reads from a pipe",
-                         reading->path);
+            hb_error_set(error, HB_STATUS_FATAL,
+                         "%s: not a regular file; only import reads from a pipe", reading->path);
     return hb_cli_exit_code(status);
 }
 

@@ -75,7 +75,7 @@ int hb_session_end(struct hb_session *session, int code)
         code = HB_EXIT_USAGE;
     if (session->error.text[0] == '\0' && hb_interrupt_signal() != 0 &&
         code == 128 + hb_interrupt_signal()) /* what was done until then has been told */
-        hb_error_set(&session->error, HB_CANCELLED, "interrupted");
+        hb_error_set(&session->error, HB_STATUS_CANCELLED, "interrupted");
     if (session->error.text[0] != '\0')
         hb_cli_fail(session->cli, code, &session->error);
     if (session->config == NULL)
@@ -87,7 +87,7 @@ int hb_session_end(struct hb_session *session, int code)
 
 int hb_cli_exit_code(int status)
 {
-    if (status == HB_CANCELLED || hb_interrupt_signal() != 0)
+    if (status == HB_STATUS_CANCELLED || hb_interrupt_signal() != 0)
         return hb_interrupt_signal() == 0 ? HB_EXIT_INTERRUPTED : 128 + hb_interrupt_signal();
     return status < 0 ? HB_EXIT_FAILED : HB_EXIT_DONE;
 }
@@ -190,7 +190,7 @@ int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
         return code;
     int result = hb_root_open(path, home);
     if (result != 0) {
-        hb_error_set(error, HB_FATAL, "%s: the home %s: %s", path,
+        hb_error_set(error, HB_STATUS_FATAL, "%s: the home %s: %s", path,
                      result == -ENOENT ? "does not exist" : "cannot be opened",
                      hb_rights_explain(-result));
         explain_home(session);
@@ -200,5 +200,5 @@ int hb_session_open_home(struct hb_session *session, bool outermost, bool lock)
     if (!lock)
         return 0;
     int status = hb_home_lock(home, session->cli->wait_seconds, error);
-    return status == HB_NOMATCH ? HB_EXIT_LOCKED : hb_cli_exit_code(status);
+    return status == HB_STATUS_NOMATCH ? HB_EXIT_LOCKED : hb_cli_exit_code(status);
 }

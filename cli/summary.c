@@ -300,9 +300,9 @@ static json_t *content_list(const struct hb_report *report)
         hb_json_name(object, "path", content->path);
         hb_json_name(object, "method", content->method);
         hb_json_add(object, "{s:s}", "check",
-                    content->soundness == HB_SOUND     ? "ok"
-                    : content->soundness == HB_UNSOUND ? "failed"
-                                                       : "skipped");
+                    content->soundness == HB_SOUNDNESS_SOUND     ? "ok"
+                    : content->soundness == HB_SOUNDNESS_UNSOUND ? "failed"
+                                                                 : "skipped");
         if (content->soundness == HB_SOUNDNESS_UNKNOWN) /* the reason is among "doubtful" */
             json_object_set_new(object, "cannot_tell", json_true());
         json_array_append_new(list, object);

@@ -39,7 +39,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 {
     struct content *content = calloc(1, sizeof *content);
     if (content == NULL)
-        return host->fail(host, HB_FATAL, "out of memory"); /* always say why, then return */
+        return host->fail(host, HB_STATUS_FATAL, "out of memory"); /* always say why, then return */
     content->host = host;
     content->suffixes = settings->values[SUFFIXES];
     *self = content;
@@ -59,7 +59,7 @@ static int claim(void *self, const struct hb_entry *entry, const void *head, siz
             memcmp(entry->path + entry->path_bytes - length, suffix, length) == 0)
             return HB_OK;
     }
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
@@ -85,13 +85,13 @@ static int open_source(void *self, const struct hb_entry *entry, struct hb_sourc
     struct stat status;
     int fd = host->open_beneath(host, entry->path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
-        return host->fail(host, HB_ENTRY, "cannot be opened: %s", strerror(-fd));
+        return host->fail(host, HB_STATUS_ENTRY, "cannot be opened: %s", strerror(-fd));
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         close(fd);
-        return host->fail(host, HB_ENTRY, "is not a regular file any more");
+        return host->fail(host, HB_STATUS_ENTRY, "is not a regular file any more");
     }
     source->bytes = (uint64_t)status.st_size;
-    source->soundness = HB_NOT_CHECKED; /* judge() will say it */
+    source->soundness = HB_SOUNDNESS_NOT_CHECKED; /* judge() will say it */
     source->method = "raw";
     source->fd = fd;
     source->read_at = source_read_at;
@@ -104,8 +104,8 @@ static int look_at_end(const struct content *content, int fd, uint64_t bytes, ui
 {
     char last = '\n';
     if (bytes > 0 && pread(fd, &last, 1, (off_t)(bytes - 1)) != 1)
-        return content->host->fail(content->host, HB_ENTRY, "cannot be read to its end");
-    *soundness = last == '\n' ? HB_SOUND : HB_UNSOUND;
+        return content->host->fail(content->host, HB_STATUS_ENTRY, "cannot be read to its end");
+    *soundness = last == '\n' ? HB_SOUNDNESS_SOUND : HB_SOUNDNESS_UNSOUND;
     return HB_OK;
 }
 
@@ -114,7 +114,7 @@ static int judge(void *self, const struct hb_entry *entry, struct hb_source *sou
 {
     const struct content *content = self;
     int status = look_at_end(content, source->fd, source->bytes, &source->soundness);
-    if (status == HB_OK && source->soundness == HB_UNSOUND)
+    if (status == HB_OK && source->soundness == HB_SOUNDNESS_UNSOUND)
         content->host->doubtful(content->host, entry, "its last line was cut off");
     return status;
 }
@@ -127,7 +127,7 @@ static int check(void *self, const struct hb_entry *entry, const struct hb_file 
     struct stat status;
     (void)entry;
     if (fstat(file->fd, &status) != 0)
-        return content->host->fail(content->host, HB_ENTRY, "its copy: %s", strerror(errno));
+        return content->host->fail(content->host, HB_STATUS_ENTRY, "its copy: %s", strerror(errno));
     snprintf(reason, reason_bytes, "its last line was cut off");
     return look_at_end(content, file->fd, (uint64_t)status.st_size, soundness);
 }

@@ -33,7 +33,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 {
     struct filter *filter = calloc(1, sizeof *filter);
     if (filter == NULL)
-        return host->fail(host, HB_FATAL, "out of memory"); /* always say why, then return */
+        return host->fail(host, HB_STATUS_FATAL, "out of memory"); /* always say why, then return */
     filter->suffixes = settings->values[SUFFIXES];
     *self = filter;
     return HB_OK;
@@ -48,20 +48,20 @@ static int ends_in(const struct hb_entry *entry, const char *suffix)
 
 /*
  * CHANGE: the decision. It is asked about every entry, parents first; `answer` is preset to keep
- * it. HB_LEAVE_OUT drops the entry, HB_PRUNE a directory with all below it. `direction` is
- * HB_BACKUP or HB_IMPORT, as `on` in the section says.
+ * it. HB_VERDICT_LEAVE_OUT drops the entry, HB_VERDICT_PRUNE a directory with all below it.
+ * `direction` is HB_DIRECTION_BACKUP or HB_DIRECTION_IMPORT, as `on` in the section says.
  */
 static int verdict(void *self, int direction, const struct hb_entry *entry,
                    struct hb_verdict *answer)
 {
     const struct filter *filter = self;
     (void)direction;
-    if (entry->type != HB_FILE)
+    if (entry->type != HB_TYPE_FILE)
         return HB_OK;
     for (size_t i = 0; i < filter->suffixes->list_count; i++) {
         if (!ends_in(entry, filter->suffixes->list[i]))
             continue;
-        answer->kind = HB_LEAVE_OUT;
+        answer->kind = HB_VERDICT_LEAVE_OUT;
         snprintf(answer->reason, sizeof answer->reason, "ends in %s", filter->suffixes->list[i]);
         break;
     }

@@ -23,7 +23,7 @@
 
 enum { MAGIC_BYTES = sizeof MAGIC - 1, LONGEST_PATH = 4096 };
 enum { TYPE, MODE, PATH_BYTES, BYTES, SECONDS, NANOSECONDS, FIELDS }; /* of a header */
-enum { RECORD_END = 0 }; /* as TYPE, besides HB_FILE and HB_DIRECTORY */
+enum { RECORD_END = 0 }; /* as TYPE, besides HB_TYPE_FILE and HB_TYPE_DIRECTORY */
 
 /* The host makes one for each archive that is written or read. No static variable changes. */
 struct format {
@@ -40,7 +40,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     struct format *format = calloc(1, sizeof *format);
     (void)settings;
     if (format == NULL)
-        return host->fail(host, HB_FATAL, "out of memory"); /* always say why, then return */
+        return host->fail(host, HB_STATUS_FATAL, "out of memory"); /* always say why, then return */
     format->host = host;
     *self = format;
     return HB_OK;
@@ -101,15 +101,16 @@ static int begin_entry(void *self, const struct hb_sink *sink, const struct hb_e
         [TYPE] = entry->type,
         [MODE] = entry->mode,
         [PATH_BYTES] = entry->path_bytes,
-        [BYTES] = entry->type == HB_FILE ? entry->bytes : 0,
+        [BYTES] = entry->type == HB_TYPE_FILE ? entry->bytes : 0,
         [SECONDS] = (uint64_t)entry->mtime.tv_sec,
         [NANOSECONDS] = (uint64_t)entry->mtime.tv_nsec,
     };
-    /* HB_ENTRY costs this one entry; HB_FATAL would end the backup. */
-    if (entry->type != HB_FILE && entry->type != HB_DIRECTORY)
-        return format->host->fail(format->host, HB_ENTRY, "this type of file cannot be stored");
+    /* HB_STATUS_ENTRY costs this one entry; HB_STATUS_FATAL would end the backup. */
+    if (entry->type != HB_TYPE_FILE && entry->type != HB_TYPE_DIRECTORY)
+        return format->host->fail(format->host, HB_STATUS_ENTRY,
+                                  "this type of file cannot be stored");
     if (entry->path_bytes > LONGEST_PATH)
-        return format->host->fail(format->host, HB_ENTRY, "its path is too long");
+        return format->host->fail(format->host, HB_STATUS_ENTRY, "its path is too long");
     format->records++;
     return put_record(format, sink, entry->path, fields);
 }
@@ -127,7 +128,7 @@ static int append_range(struct format *format, const struct hb_sink *sink,
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return host->fail(host, HB_FATAL, "what is to be stored cannot be read: %s",
+            return host->fail(host, HB_STATUS_FATAL, "what is to be stored cannot be read: %s",
                               got < 0 ? strerror(errno) : "it is too short");
         int status = put(format, sink, format->block, (size_t)got);
         if (status != HB_OK)
@@ -147,7 +148,7 @@ static int append(void *self, const struct hb_sink *sink, const struct hb_unit *
 
 static int end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
 {
-    return entry->type == HB_FILE ? put_checksum(self, sink) : HB_OK;
+    return entry->type == HB_TYPE_FILE ? put_checksum(self, sink) : HB_OK;
 }
 
 /* A cut-off archive lacks this record, so it is never taken for a whole one. */
@@ -164,7 +165,7 @@ static int finish(void *self, const struct hb_sink *sink, const void *trailer, s
 
 static int damaged(const struct format *format, const char *why)
 {
-    return format->host->fail(format->host, HB_FATAL, "damaged: record %llu %s",
+    return format->host->fail(format->host, HB_STATUS_FATAL, "damaged: record %llu %s",
                               (unsigned long long)format->records + 1, why);
 }
 
@@ -218,10 +219,10 @@ static int take_record(struct format *format, const struct hb_input *input, stru
         .index = format->records,
     };
     /* Who makes an archive to do harm gets the checksums right. */
-    if (header[TYPE] > HB_DIRECTORY || header[NANOSECONDS] >= 1000000000 ||
+    if (header[TYPE] > HB_TYPE_DIRECTORY || header[NANOSECONDS] >= 1000000000 ||
         strlen(format->path) != entry->path_bytes ||
         (entry->path_bytes == 0) != (entry->type == RECORD_END) ||
-        (entry->type == HB_DIRECTORY && entry->bytes != 0))
+        (entry->type == HB_TYPE_DIRECTORY && entry->bytes != 0))
         return damaged(format, "has an impossible value");
     return HB_OK;
 }
@@ -258,7 +259,7 @@ static int walk(void *self, const struct hb_input *input, const struct hb_visito
     struct hb_entry entry;
     int status = take(format, input, format->block, MAGIC_BYTES);
     if (status == HB_OK && memcmp(format->block, MAGIC, MAGIC_BYTES) != 0)
-        return format->host->fail(format->host, HB_FATAL,
+        return format->host->fail(format->host, HB_STATUS_FATAL,
                                   "is not an archive in the format example");
     for (format->crc = 0; status == HB_OK; format->records++) {
         status = take_record(format, input, &entry);
@@ -267,9 +268,9 @@ static int walk(void *self, const struct hb_input *input, const struct hb_visito
         if (status == HB_OK)
             status = visitor->entry(visitor, &entry);
         int wanted = status == HB_OK;
-        if (status == HB_SKIP)
+        if (status == HB_STATUS_SKIP)
             status = HB_OK;
-        if (status == HB_OK && entry.type == HB_FILE)
+        if (status == HB_OK && entry.type == HB_TYPE_FILE)
             status = take_content(format, input, visitor, entry.bytes, wanted);
         if (status == HB_OK)
             status = visitor->end(visitor, entry.bytes);

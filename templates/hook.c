@@ -45,7 +45,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 {
     struct hook *hook = calloc(1, sizeof *hook);
     if (hook == NULL)
-        return host->fail(host, HB_FATAL, "out of memory"); /* always say why, then return */
+        return host->fail(host, HB_STATUS_FATAL, "out of memory"); /* always say why, then return */
     hook->host = host;
     hook->commands = settings->values[COMMANDS];
     hook->required = settings->values[REQUIRED]->text;
@@ -71,7 +71,7 @@ static int before(void *self, const struct hb_event *event)
         return HB_OK;
     int64_t got = host->read_entry(host, hook->required, 0, &byte, sizeof byte);
     if (got < 0)
-        return host->fail(host, HB_FATAL, "%s: %s", hook->required, strerror((int)-got));
+        return host->fail(host, HB_STATUS_FATAL, "%s: %s", hook->required, strerror((int)-got));
     return HB_OK;
 }
 

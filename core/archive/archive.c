@@ -62,7 +62,7 @@ static int name_format(struct hb_archive *archive, const char *format, struct hb
 static int make_seekable(struct hb_archive *archive, struct hb_error *error)
 {
     if (archive->run->stage.fd < 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int status = hb_archive_input_spool(archive, error);
     return status == HB_OK && archive->found_out
                ? hb_which_format(archive, archive->only_file, error)
@@ -96,7 +96,7 @@ static int open_path(struct hb_run *run, const char *path, const char *format, b
     int status = hb_archive_input_open(archive, error);
     if (status == HB_OK)
         status = format != NULL ? name_format(archive, format, error) : find_out(archive, error);
-    if (status == HB_NOMATCH ||
+    if (status == HB_STATUS_NOMATCH ||
         (status == HB_OK && archive->stream &&
          (hb_format_ops_of(archive->choice)->flags & HB_FORMAT_READS_SEEKABLE)))
         status = make_seekable(archive, error);
@@ -146,9 +146,9 @@ static int beyond(struct hb_archive *archive, const char *what, const char *opti
                   struct hb_error *error)
 {
     archive->untold = true;
-    hb_error_set(error, HB_FATAL, "%s: %s", archive->shown, what);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: %s", archive->shown, what);
     hb_error_hint(error, "raise import.%s if you trust it", option);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* Before anything is kept of it: what is refused must not take memory either. */
@@ -156,7 +156,8 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error)
 {
     const struct hb_archive_limits *limits = &archive->limits;
-    uint64_t bytes = entry->type == HB_FILE && entry->bytes != HB_UNKNOWN ? entry->bytes : 0;
+    uint64_t bytes =
+        entry->type == HB_TYPE_FILE && entry->bytes != HB_SIZE_UNKNOWN ? entry->bytes : 0;
     char what[160], announced[24], allowed[24];
     if (archive->catalog.count >= limits->entries) {
         snprintf(what, sizeof what, "has more than %llu entries",
@@ -193,7 +194,7 @@ static int add_member(struct filling *filling, const struct hb_entry *entry,
     if (status != HB_OK)
         return status;
     if (hb_run_cancelled(archive->run))
-        return hb_error_set(filling->error, HB_CANCELLED, "interrupted");
+        return hb_error_set(filling->error, HB_STATUS_CANCELLED, "interrupted");
     hb_catalog_add(&archive->catalog, entry, member);
     return HB_OK;
 }
@@ -206,7 +207,7 @@ static int on_member(const struct hb_lister *lister, const struct hb_member *mem
 static int on_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
 {
     int status = add_member(visitor->self, entry, NULL);
-    return status == HB_OK ? HB_SKIP : status;
+    return status == HB_OK ? HB_STATUS_SKIP : status;
 }
 
 static int on_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
@@ -223,7 +224,7 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
 {
     struct filling *filling = visitor->self;
     struct hb_catalog *catalog = &filling->archive->catalog;
-    if (bytes != HB_UNKNOWN && catalog->count > 0)
+    if (bytes != HB_SIZE_UNKNOWN && catalog->count > 0)
         catalog->members[catalog->count - 1].bytes = bytes;
     return HB_OK;
 }
@@ -247,8 +248,8 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
 {
     hb_trailer_clear(&archive->trailer);
     int status = hb_trailer_parse(data, bytes, &archive->trailer, error);
-    archive->later_trailer = status == HB_LATER;
-    if (status == HB_LATER) {
+    archive->later_trailer = status == HB_STATUS_LATER;
+    if (status == HB_STATUS_LATER) {
         *error = (struct hb_error){0};
         return HB_OK;
     }
@@ -269,7 +270,7 @@ static int read_trailer(struct hb_archive *archive, struct hb_error *error)
         return HB_OK;
     hb_run_clear_failure(archive->run);
     int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         return HB_OK;
     if (status != HB_OK)
         return hb_error_set(error, status, "%s: %s", archive->shown,
@@ -285,7 +286,7 @@ int hb_archive_check_trailer(const struct hb_archive *archive, struct hb_error *
     if (!archive->has_trailer)
         return HB_OK;
     if (archive->trailer.count != catalog->count)
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: damaged: the archive has %zu entries, but %zu were stored",
                             archive->shown, catalog->count, archive->trailer.count);
     for (size_t i = 0; i < catalog->count; i++) {
@@ -293,7 +294,7 @@ int hb_archive_check_trailer(const struct hb_archive *archive, struct hb_error *
         hb_catalog_entry(catalog, i, &entry);
         if (!hb_trailer_matches(&archive->trailer, &entry))
             return hb_error_set(
-                error, HB_FATAL,
+                error, HB_STATUS_FATAL,
                 "%s: damaged: name, mode, time or size of %s differ from what was stored",
                 archive->shown, entry.path);
     }
@@ -323,15 +324,15 @@ static int list_by_index(struct filling *filling)
     const struct hb_format_ops *ops = archive->format->plugin->ops;
     struct hb_lister lister = {.size = sizeof lister, .self = filling, .member = on_member};
     if (!HB_CAN(ops, list) || !HB_CAN(ops, decode))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     filling->error->text[0] = '\0';
     hb_run_clear_failure(archive->run);
     int status = ops->list(archive->format->self, &archive->input, &lister);
     if (filling->error->text[0] != '\0') /* the lister's own, whatever the plugin made of it */
-        return status < 0 ? status : HB_FATAL;
+        return status < 0 ? status : HB_STATUS_FATAL;
     if (status >= 0)
         return status;
-    return hb_error_set(filling->error, HB_FATAL, "%s: %s", archive->shown,
+    return hb_error_set(filling->error, HB_STATUS_FATAL, "%s: %s", archive->shown,
                         hb_instance_failure(archive->format));
 }
 
@@ -353,7 +354,7 @@ int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error)
 {
     const struct hb_format_ops *ops = archive->format->plugin->ops;
     if (archive->stream)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (!HB_CAN(ops, read_trailer))
         return hb_archive_list(archive, error);
     begin_asking(archive);
@@ -364,10 +365,10 @@ static int list_all(struct hb_archive *archive, struct hb_error *error)
 {
     struct filling filling = {.archive = archive, .error = error};
     if (archive->stream)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int status = list_by_index(&filling);
-    archive->listed = status == HB_OK || status == HB_END;
-    if (status == HB_NOMATCH)
+    archive->listed = status == HB_OK || status == HB_STATUS_END;
+    if (status == HB_STATUS_NOMATCH)
         status = list_by_walk(&filling);
     else if (status >= 0)
         status = read_trailer(archive, error);

@@ -7,8 +7,8 @@
 
 /*
  * Opens `path` ("-": standard input) and finds out its format, or uses the one that is named. A
- * stream whose format needs to seek is copied into the run's stage first; HB_NOMATCH if that is not
- * open.
+ * stream whose format needs to seek is copied into the run's stage first; HB_STATUS_NOMATCH if that
+ * is not open.
  */
 int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
@@ -30,7 +30,7 @@ int hb_archive_open_fd(struct hb_run *run, int fd, const char *shown,
 
 /*
  * Fills the catalog without reading the data, where the format can; else passes over all of a file.
- * A stream is not touched (HB_NOMATCH): it has to be walked. The trailer is read and checked
+ * A stream is not touched (HB_STATUS_NOMATCH): it has to be walked. The trailer is read and checked
  * against the catalog.
  */
 int hb_archive_list(struct hb_archive *archive, struct hb_error *error);
@@ -41,7 +41,7 @@ int hb_archive_list(struct hb_archive *archive, struct hb_error *error);
  */
 int hb_archive_read_trailer(struct hb_archive *archive, struct hb_error *error);
 
-/* For visitors that fill the catalog: may it have this entry, too? HB_OK, or HB_FATAL. */
+/* For visitors that fill the catalog: may it have this entry, too? HB_OK, or HB_STATUS_FATAL. */
 int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error);
 

@@ -14,14 +14,14 @@
 
 enum { HEAD_BYTES = 4096, SPOOL_BYTES = 1 << 20, TAIL_BYTES = 128 << 10 };
 
-/* What a read gave, or the reason for the plugin, and HB_FATAL. */
+/* What a read gave, or the reason for the plugin, and HB_STATUS_FATAL. */
 static int64_t explained(struct hb_archive *archive, int64_t got)
 {
     if (got >= 0)
         return got;
     archive->untold = true;
     hb_run_explain(archive->run, "cannot be read: %s", strerror((int)-got));
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* Keeps the last bytes of a stream. */
@@ -88,7 +88,7 @@ static int64_t passed_read_at(const struct hb_input *input, void *buffer, size_t
         return (int64_t)bytes;
     }
     if (input->bytes - offset > TAIL_BYTES)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     for (size_t i = 0; i < bytes; i++)
         ((unsigned char *)buffer)[i] = archive->tail[(offset + i) % TAIL_BYTES];
     return (int64_t)bytes;
@@ -110,7 +110,7 @@ static void make_input(struct hb_archive *archive, uint64_t bytes)
     archive->input = (struct hb_input){
         .size = sizeof archive->input,
         .self = archive,
-        .bytes = archive->stream ? HB_UNKNOWN : bytes,
+        .bytes = archive->stream ? HB_SIZE_UNKNOWN : bytes,
         .read = input_read,
         .read_at = archive->stream ? NULL : input_read_at,
     };
@@ -123,13 +123,14 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
                                   : hb_read_all_at(archive->fd, archive->head, HEAD_BYTES, 0);
     archive->untold |= got < 0;
     if (got < 0)
-        return hb_interrupt_signal() != 0 ? hb_error_set(error, HB_CANCELLED, "interrupted")
-                                          : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s",
-                                                         archive->shown, strerror((int)-got));
+        return hb_interrupt_signal() != 0
+                   ? hb_error_set(error, HB_STATUS_CANCELLED, "interrupted")
+                   : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s", archive->shown,
+                                  strerror((int)-got));
     archive->head_bytes = (size_t)got;
     archive->no_archive = archive->head_bytes == 0;
     if (archive->no_archive)
-        return hb_error_set(error, HB_FATAL, "%s: not an archive: the file is empty",
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive: the file is empty",
                             archive->shown);
     return HB_OK;
 }
@@ -157,13 +158,13 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     struct stat status = {0};
     archive->untold = archive->fd < 0 || fstat(archive->fd, &status) != 0;
     if (archive->untold)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", archive->shown,
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s", archive->shown,
                             hb_stream_explain(errno));
     archive->untold = archive->only_file && !S_ISREG(status.st_mode);
     if (archive->untold)
-        return hb_error_set(error, HB_FATAL, "%s: no longer a regular file", archive->shown);
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: no longer a regular file", archive->shown);
     if (S_ISDIR(status.st_mode))
-        return hb_error_set(error, HB_FATAL, "%s: not an archive: this is a directory",
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive: this is a directory",
                             archive->shown);
     archive->stream = !S_ISREG(status.st_mode) ||
                       (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
@@ -177,7 +178,7 @@ int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error)
     char *name = NULL;
     int fd = hb_stage_file(&archive->run->stage, "spool", &name, error);
     if (fd < 0)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     hb_stage_unlink(&archive->run->stage, name);
     free(name);
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(SPOOL_BYTES);
@@ -187,17 +188,17 @@ int hb_archive_input_spool(struct hb_archive *archive, struct hb_error *error)
         if (got < 0 || hb_run_cancelled(archive->run)) {
             close(fd);
             return hb_run_cancelled(archive->run)
-                       ? hb_error_set(error, HB_CANCELLED, "interrupted")
-                       : hb_error_set(error, HB_FATAL, "%s: cannot be read: %s", archive->shown,
-                                      strerror(errno));
+                       ? hb_error_set(error, HB_STATUS_CANCELLED, "interrupted")
+                       : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s",
+                                      archive->shown, strerror(errno));
         }
         if (got == 0)
             break;
         int result = hb_write_all(fd, buffer, (size_t)got);
         if (result != 0) {
             close(fd);
-            return hb_error_set(error, HB_FATAL, "%s: cannot be copied to %s: %s", archive->shown,
-                                archive->run->stage.path, strerror(-result));
+            return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be copied to %s: %s",
+                                archive->shown, archive->run->stage.path, strerror(-result));
         }
         total += (uint64_t)got;
     }

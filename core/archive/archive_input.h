@@ -5,7 +5,7 @@
 
 #include "archive/archive_state.h"
 
-/* Opens archive->path and reads its head. HB_OK, HB_CANCELLED, HB_FATAL. */
+/* Opens archive->path and reads its head. HB_OK, HB_STATUS_CANCELLED, HB_STATUS_FATAL. */
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error);
 
 /* The same of archive->fd, which is open already; below 0: errno says why it is not. */

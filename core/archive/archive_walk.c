@@ -23,9 +23,9 @@ static int keep_failure(struct guarded *guarded, int status)
 
 static int out_of_order(struct guarded *guarded, const char *what)
 {
-    hb_error_set(guarded->error, HB_FATAL, "%s: damaged, or the format plugin is wrong: %s",
+    hb_error_set(guarded->error, HB_STATUS_FATAL, "%s: damaged, or the format plugin is wrong: %s",
                  guarded->archive, what);
-    return keep_failure(guarded, HB_FATAL);
+    return keep_failure(guarded, HB_STATUS_FATAL);
 }
 
 static int guarded_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)
@@ -121,8 +121,8 @@ int hb_archive_walk(struct hb_archive *archive, const struct hb_visitor *visitor
     if (error->text[0] != '\0') /* the visitor's own */
         return status;
     if (hb_run_cancelled(archive->run))
-        return hb_error_set(error, HB_CANCELLED, "interrupted");
-    return hb_error_set(error, HB_FATAL, "%s: %s", archive->shown,
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
+    return hb_error_set(error, HB_STATUS_FATAL, "%s: %s", archive->shown,
                         hb_instance_failure(archive->format));
 }
 

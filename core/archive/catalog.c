@@ -31,7 +31,7 @@ static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t b
 static size_t make_plain(char *path, size_t bytes, uint32_t type)
 {
     size_t skip, skip_of_meaning;
-    if (type == HB_DIRECTORY && bytes > 0 && hb_path_is_root(path)) {
+    if (type == HB_TYPE_DIRECTORY && bytes > 0 && hb_path_is_root(path)) {
         memcpy(path, ".", 2);
         return 1;
     }
@@ -41,7 +41,7 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
     if (is_plain || path[skip] == '/')
         return is_plain ? bytes - skip : bytes;
     const char *name = hb_base_name(path + skip);
-    if (type != HB_DIRECTORY && (*name == '\0' || strcmp(name, ".") == 0))
+    if (type != HB_TYPE_DIRECTORY && (*name == '\0' || strcmp(name, ".") == 0))
         return bytes;
     HB_AUTO_FREE char *meaning = hb_alloc(bytes + 1);
     size_t kept = (size_t)(hb_path_put_meaning(meaning, path + skip) - meaning);

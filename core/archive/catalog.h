@@ -27,7 +27,7 @@ struct hb_catalog_member {
     uint32_t uid;
     uint32_t gid;
     uint32_t why;         /* 1 + which of `whys`; 0: its content can be decoded */
-    uint8_t type;         /* enum hb_entry_type */
+    uint8_t type;         /* enum hb_type */
     uint8_t entry_flags;  /* enum hb_entry_flags */
     uint8_t member_flags; /* enum hb_member_flags */
 };

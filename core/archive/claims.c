@@ -44,7 +44,7 @@ static struct hb_entry entry_of(const struct hb_claims *claims, size_t index)
 {
     struct hb_entry entry;
     claims->entry_of(claims->rows, index, &entry);
-    entry.type = HB_FILE;
+    entry.type = HB_TYPE_FILE;
     return entry;
 }
 

@@ -77,11 +77,11 @@ static int output_write(const struct hb_output *output, const void *data, size_t
     struct member_output *mine = output->self;
     struct decoder *decoder = mine->decoder;
     if (hb_run_cancelled(decoder->extraction->request->archive->run))
-        return hb_error_set(&decoder->error, HB_CANCELLED, "interrupted");
+        return hb_error_set(&decoder->error, HB_STATUS_CANCELLED, "interrupted");
     if (mine->dropped)
         return HB_OK;
     if (decoder->current.index != mine->index) {
-        int status = mine->begun ? hb_error_set(&decoder->error, HB_FATAL,
+        int status = mine->begun ? hb_error_set(&decoder->error, HB_STATUS_FATAL,
                                                 "the format plugin mixes the data of members")
                                  : end_current(decoder);
         if (status == HB_OK) {
@@ -149,7 +149,7 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
     int status = ops->decode(archive->format->self, decoder->worker, &archive->input,
                              member_pointers, count, output_pointers);
     if (status >= 0 && decoder->error.text[0] != '\0')
-        status = HB_FATAL; /* an output failed, and the plugin went on */
+        status = HB_STATUS_FATAL; /* an output failed, and the plugin went on */
     else if (status >= 0)
         status = end_group(decoder, outputs, count);
     else if (decoder->error.text[0] == '\0')
@@ -260,14 +260,15 @@ static bool passes_over(struct decoder *decoder, int status, const size_t *index
 {
     struct extraction *extraction = decoder->extraction;
     const struct hb_extract_request *request = extraction->request;
-    bool archive = status != HB_CANCELLED && !decoder->current.cannot_go_on;
+    bool archive = status != HB_STATUS_CANCELLED && !decoder->current.cannot_go_on;
     pthread_mutex_lock(&extraction->lock);
-    bool on = archive && (status == HB_ENTRY ? is_unreadable(decoder, indexes, count)
-                                             : request->damaged != NULL &&
-                                                   request->damaged(request->context, indexes,
-                                                                    count, &decoder->error));
+    bool on =
+        archive && (status == HB_STATUS_ENTRY
+                        ? is_unreadable(decoder, indexes, count)
+                        : request->damaged != NULL &&
+                              request->damaged(request->context, indexes, count, &decoder->error));
     if (!on && extraction->status == HB_OK) {
-        extraction->status = status == HB_ENTRY ? HB_FATAL : status;
+        extraction->status = status == HB_STATUS_ENTRY ? HB_STATUS_FATAL : status;
         *extraction->error = decoder->error;
     }
     pthread_mutex_unlock(&extraction->lock);
@@ -282,7 +283,7 @@ static void *decoder_main(void *argument)
     size_t *indexes, count;
     while ((count = take_group(extraction, &indexes)) > 0) {
         int status = hb_run_cancelled(run)
-                         ? hb_error_set(&decoder->error, HB_CANCELLED, "interrupted")
+                         ? hb_error_set(&decoder->error, HB_STATUS_CANCELLED, "interrupted")
                          : decode_group(decoder, indexes, count);
         bool ends = status < 0 && !passes_over(decoder, status, indexes, count);
         free(indexes);
@@ -309,7 +310,8 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
         hb_run_clear_failure(archive->run);
         if (HB_CAN(ops, worker_create) &&
             (decoder->worker = ops->worker_create(archive->format->self)) == NULL)
-            status = hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+            status =
+                hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
         else
             decoder->started = pthread_create(&decoder->thread, NULL, decoder_main, decoder) == 0;
         if (!decoder->started) /* a limit: as many as there are */
@@ -336,7 +338,7 @@ static uint8_t wanted_how(const struct hb_extract_request *request, size_t index
 {
     if (hb_catalog_unreadable(&request->archive->catalog, index) != NULL)
         return NOT_WANTED;
-    if (request->archive->catalog.members[index].type == HB_FILE &&
+    if (request->archive->catalog.members[index].type == HB_TYPE_FILE &&
         request->wanted(request->context, index))
         return WANTED;
     return request->whole ? ONLY_CHECKED : NOT_WANTED;

@@ -72,10 +72,10 @@ static int cannot_write(struct hb_output_member *current, int error)
         return HB_OK;
     }
     current->cannot_go_on = true;
-    hb_error_set(current->error, HB_FATAL, "%s: cannot be written: %s",
+    hb_error_set(current->error, HB_STATUS_FATAL, "%s: cannot be written: %s",
                  hb_catalog_path(&archive->catalog, current->index), strerror(error));
     hb_error_space(current->error, error, " and try again; nothing was changed");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t limit)
@@ -86,7 +86,7 @@ int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t lim
     current->limit = limit;
     current->fd = request->open(request->context, current->worker, index, current->error);
     current->cannot_go_on = current->fd < -1;
-    return current->fd < -1 ? HB_FATAL : HB_OK;
+    return current->fd < -1 ? HB_STATUS_FATAL : HB_OK;
 }
 
 int hb_output_damaged(const struct hb_output_member *current, const char *format, ...)
@@ -96,10 +96,10 @@ int hb_output_damaged(const struct hb_output_member *current, const char *format
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    hb_error_set(current->error, HB_FATAL, "%s: damaged: %s",
+    hb_error_set(current->error, HB_STATUS_FATAL, "%s: damaged: %s",
                  hb_catalog_path(&current->request->archive->catalog, current->index), why);
     hb_error_set_why(current->error, why);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_output_put(struct hb_output_member *current, const void *data, size_t bytes, uint64_t offset)

@@ -18,14 +18,16 @@ struct hb_output_member {
     bool cannot_go_on; /* not the archive is at fault, but where its data goes */
 };
 
-/* Its data is going to come, `limit` bytes at most. HB_OK, or HB_FATAL with current->error. */
+/* Its data is going to come, `limit` bytes at most. HB_OK, or HB_STATUS_FATAL with current->error.
+ */
 int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t limit);
 /* A part of it, in order; what lies between is zero bytes. The same. */
 int hb_output_put(struct hb_output_member *current, const void *data, size_t bytes,
                   uint64_t offset);
 /* It ends at `bytes`; a last gap becomes a hole. The same. */
 int hb_output_end(struct hb_output_member *current, uint64_t bytes);
-/* What came is not what the archive says: current->error names the member and why. HB_FATAL. */
+/* What came is not what the archive says: current->error names the member and why. HB_STATUS_FATAL.
+ */
 int hb_output_damaged(const struct hb_output_member *current, const char *format, ...)
     HB_PRINTF(2, 3);
 /* It came to nothing. Safe if there is none. */

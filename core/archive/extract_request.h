@@ -16,10 +16,11 @@ struct hb_extract_request {
     bool (*wanted)(void *context, size_t index);
     /*
      * A file for its data: a descriptor that extract closes, -1 to read and drop the data, or
-     * HB_FATAL with *error. Any thread; `worker`, less than `workers`, tells them apart.
+     * HB_STATUS_FATAL with *error. Any thread; `worker`, less than `workers`, tells them apart.
      */
     int (*open)(void *context, unsigned worker, size_t index, struct hb_error *error);
-    /* The member is whole; `fd` is still open, or -1. HB_OK or HB_FATAL with *error. As open(). */
+    /* The member is whole; `fd` is still open, or -1. HB_OK or HB_STATUS_FATAL with *error. As
+     * open(). */
     int (*done)(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
                 struct hb_error *error);
     /*

@@ -24,18 +24,18 @@ static int walk_entry(const struct hb_visitor *visitor, const struct hb_entry *e
     struct walking *walking = visitor->self;
     struct hb_archive *archive = walking->request->archive;
     if (hb_run_cancelled(archive->run))
-        return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
+        return hb_error_set(walking->error, HB_STATUS_CANCELLED, "interrupted");
     if (walking->filling && hb_archive_admit(archive, entry, walking->error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (walking->filling)
         hb_catalog_add(&archive->catalog, entry, NULL);
     else if (!same_member(&archive->catalog, walking->next, entry))
-        return hb_error_set(walking->error, HB_FATAL,
+        return hb_error_set(walking->error, HB_STATUS_FATAL,
                             "%s: the archive changed between listing and reading", archive->shown);
     size_t index = walking->next++;
-    if (entry->type != HB_FILE || hb_catalog_unreadable(&archive->catalog, index) != NULL ||
+    if (entry->type != HB_TYPE_FILE || hb_catalog_unreadable(&archive->catalog, index) != NULL ||
         !walking->request->wanted(walking->request->context, index))
-        return HB_SKIP;
+        return HB_STATUS_SKIP;
     uint64_t limit = walking->filling ? entry->bytes : archive->catalog.members[index].bytes;
     int status = hb_output_begin(&walking->current, index, limit);
     return status == HB_OK ? HB_OK : status;
@@ -48,7 +48,7 @@ static int walk_data(const struct hb_visitor *visitor, const void *data, size_t 
     if (walking->current.index == SIZE_MAX)
         return HB_OK;
     if (hb_run_cancelled(walking->request->archive->run))
-        return hb_error_set(walking->error, HB_CANCELLED, "interrupted");
+        return hb_error_set(walking->error, HB_STATUS_CANCELLED, "interrupted");
     return hb_output_put(&walking->current, data, bytes, offset);
 }
 
@@ -56,14 +56,14 @@ static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
 {
     struct walking *walking = visitor->self;
     struct hb_catalog *catalog = &walking->request->archive->catalog;
-    if (walking->filling && bytes != HB_UNKNOWN && catalog->count > 0)
+    if (walking->filling && bytes != HB_SIZE_UNKNOWN && catalog->count > 0)
         catalog->members[catalog->count - 1].bytes = bytes;
     if (walking->current.index == SIZE_MAX)
         return HB_OK;
-    if (bytes == HB_UNKNOWN)
+    if (bytes == HB_SIZE_UNKNOWN)
         bytes = walking->current.bytes;
     uint64_t announced = walking->current.limit;
-    if (bytes < walking->current.bytes || (announced != HB_UNKNOWN && bytes != announced))
+    if (bytes < walking->current.bytes || (announced != HB_SIZE_UNKNOWN && bytes != announced))
         return hb_output_damaged(&walking->current, "it should have %llu bytes, but has %llu",
                                  (unsigned long long)announced, (unsigned long long)bytes);
     return hb_output_end(&walking->current, bytes);
@@ -87,7 +87,7 @@ static int walk_unreadable(const struct hb_visitor *visitor, const char *why)
                     catalog->members[index].bytes);
     if (request->unreadable != NULL && request->unreadable(request->context, &index, 1, why))
         return HB_OK;
-    return hb_error_set(walking->error, HB_FATAL, "%s: %s %s", request->archive->shown,
+    return hb_error_set(walking->error, HB_STATUS_FATAL, "%s: %s %s", request->archive->shown,
                         hb_catalog_path(catalog, index), why);
 }
 
@@ -119,7 +119,7 @@ int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
     int status = hb_archive_walk(archive, &visitor, error);
     hb_output_drop(&walking.current);
     if (status == HB_OK && walking.next != archive->catalog.count)
-        return hb_error_set(error, HB_FATAL, "%s: the archive changed between listing and reading",
-                            archive->shown);
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: the archive changed between listing and reading", archive->shown);
     return status;
 }

@@ -120,9 +120,9 @@ void hb_segment_hash(const struct hb_segment *segment, unsigned char digest[HB_U
     begin(&hash, SEGMENT);
     put_number(&hash, segment->flags);
     /* A format may put the entry's header in front of its first unit, and fill up its last. */
-    if (segment->flags & HB_FIRST)
+    if (segment->flags & HB_UNIT_FIRST)
         put_entry(&hash, segment->entry);
-    if (segment->flags & (HB_FIRST | HB_LAST))
+    if (segment->flags & (HB_UNIT_FIRST | HB_UNIT_LAST))
         put_number(&hash, segment->entry->bytes);
     put_number(&hash, segment->bytes);
     sha256_update(&hash, (size_t)segment->bytes, segment->data);

@@ -35,7 +35,7 @@ static void collect(struct names *names)
 
 static bool is_link(const struct names *names, size_t index)
 {
-    return names->catalog->members[index].type == HB_HARDLINK;
+    return names->catalog->members[index].type == HB_TYPE_HARDLINK;
 }
 
 static uint32_t named_by(const struct names *names, size_t index)
@@ -95,7 +95,7 @@ uint32_t *hb_hard_links_find(const struct hb_catalog *catalog)
     struct names names = {.catalog = catalog};
     bool any = false;
     for (size_t i = 0; !any && i < catalog->count; i++)
-        any = catalog->members[i].type == HB_HARDLINK;
+        any = catalog->members[i].type == HB_TYPE_HARDLINK;
     if (!any)
         return NULL;
     uint32_t *to = hb_alloc(catalog->count * sizeof *to);
@@ -117,7 +117,7 @@ bool hb_hard_links_is_file(const struct hb_catalog *catalog, const uint32_t *con
                            uint64_t *bytes)
 {
     uint32_t from = content == NULL ? (uint32_t)index : content[index];
-    if (from >= HB_LINKS_IN_RINGS || catalog->members[from].type != HB_FILE)
+    if (from >= HB_LINKS_IN_RINGS || catalog->members[from].type != HB_TYPE_FILE)
         return false;
     if (bytes != NULL)
         *bytes = catalog->members[from].bytes;

@@ -25,7 +25,8 @@ static int open_output(void *context, unsigned worker, size_t index, struct hb_e
     (void)worker;
     (void)index;
     int fd = fcntl(((const struct member *)context)->fd, F_DUPFD_CLOEXEC, 3);
-    return fd >= 0 ? fd : hb_error_set(error, HB_FATAL, "standard output: %s", strerror(errno));
+    return fd >= 0 ? fd
+                   : hb_error_set(error, HB_STATUS_FATAL, "standard output: %s", strerror(errno));
 }
 
 static int done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
@@ -82,7 +83,7 @@ static bool is_directory(const struct hb_catalog *catalog, const char *name)
         directory[--length] = '\0';
     size_t found = find_member(catalog, directory);
     if (found != SIZE_MAX)
-        return catalog->members[found].type == HB_DIRECTORY;
+        return catalog->members[found].type == HB_TYPE_DIRECTORY;
     for (size_t i = 0; length > 0 && i < catalog->count; i++) {
         const char *path = bare(hb_catalog_path(catalog, i));
         if (strncmp(path, directory, length) == 0 && path[length] == '/')
@@ -94,31 +95,31 @@ static bool is_directory(const struct hb_catalog *catalog, const char *name)
 const char *hb_member_type(uint8_t type)
 {
     switch (type) {
-    case HB_FILE:
+    case HB_TYPE_FILE:
         return "file";
-    case HB_DIRECTORY:
+    case HB_TYPE_DIRECTORY:
         return "directory";
-    case HB_SYMLINK:
+    case HB_TYPE_SYMLINK:
         return "link";
-    case HB_HARDLINK:
+    case HB_TYPE_HARDLINK:
         return "hardlink";
     default:
         return "special";
     }
 }
 
-/* The content of a hard link is that of the member that it names. HB_OK, or HB_FATAL. */
+/* The content of a hard link is that of the member that it names. HB_OK, or HB_STATUS_FATAL. */
 static int follow_link(const struct hb_archive *archive, struct member *member,
                        struct hb_error *error)
 {
     const struct hb_catalog *catalog = &archive->catalog;
-    if (member->index == SIZE_MAX || catalog->members[member->index].type != HB_HARDLINK)
+    if (member->index == SIZE_MAX || catalog->members[member->index].type != HB_TYPE_HARDLINK)
         return HB_OK;
     HB_AUTO_FREE uint32_t *content = hb_hard_links_find(catalog);
     uint32_t found = content[member->index];
     const char *target = hb_catalog_link(catalog, member->index);
     if (found >= HB_LINKS_IN_RINGS)
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: %s is a hard link to %s, and the archive has no data for it",
                             archive->path, hb_catalog_path(catalog, member->index),
                             target == NULL ? "nothing" : target);
@@ -132,12 +133,12 @@ static int no_member(const struct hb_archive *archive, const char *name, struct 
     HB_AUTO_FREE char *file = hb_copy_text(name);
     while (bytes > 1 && file[bytes - 1] == '/')
         file[--bytes] = '\0';
-    hb_error_set(error, HB_FATAL, "%s: the archive has no member %s", archive->path, name);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: the archive has no member %s", archive->path, name);
     if (find_member(&archive->catalog, file) != SIZE_MAX)
         hb_error_hint(error, "it has a member %s, which is no directory: leave the / out", file);
     else
         hb_error_hint(error, "`hbcore list ARCHIVE` shows the members");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* By its name, byte for byte; else as the list shows it. HB_OK, *index SIZE_MAX: none. */
@@ -147,9 +148,10 @@ static int choose(const struct hb_archive *archive, const char *name, size_t *in
     *index = find_member(&archive->catalog, name);
     if (*index != SIZE_MAX || find_shown(&archive->catalog, name, index) <= 1)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: several members are shown as %s", archive->path, name);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: several members are shown as %s", archive->path,
+                 name);
     hb_error_hint(error, "`hbcore --json list ARCHIVE` has their names byte for byte");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct hb_error *error)
@@ -162,16 +164,16 @@ int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct
     if (status != HB_OK)
         return status;
     uint8_t type = member.index != SIZE_MAX      ? catalog->members[member.index].type
-                   : is_directory(catalog, name) ? HB_DIRECTORY
-                                                 : HB_FILE;
-    if (type != HB_FILE)
-        return hb_error_set(error, HB_FATAL, "%s: %s is not a file but a %s", archive->path, name,
-                            hb_member_type(type));
+                   : is_directory(catalog, name) ? HB_TYPE_DIRECTORY
+                                                 : HB_TYPE_FILE;
+    if (type != HB_TYPE_FILE)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: %s is not a file but a %s", archive->path,
+                            name, hb_member_type(type));
     if (member.index == SIZE_MAX)
         return no_member(archive, name, error);
     const char *why = hb_catalog_unreadable(catalog, member.index);
     if (why != NULL)
-        return hb_error_set(error, HB_FATAL, "%s: %s %s", archive->path, name, why);
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: %s %s", archive->path, name, why);
     struct hb_extract_request request = {
         .archive = archive,
         .workers = 1,

@@ -8,7 +8,7 @@
 /*
  * Writes the content of a member of a listed archive to standard output, or a pipe: of the last one
  * that has the name, a leading "./" aside; of a hard link, the content of what it names. HB_OK;
- * HB_CANCELLED; HB_FATAL: there is no such file, or it cannot be read.
+ * HB_STATUS_CANCELLED; HB_STATUS_FATAL: there is no such file, or it cannot be read.
  */
 int hb_member_write(struct hb_archive *archive, const char *name, int fd, struct hb_error *error);
 

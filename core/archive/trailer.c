@@ -31,7 +31,7 @@ static uint64_t hash_entry(const struct hb_entry *entry)
         htole64(entry->flags & HB_ENTRY_HAS_MODE ? entry->mode & 07777 : 07777),
         htole64((uint64_t)entry->mtime.tv_sec),
         htole64((uint64_t)entry->mtime.tv_nsec),
-        htole64(entry->type == HB_FILE ? entry->bytes : 0),
+        htole64(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
         htole64(entry->path_bytes),
     };
     unsigned char all[sizeof fixed + SHORT_PATH];
@@ -262,18 +262,19 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
     if (bytes >= sizeof magic && memcmp(data, magic, VERSION_AT) == 0 &&
         ((const unsigned char *)data)[VERSION_AT] > (unsigned char)magic[VERSION_AT])
         return hb_error_set(
-            error, HB_LATER,
+            error, HB_STATUS_LATER,
             "the archive's trailer has a later version (%u) than this hbcore can read (%u)",
             ((const unsigned char *)data)[VERSION_AT], (unsigned char)magic[VERSION_AT]);
     if (bytes < sizeof magic + sizeof checksum || memcmp(data, magic, sizeof magic) != 0)
-        return hb_error_set(error, HB_FATAL, "the archive's trailer was not written by hbcore");
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "the archive's trailer was not written by hbcore");
     size_t body = bytes - sizeof checksum;
     memcpy(&checksum, (const unsigned char *)data + body, sizeof checksum);
     if (le64toh(checksum) != XXH3_64bits(data, body))
-        return hb_error_set(error, HB_FATAL, "the archive's trailer is damaged");
+        return hb_error_set(error, HB_STATUS_FATAL, "the archive's trailer is damaged");
     if (!parse_sections((const unsigned char *)data + sizeof magic, body - sizeof magic, trailer)) {
         hb_trailer_clear(trailer);
-        return hb_error_set(error, HB_FATAL, "the archive's trailer is malformed");
+        return hb_error_set(error, HB_STATUS_FATAL, "the archive's trailer is malformed");
     }
     return HB_OK;
 }

@@ -47,7 +47,7 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
                       const struct hb_reuse_index *reuse, const struct hb_origin *origin,
                       const unsigned char *key, unsigned char **data, size_t *bytes);
 
-/* HB_OK; HB_LATER: it is of a later version; HB_FATAL: it is not a whole trailer. */
+/* HB_OK; HB_STATUS_LATER: it is of a later version; HB_STATUS_FATAL: it is not a whole trailer. */
 int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
                      struct hb_error *error);
 

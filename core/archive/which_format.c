@@ -38,7 +38,7 @@ static int ask(struct hb_archive *archive, const struct hb_input *input,
     struct hb_error error;
     if (hb_instance_create(archive->run, choice->section, &instance, &error) != HB_OK) {
         *unsure = true;
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     }
     const struct hb_format_ops *ops = instance->plugin->ops; /* its own would want its own self */
     int answer = ops->probe(instance->self, input, archive->head, archive->head_bytes);
@@ -57,7 +57,7 @@ static enum proof proof_of(struct hb_archive *archive, const struct hb_input *in
     if (!HB_CAN(ops, probe))
         return magic == NULL ? NOTHING : start ? CLAIMED : MAGIC_WITHIN;
     int answer = ask(archive, input, choice, unsure);
-    if (answer == HB_PROVEN)
+    if (answer == HB_STATUS_PROVEN)
         return PROVEN;
     if (answer == HB_OK)
         return CLAIMED;
@@ -83,16 +83,17 @@ static int undecided(const struct hb_archive *archive, const struct hb_format_ch
 {
     const char *first = left->section->label, *second = right->section->label;
     if (one_magic)
-        hb_error_set(error, HB_FATAL,
+        hb_error_set(error, HB_STATUS_FATAL,
                      "%s: the formats %s and %s both take it for theirs: their plugins go by the "
                      "same first bytes",
                      archive->shown, first, second);
     else
-        hb_error_set(error, HB_FATAL, "%s: it can be read as %s and as %s, with other files in it",
-                     archive->shown, first, second);
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "%s: it can be read as %s and as %s, with other files in it", archive->shown,
+                     first, second);
     hb_error_hint(error, "say which one is meant: --format %s, or --format %s", first, second);
     error->wrong_use = true;
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* The strongest; of equal ones the first. *rival: another plugin that has as good a claim, or NULL.
@@ -152,7 +153,7 @@ int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *e
     bool unsure = false;
     archive->found_out = true;
     if (has_to_be_copied(archive))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     archive->choice = strongest(archive, &archive->input, lenient, &rival, &unsure);
     hb_run_clear_failure(
         archive->run); /* whatever a plugin said about an archive that is not its */
@@ -166,12 +167,12 @@ int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *e
     if (archive->choice != NULL)
         return HB_OK;
     if (archive->stream)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     archive->untold |= unsure;
     archive->no_archive = !unsure;
-    hb_error_set(error, HB_FATAL, "%s: not an archive in a known format", archive->shown);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive in a known format", archive->shown);
     hb_error_hint(error, "`hbcore plugins list` shows the formats; --format NAME chooses one");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_which_format_after(struct hb_archive *archive, struct hb_error *error)

@@ -15,13 +15,13 @@
 #include "archive/archive_state.h"
 
 /*
- * Sets archive->choice. HB_OK; HB_NOMATCH: the start of a stream does not tell, it has to be copied
- * to where its end can be looked at; HB_FATAL. With `lenient`, the first of several plugins with
- * one magic is taken.
+ * Sets archive->choice. HB_OK; HB_STATUS_NOMATCH: the start of a stream does not tell, it has to be
+ * copied to where its end can be looked at; HB_STATUS_FATAL. With `lenient`, the first of several
+ * plugins with one magic is taken.
  */
 int hb_which_format(struct hb_archive *archive, bool lenient, struct hb_error *error);
 
-/* A stream has passed by. HB_OK: the choice was right; HB_FATAL. */
+/* A stream has passed by. HB_OK: the choice was right; HB_STATUS_FATAL. */
 int hb_which_format_after(struct hb_archive *archive, struct hb_error *error);
 
 #endif

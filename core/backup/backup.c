@@ -67,7 +67,7 @@ static int stage_beside(struct hb_backing_up *backup, struct hb_stage *stage)
     int result = hb_run_making(backup->run, &destination->place, &rights);
     if (result != 0)
         return hb_error_set(
-            backup->error, HB_FATAL,
+            backup->error, HB_STATUS_FATAL,
             "%s: the link to this directory belongs to a user who cannot write to it",
             destination->directory);
     return hb_stage_open_in(destination->place.fd, &rights, destination->directory, stage,
@@ -93,11 +93,11 @@ static int stage_in_chosen(struct hb_backing_up *backup, const char *path)
     int result = hb_directory_open(path, false, &chosen);
     if (result == 0)
         result = hb_run_making(backup->run, &chosen, &rights);
-    int status = result == 0
-                     ? hb_stage_open_in(chosen.fd, &rights, path, &backup->run->stage,
-                                        &backup->result->swept, backup->error)
-                     : hb_error_set(backup->error, HB_FATAL, "%s: cannot open the directory: %s",
-                                    path, hb_rights_explain(-result));
+    int status = result == 0 ? hb_stage_open_in(chosen.fd, &rights, path, &backup->run->stage,
+                                                &backup->result->swept, backup->error)
+                             : hb_error_set(backup->error, HB_STATUS_FATAL,
+                                            "%s: cannot open the directory: %s", path,
+                                            hb_rights_explain(-result));
     hb_directory_close(&chosen);
     return status;
 }
@@ -131,7 +131,7 @@ static void list_plan(const struct hb_backing_up *backup)
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
         request->would_store(request->context, path, planned);
-        backup->result->directories += planned->type == HB_DIRECTORY;
+        backup->result->directories += planned->type == HB_TYPE_DIRECTORY;
     }
     backup->result->files = backup->plan.files;
     backup->result->bytes = backup->plan.bytes;
@@ -141,7 +141,7 @@ static void list_plan(const struct hb_backing_up *backup)
 static bool has_content(const struct hb_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)
-        if (plan->entries[i].type != HB_DIRECTORY)
+        if (plan->entries[i].type != HB_TYPE_DIRECTORY)
             return true;
     return false;
 }
@@ -167,11 +167,11 @@ static int spare_file_of_home(const struct hb_backing_up *backup)
         strncmp(destination->path, home, bytes) != 0 || destination->path[bytes] != '/' ||
         hb_format_stem(hb_format_ops_of(backup->request->format)->suffixes, destination->name) > 0)
         return HB_OK;
-    hb_error_set(backup->error, HB_FATAL,
+    hb_error_set(backup->error, HB_STATUS_FATAL,
                  "%s: a link leads to this file of the home; it is not replaced",
                  destination->path);
     hb_error_hint(backup->error, "choose another name with -o");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* What was chosen is not there, or all of it is left out: a slip, and no empty home. */
@@ -184,7 +184,7 @@ static int check_choice(const struct hb_backing_up *backup)
     if (has_content(&backup->plan) ||
         choice->not_included + choice->excluded + choice->too_large + choice->pruned == 0)
         return HB_OK;
-    return hb_error_set(backup->error, HB_FATAL,
+    return hb_error_set(backup->error, HB_STATUS_FATAL,
                         "%s: --include and --exclude leave nothing to back up",
                         backup->run->home.path);
 }
@@ -240,9 +240,9 @@ int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *
         errno = 0;
         backup.latest = strtoll(epoch, &end, 10);
         if (*end != '\0' || errno != 0) {
-            hb_error_set(error, HB_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
+            hb_error_set(error, HB_STATUS_FATAL, "SOURCE_DATE_EPOCH is not a number: %s", epoch);
             error->wrong_use = true;
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
         }
     }
     hb_state_key_find(request->remember && !request->dry_run && !hb_is_reproducible(&backup),

@@ -5,7 +5,7 @@
 
 #include "backup/backup_request.h"
 
-/* HB_OK: published (or nothing, or dry run). HB_CANCELLED, HB_FATAL: nothing is. */
+/* HB_OK: published (or nothing, or dry run). HB_STATUS_CANCELLED, HB_STATUS_FATAL: nothing is. */
 int hb_backup(const struct hb_backup_request *request, struct hb_backup_result *result,
               struct hb_error *error);
 

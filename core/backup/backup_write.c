@@ -45,17 +45,17 @@ static int format_failed(struct writing *writing, int status, const char *path)
 {
     if (writing->publication.error.text[0] != '\0') {
         *writing->error = writing->publication.error;
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
-    if (status == HB_CANCELLED)
-        return hb_error_set(writing->error, HB_CANCELLED, "interrupted");
-    return hb_error_set(writing->error, HB_FATAL, "%s%s%s", path == NULL ? "" : path,
+    if (status == HB_STATUS_CANCELLED)
+        return hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
+    return hb_error_set(writing->error, HB_STATUS_FATAL, "%s%s%s", path == NULL ? "" : path,
                         path == NULL ? "" : ": ", hb_instance_failure(writing->format));
 }
 
 /*
- * HB_ENTRY: the format cannot store this entry (a name that is too long, say). An entry that was
- * encoded alone, or not at all, can be left out; inside a shared unit it is too late.
+ * HB_STATUS_ENTRY: the format cannot store this entry (a name that is too long, say). An entry that
+ * was encoded alone, or not at all, can be left out; inside a shared unit it is too late.
  */
 static int begin_entries(struct writing *writing, const struct hb_step *step)
 {
@@ -63,11 +63,11 @@ static int begin_entries(struct writing *writing, const struct hb_step *step)
         hb_run_clear_failure(writing->run);
         int status = writing->ops->begin_entry(writing->format->self, &writing->publication.sink,
                                                step->entries[i]);
-        if (status == HB_ENTRY && step->entry_count == 1 &&
+        if (status == HB_STATUS_ENTRY && step->entry_count == 1 &&
             writing->publication.error.text[0] == '\0') {
             hb_report_add(&writing->run->report, HB_FOUND_SKIPPED, step->entries[i]->path, "%s",
                           hb_instance_failure(writing->format));
-            return HB_ENTRY;
+            return HB_STATUS_ENTRY;
         }
         if (status != HB_OK)
             return format_failed(writing, status, step->entries[i]->path);
@@ -89,11 +89,11 @@ static int end_entries(struct writing *writing, const struct hb_step *step)
         if (writing->plan->remember)
             hb_reuse_add_entry(&writing->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
                                writing->entry_units);
-        if (entry->type == HB_FILE) {
+        if (entry->type == HB_TYPE_FILE) {
             writing->result->files++;
             writing->result->bytes += entry->bytes;
         } else {
-            writing->result->directories += entry->type == HB_DIRECTORY;
+            writing->result->directories += entry->type == HB_TYPE_DIRECTORY;
         }
     }
     return HB_OK;
@@ -114,7 +114,7 @@ static int append_step(struct writing *writing, const struct hb_step *step)
     int status = HB_OK;
     if (step->first) {
         status = begin_entries(writing, step);
-        writing->leaving_out = status == HB_ENTRY;
+        writing->leaving_out = status == HB_STATUS_ENTRY;
     }
     if (writing->leaving_out) /* all steps of it */
         return HB_OK;
@@ -196,15 +196,15 @@ static int read_back(struct writing *writing)
     if (destination->stream)
         return HB_OK;
     int status = hb_read_back(&request, &why);
-    if (status == HB_CANCELLED)
-        return hb_error_set(writing->error, HB_CANCELLED, "interrupted");
+    if (status == HB_STATUS_CANCELLED)
+        return hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
     if (status == HB_OK)
         return HB_OK;
-    hb_error_set(writing->error, HB_FATAL,
+    hb_error_set(writing->error, HB_STATUS_FATAL,
                  "%s: the archive was written, but cannot be read back: %s; it was not published",
                  destination->path, why.text);
     hb_error_hint(writing->error, "choose another format with --format, and report this defect");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int write_entries(struct writing *writing)
@@ -228,7 +228,7 @@ static int write_entries(struct writing *writing)
         if (status != HB_OK)
             break;
     }
-    return status == HB_END ? HB_OK : status;
+    return status == HB_STATUS_END ? HB_OK : status;
 }
 
 /* What units of two archives must have in common for one to take them over from the other. */
@@ -277,7 +277,7 @@ static int prepare_reuse(struct writing *writing)
         .unit_bytes = policy.unit_bytes,
     };
     status = hb_previous_open(&previous, &writing->previous, &why);
-    if (status == HB_FATAL)
+    if (status == HB_STATUS_FATAL)
         hb_report_add(&writing->run->report, HB_FOUND_NOTE, "", "%s: nothing is reused from it: %s",
                       request->previous, why.text);
     return HB_OK;
@@ -303,10 +303,10 @@ static int locate(struct writing *writing)
         hb_copy_text(destination->directory == NULL ? "" : destination->directory);
     int result = hb_destination_locate(destination);
     if (result < 0) {
-        hb_error_set(writing->error, HB_FATAL,
+        hb_error_set(writing->error, HB_STATUS_FATAL,
                      "%s: the directory was moved or removed while the archive was made", before);
         hb_error_hint(writing->error, "make the directory again, or choose another place with -o");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (result > 0)
         hb_report_add(&writing->run->report, HB_FOUND_NOTE, "",
@@ -337,8 +337,8 @@ static int write_archive(struct writing *writing)
     if (status == HB_OK)
         status = write_entries(writing);
     if (status == HB_OK && writing->trailer.count == 0)
-        status = hb_error_set(writing->error, HB_FATAL, "%s: nothing in the home could be stored",
-                              writing->run->home.path);
+        status = hb_error_set(writing->error, HB_STATUS_FATAL,
+                              "%s: nothing in the home could be stored", writing->run->home.path);
     if (status == HB_OK)
         return finish_archive(writing);
     give_up(writing);
@@ -361,7 +361,7 @@ static int publish(struct writing *writing, const struct hb_stage *stage)
 {
     int status = read_back(writing);
     if (status == HB_OK && hb_interrupt_signal() != 0)
-        status = hb_error_set(writing->error, HB_CANCELLED, "interrupted");
+        status = hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
     if (status == HB_OK && hb_report_incomplete(&writing->run->report))
         status = find_place_for_incomplete(writing, stage);
     if (status == HB_OK)

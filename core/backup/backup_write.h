@@ -38,7 +38,7 @@ static inline bool hb_is_reproducible(const struct hb_backing_up *backup)
 
 /*
  * Writes the archive into the stage that is beside its place, and publishes it. HB_OK;
- * HB_CANCELLED, HB_FATAL: nothing is published.
+ * HB_STATUS_CANCELLED, HB_STATUS_FATAL: nothing is published.
  */
 int hb_backup_write(struct hb_backing_up *backup);
 

@@ -31,9 +31,9 @@ static bool is_absent(void)
 
 static int cannot_tell(const char *path, struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "%s: cannot be examined: %s", path, strerror(errno));
+    hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be examined: %s", path, strerror(errno));
     hb_error_hint(error, "choose another place with -o");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* Follows links of the last component, also of one that points nowhere yet. */
@@ -45,7 +45,7 @@ static char *follow_links(char *path, struct hb_error *error)
         if (bytes < 0 && (errno == EINVAL || is_absent()))
             return path;
         if (bytes < 0 || bytes == sizeof target - 1) {
-            hb_error_set(error, HB_FATAL, "%s: the link cannot be read: %s", path,
+            hb_error_set(error, HB_STATUS_FATAL, "%s: the link cannot be read: %s", path,
                          strerror(bytes < 0 ? errno : ENAMETOOLONG));
             free(path);
             return NULL;
@@ -58,7 +58,7 @@ static char *follow_links(char *path, struct hb_error *error)
         free(path);
         path = next;
     }
-    hb_error_set(error, HB_FATAL, "%s: too many symbolic links", path);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: too many symbolic links", path);
     free(path);
     return NULL;
 }
@@ -78,9 +78,9 @@ static int look_at_destination(struct hb_destination *destination, struct hb_err
         return HB_OK;
     }
     if (!S_ISREG(destination->status.st_mode)) {
-        hb_error_set(error, HB_FATAL, "%s: not a regular file", path);
+        hb_error_set(error, HB_STATUS_FATAL, "%s: not a regular file", path);
         hb_error_hint(error, "choose another name with -o");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     return HB_OK;
 }
@@ -92,7 +92,7 @@ static int look_for_file(struct hb_destination *destination, struct hb_error *er
     if (status != HB_OK || !destination->stream)
         return status;
     destination->stream = false;
-    return hb_error_set(error, HB_FATAL,
+    return hb_error_set(error, HB_STATUS_FATAL,
                         "%s: has become a pipe or a device; nothing was written to it",
                         destination->path);
 }
@@ -131,7 +131,7 @@ int hb_destination_find(const char *path, const char *default_name, const char *
     destination->asked = hb_copy_text(full);
     full = follow_links(full, error);
     if (full == NULL)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     destination->path = full;
     return there && strcmp(given, destination->asked) == 0
                ? look_for_file(destination, error)
@@ -157,13 +157,14 @@ static int open_stream(struct hb_destination *destination, struct hb_error *erro
     hb_directory_close(&parent);
     if (result == 0)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: cannot be opened: %s", path, hb_stream_explain(-result));
+    hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s", path,
+                 hb_stream_explain(-result));
     if (result == -HB_STREAM_OF_ANOTHER)
         hb_error_hint(
             error,
             "nothing was written, because another user could read it; choose another name with "
             "-o");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* Where `path` ends, its directories made. 0 or -errno; *real is the name of the directory. */
@@ -244,7 +245,7 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
     if (result != 0) {
         const char *slash = strrchr(destination->path, '/');
         return hb_error_set(
-            error, HB_FATAL, "%.*s: the directory cannot be made: %s",
+            error, HB_STATUS_FATAL, "%.*s: the directory cannot be made: %s",
             slash == NULL ? 1 : (int)(slash - destination->path + (slash == destination->path)),
             slash == NULL ? "." : destination->path, hb_rights_explain(-result));
     }

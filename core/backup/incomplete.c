@@ -38,12 +38,13 @@ static int open_file(const struct hb_directory *directory, const char *name, str
         fd = -errno;
     *found = fd == -ENOENT ? NOTHING : STAYS;
     if (fd < 0)
-        hb_error_set(why, HB_FATAL, "cannot tell whether it is complete: %s",
+        hb_error_set(why, HB_STATUS_FATAL, "cannot tell whether it is complete: %s",
                      hb_rights_explain(-fd));
     else if (fstat(fd, status) != 0)
-        hb_error_set(why, HB_FATAL, "cannot tell whether it is complete: %s", strerror(errno));
+        hb_error_set(why, HB_STATUS_FATAL, "cannot tell whether it is complete: %s",
+                     strerror(errno));
     else if (!S_ISREG(status->st_mode))
-        hb_error_set(why, HB_FATAL, "it is not a regular file");
+        hb_error_set(why, HB_STATUS_FATAL, "it is not a regular file");
     else
         return fd;
     if (fd >= 0)
@@ -65,15 +66,15 @@ static enum found look(struct hb_run *run, const struct hb_directory *directory,
     if (result == HB_OK)
         result = hb_archive_read_trailer(&archive, &reason);
     if (result != HB_OK)
-        hb_error_set(why, HB_FATAL, "cannot tell whether it is complete: %s", reason.text);
+        hb_error_set(why, HB_STATUS_FATAL, "cannot tell whether it is complete: %s", reason.text);
     else if (archive.later_trailer)
-        hb_error_set(why, HB_FATAL, HB_LATER_TRAILER);
+        hb_error_set(why, HB_STATUS_FATAL, HB_LATER_TRAILER);
     else if (!archive.has_trailer)
-        hb_error_set(why, HB_FATAL, "it does not say whether it is complete");
+        hb_error_set(why, HB_STATUS_FATAL, "it does not say whether it is complete");
     else if (hb_trailer_incomplete(&archive.trailer))
         found = INCOMPLETE;
     else
-        hb_error_set(why, HB_FATAL, "it is complete");
+        hb_error_set(why, HB_STATUS_FATAL, "it is complete");
     hb_archive_close(&archive);
     return found;
 }
@@ -160,7 +161,7 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
         free(name);
     }
     return hb_error_set(
-        error, HB_FATAL,
+        error, HB_STATUS_FATAL,
         "%s: was not replaced: %s; all names for an incomplete archive beside it are taken",
         destination->path, why.text);
 }

@@ -16,7 +16,7 @@
  * Decides, before an incomplete archive is published in the parent of `stage`. If it cannot have
  * the name of `destination`, gives the destination the other one: `kept` is the path of what stays,
  * and a note in the report says why. Names that are ours anyway (unique) are left alone. HB_OK, or
- * HB_FATAL: there is no name that could be used.
+ * HB_STATUS_FATAL: there is no name that could be used.
  */
 int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
                        const char *const *suffixes, struct hb_destination *destination,

@@ -126,7 +126,7 @@ static void add(struct walk *walk, const struct hb_entry *entry, uint8_t content
         .uid = entry->uid,
         .gid = entry->gid,
         .mode = (uint16_t)entry->mode,
-        .type = HB_FILE,
+        .type = HB_TYPE_FILE,
         .content = content,
     };
     hb_path_table_put(&walk->known, plan->count++, path_of, plan);
@@ -246,5 +246,5 @@ int hb_plan_listed(const struct hb_plan_listed_request *request, struct hb_plan 
     free(walk.pending);
     hb_path_table_clear(&walk.known);
     hb_state_key_clear(&walk.key);
-    return cancelled ? hb_error_set(error, HB_CANCELLED, "interrupted") : HB_OK;
+    return cancelled ? hb_error_set(error, HB_STATUS_CANCELLED, "interrupted") : HB_OK;
 }

@@ -12,7 +12,7 @@ struct hb_plan_listed_request {
     const char *const *without; /* names of directories that are left out below a listed one */
 };
 
-/* HB_OK and *plan; HB_CANCELLED. What it passes over goes into the run's report. */
+/* HB_OK and *plan; HB_STATUS_CANCELLED. What it passes over goes into the run's report. */
 int hb_plan_listed(const struct hb_plan_listed_request *request, struct hb_plan *plan,
                    struct hb_error *error);
 

@@ -35,7 +35,7 @@ static char *all_labels(const struct hb_config *config)
 static int not_found(const struct hb_config *config, const char *name, struct hb_error *error)
 {
     const char *nearest = hb_nearest(name, label_at, config);
-    hb_error_set(error, HB_FATAL, "there is no preset '%s' in the configuration", name);
+    hb_error_set(error, HB_STATUS_FATAL, "there is no preset '%s' in the configuration", name);
     HB_AUTO_FREE char *all = all_labels(config);
     if (nearest != NULL)
         hb_error_hint(error, "did you mean %s?", nearest);
@@ -43,7 +43,7 @@ static int not_found(const struct hb_config *config, const char *name, struct hb
         hb_error_hint(error, "the presets are: %s; or add a section [preset:%s]", all, name);
     else
         hb_error_hint(error, "add a section [preset:%s] with the key 'directory'", name);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
@@ -62,7 +62,7 @@ int hb_preset_find(const struct hb_config *config, const char *name, struct hb_p
         return not_found(config, name, error);
     HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
     if (hb_preset_clash(config, preset->section, home, false, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     const char *format = hb_config_text(config, section, "format");
     preset->directory = hb_config_text(config, section, "directory");
     preset->keep = hb_config_number(config, section, "keep");

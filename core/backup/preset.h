@@ -19,7 +19,7 @@ struct hb_preset {
     char stamp[HB_STAMP_LENGTH + 1]; /* of the archive that is made now */
 };
 
-/* `name` NULL: [backup]. HB_OK, or HB_FATAL: there is no such preset. */
+/* `name` NULL: [backup]. HB_OK, or HB_STATUS_FATAL: there is no such preset. */
 int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
                    struct hb_error *error);
 void hb_preset_clear(struct hb_preset *preset);

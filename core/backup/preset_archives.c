@@ -210,7 +210,7 @@ static int add_if_archive(void *context, const char *name)
         added->kept.whose = HB_HOME_UNTOLD;
         cannot_tell(added, path, strerror(reason));
     }
-    return hb_interrupt_signal() != 0 ? HB_CANCELLED : 0;
+    return hb_interrupt_signal() != 0 ? HB_STATUS_CANCELLED : 0;
 }
 
 /* The number and the time that a new one is called by lie above all that were ever there. */
@@ -255,10 +255,10 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
         result = -errno;
     if (result == 0)
         result = hb_listing_each(archives->fd, add_if_archive, &reading);
-    if (result == HB_CANCELLED && hb_interrupt_signal() != 0)
-        return hb_error_set(error, HB_CANCELLED, "interrupted");
+    if (result == HB_STATUS_CANCELLED && hb_interrupt_signal() != 0)
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     if (result != 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be listed: %s", query->directory,
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be listed: %s", query->directory,
                             hb_rights_explain(-result));
     if (archives->count > 0)
         qsort(archives->rows, archives->count, sizeof *archives->rows, hb_newest_first);

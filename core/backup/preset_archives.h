@@ -46,8 +46,8 @@ struct hb_preset_query {
 };
 
 /*
- * HB_OK; HB_CANCELLED; HB_FATAL: the directory cannot be listed. hb_preset_archives_clear in any
- * case.
+ * HB_OK; HB_STATUS_CANCELLED; HB_STATUS_FATAL: the directory cannot be listed.
+ * hb_preset_archives_clear in any case.
  */
 int hb_preset_archives_read(const struct hb_preset_query *query,
                             struct hb_preset_archives *archives, struct hb_error *error);

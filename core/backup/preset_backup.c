@@ -68,7 +68,7 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
         return status;
     backup->incomplete = hb_report_incomplete(&run->report);
     if (backup->result.nothing && backup->incomplete)
-        return hb_error_set(error, HB_FATAL, "%s: nothing in the home could be read",
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: nothing in the home could be read",
                             run->home.path);
     if (backup->prunes && !backup->dry_run && !backup->result.nothing && backup->output == NULL)
         prune(backup, &next->id);

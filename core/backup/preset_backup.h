@@ -47,7 +47,7 @@ struct hb_preset_backup {
 #define HB_PRESET_BACKUP_NONE .keep = -1, .destination = HB_DESTINATION_NONE, .archives = {.fd = -1}
 
 /*
- * Finds preset, format and hooks; the home need not be open yet. HB_OK, or HB_FATAL: the
+ * Finds preset, format and hooks; the home need not be open yet. HB_OK, or HB_STATUS_FATAL: the
  * configuration is wrong. hb_preset_backup_clear in any case.
  */
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
@@ -55,8 +55,8 @@ int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
 
 /*
  * The home is open and locked. HB_OK: made, or nothing was there to be (result.nothing), or a dry
- * run. HB_CANCELLED, HB_FATAL: there is no archive; result.nothing then says that nothing could be
- * read.
+ * run. HB_STATUS_CANCELLED, HB_STATUS_FATAL: there is no archive; result.nothing then says that
+ * nothing could be read.
  */
 int hb_preset_backup(struct hb_preset_backup *backup, struct hb_error *error);
 

@@ -56,7 +56,7 @@ static int clash(const struct hb_config *config, const struct hb_section *preset
 {
     HB_AUTO_FREE char *here = origin_of(config, preset);
     HB_AUTO_FREE char *there = origin_of(config, other);
-    hb_error_set(error, HB_FATAL,
+    hb_error_set(error, HB_STATUS_FATAL,
                  "%s%s[%s] has the directory and the prefix of [%s]%s%s%s, %s and %s: each would "
                  "remove the other's archives",
                  here == NULL ? "" : here, here == NULL ? "" : ": ", preset->name, other->name,
@@ -64,7 +64,7 @@ static int clash(const struct hb_config *config, const struct hb_section *preset
                  place, prefix);
     hb_error_hint(error, "give one of them a directory or a prefix of its own");
     error->wrong_use = true;
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_preset_clash(const struct hb_config *config, const struct hb_section *preset,

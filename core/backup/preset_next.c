@@ -52,7 +52,7 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
                                     .directory = directory};
     int status = hb_preset_archives_read(&query, &archives, error);
     next->sequence = archives.sequence;
-    if (status == HB_FATAL)
+    if (status == HB_STATUS_FATAL)
         guess(run, next, error);
     if (strcmp(archives.stamp, next->stamp) > 0)
         memcpy(next->stamp, archives.stamp, sizeof next->stamp);
@@ -67,7 +67,8 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
         next->previous = NULL;
     }
     error->text[0] = '\0';
-    return status == HB_CANCELLED ? hb_error_set(error, HB_CANCELLED, "interrupted") : HB_OK;
+    return status == HB_STATUS_CANCELLED ? hb_error_set(error, HB_STATUS_CANCELLED, "interrupted")
+                                         : HB_OK;
 }
 
 void hb_preset_next_clear(struct hb_preset_next *next)

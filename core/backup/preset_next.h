@@ -20,8 +20,8 @@ struct hb_preset_next {
  * The home is open and locked; `destination` was found for the preset, and gets another name where
  * it has to. `suffixes`: of the format, for data is taken over only from an archive of the same.
  * Nothing is written: a home without id gets one when there is something to be archived
- * (hb_backup). HB_OK or HB_CANCELLED; what cannot be known is a note. hb_preset_next_clear in any
- * case.
+ * (hb_backup). HB_OK or HB_STATUS_CANCELLED; what cannot be known is a note. hb_preset_next_clear
+ * in any case.
  */
 int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const char *const *suffixes,
                    bool dry_run, struct hb_destination *destination, struct hb_preset_next *next,

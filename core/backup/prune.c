@@ -64,7 +64,7 @@ static int prune_archives(struct prune *prune, const struct hb_preset *preset,
                                     .directory = directory};
     uint64_t keep = preset->keep < 1 ? 1 : (uint64_t)preset->keep;
     int status = hb_preset_archives_read(&query, &archives, error);
-    if (status == HB_FATAL) {
+    if (status == HB_STATUS_FATAL) {
         report_unlisted(prune, preset->section->label, error);
         hb_preset_archives_clear(&archives); /* of some of them nothing more is said */
         status = HB_OK;
@@ -106,7 +106,7 @@ static int prune_each(struct prune *prune, struct hb_error *error)
     const struct hb_prune_request *request = prune->request;
     const struct hb_section *section = NULL;
     int worst = HB_OK;
-    while (worst != HB_CANCELLED &&
+    while (worst != HB_STATUS_CANCELLED &&
            (section = hb_config_next_preset(request->run->config, section)) != NULL) {
         struct hb_error reason = {0};
         if (request->preset != NULL && strcmp(request->preset, section->label) != 0)
@@ -114,7 +114,7 @@ static int prune_each(struct prune *prune, struct hb_error *error)
         int status = prune_preset(prune, section->label, &reason);
         if (status == HB_OK)
             continue;
-        if (worst == HB_OK || status == HB_CANCELLED)
+        if (worst == HB_OK || status == HB_STATUS_CANCELLED)
             *error = reason;
         worst = status;
     }

@@ -26,7 +26,7 @@ struct hb_prune_result {
 
 /*
  * One preset after the other; an error in one is not a reason to leave out the next. HB_OK, or
- * HB_CANCELLED or HB_FATAL with the first thing that was wrong.
+ * HB_STATUS_CANCELLED or HB_STATUS_FATAL with the first thing that was wrong.
  */
 int hb_prune(const struct hb_prune_request *request, struct hb_prune_result *result,
              struct hb_error *error);

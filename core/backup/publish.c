@@ -33,9 +33,9 @@ static int cannot_write(struct hb_publication *publication, int error_number)
     const char *path = publication->destination->path;
     if (strcmp(path, "-") == 0)
         path = "standard output";
-    hb_error_set(error, HB_FATAL, "%s: cannot be written: %s", path, strerror(error_number));
+    hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be written: %s", path, strerror(error_number));
     hb_error_space(error, error_number, ", or choose another place with -o");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /*
@@ -101,7 +101,7 @@ static int sink_write_range(const struct hb_sink *sink, int fd, uint64_t offset,
         size_t want = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
         int64_t got = hb_read_all_at(fd, buffer, want, offset);
         if (got <= 0)
-            return hb_error_set(&publication->error, HB_FATAL,
+            return hb_error_set(&publication->error, HB_STATUS_FATAL,
                                 "a range of another file cannot be read: %s",
                                 got == 0 ? "it ends too early" : strerror((int)-got));
         int status = sink_write(sink, buffer, (size_t)got);
@@ -123,7 +123,7 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
 {
     struct hb_publication *publication = sink->self;
     if (offset + bytes > sink_tell(sink))
-        return hb_error_set(&publication->error, HB_FATAL,
+        return hb_error_set(&publication->error, HB_STATUS_FATAL,
                             "a patch lies beyond the end of the written data");
     if (offset >= publication->flushed) {
         memcpy(publication->buffer + (offset - publication->flushed), data, bytes);
@@ -159,7 +159,7 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
     publication->cached =
         (uint64_t)sysconf(_SC_PHYS_PAGES) / KEPT_OF_MEMORY * (uint64_t)sysconf(_SC_PAGESIZE);
     publication->fd = hb_stage_file(stage, "archive", &publication->staged, error);
-    return publication->fd < 0 ? HB_FATAL : HB_OK;
+    return publication->fd < 0 ? HB_STATUS_FATAL : HB_OK;
 }
 
 /*
@@ -239,12 +239,12 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
     struct stat status;
     if (flush_buffer(publication) != HB_OK) {
         *error = publication->error;
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (publication->destination->stream)
         return HB_OK;
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the staged archive does not have the expected size",
                             publication->destination->path);
     return HB_OK;
@@ -257,7 +257,7 @@ int hb_publication_sync(struct hb_publication *publication, struct hb_error *err
         return flushed;
     cannot_write(publication, errno);
     *error = publication->error;
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
@@ -267,14 +267,14 @@ int hb_publication_commit(struct hb_publication *publication, struct hb_error *e
     if (flushed != HB_OK || destination->stream)
         return flushed;
     if (give_name(publication) != 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be given its name: %s", destination->path,
-                            strerror(errno));
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be given its name: %s",
+                            destination->path, strerror(errno));
     free(publication->staged);
     publication->staged = NULL;
     int result = hb_flush_directory(publication->stage->parent_fd);
     if (result != 0)
         return hb_error_set(
-            error, HB_FATAL,
+            error, HB_STATUS_FATAL,
             "%s: the archive is in place, but its directory cannot be flushed to disk: %s",
             destination->path, strerror(-result));
     return HB_OK;

@@ -56,16 +56,16 @@ static int compare(struct reading *reading, const struct hb_entry *listed)
 {
     const struct hb_read_back_request *request = reading->request;
     if (hb_run_cancelled(request->run))
-        return hb_error_set(reading->error, HB_CANCELLED, "interrupted");
+        return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
     if (reading->count >= request->stored->count)
-        return hb_error_set(reading->error, HB_FATAL,
+        return hb_error_set(reading->error, HB_STATUS_FATAL,
                             "the archive has more than the %zu entries that were stored",
                             request->stored->count);
     struct hb_entry row = hb_read_back_row(hb_format_ops_of(request->format), listed);
     row.index = reading->count++;
     if (row.path != NULL && hb_trailer_matches(request->stored, &row))
         return HB_OK;
-    return hb_error_set(reading->error, HB_FATAL,
+    return hb_error_set(reading->error, HB_STATUS_FATAL,
                         "entry %zu is %s: name, size, mode or time differ from what was stored",
                         reading->count, row.path == NULL ? "without a name" : row.path);
 }
@@ -74,7 +74,7 @@ static int on_member(const struct hb_lister *lister, const struct hb_member *mem
 {
     struct reading *reading = lister->self;
     if (HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
-        return hb_error_set(reading->error, HB_FATAL, "%s: it %s", member->entry->path,
+        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s: it %s", member->entry->path,
                             member->why == NULL ? "cannot be decoded" : member->why);
     return compare(reading, member->entry);
 }
@@ -87,12 +87,13 @@ static int list(struct reading *reading, struct hb_archive *archive)
     hb_run_clear_failure(archive->run);
     int status = ops->list(archive->format->self, &archive->input, &lister);
     if (reading->error->text[0] != '\0') /* the lister's own, whatever the plugin made of it */
-        return status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL;
-    if (status == HB_CANCELLED)
-        return hb_error_set(reading->error, HB_CANCELLED, "interrupted");
+        return status == HB_STATUS_CANCELLED ? HB_STATUS_CANCELLED : HB_STATUS_FATAL;
+    if (status == HB_STATUS_CANCELLED)
+        return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
     if (status < 0)
-        return hb_error_set(reading->error, HB_FATAL, "%s", hb_instance_failure(archive->format));
-    return status == HB_NOMATCH && reading->count == 0 ? HB_NOMATCH : HB_OK;
+        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s",
+                            hb_instance_failure(archive->format));
+    return status == HB_STATUS_NOMATCH && reading->count == 0 ? HB_STATUS_NOMATCH : HB_OK;
 }
 
 /* ---- the trailer --------------------------------------------------------------------------- */
@@ -102,9 +103,9 @@ static int compare_trailer(struct reading *reading, const void *data, size_t byt
     const struct hb_read_back_request *request = reading->request;
     reading->in_trailer = request->block != NULL && bytes == request->block_bytes &&
                           memcmp(data, request->block, bytes) == 0;
-    return reading->in_trailer
-               ? HB_OK
-               : hb_error_set(reading->error, HB_FATAL, "its trailer differs from what was stored");
+    return reading->in_trailer ? HB_OK
+                               : hb_error_set(reading->error, HB_STATUS_FATAL,
+                                              "its trailer differs from what was stored");
 }
 
 static int read_trailer(struct reading *reading, struct hb_archive *archive)
@@ -116,10 +117,11 @@ static int read_trailer(struct reading *reading, struct hb_archive *archive)
         return HB_OK;
     hb_run_clear_failure(archive->run);
     int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
-    if (status == HB_NOMATCH)
-        return hb_error_set(reading->error, HB_FATAL, "its trailer is missing");
+    if (status == HB_STATUS_NOMATCH)
+        return hb_error_set(reading->error, HB_STATUS_FATAL, "its trailer is missing");
     if (status != HB_OK)
-        return hb_error_set(reading->error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s",
+                            hb_instance_failure(archive->format));
     status = compare_trailer(reading, data, bytes);
     free(data);
     return status;
@@ -148,14 +150,14 @@ static int on_data(const struct hb_visitor *visitor, const void *data, size_t by
     (void)bytes;
     (void)offset;
     return hb_run_cancelled(reading->request->run)
-               ? hb_error_set(reading->error, HB_CANCELLED, "interrupted")
+               ? hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted")
                : HB_OK;
 }
 
 static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
 {
     struct reading *reading = visitor->self;
-    if (bytes != HB_UNKNOWN)
+    if (bytes != HB_SIZE_UNKNOWN)
         reading->entry.bytes = bytes;
     return compare(reading, &reading->entry);
 }
@@ -163,7 +165,7 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
 static int on_unreadable(const struct hb_visitor *visitor, const char *why)
 {
     const struct reading *reading = visitor->self;
-    return hb_error_set(reading->error, HB_FATAL, "%s: it %s", reading->path,
+    return hb_error_set(reading->error, HB_STATUS_FATAL, "%s: it %s", reading->path,
                         why == NULL ? "cannot be decoded" : why);
 }
 
@@ -189,7 +191,7 @@ static int walk(struct reading *reading, struct hb_archive *archive)
     free(reading->path);
     free(reading->link);
     if (status == HB_OK && reading->request->block != NULL && !reading->in_trailer)
-        status = hb_error_set(reading->error, HB_FATAL, "its trailer is missing");
+        status = hb_error_set(reading->error, HB_STATUS_FATAL, "its trailer is missing");
     return status;
 }
 
@@ -207,11 +209,12 @@ int hb_read_back(const struct hb_read_back_request *request, struct hb_error *er
         status = list(&reading, &archive);
     if (status == HB_OK)
         status = read_trailer(&reading, &archive);
-    else if (status == HB_NOMATCH)
+    else if (status == HB_STATUS_NOMATCH)
         status = walk(&reading, &archive);
     if (status == HB_OK && reading.count != request->stored->count)
-        status = hb_error_set(error, HB_FATAL, "the archive has %zu entries, but %zu were stored",
-                              reading.count, request->stored->count);
+        status =
+            hb_error_set(error, HB_STATUS_FATAL, "the archive has %zu entries, but %zu were stored",
+                         reading.count, request->stored->count);
     hb_archive_close(&archive);
     return status;
 }

@@ -21,8 +21,9 @@ struct hb_read_back_request {
 struct hb_entry hb_read_back_row(const struct hb_format_ops *ops, const struct hb_entry *entry);
 
 /*
- * HB_OK: the archive holds what was stored, or its format cannot list. HB_CANCELLED. HB_FATAL: it
- * does not, or that is unknown; *error says what was seen, without the archive's name.
+ * HB_OK: the archive holds what was stored, or its format cannot list. HB_STATUS_CANCELLED.
+ * HB_STATUS_FATAL: it does not, or that is unknown; *error says what was seen, without the
+ * archive's name.
  */
 int hb_read_back(const struct hb_read_back_request *request, struct hb_error *error);
 

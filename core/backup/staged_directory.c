@@ -57,10 +57,10 @@ struct copy {
 /* A full disk concerns all. */
 static int cannot_write(const struct copy *copy, int reason)
 {
-    hb_error_set(copy->error, HB_FATAL, "%s: cannot be copied to %s: %s", copy->path,
+    hb_error_set(copy->error, HB_STATUS_FATAL, "%s: cannot be copied to %s: %s", copy->path,
                  copy->staged->stage.path, hb_rights_explain(reason));
     hb_error_space(copy->error, reason, " and try again; nothing was published");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* A new file, with its directories. 0 or -errno. */
@@ -80,7 +80,8 @@ static int make_file(struct copy *copy)
     return S_ISREG(status.st_mode) ? 0 : -ENOTSUP;
 }
 
-/* One pass over what is open; *bytes is what was there. HB_OK, HB_ENTRY, HB_FATAL, HB_CANCELLED. */
+/* One pass over what is open; *bytes is what was there. HB_OK, HB_STATUS_ENTRY, HB_STATUS_FATAL,
+ * HB_STATUS_CANCELLED. */
 static int copy_once(const struct copy *copy, uint64_t *bytes)
 {
     const struct hb_reader *reader = copy->reader;
@@ -91,7 +92,7 @@ static int copy_once(const struct copy *copy, uint64_t *bytes)
         return cannot_write(copy, errno);
     for (;;) {
         if (hb_run_cancelled(run))
-            return hb_error_set(copy->error, HB_CANCELLED, "interrupted");
+            return hb_error_set(copy->error, HB_STATUS_CANCELLED, "interrupted");
         uint64_t left = reader->fd < 0 ? reader->entry.bytes - *bytes : COPY_BYTES;
         int64_t got =
             hb_reader_read(reader, buffer, left < COPY_BYTES ? (size_t)left : COPY_BYTES, *bytes);
@@ -99,7 +100,7 @@ static int copy_once(const struct copy *copy, uint64_t *bytes)
             got = -EIO;
         if (got < 0) {
             hb_report_add(&run->report, HB_FOUND_SKIPPED, copy->path, "%s", strerror((int)-got));
-            return HB_ENTRY;
+            return HB_STATUS_ENTRY;
         }
         if (got == 0)
             return HB_OK;
@@ -164,7 +165,7 @@ static int copy_file(struct copy *copy)
     while (result == HB_OK && hb_reader_again(copy->reader, UINT64_MAX, bytes));
     if (result == HB_OK)
         result = finish_file(copy);
-    if (result == HB_ENTRY)
+    if (result == HB_STATUS_ENTRY)
         unlinkat(copy->place.directory_fd, copy->place.name, 0);
     return result;
 }
@@ -179,14 +180,14 @@ int hb_staged_directory_copy(struct hb_staged_directory *staged, const struct hb
     int result = hb_reader_open(staged->run, contents, plan, planned, &reader);
     if (result == HB_OK && reader.to_be_judged)
         result = hb_reader_judge(&reader);
-    if (result == HB_NOMATCH) {
+    if (result == HB_STATUS_NOMATCH) {
         hb_reader_free(&reader);
         result = hb_reader_open_raw(staged->run, plan, planned, &reader);
     }
     if (result == HB_OK)
         result = copy_file(&copy);
-    else if (result == HB_CANCELLED)
-        hb_error_set(error, HB_CANCELLED, "interrupted");
+    else if (result == HB_STATUS_CANCELLED)
+        hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     if (copy.fd >= 0)
         close(copy.fd);
     hb_place_clear(&copy.place);
@@ -246,10 +247,10 @@ int hb_staged_directory_publish(struct hb_staged_directory *staged, const char *
     struct hb_stage *stage = &staged->stage;
     int result = give_name(stage, name);
     if (result != 0 && hb_interrupt_signal() != 0)
-        return hb_error_set(error, HB_CANCELLED, "interrupted");
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     if (result != 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot be published as %s: %s", stage->path, name,
-                            hb_rights_explain(-result));
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be published as %s: %s",
+                            stage->path, name, hb_rights_explain(-result));
     result = hb_flush_directory(stage->parent_fd);
     if (result != 0)
         hb_report_add(&staged->run->report, HB_FOUND_DOUBTFUL, "",

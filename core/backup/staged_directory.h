@@ -18,19 +18,19 @@ struct hb_staged_directory {
 
 /*
  * Begins one, below a directory that is open, of that path; what is made in it is made with those
- * rights. HB_OK or HB_FATAL; hb_staged_directory_end in any case.
+ * rights. HB_OK or HB_STATUS_FATAL; hb_staged_directory_end in any case.
  */
 int hb_staged_directory_begin(struct hb_run *run, const struct hb_directory *parent,
                               const char *path, struct hb_staged_directory *staged,
                               struct hb_error *error);
 /*
- * Copies one file of the plan, at its path. HB_OK and its size; HB_ENTRY: nothing of it is there,
- * and the report says why; HB_FATAL; HB_CANCELLED.
+ * Copies one file of the plan, at its path. HB_OK and its size; HB_STATUS_ENTRY: nothing of it is
+ * there, and the report says why; HB_STATUS_FATAL; HB_STATUS_CANCELLED.
  */
 int hb_staged_directory_copy(struct hb_staged_directory *staged, const struct hb_chain *contents,
                              const struct hb_plan *plan, const struct hb_planned *planned,
                              uint64_t *bytes, struct hb_error *error);
-/* Gives it its name, which must be free. HB_OK, HB_FATAL, HB_CANCELLED. */
+/* Gives it its name, which must be free. HB_OK, HB_STATUS_FATAL, HB_STATUS_CANCELLED. */
 int hb_staged_directory_publish(struct hb_staged_directory *staged, const char *name,
                                 struct hb_error *error);
 /* Removes what was not published. `status` as for hb_run_close_stage. */

@@ -96,7 +96,7 @@ static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen
         .mode = (uint16_t)seen->mode,
         .type = (uint8_t)entry->type,
         .flags = (seen->mode_fixed ? HB_PLANNED_MODE : 0u) |
-                 (entry->type == HB_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD : 0u),
+                 (entry->type == HB_TYPE_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD : 0u),
     };
 }
 
@@ -184,7 +184,7 @@ static int tell_filters(struct hb_walk *walk, bool enter, const char *path)
         else if (!enter && HB_CAN(ops, dir_leave))
             status = ops->dir_leave(instance->self, path);
         if (status != HB_OK)
-            return hb_error_set(walk->error, HB_FATAL, "%s: [%s]: %s",
+            return hb_error_set(walk->error, HB_STATUS_FATAL, "%s: [%s]: %s",
                                 *path == '\0' ? walk->run->home.path : path,
                                 instance->section->name, hb_instance_failure(instance));
     }
@@ -280,10 +280,10 @@ static size_t enter_name(struct hb_walk *walk, size_t directory_bytes, const cha
 
 static uint32_t type_of(const struct stat *status)
 {
-    return S_ISREG(status->st_mode)   ? HB_FILE
-           : S_ISDIR(status->st_mode) ? HB_DIRECTORY
-           : S_ISLNK(status->st_mode) ? HB_SYMLINK
-                                      : HB_SPECIAL;
+    return S_ISREG(status->st_mode)   ? HB_TYPE_FILE
+           : S_ISDIR(status->st_mode) ? HB_TYPE_DIRECTORY
+           : S_ISLNK(status->st_mode) ? HB_TYPE_SYMLINK
+                                      : HB_TYPE_SPECIAL;
 }
 
 static struct hb_entry describe(const struct hb_walk *walk, size_t path_bytes,
@@ -337,7 +337,7 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
     bool stored = decision == HB_STORE;
     struct hb_plan *plan = walk->plan;
     struct hb_planned planned = planned_from(walk, seen);
-    if (seen->entry.type == HB_FILE) {
+    if (seen->entry.type == HB_TYPE_FILE) {
         if (!hb_walk_claim(walk, seen, &planned.content))
             return HB_OK;
         plan->files++;
@@ -355,7 +355,7 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
     size_t number = plan->count;
     if (stored)
         append(&plan->entries, &plan->count, &walk->capacity, &planned);
-    if (seen->entry.type != HB_DIRECTORY)
+    if (seen->entry.type != HB_TYPE_DIRECTORY)
         return HB_OK;
     const struct hb_level *outer = walk->level;
     int status = enter_directory(walk, seen, &planned);
@@ -386,7 +386,7 @@ static int look_at(struct hb_walk *walk, size_t index)
     enum hb_decision decision;
     size_t path_bytes = enter_name(walk, level->path_bytes, seen.name);
     if (hb_run_cancelled(walk->run))
-        return hb_error_set(walk->error, HB_CANCELLED, "interrupted");
+        return hb_error_set(walk->error, HB_STATUS_CANCELLED, "interrupted");
     if (hb_stage_is_name(seen.name)) { /* never archived; an import makes one a file system */
         if (walk->request->swept != NULL && hb_stage_sweep_one(level->fd, seen.name))
             ++*walk->request->swept;
@@ -419,8 +419,8 @@ static int walk_levels(struct hb_walk *walk, int status)
 
 static int cannot_start(const struct hb_walk *walk, int error)
 {
-    return hb_error_set(walk->error, HB_FATAL, "%s: cannot be read: %s", walk->run->home.path,
-                        hb_rights_explain(error));
+    return hb_error_set(walk->error, HB_STATUS_FATAL, "%s: cannot be read: %s",
+                        walk->run->home.path, hb_rights_explain(error));
 }
 
 static int start_walk(struct hb_walk *walk)

@@ -5,7 +5,8 @@
 
 #include "backup/walk_request.h"
 
-/* HB_OK and *plan; HB_CANCELLED; HB_FATAL. What it passes over goes into the run's report. */
+/* HB_OK and *plan; HB_STATUS_CANCELLED; HB_STATUS_FATAL. What it passes over goes into the run's
+ * report. */
 int hb_plan_make(const struct hb_plan_request *request, struct hb_plan *plan,
                  struct hb_error *error);
 

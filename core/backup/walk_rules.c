@@ -123,7 +123,7 @@ static bool is_unwanted_link(struct hb_walk *walk, const struct hb_seen *seen)
 {
     struct hb_place place;
     char target[PATH_MAX];
-    if (seen->entry.type != HB_SYMLINK || walk->request->store_links)
+    if (seen->entry.type != HB_TYPE_SYMLINK || walk->request->store_links)
         return false;
     int result = hb_beneath_resolve(&walk->run->home, walk->path, 0, &place, NULL);
     bool outside = result == -EXDEV && leads_somewhere(walk->level->fd, seen->name);
@@ -146,7 +146,7 @@ static bool is_unwanted_link(struct hb_walk *walk, const struct hb_seen *seen)
 
 static bool is_special(struct hb_walk *walk, const struct hb_seen *seen)
 {
-    if (seen->entry.type != HB_SPECIAL)
+    if (seen->entry.type != HB_TYPE_SPECIAL)
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_SPECIAL, walk->path, "socket, pipe or device");
     return true;
@@ -154,7 +154,7 @@ static bool is_special(struct hb_walk *walk, const struct hb_seen *seen)
 
 static bool is_sidecar(struct hb_walk *walk, const struct hb_seen *seen)
 {
-    if (seen->entry.type != HB_FILE || !hb_walk_is_sidecar(walk, seen))
+    if (seen->entry.type != HB_TYPE_FILE || !hb_walk_is_sidecar(walk, seen))
         return false;
     hb_report_add(&walk->run->report, HB_FOUND_LEFT_OUT, walk->path, "part of the file beside it");
     return true;
@@ -170,7 +170,7 @@ static bool fits(struct hb_walk *walk, const struct hb_entry *entry)
 {
     struct hb_report *report = &walk->run->report;
     size_t components = 1;
-    if (entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
+    if (entry->path_bytes + (entry->type == HB_TYPE_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
         hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
                       "its path is longer than %u bytes, which no archive can hold",
                       (unsigned)LONGEST_PATH);
@@ -193,10 +193,10 @@ static int ask_filters(struct hb_walk *walk, struct hb_seen *seen, struct hb_ver
 {
     for (size_t i = 0; i < walk->request->filters->count; i++) {
         const struct hb_instance *instance = walk->request->filters->instances[i];
-        if (hb_ask_filter(walk->run, instance, HB_BACKUP, &seen->entry, verdict, walk->error) !=
-            HB_OK)
-            return HB_FATAL;
-        if (verdict->kind != HB_KEEP)
+        if (hb_ask_filter(walk->run, instance, HB_DIRECTION_BACKUP, &seen->entry, verdict,
+                          walk->error) != HB_OK)
+            return HB_STATUS_FATAL;
+        if (verdict->kind != HB_VERDICT_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE) {
             seen->mode = verdict->mode & 0777 & (seen->mode | 0700);
@@ -213,7 +213,7 @@ static int ask_filters(struct hb_walk *walk, struct hb_seen *seen, struct hb_ver
 static bool is_unwanted(struct hb_walk *walk, const struct hb_seen *seen, unsigned why)
 {
     struct hb_report *report = &walk->run->report;
-    bool directory = seen->entry.type == HB_DIRECTORY;
+    bool directory = seen->entry.type == HB_TYPE_DIRECTORY;
     if (walk->request->choice != NULL)
         hb_choice_count(walk->request->choice, &seen->entry, why);
     if (why == 0 || (directory && why == HB_NOT_INCLUDED))
@@ -245,7 +245,7 @@ int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision 
     static rule *const never[] = {is_the_file_systems, is_excluded, is_home_id, is_a_key,
                                   is_own_archive};
     static rule *const without_place[] = {is_unwanted_link, is_special, is_sidecar};
-    bool directory = seen->entry.type == HB_DIRECTORY;
+    bool directory = seen->entry.type == HB_TYPE_DIRECTORY;
     struct hb_verdict verdict = {.size = sizeof verdict};
     *decision = HB_PASS_OVER;
     if (any_holds(never, sizeof never / sizeof *never, walk, seen))
@@ -260,8 +260,8 @@ int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision 
     int status = ask_filters(walk, seen, &verdict);
     if (status != HB_OK)
         return status;
-    if (verdict.kind != HB_KEEP) {
-        bool pruned = directory && verdict.kind == HB_PRUNE;
+    if (verdict.kind != HB_VERDICT_KEEP) {
+        bool pruned = directory && verdict.kind == HB_VERDICT_PRUNE;
         hb_report_add(&walk->run->report, pruned ? HB_FOUND_EXCLUDED : HB_FOUND_LEFT_OUT,
                       walk->path, "%s", verdict.reason);
         *decision = directory && !pruned ? HB_ENTER : HB_PASS_OVER;

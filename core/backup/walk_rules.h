@@ -12,7 +12,7 @@ enum hb_decision {
     HB_PASS_OVER
 };
 
-/* HB_OK and *decision, and seen->mode as the filters want it; HB_FATAL: a filter failed. */
+/* HB_OK and *decision, and seen->mode as the filters want it; HB_STATUS_FATAL: a filter failed. */
 int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision *decision);
 
 #endif

@@ -14,14 +14,14 @@ static int refuse_incomplete(const struct hb_run *run, const char *archive, stru
         if (run->report.findings[i].kind == HB_FOUND_SKIPPED ||
             run->report.findings[i].kind == HB_FOUND_DOUBTFUL)
             first = &run->report.findings[i];
-    hb_error_set(error, HB_FATAL, "%s: the safety backup would be incomplete: %s: %s",
+    hb_error_set(error, HB_STATUS_FATAL, "%s: the safety backup would be incomplete: %s: %s",
                  run->home.path, first == NULL ? "" : first->path,
                  first == NULL ? "" : first->reason);
     hb_error_hint(error,
                   "nothing was imported; correct this, or import without --backup-first; the "
                   "incomplete safety backup is %s",
                   archive);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* What hooks had to say about the archive belongs to what is said of the import. */
@@ -55,7 +55,7 @@ static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
     int status = hb_preset_backup_find(&backup, run, error);
     int result = hb_root_copy(&import->home, &run->home);
     if (status == HB_OK && result != 0)
-        status = hb_error_set(error, HB_FATAL, "%s: the home cannot be opened: %s",
+        status = hb_error_set(error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s",
                               import->home.path, strerror(-result));
     if (status == HB_OK)
         status = hb_preset_backup(&backup, error);

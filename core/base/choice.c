@@ -67,7 +67,7 @@ void hb_choice_clear(struct hb_choice *choice)
 
 unsigned hb_choice_ask(struct hb_choice *choice, const struct hb_entry *entry)
 {
-    bool directory = entry->type == HB_DIRECTORY;
+    bool directory = entry->type == HB_TYPE_DIRECTORY;
     unsigned why = 0;
     if (choice->include != NULL &&
         !hb_patterns_include(choice->include, entry->path, entry->path_bytes, directory))
@@ -75,7 +75,8 @@ unsigned hb_choice_ask(struct hb_choice *choice, const struct hb_entry *entry)
     if (choice->exclude != NULL &&
         hb_patterns_exclude(choice->exclude, entry->path, entry->path_bytes, directory, NULL))
         why |= HB_EXCLUDED;
-    if (entry->type == HB_FILE && entry->bytes != HB_UNKNOWN && entry->bytes > choice->larger_than)
+    if (entry->type == HB_TYPE_FILE && entry->bytes != HB_SIZE_UNKNOWN &&
+        entry->bytes > choice->larger_than)
         why |= HB_TOO_LARGE;
     return why;
 }
@@ -96,8 +97,8 @@ static bool is_newly_excluded(struct hb_choice *choice, const struct hb_entry *e
 
 void hb_choice_count(struct hb_choice *choice, const struct hb_entry *entry, unsigned why)
 {
-    choice->pruned += entry->type == HB_DIRECTORY && (why & HB_EXCLUDED) != 0;
-    if (entry->type != HB_FILE && entry->type != HB_HARDLINK)
+    choice->pruned += entry->type == HB_TYPE_DIRECTORY && (why & HB_EXCLUDED) != 0;
+    if (entry->type != HB_TYPE_FILE && entry->type != HB_TYPE_HARDLINK)
         return;
     if (why == 0) {
         choice->newly_included += choice->compares && choice->include != NULL &&
@@ -123,13 +124,13 @@ int hb_choice_check(struct hb_choice *choice, const char *where, struct hb_error
     if (missed == 0)
         return HB_OK;
     choice->missed = true;
-    hb_error_set(error, HB_FATAL, "--exclude %s %s nothing in %s; nothing was changed", names,
-                 missed == 1 ? "matches" : "match", where);
+    hb_error_set(error, HB_STATUS_FATAL, "--exclude %s %s nothing in %s; nothing was changed",
+                 names, missed == 1 ? "matches" : "match", where);
     hb_error_hint(
         error,
         "`hbcore list ARCHIVE` shows the names. Patterns that need not match go into a file: "
         "--exclude-from FILE");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 void hb_choice_note(const struct hb_choice *choice, const char *where, bool typed,

@@ -65,7 +65,8 @@ unsigned hb_choice_ask(struct hb_choice *choice, const struct hb_entry *entry);
 /* It is left out for that, or with 0: it is not. */
 void hb_choice_count(struct hb_choice *choice, const struct hb_entry *entry, unsigned why);
 
-/* All has been asked about: did each --exclude that was typed match something? HB_OK or HB_FATAL.
+/* All has been asked about: did each --exclude that was typed match something? HB_OK or
+ * HB_STATUS_FATAL.
  */
 int hb_choice_check(struct hb_choice *choice, const char *where, struct hb_error *error);
 

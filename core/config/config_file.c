@@ -15,7 +15,7 @@ static int fail_file(struct hb_error *error, const char *given, const char *path
                      const char *reason)
 {
     const char *variable = getenv("HBCORE_CONFIG");
-    hb_error_set(error, HB_FATAL, "configuration %s: %s", path, reason);
+    hb_error_set(error, HB_STATUS_FATAL, "configuration %s: %s", path, reason);
     if (given != NULL)
         hb_error_hint(error, "correct the name behind --config; `hbcore config new NAME` makes a "
                              "configuration");
@@ -24,7 +24,7 @@ static int fail_file(struct hb_error *error, const char *given, const char *path
                              "FILE");
     else
         hb_error_hint(error, "name the file with --config, or in $HBCORE_CONFIG");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* All of an open file. Caller frees *data. */
@@ -51,7 +51,7 @@ static int read_file(int fd, const char *given, const char *path, char **data, s
     if (S_ISDIR(status.st_mode))
         return fail_file(error, given, path, "this is a directory, not a file");
     if (hb_trust_check(fd, path, "configuration", true, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     return read_all(fd, given, path, data, bytes, error);
 }
 
@@ -81,8 +81,8 @@ char *hb_config_file_wanted(const char *given)
 }
 
 /*
- * Opens the file that counts. HB_END: there is none, and none was asked for. Where nothing was
- * asked for, only a file that is not there is passed over.
+ * Opens the file that counts. HB_STATUS_END: there is none, and none was asked for. Where nothing
+ * was asked for, only a file that is not there is passed over.
  */
 static int open_file(const char *given, char **path, int *fd, struct hb_error *error)
 {
@@ -102,7 +102,7 @@ static int open_file(const char *given, char **path, int *fd, struct hb_error *e
         free(*path);
         *path = NULL;
     }
-    return HB_END;
+    return HB_STATUS_END;
 }
 
 int hb_config_file_read(const char *given, char **path, char **data, size_t *bytes,

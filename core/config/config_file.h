@@ -7,8 +7,9 @@
 
 /*
  * Reads all of the file that counts: `given`, else that of $HBCORE_CONFIG, else the first that is
- * there of hb_config_file_place(). HB_OK; HB_END: there is none,
- * and none was asked for; HB_FATAL. The caller frees *path, as it was named, and *data in any case.
+ * there of hb_config_file_place(). HB_OK; HB_STATUS_END: there is none,
+ * and none was asked for; HB_STATUS_FATAL. The caller frees *path, as it was named, and *data in
+ * any case.
  */
 int hb_config_file_read(const char *given, char **path, char **data, size_t *bytes,
                         struct hb_error *error);

@@ -108,7 +108,7 @@ static char *core_sections(void)
 static void unknown_section(struct hb_load *load, const struct hb_ini_section *written)
 {
     struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "unknown section [%s]", written->name);
+    hb_error_set(&why, HB_STATUS_FATAL, "unknown section [%s]", written->name);
     const char *colon = strchr(written->name, ':');
     HB_AUTO_FREE char *head = colon == NULL
                                   ? hb_copy_text(written->name)
@@ -139,7 +139,7 @@ static bool check_label(struct hb_load *load, const struct hb_ini_section *writt
     if (*label != '\0' && label[strspn(label, valid)] == '\0')
         return true;
     struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "section [%s] has %s after the ':'", written->name,
+    hb_error_set(&why, HB_STATUS_FATAL, "section [%s] has %s after the ':'", written->name,
                  *label == '\0' ? "no label" : "an invalid label");
     hb_error_hint(&why, "use letters, digits, '-', '_' and '.' in a label");
     complain_section(load, written, &why);
@@ -153,7 +153,7 @@ static char *config_path(const char *what, const char *text, struct hb_error *wh
     if (*path == '/')
         return path;
     free(path);
-    hb_error_set(why, HB_FATAL, "%s: '%s' is not an absolute path", what, text);
+    hb_error_set(why, HB_STATUS_FATAL, "%s: '%s' is not an absolute path", what, text);
     hb_error_hint(why,
                   "begin it with / or ~/: a path to code must not depend on the current directory");
     return NULL;
@@ -166,7 +166,7 @@ static int find_library(struct hb_load *load, uint32_t kind, const char *name,
     if (strchr(name, '/') != NULL) {
         path = config_path("plugin", name, why);
         if (path == NULL)
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
         name = path;
     }
     return hb_loader_find(load->config->loader, (enum hb_kind)kind, name, library, why);
@@ -252,7 +252,7 @@ static void doubt_path(struct hb_load *load, const struct hb_ini_entry *entry, c
 static void look_whether_empty(struct hb_load *load, const struct hb_ini_entry *entry)
 {
     struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "it is empty");
+    hb_error_set(&why, HB_STATUS_FATAL, "it is empty");
     hb_error_hint(&why, "name a directory with plugins");
     if (entry->line == 0)
         hb_load_complain(load, entry->line, "plugins", "path", &why);
@@ -311,7 +311,7 @@ static bool has_control(const char *text)
 static void bad_set(struct hb_load *load, const char *text, const char *reason)
 {
     struct hb_error error;
-    hb_error_set(&error, HB_FATAL, "--set '%.200s': %s", text, reason);
+    hb_error_set(&error, HB_STATUS_FATAL, "--set '%.200s': %s", text, reason);
     hb_error_hint(&error, "write --set SECTION.KEY=VALUE, such as --set backup.workers=2");
     hb_load_add_problem(load, UINT_MAX, &error);
 }
@@ -407,13 +407,13 @@ int hb_config_load_and(const char *path, const char *const *sets, hb_config_repo
     int status = hb_config_file_read(path, &file, &data, &bytes, &error);
     if (status < 0) {
         report(context, &error);
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     HB_AUTO_FREE char *full = file == NULL ? NULL : hb_absolute(file);
     if (file != NULL && full == NULL) {
-        hb_error_set(&error, HB_FATAL, "%s: %s", file, HB_NO_CURRENT_TEXT);
+        hb_error_set(&error, HB_STATUS_FATAL, "%s: %s", file, HB_NO_CURRENT_TEXT);
         report(context, &error);
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     struct hb_load load = {.config = hb_alloc(sizeof *load.config), .file = file};
     load.config->path = full;
@@ -426,11 +426,11 @@ int hb_config_load_and(const char *path, const char *const *sets, hb_config_repo
     for (size_t i = 0; i < load.problem_count; i++)
         report(context, &load.problems[i].error);
     if (load.more_problems > 0) {
-        hb_error_set(&error, HB_FATAL, "%s: ... and %zu more", file == NULL ? "--set" : file,
+        hb_error_set(&error, HB_STATUS_FATAL, "%s: ... and %zu more", file == NULL ? "--set" : file,
                      load.more_problems);
         report(context, &error);
     }
     free(load.problems);
     *config = load.config;
-    return load.problem_count > 0 ? HB_FATAL : HB_OK;
+    return load.problem_count > 0 ? HB_STATUS_FATAL : HB_OK;
 }

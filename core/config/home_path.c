@@ -31,7 +31,7 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
     *path = NULL;
     if (given != NULL) {
         if (*given == '\0')
-            return hb_error_set(error, HB_FATAL, "--home: the directory's name is empty");
+            return hb_error_set(error, HB_STATUS_FATAL, "--home: the directory's name is empty");
         *path = hb_copy_text(given);
         return HB_OK;
     }
@@ -40,9 +40,10 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
     if (value == NULL || *value == '\0')
         value = hb_config_text(config, "home", "path");
     if (*value == '\0') {
-        hb_error_set(error, HB_FATAL, "no home: the configuration names no directory to work on");
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "no home: the configuration names no directory to work on");
         hb_error_hint(error, "use --home DIR, or set path in section [home]");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     *path = hb_expand_path(value);
     if (outermost)

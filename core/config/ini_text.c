@@ -40,7 +40,7 @@ static void refuse(struct reader *reader, const struct hb_error *error)
 #define REFUSE(reader, hint, ...)                                                                  \
     do {                                                                                           \
         struct hb_error problem_;                                                                  \
-        hb_error_set(&problem_, HB_FATAL, __VA_ARGS__);                                            \
+        hb_error_set(&problem_, HB_STATUS_FATAL, __VA_ARGS__);                                     \
         hb_error_hint(&problem_, "%s", (hint));                                                    \
         refuse((reader), &problem_);                                                               \
     } while (0)
@@ -372,7 +372,7 @@ int hb_ini_parse(const char *data, size_t bytes, hb_ini_report report, void *con
             reader.line += *at == '\n';
         reader.line++;
         REFUSE(&reader, "save it as plain text in UTF-8", "a NUL byte: this is not a text file");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (bytes >= sizeof bom - 1 && memcmp(data, bom, sizeof bom - 1) == 0)
         reader.at = sizeof bom - 1;
@@ -382,5 +382,5 @@ int hb_ini_parse(const char *data, size_t bytes, hb_ini_report report, void *con
         REFUSE(&reader, "a line is 'key = value', '[section]', or a comment after '#'",
                "this line cannot be understood");
     }
-    return reader.failed ? HB_FATAL : HB_OK;
+    return reader.failed ? HB_STATUS_FATAL : HB_OK;
 }

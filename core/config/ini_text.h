@@ -53,7 +53,7 @@ typedef void (*hb_ini_report)(void *context, unsigned line, const struct hb_erro
 
 /*
  * Parses `bytes` of `data` (not NUL-terminated). Always sets *ini to what could be read, so that
- * the rest can be checked as well. HB_OK, or HB_FATAL after at least one report.
+ * the rest can be checked as well. HB_OK, or HB_STATUS_FATAL after at least one report.
  */
 int hb_ini_parse(const char *data, size_t bytes, hb_ini_report report, void *context,
                  struct hb_ini **ini);

@@ -25,9 +25,9 @@ void hb_load_complain(struct hb_load *load, unsigned line, const char *section, 
 {
     struct hb_error error;
     if (line > 0)
-        hb_error_set(&error, HB_FATAL, "%s:%u: %s", load->file, line, why->text);
+        hb_error_set(&error, HB_STATUS_FATAL, "%s:%u: %s", load->file, line, why->text);
     else
-        hb_error_set(&error, HB_FATAL, "--set %s.%s: %s", section, key, why->text);
+        hb_error_set(&error, HB_STATUS_FATAL, "--set %s.%s: %s", section, key, why->text);
     hb_error_hint(&error, "%s", why->hint);
     hb_load_add_problem(load, line == 0 ? UINT_MAX : line, &error);
 }

@@ -40,7 +40,8 @@ static void unknown_key(struct hb_load *load, const struct hb_owned_section *sec
                         const struct hb_ini_entry *entry)
 {
     struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "unknown key '%.100s' in [%s]", entry->key, section->section.name);
+    hb_error_set(&why, HB_STATUS_FATAL, "unknown key '%.100s' in [%s]", entry->key,
+                 section->section.name);
     const char *near = hb_nearest(entry->key, next_key, section);
     HB_AUTO_FREE char *keys = all_keys(section);
     if (near != NULL)
@@ -81,13 +82,14 @@ static bool check_lines(struct hb_load *load, const struct hb_owned_section *sec
         const struct hb_ini_line *line = &entry->more[i];
         const char *key = indented_key(section, line->text);
         if (key != NULL) {
-            hb_error_set(&why, HB_FATAL, "'%.60s' would become part of the value of '%s' above",
-                         line->text, entry->key);
+            hb_error_set(&why, HB_STATUS_FATAL,
+                         "'%.60s' would become part of the value of '%s' above", line->text,
+                         entry->key);
             hb_error_hint(&why, "remove the blanks before the key '%s'", key);
         } else if (option->type != HB_OPTION_LIST && option->type != HB_OPTION_STRING) {
             HB_AUTO_FREE char *type = hb_option_describe(option);
             hb_error_set(
-                &why, HB_FATAL,
+                &why, HB_STATUS_FATAL,
                 "'%.60s' continues the value of '%s' above, which takes a single word (%s)",
                 line->text, entry->key, type);
             hb_error_hint(&why, "put a key at the beginning of its line; only lists and texts "
@@ -117,7 +119,7 @@ static void complain_value(struct hb_load *load, const char *section,
     for (size_t i = 0; i <= entry->more_count && option->type == HB_OPTION_LIST; i++) {
         const char *text = i == 0 ? beginning : entry->more[i - 1].text;
         int status;
-        while ((status = hb_list_word(option, &text, NULL, &of_line)) != HB_NOMATCH) {
+        while ((status = hb_list_word(option, &text, NULL, &of_line)) != HB_STATUS_NOMATCH) {
             if (status != HB_OK)
                 hb_load_complain(load, i == 0 ? entry->line : entry->more[i - 1].line, section,
                                  entry->key, &of_line);
@@ -135,7 +137,8 @@ static bool check_on(struct hb_load *load, const struct hb_owned_section *sectio
     if (strcmp(entry->key, "on") != 0 || hb_kind_takes_on(section->section.kind))
         return true;
     struct hb_error why;
-    hb_error_set(&why, HB_FATAL, "on: a %s plugin is always asked; only filters and hooks take it",
+    hb_error_set(&why, HB_STATUS_FATAL,
+                 "on: a %s plugin is always asked; only filters and hooks take it",
                  hb_kind_name(section->section.kind));
     hb_error_hint(&why, "remove the line");
     hb_load_complain(load, entry->line, section->section.name, entry->key, &why);
@@ -156,7 +159,7 @@ static bool check_value(struct hb_load *load, const struct hb_owned_section *sec
             hb_settings_problem(section->section.name, option, text, entry->line > 0);
         if (problem == NULL)
             continue;
-        hb_error_set(&why, HB_FATAL, "%s: '%.100s' %s", entry->key, text, problem);
+        hb_error_set(&why, HB_STATUS_FATAL, "%s: '%.100s' %s", entry->key, text, problem);
         if (strcmp(entry->key, "prefix") == 0)
             hb_error_hint(&why, "the directory is set by the key 'directory'");
         hb_load_complain(load, entry->line, section->section.name, entry->key, &why);

@@ -56,7 +56,7 @@ static void name_holder(int fd, const char *home, struct hb_error *error)
     char path[64], command[256] = "";
     long pid = lock_holder(fd);
     if (pid <= 0) {
-        hb_error_set(error, HB_NOMATCH, "%s: another run is working on this home", home);
+        hb_error_set(error, HB_STATUS_NOMATCH, "%s: another run is working on this home", home);
     } else {
         snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
         FILE *file = fopen(path, "re");
@@ -66,7 +66,7 @@ static void name_holder(int fd, const char *home, struct hb_error *error)
         for (size_t i = 0; i + 1 < bytes; i++)
             if (command[i] == '\0' || command[i] == '\n')
                 command[i] = ' ';
-        hb_error_set(error, HB_NOMATCH,
+        hb_error_set(error, HB_STATUS_NOMATCH,
                      "%s: another run is working on this home: process %ld%s%s%s", home, pid,
                      bytes > 0 ? " (" : "", command, bytes > 0 ? ")" : "");
     }
@@ -87,13 +87,14 @@ int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_err
         if (errno == EINTR)
             continue;
         if (errno != EWOULDBLOCK)
-            return hb_error_set(error, HB_FATAL, "%s: cannot be locked: %s", home->path,
+            return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be locked: %s", home->path,
                                 strerror(errno));
         if (hb_interrupt_signal() != 0)
-            return hb_error_set(error, HB_CANCELLED, "interrupted while waiting for the lock");
+            return hb_error_set(error, HB_STATUS_CANCELLED,
+                                "interrupted while waiting for the lock");
         if (seconds_now() >= until) {
             name_holder(home->fd, home->path, error);
-            return HB_NOMATCH;
+            return HB_STATUS_NOMATCH;
         }
         /* flock has no time-out of its own: look again every 50 ms. */
         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);

@@ -8,8 +8,8 @@
 /*
  * Takes the run lock: an exclusive flock on the home's own descriptor, which leaves no file
  * behind, works on a read-only home, and is gone with the process. Waits up to `wait_seconds`.
- * HB_OK, HB_NOMATCH with *error when another run has it, HB_CANCELLED when a signal came, or
- * HB_FATAL.
+ * HB_OK, HB_STATUS_NOMATCH with *error when another run has it, HB_STATUS_CANCELLED when a signal
+ * came, or HB_STATUS_FATAL.
  */
 int hb_home_lock(const struct hb_root *home, int64_t wait_seconds, struct hb_error *error);
 

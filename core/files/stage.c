@@ -153,7 +153,7 @@ static char *path_in(const char *parent, const char *name)
 
 static int cannot_open(const char *parent, int reason, struct hb_error *error)
 {
-    return hb_error_set(error, HB_FATAL, "%s: cannot open the directory: %s", parent,
+    return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot open the directory: %s", parent,
                         hb_rights_explain(reason));
 }
 
@@ -176,20 +176,21 @@ int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *
     result = make_locked(stage);
     if (result != 0) {
         hb_stage_close(stage);
-        hb_error_set(error, HB_FATAL, "%s: cannot make a staging directory: %s", parent,
+        hb_error_set(error, HB_STATUS_FATAL, "%s: cannot make a staging directory: %s", parent,
                      strerror(-result));
         hb_error_hint(error, "choose a directory that you can write to");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     stage->path = path_in(parent, stage->name);
     return HB_OK;
 }
 
-/* HB_NOMATCH: there is none; HB_LATER: that is unknown. errno stays. */
+/* HB_STATUS_NOMATCH: there is none; HB_STATUS_LATER: that is unknown. errno stays. */
 static int not_adopted(int reason)
 {
     errno = reason;
-    return reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_NOMATCH : HB_LATER;
+    return reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_STATUS_NOMATCH
+                                                                    : HB_STATUS_LATER;
 }
 
 /* `others`: permission bits that others may have. */
@@ -203,7 +204,7 @@ static int hold_stage(int parent_fd, const char *name, mode_t others, struct hb_
     if (stage->fd < 0 || fstat(stage->fd, &status) != 0)
         return not_adopted(errno);
     if (status.st_uid != hb_rights_user() || (status.st_mode & 077 & ~others) != 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     return flock(stage->fd, LOCK_EX | LOCK_NB) != 0 ? not_adopted(errno) : HB_OK;
 }
 
@@ -214,7 +215,7 @@ static int adopt(int parent_fd, const struct hb_rights *rights, const char *pare
     stage->rights = *rights;
     HB_AUTO_AS as = {.changed = false};
     if (!hb_stage_is_name(name))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int begun = hb_as_begin(&as, rights);
     int status = begun != 0 ? not_adopted(EACCES) : hold_stage(parent_fd, name, others, stage);
     if (status != HB_OK) {
@@ -279,7 +280,7 @@ int hb_stage_file(struct hb_stage *stage, const char *hint, char **name, struct 
     if (fd >= 0)
         reason = -hb_access_set_mode(fd, 0600, &lost);
     if (reason != 0) {
-        int result = hb_error_set(error, HB_FATAL, "%s/%s: cannot make a staged file: %s",
+        int result = hb_error_set(error, HB_STATUS_FATAL, "%s/%s: cannot make a staged file: %s",
                                   stage->path, made, hb_rights_explain(reason));
         if (fd >= 0)
             close(fd);

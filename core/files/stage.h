@@ -61,10 +61,10 @@ int hb_stage_mark(struct hb_stage *stage, const struct hb_stage *belongs_to);
 void hb_stage_drop_journal(struct hb_stage *stage);
 
 /*
- * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK; HB_NOMATCH:
- * there is none, or it is another user's; HB_LATER: that is unknown now, and errno says why
- * (EWOULDBLOCK: a run still has it). Whether another machine has it is not asked: see
- * hb_stage_is_claimed(). `parent` and `name` as in struct hb_stage.
+ * Takes over the stage of a dead run, of this user and open to nobody else. HB_OK;
+ * HB_STATUS_NOMATCH: there is none, or it is another user's; HB_STATUS_LATER: that is unknown now,
+ * and errno says why (EWOULDBLOCK: a run still has it). Whether another machine has it is not
+ * asked: see hb_stage_is_claimed(). `parent` and `name` as in struct hb_stage.
  */
 int hb_stage_adopt(const char *parent, const char *name, struct hb_stage *stage);
 /* The same in a directory that is open, of that path. */
@@ -79,7 +79,7 @@ bool hb_stage_is_held(int parent_fd, const char *name);
 
 /*
  * Makes one, 0700, in a directory that is open, of that path, with those rights, after a sweep;
- * *swept may be NULL. HB_OK or HB_FATAL.
+ * *swept may be NULL. HB_OK or HB_STATUS_FATAL.
  */
 int hb_stage_open_in(int parent_fd, const struct hb_rights *rights, const char *parent,
                      struct hb_stage *stage, unsigned *swept, struct hb_error *error);

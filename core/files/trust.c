@@ -135,13 +135,13 @@ static bool has_access_list(const char *path)
 
 static int refuse_unmapped(const struct checker *checker, const char *name, const char *thing)
 {
-    hb_error_set(checker->error, HB_FATAL,
+    hb_error_set(checker->error, HB_STATUS_FATAL,
                  "%s %s: refused, because %s%s belongs to a user whom the user namespace of hbcore "
                  "does not map: it may be anybody's",
                  checker->what, checker->path, thing, name);
     hb_error_hint(checker->error, "run hbcore outside that namespace, or have root and the owner "
                                   "of the file mapped into it (see newuidmap)");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int refuse_owner(const struct checker *checker, const char *name, const char *thing,
@@ -155,22 +155,23 @@ static int refuse_owner(const struct checker *checker, const char *name, const c
         snprintf(who, sizeof who, "%s", user->pw_name);
     else
         snprintf(who, sizeof who, "user %lu", (unsigned long)owner);
-    hb_error_set(checker->error, HB_FATAL,
+    hb_error_set(checker->error, HB_STATUS_FATAL,
                  "%s %s: refused, because %s%s belongs to %s, who is neither root nor you",
                  checker->what, checker->path, thing, name, who);
     HB_AUTO_FREE char *word = hb_shell_word(*name == '\0' ? checker->path : name);
     hb_error_hint(checker->error, "if you trust it: chown root %s", word);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int refuse_mode(const struct checker *checker, const char *name, const char *thing,
                        const char *who)
 {
-    hb_error_set(checker->error, HB_FATAL, "%s %s: refused, because %s%s can be written to by %s",
-                 checker->what, checker->path, thing, name, who);
+    hb_error_set(checker->error, HB_STATUS_FATAL,
+                 "%s %s: refused, because %s%s can be written to by %s", checker->what,
+                 checker->path, thing, name, who);
     HB_AUTO_FREE char *word = hb_shell_word(*name == '\0' ? checker->path : name);
     hb_error_hint(checker->error, "if you trust what is in it now: chmod go-w %s", word);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /*
@@ -201,8 +202,8 @@ static int check_stat(const struct checker *checker, const struct stat *status, 
 
 static int fail_path(const struct checker *checker, const char *path)
 {
-    return hb_error_set(checker->error, HB_FATAL, "%s %s: %s: %s", checker->what, checker->path,
-                        path, strerror(errno));
+    return hb_error_set(checker->error, HB_STATUS_FATAL, "%s %s: %s: %s", checker->what,
+                        checker->path, path, strerror(errno));
 }
 
 /* Puts the text of a link in front of what is left of the path. */
@@ -252,7 +253,7 @@ static int step(const struct checker *checker, char **at, char **rest, const cha
     if (stat(here, &status) != 0)
         return fail_path(checker, here);
     if (check_stat(checker, &status, here, has_access_list(here)) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (strcmp(component, "..") == 0) {
         leave_directory(*at);
         return HB_OK;
@@ -284,8 +285,8 @@ static int check_way(const struct checker *checker)
     HB_AUTO_FREE char *at = hb_copy_text("");
     HB_AUTO_FREE char *rest = hb_absolute(checker->path);
     if (rest == NULL)
-        return hb_error_set(checker->error, HB_FATAL, "%s %s: %s", checker->what, checker->path,
-                            HB_NO_CURRENT_TEXT);
+        return hb_error_set(checker->error, HB_STATUS_FATAL, "%s %s: %s", checker->what,
+                            checker->path, HB_NO_CURRENT_TEXT);
     for (int links = 0;;) {
         HB_AUTO_FREE char *component = next_component(&rest);
         if (*component == '\0')
@@ -294,7 +295,7 @@ static int check_way(const struct checker *checker)
             continue;
         int before = links;
         if (step(checker, &at, &rest, component, &links) != HB_OK)
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
         if (links > before && *rest == '/')
             *at = '\0'; /* the link was absolute: begin again at the root */
     }
@@ -310,7 +311,7 @@ int hb_trust_check(int fd, const char *path, const char *what, bool allow_sudo_u
         return fail_path(&checker, "cannot be examined");
     bool access_list = may_have_list(fgetxattr(fd, "system.posix_acl_access", NULL, 0));
     if (check_stat(&checker, &status, "", access_list) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     /* A pipe, as in <(command), has no place in the file system. */
     return S_ISREG(status.st_mode) ? check_way(&checker) : HB_OK;
 }

@@ -145,15 +145,15 @@ static inline bool leave(const struct call *call)
 }
 
 /*
- * The same of one that answers with a status; `otherwise` stands for one that is none. HB_FATAL is
- * printed, with its reason, by whoever called it.
+ * The same of one that answers with a status; `otherwise` stands for one that is none.
+ * HB_STATUS_FATAL is printed, with its reason, by whoever called it.
  */
 static int answer(const struct call *call, int status, int otherwise)
 {
     hb_inside_leave(&call->outside);
-    if (call->looked_after && !look_after(call, otherwise == HB_FATAL))
+    if (call->looked_after && !look_after(call, otherwise == HB_STATUS_FATAL))
         return otherwise;
-    if (status >= HB_LATER && status <= HB_SKIP)
+    if (status >= HB_STATUS_LATER && status <= HB_STATUS_SKIP)
         return status;
     hb_run_explain(call->instance->run, "%s: its %s() returned %d, which is no answer",
                    call->instance->plugin->name, call->callback, status);
@@ -167,7 +167,7 @@ int hb_calls_create(struct hb_instance *instance)
     const struct hb_plugin *real = instance->section->library->plugin;
     struct call call = enter(instance, 0, "create", SELDOM);
     int made = real->create(&instance->host, &instance->section->settings, &instance->own_self);
-    int status = answer(&call, made, HB_FATAL);
+    int status = answer(&call, made, HB_STATUS_FATAL);
     if (made == HB_OK && status != HB_OK && real->destroy != NULL)
         real->destroy(instance->own_self);
     return status;
@@ -191,21 +191,22 @@ static int format_begin_entry(void *self, const struct hb_sink *sink, const stru
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, BEGIN_ENTRY, "begin_entry", PER_FILE);
-    return answer(&call, REAL(format)->begin_entry(instance->own_self, sink, entry), HB_FATAL);
+    return answer(&call, REAL(format)->begin_entry(instance->own_self, sink, entry),
+                  HB_STATUS_FATAL);
 }
 
 static int format_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, APPEND, "append", PER_FILE);
-    return answer(&call, REAL(format)->append(instance->own_self, sink, unit), HB_FATAL);
+    return answer(&call, REAL(format)->append(instance->own_self, sink, unit), HB_STATUS_FATAL);
 }
 
 static int format_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, END_ENTRY, "end_entry", PER_FILE);
-    return answer(&call, REAL(format)->end_entry(instance->own_self, sink, entry), HB_FATAL);
+    return answer(&call, REAL(format)->end_entry(instance->own_self, sink, entry), HB_STATUS_FATAL);
 }
 
 /* The last chance before the archive gets its name. */
@@ -214,18 +215,18 @@ static int format_finish(void *self, const struct hb_sink *sink, const void *tra
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "finish", SELDOM);
     int status = REAL(format)->finish(instance->own_self, sink, trailer, bytes);
-    status = answer(&call, status, HB_FATAL);
+    status = answer(&call, status, HB_STATUS_FATAL);
     if (status != HB_OK || !hb_process_was_disturbed())
         return status;
     hb_run_explain(instance->run, "a plugin has changed the process: the archive is not published");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int format_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "walk", SELDOM);
-    return answer(&call, REAL(format)->walk(instance->own_self, input, visitor), HB_FATAL);
+    return answer(&call, REAL(format)->walk(instance->own_self, input, visitor), HB_STATUS_FATAL);
 }
 
 static void format_abort(void *self)
@@ -257,7 +258,7 @@ static int format_unit_policy(void *self, struct hb_unit_policy *policy)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "unit_policy", SELDOM);
-    return answer(&call, REAL(format)->unit_policy(instance->own_self, policy), HB_FATAL);
+    return answer(&call, REAL(format)->unit_policy(instance->own_self, policy), HB_STATUS_FATAL);
 }
 
 static int format_encode(void *self, void *worker, const struct hb_segment *const *segments,
@@ -266,7 +267,7 @@ static int format_encode(void *self, void *worker, const struct hb_segment *cons
     struct hb_instance *instance = self;
     struct call call = enter(instance, ENCODE, "encode", PER_FILE);
     int status = REAL(format)->encode(instance->own_self, worker, segments, count, out);
-    return answer(&call, status, HB_FATAL);
+    return answer(&call, status, HB_STATUS_FATAL);
 }
 
 static int format_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
@@ -274,16 +275,16 @@ static int format_probe(void *self, const struct hb_input *input, const void *he
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "probe", SELDOM);
     int status = REAL(format)->probe(instance->own_self, input, head, bytes);
-    if (status == HB_PROVEN) /* which no other callback may answer */
-        return leave(&call) ? status : HB_NOMATCH;
-    return answer(&call, status, HB_NOMATCH);
+    if (status == HB_STATUS_PROVEN) /* which no other callback may answer */
+        return leave(&call) ? status : HB_STATUS_NOMATCH;
+    return answer(&call, status, HB_STATUS_NOMATCH);
 }
 
 static int format_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "list", SELDOM);
-    return answer(&call, REAL(format)->list(instance->own_self, input, lister), HB_FATAL);
+    return answer(&call, REAL(format)->list(instance->own_self, input, lister), HB_STATUS_FATAL);
 }
 
 static int format_decode(void *self, void *worker, const struct hb_input *input,
@@ -293,7 +294,7 @@ static int format_decode(void *self, void *worker, const struct hb_input *input,
     struct hb_instance *instance = self;
     struct call call = enter(instance, DECODE, "decode", PER_FILE);
     int status = REAL(format)->decode(instance->own_self, worker, input, members, count, outputs);
-    return answer(&call, status, HB_FATAL);
+    return answer(&call, status, HB_STATUS_FATAL);
 }
 
 static int format_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
@@ -301,7 +302,7 @@ static int format_read_trailer(void *self, const struct hb_input *input, void **
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "read_trailer", SELDOM);
     int status = REAL(format)->read_trailer(instance->own_self, input, data, bytes);
-    return answer(&call, status, HB_FATAL);
+    return answer(&call, status, HB_STATUS_FATAL);
 }
 
 static int format_locate(void *self, const struct hb_input *input, const struct hb_member *member,
@@ -309,7 +310,8 @@ static int format_locate(void *self, const struct hb_input *input, const struct 
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, LOCATE, "locate", PER_FILE);
-    return answer(&call, REAL(format)->locate(instance->own_self, input, member, unit), HB_NOMATCH);
+    return answer(&call, REAL(format)->locate(instance->own_self, input, member, unit),
+                  HB_STATUS_NOMATCH);
 }
 
 static const char *format_codec(void *self)
@@ -384,7 +386,7 @@ static int content_open(void *self, const struct hb_entry *entry, struct hb_sour
     struct call call = enter(instance, OPEN, "open", PER_FILE);
     int status = REAL(content)->open(instance->own_self, entry, source);
     bool opened = status == HB_OK;
-    status = answer(&call, status, HB_ENTRY);
+    status = answer(&call, status, HB_STATUS_ENTRY);
     if (status == HB_OK)
         wrap_source(instance, source);
     else if (opened && source->close != NULL)
@@ -400,7 +402,7 @@ static int content_judge(void *self, const struct hb_entry *entry, struct hb_sou
     int status = REAL(content)->judge(instance->own_self, entry, &behind->own);
     source->soundness = behind->own.soundness;
     source->method = behind->own.method;
-    return answer(&call, status, HB_ENTRY);
+    return answer(&call, status, HB_STATUS_ENTRY);
 }
 
 /* ---- contents ------------------------------------------------------------------------------ */
@@ -411,11 +413,11 @@ static int content_claim(void *self, const struct hb_entry *entry, const void *h
     struct hb_instance *instance = self;
     struct call call = enter(instance, CLAIM, "claim", PER_FILE);
     int status = REAL(content)->claim(instance->own_self, entry, head, bytes);
-    if (status < HB_LATER || status > HB_SKIP)
+    if (status < HB_STATUS_LATER || status > HB_STATUS_SKIP)
         hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry->path,
                       "%s: its claim() returned %d, which is no answer; taken for an ordinary file",
                       instance->plugin->name, status);
-    return answer(&call, status, HB_NOMATCH);
+    return answer(&call, status, HB_STATUS_NOMATCH);
 }
 
 static const char *const *content_sidecars(void *self)
@@ -431,7 +433,8 @@ static int content_identity(void *self, const struct hb_entry *entry, unsigned c
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, IDENTITY, "identity", PER_FILE);
-    return answer(&call, REAL(content)->identity(instance->own_self, entry, identity), HB_ENTRY);
+    return answer(&call, REAL(content)->identity(instance->own_self, entry, identity),
+                  HB_STATUS_ENTRY);
 }
 
 static int content_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -441,7 +444,7 @@ static int content_check(void *self, const struct hb_entry *entry, const struct 
     struct call call = enter(instance, CHECK, "check", PER_FILE);
     int status =
         REAL(content)->check(instance->own_self, entry, file, soundness, reason, reason_bytes);
-    return answer(&call, status, HB_ENTRY);
+    return answer(&call, status, HB_STATUS_ENTRY);
 }
 
 static int content_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -449,14 +452,15 @@ static int content_restore(void *self, const struct hb_entry *entry, const struc
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, RESTORE, "restore", PER_FILE);
-    return answer(&call, REAL(content)->restore(instance->own_self, entry, file, target), HB_ENTRY);
+    return answer(&call, REAL(content)->restore(instance->own_self, entry, file, target),
+                  HB_STATUS_ENTRY);
 }
 
 static int content_note(void *self, const struct hb_entry *entry, unsigned char note[32])
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, NOTE, "note", PER_FILE);
-    return answer(&call, REAL(content)->note(instance->own_self, entry, note), HB_ENTRY);
+    return answer(&call, REAL(content)->note(instance->own_self, entry, note), HB_STATUS_ENTRY);
 }
 
 static int content_since(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -465,16 +469,17 @@ static int content_since(void *self, const struct hb_entry *entry, const struct 
     struct hb_instance *instance = self;
     struct call call = enter(instance, SINCE, "since", PER_FILE);
     int status = REAL(content)->since(instance->own_self, entry, file, note, flags);
-    if (status >= HB_AS_NOTED && status <= HB_CHANGED)
-        return leave(&call) ? status : HB_ENTRY;
-    return answer(&call, status, HB_ENTRY);
+    if (status >= HB_SINCE_AS_NOTED && status <= HB_SINCE_CHANGED)
+        return leave(&call) ? status : HB_STATUS_ENTRY;
+    return answer(&call, status, HB_STATUS_ENTRY);
 }
 
 static int content_foresee(void *self, const struct hb_entry *entry, const struct hb_target *target)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, FORESEE, "foresee", PER_FILE);
-    return answer(&call, REAL(content)->foresee(instance->own_self, entry, target), HB_ENTRY);
+    return answer(&call, REAL(content)->foresee(instance->own_self, entry, target),
+                  HB_STATUS_ENTRY);
 }
 
 static const struct hb_content_ops content_calls = {
@@ -498,21 +503,21 @@ static int filter_verdict(void *self, int direction, const struct hb_entry *entr
     struct hb_instance *instance = self;
     struct call call = enter(instance, VERDICT, "verdict", PER_FILE);
     int status = REAL(filter)->verdict(instance->own_self, direction, entry, verdict);
-    return answer(&call, status, HB_FATAL);
+    return answer(&call, status, HB_STATUS_FATAL);
 }
 
 static int filter_dir_enter(void *self, const char *path)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, DIR_ENTER, "dir_enter", PER_FILE);
-    return answer(&call, REAL(filter)->dir_enter(instance->own_self, path), HB_FATAL);
+    return answer(&call, REAL(filter)->dir_enter(instance->own_self, path), HB_STATUS_FATAL);
 }
 
 static int filter_dir_leave(void *self, const char *path)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, DIR_LEAVE, "dir_leave", PER_FILE);
-    return answer(&call, REAL(filter)->dir_leave(instance->own_self, path), HB_FATAL);
+    return answer(&call, REAL(filter)->dir_leave(instance->own_self, path), HB_STATUS_FATAL);
 }
 
 static const struct hb_filter_ops filter_calls = {
@@ -525,21 +530,21 @@ static int hook_before(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "before", SELDOM);
-    return answer(&call, REAL(hook)->before(instance->own_self, event), HB_FATAL);
+    return answer(&call, REAL(hook)->before(instance->own_self, event), HB_STATUS_FATAL);
 }
 
 static int hook_after(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "after", SELDOM);
-    return answer(&call, REAL(hook)->after(instance->own_self, event), HB_FATAL);
+    return answer(&call, REAL(hook)->after(instance->own_self, event), HB_STATUS_FATAL);
 }
 
 static int hook_run(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "run", SELDOM);
-    return answer(&call, REAL(hook)->run(instance->own_self, event), HB_FATAL);
+    return answer(&call, REAL(hook)->run(instance->own_self, event), HB_STATUS_FATAL);
 }
 
 static const struct hb_hook_ops hook_calls = {

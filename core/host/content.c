@@ -20,7 +20,7 @@ struct hb_entry hb_file_entry(const char *path, const struct stat *status)
 {
     return (struct hb_entry){
         .size = sizeof(struct hb_entry),
-        .type = HB_FILE,
+        .type = HB_TYPE_FILE,
         .path = path,
         .path_bytes = strlen(path),
         .bytes = (uint64_t)status->st_size,
@@ -153,7 +153,7 @@ bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry
                 continue;
             HB_AUTO_FREE char *path = hb_copy_bytes(entry->path, stem);
             struct hb_entry owner = *entry;
-            owner.type = HB_FILE;
+            owner.type = HB_TYPE_FILE;
             owner.path = path;
             owner.path_bytes = stem;
             if (claims(context, i, &owner))
@@ -168,15 +168,15 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
 {
     const struct hb_content_ops *ops = content->plugin->ops;
     char reason[400] = "";
-    *soundness = HB_NOT_CHECKED;
+    *soundness = HB_SOUNDNESS_NOT_CHECKED;
     if (!HB_CAN(ops, check))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     hb_run_clear_failure(run);
     HB_AUTO_AS as = {.changed = false}; /* its path may lead through other users' directories */
     (void)hb_as_self(&as);
     int status = ops->check(content->self, entry, copy, soundness, reason, sizeof reason);
     reason[sizeof reason - 1] = '\0';
-    if (status == HB_CANCELLED && hb_run_cancelled(run))
+    if (status == HB_STATUS_CANCELLED && hb_run_cancelled(run))
         return status; /* the command says so */
     if (status < 0) {
         *soundness = HB_SOUNDNESS_UNKNOWN;
@@ -184,9 +184,9 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
                       hb_instance_failure(content));
         return HB_OK;
     }
-    if (status == HB_OK && (*soundness < HB_SOUND || *soundness > HB_SOUNDNESS_UNKNOWN))
+    if (status == HB_OK && (*soundness < HB_SOUNDNESS_SOUND || *soundness > HB_SOUNDNESS_UNKNOWN))
         *soundness = HB_SOUNDNESS_UNKNOWN; /* an unknown answer is not an answer */
-    if (status == HB_OK && *soundness == HB_UNSOUND)
+    if (status == HB_OK && *soundness == HB_SOUNDNESS_UNSOUND)
         hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s", content->plugin->name,
                       reason);
     else if (status == HB_OK && *soundness == HB_SOUNDNESS_UNKNOWN)

@@ -73,8 +73,8 @@ bool hb_is_sidecar(const struct hb_chain *contents, const struct hb_entry *entry
 
 /*
  * Asks the plugin whether a copy of the file is sound; what is not, or cannot be checked, is told
- * in the report. HB_OK and *soundness, HB_SOUNDNESS_UNKNOWN if the plugin failed; HB_NOMATCH: the
- * plugin checks nothing of this kind; HB_CANCELLED. Any thread.
+ * in the report. HB_OK and *soundness, HB_SOUNDNESS_UNKNOWN if the plugin failed;
+ * HB_STATUS_NOMATCH: the plugin checks nothing of this kind; HB_STATUS_CANCELLED. Any thread.
  */
 int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
                   const struct hb_entry *entry, const struct hb_file *copy, uint32_t *soundness);

@@ -10,10 +10,11 @@ int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int dire
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     hb_run_clear_failure(run);
     if (ops->verdict(filter->self, direction, entry, verdict) != HB_OK)
-        return hb_error_set(error, HB_FATAL, "%s: [%s]: %s", entry->path, filter->section->name,
-                            hb_instance_failure(filter));
-    if (verdict->kind != HB_KEEP && verdict->kind != HB_LEAVE_OUT && verdict->kind != HB_PRUNE)
-        return hb_error_set(error, HB_FATAL, "%s: [%s]: returned an unknown verdict (%u)",
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: [%s]: %s", entry->path,
+                            filter->section->name, hb_instance_failure(filter));
+    if (verdict->kind != HB_VERDICT_KEEP && verdict->kind != HB_VERDICT_LEAVE_OUT &&
+        verdict->kind != HB_VERDICT_PRUNE)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: [%s]: returned an unknown verdict (%u)",
                             entry->path, filter->section->name, (unsigned)verdict->kind);
     verdict->reason[sizeof verdict->reason - 1] = '\0';
     return HB_OK;

@@ -20,10 +20,11 @@ int hb_format_find(const struct hb_config *config, const char *name,
         }
     }
     if (*name == '\0') {
-        hb_error_set(error, HB_FATAL, "no format: the configuration has no section [format:NAME]");
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "no format: the configuration has no section [format:NAME]");
         hb_error_hint(error, "use --format NAME; `hbcore plugins list` shows the formats");
         error->wrong_use = true;
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     const struct hb_library *library;
     int status = hb_loader_find(hb_config_loader(config), HB_KIND_FORMAT, name, &library, error);
@@ -103,10 +104,10 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
         return HB_OK;
     hb_run_clear_failure(format->run);
     if (ops->unit_policy(format->self, policy) != HB_OK)
-        return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(format));
+        return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(format));
     if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
         policy->overhead > policy->unit_bytes)
-        return hb_error_set(error, HB_FATAL,
+        return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the size of its units is not within 64 KiB to 64 MiB",
                             format->plugin->name);
     if (!HB_CAN(ops, encode))

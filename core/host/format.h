@@ -35,7 +35,7 @@ size_t hb_format_stem(const char *const *suffixes, const char *name);
 
 /*
  * How the instance wants content to be cut into units; the host's values where it does not say.
- * HB_OK or HB_FATAL.
+ * HB_OK or HB_STATUS_FATAL.
  */
 int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *policy,
                      struct hb_error *error);

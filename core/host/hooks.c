@@ -65,7 +65,7 @@ int hb_hooks_before(struct hb_hooks *hooks, struct hb_error *error)
         hb_run_clear_failure(hooks->run);
         if (HB_CAN(ops_of(hook), before) &&
             ops_of(hook)->before(hook->self, &hooks->event) != HB_OK)
-            return failed(hook, HB_FATAL, error);
+            return failed(hook, HB_STATUS_FATAL, error);
     }
     return HB_OK;
 }
@@ -80,12 +80,12 @@ bool hb_hooks_can_run(const struct hb_hooks *hooks)
 
 int hb_hooks_run(struct hb_hooks *hooks, struct hb_error *error)
 {
-    int done = HB_NOMATCH;
+    int done = HB_STATUS_NOMATCH;
     for (size_t i = 0; i < hooks->chain.count; i++) {
         const struct hb_instance *hook = hooks->chain.instances[i];
         hb_run_clear_failure(hooks->run);
-        int status =
-            HB_CAN(ops_of(hook), run) ? ops_of(hook)->run(hook->self, &hooks->event) : HB_NOMATCH;
+        int status = HB_CAN(ops_of(hook), run) ? ops_of(hook)->run(hook->self, &hooks->event)
+                                               : HB_STATUS_NOMATCH;
         if (status < 0)
             return failed(hook, status, error);
         if (status == HB_OK)

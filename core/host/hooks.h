@@ -19,20 +19,20 @@ struct hb_hooks {
 };
 
 /*
- * Makes the hooks that have `what` ("backup", "import", …) in their `on`. HB_OK, or HB_FATAL: the
- * configuration is wrong. hb_hooks_close in any case.
+ * Makes the hooks that have `what` ("backup", "import", …) in their `on`. HB_OK, or
+ * HB_STATUS_FATAL: the configuration is wrong. hb_hooks_close in any case.
  */
 int hb_hooks_open(struct hb_hooks *hooks, struct hb_run *run, const char *what, bool dry_run,
                   struct hb_error *error);
 void hb_hooks_close(struct hb_hooks *hooks);
 
-/* Each in turn may veto. HB_OK, or HB_FATAL with the reason of the one that did. */
+/* Each in turn may veto. HB_OK, or HB_STATUS_FATAL with the reason of the one that did. */
 int hb_hooks_before(struct hb_hooks *hooks, struct hb_error *error);
 
 /* Can one of them do work of its own? */
 bool hb_hooks_can_run(const struct hb_hooks *hooks);
 
-/* Each does its work; one that fails ends it. HB_NOMATCH: none has done any. */
+/* Each does its work; one that fails ends it. HB_STATUS_NOMATCH: none has done any. */
 int hb_hooks_run(struct hb_hooks *hooks, struct hb_error *error);
 
 /*

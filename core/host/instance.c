@@ -83,9 +83,9 @@ static void refuse(const struct hb_run *run, const struct hb_section *section, c
 {
     HB_AUTO_FREE char *origin = hb_setting_origin(run->config, said);
     if (origin != NULL)
-        hb_error_set(error, HB_FATAL, "%s: %s", origin, said);
+        hb_error_set(error, HB_STATUS_FATAL, "%s: %s", origin, said);
     else
-        hb_error_set(error, HB_FATAL, "[%s]: %s", section->name, said);
+        hb_error_set(error, HB_STATUS_FATAL, "[%s]: %s", section->name, said);
     error->wrong_use = origin != NULL;
 }
 
@@ -102,7 +102,7 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
         *instance = made;
     }
     clear_sayings(&sayings);
-    return made == NULL ? HB_FATAL : HB_OK;
+    return made == NULL ? HB_STATUS_FATAL : HB_OK;
 }
 
 void hb_instance_check(struct hb_run *run, const struct hb_section *section,
@@ -147,8 +147,9 @@ int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
             continue;
         if (kind == HB_KIND_CONTENT && chain->count == HB_MOST_CONTENTS) {
             hb_chain_free(chain);
-            return hb_error_set(error, HB_FATAL, "[%s]: there are more than %d content plugins",
-                                section->name, HB_MOST_CONTENTS);
+            return hb_error_set(error, HB_STATUS_FATAL,
+                                "[%s]: there are more than %d content plugins", section->name,
+                                HB_MOST_CONTENTS);
         }
         struct hb_instance *instance;
         int status = hb_instance_create(run, section, &instance, error);

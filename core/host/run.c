@@ -67,7 +67,7 @@ void hb_run_clear(struct hb_run *run)
     free(pthread_getspecific(run->failure));
     pthread_setspecific(run->failure, NULL);
     pthread_key_delete(run->failure);
-    hb_run_close_stage(run, &run->stage, HB_FATAL); /* all has been said */
+    hb_run_close_stage(run, &run->stage, HB_STATUS_FATAL); /* all has been said */
     hb_root_close(&run->home);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);

@@ -153,12 +153,12 @@ static int host_stage_file(const struct hb_host *host, const char *name, struct 
     char *made = NULL;
     *out = (struct hb_file){.size = sizeof *out, .fd = -1};
     if (run->stage.fd < 0 && !run->stage_on_demand)
-        return host_fail(host, HB_ENTRY, "this command has no staging directory");
+        return host_fail(host, HB_STATUS_ENTRY, "this command has no staging directory");
     if (run->stage.fd < 0 && open_stage_in_home(run, &error) != HB_OK)
-        return host_fail(host, HB_ENTRY, "%s", error.text);
+        return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
     int fd = hb_stage_file(&run->stage, name, &made, &error);
     if (fd < 0)
-        return host_fail(host, HB_ENTRY, "%s", error.text);
+        return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
     out->fd = fd;
     out->path = hb_text("%s/%s", run->stage.path, made);
     out->reserved = made;
@@ -205,7 +205,7 @@ static void host_stage_release(const struct hb_host *host, struct hb_file *file)
 
 static int cannot_publish(const struct hb_host *host, const struct hb_place *place, int error)
 {
-    return host_fail(host, HB_ENTRY, "%s: cannot be published: %s", place->path,
+    return host_fail(host, HB_STATUS_ENTRY, "%s: cannot be published: %s", place->path,
                      hb_rights_explain(error));
 }
 
@@ -261,7 +261,7 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
     struct hb_run *run = instance_of(host)->run;
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
-        return host_fail(host, HB_ENTRY, "%s: the existing file is not a regular file",
+        return host_fail(host, HB_STATUS_ENTRY, "%s: the existing file is not a regular file",
                          place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);
@@ -286,11 +286,12 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
 {
     struct hb_run *run = instance_of(host)->run;
     if (run->home.fd < 0 || file->reserved == NULL)
-        return host_fail(host, HB_ENTRY, "%s: nothing was staged, or there is no home", path);
+        return host_fail(host, HB_STATUS_ENTRY, "%s: nothing was staged, or there is no home",
+                         path);
     struct hb_place place;
     int result =
         hb_beneath_resolve(&run->home, path, HB_MAKE_PARENTS | HB_FLUSH_MADE, &place, NULL);
-    int status = result != 0 ? host_fail(host, HB_ENTRY, "%s: %s", path,
+    int status = result != 0 ? host_fail(host, HB_STATUS_ENTRY, "%s: %s", path,
                                          result == -EXDEV ? "leads outside the home"
                                                           : hb_rights_explain(-result))
                              : publish_at(host, file, &place, mode);
@@ -312,7 +313,7 @@ static int host_member(const struct hb_host *host, const char *key, const char *
 {
     json_t *parsed = json_loads(json, JSON_DECODE_ANY, NULL);
     if (parsed == NULL)
-        return host_fail(host, HB_ENTRY, "%s: not a JSON text: %.60s", key, json);
+        return host_fail(host, HB_STATUS_ENTRY, "%s: not a JSON text: %.60s", key, json);
     json_decref(parsed);
     hb_report_member(&instance_of(host)->run->report, key, json);
     return HB_OK;
@@ -333,7 +334,8 @@ static struct hb_patterns *host_patterns_create(const struct hb_host *host, cons
             hb_patterns_add(made, patterns[i], strlen(patterns[i]), HB_PATTERN_GIT);
         if (problem == NULL)
             continue;
-        host_fail(host, HB_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i], problem);
+        host_fail(host, HB_STATUS_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i],
+                  problem);
         wrong = true;
     }
     if (!wrong)
@@ -346,7 +348,7 @@ static int host_patterns_match(const struct hb_host *host, struct hb_patterns *p
                                const char *path, size_t path_bytes, uint32_t type)
 {
     (void)host;
-    return hb_patterns_exclude(patterns, path, path_bytes, type == HB_DIRECTORY, NULL);
+    return hb_patterns_exclude(patterns, path, path_bytes, type == HB_TYPE_DIRECTORY, NULL);
 }
 
 static void host_patterns_free(const struct hb_host *host, struct hb_patterns *patterns)

@@ -18,7 +18,7 @@ static json_t *find_told(const struct hb_report *report)
 static bool is_left_out(struct hb_choice *choice, const char *path)
 {
     const struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = path, .path_bytes = strlen(path)};
+        .size = sizeof entry, .type = HB_TYPE_FILE, .path = path, .path_bytes = strlen(path)};
     return choice != NULL && *path != '\0' && hb_choice_ask(choice, &entry) != 0;
 }
 

@@ -6,7 +6,7 @@
 
 static bool is_same(const struct hb_catalog_member *member, const struct stat *status)
 {
-    return member->type == HB_FILE && S_ISREG(status->st_mode) &&
+    return member->type == HB_TYPE_FILE && S_ISREG(status->st_mode) &&
            (member->entry_flags & HB_ENTRY_HAS_MTIME) &&
            (uint64_t)status->st_size == member->bytes &&
            status->st_mtim.tv_sec == member->mtime_seconds &&
@@ -33,7 +33,7 @@ static char *why_not_published(struct looking *looking, size_t index, const stru
 {
     struct hb_restore_plan *plan = looking->plan;
     const struct hb_instance *content =
-        hb_planned_type(plan, index) == HB_FILE ? hb_claims_named(&plan->claims, index) : NULL;
+        hb_planned_type(plan, index) == HB_TYPE_FILE ? hb_claims_named(&plan->claims, index) : NULL;
     struct hb_entry entry;
     hb_planned_entry(plan, index, &entry);
     return hb_foresee_publishing(looking->run, content, &entry, hb_planned_mode(plan, index, 077),
@@ -45,7 +45,7 @@ static enum hb_change file_change(struct looking *looking, size_t index)
     struct hb_restore_plan *plan = looking->plan;
     struct hb_place place = {.directory_fd = -1};
     hb_foresee_place(looking->run, &looking->last, hb_planned_path(plan, index),
-                     hb_planned_type(plan, index) == HB_SYMLINK, &place, &looking->why);
+                     hb_planned_type(plan, index) == HB_TYPE_SYMLINK, &place, &looking->why);
     if (looking->why == NULL)
         looking->why = why_not_published(looking, index, &place);
     bool exists = place.exists,
@@ -62,7 +62,7 @@ static enum hb_change file_change(struct looking *looking, size_t index)
 
 static enum hb_change change_of(struct looking *looking, size_t index)
 {
-    bool directory = looking->plan->catalog->members[index].type == HB_DIRECTORY;
+    bool directory = looking->plan->catalog->members[index].type == HB_TYPE_DIRECTORY;
     if (!hb_planned_is_selected(looking->plan, index))
         return HB_CHANGE_NONE;
     if (looking->run->home.fd < 0)
@@ -86,8 +86,8 @@ void hb_changes_find(struct hb_run *run, struct hb_restore_plan *plan, struct hb
         enum hb_change change = change_of(&looking, i);
         changes->rows[i] = (uint8_t)change;
         changes->counts[change]++;
-        changes->preserved +=
-            plan->rows[i].action == HB_KEPT_BACK && plan->catalog->members[i].type != HB_DIRECTORY;
+        changes->preserved += plan->rows[i].action == HB_KEPT_BACK &&
+                              plan->catalog->members[i].type != HB_TYPE_DIRECTORY;
         if (change == HB_CHANGE_REFUSED)
             note_refused(changes, i, looking.why);
         looking.why = NULL;

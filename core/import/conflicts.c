@@ -39,7 +39,7 @@ static void give_way(struct hb_report *report, struct hb_restore_plan *plan, siz
     row->action = HB_REPLACED;
     hb_report_add(report, HB_FOUND_SKIPPED, hb_planned_path(plan, index),
                   "a directory is in the way: the archive has other entries below this name");
-    if (row->replaces != 0 && members[row->replaces - 1].type == HB_DIRECTORY)
+    if (row->replaces != 0 && members[row->replaces - 1].type == HB_TYPE_DIRECTORY)
         plan->rows[row->replaces - 1].action = HB_SELECTED;
 }
 
@@ -65,7 +65,7 @@ void hb_conflicts_settle(struct hb_report *report, struct hb_restore_plan *plan)
     if (!sorted)
         qsort(names, count, sizeof *names, in_order);
     for (size_t i = 0; i + 1 < count; i++) {
-        if (plan->catalog->members[names[i].index].type == HB_DIRECTORY ||
+        if (plan->catalog->members[names[i].index].type == HB_TYPE_DIRECTORY ||
             !lies_below(names[i + 1].path, names[i].path))
             continue;
         give_way(report, plan, names[i].index);

@@ -114,11 +114,11 @@ static int open_home(struct import *import, bool make)
     else if (result == -ENOENT)
         return HB_OK;
     if (result != 0)
-        return hb_error_set(import->error, HB_FATAL, "%s: the home cannot be opened: %s", path,
-                            hb_rights_explain(-result));
+        return hb_error_set(import->error, HB_STATUS_FATAL, "%s: the home cannot be opened: %s",
+                            path, hb_rights_explain(-result));
     hb_run_set_reading(run);
     int status = hb_home_lock(&run->home, import->request->wait_seconds, import->error);
-    import->result->locked = status == HB_NOMATCH;
+    import->result->locked = status == HB_STATUS_NOMATCH;
     return status;
 }
 
@@ -129,15 +129,15 @@ static int check_owners(const struct import *import)
         return HB_OK;
     struct stat status;
     if (geteuid() != 0 || fstat(import->run->home.fd, &status) != 0)
-        hb_error_set(import->error, HB_FATAL,
+        hb_error_set(import->error, HB_STATUS_FATAL,
                      "import.owners = keep: only root can give files to others");
     else
-        hb_error_set(import->error, HB_FATAL,
+        hb_error_set(import->error, HB_STATUS_FATAL,
                      "%s: import.owners = keep: the home belongs to user %u, not to root",
                      import->run->home.path, (unsigned)status.st_uid);
     hb_error_hint(import->error, "use --set import.owners=home");
     import->error->wrong_use = true;
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int open_stage(struct import *import)
@@ -156,7 +156,7 @@ static int open_stage(struct import *import)
                          &import->run->stage, &import->result->swept, import->error);
     if (status == HB_OK)
         status = hb_recover_look_again(import->run, import->error);
-    import->result->locked = status == HB_NOMATCH;
+    import->result->locked = status == HB_STATUS_NOMATCH;
     return status;
 }
 
@@ -196,7 +196,7 @@ static void count_changes(const struct import *import, const struct hb_changes *
     import->result->files = plan->files;
     import->result->bytes = plan->bytes;
     for (size_t i = 0; i < plan->count; i++) {
-        if (changes->rows[i] != HB_CHANGE_REFUSED || hb_planned_type(plan, i) != HB_FILE)
+        if (changes->rows[i] != HB_CHANGE_REFUSED || hb_planned_type(plan, i) != HB_TYPE_FILE)
             continue;
         import->result->files--;
         import->result->bytes -= plan->catalog->members[plan->rows[i].origin].bytes;
@@ -219,7 +219,7 @@ static int confirm(struct import *import)
     int status = request->confirm(request->context, &import->archive, &import->plan,
                                   look ? &changes : NULL, ask, import->error);
     hb_changes_clear(&changes);
-    import->result->declined = status == HB_NOMATCH;
+    import->result->declined = status == HB_STATUS_NOMATCH;
     return status;
 }
 
@@ -232,12 +232,12 @@ static int open_archive(struct import *import)
     bool stream = strcmp(request->archive, "-") == 0 ||
                   (stat(request->archive, &there) == 0 && S_ISFIFO(there.st_mode));
     if (stream && must_ask(import) && !request->dry_run) {
-        hb_error_set(import->error, HB_FATAL,
+        hb_error_set(import->error, HB_STATUS_FATAL,
                      "%s: the home already has a file that import.ask-if names, and hbcore cannot "
                      "ask while the archive comes from a pipe",
                      request->home);
         hb_error_hint(import->error, "use --force to import over it");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (stream)
         status = open_stage(import);
@@ -247,7 +247,7 @@ static int open_archive(struct import *import)
                              import->error);
     if (status == HB_OK)
         status = hb_archive_list(&import->archive, import->error);
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         status =
             hb_staging_fill(&import->staging, hb_unpack_stream, &import->archive, import->error);
     return status == HB_OK ? hb_which_format_after(&import->archive, import->error) : status;
@@ -299,7 +299,7 @@ static int run_import(struct import *import)
         status = hb_recover(run, &import->contents,
                             import->request->dry_run ? HB_RECOVER_TELL : HB_RECOVER_BEFORE_IMPORT,
                             import->error);
-    import->result->locked = status == HB_NOMATCH;
+    import->result->locked = status == HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = make_plan(import);
     if (status != HB_OK)

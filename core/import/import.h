@@ -34,8 +34,8 @@ struct hb_import_request {
     /* May be NULL. The home is open and locked if it is there; nothing has been done. */
     int (*begin)(void *context, struct hb_error *error);
     /*
-     * Shows what will happen and asks, when `ask` is set. HB_OK to go on, HB_NOMATCH: declined, or
-     * a failure. `changes` is NULL unless it asks or is a dry run. May be NULL.
+     * Shows what will happen and asks, when `ask` is set. HB_OK to go on, HB_STATUS_NOMATCH:
+     * declined, or a failure. `changes` is NULL unless it asks or is a dry run. May be NULL.
      */
     int (*confirm)(void *context, const struct hb_archive *archive,
                    const struct hb_restore_plan *plan, const struct hb_changes *changes, bool ask,
@@ -47,7 +47,7 @@ struct hb_import_request {
 };
 
 struct hb_import_result {
-    bool locked;   /* HB_NOMATCH because another run holds the lock */
+    bool locked;   /* HB_STATUS_NOMATCH because another run holds the lock */
     bool declined; /* by the user */
     uint64_t files;
     uint64_t bytes;
@@ -57,8 +57,8 @@ struct hb_import_result {
 };
 
 /*
- * HB_OK: done, see the report. HB_NOMATCH: see result. A failure: nothing was changed, or *error
- * says that some files were.
+ * HB_OK: done, see the report. HB_STATUS_NOMATCH: see result. A failure: nothing was changed, or
+ * *error says that some files were.
  */
 int hb_import(const struct hb_import_request *request, struct hb_import_result *result,
               struct hb_error *error);

@@ -60,7 +60,8 @@ void hb_planned_drop_data(struct hb_restore_plan *plan, struct hb_report *report
                           const char *why)
 {
     /* A directory has no data: the list alone says whether it is made, as the dry run has it. */
-    if (!hb_planned_is_needed(plan, index) || plan->catalog->members[index].type == HB_DIRECTORY)
+    if (!hb_planned_is_needed(plan, index) ||
+        plan->catalog->members[index].type == HB_TYPE_DIRECTORY)
         return;
     if (hb_planned_is_selected(plan, index))
         hb_planned_drop(plan, report, index, why);
@@ -87,9 +88,9 @@ uint32_t hb_planned_mode(const struct hb_restore_plan *plan, size_t index, uint3
     if (row->mode != HB_MODE_IS_OPEN)
         return row->mode & 0777;
     if (origin->entry_flags & HB_ENTRY_HAS_MODE)
-        return origin->mode & (origin->type == HB_DIRECTORY ? HB_DIRECTORY_MODES : 0777);
+        return origin->mode & (origin->type == HB_TYPE_DIRECTORY ? HB_DIRECTORY_MODES : 0777);
     uint32_t nobodys = origin->entry_flags & HB_ENTRY_READ_ONLY ? 0222 : 0;
-    return (origin->type == HB_DIRECTORY ? 0777 : 0666) & ~umask & ~nobodys;
+    return (origin->type == HB_TYPE_DIRECTORY ? 0777 : 0666) & ~umask & ~nobodys;
 }
 
 static const char *path_of(const void *rows, size_t index, size_t *bytes)

@@ -73,16 +73,16 @@ static void drop_impossible(const struct hb_config *config, struct hb_restore_pl
         const char *path = hb_planned_path(plan, i);
         size_t skip;
         const char *problem = hb_path_problem(path, depth, &skip);
-        if (problem != NULL && type == HB_DIRECTORY && hb_path_is_root(path)) {
+        if (problem != NULL && type == HB_TYPE_DIRECTORY && hb_path_is_root(path)) {
             row->action = HB_REPLACED; /* the archive's own root: nothing to do */
             continue;
         }
         row->skip += (uint32_t)skip;
         if (problem == NULL && hb_stage_on_path(path))
             problem = "has the name of a staging directory";
-        if (problem == NULL && type == HB_SPECIAL)
+        if (problem == NULL && type == HB_TYPE_SPECIAL)
             problem = "is a device, pipe or socket";
-        if (problem == NULL && type == HB_SYMLINK && !links)
+        if (problem == NULL && type == HB_TYPE_SYMLINK && !links)
             problem = "is a symbolic link";
         if (problem != NULL)
             refuse(plan, refusals, i, problem);
@@ -105,7 +105,7 @@ static char *find_wrapper(const struct hb_config *config, const struct hb_restor
     const char *const *names = hb_config_list(config, "import", "wrappers");
     char *wrapper = NULL;
     for (size_t i = 0; i < plan->count; i++) {
-        if (plan->catalog->members[i].type == HB_DIRECTORY)
+        if (plan->catalog->members[i].type == HB_TYPE_DIRECTORY)
             continue;
         const char *path = hb_planned_path(plan, i);
         const char *slash = strchr(path, '/');
@@ -148,7 +148,8 @@ static void drop_sidecars(struct hb_restore_plan *plan, refusal **refusals)
 {
     for (size_t i = 0; i < plan->count; i++)
         if (plan->rows[i].action == HB_UNDECIDED &&
-            plan->catalog->members[i].type != HB_DIRECTORY && hb_claims_sidecar(&plan->claims, i))
+            plan->catalog->members[i].type != HB_TYPE_DIRECTORY &&
+            hb_claims_sidecar(&plan->claims, i))
             refuse(plan, refusals, i,
                    "belongs to the file beside it, and would damage the one in the home; data that "
                    "is only in it is not restored");
@@ -163,9 +164,9 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     for (size_t i = 0; i < filters->count; i++) {
         const struct hb_instance *instance = filters->instances[i];
-        if (hb_ask_filter(run, instance, HB_IMPORT, &entry, verdict, error) != HB_OK)
-            return HB_FATAL;
-        if (verdict->kind != HB_KEEP)
+        if (hb_ask_filter(run, instance, HB_DIRECTION_IMPORT, &entry, verdict, error) != HB_OK)
+            return HB_STATUS_FATAL;
+        if (verdict->kind != HB_VERDICT_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE)
             plan->rows[index].mode = verdict->mode & 0777;
@@ -180,7 +181,7 @@ static unsigned ask_of_owner(struct hb_restore_plan *plan, size_t index, struct 
     if (owner == NULL)
         return 0;
     const struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = owner, .path_bytes = strlen(owner)};
+        .size = sizeof entry, .type = HB_TYPE_FILE, .path = owner, .path_bytes = strlen(owner)};
     return hb_choice_ask(choice, &entry) & HB_EXCLUDED;
 }
 
@@ -197,8 +198,8 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
             continue;
         hb_planned_entry(plan, i, &entry);
         bool is_file = hb_hard_links_is_file(plan->catalog, from, i, NULL);
-        if (entry.type == HB_HARDLINK) /* it counts as what it is restored as */
-            entry.type = is_file ? HB_FILE : HB_SPECIAL;
+        if (entry.type == HB_TYPE_HARDLINK) /* it counts as what it is restored as */
+            entry.type = is_file ? HB_TYPE_FILE : HB_TYPE_SPECIAL;
         unsigned why = hb_choice_ask(choice, &entry) & ~(unsigned)HB_TOO_LARGE;
         if (!refused)
             hb_choice_count(choice, &entry, why);
@@ -209,7 +210,7 @@ static void leave_unwanted(struct hb_restore_plan *plan, struct hb_choice *choic
         row->action = HB_UNWANTED;
         row->not_included = (why & HB_NOT_INCLUDED) != 0;
         plan->unwanted += is_file;
-        if (member->type == HB_DIRECTORY && !refused)
+        if (member->type == HB_TYPE_DIRECTORY && !refused)
             hb_planned_enter(plan, i); /* for take_parents() */
     }
 }
@@ -261,7 +262,7 @@ static void take_path(struct hb_report *report, struct hb_restore_plan *plan, si
         return;
     plan->rows[before].action = HB_REPLACED;
     plan->rows[index].replaces = (uint32_t)before + 1;
-    if ((members[index].type != HB_DIRECTORY || members[before].type != HB_DIRECTORY) &&
+    if ((members[index].type != HB_TYPE_DIRECTORY || members[before].type != HB_TYPE_DIRECTORY) &&
         !hb_links_to_itself(plan, index))
         hb_report_add(report, HB_FOUND_NOTE, hb_planned_path(plan, index),
                       "is in the archive more than once; the last one counts");
@@ -272,7 +273,7 @@ static const char *unmakeable(const struct hb_restore_plan *plan, size_t index)
 {
     const char *target = hb_catalog_link(plan->catalog, index);
     const char *why = hb_catalog_unreadable(plan->catalog, index);
-    if (why != NULL || plan->catalog->members[index].type != HB_SYMLINK)
+    if (why != NULL || plan->catalog->members[index].type != HB_TYPE_SYMLINK)
         return why;
     if (target == NULL || *target == '\0')
         return "is a symbolic link without a target";
@@ -296,7 +297,7 @@ static void leave_snapshot(struct hb_report *report, struct hb_restore_plan *pla
                            const char *why)
 {
     plan->rows[index].action = HB_DROPPED;
-    if (plan->catalog->members[index].type != HB_DIRECTORY)
+    if (plan->catalog->members[index].type != HB_TYPE_DIRECTORY)
         hb_report_add(report, HB_FOUND_LEFT_OUT, hb_planned_path(plan, index), "%s", why);
 }
 
@@ -312,7 +313,7 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
         if (row->action != HB_UNDECIDED)
             continue;
         const char *path = hb_planned_path(plan, i);
-        if (member->type != HB_DIRECTORY && hb_report_is_kept(report, path)) {
+        if (member->type != HB_TYPE_DIRECTORY && hb_report_is_kept(report, path)) {
             row->action = HB_KEPT_BACK;
             hb_report_add(report, HB_FOUND_SKIPPED, path, HB_KEPT_TOO);
             continue;
@@ -320,15 +321,15 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
         int status = ask_filters(run, filters, plan, i, &verdict, error);
         if (status != HB_OK)
             return status;
-        if (verdict.kind != HB_KEEP) {
+        if (verdict.kind != HB_VERDICT_KEEP) {
             row->action = HB_KEPT_BACK;
-            if (member->type != HB_DIRECTORY)
+            if (member->type != HB_TYPE_DIRECTORY)
                 hb_report_add(report,
                               is_in_home(run, path) ? HB_FOUND_PRESERVED : HB_FOUND_LEFT_OUT, path,
                               "%s", verdict.reason);
             continue;
         }
-        const char *problem = hb_own_problem(run->own, path, member->type == HB_SYMLINK);
+        const char *problem = hb_own_problem(run->own, path, member->type == HB_TYPE_SYMLINK);
         if (problem != NULL && hb_own_snapshot(run->own, path)) {
             leave_snapshot(report, plan, i, problem);
             continue;
@@ -351,7 +352,7 @@ static void count(struct hb_restore_plan *plan, const uint32_t *from)
 {
     for (size_t i = 0; i < plan->count; i++) {
         uint64_t bytes;
-        if (plan->catalog->members[i].type == HB_FILE && hb_planned_is_needed(plan, i))
+        if (plan->catalog->members[i].type == HB_TYPE_FILE && hb_planned_is_needed(plan, i))
             plan->unpacked += plan->catalog->members[i].bytes; /* import.max-bytes bounds the sum */
         if (!hb_hard_links_is_file(plan->catalog, from, i, &bytes))
             continue;
@@ -371,7 +372,7 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
     if (*markers == NULL)
         return HB_OK;
     for (size_t i = 0; i < archive->catalog.count; i++)
-        if (archive->catalog.members[i].type != HB_DIRECTORY &&
+        if (archive->catalog.members[i].type != HB_TYPE_DIRECTORY &&
             is_in(markers, hb_base_name(hb_catalog_path(&archive->catalog, i))))
             return HB_OK;
     for (size_t used = 0; *markers != NULL && used < sizeof names - 1; markers++) {
@@ -379,13 +380,13 @@ static int find_marker(const struct hb_archive *archive, struct hb_error *error)
             snprintf(names + used, sizeof names - used, "%s%s", used == 0 ? "" : ", ", *markers);
         used += (size_t)put;
     }
-    hb_error_set(error, HB_FATAL,
+    hb_error_set(error, HB_STATUS_FATAL,
                  "%s: does not look like a backup of this kind of home: none of %s is in it",
                  archive->shown, names);
     hb_error_hint(error,
                   "`hbcore list ARCHIVE` shows what is in it; if it is a part of such a home, "
                   "`hbcore --set import.markers= import ARCHIVE` restores it");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /*
@@ -397,7 +398,7 @@ static bool has_selected(const struct hb_restore_plan *plan)
     bool directory = false, excluded = false, kept_back = false;
     for (size_t i = 0; i < plan->count; i++) {
         uint8_t action = plan->rows[i].action;
-        bool is_directory = plan->catalog->members[i].type == HB_DIRECTORY;
+        bool is_directory = plan->catalog->members[i].type == HB_TYPE_DIRECTORY;
         if (action == HB_SELECTED && !is_directory)
             return true;
         directory |= action == HB_SELECTED;
@@ -412,11 +413,11 @@ static int apply_choice(const struct hb_archive *archive, struct hb_restore_plan
                         const struct hb_choice *choice, struct hb_error *error)
 {
     if (!has_selected(plan)) {
-        hb_error_set(error, HB_FATAL, "%s: nothing in the archive matches --include and --exclude",
-                     archive->shown);
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "%s: nothing in the archive matches --include and --exclude", archive->shown);
         hb_error_hint(error,
                       "`hbcore list ARCHIVE` shows the names to use with --include and --exclude");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     hb_choice_note(choice, "the archive", false, &archive->run->report);
     take_parents(plan);
@@ -437,7 +438,7 @@ int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,
 {
     struct hb_run *run = archive->run;
     if (archive->catalog.count == 0)
-        return hb_error_set(error, HB_FATAL, "%s: the archive is empty", archive->shown);
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: the archive is empty", archive->shown);
     int status = find_marker(archive, error);
     if (status != HB_OK)
         return status;

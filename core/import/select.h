@@ -9,7 +9,8 @@
 
 /*
  * Decides on every member of a listed archive: fills the plan, which has a catalog and no rows yet.
- * HB_OK, or HB_FATAL: the archive is empty, has none of the markers, or nothing that is wanted
+ * HB_OK, or HB_STATUS_FATAL: the archive is empty, has none of the markers, or nothing that is
+ * wanted
  * (`choice`, NULL: everything is), or an --exclude matches nothing (choice->missed).
  */
 int hb_select(const struct hb_archive *archive, const struct hb_chain *filters,

@@ -8,7 +8,7 @@
 bool hb_links_to_itself(const struct hb_restore_plan *plan, size_t index)
 {
     const char *link = hb_catalog_link(plan->catalog, index);
-    return plan->catalog->members[index].type == HB_HARDLINK && link != NULL &&
+    return plan->catalog->members[index].type == HB_TYPE_HARDLINK && link != NULL &&
            strcmp(link, hb_catalog_path(plan->catalog, index)) == 0;
 }
 
@@ -22,10 +22,10 @@ static const char *problem_of(const struct hb_run *run, const struct hb_restore_
     if (from == HB_LINKS_IN_RINGS)
         return "which leads back to it: the archive has no data for them";
     switch (plan->catalog->members[from].type) {
-    case HB_FILE:
-    case HB_SYMLINK:
+    case HB_TYPE_FILE:
+    case HB_TYPE_SYMLINK:
         break;
-    case HB_DIRECTORY:
+    case HB_TYPE_DIRECTORY:
         return "which is a directory";
     default:
         return "which is a device, pipe or socket";
@@ -33,10 +33,10 @@ static const char *problem_of(const struct hb_run *run, const struct hb_restore_
     if (plan->rows[from].action == HB_KEPT_BACK)
         return "which an import never replaces";
     if (plan->rows[from].action == HB_DROPPED)
-        return plan->catalog->members[from].type == HB_SYMLINK
+        return plan->catalog->members[from].type == HB_TYPE_SYMLINK
                    ? "a symbolic link, which is not restored"
                    : "which is not restored";
-    if (plan->catalog->members[from].type == HB_SYMLINK)
+    if (plan->catalog->members[from].type == HB_TYPE_SYMLINK)
         return hb_own_problem(run->own, hb_planned_path(plan, index), true);
     return NULL;
 }
@@ -60,7 +60,7 @@ void hb_settle_links(struct hb_run *run, struct hb_restore_plan *plan, const uin
 {
     for (size_t i = 0; from != NULL && i < plan->count; i++) {
         struct hb_restore_row *row = &plan->rows[i];
-        if (plan->catalog->members[i].type != HB_HARDLINK || row->action != HB_SELECTED)
+        if (plan->catalog->members[i].type != HB_TYPE_HARDLINK || row->action != HB_SELECTED)
             continue;
         const char *problem = problem_of(run, plan, i, from[i]);
         if (problem != NULL) {

@@ -67,11 +67,11 @@ int hb_staging_check_space(const struct hb_staging *staging, uint64_t bytes, con
     uint64_t room = (uint64_t)space.f_bavail * space.f_frsize;
     if (bytes <= room)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: not enough space: %s%s are needed, %s are free",
+    hb_error_set(error, HB_STATUS_FATAL, "%s: not enough space: %s%s are needed, %s are free",
                  staging->run->home.path, how, hb_human_bytes(bytes, needed),
                  hb_human_bytes(room, available));
     hb_error_space(error, ENOSPC, " and try again; nothing was changed");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /*
@@ -83,7 +83,7 @@ static int check_logs(const struct hb_staging *staging, struct hb_error *error)
     struct hb_restore_plan *plan = staging->plan;
     uint64_t bytes = 0; /* select has bounded the sum */
     for (size_t i = 0; i < plan->count; i++)
-        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type == HB_FILE &&
+        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type == HB_TYPE_FILE &&
             hb_claims_by_name(&plan->claims, i) && !hb_staging_is_missing(staging, i))
             bytes += plan->catalog->members[i].bytes;
     return bytes == 0 ? HB_OK : hb_staging_check_space(staging, bytes, "for the databases ", error);
@@ -100,9 +100,9 @@ static int act(const struct hb_staging *staging, struct hb_as *as, struct hb_err
 {
     const struct hb_stage *stage = &staging->run->stage;
     int result = hb_as_begin(as, &stage->rights);
-    return result == 0
-               ? HB_OK
-               : hb_error_set(error, HB_FATAL, "%s: %s", stage->path, hb_rights_explain(-result));
+    return result == 0 ? HB_OK
+                       : hb_error_set(error, HB_STATUS_FATAL, "%s: %s", stage->path,
+                                      hb_rights_explain(-result));
 }
 
 static void plan_trees(struct hb_staging *staging)
@@ -207,7 +207,7 @@ int hb_staging_publish(struct hb_staging *staging,
     if (status == HB_OK && before != NULL)
         status = ask_before(before, context, error);
     if (status == HB_OK && hb_run_cancelled(staging->run))
-        status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
+        status = hb_error_set(error, HB_STATUS_CANCELLED, "interrupted; nothing was changed");
     if (status == HB_OK) {
         hb_restore_last_words(staging->run);
         seal(staging, writer);

@@ -73,7 +73,7 @@ int hb_staging_fill(struct hb_staging *staging, hb_staging_copy_rows copy_rows, 
                     struct hb_error *error);
 
 /* For copy_rows(), with hb_staging_open(): are so many bytes free? `how` stands before their
- * number. HB_OK or HB_FATAL. */
+ * number. HB_OK or HB_STATUS_FATAL. */
 int hb_staging_check_space(const struct hb_staging *staging, uint64_t bytes, const char *how,
                            struct hb_error *error);
 /* It is whole: gets its time, and is looked at by the content plugin that claims it. */

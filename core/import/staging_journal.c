@@ -13,7 +13,7 @@
 static void decide_mode(const struct hb_staging *staging, size_t index, struct hb_journal_row *row)
 {
     row->mode = hb_planned_mode(staging->plan, index, staging->umask);
-    if (staging->plan->rows[index].mode == HB_MODE_IS_OPEN && row->type == HB_FILE)
+    if (staging->plan->rows[index].mode == HB_MODE_IS_OPEN && row->type == HB_TYPE_FILE)
         row->flags |= HB_ROW_KEEP_MODE | (staging->narrows ? HB_ROW_NARROW : 0u);
 }
 
@@ -47,11 +47,11 @@ static void add_row(struct hb_staging *staging, struct hb_journal_writer *writer
         .mtime_nanoseconds = (uint32_t)entry.mtime.tv_nsec,
         .bytes = entry.bytes,
         .path = hb_staging_path(staging, index),
-        .link = entry.type == HB_SYMLINK ? entry.link : "",
+        .link = entry.type == HB_TYPE_SYMLINK ? entry.link : "",
     };
-    if (row.type == HB_DIRECTORY && row.stage == HB_NO_STAGE)
+    if (row.type == HB_TYPE_DIRECTORY && row.stage == HB_NO_STAGE)
         row.stage = 0;
-    else if (row.type == HB_DIRECTORY)
+    else if (row.type == HB_TYPE_DIRECTORY)
         row.flags |= HB_ROW_PLACED;
     decide_mode(staging, index, &row);
     decide_owner(staging, &entry, &row);
@@ -95,16 +95,16 @@ static enum turn turn_of(const struct hb_staging *staging, size_t index)
     if (!hb_planned_is_selected(staging->plan, index) || hb_trees_hold(trees, index))
         return NO_TURN;
     switch (hb_planned_type(staging->plan, index)) {
-    case HB_DIRECTORY:
+    case HB_TYPE_DIRECTORY:
         itself = hb_trees_directory(trees, index);
         if (itself == NULL || itself->tree == HB_NO_TREE)
             return DIRECTORIES;
         return itself->unfinished ? TREES_DIRECTORIES : NO_TURN;
-    case HB_FILE:
+    case HB_TYPE_FILE:
         if (!is_claimed(staging, index))
             return FILES;
         return parent == NULL || parent->tree == HB_NO_TREE ? CLAIMED : CLAIMED_BELOW_TREES;
-    case HB_SYMLINK:
+    case HB_TYPE_SYMLINK:
         return LINKS;
     default:
         return NO_TURN;
@@ -131,7 +131,7 @@ static void add_trees(struct hb_staging *staging, struct hb_journal_writer *writ
     for (uint32_t i = 0; i < trees->tree_count; i++) {
         const struct hb_tree_directory *directory = &trees->directories[trees->trees[i].directory];
         HB_AUTO_FREE char *path = hb_copy_bytes(directory->path, directory->path_bytes);
-        rows[i].type = HB_DIRECTORY;
+        rows[i].type = HB_TYPE_DIRECTORY;
         rows[i].flags = HB_ROW_TREE;
         rows[i].index = i;
         rows[i].path = path;
@@ -155,7 +155,8 @@ static void add_rows(struct hb_staging *staging, struct hb_journal_writer *write
                 continue;
             if (turn == CLAIMED || turn == CLAIMED_BELOW_TREES)
                 flags = HB_ROW_CLAIMED;
-            else if (plan->catalog->members[i].type == HB_DIRECTORY && is_new_directory(staging, i))
+            else if (plan->catalog->members[i].type == HB_TYPE_DIRECTORY &&
+                     is_new_directory(staging, i))
                 flags = HB_ROW_NEW;
             add_row(staging, writer, i, flags);
         }
@@ -173,8 +174,8 @@ static int add_stages(struct hb_staging *staging, struct hb_journal_writer *writ
         if (result == 0 && syncfs(stage->fd) != 0)
             result = -errno;
         if (result != 0)
-            return hb_error_set(error, HB_FATAL, "%s: cannot be flushed to disk: %s", stage->path,
-                                hb_rights_explain(-result));
+            return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be flushed to disk: %s",
+                                stage->path, hb_rights_explain(-result));
         hb_journal_add_stage(writer, i, stage->path + home);
     }
     return HB_OK;
@@ -205,7 +206,8 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
             staging->without_owner);
     status = hb_journal_finish(*writer, error);
     if (status == HB_OK && syncfs(staging->run->stage.fd) != 0)
-        status = hb_error_set(error, HB_FATAL, "%s: the staged files cannot be flushed to disk: %s",
+        status = hb_error_set(error, HB_STATUS_FATAL,
+                              "%s: the staged files cannot be flushed to disk: %s",
                               staging->run->stage.path, strerror(errno));
     return status;
 }

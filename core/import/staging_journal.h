@@ -7,7 +7,7 @@
 
 /*
  * Writes down what is to be published; flushes it and all that is staged. Not yet committed. HB_OK,
- * or HB_FATAL; the caller frees *writer in any case.
+ * or HB_STATUS_FATAL; the caller frees *writer in any case.
  */
 int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_writer **writer,
                              struct hb_error *error);

@@ -28,7 +28,7 @@ static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_e
         return hb_staging_failed(staging, index, -source, error);
     HB_AUTO_CLOSE int copy = hb_staging_open(staging, 0, index, error);
     if (copy < 0)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     int result = hb_staging_copy(staging, index, source, copy);
     return result == 0 ? HB_OK : hb_staging_failed(staging, index, -result, error);
 }
@@ -78,14 +78,14 @@ int hb_staging_complete(struct hb_staging *staging, struct hb_error *error)
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &staging->run->stage.rights);
     if (begun != 0)
-        return hb_error_set(error, HB_FATAL, "%s: %s", staging->run->stage.path,
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: %s", staging->run->stage.path,
                             hb_rights_explain(-begun));
     for (size_t i = 0; status == HB_OK && i < plan->count; i++) {
         if (!hb_planned_is_selected(plan, i))
             continue;
-        if (hb_planned_type(plan, i) == HB_SYMLINK)
+        if (hb_planned_type(plan, i) == HB_TYPE_SYMLINK)
             status = stage_link(staging, i, error);
-        else if (plan->catalog->members[i].type == HB_HARDLINK)
+        else if (plan->catalog->members[i].type == HB_TYPE_HARDLINK)
             status = stage_hard_link(staging, i, error);
     }
     if (status == HB_OK)

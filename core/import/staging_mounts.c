@@ -63,7 +63,7 @@ static int link_in(const struct hb_stage *stage, const char *target, const char 
 static int move_member(struct hb_staging *staging, size_t index, unsigned number,
                        struct hb_error *error)
 {
-    bool is_link = hb_planned_type(staging->plan, index) == HB_SYMLINK;
+    bool is_link = hb_planned_type(staging->plan, index) == HB_TYPE_SYMLINK;
     const struct hb_stage *there = staging->stages[number];
     int here = staging->run->stage.fd, result = 0;
     char name[24];
@@ -109,7 +109,7 @@ static void place_directories(struct hb_staging *staging)
 {
     const struct hb_restore_plan *plan = staging->plan;
     for (size_t i = 0; i < plan->count; i++)
-        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type == HB_DIRECTORY)
+        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type == HB_TYPE_DIRECTORY)
             place_directory(staging, i);
 }
 
@@ -123,7 +123,8 @@ int hb_staging_spread(struct hb_staging *staging, struct hb_error *error)
     staging->mounts[0] = hb_mount_of(staging->run->stage.fd);
     for (size_t i = 0; i < plan->count; i++) {
         struct hb_mount_place place;
-        if (!hb_planned_is_selected(plan, i) || plan->catalog->members[i].type == HB_DIRECTORY ||
+        if (!hb_planned_is_selected(plan, i) ||
+            plan->catalog->members[i].type == HB_TYPE_DIRECTORY ||
             hb_mount_find(home, hb_planned_path(plan, i), &place) != 0)
             continue;
         unsigned number = stage_on(staging, &place);

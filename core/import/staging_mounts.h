@@ -8,7 +8,8 @@
 
 #include "import/staging_state.h"
 
-/* Moves what is staged, and says in the plan which stage each row is in then. HB_OK or HB_FATAL. */
+/* Moves what is staged, and says in the plan which stage each row is in then. HB_OK or
+ * HB_STATUS_FATAL. */
 int hb_staging_spread(struct hb_staging *staging, struct hb_error *error);
 
 #endif

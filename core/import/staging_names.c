@@ -61,7 +61,7 @@ static bool is_taken(const struct hb_staging *staging, size_t before, const char
     return false;
 }
 
-/* Why nothing may be put there; NULL: it may. *status is HB_FATAL if a filter failed. */
+/* Why nothing may be put there; NULL: it may. *status is HB_STATUS_FATAL if a filter failed. */
 static const char *problem_of(const struct hb_staging *staging, size_t index, const char *real,
                               int *status, struct hb_error *error)
 {
@@ -75,12 +75,12 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
     entry.path = real;
     entry.path_bytes = strlen(real);
     for (size_t i = 0; staging->filters != NULL && i < staging->filters->count; i++) {
-        *status =
-            hb_ask_filter(run, staging->filters->instances[i], HB_IMPORT, &entry, &verdict, error);
-        if (*status != HB_OK || verdict.kind != HB_KEEP)
+        *status = hb_ask_filter(run, staging->filters->instances[i], HB_DIRECTION_IMPORT, &entry,
+                                &verdict, error);
+        if (*status != HB_OK || verdict.kind != HB_VERDICT_KEEP)
             return "which an import never replaces";
     }
-    return hb_own_problem(run->own, real, entry.type == HB_SYMLINK) == NULL
+    return hb_own_problem(run->own, real, entry.type == HB_TYPE_SYMLINK) == NULL
                ? NULL
                : "which hbcore keeps for itself";
 }
@@ -141,7 +141,7 @@ static void make_bones(struct hb_staging *staging)
             drop_twin(staging, directory->member); /* its files go to the other one */
     }
     for (size_t i = 0; i < plan->count; i++) {
-        if (!hb_planned_is_selected(plan, i) || plan->catalog->members[i].type == HB_DIRECTORY)
+        if (!hb_planned_is_selected(plan, i) || plan->catalog->members[i].type == HB_TYPE_DIRECTORY)
             continue;
         HB_AUTO_FREE char *bone = bone_of(hb_planned_path(plan, i), hb_planned_path_bytes(plan, i));
         HB_AUTO_CLOSE int fd =

@@ -11,7 +11,7 @@
 /*
  * All is staged. A member whose name is treated as that of an existing file replaces that file, and
  * the report says so. It is not restored if the archive has that name, too, if an earlier member
- * goes there, or if the filters or this program keep the file. HB_OK or HB_FATAL.
+ * goes there, or if the filters or this program keep the file. HB_OK or HB_STATUS_FATAL.
  */
 int hb_staging_settle_names(struct hb_staging *staging, struct hb_error *error);
 

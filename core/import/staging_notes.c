@@ -52,8 +52,8 @@ static void note_row(struct noting *noting, const char *path, size_t index)
 {
     const struct hb_restore_plan *plan = noting->staging->plan;
     uint8_t type = hb_planned_type(plan, index);
-    if (hb_planned_is_selected(plan, index) && type != HB_DIRECTORY)
-        note_at(noting, path, type == HB_SYMLINK, index);
+    if (hb_planned_is_selected(plan, index) && type != HB_TYPE_DIRECTORY)
+        note_at(noting, path, type == HB_TYPE_SYMLINK, index);
 }
 
 /* The clock of a server may go slow; the stage was made just before. */
@@ -113,7 +113,7 @@ void hb_staging_note_row(struct hb_staging *staging, size_t index, struct hb_jou
 {
     if (row->flags & HB_ROW_CLAIMED)
         note_claimed(staging, index, row);
-    else if (row->type == HB_DIRECTORY)
+    else if (row->type == HB_TYPE_DIRECTORY)
         row->note.what = row->flags & HB_ROW_NEW ? HB_NOTED_ABSENT : HB_NOTED_DIRECTORY;
     else
         row->note = staging->notes[index];

@@ -26,10 +26,10 @@ int hb_staging_copy(const struct hb_staging *staging, size_t index, int from, in
 int hb_staging_failed(const struct hb_staging *staging, size_t index, int reason,
                       struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "%s: cannot be staged: %s", hb_planned_path(staging->plan, index),
-                 strerror(reason));
+    hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be staged: %s",
+                 hb_planned_path(staging->plan, index), strerror(reason));
     hb_error_space(error, reason, " and try again; nothing was changed");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_staging_open(void *context, unsigned worker, size_t index, struct hb_error *error)

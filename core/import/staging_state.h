@@ -33,11 +33,13 @@ struct hb_staging {
     bool *checked;        /* members that a content plugin has looked at already; NULL: none */
 };
 
-/* A failure that concerns one member, but ends it all: nothing has been changed yet. HB_FATAL. */
+/* A failure that concerns one member, but ends it all: nothing has been changed yet.
+ * HB_STATUS_FATAL. */
 int hb_staging_failed(const struct hb_staging *staging, size_t index, int reason,
                       struct hb_error *error);
 
-/* A new file for a row's data, which the caller closes. A descriptor, or HB_FATAL. Any thread. */
+/* A new file for a row's data, which the caller closes. A descriptor, or HB_STATUS_FATAL. Any
+ * thread. */
 int hb_staging_open(void *staging, unsigned worker, size_t index, struct hb_error *error);
 
 /* Gives an open file the time of the row's data; copies data, and does the same. 0 or -errno. */

@@ -95,7 +95,7 @@ static bool take_all(struct hb_trees *trees)
         if (!hb_planned_is_selected(plan, i))
             continue;
         trees->parents[i] = take(trees, path, parent_bytes(path, bytes));
-        if (plan->catalog->members[i].type == HB_DIRECTORY) {
+        if (plan->catalog->members[i].type == HB_TYPE_DIRECTORY) {
             uint32_t number = take(trees, path, bytes);
             if (number != 0)
                 trees->directories[number - 1].member = i;
@@ -216,7 +216,8 @@ static bool is_held(const struct hb_trees *trees, size_t index)
 {
     struct hb_restore_plan *plan = trees->plan;
     uint32_t parent = trees->parents[index];
-    if (!hb_planned_is_selected(plan, index) || plan->catalog->members[index].type != HB_FILE ||
+    if (!hb_planned_is_selected(plan, index) ||
+        plan->catalog->members[index].type != HB_TYPE_FILE ||
         plan->rows[index].mode != HB_MODE_IS_OPEN || hb_claims_by_name(&plan->claims, index))
         return false;
     /* Something else of the archive lies below it, as if it were a directory: publishing tells. */
@@ -349,8 +350,9 @@ static void find_unfinished(struct hb_trees *trees)
 {
     const struct hb_restore_plan *plan = trees->plan;
     for (size_t i = 0; i < plan->count; i++) {
-        if (hb_planned_is_selected(plan, i) && plan->catalog->members[i].type != HB_DIRECTORY &&
-            !trees->inside[i] && trees->parents[i] != 0)
+        if (hb_planned_is_selected(plan, i) &&
+            plan->catalog->members[i].type != HB_TYPE_DIRECTORY && !trees->inside[i] &&
+            trees->parents[i] != 0)
             trees->directories[trees->parents[i] - 1].unfinished = true;
     }
 }

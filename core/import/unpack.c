@@ -30,7 +30,7 @@ static uint64_t space_surely_needed(const struct hb_restore_plan *plan)
             bytes = packed = 0;
             whole = true;
         }
-        if (member->type == HB_FILE)
+        if (member->type == HB_TYPE_FILE)
             whole = whole && hb_planned_is_needed(plan, i) &&
                     !__builtin_add_overflow(bytes, member->bytes, &bytes);
         packed += member->stored_bytes; /* of an archive that is there */
@@ -72,7 +72,8 @@ static bool is_left_out(const struct hb_staging *staging, size_t index)
 {
     const struct hb_restore_plan *plan = staging->plan;
     return plan->rows[index].action == HB_UNWANTED ||
-           (staging->archive->has_trailer && plan->catalog->members[index].type == HB_DIRECTORY);
+           (staging->archive->has_trailer &&
+            plan->catalog->members[index].type == HB_TYPE_DIRECTORY);
 }
 
 /* Are there files besides these, which are stored together? */
@@ -80,9 +81,9 @@ static bool has_others(const struct hb_catalog *catalog, const size_t *indexes, 
 {
     size_t files = 0, these = 0;
     for (size_t i = 0; i < catalog->count; i++)
-        files += catalog->members[i].type == HB_FILE;
+        files += catalog->members[i].type == HB_TYPE_FILE;
     for (size_t i = 0; i < count; i++)
-        these += catalog->members[indexes[i]].type == HB_FILE;
+        these += catalog->members[indexes[i]].type == HB_TYPE_FILE;
     return files > these;
 }
 
@@ -105,7 +106,7 @@ static bool on_damaged(void *context, const size_t *indexes, size_t count,
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (plan->catalog->members[indexes[i]].type != HB_DIRECTORY)
+        if (plan->catalog->members[indexes[i]].type != HB_TYPE_DIRECTORY)
             hb_report_add(&staging->run->report, HB_FOUND_NOTE, hb_planned_path(plan, indexes[i]),
                           "is damaged, but left out: %s", hb_error_why(error));
     return true;

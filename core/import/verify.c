@@ -120,7 +120,7 @@ static bool is_all_there(struct verify *verify, const struct hb_entry *entry, in
     return false;
 }
 
-/* Checks a staged copy as what it is. HB_OK or HB_CANCELLED. */
+/* Checks a staged copy as what it is. HB_OK or HB_STATUS_CANCELLED. */
 static int check_content(struct verify *verify, size_t index, const char *name, int fd)
 {
     const struct hb_instance *content;
@@ -146,7 +146,7 @@ static int check_content(struct verify *verify, size_t index, const char *name, 
     int status = hb_check_copy(verify->run, content, &entry, &file, &soundness);
     if (status == HB_OK) /* else nothing of its kind after all */
         hb_report_content(&verify->run->report, entry.path, "check", soundness);
-    return status == HB_CANCELLED ? status : HB_OK;
+    return status == HB_STATUS_CANCELLED ? status : HB_OK;
 }
 
 static int verify_done(void *context, unsigned worker, size_t index, int fd, uint64_t bytes,
@@ -165,7 +165,7 @@ static int verify_done(void *context, unsigned worker, size_t index, int fd, uin
     copy_name(index, name);
     int status = check_content(verify, index, name, fd);
     unlinkat(verify->run->stage.fd, name, 0);
-    return status == HB_CANCELLED ? hb_error_set(error, status, "interrupted") : HB_OK;
+    return status == HB_STATUS_CANCELLED ? hb_error_set(error, status, "interrupted") : HB_OK;
 }
 
 /* Reports all damage: undamaged members can still be extracted. The first is the error. */
@@ -204,7 +204,7 @@ static int make_stage(struct verify *verify, const char *path, struct hb_error *
     struct stat archive;
     int result = hb_directory_open(path, false, &directory);
     if (result != 0)
-        return hb_error_set(error, HB_FATAL, "%s: cannot open the directory: %s", path,
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot open the directory: %s", path,
                             hb_rights_explain(-result));
     struct hb_rights rights = directory.rights;
     if (rights.other && !directory.led &&
@@ -221,7 +221,7 @@ static void report_unchecked(struct verify *verify, const char *why)
     const struct hb_catalog *catalog = &verify->archive->catalog;
     struct hb_report *report = &verify->run->report;
     for (size_t i = 0; i < catalog->count; i++) {
-        if (catalog->members[i].type != HB_FILE || !is_checked(verify, i))
+        if (catalog->members[i].type != HB_TYPE_FILE || !is_checked(verify, i))
             continue;
         hb_report_add(report, HB_FOUND_DOUBTFUL, hb_catalog_path(catalog, i),
                       "could not be checked as a database: %s", why);
@@ -236,7 +236,7 @@ static void open_stage(struct verify *verify)
     const struct hb_archive *archive = verify->archive;
     bool needed = false;
     for (size_t i = 0; i < archive->catalog.count && !needed; i++)
-        needed = archive->catalog.members[i].type == HB_FILE && is_checked(verify, i);
+        needed = archive->catalog.members[i].type == HB_TYPE_FILE && is_checked(verify, i);
     if (!needed)
         return;
     const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");
@@ -330,7 +330,7 @@ static int verify_all(struct verify *verify, const char *home, struct hb_error *
     } else {
         *error = verify->refusal;
         if (verify->archive->catalog.count > 0)
-            hb_error_set(error, HB_FATAL, "%s; all of it was read back and is undamaged",
+            hb_error_set(error, HB_STATUS_FATAL, "%s; all of it was read back and is undamaged",
                          verify->refusal.text);
         if (verify->refusal.hint[0] != '\0')
             hb_error_hint(error, "%s", verify->refusal.hint);
@@ -361,7 +361,7 @@ int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *
                             .plan = {.catalog = &archive->catalog},
                             .error = error,
                             .damaged = SIZE_MAX};
-    int status = HB_NOMATCH;
+    int status = HB_STATUS_NOMATCH;
     verify.is_read = hb_alloc(archive->catalog.count + 1);
     *result = (struct hb_verified){0};
     if (hb_contents_create(verify.run, &verify.contents, error) == HB_OK &&

@@ -18,9 +18,9 @@ struct hb_verified {
  * Of a listed archive, for a home (absolute; it may be missing), or NULL: none is known. What is
  * found goes into the report of its run, unsorted; copies of claimed members lie beside the archive
  * meanwhile, or in [backup] stage-dir. HB_OK: all of it was read, or what could be
- * (result->damaged, and then *error is filled in); HB_NOMATCH: by this configuration nothing can be
- * checked as what it is; HB_CANCELLED; HB_FATAL: it cannot be read, or an import would refuse all
- * of it.
+ * (result->damaged, and then *error is filled in); HB_STATUS_NOMATCH: by this configuration nothing
+ * can be checked as what it is; HB_STATUS_CANCELLED; HB_STATUS_FATAL: it cannot be read, or an
+ * import would refuse all of it.
  */
 int hb_verify(struct hb_archive *archive, const char *home, struct hb_verified *result,
               struct hb_error *error);

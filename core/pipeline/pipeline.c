@@ -21,13 +21,13 @@ static int equip_worker(struct hb_pipeline *pipeline, struct hb_pipeline_thread 
         hb_run_clear_failure(pipeline->request.run);
         thread->worker = pipeline->ops->worker_create(format->self);
         if (thread->worker == NULL)
-            return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(format));
+            return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(format));
     }
     if (pipeline->policy.spans) {
         thread->buffer_bytes = (size_t)pipeline->policy.unit_bytes;
         thread->buffer = malloc(thread->buffer_bytes);
         if (thread->buffer == NULL)
-            return hb_error_set(error, HB_FATAL, "out of memory for a worker");
+            return hb_error_set(error, HB_STATUS_FATAL, "out of memory for a worker");
     }
     return HB_OK;
 }
@@ -106,7 +106,8 @@ static int load(struct hb_pipeline *pipeline, struct hb_finished *finished, stru
     finished->encoded.unit.data = data;
     if (result == 0)
         return HB_OK;
-    return hb_error_set(error, HB_FATAL, "%s: cannot be read back from the staging directory: %s",
+    return hb_error_set(error, HB_STATUS_FATAL,
+                        "%s: cannot be read back from the staging directory: %s",
                         finished->encoded.unit.entry->path, strerror(-result));
 }
 

@@ -35,7 +35,8 @@ int hb_pipeline_start(const struct hb_pipeline_request *request, struct hb_pipel
                       struct hb_error *error);
 
 /*
- * The next step; valid until the next call. HB_OK, HB_END, HB_CANCELLED or HB_FATAL. One thread.
+ * The next step; valid until the next call. HB_OK, HB_STATUS_END, HB_STATUS_CANCELLED or
+ * HB_STATUS_FATAL. One thread.
  */
 int hb_pipeline_next(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_error *error);
 

@@ -38,7 +38,7 @@ size_t hb_item_entries(const struct hb_plan *plan, const struct hb_unit_policy *
         return 1;
     for (size_t i = first; i < end; i++) {
         const struct hb_planned *planned = &plan->entries[i];
-        uint64_t content = planned->type == HB_FILE ? planned->bytes : 0;
+        uint64_t content = planned->type == HB_TYPE_FILE ? planned->bytes : 0;
         bool big = planned->content != 0 || content > policy->unit_bytes / 2;
         uint64_t need = content + policy->overhead;
         if (i > first && (big || filled + need > policy->unit_bytes))

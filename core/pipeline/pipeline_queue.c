@@ -136,15 +136,15 @@ static void wait_for_work(struct hb_pipeline *pipeline)
 
 int hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work *work)
 {
-    int status = HB_SKIP;
+    int status = HB_STATUS_SKIP;
     pthread_mutex_lock(&pipeline->lock);
-    while (status == HB_SKIP) {
+    while (status == HB_STATUS_SKIP) {
         if (pipeline->stopping || hb_run_cancelled(pipeline->request.run))
-            status = HB_END;
+            status = HB_STATUS_END;
         else if (take_unit(pipeline, work) || take_item(pipeline, work))
             status = HB_OK;
         else if (hb_all_taken(pipeline))
-            status = HB_END;
+            status = HB_STATUS_END;
         else if (!wait)
             break;
         else
@@ -285,7 +285,7 @@ bool hb_queue_refuse(struct hb_pipeline *pipeline, struct hb_item *item, const c
         advance(pipeline, item, HB_ITEM_DEAD);
     pthread_mutex_unlock(&pipeline->lock);
     if (begun)
-        hb_queue_fail(pipeline, HB_FATAL, item->readers[0].entry.path, why);
+        hb_queue_fail(pipeline, HB_STATUS_FATAL, item->readers[0].entry.path, why);
     return lives && !begun;
 }
 

@@ -60,7 +60,8 @@ void hb_queue_fail(struct hb_pipeline *pipeline, int status, const char *path, c
 /* Tells all threads to end. */
 void hb_queue_stop(struct hb_pipeline *pipeline);
 
-/* What a worker does next. HB_OK; HB_END: nothing any more; HB_SKIP: nothing now (if !wait). */
+/* What a worker does next. HB_OK; HB_STATUS_END: nothing any more; HB_STATUS_SKIP: nothing now (if
+ * !wait). */
 int hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work *work);
 /* What an opener does next; NULL: nothing any more, or (if !wait) nothing now. */
 struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait);

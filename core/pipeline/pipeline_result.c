@@ -57,7 +57,8 @@ static void wait_a_little(struct hb_pipeline *pipeline)
     pthread_cond_timedwait(&pipeline->done, &pipeline->lock, &until);
 }
 
-/* HB_OK and *finished; HB_LATER: it is not there yet; or as hb_result_next. Under the lock. */
+/* HB_OK and *finished; HB_STATUS_LATER: it is not there yet; or as hb_result_next. Under the lock.
+ */
 static int look(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_finished **finished,
                 struct hb_error *error)
 {
@@ -66,13 +67,13 @@ static int look(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_fi
         return pipeline->status;
     }
     if (hb_run_cancelled(pipeline->request.run))
-        return hb_error_set(error, HB_CANCELLED, "interrupted");
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     while (pipeline->head != NULL && hb_item_is_over(pipeline->head))
         drop_head(pipeline);
     if (pipeline->head == NULL)
-        return hb_all_handed_out(pipeline) ? HB_END : HB_LATER;
+        return hb_all_handed_out(pipeline) ? HB_STATUS_END : HB_STATUS_LATER;
     if (!hb_item_has_step(pipeline->head))
-        return HB_LATER;
+        return HB_STATUS_LATER;
     *finished = take_finished(pipeline, step);
     return HB_OK;
 }
@@ -83,7 +84,7 @@ int hb_result_next(struct hb_pipeline *pipeline, struct hb_step *step,
     int status;
     bool alone = pipeline->missing_worker != NULL || pipeline->missing_opener != NULL;
     pthread_mutex_lock(&pipeline->lock);
-    while ((status = look(pipeline, step, finished, error)) == HB_LATER) {
+    while ((status = look(pipeline, step, finished, error)) == HB_STATUS_LATER) {
         bool helped = false;
         hb_stage_refresh(&pipeline->request.run->stage);
         if (alone) {

@@ -27,7 +27,7 @@ static size_t find(const struct hb_pipeline *pipeline, const struct hb_planned *
 static size_t find_claimed(const struct hb_pipeline *pipeline, const struct hb_planned *planned,
                            struct hb_reader *reader)
 {
-    static const uint32_t known[] = {HB_SOUND, HB_NOT_CHECKED};
+    static const uint32_t known[] = {HB_SOUNDNESS_SOUND, HB_SOUNDNESS_NOT_CHECKED};
     size_t found = SIZE_MAX;
     for (size_t i = 0; found == SIZE_MAX && i < sizeof known / sizeof *known; i++) {
         found = find(pipeline, planned, reader, known[i]);
@@ -52,7 +52,7 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
             return SIZE_MAX;
         if (i == 0)
             first = found;
-        if (planned->type == HB_FILE)
+        if (planned->type == HB_TYPE_FILE)
             reader->entry.bytes = hb_previous_bytes(request->previous, found);
         item->entries[i] = &reader->entry;
     }
@@ -79,11 +79,11 @@ static void describe(const struct hb_pipeline *pipeline, const struct hb_item *i
                      uint64_t index, struct hb_unit *unit)
 {
     uint64_t each = pipeline->policy.unit_bytes, bytes = 0;
-    unit->flags = (index == 0 ? HB_FIRST : 0u) | (index + 1 == units ? HB_LAST : 0u);
+    unit->flags = (index == 0 ? HB_UNIT_FIRST : 0u) | (index + 1 == units ? HB_UNIT_LAST : 0u);
     unit->entry = item->entries[0];
     unit->entries = (uint32_t)item->entry_count;
     for (size_t i = 0; i < item->entry_count; i++)
-        bytes += item->entries[i]->type == HB_FILE ? item->entries[i]->bytes : 0;
+        bytes += item->entries[i]->type == HB_TYPE_FILE ? item->entries[i]->bytes : 0;
     unit->raw_bytes = units == 1 ? bytes : index + 1 < units ? each : bytes - index * each;
 }
 
@@ -109,7 +109,7 @@ static void report_content(const struct hb_pipeline *pipeline, const struct hb_i
     struct hb_report *report = &pipeline->request.run->report;
     const struct hb_reader *reader = &item->readers[0];
     hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness);
-    if (reader->source.soundness == HB_NOT_CHECKED)
+    if (reader->source.soundness == HB_SOUNDNESS_NOT_CHECKED)
         hb_report_add(report, HB_FOUND_NOTE, reader->entry.path,
                       "unchanged since the last backup, which did not check it");
 }
@@ -147,7 +147,7 @@ bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
     struct hb_pipeline *pipeline = thread->pipeline;
     const struct hb_planned *planned = &pipeline->request.plan->entries[item->first];
     /* Entries without content are not worth a search. */
-    if (pipeline->request.previous == NULL || (item->count == 1 && planned->type != HB_FILE))
+    if (pipeline->request.previous == NULL || (item->count == 1 && planned->type != HB_TYPE_FILE))
         return false;
     size_t found = find_all(pipeline, item);
     if (found != SIZE_MAX && take_over(thread, item, found))
@@ -169,7 +169,8 @@ int hb_reuse_again(const struct hb_pipeline *pipeline, const struct hb_item *ite
                 again.unit.bytes == encoded->unit.bytes && again.mark.check == encoded->mark.check;
     encoded->unit.data = again.unit.data;
     return same ? HB_OK
-                : hb_error_set(error, HB_FATAL, "%s: %s", item->entries[0]->path, was_changed);
+                : hb_error_set(error, HB_STATUS_FATAL, "%s: %s", item->entries[0]->path,
+                               was_changed);
 }
 
 void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index)
@@ -177,7 +178,7 @@ void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint
     struct hb_pipeline *pipeline = thread->pipeline;
     struct hb_encoded encoded = {0};
     if (!read_unit(pipeline, item, item->previous, index, &encoded)) {
-        hb_queue_fail(pipeline, HB_FATAL, item->entries[0]->path, was_changed);
+        hb_queue_fail(pipeline, HB_STATUS_FATAL, item->entries[0]->path, was_changed);
         hb_worker_leave(pipeline, item);
         return;
     }

@@ -43,8 +43,8 @@ bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item);
 void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index);
 
 /*
- * Brings back the data of a unit that was taken over and then left where it was. HB_OK, HB_FATAL:
- * it is not what it was any more.
+ * Brings back the data of a unit that was taken over and then left where it was. HB_OK,
+ * HB_STATUS_FATAL: it is not what it was any more.
  */
 int hb_reuse_again(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t index,
                    struct hb_encoded *encoded, struct hb_error *error);

@@ -17,7 +17,7 @@ static void *buffer_of(struct hb_pipeline_thread *thread, size_t bytes)
         /* What has been read into it stays. */
         unsigned char *grown = realloc(thread->buffer, bytes);
         if (grown == NULL) {
-            hb_queue_fail(thread->pipeline, HB_FATAL, NULL, "out of memory for a unit");
+            hb_queue_fail(thread->pipeline, HB_STATUS_FATAL, NULL, "out of memory for a unit");
             return NULL;
         }
         thread->buffer = grown;
@@ -35,15 +35,16 @@ static int copy_segment(struct hb_pipeline *pipeline, const struct hb_segment *s
         return HB_OK;
     void *copy = malloc((size_t)unit->bytes);
     if (copy == NULL) {
-        hb_queue_fail(pipeline, HB_FATAL, NULL, "out of memory for a unit");
-        return HB_FATAL;
+        hb_queue_fail(pipeline, HB_STATUS_FATAL, NULL, "out of memory for a unit");
+        return HB_STATUS_FATAL;
     }
     memcpy(copy, segment->data, (size_t)unit->bytes);
     unit->data = copy;
     return HB_OK;
 }
 
-/* Turns segments into a unit. HB_ENTRY: the format cannot store this; for the caller to see to. */
+/* Turns segments into a unit. HB_STATUS_ENTRY: the format cannot store this; for the caller to see
+ * to. */
 static int encode(struct hb_pipeline_thread *thread, const struct hb_segment *segments,
                   size_t count, struct hb_unit *unit)
 {
@@ -52,7 +53,7 @@ static int encode(struct hb_pipeline_thread *thread, const struct hb_segment *se
     const struct hb_segment *one[1] = {segments}, **pointers = one;
 
     *unit = (struct hb_unit){.size = sizeof *unit,
-                             .flags = count == 1 ? segments[0].flags : HB_FIRST | HB_LAST,
+                             .flags = count == 1 ? segments[0].flags : HB_UNIT_FIRST | HB_UNIT_LAST,
                              .entry = segments[0].entry,
                              .range_fd = -1,
                              .entries = (uint32_t)count};
@@ -69,8 +70,9 @@ static int encode(struct hb_pipeline_thread *thread, const struct hb_segment *se
     int status = pipeline->ops->encode(format->self, thread->worker, pointers, count, unit);
     if (count > 1)
         free(pointers);
-    if (status != HB_OK && status != HB_ENTRY)
-        hb_queue_fail(pipeline, status == HB_CANCELLED ? HB_CANCELLED : HB_FATAL,
+    if (status != HB_OK && status != HB_STATUS_ENTRY)
+        hb_queue_fail(pipeline,
+                      status == HB_STATUS_CANCELLED ? HB_STATUS_CANCELLED : HB_STATUS_FATAL,
                       segments[0].entry->path, hb_instance_failure(format));
     return status;
 }
@@ -100,14 +102,14 @@ static int encode_group(struct hb_pipeline_thread *thread, struct hb_item *item,
 {
     struct hb_pipeline *pipeline = thread->pipeline;
     int status = encode(thread, segments, *count, unit);
-    if (status != HB_ENTRY)
+    if (status != HB_STATUS_ENTRY)
         return status;
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
         struct hb_unit alone;
         status = encode(thread, &segments[i], 1, &alone);
         free((void *)(uintptr_t)alone.data);
-        if (status == HB_ENTRY) {
+        if (status == HB_STATUS_ENTRY) {
             refuse_entry(pipeline, segments[i].entry->path);
             continue;
         }
@@ -117,7 +119,7 @@ static int encode_group(struct hb_pipeline_thread *thread, struct hb_item *item,
         item->entries[kept++] = item->entries[i];
     }
     item->entry_count = *count = kept;
-    return kept == 0 ? HB_ENTRY : encode(thread, segments, kept, unit);
+    return kept == 0 ? HB_STATUS_ENTRY : encode(thread, segments, kept, unit);
 }
 
 /* ---- small entries, read whole ------------------------------------------------------------- */
@@ -143,7 +145,7 @@ static int64_t read_whole(struct hb_pipeline_thread *thread, struct hb_reader *r
 }
 
 /*
- * Opens and reads the next entry of a group to `used` in the buffer. HB_SKIP: it is left out
+ * Opens and reads the next entry of a group to `used` in the buffer. HB_STATUS_SKIP: it is left out
  * (reported). The buffer grows with files that grew since the walk.
  */
 static int read_member(struct hb_pipeline_thread *thread, struct hb_reader *reader,
@@ -153,18 +155,18 @@ static int read_member(struct hb_pipeline_thread *thread, struct hb_reader *read
     uint64_t limit = thread->pipeline->policy.unit_bytes * GROWTH_FACTOR;
     int64_t got = 0;
     if (hb_reader_open(request->run, request->contents, request->plan, planned, reader) != HB_OK)
-        return HB_SKIP;
+        return HB_STATUS_SKIP;
     uint64_t want = reader->entry.bytes > limit ? limit : reader->entry.bytes;
     if (used + want > thread->buffer_bytes && buffer_of(thread, (size_t)(used + limit)) == NULL)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     uint64_t room = thread->buffer_bytes - used < limit ? thread->buffer_bytes - used : limit;
-    if (reader->entry.type == HB_FILE)
+    if (reader->entry.type == HB_TYPE_FILE)
         got = read_whole(thread, reader, (size_t)used, room);
     if (got >= 0)
         hb_reader_settle(reader);
     hb_reader_close(reader);
     *bytes = got < 0 ? 0 : (uint64_t)got;
-    return got < 0 ? HB_SKIP : HB_OK;
+    return got < 0 ? HB_STATUS_SKIP : HB_OK;
 }
 
 /* Reads all entries of the group into the buffer; returns how many can be stored. */
@@ -179,12 +181,12 @@ static size_t read_group(struct hb_pipeline_thread *thread, struct hb_item *item
         uint64_t bytes;
         int status =
             read_member(thread, reader, &request->plan->entries[item->first + i], used, &bytes);
-        if (status == HB_FATAL)
+        if (status == HB_STATUS_FATAL)
             return 0;
         if (status != HB_OK)
             continue;
         segments[count] = (struct hb_segment){.size = sizeof *segments,
-                                              .flags = HB_FIRST | HB_LAST,
+                                              .flags = HB_UNIT_FIRST | HB_UNIT_LAST,
                                               .entry = &reader->entry,
                                               .bytes = bytes};
         item->entries[count++] = &reader->entry;
@@ -215,7 +217,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
     struct hb_pipeline *pipeline = thread->pipeline;
     struct hb_reader *reader = &item->readers[0];
     int64_t got = 0;
-    if (reader->entry.type == HB_FILE && reader->entry.bytes > 0) {
+    if (reader->entry.type == HB_TYPE_FILE && reader->entry.bytes > 0) {
         if (buffer_of(thread, (size_t)pipeline->policy.unit_bytes) == NULL)
             return;
         got = read_whole(thread, reader, 0, pipeline->policy.unit_bytes);
@@ -228,7 +230,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
         return;
     }
     struct hb_segment segment = {.size = sizeof segment,
-                                 .flags = HB_FIRST | HB_LAST,
+                                 .flags = HB_UNIT_FIRST | HB_UNIT_LAST,
                                  .entry = &reader->entry,
                                  .data = got == 0 ? NULL : thread->buffer,
                                  .bytes = (uint64_t)got};
@@ -236,7 +238,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
     item->entries[0] = &reader->entry;
     item->entry_count = 1;
     int status = encode(thread, &segment, 1, &encoded.unit);
-    if (status == HB_ENTRY)
+    if (status == HB_STATUS_ENTRY)
         refuse_entry(pipeline, reader->entry.path);
     if (status == HB_OK)
         finish(thread, item, 0, &encoded);
@@ -271,8 +273,8 @@ static void process_item(struct hb_pipeline_thread *thread, struct hb_item *item
     }
     int status =
         hb_reader_open(request->run, request->contents, request->plan, planned, &item->readers[0]);
-    if (status == HB_CANCELLED)
-        hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
+    if (status == HB_STATUS_CANCELLED)
+        hb_queue_fail(pipeline, HB_STATUS_CANCELLED, NULL, "interrupted");
     else if (status != HB_OK)
         hb_worker_drop(pipeline, item);
     else if (item->readers[0].entry.bytes <= pipeline->policy.unit_bytes)
@@ -326,7 +328,8 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
         return;
     uint64_t got = read_unit(thread, item, index, want);
     struct hb_segment segment = {.size = sizeof segment,
-                                 .flags = (index == 0 ? HB_FIRST : 0u) | (last ? HB_LAST : 0u),
+                                 .flags =
+                                     (index == 0 ? HB_UNIT_FIRST : 0u) | (last ? HB_UNIT_LAST : 0u),
                                  .entry = &reader->entry,
                                  .offset = offset,
                                  .data = got == 0 ? NULL : thread->buffer,
@@ -342,7 +345,7 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
     int status = encode(thread, &segment, 1, &encoded.unit);
     if (status == HB_OK) {
         finish(thread, item, index, &encoded);
-    } else if (status == HB_ENTRY) {
+    } else if (status == HB_STATUS_ENTRY) {
         if (hb_queue_refuse(pipeline, item, hb_instance_failure(pipeline->request.format)))
             refuse_entry(pipeline, reader->entry.path);
         hb_worker_leave(pipeline, item);
@@ -386,7 +389,7 @@ static int judge_claimed(struct hb_pipeline *pipeline, struct hb_item **item)
     int status = hb_reader_judge(&(*item)->readers[0]);
     if (status == HB_OK)
         hb_worker_accept(pipeline, *item);
-    if (status != HB_NOMATCH)
+    if (status != HB_STATUS_NOMATCH)
         return status;
     struct hb_item *rejected = *item;
     *item = hb_queue_replace(pipeline, rejected);
@@ -409,8 +412,8 @@ static void open_claimed(struct hb_pipeline *pipeline, struct hb_item *item)
         status = judge_claimed(pipeline, &item);
     else if (status == HB_OK)
         hb_queue_opened(pipeline, item, cut_units(pipeline, item));
-    if (status == HB_CANCELLED)
-        hb_queue_fail(pipeline, HB_CANCELLED, NULL, "interrupted");
+    if (status == HB_STATUS_CANCELLED)
+        hb_queue_fail(pipeline, HB_STATUS_CANCELLED, NULL, "interrupted");
     else if (status != HB_OK)
         hb_worker_drop(pipeline, item);
 }

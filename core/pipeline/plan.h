@@ -28,7 +28,7 @@ struct hb_planned {
     uint32_t uid;
     uint32_t gid;
     uint16_t mode;    /* permission bits, as the filters want them */
-    uint8_t type;     /* enum hb_entry_type */
+    uint8_t type;     /* enum hb_type */
     uint8_t flags;    /* enum hb_planned_flags */
     uint16_t content; /* 1 + index of the content plugin that claims it, or 0 */
 };

@@ -35,10 +35,10 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
     entry.index = previous->listed;
     if (previous->listed >= previous->index.count ||
         !hb_trailer_matches(&previous->archive.trailer, &entry))
-        return hb_error_set(listing->error, HB_FATAL, "%s differs from what was stored",
+        return hb_error_set(listing->error, HB_STATUS_FATAL, "%s differs from what was stored",
                             entry.path);
     previous->tokens[previous->listed] = member->token;
-    previous->bytes[previous->listed++] = entry.type == HB_FILE ? entry.bytes : 0;
+    previous->bytes[previous->listed++] = entry.type == HB_TYPE_FILE ? entry.bytes : 0;
     return HB_OK;
 }
 
@@ -55,11 +55,12 @@ static int list(struct hb_previous *previous, struct hb_error *error)
     hb_run_clear_failure(archive->run);
     int status = ops->list(archive->format->self, &archive->input, &lister);
     if (status < 0 && error->text[0] == '\0')
-        hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+        hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
     if (status < 0)
-        return HB_FATAL;
-    if (status == HB_NOMATCH || previous->listed != count)
-        return hb_error_set(error, HB_FATAL, "its entries differ from those that were stored");
+        return HB_STATUS_FATAL;
+    if (status == HB_STATUS_NOMATCH || previous->listed != count)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "its entries differ from those that were stored");
     return HB_OK;
 }
 
@@ -68,11 +69,11 @@ static int check_origin(const struct hb_previous_request *request, const struct 
                         const void *data, size_t bytes, struct hb_error *error)
 {
     if (!trailer->has_origin || !hb_home_id_is(request->id, trailer->origin.home))
-        return hb_error_set(error, HB_FATAL, "it does not say that it belongs to this home");
+        return hb_error_set(error, HB_STATUS_FATAL, "it does not say that it belongs to this home");
     if (!request->seal_key->known)
-        return HB_NOMATCH; /* why was said already */
+        return HB_STATUS_NOMATCH; /* why was said already */
     if (!hb_trailer_is_sealed(data, bytes, request->seal_key->key))
-        return hb_error_set(error, HB_FATAL, "%s",
+        return hb_error_set(error, HB_STATUS_FATAL, "%s",
                             request->seal_key->made
                                 ? "the key that it may have been sealed with is gone"
                                 : "it was not sealed with the key of this installation");
@@ -88,23 +89,23 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
     void *data = NULL;
     size_t bytes = 0;
     if (!HB_CAN(ops, read_trailer) || !HB_CAN(ops, list) || !HB_CAN(ops, locate))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     hb_run_clear_failure(archive->run);
     int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
-    if (status == HB_NOMATCH)
-        return HB_NOMATCH;
+    if (status == HB_STATUS_NOMATCH)
+        return HB_STATUS_NOMATCH;
     if (status != HB_OK)
-        return hb_error_set(error, HB_FATAL, "%s", hb_instance_failure(archive->format));
+        return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
     status = hb_trailer_parse(data, bytes, &archive->trailer, error);
     if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
-        status = HB_NOMATCH;
+        status = HB_STATUS_NOMATCH;
     if (status == HB_OK && memcmp(previous->index.key, request->key, 32) != 0)
-        status = HB_NOMATCH;
+        status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = check_origin(request, &archive->trailer, data, bytes, error);
     free(data);
     if (status == HB_OK && archive->trailer.count != previous->index.count)
-        status = hb_error_set(error, HB_FATAL, "its trailer contradicts itself");
+        status = hb_error_set(error, HB_STATUS_FATAL, "its trailer contradicts itself");
     return status;
 }
 
@@ -168,14 +169,14 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
     int status =
         hb_archive_open_file(request->run, request->path, request->label, &made->archive, error);
     if (status == HB_OK && made->archive.stream)
-        status = HB_NOMATCH;
+        status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = read_index(made, request, error);
     if (status == HB_OK)
         status = list(made, error);
     if (status != HB_OK) {
         hb_previous_close(made);
-        return status == HB_NOMATCH ? HB_NOMATCH : HB_FATAL;
+        return status == HB_STATUS_NOMATCH ? HB_STATUS_NOMATCH : HB_STATUS_FATAL;
     }
     hb_trailer_clear(&made->archive.trailer);
     make_buckets(made);

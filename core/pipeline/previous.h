@@ -28,8 +28,8 @@ struct hb_previous_request {
 };
 
 /*
- * HB_OK; HB_NOMATCH: it was made without an index, or in another way; HB_FATAL: it is damaged, or
- * nothing proves that it was made here, of this home. Only HB_OK makes a *previous.
+ * HB_OK; HB_STATUS_NOMATCH: it was made without an index, or in another way; HB_STATUS_FATAL: it is
+ * damaged, or nothing proves that it was made here, of this home. Only HB_OK makes a *previous.
  */
 int hb_previous_open(const struct hb_previous_request *request, struct hb_previous **previous,
                      struct hb_error *error);

@@ -99,7 +99,7 @@ static int cannot_open(const struct hb_reader *reader, int error)
     else if (!is_out_of_reach(reader, error))
         hb_report_add(report, HB_FOUND_SKIPPED, path, "cannot be opened: %s",
                       hb_rights_explain(error));
-    return HB_ENTRY;
+    return HB_STATUS_ENTRY;
 }
 
 /* The home, to read a planned entry: where nobody else has his hand in, one call does. */
@@ -125,7 +125,7 @@ static int take_file(struct hb_run *run, int fd, struct hb_reader *reader)
     if (!S_ISREG(status.st_mode)) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
                       "is no longer a regular file");
-        return HB_ENTRY;
+        return HB_STATUS_ENTRY;
     }
     if (reader->passes == 0)
         hb_not_kept_open(&run->not_kept, fd);
@@ -154,7 +154,7 @@ static int open_link(struct hb_run *run, struct hb_reader *reader)
     if (bytes < 0 || (size_t)bytes == sizeof target) {
         hb_report_add(&run->report, HB_FOUND_SKIPPED, reader->entry.path,
                       "symbolic link cannot be read: %s", bytes < 0 ? strerror(errno) : "too long");
-        return HB_ENTRY;
+        return HB_STATUS_ENTRY;
     }
     reader->entry.link = hb_copy_bytes(target, (size_t)bytes);
     return HB_OK;
@@ -190,7 +190,7 @@ static void accept_source(struct hb_reader *reader)
     bool doubtful = hb_report_has(report, HB_FOUND_DOUBTFUL, reader->entry.path);
     hb_report_content(report, reader->entry.path, method, source->soundness);
     bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN;
-    if ((source->soundness == HB_UNSOUND || told_nothing) && !doubtful)
+    if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
                       told_nothing ? "could not be checked by plugin %s; stored as it is"
                                    : "unsound according to plugin %s; stored as it is",
@@ -206,18 +206,18 @@ static int refuse_source(const struct hb_instance *content, const struct hb_read
 {
     struct hb_report *report = &reader->run->report;
     const char *path = reader->entry.path;
-    if (result == HB_NOMATCH) {
+    if (result == HB_STATUS_NOMATCH) {
         if (hb_report_has(report, HB_FOUND_DOUBTFUL, path))
             hb_report_content(report, path, "raw",
                               reader->source.soundness == HB_SOUNDNESS_UNKNOWN
                                   ? HB_SOUNDNESS_UNKNOWN
-                                  : HB_UNSOUND);
-        return HB_NOMATCH;
+                                  : HB_SOUNDNESS_UNSOUND);
+        return HB_STATUS_NOMATCH;
     }
-    if (result == HB_CANCELLED || hb_run_cancelled(reader->run))
-        return HB_CANCELLED;
+    if (result == HB_STATUS_CANCELLED || hb_run_cancelled(reader->run))
+        return HB_STATUS_CANCELLED;
     hb_report_add(report, HB_FOUND_SKIPPED, path, "%s", hb_instance_failure(content));
-    return HB_ENTRY;
+    return HB_STATUS_ENTRY;
 }
 
 /* A mistake of the plugin. Without this the entry would be stored empty. */
@@ -227,7 +227,7 @@ static int no_source(const struct hb_instance *content, struct hb_reader *reader
         reader->source.close(&reader->source);
     hb_report_add(&reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
                   "plugin %s opened it without a read_at() to read it", content->plugin->name);
-    return HB_ENTRY;
+    return HB_STATUS_ENTRY;
 }
 
 /*
@@ -281,7 +281,7 @@ static int look_through_link(const struct hb_run *run, const struct hb_place *pl
 
 /*
  * What a list names may be a link. A plugin gets the file that it leads to, for what belongs to
- * that lies beside it. HB_NOMATCH: it lies outside the home, where no plugin looks.
+ * that lies beside it. HB_STATUS_NOMATCH: it lies outside the home, where no plugin looks.
  */
 static int follow_links(struct hb_run *run, struct hb_reader *reader)
 {
@@ -298,16 +298,16 @@ static int follow_links(struct hb_run *run, struct hb_reader *reader)
                       "leads outside the home; its bytes are copied as they are");
     }
     hb_place_clear(&place);
-    return error == 0 ? HB_OK : result != 0 ? HB_NOMATCH : cannot_open(reader, error);
+    return error == 0 ? HB_OK : result != 0 ? HB_STATUS_NOMATCH : cannot_open(reader, error);
 }
 
-/* Through its plugin. HB_NOMATCH: as an ordinary file after all. */
+/* Through its plugin. HB_STATUS_NOMATCH: as an ordinary file after all. */
 static int open_claimed(struct hb_run *run, const struct hb_instance *content, bool listed,
                         struct hb_reader *reader)
 {
     const struct hb_content_ops *ops = content->plugin->ops;
     if (!HB_CAN(ops, open))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int followed = listed ? follow_links(run, reader) : HB_OK;
     if (followed != HB_OK)
         return followed;
@@ -369,10 +369,10 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
     reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
     reader->entry.index = (uint64_t)(planned - plan->entries);
-    if (planned->type == HB_FILE)
+    if (planned->type == HB_TYPE_FILE)
         reader->entry.bytes = planned->bytes;
-    int status = planned->type == HB_SYMLINK ? open_link(run, reader) : HB_OK;
-    if (status == HB_OK && planned->type != HB_FILE && plan->remember)
+    int status = planned->type == HB_TYPE_SYMLINK ? open_link(run, reader) : HB_OK;
+    if (status == HB_OK && planned->type != HB_TYPE_FILE && plan->remember)
         hb_fingerprint_other(&reader->entry, &reader->fingerprint);
     return status;
 }
@@ -387,7 +387,7 @@ void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *
         .ctime = {.tv_sec = planned->ctime_seconds, .tv_nsec = planned->ctime_nanoseconds},
     };
     unsigned char identity[32];
-    if (!reader->remember || planned->type != HB_FILE)
+    if (!reader->remember || planned->type != HB_TYPE_FILE)
         return;
     if (planned->content == 0)
         hb_fingerprint_file(&reader->entry, &state, &reader->fingerprint);
@@ -399,12 +399,12 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
                    const struct hb_planned *planned, struct hb_reader *reader)
 {
     int result = hb_reader_plan(run, plan, planned, reader);
-    if (result != HB_OK || planned->type != HB_FILE)
+    if (result != HB_OK || planned->type != HB_TYPE_FILE)
         return result;
     if (planned->content == 0)
         return open_file(run, plan, planned, reader);
     result = open_claimed(run, contents->instances[planned->content - 1], plan->listed, reader);
-    if (result != HB_NOMATCH)
+    if (result != HB_STATUS_NOMATCH)
         return result;
     hb_reader_free(reader);
     return hb_reader_open_raw(run, plan, planned, reader);

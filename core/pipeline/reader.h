@@ -37,8 +37,8 @@ static inline struct hb_reader *hb_reader_of(struct hb_entry *entry)
 }
 
 /*
- * Opens one entry. HB_OK; HB_ENTRY: it cannot be stored, which stands in the report now;
- * HB_CANCELLED. Any thread. If reader->to_be_judged then, what is read counts only once
+ * Opens one entry. HB_OK; HB_STATUS_ENTRY: it cannot be stored, which stands in the report now;
+ * HB_STATUS_CANCELLED. Any thread. If reader->to_be_judged then, what is read counts only once
  * hb_reader_judge has said so.
  */
 int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const struct hb_plan *plan,
@@ -46,8 +46,8 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
 
 /*
  * Lets the plugin judge its source, in the thread that opened it, while others read. HB_OK: the
- * source is accepted; HB_NOMATCH: it is rejected, and the entry must be stored as an ordinary file;
- * or as hb_reader_open.
+ * source is accepted; HB_STATUS_NOMATCH: it is rejected, and the entry must be stored as an
+ * ordinary file; or as hb_reader_open.
  */
 int hb_reader_judge(struct hb_reader *reader);
 

@@ -7,6 +7,7 @@
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,10 +129,10 @@ static int defect(struct hb_error *error, const char *path, const char *format, 
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    hb_error_set(error, HB_FATAL, "plugin %s: %s", path, text);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: %s", path, text);
     hb_error_hint(error, "this is a defect of the plugin: install another release of it, or report "
                          "it to its author");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -182,7 +183,7 @@ static int check_option(const struct hb_plugin *plugin, size_t index, const char
     if (option->minimum > option->maximum)
         return defect(error, path, "the range of its option '%s' is empty", option->key);
     if (check_choices(option, path, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     return check_default(option, path, error);
 }
 
@@ -199,7 +200,7 @@ static int check_options(const struct hb_plugin *plugin, const char *path, struc
                       stride);
     for (size_t i = 0; i < plugin->option_count; i++)
         if (check_option(plugin, i, path, error) != HB_OK)
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
     return HB_OK;
 }
 
@@ -249,6 +250,32 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
+/* Those that are not frozen come before those that are; 0 was the first of all. */
+static uint32_t age_of(uint32_t abi)
+{
+    return abi == 0 ? 0 : abi ^ HB_ABI_NOT_FROZEN;
+}
+
+void hb_abi_name(char text[HB_ABI_NAME_BYTES], uint32_t abi)
+{
+    bool frozen = abi == 0 || (abi & HB_ABI_NOT_FROZEN) == 0;
+    snprintf(text, HB_ABI_NAME_BYTES, "ABI %u%s", abi & ~HB_ABI_NOT_FROZEN,
+             frozen ? "" : " (not frozen)");
+}
+
+static int other_abi(uint32_t abi, const char *path, struct hb_error *error)
+{
+    char its[HB_ABI_NAME_BYTES], ours[HB_ABI_NAME_BYTES];
+    hb_abi_name(its, abi);
+    hb_abi_name(ours, HB_ABI);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: made for %s, this hbcore has %s", path, its,
+                 ours);
+    hb_error_hint(error, age_of(abi) > age_of(HB_ABI)
+                             ? "install a newer hbcore, or an older release of the plugin"
+                             : "install a newer release of the plugin, or build it again");
+    return HB_STATUS_FATAL;
+}
+
 /* What must be right before the rest of the descriptor may be read. */
 static int check_head(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
 {
@@ -257,14 +284,8 @@ static int check_head(const struct hb_plugin *plugin, const char *path, struct h
     if (plugin->size < offsetof(struct hb_plugin, abi) + sizeof plugin->abi)
         return defect(error, path, "its descriptor is %u bytes long, an impossible size",
                       plugin->size);
-    if (plugin->abi != HB_ABI) {
-        hb_error_set(error, HB_FATAL, "plugin %s: made for ABI %u, this hbcore has ABI %u", path,
-                     plugin->abi, HB_ABI);
-        hb_error_hint(error, plugin->abi > HB_ABI
-                                 ? "install a newer hbcore, or an older release of the plugin"
-                                 : "install a newer release of the plugin, or build it again");
-        return HB_FATAL;
-    }
+    if (plugin->abi != HB_ABI)
+        return other_abi(plugin->abi, path, error);
     if (!HB_HAS(plugin, ops))
         return defect(error, path, "its descriptor is %u bytes long, at least %zu are needed",
                       plugin->size, sizeof *plugin);
@@ -284,33 +305,33 @@ static int check_texts(const struct hb_plugin *plugin, const char *path, const c
                       plugin->version == NULL ? "version" : "summary");
     if (strcmp(plugin->name, stem) == 0)
         return HB_OK;
-    hb_error_set(error, HB_FATAL,
+    hb_error_set(error, HB_STATUS_FATAL,
                  "plugin %s: the plugin calls itself '%s', so the file must be %s.so", path,
                  plugin->name, plugin->name);
     hb_error_hint(error, "rename the file to %s.so", plugin->name);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const char *stem,
                         struct hb_error *error)
 {
     if (check_head(plugin, path, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (plugin->host_size > sizeof(struct hb_host)) {
         hb_error_set(
-            error, HB_FATAL,
+            error, HB_STATUS_FATAL,
             "plugin %s: needs services of a newer hbcore (%u bytes of them; this hbcore has %zu)",
             path, plugin->host_size, sizeof(struct hb_host));
         hb_error_hint(error, "install a newer hbcore, or an older release of the plugin");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (hb_kind_name(plugin->kind) == NULL)
         return defect(error, path, "its kind %u is unknown", plugin->kind);
     if (check_texts(plugin, path, stem, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (plugin->create == NULL)
         return defect(error, path, "the function 'create' is missing");
     if (check_ops(plugin, path, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     return check_options(plugin, path, error);
 }

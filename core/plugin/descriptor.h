@@ -34,6 +34,10 @@ bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callba
 
 /* "format", "content", "filter", "hook"; NULL for anything else. And back; 0 if unknown. */
 const char *hb_kind_name(uint32_t kind);
+
+enum { HB_ABI_NAME_BYTES = 32 };
+/* "ABI 1 (not frozen)" */
+void hb_abi_name(char text[HB_ABI_NAME_BYTES], uint32_t abi);
 uint32_t hb_kind_of(const char *name);
 
 #endif

@@ -40,9 +40,9 @@ struct elf {
 
 static int refuse(const struct elf *elf, const char *what, struct hb_error *error)
 {
-    hb_error_set(error, HB_FATAL, "plugin %s: cannot be loaded: %s", elf->path, what);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: cannot be loaded: %s", elf->path, what);
     hb_error_hint(error, "the file is damaged, or not a plugin: install it again, or remove it");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int damaged(const struct elf *elf, const char *what, struct hb_error *error)
@@ -96,11 +96,11 @@ static int other_machine(const struct elf *elf, struct hb_error *error)
     HB_AUTO_FREE char *made_for = machine_of(&elf->header);
     HB_AUTO_FREE char *own = machine_of(&__ehdr_start);
     hb_error_set(
-        error, HB_FATAL,
+        error, HB_STATUS_FATAL,
         "plugin %s: cannot be loaded: wrong architecture: made for %s, and this hbcore is %s",
         elf->path, made_for, own);
     hb_error_hint(error, "install the plugin's build for %s", own);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int check_kind(const struct elf *elf, struct hb_error *error)

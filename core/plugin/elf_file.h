@@ -7,7 +7,7 @@
 
 /*
  * Checks an open file before dlopen() sees it: kind, machine, and that all that its headers speak
- * of lies inside it. HB_OK, or HB_FATAL with a sentence about `path` and what to do.
+ * of lies inside it. HB_OK, or HB_STATUS_FATAL with a sentence about `path` and what to do.
  */
 int hb_elf_check(int fd, const char *path, struct hb_error *error);
 

@@ -191,17 +191,17 @@ static int explain(const char *path, const char *said, struct hb_error *error)
 {
     int name;
     if (splits_at(said, ": cannot open shared object file", &name)) {
-        hb_error_set(error, HB_FATAL, "plugin %s: the library %.*s, which it needs, is missing",
-                     path, name, said);
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "plugin %s: the library %.*s, which it needs, is missing", path, name, said);
         hb_error_hint(error, "install the package that has %.*s (apt-file search %.*s finds it)",
                       name, said, name, said);
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     const char *reason = said;
     size_t own = strlen(path);
     if (strncmp(said, path, own) == 0 && strncmp(said + own, ": ", 2) == 0)
         reason = said + own + 2;
-    hb_error_set(error, HB_FATAL, "plugin %s: cannot be loaded: %s", path, reason);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: cannot be loaded: %s", path, reason);
     if (strstr(reason, "undefined symbol") != NULL)
         hb_error_hint(error, "the plugin, or a library that it needs, is of another release: "
                              "install the matching one");
@@ -214,7 +214,7 @@ static int explain(const char *path, const char *said, struct hb_error *error)
         hb_error_hint(error, "is its file system mounted noexec? put the plugin elsewhere");
     else
         hb_error_hint(error, "install the plugin again");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* The one symbol, out of this file and not out of a library that it needs; or NULL. */
@@ -241,17 +241,17 @@ static int check_file(int fd, const char *path, struct hb_error *error)
 {
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0) {
-        hb_error_set(error, HB_FATAL, "plugin %s: %s", path, strerror(errno));
+        hb_error_set(error, HB_STATUS_FATAL, "plugin %s: %s", path, strerror(errno));
         hb_error_hint(error, "`hbcore plugins list` shows the plugins that were found");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (!S_ISREG(status.st_mode)) {
-        hb_error_set(error, HB_FATAL, "plugin %s: not a file", path);
+        hb_error_set(error, HB_STATUS_FATAL, "plugin %s: not a file", path);
         hb_error_hint(error, "a plugin is a file called NAME.so");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     if (hb_trust_check(fd, path, "plugin", false, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     return hb_elf_check(fd, path, error);
 }
 
@@ -262,9 +262,10 @@ static int is_still(int fd, const char *path, struct hb_error *error)
     if (fstat(fd, &checked) == 0 && stat(path, &named) == 0 && checked.st_dev == named.st_dev &&
         checked.st_ino == named.st_ino)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "plugin %s: the file was replaced while it was loaded", path);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: the file was replaced while it was loaded",
+                 path);
     hb_error_hint(error, "try again");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* Its constructors run, and its own function, under the name of its file. */
@@ -278,13 +279,13 @@ static int map(int fd, const char *path, const char *stem, const struct hb_plugi
         return explain(path, said == NULL ? "no reason given" : said, error);
     }
     if (is_still(fd, path, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     hb_plugin_function function = own_symbol(handle);
     if (function == NULL) {
-        hb_error_set(error, HB_FATAL,
+        hb_error_set(error, HB_STATUS_FATAL,
                      "plugin %s: not an hbcore plugin: it has no symbol " HB_PLUGIN_SYMBOL, path);
         hb_error_hint(error, "remove the file from the plugin directory, or build it as a plugin");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     *plugin = function();
     return hb_descriptor_check(*plugin, path, stem, error);
@@ -296,16 +297,17 @@ static int load(const char *path, const char *stem, const struct hb_plugin **plu
     char changed[128];
     HB_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (check_file(fd, path, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     struct hb_inside outside = hb_inside_enter(path, HB_PLUGIN_SYMBOL);
     int status = map(fd, path, stem, plugin, error);
     hb_inside_leave(&outside);
     if (!hb_process_put_back(changed, sizeof changed))
         return status;
-    hb_error_set(error, HB_FATAL, "plugin %s: changed %s while it was loaded", path, changed);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: changed %s while it was loaded", path,
+                 changed);
     hb_error_hint(error, "it is as before again; a plugin must not change it: install another "
                          "release of the plugin, or remove it");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* The file's name without directory and ".so", or NULL. Caller frees. */
@@ -341,24 +343,25 @@ int hb_loader_open(struct hb_loader *loader, const char *path, const struct hb_l
 {
     HB_AUTO_FREE char *full = hb_absolute(path);
     if (full == NULL)
-        return hb_error_set(error, HB_FATAL, "plugin %s: %s", path, HB_NO_CURRENT_TEXT);
+        return hb_error_set(error, HB_STATUS_FATAL, "plugin %s: %s", path, HB_NO_CURRENT_TEXT);
     *library = loaded(loader, full);
     if (*library != NULL)
         return HB_OK;
     const struct tried *known = tried(loader, full);
     if (known != NULL && known->error.text[0] != '\0') {
         *error = known->error;
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     HB_AUTO_FREE char *stem = stem_of(full);
     if (stem == NULL) {
-        hb_error_set(error, HB_FATAL, "plugin %s: the name of the file does not end in .so", full);
+        hb_error_set(error, HB_STATUS_FATAL, "plugin %s: the name of the file does not end in .so",
+                     full);
         hb_error_hint(error, "a plugin is a file called NAME.so");
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     const struct hb_plugin *plugin = NULL;
     if (load(full, stem, &plugin, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     struct hb_library *made = hb_alloc(sizeof *made);
     *made = (struct hb_library){.plugin = plugin, .path = full};
     full = NULL;
@@ -380,7 +383,7 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
         free(where);
         where = longer;
     }
-    hb_error_set(error, HB_FATAL, "plugin '%.100s' not found in %s", name, where);
+    hb_error_set(error, HB_STATUS_FATAL, "plugin '%.100s' not found in %s", name, where);
     struct names names = find_names(loader);
     const char *near = hb_nearest(name, next_name, &names);
     if (near != NULL)
@@ -389,7 +392,7 @@ static int fail_not_found(const struct hb_loader *loader, const char *name, stru
         hb_error_hint(error, "`hbcore plugins list` shows the plugins that were found; set "
                              "[plugins] path to search more directories");
     free_names(&names);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* The first directory's NAME.so, whatever it is; NULL: none has it. Caller frees. */
@@ -414,16 +417,16 @@ int hb_loader_find(struct hb_loader *loader, enum hb_kind kind, const char *name
         return fail_not_found(loader, name, error);
     const struct hb_library *found = NULL;
     if (hb_loader_open(loader, path, &found, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (kind == 0 || found->plugin->kind == (uint32_t)kind) {
         *library = found;
         return HB_OK;
     }
-    hb_error_set(error, HB_FATAL, "plugin %s: this is a %s plugin, not a %s plugin", found->path,
-                 hb_kind_name(found->plugin->kind), hb_kind_name((uint32_t)kind));
+    hb_error_set(error, HB_STATUS_FATAL, "plugin %s: this is a %s plugin, not a %s plugin",
+                 found->path, hb_kind_name(found->plugin->kind), hb_kind_name((uint32_t)kind));
     hb_error_hint(error, "choose a %s plugin (`hbcore plugins list`), or make the section [%s:…]",
                   hb_kind_name((uint32_t)kind), hb_kind_name(found->plugin->kind));
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 char *hb_loader_shadowed(const struct hb_loader *loader, const struct hb_library *library)
@@ -466,7 +469,7 @@ static void remember(struct hb_loader *loader, const char *path, const struct hb
     *tried = (struct tried){.path = hb_copy_text(path)};
     if (!row->failed)
         return;
-    hb_error_set(&tried->error, HB_FATAL, "plugin %s: %s", path, row->why);
+    hb_error_set(&tried->error, HB_STATUS_FATAL, "plugin %s: %s", path, row->why);
     hb_error_hint(&tried->error, "install another release of the plugin, or remove the file");
 }
 

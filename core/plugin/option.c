@@ -72,7 +72,8 @@ static int parse_boolean(const struct hb_option *option, const char *text, struc
             value->number = (int64_t)(i % 2);
             return HB_OK;
         }
-    return hb_error_set(error, HB_FATAL, "%s: '%s' is neither yes nor no", option->key, text);
+    return hb_error_set(error, HB_STATUS_FATAL, "%s: '%s' is neither yes nor no", option->key,
+                        text);
 }
 
 /* Reads the digits at the start. False: there are none. `errno` is ERANGE if they are too many. */
@@ -157,9 +158,9 @@ static int check_choice(const struct hb_option *option, const char *word, int64_
     if (find_choice(option, word, position))
         return HB_OK;
     HB_AUTO_FREE char *valid = join(option->choices, ", ");
-    hb_error_set(error, HB_FATAL, "%s: '%s' is not one of: %s", option->key, word, valid);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: '%s' is not one of: %s", option->key, word, valid);
     suggest_choice(option, word, error);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static bool takes_words(const struct hb_option *option)
@@ -170,13 +171,13 @@ static bool takes_words(const struct hb_option *option)
 static int no_number(const struct hb_option *option, const char *text, struct hb_error *error)
 {
     if (!takes_words(option))
-        return hb_error_set(error, HB_FATAL, "%s: '%s' is not %s", option->key, text,
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: '%s' is not %s", option->key, text,
                             number_form(option));
     HB_AUTO_FREE char *words = join(option->choices, " nor ");
-    hb_error_set(error, HB_FATAL, "%s: '%s' is neither %s nor %s", option->key, text,
+    hb_error_set(error, HB_STATUS_FATAL, "%s: '%s' is neither %s nor %s", option->key, text,
                  number_form(option), words);
     suggest_choice(option, text, error);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int parse_number(const struct hb_option *option, const char *text, struct hb_value *value,
@@ -198,14 +199,14 @@ static int parse_number(const struct hb_option *option, const char *text, struct
     write_number(option, low, from, sizeof from);
     write_number(option, high, to, sizeof to);
     if (high == INT64_MAX && low == 0 && *text == '-')
-        return hb_error_set(error, HB_FATAL, "%s: %s is below 0", option->key, text);
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: %s is below 0", option->key, text);
     if (takes_words(option)) {
         HB_AUTO_FREE char *words = join(option->choices, " nor ");
-        return hb_error_set(error, HB_FATAL, "%s: %s is neither within %s to %s nor %s",
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: %s is neither within %s to %s nor %s",
                             option->key, text, from, to, words);
     }
-    return hb_error_set(error, HB_FATAL, "%s: %s is not within %s to %s", option->key, text, from,
-                        to);
+    return hb_error_set(error, HB_STATUS_FATAL, "%s: %s is not within %s to %s", option->key, text,
+                        from, to);
 }
 
 /* ---- lists --------------------------------------------------------------------------------- */
@@ -247,28 +248,30 @@ static int next_word(const struct hb_option *option, const char **text, char **w
 {
     *word = **text == '"' ? quoted_word(text) : plain_word(text);
     if (*word == NULL)
-        return hb_error_set(error, HB_FATAL, "%s: a quote is not closed: %s", option->key, *text);
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: a quote is not closed: %s", option->key,
+                            *text);
     if (**text == '\0' || is_blank(**text))
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "%s: a quote in the middle of a word, at: %s", option->key,
+    hb_error_set(error, HB_STATUS_FATAL, "%s: a quote in the middle of a word, at: %s", option->key,
                  *text);
     hb_error_hint(error, "put the quotes around the whole word, and write a quote in it as "
                          "\\\" inside quotes");
     free(*word);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 /* Is each word of a list of patterns one that can match? */
 static int check_pattern(const struct hb_option *option, const char *word, struct hb_error *error)
 {
-    if (option->minimum != HB_LIST_OF_PATTERNS)
+    if (option->minimum != HB_OPTION_LIST_OF_PATTERNS)
         return HB_OK;
     struct hb_patterns *patterns = hb_patterns_new();
     const char *problem = hb_patterns_add(patterns, word, strlen(word), HB_PATTERN_GIT);
     hb_patterns_free(patterns);
-    return problem == NULL ? HB_OK
-                           : hb_error_set(error, HB_FATAL, "%s: \"%s\" would never match: it %s",
-                                          option->key, word, problem);
+    return problem == NULL
+               ? HB_OK
+               : hb_error_set(error, HB_STATUS_FATAL, "%s: \"%s\" would never match: it %s",
+                              option->key, word, problem);
 }
 
 /* Is the word of a list one of those that it takes? */
@@ -276,7 +279,7 @@ static int check_word(const struct hb_option *option, const char *word, struct h
 {
     int64_t position;
     if (option->choices != NULL && check_choice(option, word, &position, error) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     return check_pattern(option, word, error);
 }
 
@@ -287,10 +290,10 @@ int hb_list_word(const struct hb_option *option, const char **text, char **word,
     while (is_blank(**text))
         ++*text;
     if (**text == '\0')
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (next_word(option, text, &next, error) != HB_OK) {
         *text = NULL;
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     int status = check_word(option, next, error);
     if (status == HB_OK && word != NULL)
@@ -313,7 +316,7 @@ static int parse_list(const struct hb_option *option, const char *text, struct h
         list[value->list_count] = NULL;
         value->list = list;
     }
-    return status == HB_NOMATCH ? HB_OK : status;
+    return status == HB_STATUS_NOMATCH ? HB_OK : status;
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */
@@ -336,8 +339,8 @@ static int parse_typed(const struct hb_option *option, const char *text, struct 
     case HB_OPTION_LIST:
         return parse_list(option, text, value, error);
     default:
-        return hb_error_set(error, HB_FATAL, "%s: option of the unknown type %u", option->key,
-                            option->type);
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: option of the unknown type %u",
+                            option->key, option->type);
     }
 }
 

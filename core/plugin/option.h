@@ -8,8 +8,8 @@
 
 /*
  * Parses and checks `text` for `option`. HB_OK and *value (text and list are its own, freed by
- * hb_value_clear), or HB_FATAL with what is wrong and what is valid ("level: 13 is not within 0 to
- * 12").
+ * hb_value_clear), or HB_STATUS_FATAL with what is wrong and what is valid ("level: 13 is not
+ * within 0 to 12").
  */
 int hb_value_parse(const struct hb_option *option, const char *text, struct hb_value *value,
                    struct hb_error *error);
@@ -17,8 +17,8 @@ void hb_value_clear(struct hb_value *value);
 
 /*
  * The next word of a list at *text, which moves behind it: HB_OK and *word (where not NULL; caller
- * frees), HB_NOMATCH at the end, or HB_FATAL with what is wrong with it. *text is NULL where nobody
- * can tell where that one ends.
+ * frees), HB_STATUS_NOMATCH at the end, or HB_STATUS_FATAL with what is wrong with it. *text is
+ * NULL where nobody can tell where that one ends.
  */
 int hb_list_word(const struct hb_option *option, const char **text, char **word,
                  struct hb_error *error);

@@ -13,7 +13,7 @@
 static struct hb_entry entry_at(const char *path, const struct stat *there)
 {
     return (struct hb_entry){.size = sizeof(struct hb_entry),
-                             .type = HB_FILE,
+                             .type = HB_TYPE_FILE,
                              .path = path,
                              .path_bytes = strlen(path),
                              .bytes = (uint64_t)there->st_size,
@@ -34,7 +34,7 @@ bool hb_note_content(const struct hb_instance *content, const char *path, const 
     return HB_CAN(ops, identity) && ops->identity(content->self, &entry, note) == HB_OK;
 }
 
-/* HB_AS_NOTED, …; HB_NOMATCH; or a failure. */
+/* HB_SINCE_AS_NOTED, …; HB_STATUS_NOMATCH; or a failure. */
 static int ask_since(const struct hb_since_question *question)
 {
     const struct hb_content_ops *ops = question->content->plugin->ops;
@@ -46,7 +46,7 @@ static int ask_since(const struct hb_since_question *question)
     HB_AUTO_FREE char *staged = hb_text("%s/%s", question->stage->path, name);
     struct hb_file file = {.size = sizeof file, .fd = fd, .path = staged};
     if (fd < 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     hb_run_clear_failure(question->content->run);
     HB_AUTO_AS as = {.changed = false};
     (void)hb_as_self(&as);
@@ -62,12 +62,12 @@ static int ask(const struct hb_since_question *question)
     if (HB_CAN(ops, since))
         return ask_since(question);
     if (!question->row->note.has_content)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     return hb_note_content(question->content, question->place->path, &question->place->status,
                            now) &&
                    memcmp(now, question->row->content, sizeof now) == 0
-               ? HB_AS_NOTED
-               : HB_CHANGED;
+               ? HB_SINCE_AS_NOTED
+               : HB_SINCE_CHANGED;
 }
 
 /* ---- by times, where nothing else is known ------------------------------------------------- */
@@ -121,11 +121,11 @@ static enum hb_fate fate_of_content(const struct hb_since_question *question, in
         return is_as_noted(question) ? HB_FATE_PUBLISH : HB_FATE_LEAVE;
     *status = ask(question);
     switch (*status) {
-    case HB_AS_NOTED:
+    case HB_SINCE_AS_NOTED:
         return HB_FATE_PUBLISH;
-    case HB_AS_STAGED:
+    case HB_SINCE_AS_STAGED:
         return HB_FATE_DONE;
-    case HB_NOMATCH:
+    case HB_STATUS_NOMATCH:
         return is_as_noted(question) && !is_newer(question) ? HB_FATE_PUBLISH : HB_FATE_LEAVE;
     default:
         return *status < 0 ? HB_FATE_FAILED : HB_FATE_LEAVE;

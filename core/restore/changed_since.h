@@ -33,7 +33,7 @@ struct hb_since_question {
     const struct hb_stage *stage;
 };
 
-/* *status: of HB_FATE_FAILED, HB_LATER among them. */
+/* *status: of HB_FATE_FAILED, HB_STATUS_LATER among them. */
 enum hb_fate hb_changed_since(const struct hb_since_question *question, int *status);
 
 /* What a content plugin says of a file in the home, for the journal. False: nothing. */

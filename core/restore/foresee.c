@@ -65,7 +65,7 @@ static const char *foresee_rename(const struct hb_place *place)
     return result == 0 ? NULL : hb_target_explain(-result);
 }
 
-/* As ourselves, like restore(). HB_OK, HB_NOMATCH: by rename; or a failure. */
+/* As ourselves, like restore(). HB_OK, HB_STATUS_NOMATCH: by rename; or a failure. */
 static int ask_plugin(struct hb_run *run, const struct hb_instance *content,
                       const struct hb_entry *entry, uint32_t mode, const struct hb_place *place)
 {
@@ -87,17 +87,17 @@ char *hb_foresee_publishing(struct hb_run *run, const struct hb_instance *conten
                             const struct hb_entry *entry, uint32_t mode,
                             const struct hb_place *place)
 {
-    int status = HB_NOMATCH;
+    int status = HB_STATUS_NOMATCH;
     bool there = strchr(place->name, '/') == NULL; /* else no plugin has anything to look at */
     if (content != NULL && there) {
         const struct hb_content_ops *ops = content->plugin->ops;
         bool knows = HB_CAN(ops, foresee), by_rename = !HB_CAN(ops, restore) || !place->exists;
-        status =
-            knows ? ask_plugin(run, content, entry, mode, place) : (by_rename ? HB_NOMATCH : HB_OK);
+        status = knows ? ask_plugin(run, content, entry, mode, place)
+                       : (by_rename ? HB_STATUS_NOMATCH : HB_OK);
     }
     if (status < 0)
         return hb_copy_text(hb_instance_failure(content));
-    const char *why = status == HB_NOMATCH ? foresee_rename(place) : NULL;
+    const char *why = status == HB_STATUS_NOMATCH ? foresee_rename(place) : NULL;
     return why == NULL ? NULL : hb_copy_text(why);
 }
 

@@ -82,9 +82,9 @@ int hb_journal_create(struct hb_stage *stage, const char *archive,
     made->hash = XXH3_createState();
     if (made->file == NULL || made->hash == NULL) {
         if (fd >= 0)
-            hb_error_set(error, HB_FATAL, "out of memory for the journal");
+            hb_error_set(error, HB_STATUS_FATAL, "out of memory for the journal");
         hb_journal_writer_free(made);
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     XXH3_64bits_reset(made->hash);
     HB_AUTO_FREE char *head =
@@ -110,10 +110,10 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
         snprintf(files, sizeof files, "%" PRIu64, row->files);
     HB_AUTO_FREE char *text = hb_text(
         "%c %" PRIu32 " %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRId64 " %" PRIu32 " %" PRIu64 "%s",
-        row->flags & HB_ROW_TREE    ? 't'
-        : row->type == HB_DIRECTORY ? 'd'
-        : row->type == HB_SYMLINK   ? 'l'
-                                    : 'f',
+        row->flags & HB_ROW_TREE         ? 't'
+        : row->type == HB_TYPE_DIRECTORY ? 'd'
+        : row->type == HB_TYPE_SYMLINK   ? 'l'
+                                         : 'f',
         row->flags, row->stage, row->index, row->mode, row->mtime_seconds, row->mtime_nanoseconds,
         row->bytes, owner);
     put(writer, text);
@@ -128,10 +128,10 @@ void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_ro
 static int cannot_write(const struct hb_journal_writer *writer, struct hb_error *error)
 {
     int reason = errno;
-    hb_error_set(error, HB_FATAL, "%s: the journal cannot be written: %s", writer->stage->path,
-                 strerror(reason));
+    hb_error_set(error, HB_STATUS_FATAL, "%s: the journal cannot be written: %s",
+                 writer->stage->path, strerror(reason));
     hb_error_space(error, reason, " and try again; nothing was changed");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error)
@@ -200,8 +200,9 @@ static int damaged(FILE *file, struct hb_error *error)
 {
     int reason = errno;
     if (file != NULL && !ferror(file) && reason != EIO && reason != ENOMEM)
-        return hb_error_set(error, HB_FATAL, DAMAGED);
-    return hb_error_set(error, HB_ENTRY, "the journal of an interrupted import cannot be read: %s",
+        return hb_error_set(error, HB_STATUS_FATAL, DAMAGED);
+    return hb_error_set(error, HB_STATUS_ENTRY,
+                        "the journal of an interrupted import cannot be read: %s",
                         strerror(reason));
 }
 
@@ -302,9 +303,9 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
     struct stat status;
     int fd = openat(stage_fd, HB_STAGE_JOURNAL, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (fd < 0)
-        return hb_error_set(error, HB_ENTRY,
+        return hb_error_set(error, HB_STATUS_ENTRY,
                             "the journal of an interrupted import cannot be opened: %s",
                             strerror(errno));
     FILE *file = fdopen(fd, "r");
@@ -315,7 +316,7 @@ int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *
             (*journal)->is_copy = is_copied((*journal)->number, stage_fd);
         return result;
     }
-    int result = looked ? hb_error_set(error, HB_FATAL, DAMAGED) : damaged(NULL, error);
+    int result = looked ? hb_error_set(error, HB_STATUS_FATAL, DAMAGED) : damaged(NULL, error);
     if (file != NULL)
         fclose(file);
     else
@@ -361,8 +362,10 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     if (text[0] == '\0' || text[1] != ' ')
         return false;
     bool tree = text[0] == 't';
-    row->type = tree || text[0] == 'd' ? HB_DIRECTORY : text[0] == 'l' ? HB_SYMLINK : HB_FILE;
-    if (row->type == HB_FILE && text[0] != 'f')
+    row->type = tree || text[0] == 'd' ? HB_TYPE_DIRECTORY
+                : text[0] == 'l'       ? HB_TYPE_SYMLINK
+                                       : HB_TYPE_FILE;
+    if (row->type == HB_TYPE_FILE && text[0] != 'f')
         return false;
     for (int i = 0; i < 4; i++)
         if (!take_number(&at, &numbers[i]))
@@ -381,7 +384,7 @@ static bool parse_row(char *text, struct hb_journal_row *row)
     row->mtime_nanoseconds = (uint32_t)numbers[4];
     row->bytes = numbers[5];
     return tree == ((row->flags & HB_ROW_TREE) != 0) && numbers[1] < HB_JOURNAL_STAGES &&
-           numbers[3] <= (row->type == HB_DIRECTORY ? HB_DIRECTORY_MODES : 0777u) &&
+           numbers[3] <= (row->type == HB_TYPE_DIRECTORY ? HB_DIRECTORY_MODES : 0777u) &&
            numbers[4] < 1000000000;
 }
 
@@ -417,7 +420,7 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
     if (!read_record(journal->file, &journal->head))
         return damaged(journal->file, error);
     if (strncmp(journal->head.text, "end ", 4) == 0)
-        return journal->rows_left == 0 ? HB_END : damaged(journal->file, error);
+        return journal->rows_left == 0 ? HB_STATUS_END : damaged(journal->file, error);
     *row = (struct hb_journal_row){.link = ""};
     bool is_stage = strncmp(journal->head.text, stage, sizeof stage - 1) == 0;
     if (!read_record(journal->file, &journal->path))
@@ -425,7 +428,7 @@ int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, stru
     row->path = journal->path.text;
     if (is_stage)
         return parse_stage(journal->head.text + sizeof stage - 1, row)
-                   ? HB_SKIP
+                   ? HB_STATUS_SKIP
                    : damaged(journal->file, error);
     if (hb_path_problem(row->path, SIZE_MAX, &skip) != NULL || skip != 0)
         return damaged(journal->file, error);

@@ -76,7 +76,7 @@ enum hb_journal_flags {
 #define HB_NO_INDEX UINT64_MAX /* a file of a tree, which has no row of its own in the journal */
 
 struct hb_journal_row {
-    uint32_t type;  /* HB_DIRECTORY, HB_FILE or HB_SYMLINK */
+    uint32_t type;  /* HB_TYPE_DIRECTORY, HB_TYPE_FILE or HB_TYPE_SYMLINK */
     uint32_t flags; /* enum hb_journal_flags */
     uint32_t stage; /* which stage holds it, and on which file system it goes, therefore; 0: the one
                      * with the journal */
@@ -116,8 +116,8 @@ void hb_journal_add_stage(struct hb_journal_writer *writer, unsigned number, con
  */
 void hb_journal_add(struct hb_journal_writer *writer, const struct hb_journal_row *row);
 /*
- * Completes the file and flushes it. It still has no name: nothing has happened. HB_OK or HB_FATAL
- * (of any call before).
+ * Completes the file and flushes it. It still has no name: nothing has happened. HB_OK or
+ * HB_STATUS_FATAL (of any call before).
  */
 int hb_journal_finish(struct hb_journal_writer *writer, struct hb_error *error);
 /* Of the file that is being written. */
@@ -132,8 +132,8 @@ void hb_journal_writer_free(struct hb_journal_writer *writer);
 struct hb_journal;
 
 /*
- * Opens the journal of a stage; the whole of it is checked first. HB_OK; HB_NOMATCH: there is none;
- * HB_FATAL: it is damaged; HB_ENTRY: it cannot be opened or read now.
+ * Opens the journal of a stage; the whole of it is checked first. HB_OK; HB_STATUS_NOMATCH: there
+ * is none; HB_STATUS_FATAL: it is damaged; HB_STATUS_ENTRY: it cannot be opened or read now.
  */
 int hb_journal_open(int stage_fd, struct hb_journal **journal, struct hb_error *error);
 const char *hb_journal_archive(const struct hb_journal *journal);
@@ -141,8 +141,9 @@ const char *hb_journal_archive(const struct hb_journal *journal);
 bool hb_journal_is_copy(const struct hb_journal *journal);
 
 /*
- * The next row; its texts are valid until the next call. HB_OK; HB_END; HB_SKIP: *row is another
- * stage (number and path); with *error HB_FATAL, or HB_ENTRY: it cannot be read now.
+ * The next row; its texts are valid until the next call. HB_OK; HB_STATUS_END; HB_STATUS_SKIP: *row
+ * is another stage (number and path); with *error HB_STATUS_FATAL, or HB_STATUS_ENTRY: it cannot be
+ * read now.
  */
 int hb_journal_next(struct hb_journal *journal, struct hb_journal_row *row, struct hb_error *error);
 /* Safe on NULL. */

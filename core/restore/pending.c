@@ -9,7 +9,7 @@
 void hb_pending_tell(struct hb_run *run)
 {
     struct hb_error error = {0};
-    if (hb_recover(run, NULL, HB_RECOVER_TELL, &error) == HB_FATAL)
+    if (hb_recover(run, NULL, HB_RECOVER_TELL, &error) == HB_STATUS_FATAL)
         hb_report_add(&run->report, HB_FOUND_NOTE, "", "%s", error.text);
 }
 

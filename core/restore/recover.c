@@ -30,8 +30,8 @@ struct recovery {
 };
 
 /*
- * One that lies elsewhere in the home: HB_OK; HB_NOMATCH: it is gone, or not ours; HB_LATER with
- * *error: that is unknown now.
+ * One that lies elsewhere in the home: HB_OK; HB_STATUS_NOMATCH: it is gone, or not ours;
+ * HB_STATUS_LATER with *error: that is unknown now.
  */
 static int adopt_below(const struct recovery *recovery, const char *below, const char *name,
                        struct hb_stage **adopted)
@@ -44,21 +44,23 @@ static int adopt_below(const struct recovery *recovery, const char *below, const
         status = hb_stage_adopt_in(directory.fd, &directory.rights, parent, name, stage);
         /* The journal names it; where there are no modes its content is as safe as all else there.
          */
-        if (status == HB_NOMATCH && hb_system_lacks_modes(directory.fd))
+        if (status == HB_STATUS_NOMATCH && hb_system_lacks_modes(directory.fd))
             status = hb_stage_adopt_open_in(directory.fd, &directory.rights, parent, name, stage);
         reason = errno;
     } else {
-        status = reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_NOMATCH : HB_LATER;
+        status = reason == ENOENT || reason == ENOTDIR || reason == ELOOP ? HB_STATUS_NOMATCH
+                                                                          : HB_STATUS_LATER;
     }
     hb_directory_close(&directory);
     if (status == HB_OK)
         *adopted = stage;
     else
         free(stage);
-    if (status != HB_LATER)
+    if (status != HB_STATUS_LATER)
         return status;
-    return hb_error_set(recovery->error, HB_LATER, "its staged files in %s/%s cannot be opened: %s",
-                        parent, name, hb_rights_explain(reason));
+    return hb_error_set(recovery->error, HB_STATUS_LATER,
+                        "its staged files in %s/%s cannot be opened: %s", parent, name,
+                        hb_rights_explain(reason));
 }
 
 static int open_journal(const struct recovery *recovery, struct hb_journal **journal)
@@ -71,7 +73,7 @@ static int open_journal(const struct recovery *recovery, struct hb_journal **jou
         return hb_journal_read(file, journal, recovery->error);
     if (fd >= 0)
         close(fd);
-    return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(errno));
+    return hb_error_set(recovery->error, HB_STATUS_ENTRY, "%s", strerror(errno));
 }
 
 /* Opens the stages on other file systems that the journal names; those that are gone stay NULL. */
@@ -82,9 +84,9 @@ static int open_stages(struct recovery *recovery)
     int status = open_journal(recovery, &journal);
     recovery->stages[0] = &recovery->stage;
     recovery->stage_count = 1;
-    while (status == HB_OK || status == HB_SKIP) {
+    while (status == HB_OK || status == HB_STATUS_SKIP) {
         status = hb_journal_next(journal, &row, recovery->error);
-        if (status != HB_SKIP || recovery->stages[row.stage] != NULL)
+        if (status != HB_STATUS_SKIP || recovery->stages[row.stage] != NULL)
             continue;
         const char *slash = strrchr(row.path, '/');
         HB_AUTO_FREE char *below =
@@ -92,11 +94,11 @@ static int open_stages(struct recovery *recovery)
         if (row.stage >= recovery->stage_count)
             recovery->stage_count = row.stage + 1;
         if (adopt_below(recovery, below, slash == NULL ? row.path : slash + 1,
-                        &recovery->stages[row.stage]) == HB_LATER)
-            status = HB_LATER;
+                        &recovery->stages[row.stage]) == HB_STATUS_LATER)
+            status = HB_STATUS_LATER;
     }
     hb_journal_close(journal);
-    return status == HB_END ? HB_OK : status;
+    return status == HB_STATUS_END ? HB_OK : status;
 }
 
 static void close_stages(struct recovery *recovery, bool leave)
@@ -173,7 +175,8 @@ static int restore_again(struct recovery *recovery, const struct hb_restore_requ
     return status;
 }
 
-/* HB_OK; HB_ENTRY: not all could be done now; HB_FATAL: the journal is damaged; HB_CANCELLED. */
+/* HB_OK; HB_STATUS_ENTRY: not all could be done now; HB_STATUS_FATAL: the journal is damaged;
+ * HB_STATUS_CANCELLED. */
 static int carry_through(struct recovery *recovery)
 {
     struct hb_report *report = &recovery->run->report, left_alone;
@@ -191,7 +194,7 @@ static int carry_through(struct recovery *recovery)
         hb_begun_clear(&begun);
         hb_begun_clear(&left);
         hb_journal_close(journal);
-        return hb_error_set(recovery->error, HB_ENTRY, "%s", strerror(-read));
+        return hb_error_set(recovery->error, HB_STATUS_ENTRY, "%s", strerror(-read));
     }
     hb_report_init(&left_alone);
     struct hb_restore_request request = {
@@ -209,7 +212,7 @@ static int carry_through(struct recovery *recovery)
     };
     hb_restore_last_words(recovery->run);
     status = restore_again(recovery, &request, &restored);
-    if (status == HB_ENTRY) /* the journal cannot be read to its end now */
+    if (status == HB_STATUS_ENTRY) /* the journal cannot be read to its end now */
         restored.postponed++;
     /* Old content in what this run makes, which must not be called complete. */
     hb_report_doubt(report, first, "not restored by the interrupted import: ");
@@ -218,7 +221,7 @@ static int carry_through(struct recovery *recovery)
     hb_journal_close(journal);
     hb_begun_clear(&begun);
     hb_begun_clear(&left);
-    return status == HB_OK && restored.postponed > 0 ? HB_ENTRY : status;
+    return status == HB_OK && restored.postponed > 0 ? HB_STATUS_ENTRY : status;
 }
 
 /*
@@ -234,12 +237,12 @@ static int leave(struct recovery *recovery, const char *what, const char *name, 
                       "%s (%s); %s", what, name, why);
         return HB_OK;
     }
-    hb_error_set(recovery->error, HB_FATAL, "%s: %s (%s) and must be finished before this one: %s",
-                 home, what, name, why);
+    hb_error_set(recovery->error, HB_STATUS_FATAL,
+                 "%s: %s (%s) and must be finished before this one: %s", home, what, name, why);
     hb_error_hint(recovery->error,
                   "complete it, or remove %s/%s to drop the files that it has not restored yet",
                   home, name);
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int left_alone(struct recovery *recovery, const char *name, const char *why)
@@ -310,7 +313,7 @@ static int recover_stage(struct recovery *recovery, const char *name)
     int status = open_stages(recovery);
     if (status == HB_OK)
         status = carry_through(recovery);
-    if (status == HB_FATAL) {
+    if (status == HB_STATUS_FATAL) {
         hb_report_add(
             report, HB_FOUND_DOUBTFUL, "",
             "%s; the files that it had not restored yet are dropped: import the archive again",
@@ -319,12 +322,12 @@ static int recover_stage(struct recovery *recovery, const char *name)
         status = HB_OK;
     }
     close_stages(recovery, status != HB_OK);
-    if (status == HB_LATER) {
+    if (status == HB_STATUS_LATER) {
         HB_AUTO_FREE char *why = hb_copy_text(recovery->error->text);
         *recovery->error = (struct hb_error){0};
         return left_alone(recovery, name, why);
     }
-    if (status == HB_ENTRY) {
+    if (status == HB_STATUS_ENTRY) {
         HB_AUTO_FREE char *path = hb_text("%s/%s", recovery->run->home.path, name);
         HB_AUTO_FREE char *word = hb_shell_word(path);
         HB_AUTO_FREE char *why = hb_text("not all of it can be completed now; the next run tries "
@@ -361,7 +364,7 @@ static int leave_to_another(struct recovery *recovery, const char *name, bool ha
     if (recovery->mode == HB_RECOVER_BEFORE_IMPORT) {
         HB_AUTO_FREE char *path = hb_text("%s/%s", home, name);
         HB_AUTO_FREE char *word = hb_shell_word(path);
-        hb_error_set(recovery->error, HB_NOMATCH, "%s: %s: %s (%s)", home, what, who, name);
+        hb_error_set(recovery->error, HB_STATUS_NOMATCH, "%s: %s: %s (%s)", home, what, who, name);
         if (claim->alive)
             hb_error_hint(recovery->error, "try again when it has ended");
         else
@@ -369,7 +372,7 @@ static int leave_to_another(struct recovery *recovery, const char *name, bool ha
                           "try again when it has ended; if it is dead, wait %" PRId64 " h %" PRId64
                           " min, or type: touch -d '2 days ago' %s/owner %s",
                           claim->left / 3600, claim->left / 60 % 60, word, word);
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     }
     hb_report_add(&recovery->run->report, has_journal ? HB_FOUND_DOUBTFUL : HB_FOUND_NOTE, "",
                   "%s: %s (%s)%s", what, who, name,
@@ -396,10 +399,10 @@ static int take_over(struct recovery *recovery, const char *name, const struct s
     int adopted = hb_stage_adopt_in(home->fd, &home->rights, home->path, name, &recovery->stage);
     if (adopted == HB_OK)
         return recover_stage(recovery, name);
-    if (adopted == HB_NOMATCH && (stage->st_mode & 077) != 0)
+    if (adopted == HB_STATUS_NOMATCH && (stage->st_mode & 077) != 0)
         adopted =
             hb_stage_adopt_open_in(home->fd, &home->rights, home->path, name, &recovery->stage);
-    if (adopted == HB_LATER && errno != EWOULDBLOCK) {
+    if (adopted == HB_STATUS_LATER && errno != EWOULDBLOCK) {
         HB_AUTO_FREE char *why = hb_text("its directory cannot be opened: %s", strerror(errno));
         return left_alone(recovery, name, why);
     }
@@ -466,7 +469,7 @@ static int look_at_all(struct recovery *recovery, int (*look)(void *context, con
     if (result == 0)
         result = fd < 0 ? -errno : hb_listing_each(fd, look, recovery);
     if (result < 0) /* what was not seen would be completed over what comes now */
-        return hb_error_set(recovery->error, HB_FATAL,
+        return hb_error_set(recovery->error, HB_STATUS_FATAL,
                             "%s: cannot be searched for an interrupted import: %s", home->path,
                             hb_rights_explain(-result));
     return recovery->status;

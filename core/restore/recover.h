@@ -23,16 +23,17 @@ enum hb_recover_mode {
 /*
  * For a home that is open and locked. Lines of the report say what was done; what was not restored,
  * or cannot be now, is doubtful there: this run finds the home half old, half new. HB_OK,
- * HB_CANCELLED, HB_NOMATCH: before an import, another machine may be at work (files/stage_owner.h),
- * or HB_FATAL: an import that was interrupted is in the way of the one to come, or might be.
+ * HB_STATUS_CANCELLED, HB_STATUS_NOMATCH: before an import, another machine may be at work
+ * (files/stage_owner.h), or HB_STATUS_FATAL: an import that was interrupted is in the way of the
+ * one to come, or might be.
  */
 int hb_recover(struct hb_run *run, const struct hb_chain *contents, enum hb_recover_mode mode,
                struct hb_error *error);
 
 /*
  * Where machines share the home (stage_owner.h): two that begin at the same time both find nobody
- * and then make their stage, so each looks again once it has made its own. HB_OK, HB_NOMATCH: there
- * is another, or HB_FATAL.
+ * and then make their stage, so each looks again once it has made its own. HB_OK,
+ * HB_STATUS_NOMATCH: there is another, or HB_STATUS_FATAL.
  */
 int hb_recover_look_again(struct hb_run *run, struct hb_error *error);
 

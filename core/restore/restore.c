@@ -36,7 +36,7 @@ static void read_next(struct hb_restoring *restore)
     do
         restore->status =
             hb_journal_next(restore->request->journal, &restore->next.row, restore->error);
-    while (restore->status == HB_SKIP); /* other stages: the caller has opened them */
+    while (restore->status == HB_STATUS_SKIP); /* other stages: the caller has opened them */
     if (restore->status != HB_OK)
         return;
     restore->next.path = hb_copy_text(restore->next.row.path);
@@ -62,7 +62,7 @@ static bool may_go_on(struct hb_restoring *restore)
 
 static bool is_plain_file(const struct hb_restoring_row *row)
 {
-    return row->row.type == HB_FILE && !(row->row.flags & HB_ROW_CLAIMED);
+    return row->row.type == HB_TYPE_FILE && !(row->row.flags & HB_ROW_CLAIMED);
 }
 
 static void note_interruption(struct hb_restoring *restore)
@@ -120,12 +120,12 @@ static int publish_all(struct hb_restoring *restore)
             continue;
         }
         struct hb_restoring_row row = take_next(restore);
-        if (row.row.type != HB_DIRECTORY || (row.row.flags & HB_ROW_TREE))
+        if (row.row.type != HB_TYPE_DIRECTORY || (row.row.flags & HB_ROW_TREE))
             hb_made_flush(&restore->notes); /* before anything is put into them */
         if (row.row.flags & HB_ROW_TREE)
             restore->interrupted |=
                 hb_restore_is_due(restore, &row.row) && hb_restore_tree(restore, &row.row) != HB_OK;
-        else if (row.row.type == HB_DIRECTORY)
+        else if (row.row.type == HB_TYPE_DIRECTORY)
             hb_restore_make_directory(restore, &row, &last);
         else
             hb_restore_entry(restore, &row.row, &last);
@@ -133,7 +133,7 @@ static int publish_all(struct hb_restoring *restore)
     }
     row_clear(&restore->next);
     hb_last_target_clear(&last);
-    bool done = restore->status == HB_END && !restore->interrupted;
+    bool done = restore->status == HB_STATUS_END && !restore->interrupted;
     if (done)
         hb_made_all(&restore->notes);
     for (size_t i = restore->made_count; i-- > 0 && done;)
@@ -142,11 +142,11 @@ static int publish_all(struct hb_restoring *restore)
         row_clear(&restore->made[i]);
     free(restore->made);
     if (restore->status == HB_OK || restore->interrupted)
-        return hb_error_set(restore->error, HB_CANCELLED,
+        return hb_error_set(restore->error, HB_STATUS_CANCELLED,
                             "interrupted while files were being replaced: each file is the old or "
                             "the new one; %llu were replaced",
                             (unsigned long long)restore->result->files);
-    return restore->status == HB_END ? HB_OK : restore->status;
+    return restore->status == HB_STATUS_END ? HB_OK : restore->status;
 }
 
 static int flush_system(int fd)
@@ -193,8 +193,8 @@ int hb_restore(const struct hb_restore_request *request, struct hb_restored *res
     int begun = hb_as_begin(&as, &request->run->home.rights);
     hb_made_open(request->stage_count > 0 ? request->stages[0] : NULL, &restore.notes);
     int status = begun == 0 ? publish_all(&restore)
-                            : hb_error_set(error, HB_FATAL, "%s: %s", request->run->home.path,
-                                           hb_rights_explain(-begun));
+                            : hb_error_set(error, HB_STATUS_FATAL, "%s: %s",
+                                           request->run->home.path, hb_rights_explain(-begun));
     hb_made_close(&restore.notes);
     pthread_mutex_destroy(&restore.lock);
     flush(&restore);

@@ -40,7 +40,7 @@
 
 /*
  * What cannot be restored is reported and the rest goes on. Durable when it returns. HB_OK;
- * HB_CANCELLED: the journal says what is left; HB_FATAL: the journal cannot be read.
+ * HB_STATUS_CANCELLED: the journal says what is left; HB_STATUS_FATAL: the journal cannot be read.
  */
 int hb_restore(const struct hb_restore_request *request, struct hb_restored *result,
                struct hb_error *error);

@@ -82,7 +82,7 @@ static void refuse(const struct task *task, const char *why)
 static void plugin_failed(const struct task *task, int status)
 {
     HB_AUTO_FREE char *why = hb_copy_text(hb_instance_failure(task->content));
-    if (status == HB_LATER || status == HB_CANCELLED)
+    if (status == HB_STATUS_LATER || status == HB_STATUS_CANCELLED)
         hb_restore_skipped(task->restore, task->row->path, why, true);
     else
         refuse(task, why);
@@ -117,7 +117,7 @@ static int ask_plugin(const struct task *task, struct hb_file *file, const struc
     return ops->restore(task->content->self, &entry, file, target);
 }
 
-/* HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
+/* HB_RESTORE_DONE, HB_RESTORE_RENAME, or a failure (reported). */
 static int restore_claimed(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
@@ -125,7 +125,7 @@ static int restore_claimed(const struct task *task)
     HB_AUTO_CLOSE int fd = hb_open_regular(task->from_fd, task->name, O_RDWR);
     if (fd < 0) {
         hb_restore_failed(restore, task->row->path, -fd);
-        return HB_ENTRY;
+        return HB_STATUS_ENTRY;
     }
     HB_AUTO_FREE char *staged =
         hb_text("%s/%s", hb_restore_stage_of(restore, task->row)->path, task->name);
@@ -145,11 +145,11 @@ static int restore_claimed(const struct task *task)
         HB_AUTO_FREE char *why = hb_text("plugin %s: restore() returned the unknown code %d",
                                          task->content->plugin->name, status);
         refuse(task, why);
-        return HB_ENTRY;
+        return HB_STATUS_ENTRY;
     }
     if (status < 0)
         plugin_failed(task, status);
-    else if (status == HB_RESTORED) /* done: a later run must not do it again */
+    else if (status == HB_RESTORE_DONE) /* done: a later run must not do it again */
         unlinkat(task->from_fd, task->name, 0);
     return status;
 }
@@ -184,7 +184,8 @@ static bool is_elsewhere(const struct task *task)
 
 static const char no_plugin[] = "no content plugin of the configuration can put it back safely";
 
-/* The plugin's own way, if it has one. HB_RESTORED, HB_RESTORE_RENAME, or a failure (reported). */
+/* The plugin's own way, if it has one. HB_RESTORE_DONE, HB_RESTORE_RENAME, or a failure (reported).
+ */
 static int publish_claimed(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
@@ -193,11 +194,11 @@ static int publish_claimed(const struct task *task)
     const struct hb_instance *content = task->content;
     if (is_elsewhere(task)) {
         hb_restore_failed(restore, row->path, ENOTSUP);
-        return HB_ENTRY;
+        return HB_STATUS_ENTRY;
     }
     if (content == NULL && place->exists) {
         refuse(task, no_plugin);
-        return HB_ENTRY;
+        return HB_STATUS_ENTRY;
     }
     int status = HB_RESTORE_RENAME;
     if (content != NULL && HB_CAN((const struct hb_content_ops *)content->plugin->ops, restore)) {
@@ -206,11 +207,11 @@ static int publish_claimed(const struct task *task)
                          : 0;
         if (marked != 0) {
             hb_restore_failed(restore, row->path, -marked);
-            return HB_ENTRY;
+            return HB_STATUS_ENTRY;
         }
         status = restore_claimed(task);
     }
-    if (status == HB_RESTORED && (row->flags & HB_ROW_KEEP_MODE) == 0 && place->exists &&
+    if (status == HB_RESTORE_DONE && (row->flags & HB_ROW_KEEP_MODE) == 0 && place->exists &&
         hb_access_drop_list(place))
         hb_tell_lost(restore->run, row->path, HB_DROPPED_LIST);
     const bool *checked = restore->request->checked;
@@ -225,7 +226,7 @@ static int publish_claimed(const struct task *task)
 
 /* ---- one file or link ---------------------------------------------------------------------- */
 
-/* HB_OK, or HB_ENTRY (reported). */
+/* HB_OK, or HB_STATUS_ENTRY (reported). */
 static int rename_into_place(const struct task *task)
 {
     struct hb_restoring *restore = task->restore;
@@ -233,7 +234,7 @@ static int rename_into_place(const struct task *task)
     struct hb_owner owner;
     const struct hb_owner *kept =
         restore->gives && hb_journal_owner(task->row, &owner) ? &owner : NULL;
-    int result = task->row->type == HB_FILE
+    int result = task->row->type == HB_TYPE_FILE
                      ? hb_target_give(restore->run, task->from_fd, task->name, task->place,
                                       task->mode, rule, kept)
                      : hb_target_own(task->from_fd, task->name, task->place,
@@ -246,7 +247,7 @@ static int rename_into_place(const struct task *task)
         hb_restore_failed(restore, task->row->path, -result);
     else
         refuse(task, hb_target_explain(-result));
-    return HB_ENTRY;
+    return HB_STATUS_ENTRY;
 }
 
 /*
@@ -326,8 +327,8 @@ static void publish_task(struct task *task, struct hb_last_target *last)
         status = rename_into_place(task);
     if (status < 0)
         return;
-    hb_restore_published(task->restore, row->type == HB_FILE,
-                         row->type == HB_FILE ? row->bytes : 0);
+    hb_restore_published(task->restore, row->type == HB_TYPE_FILE,
+                         row->type == HB_TYPE_FILE ? row->bytes : 0);
     if (written)
         hb_restore_replaced(task->restore, row->path);
 }
@@ -354,7 +355,7 @@ void hb_restore_file(struct hb_restoring *restore, const struct hb_journal_row *
 {
     struct hb_place place = {.directory_fd = -1};
     struct task task = {restore, row, from_fd, name, &place, row->mode, NULL};
-    bool is_link = row->type == HB_SYMLINK;
+    bool is_link = row->type == HB_TYPE_SYMLINK;
     int result = 0;
     if (is_link || !hb_target_beside(restore->run, last, row->path, &place)) {
         hb_place_clear(&place);

@@ -35,10 +35,10 @@ static bool is_mounted_itself(const struct hb_restoring *restore, const struct h
     const struct hb_target_note *note = &row->note;
     struct hb_place place;
     bool itself = false;
-    if (note->what == HB_NOTED_NOTHING || row->type == HB_DIRECTORY)
+    if (note->what == HB_NOTED_NOTHING || row->type == HB_TYPE_DIRECTORY)
         return false;
     int result = hb_beneath_resolve(&restore->run->home, row->path,
-                                    row->type == HB_SYMLINK ? HB_KEEP_LAST : 0u, &place, NULL);
+                                    row->type == HB_TYPE_SYMLINK ? HB_KEEP_LAST : 0u, &place, NULL);
     if (result == 0 && place.exists &&
         (note->what == HB_NOTED_ABSENT || (note->inode != 0 && note->inode != place.status.st_ino)))
         itself = hb_is_mounted(place.directory_fd, place.name);

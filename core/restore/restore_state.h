@@ -24,7 +24,7 @@ struct hb_restoring {
 
     pthread_mutex_t lock;         /* of all below, and of *result */
     struct hb_restoring_row next; /* read from the journal, not yet worked on */
-    int status;                   /* of `next`: HB_OK, HB_END or a failure */
+    int status;                   /* of `next`: HB_OK, HB_STATUS_END or a failure */
     bool interrupted;             /* rows were taken and not worked on */
     struct hb_error *error;
     bool mounts; /* something is mounted below the home */

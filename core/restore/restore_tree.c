@@ -163,7 +163,7 @@ static void fail_all(struct hb_restoring *restore, const struct level *level, in
 static void publish_file(struct hb_restoring *restore, const struct level *level, const char *name,
                          const char *path, const struct stat *staged, struct hb_last_target *last)
 {
-    const struct hb_journal_row row = {.type = HB_FILE,
+    const struct hb_journal_row row = {.type = HB_TYPE_FILE,
                                        .flags = HB_ROW_KEEP_MODE,
                                        .index = HB_NO_INDEX,
                                        .mode = staged->st_mode & 0777,
@@ -277,7 +277,8 @@ static struct level *begin(struct hb_restoring *restore, struct level *level,
         leave_alone(restore, level);
     else
         fail_all(restore, level, -result);
-    return end(restore, level, hb_restore_may_pass(-result) ? HB_ENTRY : HB_OK); /* it is needed */
+    return end(restore, level,
+               hb_restore_may_pass(-result) ? HB_STATUS_ENTRY : HB_OK); /* it is needed */
 }
 
 int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *row)
@@ -292,7 +293,7 @@ int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *r
         HB_AUTO_FREE char *path = NULL;
         struct stat found;
         if (level->next < level->listing.count && hb_run_cancelled(restore->run))
-            status = HB_CANCELLED;
+            status = HB_STATUS_CANCELLED;
         const char *name = status == HB_OK ? take(level, &path, &found) : NULL;
         if (name == NULL)
             level = end(restore, level, status);

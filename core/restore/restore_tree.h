@@ -9,7 +9,7 @@
 
 #include "restore/restore_state.h"
 
-/* On one thread. HB_OK, whatever failed; HB_CANCELLED: what was left is still staged. */
+/* On one thread. HB_OK, whatever failed; HB_STATUS_CANCELLED: what was left is still staged. */
 int hb_restore_tree(struct hb_restoring *restore, const struct hb_journal_row *row);
 
 #endif

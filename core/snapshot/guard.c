@@ -18,9 +18,9 @@ static int check_there(struct hb_run *run, const char *snapshot, const char *id,
     hb_place_clear(&place);
     if (!missing)
         return HB_OK;
-    hb_error_set(error, HB_FATAL, "there is no snapshot %s", id);
+    hb_error_set(error, HB_STATUS_FATAL, "there is no snapshot %s", id);
     hb_error_hint(error, "`hbcore snapshot list` shows the existing snapshots");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int compare(struct hb_hooks *hooks, const char *id, bool dry_run, struct hb_error *error)
@@ -39,8 +39,9 @@ static int compare(struct hb_hooks *hooks, const char *id, bool dry_run, struct 
     status = hb_hooks_before(hooks, error);
     if (status == HB_OK)
         status = hb_hooks_run(hooks, error);
-    if (status == HB_NOMATCH) {
-        hb_error_set(error, HB_NOMATCH, "guard: no hook of the configuration compares anything");
+    if (status == HB_STATUS_NOMATCH) {
+        hb_error_set(error, HB_STATUS_NOMATCH,
+                     "guard: no hook of the configuration compares anything");
         hb_error_hint(error,
                       "add a section [hook:NAME] with guard in its 'on' to say what is compared");
     }
@@ -57,7 +58,7 @@ int hb_guard(struct hb_run *run, const char *id, bool dry_run, struct hb_error *
     if (status == HB_OK)
         status = hb_chain_create(run, HB_KIND_CONTENT, NULL, &contents, error);
     if (status != HB_OK)
-        status = HB_NOMATCH;
+        status = HB_STATUS_NOMATCH;
     else
         status = hb_recover(run, &contents, dry_run ? HB_RECOVER_TELL : HB_RECOVER, error);
     if (status == HB_OK)

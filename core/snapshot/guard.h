@@ -11,7 +11,8 @@
 
 /*
  * The home is open and locked; `id`: of a snapshot. HB_OK: the hooks have done their part, see the
- * report. HB_NOMATCH: by this configuration nothing can be compared. HB_CANCELLED, HB_FATAL.
+ * report. HB_STATUS_NOMATCH: by this configuration nothing can be compared. HB_STATUS_CANCELLED,
+ * HB_STATUS_FATAL.
  */
 int hb_guard(struct hb_run *run, const char *id, bool dry_run, struct hb_error *error);
 

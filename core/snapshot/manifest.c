@@ -58,12 +58,12 @@ int hb_manifest_write(const struct hb_manifest *manifest, const char *id, const 
 
 static int not_a_manifest(struct hb_error *error, const char *why)
 {
-    return hb_error_set(error, HB_FATAL, HB_MANIFEST_NAME ": %s", why);
+    return hb_error_set(error, HB_STATUS_FATAL, HB_MANIFEST_NAME ": %s", why);
 }
 
 static int cannot_read(struct hb_error *error, const char *why)
 {
-    return hb_error_set(error, HB_LATER, HB_MANIFEST_NAME ": %s", why);
+    return hb_error_set(error, HB_STATUS_LATER, HB_MANIFEST_NAME ": %s", why);
 }
 
 static int take_members(const json_t *json, struct hb_manifest *manifest, struct hb_error *error)
@@ -105,7 +105,7 @@ int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_e
     *manifest = (struct hb_manifest){.label = NULL};
     HB_AUTO_CLOSE int fd = hb_open_regular(directory_fd, HB_MANIFEST_NAME, O_RDONLY);
     if (fd == -ENOENT)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (fd == -ELOOP || fd == -ENOTSUP || fd == -ENOTDIR)
         return not_a_manifest(error, "is not a manifest");
     if (fd < 0 || fstat(fd, &status) != 0)

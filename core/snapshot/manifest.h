@@ -30,11 +30,11 @@ uint64_t hb_manifest_count(const struct hb_manifest *manifest);
 int hb_manifest_write(const struct hb_manifest *manifest, const char *id, const char *timestamp,
                       int directory_fd);
 /*
- * HB_OK; HB_NOMATCH: there is none; HB_FATAL with *error: it was read and is none; HB_LATER: it
- * cannot be read now, so nothing can be told.
+ * HB_OK; HB_STATUS_NOMATCH: there is none; HB_STATUS_FATAL with *error: it was read and is none;
+ * HB_STATUS_LATER: it cannot be read now, so nothing can be told.
  */
 int hb_manifest_read(int directory_fd, struct hb_manifest *manifest, struct hb_error *error);
-/* The same from its text. HB_OK or HB_FATAL. */
+/* The same from its text. HB_OK or HB_STATUS_FATAL. */
 int hb_manifest_parse(const char *text, size_t bytes, struct hb_manifest *manifest,
                       struct hb_error *error);
 void hb_manifest_clear(struct hb_manifest *manifest);

@@ -33,8 +33,9 @@ static int open_directory(struct hb_run *run, struct hb_snapshots *snapshots,
     if (result == 0 || result == -ENOENT)
         return HB_OK;
     return hb_error_set(
-        error, HB_FATAL, "%s/%s: the directory of snapshots cannot be opened: %s", run->home.path,
-        name, result == -EXDEV ? "it leads outside the home" : hb_rights_explain(-result));
+        error, HB_STATUS_FATAL, "%s/%s: the directory of snapshots cannot be opened: %s",
+        run->home.path, name,
+        result == -EXDEV ? "it leads outside the home" : hb_rights_explain(-result));
 }
 
 bool hb_snapshot_is_name(const char *name)
@@ -76,9 +77,9 @@ static void look_at(int directory_fd, struct hb_snapshot *snapshot)
         return;
     }
     int status = hb_manifest_read(fd, &manifest, &error);
-    snapshot->has_manifest = status != HB_NOMATCH;
+    snapshot->has_manifest = status != HB_STATUS_NOMATCH;
     snapshot->readable = status == HB_OK;
-    if (status == HB_LATER)
+    if (status == HB_STATUS_LATER)
         cannot_tell(snapshot, error.text);
     if (fstatat(fd, HB_MANIFEST_NAME, &found, AT_SYMLINK_NOFOLLOW) == 0)
         snapshot->kept.when.written = found.st_mtim;
@@ -139,7 +140,7 @@ int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct
         qsort(snapshots->items, snapshots->count, sizeof *snapshots->items, hb_newest_first);
     if (result == 0)
         return HB_OK;
-    return hb_error_set(error, HB_FATAL, "%s: the directory of snapshots cannot be read: %s",
+    return hb_error_set(error, HB_STATUS_FATAL, "%s: the directory of snapshots cannot be read: %s",
                         snapshots->path, hb_rights_explain(-result));
 }
 

@@ -25,7 +25,7 @@ struct hb_snapshots {
     size_t count;
 };
 
-/* Of the home of the run. HB_OK, also when there are none, or HB_FATAL. */
+/* Of the home of the run. HB_OK, also when there are none, or HB_STATUS_FATAL. */
 int hb_snapshots_open(struct hb_run *run, struct hb_snapshots *snapshots, struct hb_error *error);
 void hb_snapshots_close(struct hb_snapshots *snapshots);
 

@@ -110,8 +110,9 @@ static int publish(struct maker *maker, const char *stamp, char **id)
     }
     hb_snapshots_close(&present);
     if (result != 0)
-        status = hb_error_set(maker->error, HB_FATAL, "%s: the snapshot cannot be written: %s",
-                              maker->staged.stage.path, hb_rights_explain(-result));
+        status =
+            hb_error_set(maker->error, HB_STATUS_FATAL, "%s: the snapshot cannot be written: %s",
+                         maker->staged.stage.path, hb_rights_explain(-result));
     return status == HB_OK ? hb_staged_directory_publish(&maker->staged, *id, maker->error)
                            : status;
 }
@@ -156,7 +157,7 @@ static int open_stages(struct maker *maker)
     int made = make_directory(maker);
     int status = hb_snapshots_open(run, &present, maker->error);
     if (status == HB_OK && present.directory.fd < 0)
-        status = hb_error_set(maker->error, HB_FATAL, "%s: cannot be made: %s", present.path,
+        status = hb_error_set(maker->error, HB_STATUS_FATAL, "%s: cannot be made: %s", present.path,
                               hb_rights_explain(-made));
     if (status == HB_OK) /* for the copies of databases */
         status = hb_stage_open_in(present.directory.fd, &present.directory.rights, present.path,
@@ -186,7 +187,7 @@ static int copy_planned(struct maker *maker)
                                           &bytes, maker->error);
         if (status == HB_OK)
             hb_manifest_add(&maker->manifest, path, bytes);
-        else if (status == HB_ENTRY)
+        else if (status == HB_STATUS_ENTRY)
             status = HB_OK;
     }
     return status;

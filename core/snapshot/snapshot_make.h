@@ -19,7 +19,7 @@ struct hb_snapshot_made {
     uint64_t files, bytes; /* copied, or that would be */
 };
 
-/* HB_OK, HB_CANCELLED or HB_FATAL. */
+/* HB_OK, HB_STATUS_CANCELLED or HB_STATUS_FATAL. */
 int hb_snapshot_make(const struct hb_snapshot_request *request, struct hb_snapshot_made *made,
                      struct hb_error *error);
 

@@ -43,9 +43,9 @@ static int open_root(struct restorer *restorer)
     hb_snapshots_close(&snapshots);
     if (status != HB_OK || restorer->root.fd >= 0)
         return status;
-    hb_error_set(restorer->error, HB_FATAL, "%s: there is no such snapshot", restorer->name);
+    hb_error_set(restorer->error, HB_STATUS_FATAL, "%s: there is no such snapshot", restorer->name);
     hb_error_hint(restorer->error, "`hbcore snapshot list` shows the existing snapshots");
-    return HB_FATAL;
+    return HB_STATUS_FATAL;
 }
 
 static int open_snapshot(struct restorer *restorer)
@@ -65,8 +65,8 @@ static int open_snapshot(struct restorer *restorer)
                       restorer->name);
     if (status == HB_OK)
         return HB_OK;
-    return hb_error_set(restorer->error, HB_FATAL, "%s: %s", restorer->name,
-                        status == HB_NOMATCH ? "has no " HB_MANIFEST_NAME : why.text);
+    return hb_error_set(restorer->error, HB_STATUS_FATAL, "%s: %s", restorer->name,
+                        status == HB_STATUS_NOMATCH ? "has no " HB_MANIFEST_NAME : why.text);
 }
 
 /*
@@ -78,8 +78,8 @@ static int find_mode(const struct restorer *restorer, const struct hb_chain *fil
 {
     struct hb_verdict verdict;
     for (size_t i = 0; i < filters->count; i++) {
-        int status = hb_ask_filter(restorer->run, filters->instances[i], HB_IMPORT, entry, &verdict,
-                                   restorer->error);
+        int status = hb_ask_filter(restorer->run, filters->instances[i], HB_DIRECTION_IMPORT, entry,
+                                   &verdict, restorer->error);
         if (status != HB_OK)
             return status;
         if (verdict.flags & HB_VERDICT_MODE)
@@ -175,13 +175,13 @@ static int copy_files(void *context, struct hb_staging *staging, struct hb_error
             return hb_staging_failed(staging, i, -from, error);
         HB_AUTO_CLOSE int to = hb_staging_open(staging, 0, i, error);
         if (to < 0)
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
         int result = hb_copy_all(from, to);
         status = result == 0
                      ? hb_staging_done(staging, 0, i, to, plan->catalog->members[i].bytes, error)
                      : hb_staging_failed(staging, i, -result, error);
         if (status == HB_OK && hb_run_cancelled(staging->run))
-            status = hb_error_set(error, HB_CANCELLED, "interrupted; nothing was changed");
+            status = hb_error_set(error, HB_STATUS_CANCELLED, "interrupted; nothing was changed");
     }
     return status;
 }

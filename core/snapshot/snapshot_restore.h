@@ -16,8 +16,8 @@ typedef void (*hb_would_restore)(void *context, const char *path, uint64_t bytes
                                  const char *change);
 
 /*
- * `name`: of its directory. HB_OK: see the report; HB_CANCELLED, HB_FATAL: nothing was changed, or
- * *error says that some files were. With dry_run nothing is changed.
+ * `name`: of its directory. HB_OK: see the report; HB_STATUS_CANCELLED, HB_STATUS_FATAL: nothing
+ * was changed, or *error says that some files were. With dry_run nothing is changed.
  */
 int hb_snapshot_restore(struct hb_run *run, const char *name, bool dry_run,
                         hb_would_restore would_restore, void *context,

@@ -11,7 +11,7 @@ char *hb_snapshot_wanted(struct hb_run *run, const char *wanted, struct hb_error
     char *name = NULL;
     struct hb_snapshots snapshots;
     if (!hb_snapshot_is_name(wanted)) {
-        hb_error_set(error, HB_FATAL, "'%s' is not the id of a snapshot", wanted);
+        hb_error_set(error, HB_STATUS_FATAL, "'%s' is not the id of a snapshot", wanted);
         return NULL;
     }
     if (digits != strlen(wanted) || digits > 3)
@@ -27,7 +27,7 @@ char *hb_snapshot_wanted(struct hb_run *run, const char *wanted, struct hb_error
             name = hb_copy_text(wanted);
     hb_snapshots_close(&snapshots);
     if (name == NULL && status == HB_OK) {
-        hb_error_set(error, HB_FATAL, "there is no snapshot number %s", wanted);
+        hb_error_set(error, HB_STATUS_FATAL, "there is no snapshot number %s", wanted);
         hb_error_hint(error, "`hbcore snapshot list` shows the existing snapshots");
     }
     return name;

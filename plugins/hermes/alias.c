@@ -140,7 +140,7 @@ int alias_place_open(const struct hermes *hermes, bool dry_run, struct alias_pla
     if (place->program == NULL)
         place->program = strdup(hermes->program);
     if (place->directory == NULL || place->mark == NULL || place->program == NULL)
-        return hermes->host->fail(hermes->host, HB_FATAL, "out of memory for the aliases");
+        return hermes->host->fail(hermes->host, HB_STATUS_FATAL, "out of memory for the aliases");
     place->in_path = is_in_path(search, place->directory);
     return HB_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "alias_place.h"
 
-/* HB_OK, or HB_FATAL after host->fail(). alias_place_clear() in any case. */
+/* HB_OK, or HB_STATUS_FATAL after host->fail(). alias_place_clear() in any case. */
 int alias_place_open(const struct hermes *hermes, bool dry_run, struct alias_place *place);
 void alias_place_clear(struct alias_place *place);
 

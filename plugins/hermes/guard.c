@@ -91,7 +91,7 @@ static int fill(const struct comparison *comparison, const struct hb_file *file)
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return host->fail(host, HB_ENTRY, "%s: cannot be put back: %s",
+            return host->fail(host, HB_STATUS_ENTRY, "%s: cannot be put back: %s",
                               comparison->hermes->jobs_file, strerror(errno));
         done += (size_t)written;
     }
@@ -102,7 +102,7 @@ static int fill(const struct comparison *comparison, const struct hb_file *file)
     if (live->st_uid != 0 && fstat(file->fd, &made) == 0 &&
         (made.st_uid != live->st_uid || made.st_gid != live->st_gid) &&
         fchown(file->fd, live->st_uid, live->st_gid) != 0 && geteuid() == 0)
-        return host->fail(host, HB_ENTRY, "%s: cannot be given to its owner: %s",
+        return host->fail(host, HB_STATUS_ENTRY, "%s: cannot be given to its owner: %s",
                           comparison->hermes->jobs_file, strerror(errno));
     return HB_OK;
 }
@@ -120,7 +120,7 @@ static int put_back(const struct comparison *comparison)
         return status;
     status = fill(comparison, &file);
     if (status == HB_OK && !is_as_read(comparison->hermes, &comparison->live.status))
-        status = host->fail(host, HB_ENTRY,
+        status = host->fail(host, HB_STATUS_ENTRY,
                             "%s: another program is writing to it; nothing was "
                             "done",
                             path);
@@ -145,7 +145,7 @@ static int compare(struct comparison *comparison)
     const struct hb_host *host = hermes->host;
     jobs_read(hermes, comparison->snapshot_file, &comparison->saved);
     if (comparison->saved.is_outside)
-        return host->fail(host, HB_ENTRY, "%s: refused, because it leads outside the home",
+        return host->fail(host, HB_STATUS_ENTRY, "%s: refused, because it leads outside the home",
                           comparison->snapshot_file);
     jobs_read(hermes, hermes->jobs_file, &comparison->live);
     comparison->lost = are_lost(comparison);
@@ -162,10 +162,10 @@ int hermes_guard(const struct hermes *hermes, const struct hb_event *event)
     const struct hb_host *host = hermes->host;
     struct comparison comparison = {.hermes = hermes, .event = event};
     if (!HB_HAS(event, snapshot) || event->snapshot == NULL)
-        return host->fail(host, HB_FATAL, "the host gave no snapshot to compare with");
+        return host->fail(host, HB_STATUS_FATAL, "the host gave no snapshot to compare with");
     comparison.snapshot_file = hermes_format("%s/%s", event->snapshot, hermes->jobs_file);
     if (comparison.snapshot_file == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     int status = compare(&comparison);
     jobs_clear(&comparison.live);
     jobs_clear(&comparison.saved);

@@ -98,13 +98,13 @@ static int check_paths(const struct hb_host *host, const struct hb_settings *set
         const char *path = settings->values[paths[i]]->text;
         bool may_be_empty = paths[i] != JOBS_FILE;
         if (!is_relative_path(path) && (*path != '\0' || !may_be_empty))
-            return host->fail(host, HB_FATAL, "[%s] %s: '%s' is not a path below the home",
+            return host->fail(host, HB_STATUS_FATAL, "[%s] %s: '%s' is not a path below the home",
                               settings->section, options[paths[i]].key, path);
     }
     const struct hb_value *files = settings->values[PROFILE_FILES];
     for (size_t i = 0; i < files->list_count; i++)
         if (strchr(files->list[i], '/') != NULL || files->list[i][0] == '\0')
-            return host->fail(host, HB_FATAL, "[%s] profile-files: '%s' is not a file name",
+            return host->fail(host, HB_STATUS_FATAL, "[%s] profile-files: '%s' is not a file name",
                               settings->section, files->list[i]);
     return HB_OK;
 }
@@ -116,10 +116,12 @@ static int check_settings(const struct hb_host *host, const struct hb_settings *
     const char *directory = settings->values[ALIAS_DIRECTORY]->text;
     /* It stands in the mark, and in a comment of a script. */
     if (*program == '\0' || program[strspn(program, plain)] != '\0')
-        return host->fail(host, HB_FATAL, "[%s] program: '%s' is not the plain name of a command",
+        return host->fail(host, HB_STATUS_FATAL,
+                          "[%s] program: '%s' is not the plain name of a command",
                           settings->section, program);
     if (*directory != '/' && strcmp(directory, "~") != 0 && strncmp(directory, "~/", 2) != 0)
-        return host->fail(host, HB_FATAL, "[%s] alias-directory: '%s' does not begin with / or ~/",
+        return host->fail(host, HB_STATUS_FATAL,
+                          "[%s] alias-directory: '%s' does not begin with / or ~/",
                           settings->section, directory);
     return check_paths(host, settings);
 }
@@ -131,7 +133,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
         return status;
     struct hermes *hermes = malloc(sizeof *hermes);
     if (hermes == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     *hermes = (struct hermes){
         .host = host,
         .section = settings->section,
@@ -168,7 +170,7 @@ static int after(void *self, const struct hb_event *event)
 static int run(void *self, const struct hb_event *event)
 {
     if (strcmp(event->command, "guard") != 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     return hermes_guard(self, event);
 }
 

@@ -56,7 +56,7 @@ int caches_enter(struct caches *caches, const char *path)
     caches->inside = found > 0 ? strdup(path) : NULL;
     return caches->inside != NULL
                ? HB_OK
-               : host->fail(host, HB_FATAL, "%s: out of memory for its path", path);
+               : host->fail(host, HB_STATUS_FATAL, "%s: out of memory for its path", path);
 }
 
 void caches_leave(struct caches *caches, const char *path)
@@ -70,7 +70,7 @@ bool caches_have(const struct caches *caches, const struct hb_entry *entry)
     if (caches->inside == NULL)
         return false;
     size_t bytes = strlen(caches->inside);
-    return entry->type != HB_FILE || entry->path_bytes != bytes + sizeof tag ||
+    return entry->type != HB_TYPE_FILE || entry->path_bytes != bytes + sizeof tag ||
            strcmp(entry->path + bytes + 1, tag) != 0;
 }
 

@@ -44,8 +44,8 @@ static const struct hb_option options[OPTIONS] = {
                   .type = HB_OPTION_LIST,
                   .key = "patterns",
                   .default_text = "",
-                  .minimum = HB_LIST_OF_PATTERNS,
-                  .maximum = HB_LIST_OF_PATTERNS,
+                  .minimum = HB_OPTION_LIST_OF_PATTERNS,
+                  .maximum = HB_OPTION_LIST_OF_PATTERNS,
                   .help = "Patterns of what to leave out, as in a .gitignore file: hbcore(1) has "
                           "their rules under PATTERNS"},
     [CACHES] = {.size = sizeof(struct hb_option),
@@ -110,7 +110,7 @@ static bool load_globs(struct rules *rules, const struct hb_value *value)
     return true;
 }
 
-/* HB_OK or HB_FATAL. A host of before does not know patterns; without any it need not. */
+/* HB_OK or HB_STATUS_FATAL. A host of before does not know patterns; without any it need not. */
 static int load_patterns(struct rules *rules, const struct hb_settings *settings)
 {
     const struct hb_host *host = rules->host;
@@ -119,13 +119,13 @@ static int load_patterns(struct rules *rules, const struct hb_settings *settings
     if (value->list_count == 0)
         return HB_OK;
     if (!HB_HAS(host, patterns_free) || host->patterns_create == NULL)
-        return host->fail(host, HB_FATAL,
+        return host->fail(host, HB_STATUS_FATAL,
                           "[%s] patterns: this hbcore is too old for them; use globs, or install "
                           "a newer one",
                           settings->section);
     snprintf(key, sizeof key, "[%s] patterns", settings->section);
     rules->patterns = host->patterns_create(host, key, value->list, value->list_count);
-    return rules->patterns == NULL ? HB_FATAL : HB_OK;
+    return rules->patterns == NULL ? HB_STATUS_FATAL : HB_OK;
 }
 
 static int filter_create(const struct hb_host *host, const struct hb_settings *settings,
@@ -135,7 +135,8 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
     bool right = check_settings(host, settings, options);
     struct rules *rules = calloc(1, sizeof *rules);
     if (rules == NULL)
-        return host->fail(host, HB_FATAL, "out of memory for the rules of [%s]", settings->section);
+        return host->fail(host, HB_STATUS_FATAL, "out of memory for the rules of [%s]",
+                          settings->section);
     rules->host = host;
     rules->suffixes = settings->values[SUFFIXES];
     rules->reason = settings->values[REASON]->text;
@@ -149,12 +150,13 @@ static int filter_create(const struct hb_host *host, const struct hb_settings *s
         !load_set(&rules->names, settings->values[NAMES]) ||
         !load_set(&rules->private_names, settings->values[PRIVATE])) {
         filter_destroy(rules);
-        return host->fail(host, HB_FATAL, "out of memory for the rules of [%s]", settings->section);
+        return host->fail(host, HB_STATUS_FATAL, "out of memory for the rules of [%s]",
+                          settings->section);
     }
     status = load_patterns(rules, settings);
     if (status != HB_OK || !right) {
         filter_destroy(rules);
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     }
     *self = rules;
     return HB_OK;

@@ -85,14 +85,14 @@ static int glob_matches(struct rules *rules, int direction, const struct hb_entr
 {
     const char *glob = rules->globs->list[which];
     size_t bytes = prefix_bytes(entry, rules->glob_slashes[which]);
-    if (bytes == 0 || (bytes < entry->path_bytes && direction != HB_IMPORT))
+    if (bytes == 0 || (bytes < entry->path_bytes && direction != HB_DIRECTION_IMPORT))
         return HB_OK;
     if (bytes == entry->path_bytes) {
         *matches = fnmatch(glob, entry->path, FNM_PATHNAME) == 0;
         return HB_OK;
     }
     if (!reserve_scratch(rules, bytes))
-        return rules->host->fail(rules->host, HB_FATAL, "%s: out of memory for its path",
+        return rules->host->fail(rules->host, HB_STATUS_FATAL, "%s: out of memory for its path",
                                  entry->path);
     memcpy(rules->scratch, entry->path, bytes);
     rules->scratch[bytes] = '\0';
@@ -111,7 +111,7 @@ static int matches_rules(struct rules *rules, int direction, const struct hb_ent
                          bool *matches)
 {
     *matches = component_matches(rules, entry) || patterns_match(rules, entry) ||
-               (entry->type != HB_DIRECTORY && file_matches(rules, entry));
+               (entry->type != HB_TYPE_DIRECTORY && file_matches(rules, entry));
     for (size_t i = 0; i < rules->globs->list_count && !*matches; i++) {
         int status = glob_matches(rules, direction, entry, i, matches);
         if (status != HB_OK)
@@ -122,14 +122,14 @@ static int matches_rules(struct rules *rules, int direction, const struct hb_ent
 
 static bool is_too_large(const struct rules *rules, const struct hb_entry *entry)
 {
-    return rules->larger_than != 0 && entry->type == HB_FILE && entry->bytes != HB_UNKNOWN &&
-           entry->bytes > rules->larger_than;
+    return rules->larger_than != 0 && entry->type == HB_TYPE_FILE &&
+           entry->bytes != HB_SIZE_UNKNOWN && entry->bytes > rules->larger_than;
 }
 
 static void leave_out(const struct hb_entry *entry, struct hb_verdict *verdict, const char *reason,
                       const char *what)
 {
-    verdict->kind = entry->type == HB_DIRECTORY ? HB_PRUNE : HB_LEAVE_OUT;
+    verdict->kind = entry->type == HB_TYPE_DIRECTORY ? HB_VERDICT_PRUNE : HB_VERDICT_LEAVE_OUT;
     snprintf(verdict->reason, sizeof verdict->reason, "%s%s", reason, what);
 }
 
@@ -145,11 +145,11 @@ int rules_verdict(void *self, int direction, const struct hb_entry *entry,
     const char *base = base_name(entry, &bytes);
     if (matches) {
         leave_out(entry, verdict, rules->reason, "");
-    } else if (direction == HB_BACKUP && caches_have(&rules->caches, entry)) {
+    } else if (direction == HB_DIRECTION_BACKUP && caches_have(&rules->caches, entry)) {
         leave_out(entry, verdict, "in a cache directory", "");
     } else if (is_too_large(rules, entry)) {
         leave_out(entry, verdict, "larger than ", rules->larger_than_text);
-    } else if (entry->type == HB_FILE && name_set_has(&rules->private_names, base, bytes)) {
+    } else if (entry->type == HB_TYPE_FILE && name_set_has(&rules->private_names, base, bytes)) {
         verdict->flags |= HB_VERDICT_MODE;
         verdict->mode = rules->private_mode;
     }

@@ -47,7 +47,7 @@ static void check_name(struct check *check, size_t which, const char *name)
     const struct hb_host *host = check->host;
     char advice[600];
     if (which == SUFFIXES ? *name == '\0' || strchr(name, '/') != NULL : !is_component(name)) {
-        host->fail(host, HB_FATAL,
+        host->fail(host, HB_STATUS_FATAL,
                    "[%s] %s: \"%s\" is not one component of a path and would never match; use "
                    "globs for paths",
                    check->settings->section, key_of(check, which), name);
@@ -114,7 +114,7 @@ static void check_glob(struct check *check, const char *glob)
     else if (ends_escaping(glob, bytes))
         problem = "nothing follows the \\ at its end";
     if (problem != NULL) {
-        host->fail(host, HB_FATAL, "[%s] globs: \"%s\" would never match: %s", section, glob,
+        host->fail(host, HB_STATUS_FATAL, "[%s] globs: \"%s\" would never match: %s", section, glob,
                    problem);
         check->right = false;
     } else if (has_open_set(glob)) {
@@ -139,7 +139,8 @@ bool check_settings(const struct hb_host *host, const struct hb_settings *settin
             check_name(&check, components[i], value->list[k]);
     }
     if (strlen(settings->values[REASON]->text) > room) {
-        host->fail(host, HB_FATAL, "[%s] reason: longer than %zu bytes", settings->section, room);
+        host->fail(host, HB_STATUS_FATAL, "[%s] reason: longer than %zu bytes", settings->section,
+                   room);
         check.right = false;
     }
     for (size_t i = 0; i < settings->values[GLOBS]->list_count; i++)

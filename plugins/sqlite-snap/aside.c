@@ -12,7 +12,7 @@
 
 static int stopped(const struct hb_host *host)
 {
-    return host->fail(host, HB_CANCELLED, "the copy of a database was stopped");
+    return host->fail(host, HB_STATUS_CANCELLED, "the copy of a database was stopped");
 }
 
 static int copy_bytes(const struct hb_host *host, const struct hb_entry *entry, int from, int to)
@@ -20,16 +20,17 @@ static int copy_bytes(const struct hb_host *host, const struct hb_entry *entry, 
     enum { CHUNK = 1 << 20 };
     unsigned char *buffer = malloc(CHUNK);
     if (buffer == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory");
     int status = HB_OK;
     for (uint64_t offset = 0; status == HB_OK;) {
         int64_t got = read_fully(from, buffer, CHUNK, offset);
         if (got == 0)
             break;
         if (got < 0)
-            status = host->fail(host, HB_ENTRY, "cannot be read: %s", strerror((int)-got));
+            status = host->fail(host, HB_STATUS_ENTRY, "cannot be read: %s", strerror((int)-got));
         else if (!write_fully(to, buffer, (size_t)got, offset))
-            status = host->fail(host, HB_ENTRY, "its copy cannot be staged: %s", strerror(errno));
+            status =
+                host->fail(host, HB_STATUS_ENTRY, "its copy cannot be staged: %s", strerror(errno));
         else if (host->cancelled(host))
             status = stopped(host);
         offset += got > 0 ? (uint64_t)got : 0;
@@ -40,22 +41,23 @@ static int copy_bytes(const struct hb_host *host, const struct hb_entry *entry, 
     return status;
 }
 
-/* HB_NOMATCH: it is not there. */
+/* HB_STATUS_NOMATCH: it is not there. */
 static int copy_side(const struct hb_host *host, const struct hb_entry *entry, struct held *live,
                      struct held *staged, enum side side)
 {
     const char *what = side == SIDE_MAIN ? "file" : side_suffixes[side];
     int from = held_open_side(live, side, O_RDONLY);
     if (from == -ENOENT || from == -ESTALE)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (from < 0 && live->refusal[0] != '\0')
-        return host->fail(host, HB_ENTRY, "%s; stored nothing for it", live->refusal);
+        return host->fail(host, HB_STATUS_ENTRY, "%s; stored nothing for it", live->refusal);
     if (from < 0)
-        return host->fail(host, HB_ENTRY, "its %s cannot be read: %s", what, strerror(-from));
+        return host->fail(host, HB_STATUS_ENTRY, "its %s cannot be read: %s", what,
+                          strerror(-from));
     int to = held_open_side(staged, side, side == SIDE_MAIN ? O_RDWR : O_RDWR | O_CREAT | O_EXCL);
-    int status =
-        to < 0 ? host->fail(host, HB_ENTRY, "its %s cannot be staged: %s", what, strerror(-to))
-               : copy_bytes(host, entry, from, to);
+    int status = to < 0 ? host->fail(host, HB_STATUS_ENTRY, "its %s cannot be staged: %s", what,
+                                     strerror(-to))
+                        : copy_bytes(host, entry, from, to);
     if (to >= 0)
         close(to);
     close(from);

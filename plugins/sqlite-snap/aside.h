@@ -12,7 +12,7 @@
 
 /*
  * Into `staged`. HB_OK: *result is SQLite's, SQLITE_OK for a recovered copy in one file;
- * HB_NOMATCH: a side file went away under way; else a failure.
+ * HB_STATUS_NOMATCH: a side file went away under way; else a failure.
  */
 int copy_aside(struct snap *snap, const struct hb_entry *entry, struct held *live,
                const struct look *look, struct held *staged, struct patience *patience,

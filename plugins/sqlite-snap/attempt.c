@@ -18,7 +18,7 @@ int attempt_start_over(struct attempt *attempt)
     held_remove_sides(&attempt->staged);
     attempt->written = false;
     if (ftruncate(attempt->file.fd, 0) != 0)
-        return attempt->snap->host->fail(attempt->snap->host, HB_ENTRY,
+        return attempt->snap->host->fail(attempt->snap->host, HB_STATUS_ENTRY,
                                          "its snapshot cannot be staged: %s", strerror(errno));
     return HB_OK;
 }
@@ -33,5 +33,5 @@ void attempt_say(struct attempt *attempt, const struct connection *connection, i
 int attempt_refused(const struct attempt *attempt)
 {
     const struct hb_host *host = attempt->snap->host;
-    return host->fail(host, HB_ENTRY, "%s; stored nothing for it", attempt->live.refusal);
+    return host->fail(host, HB_STATUS_ENTRY, "%s; stored nothing for it", attempt->live.refusal);
 }

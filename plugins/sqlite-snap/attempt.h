@@ -26,14 +26,15 @@ struct attempt {
     char message[256]; /* SQLite's words for `result` */
 };
 
-/* Empties the staged file and forgets the result, before a copy. HB_OK, or HB_ENTRY after fail().
+/* Empties the staged file and forgets the result, before a copy. HB_OK, or HB_STATUS_ENTRY after
+ * fail().
  */
 int attempt_start_over(struct attempt *attempt);
 
 /* The result of a copy: SQLite's code and its words. */
 void attempt_say(struct attempt *attempt, const struct connection *connection, int result);
 
-/* HB_ENTRY, with live.refusal as the reason. */
+/* HB_STATUS_ENTRY, with live.refusal as the reason. */
 int attempt_refused(const struct attempt *attempt);
 
 #endif

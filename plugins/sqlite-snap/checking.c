@@ -33,10 +33,10 @@ bool is_lack(int result, const char *message)
 
 static int rank(uint32_t soundness)
 {
-    return soundness == HB_SOUND         ? 0
-           : soundness == HB_NOT_CHECKED ? 1
-           : soundness == HB_UNSOUND     ? 2
-                                         : 3;
+    return soundness == HB_SOUNDNESS_SOUND         ? 0
+           : soundness == HB_SOUNDNESS_NOT_CHECKED ? 1
+           : soundness == HB_SOUNDNESS_UNSOUND     ? 2
+                                                   : 3;
 }
 
 void checking_add(struct checking *checking, uint32_t soundness, const char *format, ...)
@@ -73,12 +73,12 @@ bool checking_add_result(struct checking *checking, const char *what, int result
     if (result == SQLITE_INTERRUPT || checking->stopped)
         return false;
     if (is_damage(result)) {
-        checking_add(checking, HB_UNSOUND, "%s%s%s", what, colon, message);
+        checking_add(checking, HB_SOUNDNESS_UNSOUND, "%s%s%s", what, colon, message);
         return true;
     }
     if (is_lack(result, message)) {
         checking->lacks++;
-        checking_add(checking, HB_NOT_CHECKED, "%s%s%s", what, colon, message);
+        checking_add(checking, HB_SOUNDNESS_NOT_CHECKED, "%s%s%s", what, colon, message);
         return true;
     }
     const char *why = checking->staged->refusal[0] != '\0' ? checking->staged->refusal

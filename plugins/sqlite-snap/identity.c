@@ -90,7 +90,7 @@ int snap_identity(void *self, const struct hb_entry *entry, unsigned char identi
     }
     held_close(&live);
     if (!told)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     /* A copy that was checked quickly does not serve where a full check is asked for. */
     unsigned seed = snap->check_full ? 2 : 0;
     for (unsigned half = 0; half < 2; half++) {

@@ -197,8 +197,8 @@ static bool has_tables(struct checking *checking, const char *name, const char *
     for (; *suffixes != NULL; suffixes++) {
         int there = has_table(checking, name, *suffixes);
         if (there == 0)
-            checking_add(checking, HB_UNSOUND, "the index %s lacks its table %s%s", name, name,
-                         *suffixes);
+            checking_add(checking, HB_SOUNDNESS_UNSOUND, "the index %s lacks its table %s%s", name,
+                         name, *suffixes);
         if (there <= 0)
             return false;
     }
@@ -211,7 +211,8 @@ static void add(struct checking *checking, const char *name, const struct answer
     if (answer->result == SQLITE_OK)
         return;
     if (is_damage(answer->result))
-        checking_add(checking, HB_UNSOUND, "the index %s is damaged: %s", name, answer->text);
+        checking_add(checking, HB_SOUNDNESS_UNSOUND, "the index %s is damaged: %s", name,
+                     answer->text);
     else
         checking_add_result(checking, name, answer->result);
 }
@@ -256,7 +257,7 @@ static void look_at_first_words(struct checking *checking, const char *name)
         name, name);
     add(checking, name, &answer);
     if (answer.result == SQLITE_OK && answer.number > 0)
-        checking_add(checking, HB_UNSOUND,
+        checking_add(checking, HB_SOUNDNESS_UNSOUND,
                      "the index %s is damaged: rows are missing in its table %s_idx", name, name);
 }
 
@@ -273,8 +274,8 @@ static void check_fts5(struct checking *checking, const struct index_table *tabl
     if (is_other_version(&answer)) {
         bool none = strstr(answer.text, "(found 0,") != NULL;
         checking->lacks += !none;
-        checking_add(checking, none ? HB_UNSOUND : HB_NOT_CHECKED, "the index %s: %s", name,
-                     answer.text);
+        checking_add(checking, none ? HB_SOUNDNESS_UNSOUND : HB_SOUNDNESS_NOT_CHECKED,
+                     "the index %s: %s", name, answer.text);
         return;
     }
     if (elsewhere && says_about_itself(&answer) && !is_lack(answer.result, answer.text)) {
@@ -329,7 +330,8 @@ static void check_rtree(struct checking *checking, const struct index_table *tab
     ask(checking, &answer, "SELECT rtreecheck('main', %Q)", table->name);
     add(checking, table->name, &answer);
     if (answer.result == SQLITE_OK && strcmp(answer.text, "ok") != 0)
-        checking_add(checking, HB_UNSOUND, "the index %s is damaged: %s", table->name, answer.text);
+        checking_add(checking, HB_SOUNDNESS_UNSOUND, "the index %s is damaged: %s", table->name,
+                     answer.text);
 }
 
 /* ---- all ------------------------------------------------------------------------- */
@@ -357,8 +359,8 @@ static void check_one(struct checking *checking, const struct index_table *table
         check_rtree(checking, table);
     else if (!keeps_nothing(module)) {
         checking->lacks++;
-        checking_add(checking, HB_NOT_CHECKED, "table %s: there is no check for the module %s",
-                     table->name, module);
+        checking_add(checking, HB_SOUNDNESS_NOT_CHECKED,
+                     "table %s: there is no check for the module %s", table->name, module);
     }
 }
 

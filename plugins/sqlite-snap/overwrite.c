@@ -62,12 +62,12 @@ static int trouble(struct restoring *restoring, const struct connection *connect
     if (!restoring->in_doubt && restoring->live.refusal[0] != '\0')
         return refuse(restoring, restoring->live.refusal);
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
-        return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is %s",
+        return host->fail(host, HB_STATUS_CANCELLED, "the restore was stopped; the database is %s",
                           restoring->in_doubt
                               ? "complete, but may be the old or the new one: check which"
                               : "as it was");
     if (restoring->in_doubt)
-        return host->fail(host, HB_LATER,
+        return host->fail(host, HB_STATUS_LATER,
                           "database cannot be overwritten: %s; what is there is complete, but may "
                           "be the old or the new database: check which",
                           connection_message(connection, result));
@@ -237,7 +237,7 @@ static int64_t page_bytes_of(const struct restoring *restoring)
 static int copy_from(struct overwriting *overwriting, int64_t page_bytes)
 {
     int result = copy_pages(overwriting, overwriting->copy, page_bytes);
-    return result == SQLITE_OK ? HB_RESTORED
+    return result == SQLITE_OK ? HB_RESTORE_DONE
                                : trouble(overwriting->restoring, &overwriting->live, result);
 }
 
@@ -249,7 +249,7 @@ static int copy_from_rollback(struct overwriting *overwriting, int64_t page_byte
     unsigned char own[2];
     int fd = overwriting->restoring->file->fd;
     if (read_fully(fd, own, 2, MODE_BYTES_AT) != 2 || !write_fully(fd, rollback, 2, MODE_BYTES_AT))
-        return host->fail(host, HB_LATER, "its staged copy cannot be prepared: %s",
+        return host->fail(host, HB_STATUS_LATER, "its staged copy cannot be prepared: %s",
                           strerror(errno));
     int status = copy_from(overwriting, page_bytes);
     write_fully(fd, own, 2, MODE_BYTES_AT);
@@ -302,10 +302,10 @@ static int overwrite_live(struct overwriting *overwriting, bool was_empty, char 
         return trouble(restoring, live, result);
     overwriting->shall_wal = was_empty ? copy_has_wal_mode(restoring) : overwriting->wal;
     int status = copy_into_live(overwriting);
-    if (status != HB_RESTORED && !overwriting->had_log)
+    if (status != HB_RESTORE_DONE && !overwriting->had_log)
         drop_log(overwriting); /* ours, with what was not committed */
     enter_wal(overwriting);
-    if (status == HB_RESTORED)
+    if (status == HB_RESTORE_DONE)
         flush_directory(restoring); /* SQLite has done so where its journal mode needs it */
     return status;
 }

@@ -68,17 +68,17 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
 {
     const struct hb_value *suffixes = settings->values[SUFFIXES];
     if (!sqlite3_threadsafe())
-        return host->fail(host, HB_FATAL,
+        return host->fail(host, HB_STATUS_FATAL,
                           "this SQLite library was built without threads; install another");
     for (size_t i = 0; i < suffixes->list_count; i++)
         if (*suffixes->list[i] == '\0' || strchr(suffixes->list[i], '/') != NULL)
-            return host->fail(host, HB_FATAL,
+            return host->fail(host, HB_STATUS_FATAL,
                               "[%s] suffixes: \"%s\" cannot be the end of a file name",
                               settings->section, suffixes->list[i]);
     struct snap *snap = calloc(1, sizeof *snap);
     if (snap == NULL || !bulk_vfs_register()) {
         free(snap);
-        return host->fail(host, HB_FATAL,
+        return host->fail(host, HB_STATUS_FATAL,
                           "out of memory, or this SQLite library refused to register a VFS");
     }
     snap->host = host;
@@ -110,8 +110,8 @@ static int snap_claim(void *self, const struct hb_entry *entry, const void *head
     const struct snap *snap = self;
     (void)head;
     (void)bytes;
-    if (entry->type != HB_FILE)
-        return HB_NOMATCH;
+    if (entry->type != HB_TYPE_FILE)
+        return HB_STATUS_NOMATCH;
     const char *slash = memrchr(entry->path, '/', entry->path_bytes);
     const char *end = entry->path + entry->path_bytes;
     size_t base = (size_t)(end - (slash == NULL ? entry->path : slash + 1));
@@ -121,7 +121,7 @@ static int snap_claim(void *self, const struct hb_entry *entry, const void *head
         if (base > length && memcmp(end - length, suffix, length) == 0)
             return HB_OK;
     }
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 static const char *const *snap_sidecars(void *self)

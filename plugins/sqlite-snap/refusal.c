@@ -9,13 +9,13 @@
 int refuse(const struct restoring *restoring, const char *reason)
 {
     const struct hb_host *host = restoring->snap->host;
-    return host->fail(host, HB_ENTRY, "%s; the existing file is left as it was", reason);
+    return host->fail(host, HB_STATUS_ENTRY, "%s; the existing file is left as it was", reason);
 }
 
 int refuse_for_now(const struct restoring *restoring, const char *reason)
 {
     const struct hb_host *host = restoring->snap->host;
-    return host->fail(host, HB_LATER, "%s; the existing file is left as it was", reason);
+    return host->fail(host, HB_STATUS_LATER, "%s; the existing file is left as it was", reason);
 }
 
 int status_for(int reason)
@@ -23,8 +23,8 @@ int status_for(int reason)
     static const int lasting[] = {EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENAMETOOLONG};
     for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
         if (reason == lasting[i])
-            return HB_ENTRY;
-    return HB_LATER;
+            return HB_STATUS_ENTRY;
+    return HB_STATUS_LATER;
 }
 
 /* The descriptor that the host lends may be one that only names the directory (O_PATH). */

@@ -5,11 +5,11 @@
 
 #include "restoring.h"
 
-/* HB_ENTRY: says why, and that nothing was done. */
+/* HB_STATUS_ENTRY: says why, and that nothing was done. */
 int refuse(const struct restoring *restoring, const char *reason);
-/* HB_LATER: the same, for what may pass. */
+/* HB_STATUS_LATER: the same, for what may pass. */
 int refuse_for_now(const struct restoring *restoring, const char *reason);
-/* HB_LATER or HB_ENTRY, by an errno. */
+/* HB_STATUS_LATER or HB_STATUS_ENTRY, by an errno. */
 int status_for(int reason);
 
 /* Makes changes of names in the target's directory durable; false: errno. */

@@ -41,7 +41,8 @@ static int remove_sides(const struct restoring *restoring)
             return cannot_remove(host, side, errno);
     }
     if (removed && !flush_directory(restoring))
-        return host->fail(host, HB_LATER, "its directory cannot be flushed: %s", strerror(errno));
+        return host->fail(host, HB_STATUS_LATER, "its directory cannot be flushed: %s",
+                          strerror(errno));
     return HB_RESTORE_RENAME;
 }
 
@@ -67,7 +68,7 @@ int replace_missing(struct restoring *restoring)
     AS_OWNER_AUTO owner = {0};
     int result = as_owner_begin(&owner, restoring->target->directory_fd);
     if (result != 0)
-        return host->fail(host, HB_ENTRY,
+        return host->fail(host, HB_STATUS_ENTRY,
                           "hbcore cannot take on the rights of its directory's owner (%s): run "
                           "hbcore as that user",
                           strerror(-result));

@@ -5,7 +5,7 @@
 
 #include "restoring.h"
 
-/* No target: removes what is left beside it. HB_RESTORE_RENAME, or HB_ENTRY after fail(). */
+/* No target: removes what is left beside it. HB_RESTORE_RENAME, or HB_STATUS_ENTRY after fail(). */
 int replace_missing(struct restoring *restoring);
 
 /*

@@ -2,7 +2,7 @@
 /*
  * Putting a database back over what is there: which way, by what the target and the copy are.
  *
- * What it promises. After HB_RESTORED the target holds the staged copy, and that is durable.
+ * What it promises. After HB_RESTORE_DONE the target holds the staged copy, and that is durable.
  * Programs that have the database open see the old rows and then the new ones, never a mixture.
  * After a refusal the target is as it was. Only after an I/O error may it be the old or the new
  * database (in_doubt), complete in both cases; the message says so.
@@ -29,7 +29,7 @@
  *      empty                 empty                  only the mode is set
  *      database              not a database         refused
  *      database or empty     unsound                refused
- *      database or empty     cannot be checked      refused for now: HB_LATER
+ *      database or empty     cannot be checked      refused for now: HB_STATUS_LATER
  *      the same, two links   sound                  rename: replace_existing(), or refused
  *      the same              sound                  overwritten: overwrite.c
  *      `- SQLite cannot open it                     rename: replace_existing(), or refused
@@ -54,17 +54,19 @@
 
 static int stopped(const struct hb_host *host)
 {
-    return host->fail(host, HB_CANCELLED, "the restore was stopped; the database is as it was");
+    return host->fail(host, HB_STATUS_CANCELLED,
+                      "the restore was stopped; the database is as it was");
 }
 
 static int staged_kind(const struct restoring *restoring, enum bytes_kind *kind)
 {
     const struct hb_host *host = restoring->snap->host;
     int status = bytes_kind_of(host, restoring->file->fd, kind);
-    if (status == HB_CANCELLED)
+    if (status == HB_STATUS_CANCELLED)
         return stopped(host);
     if (status != HB_OK)
-        return host->fail(host, HB_LATER, "its staged copy cannot be read: %s", strerror(errno));
+        return host->fail(host, HB_STATUS_LATER, "its staged copy cannot be read: %s",
+                          strerror(errno));
     return HB_OK;
 }
 
@@ -73,11 +75,11 @@ static int look_at_target(struct restoring *restoring, enum bytes_kind *kind)
 {
     const struct hb_host *host = restoring->snap->host;
     int fd = held_open_side(&restoring->live, SIDE_MAIN, O_RDONLY);
-    int status = fd < 0 ? HB_NOMATCH : bytes_kind_of(host, fd, kind);
+    int status = fd < 0 ? HB_STATUS_NOMATCH : bytes_kind_of(host, fd, kind);
     int reason = fd < 0 ? -fd : errno;
     if (fd >= 0)
         close(fd);
-    if (status == HB_CANCELLED)
+    if (status == HB_STATUS_CANCELLED)
         return stopped(host);
     if (status != HB_OK && restoring->live.refusal[0] != '\0')
         return refuse(restoring, restoring->live.refusal);
@@ -184,7 +186,7 @@ static int overwrite(struct restoring *restoring, bool was_empty)
         snprintf(text, sizeof text, "the existing database is damaged (%s)", reason);
         status = replace_existing(restoring, text);
     }
-    if (status == HB_RESTORED)
+    if (status == HB_RESTORE_DONE)
         set_modes(restoring);
     else if (status != HB_RESTORE_RENAME && !restoring->in_doubt) /* it is as it was */
         open_again(restoring, before);
@@ -222,7 +224,7 @@ static int over_database(struct restoring *restoring, bool was_empty)
             soundness_of(restoring->snap, restoring->entry, restoring->file, CHECK_FULL, &verdict);
     if (status != HB_OK)
         return status;
-    if (verdict.soundness == HB_UNSOUND)
+    if (verdict.soundness == HB_SOUNDNESS_UNSOUND)
         return refuse_unsound(restoring, verdict.reason);
     if (verdict.soundness == HB_SOUNDNESS_UNKNOWN)
         return refuse_unchecked(restoring, verdict.reason);
@@ -243,7 +245,7 @@ static int over_existing(struct restoring *restoring)
         return status;
     if (there == BYTES_EMPTY && staged == BYTES_EMPTY) {
         set_modes(restoring);
-        return HB_RESTORED;
+        return HB_RESTORE_DONE;
     }
     if (there == BYTES_DATABASE && staged != BYTES_DATABASE)
         return refuse(restoring, no_database_comes);
@@ -312,12 +314,12 @@ static int look_for_holders(const struct restoring *restoring)
     if (found == 0)
         return HB_OK;
     if (found < 0)
-        return host->fail(host, HB_LATER,
+        return host->fail(host, HB_STATUS_LATER,
                           "hbcore cannot tell whether a program has the deleted database open: %s; "
                           "nothing was restored",
                           strerror(-found));
     return host->fail(
-        host, HB_ENTRY,
+        host, HB_STATUS_ENTRY,
         "%s still has the deleted database or its log open and would not see the restored one: "
         "stop it and import again, or set force-held = yes; nothing was restored",
         names);
@@ -382,8 +384,8 @@ int snap_restore(void *self, const struct hb_entry *entry, const struct hb_file 
     if (status != HB_OK)
         return status;
     status = merge_log(snap, file, reason, sizeof reason);
-    if (status != HB_OK && status != HB_NOMATCH)
-        return status == HB_ENTRY ? HB_LATER : status; /* it could not be looked at */
+    if (status != HB_OK && status != HB_STATUS_NOMATCH)
+        return status == HB_STATUS_ENTRY ? HB_STATUS_LATER : status; /* it could not be looked at */
     bool merged = status == HB_OK;
     int result = open_target(&restoring);
     if (result == -ENOENT)

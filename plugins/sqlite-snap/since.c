@@ -217,7 +217,7 @@ static int note_live(struct held *live, enum how how, unsigned char note[NOTE])
         memcpy(note + INODE_AT, &inode, sizeof inode);
         return HB_OK;
     }
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 int snap_note(void *self, const struct hb_entry *entry, unsigned char note[32])
@@ -225,7 +225,7 @@ int snap_note(void *self, const struct hb_entry *entry, unsigned char note[32])
     struct snap *snap = self;
     struct held live;
     struct inode_holder holder;
-    int status = HB_NOMATCH;
+    int status = HB_STATUS_NOMATCH;
     if (live_open(snap->host, entry, &live) == 0) {
         inode_guard_enter(&snap->guard, &holder, live.status.st_dev, live.status.st_ino);
         status = note_live(&live, AS_IS_NEEDED, note);
@@ -309,20 +309,20 @@ static bool same_content(int one, int other, uint64_t bytes)
     return same;
 }
 
-/* Does the database hold what is staged? HB_OK, HB_NOMATCH, or a failure. */
+/* Does the database hold what is staged? HB_OK, HB_STATUS_NOMATCH, or a failure. */
 static int is_staged(struct snap *snap, const struct hb_entry *entry, const struct hb_file *file)
 {
     struct hb_source source = {.size = sizeof source, .fd = -1, .flags = HB_SOURCE_JUDGED};
     struct stat staged;
     int status = snap_open(snap, entry, &source);
-    if (status == HB_ENTRY)
-        return HB_LATER; /* it is locked, say */
+    if (status == HB_STATUS_ENTRY)
+        return HB_STATUS_LATER; /* it is locked, say */
     if (status != HB_OK)
         return status;
     bool same = fstat(file->fd, &staged) == 0 && (uint64_t)staged.st_size == source.bytes &&
                 same_content(source.fd, file->fd, source.bytes);
     source.close(&source);
-    return same ? HB_OK : HB_NOMATCH;
+    return same ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 /* ---- all ----------------------------------------------------------------------------------- */
@@ -378,11 +378,11 @@ int snap_since(void *self, const struct hb_entry *entry, const struct hb_file *f
 {
     struct snap *snap = self;
     if (note != NULL && compare(snap, entry, note, flags) != NOT_AS_NOTED)
-        return HB_AS_NOTED;
+        return HB_SINCE_AS_NOTED;
     if (note != NULL && (flags & HB_SINCE_BEGUN) == 0)
-        return HB_CHANGED;
+        return HB_SINCE_CHANGED;
     int status = is_staged(snap, entry, file);
     if (status == HB_OK)
-        return HB_AS_STAGED;
-    return status == HB_NOMATCH && note != NULL ? HB_CHANGED : status;
+        return HB_SINCE_AS_STAGED;
+    return status == HB_STATUS_NOMATCH && note != NULL ? HB_SINCE_CHANGED : status;
 }

@@ -5,7 +5,7 @@
  * What it promises. The source that the host gets is one state of the database: all that had been
  * committed at one moment, and nothing that was committed later. Commits during the copy neither
  * show in it nor make it start again. If there is no such copy, that is said: the host stores the
- * raw bytes and calls them doubtful (HB_NOMATCH), or stores nothing (HB_ENTRY).
+ * raw bytes and calls them doubtful (HB_STATUS_NOMATCH), or stores nothing (HB_STATUS_ENTRY).
  *
  * What it must not do.
  *  - Write in the home. SQLite recovers a journal, makes a -wal and a -shm, and checkpoints, each
@@ -36,13 +36,14 @@
  *      stage a file
  *           |
  *      try_once() <----------------------- AGAIN, up to ATTEMPTS times, then as if locked
- *           |  open and pin the file, look at its bytes ---- no database: HB_NOMATCH
+ *           |  open and pin the file, look at its bytes ---- no database: HB_STATUS_NOMATCH
  *           |  choose()
  *           |  copy ----- live: another file has the name now -------------- AGAIN
  *           |       `---- immutable, aside: a file has changed meanwhile --- AGAIN
- *      outcome() ---- locked: `locked` decides; damaged: HB_NOMATCH; stage full: HB_ENTRY
+ *      outcome() ---- locked: `locked` decides; damaged: HB_STATUS_NOMATCH; stage full:
+ * HB_STATUS_ENTRY
  *           |
- *      snap_judge() - sound: the copy; unsound: the copy or HB_NOMATCH, and doubtful
+ *      snap_judge() - sound: the copy; unsound: the copy or HB_STATUS_NOMATCH, and doubtful
  *
  * The last two ways hold no lock, so what they made counts only if no size or time has changed
  * from before the copy until after it, with times old enough to tell (settle()).
@@ -127,9 +128,9 @@ static int copy_unlocked(struct attempt *attempt, enum way way)
     }
     if (attempt->message[0] == '\0')
         snprintf(attempt->message, sizeof attempt->message, "%s", sqlite3_errstr(attempt->result));
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         return AGAIN;
-    if (status != HB_CANCELLED && has_changed(attempt))
+    if (status != HB_STATUS_CANCELLED && has_changed(attempt))
         return AGAIN;
     return status;
 }
@@ -244,14 +245,14 @@ static int cannot_read(const struct attempt *attempt, int reason)
         return attempt_refused(attempt);
     if (reason == ENOENT || reason == ENOTDIR || reason == ELOOP || reason == ESTALE ||
         reason == ENOTSUP)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (geteuid() == 0 && (reason == EACCES || reason == EPERM))
         return host->fail(
-            host, HB_ENTRY,
+            host, HB_STATUS_ENTRY,
             "it belongs to user %u, and the owner of its directory may not read it: give it to "
             "that owner with chown, or set read-as = root in [home]; stored nothing for it",
             (unsigned)live->status.st_uid);
-    return host->fail(host, HB_ENTRY, "cannot be read: %s; stored nothing for it",
+    return host->fail(host, HB_STATUS_ENTRY, "cannot be read: %s; stored nothing for it",
                       strerror(reason));
 }
 
@@ -264,10 +265,10 @@ static int look_at_bytes(struct attempt *attempt, enum bytes_kind *kind, unsigne
         return cannot_read(attempt, -fd);
     unsigned char whole[SQLITE_SNAP_HEADER_BYTES];
     int status = bytes_kind_of(host, fd, kind);
-    int64_t got = status == HB_NOMATCH ? -errno : read_fully(fd, whole, sizeof whole, 0);
+    int64_t got = status == HB_STATUS_NOMATCH ? -errno : read_fully(fd, whole, sizeof whole, 0);
     close(fd);
-    if (status == HB_CANCELLED)
-        return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
+    if (status == HB_STATUS_CANCELLED)
+        return host->fail(host, HB_STATUS_CANCELLED, "the snapshot was stopped");
     if (got < 0)
         return cannot_read(attempt, (int)-got);
     if (*kind == BYTES_DATABASE && (size_t)got == sizeof whole) {
@@ -276,10 +277,10 @@ static int look_at_bytes(struct attempt *attempt, enum bytes_kind *kind, unsigne
     }
     if (*kind == BYTES_DATABASE) { /* SQLite would take it for an empty one */
         host->doubtful(host, attempt->entry, "stored raw: it ends within its header");
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     }
     say_no_database(attempt, *kind);
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 /* HB_OK: the attempt has a result. AGAIN: something changed under way. */
@@ -314,7 +315,7 @@ static int locked(struct attempt *attempt, const char *how)
     const struct snap *snap = attempt->snap;
     int64_t seconds = (attempt->patience.waited_ms + 500) / 1000;
     if (!snap->locked_raw)
-        return snap->host->fail(snap->host, HB_ENTRY,
+        return snap->host->fail(snap->host, HB_STATUS_ENTRY,
                                 "database %s (waited %" PRId64 " s); stored nothing for it", how,
                                 seconds);
     attempt->untold = true;
@@ -322,7 +323,7 @@ static int locked(struct attempt *attempt, const char *how)
                          "stored raw: database %s (waited %" PRId64
                          " s); commits that are only in its log are missing",
                          how, seconds);
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 static int outcome(struct attempt *attempt)
@@ -332,7 +333,7 @@ static int outcome(struct attempt *attempt)
     if (attempt->result == SQLITE_OK)
         return HB_OK;
     if (primary == SQLITE_INTERRUPT || host->cancelled(host))
-        return host->fail(host, HB_CANCELLED, "the snapshot was stopped");
+        return host->fail(host, HB_STATUS_CANCELLED, "the snapshot was stopped");
     if (attempt->live.refusal[0] != '\0')
         return attempt_refused(attempt);
     if (attempt->held_up)
@@ -340,15 +341,16 @@ static int outcome(struct attempt *attempt)
     if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL)
         return locked(attempt, "is locked");
     if (primary == SQLITE_NOMEM)
-        return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory for its snapshot");
     if (attempt->staging)
-        return host->fail(host, HB_ENTRY, "its snapshot cannot be staged: %s; %s", attempt->message,
+        return host->fail(host, HB_STATUS_ENTRY, "its snapshot cannot be staged: %s; %s",
+                          attempt->message,
                           primary == SQLITE_READONLY || primary == SQLITE_PERM
                               ? "set stage-dir to a directory that hbcore can write to"
                               : "free space there or set stage-dir");
     attempt->untold = !is_damage(attempt->result);
     host->doubtful(host, attempt->entry, "stored raw: SQLite cannot read it: %s", attempt->message);
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 static int snapshot(struct attempt *attempt)
@@ -392,15 +394,16 @@ static int make_source(const struct attempt *attempt, struct hb_source *source)
     struct stat now;
     struct staged_source *staged = malloc(sizeof *staged);
     if (staged == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory for its snapshot");
     if (fstat(attempt->file.fd, &now) != 0) {
         free(staged);
-        return host->fail(host, HB_ENTRY, "its snapshot cannot be read: %s", strerror(errno));
+        return host->fail(host, HB_STATUS_ENTRY, "its snapshot cannot be read: %s",
+                          strerror(errno));
     }
     *staged = (struct staged_source){host, attempt->file, attempt->before.side[SIDE_WAL].bytes > 0};
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = HB_NOT_CHECKED,
+        .soundness = HB_SOUNDNESS_NOT_CHECKED,
         .self = staged,
         .bytes = (uint64_t)now.st_size,
         .method = "snapshot",
@@ -415,9 +418,9 @@ static int hold_staged(struct attempt *attempt)
 {
     const struct hb_host *host = attempt->snap->host;
     int result = held_open_staged(&attempt->staged, &attempt->file);
-    return result == 0
-               ? HB_OK
-               : host->fail(host, HB_ENTRY, "its snapshot cannot be staged: %s", strerror(-result));
+    return result == 0 ? HB_OK
+                       : host->fail(host, HB_STATUS_ENTRY, "its snapshot cannot be staged: %s",
+                                    strerror(-result));
 }
 
 int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source)
@@ -426,7 +429,7 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
     const struct hb_host *host = snap->host;
     struct attempt *attempt = calloc(1, sizeof *attempt);
     if (attempt == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory for its snapshot");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory for its snapshot");
     attempt->snap = snap;
     attempt->entry = entry;
     patience_init(&attempt->patience, snap);
@@ -442,7 +445,7 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
         if (status != HB_OK)
             host->stage_release(host, &attempt->file);
     }
-    if (status == HB_NOMATCH && attempt->untold)
+    if (status == HB_STATUS_NOMATCH && attempt->untold)
         source->soundness = HB_SOUNDNESS_UNKNOWN;
     free(attempt);
     if (status != HB_OK || judged)
@@ -468,12 +471,12 @@ int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *sourc
     soundness_note(snap, entry, &verdict);
     if (verdict.soundness == HB_SOUNDNESS_UNKNOWN)
         host->doubtful(host, entry, "could not be checked, stored as it is: %s", verdict.reason);
-    if (verdict.soundness != HB_UNSOUND)
+    if (verdict.soundness != HB_SOUNDNESS_UNSOUND)
         return HB_OK;
     if (staged->had_log || verdict.pages_are_sound) {
         host->doubtful(host, entry, "unsound, stored as it is: %s", verdict.reason);
         return HB_OK;
     }
     host->doubtful(host, entry, "unsound, stored raw: %s", verdict.reason);
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }

@@ -18,7 +18,7 @@ static bool is_zero(const unsigned char *bytes, size_t count)
     return count == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0);
 }
 
-/* From `offset` to the end: *zero. HB_OK, HB_CANCELLED, or HB_NOMATCH and errno. */
+/* From `offset` to the end: *zero. HB_OK, HB_STATUS_CANCELLED, or HB_STATUS_NOMATCH and errno. */
 static int rest_is_zero(const struct hb_host *host, int fd, uint64_t offset, bool *zero)
 {
     unsigned char buffer[16 * 1024];
@@ -32,14 +32,14 @@ static int rest_is_zero(const struct hb_host *host, int fd, uint64_t offset, boo
         int64_t got = read_fully(fd, buffer, sizeof buffer, offset);
         if (got < 0) {
             errno = (int)-got;
-            return HB_NOMATCH;
+            return HB_STATUS_NOMATCH;
         }
         if (got == 0)
             break;
         if (!is_zero(buffer, (size_t)got))
             return HB_OK;
         if (host->cancelled(host))
-            return HB_CANCELLED;
+            return HB_STATUS_CANCELLED;
         offset += (uint64_t)got;
     }
     *zero = true;
@@ -53,7 +53,7 @@ int bytes_kind_of(const struct hb_host *host, int fd, enum bytes_kind *kind)
     int64_t got = read_fully(fd, head, sizeof head, 0);
     if (got < 0) {
         errno = (int)-got;
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     }
     *kind = BYTES_OTHER;
     if (got == 0)
@@ -103,7 +103,7 @@ static void take_finding(struct checking *checking, const char *finding)
     else if (is_about_the_machine(finding))
         checking_add(checking, HB_SOUNDNESS_UNKNOWN, "SQLite failed: %s", finding);
     else
-        checking_add(checking, HB_UNSOUND, "%s", finding);
+        checking_add(checking, HB_SOUNDNESS_UNSOUND, "%s", finding);
 }
 
 /* Each row of a check is "ok" or a problem. SQLite's result; the findings are added. */
@@ -184,11 +184,11 @@ static void check_pages(struct checking *checking, enum thoroughness how)
 static void look_at_pages_alone(struct checking *checking)
 {
     struct verdict full = *checking->verdict;
-    *checking->verdict = (struct verdict){.soundness = HB_SOUND};
+    *checking->verdict = (struct verdict){.soundness = HB_SOUNDNESS_SOUND};
     check_pages(checking, CHECK_QUICK);
     full.pages_are_sound = !checking->stopped && checking->watch.failure == SQLITE_OK &&
-                           (checking->verdict->soundness == HB_SOUND ||
-                            checking->verdict->soundness == HB_NOT_CHECKED);
+                           (checking->verdict->soundness == HB_SOUNDNESS_SOUND ||
+                            checking->verdict->soundness == HB_SOUNDNESS_NOT_CHECKED);
     *checking->verdict = full;
 }
 
@@ -206,7 +206,8 @@ static bool is_by_a_newer_one(int fd)
 static bool goes_on(const struct checking *checking)
 {
     uint32_t soundness = checking->verdict->soundness;
-    return !checking->stopped && soundness != HB_UNSOUND && soundness != HB_SOUNDNESS_UNKNOWN;
+    return !checking->stopped && soundness != HB_SOUNDNESS_UNSOUND &&
+           soundness != HB_SOUNDNESS_UNKNOWN;
 }
 
 /* SQLite fills up a last page that is cut off with zeros, and then finds nothing wrong with it. */
@@ -217,7 +218,7 @@ static int check_length(struct checking *checking)
     if (result == SQLITE_OK)
         result = connection_run(&checking->connection, "PRAGMA page_size", &page);
     if (result == SQLITE_OK && page > 0 && bytes % page != 0 && bytes / page < pages)
-        checking_add(checking, HB_UNSOUND,
+        checking_add(checking, HB_SOUNDNESS_UNSOUND,
                      "its last page is cut off: it has %" PRId64 " bytes, and should have %" PRId64
                      " pages of %" PRId64,
                      bytes, pages, page);
@@ -264,7 +265,7 @@ static void check_database(struct checking *checking, bool pages, enum thoroughn
     }
     if (open_copy(checking, how) && pages) {
         check_pages(checking, how);
-        if (how == CHECK_FULL && checking->verdict->soundness == HB_UNSOUND)
+        if (how == CHECK_FULL && checking->verdict->soundness == HB_SOUNDNESS_UNSOUND)
             look_at_pages_alone(checking);
         else if (how == CHECK_FULL && goes_on(checking))
             check_indexes(checking);
@@ -287,7 +288,7 @@ static int hold(const struct hb_file *file, struct held *staged)
 
 static int stopped(const struct snap *snap)
 {
-    return snap->host->fail(snap->host, HB_CANCELLED, "the check of a database was stopped");
+    return snap->host->fail(snap->host, HB_STATUS_CANCELLED, "the check of a database was stopped");
 }
 
 static int check_held(struct checking *checking, uint64_t bytes, enum thoroughness how, int fd)
@@ -305,20 +306,20 @@ static int check_held(struct checking *checking, uint64_t bytes, enum thoroughne
     if (checking->tells)
         host->progress(host, checking->entry, checking->total, checking->total);
     struct verdict *verdict = checking->verdict;
-    if (verdict->soundness == HB_UNSOUND && strstr(verdict->reason, "malformed database schema") &&
-        is_by_a_newer_one(fd)) {
-        verdict->soundness = HB_SOUND;
+    if (verdict->soundness == HB_SOUNDNESS_UNSOUND &&
+        strstr(verdict->reason, "malformed database schema") && is_by_a_newer_one(fd)) {
+        verdict->soundness = HB_SOUNDNESS_SOUND;
         checking_add(checking, HB_SOUNDNESS_UNKNOWN,
                      "it was written by a newer SQLite, and this one does not know its schema");
     }
     if (!small)
-        checking_add(checking, HB_NOT_CHECKED,
+        checking_add(checking, HB_SOUNDNESS_NOT_CHECKED,
                      wanted_full ? "larger than check-limit: its pages are right, its indexes were "
                                    "not compared with its tables"
                                  : "larger than check-limit: header, page count and schema are "
                                    "right, the pages were not read");
     size_t used = strlen(verdict->reason);
-    if (verdict->soundness == HB_NOT_CHECKED && checking->lacks > 1)
+    if (verdict->soundness == HB_SOUNDNESS_NOT_CHECKED && checking->lacks > 1)
         snprintf(verdict->reason + used, sizeof verdict->reason - used, ", and %u more",
                  checking->lacks - 1);
     return HB_OK;
@@ -337,21 +338,21 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
 {
     enum bytes_kind kind;
     struct stat now;
-    *verdict = (struct verdict){.soundness = HB_SOUND};
+    *verdict = (struct verdict){.soundness = HB_SOUNDNESS_SOUND};
     int status = bytes_kind_of(snap->host, file->fd, &kind);
-    if (status == HB_CANCELLED)
+    if (status == HB_STATUS_CANCELLED)
         return stopped(snap);
     if (status != HB_OK || fstat(file->fd, &now) != 0)
         return cannot_tell(verdict, errno);
     if (kind == BYTES_EMPTY)
         return HB_OK;
     if (kind == BYTES_ZERO) {
-        verdict->soundness = HB_UNSOUND;
+        verdict->soundness = HB_SOUNDNESS_UNSOUND;
         snprintf(verdict->reason, sizeof verdict->reason, "all its bytes are zero");
         return HB_OK;
     }
     if (kind == BYTES_OTHER) {
-        verdict->soundness = HB_NOT_CHECKED;
+        verdict->soundness = HB_SOUNDNESS_NOT_CHECKED;
         verdict->no_database = true;
         snprintf(verdict->reason, sizeof verdict->reason,
                  "its header is not that of an SQLite database");
@@ -375,7 +376,7 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
 void soundness_note(const struct snap *snap, const struct hb_entry *entry,
                     const struct verdict *verdict)
 {
-    if (verdict->soundness == HB_NOT_CHECKED)
+    if (verdict->soundness == HB_SOUNDNESS_NOT_CHECKED)
         snap->host->note(snap->host, entry, "not checked %s: %s",
                          verdict->no_database ? "as a database" : "in full", verdict->reason);
 }
@@ -387,7 +388,8 @@ int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_
     struct held staged;
     int held = hold(file, &staged);
     if (held != 0)
-        return host->fail(host, HB_ENTRY, "the staged copy cannot be read: %s", strerror(-held));
+        return host->fail(host, HB_STATUS_ENTRY, "the staged copy cannot be read: %s",
+                          strerror(-held));
     int result = SQLITE_OK;
     AS_OWNER_AUTO owner = {0};
     held_begin_staged(&staged, &owner);
@@ -403,9 +405,9 @@ int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_
         return stopped(snap);
     const char *why = staged.refusal[0] != '\0' ? staged.refusal : sqlite3_errstr(result);
     if (!is_damage(result))
-        return host->fail(host, HB_ENTRY, "its log could not be applied to it: %s", why);
+        return host->fail(host, HB_STATUS_ENTRY, "its log could not be applied to it: %s", why);
     snprintf(reason, reason_bytes, "its log cannot be applied to it: %s", why);
-    return HB_NOMATCH;
+    return HB_STATUS_NOMATCH;
 }
 
 int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -414,9 +416,9 @@ int snap_check(void *self, const struct hb_entry *entry, const struct hb_file *f
     struct snap *snap = self;
     struct verdict verdict;
     int status = merge_log(snap, file, reason, reason_bytes);
-    *soundness = HB_UNSOUND;
+    *soundness = HB_SOUNDNESS_UNSOUND;
     if (status != HB_OK)
-        return status == HB_NOMATCH ? HB_OK : status;
+        return status == HB_STATUS_NOMATCH ? HB_OK : status;
     status = soundness_of(snap, entry, file, CHECK_FULL, &verdict);
     if (status != HB_OK)
         return status;

@@ -7,9 +7,9 @@
 #include "verdict.h"
 
 /*
- * HB_OK and the verdict; HB_CANCELLED after fail(). Above check-limit a full check becomes a quick
- * one, and a quick one a look at header, page count and schema. The copy is not written to, and
- * others may read it meanwhile.
+ * HB_OK and the verdict; HB_STATUS_CANCELLED after fail(). Above check-limit a full check becomes a
+ * quick one, and a quick one a look at header, page count and schema. The copy is not written to,
+ * and others may read it meanwhile.
  */
 int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct hb_file *file,
                  enum thoroughness how, struct verdict *verdict);
@@ -19,8 +19,9 @@ void soundness_note(const struct snap *snap, const struct hb_entry *entry,
                     const struct verdict *verdict);
 
 /*
- * Merges a log or journal that lies beside the copy into it. HB_OK; HB_NOMATCH and a reason: it
- * cannot be merged, for what it is; HB_ENTRY after fail(): it cannot be merged now; HB_CANCELLED.
+ * Merges a log or journal that lies beside the copy into it. HB_OK; HB_STATUS_NOMATCH and a reason:
+ * it cannot be merged, for what it is; HB_STATUS_ENTRY after fail(): it cannot be merged now;
+ * HB_STATUS_CANCELLED.
  */
 int merge_log(struct snap *snap, const struct hb_file *file, char *reason, size_t reason_bytes);
 
@@ -32,7 +33,7 @@ enum bytes_kind { BYTES_EMPTY, BYTES_DATABASE, BYTES_ZERO, BYTES_OTHER };
 
 /*
  * What the file looks like by its bytes. A file whose start is zero is read to its end; holes are
- * passed over. HB_OK, HB_CANCELLED, or HB_NOMATCH where it cannot be read (errno).
+ * passed over. HB_OK, HB_STATUS_CANCELLED, or HB_STATUS_NOMATCH where it cannot be read (errno).
  */
 int bytes_kind_of(const struct hb_host *host, int fd, enum bytes_kind *kind);
 

@@ -13,7 +13,8 @@
  */
 enum thoroughness { CHECK_QUICK, CHECK_FULL };
 
-/* HB_SOUND; HB_NOT_CHECKED: not in full; HB_UNSOUND; HB_SOUNDNESS_UNKNOWN: SQLite failed. */
+/* HB_SOUNDNESS_SOUND; HB_SOUNDNESS_NOT_CHECKED: not in full; HB_SOUNDNESS_UNSOUND;
+ * HB_SOUNDNESS_UNKNOWN: SQLite failed. */
 struct verdict {
     uint32_t soundness;
     bool pages_are_sound; /* of an unsound one: a quick check finds nothing */

@@ -75,7 +75,7 @@ static int unit_policy(void *self, struct hb_unit_policy *policy)
 static bool ends_with_blocks(const struct hb_input *input)
 {
     unsigned char end[TAR_END_BYTES];
-    return input->read_at != NULL && input->bytes != HB_UNKNOWN && input->bytes > sizeof end &&
+    return input->read_at != NULL && input->bytes != HB_SIZE_UNKNOWN && input->bytes > sizeof end &&
            input->read_at(input, end, sizeof end, input->bytes - sizeof end) ==
                (int64_t)sizeof end &&
            tar_is_zero(end, sizeof end);
@@ -90,15 +90,15 @@ static int probe_empty(const struct hb_input *input, const unsigned char *head, 
     enum { EMPTY_MOST = 1 << 20 };
     unsigned char block[4096];
     if (bytes < TAR_BLOCK || !tar_is_zero(head, bytes))
-        return HB_NOMATCH;
-    if (input->read_at == NULL || input->bytes == HB_UNKNOWN)
+        return HB_STATUS_NOMATCH;
+    if (input->read_at == NULL || input->bytes == HB_SIZE_UNKNOWN)
         return HB_OK;
     if (input->bytes > EMPTY_MOST)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     for (uint64_t at = bytes; at < input->bytes; at += sizeof block) {
         int64_t got = input->read_at(input, block, sizeof block, at);
         if (got <= 0 || !tar_is_zero(block, (size_t)got))
-            return got < 0 ? HB_FATAL : HB_NOMATCH;
+            return got < 0 ? HB_STATUS_FATAL : HB_STATUS_NOMATCH;
     }
     return HB_OK;
 }
@@ -115,7 +115,7 @@ static int probe(void *self, const struct hb_input *input, const void *head, siz
         return HB_OK;
     if (bytes < TAR_BLOCK || !tar_header_plausible(head))
         return probe_empty(input, head, bytes);
-    return ends_with_blocks(input) ? HB_PROVEN : HB_OK;
+    return ends_with_blocks(input) ? HB_STATUS_PROVEN : HB_OK;
 }
 
 static const char *const suffixes[] = {".tar.zst", ".tzst", NULL};

@@ -34,7 +34,7 @@ struct decoding {
 static int differs(const struct decoding *decoding)
 {
     const struct hb_host *host = decoding->tar->host;
-    return host->fail(host, HB_FATAL,
+    return host->fail(host, HB_STATUS_FATAL,
                       "%s: the member index and the archive contradict each other; the archive is "
                       "damaged or forged, use another copy",
                       decoding->targets[decoding->current].member->entry->path);
@@ -126,7 +126,8 @@ static int consume(struct decoding *decoding, const unsigned char *data, size_t 
 static int bad_frame(const struct decoding *decoding, size_t frame, const char *why)
 {
     const struct hb_host *host = decoding->tar->host;
-    return host->fail(host, HB_FATAL, "the archive is damaged at byte %llu: %s; use another copy",
+    return host->fail(host, HB_STATUS_FATAL,
+                      "the archive is damaged at byte %llu: %s; use another copy",
                       (unsigned long long)decoding->table->frames[frame].file_offset, why);
 }
 
@@ -181,9 +182,9 @@ static int decode_frame(struct decoding *decoding, size_t frame)
         if (bytes > end - offset)
             bytes = (size_t)(end - offset);
         if (decoding->tar->host->cancelled(decoding->tar->host))
-            return HB_CANCELLED;
+            return HB_STATUS_CANCELLED;
         status = tar_read_exactly(decoding->input, worker->input, bytes, offset);
-        if (status == HB_NOMATCH)
+        if (status == HB_STATUS_NOMATCH)
             return bad_frame(decoding, frame, "the archive ends there");
         ZSTD_inBuffer in = {.src = worker->input, .size = bytes};
         if (status == HB_OK)
@@ -246,7 +247,7 @@ int tar_decode(void *self, void *state, const struct hb_input *input,
 {
     struct tar_zstd *tar = self;
     if (tar->table == NULL || input->read_at == NULL)
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "was asked to decode a member that it did not list");
     int status = prepare(tar, state);
     if (status != HB_OK || count == 0)

@@ -24,7 +24,7 @@ ZSTD_CCtx *tar_compressor(int level)
 
 static uint32_t padding_of(const struct hb_segment *segment)
 {
-    return segment->flags & HB_LAST ? tar_padding(tar_content_bytes(segment->entry)) : 0;
+    return segment->flags & HB_UNIT_LAST ? tar_padding(tar_content_bytes(segment->entry)) : 0;
 }
 
 /* All headers of the unit into worker->header, one after the other; the length of its tar bytes. */
@@ -38,7 +38,7 @@ static int measure(const struct tar_zstd *tar, struct tar_worker *worker,
     for (size_t i = 0; i < count; i++) {
         const struct hb_segment *segment = segments[i];
         uint64_t content = tar_content_bytes(segment->entry);
-        if (segment->flags & HB_FIRST) {
+        if (segment->flags & HB_UNIT_FIRST) {
             size_t length = worker->header.bytes;
             int error = tar_header_encode(segment->entry, &worker->header);
             if (error != 0)
@@ -49,8 +49,8 @@ static int measure(const struct tar_zstd *tar, struct tar_worker *worker,
         }
         /* A size that was announced and not kept would shift all that follows. */
         if (segment->offset > content || segment->bytes > content - segment->offset ||
-            ((segment->flags & HB_LAST) && segment->offset + segment->bytes != content))
-            return tar->host->fail(tar->host, HB_FATAL,
+            ((segment->flags & HB_UNIT_LAST) && segment->offset + segment->bytes != content))
+            return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                    "%s: its content is not as long as its header says",
                                    segment->entry->path);
         over |= __builtin_add_overflow(total, segment->bytes, &total);
@@ -58,7 +58,8 @@ static int measure(const struct tar_zstd *tar, struct tar_worker *worker,
     }
     over |= __builtin_add_overflow(total, worker->header.bytes, &total);
     if (over || total == 0 || total > TAR_FRAME_LIMIT)
-        return tar->host->fail(tar->host, HB_FATAL, "a frame of %llu bytes cannot be written",
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
+                               "a frame of %llu bytes cannot be written",
                                (unsigned long long)total);
     *tar_bytes = total;
     return HB_OK;
@@ -90,7 +91,7 @@ static bool compress_segments(struct tar_worker *worker, const struct hb_segment
     bool good = true;
     for (size_t i = 0; good && i < count; i++) {
         const struct hb_segment *segment = segments[i];
-        if (segment->flags & HB_FIRST) {
+        if (segment->flags & HB_UNIT_FIRST) {
             size_t length;
             memcpy(&length, length_at, sizeof length);
             length_at += sizeof length;
@@ -150,7 +151,7 @@ int tar_encode(void *self, void *state, const struct hb_segment *const *segments
     if (ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(worker->compressor, tar_bytes)) ||
         !compress_segments(worker, segments, count, &packed, tar_bytes)) {
         tar->host->release(tar->host, packed.dst);
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "zstd cannot compress a frame of %llu bytes; out of memory?",
                                (unsigned long long)tar_bytes);
     }

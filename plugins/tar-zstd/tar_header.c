@@ -71,7 +71,7 @@ bool tar_header_plausible(const unsigned char block[TAR_BLOCK])
 
 uint64_t tar_content_bytes(const struct hb_entry *entry)
 {
-    return entry->type == HB_FILE ? entry->bytes : 0;
+    return entry->type == HB_TYPE_FILE ? entry->bytes : 0;
 }
 
 /* ---- what ustar cannot say ---------------------------------------------------------- */
@@ -85,7 +85,7 @@ struct names {
 
 static bool is_named(const struct hb_entry *entry, struct names *names)
 {
-    bool is_link = entry->type == HB_SYMLINK || entry->type == HB_HARDLINK;
+    bool is_link = entry->type == HB_TYPE_SYMLINK || entry->type == HB_TYPE_HARDLINK;
     *names = (struct names){.path = entry->path, .path_bytes = strlen(entry->path), .link = ""};
     if (is_link && entry->link != NULL) {
         names->link = entry->link;
@@ -94,7 +94,7 @@ static bool is_named(const struct hb_entry *entry, struct names *names)
     if (names->path_bytes == 0 || names->path_bytes > TAR_NAME_LIMIT ||
         names->link_bytes > TAR_NAME_LIMIT || (is_link && names->link_bytes == 0))
         return false;
-    names->path_bytes += entry->type == HB_DIRECTORY;
+    names->path_bytes += entry->type == HB_TYPE_DIRECTORY;
     return true;
 }
 
@@ -120,7 +120,7 @@ static struct extras extras_of(const struct hb_entry *entry, const struct names 
 {
     const struct ustar *header = NULL;
     bool owner = (entry->flags & HB_ENTRY_HAS_OWNER) != 0;
-    size_t slash = entry->type == HB_DIRECTORY;
+    size_t slash = entry->type == HB_TYPE_DIRECTORY;
     enum tar_name_kind path = tar_name_kind(names->path, names->path_bytes - slash);
     enum tar_name_kind link = tar_name_kind(names->link, names->link_bytes);
     bool is_long = names->path_bytes > sizeof header->name;
@@ -261,7 +261,7 @@ static void put_numbers(struct ustar *header, const struct hb_entry *entry)
     bool owner = (entry->flags & HB_ENTRY_HAS_OWNER) != 0;
     uint64_t bytes = tar_content_bytes(entry), seconds = 0;
     uint32_t uid = owner ? entry->uid : 0, gid = owner ? entry->gid : 0;
-    uint32_t mode = entry->type == HB_DIRECTORY ? 0755 : 0644;
+    uint32_t mode = entry->type == HB_TYPE_DIRECTORY ? 0755 : 0644;
     if (entry->flags & HB_ENTRY_HAS_MODE)
         mode = entry->mode & 07777;
     if ((entry->flags & HB_ENTRY_HAS_MTIME) && entry->mtime.tv_sec > 0)
@@ -292,13 +292,13 @@ static bool put_extended(const struct tar_buffer *records, struct tar_buffer *ou
 static char typeflag_of(uint32_t type)
 {
     switch (type) {
-    case HB_FILE:
+    case HB_TYPE_FILE:
         return '0';
-    case HB_HARDLINK:
+    case HB_TYPE_HARDLINK:
         return '1';
-    case HB_SYMLINK:
+    case HB_TYPE_SYMLINK:
         return '2';
-    case HB_DIRECTORY:
+    case HB_TYPE_DIRECTORY:
         return '5';
     default:
         return '\0';
@@ -331,7 +331,7 @@ int tar_header_encode(const struct hb_entry *entry, struct tar_buffer *out)
     if (!is_storable(entry, &names))
         return -EINVAL;
     struct extras extras = extras_of(entry, &names);
-    if (entry->type == HB_DIRECTORY) {
+    if (entry->type == HB_TYPE_DIRECTORY) {
         directory = malloc(names.path_bytes);
         if (directory == NULL)
             return -ENOMEM;

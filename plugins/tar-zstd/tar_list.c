@@ -93,15 +93,15 @@ static bool get_entry(struct listing *listing, struct cursor *cursor, struct hb_
         return true;
     entry->type = kind[0];
     entry->flags = kind[1];
-    cursor->bad |= entry->type < HB_FILE || entry->type > HB_HARDLINK || entry->flags > 7;
+    cursor->bad |= entry->type < HB_TYPE_FILE || entry->type > HB_TYPE_HARDLINK || entry->flags > 7;
     if (!get_text(cursor, &listing->path))
         return false;
     entry->path = (const char *)listing->path.data;
     entry->path_bytes = listing->path.bytes - 1;
     *header_blocks = get_varint(cursor);
     entry->bytes = get_varint(cursor);
-    cursor->bad |= entry->bytes != 0 && entry->type != HB_FILE;
-    if (entry->type == HB_SYMLINK || entry->type == HB_HARDLINK) {
+    cursor->bad |= entry->bytes != 0 && entry->type != HB_TYPE_FILE;
+    if (entry->type == HB_TYPE_SYMLINK || entry->type == HB_TYPE_HARDLINK) {
         if (!get_text(cursor, &listing->link))
             return false;
         entry->link = (const char *)listing->link.data;
@@ -126,7 +126,7 @@ static bool get_entry(struct listing *listing, struct cursor *cursor, struct hb_
 
 static int damaged(const struct listing *listing)
 {
-    return listing->tar->host->fail(listing->tar->host, HB_FATAL,
+    return listing->tar->host->fail(listing->tar->host, HB_STATUS_FATAL,
                                     "the archive's member index contradicts itself at entry %llu; "
                                     "it is damaged or forged, use another copy",
                                     (unsigned long long)listing->members + 1);
@@ -248,7 +248,7 @@ static int check_hash(const struct tar_zstd *tar, const struct hb_input *input,
     XXH64_reset(hash, 0);
     int status = for_each_chunk(input, table, buffer, hash_chunk, hash);
     if (status == HB_OK && XXH64_digest(hash) != table->index.payload_hash)
-        status = HB_NOMATCH;
+        status = HB_STATUS_NOMATCH;
     XXH64_freeState(hash);
     return status;
 }
@@ -303,7 +303,7 @@ static int list_all(struct tar_zstd *tar, const struct hb_input *input,
         ZSTD_DCtx_setParameter(unpacking.decompressor, ZSTD_d_windowLogMax, TAR_WINDOW_LOG_MAX);
         status = for_each_chunk(input, table, buffer, unpack_chunk, &unpacking);
     }
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         status = damaged(listing); /* it was longer when its hash was taken */
     if (status == HB_OK &&
         (unpacking.expected != 0 || listing->raw.bytes != 0 ||

@@ -11,7 +11,7 @@ struct gunzip {
 
 static int gzip_failed(struct tar_source *source, const char *why)
 {
-    return source->tar->host->fail(source->tar->host, HB_FATAL,
+    return source->tar->host->fail(source->tar->host, HB_STATUS_FATAL,
                                    "the archive cannot be decompressed: gzip: %s; it is damaged "
                                    "or cut off, use another copy",
                                    why != NULL ? why : "unknown reason");

@@ -55,7 +55,7 @@ static int filtered_failed(struct tar_source *source)
     const char *why = archive_error_string(filtered->archive);
     if (filtered->status != HB_OK)
         return filtered->status;
-    return source->tar->host->fail(source->tar->host, HB_FATAL,
+    return source->tar->host->fail(source->tar->host, HB_STATUS_FATAL,
                                    "the archive cannot be decompressed: %s; it is damaged or "
                                    "cut off, use another copy",
                                    why != NULL ? why : "unknown reason");

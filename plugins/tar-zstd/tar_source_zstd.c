@@ -34,7 +34,7 @@ struct unzstd {
 
 static int zstd_failed(struct tar_source *source, const char *why)
 {
-    return source->tar->host->fail(source->tar->host, HB_FATAL,
+    return source->tar->host->fail(source->tar->host, HB_STATUS_FATAL,
                                    "the archive cannot be decompressed: zstd: %s; it is damaged "
                                    "or cut off, use another copy",
                                    why);
@@ -430,7 +430,7 @@ static int zstd_read(struct tar_source *source, void *buffer, size_t room, size_
         size_t expected = ZSTD_decompressStream(unzstd->decompressor, &out, &in);
         if (ZSTD_getErrorCode(expected) == ZSTD_error_frameParameter_windowTooLarge)
             return source->tar->host->fail(
-                source->tar->host, HB_FATAL,
+                source->tar->host, HB_STATUS_FATAL,
                 "it was compressed with a window of more than 128 MiB, more memory than is "
                 "allowed: unpack it with zstd -d --long=31, and use the .tar");
         if (ZSTD_isError(expected))

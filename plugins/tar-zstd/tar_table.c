@@ -10,8 +10,8 @@
  *      row before it   the trailer, if there is one
  *      row before that the index, which has hashes of the rows of the entries and of its records
  *
- * HB_NOMATCH is not an error. The archive is another program's, or of a later version, or damaged
- * at its end; one pass from the front (tar_walk.c) finds out which.
+ * HB_STATUS_NOMATCH is not an error. The archive is another program's, or of a later version, or
+ * damaged at its end; one pass from the front (tar_walk.c) finds out which.
  */
 #include "tar_table.h"
 
@@ -25,7 +25,7 @@ int tar_read_exactly(const struct hb_input *input, void *buffer, size_t bytes, u
     int64_t got = input->read_at(input, buffer, bytes, offset);
     if (got < 0)
         return (int)got;
-    return (uint64_t)got == bytes ? HB_OK : HB_NOMATCH;
+    return (uint64_t)got == bytes ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 void tar_table_free(struct tar_table *table)
@@ -54,21 +54,21 @@ static int read_rows(const struct hb_input *input, struct tar_buffer *rows, uint
 {
     const uint64_t around = TAR_SKIPPABLE_HEADER + TAR_SEEK_FOOTER_SIZE;
     unsigned char footer[TAR_SEEK_FOOTER_SIZE], start[TAR_SKIPPABLE_HEADER];
-    if (input->read_at == NULL || input->bytes == HB_UNKNOWN || input->bytes < around)
-        return HB_NOMATCH;
+    if (input->read_at == NULL || input->bytes == HB_SIZE_UNKNOWN || input->bytes < around)
+        return HB_STATUS_NOMATCH;
     int status = tar_read_exactly(input, footer, sizeof footer, input->bytes - sizeof footer);
     if (status != HB_OK)
         return status;
     uint64_t bytes = (uint64_t)tar_get32(footer) * TAR_SEEK_ROW;
     if (tar_get32(footer + 5) != TAR_SEEK_FOOTER || footer[4] != TAR_SEEK_CHECKSUMS ||
         bytes > (64u << 20) || bytes > input->bytes - around)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     *frame_offset = input->bytes - around - bytes;
     status = tar_read_exactly(input, start, sizeof start, *frame_offset);
     if (status != HB_OK)
         return status;
     if (tar_get32(start) != TAR_MAGIC_SEEK || tar_get32(start + 4) != bytes + sizeof footer)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (!tar_buffer_reserve(rows, bytes))
         return -ENOMEM;
     rows->bytes = bytes;
@@ -116,11 +116,11 @@ static int read_special(const struct hb_input *input, const struct tar_buffer *r
 {
     unsigned char start[TAR_SKIPPABLE_HEADER];
     if (!row_is_of(rows, i, "", 0) || row_stored(rows, i) < sizeof start + head_bytes)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int status = tar_read_exactly(input, start, sizeof start, offset);
     if (status == HB_OK &&
         (tar_get32(start) != magic || tar_get32(start + 4) != row_stored(rows, i) - sizeof start))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     return status == HB_OK ? tar_read_exactly(input, head, head_bytes, offset + sizeof start)
                            : status;
 }
@@ -142,7 +142,7 @@ static int find_trailer(const struct hb_input *input, const struct tar_buffer *r
     unsigned char trailer[TAR_TRAILER_HEADER];
     size_t i = rows->bytes / TAR_SEEK_ROW;
     if (i < 2 || !row_is_of(rows, i - 1, zeros, sizeof zeros))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     uint64_t offset = end - row_stored(rows, --i);
     offset -= row_stored(rows, --i);
     int status = read_special(input, rows, i, TAR_MAGIC_TRAILER, trailer, sizeof trailer, offset);
@@ -150,7 +150,7 @@ static int find_trailer(const struct hb_input *input, const struct tar_buffer *r
         return status;
     if (status == HB_OK) {
         if (i == 0 || memcmp(trailer, TAR_TRAILER_SIGNATURE, 8) != 0)
-            return HB_NOMATCH;
+            return HB_STATUS_NOMATCH;
         table->trailer_offset = offset + TAR_SKIPPABLE_HEADER;
         table->trailer_bytes = row_stored(rows, i) - TAR_SKIPPABLE_HEADER;
         offset -= row_stored(rows, --i);
@@ -174,11 +174,12 @@ static int read_specials(const struct hb_input *input, const struct tar_buffer *
         return status;
     if (!tar_index_header_read(head, &table->index) || table->index.frames != i ||
         ((table->index.flags & TAR_INDEX_HAS_TRAILER) != 0) != (table->trailer_bytes != 0))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     table->count = i;
     table->records_offset = offset + TAR_SKIPPABLE_HEADER + TAR_INDEX_HEADER;
     table->records_bytes = row_stored(rows, i) - TAR_SKIPPABLE_HEADER - TAR_INDEX_HEADER;
-    return XXH64(rows->data, i * TAR_SEEK_ROW, 0) == table->index.rows_hash ? HB_OK : HB_NOMATCH;
+    return XXH64(rows->data, i * TAR_SEEK_ROW, 0) == table->index.rows_hash ? HB_OK
+                                                                            : HB_STATUS_NOMATCH;
 }
 
 static bool sum_fits(const struct tar_buffer *rows, uint64_t end)
@@ -191,7 +192,8 @@ static bool sum_fits(const struct tar_buffer *rows, uint64_t end)
 
 /*
  * What `stored` holds, as far as it can be unpacked. HB_OK: the blocks that end a tar, and nothing
- * else; HB_NOMATCH: something else, be it only the header of another member; HB_END: it is damaged.
+ * else; HB_STATUS_NOMATCH: something else, be it only the header of another member; HB_STATUS_END:
+ * it is damaged.
  */
 static int unpack_end(ZSTD_DCtx *decompressor, const unsigned char *stored, size_t bytes)
 {
@@ -206,15 +208,15 @@ static int unpack_end(ZSTD_DCtx *decompressor, const unsigned char *stored, size
         } while (!ZSTD_isError(expected) && out.pos < out.size && in.pos < in.size);
         full = !ZSTD_isError(expected) && out.pos == out.size && expected != 0;
         if (out.pos == sizeof block && tar_header_plausible(block))
-            return HB_NOMATCH;
+            return HB_STATUS_NOMATCH;
         if (ZSTD_isError(expected))
-            return HB_END;
+            return HB_STATUS_END;
         zeros = zeros && tar_is_zero(block, out.pos);
         given += out.pos;
     }
     if (expected != 0)
-        return HB_END;
-    return zeros && given == TAR_END_BYTES ? HB_OK : HB_NOMATCH;
+        return HB_STATUS_END;
+    return zeros && given == TAR_END_BYTES ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 /*
@@ -227,7 +229,7 @@ static int check_end(const struct tar_zstd *tar, const struct hb_input *input,
     unsigned char stored[4 * TAR_END_BYTES]; /* more than it takes, even if it is not compressed */
     uint32_t bytes = row_stored(rows, rows->bytes / TAR_SEEK_ROW - 1);
     if (bytes > sizeof stored)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int status = tar_read_exactly(input, stored, bytes, end - bytes);
     if (status != HB_OK)
         return status;
@@ -235,7 +237,7 @@ static int check_end(const struct tar_zstd *tar, const struct hb_input *input,
     status =
         decompressor != NULL ? unpack_end(decompressor, stored, bytes) : tar_no_memory(tar->host);
     ZSTD_freeDCtx(decompressor);
-    if (status != HB_END)
+    if (status != HB_STATUS_END)
         return status;
     tar->host->note(tar->host, NULL,
                     "its last frame, the end of the tar, is damaged: every file can be "
@@ -256,7 +258,7 @@ int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, str
     struct tar_table *table = calloc(1, sizeof *table);
     if (table == NULL)
         return tar_no_memory(tar->host);
-    status = sum_fits(&rows, end) ? read_specials(input, &rows, end, table) : HB_NOMATCH;
+    status = sum_fits(&rows, end) ? read_specials(input, &rows, end, table) : HB_STATUS_NOMATCH;
     if (status == HB_OK) {
         table->frames = calloc(table->count + 1, sizeof *table->frames);
         if (table->frames == NULL) {
@@ -264,7 +266,7 @@ int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input, str
         } else {
             if (!fill_frames(table, &rows) ||
                 table->frames[table->count].tar_offset != table->index.tar_bytes)
-                status = HB_NOMATCH;
+                status = HB_STATUS_NOMATCH;
         }
     }
     if (status == HB_OK)
@@ -288,11 +290,12 @@ static int find_before_later_index(const struct tar_zstd *tar, const struct hb_i
     if (status == -ENOMEM)
         return tar_no_memory(tar->host);
     if (status == HB_OK)
-        status = sum_fits(&rows, end) ? find_trailer(input, &rows, end, table, &index) : HB_NOMATCH;
+        status = sum_fits(&rows, end) ? find_trailer(input, &rows, end, table, &index)
+                                      : HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status =
             read_special(input, &rows, index.row, TAR_MAGIC_INDEX, head, sizeof head, index.offset);
-    return status == HB_OK && !tar_index_is_later(head) ? HB_NOMATCH : status;
+    return status == HB_OK && !tar_index_is_later(head) ? HB_STATUS_NOMATCH : status;
 }
 
 int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
@@ -300,7 +303,7 @@ int tar_read_trailer(void *self, const struct hb_input *input, void **data, size
     struct tar_zstd *tar = self;
     struct tar_table *table = NULL, later = {0};
     int status = tar_table_read(tar, input, &table);
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         status = find_before_later_index(tar, input, &later);
     if (status != HB_OK)
         return status;
@@ -308,9 +311,9 @@ int tar_read_trailer(void *self, const struct hb_input *input, void **data, size
     uint64_t offset = found->trailer_offset, stored = found->trailer_bytes;
     tar_table_free(table);
     if (stored == 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (stored - TAR_TRAILER_HEADER > TAR_TRAILER_LIMIT)
-        return tar->host->fail(tar->host, HB_FATAL, "the archive's trailer is too long");
+        return tar->host->fail(tar->host, HB_STATUS_FATAL, "the archive's trailer is too long");
     size_t length = (size_t)stored - TAR_TRAILER_HEADER;
     unsigned char *content = tar->host->alloc(tar->host, (size_t)stored);
     if (content == NULL)
@@ -318,7 +321,7 @@ int tar_read_trailer(void *self, const struct hb_input *input, void **data, size
     status = tar_read_exactly(input, content, (size_t)stored, offset);
     if (status >= 0 && (status != HB_OK ||
                         XXH64(content + TAR_TRAILER_HEADER, length, 0) != tar_get64(content + 8)))
-        status = tar->host->fail(tar->host, HB_FATAL,
+        status = tar->host->fail(tar->host, HB_STATUS_FATAL,
                                  "the archive's trailer is damaged (checksum); use another copy");
     if (status != HB_OK) {
         tar->host->release(tar->host, content);
@@ -342,7 +345,7 @@ int tar_locate(void *self, const struct hb_input *input, const struct hb_member 
     if (table == NULL || header == 0 ||
         __builtin_add_overflow(member->token, header + content, &end) ||
         __builtin_add_overflow(end, tar_padding(content), &end) || end > table->index.tar_bytes)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     size_t first = tar_table_find(table, member->token), last = tar_table_find(table, end - 1);
     unit->range_offset = table->frames[first].file_offset;
     unit->bytes = table->frames[last + 1].file_offset - unit->range_offset;

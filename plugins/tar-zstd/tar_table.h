@@ -24,7 +24,7 @@ struct tar_table {
 
 /*
  * Reads the end of a seekable archive. HB_OK and *table, for tar_table_free();
- * HB_NOMATCH: not ours, or damaged there, so that only one pass from the front can read
+ * HB_STATUS_NOMATCH: not ours, or damaged there, so that only one pass from the front can read
  * it; or the failure of the input.
  */
 int tar_table_read(const struct tar_zstd *tar, const struct hb_input *input,
@@ -34,10 +34,10 @@ void tar_table_free(struct tar_table *table);
 /* The frame that holds this byte of the tar stream; `offset` is less than index.tar_bytes. */
 size_t tar_table_find(const struct tar_table *table, uint64_t offset);
 
-/* Exactly these bytes: HB_OK; HB_NOMATCH where the input ends before; or its failure. */
+/* Exactly these bytes: HB_OK; HB_STATUS_NOMATCH where the input ends before; or its failure. */
 int tar_read_exactly(const struct hb_input *input, void *buffer, size_t bytes, uint64_t offset);
 
-/* The trailer of an archive that can be read anywhere, checked; HB_NOMATCH: it has none. */
+/* The trailer of an archive that can be read anywhere, checked; HB_STATUS_NOMATCH: it has none. */
 int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes);
 /* The frames in which a listed member lies. */
 int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,

@@ -30,7 +30,7 @@ static la_ssize_t feed(struct archive *archive, void *self, const void **block)
     const unsigned char *data;
     size_t bytes;
     if (walk->tar->host->cancelled(walk->tar->host))
-        walk->tap.status = HB_CANCELLED;
+        walk->tap.status = HB_STATUS_CANCELLED;
     if (walk->tap.status != HB_OK || tar_tap_read(&walk->tap, &data, &bytes) != HB_OK) {
         archive_set_error(archive, EIO, "input");
         return -1;
@@ -46,16 +46,16 @@ static int failed(struct walk *walk)
     if (walk->tap.status != HB_OK) /* it has said why */
         return walk->tap.status;
     if (walk->entries == 0 && archive_format(walk->archive) == 0)
-        return host->fail(host, HB_FATAL,
+        return host->fail(host, HB_STATUS_FATAL,
                           "not a tar archive, or damaged at its start; if it is a compressed file "
                           "of another kind, such as a zip in gzip, decompress it first");
     if ((uint64_t)archive_read_header_position(walk->archive) < walk->body_end)
         return host->fail(
-            host, HB_FATAL,
+            host, HB_STATUS_FATAL,
             "%s is a hard link with data of its own, which only pax allows; unpack the "
             "archive with tar, which passes over that data",
             (const char *)walk->path.data);
-    return host->fail(host, HB_FATAL,
+    return host->fail(host, HB_STATUS_FATAL,
                       "the archive is damaged or cut off after entry %llu: %s; use another copy",
                       (unsigned long long)walk->entries, why != NULL ? why : "unknown reason");
 }
@@ -66,16 +66,16 @@ static int failed(struct walk *walk)
 static uint32_t type_of(struct archive_entry *from)
 {
     if (archive_entry_hardlink(from) != NULL)
-        return archive_entry_size(from) > 0 ? HB_FILE : HB_HARDLINK;
+        return archive_entry_size(from) > 0 ? HB_TYPE_FILE : HB_TYPE_HARDLINK;
     switch (archive_entry_filetype(from)) {
     case AE_IFREG:
-        return HB_FILE;
+        return HB_TYPE_FILE;
     case AE_IFDIR:
-        return HB_DIRECTORY;
+        return HB_TYPE_DIRECTORY;
     case AE_IFLNK:
-        return HB_SYMLINK;
+        return HB_TYPE_SYMLINK;
     default:
-        return HB_SPECIAL;
+        return HB_TYPE_SPECIAL;
     }
 }
 
@@ -84,7 +84,7 @@ static int check_pax_text(const struct walk *walk, const struct tar_buffer *text
 {
     if (text->bytes == 0 || strlen((const char *)text->data) == text->bytes - 1)
         return HB_OK;
-    return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+    return walk->tar->host->fail(walk->tar->host, HB_STATUS_FATAL,
                                  "entry %llu has a NUL byte in its name or target; the archive is "
                                  "damaged or forged",
                                  (unsigned long long)walk->entries + 1);
@@ -96,10 +96,11 @@ static int set_path(struct walk *walk, struct archive_entry *from, struct hb_ent
     const char *path = walk->pax.path.bytes != 0 ? (const char *)walk->pax.path.data
                                                  : archive_entry_pathname(from);
     if (path == NULL || *path == '\0')
-        return host->fail(host, HB_FATAL, "entry %llu has no readable name; the archive is damaged",
+        return host->fail(host, HB_STATUS_FATAL,
+                          "entry %llu has no readable name; the archive is damaged",
                           (unsigned long long)walk->entries + 1);
     size_t bytes = strlen(path);
-    while (entry->type == HB_DIRECTORY && bytes > 1 && path[bytes - 1] == '/')
+    while (entry->type == HB_TYPE_DIRECTORY && bytes > 1 && path[bytes - 1] == '/')
         bytes--;
     walk->path.bytes = 0;
     if (!tar_buffer_append(&walk->path, path, bytes) || !tar_buffer_append(&walk->path, "", 1))
@@ -111,16 +112,16 @@ static int set_path(struct walk *walk, struct archive_entry *from, struct hb_ent
 
 static int set_link(struct walk *walk, struct archive_entry *from, struct hb_entry *entry)
 {
-    if (entry->type == HB_HARDLINK)
+    if (entry->type == HB_TYPE_HARDLINK)
         entry->link = archive_entry_hardlink(from);
-    else if (entry->type == HB_SYMLINK)
+    else if (entry->type == HB_TYPE_SYMLINK)
         entry->link = archive_entry_symlink(from);
     else
         return HB_OK;
     if (walk->pax.link.bytes != 0)
         entry->link = (const char *)walk->pax.link.data;
     if (entry->link == NULL || *entry->link == '\0')
-        return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+        return walk->tar->host->fail(walk->tar->host, HB_STATUS_FATAL,
                                      "%s: a link without a target; the archive is damaged",
                                      entry->path);
     return HB_OK;
@@ -150,8 +151,8 @@ static int describe(struct walk *walk, struct archive_entry *from, struct hb_ent
     if (!tar_pax_read(&walk->tap, (uint64_t)position, &walk->pax))
         return tar_no_memory(walk->tar->host);
     if (unreadable(walk) != NULL)
-        entry->type = HB_FILE;
-    if (entry->type == HB_FILE && archive_entry_size(from) > 0)
+        entry->type = HB_TYPE_FILE;
+    if (entry->type == HB_TYPE_FILE && archive_entry_size(from) > 0)
         entry->bytes = (uint64_t)archive_entry_size(from);
     if (archive_entry_mtime_is_set(from)) {
         entry->flags |= HB_ENTRY_HAS_MTIME;
@@ -182,7 +183,7 @@ static void note_body(struct walk *walk, const struct hb_entry *entry, struct ar
     walk->body_end = 0;
     if (archive_entry_hardlink(from) == NULL)
         return;
-    if (entry->type == HB_FILE)
+    if (entry->type == HB_TYPE_FILE)
         walk->links_with_data++;
     else if (walk->pax.type == '1' && walk->pax.bytes > 0)
         walk->body_end = walk->pax.end + walk->pax.bytes;
@@ -206,7 +207,7 @@ static int pass_data(struct walk *walk, const struct hb_entry *entry)
             continue;
         if (offset < 0 || (uint64_t)offset < end || (uint64_t)offset > entry->bytes ||
             bytes > entry->bytes - (uint64_t)offset)
-            return host->fail(host, HB_FATAL,
+            return host->fail(host, HB_STATUS_FATAL,
                               "%s: holds more than its header says; the archive is damaged",
                               entry->path);
         int status = walk->visitor->data(walk->visitor, data, bytes, (uint64_t)offset);
@@ -224,13 +225,13 @@ static int visit(struct walk *walk, struct archive_entry *from)
         note_body(walk, &entry, from);
     if (status == HB_OK)
         status = walk->visitor->entry(walk->visitor, &entry);
-    if (status != HB_OK && status != HB_SKIP)
+    if (status != HB_OK && status != HB_STATUS_SKIP)
         return status;
     const char *why = unreadable(walk);
     int heard = why == NULL ? HB_OK : walk->visitor->unreadable(walk->visitor, why);
     if (heard != HB_OK)
         return heard;
-    if (status == HB_OK && entry.type == HB_FILE && why == NULL) {
+    if (status == HB_OK && entry.type == HB_TYPE_FILE && why == NULL) {
         status = pass_data(walk, &entry);
         if (status != HB_OK)
             return status;
@@ -266,7 +267,7 @@ static int check_end(struct walk *walk)
     uint64_t position = find_end(walk);
     if (!tar_tap_copy(&walk->tap, position, block, sizeof block) ||
         !tar_is_zero(block, sizeof block))
-        return walk->tar->host->fail(walk->tar->host, HB_FATAL,
+        return walk->tar->host->fail(walk->tar->host, HB_STATUS_FATAL,
                                      "the archive is cut off after entry %llu: the blocks that "
                                      "end a tar archive are missing; use another copy",
                                      (unsigned long long)walk->entries);
@@ -274,7 +275,7 @@ static int check_end(struct walk *walk)
     if (tar_tap_copy(&walk->tap, position + TAR_BLOCK, block, sizeof block) &&
         !tar_is_zero(block, sizeof block))
         return walk->tar->host->fail(
-            walk->tar->host, HB_FATAL,
+            walk->tar->host, HB_STATUS_FATAL,
             "the archive is damaged: data follows entry %llu without a header; use another copy",
             (unsigned long long)walk->entries);
     return HB_OK;
@@ -314,7 +315,7 @@ static int drain(struct walk *walk)
     while (bytes > 0) {
         const unsigned char *data;
         if (host->cancelled(host))
-            return HB_CANCELLED;
+            return HB_STATUS_CANCELLED;
         int status = tar_tap_read(&walk->tap, &data, &bytes);
         if (status != HB_OK)
             return status;
@@ -348,7 +349,7 @@ static int heed_warning(struct walk *walk)
     if (why == NULL || strstr(why, "converted") != NULL)
         return HB_OK;
     if (strstr(why, "pax extended attribute") != NULL)
-        return host->fail(host, HB_FATAL,
+        return host->fail(host, HB_STATUS_FATAL,
                           "the pax header of entry %llu is damaged: %s; use another copy", number,
                           why);
     walk->wrong_sparse = strstr(why, "sparse") != NULL;

@@ -107,7 +107,7 @@ static bool put_text(struct tar_buffer *record, const char *text)
 static bool put_member(struct tar_buffer *record, const struct hb_entry *entry, size_t header_bytes)
 {
     const unsigned char kind[2] = {(unsigned char)entry->type, (unsigned char)(entry->flags & 7)};
-    bool is_link = entry->type == HB_SYMLINK || entry->type == HB_HARDLINK;
+    bool is_link = entry->type == HB_TYPE_SYMLINK || entry->type == HB_TYPE_HARDLINK;
     bool good = tar_buffer_append(record, kind, sizeof kind) && put_text(record, entry->path) &&
                 tar_buffer_varint(record, header_bytes / TAR_BLOCK) &&
                 tar_buffer_varint(record, tar_content_bytes(entry));
@@ -148,7 +148,8 @@ int tar_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entr
     if (__builtin_add_overflow(bytes, content, &bytes) ||
         __builtin_add_overflow(bytes, tar_padding(content), &bytes) ||
         __builtin_add_overflow(bytes, writer->entry_bytes, &writer->entry_bytes))
-        return tar->host->fail(tar->host, HB_FATAL, "the archive would be too long for its index");
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
+                               "the archive would be too long for its index");
     writer->members++;
     return HB_OK;
 }
@@ -158,12 +159,12 @@ static int add_row(const struct tar_zstd *tar, uint64_t stored, uint64_t raw, ui
     unsigned char row[TAR_SEEK_ROW];
     struct tar_buffer *rows = &tar->writer->rows;
     if (stored > UINT32_MAX || raw > UINT32_MAX)
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "a frame of %llu bytes is too long for the seek table; lower "
                                "frame-size",
                                (unsigned long long)stored);
     if (rows->bytes / TAR_SEEK_ROW >= TAR_SEEK_MAX_FRAMES)
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "more frames than a seek table holds; raise frame-size");
     tar_put32(row, (uint32_t)stored);
     tar_put32(row + 4, (uint32_t)raw);
@@ -177,7 +178,8 @@ int tar_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
     struct tar_note note;
     memcpy(&note, unit->note, sizeof note);
     if (tar->writer == NULL || note.magic != TAR_NOTE_MAGIC)
-        return tar->host->fail(tar->host, HB_FATAL, "was given data that is not an encoded frame");
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
+                               "was given data that is not an encoded frame");
     int status = hb_sink_write_unit(sink, unit);
     if (status == HB_OK)
         status = add_row(tar, unit->bytes, note.tar_bytes, note.checksum);
@@ -200,7 +202,7 @@ static int write_skippable(const struct tar_zstd *tar, const struct hb_sink *sin
     unsigned char start[TAR_SKIPPABLE_HEADER];
     uint64_t content = (uint64_t)head->bytes + bytes;
     if (content > UINT32_MAX - TAR_SKIPPABLE_HEADER)
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "the member index has %llu bytes, more than a frame holds",
                                (unsigned long long)content);
     tar_put32(start, magic);
@@ -241,7 +243,7 @@ static int write_trailer(const struct tar_zstd *tar, const struct hb_sink *sink,
 {
     unsigned char start[TAR_TRAILER_HEADER];
     if (bytes > TAR_TRAILER_LIMIT)
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "the trailer has %zu bytes, but a reader accepts at most %u", bytes,
                                TAR_TRAILER_LIMIT);
     memcpy(start, TAR_TRAILER_SIGNATURE, 8);
@@ -288,7 +290,7 @@ int tar_finish(void *self, const struct hb_sink *sink, const void *trailer, size
     if (writer == NULL)
         return tar_no_memory(tar->host);
     if (writer->entry_bytes != writer->frame_bytes)
-        return tar->host->fail(tar->host, HB_FATAL,
+        return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "the entries have %llu bytes, the frames %llu; the archive "
                                "would be damaged",
                                (unsigned long long)writer->entry_bytes,

@@ -69,10 +69,11 @@ struct tar_note {
 
 /* ---- failures -------------------------------------------------------------------- */
 
-/* Each returns HB_FATAL. */
+/* Each returns HB_STATUS_FATAL. */
 static inline int tar_no_memory(const struct hb_host *host)
 {
-    return host->fail(host, HB_FATAL, "out of memory; close other programs or use fewer workers");
+    return host->fail(host, HB_STATUS_FATAL,
+                      "out of memory; close other programs or use fewer workers");
 }
 
 /* Says that `entry` cannot be stored, by the result of tar_header_encode(). */
@@ -80,7 +81,7 @@ static inline int tar_header_failed(const struct hb_host *host, int error)
 {
     if (error == -ENOMEM)
         return tar_no_memory(host);
-    return host->fail(host, HB_FATAL,
+    return host->fail(host, HB_STATUS_FATAL,
                       "tar cannot store this entry (a special file, a name over %u bytes, or an "
                       "invalid time); exclude it",
                       TAR_NAME_LIMIT);

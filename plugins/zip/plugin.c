@@ -38,7 +38,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 {
     struct zip *zip = calloc(1, sizeof *zip);
     if (zip == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     zip->host = host;
     zip->level = (int)settings->values[0]->number;
     *self = zip;

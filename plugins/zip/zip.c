@@ -6,7 +6,7 @@
 
 int zip_no_memory(const struct zip *zip)
 {
-    return zip->host->fail(zip->host, HB_FATAL,
+    return zip->host->fail(zip->host, HB_STATUS_FATAL,
                            "out of memory; use fewer workers, or free some memory");
 }
 

@@ -89,7 +89,7 @@ struct zip_note {
 };
 #define ZIP_NOTE_MAGIC "zip1"
 
-/* Says that there is no memory left, and returns HB_FATAL. */
+/* Says that there is no memory left, and returns HB_STATUS_FATAL. */
 int zip_no_memory(const struct zip *zip);
 /* At least `bytes` in *buffer, whose content is lost. */
 int zip_reserve(const struct zip *zip, unsigned char **buffer, size_t *capacity, size_t bytes);

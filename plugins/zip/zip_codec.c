@@ -62,8 +62,11 @@ static void make_sample(unsigned char *sample)
 static int add_unit(struct zip *zip, struct zip_worker *worker, const unsigned char *data,
                     size_t bytes, uint32_t flags, uint32_t *checksum)
 {
-    struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = "sample", .path_bytes = 6, .bytes = bytes};
+    struct hb_entry entry = {.size = sizeof entry,
+                             .type = HB_TYPE_FILE,
+                             .path = "sample",
+                             .path_bytes = 6,
+                             .bytes = bytes};
     struct hb_segment segment = {
         .size = sizeof segment, .flags = flags, .entry = &entry, .data = data, .bytes = bytes};
     const struct hb_segment *segments[] = {&segment};
@@ -81,11 +84,12 @@ static int check_sample(struct zip *zip, struct zip_worker *worker, unsigned cha
 {
     make_sample(sample);
     *checksum = 0;
-    int status = add_unit(zip, worker, sample, SAMPLE_BYTES, HB_FIRST | HB_LAST, checksum);
+    int status =
+        add_unit(zip, worker, sample, SAMPLE_BYTES, HB_UNIT_FIRST | HB_UNIT_LAST, checksum);
     if (status == HB_OK)
-        status = add_unit(zip, worker, sample, 2 * PART_BYTES, HB_FIRST, checksum);
+        status = add_unit(zip, worker, sample, 2 * PART_BYTES, HB_UNIT_FIRST, checksum);
     if (status == HB_OK)
-        status = add_unit(zip, worker, sample, FIRST_BYTES, HB_FIRST | HB_LAST, checksum);
+        status = add_unit(zip, worker, sample, FIRST_BYTES, HB_UNIT_FIRST | HB_UNIT_LAST, checksum);
     if (status != HB_OK)
         return status;
     /* What tells whether a unit is stored. */

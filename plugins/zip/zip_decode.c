@@ -41,7 +41,7 @@ struct member {
 
 static int refuse(const struct member *member, const char *why)
 {
-    return member->zip->host->fail(member->zip->host, HB_FATAL,
+    return member->zip->host->fail(member->zip->host, HB_STATUS_FATAL,
                                    "%s; the archive is damaged or forged", why);
 }
 
@@ -54,7 +54,7 @@ static int check_method(const struct member *member)
     char text[ZIP_WHY_BYTES];
     const char *why = zip_method_problem(record, text);
     if (why != NULL)
-        return host->fail(host, HB_ENTRY, "it %s", why);
+        return host->fail(host, HB_STATUS_ENTRY, "it %s", why);
     if (record->method == ZIP_STORED && record->packed != record->bytes)
         return refuse(member, "it is stored, but its two sizes differ");
     return HB_OK;
@@ -138,7 +138,7 @@ static int open_local(struct member *member, const struct zip_record *central)
         return status;
     const char *wrong = zip_parse_local(member->worker->packed, member->loaded, &local);
     if (wrong != NULL)
-        return member->zip->host->fail(member->zip->host, HB_FATAL,
+        return member->zip->host->fail(member->zip->host, HB_STATUS_FATAL,
                                        "it %s; the archive is damaged or forged", wrong);
     member->data = member->start + local.header_bytes;
     if (member->next - member->data < central->packed)
@@ -193,7 +193,7 @@ static int next_piece(struct member *member, uint64_t at, size_t *bytes)
     struct zip_worker *worker = member->worker;
     uint64_t left = member->record.packed - at;
     if (member->zip->host->cancelled(member->zip->host))
-        return HB_CANCELLED;
+        return HB_STATUS_CANCELLED;
     *bytes = left < INPUT_BYTES ? (size_t)left : INPUT_BYTES;
     int status = zip_reserve(member->zip, &worker->packed, &worker->packed_capacity, INPUT_BYTES);
     if (status != HB_OK)
@@ -236,7 +236,7 @@ static int inflate_stream(struct member *member)
 {
     struct zip_worker *worker = member->worker;
     z_stream *stream = zip_inflater(member->zip, worker);
-    int status = stream == NULL ? HB_FATAL
+    int status = stream == NULL ? HB_STATUS_FATAL
                                 : zip_reserve(member->zip, &worker->plain, &worker->plain_capacity,
                                               ZIP_PIECE_BYTES);
     bool ended = false;
@@ -356,7 +356,7 @@ static int read_central(const struct zip *zip, const struct hb_input *input, uin
     unsigned char fixed[ZIP_CENTRAL_BYTES];
     if (place < index->start || place - index->start > index->bytes ||
         index->bytes - (place - index->start) < ZIP_CENTRAL_BYTES)
-        return zip->host->fail(zip->host, HB_FATAL, "no such member in this archive");
+        return zip->host->fail(zip->host, HB_STATUS_FATAL, "no such member in this archive");
     int status = zip_read(zip, input, fixed, sizeof fixed, place);
     if (status != HB_OK)
         return status;
@@ -372,7 +372,8 @@ static int read_central(const struct zip *zip, const struct hb_input *input, uin
     const char *wrong =
         bytes == 0 ? "has no central header" : zip_parse_central(*header, bytes, record);
     if (wrong != NULL)
-        return zip->host->fail(zip->host, HB_FATAL, "it now %s; the archive was changed", wrong);
+        return zip->host->fail(zip->host, HB_STATUS_FATAL, "it now %s; the archive was changed",
+                               wrong);
     return HB_OK;
 }
 
@@ -386,10 +387,10 @@ static int decode_record(struct member *member, const struct zip_record *central
     member->next = zip_index_next(&zip->index, member->start);
     if (member->next == 0)
         return zip->host->fail(
-            zip->host, HB_FATAL,
+            zip->host, HB_STATUS_FATAL,
             "it has moved since the archive was listed; the archive was changed");
     char text[ZIP_WHY_BYTES];
-    bool closed = type == HB_DIRECTORY && zip_method_problem(central, text) != NULL;
+    bool closed = type == HB_TYPE_DIRECTORY && zip_method_problem(central, text) != NULL;
     int status = closed ? HB_OK : check_method(member);
     if (status == HB_OK)
         status = open_local(member, central);
@@ -427,16 +428,16 @@ static int find_data(const struct zip *zip, const struct hb_input *input,
     unsigned char fixed[ZIP_LOCAL_BYTES];
     uint64_t start;
     if (__builtin_add_overflow(record->offset, zip->index.shift, &start))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     uint64_t next = zip_index_next(&zip->index, start);
     if (next == 0 || next - start < sizeof fixed)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int status = zip_read(zip, input, fixed, sizeof fixed, start);
     if (status != HB_OK)
         return status;
     size_t header = zip_local_bytes(fixed);
     if (header == 0 || header > next - start || next - start - header < record->packed)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     *data = start + header;
     return HB_OK;
 }
@@ -452,7 +453,7 @@ int zip_decode_look(const struct zip *zip, const struct hb_input *input,
         status = zip_read(zip, input, claim, bytes, data);
     if (status == HB_OK)
         *why = zip_method_claim_problem(record, claim, bytes, text);
-    return status == HB_NOMATCH ? HB_OK : status;
+    return status == HB_STATUS_NOMATCH ? HB_OK : status;
 }
 
 int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,

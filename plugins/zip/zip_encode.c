@@ -218,7 +218,7 @@ static size_t encode_part(const struct zip *zip, struct zip_worker *worker,
         return 0;
     packed = open_end(stream, worker, packed, data, bytes);
     if (packed == 0)
-        zip->host->fail(zip->host, HB_FATAL,
+        zip->host->fail(zip->host, HB_STATUS_FATAL,
                         "the compressor's output does not decompress to what went in; the "
                         "memory or the processor of this machine may be faulty");
     return packed;
@@ -229,16 +229,19 @@ static size_t encode_part(const struct zip *zip, struct zip_worker *worker,
 int zip_check_entry(const struct zip *zip, const struct hb_entry *entry)
 {
     const struct hb_host *host = zip->host;
-    size_t bytes = entry->path_bytes + (entry->type == HB_DIRECTORY ? 1 : 0);
-    if (entry->type != HB_FILE && entry->type != HB_DIRECTORY && entry->type != HB_SYMLINK)
-        return host->fail(host, HB_ENTRY, "a zip holds files, directories and symbolic links only");
+    size_t bytes = entry->path_bytes + (entry->type == HB_TYPE_DIRECTORY ? 1 : 0);
+    if (entry->type != HB_TYPE_FILE && entry->type != HB_TYPE_DIRECTORY &&
+        entry->type != HB_TYPE_SYMLINK)
+        return host->fail(host, HB_STATUS_ENTRY,
+                          "a zip holds files, directories and symbolic links only");
     if (bytes > ZIP_NAME_MAX)
-        return host->fail(host, HB_ENTRY, "its name has %zu bytes, but a zip holds at most %d",
-                          bytes, ZIP_NAME_MAX);
+        return host->fail(host, HB_STATUS_ENTRY,
+                          "its name has %zu bytes, but a zip holds at most %d", bytes,
+                          ZIP_NAME_MAX);
     if (entry->path_bytes == 0 || entry->path[entry->path_bytes - 1] == '/')
-        return host->fail(host, HB_ENTRY, "its name is empty or ends in '/'");
-    if (entry->type == HB_SYMLINK && entry->link == NULL)
-        return host->fail(host, HB_ENTRY, "it is a symbolic link without a target");
+        return host->fail(host, HB_STATUS_ENTRY, "its name is empty or ends in '/'");
+    if (entry->type == HB_TYPE_SYMLINK && entry->link == NULL)
+        return host->fail(host, HB_STATUS_ENTRY, "it is a symbolic link without a target");
     return HB_OK;
 }
 
@@ -264,10 +267,10 @@ static int encode_segment(const struct zip *zip, struct zip_worker *worker,
     const struct hb_entry *entry = segment->entry;
     const unsigned char *data = segment->data;
     size_t bytes = (size_t)segment->bytes;
-    if (entry->type == HB_SYMLINK) {
+    if (entry->type == HB_TYPE_SYMLINK) {
         data = (const unsigned char *)entry->link;
         bytes = strlen(entry->link);
-    } else if (entry->type == HB_DIRECTORY) {
+    } else if (entry->type == HB_TYPE_DIRECTORY) {
         bytes = 0;
     }
     int status = prepare(zip, worker, bytes);
@@ -277,9 +280,10 @@ static int encode_segment(const struct zip *zip, struct zip_worker *worker,
     note->crc = bytes == 0 ? 0 : libdeflate_crc32(0, data, bytes);
     if (!note->whole) {
         size_t packed = encode_part(zip, worker, data, bytes, note->last != 0);
-        return packed == 0 ? HB_FATAL : give(zip, out, worker->packed, packed);
+        return packed == 0 ? HB_STATUS_FATAL : give(zip, out, worker->packed, packed);
     }
-    size_t packed = entry->type == HB_FILE ? try_deflate(zip, worker, data, bytes, bytes, true) : 0;
+    size_t packed =
+        entry->type == HB_TYPE_FILE ? try_deflate(zip, worker, data, bytes, bytes, true) : 0;
     note->method = packed == 0 ? ZIP_STORED : ZIP_DEFLATED;
     return packed == 0 ? give(zip, out, data, bytes) : give(zip, out, worker->packed, packed);
 }
@@ -291,15 +295,16 @@ int zip_encode(void *self, void *worker, const struct hb_segment *const *segment
     const struct hb_segment *segment = segments[0];
     if (count != 1 || segment->bytes > ZIP_UNIT_BYTES)
         return zip->host->fail(
-            zip->host, HB_FATAL,
+            zip->host, HB_STATUS_FATAL,
             "was given a unit of %zu segments and %llu bytes, which its policy rules out", count,
             (unsigned long long)segment->bytes);
     int status = zip_check_entry(zip, segment->entry);
     if (status != HB_OK)
         return status;
     struct zip_note note = {.magic = {'z', 'i', 'p', '1'}, .method = ZIP_DEFLATED};
-    note.whole = (segment->flags & (HB_FIRST | HB_LAST)) == (HB_FIRST | HB_LAST);
-    note.last = (segment->flags & HB_LAST) != 0;
+    note.whole =
+        (segment->flags & (HB_UNIT_FIRST | HB_UNIT_LAST)) == (HB_UNIT_FIRST | HB_UNIT_LAST);
+    note.last = (segment->flags & HB_UNIT_LAST) != 0;
     status = encode_segment(zip, worker, segment, out, &note);
     memcpy(out->note, &note, sizeof note);
     return status;

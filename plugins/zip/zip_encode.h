@@ -8,7 +8,7 @@
 int zip_unit_policy(void *self, struct hb_unit_policy *policy);
 int zip_encode(void *self, void *worker, const struct hb_segment *const *segments, size_t count,
                struct hb_unit *out);
-/* Can a zip hold it? HB_ENTRY after host->fail(). */
+/* Can a zip hold it? HB_STATUS_ENTRY after host->fail(). */
 int zip_check_entry(const struct zip *zip, const struct hb_entry *entry);
 
 #endif

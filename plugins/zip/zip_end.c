@@ -45,28 +45,29 @@ int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, 
 {
     int64_t got = input->read_at(input, buffer, bytes, offset);
     if (got < 0)
-        return got < HB_CANCELLED ? HB_FATAL : (int)got;
+        return got < HB_STATUS_CANCELLED ? HB_STATUS_FATAL : (int)got;
     if ((uint64_t)got == bytes)
         return HB_OK;
-    return zip->host->fail(zip->host, HB_FATAL,
+    return zip->host->fail(zip->host, HB_STATUS_FATAL,
                            "the archive ends at byte %" PRIu64 ", within a record; it is truncated",
                            offset + (uint64_t)got);
 }
 
 /* ---- zip64 ------------------------------------------------------------------------------ */
 
-/* Reads the zip64 record that ends where the locator starts. HB_NOMATCH: it is not at `place`. */
+/* Reads the zip64 record that ends where the locator starts. HB_STATUS_NOMATCH: it is not at
+ * `place`. */
 static int read_end_64(const struct zip *zip, const struct hb_input *input, uint64_t place,
                        uint64_t locator, unsigned char record[ZIP_END64_BYTES])
 {
     if (place > locator || locator - place < ZIP_END64_BYTES)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     int status = zip_read(zip, input, record, ZIP_END64_BYTES, place);
     if (status != HB_OK)
         return status;
     bool fits =
         zip_get32(record) == ZIP_END64_SIGNATURE && zip_get64(record + 4) == locator - place - 12;
-    return fits ? HB_OK : HB_NOMATCH;
+    return fits ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 /* A field of the plain record that is not saturated must say the same as the zip64 one. */
@@ -75,7 +76,7 @@ static bool agrees(uint64_t plain, uint64_t full, uint64_t wide)
     return plain == full || plain == wide;
 }
 
-/* HB_NOMATCH: what the record at `place` says does not fit what else is there. */
+/* HB_STATUS_NOMATCH: what the record at `place` says does not fit what else is there. */
 static int take_end_64(const unsigned char record[ZIP_END64_BYTES], uint64_t place,
                        struct found *found, enum wrong *wrong)
 {
@@ -84,7 +85,7 @@ static int take_end_64(const unsigned char record[ZIP_END64_BYTES], uint64_t pla
     if (!agrees(found->entries, ZIP_16_FULL, entries) ||
         !agrees(found->bytes, ZIP_32_FULL, bytes) || !agrees(found->offset, ZIP_32_FULL, offset) ||
         __builtin_add_overflow(offset, bytes, &stored_end) || stored_end > place)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (zip_get32(record + 16) != 0 || zip_get32(record + 20) != 0 ||
         zip_get64(record + 24) != entries)
         *wrong = DISKS;
@@ -113,13 +114,13 @@ static int look_for_64(const struct zip *zip, const struct hb_input *input, stru
         return status;
     uint64_t place = zip_get64(locator + 8);
     status = read_end_64(zip, input, place, at, record);
-    if (status == HB_NOMATCH && at >= ZIP_END64_BYTES) { /* bytes in front of the archive */
+    if (status == HB_STATUS_NOMATCH && at >= ZIP_END64_BYTES) { /* bytes in front of the archive */
         place = at - ZIP_END64_BYTES;
         status = read_end_64(zip, input, place, at, record);
     }
     if (status == HB_OK)
         status = take_end_64(record, place, found, wrong);
-    if (status != HB_NOMATCH)
+    if (status != HB_STATUS_NOMATCH)
         return status;
     if (found->bytes == ZIP_32_FULL || found->offset == ZIP_32_FULL)
         *wrong = NO_64;
@@ -193,8 +194,8 @@ static int load_tail(const struct zip *zip, const struct hb_input *input, uint64
 {
     unsigned char first[4];
     *tail = (struct tail){0};
-    if (input->read_at == NULL || end == HB_UNKNOWN || end < ZIP_END_BYTES)
-        return HB_NOMATCH;
+    if (input->read_at == NULL || end == HB_SIZE_UNKNOWN || end < ZIP_END_BYTES)
+        return HB_STATUS_NOMATCH;
     tail->bytes = end < END_SEARCH ? (size_t)end : END_SEARCH;
     tail->records = (ptrdiff_t)(tail->bytes - ZIP_END_BYTES + 1);
     tail->start = end - tail->bytes;
@@ -273,7 +274,7 @@ static int is_whole(const struct zip *zip, const struct hb_input *input, uint64_
         *whole = wrong == NOTHING && found.shift == 0;
     }
     free(tail.data);
-    return status == HB_NOMATCH ? HB_OK : status;
+    return status == HB_STATUS_NOMATCH ? HB_OK : status;
 }
 
 /*
@@ -316,7 +317,7 @@ static int search(const struct zip *zip, const struct hb_input *input, struct fo
         status = is_whole(zip, input, best->shift, &chosen);
         *wrong = IN_FRONT;
     }
-    return status == HB_OK && !chosen ? HB_NOMATCH : status;
+    return status == HB_OK && !chosen ? HB_STATUS_NOMATCH : status;
 }
 
 int zip_end_find(const struct zip *zip, const struct hb_input *input, struct zip_end *end)
@@ -340,7 +341,7 @@ int zip_end_in_front(const struct zip *zip, const struct hb_input *input, uint64
         status = choose(zip, input, &tail, &best, &chosen, &wrong);
     free(tail.data);
     *another = status == HB_OK && chosen && best.entries > 0 && (best.exact || best.shift == 0);
-    return status == HB_NOMATCH ? HB_OK : status;
+    return status == HB_STATUS_NOMATCH ? HB_OK : status;
 }
 
 int zip_end_refuse(const struct zip *zip, const struct hb_input *input)
@@ -365,7 +366,8 @@ int zip_end_refuse(const struct zip *zip, const struct hb_input *input)
     struct found best;
     enum wrong wrong = NO_RECORD;
     int status = search(zip, input, &best, &wrong);
-    if (status != HB_OK && status != HB_NOMATCH)
+    if (status != HB_OK && status != HB_STATUS_NOMATCH)
         return status;
-    return zip->host->fail(zip->host, HB_FATAL, "%s", texts[status == HB_OK ? NOTHING : wrong]);
+    return zip->host->fail(zip->host, HB_STATUS_FATAL, "%s",
+                           texts[status == HB_OK ? NOTHING : wrong]);
 }

@@ -10,12 +10,12 @@ struct zip_end {
     uint64_t bytes;   /* of it */
     uint64_t shift;   /* bytes in front of the archive, which stored offsets do not count */
     uint64_t entries; /* as stored: without zip64 perhaps the lower 16 bits alone */
-    bool disks;       /* with HB_NOMATCH: it is a zip, but one disk of several */
+    bool disks;       /* with HB_STATUS_NOMATCH: it is a zip, but one disk of several */
 };
 
 /*
- * HB_OK: the directory that the end record means, its first header seen. HB_NOMATCH: no record says
- * anything that fits; zip_end_refuse() says why. Or the failure of the input.
+ * HB_OK: the directory that the end record means, its first header seen. HB_STATUS_NOMATCH: no
+ * record says anything that fits; zip_end_refuse() says why. Or the failure of the input.
  */
 int zip_end_find(const struct zip *zip, const struct hb_input *input, struct zip_end *end);
 int zip_end_refuse(const struct zip *zip, const struct hb_input *input);
@@ -27,7 +27,7 @@ int zip_end_refuse(const struct zip *zip, const struct hb_input *input);
 int zip_end_in_front(const struct zip *zip, const struct hb_input *input, uint64_t begin,
                      bool *another);
 
-/* All of the bytes, or HB_FATAL after host->fail(). */
+/* All of the bytes, or HB_STATUS_FATAL after host->fail(). */
 int zip_read(const struct zip *zip, const struct hb_input *input, void *buffer, size_t bytes,
              uint64_t offset);
 

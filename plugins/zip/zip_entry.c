@@ -33,16 +33,16 @@ static uint32_t type_by_mode(const struct zip_record *record)
     bool empty = record->bytes == 0;
     switch (record->attributes >> 16 & S_IFMT) {
     case S_IFDIR:
-        return empty ? HB_DIRECTORY : HB_FILE;
+        return empty ? HB_TYPE_DIRECTORY : HB_TYPE_FILE;
     case S_IFLNK:
-        return HB_SYMLINK;
+        return HB_TYPE_SYMLINK;
     case S_IFIFO: /* of a pipe what it gave was stored */
     case S_IFCHR:
     case S_IFBLK:
     case S_IFSOCK:
-        return empty && !is_standard_input(record) ? HB_SPECIAL : HB_FILE;
+        return empty && !is_standard_input(record) ? HB_TYPE_SPECIAL : HB_TYPE_FILE;
     default:
-        return HB_FILE; /* Python's zipfile leaves the type out */
+        return HB_TYPE_FILE; /* Python's zipfile leaves the type out */
     }
 }
 
@@ -58,7 +58,7 @@ static bool is_dos_directory(const struct zip_record *record)
  */
 static bool is_read_only(const struct zip_record *record, uint32_t type)
 {
-    return type == HB_FILE && zip_is_windows(record) &&
+    return type == HB_TYPE_FILE && zip_is_windows(record) &&
            (record->attributes & ZIP_DOS_READ_ONLY) != 0;
 }
 
@@ -124,18 +124,18 @@ unsigned zip_entry_of(const struct zip_record *record, char *name, struct hb_ent
         name[--bytes] = '\0';
     *entry = (struct hb_entry){
         .size = sizeof *entry,
-        .type = slash              ? HB_DIRECTORY
+        .type = slash              ? HB_TYPE_DIRECTORY
                 : has_mode(record) ? type_by_mode(record)
-                                   : HB_FILE,
+                                   : HB_TYPE_FILE,
         .path = name,
         .path_bytes = bytes,
         .bytes = record->bytes,
     };
-    if (entry->type == HB_FILE && is_dos_directory(record)) {
-        entry->type = HB_DIRECTORY;
+    if (entry->type == HB_TYPE_FILE && is_dos_directory(record)) {
+        entry->type = HB_TYPE_DIRECTORY;
         odd |= ZIP_ODD_DIRECTORY;
     }
-    if (entry->type == HB_DIRECTORY)
+    if (entry->type == HB_TYPE_DIRECTORY)
         entry->bytes = 0;
     if (has_mode(record)) {
         entry->mode = record->attributes >> 16 & 07777;

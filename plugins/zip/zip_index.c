@@ -15,7 +15,8 @@
 
 static int damaged(const struct zip *zip, const char *what)
 {
-    return zip->host->fail(zip->host, HB_FATAL, "%s; the archive is damaged or forged", what);
+    return zip->host->fail(zip->host, HB_STATUS_FATAL, "%s; the archive is damaged or forged",
+                           what);
 }
 
 int zip_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
@@ -24,7 +25,7 @@ int zip_probe(void *self, const struct hb_input *input, const void *head, size_t
     (void)head;
     (void)bytes;
     int status = zip_end_find(self, input, &end);
-    return status == HB_NOMATCH && end.disks ? HB_OK : status;
+    return status == HB_STATUS_NOMATCH && end.disks ? HB_OK : status;
 }
 
 /* ---- a pass over the directory ---------------------------------------------------------- */
@@ -88,14 +89,14 @@ int zip_cursor_next(struct zip_cursor *cursor, struct zip_record *record, uint64
     if (cursor->number == zip->index.entries) {
         if (cursor->next != zip->index.start + zip->index.bytes && !is_signed(cursor))
             return damaged(zip, "the central directory holds more than its number of entries");
-        return HB_END;
+        return HB_STATUS_END;
     }
     const char *wrong =
         zip_parse_central(cursor->buffer + cursor->at, cursor->fill - cursor->at, record);
     if (wrong == NULL)
         wrong = check_name(record);
     if (wrong != NULL)
-        return zip->host->fail(zip->host, HB_FATAL,
+        return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                "member %" PRIu64 " %s; the archive is damaged or forged",
                                cursor->number + 1, wrong);
     *place = cursor->next;
@@ -138,7 +139,7 @@ static int check_overlap(const struct zip *zip, struct extent *extents, size_t c
         qsort(extents, count, sizeof *extents, compare_extents);
     for (size_t i = 1; i < count; i++)
         if (extents[i].start < extents[i - 1].end)
-            return zip->host->fail(zip->host, HB_FATAL,
+            return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                    "two members overlap at byte %" PRIu64
                                    "; the archive is damaged or forged",
                                    extents[i].start);
@@ -154,14 +155,14 @@ static int collect(struct zip *zip, struct zip_cursor *cursor, struct extent *ex
     for (size_t i = 0; (status = zip_cursor_next(cursor, &record, &place)) == HB_OK; i++) {
         const char *wrong = check_record(&zip->index, &record, &extents[i]);
         if (wrong != NULL)
-            return zip->host->fail(zip->host, HB_FATAL,
+            return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                    "member %" PRIu64 " %s; the archive is damaged or forged",
                                    cursor->number, wrong);
         zip->index.has_trailer |= record.marked;
         if (i > 0 && extents[i].start < extents[i - 1].start)
             *sorted = false;
     }
-    return status == HB_END ? HB_OK : status;
+    return status == HB_STATUS_END ? HB_OK : status;
 }
 
 /*
@@ -224,7 +225,7 @@ int zip_index_load(struct zip *zip, const struct hb_input *input)
     if (index->loaded)
         return HB_OK;
     int status = zip_end_find(zip, input, &end);
-    if (status == HB_NOMATCH)
+    if (status == HB_STATUS_NOMATCH)
         return zip_end_refuse(zip, input);
     if (status != HB_OK)
         return status;

@@ -5,9 +5,9 @@
 
 #include "zip_end.h"
 
-/* Is it a zip? HB_OK, HB_NOMATCH or the failure of the input. */
+/* Is it a zip? HB_OK, HB_STATUS_NOMATCH or the failure of the input. */
 int zip_probe(void *self, const struct hb_input *input, const void *head, size_t bytes);
-/* Finds the central directory and checks all of it, once. HB_OK or HB_FATAL. */
+/* Finds the central directory and checks all of it, once. HB_OK or HB_STATUS_FATAL. */
 int zip_index_load(struct zip *zip, const struct hb_input *input);
 void zip_index_free(struct zip_index *index);
 /* Where what follows the local header at `start` begins; 0: there is no such header. */
@@ -26,7 +26,7 @@ struct zip_cursor {
 /* `cursor` is large: allocate it. */
 void zip_cursor_start(struct zip_cursor *cursor, const struct zip *zip,
                       const struct hb_input *input);
-/* HB_OK and the record, valid until the next call; *place is where it lies. HB_END. */
+/* HB_OK and the record, valid until the next call; *place is where it lies. HB_STATUS_END. */
 int zip_cursor_next(struct zip_cursor *cursor, struct zip_record *record, uint64_t *place);
 
 #endif

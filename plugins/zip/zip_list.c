@@ -50,12 +50,13 @@ static int read_link(struct listing *listing, const struct zip_record *record, u
         return HB_OK;
     }
     if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
-        return HB_FATAL;
-    int status = zip_decode_one(zip, listing->worker, listing->input, place, HB_SYMLINK, &output);
-    if (status == HB_ENTRY)
+        return HB_STATUS_FATAL;
+    int status =
+        zip_decode_one(zip, listing->worker, listing->input, place, HB_TYPE_SYMLINK, &output);
+    if (status == HB_STATUS_ENTRY)
         *why = "is a symbolic link whose target cannot be decoded";
     if (status != HB_OK)
-        return status == HB_ENTRY ? HB_OK : status;
+        return status == HB_STATUS_ENTRY ? HB_OK : status;
     listing->link[record->bytes] = '\0';
     entry->link = listing->link;
     if (strlen(listing->link) != record->bytes)
@@ -126,27 +127,27 @@ static int make_entry(struct listing *listing, const struct zip_record *record, 
     unsigned odd = zip_entry_of(record, listing->name, entry);
     entry->index = listing->cursor.number - 1;
     tell(zip, entry, odd);
-    if (entry->type == HB_DIRECTORY && record->bytes > 0)
+    if (entry->type == HB_TYPE_DIRECTORY && record->bytes > 0)
         zip->host->note(zip->host, entry,
                         "is a directory by its name, so its %" PRIu64 " bytes are left out",
                         record->bytes);
     int status = HB_OK;
     *why = zip_entry_problem(zip, record, listing->name);
-    if (*why == NULL && entry->type != HB_DIRECTORY) /* which has nothing to be decoded */
+    if (*why == NULL && entry->type != HB_TYPE_DIRECTORY) /* which has nothing to be decoded */
         *why = zip_method_problem(record, listing->why);
-    if (*why == NULL && entry->type == HB_FILE && zip_method_has_claim(record))
+    if (*why == NULL && entry->type == HB_TYPE_FILE && zip_method_has_claim(record))
         status = zip_decode_look(zip, listing->input, record, listing->why, why);
-    if (*why == NULL && entry->type == HB_SYMLINK)
+    if (*why == NULL && entry->type == HB_TYPE_SYMLINK)
         status = read_link(listing, record, place, entry, why);
-    if (*why != NULL && entry->type == HB_SYMLINK) {
-        entry->type = HB_FILE; /* there are no links without a target */
+    if (*why != NULL && entry->type == HB_TYPE_SYMLINK) {
+        entry->type = HB_TYPE_FILE; /* there are no links without a target */
         entry->link = NULL;
         entry->bytes = 0;
     }
     return status;
 }
 
-/* HB_OK and the next member, valid until the next call; HB_END. */
+/* HB_OK and the next member, valid until the next call; HB_STATUS_END. */
 static int next_member(struct listing *listing, struct hb_entry *entry, struct hb_member *member)
 {
     struct zip_record record;
@@ -204,7 +205,7 @@ int zip_list(void *self, const struct hb_input *input, const struct hb_lister *l
     while (status == HB_OK && (status = next_member(listing, &entry, &member)) == HB_OK)
         status = lister->member(lister, &member);
     end(listing);
-    return status == HB_END ? HB_OK : status;
+    return status == HB_STATUS_END ? HB_OK : status;
 }
 
 /* ---- trailer ------------------------------------------------------------------------------ */
@@ -213,16 +214,16 @@ int zip_list(void *self, const struct hb_input *input, const struct hb_lister *l
 static int no_trailer(const struct zip *zip)
 {
     if (!zip->index.has_trailer)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     return zip->host->fail(
-        zip->host, HB_FATAL,
+        zip->host, HB_STATUS_FATAL,
         "its trailer, which holds the checksums of names, modes and times, is missing; the archive "
         "is damaged, or another program changed it: if so, unpack it and pack it again");
 }
 
 static int wrong_block(const struct zip *zip)
 {
-    return zip->host->fail(zip->host, HB_FATAL,
+    return zip->host->fail(zip->host, HB_STATUS_FATAL,
                            "its trailer, before the central directory, does not match its "
                            "checksum; the archive is damaged");
 }
@@ -313,7 +314,7 @@ int zip_read_trailer(void *self, const struct hb_input *input, void **data, size
         return no_trailer(zip);
     uint64_t length = spaced ? digits_of(frame) : zip_get64(frame + 4);
     if (length <= (spaced ? 4 : 0) || length > gap - sizeof frame)
-        return zip->host->fail(zip->host, HB_FATAL,
+        return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                "its trailer, before the central directory, has an impossible "
                                "length; the archive is damaged or forged");
     uint64_t start = zip->index.start - sizeof frame - length;
@@ -349,16 +350,17 @@ static int visit_content(struct listing *listing, const struct hb_member *member
     uint32_t type = member->entry->type;
     struct hb_output output = {.size = sizeof output,
                                .self = (void *)(uintptr_t)visitor,
-                               .write = type == HB_FILE ? pass_on : pass_over};
+                               .write = type == HB_TYPE_FILE ? pass_on : pass_over};
     if (member->flags & HB_MEMBER_UNREADABLE) {
         if (HB_HAS(visitor, unreadable))
             return visitor->unreadable(visitor, member->why);
-        return zip->host->fail(zip->host, HB_FATAL, "%s %s", member->entry->path, member->why);
+        return zip->host->fail(zip->host, HB_STATUS_FATAL, "%s %s", member->entry->path,
+                               member->why);
     }
-    if (type == HB_SYMLINK)
+    if (type == HB_TYPE_SYMLINK)
         return HB_OK;
     if (listing->worker == NULL && (listing->worker = zip_worker_create(zip)) == NULL)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     return zip_decode_one(zip, listing->worker, listing->input, member->token, type, &output);
 }
 
@@ -368,7 +370,7 @@ static int visit(struct listing *listing, const struct hb_member *member,
     int status = visitor->entry(visitor, member->entry);
     if (status == HB_OK)
         status = visit_content(listing, member, visitor);
-    if (status != HB_OK && status != HB_SKIP)
+    if (status != HB_OK && status != HB_STATUS_SKIP)
         return status;
     return visitor->end(visitor, member->entry->bytes);
 }
@@ -380,7 +382,7 @@ static int visit_trailer(struct zip *zip, const struct hb_input *input,
     size_t bytes = 0;
     int status = zip_read_trailer(zip, input, &data, &bytes);
     if (status != HB_OK)
-        return status == HB_NOMATCH ? HB_OK : status;
+        return status == HB_STATUS_NOMATCH ? HB_OK : status;
     if (visitor->trailer != NULL)
         status = visitor->trailer(visitor, data, bytes);
     zip->host->release(zip->host, data);
@@ -396,5 +398,5 @@ int zip_walk(void *self, const struct hb_input *input, const struct hb_visitor *
     while (status == HB_OK && (status = next_member(listing, &entry, &member)) == HB_OK)
         status = visit(listing, &member, visitor);
     end(listing);
-    return status == HB_END ? visit_trailer(self, input, visitor) : status;
+    return status == HB_STATUS_END ? visit_trailer(self, input, visitor) : status;
 }

@@ -157,7 +157,7 @@ static int check_claim(const struct zip_passage *passage, const unsigned char *d
     const struct hb_host *host = passage->zip->host;
     char text[ZIP_WHY_BYTES];
     const char *why = zip_method_claim_problem(passage->record, data, bytes, text);
-    return why == NULL ? HB_OK : host->fail(host, HB_ENTRY, "it %s", why);
+    return why == NULL ? HB_OK : host->fail(host, HB_STATUS_ENTRY, "it %s", why);
 }
 
 /* The start of an LZMA member with a dictionary that is no longer than the content. */
@@ -235,12 +235,12 @@ static int pass_all(const struct feed *feed, struct archive *archive)
     if (feed->status != HB_OK)
         return feed->status;
     if (result == ARCHIVE_FAILED)
-        return host->fail(host, HB_ENTRY, "it cannot be decoded: %s",
+        return host->fail(host, HB_STATUS_ENTRY, "it cannot be decoded: %s",
                           archive_error_string(archive));
     /* A warning is about size or checksum, which whoever takes the content checks, too. */
     if (result == ARCHIVE_EOF || result == ARCHIVE_WARN)
         return HB_OK;
-    return host->fail(host, HB_FATAL,
+    return host->fail(host, HB_STATUS_FATAL,
                       "its compressed data are broken; the archive is damaged or forged");
 }
 
@@ -251,7 +251,7 @@ int zip_method_decode(const struct zip_passage *passage)
     struct archive *archive = archive_read_new();
     if (archive == NULL)
         return zip_no_memory(passage->zip);
-    int status = HB_FATAL;
+    int status = HB_STATUS_FATAL;
     if (archive_read_support_format_zip_streamable(archive) == ARCHIVE_OK &&
         archive_read_open(archive, &feed, NULL, feed_read, NULL) == ARCHIVE_OK &&
         archive_read_next_header(archive, &entry) >= ARCHIVE_WARN)
@@ -259,7 +259,7 @@ int zip_method_decode(const struct zip_passage *passage)
     else if (feed.status != HB_OK)
         status = feed.status;
     else
-        passage->zip->host->fail(passage->zip->host, HB_FATAL, "it cannot be decoded: %s",
+        passage->zip->host->fail(passage->zip->host, HB_STATUS_FATAL, "it cannot be decoded: %s",
                                  archive_error_string(archive));
     archive_read_free(archive);
     return status;

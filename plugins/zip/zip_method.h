@@ -31,8 +31,8 @@ struct zip_passage {
 };
 
 /*
- * Decodes by libarchive what is neither stored nor deflated. HB_ENTRY: this libarchive was built
- * without the method.
+ * Decodes by libarchive what is neither stored nor deflated. HB_STATUS_ENTRY: this libarchive was
+ * built without the method.
  */
 int zip_method_decode(const struct zip_passage *passage);
 

@@ -146,10 +146,10 @@ static void describe(struct zip_record *record, const struct hb_entry *entry)
 {
     bool mode_known = (entry->flags & HB_ENTRY_HAS_MODE) != 0;
     uint32_t type = S_IFREG, mode = 0644;
-    if (entry->type == HB_DIRECTORY) {
+    if (entry->type == HB_TYPE_DIRECTORY) {
         type = S_IFDIR;
         mode = 0755;
-    } else if (entry->type == HB_SYMLINK) {
+    } else if (entry->type == HB_TYPE_SYMLINK) {
         type = S_IFLNK;
         mode = 0777;
     }
@@ -161,8 +161,9 @@ static void describe(struct zip_record *record, const struct hb_entry *entry)
         .raw_name = encoding == ZIP_NAME_BYTES,
         .name = entry->path,
         .name_bytes = entry->path_bytes,
-        .slash = entry->type == HB_DIRECTORY,
-        .attributes = (type | mode) << 16 | (entry->type == HB_DIRECTORY ? ZIP_DOS_DIRECTORY : 0),
+        .slash = entry->type == HB_TYPE_DIRECTORY,
+        .attributes =
+            (type | mode) << 16 | (entry->type == HB_TYPE_DIRECTORY ? ZIP_DOS_DIRECTORY : 0),
         .has_time = (entry->flags & HB_ENTRY_HAS_MTIME) != 0,
         .time = entry->mtime,
     };
@@ -219,7 +220,7 @@ static int count_unit(struct zip *zip, const struct zip_note *note, uint64_t pac
     record->packed += packed;
     if ((record->flags & ZIP_FLAG_DESCRIPTOR) && record->room == ZIP_ROOM_NONE &&
         zip_is_large(record))
-        return zip->host->fail(zip->host, HB_FATAL,
+        return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                "it grew past 4 GiB while it was read, and on a pipe a zip must "
                                "know such a size beforehand: write the archive to a file");
     return HB_OK;
@@ -233,7 +234,7 @@ int zip_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
     memcpy(&note, unit->note, sizeof note);
     if (memcmp(note.magic, ZIP_NOTE_MAGIC, sizeof note.magic) != 0 || writer->entry == NULL ||
         writer->whole || writer->ended || (note.whole && writer->headed))
-        return zip->host->fail(zip->host, HB_FATAL,
+        return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                "was given a unit that it did not encode, or one out of order");
     int status = HB_OK;
     if (note.whole) {
@@ -256,7 +257,7 @@ int zip_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
 /* An entry of which nothing was appended. */
 static int put_bare(struct zip *zip, const struct hb_sink *sink, const struct hb_entry *entry)
 {
-    const char *data = entry->type == HB_SYMLINK ? entry->link : "";
+    const char *data = entry->type == HB_TYPE_SYMLINK ? entry->link : "";
     struct zip_record *record = &zip->writer.record;
     record->method = ZIP_STORED;
     record->bytes = record->packed = strlen(data);

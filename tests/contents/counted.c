@@ -46,7 +46,7 @@ static int counted_create(const struct hb_host *host, const struct hb_settings *
 {
     struct counted *counted = calloc(1, sizeof *counted);
     if (counted == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     *counted = (struct counted){host, settings->values[0]->text, settings->values[1]->text};
     *self = counted;
     return HB_OK;
@@ -64,7 +64,7 @@ static int counted_claim(void *self, const struct hb_entry *entry, const void *h
     else
         note(self, "claim %zu %s\n", bytes, entry->path);
     int mine = entry->path_bytes > 4 && strcmp(entry->path + entry->path_bytes - 4, ".cnt") == 0;
-    return mine ? HB_OK : HB_NOMATCH;
+    return mine ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 static const char *const *counted_sidecars(void *self)
@@ -99,13 +99,13 @@ static int counted_open(void *self, const struct hb_entry *entry, struct hb_sour
     note(counted, "open %s\n", entry->path);
     struct opened *opened = malloc(sizeof *opened);
     if (opened == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory");
     *opened = (struct opened){counted, host->open_beneath(host, entry->path, O_RDONLY, 0)};
     if (opened->fd < 0 || fstat(opened->fd, &status) != 0)
         abort();
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = is(counted, "unsound") ? HB_UNSOUND : HB_SOUND,
+        .soundness = is(counted, "unsound") ? HB_SOUNDNESS_UNSOUND : HB_SOUNDNESS_SOUND,
         .self = opened,
         .bytes = (uint64_t)status.st_size,
         .method = HB_METHOD_SNAPSHOT,
@@ -129,11 +129,11 @@ static int counted_identity(void *self, const struct hb_entry *entry, unsigned c
     const struct counted *counted = self;
     int fd = counted->host->open_beneath(counted->host, entry->path, O_RDONLY, 0);
     if (fd < 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     memset(identity, 0, 32);
     ssize_t got = pread(fd, identity, 32, 0);
     close(fd);
-    return got < 0 ? HB_NOMATCH : HB_OK;
+    return got < 0 ? HB_STATUS_NOMATCH : HB_OK;
 }
 
 /* Makes side files beside a staged file, as libraries do, and looks what becomes of them. */
@@ -163,7 +163,7 @@ static int counted_check(void *self, const struct hb_entry *entry, const struct 
     (void)bytes;
     note(self, "check %s\n", entry->path);
     try_release(self);
-    *soundness = HB_SOUND;
+    *soundness = HB_SOUNDNESS_SOUND;
     return HB_OK;
 }
 

@@ -19,7 +19,7 @@ static int plain_create(const struct hb_host *host, const struct hb_settings *se
 {
     struct plain *plain = calloc(1, sizeof *plain);
     if (plain == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     plain->source = settings->values[0]->text;
     *self = plain;
     return HB_OK;
@@ -31,7 +31,7 @@ static int plain_claim(void *self, const struct hb_entry *entry, const void *hea
     (void)bytes;
     if (head != NULL) /* it asks for no first bytes */
         abort();
-    return strcmp(entry->path, "data/made-up") == 0 ? HB_OK : HB_NOMATCH;
+    return strcmp(entry->path, "data/made-up") == 0 ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 static int64_t fill(void *buffer, size_t bytes, uint64_t offset)
@@ -74,9 +74,9 @@ static int plain_open(void *self, const struct hb_entry *entry, struct hb_source
     (void)entry;
     source->bytes = WHOLE;
     source->method = "raw";
-    source->soundness = strcmp(plain->source, "unsound") == 0   ? HB_UNSOUND
+    source->soundness = strcmp(plain->source, "unsound") == 0   ? HB_SOUNDNESS_UNSOUND
                         : strcmp(plain->source, "unknown") == 0 ? HB_SOUNDNESS_UNKNOWN
-                                                                : HB_SOUND;
+                                                                : HB_SOUNDNESS_SOUND;
     source->read_at = strcmp(plain->source, "unreadable") == 0 ? NULL
                       : strcmp(plain->source, "broken") == 0   ? read_broken
                       : strcmp(plain->source, "short") == 0    ? read_short

@@ -25,7 +25,8 @@ static void check_row(int status, const struct hb_journal_row *row)
         row->note.nanoseconds > 999999999 ||
         (row->note.has_content && row->note.what != HB_NOTED_FILE))
         abort();
-    if (status == HB_OK && (row->type < HB_FILE || row->type > HB_SYMLINK || row->link == NULL))
+    if (status == HB_OK &&
+        (row->type < HB_TYPE_FILE || row->type > HB_TYPE_SYMLINK || row->link == NULL))
         abort();
 }
 
@@ -43,9 +44,9 @@ static void use(unsigned char *text, size_t bytes)
     }
     if (hb_journal_archive(journal) == NULL)
         abort();
-    while ((status = hb_journal_next(journal, &row, &error)) == HB_OK || status == HB_SKIP)
+    while ((status = hb_journal_next(journal, &row, &error)) == HB_OK || status == HB_STATUS_SKIP)
         check_row(status, &row);
-    if (status != HB_END && error.text[0] == '\0')
+    if (status != HB_STATUS_END && error.text[0] == '\0')
         abort();
     hb_journal_close(journal);
 }

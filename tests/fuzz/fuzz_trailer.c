@@ -24,7 +24,7 @@ static void use(const void *block, size_t bytes)
     if (trailer.count > bytes / sizeof *trailer.hashes || trailer.summary == NULL)
         abort();
     struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = "file", .path_bytes = strlen("file")};
+        .size = sizeof entry, .type = HB_TYPE_FILE, .path = "file", .path_bytes = strlen("file")};
     for (entry.index = 0; entry.index <= trailer.count; entry.index++)
         if (hb_trailer_matches(&trailer, &entry) && entry.index == trailer.count)
             abort(); /* there is no hash for it */

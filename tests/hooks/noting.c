@@ -22,7 +22,7 @@ static int noting_create(const struct hb_host *host, const struct hb_settings *s
 {
     struct noting *noting = calloc(1, sizeof *noting);
     if (noting == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     *noting = (struct noting){host, settings->values[0]->text, settings->values[1]->text,
                               settings->values[2]->number != 0};
     *self = noting;
@@ -47,7 +47,7 @@ static int noting_before(void *self, const struct hb_event *event)
     const struct noting *noting = self;
     note(noting, "before", event);
     if (strcmp(noting->refuse, event->command) == 0)
-        return noting->host->fail(noting->host, HB_FATAL, "%s is refused", event->command);
+        return noting->host->fail(noting->host, HB_STATUS_FATAL, "%s is refused", event->command);
     return HB_OK;
 }
 

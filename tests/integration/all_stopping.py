@@ -41,7 +41,7 @@ static int claim(void *self, const struct hb_entry *entry, const void *head, siz
 {
     (void)self; (void)head; (void)bytes;
     return entry->path_bytes > 5 && strcmp(entry->path + entry->path_bytes - 5, ".hang") == 0
-               ? HB_OK : HB_NOMATCH;
+               ? HB_OK : HB_STATUS_NOMATCH;
 }
 static int64_t read_at(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset)
 {
@@ -54,7 +54,7 @@ static int open_source(void *self, const struct hb_entry *entry, struct hb_sourc
     hang("open");
     source->fd = host->open_beneath(host, entry->path, 0, 0);
     source->bytes = entry->bytes;
-    source->soundness = HB_SOUND;
+    source->soundness = HB_SOUNDNESS_SOUND;
     source->method = "raw";
     source->read_at = read_at;
     source->close = close_source;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plugin that cannot be used is refused by name, with the reason and what to do."""
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -51,7 +52,7 @@ const void *something_else(void) { (void)create; return &plugin; }
 
 # name: (flags, words that the message must have besides the file)
 BROKEN = {
-    "wrong ABI": (["-DABI=7"], ["ABI", "7", "0"]),
+    "wrong ABI": (["-DABI=7"], ["ABI", "7", "newer hbcore"]),
     "missing callback": (["-DNO_WALK"], ["walk"]),
     "missing create": (["-DNO_CREATE"], ["create"]),
     "no symbol": (["-DNO_SYMBOL"], ["hb_plugin_v1"]),
@@ -105,6 +106,19 @@ class PluginErrors(hb.Case):
                 self.refuse(*words)
                 for made in self.out.iterdir():
                     made.unlink()
+
+    @unittest.skipUnless(os.uname().machine == "x86_64", "the plugins of the release before are for x86-64")
+    def test_of_the_release_before(self):
+        """Compiled then, of ABI 0, where other values had other meanings: they are refused, and by name."""
+        for name, selected in (("example", ("--set", "filter:old.plugin=example")), ("cpio", ("--format", "cpio"))):
+            with self.subTest(plugin=name):
+                self.file = self.plugins / f"{name}.so"
+                shutil.copy(hb.SOURCE / f"tests/abi/release-0/{name}.so", self.file)
+                done = self.use(2, *selected)
+                self.assert_mentions(done, self.file, "made for ABI 0,", "install a newer release of the plugin")
+                self.assertEqual(list(self.out.iterdir()), [])
+                done = self.hbcore("plugins", "check", self.file, expect=1)
+                self.assert_mentions(done, self.file, "made for ABI 0,")
 
     def test_missing_library(self):
         gone = self.dir / "libgone.so"

@@ -201,7 +201,7 @@ static int here(void *self, const char *where)
         conduct->host->log(conduct->host, HB_LOG_WARNING, "log \033[2J\a\b\r");
         conduct->host->note(conduct->host, NULL, "note \033[2J");
         conduct->host->doubtful(conduct->host, NULL, "doubt \033]0;title\a");
-        return conduct->host->fail(conduct->host, HB_FATAL, "failed \033[2J\r");
+        return conduct->host->fail(conduct->host, HB_STATUS_FATAL, "failed \033[2J\r");
     }
     return strncmp(conduct->what, "answer:", 7) == 0 ? atoi(conduct->what + 7) : HB_OK;
 }
@@ -217,7 +217,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 {
     struct conduct *made = calloc(1, sizeof *made);
     if (made == NULL)
-        return host->fail(host, HB_FATAL, "no memory");
+        return host->fail(host, HB_STATUS_FATAL, "no memory");
     *made = (struct conduct){.host = host,
                              .what = settings->values[0]->text,
                              .where = settings->values[1]->text,
@@ -275,7 +275,7 @@ static int claim(void *self, const struct hb_entry *entry, const void *head, siz
     int answer = here(self, "claim");
     if (answer != HB_OK)
         return answer;
-    return length > 5 && strcmp(entry->path + length - 5, ".mine") == 0 ? HB_OK : HB_NOMATCH;
+    return length > 5 && strcmp(entry->path + length - 5, ".mine") == 0 ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 static int64_t read_at(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset)
@@ -299,7 +299,7 @@ static int open_source(void *self, const struct hb_entry *entry, struct hb_sourc
     source->self = self;
     source->bytes = entry->bytes;
     source->method = "raw";
-    source->soundness = HB_SOUND;
+    source->soundness = HB_SOUNDNESS_SOUND;
     source->read_at = read_at;
     source->close = close_source;
     return here(self, "open");

@@ -20,7 +20,7 @@ static int lines_create(const struct hb_host *host, const struct hb_settings *se
 {
     struct lines *lines = calloc(1, sizeof *lines);
     if (lines == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     lines->self = lines;
     lines->host = host;
     lines->mistake = settings->values[0]->text;
@@ -33,7 +33,7 @@ static int lines_entry(void *self, const struct hb_sink *sink, const struct hb_e
     const struct lines *lines = self;
     (void)sink;
     (void)entry;
-    return lines->host->fail(lines->host, HB_FATAL, "is only read");
+    return lines->host->fail(lines->host, HB_STATUS_FATAL, "is only read");
 }
 
 static int lines_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
@@ -41,7 +41,7 @@ static int lines_append(void *self, const struct hb_sink *sink, const struct hb_
     const struct lines *lines = self;
     (void)sink;
     (void)unit;
-    return lines->host->fail(lines->host, HB_FATAL, "is only read");
+    return lines->host->fail(lines->host, HB_STATUS_FATAL, "is only read");
 }
 
 static int lines_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
@@ -50,7 +50,7 @@ static int lines_finish(void *self, const struct hb_sink *sink, const void *trai
     (void)sink;
     (void)trailer;
     (void)bytes;
-    return lines->host->fail(lines->host, HB_FATAL, "is only read");
+    return lines->host->fail(lines->host, HB_STATUS_FATAL, "is only read");
 }
 
 static int read_all(struct lines *lines, const struct hb_input *input)
@@ -63,7 +63,7 @@ static int read_all(struct lines *lines, const struct hb_input *input)
             used += (size_t)got;
     }
     lines->text[used] = '\0';
-    return got < 0 ? lines->host->fail(lines->host, HB_FATAL, "cannot be read") : HB_OK;
+    return got < 0 ? lines->host->fail(lines->host, HB_STATUS_FATAL, "cannot be read") : HB_OK;
 }
 
 static bool makes(const struct lines *lines, const char *mistake)
@@ -90,14 +90,14 @@ static int visit(const struct lines *lines, const struct hb_visitor *visitor, ch
 {
     char *text = strchr(line, ' ');
     if (text == NULL)
-        return lines->host->fail(lines->host, HB_FATAL, "a line without a text");
+        return lines->host->fail(lines->host, HB_STATUS_FATAL, "a line without a text");
     *text++ = '\0';
     size_t bytes = strlen(text), said = bytes;
     if (makes(lines, "hide-failure"))
         said = bytes / 2; /* so that the visitor finds too much */
     bool directory = makes(lines, "another-type") && last && again;
     const struct hb_entry entry = {.size = sizeof entry,
-                                   .type = directory ? HB_DIRECTORY : HB_FILE,
+                                   .type = directory ? HB_TYPE_DIRECTORY : HB_TYPE_FILE,
                                    .path = line,
                                    .path_bytes = strlen(line),
                                    .bytes = said};
@@ -131,7 +131,7 @@ static int lines_walk(void *self, const struct hb_input *input, const struct hb_
     while (status == HB_OK && *line != '\0') {
         char *end = strchr(line, '\n');
         if (end == NULL)
-            return lines->host->fail(lines->host, HB_FATAL, "is cut off");
+            return lines->host->fail(lines->host, HB_STATUS_FATAL, "is cut off");
         *end = '\0';
         if (makes(lines, "fewer") && again && end[1] == '\0')
             break;
@@ -149,8 +149,8 @@ static int lines_probe(void *self, const struct hb_input *input, const void *hea
     if (lines->self != lines)
         abort();
     if (bytes < sizeof magic_text - 1 || memcmp(head, magic_text, sizeof magic_text - 1) != 0)
-        return HB_NOMATCH;
-    return makes(lines, "proves") ? HB_PROVEN : HB_OK;
+        return HB_STATUS_NOMATCH;
+    return makes(lines, "proves") ? HB_STATUS_PROVEN : HB_OK;
 }
 
 static const char *const suffixes[] = {".lines", NULL};

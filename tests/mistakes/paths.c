@@ -18,7 +18,7 @@ static int paths_create(const struct hb_host *host, const struct hb_settings *se
 {
     struct paths *paths = malloc(sizeof *paths);
     if (paths == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     *paths = (struct paths){host, settings->values[0]->text, settings->values[1]->number != 0};
     *self = paths;
     return HB_OK;
@@ -40,11 +40,11 @@ static int paths_after(void *self, const struct hb_event *event)
     const struct paths *paths = self;
     const struct hb_host *host = paths->host;
     const struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = "some/file", .path_bytes = 9};
+        .size = sizeof entry, .type = HB_TYPE_FILE, .path = "some/file", .path_bytes = 9};
     (void)event;
     char *copy = strdup(paths->asked), *rest = NULL;
     if (copy == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory");
     for (char *path = strtok_r(copy, ":", &rest); path != NULL; path = strtok_r(NULL, ":", &rest))
         ask(host, path);
     free(copy);

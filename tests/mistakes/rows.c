@@ -35,7 +35,7 @@ static int rows_create(const struct hb_host *host, const struct hb_settings *set
 {
     struct rows *rows = calloc(1, sizeof *rows);
     if (rows == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     rows->host = host;
     rows->mistake = settings->values[0]->text;
     *self = rows;
@@ -58,7 +58,7 @@ static int rows_begin(void *self, const struct hb_sink *sink, const struct hb_en
         status = sink->write(sink, magic_text, sizeof magic_text - 1);
     rows->begun = true;
     int length = snprintf(line, sizeof line, "%u %llu %o %lld %ld %s\n", entry->type,
-                          (unsigned long long)(entry->type == HB_FILE ? entry->bytes : 0),
+                          (unsigned long long)(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
                           entry->mode & 07777u, (long long)entry->mtime.tv_sec,
                           entry->mtime.tv_nsec, entry->path);
     return status == HB_OK ? sink->write(sink, line, (size_t)length) : status;
@@ -104,13 +104,13 @@ static int start(const struct rows *rows, const struct hb_input *input, struct c
 {
     if (makes(rows, "no-memory-for-much") && input->bytes > MUCH) {
         errno = ENOMEM; /* as malloc() leaves it */
-        return rows->host->fail(rows->host, HB_FATAL, "out of memory");
+        return rows->host->fail(rows->host, HB_STATUS_FATAL, "out of memory");
     }
     char tail[TAIL + 1] = "";
     if (input->read_at == NULL || input->bytes < TAIL + sizeof magic_text - 1 ||
         input->read_at(input, tail, TAIL, input->bytes - TAIL) != TAIL ||
         memcmp(tail, "end ", 4) != 0)
-        return rows->host->fail(rows->host, HB_FATAL, "the end is not there");
+        return rows->host->fail(rows->host, HB_STATUS_FATAL, "the end is not there");
     uint64_t bytes = strtoull(tail + 4, NULL, 10);
     *cursor = calloc(1, sizeof **cursor);
     (*cursor)->rows = rows;
@@ -130,7 +130,7 @@ static int next(struct cursor *cursor)
     long long seconds;
     long nanoseconds;
     if (cursor->at >= cursor->end)
-        return HB_END;
+        return HB_STATUS_END;
     uint64_t left = cursor->end - cursor->at;
     size_t want = left < LONGEST - 1 ? (size_t)left : LONGEST - 1;
     int64_t got = cursor->input->read_at(cursor->input, cursor->line, want, cursor->at);
@@ -138,7 +138,7 @@ static int next(struct cursor *cursor)
     char *line_end = strchr(cursor->line, '\n');
     if (line_end == NULL || sscanf(cursor->line, "%u %llu %o %lld %ld %65000[^\n]", &type, &bytes,
                                    &mode, &seconds, &nanoseconds, cursor->path) != 6)
-        return rows->host->fail(rows->host, HB_FATAL, "there is no row where one must be");
+        return rows->host->fail(rows->host, HB_STATUS_FATAL, "there is no row where one must be");
     *entry = (struct hb_entry){
         .size = sizeof *entry,
         .type = type,
@@ -153,14 +153,15 @@ static int next(struct cursor *cursor)
     return HB_OK;
 }
 
-/* What list() tells of entry `number`, where it does not tell the truth. HB_SKIP: nothing. */
+/* What list() tells of entry `number`, where it does not tell the truth. HB_STATUS_SKIP: nothing.
+ */
 static int spoil(const struct cursor *cursor, size_t number, struct hb_entry *entry)
 {
     static char other[] = "another-name";
     const struct rows *rows = cursor->rows;
     bool last = cursor->at >= cursor->end;
     if ((makes(rows, "leave-out-first") && number == 0) || (makes(rows, "leave-out-last") && last))
-        return HB_SKIP;
+        return HB_STATUS_SKIP;
     if (makes(rows, "other-name") && last) {
         entry->path = other;
         entry->path_bytes = sizeof other - 1;
@@ -179,16 +180,16 @@ static int rows_list(void *self, const struct hb_input *input, const struct hb_l
     struct cursor *cursor;
     size_t number = 0;
     if (makes(rows, "cannot-list") || makes(rows, "cannot-list-but-garbage"))
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     if (makes(rows, "list-fails"))
-        return rows->host->fail(rows->host, HB_FATAL, "would rather not");
+        return rows->host->fail(rows->host, HB_STATUS_FATAL, "would rather not");
     int status = start(rows, input, &cursor);
     if (status != HB_OK)
         return makes(rows, "hide-failure") ? HB_OK : status;
     while ((status = next(cursor)) == HB_OK) {
         struct hb_entry entry = cursor->entry;
         struct hb_member member = {.size = sizeof member, .entry = &entry};
-        if (spoil(cursor, number++, &entry) == HB_SKIP)
+        if (spoil(cursor, number++, &entry) == HB_STATUS_SKIP)
             continue;
         status = lister->member(lister, &member);
         if (status == HB_OK && makes(rows, "twice") && cursor->at >= cursor->end)
@@ -197,7 +198,7 @@ static int rows_list(void *self, const struct hb_input *input, const struct hb_l
             break;
     }
     free(cursor);
-    return status == HB_END || makes(rows, "twice") ? HB_OK : status;
+    return status == HB_STATUS_END || makes(rows, "twice") ? HB_OK : status;
 }
 
 static int rows_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
@@ -214,9 +215,9 @@ static int rows_read_trailer(void *self, const struct hb_input *input, void **da
     if (*bytes == 0) {
         rows->host->release(rows->host, *data);
         *data = NULL;
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     }
-    return got < 0 ? HB_FATAL : HB_OK;
+    return got < 0 ? HB_STATUS_FATAL : HB_OK;
 }
 
 static int rows_walk(void *self, const struct hb_input *input, const struct hb_visitor *visitor)
@@ -226,7 +227,7 @@ static int rows_walk(void *self, const struct hb_input *input, const struct hb_v
     void *trailer = NULL;
     size_t bytes = 0;
     int status = makes(rows, "cannot-list-but-garbage")
-                     ? rows->host->fail(rows->host, HB_FATAL, "sees garbage")
+                     ? rows->host->fail(rows->host, HB_STATUS_FATAL, "sees garbage")
                      : start(rows, input, &cursor);
     if (status != HB_OK)
         return status;
@@ -239,19 +240,19 @@ static int rows_walk(void *self, const struct hb_input *input, const struct hb_v
             status = visitor->data(visitor, cursor->line, want, at);
             at += want;
         }
-        if (status == HB_OK || status == HB_SKIP)
+        if (status == HB_OK || status == HB_STATUS_SKIP)
             status = visitor->end(visitor, cursor->entry.bytes);
         if (status != HB_OK)
             break;
     }
     free(cursor);
-    if (status != HB_END)
+    if (status != HB_STATUS_END)
         return status;
     status = rows_read_trailer(self, input, &trailer, &bytes);
     if (status == HB_OK)
         status = visitor->trailer(visitor, trailer, bytes);
     rows->host->release(rows->host, trailer);
-    return status == HB_NOMATCH ? HB_OK : status;
+    return status == HB_STATUS_NOMATCH ? HB_OK : status;
 }
 
 static const char *const suffixes[] = {".rows", NULL};

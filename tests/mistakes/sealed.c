@@ -35,7 +35,7 @@ static int sealed_create(const struct hb_host *host, const struct hb_settings *s
 {
     struct sealed *sealed = calloc(1, sizeof *sealed);
     if (sealed == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     sealed->host = host;
     sealed->how = settings->values[0]->text;
     *self = sealed;
@@ -47,7 +47,7 @@ static int sealed_entry(void *self, const struct hb_sink *sink, const struct hb_
     const struct sealed *sealed = self;
     (void)sink;
     (void)entry;
-    return sealed->host->fail(sealed->host, HB_FATAL, "is only read");
+    return sealed->host->fail(sealed->host, HB_STATUS_FATAL, "is only read");
 }
 
 static int sealed_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
@@ -55,7 +55,7 @@ static int sealed_append(void *self, const struct hb_sink *sink, const struct hb
     const struct sealed *sealed = self;
     (void)sink;
     (void)unit;
-    return sealed->host->fail(sealed->host, HB_FATAL, "is only read");
+    return sealed->host->fail(sealed->host, HB_STATUS_FATAL, "is only read");
 }
 
 static int sealed_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
@@ -64,7 +64,7 @@ static int sealed_finish(void *self, const struct hb_sink *sink, const void *tra
     (void)sink;
     (void)trailer;
     (void)bytes;
-    return sealed->host->fail(sealed->host, HB_FATAL, "is only read");
+    return sealed->host->fail(sealed->host, HB_STATUS_FATAL, "is only read");
 }
 
 static int read_all(struct sealed *sealed, const struct hb_input *input)
@@ -77,7 +77,7 @@ static int read_all(struct sealed *sealed, const struct hb_input *input)
             used += (size_t)got;
     }
     sealed->text[used] = '\0';
-    return got < 0 ? sealed->host->fail(sealed->host, HB_FATAL, "cannot be read") : HB_OK;
+    return got < 0 ? sealed->host->fail(sealed->host, HB_STATUS_FATAL, "cannot be read") : HB_OK;
 }
 
 /* The line at `at`; where the next one begins, 0: there is none. */
@@ -93,7 +93,7 @@ static size_t parse(const struct sealed *sealed, size_t at, struct line *line)
     bool link = line->type == 'l' || line->type == 'h';
     line->entry = (struct hb_entry){
         .size = sizeof line->entry,
-        .type = letter == NULL ? HB_SPECIAL : (uint32_t)(letter - letters),
+        .type = letter == NULL ? HB_TYPE_SPECIAL : (uint32_t)(letter - letters),
         .path = line->name,
         .path_bytes = strlen(line->name),
         .link = link ? line->text : NULL,
@@ -122,7 +122,7 @@ static int visit(const struct sealed *sealed, const struct hb_visitor *visitor,
     if (status < 0)
         return status;
     if (is(line, "broken"))
-        return sealed->host->fail(sealed->host, HB_FATAL, "%s is broken", line->name);
+        return sealed->host->fail(sealed->host, HB_STATUS_FATAL, "%s is broken", line->name);
     return visitor->end(visitor, line->entry.bytes);
 }
 
@@ -144,7 +144,7 @@ static int sealed_list(void *self, const struct hb_input *input, const struct hb
 {
     struct sealed *sealed = self;
     if (strcmp(sealed->how, "list") != 0 && strcmp(sealed->how, "old") != 0)
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     struct line *line = malloc(sizeof *line);
     int status = read_all(sealed, input);
     size_t at = sizeof magic_text - 1, next;
@@ -178,13 +178,14 @@ static int sealed_decode(void *self, void *worker, const struct hb_input *input,
         parse(sealed, (size_t)members[i]->token, line);
         size_t bytes = (size_t)line->entry.bytes;
         if (is(line, "sealed"))
-            status = sealed->host->fail(sealed->host, HB_FATAL, "was asked for all the same");
+            status =
+                sealed->host->fail(sealed->host, HB_STATUS_FATAL, "was asked for all the same");
         else if (is(line, "broken"))
-            status = sealed->host->fail(sealed->host, HB_FATAL, "%s is broken", line->name);
+            status = sealed->host->fail(sealed->host, HB_STATUS_FATAL, "%s is broken", line->name);
         else if (bytes > 0)
             status = outputs[i]->write(outputs[i], line->text, is(line, "late") ? 1 : bytes, 0);
         if (is(line, "late"))
-            status = sealed->host->fail(sealed->host, HB_ENTRY, "%s is sealed", line->name);
+            status = sealed->host->fail(sealed->host, HB_STATUS_ENTRY, "%s is sealed", line->name);
     }
     free(line);
     return status;

@@ -24,7 +24,7 @@ static int mistaken_create(const struct hb_host *host, const struct hb_settings 
 {
     struct mistaken *mistaken = calloc(1, sizeof *mistaken);
     if (mistaken == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     *mistaken = (struct mistaken){host, settings->values[0]->text};
     *self = mistaken;
     return HB_OK;
@@ -41,7 +41,7 @@ static int mistaken_claim(void *self, const struct hb_entry *entry, const void *
     (void)head;
     (void)bytes;
     bool mine = entry->path_bytes > 5 && strcmp(entry->path + entry->path_bytes - 5, ".mine") == 0;
-    return mine ? HB_OK : HB_NOMATCH;
+    return mine ? HB_OK : HB_STATUS_NOMATCH;
 }
 
 static int64_t opened_read(const struct hb_source *source, void *buffer, size_t bytes,
@@ -70,13 +70,13 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
         return HB_OK;
     struct opened *opened = malloc(sizeof *opened);
     if (opened == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory");
     *opened = (struct opened){mistaken, host->open_beneath(host, entry->path, O_RDONLY, 0)};
     if (opened->fd < 0 || fstat(opened->fd, &status) != 0)
         abort();
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = makes(mistaken, "unsound") ? HB_UNSOUND : HB_SOUND,
+        .soundness = makes(mistaken, "unsound") ? HB_SOUNDNESS_UNSOUND : HB_SOUNDNESS_SOUND,
         .self = opened,
         .bytes = (uint64_t)status.st_size,
         .method = HB_METHOD_SNAPSHOT,

@@ -9,7 +9,7 @@ static int verdicts_create(const struct hb_host *host, const struct hb_settings 
 {
     const char **mistake = malloc(sizeof *mistake);
     if (mistake == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     *mistake = settings->values[0]->text;
     *self = mistake;
     return HB_OK;

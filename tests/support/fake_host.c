@@ -123,7 +123,7 @@ static int fake_stage_file(const struct hb_host *host, const char *name, struct 
              name);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        return fake_fail(host, HB_ENTRY, "%s: %s", path, strerror(errno));
+        return fake_fail(host, HB_STATUS_ENTRY, "%s: %s", path, strerror(errno));
     *out = (struct hb_file){.size = sizeof *out, .fd = fd, .path = strdup(path)};
     return HB_OK;
 }
@@ -152,7 +152,7 @@ static int fake_publish(const struct hb_host *host, struct hb_file *file, const 
     snprintf(full, sizeof full, "%s/%s", fake_of(host)->home, path);
     fchmod(file->fd, mode);
     if (rename(file->path, full) != 0)
-        return fake_fail(host, HB_ENTRY, "%s: %s", full, strerror(errno));
+        return fake_fail(host, HB_STATUS_ENTRY, "%s: %s", full, strerror(errno));
     close(file->fd);
     free((void *)(uintptr_t)file->path);
     *file = (struct hb_file){.size = sizeof *file, .fd = -1};
@@ -185,7 +185,8 @@ static struct hb_patterns *fake_patterns_create(const struct hb_host *host, cons
     if (problem == NULL)
         return made;
     hb_patterns_free(made);
-    fake_fail(host, HB_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i - 1], problem);
+    fake_fail(host, HB_STATUS_FATAL, "%s: \"%s\" would never match: it %s", key, patterns[i - 1],
+              problem);
     return NULL;
 }
 
@@ -193,7 +194,7 @@ static int fake_patterns_match(const struct hb_host *host, struct hb_patterns *p
                                const char *path, size_t path_bytes, uint32_t type)
 {
     (void)host;
-    return hb_patterns_exclude(patterns, path, path_bytes, type == HB_DIRECTORY, NULL);
+    return hb_patterns_exclude(patterns, path, path_bytes, type == HB_TYPE_DIRECTORY, NULL);
 }
 
 static void fake_patterns_free(const struct hb_host *host, struct hb_patterns *patterns)

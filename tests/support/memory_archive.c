@@ -9,7 +9,7 @@ static int memory_append(const struct hb_sink *sink, const void *data, size_t by
 {
     struct memory *memory = sink->self;
     if (bytes > memory->limit || memory->bytes > memory->limit - bytes)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     if (memory->bytes + bytes > memory->capacity) {
         memory->capacity = (memory->bytes + bytes) * 2;
         memory->data = realloc(memory->data, memory->capacity);
@@ -22,7 +22,7 @@ static int memory_append(const struct hb_sink *sink, const void *data, size_t by
 static int memory_append_range(const struct hb_sink *sink, int fd, uint64_t offset, uint64_t bytes)
 {
     void *buffer = malloc(bytes);
-    int status = HB_FATAL;
+    int status = HB_STATUS_FATAL;
     if (pread(fd, buffer, bytes, (off_t)offset) == (ssize_t)bytes)
         status = memory_append(sink, buffer, bytes);
     free(buffer);
@@ -38,7 +38,7 @@ static int memory_patch(const struct hb_sink *sink, uint64_t offset, const void 
 {
     struct memory *memory = sink->self;
     if (offset > memory->bytes || bytes > memory->bytes - offset)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     memcpy(memory->data + offset, data, bytes);
     return HB_OK;
 }
@@ -69,7 +69,7 @@ void memory_rewind(struct memory *memory, bool seekable)
     memory->input = (struct hb_input){
         .size = sizeof memory->input,
         .self = memory,
-        .bytes = seekable ? memory->bytes : HB_UNKNOWN,
+        .bytes = seekable ? memory->bytes : HB_SIZE_UNKNOWN,
         .read = memory_read,
         .read_at = seekable ? memory_read_at : NULL,
     };
@@ -119,7 +119,7 @@ static int flush_unit(struct writer *writer)
         pointers[i] = &writer->segments[i];
     const struct hb_segment *first = pointers[0], *last = pointers[writer->count - 1];
     struct hb_unit unit = {.size = sizeof unit,
-                           .flags = (first->flags & HB_FIRST) | (last->flags & HB_LAST),
+                           .flags = (first->flags & HB_UNIT_FIRST) | (last->flags & HB_UNIT_LAST),
                            .entry = first->entry,
                            .raw_bytes = writer->raw,
                            .range_fd = -1,
@@ -127,12 +127,12 @@ static int flush_unit(struct writer *writer)
     const struct hb_sink *sink = &writer->memory->sink;
     int status = writer->ops->encode(writer->self, writer->worker, pointers, writer->count, &unit);
     for (size_t i = 0; status == HB_OK && i < writer->count; i++)
-        if (pointers[i]->flags & HB_FIRST)
+        if (pointers[i]->flags & HB_UNIT_FIRST)
             status = writer->ops->begin_entry(writer->self, sink, pointers[i]->entry);
     if (status == HB_OK)
         status = writer->ops->append(writer->self, sink, &unit);
     for (size_t i = 0; status == HB_OK && i < writer->count; i++)
-        if (pointers[i]->flags & HB_LAST)
+        if (pointers[i]->flags & HB_UNIT_LAST)
             status = writer->ops->end_entry(writer->self, sink, pointers[i]->entry);
     writer->host->release(writer->host, (void *)(uintptr_t)unit.data);
     writer->count = 0;
@@ -142,7 +142,7 @@ static int flush_unit(struct writer *writer)
 
 static int write_encoded(struct writer *writer, const struct sample *sample)
 {
-    uint64_t total = sample->entry.type == HB_FILE ? sample->entry.bytes : 0, offset = 0;
+    uint64_t total = sample->entry.type == HB_TYPE_FILE ? sample->entry.bytes : 0, offset = 0;
     bool alone = !writer->policy.spans || total > writer->policy.unit_bytes / 2;
     int status = HB_OK;
     if (alone || writer->raw + total + writer->policy.overhead > writer->policy.unit_bytes ||
@@ -152,7 +152,8 @@ static int write_encoded(struct writer *writer, const struct sample *sample)
         uint64_t bytes = total - offset;
         if (bytes > writer->policy.unit_bytes)
             bytes = writer->policy.unit_bytes;
-        uint32_t flags = (offset == 0 ? HB_FIRST : 0u) | (offset + bytes == total ? HB_LAST : 0u);
+        uint32_t flags =
+            (offset == 0 ? HB_UNIT_FIRST : 0u) | (offset + bytes == total ? HB_UNIT_LAST : 0u);
         writer->segments[writer->count++] = (struct hb_segment){
             .size = sizeof(struct hb_segment),
             .flags = flags,
@@ -172,7 +173,7 @@ static int write_encoded(struct writer *writer, const struct sample *sample)
 static int write_raw(struct writer *writer, const struct sample *sample)
 {
     const struct hb_sink *sink = &writer->memory->sink;
-    uint64_t total = sample->entry.type == HB_FILE ? sample->entry.bytes : 0;
+    uint64_t total = sample->entry.type == HB_TYPE_FILE ? sample->entry.bytes : 0;
     int status = writer->ops->begin_entry(writer->self, sink, &sample->entry);
     for (uint64_t offset = 0; status == HB_OK && offset < total;) {
         uint64_t bytes = total - offset > 65536 ? 65536 : total - offset;

@@ -78,5 +78,5 @@ int __wrap_hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work
         return status;
     while (count > 0)
         release(count - 1);
-    return status == HB_SKIP ? __real_hb_queue_take(pipeline, wait, work) : status;
+    return status == HB_STATUS_SKIP ? __real_hb_queue_take(pipeline, wait, work) : status;
 }

@@ -43,7 +43,7 @@ void catch_line(void *context, unsigned line, const struct hb_error *error);
 #define assert_contains(text, part) assert_holds((text), (part), __FILE__, __LINE__)
 void assert_holds(const char *text, const char *part, const char *file, int line);
 
-/* A stage in a directory of that path. HB_OK or HB_FATAL. */
+/* A stage in a directory of that path. HB_OK or HB_STATUS_FATAL. */
 int hb_stage_open(const char *parent, struct hb_stage *stage, unsigned *swept,
                   struct hb_error *error);
 

@@ -39,7 +39,7 @@ static int meeting_create(const struct hb_host *host, const struct hb_settings *
 {
     struct meeting *meeting = calloc(1, sizeof *meeting);
     if (meeting == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     meeting->host = host;
     meeting->threads = (unsigned)settings->values[0]->number;
     meeting->patient = settings->values[1]->text;
@@ -66,7 +66,8 @@ static int await(struct meeting *meeting, const unsigned *count, unsigned enough
     until.tv_sec += PATIENCE_SECONDS;
     while (*count < enough)
         if (pthread_cond_timedwait(&meeting->change, &meeting->lock, &until) == ETIMEDOUT)
-            return meeting->host->fail(meeting->host, HB_FATAL, "waited in vain for %s", what);
+            return meeting->host->fail(meeting->host, HB_STATUS_FATAL, "waited in vain for %s",
+                                       what);
     return HB_OK;
 }
 
@@ -87,7 +88,7 @@ static int meeting_encode(void *self, void *worker, const struct hb_segment *con
         return status;
     void *data = meeting->host->alloc(meeting->host, (size_t)segments[0]->bytes + 1);
     if (data == NULL)
-        return meeting->host->fail(meeting->host, HB_FATAL, "out of memory");
+        return meeting->host->fail(meeting->host, HB_STATUS_FATAL, "out of memory");
     if (segments[0]->bytes > 0)
         memcpy(data, segments[0]->data, (size_t)segments[0]->bytes);
     unit->data = data;
@@ -136,10 +137,10 @@ static int meeting_finish(void *self, const struct hb_sink *sink, const void *tr
 
 static int damaged(const struct meeting *meeting)
 {
-    return meeting->host->fail(meeting->host, HB_FATAL, "is no archive of meeting");
+    return meeting->host->fail(meeting->host, HB_STATUS_FATAL, "is no archive of meeting");
 }
 
-/* One record; HB_END at the end. */
+/* One record; HB_STATUS_END at the end. */
 static int list_record(const struct meeting *meeting, const struct hb_input *input,
                        const struct hb_lister *lister, uint64_t index, uint64_t *offset)
 {
@@ -147,7 +148,7 @@ static int list_record(const struct meeting *meeting, const struct hb_input *inp
     char path[4096];
     int64_t got = input->read_at(input, &record, sizeof record, *offset);
     if (got == 0)
-        return HB_END;
+        return HB_STATUS_END;
     if (got != (int64_t)sizeof record || memcmp(record.magic, magic, sizeof magic) != 0 ||
         record.path_bytes >= sizeof path ||
         input->read_at(input, path, record.path_bytes, *offset + sizeof record) !=
@@ -156,7 +157,7 @@ static int list_record(const struct meeting *meeting, const struct hb_input *inp
     path[record.path_bytes] = '\0';
     *offset += sizeof record + record.path_bytes;
     const struct hb_entry entry = {.size = sizeof entry,
-                                   .type = HB_FILE,
+                                   .type = HB_TYPE_FILE,
                                    .path = path,
                                    .path_bytes = record.path_bytes,
                                    .bytes = record.bytes};
@@ -175,7 +176,7 @@ static int meeting_list(void *self, const struct hb_input *input, const struct h
     int status;
     while ((status = list_record(self, input, lister, index++, &offset)) == HB_OK)
         ;
-    return status == HB_END ? HB_OK : status;
+    return status == HB_STATUS_END ? HB_OK : status;
 }
 
 static int meeting_decode(void *self, void *worker, const struct hb_input *input,
@@ -208,7 +209,7 @@ static int meeting_walk(void *self, const struct hb_input *input, const struct h
     struct meeting *meeting = self;
     (void)input;
     (void)visitor;
-    return meeting->host->fail(meeting->host, HB_FATAL, "is read by its list only");
+    return meeting->host->fail(meeting->host, HB_STATUS_FATAL, "is read by its list only");
 }
 
 static const struct hb_option options[] = {

@@ -35,7 +35,7 @@ static int verdict_create(const struct hb_host *host, const struct hb_settings *
 {
     struct verdict *verdict = calloc(1, sizeof *verdict);
     if (verdict == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     verdict->host = host;
     verdict->answer = settings->values[0]->text;
     verdict->spoil = settings->values[1]->text;
@@ -53,7 +53,7 @@ static int verdict_claim(void *self, const struct hb_entry *entry, const void *h
     return entry->path_bytes > sizeof suffix - 1 &&
                    strcmp(entry->path + entry->path_bytes - (sizeof suffix - 1), suffix) == 0
                ? HB_OK
-               : HB_NOMATCH;
+               : HB_STATUS_NOMATCH;
 }
 
 /* By words: a sanitizer looks at each access, and these are many megabytes. */
@@ -100,19 +100,19 @@ static int verdict_open(void *self, const struct hb_entry *entry, struct hb_sour
     struct stat status;
     struct turned *turned = calloc(1, sizeof *turned);
     if (turned == NULL)
-        return host->fail(host, HB_ENTRY, "out of memory");
+        return host->fail(host, HB_STATUS_ENTRY, "out of memory");
     turned->verdict = verdict;
     turned->fd = host->open_beneath(host, entry->path, O_RDONLY, 0);
     if (turned->fd < 0 || fstat(turned->fd, &status) != 0) {
         if (turned->fd >= 0)
             close(turned->fd);
         free(turned);
-        return host->fail(host, HB_ENTRY, "cannot be opened");
+        return host->fail(host, HB_STATUS_ENTRY, "cannot be opened");
     }
     pthread_mutex_init(&turned->lock, NULL);
     pthread_cond_init(&turned->change, NULL);
     *source = (struct hb_source){.size = sizeof *source,
-                                 .soundness = HB_NOT_CHECKED,
+                                 .soundness = HB_SOUNDNESS_NOT_CHECKED,
                                  .self = turned,
                                  .bytes = (uint64_t)status.st_size,
                                  .method = HB_METHOD_SNAPSHOT,
@@ -132,7 +132,7 @@ static int wait_for_readers(struct turned *turned, uint64_t bytes)
     pthread_mutex_lock(&turned->lock);
     while (status == HB_OK && turned->read < bytes)
         if (pthread_cond_timedwait(&turned->change, &turned->lock, &until) == ETIMEDOUT)
-            status = host->fail(host, HB_ENTRY, "was judged before it was read");
+            status = host->fail(host, HB_STATUS_ENTRY, "was judged before it was read");
     pthread_mutex_unlock(&turned->lock);
     return status;
 }
@@ -145,7 +145,7 @@ static int spoil(const struct verdict *verdict)
     ssize_t got = 1;
     int fd = open(verdict->spoil, O_RDWR | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) != 0)
-        return verdict->host->fail(verdict->host, HB_ENTRY, "there is nothing to spoil");
+        return verdict->host->fail(verdict->host, HB_STATUS_ENTRY, "there is nothing to spoil");
     for (off_t at = 0; got > 0 && at < status.st_size / 2; at += got) {
         got = pread(fd, block, sizeof block, at);
         if (got > 0)
@@ -170,12 +170,13 @@ static int verdict_judge(void *self, const struct hb_entry *entry, struct hb_sou
     if (status != HB_OK)
         return status;
     if (strcmp(verdict->answer, "skip") == 0)
-        return host->fail(host, HB_ENTRY, "is worth nothing");
+        return host->fail(host, HB_STATUS_ENTRY, "is worth nothing");
     if (strcmp(verdict->answer, "raw") == 0) {
         host->doubtful(host, entry, "stored raw");
-        return HB_NOMATCH;
+        return HB_STATUS_NOMATCH;
     }
-    source->soundness = strcmp(verdict->answer, "sound") == 0 ? HB_SOUND : HB_UNSOUND;
+    source->soundness =
+        strcmp(verdict->answer, "sound") == 0 ? HB_SOUNDNESS_SOUND : HB_SOUNDNESS_UNSOUND;
     return HB_OK;
 }
 

@@ -21,7 +21,11 @@
  *    directory, locale, signal handlers) or throws across the boundary.
  *    LC_CTYPE is C.UTF-8 while a plugin runs; the host sets and keeps it.
  *
- * While HB_ABI is 0 the interface may still change between releases.
+ *  - An enumerator begins with the name of its enum, without the _flags, _kind, _type or _result
+ *    of that; HB_OK alone does not.
+ *
+ * While the top bit of HB_ABI is set the interface is not frozen: it may change between releases,
+ * with a new number each time, and a plugin is for the one number that it was compiled with.
  */
 #ifndef HBCORE_ABI_H
 #define HBCORE_ABI_H
@@ -35,7 +39,8 @@ extern "C" {
 #endif
 
 /* Version of the binary interface. The host refuses any other. */
-#define HB_ABI 0u
+#define HB_ABI_NOT_FROZEN 0x80000000u
+#define HB_ABI            (HB_ABI_NOT_FROZEN | 1u)
 
 /* Is `member` present in the structure that `p` points to, by its own size? */
 #define HB_HAS(p, member)                                                                          \
@@ -56,7 +61,7 @@ extern "C" {
 #define HB_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 
 /* A size that is not known. */
-#define HB_UNKNOWN UINT64_MAX
+#define HB_SIZE_UNKNOWN UINT64_MAX
 
 /*
  * What a call returns. Zero and above: it did what was asked, or says that
@@ -65,14 +70,15 @@ extern "C" {
  */
 enum hb_status {
     HB_OK = 0,
-    HB_END = 1,        /* no more of them */
-    HB_NOMATCH = 2,    /* not mine: not my format, not my content, nothing here */
-    HB_SKIP = 3,       /* a visitor's answer: pass over this entry's data */
-    HB_ENTRY = -1,     /* this entry cannot be done; the others can */
-    HB_FATAL = -2,     /* this archive or this run cannot go on */
-    HB_CANCELLED = -3, /* the user or the host stopped it */
-    HB_LATER = -4,     /* this entry cannot be done now, but perhaps later; where it is allowed */
-    HB_PROVEN = 4      /* an answer of probe(): mine, whatever else it looks like */
+    HB_STATUS_END = 1,        /* no more of them */
+    HB_STATUS_NOMATCH = 2,    /* not mine: not my format, not my content, nothing here */
+    HB_STATUS_SKIP = 3,       /* a visitor's answer: pass over this entry's data */
+    HB_STATUS_ENTRY = -1,     /* this entry cannot be done; the others can */
+    HB_STATUS_FATAL = -2,     /* this archive or this run cannot go on */
+    HB_STATUS_CANCELLED = -3, /* the user or the host stopped it */
+    HB_STATUS_LATER =
+        -4,              /* this entry cannot be done now, but perhaps later; where it is allowed */
+    HB_STATUS_PROVEN = 4 /* an answer of probe(): mine, whatever else it looks like */
 };
 
 /* The kinds of plugin. */
@@ -85,8 +91,8 @@ enum hb_kind {
 
 /* Which way the data goes. */
 enum hb_direction {
-    HB_BACKUP = 1, /* from the home into an archive */
-    HB_IMPORT = 2  /* from an archive into the home */
+    HB_DIRECTION_BACKUP = 1, /* from the home into an archive */
+    HB_DIRECTION_IMPORT = 2  /* from an archive into the home */
 };
 
 #ifdef __cplusplus

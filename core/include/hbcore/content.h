@@ -19,11 +19,11 @@ extern "C" {
 
 /* What check() or judge() found. */
 enum hb_soundness {
-    HB_SOUND = 1,
-    HB_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
-    HB_UNSOUND = 3,
+    HB_SOUNDNESS_SOUND = 1,
+    HB_SOUNDNESS_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
+    HB_SOUNDNESS_UNSOUND = 3,
     HB_SOUNDNESS_UNKNOWN = 4 /* it was to be checked, but that failed: no memory, no room, an I/O
-                          error. An earlier host takes it for HB_NOT_CHECKED */
+                          error. An earlier host takes it for HB_SOUNDNESS_NOT_CHECKED */
 };
 
 /* hb_source.method of a copy of one moment: the only kind that a later backup takes over. */
@@ -58,9 +58,9 @@ HB_SIZEOF(struct hb_source, 56);
 
 /* What since() found. */
 enum hb_since {
-    HB_AS_NOTED = 16,  /* nobody has changed it */
-    HB_AS_STAGED = 17, /* it holds what was to be put back already */
-    HB_CHANGED = 18    /* somebody has changed it: it is left alone */
+    HB_SINCE_AS_NOTED = 16,  /* nobody has changed it */
+    HB_SINCE_AS_STAGED = 17, /* it holds what was to be put back already */
+    HB_SINCE_CHANGED = 18    /* somebody has changed it: it is left alone */
 };
 
 /* What since() is told. */
@@ -85,8 +85,8 @@ HB_LAYOUT(struct hb_target, mode, 24);
 HB_SIZEOF(struct hb_target, 32);
 
 enum hb_restore_result {
-    HB_RESTORED = HB_OK,
-    HB_RESTORE_RENAME = HB_NOMATCH /* nothing done: the host shall publish it by rename */
+    HB_RESTORE_DONE = HB_OK,
+    HB_RESTORE_RENAME = HB_STATUS_NOMATCH /* nothing done: the host shall publish it by rename */
 };
 
 struct hb_content_ops {
@@ -96,7 +96,7 @@ struct hb_content_ops {
 
     /*
      * Is this one mine? `entry` is a regular file; `head` its first bytes (fewer if it is
-     * shorter). HB_OK, HB_NOMATCH. With bytes == 0 and head == NULL the host
+     * shorter). HB_OK, HB_STATUS_NOMATCH. With bytes == 0 and head == NULL the host
      * asks by name alone, whether reading the head is worth it. Any thread.
      */
     int (*claim)(void *self, const struct hb_entry *entry, const void *head, size_t bytes);
@@ -108,54 +108,56 @@ struct hb_content_ops {
 
     /*
      * Opens a consistent source of a file in the home; may take long (see
-     * hb_host.cancelled and remaining_ms). HB_OK and *source; HB_NOMATCH: treat it
+     * hb_host.cancelled and remaining_ms). HB_OK and *source; HB_STATUS_NOMATCH: treat it
      * as an ordinary file after all (after doubtful() or note(), if there is something to say; it
-     * counts as HB_UNSOUND after doubtful(), unless source->soundness is HB_SOUNDNESS_UNKNOWN);
-     * HB_ENTRY: skip it, after fail(). HB_FATAL costs no more than the entry, either. If the source
-     * is HB_UNSOUND or HB_SOUNDNESS_UNKNOWN and nobody calls doubtful(), the host does. Any thread,
-     * several entries at once.
+     * counts as HB_SOUNDNESS_UNSOUND after doubtful(), unless source->soundness is
+     * HB_SOUNDNESS_UNKNOWN); HB_STATUS_ENTRY: skip it, after fail(). HB_STATUS_FATAL costs no more
+     * than the entry, either. If the source is HB_SOUNDNESS_UNSOUND or HB_SOUNDNESS_UNKNOWN and
+     * nobody calls doubtful(), the host does. Any thread, several entries at once.
      */
     int (*open)(void *self, const struct hb_entry *entry, struct hb_source *source);
 
     /*
-     * 32 bytes that change whenever the content did, found without reading all of it. HB_NOMATCH:
-     * it cannot be told, now perhaps (it has just been changed, say). Asked before and after
-     * open(): equal answers mean that the source is of that content. A later backup that gets the
-     * same answer copies from the earlier archive and never calls open(). Any thread.
+     * 32 bytes that change whenever the content did, found without reading all of it.
+     * HB_STATUS_NOMATCH: it cannot be told, now perhaps (it has just been changed, say). Asked
+     * before and after open(): equal answers mean that the source is of that content. A later
+     * backup that gets the same answer copies from the earlier archive and never calls open(). Any
+     * thread.
      */
     int (*identity)(void *self, const struct hb_entry *entry, unsigned char identity[32]);
 
     /*
      * Is this stored copy sound? Asked by verify, and on import where the host publishes it by
      * rename; restore() has to look for itself at what it puts back. `file` is a copy of the entry
-     * in the staging directory. HB_OK and *soundness, the reason of HB_UNSOUND or
-     * HB_SOUNDNESS_UNKNOWN in `reason` (reason_bytes long); HB_NOMATCH: it is nothing of its kind
-     * after all; HB_ENTRY after fail(): as HB_SOUNDNESS_UNKNOWN. Any thread.
+     * in the staging directory. HB_OK and *soundness, the reason of HB_SOUNDNESS_UNSOUND or
+     * HB_SOUNDNESS_UNKNOWN in `reason` (reason_bytes long); HB_STATUS_NOMATCH: it is nothing of its
+     * kind after all; HB_STATUS_ENTRY after fail(): as HB_SOUNDNESS_UNKNOWN. Any thread.
      */
     int (*check)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  uint32_t *soundness, char *reason, size_t reason_bytes);
 
     /*
-     * Puts a staged copy back in its own way. One at a time. HB_RESTORED: done, durable;
-     * HB_RESTORE_RENAME; HB_ENTRY: left as it was, after fail(); HB_LATER: the same, but what is in
-     * the way may pass (another program, a full disk). An import that was interrupted is tried
-     * again for that, and for nothing else.
+     * Puts a staged copy back in its own way. One at a time. HB_RESTORE_DONE: done, durable;
+     * HB_RESTORE_RENAME; HB_STATUS_ENTRY: left as it was, after fail(); HB_STATUS_LATER: the same,
+     * but what is in the way may pass (another program, a full disk). An import that was
+     * interrupted is tried again for that, and for nothing else.
      */
     int (*restore)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                    const struct hb_target *target);
 
     /*
      * Is what open() gave any good? Here the plugin can make a long check while the host reads the
-     * source already. Answers as open() would have: HB_OK and source->soundness; HB_NOMATCH,
-     * HB_ENTRY: what was read of the source is dropped. Asked once, in the thread that called
-     * open(), while others are in read_at(). A host that is older than this callback does not set
-     * HB_SOURCE_JUDGED: there, open() has to check itself.
+     * source already. Answers as open() would have: HB_OK and source->soundness; HB_STATUS_NOMATCH,
+     * HB_STATUS_ENTRY: what was read of the source is dropped. Asked once, in the thread that
+     * called open(), while others are in read_at(). A host that is older than this callback does
+     * not set HB_SOURCE_JUDGED: there, open() has to check itself.
      */
     int (*judge)(void *self, const struct hb_entry *entry, struct hb_source *source);
 
     /*
      * 32 bytes that tell later whether a file in the home was changed: before restore() touches it.
-     * Modes, owners and times of the inode are no change. HB_OK, or HB_NOMATCH: it cannot be told.
+     * Modes, owners and times of the inode are no change. HB_OK, or HB_STATUS_NOMATCH: it cannot be
+     * told.
      */
     int (*note)(void *self, const struct hb_entry *entry, unsigned char note[32]);
 
@@ -163,9 +165,9 @@ struct hb_content_ops {
      * An import was killed, days ago perhaps, and is completed: what has become of that file since
      * note(), which said `note` (NULL: it did not)? `file` is the staged copy, `flags` an enum
      * hb_since_flags. What restore() had begun may be half-written; what the file's own journal
-     * then needs may be done to it. An enum hb_since; HB_NOMATCH: it cannot be told; HB_ENTRY or
-     * HB_LATER after fail(). Without this callback identity() is asked both times, and a file with
-     * another one has been changed.
+     * then needs may be done to it. An enum hb_since; HB_STATUS_NOMATCH: it cannot be told;
+     * HB_STATUS_ENTRY or HB_STATUS_LATER after fail(). Without this callback identity() is asked
+     * both times, and a file with another one has been changed.
      */
     int (*since)(void *self, const struct hb_entry *entry, const struct hb_file *file,
                  const unsigned char *note, uint32_t flags);
@@ -173,8 +175,8 @@ struct hb_content_ops {
     /*
      * Would restore() refuse that target, as far as it can be known without the copy and without
      * writing? For a dry run. `entry` is as in the archive. HB_OK: it would not, and puts it there
-     * itself; HB_NOMATCH: the same, and the host may have to publish it by rename; HB_ENTRY or
-     * HB_LATER after fail(), with the words of restore(). One at a time.
+     * itself; HB_STATUS_NOMATCH: the same, and the host may have to publish it by rename;
+     * HB_STATUS_ENTRY or HB_STATUS_LATER after fail(), with the words of restore(). One at a time.
      */
     int (*foresee)(void *self, const struct hb_entry *entry, const struct hb_target *target);
 };

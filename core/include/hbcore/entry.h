@@ -11,12 +11,13 @@
 extern "C" {
 #endif
 
-enum hb_entry_type {
-    HB_FILE = 1,
-    HB_DIRECTORY = 2,
-    HB_SYMLINK = 3,  /* `link` is its text */
-    HB_HARDLINK = 4, /* `link` is the path of an earlier entry */
-    HB_SPECIAL = 5 /* device, pipe, socket: only ever read from a foreign archive, to be refused */
+enum hb_type {
+    HB_TYPE_FILE = 1,
+    HB_TYPE_DIRECTORY = 2,
+    HB_TYPE_SYMLINK = 3,  /* `link` is its text */
+    HB_TYPE_HARDLINK = 4, /* `link` is the path of an earlier entry */
+    HB_TYPE_SPECIAL =
+        5 /* device, pipe, socket: only ever read from a foreign archive, to be refused */
 };
 
 enum hb_entry_flags {
@@ -28,11 +29,11 @@ enum hb_entry_flags {
 
 struct hb_entry {
     uint32_t size;     /* sizeof(struct hb_entry) */
-    uint32_t type;     /* enum hb_entry_type */
+    uint32_t type;     /* enum hb_type */
     const char *path;  /* see abi.h; a directory's has no trailing '/'. NUL-terminated */
     size_t path_bytes; /* strlen(path) */
     const char *link;  /* target of a link, else NULL */
-    uint64_t bytes;    /* length of the content; HB_UNKNOWN where it is not known yet */
+    uint64_t bytes;    /* length of the content; HB_SIZE_UNKNOWN where it is not known yet */
     struct timespec mtime;
     uint32_t mode;  /* permission bits, 07777 at most; the file type is in `type` */
     uint32_t flags; /* enum hb_entry_flags */

@@ -15,16 +15,17 @@ extern "C" {
 #endif
 
 enum hb_verdict_kind {
-    HB_KEEP = 0,
-    HB_LEAVE_OUT = 1, /* this entry only; of a directory: its own entry, it is still walked */
-    HB_PRUNE = 2      /* a directory and all below it, which is never walked */
+    HB_VERDICT_KEEP = 0,
+    HB_VERDICT_LEAVE_OUT =
+        1,               /* this entry only; of a directory: its own entry, it is still walked */
+    HB_VERDICT_PRUNE = 2 /* a directory and all below it, which is never walked */
 };
 
 enum hb_verdict_flags {
     HB_VERDICT_MODE = 1 /* give it `mode` */
 };
 
-/* The host presets everything to HB_KEEP and zero. */
+/* The host presets everything to HB_VERDICT_KEEP and zero. */
 struct hb_verdict {
     uint32_t size;
     uint32_t kind;    /* enum hb_verdict_kind */

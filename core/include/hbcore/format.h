@@ -59,7 +59,7 @@ struct hb_input {
     uint32_t size;
     uint32_t reserved;
     void *self;
-    uint64_t bytes; /* length, or HB_UNKNOWN */
+    uint64_t bytes; /* length, or HB_SIZE_UNKNOWN */
     /* The next bytes: how many were read, 0 at the end, a failure below 0. One thread. */
     int64_t (*read)(const struct hb_input *input, void *buffer, size_t bytes);
     /*
@@ -76,8 +76,8 @@ HB_SIZEOF(struct hb_input, 40);
 /* ---- writing ------------------------------------------------------------------------------- */
 
 enum hb_unit_flags {
-    HB_FIRST = 1, /* the entry starts here */
-    HB_LAST = 2   /* the entry ends here */
+    HB_UNIT_FIRST = 1, /* the entry starts here */
+    HB_UNIT_LAST = 2   /* the entry ends here */
 };
 
 /* A part of one entry that is to be encoded. The host has read it already. */
@@ -136,13 +136,13 @@ struct hb_visitor {
     uint32_t size;
     uint32_t reserved;
     void *self;
-    /* An entry begins. HB_OK: its data is wanted; HB_SKIP: not; a failure: return it. */
+    /* An entry begins. HB_OK: its data is wanted; HB_STATUS_SKIP: not; a failure: return it. */
     int (*entry)(const struct hb_visitor *visitor, const struct hb_entry *entry);
     /* Data of the entry, front to back; gaps between offsets are zero bytes. */
     int (*data)(const struct hb_visitor *visitor, const void *data, size_t bytes, uint64_t offset);
     /*
      * The entry ends, its checksum has been verified, and it is `bytes` long (a
-     * last gap included). Called for skipped ones too; `bytes` may be HB_UNKNOWN then.
+     * last gap included). Called for skipped ones too; `bytes` may be HB_SIZE_UNKNOWN then.
      */
     int (*end)(const struct hb_visitor *visitor, uint64_t bytes);
     /* The host's trailer, where one was found. */
@@ -242,8 +242,8 @@ struct hb_format_ops {
 
     /*
      * Required to write. One thread, in order. `entry` is also valid until its end_entry.
-     * HB_ENTRY from encode() costs the entry; from begin_entry(), too, where the entry has units of
-     * its own, but if it shares one with others it ends the backup.
+     * HB_STATUS_ENTRY from encode() costs the entry; from begin_entry(), too, where the entry has
+     * units of its own, but if it shares one with others it ends the backup.
      */
     int (*begin_entry)(void *self, const struct hb_sink *sink, const struct hb_entry *entry);
     int (*append)(void *self, const struct hb_sink *sink, const struct hb_unit *unit);
@@ -280,39 +280,40 @@ struct hb_format_ops {
     /*
      * Is it mine? Asked of every format, whether its magic bytes are there or not: an archive may
      * hold, or end with, one of another format. `head` is the start of the archive. HB_OK: it looks
-     * like it, from the start or from the end; HB_NOMATCH; HB_PROVEN: both its start and its end
-     * are mine, so that whatever another format finds there is content. If two formats give the
-     * strongest answer, the user has to choose. `input` may have read_at, which may fail where a
-     * stream has passed by; read() is not to be used.
+     * like it, from the start or from the end; HB_STATUS_NOMATCH; HB_STATUS_PROVEN: both its start
+     * and its end are mine, so that whatever another format finds there is content. If two formats
+     * give the strongest answer, the user has to choose. `input` may have read_at, which may fail
+     * where a stream has passed by; read() is not to be used.
      */
     int (*probe)(void *self, const struct hb_input *input, const void *head, size_t bytes);
 
     /*
      * Lists all members without reading their data, in archive order; the structure
-     * is checked. Needs read_at. HB_NOMATCH: this archive has no index, use walk().
+     * is checked. Needs read_at. HB_STATUS_NOMATCH: this archive has no index, use walk().
      */
     int (*list)(void *self, const struct hb_input *input, const struct hb_lister *lister);
 
     /*
      * Decodes the named members of one group, checksums verified; outputs[i] is for
      * members[i]. After list(). Any thread, several at once with different workers. A failure is
-     * damage, and with that of the whole archive; HB_ENTRY: these members alone cannot be decoded,
-     * for a reason that list() could not see.
+     * damage, and with that of the whole archive; HB_STATUS_ENTRY: these members alone cannot be
+     * decoded, for a reason that list() could not see.
      */
     int (*decode)(void *self, void *worker, const struct hb_input *input,
                   const struct hb_member *const *members, size_t count,
                   const struct hb_output *const *outputs);
 
-    /* Finds the trailer. *data from host->alloc(), then the host's. HB_NOMATCH: none. */
+    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. */
     int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
 
     /*
      * Where the units of a listed member lie: `range_offset` and `bytes` of `unit` are those of all
      * of them together, for they follow each other. If there is one unit only, be it shared with
      * other members, its note too, as encode() filled it in: append() would take it as it is.
-     * HB_NOMATCH: it cannot be told. After list(). Any thread, several at once. The host has its
-     * own checksum of each unit and note, and compares; it does not believe what it is told here.
-     * Together with codec() this lets a backup copy what did not change from an older archive.
+     * HB_STATUS_NOMATCH: it cannot be told. After list(). Any thread, several at once. The host has
+     * its own checksum of each unit and note, and compares; it does not believe what it is told
+     * here. Together with codec() this lets a backup copy what did not change from an older
+     * archive.
      */
     int (*locate)(void *self, const struct hb_input *input, const struct hb_member *member,
                   struct hb_unit *unit);

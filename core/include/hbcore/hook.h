@@ -48,7 +48,8 @@ struct hb_hook_ops {
     /* Any may be NULL, not all. Main thread. before: HB_OK, or a failure: nothing is done. */
     int (*before)(void *self, const struct hb_event *event);
     int (*after)(void *self, const struct hb_event *event);
-    /* The work itself. HB_OK, HB_NOMATCH: it does none of this command's; or a failure: exit 1. */
+    /* The work itself. HB_OK, HB_STATUS_NOMATCH: it does none of this command's; or a failure:
+     * exit 1. */
     int (*run)(void *self, const struct hb_event *event);
 };
 

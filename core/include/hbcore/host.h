@@ -53,7 +53,7 @@ struct hb_host {
 
     /*
      * Says why a call is about to fail and returns `status`, so that a plugin
-     * can write `return host->fail(host, HB_ENTRY, "...")`. The sentence names
+     * can write `return host->fail(host, HB_STATUS_ENTRY, "...")`. The sentence names
      * what failed and why; the host puts the plugin's name and, where it knows
      * it, the entry in front. The last sentence of a thread wins; of those of a
      * create() each, so that it can name every setting that is wrong.
@@ -68,7 +68,7 @@ struct hb_host {
     void (*doubtful)(const struct hb_host *host, const struct hb_entry *entry, const char *format,
                      ...) HB_PRINTF(3, 4);
 
-    /* Non-zero once the run is being stopped: return HB_CANCELLED soon. Cheap. */
+    /* Non-zero once the run is being stopped: return HB_STATUS_CANCELLED soon. Cheap. */
     int (*cancelled)(const struct hb_host *host);
 
     /* Milliseconds that the present call may still wait for others; INT64_MAX: no bound. */
@@ -142,7 +142,7 @@ struct hb_host {
      * filters above all. patterns_create() copies them; NULL: one can never match, which has been
      * said through fail() with `key` in front, the name of the option that they come from.
      * patterns_match() says what they say of a path, below the home: non-zero, if they match it or
-     * a directory on the way, and no later one takes it back. `type` is its enum hb_entry_type. A
+     * a directory on the way, and no later one takes it back. `type` is its enum hb_type. A
      * list is for one thread at a time, and remembers the last path: ask directory by directory.
      * A host that lacks these members (HB_HAS) has no patterns.
      */

@@ -35,7 +35,7 @@ enum hb_option_type {
 
 /* In `minimum` and `maximum` of an HB_OPTION_LIST: its words are patterns of paths (hbcore(1),
  * PATTERNS), and one that can never match is refused with its line. Hosts of before do not look. */
-enum { HB_LIST_OF_PATTERNS = 1 };
+enum { HB_OPTION_LIST_OF_PATTERNS = 1 };
 
 /* One option that a plugin takes in its section. */
 struct hb_option {

@@ -136,9 +136,9 @@ static void guard(void **state)
         assert_live(&fake, cases[i].restored ? saved : cases[i].live);
         /* An older host, whose event has no such member. */
         event.size = (uint32_t)offsetof(struct hb_event, snapshot);
-        assert_int_equal(ops->run(self, &event), HB_FATAL);
+        assert_int_equal(ops->run(self, &event), HB_STATUS_FATAL);
         event.command = "import-something-else";
-        assert_int_equal(ops->run(self, &event), HB_NOMATCH);
+        assert_int_equal(ops->run(self, &event), HB_STATUS_NOMATCH);
         fake_destroy(plugin, self, settings);
         fake_host_finish(&fake);
     }
@@ -153,7 +153,7 @@ static int stage_while_written(const struct hb_host *host, const char *name, str
     snprintf(path, sizeof path, "%s/staged-%s", fake->stage, name);
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     *out = (struct hb_file){.size = sizeof *out, .fd = fd, .path = strdup(path)};
-    return fd < 0 ? HB_ENTRY : HB_OK;
+    return fd < 0 ? HB_STATUS_ENTRY : HB_OK;
 }
 
 /* In place, no longer than before, and within the same second. */
@@ -165,7 +165,7 @@ static int stage_while_written_quickly(const struct hb_host *host, const char *n
     int status = stage_while_written(host, name, out);
     char path[512];
     snprintf(path, sizeof path, "%s/cron/jobs.json", fake->home);
-    return utimensat(AT_FDCWD, path, next, 0) == 0 ? status : HB_FATAL;
+    return utimensat(AT_FDCWD, path, next, 0) == 0 ? status : HB_STATUS_FATAL;
 }
 
 static void expect_a_writer_goes_first(int (*stage_file)(const struct hb_host *, const char *,
@@ -186,7 +186,7 @@ static void expect_a_writer_goes_first(int (*stage_file)(const struct hb_host *,
     assert_int_equal(utimensat(AT_FDCWD, path, before, 0), 0);
     put(&fake, "s/1/cron/jobs.json", "[1]");
     struct hb_event event = {.size = sizeof event, .command = "guard", .snapshot = "s/1"};
-    assert_int_equal(ops->run(self, &event), HB_ENTRY);
+    assert_int_equal(ops->run(self, &event), HB_STATUS_ENTRY);
     assert_non_null(strstr(fake.message, "another program"));
     assert_live(&fake, "{\"jobs\": [9]}");
     fake_destroy(plugin, self, settings);

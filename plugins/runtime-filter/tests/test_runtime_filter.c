@@ -62,54 +62,57 @@ static void each_rule(void **state)
 {
     (void)state;
     static const struct expected cases[] = {
-        {"config.yaml", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a/b/__pycache__", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"a/b/__pycache__/x.txt", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {".git", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT}, /* a worktree's .git is a file */
-        {"a/.Git", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a/x.git", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"node_modules", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"my_node_modules/x", HB_FILE, HB_KEEP, HB_KEEP},
-        {"hermes-agent", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"hermes-agent/run.py", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"skills/x/hermes-agent", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"skills/x/hermes-agent/SKILL.md", HB_FILE, HB_KEEP, HB_KEEP},
-        {"gateway.pid", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"profiles/a/gateway.pid", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"gateway.pid", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"gateway.pid/x", HB_FILE, HB_KEEP, HB_KEEP},
-        {"gateway.pid2", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a/x.pyc", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"a/.pyc", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"a/x.PYC", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a/pyc", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a.pyc", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"a.pyc/x", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a.pyc", HB_SYMLINK, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"state.db-wal", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"profiles/coder/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"profiles/.hidden/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"profiles/\xff\xfe/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"profiles/a\nb/state-snapshots", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"profiles/a/b/state-snapshots", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"other/profiles/a/state-snapshots", HB_DIRECTORY, HB_KEEP, HB_KEEP},
+        {"config.yaml", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a/b/__pycache__", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"a/b/__pycache__/x.txt", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {".git", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT,
+         HB_VERDICT_LEAVE_OUT}, /* a worktree's .git is a file */
+        {"a/.Git", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a/x.git", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"node_modules", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"my_node_modules/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"hermes-agent", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"hermes-agent/run.py", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"skills/x/hermes-agent", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"skills/x/hermes-agent/SKILL.md", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"gateway.pid", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"profiles/a/gateway.pid", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"gateway.pid", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"gateway.pid/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"gateway.pid2", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a/x.pyc", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"a/.pyc", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"a/x.PYC", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a/pyc", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a.pyc", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a.pyc/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a.pyc", HB_TYPE_SYMLINK, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"state.db-wal", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"profiles/coder/state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"profiles/.hidden/state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"profiles/\xff\xfe/state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE,
+         HB_VERDICT_PRUNE},
+        {"profiles/a\nb/state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"profiles/a/b/state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"other/profiles/a/state-snapshots", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
         /* On backup its parent was pruned before; in an archive nothing else tells. */
-        {"profiles/coder/state-snapshots/1/state.db", HB_FILE, HB_KEEP, HB_LEAVE_OUT},
-        {"profiles/coder/state-snapshots/1", HB_DIRECTORY, HB_KEEP, HB_PRUNE},
-        {"cache/7x/a.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"cache/xx/a.tmp", HB_FILE, HB_KEEP, HB_KEEP},
+        {"profiles/coder/state-snapshots/1/state.db", HB_TYPE_FILE, HB_VERDICT_KEEP,
+         HB_VERDICT_LEAVE_OUT},
+        {"profiles/coder/state-snapshots/1", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_PRUNE},
+        {"cache/7x/a.tmp", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"cache/xx/a.tmp", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
     };
     struct filter filter;
     start(&filter, exclusions);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct expected *want = &cases[i];
-        struct hb_verdict backup = ask(&filter, HB_BACKUP, want->type, want->path);
-        struct hb_verdict import = ask(&filter, HB_IMPORT, want->type, want->path);
+        struct hb_verdict backup = ask(&filter, HB_DIRECTION_BACKUP, want->type, want->path);
+        struct hb_verdict import = ask(&filter, HB_DIRECTION_IMPORT, want->type, want->path);
         if (backup.kind != want->backup || import.kind != want->import)
             fail_msg("%s (type %u): backup %u, not %u; import %u, not %u", want->path, want->type,
                      backup.kind, want->backup, import.kind, want->import);
-        assert_string_equal(import.reason, want->import == HB_KEEP ? "" : "runtime data");
+        assert_string_equal(import.reason, want->import == HB_VERDICT_KEEP ? "" : "runtime data");
     }
     stop(&filter);
 }
@@ -122,11 +125,12 @@ static void slashes_of_globs(void **state)
     start(&filter, "globs=a[/]b c/*d e?f g/[!x]\n");
     static const char *const kept[] = {"a/b", "c/x/d", "e/f", "g/x"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (ask(&filter, HB_BACKUP, HB_FILE, kept[i]).kind != HB_KEEP)
+        if (ask(&filter, HB_DIRECTION_BACKUP, HB_TYPE_FILE, kept[i]).kind != HB_VERDICT_KEEP)
             fail_msg("%s is left out", kept[i]);
     static const char *const left_out[] = {"c/xd", "exf", "g/y"};
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
-        assert_int_equal(ask(&filter, HB_BACKUP, HB_FILE, left_out[i]).kind, HB_LEAVE_OUT);
+        assert_int_equal(ask(&filter, HB_DIRECTION_BACKUP, HB_TYPE_FILE, left_out[i]).kind,
+                         HB_VERDICT_LEAVE_OUT);
     stop(&filter);
 }
 
@@ -135,19 +139,20 @@ static void private_files(void **state)
     (void)state;
     struct filter filter;
     start(&filter, exclusions);
-    struct hb_verdict verdict = ask(&filter, HB_IMPORT, HB_FILE, "profiles/a/.env");
-    assert_int_equal(verdict.kind, HB_KEEP);
+    struct hb_verdict verdict = ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, "profiles/a/.env");
+    assert_int_equal(verdict.kind, HB_VERDICT_KEEP);
     assert_int_equal(verdict.flags, HB_VERDICT_MODE);
     assert_int_equal(verdict.mode, 0600);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".env.example").flags, 0);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_DIRECTORY, ".env").flags, 0);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".env/x").flags, 0);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".git/.env").kind, HB_LEAVE_OUT);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, ".git/.env").flags, 0);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, ".env.example").flags, 0);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_DIRECTORY, ".env").flags, 0);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, ".env/x").flags, 0);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, ".git/.env").kind,
+                     HB_VERDICT_LEAVE_OUT);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, ".git/.env").flags, 0);
     stop(&filter);
 
     start(&filter, "private=.env\nprivate-mode=0640\n");
-    assert_int_equal(ask(&filter, HB_BACKUP, HB_FILE, ".env").mode, 0640);
+    assert_int_equal(ask(&filter, HB_DIRECTION_BACKUP, HB_TYPE_FILE, ".env").mode, 0640);
     stop(&filter);
 }
 
@@ -156,11 +161,14 @@ static void defaults_keep_everything(void **state)
     (void)state;
     struct filter filter;
     start(&filter, "");
-    assert_int_equal(ask(&filter, HB_BACKUP, HB_DIRECTORY, ".git").kind, HB_KEEP);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, "a/b/c.pyc").kind, HB_KEEP);
+    assert_int_equal(ask(&filter, HB_DIRECTION_BACKUP, HB_TYPE_DIRECTORY, ".git").kind,
+                     HB_VERDICT_KEEP);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, "a/b/c.pyc").kind,
+                     HB_VERDICT_KEEP);
     stop(&filter);
     start(&filter, "names=x\n");
-    assert_string_equal(ask(&filter, HB_IMPORT, HB_FILE, "a/x").reason, "excluded by rule");
+    assert_string_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, "a/x").reason,
+                        "excluded by rule");
     stop(&filter);
 }
 
@@ -169,33 +177,34 @@ static void patterns(void **state)
 {
     (void)state;
     static const struct expected cases[] = {
-        {"cache", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"cache/images", HB_DIRECTORY, HB_KEEP, HB_KEEP},
-        {"cache/images/1.png", HB_FILE, HB_KEEP, HB_KEEP},
-        {"cache/images/tool-output/x", HB_FILE, HB_KEEP, HB_KEEP},
-        {"cache/tool-output", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"cache/tool-output/images/x", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"cache/index.json", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"cache/images2", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"profiles/a/cache/audio/x", HB_FILE, HB_KEEP, HB_KEEP},
-        {"profiles/a/cache/x", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"skills/s/cache/x", HB_FILE, HB_KEEP, HB_KEEP},
-        {"skills/x.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"skills/\xff.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"skills/keep.tmp", HB_FILE, HB_KEEP, HB_KEEP},
-        {"build", HB_DIRECTORY, HB_PRUNE, HB_PRUNE},
-        {"a/build", HB_FILE, HB_KEEP, HB_KEEP},
-        {"a/build/x", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"a/build/keep.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT},
-        {"gone/keep.tmp", HB_FILE, HB_LEAVE_OUT, HB_LEAVE_OUT}, /* by another option */
+        {"cache", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/images", HB_TYPE_DIRECTORY, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/images/1.png", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/images/tool-output/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"cache/tool-output", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"cache/tool-output/images/x", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"cache/index.json", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"cache/images2", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"profiles/a/cache/audio/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"profiles/a/cache/x", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"skills/s/cache/x", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"skills/x.tmp", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"skills/\xff.tmp", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"skills/keep.tmp", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"build", HB_TYPE_DIRECTORY, HB_VERDICT_PRUNE, HB_VERDICT_PRUNE},
+        {"a/build", HB_TYPE_FILE, HB_VERDICT_KEEP, HB_VERDICT_KEEP},
+        {"a/build/x", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"a/build/keep.tmp", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT, HB_VERDICT_LEAVE_OUT},
+        {"gone/keep.tmp", HB_TYPE_FILE, HB_VERDICT_LEAVE_OUT,
+         HB_VERDICT_LEAVE_OUT}, /* by another option */
     };
     struct filter filter;
     start(&filter, "directories=gone\npatterns=/cache/* !/cache/images profiles/*/cache/* "
                    "!profiles/*/cache/audio *.tmp !keep.tmp build/\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct expected *want = &cases[i];
-        uint32_t backup = ask(&filter, HB_BACKUP, want->type, want->path).kind;
-        uint32_t import = ask(&filter, HB_IMPORT, want->type, want->path).kind;
+        uint32_t backup = ask(&filter, HB_DIRECTION_BACKUP, want->type, want->path).kind;
+        uint32_t import = ask(&filter, HB_DIRECTION_IMPORT, want->type, want->path).kind;
         if (backup != want->backup || import != want->import)
             fail_msg("%s: backup %u, import %u", want->path, backup, import);
     }
@@ -214,7 +223,7 @@ static void an_older_host(void **state)
         fake.host.size = offsetof(struct hb_host, patterns_create);
         const char *text = with ? "names=x\npatterns=*.tmp\n" : "names=x\n";
         int status = fake_create(&fake, hb_plugin_v1(), text, &self, &settings);
-        assert_int_equal(status, with ? HB_FATAL : HB_OK);
+        assert_int_equal(status, with ? HB_STATUS_FATAL : HB_OK);
         struct hb_plugin plugin = *hb_plugin_v1();
         assert_true(plugin.host_size <= fake.host.size);
         if (with) {
@@ -233,10 +242,10 @@ static void sizes(void **state)
         uint32_t type;
         uint64_t bytes;
         uint32_t kind;
-    } cases[] = {{HB_FILE, 2048, HB_KEEP},
-                 {HB_FILE, 2049, HB_LEAVE_OUT},
-                 {HB_FILE, HB_UNKNOWN, HB_KEEP},
-                 {HB_DIRECTORY, 4096, HB_KEEP}};
+    } cases[] = {{HB_TYPE_FILE, 2048, HB_VERDICT_KEEP},
+                 {HB_TYPE_FILE, 2049, HB_VERDICT_LEAVE_OUT},
+                 {HB_TYPE_FILE, HB_SIZE_UNKNOWN, HB_VERDICT_KEEP},
+                 {HB_TYPE_DIRECTORY, 4096, HB_VERDICT_KEEP}};
     struct filter filter;
     start(&filter, "exclude-larger-than=2K\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -246,9 +255,11 @@ static void sizes(void **state)
                                  .path_bytes = 1,
                                  .bytes = cases[i].bytes};
         struct hb_verdict verdict = {.size = sizeof verdict};
-        assert_int_equal(filter.ops->verdict(filter.self, HB_BACKUP, &entry, &verdict), HB_OK);
+        assert_int_equal(filter.ops->verdict(filter.self, HB_DIRECTION_BACKUP, &entry, &verdict),
+                         HB_OK);
         assert_int_equal(verdict.kind, cases[i].kind);
-        assert_string_equal(verdict.reason, cases[i].kind == HB_KEEP ? "" : "larger than 2K");
+        assert_string_equal(verdict.reason,
+                            cases[i].kind == HB_VERDICT_KEEP ? "" : "larger than 2K");
     }
     stop(&filter);
 }
@@ -276,7 +287,7 @@ static void rules_that_never_match_are_refused(void **state)
         void *self;
         fake_host_init(&fake);
         int status = fake_create(&fake, hb_plugin_v1(), wrong[i][0], &self, &settings);
-        if (status != HB_FATAL || strstr(fake.message, wrong[i][1]) == NULL)
+        if (status != HB_STATUS_FATAL || strstr(fake.message, wrong[i][1]) == NULL)
             fail_msg("%s: status %d, \"%s\"", wrong[i][0], status, fake.message);
         /* A plugin whose create() failed has no instance to destroy. */
         struct hb_plugin none = *hb_plugin_v1();
@@ -303,19 +314,21 @@ static void long_paths_and_many_names(void **state)
     for (size_t i = 0; i < bytes; i += 2)
         memcpy(path + i, "p/", 2);
     memcpy(path + bytes, "name", 5);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_KEEP);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, path).kind, HB_VERDICT_KEEP);
     memcpy(path + bytes, "name999", 8);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_LEAVE_OUT);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, path).kind,
+                     HB_VERDICT_LEAVE_OUT);
     memcpy(path + bytes, "name999/z", 10);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_LEAVE_OUT);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, path).kind,
+                     HB_VERDICT_LEAVE_OUT);
     memcpy(path + bytes, "name1000", 9);
-    assert_int_equal(ask(&filter, HB_IMPORT, HB_FILE, path).kind, HB_KEEP);
+    assert_int_equal(ask(&filter, HB_DIRECTION_IMPORT, HB_TYPE_FILE, path).kind, HB_VERDICT_KEEP);
     free(path);
     for (int i = 0; i < 400000; i++) {
         char name[64];
         snprintf(name, sizeof name, "sessions/%d/name%d", i, i);
-        assert_int_equal(ask(&filter, HB_BACKUP, HB_FILE, name).kind,
-                         i < 1000 ? HB_LEAVE_OUT : HB_KEEP);
+        assert_int_equal(ask(&filter, HB_DIRECTION_BACKUP, HB_TYPE_FILE, name).kind,
+                         i < 1000 ? HB_VERDICT_LEAVE_OUT : HB_VERDICT_KEEP);
     }
     stop(&filter);
 }

@@ -37,10 +37,10 @@ const char *home_file(const struct fixture *fixture, const char *name)
 struct hb_entry entry_of(const char *name)
 {
     return (struct hb_entry){.size = sizeof(struct hb_entry),
-                             .type = HB_FILE,
+                             .type = HB_TYPE_FILE,
                              .path = name,
                              .path_bytes = strlen(name),
-                             .bytes = HB_UNKNOWN};
+                             .bytes = HB_SIZE_UNKNOWN};
 }
 
 char *read_file(const char *path, size_t *bytes)
@@ -241,7 +241,7 @@ int put_back(struct fixture *fixture, const char *from, const char *name)
     if (!logged) {
         assert_int_equal(pread(file.fd, after, bytes + 1, 0), (ssize_t)bytes);
         assert_memory_equal(after, data, bytes);
-    } else if (status != HB_RESTORED) {
+    } else if (status != HB_RESTORE_DONE) {
         copy_file(file.path, home_file(fixture, "merged"));
     }
     close(target.directory_fd);

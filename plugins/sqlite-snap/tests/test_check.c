@@ -38,126 +38,134 @@ struct subject {
 };
 
 static const struct subject subjects[] = {
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "", HB_SOUND, NULL},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "", HB_SOUNDNESS_SOUND, NULL},
     {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
-     "UPDATE f_data SET block = zeroblob(length(block)) WHERE id > 10", HB_UNSOUND, "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_data", HB_UNSOUND, "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
-     "DELETE FROM f_data WHERE id = (SELECT max(id) FROM f_data)", HB_UNSOUND, "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_idx", HB_UNSOUND, "f_idx"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DROP TABLE f_idx", HB_UNSOUND, "f_idx"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_docsize WHERE id = 7",
-     HB_UNSOUND, "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_content WHERE id = 7",
-     HB_UNSOUND, "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DROP TABLE f_content", HB_UNSOUND,
-     "f_content"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_config", HB_UNSOUND, "found 0"},
-    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
-     "UPDATE f_config SET v = 99 WHERE k = 'version'", HB_NOT_CHECKED, "found 99"},
-    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "", HB_SOUND, NULL},
-    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "DELETE FROM f_segdir", HB_UNSOUND,
+     "UPDATE f_data SET block = zeroblob(length(block)) WHERE id > 10", HB_SOUNDNESS_UNSOUND,
      "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "DELETE FROM f_segments", HB_UNSOUND,
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_data", HB_SOUNDNESS_UNSOUND,
+     "index f is"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
+     "DELETE FROM f_data WHERE id = (SELECT max(id) FROM f_data)", HB_SOUNDNESS_UNSOUND,
+     "index f is"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_idx", HB_SOUNDNESS_UNSOUND,
+     "f_idx"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DROP TABLE f_idx", HB_SOUNDNESS_UNSOUND,
+     "f_idx"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_docsize WHERE id = 7",
+     HB_SOUNDNESS_UNSOUND, "index f is"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_content WHERE id = 7",
+     HB_SOUNDNESS_UNSOUND, "index f is"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DROP TABLE f_content", HB_SOUNDNESS_UNSOUND,
+     "f_content"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS, "DELETE FROM f_config", HB_SOUNDNESS_UNSOUND,
+     "found 0"},
+    {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
+     "UPDATE f_config SET v = 99 WHERE k = 'version'", HB_SOUNDNESS_NOT_CHECKED, "found 99"},
+    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "", HB_SOUNDNESS_SOUND, NULL},
+    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "DELETE FROM f_segdir", HB_SOUNDNESS_UNSOUND,
+     "index f is"},
+    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "DELETE FROM f_segments", HB_SOUNDNESS_UNSOUND,
      "index f is"},
     {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS,
-     "UPDATE f_segments SET block = zeroblob(length(block))", HB_UNSOUND, "index f is"},
-    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "DROP TABLE f_segdir", HB_UNSOUND, "f_segdir"},
-    {"CREATE VIRTUAL TABLE f USING fts3(t);" WORDS, "", HB_SOUND, NULL},
+     "UPDATE f_segments SET block = zeroblob(length(block))", HB_SOUNDNESS_UNSOUND, "index f is"},
+    {"CREATE VIRTUAL TABLE f USING fts4(t);" WORDS, "DROP TABLE f_segdir", HB_SOUNDNESS_UNSOUND,
+     "f_segdir"},
+    {"CREATE VIRTUAL TABLE f USING fts3(t);" WORDS, "", HB_SOUNDNESS_SOUND, NULL},
     {"CREATE VIRTUAL TABLE f USING fts3(t);" WORDS, "DELETE FROM f_segments WHERE blockid % 2",
-     HB_UNSOUND, "index f is"},
+     HB_SOUNDNESS_UNSOUND, "index f is"},
     {"CREATE VIRTUAL TABLE f USING fts3(t);" WORDS,
-     "UPDATE f_content SET c0t = 'other' WHERE docid = 9", HB_UNSOUND, "index f is"},
+     "UPDATE f_content SET c0t = 'other' WHERE docid = 9", HB_SOUNDNESS_UNSOUND, "index f is"},
     /* Names as hostile as they may be. */
     {"CREATE VIRTUAL TABLE \"f \"\"(content=''x'' -- \" USING FTS5 (\"content\", b);"
      "INSERT INTO \"f \"\"(content=''x'' -- \" VALUES('a', 'b')",
-     "", HB_SOUND, NULL},
+     "", HB_SOUNDNESS_SOUND, NULL},
     {"CREATE VIRTUAL TABLE \"f \"\"(content=''x'' -- \" USING FTS5 (\"content\", b);"
      "INSERT INTO \"f \"\"(content=''x'' -- \" VALUES('a', 'b')",
-     "DELETE FROM \"f \"\"(content=''x'' -- _data\"", HB_UNSOUND, "content="},
+     "DELETE FROM \"f \"\"(content=''x'' -- _data\"", HB_SOUNDNESS_UNSOUND, "content="},
     /* Rows that are another table's, or nobody's. */
     {"CREATE TABLE t(a); INSERT INTO t VALUES('x y'), ('z');"
      "CREATE VIRTUAL TABLE f USING fts5(a, content = t); INSERT INTO f(rowid, a) VALUES(1, 'x y')",
-     "", HB_SOUND, "differs"},
+     "", HB_SOUNDNESS_SOUND, "differs"},
     {"CREATE TABLE t(a); INSERT INTO t VALUES('x y');"
      "CREATE VIRTUAL TABLE f USING fts5(a, content='t'); INSERT INTO f(rowid, a) VALUES(1, 'x y')",
-     "", HB_SOUND, NULL},
+     "", HB_SOUNDNESS_SOUND, NULL},
     {"CREATE TABLE t(a); CREATE VIRTUAL TABLE f USING fts5(a, content='t');"
      "INSERT INTO f(rowid, a) VALUES(1, 'x y')",
-     "DELETE FROM f_data", HB_UNSOUND, "index f is"},
+     "DELETE FROM f_data", HB_SOUNDNESS_UNSOUND, "index f is"},
     {"CREATE VIRTUAL TABLE f USING fts5(a, content='gone'); INSERT INTO f(rowid, a) VALUES(1, 'x')",
-     "", HB_SOUND, "differs"},
+     "", HB_SOUNDNESS_SOUND, "differs"},
     {"CREATE VIRTUAL TABLE f USING fts5(a, content=''); INSERT INTO f(rowid, a) VALUES(1, 'x')", "",
-     HB_SOUND, NULL},
+     HB_SOUNDNESS_SOUND, NULL},
     {"CREATE TABLE t(a); INSERT INTO t VALUES('x y'), ('z');"
      "CREATE VIRTUAL TABLE f USING fts4(a, content=\"t\"); INSERT INTO f(rowid, a) VALUES(1, 'x "
      "y')",
-     "", HB_SOUND, "differs"},
+     "", HB_SOUNDNESS_SOUND, "differs"},
     {"CREATE VIRTUAL TABLE f USING fts4(a, content=\"\"); INSERT INTO f(rowid, a) VALUES(1, 'x y')",
-     "", HB_SOUND, "differs"},
+     "", HB_SOUNDNESS_SOUND, "differs"},
     {"CREATE TABLE t(t); CREATE VIRTUAL TABLE f USING fts4(t, content=\"t\");" ROWS(
          4000) " INSERT INTO f(rowid, t) SELECT i, 'word' || i FROM n",
-     "DELETE FROM f_segments", HB_UNSOUND, "index f is"},
+     "DELETE FROM f_segments", HB_SOUNDNESS_UNSOUND, "index f is"},
     /* R-trees. */
-    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES, "", HB_SOUND, NULL},
+    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES, "", HB_SOUNDNESS_SOUND, NULL},
     {"CREATE VIRTUAL TABLE r USING rtree_i32(id, a, b, c, d, +note);" ROWS(
          900) " INSERT INTO r SELECT i, i, i + 1, i, i, 'x' FROM n",
-     "", HB_SOUND, NULL},
+     "", HB_SOUNDNESS_SOUND, NULL},
     {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES,
-     "UPDATE r_node SET data = zeroblob(length(data)) WHERE nodeno = 5", HB_UNSOUND, "index r is"},
-    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES,
-     "DELETE FROM r_node WHERE nodeno = 3", HB_UNSOUND, "index r is"},
-    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES, "DELETE FROM r_rowid", HB_UNSOUND,
+     "UPDATE r_node SET data = zeroblob(length(data)) WHERE nodeno = 5", HB_SOUNDNESS_UNSOUND,
      "index r is"},
-    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES, "DROP TABLE r_parent", HB_UNSOUND,
-     "r_parent"},
+    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES,
+     "DELETE FROM r_node WHERE nodeno = 3", HB_SOUNDNESS_UNSOUND, "index r is"},
+    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES, "DELETE FROM r_rowid",
+     HB_SOUNDNESS_UNSOUND, "index r is"},
+    {"CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES, "DROP TABLE r_parent",
+     HB_SOUNDNESS_UNSOUND, "r_parent"},
     /* Ordinary indexes and constraints. */
     {"CREATE TABLE t(a); INSERT INTO t VALUES(1), (2)",
      SCHEMA
      "CREATE INDEX ti ON t(a); UPDATE sqlite_schema SET sql = 'CREATE INDEX ti ON t(-a)' WHERE "
      "name = 'ti'",
-     HB_UNSOUND, "index ti"},
+     HB_SOUNDNESS_UNSOUND, "index ti"},
     {"CREATE TABLE t(a, b); INSERT INTO t VALUES(NULL, 2)",
      SCHEMA "UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a NOT NULL, b)' WHERE name = 't'",
-     HB_UNSOUND, "NULL value in t.a"},
+     HB_SOUNDNESS_UNSOUND, "NULL value in t.a"},
     /* What this SQLite lacks; the rest is checked all the same. */
     {"CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES('x')",
      SCHEMA "UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE f USING fts5(a, tokenize=mine)' "
             "WHERE name = 'f'",
-     HB_NOT_CHECKED, "tokenizer"},
+     HB_SOUNDNESS_NOT_CHECKED, "tokenizer"},
     {"CREATE VIRTUAL TABLE f USING fts4(a); INSERT INTO f VALUES('x')",
      SCHEMA "UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE f USING fts4(a, tokenize=mine)' "
             "WHERE name = 'f'",
-     HB_NOT_CHECKED, "tokenizer"},
+     HB_SOUNDNESS_NOT_CHECKED, "tokenizer"},
     {"CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES('x')",
      SCHEMA
      "UPDATE sqlite_schema SET sql = 'CREATE VIRTUAL TABLE f USING vec0(a)' WHERE name = 'f'",
-     HB_NOT_CHECKED, "module vec0"},
+     HB_SOUNDNESS_NOT_CHECKED, "module vec0"},
     {"CREATE TABLE t(a, b); CREATE INDEX ti ON t(a); INSERT INTO t VALUES(1, 2)",
      SCHEMA
      "UPDATE sqlite_schema SET sql = 'CREATE INDEX ti ON t(a COLLATE mine)' WHERE name = 'ti'",
-     HB_NOT_CHECKED, "table t: no such collation sequence: mine"},
+     HB_SOUNDNESS_NOT_CHECKED, "table t: no such collation sequence: mine"},
     {"CREATE TABLE t(a, b); CREATE INDEX ti ON t(abs(a)); INSERT INTO t VALUES(1, 2)",
      SCHEMA "UPDATE sqlite_schema SET sql = 'CREATE INDEX ti ON t(mine(a))' WHERE name = 'ti'",
-     HB_NOT_CHECKED, "table t: unknown function: mine"},
+     HB_SOUNDNESS_NOT_CHECKED, "table t: unknown function: mine"},
     {"CREATE TABLE t(a CHECK(abs(a) > 0)); INSERT INTO t VALUES(1)",
      SCHEMA
      "UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a CHECK(mine(a) > 0))' WHERE name = 't'",
-     HB_NOT_CHECKED, "table t: unknown function: mine"},
+     HB_SOUNDNESS_NOT_CHECKED, "table t: unknown function: mine"},
     {"CREATE TABLE t(a CHECK(a > 0)); INSERT INTO t VALUES(1)",
-     "PRAGMA ignore_check_constraints = ON; UPDATE t SET a = -1", HB_UNSOUND, "CHECK"},
+     "PRAGMA ignore_check_constraints = ON; UPDATE t SET a = -1", HB_SOUNDNESS_UNSOUND, "CHECK"},
     {"CREATE TABLE t(a); CREATE INDEX ti ON t(a); CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
      SCHEMA "DELETE FROM f_data; UPDATE sqlite_schema SET sql = 'CREATE INDEX ti ON t(a COLLATE "
             "mine)' WHERE name = 'ti'",
-     HB_UNSOUND, "index f is"},
+     HB_SOUNDNESS_UNSOUND, "index f is"},
     {"CREATE TABLE t(a); CREATE INDEX ti ON t(a); CREATE TABLE u(a); INSERT INTO u VALUES(NULL)",
      SCHEMA
      "UPDATE sqlite_schema SET sql = 'CREATE INDEX ti ON t(a COLLATE mine)' WHERE name = 'ti';"
      "UPDATE sqlite_schema SET sql = 'CREATE TABLE u(a NOT NULL)' WHERE name = 'u'",
-     HB_UNSOUND, "NULL value in u.a"},
+     HB_SOUNDNESS_UNSOUND, "NULL value in u.a"},
     {"CREATE TABLE t(a); CREATE VIEW v AS SELECT a FROM t; CREATE TRIGGER g INSTEAD OF INSERT ON v "
      "BEGIN SELECT mine(1); END",
-     "", HB_SOUND, NULL},
+     "", HB_SOUNDNESS_SOUND, NULL},
 };
 
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
@@ -209,13 +217,13 @@ static void each_is_judged(void **state)
         make(&fixture, subject, modes[i % 2]);
         char *before = read_file(home_file(&fixture, "x.db"), &bytes);
         assert_int_equal(ask(&fixture, "x.db", &soundness, reason), HB_OK);
-        const char *said = soundness == HB_SOUND ? fixture.fake.report : reason;
+        const char *said = soundness == HB_SOUNDNESS_SOUND ? fixture.fake.report : reason;
         if (soundness != subject->expected ||
             (subject->words == NULL ? *said != '\0' : strstr(said, subject->words) == NULL))
             fail_msg("%s; %s: %u, not %u, \"%s\", \"%s\"", subject->made, subject->then, soundness,
                      subject->expected, reason, fixture.fake.report);
         assert_int_equal(fixture.fake.doubtful, 0);
-        if (soundness != HB_UNSOUND)
+        if (soundness != HB_SOUNDNESS_UNSOUND)
             assert_int_equal(fixture.fake.notes, *said != '\0');
         char *after = read_file(home_file(&fixture, "x.db"), &after_bytes);
         assert_int_equal(after_bytes, bytes);
@@ -230,7 +238,7 @@ static void each_is_judged(void **state)
 /* ---- how much, where ------------------------------------------------------------- */
 
 static const struct subject destroyed = {"CREATE VIRTUAL TABLE f USING fts5(t);" WORDS,
-                                         "DELETE FROM f_data", HB_UNSOUND, ""};
+                                         "DELETE FROM f_data", HB_SOUNDNESS_UNSOUND, ""};
 
 /* The snapshot of a database with a broken index is worth more than its bare bytes. */
 static void a_backup_checks_as_it_is_told(void **state)
@@ -289,14 +297,14 @@ static void a_restore_checks_in_full(void **state)
     make(&fixture, &destroyed, "wal");
     assert_int_equal(rename(home_file(&fixture, "x.db"), home_file(&fixture, "old")), 0);
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
-    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_ENTRY);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_STATUS_ENTRY);
     assert_non_null(strstr(fixture.fake.message, "is unsound: the index f is damaged"));
     fixture_stop(&fixture);
     fixture_start(&fixture, "check-limit=64K\n");
     make(&fixture, &destroyed, "wal");
     assert_int_equal(rename(home_file(&fixture, "x.db"), home_file(&fixture, "old")), 0);
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
-    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
     assert_non_null(strstr(fixture.fake.report, "larger than check-limit"));
     fixture_stop(&fixture);
 }
@@ -320,21 +328,21 @@ static void it_can_be_stopped(void **state)
     uint32_t soundness;
     static const char both[] = "CREATE VIRTUAL TABLE f USING fts5(t);" WORDS
                                "CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES;
-    const struct subject subject = {both, "", HB_SOUND, ""};
+    const struct subject subject = {both, "", HB_SOUNDNESS_SOUND, ""};
     fixture_start(&fixture, "");
     make(&fixture, &subject, "wal");
     atomic_store(&stop_at, 1L << 40);
     atomic_store(&looks, 0);
     fixture.fake.host.cancelled = cancelled_at;
     assert_int_equal(ask(&fixture, "x.db", &soundness, reason), HB_OK);
-    assert_int_equal(soundness, HB_SOUND);
+    assert_int_equal(soundness, HB_SOUNDNESS_SOUND);
     long all = atomic_load(&looks);
     assert_true(all > 50);
     for (long at = 1; at <= all; at += 1 + all / 40) {
         atomic_store(&looks, 0);
         atomic_store(&stop_at, at);
         int status = ask(&fixture, "x.db", &soundness, reason);
-        if (status != HB_CANCELLED)
+        if (status != HB_STATUS_CANCELLED)
             fail_msg("stopped at look %ld of %ld: %d, %u, \"%s\"", at, all, status, soundness,
                      reason);
         assert_only(&fixture, "x.db");
@@ -430,10 +438,11 @@ static void sweep(struct fixture *fixture, const char *what, atomic_long *count,
         atomic_store(at, n);
         int status = ask(fixture, "x.db", &soundness, reason);
         atomic_store(at, -1);
-        bool no_answer = status == HB_ENTRY ? fixture->fake.message[0] != '\0'
-                                            : soundness == HB_SOUNDNESS_UNKNOWN && *reason != '\0';
+        bool no_answer = status == HB_STATUS_ENTRY
+                             ? fixture->fake.message[0] != '\0'
+                             : soundness == HB_SOUNDNESS_UNKNOWN && *reason != '\0';
         untold += no_answer;
-        if ((status != HB_OK && status != HB_ENTRY) || (!no_answer && soundness != right))
+        if ((status != HB_OK && status != HB_STATUS_ENTRY) || (!no_answer && soundness != right))
             fail_msg("%s %ld of %ld%s: status %d, %u, not %u: %s", what, n, all,
                      i % 2 ? " and all after it" : "", status, soundness, right, reason);
         assert_only(fixture, "x.db");
@@ -466,8 +475,8 @@ static void no_answer_is_not_damage(void **state)
                   "CREATE VIRTUAL TABLE f USING fts5(t); CREATE VIRTUAL TABLE g USING fts4(t);"
                   "INSERT INTO f VALUES('x y'); INSERT INTO g VALUES('x y');"
                   "CREATE VIRTUAL TABLE r USING rtree(id, a, b, c, d);" BOXES,
-        "", HB_SOUND, ""};
-    without_memory_or_files(&sound, HB_SOUND);
+        "", HB_SOUNDNESS_SOUND, ""};
+    without_memory_or_files(&sound, HB_SOUNDNESS_SOUND);
 }
 
 /* Where SQLite notes which page is whose it says nothing of the reason why it could not read. */
@@ -475,8 +484,9 @@ static void no_answer_is_not_damage_of_the_page_map(void **state)
 {
     (void)state;
     static const struct subject small = {"CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(9000));",
-                                         "PRAGMA auto_vacuum = FULL; VACUUM", HB_SOUND, ""};
-    without_memory_or_files(&small, HB_SOUND);
+                                         "PRAGMA auto_vacuum = FULL; VACUUM", HB_SOUNDNESS_SOUND,
+                                         ""};
+    without_memory_or_files(&small, HB_SOUNDNESS_SOUND);
 }
 
 /* Stored as it is, and named: nobody has looked at it. */
@@ -485,7 +495,7 @@ static void a_backup_that_cannot_be_checked(void **state)
     (void)state;
     static const char *const settings[] = {"", "check=full\n"};
     static const struct subject sound = {"CREATE TABLE t(a); INSERT INTO t VALUES(1);", "",
-                                         HB_SOUND, ""};
+                                         HB_SOUNDNESS_SOUND, ""};
     for (int i = 0; i < 4; i++) {
         struct fixture fixture;
         struct hb_entry entry = entry_of("x.db");
@@ -514,8 +524,8 @@ static void no_answer_is_not_soundness(void **state)
     static const struct subject last = {
         "CREATE VIRTUAL TABLE f USING fts5(t);" WORDS
         "CREATE VIRTUAL TABLE z USING rtree(id, a, b); INSERT INTO z VALUES(1, 2, 3);",
-        "DELETE FROM z_rowid", HB_UNSOUND, ""};
-    without_memory_or_files(&last, HB_UNSOUND);
+        "DELETE FROM z_rowid", HB_SOUNDNESS_UNSOUND, ""};
+    without_memory_or_files(&last, HB_SOUNDNESS_UNSOUND);
 }
 
 int main(void)

@@ -102,7 +102,7 @@ static int64_t state_of(const struct fixture *fixture, const char *what, long at
 
 static void expect_restore(struct fixture *fixture, const char *what, long at)
 {
-    if (put_back(fixture, "new", "x.db") != HB_RESTORED)
+    if (put_back(fixture, "new", "x.db") != HB_RESTORE_DONE)
         fail_msg("%s, after point %ld: %s", what, at, fixture->fake.message);
     assert_int_equal(state_of(fixture, what, at), NEW_SUM);
 }
@@ -118,7 +118,7 @@ static long restore_in_child(struct fixture *fixture, enum fault fault, long at)
         fault_vfs_arm(fault, at);
         int result = put_back(fixture, "new", "x.db");
         points = fault_vfs_points();
-        _exit(result == HB_RESTORED && write(count[1], &points, sizeof points) == sizeof points
+        _exit(result == HB_RESTORE_DONE && write(count[1], &points, sizeof points) == sizeof points
                   ? 0
                   : 1);
     }
@@ -181,18 +181,18 @@ static void fail_once(struct fixture *fixture, const struct target *target, enum
     fault_vfs_arm(fault, at);
     int status = put_back(fixture, "new", "x.db");
     fault_vfs_arm(FAULT_NONE, 0);
-    if (status != HB_RESTORED && status != HB_ENTRY && status != HB_LATER)
+    if (status != HB_RESTORE_DONE && status != HB_STATUS_ENTRY && status != HB_STATUS_LATER)
         fail_msg("%s, point %ld: status %d", target->what, at, status);
     if (in_use) {
         const char *seen = actor_ask(&actor, all);
         bool is_old = strcmp(seen, "100 100 1") == 0, is_new = strcmp(seen, "100000 100 1") == 0;
         bool said_old = strstr(fixture->fake.message, "left as it was") != NULL;
-        if (status == HB_RESTORED ? !is_new : !(is_old || (is_new && !said_old)))
+        if (status == HB_RESTORE_DONE ? !is_new : !(is_old || (is_new && !said_old)))
             fail_msg("%s, point %ld: status %d, but the other program sees %s", target->what, at,
                      status, seen);
         actor_kill(&actor);
     }
-    if (state_of(fixture, target->what, at) != NEW_SUM && status == HB_RESTORED)
+    if (state_of(fixture, target->what, at) != NEW_SUM && status == HB_RESTORE_DONE)
         fail_msg("%s, point %ld: a success that was none", target->what, at);
     expect_restore(fixture, target->what, at);
 }
@@ -208,7 +208,7 @@ static void failing_restores(void **state)
         make_target(&fixture, &targets[i]);
         copy_sides(&fixture, "keep", "x.db");
         fault_vfs_arm(FAULT_NONE, 0);
-        assert_int_equal(put_back(&fixture, "new", "x.db"), HB_RESTORED);
+        assert_int_equal(put_back(&fixture, "new", "x.db"), HB_RESTORE_DONE);
         long points = fault_vfs_points();
         for (long at = 1; at <= points; at += step_of(points)) {
             fail_once(&fixture, &targets[i], FAULT_ERROR, at, in_use);
@@ -231,7 +231,7 @@ static void a_log_that_cannot_be_removed(void **state)
         make_target(&fixture, &targets[i]);
         copy_sides(&fixture, "keep", "x.db");
         fault_vfs_arm(FAULT_LOG_STAYS, 0);
-        assert_int_equal(put_back(&fixture, "new", "x.db"), HB_ENTRY);
+        assert_int_equal(put_back(&fixture, "new", "x.db"), HB_STATUS_ENTRY);
         fault_vfs_arm(FAULT_NONE, 0);
         assert_non_null(strstr(fixture.fake.message, "-wal cannot be removed"));
         assert_int_equal(state_of(&fixture, targets[i].what, 0), OLD_SUM);
@@ -253,7 +253,7 @@ static void flushes_that_fail(void **state)
         fault_vfs_arm(FAULT_FLUSH, 0);
         int status = put_back(&fixture, "new", "x.db");
         fault_vfs_arm(FAULT_NONE, 0);
-        if (status != HB_LATER ||
+        if (status != HB_STATUS_LATER ||
             strstr(fixture.fake.message, "may be the old or the new database") == NULL)
             fail_msg("%s: %d, \"%s\"", targets[i].what, status, fixture.fake.message);
         new += state_of(&fixture, targets[i].what, 0) == NEW_SUM;
@@ -284,7 +284,7 @@ static void failing_snapshots(void **state)
                 fault_vfs_arm(FAULT_NONE, 0);
                 if (status == HB_OK)
                     assert_string_equal(value_in(home_file(&fixture, "out"), all), "100 100 1");
-                else if (status != HB_ENTRY)
+                else if (status != HB_STATUS_ENTRY)
                     fail_msg("%s, point %ld: status %d, \"%s\"", targets[i].what, at, status,
                              fixture.fake.report);
                 char *after = names_like(&fixture, "x.db");

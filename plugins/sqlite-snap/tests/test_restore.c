@@ -30,14 +30,14 @@ static void expect_status(struct fixture *fixture, int expected, const char *fro
 static void expect_refusal(struct fixture *fixture, const char *from, const char *name,
                            const char *words)
 {
-    expect_status(fixture, HB_ENTRY, from, name, words);
+    expect_status(fixture, HB_STATUS_ENTRY, from, name, words);
 }
 
 /* As long as something is in the way that may pass. */
 static void expect_refusal_for_now(struct fixture *fixture, const char *from, const char *name,
                                    const char *words)
 {
-    expect_status(fixture, HB_LATER, from, name, words);
+    expect_status(fixture, HB_STATUS_LATER, from, name, words);
 }
 
 static ino_t inode_of(const char *path)
@@ -62,7 +62,7 @@ static void into_live(const char *live_mode, const char *copy_mode, int copy_pag
     actor_ask(&actor, "UPDATE account SET money = 1");
     assert_string_equal(actor_ask(&actor, total), "100");
 
-    if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
         fail_msg("%s over %s: %s", copy_mode, live_mode, fixture.fake.message);
     assert_int_equal(inode_of(home_file(&fixture, "x.db")), inode);
     assert_string_equal(actor_ask(&actor, total), "100023");
@@ -122,7 +122,7 @@ static void other_page_size_in_wal_mode(void **state)
         actor_kill(&actor);
 
         /* What the log holds does not come back. */
-        if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+        if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
             fail_msg("%s", fixture.fake.message);
         assert_int_equal(inode_of(home_file(&fixture, "x.db")), inode);
         char *names = names_like(&fixture, "x.db");
@@ -145,7 +145,7 @@ static void the_wal_is_never_checkpointed(void **state)
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 8000);
     make_database(home_file(&fixture, "old"), "wal", 4096, 8000);
     char *before = read_file(home_file(&fixture, "x.db"), &before_bytes);
-    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
     char *after = read_file(home_file(&fixture, "x.db"), &after_bytes);
     assert_int_equal(after_bytes, before_bytes);
     assert_memory_equal(after, before, before_bytes);
@@ -175,7 +175,7 @@ static void over_a_locked_one(void **state)
         actor_ask(&actor, "BEGIN EXCLUSIVE");
         expect_refusal_for_now(&fixture, "old", "x.db", "(waited 0 s)");
         actor_ask(&actor, "ROLLBACK");
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
         assert_string_equal(actor_ask(&actor, total), "100000");
         actor_stop(&actor);
         fixture_stop(&fixture);
@@ -202,7 +202,7 @@ static void while_others_write(void **state)
         actor_move(&writer, counter);
         for (int round = 0; round < 10; round++) {
             int64_t before = actor_commits(&writer);
-            if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+            if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
                 fail_msg("%s: %s", modes[i], fixture.fake.message);
             assert_string_equal(actor_ask(&reader, total), "100000");
             while (actor_commits(&writer) == before)
@@ -258,7 +258,7 @@ static void stale_sides_go_with_a_missing_target(void **state)
     assert_string_equal(names, "x.db-other");
     free(names);
     assert_int_equal(mkdir(home_file(&fixture, "y.db-wal"), 0700), 0);
-    assert_int_equal(put_back(&fixture, "old", "y.db"), HB_ENTRY);
+    assert_int_equal(put_back(&fixture, "old", "y.db"), HB_STATUS_ENTRY);
     fixture_stop(&fixture);
 }
 
@@ -310,8 +310,8 @@ static void empty_targets(void **state)
         ino_t inode = inode_of(home_file(&fixture, "x.db"));
         actor_start(&actor, home_file(&fixture, "x.db"));
         assert_string_equal(actor_ask(&actor, "SELECT count(*) FROM sqlite_master"), "0");
-        assert_int_equal(put_back(&fixture, "nothing", "x.db"), HB_RESTORED);
-        if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+        assert_int_equal(put_back(&fixture, "nothing", "x.db"), HB_RESTORE_DONE);
+        if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
             fail_msg("%s", fixture.fake.message);
         assert_string_equal(actor_ask(&actor, total), "100000");
         actor_ask(&actor, "INSERT INTO account VALUES (501, 7, 0)");
@@ -366,7 +366,7 @@ static void a_log_that_came_along(void **state)
     actor_kill(&actor);
     copy_file(home_file(&fixture, "old-wal"), home_file(&fixture, "keep-wal"));
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
-    if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
         fail_msg("%s", fixture.fake.message);
     assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100023");
     assert_int_equal(put_back(&fixture, "old", "new.db"), HB_RESTORE_RENAME);
@@ -386,7 +386,7 @@ static void a_log_that_came_along(void **state)
     char reason[100] = "";
     assert_int_equal(
         fixture.ops->check(fixture.self, &entry, &file, &soundness, reason, sizeof reason), HB_OK);
-    assert_int_equal(soundness, HB_SOUND);
+    assert_int_equal(soundness, HB_SOUNDNESS_SOUND);
     close(file.fd);
 
     /* A log of pages that make no database of it. */
@@ -462,7 +462,7 @@ static void replaced_while_it_is_opened(void **state)
     is_checked = false;
     fixture.fake.host.progress = note_checked;
     fixture.fake.host.cancelled = replace_while_we_wait;
-    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_LATER);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_STATUS_LATER);
     assert_null(locker);
     assert_non_null(strstr(fixture.fake.message, "another file replaced the database"));
     assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100");
@@ -493,7 +493,7 @@ static void the_mode_is_set(void **state)
         assert_int_equal(chmod(home_file(&fixture, "x.db"), changes[i / 2][0]), 0);
         actor_start(&actor, home_file(&fixture, "x.db"));
         actor_ask(&actor, "UPDATE account SET money = 1");
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
         assert_int_equal(mode_of(home_file(&fixture, "x.db")), wanted);
         if (i % 2 == 0) {
             assert_int_equal(mode_of(home_file(&fixture, "x.db-wal")), wanted);
@@ -545,7 +545,7 @@ static void closed_to_others_meanwhile(void **state)
         actor_ask(&actor, "COMMIT");
         is_checked = false;
         fixture.fake.host.progress = expect_closed;
-        if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+        if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
             fail_msg("%s", fixture.fake.message);
         assert_string_equal(actor_ask(&actor, total), "100000");
         actor_stop(&actor);
@@ -577,7 +577,7 @@ static void a_truncated_target_is_overwritten(void **state)
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 400);
     make_database(home_file(&fixture, "old"), "delete", 4096, 100);
     assert_int_equal(truncate(home_file(&fixture, "x.db"), (off_t)(5 * PAGE)), 0);
-    if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+    if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
         fail_msg("%s", fixture.fake.message);
     assert_string_equal(value_in(home_file(&fixture, "x.db"), check), "ok");
     assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100000");
@@ -612,7 +612,7 @@ static void stopped_under_way(void **state)
             actor_stop(&actor);
         is_checked = false;
         fixture.fake.host.progress = cancel_under_way;
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_CANCELLED);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_STATUS_CANCELLED);
         if (!in_use) {
             char *names = names_like(&fixture, "x.db");
             assert_string_equal(names, "x.db");

@@ -58,12 +58,12 @@ static void another_under_its_name(void **state)
         assert_int_equal(stat(home_file(&fixture, "next"), &other), 0);
         assert_int_equal(one.st_size, other.st_size);
         note_of(&fixture, note);
-        assert_int_equal(since(&fixture, "new", note, 0), HB_AS_NOTED);
+        assert_int_equal(since(&fixture, "new", note, 0), HB_SINCE_AS_NOTED);
         assert_int_equal(rename(home_file(&fixture, "next"), home_file(&fixture, "x.db")), 0);
-        assert_int_equal(since(&fixture, "new", note, 0), HB_CHANGED);
-        assert_int_equal(since(&fixture, "new", note, HB_SINCE_BEGUN), HB_CHANGED);
+        assert_int_equal(since(&fixture, "new", note, 0), HB_SINCE_CHANGED);
+        assert_int_equal(since(&fixture, "new", note, HB_SINCE_BEGUN), HB_SINCE_CHANGED);
         /* In a copy of the home all have other numbers. */
-        assert_int_equal(since(&fixture, "new", note, HB_SINCE_COPIED), HB_AS_NOTED);
+        assert_int_equal(since(&fixture, "new", note, HB_SINCE_COPIED), HB_SINCE_AS_NOTED);
         fixture_stop(&fixture);
     }
 }
@@ -82,12 +82,12 @@ static void a_change_that_no_time_tells_of(void **state)
         make_database(home_file(&fixture, "new"), modes[i], 4096, 20);
         set_time(home_file(&fixture, "x.db"), young);
         note_of(&fixture, note);
-        assert_int_equal(since(&fixture, "new", note, 0), HB_AS_NOTED);
+        assert_int_equal(since(&fixture, "new", note, 0), HB_SINCE_AS_NOTED);
         int fd = open(home_file(&fixture, "x.db"), O_WRONLY | O_CLOEXEC);
         assert_int_equal(pwrite(fd, "other", 5, 3 * PAGE + 1000), 5);
         close(fd);
         set_time(home_file(&fixture, "x.db"), young);
-        assert_int_equal(since(&fixture, "new", note, 0), HB_CHANGED);
+        assert_int_equal(since(&fixture, "new", note, 0), HB_SINCE_CHANGED);
         fixture_stop(&fixture);
     }
 }
@@ -103,9 +103,9 @@ static void one_that_is_locked(void **state)
     copy_file(home_file(&fixture, "x.db"), home_file(&fixture, "new"));
     actor_start(&actor, home_file(&fixture, "x.db"));
     actor_ask(&actor, "BEGIN EXCLUSIVE");
-    assert_int_equal(since(&fixture, "new", NULL, HB_SINCE_BEGUN), HB_LATER);
+    assert_int_equal(since(&fixture, "new", NULL, HB_SINCE_BEGUN), HB_STATUS_LATER);
     actor_ask(&actor, "ROLLBACK");
-    assert_int_equal(since(&fixture, "new", NULL, HB_SINCE_BEGUN), HB_AS_STAGED);
+    assert_int_equal(since(&fixture, "new", NULL, HB_SINCE_BEGUN), HB_SINCE_AS_STAGED);
     actor_stop(&actor);
     fixture_stop(&fixture);
 }

@@ -49,9 +49,9 @@ static void claims_by_suffix(void **state)
         const char *name;
         int status;
     } cases[] = {
-        {"state.db", HB_OK},   {"a/b/x.y.db", HB_OK}, {".db", HB_NOMATCH},
-        {"a/.db", HB_NOMATCH}, {"x.DB", HB_NOMATCH},  {"x.db-wal", HB_NOMATCH},
-        {"x.sqlite", HB_OK},   {"db", HB_NOMATCH},    {"x.db/y", HB_NOMATCH},
+        {"state.db", HB_OK},          {"a/b/x.y.db", HB_OK},       {".db", HB_STATUS_NOMATCH},
+        {"a/.db", HB_STATUS_NOMATCH}, {"x.DB", HB_STATUS_NOMATCH}, {"x.db-wal", HB_STATUS_NOMATCH},
+        {"x.sqlite", HB_OK},          {"db", HB_STATUS_NOMATCH},   {"x.db/y", HB_STATUS_NOMATCH},
     };
     struct fixture fixture;
     fixture_start(&fixture, "suffixes=.db .sqlite\n");
@@ -61,8 +61,8 @@ static void claims_by_suffix(void **state)
         if (status != cases[i].status)
             fail_msg("%s: %d, not %d", cases[i].name, status, cases[i].status);
         assert_int_equal(fixture.ops->claim(fixture.self, &entry, "text", 4), cases[i].status);
-        entry.type = HB_DIRECTORY;
-        assert_int_equal(fixture.ops->claim(fixture.self, &entry, NULL, 0), HB_NOMATCH);
+        entry.type = HB_TYPE_DIRECTORY;
+        assert_int_equal(fixture.ops->claim(fixture.self, &entry, NULL, 0), HB_STATUS_NOMATCH);
     }
     const char *const *sidecars = fixture.ops->sidecars(fixture.self);
     assert_string_equal(sidecars[0], "-wal");
@@ -307,7 +307,7 @@ static void expect_raw(struct fixture *fixture, const char *name, int notes, int
     fixture->fake.notes = fixture->fake.doubtful = 0;
     fixture->fake.report[0] = '\0';
     int status = take(fixture, name, "out");
-    if (status != HB_NOMATCH || fixture->fake.notes != notes ||
+    if (status != HB_STATUS_NOMATCH || fixture->fake.notes != notes ||
         fixture->fake.doubtful != doubtful || strstr(fixture->fake.report, words) == NULL)
         fail_msg("%s: status %d, %d notes, %d doubtful, \"%s\" (\"%s\")", name, status,
                  fixture->fake.notes, fixture->fake.doubtful, fixture->fake.report,
@@ -328,7 +328,7 @@ static void assert_check(struct fixture *fixture, const char *name, uint32_t exp
     close(file.fd);
     if (soundness != expected)
         fail_msg("%s: soundness %u, not %u: %s", name, soundness, expected, reason);
-    assert_int_equal(reason[0] != '\0', expected != HB_SOUND);
+    assert_int_equal(reason[0] != '\0', expected != HB_SOUNDNESS_SOUND);
     assert_names(fixture, name, name);
 }
 
@@ -360,13 +360,13 @@ static void no_databases(void **state)
     expect_raw(&fixture, "bad.db", 0, 1, "stored raw");
     expect_raw(&fixture, "gone.db", 0, 0, "");
 
-    assert_check(&fixture, "good.db", HB_SOUND);
-    assert_check(&fixture, "empty.db", HB_SOUND);
-    assert_check(&fixture, "text.db", HB_NOT_CHECKED);
-    assert_check(&fixture, "zero.db", HB_UNSOUND);
-    assert_check(&fixture, "cut.db", HB_UNSOUND);
-    assert_check(&fixture, "head.db", HB_UNSOUND);
-    assert_check(&fixture, "bad.db", HB_UNSOUND);
+    assert_check(&fixture, "good.db", HB_SOUNDNESS_SOUND);
+    assert_check(&fixture, "empty.db", HB_SOUNDNESS_SOUND);
+    assert_check(&fixture, "text.db", HB_SOUNDNESS_NOT_CHECKED);
+    assert_check(&fixture, "zero.db", HB_SOUNDNESS_UNSOUND);
+    assert_check(&fixture, "cut.db", HB_SOUNDNESS_UNSOUND);
+    assert_check(&fixture, "head.db", HB_SOUNDNESS_UNSOUND);
+    assert_check(&fixture, "bad.db", HB_SOUNDNESS_UNSOUND);
     free(good);
     free(zero);
     fixture_stop(&fixture);
@@ -410,10 +410,10 @@ static void large_ones_are_checked_less(void **state)
     memset(data + 20 * PAGE, 0x55, PAGE);
     write_file(home_file(&fixture, "bad.db"), data, bytes);
     assert_int_equal(take(&fixture, "bad.db", "out"), HB_OK); /* a backup does not read the pages */
-    assert_check(&fixture, "bad.db", HB_UNSOUND);             /* but these do */
-    assert_check(&fixture, "x.db", HB_NOT_CHECKED);
+    assert_check(&fixture, "bad.db", HB_SOUNDNESS_UNSOUND);   /* but these do */
+    assert_check(&fixture, "x.db", HB_SOUNDNESS_NOT_CHECKED);
     write_file(home_file(&fixture, "cut.db"), data, bytes - 8192);
-    assert_check(&fixture, "cut.db", HB_UNSOUND);
+    assert_check(&fixture, "cut.db", HB_SOUNDNESS_UNSOUND);
     fixture.fake.notes = 0;
     assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
     assert_int_equal(fixture.fake.notes, 1);
@@ -461,10 +461,10 @@ static void host_that_does_not_judge(void **state)
     struct hb_entry good = entry_of("good.db"), bad = entry_of("bad.db");
     struct hb_source source = {.size = sizeof source};
     assert_int_equal(fixture.ops->open(fixture.self, &good, &source), HB_OK);
-    assert_int_equal(source.soundness, HB_SOUND);
+    assert_int_equal(source.soundness, HB_SOUNDNESS_SOUND);
     source.close(&source);
     source = (struct hb_source){.size = sizeof source};
-    assert_int_equal(fixture.ops->open(fixture.self, &bad, &source), HB_NOMATCH);
+    assert_int_equal(fixture.ops->open(fixture.self, &bad, &source), HB_STATUS_NOMATCH);
     assert_int_equal(fixture.fake.doubtful, 1);
     fixture_stop(&fixture); /* nothing may be left in the stage */
 }
@@ -526,7 +526,7 @@ static void locked_for_ever(void **state)
     actor_start(&actor, home_file(&fixture, "x.db"));
     actor_ask(&actor, "BEGIN EXCLUSIVE");
     double start = seconds();
-    assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_STATUS_ENTRY);
     double waited = seconds() - start;
     if (waited < 0.9 || waited > 20)
         fail_msg("waited %.2f s for a bound of 1 s", waited);
@@ -534,7 +534,7 @@ static void locked_for_ever(void **state)
                         "database is locked (waited 1 s); stored nothing for it");
     fixture.fake.remaining_ms = 0;
     start = seconds();
-    assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_STATUS_ENTRY);
     assert_true(seconds() - start < 0.9);
     actor_ask(&actor, "ROLLBACK");
     assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
@@ -570,7 +570,7 @@ static void cancelled_under_way(void **state)
         fixture_start(&fixture, "");
         fixture.fake.host.progress = cancel_at_first_progress;
         make_database(home_file(&fixture, "x.db"), modes[i], 4096, 20000);
-        assert_int_equal(take(&fixture, "x.db", "out"), HB_CANCELLED);
+        assert_int_equal(take(&fixture, "x.db", "out"), HB_STATUS_CANCELLED);
         assert_false(exists(home_file(&fixture, "out")));
         assert_names(&fixture, "x.db", "x.db");
         fixture_stop(&fixture); /* fails if the staged copy is still there */
@@ -637,7 +637,7 @@ static void a_writer_is_not_held_up_for_long(void **state)
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 30000);
     actor_start(&actor, home_file(&fixture, "x.db"));
     waiting_writer = &actor;
-    assert_int_equal(take(&fixture, "x.db", "out"), HB_ENTRY);
+    assert_int_equal(take(&fixture, "x.db", "out"), HB_STATUS_ENTRY);
     assert_non_null(strstr(fixture.fake.message, "needed by a writer"));
     actor_ask(&actor, "INSERT INTO account VALUES (101, 1, 0)");
     assert_string_equal(actor_ask(&actor, "COMMIT"), "");
@@ -713,7 +713,7 @@ static void identity_of(struct fixture *fixture, unsigned char identity[32])
     struct hb_entry entry = entry_of("x.db");
     int status;
     memset(identity, 0, 32);
-    while ((status = fixture->ops->identity(fixture->self, &entry, identity)) == HB_NOMATCH)
+    while ((status = fixture->ops->identity(fixture->self, &entry, identity)) == HB_STATUS_NOMATCH)
         sched_yield();
     assert_int_equal(status, HB_OK);
 }
@@ -768,7 +768,7 @@ static void what_changed_just_now_has_no_identity(void **state)
         assert_int_equal(fstat(fd, &found), 0);
         if (is_before(&found.st_ctim, &clock)) /* the clock has moved on since */
             continue;
-        assert_int_equal(status, HB_NOMATCH);
+        assert_int_equal(status, HB_STATUS_NOMATCH);
         young++;
     }
     assert_true(young > 0);

@@ -192,7 +192,7 @@ static void restores_into(const char *mode, int rounds)
     start_all(&fixture, actor_watch);
     int64_t reads = sum_of(ACTOR_READS);
     for (int round = 0; round < rounds; round++) {
-        if (put_back(&fixture, round % 2 == 0 ? "copy1" : "copy2", "x.db") != HB_RESTORED)
+        if (put_back(&fixture, round % 2 == 0 ? "copy1" : "copy2", "x.db") != HB_RESTORE_DONE)
             fail_msg("%s, round %d: %s", mode, round, fixture.fake.message);
         snprintf(mark, sizeof mark, "round %d", round);
         expect_landing(&fixture, &witness, mark);

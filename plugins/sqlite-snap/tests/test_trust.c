@@ -60,12 +60,12 @@ static void expect_refused(struct fixture *fixture, const char *name, const char
     char *before = read_file(home_file(fixture, name), &before_bytes);
     fixture->fake.message[0] = '\0';
     int status = open_judged(fixture, &entry, &source);
-    if (status != HB_ENTRY || strstr(fixture->fake.message, words) == NULL)
+    if (status != HB_STATUS_ENTRY || strstr(fixture->fake.message, words) == NULL)
         fail_msg("snapshot: %d, \"%s\", not \"%s\"", status, fixture->fake.message, words);
-    assert_int_equal(fixture->ops->identity(fixture->self, &entry, identity), HB_NOMATCH);
+    assert_int_equal(fixture->ops->identity(fixture->self, &entry, identity), HB_STATUS_NOMATCH);
     fixture->fake.message[0] = '\0';
     status = put_back(fixture, "old", name);
-    if (status != HB_ENTRY || strstr(fixture->fake.message, words) == NULL)
+    if (status != HB_STATUS_ENTRY || strstr(fixture->fake.message, words) == NULL)
         fail_msg("restore: %d, \"%s\", not \"%s\"", status, fixture->fake.message, words);
     char *after = read_file(home_file(fixture, name), &after_bytes);
     assert_int_equal(after_bytes, before_bytes);
@@ -182,7 +182,7 @@ static void plants_beside_a_database(void **state)
                 assert_int_equal(remove(home_file(&fixture, name)), 0);
             }
         assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
         fixture_stop(&fixture);
     }
     alarm(0);
@@ -510,7 +510,7 @@ static void the_mode_is_the_one_asked_for(void **state)
         make_database(home_file(&fixture, "x.db"), "wal", 4096, 10);
         make_database(home_file(&fixture, "old"), "wal", 4096, 10);
         assert_int_equal(chmod(home_file(&fixture, "x.db"), i == 1 ? 0644 : 0600), 0);
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
         for (int side = 0; side < 3; side++) {
             const char *path = home_file(&fixture, side == 0   ? "x.db"
                                                    : side == 1 ? "x.db-wal"
@@ -582,7 +582,7 @@ static void root_in_the_home_of_a_user(void **state)
                 if (of_root)
                     assert_int_equal(chown(fixture.fake.home, 0, 0), 0);
                 assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
-                if (put_back(&fixture, "old", "x.db") != HB_RESTORED)
+                if (put_back(&fixture, "old", "x.db") != HB_RESTORE_DONE)
                     fail_msg("%s: %s", modes[mode], fixture.fake.message);
                 expect_owner(&fixture, "x.db", USER);
                 assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
@@ -609,16 +609,16 @@ static void a_database_of_root_in_the_home_of_a_user(void **state)
         /* He can read it, and write it, but what SQLite makes would not be root's. */
         assert_int_equal(chmod(home_file(&fixture, "x.db"), 0666), 0);
         assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_ENTRY);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_STATUS_ENTRY);
         assert_non_null(strstr(fixture.fake.message, "would belong to user 1234"));
         char *names = names_like(&fixture, "x.db");
         assert_string_equal(names, "x.db");
         free(names);
         /* He cannot. */
         assert_int_equal(chmod(home_file(&fixture, "x.db"), 0600), 0);
-        assert_int_equal(open_judged(&fixture, &entry, &source), HB_ENTRY);
+        assert_int_equal(open_judged(&fixture, &entry, &source), HB_STATUS_ENTRY);
         assert_non_null(strstr(fixture.fake.message, "belongs to user 0"));
-        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_ENTRY);
+        assert_int_equal(put_back(&fixture, "old", "x.db"), HB_STATUS_ENTRY);
         assert_string_equal(value_in(home_file(&fixture, "x.db"), total), "100000");
         fixture_stop(&fixture);
     }
@@ -640,7 +640,7 @@ static void super_journals_that_cannot_be_asked_for(void **state)
     make_database(home_file(&fixture, "old"), "delete", 4096, 10);
     give_all(&fixture, USER);
     assert_int_equal(chown(home_file(&fixture, "closed"), 0, 0), 0);
-    assert_int_equal(open_judged(&fixture, &entry, &source), HB_ENTRY);
+    assert_int_equal(open_judged(&fixture, &entry, &source), HB_STATUS_ENTRY);
     assert_non_null(strstr(fixture.fake.message, "cannot tell"));
     assert_int_equal(chmod(home_file(&fixture, "closed"), 0755), 0);
     assert_int_equal(take(&fixture, "x.db", "out"), HB_OK);
@@ -658,7 +658,7 @@ static void super_journal_of_a_relative_name(void **state)
     fixture_start(&fixture, "");
     make_hot_journal(&fixture, "x.db");
     name_super_journal(&fixture, "x.db-journal", "./super");
-    assert_int_equal(open_judged(&fixture, &entry, &source), HB_ENTRY);
+    assert_int_equal(open_judged(&fixture, &entry, &source), HB_STATUS_ENTRY);
     assert_non_null(strstr(fixture.fake.message, "cannot tell"));
     fixture_stop(&fixture);
 }
@@ -689,7 +689,7 @@ static void a_lease_makes_nobody_wait(void **state)
     assert_int_equal(read(ready[0], &byte, 1), 1);
     int64_t started = monotonic_ms();
     if (byte == 'y') {
-        assert_int_equal(open_judged(&fixture, &entry, &source), HB_ENTRY);
+        assert_int_equal(open_judged(&fixture, &entry, &source), HB_STATUS_ENTRY);
         assert_true(monotonic_ms() - started < 20000);
     }
     kill(holder, SIGKILL);
@@ -717,7 +717,7 @@ static int use_without_proc(struct fixture *fixture)
         return 1;
     if (put_back(fixture, "old", "new.db") != HB_RESTORE_RENAME)
         return 3;
-    if (put_back(fixture, "old", "x.db") != HB_ENTRY ||
+    if (put_back(fixture, "old", "x.db") != HB_STATUS_ENTRY ||
         strstr(fixture->fake.message, "there is no /proc") == NULL)
         return 2;
     return 0;
@@ -761,7 +761,7 @@ static void expect_held(struct fixture *fixture)
 {
     fixture->fake.message[0] = '\0';
     int status = put_back(fixture, "old", "x.db");
-    if (status != HB_ENTRY || strstr(fixture->fake.message, "python") == NULL ||
+    if (status != HB_STATUS_ENTRY || strstr(fixture->fake.message, "python") == NULL ||
         strstr(fixture->fake.message, "still has the deleted database") == NULL)
         fail_msg("%d, \"%s\"", status, fixture->fake.message);
 }
@@ -779,7 +779,7 @@ static void a_deleted_one_that_is_held(void **state)
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 10); /* a new one bears its name */
     expect_held(&fixture);
     actor_stop(&actor);
-    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORED);
+    assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_DONE);
     fixture_stop(&fixture);
 }
 
@@ -853,7 +853,7 @@ static void held_by_a_container(void **state)
     close(ready[0]);
     close(ready[1]);
     if (byte == 'y') {
-        assert_int_equal(status, HB_ENTRY);
+        assert_int_equal(status, HB_STATUS_ENTRY);
         assert_non_null(strstr(fixture.fake.message, "still has the deleted database"));
     }
     assert_int_equal(put_back(&fixture, "old", "x.db"), HB_RESTORE_RENAME);

@@ -49,7 +49,7 @@ static int on_entry(const struct hb_visitor *visitor, const struct hb_entry *ent
 {
     struct content *content = visitor->self;
     add_item(content, entry);
-    return content->skip ? HB_SKIP : HB_OK;
+    return content->skip ? HB_STATUS_SKIP : HB_OK;
 }
 
 static int on_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
@@ -204,9 +204,9 @@ static struct sample sample_of(uint32_t type, const char *path)
                   .type = type,
                   .path = path,
                   .path_bytes = strlen(path),
-                  .mode = type == HB_DIRECTORY ? 0755
-                          : type == HB_SYMLINK ? 0777
-                                               : 0644,
+                  .mode = type == HB_TYPE_DIRECTORY ? 0755
+                          : type == HB_TYPE_SYMLINK ? 0777
+                                                    : 0644,
                   .mtime = {.tv_sec = 1700000000},
                   .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME},
     };
@@ -214,7 +214,7 @@ static struct sample sample_of(uint32_t type, const char *path)
 
 struct sample sample_file(const char *path, const void *data, size_t bytes)
 {
-    struct sample sample = sample_of(HB_FILE, path);
+    struct sample sample = sample_of(HB_TYPE_FILE, path);
     sample.entry.bytes = bytes;
     sample.data = data;
     return sample;
@@ -222,12 +222,12 @@ struct sample sample_file(const char *path, const void *data, size_t bytes)
 
 struct sample sample_directory(const char *path)
 {
-    return sample_of(HB_DIRECTORY, path);
+    return sample_of(HB_TYPE_DIRECTORY, path);
 }
 
 struct sample sample_link(const char *path, const char *link)
 {
-    struct sample sample = sample_of(HB_SYMLINK, path);
+    struct sample sample = sample_of(HB_TYPE_SYMLINK, path);
     sample.entry.link = link;
     return sample;
 }

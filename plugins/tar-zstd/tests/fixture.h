@@ -21,7 +21,7 @@ struct content {
     bool has_trailer;
     unsigned char *trailer;
     size_t trailer_bytes;
-    bool skip; /* answer HB_SKIP to every entry */
+    bool skip; /* answer HB_STATUS_SKIP to every entry */
 };
 
 void content_free(struct content *content);

@@ -144,7 +144,7 @@ static int pass_entry(const struct hb_visitor *visitor, const struct hb_entry *e
     pass->bytes = entry->bytes;
     if (entry->path_bytes != strlen(entry->path) || entry->path_bytes == 0)
         abort();
-    return ++pass->entries % 3 == 0 ? HB_SKIP : HB_OK;
+    return ++pass->entries % 3 == 0 ? HB_STATUS_SKIP : HB_OK;
 }
 
 static int pass_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
@@ -162,7 +162,7 @@ static int pass_data(const struct hb_visitor *visitor, const void *data, size_t 
 static int pass_end(const struct hb_visitor *visitor, uint64_t bytes)
 {
     (void)visitor;
-    reached.member |= bytes != 0 && bytes != HB_UNKNOWN;
+    reached.member |= bytes != 0 && bytes != HB_SIZE_UNKNOWN;
     return HB_OK;
 }
 
@@ -179,7 +179,7 @@ static int pass_trailer(const struct hb_visitor *visitor, const void *data, size
 static int pass_unreadable(const struct hb_visitor *visitor, const char *why)
 {
     (void)visitor;
-    return strlen(why) > 0 ? HB_OK : HB_FATAL;
+    return strlen(why) > 0 ? HB_OK : HB_STATUS_FATAL;
 }
 
 static void read_archive(const uint8_t *data, size_t bytes)

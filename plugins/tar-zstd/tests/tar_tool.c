@@ -60,7 +60,7 @@ static bool read_line(char *line, struct sample *sample)
     sample->entry.mode = (uint32_t)strtoul(fields[1], NULL, 8);
     sample->entry.mtime.tv_sec = strtoll(fields[2], NULL, 10);
     sample->entry.mtime.tv_nsec = strtol(fields[3], NULL, 10);
-    sample->entry.bytes = sample->entry.type == HB_FILE ? bytes : 0;
+    sample->entry.bytes = sample->entry.type == HB_TYPE_FILE ? bytes : 0;
     if (link_bytes > 0)
         sample->entry.link = link;
     else
@@ -87,9 +87,9 @@ static int pack(struct fake_host *fake, const char *file, const char *settings)
     FILE *out = fopen(file, "wb");
     if (status == HB_OK &&
         (out == NULL || fwrite(memory.data, 1, memory.bytes, out) != memory.bytes))
-        status = HB_FATAL;
+        status = HB_STATUS_FATAL;
     if (out == NULL || fclose(out) != 0)
-        status = HB_FATAL;
+        status = HB_STATUS_FATAL;
     for (size_t i = 0; i < count; i++) {
         free((void *)(uintptr_t)samples[i].entry.path);
         free((void *)(uintptr_t)samples[i].entry.link);
@@ -109,7 +109,7 @@ static int print(struct fake_host *fake, const char *how, const char *file)
     memory_init(&memory, true);
     FILE *in = fopen(file, "rb");
     if (in == NULL)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     for (size_t got; (got = fread(block, 1, sizeof block, in)) > 0;)
         memory.sink.write(&memory.sink, block, got);
     fclose(in);
@@ -134,7 +134,7 @@ static int print(struct fake_host *fake, const char *how, const char *file)
 int main(int argc, char **argv)
 {
     struct fake_host fake;
-    int status = HB_FATAL;
+    int status = HB_STATUS_FATAL;
     setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 3)
         return 2;

@@ -132,7 +132,7 @@ static void every_length_of_a_damaged_table(void **state)
     for (memory.bytes = table; memory.bytes <= whole; memory.bytes++) {
         struct content content = {0};
         int status = read_by_walk(fake, &memory, false, &content);
-        if (status != (memory.bytes == whole ? HB_OK : HB_FATAL))
+        if (status != (memory.bytes == whole ? HB_OK : HB_STATUS_FATAL))
             fail_msg("%zu of %zu bytes, damaged: %d", memory.bytes, whole, status);
         content_free(&content);
     }
@@ -176,7 +176,7 @@ static void moved_frames(void **state)
         }
         changed.sink.write(&changed.sink, memory.data + start[9], memory.bytes - start[9]);
         struct content content = {0};
-        assert_int_equal(read_by_walk(fake, &changed, false, &content), HB_FATAL);
+        assert_int_equal(read_by_walk(fake, &changed, false, &content), HB_STATUS_FATAL);
         content_free(&content);
         assert_int_not_equal(read_by_list(fake, &changed, &content), HB_OK);
         content_free(&content);
@@ -210,7 +210,7 @@ static void swapped_frames_of_one_file(void **state)
     memmove(memory.data + first, memory.data + first + length, length);
     memcpy(memory.data + first + length, kept, length);
     struct content content = {0};
-    assert_int_equal(read_by_walk(fake, &memory, false, &content), HB_FATAL);
+    assert_int_equal(read_by_walk(fake, &memory, false, &content), HB_STATUS_FATAL);
     content_free(&content);
     assert_int_not_equal(read_by_list(fake, &memory, &content), HB_OK);
     content_free(&content);
@@ -307,7 +307,7 @@ static void full_disk(void **state)
         if (status == HB_OK)
             assert_int_equal(read_by_walk(fake, &memory, false, &content), HB_OK);
         else
-            assert_int_equal(status, HB_FATAL);
+            assert_int_equal(status, HB_STATUS_FATAL);
         content_free(&content);
         memory_free(&memory);
     }
@@ -341,10 +341,11 @@ static void no_tar(void **state)
         if (inputs[i].length != 0)
             memory.sink.write(&memory.sink, inputs[i].bytes, inputs[i].length);
         fake->message[0] = '\0';
-        if (read_by_walk(fake, &memory, true, &content) != HB_FATAL || fake->message[0] == '\0')
+        if (read_by_walk(fake, &memory, true, &content) != HB_STATUS_FATAL ||
+            fake->message[0] == '\0')
             fail_msg("input %zu: no refusal with a reason: %s", i, fake->message);
         assert_int_equal(content.count, 0);
-        assert_int_equal(read_by_list(fake, &memory, &content), HB_NOMATCH);
+        assert_int_equal(read_by_list(fake, &memory, &content), HB_STATUS_NOMATCH);
         content_free(&content);
         memory_free(&memory);
     }

@@ -136,7 +136,7 @@ static void every_length_of_the_records(void **state)
         struct content content = {0};
         claims.raw_bytes = bytes;
         forge(forgery, forgery->records, bytes, &claims, &forged);
-        assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_FATAL);
+        assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_STATUS_FATAL);
         content_free(&content);
         memory_free(&forged);
     }
@@ -234,7 +234,7 @@ static void rows_of_another_index(void **state)
         forge(forgery, forgery->records, forgery->bytes, &claims, &forged);
         memory_rewind(&forged, true);
         assert_int_equal(tar_table_read(&forgery->tar, &forged.input, &table),
-                         wrong ? HB_NOMATCH : HB_OK);
+                         wrong ? HB_STATUS_NOMATCH : HB_OK);
         tar_table_free(table);
         memory_free(&forged);
     }
@@ -261,7 +261,7 @@ static void a_name_with_a_nul_byte(void **state)
         name[1] = wrong ? '\0' : '/';
         forge(forgery, forgery->records, forgery->bytes, &forgery->table->index, &forged);
         memory_rewind(&forged, true);
-        assert_int_equal(tar_list(&tar, &forged.input, &lister), wrong ? HB_FATAL : HB_OK);
+        assert_int_equal(tar_list(&tar, &forged.input, &lister), wrong ? HB_STATUS_FATAL : HB_OK);
         tar_table_free(tar.table);
         memory_free(&forged);
     }
@@ -280,7 +280,7 @@ static void damage_to_the_index(void **state)
         struct tar_zstd tar = {.host = &forgery->fake.host};
         records[at] ^= 4;
         memory_rewind(&forgery->memory, true);
-        assert_int_equal(tar_list(&tar, &forgery->memory.input, &lister), HB_NOMATCH);
+        assert_int_equal(tar_list(&tar, &forgery->memory.input, &lister), HB_STATUS_NOMATCH);
         tar_table_free(tar.table);
         records[at] ^= 4;
     }
@@ -368,11 +368,11 @@ static void a_header_that_was_lost(void **state)
                                      (size_t)forgery->table->frames[1].file_offset),
                      bytes);
     assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_OK);
-    assert_int_equal(walk_plain(forgery, tar, bytes), HB_FATAL); /* cut off */
+    assert_int_equal(walk_plain(forgery, tar, bytes), HB_STATUS_FATAL); /* cut off */
     unsigned char *text = memmem(tar, bytes, "some text", 9);
     assert_non_null(text);
     memset(text - TAR_BLOCK, 0, TAR_BLOCK);
-    assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_FATAL);
+    assert_int_equal(walk_plain(forgery, tar, bytes + TAR_END_BYTES), HB_STATUS_FATAL);
 }
 
 /*
@@ -398,7 +398,7 @@ static void a_header_that_hides_a_member(void **state)
     claims.members--;
     claims.raw_bytes = bytes;
     forge(forgery, records, bytes, &claims, &forged);
-    assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_FATAL);
+    assert_int_equal(read_by_list(&forgery->fake, &forged, &content), HB_STATUS_FATAL);
     assert_non_null(strstr(forgery->fake.message, "forged"));
     content_free(&content);
     assert_int_equal(read_by_walk(&forgery->fake, &forged, false, &content), HB_OK);

@@ -71,7 +71,7 @@ static void no_trailer(void **state)
     struct sample sample = sample_file("f", "x", 1);
     memory_init(&memory, false);
     assert_status(fake, write_archive(fake, "", &memory, &sample, 1, NULL, 0), HB_OK);
-    assert_status(fake, read_trailer(fake, &memory, &content), HB_NOMATCH);
+    assert_status(fake, read_trailer(fake, &memory, &content), HB_STATUS_NOMATCH);
     assert_status(fake, read_by_walk(fake, &memory, false, &content), HB_OK);
     assert_false(content.has_trailer);
     content_free(&content);
@@ -94,7 +94,7 @@ static void kinds(void **state)
     };
     unsigned char *block = noise(512, 1);
     samples[4] = sample_file("dir/block", block, 512);
-    samples[6].entry.type = HB_HARDLINK;
+    samples[6].entry.type = HB_TYPE_HARDLINK;
     samples[6].entry.link = "dir/block";
     roundtrip(*state, "", samples, sizeof samples / sizeof *samples);
     free(block);
@@ -320,7 +320,7 @@ static void length_of_headers(void **state)
                     sample.entry.mtime = (struct timespec){times[k], fractions[l]};
                     assert_foretold(&sample.entry);
                 }
-    for (uint32_t type = 0; type <= HB_HARDLINK + 1; type++)
+    for (uint32_t type = 0; type <= HB_TYPE_HARDLINK + 1; type++)
         for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
             for (size_t length = 0; length < sizeof path - 24; length += length < 1200 ? 1 : 997) {
                 struct sample sample = sample_file(path, NULL, 0);
@@ -350,7 +350,7 @@ static void huge_size(void **state)
         assert_int_equal(tar_header_encode(&sample.entry, &header), 0);
         memory_init(&memory, true);
         memory.sink.write(&memory.sink, header.data, header.bytes);
-        assert_status(fake, read_by_walk(fake, &memory, false, &content), HB_FATAL);
+        assert_status(fake, read_by_walk(fake, &memory, false, &content), HB_STATUS_FATAL);
         assert_int_equal(content.count, 1);
         assert_int_equal(content.items[0].entry.bytes, sizes[i]);
         content_free(&content);
@@ -367,14 +367,15 @@ static void refused_entries(void **state)
                                sample_file("long", NULL, 0)};
     char *path = calloc(1, 70000);
     memset(path, 'x', 69999);
-    samples[0].entry.type = HB_SPECIAL;
+    samples[0].entry.type = HB_TYPE_SPECIAL;
     samples[1].entry.mtime.tv_nsec = 1000000000;
     samples[2].entry.path = path;
     samples[2].entry.path_bytes = 69999;
     for (size_t i = 0; i < 3; i++) {
         memory_init(&memory, true);
         fake->message[0] = '\0';
-        assert_status(fake, write_archive(fake, "", &memory, &samples[i], 1, NULL, 0), HB_FATAL);
+        assert_status(fake, write_archive(fake, "", &memory, &samples[i], 1, NULL, 0),
+                      HB_STATUS_FATAL);
         assert_string_not_equal(fake->message, "");
         memory_free(&memory);
     }
@@ -388,9 +389,9 @@ static void cancelled(void **state)
     struct content content = {0};
     small_archive(fake, &memory);
     atomic_store(&fake->cancel, 1);
-    assert_status(fake, read_by_walk(fake, &memory, true, &content), HB_CANCELLED);
+    assert_status(fake, read_by_walk(fake, &memory, true, &content), HB_STATUS_CANCELLED);
     content_free(&content);
-    assert_status(fake, read_by_list(fake, &memory, &content), HB_CANCELLED);
+    assert_status(fake, read_by_list(fake, &memory, &content), HB_STATUS_CANCELLED);
     content_free(&content);
     atomic_store(&fake->cancel, 0);
     memory_free(&memory);

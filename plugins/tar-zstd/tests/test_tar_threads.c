@@ -31,7 +31,7 @@ static void *encode_share(void *argument)
     void *worker = job->ops->worker_create(job->self);
     for (size_t i = 0; job->status == HB_OK && i < FILES; i++) {
         const struct hb_segment segment = {.size = sizeof segment,
-                                           .flags = HB_FIRST | HB_LAST,
+                                           .flags = HB_UNIT_FIRST | HB_UNIT_LAST,
                                            .entry = &job->samples[i].entry,
                                            .data = job->samples[i].data,
                                            .bytes = BYTES};

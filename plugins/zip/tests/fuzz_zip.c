@@ -113,7 +113,7 @@ static int keep(const struct hb_lister *lister, const struct hb_member *member)
         abort();
     if (run->count < MEMBERS_MAX) {
         run->sizes[run->count] = member->entry->bytes;
-        run->directory[run->count] = member->entry->type == HB_DIRECTORY;
+        run->directory[run->count] = member->entry->type == HB_TYPE_DIRECTORY;
         run->members[run->count++] = *member;
     }
     return HB_OK;
@@ -127,7 +127,7 @@ static int take(const struct hb_output *output, const void *data, size_t bytes, 
         abort();
     run->done += bytes;
     run->total += bytes;
-    return run->total > OUTPUT_MAX ? HB_CANCELLED : HB_OK;
+    return run->total > OUTPUT_MAX ? HB_STATUS_CANCELLED : HB_OK;
 }
 
 static void decode_all(const struct hb_format_ops *ops, void *self, const struct hb_input *input,

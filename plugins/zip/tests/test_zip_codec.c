@@ -78,10 +78,11 @@ static void same_by_every_worker(void **state)
             content[at] =
                 (char)('a' + (at % 29 * (i + 3) + at % 31 * 7 + at / (100 + i % 50)) % 26);
         memcpy(content + length - 120, content, 60);
-        struct hb_unit first = encode(&encoding, 0, content, length, HB_FIRST | HB_LAST);
+        struct hb_unit first = encode(&encoding, 0, content, length, HB_UNIT_FIRST | HB_UNIT_LAST);
         assert_int_equal(method_of(&first), ZIP_DEFLATED);
         for (unsigned worker = 1; worker < MOST_WORKERS; worker++) {
-            struct hb_unit unit = encode(&encoding, worker, content, length, HB_FIRST | HB_LAST);
+            struct hb_unit unit =
+                encode(&encoding, worker, content, length, HB_UNIT_FIRST | HB_UNIT_LAST);
             assert_int_equal(unit.bytes, first.bytes);
             assert_memory_equal(unit.data, first.data, first.bytes);
             drop(&encoding, &unit);
@@ -100,14 +101,15 @@ static void same_after_anything(void **state)
     for (int fast = 0; fast < 2; fast++) {
         struct encoding encoding;
         start(&encoding, fast ? ZIP_LEVEL_FAST : 6, 2);
-        struct hb_unit alone = encode(&encoding, 0, text, MIB, HB_FIRST);
+        struct hb_unit alone = encode(&encoding, 0, text, MIB, HB_UNIT_FIRST);
         for (unsigned i = 0; i < 24; i++) {
-            struct hb_unit other = encode(&encoding, 1, (i & 1 ? noise : text) + i * 333,
-                                          (i % 5) * 60 * KIB + 100, i & 2 ? HB_FIRST : HB_LAST);
+            struct hb_unit other =
+                encode(&encoding, 1, (i & 1 ? noise : text) + i * 333, (i % 5) * 60 * KIB + 100,
+                       i & 2 ? HB_UNIT_FIRST : HB_UNIT_LAST);
             drop(&encoding, &other);
             memcpy(moved + i, text, MIB);
             memcpy(moved + i + MIB, noise + i, 64 - i);
-            struct hb_unit unit = encode(&encoding, 1, moved + i, MIB, HB_FIRST);
+            struct hb_unit unit = encode(&encoding, 1, moved + i, MIB, HB_UNIT_FIRST);
             assert_int_equal(unit.bytes, alone.bytes);
             assert_memory_equal(unit.data, alone.data, alone.bytes);
             drop(&encoding, &unit);
@@ -132,7 +134,7 @@ static void units_stand_alone(void **state)
         struct encoding encoding;
         size_t got;
         start(&encoding, i % 2 ? ZIP_LEVEL_FAST : 6, 1);
-        struct hb_unit unit = encode(&encoding, 0, text, bytes, HB_FIRST);
+        struct hb_unit unit = encode(&encoding, 0, text, bytes, HB_UNIT_FIRST);
         memcpy(stream, unit.data, unit.bytes);
         assert_int_equal(
             libdeflate_deflate_decompress(decompressor, stream, unit.bytes, plain, MIB + 1, &got),
@@ -165,11 +167,11 @@ static void told_by_samples(void **state)
         struct encoding encoding;
         uint64_t bytes = sizes[i / 2];
         start(&encoding, i % 2 ? ZIP_LEVEL_FAST : 6, 1);
-        struct hb_unit unit = encode(&encoding, 0, noise, bytes, HB_FIRST | HB_LAST);
+        struct hb_unit unit = encode(&encoding, 0, noise, bytes, HB_UNIT_FIRST | HB_UNIT_LAST);
         assert_int_equal(method_of(&unit), ZIP_STORED);
         assert_int_equal(unit.bytes, bytes);
         drop(&encoding, &unit);
-        unit = encode(&encoding, 0, mixed, bytes, HB_FIRST | HB_LAST);
+        unit = encode(&encoding, 0, mixed, bytes, HB_UNIT_FIRST | HB_UNIT_LAST);
         assert_int_equal(method_of(&unit), ZIP_DEFLATED);
         assert_in_range(unit.bytes, bytes * 85 / 100, bytes * 98 / 100);
         drop(&encoding, &unit);
@@ -192,7 +194,7 @@ static void names(void **state)
         assert_non_null(name);
         snprintf(seen[level], sizeof seen[level], "%s", name);
         assert_ptr_equal(zip_codec_name(one.test.self), name);
-        struct hb_unit unit = encode(&two, 0, name, strlen(name), HB_FIRST);
+        struct hb_unit unit = encode(&two, 0, name, strlen(name), HB_UNIT_FIRST);
         drop(&two, &unit);
         assert_string_equal(zip_codec_name(two.test.self), name);
         for (int other = 0; other < level; other++)

@@ -44,11 +44,11 @@ static bool harmless(const struct sample *samples, const struct found_list *list
         if (found->path_bytes != entry->path_bytes ||
             memcmp(found->path, entry->path, entry->path_bytes) != 0)
             return false;
-        if (entry->type == HB_FILE && found->type == HB_FILE &&
+        if (entry->type == HB_TYPE_FILE && found->type == HB_TYPE_FILE &&
             (found->data_bytes != entry->bytes ||
              (entry->bytes > 0 && memcmp(found->data, samples[i].data, entry->bytes) != 0)))
             return false;
-        if (found->type == HB_SYMLINK && entry->type == HB_SYMLINK &&
+        if (found->type == HB_TYPE_SYMLINK && entry->type == HB_TYPE_SYMLINK &&
             strcmp(found->link, entry->link) != 0)
             return false;
     }
@@ -134,7 +134,7 @@ static void every_truncation(void **state)
     for (memory.bytes = 0; memory.bytes < whole; memory.bytes++) {
         struct found_list list;
         zip_test_read(&memory, &list);
-        if (list.status != HB_FATAL)
+        if (list.status != HB_STATUS_FATAL)
             fail_msg("cut to %zu of %zu bytes: accepted", memory.bytes, whole);
         assert_true(list.message[0] != '\0');
         zip_test_free(&list);
@@ -172,18 +172,18 @@ static void lost_trailer(void **state)
     for (size_t at = directory - block; at < directory; at++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             memory.data[at] ^= (unsigned char)(1u << bit);
-            if (trailer_status(&memory) != HB_FATAL)
+            if (trailer_status(&memory) != HB_STATUS_FATAL)
                 fail_msg("bit %u, %zu bytes before the directory: accepted", bit, directory - at);
             memory.data[at] ^= (unsigned char)(1u << bit);
         }
     }
     memset(memory.data + directory - block, 0, block);
-    assert_int_equal(trailer_status(&memory), HB_FATAL);
+    assert_int_equal(trailer_status(&memory), HB_STATUS_FATAL);
     /* Cut out without a trace, but for the mark. */
     memmove(memory.data + directory - block, memory.data + directory, memory.bytes - directory);
     memory.bytes -= block;
     zip_put32(memory.data + memory.bytes - ZIP_END_BYTES + 16, (uint32_t)(directory - block));
-    assert_int_equal(trailer_status(&memory), HB_FATAL);
+    assert_int_equal(trailer_status(&memory), HB_STATUS_FATAL);
     memory_free(&memory);
 }
 
@@ -212,7 +212,7 @@ static void trailer_that_lies_in_a_member(void **state)
         bool free = (size_t)(frame - memory.data) - length >= last + strlen("empty");
         zip_put32(frame, libdeflate_crc32(0, frame - length, length));
         zip_put64(frame + 4, length);
-        if (trailer_status(&memory) != (free ? HB_OK : HB_FATAL))
+        if (trailer_status(&memory) != (free ? HB_OK : HB_STATUS_FATAL))
             fail_msg("%zu bytes are %s", length, free ? "refused" : "accepted");
     }
     memory_free(&memory);
@@ -224,7 +224,7 @@ static void no_trailer(void **state)
     struct memory memory;
     struct sample sample = zip_test_file("one", text, sizeof text - 1);
     assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_OK);
-    assert_int_equal(trailer_status(&memory), HB_NOMATCH);
+    assert_int_equal(trailer_status(&memory), HB_STATUS_NOMATCH);
     memory_free(&memory);
 }
 
@@ -234,7 +234,7 @@ static void expect(struct memory *memory, const char *reason)
 {
     struct found_list list;
     zip_test_read(memory, &list);
-    if (list.status != HB_FATAL || strstr(list.message, reason) == NULL)
+    if (list.status != HB_STATUS_FATAL || strstr(list.message, reason) == NULL)
         fail_msg("expected \"%s\", got status %d: %s", reason, list.status, list.message);
     zip_test_free(&list);
     memory_free(memory);
@@ -362,7 +362,8 @@ static void forged_descriptor(void **state)
         struct found_list list;
         *at ^= 1;
         zip_test_read(&memory, &list);
-        if (list.status != HB_FATAL || strstr(list.message, "data descriptor differs") == NULL)
+        if (list.status != HB_STATUS_FATAL ||
+            strstr(list.message, "data descriptor differs") == NULL)
             fail_msg("byte %d: status %d: %s", (int)(at - numbers), list.status, list.message);
         *at ^= 1;
         zip_test_free(&list);
@@ -397,7 +398,7 @@ static void target_with_a_nul_byte(void **state)
         zip_put32(central(&memory, 0) + 38, 0120777u << 16);
         zip_test_walk(&memory, true, &list);
         assert_int_equal(list.status, HB_OK);
-        assert_int_equal(list.members[0].type, HB_FILE);
+        assert_int_equal(list.members[0].type, HB_TYPE_FILE);
         assert_null(list.members[0].link);
         assert_non_null(list.members[0].why);
         assert_non_null(strstr(list.members[0].why, "NUL byte in its target"));
@@ -417,8 +418,8 @@ static void refused_methods(void **state)
     zip_put16(central(&memory, 1) + 8, 1);
     zip_test_read(&memory, &list);
     assert_int_equal(list.status, HB_OK);
-    assert_int_equal(list.members[0].status, HB_ENTRY);
-    assert_int_equal(list.members[1].status, HB_ENTRY);
+    assert_int_equal(list.members[0].status, HB_STATUS_ENTRY);
+    assert_int_equal(list.members[1].status, HB_STATUS_ENTRY);
     assert_non_null(strstr(list.members[0].why, "Deflate64 (method 9)"));
     assert_non_null(strstr(list.members[1].why, "is encrypted"));
     zip_test_free(&list);
@@ -429,7 +430,7 @@ static void refused_methods(void **state)
     assert_non_null(strstr(list.members[1].why, "is encrypted"));
     zip_test_free(&list);
     zip_test_walk(&memory, false, &list);
-    assert_int_equal(list.status, HB_FATAL);
+    assert_int_equal(list.status, HB_STATUS_FATAL);
     assert_int_equal(list.count, 1);
     assert_non_null(strstr(list.message, "Deflate64"));
     zip_test_free(&list);

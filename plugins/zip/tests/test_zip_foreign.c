@@ -101,7 +101,7 @@ static void read_one(const struct foreign *foreign, struct found_list *list)
     if (list->status != HB_OK)
         fail_msg("%s", list->message);
     assert_int_equal(list->count, 1);
-    if (list->members[0].type == HB_FILE && !foreign->empty && list->members[0].why == NULL) {
+    if (list->members[0].type == HB_TYPE_FILE && !foreign->empty && list->members[0].why == NULL) {
         assert_int_equal(list->members[0].data_bytes, 1);
         assert_int_equal(list->members[0].data[0], 'x');
     }
@@ -154,7 +154,7 @@ static void unicode_path(void **state)
     struct found_list list;
     build(&memory, &(struct foreign){.name = "n\x82", .extra = extra, .extra_bytes = 12});
     zip_test_read(&memory, &list);
-    assert_int_equal(list.status, HB_FATAL);
+    assert_int_equal(list.status, HB_STATUS_FATAL);
     zip_test_free(&list);
     memory_free(&memory);
 }
@@ -165,24 +165,24 @@ static void attributes(void **state)
     static const struct {
         uint32_t made_by, attributes, type, flags, mode;
     } all[] = {
-        {3, 0100755u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0755},
-        {19, 0100644u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0644},
-        {3, 0600u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0600},
-        {3, 0, HB_FILE, 0, 0},
-        {0, 0100755u << 16, HB_FILE, 0, 0},
-        {0, 0x20, HB_FILE, 0, 0},
-        {0, 0x21, HB_FILE, HB_ENTRY_READ_ONLY, 0},
-        {11, 0x01, HB_FILE, HB_ENTRY_READ_ONLY, 0},
-        {3, 0x01, HB_FILE, 0, 0},
-        {3, 0100644u << 16 | 0x01, HB_FILE, HB_ENTRY_HAS_MODE, 0644},
+        {3, 0100755u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0755},
+        {19, 0100644u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0644},
+        {3, 0600u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0600},
+        {3, 0, HB_TYPE_FILE, 0, 0},
+        {0, 0100755u << 16, HB_TYPE_FILE, 0, 0},
+        {0, 0x20, HB_TYPE_FILE, 0, 0},
+        {0, 0x21, HB_TYPE_FILE, HB_ENTRY_READ_ONLY, 0},
+        {11, 0x01, HB_TYPE_FILE, HB_ENTRY_READ_ONLY, 0},
+        {3, 0x01, HB_TYPE_FILE, 0, 0},
+        {3, 0100644u << 16 | 0x01, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0644},
         /* What has content is a file; mysqldump | zip dump.zip - stores the mode of a pipe. */
-        {3, 0020666u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0666},
-        {3, 0060666u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0666},
-        {3, 0010666u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0666},
-        {3, 0140666u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0666},
-        {3, 0040755u << 16, HB_FILE, HB_ENTRY_HAS_MODE, 0755},
-        {0, 0x10, HB_FILE, 0, 0},
-        {3, 0120777u << 16, HB_SYMLINK, HB_ENTRY_HAS_MODE, 0777},
+        {3, 0020666u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0060666u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0010666u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0140666u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0666},
+        {3, 0040755u << 16, HB_TYPE_FILE, HB_ENTRY_HAS_MODE, 0755},
+        {0, 0x10, HB_TYPE_FILE, 0, 0},
+        {3, 0120777u << 16, HB_TYPE_SYMLINK, HB_ENTRY_HAS_MODE, 0777},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct found_list list;
@@ -195,7 +195,7 @@ static void attributes(void **state)
         assert_int_equal(list.members[0].flags & (HB_ENTRY_HAS_MODE | HB_ENTRY_READ_ONLY),
                          all[i].flags);
         assert_int_equal(list.members[0].mode, all[i].mode);
-        if (all[i].type == HB_SYMLINK)
+        if (all[i].type == HB_TYPE_SYMLINK)
             assert_string_equal(list.members[0].link, "x");
         zip_test_free(&list);
     }
@@ -208,16 +208,16 @@ static void empty_ones(void **state)
     static const struct {
         uint32_t made_by, attributes, type;
     } all[] = {
-        {3, 0010644u << 16, HB_SPECIAL},
-        {3, 0020644u << 16, HB_SPECIAL},
-        {3, 0060644u << 16, HB_SPECIAL},
-        {3, 0140644u << 16, HB_SPECIAL},
-        {3, 0040755u << 16, HB_DIRECTORY},
-        {0, 0x10, HB_DIRECTORY},
-        {0, 0x30, HB_DIRECTORY},
-        {0, 0x20, HB_FILE},
-        {11, 0x10, HB_FILE},
-        {3, 0x10, HB_FILE},
+        {3, 0010644u << 16, HB_TYPE_SPECIAL},
+        {3, 0020644u << 16, HB_TYPE_SPECIAL},
+        {3, 0060644u << 16, HB_TYPE_SPECIAL},
+        {3, 0140644u << 16, HB_TYPE_SPECIAL},
+        {3, 0040755u << 16, HB_TYPE_DIRECTORY},
+        {0, 0x10, HB_TYPE_DIRECTORY},
+        {0, 0x30, HB_TYPE_DIRECTORY},
+        {0, 0x20, HB_TYPE_FILE},
+        {11, 0x10, HB_TYPE_FILE},
+        {3, 0x10, HB_TYPE_FILE},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct found_list list;
@@ -249,7 +249,7 @@ static void directory_with_content(void **state)
         assert_int_equal(list.status, HB_OK);
         assert_int_equal(list.count, 1);
         assert_string_equal(list.members[0].path, "d");
-        assert_int_equal(list.members[0].type, HB_DIRECTORY);
+        assert_int_equal(list.members[0].type, HB_TYPE_DIRECTORY);
         assert_int_equal(list.members[0].bytes, 0);
         assert_int_equal(list.members[0].data_bytes, 0);
         zip_test_free(&list);
@@ -472,7 +472,7 @@ static void probing(void **state)
         memory.bytes -= 1;
         memory_rewind(&memory, true);
         assert_int_equal(test.ops->probe(test.self, &memory.input, memory.data, memory.bytes),
-                         HB_NOMATCH);
+                         HB_STATUS_NOMATCH);
         memory_free(&memory);
         zip_test_end(&test);
     }

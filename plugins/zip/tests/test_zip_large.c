@@ -127,7 +127,8 @@ static int write_large(struct zip_test *test, struct pieces *pieces, struct hb_e
     const struct hb_sink *sink = &pieces->sink;
     struct sample after = zip_test_file("after", "after", 5);
     assert_int_equal(encode(test, entry, 0, content, MIB, &units[0]), HB_OK);
-    assert_int_equal(encode(test, &after.entry, HB_FIRST | HB_LAST, "after", 5, &units[1]), HB_OK);
+    assert_int_equal(
+        encode(test, &after.entry, HB_UNIT_FIRST | HB_UNIT_LAST, "after", 5, &units[1]), HB_OK);
     int status = test->ops->begin_entry(test->self, sink, entry);
     for (unsigned i = 0; status == HB_OK && i < UNITS; i++)
         status = test->ops->append(test->self, sink, &units[0]);
@@ -212,7 +213,7 @@ static void check(bool seekable, uint64_t announced, const unsigned char *conten
     zip_test_start(&test, 1);
     pieces_init(&pieces, seekable);
     int status = write_large(&test, &pieces, &sample.entry, content, units);
-    assert_int_equal(status, fits ? HB_OK : HB_FATAL);
+    assert_int_equal(status, fits ? HB_OK : HB_STATUS_FATAL);
     if (fits)
         read_large(&test, &pieces, content);
     else
@@ -229,7 +230,7 @@ static void large_content(void **state)
     unsigned char *zeros = calloc(1, MIB);
     uint64_t true_size = (uint64_t)UNITS * MIB;
     check(true, true_size, zeros, true);
-    check(false, HB_UNKNOWN, zeros, true);
+    check(false, HB_SIZE_UNKNOWN, zeros, true);
     free(zeros);
 }
 
@@ -261,9 +262,9 @@ static void foreign_units(void **state)
     struct hb_unit unit = {.size = sizeof unit, .data = "x", .bytes = 1, .range_fd = -1};
     zip_test_start(&test, 6);
     pieces_init(&pieces, true);
-    assert_int_equal(test.ops->append(test.self, &pieces.sink, &unit), HB_FATAL);
+    assert_int_equal(test.ops->append(test.self, &pieces.sink, &unit), HB_STATUS_FATAL);
     assert_int_equal(test.ops->begin_entry(test.self, &pieces.sink, &sample.entry), HB_OK);
-    assert_int_equal(test.ops->append(test.self, &pieces.sink, &unit), HB_FATAL);
+    assert_int_equal(test.ops->append(test.self, &pieces.sink, &unit), HB_STATUS_FATAL);
     pieces_free(&pieces);
     zip_test_end(&test);
 }

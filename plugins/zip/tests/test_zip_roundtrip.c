@@ -216,18 +216,18 @@ static void refused_names(void **state)
     longest[65536] = '\0';
     struct memory memory;
     struct sample sample = zip_test_file(longest, "x", 1);
-    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_ENTRY);
+    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_STATUS_ENTRY);
     memory_free(&memory);
     longest[65535] = '\0';
     sample = zip_test_directory(longest); /* its '/' does not fit */
-    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_ENTRY);
+    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_STATUS_ENTRY);
     memory_free(&memory);
     sample = zip_test_file("", "x", 1);
-    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_ENTRY);
+    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_STATUS_ENTRY);
     memory_free(&memory);
     sample = zip_test_file("hard", NULL, 0);
-    sample.entry.type = HB_HARDLINK;
-    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_ENTRY);
+    sample.entry.type = HB_TYPE_HARDLINK;
+    assert_int_equal(zip_test_write(&memory, true, 6, &sample, 1, NULL, 0), HB_STATUS_ENTRY);
     memory_free(&memory);
     free(longest);
 }
@@ -248,7 +248,7 @@ static void trailer(void **state)
         zip_test_start(&test, 6);
         memory_rewind(&memory, true);
         int status = test.ops->read_trailer(test.self, &memory.input, &data, &bytes);
-        assert_int_equal(status, sizes[i] == 0 ? HB_NOMATCH : HB_OK);
+        assert_int_equal(status, sizes[i] == 0 ? HB_STATUS_NOMATCH : HB_OK);
         assert_int_equal(bytes, sizes[i]);
         if (bytes > 0)
             assert_memory_equal(data, block, bytes);
@@ -272,7 +272,8 @@ static void content_is_no_trailer(void **state)
     assert_int_equal(zip_test_write(&memory, true, 0, &sample, 1, NULL, 0), HB_OK);
     zip_test_start(&test, 0);
     memory_rewind(&memory, true);
-    assert_int_equal(test.ops->read_trailer(test.self, &memory.input, &data, &bytes), HB_NOMATCH);
+    assert_int_equal(test.ops->read_trailer(test.self, &memory.input, &data, &bytes),
+                     HB_STATUS_NOMATCH);
     zip_test_end(&test);
     memory_free(&memory);
 }
@@ -334,17 +335,17 @@ static void shrunk(bool seekable, uint64_t unit, unsigned units, bool empty_last
     void *worker = test.ops->worker_create(test.self);
     assert_int_equal(test.ops->begin_entry(test.self, &memory.sink, &samples[0].entry), HB_OK);
     for (unsigned i = 0; i < units; i++)
-        assert_int_equal(
-            add_unit(&test, worker, &memory, &samples[0], i * unit, unit, i == 0 ? HB_FIRST : 0),
-            HB_OK);
-    if (empty_last)
-        assert_int_equal(add_unit(&test, worker, &memory, &samples[0], units * unit, 0, HB_LAST),
+        assert_int_equal(add_unit(&test, worker, &memory, &samples[0], i * unit, unit,
+                                  i == 0 ? HB_UNIT_FIRST : 0),
                          HB_OK);
+    if (empty_last)
+        assert_int_equal(
+            add_unit(&test, worker, &memory, &samples[0], units * unit, 0, HB_UNIT_LAST), HB_OK);
     samples[0].entry.bytes = units * unit;
     assert_int_equal(test.ops->end_entry(test.self, &memory.sink, &samples[0].entry), HB_OK);
     assert_int_equal(test.ops->begin_entry(test.self, &memory.sink, &samples[1].entry), HB_OK);
-    assert_int_equal(add_unit(&test, worker, &memory, &samples[1], 0, 5, HB_FIRST | HB_LAST),
-                     HB_OK);
+    assert_int_equal(
+        add_unit(&test, worker, &memory, &samples[1], 0, 5, HB_UNIT_FIRST | HB_UNIT_LAST), HB_OK);
     assert_int_equal(test.ops->end_entry(test.self, &memory.sink, &samples[1].entry), HB_OK);
     assert_int_equal(test.ops->finish(test.self, &memory.sink, NULL, 0), HB_OK);
     test.ops->worker_destroy(test.self, worker);
@@ -392,7 +393,7 @@ static void full_disk(void **state)
             memory.limit = limit;
             assert_int_equal(memory_write(test.ops, &test.fake.host, test.self, &memory, samples, 3,
                                           "trailer", 7),
-                             HB_FATAL);
+                             HB_STATUS_FATAL);
             zip_test_end(&test);
             memory_free(&memory);
         }

@@ -25,7 +25,7 @@ static void encode_unit(struct shared *shared, void *worker, unsigned i)
 {
     struct hb_segment segment = {
         .size = sizeof segment,
-        .flags = (i == 0 ? HB_FIRST : 0u) | (i == UNITS - 1 ? HB_LAST : 0u),
+        .flags = (i == 0 ? HB_UNIT_FIRST : 0u) | (i == UNITS - 1 ? HB_UNIT_LAST : 0u),
         .entry = &shared->sample.entry,
         .offset = (uint64_t)i * MIB,
         .data = (const char *)shared->sample.data + (size_t)i * MIB,
@@ -55,7 +55,7 @@ static void *encode_some(void *argument)
 
 static int compare(const struct hb_output *output, const void *data, size_t bytes, uint64_t offset)
 {
-    return memcmp((const char *)output->self + offset, data, bytes) == 0 ? HB_OK : HB_FATAL;
+    return memcmp((const char *)output->self + offset, data, bytes) == 0 ? HB_OK : HB_STATUS_FATAL;
 }
 
 static void *decode_some(void *argument)
@@ -168,7 +168,7 @@ static int visit_entry(const struct hb_visitor *visitor, const struct hb_entry *
     struct visit *visit = visitor->self;
     assert_string_equal(entry->path, visit->samples[visit->entries].entry.path);
     visit->bytes = 0;
-    return visit->entries++ == 1 ? HB_SKIP : HB_OK;
+    return visit->entries++ == 1 ? HB_STATUS_SKIP : HB_OK;
 }
 
 static int visit_data(const struct hb_visitor *visitor, const void *data, size_t bytes,

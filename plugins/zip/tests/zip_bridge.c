@@ -114,7 +114,7 @@ static int write_content(const char *directory)
     int result = 0;
     make_content(&content);
     for (size_t i = 0; i < ENTRIES; i++)
-        if (content.samples[i].entry.type == HB_FILE)
+        if (content.samples[i].entry.type == HB_TYPE_FILE)
             result |= save_flat(directory, content.samples[i].entry.path, content.samples[i].data,
                                 content.samples[i].entry.bytes);
     free_content(&content);
@@ -152,7 +152,7 @@ static int read_archive(const char *path, const char *directory)
                (long long)found->mtime.tv_sec, found->path);
         if (found->status != HB_OK)
             result = 1;
-        else if (found->type == HB_FILE)
+        else if (found->type == HB_TYPE_FILE)
             result |= save_flat(directory, found->path, found->data, found->data_bytes);
     }
     zip_test_free(&list);
@@ -323,13 +323,13 @@ static int write_archives(void)
 
 static void show_found(const struct found *found)
 {
-    bool link = found->type == HB_SYMLINK;
+    bool link = found->type == HB_TYPE_SYMLINK;
     const unsigned char *data = link ? (const unsigned char *)found->link : found->data;
     size_t bytes = link ? strlen(found->link) : (size_t)found->data_bytes;
     printf("%c %lld %ld ",
-           link                     ? 'l'
-           : found->type == HB_FILE ? 'f'
-                                    : 'd',
+           link                          ? 'l'
+           : found->type == HB_TYPE_FILE ? 'f'
+                                         : 'd',
            (long long)found->mtime.tv_sec, found->mtime.tv_nsec);
     for (size_t at = 0; at < found->path_bytes; at++)
         printf("%02x", (unsigned char)found->path[at]);

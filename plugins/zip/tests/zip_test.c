@@ -75,8 +75,8 @@ static void decode_all(struct zip_test *test, struct memory *memory, struct foun
         const struct hb_member *members[] = {&member};
         const struct hb_output *outputs[] = {&output};
         found->status = test->ops->decode(test->self, worker, &memory->input, members, 1, outputs);
-        if (found->status == HB_FATAL && list->status == HB_OK) {
-            list->status = HB_FATAL;
+        if (found->status == HB_STATUS_FATAL && list->status == HB_OK) {
+            list->status = HB_STATUS_FATAL;
             memcpy(list->message, test->fake.message, sizeof list->message);
         }
     }
@@ -203,7 +203,7 @@ static struct sample make(uint32_t type, const char *path, uint32_t mode)
 
 struct sample zip_test_file(const char *path, const void *data, uint64_t bytes)
 {
-    struct sample sample = make(HB_FILE, path, 0640);
+    struct sample sample = make(HB_TYPE_FILE, path, 0640);
     sample.entry.bytes = bytes;
     sample.data = data;
     return sample;
@@ -211,12 +211,12 @@ struct sample zip_test_file(const char *path, const void *data, uint64_t bytes)
 
 struct sample zip_test_directory(const char *path)
 {
-    return make(HB_DIRECTORY, path, 0750);
+    return make(HB_TYPE_DIRECTORY, path, 0750);
 }
 
 struct sample zip_test_link(const char *path, const char *target)
 {
-    struct sample sample = make(HB_SYMLINK, path, 0777);
+    struct sample sample = make(HB_TYPE_SYMLINK, path, 0777);
     sample.entry.link = target;
     return sample;
 }
@@ -237,9 +237,9 @@ void zip_test_same(const struct sample *samples, size_t count, const struct foun
         assert_int_equal(found->flags, HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME);
         assert_int_equal(found->mtime.tv_sec, entry->mtime.tv_sec);
         assert_int_equal(found->mtime.tv_nsec, entry->mtime.tv_nsec);
-        if (entry->type == HB_SYMLINK)
+        if (entry->type == HB_TYPE_SYMLINK)
             assert_string_equal(found->link, entry->link);
-        if (entry->type != HB_FILE)
+        if (entry->type != HB_TYPE_FILE)
             continue;
         assert_int_equal(found->bytes, entry->bytes);
         assert_int_equal(found->data_bytes, entry->bytes);

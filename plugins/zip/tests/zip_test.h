@@ -45,7 +45,7 @@ struct found {
 struct found_list {
     struct found *members;
     size_t count;
-    int status; /* of list(), or the first of decode() that is HB_FATAL */
+    int status; /* of list(), or the first of decode() that is HB_STATUS_FATAL */
     char message[512];
 };
 

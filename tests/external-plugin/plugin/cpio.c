@@ -38,7 +38,7 @@ static int cpio_create(const struct hb_host *host, const struct hb_settings *set
 
     (void)settings;
     if (cpio == NULL)
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     cpio->host = host;
     *self = cpio;
     return HB_OK;
@@ -85,20 +85,20 @@ static int open_writer(struct cpio *cpio)
 {
     cpio->writer = archive_write_new();
     if (cpio->writer == NULL)
-        return cpio->host->fail(cpio->host, HB_FATAL, "out of memory");
+        return cpio->host->fail(cpio->host, HB_STATUS_FATAL, "out of memory");
     if (archive_write_set_format_cpio_newc(cpio->writer) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(cpio->writer, 0) != ARCHIVE_OK ||
         archive_write_open(cpio->writer, cpio, NULL, to_sink, NULL) != ARCHIVE_OK)
-        return writer_failed(cpio, HB_FATAL);
+        return writer_failed(cpio, HB_STATUS_FATAL);
     return HB_OK;
 }
 
 static void describe(struct archive_entry *header, const struct hb_entry *entry)
 {
-    static const mode_t types[] = {[HB_FILE] = AE_IFREG,
-                                   [HB_DIRECTORY] = AE_IFDIR,
-                                   [HB_SYMLINK] = AE_IFLNK,
-                                   [HB_HARDLINK] = AE_IFREG};
+    static const mode_t types[] = {[HB_TYPE_FILE] = AE_IFREG,
+                                   [HB_TYPE_DIRECTORY] = AE_IFDIR,
+                                   [HB_TYPE_SYMLINK] = AE_IFLNK,
+                                   [HB_TYPE_HARDLINK] = AE_IFREG};
 
     archive_entry_set_pathname(header, entry->path);
     archive_entry_set_filetype(header, types[entry->type]);
@@ -106,8 +106,8 @@ static void describe(struct archive_entry *header, const struct hb_entry *entry)
     archive_entry_set_mtime(header, entry->mtime.tv_sec, 0);
     archive_entry_set_uid(header, entry->uid);
     archive_entry_set_gid(header, entry->gid);
-    archive_entry_set_size(header, entry->type == HB_FILE ? (la_int64_t)entry->bytes : 0);
-    if (entry->type == HB_SYMLINK)
+    archive_entry_set_size(header, entry->type == HB_TYPE_FILE ? (la_int64_t)entry->bytes : 0);
+    if (entry->type == HB_TYPE_SYMLINK)
         archive_entry_set_symlink(header, entry->link);
 }
 
@@ -118,20 +118,21 @@ static int cpio_begin_entry(void *self, const struct hb_sink *sink, const struct
     int status;
 
     cpio->sink = sink;
-    if (entry->type != HB_FILE && entry->type != HB_DIRECTORY && entry->type != HB_SYMLINK)
-        return cpio->host->fail(cpio->host, HB_ENTRY, "cpio cannot hold this type of file");
-    if (entry->type == HB_FILE && entry->bytes > NEWC_LARGEST)
-        return cpio->host->fail(cpio->host, HB_ENTRY,
+    if (entry->type != HB_TYPE_FILE && entry->type != HB_TYPE_DIRECTORY &&
+        entry->type != HB_TYPE_SYMLINK)
+        return cpio->host->fail(cpio->host, HB_STATUS_ENTRY, "cpio cannot hold this type of file");
+    if (entry->type == HB_TYPE_FILE && entry->bytes > NEWC_LARGEST)
+        return cpio->host->fail(cpio->host, HB_STATUS_ENTRY,
                                 "larger than the 4 GiB that cpio can hold; use another format");
     if (cpio->writer == NULL && open_writer(cpio) != HB_OK)
-        return HB_FATAL;
+        return HB_STATUS_FATAL;
     header = archive_entry_new();
     if (header == NULL)
-        return cpio->host->fail(cpio->host, HB_FATAL, "out of memory");
+        return cpio->host->fail(cpio->host, HB_STATUS_FATAL, "out of memory");
     describe(header, entry);
     status = archive_write_header(cpio->writer, header) == ARCHIVE_OK
                  ? HB_OK
-                 : writer_failed(cpio, HB_FATAL);
+                 : writer_failed(cpio, HB_STATUS_FATAL);
     archive_entry_free(header);
     return status;
 }
@@ -139,7 +140,7 @@ static int cpio_begin_entry(void *self, const struct hb_sink *sink, const struct
 static int append_bytes(struct cpio *cpio, const void *data, size_t bytes)
 {
     if (archive_write_data(cpio->writer, data, bytes) != (la_ssize_t)bytes)
-        return writer_failed(cpio, HB_FATAL);
+        return writer_failed(cpio, HB_STATUS_FATAL);
     return HB_OK;
 }
 
@@ -157,10 +158,11 @@ static int append_range(struct cpio *cpio, const struct hb_unit *unit)
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return cpio->host->fail(cpio->host, HB_FATAL, "cannot read what is to be stored: %s",
+            return cpio->host->fail(cpio->host, HB_STATUS_FATAL,
+                                    "cannot read what is to be stored: %s",
                                     got < 0 ? strerror(errno) : "it is shorter than announced");
         if (append_bytes(cpio, block, (size_t)got) != HB_OK)
-            return HB_FATAL;
+            return HB_STATUS_FATAL;
         done += (uint64_t)got;
     }
     return HB_OK;
@@ -183,8 +185,9 @@ static int cpio_end_entry(void *self, const struct hb_sink *sink, const struct h
 
     (void)entry;
     cpio->sink = sink;
-    return archive_write_finish_entry(cpio->writer) == ARCHIVE_OK ? HB_OK
-                                                                  : writer_failed(cpio, HB_FATAL);
+    return archive_write_finish_entry(cpio->writer) == ARCHIVE_OK
+               ? HB_OK
+               : writer_failed(cpio, HB_STATUS_FATAL);
 }
 
 static int cpio_finish(void *self, const struct hb_sink *sink, const void *trailer, size_t bytes)
@@ -195,8 +198,9 @@ static int cpio_finish(void *self, const struct hb_sink *sink, const void *trail
     (void)bytes;
     cpio->sink = sink;
     if (cpio->writer == NULL && open_writer(cpio) != HB_OK)
-        return HB_FATAL;
-    return archive_write_close(cpio->writer) == ARCHIVE_OK ? HB_OK : writer_failed(cpio, HB_FATAL);
+        return HB_STATUS_FATAL;
+    return archive_write_close(cpio->writer) == ARCHIVE_OK ? HB_OK
+                                                           : writer_failed(cpio, HB_STATUS_FATAL);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -216,23 +220,23 @@ static int read_failed(const struct cpio *cpio, struct archive *archive)
 {
     const char *reason = archive_error_string(archive);
 
-    return cpio->host->fail(cpio->host, HB_FATAL, "damaged cpio archive: %s",
+    return cpio->host->fail(cpio->host, HB_STATUS_FATAL, "damaged cpio archive: %s",
                             reason != NULL ? reason : "unknown error");
 }
 
 static uint32_t type_of(struct archive_entry *header)
 {
     if (archive_entry_hardlink(header) != NULL)
-        return HB_HARDLINK;
+        return HB_TYPE_HARDLINK;
     switch (archive_entry_filetype(header)) {
     case AE_IFREG:
-        return HB_FILE;
+        return HB_TYPE_FILE;
     case AE_IFDIR:
-        return HB_DIRECTORY;
+        return HB_TYPE_DIRECTORY;
     case AE_IFLNK:
-        return HB_SYMLINK;
+        return HB_TYPE_SYMLINK;
     default:
-        return HB_SPECIAL;
+        return HB_TYPE_SPECIAL;
     }
 }
 
@@ -256,10 +260,10 @@ static void fill(struct hb_entry *entry, struct archive_entry *header, const cha
     entry->type = type_of(header);
     entry->path = path;
     entry->path_bytes = strlen(path);
-    entry->link = entry->type == HB_HARDLINK  ? archive_entry_hardlink(header)
-                  : entry->type == HB_SYMLINK ? archive_entry_symlink(header)
-                                              : NULL;
-    entry->bytes = entry->type == HB_FILE ? (uint64_t)archive_entry_size(header) : 0;
+    entry->link = entry->type == HB_TYPE_HARDLINK  ? archive_entry_hardlink(header)
+                  : entry->type == HB_TYPE_SYMLINK ? archive_entry_symlink(header)
+                                                   : NULL;
+    entry->bytes = entry->type == HB_TYPE_FILE ? (uint64_t)archive_entry_size(header) : 0;
     entry->mtime.tv_sec = archive_entry_mtime(header);
     entry->mode = (uint32_t)archive_entry_perm(header);
     entry->flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER;
@@ -295,14 +299,14 @@ static int pass_entry(const struct cpio *cpio, struct archive *archive,
     int status = HB_OK;
 
     if (name != NULL && copy == NULL)
-        status = cpio->host->fail(cpio->host, HB_FATAL, "out of memory");
+        status = cpio->host->fail(cpio->host, HB_STATUS_FATAL, "out of memory");
     if (path != NULL) {
         fill(&entry, header, path);
         entry.index = index;
         status = visitor->entry(visitor, &entry);
-        if (status == HB_OK && entry.type == HB_FILE)
+        if (status == HB_OK && entry.type == HB_TYPE_FILE)
             status = pass_data(cpio, archive, visitor);
-        if (status == HB_OK || status == HB_SKIP)
+        if (status == HB_OK || status == HB_STATUS_SKIP)
             status = visitor->end(visitor, entry.bytes);
     }
     free(copy);
@@ -333,7 +337,7 @@ static int cpio_walk(void *self, const struct hb_input *input, const struct hb_v
     int status;
 
     if (archive == NULL || reader == NULL) {
-        status = cpio->host->fail(cpio->host, HB_FATAL, "out of memory");
+        status = cpio->host->fail(cpio->host, HB_STATUS_FATAL, "out of memory");
     } else {
         reader->input = input;
         if (archive_read_support_format_cpio(archive) != ARCHIVE_OK ||

@@ -39,7 +39,7 @@ int create(const hb_host *host, const hb_settings *settings, void **self)
         *self = limit.release();
         return HB_OK;
     } catch (const std::bad_alloc &) {
-        return host->fail(host, HB_FATAL, "out of memory");
+        return host->fail(host, HB_STATUS_FATAL, "out of memory");
     }
 }
 
@@ -52,7 +52,8 @@ int verdict(void *self, int, const hb_entry *entry, hb_verdict *answer)
 {
     const Limit *limit = static_cast<const Limit *>(self);
 
-    if (entry->type != HB_FILE || entry->bytes == HB_UNKNOWN || entry->bytes <= limit->largest)
+    if (entry->type != HB_TYPE_FILE || entry->bytes == HB_SIZE_UNKNOWN ||
+        entry->bytes <= limit->largest)
         return HB_OK;
     try {
         const std::string path(entry->path, entry->path_bytes);
@@ -63,7 +64,7 @@ int verdict(void *self, int, const hb_entry *entry, hb_verdict *answer)
     } catch (const std::bad_alloc &) {
         return HB_OK; /* rather store too much than lose a file */
     }
-    answer->kind = HB_LEAVE_OUT;
+    answer->kind = HB_VERDICT_LEAVE_OUT;
     std::snprintf(answer->reason, sizeof(answer->reason), "larger than %llu bytes",
                   static_cast<unsigned long long>(limit->largest));
     return HB_OK;

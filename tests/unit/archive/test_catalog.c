@@ -14,7 +14,7 @@ static struct hb_entry numbered(size_t number, char path[32], char link[32])
     snprintf(path, 32, "directory/%zu", number);
     snprintf(link, 32, "to/%zu", number);
     return (struct hb_entry){.size = sizeof(struct hb_entry),
-                             .type = number % 3 == 0 ? HB_SYMLINK : HB_FILE,
+                             .type = number % 3 == 0 ? HB_TYPE_SYMLINK : HB_TYPE_FILE,
                              .path = path,
                              .path_bytes = strlen(path),
                              .link = number % 3 == 0 ? link : NULL,
@@ -57,26 +57,26 @@ static void expect_plain(uint32_t type, const char *path, const char *plain)
 static void test_plain_spelling(void **state)
 {
     (void)state;
-    expect_plain(HB_FILE, "d//a", "d/a");
-    expect_plain(HB_SYMLINK, "d/./a", "d/a");
-    expect_plain(HB_HARDLINK, "d///././b//a", "d/b/a");
-    expect_plain(HB_FILE, "./d//a", "d/a");
-    expect_plain(HB_FILE, "././/d/a", "d/a");
-    expect_plain(HB_DIRECTORY, "./d", "d");
-    expect_plain(HB_DIRECTORY, "d/.", "d");
-    expect_plain(HB_DIRECTORY, "d//", "d");
+    expect_plain(HB_TYPE_FILE, "d//a", "d/a");
+    expect_plain(HB_TYPE_SYMLINK, "d/./a", "d/a");
+    expect_plain(HB_TYPE_HARDLINK, "d///././b//a", "d/b/a");
+    expect_plain(HB_TYPE_FILE, "./d//a", "d/a");
+    expect_plain(HB_TYPE_FILE, "././/d/a", "d/a");
+    expect_plain(HB_TYPE_DIRECTORY, "./d", "d");
+    expect_plain(HB_TYPE_DIRECTORY, "d/.", "d");
+    expect_plain(HB_TYPE_DIRECTORY, "d//", "d");
     static const char *const kept[] = {"d/a", "./../a", "../d//a", "d//../a", "d/./..", "/d//a",
                                        "//d", "",       ".",       "d/...",   "d/.a",   "d/a."};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        expect_plain(HB_FILE, kept[i], kept[i]);
-    expect_plain(HB_FILE, "d/.", "d/.");
-    expect_plain(HB_FILE, "d//", "d//");
+        expect_plain(HB_TYPE_FILE, kept[i], kept[i]);
+    expect_plain(HB_TYPE_FILE, "d/.", "d/.");
+    expect_plain(HB_TYPE_FILE, "d//", "d//");
     static const char *const roots[] = {"/", "./.", ".", "./", "//", "/."};
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
-        expect_plain(HB_DIRECTORY, roots[i], ".");
-    expect_plain(HB_FILE, "/", "/");
-    expect_plain(HB_DIRECTORY, "/a", "/a");
-    expect_plain(HB_DIRECTORY, "", "");
+        expect_plain(HB_TYPE_DIRECTORY, roots[i], ".");
+    expect_plain(HB_TYPE_FILE, "/", "/");
+    expect_plain(HB_TYPE_DIRECTORY, "/a", "/a");
+    expect_plain(HB_TYPE_DIRECTORY, "", "");
 }
 
 static void test_what_was_listed(void **state)
@@ -117,7 +117,7 @@ static void test_what_was_listed(void **state)
 static size_t add(struct hb_catalog *catalog, const char *path, size_t bytes)
 {
     struct hb_entry entry = {
-        .size = sizeof entry, .type = HB_FILE, .path = path, .path_bytes = bytes};
+        .size = sizeof entry, .type = HB_TYPE_FILE, .path = path, .path_bytes = bytes};
     return hb_catalog_add(catalog, &entry, NULL);
 }
 

@@ -15,7 +15,7 @@ static bool are_equal(const struct hb_fingerprint *one, const struct hb_fingerpr
 static struct hb_entry usual_entry(void)
 {
     return (struct hb_entry){.size = sizeof(struct hb_entry),
-                             .type = HB_FILE,
+                             .type = HB_TYPE_FILE,
                              .path = "a/b",
                              .path_bytes = 3,
                              .bytes = 7,
@@ -33,7 +33,7 @@ static struct hb_file_state usual_state(void)
 
 static void set_type(struct hb_entry *entry)
 {
-    entry->type = HB_DIRECTORY;
+    entry->type = HB_TYPE_DIRECTORY;
 }
 static void set_flags(struct hb_entry *entry)
 {
@@ -81,13 +81,13 @@ static void test_of_the_entry(void **state)
     struct hb_fingerprint one[3], other[3];
     (void)state;
     hb_fingerprint_file(&usual, &file, &one[0]);
-    hb_fingerprint_content(&usual, identity, HB_SOUND, &one[1]);
+    hb_fingerprint_content(&usual, identity, HB_SOUNDNESS_SOUND, &one[1]);
     hb_fingerprint_other(&usual, &one[2]);
     for (size_t i = 0; i < sizeof entry_changes / sizeof *entry_changes; i++) {
         struct hb_entry entry = usual;
         entry_changes[i](&entry);
         hb_fingerprint_file(&entry, &file, &other[0]);
-        hb_fingerprint_content(&entry, identity, HB_SOUND, &other[1]);
+        hb_fingerprint_content(&entry, identity, HB_SOUNDNESS_SOUND, &other[1]);
         hb_fingerprint_other(&entry, &other[2]);
         for (size_t kind = 0; kind < 3; kind++)
             if (are_equal(&one[kind], &other[kind]))
@@ -126,11 +126,11 @@ static void test_of_the_content(void **state)
     struct hb_entry entry = usual_entry();
     struct hb_fingerprint one, other;
     (void)state;
-    hb_fingerprint_content(&entry, identity, HB_SOUND, &one);
-    hb_fingerprint_content(&entry, identity, HB_NOT_CHECKED, &other);
+    hb_fingerprint_content(&entry, identity, HB_SOUNDNESS_SOUND, &one);
+    hb_fingerprint_content(&entry, identity, HB_SOUNDNESS_NOT_CHECKED, &other);
     assert_false(are_equal(&one, &other));
     identity[31] = 1;
-    hb_fingerprint_content(&entry, identity, HB_SOUND, &other);
+    hb_fingerprint_content(&entry, identity, HB_SOUNDNESS_SOUND, &other);
     assert_false(are_equal(&one, &other));
 }
 
@@ -140,7 +140,7 @@ static void test_texts_do_not_run_together(void **state)
     struct hb_entry one = usual_entry(), other = usual_entry();
     struct hb_fingerprint first, second;
     (void)state;
-    one.type = other.type = HB_SYMLINK;
+    one.type = other.type = HB_TYPE_SYMLINK;
     one.path = "ab";
     one.path_bytes = 2;
     one.link = "c";
@@ -211,17 +211,17 @@ static void test_units_of_a_file(void **state)
     hash_of(0, &entry, "data", one);
     hash_of(0, &entry, "date", two);
     assert_memory_not_equal(one, two, sizeof one);
-    hash_of(HB_LAST, &entry, "data", two);
+    hash_of(HB_UNIT_LAST, &entry, "data", two);
     assert_memory_not_equal(one, two, sizeof one);
     other.mode = 0600;
-    for (uint32_t flags = 0; flags <= (HB_FIRST | HB_LAST); flags++) {
+    for (uint32_t flags = 0; flags <= (HB_UNIT_FIRST | HB_UNIT_LAST); flags++) {
         hash_of(flags, &entry, "data", one);
         hash_of(flags, &other, "data", two);
-        assert_int_equal(memcmp(one, two, sizeof one) != 0, (flags & HB_FIRST) != 0);
+        assert_int_equal(memcmp(one, two, sizeof one) != 0, (flags & HB_UNIT_FIRST) != 0);
     }
     other = entry;
     other.bytes++;
-    for (uint32_t flags = 0; flags <= (HB_FIRST | HB_LAST); flags++) {
+    for (uint32_t flags = 0; flags <= (HB_UNIT_FIRST | HB_UNIT_LAST); flags++) {
         hash_of(flags, &entry, "data", one);
         hash_of(flags, &other, "data", two);
         assert_int_equal(memcmp(one, two, sizeof one) != 0, flags != 0);

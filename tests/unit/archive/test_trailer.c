@@ -22,7 +22,7 @@ struct block {
 static struct hb_entry entry_of(const char *path, const char *link)
 {
     return (struct hb_entry){.size = sizeof(struct hb_entry),
-                             .type = link == NULL ? HB_FILE : HB_SYMLINK,
+                             .type = link == NULL ? HB_TYPE_FILE : HB_TYPE_SYMLINK,
                              .path = path,
                              .path_bytes = strlen(path),
                              .link = link,
@@ -163,7 +163,8 @@ static void damage_is_noticed(void **state)
         struct hb_trailer trailer;
         struct hb_error error = {0};
         block.data[i] ^= 0x10;
-        assert_int_equal(hb_trailer_parse(block.data, block.bytes, &trailer, &error), HB_FATAL);
+        assert_int_equal(hb_trailer_parse(block.data, block.bytes, &trailer, &error),
+                         HB_STATUS_FATAL);
         assert_contains(error.text, "damaged");
         block.data[i] ^= 0x10;
     }
@@ -182,8 +183,8 @@ static void of_a_later_version(void **state)
             block.data[7] = (unsigned char)version;
             int status = hb_trailer_parse(block.data, bytes, &trailer, &error);
             int expected = version == 1 && bytes == block.bytes ? HB_OK
-                           : version > 1 && bytes >= 8          ? HB_LATER
-                                                                : HB_FATAL;
+                           : version > 1 && bytes >= 8          ? HB_STATUS_LATER
+                                                                : HB_STATUS_FATAL;
             assert_int_equal(status, expected);
             hb_trailer_clear(&trailer);
         }
@@ -254,7 +255,7 @@ static void expect_malformed(struct block block)
     assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
     memcpy(pages + page - block.bytes, block.data, block.bytes);
     assert_int_equal(hb_trailer_parse(pages + page - block.bytes, block.bytes, &trailer, &error),
-                     HB_FATAL);
+                     HB_STATUS_FATAL);
     assert_contains(error.text, "malformed");
     assert_null(trailer.hashes);
     munmap(pages, 2 * page);
@@ -308,7 +309,7 @@ static void what_must_be_there(void **state)
 /* What an archive may not say otherwise of its second entry. */
 static void set_type(struct hb_entry *entry)
 {
-    entry->type = HB_DIRECTORY;
+    entry->type = HB_TYPE_DIRECTORY;
     entry->bytes = 0;
 }
 static void set_mode(struct hb_entry *entry)
@@ -347,7 +348,7 @@ static void every_attribute_is_hashed(void **state)
     for (int kind = 0; kind < 3; kind++) {
         struct hb_trailer trailer = {0};
         struct hb_entry usual = entry_of(kind == 0 ? "b" : longest, kind == 2 ? "a" : NULL);
-        usual.type = HB_FILE;
+        usual.type = HB_TYPE_FILE;
         usual.index = 1;
         hb_trailer_add(&trailer, &usual);
         hb_trailer_add(&trailer, &usual);
@@ -371,7 +372,7 @@ static void what_does_not_count(void **state)
     (void)state;
     struct hb_trailer trailer = {0};
     struct hb_entry entry = entry_of("b", NULL);
-    entry.type = HB_DIRECTORY;
+    entry.type = HB_TYPE_DIRECTORY;
     entry.flags = 0;
     hb_trailer_add(&trailer, &entry);
     entry.bytes = 4096;

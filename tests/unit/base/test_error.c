@@ -10,7 +10,7 @@ static void test_space_is_hinted_at(void **state)
 {
     struct hb_error error;
     (void)state;
-    hb_error_set(&error, HB_FATAL, "x");
+    hb_error_set(&error, HB_STATUS_FATAL, "x");
     hb_error_space(&error, EIO, " now");
     assert_string_equal(error.hint, "");
     hb_error_space(&error, EDQUOT, " now");
@@ -28,7 +28,7 @@ static void test_the_reason_is_kept(void **state)
         char path[6000] = "ab";
         for (size_t i = shift; i + 3 < sizeof path; i += 2)
             memcpy(path + i, "ä", 3);
-        hb_error_set(&error, HB_FATAL, "%s: it is gone", path);
+        hb_error_set(&error, HB_STATUS_FATAL, "%s: it is gone", path);
         assert_memory_equal(error.text, path, 100);
         assert_string_equal(error.text + strlen(error.text) - 12, ": it is gone");
         assert_non_null(strstr(error.text, "…"));

@@ -41,7 +41,7 @@ static void expect_errors(const char *path, const char *const *sets, struct caug
 {
     struct hb_config *config = NULL;
     caught->count = 0;
-    if (hb_config_load(path, sets, catch_error, caught, &config) != HB_FATAL)
+    if (hb_config_load(path, sets, catch_error, caught, &config) != HB_STATUS_FATAL)
         fail_msg("%s was taken", path);
     assert_null(config);
     assert_true(caught->count > 0);

@@ -20,7 +20,7 @@ static struct parsed *parse_bytes(const char *data, size_t bytes)
     if (bytes > 0)
         memcpy(copy, data, bytes);
     parsed->status = hb_ini_parse(copy, bytes, catch_line, &parsed->caught, &parsed->ini);
-    assert_int_equal(parsed->status, parsed->caught.count == 0 ? HB_OK : HB_FATAL);
+    assert_int_equal(parsed->status, parsed->caught.count == 0 ? HB_OK : HB_STATUS_FATAL);
     return parsed;
 }
 

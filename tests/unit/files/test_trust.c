@@ -88,7 +88,7 @@ static void test_links(void **state)
     expect_refused(through, "open can be written to by everybody");
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     struct hb_error error;
-    assert_int_equal(hb_trust_check(fd, loop, "plugin", false, &error), HB_FATAL);
+    assert_int_equal(hb_trust_check(fd, loop, "plugin", false, &error), HB_STATUS_FATAL);
     assert_contains(error.text, strerror(ELOOP));
     close(fd);
 }
@@ -116,7 +116,7 @@ static void test_owner(void **state)
     setenv("SUDO_UID", "12345", 1);
     expect_trusted(file, true);
     struct hb_error error;
-    assert_int_equal(check(file, false, &error), HB_FATAL);
+    assert_int_equal(check(file, false, &error), HB_STATUS_FATAL);
     setenv("SUDO_UID", "12345x", 1);
     expect_refused(file, "belongs to user 12345");
     setenv("SUDO_UID", "12346", 1);

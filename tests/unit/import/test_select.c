@@ -51,11 +51,11 @@ static void add(struct fixture *fixture, const char *text)
     HB_AUTO_FREE char *path = hb_copy_text(text + 2);
     char *arrow = strstr(path, " -> ");
     struct hb_entry entry = {.size = sizeof entry,
-                             .type = *text == 'f'   ? HB_FILE
-                                     : *text == 'd' ? HB_DIRECTORY
-                                     : *text == 's' ? HB_SYMLINK
-                                     : *text == 'h' ? HB_HARDLINK
-                                                    : HB_SPECIAL,
+                             .type = *text == 'f'   ? HB_TYPE_FILE
+                                     : *text == 'd' ? HB_TYPE_DIRECTORY
+                                     : *text == 's' ? HB_TYPE_SYMLINK
+                                     : *text == 'h' ? HB_TYPE_HARDLINK
+                                                    : HB_TYPE_SPECIAL,
                              .bytes = *text == 'f' ? 10 : 0};
     if (arrow != NULL) {
         *arrow = '\0';
@@ -130,7 +130,7 @@ static void expect_refused(const char *const *sets, const char *const *members, 
 {
     struct fixture fixture;
     begin(&fixture, sets);
-    assert_int_equal(choose(&fixture, members, NULL), HB_FATAL);
+    assert_int_equal(choose(&fixture, members, NULL), HB_STATUS_FATAL);
     assert_contains(fixture.error.text, why);
     end(&fixture);
 }
@@ -289,7 +289,8 @@ static void test_patterns(void **state)
                 __LINE__); /* its data are needed */
     expect_with(NULL, MEMBERS("f a/c", "f abc"), &(struct typed){between, NULL}, "-+", __LINE__);
     begin(&fixture, NULL);
-    assert_int_equal(choose(&fixture, MEMBERS("f a"), &(struct typed){none, NULL}), HB_FATAL);
+    assert_int_equal(choose(&fixture, MEMBERS("f a"), &(struct typed){none, NULL}),
+                     HB_STATUS_FATAL);
     assert_contains(fixture.error.text, "matches");
     assert_false(fixture.missed);
     end(&fixture);
@@ -331,7 +332,8 @@ static void test_slips(void **state)
         int status =
             choose(&fixture, MEMBERS("f x.db", "f sub/y.db", "f sub/x", "f c", "f ../evil"),
                    &(struct typed){NULL, cases[i].exclude});
-        if (fixture.missed != cases[i].missed || status != (cases[i].missed ? HB_FATAL : HB_OK) ||
+        if (fixture.missed != cases[i].missed ||
+            status != (cases[i].missed ? HB_STATUS_FATAL : HB_OK) ||
             (!cases[i].missed && fixture.newly != cases[i].newly))
             fail_msg("%s: status %d, missed %d, newly %d: %s", cases[i].exclude[0], status,
                      fixture.missed, (int)fixture.newly, fixture.error.text);

@@ -52,7 +52,7 @@ static size_t add(struct fixture *fixture, uint32_t type, const char *path)
                                    .type = type,
                                    .path = path,
                                    .path_bytes = strlen(path),
-                                   .mode = type == HB_DIRECTORY ? 0750 : 0640,
+                                   .mode = type == HB_TYPE_DIRECTORY ? 0750 : 0640,
                                    .flags = HB_ENTRY_HAS_MODE};
     return hb_catalog_add(&fixture->catalog, &entry, NULL);
 }
@@ -80,13 +80,13 @@ static void test_what_is_missing(void **state)
     struct fixture *fixture = *state;
     make(fixture, "there");
     make(fixture, "there/old");
-    size_t top = add(fixture, HB_FILE, "top");
-    size_t old = add(fixture, HB_FILE, "there/old/x");
-    size_t deep = add(fixture, HB_FILE, "there/new/deep/x");
-    size_t made = add(fixture, HB_DIRECTORY, "made");
-    size_t in_made = add(fixture, HB_FILE, "made/x");
-    size_t odd = add(fixture, HB_FILE, "made/x/below"); /* and made/x is a file */
-    size_t there = add(fixture, HB_DIRECTORY, "there");
+    size_t top = add(fixture, HB_TYPE_FILE, "top");
+    size_t old = add(fixture, HB_TYPE_FILE, "there/old/x");
+    size_t deep = add(fixture, HB_TYPE_FILE, "there/new/deep/x");
+    size_t made = add(fixture, HB_TYPE_DIRECTORY, "made");
+    size_t in_made = add(fixture, HB_TYPE_FILE, "made/x");
+    size_t odd = add(fixture, HB_TYPE_FILE, "made/x/below"); /* and made/x is a file */
+    size_t there = add(fixture, HB_TYPE_DIRECTORY, "there");
     plan(fixture, true);
     assert_int_equal(fixture->trees.tree_count, 2);
     assert_null(hb_trees_parent(&fixture->trees, top));
@@ -104,7 +104,7 @@ static void test_what_is_missing(void **state)
 static void test_not_allowed(void **state)
 {
     struct fixture *fixture = *state;
-    size_t in_made = add(fixture, HB_FILE, "made/x");
+    size_t in_made = add(fixture, HB_TYPE_FILE, "made/x");
     plan(fixture, false);
     assert_int_equal(fixture->trees.tree_count, 0);
     assert_false(hb_trees_hold(&fixture->trees, in_made));
@@ -115,8 +115,8 @@ static void test_what_cannot_be_made_there(void **state)
 {
     struct fixture *fixture = *state;
     struct hb_tree_place place = {.fd = -1};
-    size_t first = add(fixture, HB_FILE, "made/a/x");
-    size_t second = add(fixture, HB_FILE, "made/b/x");
+    size_t first = add(fixture, HB_TYPE_FILE, "made/a/x");
+    size_t second = add(fixture, HB_TYPE_FILE, "made/b/x");
     plan(fixture, true);
     assert_int_equal(unlinkat(fixture->stage.fd, "t0/a", AT_REMOVEDIR), 0);
     HB_AUTO_FREE char *blocked = scratch_write(fixture->stage.path, "t0/a", "in the way");
@@ -141,7 +141,7 @@ static void test_too_many(void **state)
     for (int i = 0; i < MANY; i++) {
         char path[32];
         snprintf(path, sizeof path, "%d/x", i);
-        add(fixture, HB_FILE, path);
+        add(fixture, HB_TYPE_FILE, path);
     }
     plan(fixture, true);
     assert_int_equal(fixture->trees.tree_count, 0);

@@ -22,7 +22,7 @@ static void add(struct hb_plan *plan, uint64_t number, uint64_t bytes)
 {
     struct hb_planned *planned = &plan->entries[plan->count];
     *planned = (struct hb_planned){
-        .parent = UINT32_MAX, .name = plan->count * 16, .bytes = bytes, .type = HB_FILE};
+        .parent = UINT32_MAX, .name = plan->count * 16, .bytes = bytes, .type = HB_TYPE_FILE};
     planned->name_bytes =
         (uint32_t)snprintf(plan->names + planned->name, 16, "f%llu", (unsigned long long)number);
     plan->count++;
@@ -86,7 +86,7 @@ static void test_an_item_is_filled(void **state)
     assert_int_equal(cut(&plan, 0), 2);
     plan.entries[2].content = 0;
     for (size_t i = 0; i < plan.count; i++) {
-        plan.entries[i].type = HB_DIRECTORY; /* its size is nothing that is stored */
+        plan.entries[i].type = HB_TYPE_DIRECTORY; /* its size is nothing that is stored */
         plan.entries[i].bytes = UNIT;
     }
     assert_int_equal(cut(&plan, 0), plan.count);

@@ -49,7 +49,7 @@ struct bad {
 static const struct bad bads[] = {
     {"no-symbol", "not an hbcore plugin: it has no symbol hb_plugin_v1"},
     {"no-descriptor", "returned no descriptor"},
-    {"wrong-abi", "made for ABI 99, this hbcore has ABI 0"},
+    {"wrong-abi", "made for ABI 99, this hbcore has ABI 1 (not frozen)"},
     {"small-descriptor", "descriptor is 40 bytes long, at least 80"},
     {"unknown-kind", "kind 9 is unknown"},
     {"host-too-big", "services of a newer hbcore (100000 bytes"},
@@ -99,15 +99,15 @@ static void test_not_found(void **state)
     const struct hb_library *library;
     struct hb_error error;
     assert_int_equal(hb_loader_find(*state, HB_KIND_FILTER, "good-fliter", &library, &error),
-                     HB_FATAL);
+                     HB_STATUS_FATAL);
     assert_contains(error.text, "plugin 'good-fliter' not found in " BAD_PLUGINS);
     assert_string_equal(error.hint, "did you mean 'good-filter'?");
     assert_int_equal(hb_loader_find(*state, HB_KIND_FORMAT, "good-filter", &library, &error),
-                     HB_FATAL);
+                     HB_STATUS_FATAL);
     assert_contains(error.text, "this is a filter plugin, not a format plugin");
-    assert_int_equal(hb_loader_open(*state, "/nowhere/x.so", &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_open(*state, "/nowhere/x.so", &library, &error), HB_STATUS_FATAL);
     assert_contains(error.text, "/nowhere/x.so: No such file or directory");
-    assert_int_equal(hb_loader_open(*state, "/etc/passwd", &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_open(*state, "/etc/passwd", &library, &error), HB_STATUS_FATAL);
     assert_contains(error.text, "does not end in .so");
 }
 
@@ -121,13 +121,13 @@ static void test_not_a_library(void **state)
     HB_AUTO_FREE char *empty = scratch_write(directory, "empty.so", "");
     HB_AUTO_FREE char *folder = scratch_path(directory, "folder.so");
     mkdir(folder, 0700);
-    assert_int_equal(hb_loader_open(*state, text, &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_open(*state, text, &library, &error), HB_STATUS_FATAL);
     assert_contains(error.text, text);
     assert_contains(error.text, "invalid ELF header");
     assert_contains(error.hint, "damaged");
-    assert_int_equal(hb_loader_open(*state, empty, &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_open(*state, empty, &library, &error), HB_STATUS_FATAL);
     assert_contains(error.text, "file too short");
-    assert_int_equal(hb_loader_open(*state, folder, &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_open(*state, folder, &library, &error), HB_STATUS_FATAL);
     assert_contains(error.text, "not a file");
     scratch_remove(directory);
 }
@@ -139,7 +139,7 @@ static void test_writable(void **state)
     char *directory = scratch_new();
     HB_AUTO_FREE char *path =
         scratch_copy(directory, "good-filter.so", BAD_PLUGINS "/good-filter.so", 0666);
-    assert_int_equal(hb_loader_open(*state, path, &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_open(*state, path, &library, &error), HB_STATUS_FATAL);
     assert_contains(error.text, path);
     assert_contains(error.text, "can be written to by everybody");
     assert_contains(error.hint, "chmod go-w");
@@ -164,7 +164,8 @@ static void test_order(void **state)
     assert_int_equal(hb_loader_find(loader, HB_KIND_FILTER, "good-filter", &library, &error),
                      HB_OK);
     assert_string_equal(library->path, mine);
-    assert_int_equal(hb_loader_find(loader, HB_KIND_FILTER, "newer", &library, &error), HB_FATAL);
+    assert_int_equal(hb_loader_find(loader, HB_KIND_FILTER, "newer", &library, &error),
+                     HB_STATUS_FATAL);
     assert_contains(error.text, broken);
     assert_int_equal(hb_loader_find(loader, HB_KIND_FILTER, "older", &library, &error), HB_OK);
     hb_loader_free(loader);

@@ -89,7 +89,7 @@ static void test_integer_or_word(void **state)
     expect_refusal(&option, "fast ", "'fast ' is neither");
     struct hb_value value;
     struct hb_error error;
-    assert_int_equal(hb_value_parse(&option, "fats", &value, &error), HB_FATAL);
+    assert_int_equal(hb_value_parse(&option, "fats", &value, &error), HB_STATUS_FATAL);
     assert_string_equal(error.hint, "did you mean 'fast'?");
     option.type = HB_OPTION_BYTES; /* takes none */
     expect_refusal(&option, "fast", "number of bytes");
@@ -141,7 +141,7 @@ static void test_choice(void **state)
     expect_refusal(&option, "Store", "not one of: skip, store");
     struct hb_value value;
     struct hb_error error;
-    assert_int_equal(hb_value_parse(&option, "stroe", &value, &error), HB_FATAL);
+    assert_int_equal(hb_value_parse(&option, "stroe", &value, &error), HB_STATUS_FATAL);
     assert_string_equal(error.hint, "did you mean 'store'?");
     option.type = HB_OPTION_LIST;
     expect_refusal(&option, "skip nothing", "'nothing' is not one of: skip, store");

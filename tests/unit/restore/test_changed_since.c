@@ -73,8 +73,8 @@ static int set_up(void **state)
     fixture->stage.path = fixture->directory;
     assert_int_equal(hb_target_resolve(&fixture->run, "f", 0, &fixture->place), 0);
     fixture->content = (struct hb_instance){.run = &fixture->run, .plugin = &asking};
-    fixture->row =
-        (struct hb_journal_row){.type = HB_FILE, .index = 7, .path = "f", .link = "", .bytes = 6};
+    fixture->row = (struct hb_journal_row){
+        .type = HB_TYPE_FILE, .index = 7, .path = "f", .link = "", .bytes = 6};
     fixture->row.note = hb_target_note_of(&fixture->place.status, true);
     fixture->question = (struct hb_since_question){.row = &fixture->row,
                                                    .place = &fixture->place,
@@ -172,17 +172,17 @@ static void test_what_the_plugin_says(void **state)
 {
     struct fixture *fixture = claimed(state, &asking);
     int status;
-    answer = HB_AS_NOTED;
+    answer = HB_SINCE_AS_NOTED;
     EXPECT(PUBLISH);
-    answer = HB_AS_STAGED;
+    answer = HB_SINCE_AS_STAGED;
     EXPECT(DONE);
-    answer = HB_CHANGED;
+    answer = HB_SINCE_CHANGED;
     EXPECT(LEAVE);
-    answer = HB_LATER;
+    answer = HB_STATUS_LATER;
     EXPECT(FAILED);
     assert_int_equal(hb_changed_since(&fixture->question, &status), HB_FATE_FAILED);
-    assert_int_equal(status, HB_LATER);
-    answer = HB_NOMATCH; /* then times decide, of the file and what belongs to it */
+    assert_int_equal(status, HB_STATUS_LATER);
+    answer = HB_STATUS_NOMATCH; /* then times decide, of the file and what belongs to it */
     EXPECT(PUBLISH);
     fixture->place.status.st_mtim.tv_nsec ^= 1;
     EXPECT(LEAVE);
@@ -194,7 +194,7 @@ static void test_what_the_plugin_says(void **state)
                                       {.tv_sec = fixture->question.since.tv_sec + 1}};
     assert_int_equal(utimensat(fixture->run.home.fd, "f-log", later, 0), 0);
     EXPECT(LEAVE);
-    answer = HB_AS_STAGED;
+    answer = HB_SINCE_AS_STAGED;
     fixture->question.again = false;
     EXPECT(PUBLISH); /* an import does not ask */
 }
@@ -202,7 +202,7 @@ static void test_what_the_plugin_says(void **state)
 static void test_what_the_plugin_is_told(void **state)
 {
     struct fixture *fixture = claimed(state, &asking);
-    answer = HB_AS_NOTED;
+    answer = HB_SINCE_AS_NOTED;
     EXPECT(PUBLISH);
     assert_int_equal(answered, 0);
     assert_null(had_note);
@@ -224,7 +224,7 @@ static void test_what_the_plugin_is_told(void **state)
 static void test_claimed_ones_that_come_and_go(void **state)
 {
     struct fixture *fixture = claimed(state, &asking);
-    answer = HB_AS_NOTED;
+    answer = HB_SINCE_AS_NOTED;
     fixture->row.note = hb_target_note_of(NULL, true);
     EXPECT(LEAVE);
     fixture->question.begun = true; /* we may have made it ourselves: the plugin knows */

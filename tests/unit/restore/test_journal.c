@@ -15,8 +15,13 @@
 #include <xxhash.h>
 
 static const struct hb_journal_row rows[] = {
-    {.type = HB_DIRECTORY, .flags = HB_ROW_NEW, .index = 0, .mode = 0750, .path = "a", .link = ""},
-    {.type = HB_FILE,
+    {.type = HB_TYPE_DIRECTORY,
+     .flags = HB_ROW_NEW,
+     .index = 0,
+     .mode = 0750,
+     .path = "a",
+     .link = ""},
+    {.type = HB_TYPE_FILE,
      .flags = HB_ROW_CLAIMED | HB_ROW_KEEP_MODE | HB_ROW_HAS_MTIME,
      .stage = 1,
      .index = 4000000000,
@@ -34,20 +39,20 @@ static const struct hb_journal_row rows[] = {
               .inode = UINT64_MAX,
               .bytes = UINT64_MAX},
      .content = {0, 1, 0xff, 0x10, [31] = 0xab}},
-    {.type = HB_DIRECTORY,
+    {.type = HB_TYPE_DIRECTORY,
      .flags = HB_ROW_TREE,
      .index = 3,
      .bytes = 12345,
      .files = UINT64_MAX,
      .path = "b/tree",
      .link = ""},
-    {.type = HB_SYMLINK,
+    {.type = HB_TYPE_SYMLINK,
      .index = 7,
      .mode = 0777,
      .path = "l",
      .link = "../else where",
      .note = {.what = HB_NOTED_LINK, .mode = 0777, .seconds = 1, .inode = 2, .bytes = 3}},
-    {.type = HB_FILE,
+    {.type = HB_TYPE_FILE,
      .index = 8,
      .mode = 0600,
      .path = "of which nothing is known",
@@ -91,7 +96,8 @@ static void write_rows(struct fixture *fixture)
         hb_journal_add(writer, &rows[i]);
     assert_int_equal(hb_journal_finish(writer, &fixture->error), HB_OK);
     struct hb_journal *journal;
-    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_NOMATCH);
+    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error),
+                     HB_STATUS_NOMATCH);
     assert_int_equal(hb_journal_commit(writer, &fixture->error), HB_OK);
     hb_journal_writer_free(writer);
 }
@@ -128,14 +134,14 @@ static void test_comes_back(void **state)
     write_rows(fixture);
     assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_OK);
     assert_string_equal(hb_journal_archive(journal), "/a/b c.zip");
-    assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_SKIP);
+    assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_STATUS_SKIP);
     assert_int_equal(row.stage, 1);
     assert_string_equal(row.path, "mounted/.hbcore-stage-0123456789abcdef");
     for (size_t i = 0; i < ROWS; i++) {
         assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_OK);
         assert_row(&row, &rows[i]);
     }
-    assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_END);
+    assert_int_equal(hb_journal_next(journal, &row, &fixture->error), HB_STATUS_END);
     hb_journal_close(journal);
 }
 
@@ -235,7 +241,7 @@ static void test_cut_while_it_is_read(void **state)
         assert_int_equal(hb_journal_read(file, &journal, &fixture->error), HB_OK);
         assert_int_equal(ftruncate(fileno(file), (off_t)left), 0);
         int status = hb_journal_next(journal, &row, &fixture->error);
-        if (status == HB_SKIP) { /* the stage */
+        if (status == HB_STATUS_SKIP) { /* the stage */
             assert_string_equal(row.path, "mounted/.hbcore-stage-0123456789abcdef");
             status = hb_journal_next(journal, &row, &fixture->error);
         }
@@ -244,7 +250,7 @@ static void test_cut_while_it_is_read(void **state)
             assert_row(&row, &rows[i]);
             status = hb_journal_next(journal, &row, &fixture->error);
         }
-        if (status != HB_FATAL)
+        if (status != HB_STATUS_FATAL)
             fail_msg("cut to %zu of %zu bytes: %d", left, bytes, status);
         hb_journal_close(journal);
     }
@@ -259,7 +265,8 @@ static void test_of_another_user(void **state)
         skip(); /* only root can give files away */
     write_rows(fixture);
     assert_int_equal(fchownat(fixture->stage.fd, HB_STAGE_JOURNAL, 65534, 65534, 0), 0);
-    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_FATAL);
+    assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error),
+                     HB_STATUS_FATAL);
     assert_contains(fixture->error.text, "damaged");
     assert_int_equal(fchownat(fixture->stage.fd, HB_STAGE_JOURNAL, 0, 0, 0), 0);
     assert_int_equal(hb_journal_open(fixture->stage.fd, &journal, &fixture->error), HB_OK);
@@ -274,14 +281,14 @@ static void test_adopt(void **state)
     char name[sizeof fixture->stage.name];
     memcpy(name, fixture->stage.name, sizeof name);
     write_rows(fixture);
-    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_LATER);
+    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_STATUS_LATER);
     assert_int_equal(errno, EWOULDBLOCK);
     hb_stage_leave(&fixture->stage);
     HB_AUTO_CLOSE int parent = open(fixture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(hb_stage_sweep(parent), 0);
     HB_AUTO_FREE char *path = scratch_path(fixture->directory, name);
     assert_int_equal(chmod(path, 0770), 0);
-    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_NOMATCH);
+    assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_STATUS_NOMATCH);
     assert_int_equal(chmod(path, 0700), 0);
     struct rlimit before, none;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -289,12 +296,12 @@ static void test_adopt(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     int status = hb_stage_adopt(fixture->directory, name, &taken), reason = errno;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_int_equal(status, HB_LATER); /* it may be there */
+    assert_int_equal(status, HB_STATUS_LATER); /* it may be there */
     assert_int_equal(reason, EMFILE);
     assert_int_equal(hb_stage_adopt(fixture->directory, ".hbcore-stage-0123456789abcdef", &taken),
-                     HB_NOMATCH);
+                     HB_STATUS_NOMATCH);
     HB_AUTO_FREE char *nowhere = scratch_path(fixture->directory, "nowhere");
-    assert_int_equal(hb_stage_adopt(nowhere, name, &taken), HB_NOMATCH);
+    assert_int_equal(hb_stage_adopt(nowhere, name, &taken), HB_STATUS_NOMATCH);
     assert_int_equal(hb_stage_adopt(fixture->directory, name, &taken), HB_OK);
     hb_stage_close(&taken);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -304,7 +311,7 @@ static void test_adopt(void **state)
 
 #define STAGE ".hbcore-stage-0123456789abcdef"
 
-/* What reading all of it comes to: HB_END, or a failure. The head, a stage, one row. */
+/* What reading all of it comes to: HB_STATUS_END, or a failure. The head, a stage, one row. */
 static int read_made(const char *head, const char *stage, const char *stage_path, const char *row,
                      const char *path, unsigned claimed)
 {
@@ -323,7 +330,7 @@ static int read_made(const char *head, const char *stage, const char *stage_path
     int status = hb_journal_read(file, &journal, &error);
     if (status != HB_OK)
         return status;
-    while (status == HB_OK || status == HB_SKIP)
+    while (status == HB_OK || status == HB_STATUS_SKIP)
         status = hb_journal_next(journal, &found, &error);
     hb_journal_close(journal);
     return status;
@@ -337,30 +344,31 @@ static void test_what_must_not_be_believed(void **state)
         unsigned claimed;
         int status;
     } made[] = {
-        {head, "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_END},
-        {"hbcore-journal 3 7 archive", "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
-        {"hbcore-journal 2 x archive", "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, row, "a/b", 0, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, row, "a/b", 2, HB_FATAL},
-        {head, "stage 1", "mounted/other", row, "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE "0", row, "a/b", 1, HB_FATAL},
-        {head, "stage 1", "../" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage 1", "/tmp/" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage 1", "./a/" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage 0", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage 64", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage x", "mounted/" STAGE, row, "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, row, "../b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, row, "/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, row, "./b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "f 0 64 5 384 0 0 3", "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 512 0 0 3", "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 1000000000 3", "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "x 0 1 5 384 0 0 3", "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 3 ", "a/b", 1, HB_END},
-        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 3 4", "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 -3", "a/b", 1, HB_FATAL},
-        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0", "a/b", 1, HB_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_STATUS_END},
+        {"hbcore-journal 3 7 archive", "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {"hbcore-journal 2 x archive", "stage 1", "mounted/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "a/b", 0, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "a/b", 2, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/other", row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE "0", row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "../" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "/tmp/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "./a/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 0", "mounted/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 64", "mounted/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage x", "mounted/" STAGE, row, "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "../b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, row, "./b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 64 5 384 0 0 3", "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 512 0 0 3", "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 1000000000 3", "a/b", 1,
+         HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "x 0 1 5 384 0 0 3", "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 3 ", "a/b", 1, HB_STATUS_END},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 3 4", "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0 -3", "a/b", 1, HB_STATUS_FATAL},
+        {head, "stage 1", "mounted/" STAGE, "f 0 1 5 384 0 0", "a/b", 1, HB_STATUS_FATAL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
