@@ -213,7 +213,7 @@ static void test_kinds(void **state)
     for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++)
         assert_int_equal(hb_kind_of(hb_kind_name(kind)), kind);
     assert_null(hb_kind_name(0));
-    assert_null(hb_kind_name(5));
+    assert_null(hb_kind_name(HB_KIND_TRANSFORM));
     assert_int_equal(hb_kind_of("formats"), 0);
     assert_int_equal(hb_kind_of(""), 0);
 }
