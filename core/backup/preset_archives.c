@@ -181,8 +181,18 @@ struct reading {
 
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row)
 {
-    return hb_text("%s/%s", strcmp(archives->directory, "/") == 0 ? "" : archives->directory,
-                   archives->rows[row].kept.name);
+    const char *directory = archives->directory;
+    bool slash = directory[strlen(directory) - 1] == '/';
+    return hb_text("%s%s%s", directory, slash ? "" : "/", archives->rows[row].kept.name);
+}
+
+/* The name of an object there. Caller frees. */
+static char *object_name(const struct hb_preset_archives *archives, const char *name)
+{
+    if (archives->store == &archives->local.store)
+        return hb_copy_text(name);
+    const char *above = hb_url_name(archives->directory);
+    return hb_text("%s%s%s", above, *above == '\0' ? "" : "/", name);
 }
 
 /* What is known of one without reading it. False: nothing, and archives->local says why. */
@@ -280,8 +290,8 @@ static int open_place(const struct hb_preset_query *query, struct hb_preset_arch
     if (hb_url_scheme(query->directory) == 0)
         return open_directory(query, archives, error);
     size_t bytes = strlen(query->directory);
-    archives->directory =
-        hb_copy_bytes(query->directory, bytes - (query->directory[bytes - 1] == '/'));
+    bool slash = *hb_url_name(query->directory) != '\0' && query->directory[bytes - 1] == '/';
+    archives->directory = hb_copy_bytes(query->directory, bytes - slash);
     return hb_store_find(query->run, query->directory, &archives->store, error);
 }
 
@@ -293,9 +303,7 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
     int status = open_place(query, archives, error);
     if (status != HB_OK || archives->store == NULL)
         return status;
-    bool local = archives->store == &archives->local.store;
-    HB_AUTO_FREE char *start = hb_text("%s%s%s", local ? "" : hb_url_name(archives->directory),
-                                       local ? "" : "/", query->prefix);
+    HB_AUTO_FREE char *start = object_name(archives, query->prefix);
     reading.above = strlen(start) - strlen(query->prefix);
     status = hb_store_each(archives->store, start, add_if_archive, &reading);
     if (status == HB_STATUS_CANCELLED && hb_interrupt_signal() != 0)
@@ -373,15 +381,6 @@ static enum hb_answer is_complete(void *context, size_t number)
     return answer;
 }
 
-/* The name that its store knows one by. Caller frees. */
-static char *object_name(const struct hb_preset_archives *archives, size_t row)
-{
-    if (archives->store == &archives->local.store)
-        return hb_copy_text(archives->rows[row].kept.name);
-    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, row);
-    return hb_copy_text(hb_url_name(path));
-}
-
 /* Could it be removed, as far as can be seen? */
 static int look_at(const struct hb_preset_archives *archives, const char *name, const char *version)
 {
@@ -400,7 +399,7 @@ static const char *remove_row(void *context, size_t number)
     const struct hb_preset_archives *archives = question->archives;
     const struct hb_store *store = archives->store;
     const char *version = archives->rows[number].version;
-    HB_AUTO_FREE char *name = object_name(archives, number);
+    HB_AUTO_FREE char *name = object_name(archives, archives->rows[number].kept.name);
     if (question->dry_run) {
         int result = look_at(archives, name, version);
         return result == 0 ? NULL : result == -ESTALE ? replaced : hb_rights_explain(-result);

@@ -12,6 +12,8 @@
 /* For strftime(); local time, as people read it. */
 #define HB_STAMP_FORMAT "%Y-%m-%d-%H%M%S"
 enum { HB_STAMP_LENGTH = 17 };
+/* In a store, UTC, "Z-", and so many hexadecimal digits of the run's id. */
+enum { HB_NAMED_OF_RUN = 6 };
 
 /* The parts of a name. */
 struct hb_archive_name {

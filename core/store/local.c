@@ -76,12 +76,10 @@ static int put_begin(void *self, const struct hb_put *put, void **upload)
 static int put_part(void *self, void *upload, uint64_t number, uint64_t offset, const void *data,
                     size_t bytes)
 {
-    struct hb_local *local = self;
     (void)number;
     (void)offset;
     int result = hb_write_all(hb_local_file(upload), data, bytes);
-    hb_stage_refresh(local->stage);
-    return result == 0 ? HB_OK : failed_to(local, -result, "cannot be written");
+    return result == 0 ? HB_OK : failed_to(self, -result, "cannot be written");
 }
 
 static int put_patch(void *self, void *upload, uint64_t offset, const void *data, size_t bytes)

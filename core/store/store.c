@@ -146,8 +146,6 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
                   struct hb_error *error)
 {
     struct hb_stores *stores = stores_of(run);
-    if (check_name(url, error) != HB_OK)
-        return HB_STATUS_FATAL;
     HB_AUTO_FREE char *scheme = hb_copy_bytes(url, hb_url_scheme(url));
     for (size_t i = 0; i < stores->count; i++)
         if (strcmp(stores->all[i]->scheme, scheme) == 0) {
@@ -187,6 +185,8 @@ int hb_store_open(struct hb_run *run, const char *url, const char *version,
     const struct hb_store *store;
     *opened = (struct hb_opened){.object = {.size = sizeof opened->object}};
     int status = hb_store_find(run, url, &store, error);
+    if (status == HB_OK)
+        status = check_name(url, error);
     if (status != HB_OK)
         return status;
     hb_run_clear_failure(run);

@@ -105,6 +105,22 @@ int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes)
     return HB_OK;
 }
 
+int hb_upload_patch(struct hb_upload *upload, uint64_t offset, const void *data, size_t bytes)
+{
+    const struct hb_store *store = upload->store;
+    const unsigned char *from = data;
+    size_t sent = offset >= upload->offset          ? 0
+                  : bytes < upload->offset - offset ? bytes
+                                                    : (size_t)(upload->offset - offset);
+    if (sent < bytes)
+        memcpy(upload->part + (offset + sent - upload->offset), from + sent, bytes - sent);
+    if (sent == 0)
+        return HB_OK;
+    hb_run_clear_failure(store->run);
+    int status = store->ops->put_patch(store->self, upload->upload, offset, data, sent);
+    return status == HB_OK ? HB_OK : HB_STATUS_FATAL;
+}
+
 /* The answer was lost: what has the name now? Only who made it tells, for others may write there.
  */
 static int look(const struct hb_upload *upload, const struct hb_put *put)

@@ -23,6 +23,8 @@ int hb_upload_begin(const struct hb_store *store, const struct hb_put *put,
                     struct hb_upload *upload);
 /* The next bytes. As above. */
 int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes);
+/* Overwrites bytes that were written. Only with HB_STORE_PATCH. As above. */
+int hb_upload_patch(struct hb_upload *upload, uint64_t offset, const void *data, size_t bytes);
 /*
  * HB_OK: it is there. HB_STATUS_NOMATCH: a condition of `put` does not hold, see
  * hb_store_ops.put_commit. HB_STATUS_UNCERTAIN: the store cannot tell, nor could it be found out by
