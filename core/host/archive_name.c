@@ -48,3 +48,10 @@ int hb_archive_name_compare(const struct hb_archive_name *a, const struct hb_arc
     int order = strcmp(a->stamp, b->stamp);
     return order != 0 ? order : (a->number > b->number) - (a->number < b->number);
 }
+
+size_t hb_facts_stem(const char *name)
+{
+    size_t bytes = strlen(name), suffix = sizeof HB_FACTS_SUFFIX - 1;
+    return bytes > suffix && strcmp(name + bytes - suffix, HB_FACTS_SUFFIX) == 0 ? bytes - suffix
+                                                                                 : 0;
+}

@@ -31,4 +31,11 @@ bool hb_archive_name_parse(const char *name, const char *prefix, const char *con
  */
 int hb_archive_name_compare(const struct hb_archive_name *a, const struct hb_archive_name *b);
 
+/*
+ * The file of facts beside an archive NAME (archive/facts.h) is called NAME.facts. Is it such a
+ * name? The bytes of the archive's name; else 0.
+ */
+#define HB_FACTS_SUFFIX ".facts"
+size_t hb_facts_stem(const char *name);
+
 #endif

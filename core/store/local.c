@@ -96,36 +96,41 @@ static int look_first(const struct hb_local *local, const char *name)
     return errno == ENOENT ? 0 : EINVAL; /* it is unknown: nothing is replaced */
 }
 
-/* With the rights of the directory. 0 or an errno; EEXIST: the name is taken. */
-static int give_name(const struct hb_local *local, const struct upload *upload, const char *name,
-                     bool replaces)
+/* May whatever has the name go? Asked when nothing that takes its time is left to be done. */
+static bool may_replace(const struct hb_local *local, const struct hb_put *put)
 {
-    unsigned flags = replaces ? 0 : RENAME_NOREPLACE;
+    return (put->flags & HB_PUT_NEW) == 0 &&
+           (put->replaces == NULL || hb_local_still(local, put->name, put->replaces) == 0);
+}
+
+/* With the rights of the directory. 0 or an errno; EEXIST: the name is taken. */
+static int give_name(const struct hb_local *local, const struct upload *upload,
+                     const struct hb_put *put)
+{
     HB_AUTO_AS as = {.changed = false};
     int begun = hb_as_begin(&as, &local->rights);
     if (begun != 0)
         return -begun;
-    if (renameat2(local->stage->fd, upload->staged, local->fd, name, flags) == 0)
+    unsigned flags = may_replace(local, put) ? 0 : RENAME_NOREPLACE;
+    if (renameat2(local->stage->fd, upload->staged, local->fd, put->name, flags) == 0)
         return 0;
     if (errno != EINVAL || flags == 0)
         return errno;
-    int taken = look_first(local, name);
+    int taken = look_first(local, put->name);
     if (taken != 0)
         return taken;
-    return renameat2(local->stage->fd, upload->staged, local->fd, name, 0) == 0 ? 0 : errno;
+    return renameat2(local->stage->fd, upload->staged, local->fd, put->name, 0) == 0 ? 0 : errno;
 }
 
 static int put_commit(void *self, void *upload, const struct hb_put *put, uint64_t bytes)
 {
     struct hb_local *local = self;
     struct upload *ready = upload;
-    bool replaces = (put->flags & HB_PUT_NEW) == 0 &&
-                    (put->replaces == NULL || hb_local_still(local, put->name, put->replaces) == 0);
     (void)bytes;
     if (fsync(ready->fd) != 0)
         return failed_to(local, errno, "cannot be written");
-    int error = give_name(local, ready, put->name, replaces);
-    if (error == EEXIST && !replaces)
+    int error = give_name(local, ready, put);
+    if (error == EEXIST)
         return HB_STATUS_NOMATCH;
     if (error != 0)
         return failed_to(local, error, "cannot be given its name");
