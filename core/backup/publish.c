@@ -316,8 +316,8 @@ static int put_facts(struct hb_publication *publication, const struct hb_put *ar
 {
     HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
     struct hb_put put = *archive;
-    if (publication->facts == NULL)
-        return HB_OK;
+    if (publication->facts == NULL || strlen(name) > publication->upload.limits.name_most)
+        return HB_OK; /* without them, the archive itself says it */
     put.name = name;
     put.bytes_most = strlen(publication->facts);
     int status = hb_upload_all(publication->upload.store, &put, publication->facts,
