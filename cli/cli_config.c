@@ -37,6 +37,8 @@ static const char *effective_text(const struct hb_section *section, const struct
 {
     if (section->kind != 0 && strcmp(option->key, "plugin") == 0 && *value->text == '\0')
         return section->library->plugin->name;
+    if ((option->flags & HB_OPTION_SECRET) && *value->text != '\0')
+        return "(secret)";
     return value->text;
 }
 

@@ -27,12 +27,13 @@ struct content {
 /* CHANGE: what a section can set. The host checks the values; `plugins show` prints the table. */
 enum { SUFFIXES, OPTIONS };
 
-static const struct hb_option options[OPTIONS] = {
-    [SUFFIXES] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_LIST,
-                  .key = "suffixes",
-                  .default_text = ".jsonl",
-                  .help = "Files whose names end in one of these are checked"},
+static const struct hb_option *const options[OPTIONS] = {
+    [SUFFIXES] =
+        &(const struct hb_option){.size = sizeof(struct hb_option),
+                                  .type = HB_OPTION_LIST,
+                                  .key = "suffixes",
+                                  .default_text = ".jsonl",
+                                  .help = "Files whose names end in one of these are checked"},
 };
 
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)

@@ -27,18 +27,20 @@ enum { COMMANDS, REQUIRED, OPTIONS };
 
 static const char *const known_commands[] = {"backup", "import", "guard", NULL};
 
-static const struct hb_option options[OPTIONS] = {
-    [COMMANDS] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_LIST,
-                  .key = "commands",
-                  .default_text = "backup import",
-                  .choices = known_commands,
-                  .help = "The commands that it has something to do with"},
-    [REQUIRED] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_STRING,
-                  .key = "required",
-                  .default_text = "",
-                  .help = "A file of the home without which these commands do not begin"},
+static const struct hb_option *const options[OPTIONS] = {
+    [COMMANDS] = &(const struct hb_option){.size = sizeof(struct hb_option),
+                                           .type = HB_OPTION_LIST,
+                                           .key = "commands",
+                                           .default_text = "backup import",
+                                           .choices = known_commands,
+                                           .help = "The commands that it has something to do with"},
+    [REQUIRED] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_STRING,
+            .key = "required",
+            .default_text = "",
+            .help = "A file of the home without which these commands do not begin"},
 };
 
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)

@@ -123,7 +123,7 @@ static void each_filled(const struct hb_section *section, const struct hb_filled
                         void *context)
 {
     for (size_t i = 0; i < filled->count; i++) {
-        const struct hb_option *option = hb_option_at(filled->options, i);
+        const struct hb_option *option = filled->options[i];
         if (filled->options == hb_settings_common.options && strcmp(option->key, "on") == 0 &&
             !hb_kind_takes_on(section->kind))
             continue;

@@ -216,6 +216,13 @@ static void make_plugin_section(struct hb_load *load, const struct hb_ini_sectio
         if (library != NULL ||
             hb_filled_find(&section->common, written->entries[i].key) != SIZE_MAX)
             hb_load_apply(load, section, &written->entries[i]);
+    const char *missing = library == NULL ? NULL : hb_section_missing(&section->section);
+    if (missing == NULL || hb_ini_entry(written, missing) != NULL)
+        return;
+    hb_error_set(&why, HB_STATUS_FATAL, "[%s]: the plugin %s needs a value for '%s'", written->name,
+                 library->plugin->name, missing);
+    hb_error_hint(&why, "add a line %s = …", missing);
+    complain_section(load, written, &why);
 }
 
 static void make_section(struct hb_load *load, const struct hb_ini_section *written)

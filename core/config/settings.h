@@ -11,7 +11,7 @@ enum { HB_MOST_WORKERS = 256 };
 struct hb_settings_table {
     const char *section; /* "backup"; or "preset:" for every section that starts so */
     bool labelled;       /* "preset:": any number of sections, told apart by a label */
-    const struct hb_option *options;
+    const struct hb_option *const *options;
     size_t count;
 };
 

@@ -173,6 +173,14 @@ int hb_calls_create(struct hb_instance *instance)
     return status;
 }
 
+int hb_calls_check(struct hb_instance *instance)
+{
+    const struct hb_plugin *real = instance->section->library->plugin;
+    struct call call = enter(instance, 0, "check", SELDOM);
+    return answer(&call, real->check(&instance->host, &instance->section->settings),
+                  HB_STATUS_FATAL);
+}
+
 void hb_calls_destroy(struct hb_instance *instance)
 {
     const struct hb_plugin *real = instance->section->library->plugin;

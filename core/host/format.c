@@ -34,6 +34,15 @@ int hb_format_find(const struct hb_config *config, const char *name,
     }
     choice->owned = hb_section_default(library);
     choice->section = choice->owned;
+    const char *missing = hb_section_missing(choice->owned);
+    if (missing != NULL) {
+        hb_error_set(error, HB_STATUS_FATAL, "format %s: its option '%s' must be set", name,
+                     missing);
+        hb_error_hint(error, "write it into a section [%s] of the configuration",
+                      choice->owned->name);
+        error->wrong_use = true;
+        return HB_STATUS_FATAL;
+    }
     return HB_OK;
 }
 
@@ -63,7 +72,10 @@ static int append_library(void *context, const char *path, const struct hb_libra
         if (list->choices[i].section->library->plugin == library->plugin)
             return 0;
     struct hb_section *owned = hb_section_default(library);
-    append(list, owned, owned);
+    if (hb_section_missing(owned) == NULL)
+        append(list, owned, owned);
+    else
+        hb_section_free(owned);
     return 0;
 }
 

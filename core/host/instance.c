@@ -53,7 +53,7 @@ static void clear_sayings(struct sayings *sayings)
 
 /* NULL: it cannot be made, for the reasons in `sayings`, of which there is one at least. */
 static struct hb_instance *make(struct hb_run *run, const struct hb_section *section,
-                                struct sayings *sayings)
+                                int (*begin)(struct hb_instance *instance), struct sayings *sayings)
 {
     struct hb_instance *made = hb_alloc(sizeof *made);
     made->run = run;
@@ -63,7 +63,7 @@ static struct hb_instance *make(struct hb_run *run, const struct hb_section *sec
     hb_run_clear_failure(run);
     run->heard = hear;
     run->heard_context = sayings;
-    int status = hb_calls_create(made);
+    int status = begin(made);
     run->heard = NULL;
     if (status == HB_OK)
         return made;
@@ -93,7 +93,7 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
                        struct hb_instance **instance, struct hb_error *error)
 {
     struct sayings sayings = {0};
-    struct hb_instance *made = make(run, section, &sayings);
+    struct hb_instance *made = make(run, section, hb_calls_create, &sayings);
     if (made == NULL) {
         refuse(run, section, sayings.texts[0], error);
         if (error->wrong_use && sayings.count > 1)
@@ -110,12 +110,18 @@ void hb_instance_check(struct hb_run *run, const struct hb_section *section,
 {
     struct sayings sayings = {0};
     struct hb_error error;
-    struct hb_instance *made = make(run, section, &sayings);
+    const struct hb_plugin *plugin = section->library->plugin;
+    bool can_check = HB_CAN(plugin, check);
+    struct hb_instance *made =
+        make(run, section, can_check ? hb_calls_check : hb_calls_create, &sayings);
     for (size_t i = 0; made == NULL && i < sayings.count; i++) {
         refuse(run, section, sayings.texts[i], &error);
         report(context, &error);
     }
-    hb_instance_free(made);
+    if (can_check)
+        free(made); /* it was never created */
+    else
+        hb_instance_free(made);
     clear_sayings(&sayings);
 }
 

@@ -9,8 +9,8 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
                        struct hb_instance **instance, struct hb_error *error);
 
 /*
- * Makes one and frees it again: everything that its plugin says against its settings, each in a
- * call.
+ * Everything that its plugin says against its settings, each in a call: what its check() says, or,
+ * if it has none, what its create() says, whose instance is freed again.
  */
 void hb_instance_check(struct hb_run *run, const struct hb_section *section,
                        void (*report)(void *context, const struct hb_error *error), void *context);

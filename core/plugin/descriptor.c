@@ -13,9 +13,11 @@
 
 enum {
     MOST_OPTIONS = 1000,
-    MOST_MAGICS = 64,      /* of one format */
-    MAGIC_REACH = 4096,    /* how much of an archive's start is looked at */
-    FIRST_OPTION_SIZE = 56 /* of struct hb_option in the first release */
+    MOST_MAGICS = 64,   /* of one format */
+    MAGIC_REACH = 4096, /* how much of an archive's start is looked at */
+    ALL_FLAGS = HB_OPTION_REQUIRED | HB_OPTION_SECRET | HB_OPTION_ADVANCED | HB_OPTION_DEPRECATED |
+                HB_OPTION_PATTERNS,
+    FIRST_OPTION_SIZE = 64 /* of struct hb_option in the first release */
 };
 
 #define REQUIRED(type, member)                                                                     \
@@ -158,13 +160,34 @@ static int check_default(const struct hb_option *option, const char *path, struc
     return HB_OK;
 }
 
+static int check_flags(const struct hb_option *option, const char *path, struct hb_error *error)
+{
+    bool required = (option->flags & HB_OPTION_REQUIRED) != 0;
+    bool text = option->type == HB_OPTION_STRING || option->type == HB_OPTION_PATH;
+    if (option->help == NULL)
+        return defect(error, path, "its option '%s' has no help", option->key);
+    if (required == (option->default_text != NULL))
+        return defect(error, path, "its option '%s' %s", option->key,
+                      required ? "is required, and has a default" : "has no default");
+    if (option->flags & ~(uint32_t)ALL_FLAGS)
+        return defect(error, path, "its option '%s' has unknown flags (0x%x)", option->key,
+                      option->flags);
+    if ((option->flags & HB_OPTION_PATTERNS) && option->type != HB_OPTION_LIST)
+        return defect(error, path, "its option '%s' has patterns, and is no list", option->key);
+    if ((option->flags & HB_OPTION_SECRET) && !text)
+        return defect(error, path, "its option '%s' is secret, and neither a text nor a path",
+                      option->key);
+    if (required && (option->flags & HB_OPTION_DEPRECATED))
+        return defect(error, path, "its option '%s' is required and deprecated", option->key);
+    return HB_OK;
+}
+
 static int check_option(const struct hb_plugin *plugin, size_t index, const char *path,
                         struct hb_error *error)
 {
-    const struct hb_option *option = hb_option_at(plugin->options, index);
-    if (option->size != plugin->options[0].size)
-        return defect(error, path, "its option %zu has another size (%u) than the first (%u)",
-                      index + 1, option->size, plugin->options[0].size);
+    const struct hb_option *option = plugin->options[index];
+    if (option == NULL || option->size < FIRST_OPTION_SIZE)
+        return defect(error, path, "its option %zu is missing or too short", index + 1);
     if (option->key == NULL || !hb_is_plain_name(option->key))
         return defect(error, path, "its option %zu has no valid key (lower case, '-', at most %d)",
                       index + 1, HB_LONGEST_PLAIN_NAME);
@@ -172,19 +195,18 @@ static int check_option(const struct hb_plugin *plugin, size_t index, const char
         return defect(error, path, "its option '%s' has a name that every section already has",
                       option->key);
     for (size_t i = 0; i < index; i++)
-        if (strcmp(hb_option_at(plugin->options, i)->key, option->key) == 0)
+        if (strcmp(plugin->options[i]->key, option->key) == 0)
             return defect(error, path, "its option '%s' appears twice", option->key);
-    if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_LIST)
+    if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_PATH)
         return defect(error, path, "its option '%s' has the unknown type %u", option->key,
                       option->type);
-    if (option->help == NULL || option->default_text == NULL)
-        return defect(error, path, "its option '%s' has no %s", option->key,
-                      option->help == NULL ? "help" : "default");
+    if (check_flags(option, path, error) != HB_OK)
+        return HB_STATUS_FATAL;
     if (option->minimum > option->maximum)
         return defect(error, path, "the range of its option '%s' is empty", option->key);
     if (check_choices(option, path, error) != HB_OK)
         return HB_STATUS_FATAL;
-    return check_default(option, path, error);
+    return option->default_text == NULL ? HB_OK : check_default(option, path, error);
 }
 
 static int check_options(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
@@ -194,10 +216,6 @@ static int check_options(const struct hb_plugin *plugin, const char *path, struc
     if (plugin->options == NULL || plugin->option_count > MOST_OPTIONS)
         return defect(error, path, "its table of options is missing or too long (%zu)",
                       plugin->option_count);
-    uint32_t stride = plugin->options[0].size;
-    if (stride < FIRST_OPTION_SIZE || stride % _Alignof(struct hb_option) != 0 || stride > 4096)
-        return defect(error, path, "the options in its table are %u bytes long, an impossible size",
-                      stride);
     for (size_t i = 0; i < plugin->option_count; i++)
         if (check_option(plugin, i, path, error) != HB_OK)
             return HB_STATUS_FATAL;

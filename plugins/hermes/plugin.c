@@ -28,12 +28,13 @@ static const char *const alias_choices[] = {"home", "always", "never", NULL};
 static const char *const when_choices[] = {"emptied", "fewer", NULL};
 
 #define OPTION(option_type, option_key, option_default, option_help)                               \
+    &(const struct hb_option)                                                                      \
     {                                                                                              \
         .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
         .default_text = (option_default), .help = (option_help)                                    \
     }
 
-static const struct hb_option options[OPTIONS] = {
+static const struct hb_option *const options[OPTIONS] = {
     [PROFILES] = OPTION(
         HB_OPTION_STRING, "profiles", "profiles",
         "Directory of the home that holds the profiles, one directory each; empty: there are none"),
@@ -59,20 +60,24 @@ static const struct hb_option options[OPTIONS] = {
     [JOBS_MEMBER] = OPTION(
         HB_OPTION_STRING, "jobs-member", "jobs",
         "Member of the JSON object in that file; the length of this list is the number of jobs"),
-    [WHEN] = {.size = sizeof(struct hb_option),
-              .type = HB_OPTION_CHOICE,
-              .key = "when",
-              .default_text = "emptied",
-              .choices = when_choices,
-              .help = "When guard puts the file back: emptied, if no job is left; fewer, if fewer "
-                      "jobs are left than there were"},
-    [ALIASES] = {.size = sizeof(struct hb_option),
-                 .type = HB_OPTION_CHOICE,
-                 .key = "aliases",
-                 .default_text = "home",
-                 .choices = alias_choices,
-                 .help = "When an import makes aliases: home, into the home that the configuration "
-                         "names; always, also into another one (--home); never"},
+    [WHEN] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "when",
+            .default_text = "emptied",
+            .choices = when_choices,
+            .help = "When guard puts the file back: emptied, if no job is left; fewer, if fewer "
+                    "jobs are left than there were"},
+    [ALIASES] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "aliases",
+            .default_text = "home",
+            .choices = alias_choices,
+            .help = "When an import makes aliases: home, into the home that the configuration "
+                    "names; always, also into another one (--home); never"},
 };
 
 /* ---- the settings ------------------------------------------------------------------------- */
@@ -99,7 +104,7 @@ static int check_paths(const struct hb_host *host, const struct hb_settings *set
         bool may_be_empty = paths[i] != JOBS_FILE;
         if (!is_relative_path(path) && (*path != '\0' || !may_be_empty))
             return host->fail(host, HB_STATUS_FATAL, "[%s] %s: '%s' is not a path below the home",
-                              settings->section, options[paths[i]].key, path);
+                              settings->section, options[paths[i]]->key, path);
     }
     const struct hb_value *files = settings->values[PROFILE_FILES];
     for (size_t i = 0; i < files->list_count; i++)

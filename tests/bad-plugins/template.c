@@ -46,8 +46,11 @@
 #ifndef FORMAT_MAGIC_OFFSET
 #define FORMAT_MAGIC_OFFSET 0
 #endif
-#ifndef OPTION_STRIDE
-#define OPTION_STRIDE sizeof(struct sized_option)
+#ifndef OPTION_SIZE
+#define OPTION_SIZE sizeof(struct sized_option)
+#endif
+#ifndef OPTION_FLAGS
+#define OPTION_FLAGS 0
 #endif
 #ifndef OPTION_TYPE
 #define OPTION_TYPE HB_OPTION_INTEGER
@@ -135,29 +138,47 @@ struct sized_option {
 #endif
 };
 
-#define OPTION(option_type, option_key, option_default, low, high, words, option_help)             \
+#define OPTION(option_type, option_key, option_default, low, high, option_words, option_help)      \
     {                                                                                              \
         .option = {                                                                                \
-            .size = OPTION_STRIDE,                                                                 \
+            .size = sizeof(struct sized_option),                                                   \
             .type = (option_type),                                                                 \
             .key = (option_key),                                                                   \
             .default_text = (option_default),                                                      \
             .minimum = (low),                                                                      \
             .maximum = (high),                                                                     \
-            .choices = (words),                                                                    \
+            .choices = (option_words),                                                             \
             .help = (option_help)                                                                  \
         }                                                                                          \
     }
 
 HB_UNUSED static const char *const words[] = {"all", NULL};
 
-HB_UNUSED static const struct sized_option options[] = {
-    OPTION(OPTION_TYPE, OPTION_KEY, OPTION_DEFAULT, OPTION_MINIMUM, OPTION_MAXIMUM, OPTION_CHOICES,
-           OPTION_HELP),
+HB_UNUSED static const struct sized_option sized[] = {
+    {.option = {.size = OPTION_SIZE,
+                .type = OPTION_TYPE,
+                .key = OPTION_KEY,
+                .default_text = OPTION_DEFAULT,
+                .minimum = OPTION_MINIMUM,
+                .maximum = OPTION_MAXIMUM,
+                .choices = OPTION_CHOICES,
+                .help = OPTION_HELP,
+                .flags = OPTION_FLAGS}},
     OPTION(HB_OPTION_LIST, "globs", "", 0, 0, NULL, "Which files"),
     OPTION(HB_OPTION_STRING, "title", "", 0, 0, NULL, "A text"),
-#ifdef OPTION_TWICE
     OPTION(HB_OPTION_STRING, "title", "", 0, 0, NULL, "The same again"),
+};
+
+HB_UNUSED static const struct hb_option *const options[] = {
+#ifdef OPTION_MISSING
+    NULL,
+#else
+    &sized[0].option,
+#endif
+    &sized[1].option,
+    &sized[2].option,
+#ifdef OPTION_TWICE
+    &sized[3].option,
 #endif
 };
 
@@ -205,7 +226,7 @@ HB_EXPORT const struct hb_plugin *PLUGIN_SYMBOL(void)
                                             .name = PLUGIN_NAME,
                                             .version = PLUGIN_VERSION,
                                             .summary = "For tests",
-                                            .options = &options[0].option,
+                                            .options = options,
                                             .option_count = sizeof options / sizeof *options,
                                             .create = PLUGIN_CREATE,
                                             .ops = PLUGIN_OPS};

@@ -176,17 +176,17 @@ static int counted_restore(void *self, const struct hb_entry *entry, const struc
     return HB_RESTORE_RENAME;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "log",
-     .default_text = "/dev/null",
-     .help = "where the calls are written"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "source",
-     .default_text = "good",
-     .help = "good, unreadable, unsound, broken"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "log",
+                              .default_text = "/dev/null",
+                              .help = "where the calls are written"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "source",
+                              .default_text = "good",
+                              .help = "good, unreadable, unsound, broken"},
 };
 
 static const struct hb_content_ops ops = {

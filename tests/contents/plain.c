@@ -84,12 +84,12 @@ static int plain_open(void *self, const struct hb_entry *entry, struct hb_source
     return HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "source",
-     .default_text = "good",
-     .help = "good, unsound, unknown, unreadable, broken, short"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "source",
+                              .default_text = "good",
+                              .help = "good, unsound, unknown, unreadable, broken, short"},
 };
 
 static const struct hb_content_ops ops = {

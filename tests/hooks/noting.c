@@ -62,22 +62,22 @@ static int noting_after(void *self, const struct hb_event *event)
     return HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "log",
-     .default_text = "/dev/null",
-     .help = "where the events are written"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "refuse",
-     .default_text = "",
-     .help = "the command that is refused"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_BOOLEAN,
-     .key = "doubt",
-     .default_text = "no",
-     .help = "is everything doubtful?"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "log",
+                              .default_text = "/dev/null",
+                              .help = "where the events are written"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "refuse",
+                              .default_text = "",
+                              .help = "the command that is refused"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_BOOLEAN,
+                              .key = "doubt",
+                              .default_text = "no",
+                              .help = "is everything doubtful?"},
 };
 
 static const struct hb_hook_ops ops = {

@@ -53,17 +53,17 @@ static int paths_after(void *self, const struct hb_event *event)
     return HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "ask",
-     .default_text = "",
-     .help = "Paths to open, separated by ':'"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_BOOLEAN,
-     .key = "doubt",
-     .default_text = "no",
-     .help = "Find something doubtful when all is done"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "ask",
+                              .default_text = "",
+                              .help = "Paths to open, separated by ':'"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_BOOLEAN,
+                              .key = "doubt",
+                              .default_text = "no",
+                              .help = "Find something doubtful when all is done"},
 };
 
 static const struct hb_hook_ops ops = {

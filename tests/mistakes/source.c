@@ -106,12 +106,12 @@ static int mistaken_restore(void *self, const struct hb_entry *entry, const stru
     return makes(self, "restored-9") ? 9 : HB_RESTORE_RENAME;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "mistake",
-     .default_text = "none",
-     .help = "no-source, read-more, unsound, doubtful, restored-9"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "mistake",
+                              .default_text = "none",
+                              .help = "no-source, read-more, unsound, doubtful, restored-9"},
 };
 
 static const struct hb_content_ops ops = {

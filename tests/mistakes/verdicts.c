@@ -33,12 +33,12 @@ static int verdicts_enter(void *self, const char *path)
     return strcmp(*mistake, "enter-1") == 0 ? 1 : HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "mistake",
-     .default_text = "none",
-     .help = "kind-9, answer-1, enter-1"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "mistake",
+                              .default_text = "none",
+                              .help = "kind-9, answer-1, enter-1"},
 };
 
 static const struct hb_filter_ops ops = {

@@ -270,7 +270,7 @@ struct fake_settings {
 
 static const struct hb_option *option_at(const struct hb_plugin *plugin, size_t i)
 {
-    return (const void *)((const char *)plugin->options + i * plugin->options[0].size);
+    return plugin->options[i];
 }
 
 static int64_t number_of(const struct hb_option *option, const char *text)

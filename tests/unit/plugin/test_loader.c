@@ -74,7 +74,12 @@ static const struct bad bads[] = {
     {"word-without-range", "option 'level' takes words and has no range"},
     {"word-beyond-range", "option 'level' takes words and has no range"},
     {"option-twice", "option 'title' appears twice"},
-    {"small-option", "options in its table are 8 bytes long"},
+    {"small-option", "option 1 is missing or too short"},
+    {"missing-option", "option 1 is missing or too short"},
+    {"unknown-flag", "option 'level' has unknown flags (0x4000)"},
+    {"required-with-default", "option 'level' is required, and has a default"},
+    {"secret-number", "option 'level' is secret, and neither a text nor a path"},
+    {"patterns-of-a-number", "option 'level' has patterns, and is no list"},
     {"missing-library", "the library libhb-absent.so, which it needs, is missing"},
     {"undefined-function", "undefined symbol: hb_nobody_has_this_function"},
 };
