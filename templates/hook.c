@@ -9,6 +9,7 @@
  *     commands = backup
  *     required = documents/this-disk-is-mounted
  */
+#include <errno.h>
 #include <hbcore/hook.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,7 +74,7 @@ static int before(void *self, const struct hb_event *event)
         return HB_OK;
     int64_t got = host->read_entry(host, hook->required, 0, &byte, sizeof byte);
     if (got < 0)
-        return host->fail(host, HB_STATUS_FATAL, "%s: %s", hook->required, strerror((int)-got));
+        return host->fail(host, HB_STATUS_FATAL, "%s: %s", hook->required, strerror(errno));
     return HB_OK;
 }
 

@@ -273,8 +273,7 @@ static int read_trailer(struct hb_archive *archive, struct hb_error *error)
     if (status == HB_STATUS_NOMATCH)
         return HB_OK;
     if (status != HB_OK)
-        return hb_error_set(error, status, "%s: %s", archive->shown,
-                            hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, status, archive->shown, error);
     status = hb_archive_take_trailer(archive, data, bytes, error);
     free(data);
     return status;
@@ -332,8 +331,7 @@ static int list_by_index(struct filling *filling)
         return status < 0 ? status : HB_STATUS_FATAL;
     if (status >= 0)
         return status;
-    return hb_error_set(filling->error, HB_STATUS_FATAL, "%s: %s", archive->shown,
-                        hb_instance_failure(archive->format));
+    return hb_instance_error(archive->format, HB_STATUS_FATAL, archive->shown, filling->error);
 }
 
 /* Before a question to the format; after a failure hb_archive's `untold` is the third answer. */

@@ -122,8 +122,7 @@ int hb_archive_walk(struct hb_archive *archive, const struct hb_visitor *visitor
         return status;
     if (hb_run_cancelled(archive->run))
         return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
-    return hb_error_set(error, HB_STATUS_FATAL, "%s: %s", archive->shown,
-                        hb_instance_failure(archive->format));
+    return hb_instance_error(archive->format, HB_STATUS_FATAL, archive->shown, error);
 }
 
 int hb_archive_again(struct hb_archive *archive, struct hb_error *error)

@@ -310,8 +310,7 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
         hb_run_clear_failure(archive->run);
         if (HB_CAN(ops, worker_create) &&
             (decoder->worker = ops->worker_create(archive->format->self)) == NULL)
-            status =
-                hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
+            status = hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
         else
             decoder->started = pthread_create(&decoder->thread, NULL, decoder_main, decoder) == 0;
         if (!decoder->started) /* a limit: as many as there are */

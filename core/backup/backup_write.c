@@ -49,8 +49,7 @@ static int format_failed(struct writing *writing, int status, const char *path)
     }
     if (status == HB_STATUS_CANCELLED)
         return hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
-    return hb_error_set(writing->error, HB_STATUS_FATAL, "%s%s%s", path == NULL ? "" : path,
-                        path == NULL ? "" : ": ", hb_instance_failure(writing->format));
+    return hb_instance_error(writing->format, HB_STATUS_FATAL, path, writing->error);
 }
 
 /*

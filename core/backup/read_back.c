@@ -91,8 +91,7 @@ static int list(struct reading *reading, struct hb_archive *archive)
     if (status == HB_STATUS_CANCELLED)
         return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
     if (status < 0)
-        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s",
-                            hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, reading->error);
     return status == HB_STATUS_NOMATCH && reading->count == 0 ? HB_STATUS_NOMATCH : HB_OK;
 }
 
@@ -120,8 +119,7 @@ static int read_trailer(struct reading *reading, struct hb_archive *archive)
     if (status == HB_STATUS_NOMATCH)
         return hb_error_set(reading->error, HB_STATUS_FATAL, "its trailer is missing");
     if (status != HB_OK)
-        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s",
-                            hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, reading->error);
     status = compare_trailer(reading, data, bytes);
     free(data);
     return status;

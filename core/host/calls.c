@@ -364,7 +364,13 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
     const struct source *behind = source->self;
     struct call call = enter(behind->instance, READ_AT, "read_at", PER_FILE);
     int64_t got = behind->own.read_at(&behind->own, buffer, bytes, offset);
-    return leave(&call) ? got : -EPROTO;
+    if (!leave(&call))
+        return HB_STATUS_ENTRY;
+    if (got >= 0 || got == HB_STATUS_ENTRY || got == HB_STATUS_CANCELLED)
+        return got;
+    hb_run_explain(behind->instance->run, "%s: its read_at() returned %lld, which is no answer",
+                   behind->instance->plugin->name, (long long)got);
+    return HB_STATUS_ENTRY;
 }
 
 static void source_close(struct hb_source *source)

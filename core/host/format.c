@@ -116,7 +116,7 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
         return HB_OK;
     hb_run_clear_failure(format->run);
     if (ops->unit_policy(format->self, policy) != HB_OK)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(format));
+        return hb_instance_error(format, HB_STATUS_FATAL, NULL, error);
     if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
         policy->overhead > policy->unit_bytes)
         return hb_error_set(error, HB_STATUS_FATAL,

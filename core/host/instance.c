@@ -96,7 +96,10 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
     struct hb_instance *made = make(run, section, hb_calls_create, &sayings);
     if (made == NULL) {
         refuse(run, section, sayings.texts[0], error);
-        if (error->wrong_use && sayings.count > 1)
+        const char *hint = hb_failure_of(run)->hint;
+        if (*hint != '\0')
+            hb_error_hint(error, "%s", hint);
+        else if (error->wrong_use && sayings.count > 1)
             hb_error_hint(error, "`hbcore config check` names all that is wrong");
     } else {
         *instance = made;

@@ -39,20 +39,45 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
     fprintf(instance->run->log, "hbcore: %s: %s\n", instance->plugin->name, shown);
 }
 
-static int host_fail(const struct hb_host *host, int status, const char *format, ...)
+/* `hint` may be NULL. */
+HB_PRINTF(4, 0)
+static void say_failure(const struct hb_host *host, uint32_t cause, const char *hint,
+                        const char *format, va_list arguments)
 {
     const struct hb_instance *instance = instance_of(host);
     if (errno == ENOMEM) /* of its own malloc(): the plugin has no other way to say so */
         instance->run->short_of_memory = true;
-    char *buffer = hb_failure_buffer(instance->run);
-    int used = snprintf(buffer, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
+    struct hb_failure *failure = hb_failure_of(instance->run);
+    int used = snprintf(failure->text, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
+    vsnprintf(failure->text + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
+    snprintf(failure->hint, sizeof failure->hint, "%s", hint == NULL ? "" : hint);
+    failure->cause = cause;
+    if (instance->run->heard != NULL)
+        instance->run->heard(instance->run->heard_context, failure->text);
+}
+
+static int host_fail(const struct hb_host *host, int status, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(buffer + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
+    say_failure(host, HB_CAUSE_NONE, NULL, format, arguments);
     va_end(arguments);
-    if (instance->run->heard != NULL)
-        instance->run->heard(instance->run->heard_context, buffer);
     return status;
+}
+
+static int host_fail_as(const struct hb_host *host, int status, uint32_t cause, const char *hint,
+                        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_failure(host, cause, hint, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+static uint32_t host_cause(const struct hb_host *host)
+{
+    return hb_failure_of(instance_of(host)->run)->cause;
 }
 
 static void report(const struct hb_host *host, enum hb_finding_kind kind,
@@ -122,12 +147,21 @@ static const char *host_home_path(const struct hb_host *host)
     return instance_of(host)->run->home.path;
 }
 
+/* A service's own failure. `errno` tells it, too. */
+static int cannot(const struct hb_host *host, const char *path, const char *what, int reason)
+{
+    struct hb_run *run = instance_of(host)->run;
+    hb_run_explain(run, "%s: cannot be %s: %s", path, what, strerror(reason));
+    hb_failure_of(run)->cause = hb_cause_of(reason);
+    errno = reason;
+    return HB_STATUS_ENTRY;
+}
+
 static int host_open_beneath(const struct hb_host *host, const char *path, int flags, uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
-    if (run->home.fd < 0)
-        return -ENOENT;
-    return hb_beneath_open(&run->home, path, flags, mode);
+    int fd = run->home.fd < 0 ? -ENOENT : hb_beneath_open(&run->home, path, flags, mode);
+    return fd >= 0 ? fd : cannot(host, path, "opened", -fd);
 }
 
 static int64_t host_read_entry(const struct hb_host *host, const char *path, uint64_t offset,
@@ -136,7 +170,8 @@ static int64_t host_read_entry(const struct hb_host *host, const char *path, uin
     HB_AUTO_CLOSE int fd = host_open_beneath(host, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fd;
-    return hb_read_all_at(fd, buffer, bytes, offset);
+    int64_t got = hb_read_all_at(fd, buffer, bytes, offset);
+    return got >= 0 ? got : cannot(host, path, "read", (int)-got);
 }
 
 /* A stage in the home, for the first that needs one. */
@@ -397,6 +432,8 @@ void hb_services_fill(struct hb_instance *instance)
         .read_as = host_read_as,
         .patterns_create = host_patterns_create,
         .patterns_match = host_patterns_match,
+        .fail_as = host_fail_as,
+        .cause = host_cause,
         .patterns_free = host_patterns_free,
     };
 }

@@ -137,7 +137,7 @@ static int64_t read_whole(struct hb_pipeline_thread *thread, struct hb_reader *r
         got = hb_reader_read(reader, thread->buffer + at, (size_t)want, 0);
         if (got < 0) {
             hb_report_add(&thread->pipeline->request.run->report, HB_FOUND_SKIPPED,
-                          reader->entry.path, "cannot be read: %s", strerror((int)-got));
+                          reader->entry.path, "cannot be read: %s", hb_reader_why(reader, got));
             return -1;
         }
     } while (hb_reader_again(reader, limit, (uint64_t)got));
@@ -294,7 +294,8 @@ static uint64_t read_unit(struct hb_pipeline_thread *thread, struct hb_item *ite
     uint64_t offset = index * pipeline->policy.unit_bytes;
     int64_t got = hb_reader_read(&item->readers[0], thread->buffer, (size_t)want, offset);
     if (got < 0) {
-        hb_queue_report(pipeline, item, "only a part could be read: ", strerror((int)-got));
+        hb_queue_report(pipeline, item,
+                        "only a part could be read: ", hb_reader_why(&item->readers[0], got));
         got = 0;
     } else if ((uint64_t)got < want) {
         hb_queue_report(pipeline, item, "shrank while it was read", "");

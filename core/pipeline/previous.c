@@ -55,7 +55,7 @@ static int list(struct hb_previous *previous, struct hb_error *error)
     hb_run_clear_failure(archive->run);
     int status = ops->list(archive->format->self, &archive->input, &lister);
     if (status < 0 && error->text[0] == '\0')
-        hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
+        hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
     if (status < 0)
         return HB_STATUS_FATAL;
     if (status == HB_STATUS_NOMATCH || previous->listed != count)
@@ -95,7 +95,7 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
     if (status == HB_STATUS_NOMATCH)
         return HB_STATUS_NOMATCH;
     if (status != HB_OK)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
     status = hb_trailer_parse(data, bytes, &archive->trailer, error);
     if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
         status = HB_STATUS_NOMATCH;

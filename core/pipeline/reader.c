@@ -420,10 +420,21 @@ int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)
 {
     if (reader->source.read_at != NULL) {
+        hb_run_clear_failure(reader->run);
         int64_t got = reader->source.read_at(&reader->source, buffer, bytes, offset);
-        return got > 0 && (uint64_t)got > bytes ? -EPROTO : got; /* more than there is room for */
+        if (got <= 0 || (uint64_t)got <= bytes)
+            return got;
+        hb_run_explain(reader->run, "%s: its read_at() gave more than there is room for",
+                       reader->content->plugin->name);
+        return HB_STATUS_ENTRY;
     }
     return hb_read_all_at(reader->fd, buffer, bytes, offset);
+}
+
+const char *hb_reader_why(const struct hb_reader *reader, int64_t failed)
+{
+    return reader->source.read_at != NULL ? hb_instance_failure(reader->content)
+                                          : strerror((int)-failed);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)

@@ -305,8 +305,8 @@ static int check_head(const struct hb_plugin *plugin, const char *path, struct h
     if (plugin->abi != HB_ABI)
         return other_abi(plugin->abi, path, error);
     if (!HB_HAS(plugin, ops))
-        return defect(error, path, "its descriptor is %u bytes long, at least %zu are needed",
-                      plugin->size, sizeof *plugin);
+        return defect(error, path, "its descriptor is %u bytes long, at least %u are needed",
+                      plugin->size, HB_SIZE_TO(struct hb_plugin, ops));
     return HB_OK;
 }
 

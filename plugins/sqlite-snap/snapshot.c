@@ -375,9 +375,10 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
                               uint64_t offset)
 {
     const struct staged_source *staged = source->self;
-    if (offset > INT64_MAX)
-        return -EINVAL;
-    return read_fully(staged->file.fd, buffer, bytes, offset);
+    int64_t got = offset > INT64_MAX ? -EINVAL : read_fully(staged->file.fd, buffer, bytes, offset);
+    return got >= 0 ? got
+                    : staged->host->fail(staged->host, HB_STATUS_ENTRY,
+                                         "its snapshot cannot be read: %s", strerror((int)-got));
 }
 
 static void source_close(struct hb_source *source)

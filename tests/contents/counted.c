@@ -79,9 +79,10 @@ static int64_t opened_read(const struct hb_source *source, void *buffer, size_t 
 {
     const struct opened *opened = source->self;
     if (is(opened->counted, "broken") && offset >= GOOD_BYTES)
-        return -EIO;
+        return opened->counted->host->fail(opened->counted->host, HB_STATUS_ENTRY,
+                                           "the disk is broken");
     ssize_t got = pread(opened->fd, buffer, bytes, (off_t)offset);
-    return got < 0 ? -errno : got;
+    return got < 0 ? HB_STATUS_ENTRY : got;
 }
 
 static void opened_close(struct hb_source *source)

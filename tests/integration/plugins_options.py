@@ -28,6 +28,11 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     *self = NULL;
     if (strcmp(settings->values[WORD]->text, "wrong") == 0)
         return host->fail(host, HB_STATUS_FATAL, "create() was called");
+    if (strcmp(settings->values[WORD]->text, "ask") == 0) {
+        int fd = host->open_beneath(host, "not/there", 0, 0);
+        return host->fail_as(host, HB_STATUS_FATAL, host->cause(host), "look elsewhere", "opened %d, cause %u", fd,
+                             (unsigned)host->cause(host));
+    }
     host->note(host, NULL, "place is %s, word has %zu letters", settings->values[PLACE]->text,
                strlen(settings->values[WORD]->text));
     return HB_OK;
@@ -120,6 +125,10 @@ class PluginOptions(hb.Case):
         done = self.use("place = /x\nword = wrong\n", "backup", "-o", self.dir / "a.zip", expect=None)
         self.assertNotEqual(done.returncode, 0)
         self.assert_mentions(done, "create() was called")
+
+    def test_cause_and_hint(self):
+        done = self.use("place = /x\nword = ask\n", "backup", "-o", self.dir / "a.zip", expect=1)
+        self.assert_mentions(done, "asking: opened -1, cause 3\n  look elsewhere\n")
 
 
 if __name__ == "__main__":

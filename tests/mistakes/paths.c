@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A hook that asks for paths that it should not get, and says what came of it; and one that doubts
  * when all is done. */
+#include <errno.h>
 #include <fcntl.h>
 #include <hbcore/hook.h>
 #include <stdbool.h>
@@ -30,7 +31,7 @@ static void ask(const struct hb_host *host, const char *path)
     int fd = host->open_beneath(host, path, O_RDONLY, 0);
     ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     text[got < 0 ? 0 : got] = '\0';
-    host->summary(host, "%s: %s %s", path, fd < 0 ? strerror(-fd) : "opened,", text);
+    host->summary(host, "%s: %s %s", path, fd < 0 ? strerror(errno) : "opened,", text);
     if (fd >= 0)
         close(fd);
 }

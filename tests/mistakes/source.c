@@ -50,7 +50,8 @@ static int64_t opened_read(const struct hb_source *source, void *buffer, size_t 
     const struct opened *opened = source->self;
     ssize_t got = pread(opened->fd, buffer, bytes, (off_t)offset);
     if (got < 0)
-        return -errno;
+        return opened->mistaken->host->fail(opened->mistaken->host, HB_STATUS_ENTRY,
+                                            "cannot be read: %s", strerror(errno));
     return makes(opened->mistaken, "read-more") ? got + 200000 : got;
 }
 

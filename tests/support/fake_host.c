@@ -37,6 +37,24 @@ static int fake_fail(const struct hb_host *host, int status, const char *format,
     return status;
 }
 
+static int fake_fail_as(const struct hb_host *host, int status, uint32_t cause, const char *hint,
+                        const char *format, ...)
+{
+    struct fake_host *fake = fake_of(host);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fake->message, sizeof fake->message, format, arguments);
+    va_end(arguments);
+    fake->cause = cause;
+    snprintf(fake->hint, sizeof fake->hint, "%s", hint == NULL ? "" : hint);
+    return status;
+}
+
+static uint32_t fake_cause(const struct hb_host *host)
+{
+    return fake_of(host)->cause;
+}
+
 static void fake_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
                       ...)
 {
@@ -100,7 +118,7 @@ static int fake_open_beneath(const struct hb_host *host, const char *path, int f
     char full[PATH_MAX];
     snprintf(full, sizeof full, "%s/%s", fake_of(host)->home, path);
     int fd = open(full, flags | O_CLOEXEC, mode);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? HB_STATUS_ENTRY : fd;
 }
 
 static int64_t fake_read_entry(const struct hb_host *host, const char *path, uint64_t offset,
@@ -110,7 +128,7 @@ static int64_t fake_read_entry(const struct hb_host *host, const char *path, uin
     if (fd < 0)
         return fd;
     ssize_t got = pread(fd, buffer, bytes, (off_t)offset);
-    int64_t result = got < 0 ? -errno : got;
+    int64_t result = got < 0 ? HB_STATUS_ENTRY : got;
     close(fd);
     return result;
 }
@@ -244,6 +262,8 @@ void fake_host_init(struct fake_host *fake)
         .member = fake_member,
         .patterns_create = fake_patterns_create,
         .patterns_match = fake_patterns_match,
+        .fail_as = fake_fail_as,
+        .cause = fake_cause,
         .patterns_free = fake_patterns_free,
     };
 }

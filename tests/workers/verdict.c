@@ -75,7 +75,7 @@ static int64_t turned_read(const struct hb_source *source, void *buffer, size_t 
     struct turned *turned = source->self;
     ssize_t got = pread(turned->fd, buffer, bytes, (off_t)offset);
     if (got < 0)
-        return -errno;
+        return HB_STATUS_ENTRY;
     turn(buffer, (size_t)got);
     pthread_mutex_lock(&turned->lock);
     turned->read += (uint64_t)got;

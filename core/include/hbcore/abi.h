@@ -46,6 +46,13 @@ extern "C" {
 #define HB_HAS(p, member)                                                                          \
     ((p)->size >= (uint32_t)((const char *)(&(p)->member + 1) - (const char *)(p)))
 
+/*
+ * The size of a structure of `type` that ends with `member`. For hb_plugin.host_size: say the last
+ * service that the plugin cannot do without, and ask HB_HAS() for those behind it.
+ */
+#define HB_SIZE_TO(type, member)                                                                   \
+    ((uint32_t)(offsetof(type, member) + sizeof(((const type *)0)->member)))
+
 #ifdef __cplusplus
 #define HB_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else
@@ -66,7 +73,10 @@ extern "C" {
 /*
  * What a call returns. Zero and above: it did what was asked, or says that
  * there is nothing to do. Below zero: a failure; the plugin has told the host
- * why through hb_host.fail() in the same thread, before it returned.
+ * why through hb_host.fail() in the same thread, before it returned. So do the
+ * host's services: a plugin that passes their failure on need not say it again.
+ * No call returns an errno value. A host takes a status that the comment of the
+ * call does not name for HB_STATUS_FATAL, or for what that comment says.
  */
 enum hb_status {
     HB_OK = 0,
@@ -79,6 +89,23 @@ enum hb_status {
     HB_STATUS_LATER =
         -4,              /* this entry cannot be done now, but perhaps later; where it is allowed */
     HB_STATUS_PROVEN = 4 /* an answer of probe(): mine, whatever else it looks like */
+};
+
+/*
+ * Why something failed, for those who decide by it: try again, or advise what to do. It goes beside
+ * the status and the sentence: hb_host.fail_as(), hb_host.cause().
+ */
+enum hb_cause {
+    HB_CAUSE_NONE = 0, /* none of these, or nobody said */
+    HB_CAUSE_NO_SPACE = 1,
+    HB_CAUSE_DENIED = 2,
+    HB_CAUSE_NOT_FOUND = 3,
+    HB_CAUSE_BUSY = 4,
+    HB_CAUSE_NETWORK = 5, /* worth another try */
+    HB_CAUSE_AUTHENTICATION = 6,
+    HB_CAUSE_DAMAGED = 7,
+    HB_CAUSE_UNSUPPORTED = 8,
+    HB_CAUSE_EXISTS = 9 /* it is there already, and was not to be replaced */
 };
 
 /* The kinds of plugin. */

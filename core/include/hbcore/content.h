@@ -46,7 +46,8 @@ struct hb_source {
     const char *method; /* one word for reports: HB_METHOD_SNAPSHOT, "raw"; constant */
     int32_t fd;         /* the same bytes as a file, or -1; closed by close() */
     uint32_t flags;     /* enum hb_source_flags */
-    /* All that was asked for, except at the end; -errno on failure. Any thread. */
+    /* All that was asked for, except at the end; below 0: HB_STATUS_ENTRY or HB_STATUS_CANCELLED,
+     * after fail(): the entry ends there, or is left out. Any thread. */
     int64_t (*read_at)(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset);
     /* Once, when nothing reads any more. Any thread. */
     void (*close)(struct hb_source *source);
