@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-enum hb_log_level {
+enum hb_log {
     HB_LOG_DEBUG = 0, /* shown with --verbose only */
     HB_LOG_INFO = 1,
     HB_LOG_WARNING = 2
