@@ -101,6 +101,31 @@ class Verdicts(Mistakes):
         self.assert_mentions(done, "filter:verdicts")
 
 
+    def test_one_that_cannot_tell_costs_the_entry(self):
+        self.configure("[filter:verdicts]\n[snapshot]\nfiles = b c.secret\n")
+        for name in ("c.secret", "secret-directory/x", "d/e/secret"):
+            hb.write(self.home / name, b"hidden")
+        archive, _ = self.backup(*FORMATS[0])
+        setting = ("--set", "filter:verdicts.mistake=cannot-tell")
+        for form, suffix in FORMATS:
+            made, summary = self.backup(form, "cannot." + suffix, *setting, expect=3)
+            self.assertEqual({row["path"] for row in summary["skipped"]}, {"c.secret", "secret-directory", "d/e/secret"})
+            self.assertIn("verdicts: failed without saying why", summary["skipped"][0]["reason"])
+            listed = self.hbcore("--json", "list", made, expect=None).stdout
+            self.assertNotIn(b"secret", listed.replace(b"cannot", b"").split(b'"summary"')[0])
+        target = self.dir / "target"
+        target.mkdir()
+        done = self.hbcore("--home", target, *setting, "--json", "import", "--force", archive, expect=3)
+        summary = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual({row["path"] for row in summary["skipped"]},
+                         {"c.secret", "secret-directory", "secret-directory/x", "d/e/secret"})
+        self.assertEqual(sorted(path.name for path in target.rglob("*secret*")), [])
+        self.assertEqual((target / "b").read_bytes(), SECRET)
+        self.hbcore("--home", self.home, "snapshot", "create")
+        done = self.hbcore("--home", self.home, *setting, "--json", "snapshot", "restore", "1", expect=3)
+        self.assertIn(b"c.secret", done.stdout + done.stderr)
+
+
 class Hooks(Mistakes):
     """What a hook asks for beneath the home, also where the kernel cannot keep it there."""
 
