@@ -105,6 +105,16 @@ class External(hb.Case):
             self.with_plugins(how, "--home", target, "import", "-", "--force", input=sent)
             self.assert_same_tree(home, target)
 
+    def test_what_the_format_cannot_do_is_told_when_it_is_set(self):
+        start = f"[plugins]\npath = {built['cmake']}\n[format:cpio]\n[format:zip]\n"
+        for lines, told in (("[backup]\nformat = cpio\n", ()),
+                            ("[backup]\nformat = cpio\nworkers = 4\nreuse = yes\n[preset:a]\n[preset:b]\nreuse = yes\n",
+                             ("[backup] reuse", "[backup] workers", "[preset:b] reuse")),
+                            ("[backup]\nformat = zip\nworkers = 4\nreuse = yes\n[preset:b]\nreuse = yes\n", ())):
+            done = self.hbcore("--config", self.write_config(start + lines), "config", "check")
+            notes = [line.split(": ")[2] for line in done.stderr.decode().splitlines() if "the format cpio" in line]
+            self.assertEqual([note.split(": ")[0] for note in notes], list(told), self.describe(done))
+
     def test_truncated_archive_is_refused(self):
         home = self.make_home(whole_seconds=True)
         archive = self.dir / "whole.cpio"

@@ -77,10 +77,13 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
         abort();
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = makes(mistaken, "unsound") ? HB_SOUNDNESS_UNSOUND : HB_SOUNDNESS_SOUND,
+        .soundness = makes(mistaken, "unsound")       ? HB_SOUNDNESS_UNSOUND
+                     : makes(mistaken, "soundness-9") ? 9
+                     : makes(mistaken, "soundness-0") ? 0
+                                                      : HB_SOUNDNESS_SOUND,
         .self = opened,
         .bytes = (uint64_t)status.st_size,
-        .method = HB_METHOD_SNAPSHOT,
+        .method = makes(mistaken, "no-method") ? NULL : HB_METHOD_SNAPSHOT,
         .fd = -1,
         .read_at = opened_read,
         .close = opened_close,
@@ -108,11 +111,13 @@ static int mistaken_restore(void *self, const struct hb_entry *entry, const stru
 }
 
 static const struct hb_option *const options[] = {
-    &(const struct hb_option){.size = sizeof(struct hb_option),
-                              .type = HB_OPTION_STRING,
-                              .key = "mistake",
-                              .default_text = "none",
-                              .help = "no-source, read-more, unsound, doubtful, restored-9"},
+    &(const struct hb_option){
+        .size = sizeof(struct hb_option),
+        .type = HB_OPTION_STRING,
+        .key = "mistake",
+        .default_text = "none",
+        .help = "no-source, no-method, read-more, unsound, soundness-0, soundness-9, "
+                "doubtful, restored-9"},
 };
 
 static const struct hb_content_ops ops = {

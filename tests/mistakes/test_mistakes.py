@@ -44,12 +44,22 @@ class Sources(Mistakes):
 
     def test_nothing_to_read(self):
         """It is left out and told, never stored empty."""
-        self.source("no-source")
-        for form in FORMATS:
-            archive, found = self.backup(*form, expect=3)
-            self.assertEqual({row["path"] for row in found["skipped"]}, {"a.mine", "c.mine"}, found)
-            self.assertIn("read_at", found["skipped"][0]["reason"])
-            self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"b"])
+        for mistake, word in (("no-source", "read_at"), ("no-method", "method")):
+            self.source(mistake)
+            for form in FORMATS:
+                archive, found = self.backup(*form, expect=3)
+                self.assertEqual({row["path"] for row in found["skipped"]}, {"a.mine", "c.mine"}, found)
+                self.assertIn(word, found["skipped"][0]["reason"])
+                self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"b"])
+
+    def test_no_such_soundness(self):
+        """Nobody knows then whether it is sound: it is stored, told, and the exit status is 3."""
+        for mistake in ("soundness-0", "soundness-9"):
+            self.source(mistake)
+            _, found = self.backup(*FORMATS[0], expect=3)
+            self.assertEqual({row["path"] for row in found["doubtful"]}, {"a.mine", "c.mine"}, found)
+            self.assertIn("no valid answer", found["doubtful"][0]["reason"])
+            self.assertEqual({row["cannot_tell"] for row in found["databases"]}, {True}, found["databases"])
 
     def test_more_than_asked_for(self):
         """Nothing of other files gets into the archive."""

@@ -126,7 +126,11 @@ struct hb_host {
     /* One line for the summary of the command. Hooks only. */
     void (*summary)(const struct hb_host *host, const char *format, ...) HB_PRINTF(2, 3);
 
-    /* One member for the JSON summary; `json` is a JSON text. Hooks only. */
+    /*
+     * One member for the JSON summary; `json` is a JSON text. Hooks only. HB_OK; HB_STATUS_ENTRY:
+     * it is no JSON text. If a member of that name is there already, the user is told that this one
+     * is left out: begin the key with the name of the plugin.
+     */
     int (*member)(const struct hb_host *host, const char *key, const char *json);
 
     /*
