@@ -115,6 +115,8 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
     if (__builtin_add_overflow(offset, bytes, &end) || offset < current->bytes ||
         end > current->limit)
         return hb_output_damaged(current, "it has more data than the archive says");
+    if (data == NULL && bytes > 0)
+        return hb_output_damaged(current, "the format plugin gives no data");
     if (current->hashes) {
         hb_content_put_zeros(&current->hash, offset - current->bytes);
         hb_content_put(&current->hash, data, bytes);

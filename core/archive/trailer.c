@@ -279,6 +279,8 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
 {
     uint64_t checksum;
     *trailer = (struct hb_trailer){0};
+    if (data == NULL)
+        return hb_error_set(error, HB_STATUS_FATAL, "the format plugin gives no trailer");
     if (bytes >= sizeof magic && memcmp(data, magic, VERSION_AT) == 0 &&
         ((const unsigned char *)data)[VERSION_AT] > (unsigned char)magic[VERSION_AT])
         return hb_error_set(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/previous.h"
 
+#include "archive/entry_problem.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
@@ -31,6 +32,9 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
 {
     struct listing *listing = lister->self;
     struct hb_previous *previous = listing->previous;
+    const char *problem = hb_entry_problem(member->entry);
+    if (problem != NULL)
+        return hb_error_set(listing->error, HB_STATUS_FATAL, "one of its entries %s", problem);
     struct hb_entry entry = *member->entry;
     entry.index = previous->listed;
     if (previous->listed >= previous->index.count ||
