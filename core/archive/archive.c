@@ -3,6 +3,7 @@
 
 #include "archive/archive_input.h"
 #include "archive/archive_walk.h"
+#include "archive/entry_problem.h"
 #include "archive/which_format.h"
 #include "base/human.h"
 #include "base/interrupt.h"
@@ -156,6 +157,11 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error)
 {
     const struct hb_archive_limits *limits = &archive->limits;
+    const char *problem = hb_entry_problem(entry);
+    if (problem != NULL)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: damaged, or the format plugin is wrong: entry %zu %s",
+                            archive->shown, archive->catalog.count + 1, problem);
     uint64_t bytes =
         entry->type == HB_TYPE_FILE && entry->bytes != HB_SIZE_UNKNOWN ? entry->bytes : 0;
     char what[160], announced[24], allowed[24];

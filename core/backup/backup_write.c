@@ -84,7 +84,9 @@ static int end_entries(struct writing *writing, const struct hb_step *step)
         if (status != HB_OK)
             return format_failed(writing, status, entry->path);
         struct hb_entry row = hb_read_back_row(writing->ops, entry);
-        hb_trailer_add(&writing->trailer, &row);
+        hb_trailer_add(&writing->trailer, &row,
+                       entry->type == HB_TYPE_FILE ? hb_reader_of(step->entries[i])->content_hash
+                                                   : 0);
         if (writing->plan->remember)
             hb_reuse_add_entry(&writing->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
                                writing->entry_units);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/format.h"
 
+#include "base/content_hash.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
@@ -122,6 +123,7 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
         return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the size of its units is not within 64 KiB to 64 MiB",
                             format->plugin->name);
+    policy->unit_bytes -= policy->unit_bytes % HB_CONTENT_BLOCK; /* each is hashed by itself */
     if (!HB_CAN(ops, encode))
         policy->spans = 0;
     return HB_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/previous.h"
 
+#include "archive/entry_problem.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
@@ -31,6 +32,9 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
 {
     struct listing *listing = lister->self;
     struct hb_previous *previous = listing->previous;
+    const char *problem = hb_entry_problem(member->entry);
+    if (problem != NULL)
+        return hb_error_set(listing->error, HB_STATUS_FATAL, "one of its entries %s", problem);
     struct hb_entry entry = *member->entry;
     entry.index = previous->listed;
     if (previous->listed >= previous->index.count ||
@@ -99,7 +103,8 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
     status = hb_trailer_parse(data, bytes, &archive->trailer, error);
     if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
         status = HB_STATUS_NOMATCH;
-    if (status == HB_OK && memcmp(previous->index.key, request->key, 32) != 0)
+    if (status == HB_OK &&
+        (memcmp(previous->index.key, request->key, 32) != 0 || archive->trailer.contents == NULL))
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = check_origin(request, &archive->trailer, data, bytes, error);
@@ -178,7 +183,6 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
         hb_previous_close(made);
         return status == HB_STATUS_NOMATCH ? HB_STATUS_NOMATCH : HB_STATUS_FATAL;
     }
-    hb_trailer_clear(&made->archive.trailer);
     make_buckets(made);
     make_long_entries(made);
     *previous = made;
@@ -249,6 +253,13 @@ size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb
             high = middle;
     }
     return SIZE_MAX;
+}
+
+uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry)
+{
+    uint64_t content = 0;
+    (void)hb_trailer_content(&previous->archive.trailer, entry, &content); /* asked when opened */
+    return content;
 }
 
 /* The part that unit `number` of a long entry is, or SIZE_MAX. */

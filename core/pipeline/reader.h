@@ -28,6 +28,7 @@ struct hb_reader {
     bool identified;                   /* the source is of the content that has this identity */
     unsigned char identity[32];
     struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
+    uint64_t content_hash;             /* checksum of what was read: base/content_hash.h */
 };
 
 /* The reader that an entry of the pipeline belongs to. */

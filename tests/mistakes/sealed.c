@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST = 1 << 16, OLD_MEMBER = 48 };
+enum { LONGEST = 1 << 16, OLD_MEMBER = 40 };
 static const char magic_text[] = "sealed 1\n";
 
 struct sealed {
