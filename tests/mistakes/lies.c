@@ -614,17 +614,17 @@ static const char *const suffixes[] = {".lies", NULL};
 static const struct hb_magic magics[] = {{.bytes = magic_text, .length = sizeof magic_text - 1},
                                          {0}};
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "lie",
-     .default_text = "none",
-     .help = "Which one; test_lies.py has a table of them"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "how",
-     .default_text = "index",
-     .help = "index, or walk"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "lie",
+                              .default_text = "none",
+                              .help = "Which one; test_lies.py has a table of them"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "how",
+                              .default_text = "index",
+                              .help = "index, or walk"},
 };
 
 static const struct hb_format_ops ops = {
