@@ -12,6 +12,7 @@
 #include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include "store/local.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -130,10 +131,28 @@ void hb_archive_close(struct hb_archive *archive)
     hb_trailer_clear(&archive->trailer);
     if (archive->fd >= 0)
         close(archive->fd);
+    hb_opened_close(&archive->opened);
     free(archive->head);
     free(archive->tail);
     free(archive->path);
     *archive = (struct hb_archive){.fd = -1};
+}
+
+bool hb_archive_is_open(const struct hb_archive *archive)
+{
+    return archive->fd >= 0 || archive->opened.store != NULL;
+}
+
+bool hb_archive_has_version(const struct hb_archive *archive, const char *version)
+{
+    struct stat status;
+    char own[HB_VERSION_BYTES];
+    if (archive->opened.store != NULL)
+        return strcmp(archive->opened.object.version, version) == 0;
+    if (fstat(archive->fd, &status) != 0)
+        return false;
+    hb_local_version(&status, own);
+    return strcmp(own, version) == 0;
 }
 
 /* ---- what is in it ------------------------------------------------------------------------- */

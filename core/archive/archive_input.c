@@ -3,6 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/url.h"
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/stream.h"
@@ -72,6 +73,11 @@ static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t 
     struct hb_archive *archive = input->self;
     if (offset > INT64_MAX - bytes)
         return 0;
+    if (archive->opened.store != NULL) {
+        int64_t got = hb_opened_read_at(&archive->opened, buffer, bytes, offset);
+        archive->untold |= got < 0;
+        return got;
+    }
     return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
 }
 
@@ -116,6 +122,29 @@ static void make_input(struct hb_archive *archive, uint64_t bytes)
     };
 }
 
+/* The start of an object. Its length is known, so that one read is enough. */
+static int read_head_of_object(struct hb_archive *archive, struct hb_error *error)
+{
+    int64_t got = hb_opened_read_at(&archive->opened, archive->head, HEAD_BYTES, 0);
+    archive->untold |= got < 0;
+    if (hb_interrupt_signal() != 0)
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
+    if (got < 0)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s", archive->shown,
+                            hb_store_failure(archive->opened.store));
+    archive->head_bytes = (size_t)got;
+    return HB_OK;
+}
+
+static int take_head(struct hb_archive *archive, struct hb_error *error)
+{
+    archive->no_archive = archive->head_bytes == 0;
+    if (archive->no_archive)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive: the file is empty",
+                            archive->shown);
+    return HB_OK;
+}
+
 static int read_head(struct hb_archive *archive, struct hb_error *error)
 {
     archive->head = hb_alloc(HEAD_BYTES);
@@ -128,16 +157,27 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
                    : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s", archive->shown,
                                   strerror((int)-got));
     archive->head_bytes = (size_t)got;
-    archive->no_archive = archive->head_bytes == 0;
-    if (archive->no_archive)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive: the file is empty",
-                            archive->shown);
-    return HB_OK;
+    return take_head(archive, error);
+}
+
+/* What a URL names. */
+static int open_object(struct hb_archive *archive, struct hb_error *error)
+{
+    int status = hb_store_open(archive->run, archive->path, NULL, &archive->opened, error);
+    archive->untold = status != HB_OK;
+    if (status != HB_OK)
+        return status == HB_STATUS_NOMATCH ? HB_STATUS_FATAL : status;
+    make_input(archive, archive->opened.object.bytes);
+    archive->head = hb_alloc(HEAD_BYTES);
+    status = read_head_of_object(archive, error);
+    return status == HB_OK ? take_head(archive, error) : status;
 }
 
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
 {
     int fd;
+    if (hb_url_scheme(archive->path) > 0)
+        return open_object(archive, error);
     if (strcmp(archive->path, "-") == 0) {
         archive->shown = "standard input";
         fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);

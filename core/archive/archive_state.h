@@ -7,6 +7,7 @@
 #include "archive/trailer.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "store/store.h"
 
 /* What an archive may hold at most: import.max-… */
 struct hb_archive_limits {
@@ -18,9 +19,10 @@ struct hb_archive_limits {
 
 struct hb_archive {
     struct hb_run *run;
-    char *path;        /* as given; "-" */
-    const char *shown; /* for messages */
-    int fd;
+    char *path;              /* as given; "-" */
+    const char *shown;       /* for messages */
+    int fd;                  /* of a file or a stream; -1: */
+    struct hb_opened opened; /* one of a store, where `path` is a URL */
     bool only_file; /* it was found by its name: what cannot be read anywhere is not an archive */
     bool stream;    /* can be read once only */
     struct hb_input input;

@@ -321,8 +321,8 @@ static void look_who_may_read(const struct writing *writing)
 {
     struct stat status;
     const struct hb_destination *destination = writing->request->destination;
-    if (!destination->stream && fstat(writing->publication.fd, &status) == 0 &&
-        (status.st_mode & 077) != 0)
+    if (!destination->stream && destination->store == NULL &&
+        fstat(writing->publication.fd, &status) == 0 && (status.st_mode & 077) != 0)
         hb_tell_lost(writing->run, destination->path, HB_LOST_MODE);
 }
 
@@ -372,6 +372,13 @@ static int publish(struct writing *writing, const struct hb_stage *stage)
     return status == HB_OK ? locate(writing) : status;
 }
 
+/* Content that grows while it is read, or that no format makes smaller, and what each entry adds.
+ */
+static uint64_t bytes_most(const struct hb_plan *plan)
+{
+    return plan->bytes + plan->bytes / 16 + (uint64_t)plan->count * 8192 + ((uint64_t)64 << 20);
+}
+
 int hb_backup_write(struct hb_backing_up *backup)
 {
     struct hb_stage *stage =
@@ -382,8 +389,9 @@ int hb_backup_write(struct hb_backing_up *backup)
                               .plan = &backup->plan,
                               .run = backup->run,
                               .error = backup->error};
-    int status = hb_publication_begin(backup->request->destination, stage, &writing.publication,
-                                      backup->error);
+    int status =
+        hb_publication_begin(backup->run, backup->request->destination, stage,
+                             bytes_most(&backup->plan), &writing.publication, backup->error);
     if (status == HB_OK) {
         look_who_may_read(&writing);
         status = write_archive(&writing);

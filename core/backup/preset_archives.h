@@ -16,19 +16,22 @@
 #include "archive/origin.h"
 #include "backup/preset.h"
 #include "backup/retention.h"
+#include "store/local.h"
 
 struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
-    struct stat status;  /* as it was read */
+    char *version;       /* as it was listed; NULL: it cannot be examined */
+    struct stat status;  /* the same, of a file; of an object in a store size and time, as ours */
     bool no_archive;     /* no format takes it for one of its own */
     bool has_origin;
     struct hb_origin origin;
 };
 
 struct hb_preset_archives {
-    char *directory;                /* canonical, where it is there */
-    int fd;                         /* -1: it is not */
-    struct hb_rights rights;        /* to remove with */
+    char *directory;                /* canonical, where it is there; or a URL */
+    int fd;                         /* of a directory that is there; else -1 */
+    struct hb_local local;          /* the same as a store */
+    const struct hb_store *store;   /* where they are listed and removed; NULL: nothing is there */
     struct hb_preset_archive *rows; /* newest first */
     size_t count;
     uint64_t sequence;          /* for one that is made now */
@@ -41,7 +44,7 @@ struct hb_preset_query {
     const struct hb_home_id *id;
     const char *prefix;
     const char *const *suffixes;     /* of all formats: a preset may have had another one before */
-    const char *directory;           /* it may be missing */
+    const char *directory;           /* it may be missing; or a URL */
     const struct hb_directory *held; /* the same, where it is open; or NULL */
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/url.h"
 #include <string.h>
 
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
@@ -172,6 +173,7 @@ static const char *relative_problem(const char *section, const char *text, bool 
 {
     HB_AUTO_FREE char *path = hb_expand_path(text);
     bool may = strncmp(section, "preset:", 7) == 0 || /* below the home */
+               (strcmp(section, "backup") == 0 && hb_url_scheme(path) > 0) ||
                (!in_file && strcmp(section, "home") != 0);
     return may || *path == '\0' || *path == '/'
                ? NULL

@@ -64,6 +64,8 @@ void hb_run_close_stage(struct hb_run *run, struct hb_stage *stage, int status)
 
 void hb_run_clear(struct hb_run *run)
 {
+    if (run->clear_stores != NULL)
+        run->clear_stores(run->stores);
     free(pthread_getspecific(run->failure));
     pthread_setspecific(run->failure, NULL);
     pthread_key_delete(run->failure);

@@ -16,11 +16,13 @@
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
+#include <hbcore/store.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct hb_progress;
 struct hb_own_places;
+struct hb_stores;
 
 enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 12 };
 
@@ -42,6 +44,8 @@ struct hb_run {
     atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
+    struct hb_stores *stores; /* see store/store.h, likewise */
+    void (*clear_stores)(struct hb_stores *stores);
     struct hb_not_kept not_kept; /* of a backup */
     bool walked; /* by a backup, to the end: filters have been asked about all that is there */
     pthread_mutex_t suspect_lock; /* of the plugins that were called and not always looked after: */
@@ -80,6 +84,7 @@ union hb_ops {
     struct hb_content_ops content;
     struct hb_filter_ops filter;
     struct hb_hook_ops hook;
+    struct hb_store_ops store;
 };
 
 /* An instance of a plugin, and the host as it sees it. */

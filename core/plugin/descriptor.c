@@ -6,6 +6,7 @@
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
+#include <hbcore/store.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -74,6 +75,24 @@ static const struct hb_callback hook_callbacks[] = {
     {0},
 };
 
+static const struct hb_callback store_callbacks[] = {
+    REQUIRED(hb_store_ops, limits),
+    REQUIRED(hb_store_ops, put_begin),
+    REQUIRED(hb_store_ops, put_part),
+    REQUIRED(hb_store_ops, put_commit),
+    REQUIRED(hb_store_ops, put_end),
+    REQUIRED(hb_store_ops, open),
+    REQUIRED(hb_store_ops, read_at),
+    REQUIRED(hb_store_ops, close),
+    REQUIRED(hb_store_ops, list),
+    REQUIRED(hb_store_ops, remove),
+    OPTIONAL(hb_store_ops, put_copy),
+    OPTIONAL(hb_store_ops, put_patch),
+    OPTIONAL(hb_store_ops, advise),
+    OPTIONAL(hb_store_ops, sweep),
+    {0},
+};
+
 struct kind {
     const char *name;
     const struct hb_callback *callbacks;
@@ -84,6 +103,7 @@ static const struct kind kinds[] = {
     [HB_KIND_CONTENT] = {"content", content_callbacks},
     [HB_KIND_FILTER] = {"filter", filter_callbacks},
     [HB_KIND_HOOK] = {"hook", hook_callbacks},
+    [HB_KIND_STORE] = {"store", store_callbacks},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -341,6 +361,12 @@ int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const 
             "plugin %s: needs services of a newer hbcore (%u bytes of them; this hbcore has %zu)",
             path, plugin->host_size, sizeof(struct hb_host));
         hb_error_hint(error, "install a newer hbcore, or an older release of the plugin");
+        return HB_STATUS_FATAL;
+    }
+    if (plugin->kind == HB_KIND_TRANSFORM) {
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "plugin %s: a transform, which this hbcore does not have yet", path);
+        hb_error_hint(error, "install a newer hbcore");
         return HB_STATUS_FATAL;
     }
     if (hb_kind_name(plugin->kind) == NULL)

@@ -87,8 +87,22 @@ enum hb_status {
     HB_STATUS_FATAL = -2,     /* this archive or this run cannot go on */
     HB_STATUS_CANCELLED = -3, /* the user or the host stopped it */
     HB_STATUS_LATER =
-        -4,              /* this entry cannot be done now, but perhaps later; where it is allowed */
-    HB_STATUS_PROVEN = 4 /* an answer of probe(): mine, whatever else it looks like */
+        -4, /* this entry cannot be done now, but perhaps later; where it is allowed */
+    HB_STATUS_UNCERTAIN = -5, /* nobody can tell whether it was done: of a store's put_commit() */
+    HB_STATUS_PROVEN = 4      /* an answer of probe(): mine, whatever else it looks like */
+};
+
+/* Why a call failed, as far as a program can act on it; the sentence says it to people. */
+enum hb_cause {
+    HB_CAUSE_NONE = 0,     /* none of these */
+    HB_CAUSE_NO_SPACE = 1, /* no room left, or a quota that is used up */
+    HB_CAUSE_DENIED = 2,   /* no permission */
+    HB_CAUSE_NOT_FOUND = 3,
+    HB_CAUSE_BUSY = 4,    /* somebody else uses it, or there is too much to do; later, perhaps */
+    HB_CAUSE_NETWORK = 5, /* no answer, or a broken one; worth another try */
+    HB_CAUSE_AUTHENTICATION = 6, /* who we are is not believed: a wrong or expired secret */
+    HB_CAUSE_DAMAGED = 7,        /* what is there is not what was put there */
+    HB_CAUSE_UNSUPPORTED = 8     /* it can never be done there, or by this version */
 };
 
 /*
@@ -110,10 +124,12 @@ enum hb_cause {
 
 /* The kinds of plugin. */
 enum hb_kind {
-    HB_KIND_FORMAT = 1,  /* format.h: how an archive is written and read */
-    HB_KIND_CONTENT = 2, /* content.h: how the bytes of special files are obtained and put back */
-    HB_KIND_FILTER = 3,  /* filter.h: what is kept */
-    HB_KIND_HOOK = 4     /* hook.h: what else happens before and after */
+    HB_KIND_FORMAT = 1,   /* format.h: how an archive is written and read */
+    HB_KIND_CONTENT = 2,  /* content.h: how the bytes of special files are obtained and put back */
+    HB_KIND_FILTER = 3,   /* filter.h: what is kept */
+    HB_KIND_HOOK = 4,     /* hook.h: what else happens before and after */
+    HB_KIND_STORE = 5,    /* store.h: where archives lie; experimental */
+    HB_KIND_TRANSFORM = 6 /* reserved; this hbcore takes none */
 };
 
 /* Which way the data goes. */

@@ -52,6 +52,8 @@ static const struct bad bads[] = {
     {"wrong-abi", "made for ABI 99, this hbcore has ABI 1 (not frozen)"},
     {"small-descriptor", "descriptor is 40 bytes long, at least 80"},
     {"unknown-kind", "kind 9 is unknown"},
+    {"a-transform", "a transform, which this hbcore does not have yet"},
+    {"empty-store", "the callback 'limits' is missing; every store plugin needs it"},
     {"host-too-big", "services of a newer hbcore (100000 bytes"},
     {"null-name", "its name is missing"},
     {"other-name", "calls itself 'another', so the file must be another.so"},
@@ -213,10 +215,10 @@ static void test_each(void **state)
 static void test_kinds(void **state)
 {
     (void)state;
-    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_HOOK; kind++)
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++)
         assert_int_equal(hb_kind_of(hb_kind_name(kind)), kind);
     assert_null(hb_kind_name(0));
-    assert_null(hb_kind_name(5));
+    assert_null(hb_kind_name(HB_KIND_TRANSFORM));
     assert_int_equal(hb_kind_of("formats"), 0);
     assert_int_equal(hb_kind_of(""), 0);
 }
