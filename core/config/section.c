@@ -78,7 +78,9 @@ struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
     struct hb_owned_section *made = library == NULL ? new_section(name, NULL, 0)
                                                     : new_section(name, library->plugin->options,
                                                                   library->plugin->option_count);
-    fill(&made->common, hb_settings_common.options, hb_settings_common.count);
+    const struct hb_settings_table *common =
+        kind == HB_KIND_HOOK ? &hb_settings_hook_common : &hb_settings_common;
+    fill(&made->common, common->options, common->count);
     made->section.kind = kind;
     made->section.library = library;
     made->section.common = settings_of(&made->common, made->section.name);

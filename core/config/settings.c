@@ -108,13 +108,21 @@ static const struct hb_option import_options[] = {
            "says"),
 };
 
-static const char *const common_directions[] = {"backup", "import", "guard", NULL};
+static const char *const common_directions[] = {"backup", "import", NULL};
+static const char *const hook_events[] = {"backup", "import", "snapshot", "prune", "guard", NULL};
+
+static const struct hb_option hook_common_options[] = {
+    OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
+           "Plugin to use; default: the section's label"),
+    OPTION(HB_OPTION_LIST, "on", "backup import snapshot prune", 0, 0, hook_events,
+           "The commands that it hears of"),
+};
 
 static const struct hb_option common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
            "Plugin to use; default: the section's label"),
     OPTION(HB_OPTION_LIST, "on", "backup import", 0, 0, common_directions,
-           "Filters and hooks: the commands for which they are asked"),
+           "Filters: the commands for which they are asked"),
 };
 
 static const struct hb_option snapshot_options[] = {
@@ -141,6 +149,8 @@ const struct hb_settings_table hb_settings_tables[] = {
 
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
+const struct hb_settings_table hb_settings_hook_common = {"", true, hook_common_options,
+                                                          COUNT(hook_common_options)};
 
 /* Does it name a place anywhere on this machine? */
 static bool is_path(const char *section, const char *key)

@@ -540,6 +540,13 @@ static int hook_after(void *self, const struct hb_event *event)
     return answer(&call, REAL(hook)->after(instance->own_self, event), HB_STATUS_FATAL);
 }
 
+static int hook_finally(void *self, const struct hb_event *event)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, 0, "finally", SELDOM);
+    return answer(&call, REAL(hook)->finally(instance->own_self, event), HB_STATUS_FATAL);
+}
+
 static int hook_run(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
@@ -550,6 +557,7 @@ static int hook_run(void *self, const struct hb_event *event)
 static const struct hb_hook_ops hook_calls = {
     .before = hook_before,
     .after = hook_after,
+    .finally = hook_finally,
     .run = hook_run,
 };
 

@@ -131,8 +131,9 @@ static bool takes_part(const struct hb_section *section, const char *command)
 {
     if (command == NULL || section->common.count < 2)
         return true;
+    size_t bytes = strcspn(command, " ");
     for (const char *const *word = section->common.values[1]->list; *word != NULL; word++)
-        if (strcmp(*word, command) == 0)
+        if (strlen(*word) == bytes && strncmp(*word, command, bytes) == 0)
             return true;
     return false;
 }

@@ -68,6 +68,7 @@ static const struct hb_callback filter_callbacks[] = {
 static const struct hb_callback hook_callbacks[] = {
     OPTIONAL(hb_hook_ops, before),
     OPTIONAL(hb_hook_ops, after),
+    OPTIONAL(hb_hook_ops, finally),
     OPTIONAL(hb_hook_ops, run),
     {0},
 };

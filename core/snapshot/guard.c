@@ -28,8 +28,8 @@ static int compare(struct hb_hooks *hooks, const char *id, bool dry_run, struct 
     struct hb_run *run = hooks->run;
     HB_AUTO_FREE char *snapshot =
         hb_text("%s/%s", hb_config_text(run->config, "snapshot", "directory"), id);
-    hooks->event.home = run->home.path;
-    hooks->event.snapshot = snapshot;
+    hb_hooks_tell(hooks, HB_HOOKS_HOME, run->home.path);
+    hb_hooks_tell(hooks, HB_HOOKS_SNAPSHOT, snapshot);
     int status = hb_hooks_can_run(hooks) ? check_there(run, snapshot, id, error) : HB_OK;
     if (status != HB_OK)
         return status;
@@ -46,7 +46,7 @@ static int compare(struct hb_hooks *hooks, const char *id, bool dry_run, struct 
                       "add a section [hook:NAME] with guard in its 'on' to say what is compared");
     }
     if (status == HB_OK)
-        hb_hooks_after(hooks, 0, 0);
+        hb_hooks_after(hooks, 0, 0, false);
     return status;
 }
 
@@ -63,6 +63,7 @@ int hb_guard(struct hb_run *run, const char *id, bool dry_run, struct hb_error *
         status = hb_recover(run, &contents, dry_run ? HB_RECOVER_TELL : HB_RECOVER, error);
     if (status == HB_OK)
         status = compare(&hooks, id, dry_run, error);
+    hb_hooks_end(&hooks, status, error);
     hb_hooks_close(&hooks);
     hb_chain_free(&contents);
     return status;
