@@ -21,6 +21,7 @@ void hb_config_free(struct hb_config *config)
         free(config->doubts[i]);
     free(config->doubts);
     free(config->sections);
+    hb_hook_words_free(config->hook_words);
     hb_loader_free(config->loader);
     free(config->path);
     free(config);

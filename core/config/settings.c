@@ -109,7 +109,8 @@ static const struct hb_option import_options[] = {
 };
 
 static const char *const common_directions[] = {"backup", "import", NULL};
-static const char *const hook_events[] = {"backup", "import", "snapshot", "prune", "guard", NULL};
+/* The commands of hooks come behind them: config_load.c. */
+static const char *const hook_events[] = {"backup", "import", "snapshot", "prune", NULL};
 
 static const struct hb_option hook_common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,

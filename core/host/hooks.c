@@ -163,28 +163,19 @@ int hb_hooks_before(struct hb_hooks *hooks, struct hb_error *error)
     return HB_OK;
 }
 
-bool hb_hooks_can_run(const struct hb_hooks *hooks)
+int hb_hooks_run(struct hb_hooks *hooks, const struct hb_section *section,
+                 struct hb_invocation *invocation, struct hb_error *error)
 {
+    const struct hb_instance *hook = NULL;
     for (size_t i = 0; i < hooks->chain.count; i++)
-        if (HB_CAN(ops_of(hooks->chain.instances[i]), run))
-            return true;
-    return false;
-}
-
-int hb_hooks_run(struct hb_hooks *hooks, struct hb_error *error)
-{
-    int done = HB_STATUS_NOMATCH;
-    for (size_t i = 0; i < hooks->chain.count; i++) {
-        const struct hb_instance *hook = hooks->chain.instances[i];
-        hb_run_clear_failure(hooks->run);
-        int status = HB_CAN(ops_of(hook), run) ? ops_of(hook)->run(hook->self, &hooks->event)
-                                               : HB_STATUS_NOMATCH;
-        if (status < 0)
-            return failed(hook, status, error);
-        if (status == HB_OK)
-            done = HB_OK;
-    }
-    return done;
+        if (hooks->chain.instances[i]->section == section)
+            hook = hooks->chain.instances[i];
+    invocation->event = &hooks->event;
+    hb_run_clear_failure(hooks->run);
+    if (hook == NULL) /* whoever declares a command takes part in it */
+        return hb_error_set(error, HB_STATUS_FATAL, "[%s]: is not made", section->name);
+    int status = ops_of(hook)->run(hook->self, invocation);
+    return status == HB_OK ? HB_OK : failed(hook, status < 0 ? status : HB_STATUS_FATAL, error);
 }
 
 /* A failure stays a note; the first one that holds retention back says why. */

@@ -60,11 +60,9 @@ void hb_hooks_removed(struct hb_hooks *hooks, const char *name);
  */
 int hb_hooks_before(struct hb_hooks *hooks, struct hb_error *error);
 
-/* Can one of them do work of its own? */
-bool hb_hooks_can_run(const struct hb_hooks *hooks);
-
-/* Each does its work; one that fails ends it. HB_STATUS_NOMATCH: none has done any. */
-int hb_hooks_run(struct hb_hooks *hooks, struct hb_error *error);
+/* The command of that section does its work, with the event of now. HB_OK, or a failure. */
+int hb_hooks_run(struct hb_hooks *hooks, const struct hb_section *section,
+                 struct hb_invocation *invocation, struct hb_error *error);
 
 /*
  * So many files and bytes were stored or restored; what was skipped, and whether all is complete,

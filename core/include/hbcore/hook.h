@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hbcore/hook.h - a hook plugin: what else happens before and after a command.
+ * hbcore/hook.h - a hook plugin: what else happens before and after a command, and commands of its
+ * own.
  *
  * A hook hears of each command that makes, changes or removes an archive or a snapshot:
  *
@@ -10,14 +11,15 @@
  *     snapshot restore  the files of one are put back
  *     snapshot prune    snapshots are removed
  *     prune             archives are removed
- *     guard             what only hooks know is done by their run()
+ *     NAME              a command that a hook declares (below)
  *
  * `on` of its section picks among them by their first word: "on = backup snapshot". Without `on` a
- * hook hears of all but guard.
+ * hook hears of all but the commands of other hooks, and its own commands are there; with `on` only
+ * those that it names are.
  *
- *     before() of each hook ---> the work ---> after() of each ---> retention ---> finally() of
- * each | fails: a veto          | fails       | may hold back       |
- *         '------------------------'-------------'----------------------'-----------> finally()
+ *     before() ---> the work ---> after() ---> retention ---> finally()    of each hook
+ *        | fails: a veto | fails     | may hold back              ^
+ *        '---------------'-----------'----------------------------'
  *
  * finally() comes exactly once to each hook whose before() was called, or would have been if it had
  * one, whatever came between, the last hook first. A hook behind the one that vetoed hears nothing.
@@ -65,8 +67,7 @@ struct hb_event {
     const char *home;        /* absolute and canonical */
     const char *archive;     /* path, or "-". before() a backup: the name that it is to have, which
                                 may be another afterwards; after(): NULL, where none was made */
-    const char *snapshot;    /* its id. before() it is made: NULL. guard: the directory to compare
-                                with, a path below the home that may not be there */
+    const char *snapshot;    /* its id. before() it is made: NULL */
     const char *preset;      /* the NAME of [preset:NAME] */
     const char *format;      /* the NAME of [format:NAME], or of the plugin. Import: in after() */
     struct timespec started; /* by the clock of the machine */
@@ -99,6 +100,79 @@ HB_LAYOUT(struct hb_event, reasons, 136);
 HB_LAYOUT(struct hb_event, status, 168);
 HB_SIZEOF(struct hb_event, 184);
 
+/* ---- commands of its own ------------------------------------------------------------------- */
+
+/* What is typed behind the command, and what the host makes of it. */
+enum hb_operand_kind {
+    HB_OPERAND_TEXT = 1,     /* as it was typed */
+    HB_OPERAND_PATH = 2,     /* absolute; it need not exist */
+    HB_OPERAND_SNAPSHOT = 3, /* an id, or a number in the list: its directory, a path below the home
+                                that is there. At most one; event.snapshot is its id */
+    HB_OPERAND_ARCHIVE = 4   /* absolute; a file that is there. At most one: event.archive */
+};
+
+struct hb_operand {
+    uint32_t size;
+    uint32_t kind;    /* enum hb_operand_kind */
+    const char *key;  /* its member in the JSON summary: lower case, words joined by '_' */
+    const char *name; /* in the help, one word: "ID|NUMBER", "ARCHIVE" */
+};
+
+HB_LAYOUT(struct hb_operand, key, 8);
+HB_SIZEOF(struct hb_operand, 24);
+
+enum hb_command_flags {
+    HB_COMMAND_READS = 1 /* it changes nothing in the home, which is not locked: an import that was
+                            interrupted is told of, and not completed */
+};
+
+/*
+ * A command: `hbcore NAME [options] OPERANDS`. The host reads and checks what is typed, has --help,
+ * completion and the global options, opens and locks the home, completes an import that was
+ * interrupted, and asks before(), after() and finally() of those hooks that have NAME in their
+ * `on`. A name that hbcore has itself is hbcore's; one that two sections declare is nobody's;
+ * `hbcore config check` names both.
+ */
+struct hb_hook_command {
+    uint32_t size;
+    uint32_t flags;      /* enum hb_command_flags */
+    const char *name;    /* lower case, words joined by '-' */
+    const char *summary; /* in the list of commands, half a line */
+    const char *about;   /* the help between usage and options */
+    const char *end;     /* the help below the options, such as its exit codes; or NULL */
+    /*
+     * Of the command line: --KEY VALUE, --KEY alone of a HB_OPTION_BOOLEAN, and of a HB_OPTION_LIST
+     * once for each word. The key is not one of a global option. With `dry-run`, a boolean, nothing
+     * may be changed: event.dry_run.
+     */
+    const struct hb_option *const *options; /* option_count; may be NULL */
+    size_t option_count;
+    const struct hb_operand *const *operands; /* operand_count, all of which must be typed */
+    size_t operand_count;
+};
+
+HB_LAYOUT(struct hb_hook_command, name, 8);
+HB_LAYOUT(struct hb_hook_command, options, 40);
+HB_LAYOUT(struct hb_hook_command, operands, 56);
+HB_SIZEOF(struct hb_hook_command, 72);
+
+/* A command as it was typed. */
+struct hb_invocation {
+    uint32_t size;
+    uint32_t reserved;
+    const struct hb_hook_command *command; /* the plugin's own */
+    const struct hb_event *event;
+    const struct hb_value *const *options; /* as those of the command stand */
+    size_t option_count;
+    const char *const *operands; /* the same of its operands, each resolved */
+    size_t operand_count;
+};
+
+HB_LAYOUT(struct hb_invocation, command, 8);
+HB_LAYOUT(struct hb_invocation, options, 24);
+HB_LAYOUT(struct hb_invocation, operands, 40);
+HB_SIZEOF(struct hb_invocation, 56);
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 struct hb_hook_ops {
@@ -123,15 +197,18 @@ struct hb_hook_ops {
      */
     int (*finally)(void *self, const struct hb_event *event);
 
-    /* The work itself. HB_OK, HB_STATUS_NOMATCH: it does none of this command's; or a failure:
-     * exit 1. */
-    int (*run)(void *self, const struct hb_event *event);
+    /* ended by NULL; the plugin's own for as long as it is loaded. NULL: none */
+    const struct hb_hook_command *const *commands;
+
+    /* One of them; needed where there are some. HB_OK, or a failure: exit 1. */
+    int (*run)(void *self, const struct hb_invocation *invocation);
 };
 
 HB_LAYOUT(struct hb_hook_ops, before, 8);
 HB_LAYOUT(struct hb_hook_ops, finally, 24);
-HB_LAYOUT(struct hb_hook_ops, run, 32);
-HB_SIZEOF(struct hb_hook_ops, 40);
+HB_LAYOUT(struct hb_hook_ops, commands, 32);
+HB_LAYOUT(struct hb_hook_ops, run, 40);
+HB_SIZEOF(struct hb_hook_ops, 48);
 
 #ifdef __cplusplus
 }
