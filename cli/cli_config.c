@@ -11,6 +11,7 @@
 #include "config/config_load.h"
 #include "config/ini_text.h"
 #include "config/ini_write.h"
+#include "hook_commands.h"
 #include "host/content.h"
 #include "host/format.h"
 #include "host/instance.h"
@@ -204,6 +205,7 @@ static void check_more(const struct hb_config *config, hb_config_report *report,
 {
     check_names(config, report, context);
     check_presets(config, report, context);
+    hb_hook_commands_check(config, report, context);
     check_each_plugin(config, report, context);
 }
 

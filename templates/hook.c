@@ -26,7 +26,7 @@ struct hook {
 /* CHANGE: what a section can set. The host checks the values; `plugins show` prints the table. */
 enum { COMMANDS, REQUIRED, OPTIONS };
 
-static const char *const known_commands[] = {"backup", "import", "guard", NULL};
+static const char *const known_commands[] = {"backup", "import", "prune", NULL};
 
 static const struct hb_option *const options[OPTIONS] = {
     [COMMANDS] = &(const struct hb_option){.size = sizeof(struct hb_option),
@@ -92,8 +92,19 @@ static int after(void *self, const struct hb_event *event)
     return host->member(host, "example", json); /* for those who read --json */
 }
 
+/* CHANGE: what before() has begun ends here, also where the command has failed; event->error says
+ * why. */
+static int finally(void *self, const struct hb_event *event)
+{
+    const struct hook *hook = self;
+    if (event->status != HB_OK && is_mine(hook, event))
+        hook->host->log(hook->host, HB_LOG_DEBUG, "heard of a failure: %s", event->error);
+    return HB_OK;
+}
+
 /* Each structure says how large it is, so that plugin and host may be of different releases. */
-static const struct hb_hook_ops ops = {.size = sizeof ops, .before = before, .after = after};
+static const struct hb_hook_ops ops = {
+    .size = sizeof ops, .before = before, .after = after, .finally = finally};
 
 static const struct hb_plugin plugin = {
     .size = sizeof plugin,

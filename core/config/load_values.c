@@ -176,8 +176,10 @@ static void doubt_on(struct hb_load *load, const struct hb_owned_section *sectio
         value->list_count == 0)
         hb_config_add_doubt(load->config,
                             hb_text("%s:%u: on: it is empty: the plugin of [%s] is never asked; "
-                                    "name backup, import or guard, or remove the line",
-                                    load->file, entry->line, section->section.name));
+                                    "name %s, or remove the line",
+                                    load->file, entry->line, section->section.name,
+                                    section->section.kind == HB_KIND_HOOK ? "what it is to hear of"
+                                                                          : "backup or import"));
 }
 
 static void doubt_deprecated(struct hb_load *load, const struct hb_owned_section *section,

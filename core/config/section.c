@@ -76,12 +76,13 @@ struct hb_owned_section *hb_section_new_core(const char *name,
 }
 
 struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
-                                               const struct hb_library *library)
+                                               const struct hb_library *library,
+                                               const struct hb_settings_table *common)
 {
     struct hb_owned_section *made = library == NULL ? new_section(name, NULL, 0)
                                                     : new_section(name, library->plugin->options,
                                                                   library->plugin->option_count);
-    fill(&made->common, hb_settings_common.options, hb_settings_common.count);
+    fill(&made->common, common->options, common->count);
     made->section.kind = kind;
     made->section.library = library;
     made->section.common = settings_of(&made->common, made->section.name);
@@ -119,7 +120,10 @@ struct hb_section *hb_section_default(const struct hb_library *library)
 {
     uint32_t kind = library->plugin->kind;
     HB_AUTO_FREE char *name = hb_text("%s:%s", hb_kind_name(kind), library->plugin->name);
-    return &hb_section_new_plugin(name, kind, library)->section;
+    return &hb_section_new_plugin(name, kind, library,
+                                  kind == HB_KIND_HOOK ? &hb_settings_hook_common
+                                                       : &hb_settings_common)
+                ->section;
 }
 
 void hb_section_free(struct hb_section *section)

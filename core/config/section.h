@@ -37,8 +37,10 @@ struct hb_owned_section {
 /* With every option at its default. The strings are copied; the table is not. */
 struct hb_owned_section *hb_section_new_core(const char *name,
                                              const struct hb_settings_table *table);
+/* `common`: the options that each section of this kind has. */
 struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
-                                               const struct hb_library *library);
+                                               const struct hb_library *library,
+                                               const struct hb_settings_table *common);
 
 /*
  * Default settings for a plugin that no section selects (a format named on the command line or

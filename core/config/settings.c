@@ -110,13 +110,22 @@ static const struct hb_option *const import_options[] = {
            "says"),
 };
 
-static const char *const common_directions[] = {"backup", "import", "guard", NULL};
+static const char *const common_directions[] = {"backup", "import", NULL};
+/* The commands of hooks come behind them: config_load.c. */
+static const char *const hook_events[] = {"backup", "import", "snapshot", "prune", NULL};
+
+static const struct hb_option *const hook_common_options[] = {
+    OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
+           "Plugin to use; default: the section's label"),
+    OPTION(HB_OPTION_LIST, "on", "backup import snapshot prune", 0, 0, hook_events,
+           "The commands that it hears of"),
+};
 
 static const struct hb_option *const common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
            "Plugin to use; default: the section's label"),
     OPTION(HB_OPTION_LIST, "on", "backup import", 0, 0, common_directions,
-           "Filters and hooks: the commands for which they are asked"),
+           "Filters: the commands for which they are asked"),
 };
 
 static const struct hb_option *const snapshot_options[] = {
@@ -143,6 +152,8 @@ const struct hb_settings_table hb_settings_tables[] = {
 
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
+const struct hb_settings_table hb_settings_hook_common = {"", true, hook_common_options,
+                                                          COUNT(hook_common_options)};
 
 /* Does it name a place anywhere on this machine? */
 static bool is_path(const char *section, const char *key)

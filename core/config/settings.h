@@ -19,7 +19,7 @@ struct hb_settings_table {
 extern const struct hb_settings_table hb_settings_tables[];
 
 /* What every plugin's section takes besides the plugin's own options: plugin, on. */
-extern const struct hb_settings_table hb_settings_common;
+extern const struct hb_settings_table hb_settings_common, hb_settings_hook_common;
 
 /*
  * What is wrong with a text, or a word of a list, for an option of the core's own: NULL, or a

@@ -435,16 +435,24 @@ static int hook_after(void *self, const struct hb_event *event)
     return answer(&call, REAL(hook)->after(instance->own_self, event), HB_STATUS_FATAL);
 }
 
-static int hook_run(void *self, const struct hb_event *event)
+static int hook_finally(void *self, const struct hb_event *event)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, 0, "finally", SELDOM);
+    return answer(&call, REAL(hook)->finally(instance->own_self, event), HB_STATUS_FATAL);
+}
+
+static int hook_run(void *self, const struct hb_invocation *invocation)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "run", SELDOM);
-    return answer(&call, REAL(hook)->run(instance->own_self, event), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->run(instance->own_self, invocation), HB_STATUS_FATAL);
 }
 
 static const struct hb_hook_ops hook_calls = {
     .before = hook_before,
     .after = hook_after,
+    .finally = hook_finally,
     .run = hook_run,
 };
 

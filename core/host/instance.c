@@ -136,14 +136,26 @@ void hb_instance_free(struct hb_instance *instance)
     free(instance);
 }
 
-static bool takes_part(const struct hb_section *section, const char *command)
+static bool declares(const struct hb_section *section, const char *command)
+{
+    const struct hb_hook_ops *ops = section->library->plugin->ops;
+    if (section->kind != HB_KIND_HOOK || !HB_CAN(ops, commands))
+        return false;
+    for (size_t i = 0; ops->commands[i] != NULL; i++)
+        if (strcmp(ops->commands[i]->name, command) == 0)
+            return true;
+    return false;
+}
+
+bool hb_section_takes_part(const struct hb_section *section, const char *command)
 {
     if (command == NULL || section->common.count < 2)
         return true;
+    size_t bytes = strcspn(command, " ");
     for (const char *const *word = section->common.values[1]->list; *word != NULL; word++)
-        if (strcmp(*word, command) == 0)
+        if (strlen(*word) == bytes && strncmp(*word, command, bytes) == 0)
             return true;
-    return false;
+    return section->common.values[1]->is_set == 0 && declares(section, command);
 }
 
 int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
@@ -152,7 +164,7 @@ int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
     *chain = (struct hb_chain){0};
     const struct hb_section *section = NULL;
     while ((section = hb_config_next(run->config, kind, section)) != NULL) {
-        if (!takes_part(section, command))
+        if (!hb_section_takes_part(section, command))
             continue;
         if (kind == HB_KIND_CONTENT && chain->count == HB_MOST_CONTENTS) {
             hb_chain_free(chain);

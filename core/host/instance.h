@@ -21,6 +21,9 @@ char *hb_setting_origin(const struct hb_config *config, const char *said);
 
 void hb_instance_free(struct hb_instance *instance);
 
+/* Is it asked for the command? By its `on`; a hook without one also for its own commands. */
+bool hb_section_takes_part(const struct hb_section *section, const char *command);
+
 int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
                     struct hb_chain *chain, struct hb_error *error);
 

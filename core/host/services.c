@@ -174,28 +174,48 @@ static int64_t host_read_entry(const struct hb_host *host, const char *path, uin
     return got >= 0 ? got : cannot(host, path, "read", (int)-got);
 }
 
-/* A stage in the home, for the first that needs one. */
-static int open_stage_in_home(struct hb_run *run, struct hb_error *error)
+/*
+ * Hooks have one of their own, from their first before() to the end: that of the run comes later
+ * and goes earlier, and lies where the run wants it.
+ */
+static struct hb_stage *stage_of(const struct hb_host *host)
 {
-    return hb_stage_open_in(run->home.fd, &run->home.rights, run->home.path, &run->stage, NULL,
-                            error);
+    const struct hb_instance *instance = instance_of(host);
+    return instance->plugin->kind == HB_KIND_HOOK ? &instance->run->hooks_stage
+                                                  : &instance->run->stage;
+}
+
+/* A stage in the home, for the first that needs one. */
+static int open_stage_in_home(const struct hb_host *host, struct hb_stage *stage)
+{
+    struct hb_run *run = instance_of(host)->run;
+    struct hb_error error;
+    if (stage == &run->hooks_stage && run->hooks_stage_nothing)
+        return host_fail(host, HB_STATUS_ENTRY, "a dry run stages nothing");
+    if (stage == &run->hooks_stage && run->home.fd < 0)
+        return host_fail(host, HB_STATUS_ENTRY, "nothing can be staged: there is no home yet");
+    if (stage == &run->stage && !run->stage_on_demand)
+        return host_fail(host, HB_STATUS_ENTRY, "this command has no staging directory");
+    if (hb_stage_open_in(run->home.fd, &run->home.rights, run->home.path, stage, NULL, &error) !=
+        HB_OK)
+        return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
+    return HB_OK;
 }
 
 static int host_stage_file(const struct hb_host *host, const char *name, struct hb_file *out)
 {
-    struct hb_run *run = instance_of(host)->run;
+    struct hb_stage *stage = stage_of(host);
     struct hb_error error;
     char *made = NULL;
     *out = (struct hb_file){.size = sizeof *out, .fd = -1};
-    if (run->stage.fd < 0 && !run->stage_on_demand)
-        return host_fail(host, HB_STATUS_ENTRY, "this command has no staging directory");
-    if (run->stage.fd < 0 && open_stage_in_home(run, &error) != HB_OK)
-        return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
-    int fd = hb_stage_file(&run->stage, name, &made, &error);
+    int status = stage->fd < 0 ? open_stage_in_home(host, stage) : HB_OK;
+    if (status != HB_OK)
+        return status;
+    int fd = hb_stage_file(stage, name, &made, &error);
     if (fd < 0)
         return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
     out->fd = fd;
-    out->path = hb_text("%s/%s", run->stage.path, made);
+    out->path = hb_text("%s/%s", stage->path, made);
     out->reserved = made;
     return HB_OK;
 }
@@ -228,11 +248,11 @@ static void remove_with_side_files(const struct hb_stage *stage, const char *nam
 
 static void host_stage_release(const struct hb_host *host, struct hb_file *file)
 {
-    struct hb_run *run = instance_of(host)->run;
+    const struct hb_stage *stage = stage_of(host);
     if (file->fd >= 0)
         close(file->fd);
-    if (file->reserved != NULL && run->stage.fd >= 0)
-        remove_with_side_files(&run->stage, file->reserved);
+    if (file->reserved != NULL && stage->fd >= 0)
+        remove_with_side_files(stage, file->reserved);
     free(file->reserved);
     free((void *)(uintptr_t)file->path);
     *file = (struct hb_file){.size = sizeof *file, .fd = -1};
@@ -294,15 +314,16 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
                       uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
+    const struct hb_stage *stage = stage_of(host);
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
         return host_fail(host, HB_STATUS_ENTRY, "%s: the existing file is not a regular file",
                          place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);
-    bool same = hb_rights_are_same(&run->stage.rights, &place->rights);
+    bool same = hb_rights_are_same(&stage->rights, &place->rights);
     if (result == 0 && same)
-        result = publish_from(&run->stage, file->fd, file->reserved, place, mode, &lost);
+        result = publish_from(stage, file->fd, file->reserved, place, mode, &lost);
     else if (result == 0)
         result = publish_copy(run, file->fd, place, mode, &lost);
     hb_tell_lost(run, place->path, lost);

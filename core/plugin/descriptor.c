@@ -71,6 +71,7 @@ static const struct hb_callback filter_callbacks[] = {
 static const struct hb_callback hook_callbacks[] = {
     OPTIONAL(hb_hook_ops, before),
     OPTIONAL(hb_hook_ops, after),
+    OPTIONAL(hb_hook_ops, finally),
     OPTIONAL(hb_hook_ops, run),
     {0},
 };
@@ -202,21 +203,15 @@ static int check_flags(const struct hb_option *option, const char *path, struct 
     return HB_OK;
 }
 
-static int check_option(const struct hb_plugin *plugin, size_t index, const char *path,
-                        struct hb_error *error)
+/* Of a section or of a command; what it has in common with others of its table is not asked. */
+static int check_option_alone(const struct hb_option *option, size_t index, const char *path,
+                              struct hb_error *error)
 {
-    const struct hb_option *option = plugin->options[index];
     if (option == NULL || option->size < FIRST_OPTION_SIZE)
         return defect(error, path, "its option %zu is missing or too short", index + 1);
     if (option->key == NULL || !hb_is_plain_name(option->key))
         return defect(error, path, "its option %zu has no valid key (lower case, '-', at most %d)",
                       index + 1, HB_LONGEST_PLAIN_NAME);
-    if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
-        return defect(error, path, "its option '%s' has a name that every section already has",
-                      option->key);
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(plugin->options[i]->key, option->key) == 0)
-            return defect(error, path, "its option '%s' appears twice", option->key);
     if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_PATH)
         return defect(error, path, "its option '%s' has the unknown type %u", option->key,
                       option->type);
@@ -227,6 +222,21 @@ static int check_option(const struct hb_plugin *plugin, size_t index, const char
     if (check_choices(option, path, error) != HB_OK)
         return HB_STATUS_FATAL;
     return option->default_text == NULL ? HB_OK : check_default(option, path, error);
+}
+
+static int check_option(const struct hb_plugin *plugin, size_t index, const char *path,
+                        struct hb_error *error)
+{
+    const struct hb_option *option = plugin->options[index];
+    if (check_option_alone(option, index, path, error) != HB_OK)
+        return HB_STATUS_FATAL;
+    if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
+        return defect(error, path, "its option '%s' has a name that every section already has",
+                      option->key);
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(plugin->options[i]->key, option->key) == 0)
+            return defect(error, path, "its option '%s' appears twice", option->key);
+    return HB_OK;
 }
 
 static int check_options(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
@@ -267,7 +277,73 @@ static int check_hook(const struct hb_plugin *plugin, const char *path, struct h
     for (const struct hb_callback *callback = hook_callbacks; callback->name != NULL; callback++)
         if (hb_callback_provided(plugin, callback))
             return HB_OK;
-    return defect(error, path, "the callbacks 'before', 'after' and 'run' are all missing");
+    return defect(error, path,
+                  "the callbacks 'before', 'after', 'finally' and 'run' are all missing");
+}
+
+static int check_operand(const struct hb_hook_command *command, const struct hb_operand *operand,
+                         const char *path, struct hb_error *error)
+{
+    static const char key[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    bool known = operand->kind >= HB_OPERAND_TEXT && operand->kind <= HB_OPERAND_ARCHIVE;
+    if (!known)
+        return defect(error, path, "an operand of its command '%s' has the unknown kind %u",
+                      command->name, operand->kind);
+    if (operand->key == NULL || *operand->key == '\0' ||
+        operand->key[strspn(operand->key, key)] != '\0' || operand->name == NULL ||
+        *operand->name == '\0' || strpbrk(operand->name, " \n") != NULL)
+        return defect(error, path, "an operand of its command '%s' has no valid key or name",
+                      command->name);
+    return HB_OK;
+}
+
+static int check_command(const struct hb_hook_command *command, const char *path,
+                         struct hb_error *error)
+{
+    unsigned taken = 0; /* a bit each: two snapshots would have one place in the event */
+    if (!HB_HAS(command, operand_count) || command->name == NULL ||
+        !hb_is_plain_name(command->name) || *command->name == '-')
+        return defect(error, path, "a command of it has no valid name (lower case, '-')");
+    if (command->summary == NULL || command->about == NULL)
+        return defect(error, path, "its command '%s' has no help", command->name);
+    if ((command->flags & ~(uint32_t)HB_COMMAND_READS) != 0)
+        return defect(error, path, "its command '%s' has a flag that is unknown: %#x",
+                      command->name, command->flags);
+    if (command->option_count > HB_MOST_COMMAND_OPTIONS ||
+        command->operand_count > HB_MOST_OPERANDS)
+        return defect(error, path, "its command '%s' has more than %d options or %d operands",
+                      command->name, HB_MOST_COMMAND_OPTIONS, HB_MOST_OPERANDS);
+    for (size_t i = 0; i < command->operand_count; i++) {
+        const struct hb_operand *operand = command->operands[i];
+        if (check_operand(command, operand, path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+        if (operand->kind >= HB_OPERAND_SNAPSHOT && ((taken >> operand->kind) & 1) != 0)
+            return defect(error, path, "its command '%s' takes more than one snapshot or archive",
+                          command->name);
+        taken |= 1U << operand->kind;
+    }
+    for (size_t i = 0; i < command->option_count; i++)
+        if (check_option_alone(command->options[i], i, path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+    return HB_OK;
+}
+
+static int check_commands(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
+{
+    const struct hb_hook_ops *ops = plugin->ops;
+    if (!HB_HAS(ops, commands) || ops->commands == NULL)
+        return HB_OK;
+    if (*ops->commands != NULL && !(HB_HAS(ops, run) && ops->run != NULL))
+        return defect(error, path, "it declares commands, and the callback 'run' is missing");
+    for (size_t i = 0; ops->commands[i] != NULL; i++) {
+        if (check_command(ops->commands[i], path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(ops->commands[i]->name, ops->commands[j]->name) == 0)
+                return defect(error, path, "its command '%s' appears twice",
+                              ops->commands[i]->name);
+    }
+    return HB_OK;
 }
 
 static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
@@ -282,7 +358,8 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
             return defect(error, path, "the callback '%s' is missing; every %s plugin needs it",
                           callback->name, hb_kind_name(plugin->kind));
     if (plugin->kind == HB_KIND_HOOK)
-        return check_hook(plugin, path, error);
+        return check_hook(plugin, path, error) == HB_OK ? check_commands(plugin, path, error)
+                                                        : HB_STATUS_FATAL;
     return plugin->kind == HB_KIND_FORMAT ? check_format_tables(plugin->ops, path, error) : HB_OK;
 }
 

@@ -172,14 +172,46 @@ static int after(void *self, const struct hb_event *event)
     return hermes_after_import(self, event);
 }
 
-static int run(void *self, const struct hb_event *event)
+/* The only command. */
+static int run(void *self, const struct hb_invocation *invocation)
 {
-    if (strcmp(event->command, "guard") != 0)
-        return HB_STATUS_NOMATCH;
-    return hermes_guard(self, event);
+    return hermes_guard(self, invocation);
 }
 
-static const struct hb_hook_ops ops = {.size = sizeof ops, .after = after, .run = run};
+static const struct hb_option dry_run = {
+    .size = sizeof dry_run,
+    .type = HB_OPTION_BOOLEAN,
+    .key = "dry-run",
+    .default_text = "no",
+    .help = "show what would be put back, change nothing",
+};
+static const struct hb_operand snapshot = {
+    .size = sizeof snapshot, .kind = HB_OPERAND_SNAPSHOT, .key = "id", .name = "ID|NUMBER"};
+
+static const struct hb_option *const guard_options[] = {&dry_run};
+static const struct hb_operand *const guard_operands[] = {&snapshot};
+
+static const struct hb_hook_command guard = {
+    .size = sizeof guard,
+    .name = "guard",
+    .summary = "put back what an update emptied",
+    .about =
+        "Puts back what an update emptied: the hooks of the configuration compare the home with\n"
+        "an earlier snapshot, named by its id or its number in `hbcore snapshot list`, and\n"
+        "restore what is lost beyond doubt.",
+    .end = "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be\n"
+           "put back, or there is no such snapshot, 2 wrong use or configuration, 3 something is\n"
+           "doubtful, 5 another run works on the home.",
+    .options = guard_options,
+    .option_count = sizeof guard_options / sizeof *guard_options,
+    .operands = guard_operands,
+    .operand_count = sizeof guard_operands / sizeof *guard_operands,
+};
+
+static const struct hb_hook_command *const commands[] = {&guard, NULL};
+
+static const struct hb_hook_ops ops = {
+    .size = sizeof ops, .after = after, .commands = commands, .run = run};
 
 static const struct hb_plugin plugin = {
     .size = sizeof plugin,

@@ -92,7 +92,10 @@ enum hb_status {
     HB_STATUS_PROVEN = 4      /* an answer of probe(): mine, whatever else it looks like */
 };
 
-/* Why a call failed, as far as a program can act on it; the sentence says it to people. */
+/*
+ * Why a call failed, as far as a program can act on it; the sentence says it to people, and goes
+ * beside it: hb_host.fail_as(), hb_host.cause().
+ */
 enum hb_cause {
     HB_CAUSE_NONE = 0,     /* none of these */
     HB_CAUSE_NO_SPACE = 1, /* no room left, or a quota that is used up */
@@ -102,24 +105,8 @@ enum hb_cause {
     HB_CAUSE_NETWORK = 5, /* no answer, or a broken one; worth another try */
     HB_CAUSE_AUTHENTICATION = 6, /* who we are is not believed: a wrong or expired secret */
     HB_CAUSE_DAMAGED = 7,        /* what is there is not what was put there */
-    HB_CAUSE_UNSUPPORTED = 8     /* it can never be done there, or by this version */
-};
-
-/*
- * Why something failed, for those who decide by it: try again, or advise what to do. It goes beside
- * the status and the sentence: hb_host.fail_as(), hb_host.cause().
- */
-enum hb_cause {
-    HB_CAUSE_NONE = 0, /* none of these, or nobody said */
-    HB_CAUSE_NO_SPACE = 1,
-    HB_CAUSE_DENIED = 2,
-    HB_CAUSE_NOT_FOUND = 3,
-    HB_CAUSE_BUSY = 4,
-    HB_CAUSE_NETWORK = 5, /* worth another try */
-    HB_CAUSE_AUTHENTICATION = 6,
-    HB_CAUSE_DAMAGED = 7,
-    HB_CAUSE_UNSUPPORTED = 8,
-    HB_CAUSE_EXISTS = 9 /* it is there already, and was not to be replaced */
+    HB_CAUSE_UNSUPPORTED = 8,    /* it can never be done there, or by this version */
+    HB_CAUSE_EXISTS = 9          /* it is there already, and was not to be replaced */
 };
 
 /* The kinds of plugin. */

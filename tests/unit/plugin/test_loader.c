@@ -65,7 +65,7 @@ static const struct bad bads[] = {
     {"no-walk", "the callback 'walk' is missing; every format plugin needs it"},
     {"no-suffix", "list of suffixes is missing"},
     {"far-magic", "row 1 of its magic bytes"},
-    {"empty-hook", "'before', 'after' and 'run' are all missing"},
+    {"empty-hook", "'before', 'after', 'finally' and 'run' are all missing"},
     {"bad-default", "level: 11 is not within 0 to 9"},
     {"bad-key", "option 1 has no valid key"},
     {"common-key", "option 'plugin' has a name that every section already has"},
