@@ -8,6 +8,7 @@
  *     on = backup
  *     suffixes = .tmp .bak
  */
+#define _POSIX_C_SOURCE 200809L /* what POSIX has beyond C11 */
 #include <hbcore/filter.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,6 +9,7 @@
  *     commands = backup
  *     required = documents/this-disk-is-mounted
  */
+#define _POSIX_C_SOURCE 200809L /* what POSIX has beyond C11 */
 #include <errno.h>
 #include <hbcore/hook.h>
 #include <inttypes.h>

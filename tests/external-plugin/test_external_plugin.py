@@ -2,6 +2,7 @@
 """Plugins from outside, built against the installed headers alone, back up and import."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,20 @@ class External(hb.Case):
             target = self.dir / f"piped-{how}"
             self.with_plugins(how, "--home", target, "import", "-", "--force", input=sent)
             self.assert_same_tree(home, target)
+
+    def test_the_guide_leads_to_what_is_installed(self):
+        guide, = built["prefix"].rglob("plugin-guide.md")
+        links = re.findall(r"\]\(([^)]+)\)", guide.read_text())
+        self.assertGreater(len(links), 10)
+        for link in links:
+            self.assertTrue(link.startswith("http") or (guide.parent / link).exists(), link)
+
+    def test_the_host_for_unit_tests_builds(self):
+        examples, = (path.parent for path in built["prefix"].rglob("fake_host.h"))
+        flags = call("pkg-config", "--cflags", "hbcore", env=dict(os.environ, PKG_CONFIG_PATH=":".join(
+            str(path.parent) for path in built["prefix"].rglob("hbcore.pc")))).split()
+        call(os.environ["HBCORE_CC"], "-std=gnu11", "-Wall", "-Wextra", "-Werror", *flags, "-c",
+             str(examples / "fake_host.c"), "-o", str(self.dir / "fake_host.o"))
 
     def test_what_the_format_cannot_do_is_told_when_it_is_set(self):
         start = f"[plugins]\npath = {built['cmake']}\n[format:cpio]\n[format:zip]\n"
