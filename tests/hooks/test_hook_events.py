@@ -78,7 +78,10 @@ class Events(hb.Case):
         (self.home / "broken").symlink_to(self.dir / "outside")
         hb.write(self.dir / "outside", b"x")
         target = self.dir / "a.zip"
-        self.run_it("backup", "-o", target, expect=3)
+        self.run_it("backup", "-o", self.dir / "other.zip", expect=3)
+        (self.home / "broken").rename(self.dir / "moved")
+        self.run_it("backup", "-o", target)
+        (self.dir / "moved").rename(self.home / "broken")
         hb.write(self.home / "more", b"new\n")
         for words in (("-o", target), ("--preset", "nightly")):
             done, events = self.run_it("backup", *words, expect=3)
