@@ -22,7 +22,7 @@
 struct hb_progress;
 struct hb_own_places;
 
-enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 12 };
+enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 13 };
 
 struct hb_run {
     const struct hb_config *config;

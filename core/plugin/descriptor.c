@@ -57,6 +57,7 @@ static const struct hb_callback content_callbacks[] = {
     OPTIONAL(hb_content_ops, note),
     OPTIONAL(hb_content_ops, since),
     OPTIONAL(hb_content_ops, foresee),
+    OPTIONAL(hb_content_ops, fact),
     {0},
 };
 static const struct hb_callback filter_callbacks[] = {
