@@ -9,6 +9,16 @@
 #include "unknown_word.h"
 #include <string.h>
 
+/* What plugins and libraries print must not get among results. */
+static void keep_output(const struct hb_cli *cli)
+{
+    if (hb_standard_output() != STDOUT_FILENO)
+        return; /* a command within a command: completion */
+    if (!cli->named_out && fflush(cli->out) == 0)
+        hb_standard_output_move(); /* output.h goes by it; where it cannot be, all is as before */
+    hb_process_note();
+}
+
 static void ignore(void *context, const struct hb_error *error)
 {
     (void)context;
@@ -18,6 +28,7 @@ static void ignore(void *context, const struct hb_error *error)
 /* With the commands of hooks, where there is a configuration that can be read. */
 void hb_program_help(const struct hb_cli *cli, FILE *out)
 {
+    keep_output(cli);
     struct hb_hook_commands *of_hooks = hb_hook_commands_load(cli, ignore, NULL);
     HB_AUTO_FREE const struct hb_command **all = NULL;
     size_t count = 0;
@@ -33,16 +44,6 @@ void hb_program_help(const struct hb_cli *cli, FILE *out)
     program.commands = all;
     hb_cli_help(&program, out);
     hb_hook_commands_free(of_hooks);
-}
-
-/* What plugins and libraries print must not get among results. */
-static void keep_output(struct hb_cli *cli)
-{
-    if (hb_standard_output() != STDOUT_FILENO)
-        return; /* a command within a command: completion */
-    if (!cli->named_out && fflush(cli->out) == 0)
-        hb_standard_output_move(); /* output.h goes by it; where it cannot be, all is as before */
-    hb_process_note();
 }
 
 static int run_command(struct hb_cli *cli, const struct hb_command *command,
@@ -85,6 +86,7 @@ static int run_command(struct hb_cli *cli, const struct hb_command *command,
 static int run_of_hooks(struct hb_cli *cli, int argc, char **argv)
 {
     struct hb_unknown_word word = {.cli = cli, .word = argv[0]};
+    keep_output(cli);
     struct hb_hook_commands *of_hooks = hb_unknown_word_load(&word, argc, argv);
     const struct hb_command *command = NULL;
     if (of_hooks != NULL)

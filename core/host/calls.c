@@ -36,10 +36,11 @@ enum {
     RESTORE,
     NOTE,
     SINCE,
-    FORESEE
+    FORESEE,
+    FACT
 };
 enum { VERDICT, DIR_ENTER, DIR_LEAVE };
-_Static_assert((int)FORESEE < (int)HB_COUNTED_CALLS, "a counter for each");
+_Static_assert((int)FACT < (int)HB_COUNTED_CALLS, "a counter for each");
 
 /* ---- of every plugin ----------------------------------------------------------------------- */
 
@@ -377,6 +378,22 @@ static int content_foresee(void *self, const struct hb_entry *entry, const struc
                   HB_STATUS_ENTRY);
 }
 
+static int content_fact(void *self, const struct hb_entry *entry, const struct hb_source *source,
+                        size_t index, struct hb_fact *fact)
+{
+    struct hb_instance *instance = self;
+    const struct source *behind = source->self;
+    struct call call = enter(instance, FACT, "fact", PER_FILE);
+    *fact = (struct hb_fact){.size = sizeof *fact};
+    int status = REAL(content)->fact(instance->own_self, entry, &behind->own, index, fact);
+    if (status == HB_OK && fact->name == NULL) {
+        hb_run_explain(instance->run, "%s: its fact() gave no name", instance->plugin->name);
+        leave(&call);
+        return HB_STATUS_ENTRY;
+    }
+    return answer(&call, status, HB_STATUS_ENTRY);
+}
+
 static const struct hb_content_ops content_calls = {
     .claim = content_claim,
     .sidecars = content_sidecars,
@@ -388,6 +405,7 @@ static const struct hb_content_ops content_calls = {
     .note = content_note,
     .since = content_since,
     .foresee = content_foresee,
+    .fact = content_fact,
 };
 
 /* ---- filters and hooks --------------------------------------------------------------------- */

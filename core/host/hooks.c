@@ -216,6 +216,8 @@ void hb_hooks_finally(struct hb_hooks *hooks, int status, int exit_status,
 {
     struct hb_event *event = &hooks->event;
     struct reasons reasons;
+    if (status != HB_OK && hb_interrupt_signal() != 0) /* whatever it made of that */
+        status = HB_STATUS_CANCELLED;
     event->status = status;
     event->error = status == HB_OK ? NULL : error->text;
     take_time(hooks);

@@ -24,7 +24,7 @@ struct hb_progress;
 struct hb_own_places;
 struct hb_stores;
 
-enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 12 };
+enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 13 };
 
 struct hb_run {
     const struct hb_config *config;

@@ -50,17 +50,12 @@ static const struct hb_callback format_callbacks[] = {
     {0},
 };
 static const struct hb_callback content_callbacks[] = {
-    REQUIRED(hb_content_ops, claim),
-    OPTIONAL(hb_content_ops, sidecars),
-    OPTIONAL(hb_content_ops, open),
-    OPTIONAL(hb_content_ops, judge),
-    OPTIONAL(hb_content_ops, identity),
-    OPTIONAL(hb_content_ops, check),
-    OPTIONAL(hb_content_ops, restore),
-    OPTIONAL(hb_content_ops, note),
-    OPTIONAL(hb_content_ops, since),
-    OPTIONAL(hb_content_ops, foresee),
-    {0},
+    REQUIRED(hb_content_ops, claim),    OPTIONAL(hb_content_ops, sidecars),
+    OPTIONAL(hb_content_ops, open),     OPTIONAL(hb_content_ops, judge),
+    OPTIONAL(hb_content_ops, identity), OPTIONAL(hb_content_ops, check),
+    OPTIONAL(hb_content_ops, restore),  OPTIONAL(hb_content_ops, note),
+    OPTIONAL(hb_content_ops, since),    OPTIONAL(hb_content_ops, foresee),
+    OPTIONAL(hb_content_ops, fact),     {0},
 };
 static const struct hb_callback filter_callbacks[] = {
     REQUIRED(hb_filter_ops, verdict),
@@ -281,26 +276,53 @@ static int check_hook(const struct hb_plugin *plugin, const char *path, struct h
                   "the callbacks 'before', 'after', 'finally' and 'run' are all missing");
 }
 
-static int check_operand(const struct hb_hook_command *command, const struct hb_operand *operand,
-                         const char *path, struct hb_error *error)
+static int check_operand(const struct hb_hook_command *command, size_t number, const char *path,
+                         struct hb_error *error)
 {
-    static const char key[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-    bool known = operand->kind >= HB_OPERAND_TEXT && operand->kind <= HB_OPERAND_ARCHIVE;
-    if (!known)
-        return defect(error, path, "an operand of its command '%s' has the unknown kind %u",
-                      command->name, operand->kind);
-    if (operand->key == NULL || *operand->key == '\0' ||
-        operand->key[strspn(operand->key, key)] != '\0' || operand->name == NULL ||
-        *operand->name == '\0' || strpbrk(operand->name, " \n") != NULL)
-        return defect(error, path, "an operand of its command '%s' has no valid key or name",
-                      command->name);
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    const struct hb_operand *operand = command->operands[number];
+    if (operand == NULL || !HB_HAS(operand, name) || operand->key == NULL ||
+        *operand->key == '\0' || operand->key[strspn(operand->key, plain)] != '\0' ||
+        operand->name == NULL || *operand->name == '\0' || strpbrk(operand->name, " \n") != NULL)
+        return defect(error, path, "operand %zu of its command '%s' has no valid key or name",
+                      number + 1, command->name);
+    if (operand->kind < HB_OPERAND_TEXT || operand->kind > HB_OPERAND_ARCHIVE)
+        return defect(error, path, "operand %zu of its command '%s' has the unknown kind %u",
+                      number + 1, command->name, operand->kind);
+    bool twice = strcmp(operand->key, "dry_run") == 0 || strcmp(operand->key, "target") == 0;
+    for (size_t i = 0; i < number; i++) {
+        const struct hb_operand *before = command->operands[i];
+        twice = twice || strcmp(before->key, operand->key) == 0;
+        if (operand->kind >= HB_OPERAND_SNAPSHOT && before->kind == operand->kind)
+            return defect(error, path, "its command '%s' takes more than one snapshot or archive",
+                          command->name);
+    }
+    return twice ? defect(error, path, "its command '%s' has a second member '%s' in the JSON",
+                          command->name, operand->key)
+                 : HB_OK;
+}
+
+static int check_command_options(const struct hb_hook_command *command, const char *path,
+                                 struct hb_error *error)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct hb_option *option = command->options[i];
+        if (option == NULL || option->size < FIRST_OPTION_SIZE)
+            return defect(error, path, "option %zu of its command '%s' is missing or too small",
+                          i + 1, command->name);
+        if (check_option_alone(option, i, path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(command->options[j]->key, option->key) == 0)
+                return defect(error, path, "option '%s' of its command '%s' appears twice",
+                              option->key, command->name);
+    }
     return HB_OK;
 }
 
 static int check_command(const struct hb_hook_command *command, const char *path,
                          struct hb_error *error)
 {
-    unsigned taken = 0; /* a bit each: two snapshots would have one place in the event */
     if (!HB_HAS(command, operand_count) || command->name == NULL ||
         !hb_is_plain_name(command->name) || *command->name == '-')
         return defect(error, path, "a command of it has no valid name (lower case, '-')");
@@ -310,22 +332,17 @@ static int check_command(const struct hb_hook_command *command, const char *path
         return defect(error, path, "its command '%s' has a flag that is unknown: %#x",
                       command->name, command->flags);
     if (command->option_count > HB_MOST_COMMAND_OPTIONS ||
-        command->operand_count > HB_MOST_OPERANDS)
-        return defect(error, path, "its command '%s' has more than %d options or %d operands",
+        command->operand_count > HB_MOST_OPERANDS ||
+        (command->option_count > 0 && command->options == NULL) ||
+        (command->operand_count > 0 && command->operands == NULL))
+        return defect(error, path,
+                      "its command '%s' has no table, or more than %d options or %d "
+                      "operands",
                       command->name, HB_MOST_COMMAND_OPTIONS, HB_MOST_OPERANDS);
-    for (size_t i = 0; i < command->operand_count; i++) {
-        const struct hb_operand *operand = command->operands[i];
-        if (check_operand(command, operand, path, error) != HB_OK)
+    for (size_t i = 0; i < command->operand_count; i++)
+        if (check_operand(command, i, path, error) != HB_OK)
             return HB_STATUS_FATAL;
-        if (operand->kind >= HB_OPERAND_SNAPSHOT && ((taken >> operand->kind) & 1) != 0)
-            return defect(error, path, "its command '%s' takes more than one snapshot or archive",
-                          command->name);
-        taken |= 1U << operand->kind;
-    }
-    for (size_t i = 0; i < command->option_count; i++)
-        if (check_option_alone(command->options[i], i, path, error) != HB_OK)
-            return HB_STATUS_FATAL;
-    return HB_OK;
+    return check_command_options(command, path, error);
 }
 
 static int check_commands(const struct hb_plugin *plugin, const char *path, struct hb_error *error)

@@ -4,6 +4,7 @@
  * it claims.
  */
 #include "bulk_vfs.h"
+#include "facts.h"
 #include "identity.h"
 #include "restore.h"
 #include "since.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUFFIXES, WAIT, LOCKED, CHECK, CHECK_LIMIT, FORCE_HELD, OPTIONS };
+enum { SUFFIXES, WAIT, LOCKED, CHECK, CHECK_LIMIT, FORCE_HELD, COUNT, OPTIONS };
 
 static const char *const locked_choices[] = {"skip", "raw", NULL};
 static const char *const check_choices[] = {"quick", "full", NULL};
@@ -74,6 +75,13 @@ static const struct hb_option *const options[OPTIONS] = {
             .default_text = "no",
             .help = "Restore a database even if a program still has the deleted one open; "
                     "that program will not see the restored one"},
+    [COUNT] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_LIST,
+            .key = "count",
+            .default_text = "",
+            .help = "Tables whose rows a backup counts, in each database that has one"},
 };
 
 static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -95,6 +103,7 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     }
     snap->host = host;
     snap->suffixes = suffixes;
+    snap->count = settings->values[COUNT];
     snap->wait_s = settings->values[WAIT]->number;
     snap->locked_raw = settings->values[LOCKED]->number == 1;
     snap->check_full = settings->values[CHECK]->number == 1;
@@ -156,6 +165,7 @@ static const struct hb_content_ops ops = {
     .note = snap_note,
     .since = snap_since,
     .foresee = snap_foresee,
+    .fact = snap_fact,
 };
 
 static const struct hb_plugin plugin = {

@@ -371,6 +371,12 @@ struct staged_source {
     bool had_log; /* so there is more in it than in the file alone */
 };
 
+const struct hb_file *snapshot_file(const struct hb_source *source)
+{
+    const struct staged_source *staged = source->self;
+    return &staged->file;
+}
+
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
                               uint64_t offset)
 {

@@ -184,7 +184,62 @@ HB_UNUSED static const struct hb_option *const options[] = {
 
 static const struct hb_filter_ops filter_ops HB_UNUSED = {.size = OPS_SIZE,
                                                           .verdict = FILTER_VERDICT};
+#ifdef HOOK_RUN
+#ifndef COMMAND_NAME
+#define COMMAND_NAME "do-it"
+#endif
+#ifndef COMMAND_FLAGS
+#define COMMAND_FLAGS 0
+#endif
+#ifndef COMMAND_ABOUT
+#define COMMAND_ABOUT "Does it."
+#endif
+#ifndef OPERAND_KIND
+#define OPERAND_KIND HB_OPERAND_TEXT
+#endif
+#ifndef OPERAND_KEY
+#define OPERAND_KEY "text"
+#endif
+#ifndef OPERAND_NAME
+#define OPERAND_NAME "TEXT"
+#endif
+#ifndef OPERANDS
+#define OPERANDS 1
+#endif
+static int hook_after(void *self, const struct hb_event *event)
+{
+    (void)self;
+    (void)event;
+    return HB_OK;
+}
+static int hook_run(void *self, const struct hb_invocation *invocation)
+{
+    (void)self;
+    (void)invocation;
+    return HB_OK;
+}
+HB_UNUSED static int (*const hook_runs)(void *self,
+                                        const struct hb_invocation *invocation) = hook_run;
+static const struct hb_operand operand = {
+    .size = sizeof operand, .kind = OPERAND_KIND, .key = OPERAND_KEY, .name = OPERAND_NAME};
+static const struct hb_operand *const operands[] = {&operand, &operand};
+static const struct hb_hook_command command = {.size = sizeof command,
+                                               .flags = COMMAND_FLAGS,
+                                               .name = COMMAND_NAME,
+                                               .summary = "do it",
+                                               .about = COMMAND_ABOUT,
+                                               .operands = operands,
+                                               .operand_count = OPERANDS};
+#ifdef COMMAND_TWICE
+static const struct hb_hook_command *const commands[] = {&command, &command, NULL};
+#else
+static const struct hb_hook_command *const commands[] = {&command, NULL};
+#endif
+static const struct hb_hook_ops hook_ops = {
+    .size = sizeof hook_ops, .after = hook_after, .commands = commands, .run = HOOK_RUN};
+#else
 static const struct hb_hook_ops hook_ops HB_UNUSED = {.size = sizeof hook_ops};
+#endif
 
 static const char *const suffixes[] = {FORMAT_SUFFIX, NULL};
 static const struct hb_magic magics[] = {{FORMAT_MAGIC_OFFSET, 4, "test"}, {0}};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hook with commands: SHOW tells what it was given, an operand of each kind and several options;
- * `read-all` only reads; `put-it` writes a file into the home; `fail-it` fails. CMakeLists.txt
+ * `read-all` only reads; `put-it` writes a file into the home; `put-it-not` tries, and says that it
+ * only reads; `fail-it` fails. CMakeLists.txt
  * gives it other names, for hooks that have the same commands, or those of others.
  */
 #include <hbcore/hook.h>
@@ -76,7 +77,8 @@ static int put(const struct hb_host *host, const struct hb_invocation *invocatio
 static int commanding_run(void *self, const struct hb_invocation *invocation)
 {
     const struct hb_host *host = self;
-    if (strcmp(invocation->command->name, "put-it") == 0)
+    if (strcmp(invocation->command->name, "put-it") == 0 ||
+        strcmp(invocation->command->name, "put-it-not") == 0)
         return put(host, invocation);
     if (strcmp(invocation->command->name, "fail-it") == 0)
         return host->fail(host, HB_STATUS_ENTRY, "as it was told to");
@@ -90,7 +92,7 @@ static int commanding_run(void *self, const struct hb_invocation *invocation)
     }
 
 static const char *const moments[] = {"now", "later", NULL};
-static const struct hb_option rows[OPTIONS] = {
+static const struct hb_option *const rows[OPTIONS] = {
     OPTION(HB_OPTION_INTEGER, "times", "1", .minimum = 1, .maximum = 9),
     OPTION(HB_OPTION_CHOICE, "when", "now", .choices = moments),
     OPTION(HB_OPTION_STRING, NAME_OPTION, "", .choices = NULL),
@@ -125,9 +127,11 @@ static const struct hb_operand *const text_only[] = {&kinds[3]};
 static const struct hb_hook_command reading = COMMAND("read-all", .flags = HB_COMMAND_READS);
 static const struct hb_hook_command putting =
     COMMAND("put-it", .operands = text_only, .operand_count = 1);
+static const struct hb_hook_command not_putting =
+    COMMAND("put-it-not", .operands = text_only, .operand_count = 1, .flags = HB_COMMAND_READS);
 static const struct hb_hook_command failing = COMMAND("fail-it", .end = "Exit status: 1.");
-static const struct hb_hook_command *const commands[] = {&shown, &reading, &putting, &failing,
-                                                         NULL};
+static const struct hb_hook_command *const commands[] = {&shown,       &reading, &putting,
+                                                         &not_putting, &failing, NULL};
 #endif
 
 static const struct hb_hook_ops ops = {

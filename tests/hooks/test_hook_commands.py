@@ -85,6 +85,8 @@ class Commands(hb.Case):
         self.assertEqual((self.home / "sub/new").read_bytes(), b"put\n")
         self.assertEqual([name for name in os.listdir(self.home) if name.startswith(".hbcore")], [])
         self.hbcore("put-it", "../out", expect=1)
+        self.assert_mentions(self.hbcore("put-it-not", "never", expect=1), "or only reads")
+        self.assertFalse((self.home / "never").exists())
         with hb.HeldLock(self.home):
             self.hbcore("put-it", "x", expect=5)
             self.hbcore("read-all")

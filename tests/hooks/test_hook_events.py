@@ -73,12 +73,23 @@ class Events(hb.Case):
         self.assertEqual(events[1]["archive"], second["archive"])
         self.assertTrue(os.path.exists(second["archive"]) and events[2]["archive"] == second["archive"])
         self.assertEqual(first["files"], second["files"])
+        # Once more, and then nothing is made: what was told before is not gone with the name that it was to have.
+        for name in ("one", "two", "three"):
+            (self.home / name).unlink()
+        (self.home / "broken").symlink_to(self.dir / "outside")
+        hb.write(self.dir / "outside", b"x")
+        _, events = self.run_it("backup", "--preset", "nightly", env={"SOURCE_DATE_EPOCH": "1700000000"}, expect=1)
+        self.expect_events(events, "backup", ("before", "finally"), archive=[events[0]["archive"]] * 2)
+        self.assertTrue(events[1]["archive"].startswith(str(self.kept)), events[1]["archive"])
 
     def test_an_incomplete_archive_says_why(self):
         (self.home / "broken").symlink_to(self.dir / "outside")
         hb.write(self.dir / "outside", b"x")
         target = self.dir / "a.zip"
-        self.run_it("backup", "-o", target, expect=3)
+        self.run_it("backup", "-o", self.dir / "other.zip", expect=3)
+        (self.home / "broken").rename(self.dir / "moved")
+        self.run_it("backup", "-o", target)
+        (self.dir / "moved").rename(self.home / "broken")
         hb.write(self.home / "more", b"new\n")
         for words in (("-o", target), ("--preset", "nightly")):
             done, events = self.run_it("backup", *words, expect=3)
@@ -102,6 +113,10 @@ class Events(hb.Case):
         self.assertEqual(events[1]["preset"], "nightly")
         self.assertEqual(events[3]["archive"], done["way_back"])
         self.assertEqual([events[-1]["left_out"], events[-1]["files"]], [2, 1])
+        self.hbcore("import", "--force", "-", input=archive.read_bytes())
+        events = [json.loads(line) for line in self.said.read_text().splitlines()]
+        self.said.unlink()
+        self.expect_events(events, "import", archive=["-"] * 3, format=[None, "zip", "zip"])
         _, events = self.run_it("--home", self.dir / "new", "import", archive)
         self.assertEqual([row["home"] for row in events], [str(self.dir / "new")] * 3)
         self.assertEqual([row["elsewhere"] for row in events], [1] * 3)
@@ -185,6 +200,33 @@ class Events(hb.Case):
         self.assertIn("[hook:second]", events[2]["error"])
         self.assertFalse(self.kept.exists())
 
+    def test_a_command_that_is_stopped(self):
+        """By a signal, while it waits for a reader of its pipe."""
+        os.mkfifo(self.dir / "pipe")
+        process = self.start_hbcore("backup", "-o", self.dir / "pipe")
+        while b"waiting for a reader" not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        process.terminate()
+        process.communicate()
+        self.assertEqual(process.returncode, 143)
+        events = [json.loads(line) for line in self.said.read_text().splitlines()]
+        self.expect_events(events, "backup", ("before", "finally"), exit_status=[0, 143], status=[0, -3])
+
+    def test_vetoes_of_the_others(self):
+        for command, words in (("prune", ("prune",)), ("snapshot create", ("snapshot", "create")),
+                               ("snapshot prune", ("snapshot", "prune", "--keep", "0")),
+                               ("snapshot restore", ("snapshot", "restore", "1"))):
+            self.configure()
+            self.hbcore("snapshot", "create")
+            hb.write(self.home / "one", b"new\n")
+            before = hb.tree(self.home)
+            self.said.unlink()
+            self.configure(f"refuse = {command}\n")
+            done, events = self.run_it(*words, expect=1)
+            self.assert_mentions(done, f"{command} is refused")
+            self.expect_events(events, command, ("before", "finally"), exit_status=[0, 1], status=[0, -2])
+            self.assert_unchanged(before, self.home)
+
     def test_a_failed_way_back(self):
         self.run_it("backup", "-o", self.dir / "a.zip")
         (self.home / "broken").symlink_to(self.dir / "outside")
@@ -219,7 +261,7 @@ class Events(hb.Case):
         done = self.hbcore("--home", self.dir / "newer", "import", archive, expect=1)
         self.assert_mentions(done, "no home yet")
         done = self.hbcore("backup", "--dry-run", expect=1)
-        self.assert_mentions(done, "dry run")
+        self.assert_mentions(done, "dry run, or only reads")
 
     # ---- retention ----
 
