@@ -134,6 +134,7 @@ void hb_archive_close(struct hb_archive *archive)
     hb_opened_close(&archive->opened);
     free(archive->head);
     free(archive->tail);
+    hb_input_end_clear(&archive->end);
     free(archive->path);
     *archive = (struct hb_archive){.fd = -1};
 }

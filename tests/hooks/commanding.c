@@ -92,7 +92,7 @@ static int commanding_run(void *self, const struct hb_invocation *invocation)
     }
 
 static const char *const moments[] = {"now", "later", NULL};
-static const struct hb_option *const rows[OPTIONS] = {
+static const struct hb_option rows[OPTIONS] = {
     OPTION(HB_OPTION_INTEGER, "times", "1", .minimum = 1, .maximum = 9),
     OPTION(HB_OPTION_CHOICE, "when", "now", .choices = moments),
     OPTION(HB_OPTION_STRING, NAME_OPTION, "", .choices = NULL),
