@@ -216,6 +216,7 @@ static int run_backup(struct hb_backing_up *backup)
         return HB_OK;
     }
     settle_id(backup);
+    memcpy(request->destination->home, request->id->id, sizeof request->id->id);
     request->destination->log = request->run->log;
     status = hb_destination_prepare(request->destination, backup->error);
     if (status == HB_OK)

@@ -4,6 +4,7 @@
 #define HB_DESTINATION_H
 
 #include "files/beneath.h"
+#include "files/home_id.h"
 #include "store/store.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct hb_destination {
     FILE *log;   /* where it is said that a pipe's reader is waited for; or NULL */
     const struct hb_store *store; /* where `path` is a URL; NULL: a file or a stream */
     char run[HB_RUN_ID_BYTES];    /* of the object that is made there; hexadecimal */
+    char home[HB_ID_BYTES];       /* which the archive is of; "" */
     bool is_new;                  /* nothing has that name; else it must not be replaced */
     struct hb_directory place;    /* `directory`, held open once it is prepared */
     char *asked;                  /* `path` before links were followed */

@@ -2,6 +2,7 @@
 #include "backup/preset_archives.h"
 
 #include "archive/archive.h"
+#include "archive/facts.h"
 #include "backup/made_elsewhere.h"
 #include "backup/prune_rows.h"
 #include "base/interrupt.h"
@@ -229,23 +230,89 @@ static int add_if_archive(void *context, const struct hb_object *object)
     struct hb_preset_archives *archives = reading->archives;
     const struct hb_preset_query *query = reading->query;
     const char *name = object->name + reading->above;
+    size_t stem = hb_facts_stem(name);
     struct hb_preset_archive row = {.has_origin = false};
+    HB_AUTO_FREE char *archive = stem > 0 ? hb_copy_bytes(name, stem) : hb_copy_text(name);
     if (strchr(name, '/') != NULL ||
-        !hb_archive_name_parse(name, query->prefix, query->suffixes, &row.kept.when.name))
+        !hb_archive_name_parse(archive, query->prefix, query->suffixes, &row.kept.when.name))
         return 0;
+    if (stem > 0) {
+        const struct stat *seen = archives->local.seen;
+        hb_facts_list_add(&archives->facts, object, reading->above,
+                          seen == NULL ? 0 : seen->st_uid);
+        return 0;
+    }
     bool known = take_object(archives, query->run, object, &row);
     row.kept.name = hb_copy_text(name);
+    row.kept.whose = HB_HOME_UNTOLD;
     archives->rows = hb_resize(archives->rows, archives->count + 1, sizeof *archives->rows);
     archives->rows[archives->count++] = row;
-    struct hb_preset_archive *added = &archives->rows[archives->count - 1];
-    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, archives->count - 1);
-    if (known) {
-        read_row(query->run, query->id, path, added);
-    } else {
-        added->kept.whose = HB_HOME_UNTOLD;
-        cannot_tell(added, path, strerror(archives->local.error));
-    }
+    if (!known)
+        cannot_tell(&archives->rows[archives->count - 1], name, strerror(archives->local.error));
     return hb_interrupt_signal() != 0 ? HB_STATUS_CANCELLED : 0;
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+/*
+ * Are there any, are they this archive's, and of its owner? Its head is compared where that costs
+ * nothing.
+ */
+static bool read_facts(const struct hb_preset_archives *archives,
+                       const struct hb_preset_archive *row, struct hb_facts *facts)
+{
+    const struct hb_store *store = archives->store;
+    const struct hb_listed_facts *listed = hb_facts_list_find(&archives->facts, row->kept.name);
+    bool local = store == &archives->local.store;
+    if (listed == NULL || (local && listed->owner != row->status.st_uid))
+        return false;
+    return hb_listed_facts_read(store, listed, facts) &&
+           facts->length == (uint64_t)row->status.st_size &&
+           (!local || hb_facts_fit(store, row->kept.name, row->version, facts));
+}
+
+/*
+ * What they say of whose it is. Of this home, where it lay elsewhere or somebody else may have put
+ * it there, the archive is asked: its trailer says more.
+ */
+static bool take_facts(const struct hb_preset_query *query,
+                       const struct hb_preset_archives *archives, const char *path,
+                       struct hb_preset_archive *row)
+{
+    struct hb_facts facts;
+    char place[HB_PLACE_BYTES];
+    if (!read_facts(archives, row, &facts))
+        return false;
+    bool ours = hb_home_id_is(query->id, facts.home);
+    hb_facts_place(facts.home, query->run->home.path, place);
+    if (ours &&
+        (strcmp(place, facts.place) != 0 || may_be_a_strangers(query->run, path, &row->status)))
+        return false;
+    row->by_facts = row->has_origin = true;
+    row->kept.whose = ours ? HB_HOME_OURS : HB_HOME_OTHERS;
+    row->kept.when.sequence = row->origin.sequence = facts.sequence;
+    row->kept.when.started = row->origin.started = facts.started;
+    memcpy(row->origin.home, facts.home, sizeof facts.home);
+    memcpy(row->origin.stamp, facts.stamp, sizeof facts.stamp);
+    if (facts.reasons > 0)
+        row->kept.complete = HB_NO;
+    return true;
+}
+
+static int read_rows(const struct hb_preset_query *query, struct hb_preset_archives *archives)
+{
+    for (size_t i = 0; i < archives->count; i++) {
+        struct hb_preset_archive *row = &archives->rows[i];
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        struct hb_listed_facts *facts = hb_facts_list_find(&archives->facts, row->kept.name);
+        if (facts != NULL)
+            facts->paired = true;
+        if (row->version != NULL && !take_facts(query, archives, path, row))
+            read_row(query->run, query->id, path, row);
+        if (hb_interrupt_signal() != 0)
+            return HB_STATUS_CANCELLED;
+    }
+    return HB_OK;
 }
 
 /* The number and the time that a new one is called by lie above all that were ever there. */
@@ -316,6 +383,8 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
     HB_AUTO_FREE char *start = object_name(archives, query->prefix);
     reading.above = strlen(start) - strlen(query->prefix);
     status = hb_store_each(archives->store, start, add_if_archive, &reading);
+    if (status == HB_OK)
+        status = read_rows(query, archives);
     if (status == HB_STATUS_CANCELLED && hb_interrupt_signal() != 0)
         return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     if (status != HB_OK)
@@ -335,6 +404,7 @@ void hb_preset_archives_clear(struct hb_preset_archives *archives)
         free(archives->rows[i].version);
         hb_origin_clear(&archives->rows[i].origin);
     }
+    hb_facts_list_clear(&archives->facts);
     free(archives->rows);
     free(archives->directory);
     if (archives->fd >= 0)
@@ -374,6 +444,23 @@ struct question {
     bool dry_run;
 };
 
+/* Its facts say that it is complete. That it is there, the store says once more. */
+static enum hb_answer is_still_there(const struct hb_preset_archives *archives, size_t number)
+{
+    struct hb_opened opened;
+    struct hb_preset_archive *row = &archives->rows[number];
+    HB_AUTO_FREE char *name = object_name(archives, row->kept.name);
+    int status = hb_store_open_name(archives->store, name, row->version, &opened);
+    if (status == HB_OK) {
+        hb_opened_close(&opened);
+        return HB_YES;
+    }
+    cannot_tell(row, name,
+                status == HB_STATUS_NOMATCH ? "it was replaced or removed"
+                                            : hb_store_failure(archives->store));
+    return HB_CANNOT_TELL;
+}
+
 /* Is it whole, and without an incomplete mark? Its list is read, and compared with the trailer. */
 static enum hb_answer is_complete(void *context, size_t number)
 {
@@ -382,6 +469,9 @@ static enum hb_answer is_complete(void *context, size_t number)
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
     int status;
     enum hb_answer answer = HB_CANNOT_TELL;
+    if (question->archives->rows[number].by_facts &&
+        question->archives->store != &question->archives->local.store)
+        return is_still_there(question->archives, number);
     if (look_into(question->query->run, path, true, &archive, &status,
                   &question->archives->rows[number]))
         answer = status != HB_OK || (archive.has_trailer && hb_trailer_incomplete(&archive.trailer))
@@ -401,6 +491,13 @@ static int look_at(const struct hb_preset_archives *archives, const char *name, 
     return result != 0 ? result : hb_local_still(&archives->local, name, version);
 }
 
+static void remove_facts(const struct hb_preset_archives *archives, const char *archive)
+{
+    const struct hb_listed_facts *listed = hb_facts_list_find(&archives->facts, archive);
+    if (listed != NULL)
+        hb_listed_facts_remove(archives->store, listed);
+}
+
 /* Only what is still the version that was read. */
 static const char *remove_row(void *context, size_t number)
 {
@@ -416,9 +513,12 @@ static const char *remove_row(void *context, size_t number)
     }
     hb_run_clear_failure(store->run);
     int status = store->ops->remove(store->self, name, version);
-    return status == HB_OK               ? NULL
-           : status == HB_STATUS_NOMATCH ? replaced
-                                         : hb_store_failure(store);
+    if (status == HB_STATUS_NOMATCH)
+        return replaced;
+    if (status != HB_OK)
+        return hb_store_failure(store);
+    remove_facts(archives, archives->rows[number].kept.name);
+    return NULL;
 }
 
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
@@ -445,4 +545,8 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
         if (strcmp(archives->rows[i].kept.name, made) == 0)
             archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
     hb_prune_rows(&request);
+    if (dry_run || archives->store == NULL)
+        return;
+    HB_AUTO_FREE char *start = object_name(archives, query->prefix);
+    hb_facts_list_sweep(&archives->facts, archives->store, start, query->id->id);
 }

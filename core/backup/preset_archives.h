@@ -9,11 +9,16 @@
  * highest that was there. What does not say whose it is was made by a release before, by another
  * tool, or with SOURCE_DATE_EPOCH: in the home itself it is this home's, elsewhere it is nobody's
  * until the user says so (hb_preset_adopt).
+ *
+ * Facts beside an archive (archive/facts.h) say all that in one small read, if they are its own: it
+ * has their length and, where that costs nothing, their head. Of an archive that was made of a home
+ * at another path they do not say enough, and it is asked itself.
  */
 #ifndef HB_PRESET_ARCHIVES_H
 #define HB_PRESET_ARCHIVES_H
 
 #include "archive/origin.h"
+#include "backup/listed_facts.h"
 #include "backup/preset.h"
 #include "backup/retention.h"
 #include "host/hooks.h"
@@ -23,6 +28,7 @@ struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
     char *version;       /* as it was listed; NULL: it cannot be examined */
     struct stat status;  /* the same, of a file; of an object in a store size and time, as ours */
+    bool by_facts;       /* the archive itself was not asked */
     bool no_archive;     /* no format takes it for one of its own */
     bool has_origin;
     struct hb_origin origin;
@@ -35,6 +41,7 @@ struct hb_preset_archives {
     const struct hb_store *store;   /* where they are listed and removed; NULL: nothing is there */
     struct hb_preset_archive *rows; /* newest first */
     size_t count;
+    struct hb_facts_list facts; /* that stand beside them */
     uint64_t sequence;          /* for one that is made now */
     char stamp[HB_STAMP_BYTES]; /* the latest that a name was made of; "" */
 };

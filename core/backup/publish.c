@@ -7,6 +7,8 @@
 #include "base/standard_output.h"
 #include "base/url.h"
 #include "files/io.h"
+#include "host/archive_name.h"
+#include "host/failure.h"
 #include "host/run.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -187,7 +189,7 @@ static struct hb_put put_of(const struct hb_publication *publication,
         .name = publication->spooled ? hb_url_name(destination->path) : destination->name,
         .bytes_most = publication->bytes_most,
         .run = destination->run,
-        .home = "",
+        .home = destination->home,
     };
     bool exclusive = (publication->upload.limits.flags & HB_STORE_EXCLUSIVE) != 0;
     if (exclusive && (destination->unique || destination->is_new || publication->renamed)) {
@@ -295,6 +297,37 @@ static int cannot_name(struct hb_publication *publication, int status, struct hb
     return HB_STATUS_FATAL;
 }
 
+/* There is no such archive, and nothing of it stays. */
+static void take_facts_back(const struct hb_publication *publication, const struct hb_put *archive)
+{
+    const struct hb_store *store = publication->upload.store;
+    HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
+    HB_AUTO_FREE char *why = hb_copy_text(hb_store_failure(store));
+    if (publication->facts != NULL)
+        hb_store_forget(store, name);
+    hb_run_explain(store->run, "%s", why);
+}
+
+/*
+ * Beside the name that the archive is about to get. Facts that are there already are another run's
+ * archive's, as far as anybody can tell: then the name is as good as taken.
+ */
+static int put_facts(struct hb_publication *publication, const struct hb_put *archive)
+{
+    HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
+    struct hb_put put = *archive;
+    if (publication->facts == NULL)
+        return HB_OK;
+    put.name = name;
+    put.bytes_most = strlen(publication->facts);
+    int status = hb_upload_all(publication->upload.store, &put, publication->facts,
+                               strlen(publication->facts));
+    if (status != HB_STATUS_UNCERTAIN)
+        return status;
+    take_facts_back(publication, archive);
+    return HB_STATUS_FATAL;
+}
+
 /*
  * What is "unique", or may replace a certain file alone that is not there any more, gets another
  * name where its own is taken, if the store can do that so late.
@@ -311,7 +344,12 @@ static int give_name(struct hb_publication *publication, struct hb_error *error)
             number_name(publication->destination);
         publication->renamed = attempt > 0;
         struct hb_put put = put_of(publication, version);
+        status = put_facts(publication, &put);
+        if (status != HB_OK)
+            continue;
         status = hb_upload_commit(&publication->upload, &put);
+        if (status != HB_OK && status != HB_STATUS_UNCERTAIN)
+            take_facts_back(publication, &put);
     }
     return status == HB_OK ? HB_OK : cannot_name(publication, status, error);
 }

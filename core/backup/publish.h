@@ -42,8 +42,9 @@ struct hb_publication {
     struct hb_local local;  /* the destination's directory as a store */
     struct hb_upload upload;
     uint64_t bytes_most;
-    bool renamed; /* it could not have the name that was asked for */
-    bool spooled; /* the bytes go to another store; `fd` has a copy, which is ours */
+    const char *facts; /* archive/facts.h: to stand beside it before it is there; or NULL */
+    bool renamed;      /* it could not have the name that was asked for */
+    bool spooled;      /* the bytes go to another store; `fd` has a copy, which is ours */
     int fd;
     unsigned char *buffer;
     size_t used;

@@ -179,32 +179,40 @@ static bool is_whole(const struct hb_object *object)
            object->bytes <= INT64_MAX;
 }
 
+int hb_store_open_name(const struct hb_store *store, const char *name, const char *version,
+                       struct hb_opened *opened)
+{
+    *opened = (struct hb_opened){.object = {.size = sizeof opened->object}};
+    hb_run_clear_failure(store->run);
+    int status = store->ops->open(store->self, name, version, &opened->reader, &opened->object);
+    if (status != HB_OK)
+        return status == HB_STATUS_NOMATCH ? status : HB_STATUS_FATAL;
+    opened->store = store;
+    if (is_whole(&opened->object))
+        return HB_OK;
+    hb_opened_close(opened);
+    hb_run_explain(store->run, "the store does not say what version it has");
+    return HB_STATUS_FATAL;
+}
+
 int hb_store_open(struct hb_run *run, const char *url, const char *version,
                   struct hb_opened *opened, struct hb_error *error)
 {
     const struct hb_store *store;
-    *opened = (struct hb_opened){.object = {.size = sizeof opened->object}};
+    *opened = (struct hb_opened){.store = NULL};
     int status = hb_store_find(run, url, &store, error);
     if (status == HB_OK)
         status = check_name(url, error);
     if (status != HB_OK)
         return status;
-    hb_run_clear_failure(run);
-    status =
-        store->ops->open(store->self, hb_url_name(url), version, &opened->reader, &opened->object);
+    status = hb_store_open_name(store, hb_url_name(url), version, opened);
     if (status == HB_STATUS_NOMATCH)
         return hb_error_set(error, HB_STATUS_NOMATCH, "%s: cannot be opened: %s", url,
                             version == NULL ? "there is nothing of that name"
                                             : "it was replaced or removed");
-    if (status != HB_OK)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s", url,
-                            hb_store_failure(store));
-    opened->store = store;
-    if (is_whole(&opened->object))
-        return HB_OK;
-    hb_opened_close(opened);
-    return hb_error_set(error, HB_STATUS_FATAL,
-                        "%s: cannot be opened: the store does not say what version it has", url);
+    return status == HB_OK ? HB_OK
+                           : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s", url,
+                                          hb_store_failure(store));
 }
 
 int64_t hb_opened_read_at(const struct hb_opened *opened, void *buffer, size_t bytes,
@@ -263,4 +271,14 @@ int hb_store_each(const struct hb_store *store, const char *prefix,
     if (listing.ended != 0)
         return listing.ended;
     return status == HB_OK || status == HB_STATUS_CANCELLED ? status : HB_STATUS_FATAL;
+}
+
+void hb_store_forget(const struct hb_store *store, const char *name)
+{
+    struct hb_opened opened;
+    if (hb_store_open_name(store, name, NULL, &opened) != HB_OK)
+        return;
+    HB_AUTO_FREE char *version = hb_copy_text(opened.object.version);
+    hb_opened_close(&opened);
+    store->ops->remove(store->self, name, version);
 }

@@ -43,6 +43,9 @@ struct hb_opened {
  */
 int hb_store_open(struct hb_run *run, const char *url, const char *version,
                   struct hb_opened *opened, struct hb_error *error);
+/* The same by its name in a store; where it is not HB_OK, hb_store_failure() says why. */
+int hb_store_open_name(const struct hb_store *store, const char *name, const char *version,
+                       struct hb_opened *opened);
 /* As hb_store_ops.read_at: any thread; a failure below 0, and hb_store_failure() says why. */
 int64_t hb_opened_read_at(const struct hb_opened *opened, void *buffer, size_t bytes,
                           uint64_t offset);
@@ -55,5 +58,8 @@ void hb_opened_close(struct hb_opened *opened);
  */
 int hb_store_each(const struct hb_store *store, const char *prefix,
                   int (*each)(void *context, const struct hb_object *object), void *context);
+
+/* Removes whatever has that name now, as far as that is possible. */
+void hb_store_forget(const struct hb_store *store, const char *name);
 
 #endif

@@ -163,3 +163,16 @@ void hb_upload_end(struct hb_upload *upload)
     free(upload->part);
     *upload = (struct hb_upload){.store = NULL};
 }
+
+int hb_upload_all(const struct hb_store *store, const struct hb_put *put, const void *data,
+                  size_t bytes)
+{
+    struct hb_upload upload;
+    int status = hb_upload_begin(store, put, &upload);
+    if (status == HB_OK)
+        status = hb_upload_write(&upload, data, bytes);
+    if (status == HB_OK)
+        status = hb_upload_commit(&upload, put);
+    hb_upload_end(&upload);
+    return status;
+}

@@ -31,6 +31,9 @@ int hb_upload_patch(struct hb_upload *upload, uint64_t offset, const void *data,
  * looking. HB_STATUS_FATAL: it is not there and will not be.
  */
 int hb_upload_commit(struct hb_upload *upload, const struct hb_put *put);
+/* A small object as a whole. As hb_upload_commit(). */
+int hb_upload_all(const struct hb_store *store, const struct hb_put *put, const void *data,
+                  size_t bytes);
 /* What was not committed goes. Safe on a zeroed one. */
 void hb_upload_end(struct hb_upload *upload);
 

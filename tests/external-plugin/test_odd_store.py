@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store plugin with odd limits, built against the installed headers: backups, lists, reads, imports and prunes go
 through it; whatever fails, no part of an archive is under a name, and the newest complete one stays."""
+import hashlib
 import json
 import os
 import pathlib
@@ -54,10 +55,12 @@ class Odd(hb.Case):
         environment = {"ODD_FAULT": fault} if fault else {}
         return self.hbcore("--config", self.ini, *arguments, env=environment, **keywords)
 
+    def archives(self):
+        return [path for path in self.root.glob("=*") if path.suffix != ".facts"]
+
     def objects(self):
-        """URL to content, of all that has a name."""
-        return {"off://" + path.name[1:].replace("+", "/"): path.read_bytes()[HEAD_BYTES:]
-                for path in self.root.glob("=*")}
+        """URL to content, of all archives that have a name."""
+        return {"off://" + path.name[1:].replace("+", "/"): path.read_bytes()[HEAD_BYTES:] for path in self.archives()}
 
     def nightly(self, fault="", expect=0):
         return self.run_it("backup", "--preset", "nightly", fault=fault, expect=expect)
@@ -72,7 +75,7 @@ class Odd(hb.Case):
         return self.killed(fault) if kind in ("kill", "killed") else self.nightly(fault, expect=None)
 
     def newest(self):
-        return max(self.root.glob("=*"), key=lambda path: path.stat().st_mtime_ns)
+        return max(self.archives(), key=lambda path: path.stat().st_mtime_ns)
 
     def check_all(self):
         """Whatever has a name is a whole archive."""
@@ -139,7 +142,7 @@ class Whole(Odd):
         self.assertEqual(len(self.objects()), 3)
         self.nightly()
         self.assertEqual(len(self.objects()), 3)
-        shutil.copy(next(self.root.glob("=*")), self.root / "=bucket+n+not-an-archive.txt")
+        shutil.copy(self.archives()[0], self.root / "=bucket+n+not-an-archive.txt")
         done = self.run_it("--set", "preset:nightly.keep=1", "prune")
         self.assertIn(b"Removed 1 archive", done.stdout)
         self.check_all_but("off://bucket/n/not-an-archive.txt")
@@ -148,15 +151,91 @@ class Whole(Odd):
         for other in self.objects().keys() - {url}:
             self.run_it("verify", other)
 
-    def test_incomplete_ones_do_not_push_out_a_complete_one(self):
+
+class Facts(Odd):
+    """What stands beside each archive of a preset."""
+
+    def facts(self):
+        return sorted(self.root.glob("=*.facts"))
+
+    def read(self, path):
+        return json.loads(path.read_bytes()[HEAD_BYTES:])
+
+    def damage(self, path):
+        data = path.read_bytes()
+        path.write_bytes(data[:HEAD_BYTES] + bytes(len(data) - HEAD_BYTES))
+
+    def test_what_they_say(self):
+        self.make_database(self.home / "state.db")
+        self.run_it("--set", "content:sqlite-snap.plugin=sqlite-snap", "backup", "--preset", "nightly")
+        (path,), (archive,) = self.facts(), self.archives()
+        self.assertEqual(path.name, archive.name + ".facts")
+        facts = self.read(path)
+        content = archive.read_bytes()[HEAD_BYTES:]
+        self.assertEqual(facts["length"], len(content))
+        self.assertEqual(facts["head"], hashlib.sha256(content[:4096]).hexdigest())
+        self.assertEqual((facts["reasons"], facts["databases"], facts["sequence"]), (0, 1, 1))
+        self.assertRegex(facts["mac"], "^[0-9a-f]{64}$")
+        self.assertEqual(facts["run"][:6], archive.name[:-4][-6:])
+        for secret in (str(self.home), os.uname().nodename, "state.db", "config.yaml"):
+            self.assertNotIn(secret, path.read_text())
+        self.hbcore("--config", self.ini, "backup", "--preset", "nightly", env={"SOURCE_DATE_EPOCH": "1800000000"})
+        self.assertEqual(len(self.facts()), 1, "one that is to be the same anywhere has none")
+
+    def test_archives_are_not_read_for_retention(self):
+        for _ in range(3):
+            self.nightly()
+        self.assertEqual([path.name + ".facts" for path in sorted(self.archives())],
+                         [path.name for path in self.facts()])
+        for path in self.archives():
+            self.damage(path)
+        done = self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertIn(b"Removed 1 archive", done.stdout)
+        self.assertEqual(len(self.facts()), 1)
+
+    def test_facts_of_others_and_of_something_else(self):
+        """Those of another home, those that do not fit, and what is none."""
+        other = self.make_home("other")
+        for _ in range(2):
+            self.run_it("--home", other, "backup", "--preset", "nightly")
         self.nightly()
-        complete = self.objects().keys()
-        (self.home / "locked").symlink_to("/nowhere")
-        hb.write(self.home / "changing", b"x")
+        for path in self.facts():
+            if path.name != self.newest().name + ".facts":
+                self.damage(self.root / path.name[:-len(".facts")])
+        self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertEqual(len(self.archives()), 3, "another home's stay")
+        kept = self.newest()
+        self.nightly()
+        mine = self.root / (self.newest().name + ".facts")
+        mine.write_bytes(mine.read_bytes()[:HEAD_BYTES] + b"{}")
+        with open(self.newest(), "r+b") as archive:  # the trailer decides: it is not whole any more
+            archive.seek(-30, os.SEEK_END)
+            archive.write(bytes(30))
+        self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertTrue(kept.exists(), "the newest complete one stays")
+
+    def test_incomplete_ones_say_so(self):
+        self.nightly()
+        complete = self.newest()
+        (self.home / "outside").symlink_to("/etc")
         for _ in range(4):
-            self.run_it("--set", "home.path=" + str(self.home), "--set", "backup.links=refuse", "backup", "--preset",
-                        "nightly", expect=None)
-        self.assertLessEqual(complete, self.objects().keys())
+            self.nightly(expect=3)
+            facts = self.read(self.root / (self.newest().name + ".facts"))
+            self.assertEqual(facts["reasons"], 1)
+        self.assertTrue(complete.exists())
+        self.assertEqual(len(self.archives()), 3)
+
+    def test_left_overs_go_after_a_day(self):
+        self.nightly()
+        (facts,) = self.facts()
+        stale, fresh = (self.root / f"=bucket+n+nightly-2026-01-01-00000{number}Z-012345.zip.facts" for number in (1, 2))
+        upload = self.root / ".upload-old"
+        for path in (stale, fresh, upload):
+            shutil.copy(facts, path)
+        for path in (stale, upload):
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+        self.nightly()
+        self.assertEqual((stale.exists(), fresh.exists(), upload.exists()), (False, True, False))
 
 
 class Faults(Odd):
@@ -180,7 +259,9 @@ class Faults(Odd):
             self.assertIn(b"hbcore: ", done.stderr)
 
     def test_writing(self):
-        rows = [("limits", 1), ("put_begin", 1), ("put_part", 1), ("put_part", 2), ("put_commit", 1)]
+        rows = [("limits", 1), ("put_begin", 1), ("put_part", 1), ("put_part", 2),
+                ("put_begin", 2), ("put_commit", 1),  # of the facts
+                ("put_commit", 2)]
         for call, number in rows:
             for kind in ("fail", "kill", "killed", "lost"):
                 if call == "limits" and kind in ("killed", "lost"):
@@ -190,7 +271,7 @@ class Faults(Odd):
                     done = self.struck(call, number, kind)
                     self.check(done, kind)
                     new = self.objects().keys() - before.keys()
-                    there = call == "put_commit" and kind in ("lost", "killed")
+                    there = (call, kind) == ("put_commit", "lost") or (call, number, kind) == ("put_commit", 2, "killed")
                     self.assertEqual(len(new), int(there))
                     if kind not in ("kill", "killed"):
                         self.assertEqual(done.returncode, 0 if there else 1, self.describe(done))
@@ -206,7 +287,7 @@ class Faults(Odd):
 
     def test_a_commit_that_nobody_can_tell_of(self):
         before = self.objects()
-        done = self.nightly("put_commit:1:unsure", expect=1)
+        done = self.nightly("put_commit:2:unsure", expect=1)
         self.assertIn(b"it is unknown whether the archive is there: no answer came", done.stderr)
         self.assertEqual(self.objects(), before, "nothing is removed when it is not known what was made")
 

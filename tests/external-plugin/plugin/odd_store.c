@@ -111,13 +111,16 @@ static void file_of(const struct odd *odd, const char *name, char path[PATH_MAX]
 struct head {
     char version[2 * ID_BYTES + 1], run[65];
     unsigned long long bytes;
+    int64_t written;
 };
 
 static int read_head(int fd, struct head *head)
 {
     char text[HEAD_BYTES + 1] = "";
-    if (pread(fd, text, HEAD_BYTES, 0) != HEAD_BYTES)
+    struct stat status;
+    if (pread(fd, text, HEAD_BYTES, 0) != HEAD_BYTES || fstat(fd, &status) != 0)
         return -1;
+    head->written = (int64_t)status.st_mtim.tv_sec * 1000000000;
     return sscanf(text, "%32s %64s %llu", head->version, head->run, &head->bytes) == 3 ? 0 : -1;
 }
 
@@ -127,6 +130,7 @@ static void fill_object(const struct head *head, const char *name, struct hb_obj
     object->version = head->version;
     object->run = head->run;
     object->bytes = head->bytes;
+    object->written = head->written;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
