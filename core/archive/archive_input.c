@@ -7,6 +7,7 @@
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/stream.h"
+#include "files/system_kind.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -67,12 +68,25 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
     return got;
 }
 
+/* Where a read takes a round trip, start and end were read before anybody asked. */
+static bool is_kept(const struct hb_archive *archive, void *buffer, size_t bytes, uint64_t offset)
+{
+    if (archive->end.data == NULL)
+        return false;
+    if (offset >= archive->head_bytes || bytes > archive->head_bytes - offset)
+        return hb_input_end_give(&archive->end, buffer, bytes, offset);
+    memcpy(buffer, archive->head + offset, bytes);
+    return true;
+}
+
 static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
                              uint64_t offset)
 {
     struct hb_archive *archive = input->self;
     if (offset > INT64_MAX - bytes)
         return 0;
+    if (is_kept(archive, buffer, bytes, offset))
+        return (int64_t)bytes;
     if (archive->opened.store != NULL) {
         int64_t got = hb_opened_read_at(&archive->opened, buffer, bytes, offset);
         archive->untold |= got < 0;
@@ -209,6 +223,8 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     archive->stream = !S_ISREG(status.st_mode) ||
                       (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
     make_input(archive, (uint64_t)status.st_size);
+    if (!archive->stream && hb_is_shared(archive->fd))
+        hb_input_end_read(&archive->end, &archive->input);
     return read_head(archive, error);
 }
 

@@ -4,6 +4,7 @@
 #define HB_ARCHIVE_STATE_H
 
 #include "archive/catalog.h"
+#include "archive/input_end.h"
 #include "archive/trailer.h"
 #include "host/format.h"
 #include "host/run.h"
@@ -29,9 +30,10 @@ struct hb_archive {
     unsigned char *head; /* what was read ahead of a stream */
     size_t head_bytes;
     size_t head_used;
-    uint64_t position;   /* of input.read */
-    unsigned char *tail; /* the last bytes of a stream, in a ring: see archive_input.h */
-    bool found_out;      /* which format it is; else somebody said so */
+    uint64_t position;       /* of input.read */
+    struct hb_input_end end; /* where reading takes a round trip over a network */
+    unsigned char *tail;     /* the last bytes of a stream, in a ring: see archive_input.h */
+    bool found_out;          /* which format it is; else somebody said so */
     struct hb_format_list formats;
     const struct hb_format_choice *choice;
     struct hb_instance *format;

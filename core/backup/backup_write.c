@@ -51,8 +51,7 @@ static int format_failed(struct writing *writing, int status, const char *path)
     }
     if (status == HB_STATUS_CANCELLED)
         return hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
-    return hb_error_set(writing->error, HB_STATUS_FATAL, "%s%s%s", path == NULL ? "" : path,
-                        path == NULL ? "" : ": ", hb_instance_failure(writing->format));
+    return hb_instance_error(writing->format, HB_STATUS_FATAL, path, writing->error);
 }
 
 /*
@@ -87,7 +86,9 @@ static int end_entries(struct writing *writing, const struct hb_step *step)
         if (status != HB_OK)
             return format_failed(writing, status, entry->path);
         struct hb_entry row = hb_read_back_row(writing->ops, entry);
-        hb_trailer_add(&writing->trailer, &row);
+        hb_trailer_add(&writing->trailer, &row,
+                       entry->type == HB_TYPE_FILE ? hb_reader_of(step->entries[i])->content_hash
+                                                   : 0);
         if (writing->plan->remember)
             hb_reuse_add_entry(&writing->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
                                writing->entry_units);

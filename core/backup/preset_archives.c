@@ -180,6 +180,16 @@ struct reading {
     size_t above; /* bytes of the object names in front of the archives' own */
 };
 
+void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb_hooks *hooks)
+{
+    for (size_t i = 0; i < archives->count; i++) {
+        if (!archives->rows[i].kept.removed)
+            continue;
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        hb_hooks_removed(hooks, path);
+    }
+}
+
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row)
 {
     const char *directory = archives->directory;

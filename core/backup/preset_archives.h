@@ -22,6 +22,7 @@
 #include "backup/listed_facts.h"
 #include "backup/preset.h"
 #include "backup/retention.h"
+#include "host/hooks.h"
 #include "store/local.h"
 
 struct hb_preset_archive {
@@ -79,6 +80,9 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
  */
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
                      uint64_t keep, const char *made, bool complete, bool dry_run);
+
+/* The event of the hooks names those that were removed, or would be. */
+void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb_hooks *hooks);
 
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);

@@ -36,10 +36,11 @@ enum {
     RESTORE,
     NOTE,
     SINCE,
-    FORESEE
+    FORESEE,
+    FACT
 };
 enum { VERDICT, DIR_ENTER, DIR_LEAVE };
-_Static_assert((int)FORESEE < (int)HB_COUNTED_CALLS, "a counter for each");
+_Static_assert((int)FACT < (int)HB_COUNTED_CALLS, "a counter for each");
 
 /* ---- of every plugin ----------------------------------------------------------------------- */
 
@@ -52,6 +53,14 @@ int hb_calls_create(struct hb_instance *instance)
     if (made == HB_OK && status != HB_OK && real->destroy != NULL)
         real->destroy(instance->own_self);
     return status;
+}
+
+int hb_calls_check(struct hb_instance *instance)
+{
+    const struct hb_plugin *real = instance->section->library->plugin;
+    struct call call = enter(instance, 0, "check", SELDOM);
+    return answer(&call, real->check(&instance->host, &instance->section->settings),
+                  HB_STATUS_FATAL);
 }
 
 void hb_calls_destroy(struct hb_instance *instance)
@@ -237,7 +246,13 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
     const struct source *behind = source->self;
     struct call call = enter(behind->instance, READ_AT, "read_at", PER_FILE);
     int64_t got = behind->own.read_at(&behind->own, buffer, bytes, offset);
-    return leave(&call) ? got : -EPROTO;
+    if (!leave(&call))
+        return HB_STATUS_ENTRY;
+    if (got >= 0 || got == HB_STATUS_ENTRY || got == HB_STATUS_CANCELLED)
+        return got;
+    hb_run_explain(behind->instance->run, "%s: its read_at() returned %lld, which is no answer",
+                   behind->instance->plugin->name, (long long)got);
+    return HB_STATUS_ENTRY;
 }
 
 static void source_close(struct hb_source *source)
@@ -363,6 +378,22 @@ static int content_foresee(void *self, const struct hb_entry *entry, const struc
                   HB_STATUS_ENTRY);
 }
 
+static int content_fact(void *self, const struct hb_entry *entry, const struct hb_source *source,
+                        size_t index, struct hb_fact *fact)
+{
+    struct hb_instance *instance = self;
+    const struct source *behind = source->self;
+    struct call call = enter(instance, FACT, "fact", PER_FILE);
+    *fact = (struct hb_fact){.size = sizeof *fact};
+    int status = REAL(content)->fact(instance->own_self, entry, &behind->own, index, fact);
+    if (status == HB_OK && fact->name == NULL) {
+        hb_run_explain(instance->run, "%s: its fact() gave no name", instance->plugin->name);
+        leave(&call);
+        return HB_STATUS_ENTRY;
+    }
+    return answer(&call, status, HB_STATUS_ENTRY);
+}
+
 static const struct hb_content_ops content_calls = {
     .claim = content_claim,
     .sidecars = content_sidecars,
@@ -374,6 +405,7 @@ static const struct hb_content_ops content_calls = {
     .note = content_note,
     .since = content_since,
     .foresee = content_foresee,
+    .fact = content_fact,
 };
 
 /* ---- filters and hooks --------------------------------------------------------------------- */
@@ -421,16 +453,24 @@ static int hook_after(void *self, const struct hb_event *event)
     return answer(&call, REAL(hook)->after(instance->own_self, event), HB_STATUS_FATAL);
 }
 
-static int hook_run(void *self, const struct hb_event *event)
+static int hook_finally(void *self, const struct hb_event *event)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, 0, "finally", SELDOM);
+    return answer(&call, REAL(hook)->finally(instance->own_self, event), HB_STATUS_FATAL);
+}
+
+static int hook_run(void *self, const struct hb_invocation *invocation)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "run", SELDOM);
-    return answer(&call, REAL(hook)->run(instance->own_self, event), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->run(instance->own_self, invocation), HB_STATUS_FATAL);
 }
 
 static const struct hb_hook_ops hook_calls = {
     .before = hook_before,
     .after = hook_after,
+    .finally = hook_finally,
     .run = hook_run,
 };
 

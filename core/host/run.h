@@ -24,7 +24,7 @@ struct hb_progress;
 struct hb_own_places;
 struct hb_stores;
 
-enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 12 };
+enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 13 };
 
 struct hb_run {
     const struct hb_config *config;
@@ -32,6 +32,8 @@ struct hb_run {
     struct hb_root home;          /* fd -1 where the command has none */
     struct hb_stage stage;        /* fd -1 until opened */
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
+    struct hb_stage hooks_stage;  /* of hooks, in the home; fd -1 until one needs it */
+    bool hooks_stage_nothing;     /* a dry run */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;
     pthread_key_t failure; /* per thread: the last sentence of a plugin's fail() */

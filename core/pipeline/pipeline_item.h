@@ -25,6 +25,7 @@ enum hb_item_state {
 struct hb_encoded {
     struct hb_unit unit;
     struct hb_unit_mark mark;
+    uint64_t content; /* what it adds to the checksum of the content of its one entry */
     bool reused;
 };
 
@@ -43,17 +44,18 @@ struct hb_item {
     struct hb_reader *readers;
     struct hb_entry **entries; /* of those readers that could be opened */
     size_t entry_count;
-    uint64_t units;      /* how many it has */
-    uint64_t next_unit;  /* the next for a worker to take */
-    uint64_t next_step;  /* the next to hand out */
-    uint64_t short_unit; /* the entry ends with this one, earlier than thought; or UINT64_MAX */
-    uint64_t content;    /* bytes of it in the steps so far */
-    uint64_t bytes;      /* of its one entry, when it was opened */
-    uint64_t reserved;   /* room in the stage for its copy, while there is no copy */
-    unsigned threads;    /* that are at it: it is not freed before they have left */
-    bool reported;       /* that it changed */
-    bool taken_over;     /* all its units come from the previous archive */
-    size_t previous;     /* number in it of the entry that this one is or was; or SIZE_MAX */
+    uint64_t units;        /* how many it has */
+    uint64_t next_unit;    /* the next for a worker to take */
+    uint64_t next_step;    /* the next to hand out */
+    uint64_t short_unit;   /* the entry ends with this one, earlier than thought; or UINT64_MAX */
+    uint64_t content;      /* bytes of it in the steps so far */
+    uint64_t content_hash; /* of those, if it is one entry */
+    uint64_t bytes;        /* of its one entry, when it was opened */
+    uint64_t reserved;     /* room in the stage for its copy, while there is no copy */
+    unsigned threads;      /* that are at it: it is not freed before they have left */
+    bool reported;         /* that it changed */
+    bool taken_over;       /* all its units come from the previous archive */
+    size_t previous;       /* number in it of the entry that this one is or was; or SIZE_MAX */
     struct hb_finished *finished; /* by index */
 };
 

@@ -54,6 +54,7 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
             first = found;
         if (planned->type == HB_TYPE_FILE)
             reader->entry.bytes = hb_previous_bytes(request->previous, found);
+        reader->content_hash = hb_previous_content(request->previous, found);
         item->entries[i] = &reader->entry;
     }
     item->entry_count = item->count;
@@ -129,6 +130,7 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
         if (!read_unit(pipeline, item, found, 0, &encoded))
             return false;
         describe(pipeline, item, 1, 0, &encoded.unit);
+        encoded.content = item->readers[0].content_hash;
         hb_worker_finish(thread, item, 0, &encoded);
         return true;
     }
@@ -183,7 +185,9 @@ void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint
         return;
     }
     describe(pipeline, item, item->units, index, &encoded.unit);
-    if (item->units > 1) /* it is there: the units were read before */
+    encoded.content = index == 0 ? hb_previous_content(pipeline->request.previous, item->previous)
+                                 : 0; /* it is told of all of them together */
+    if (item->units > 1)              /* it is there: the units were read before */
         memcpy(encoded.mark.hash,
                hb_previous_hash(pipeline->request.previous, item->previous, index),
                sizeof encoded.mark.hash);

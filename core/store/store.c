@@ -168,7 +168,7 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
 const char *hb_store_failure(const struct hb_store *store)
 {
     return store->instance != NULL ? hb_instance_reason(store->instance)
-                                   : hb_failure_buffer(store->run);
+                                   : hb_failure_of(store->run)->text;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

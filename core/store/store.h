@@ -4,7 +4,7 @@
  * kinds: the directory of this machine that somebody holds open (local.h), and what a store plugin
  * makes of a URL. Both stand behind the same table.
  *
- *     URL "offsite://bucket/nightly/a.zip" --> [store:offsite] --> its plugin; object "bucket/…"
+ *     URL "offsite://bucket/nightly/NAME" --> [store:offsite] --> its plugin; object "bucket/…"
  *
  * Without such a section, the scheme is the name of a plugin, with its defaults. A run has one
  * instance of each, made when it is needed first.

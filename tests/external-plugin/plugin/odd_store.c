@@ -37,19 +37,19 @@ struct odd {
 /* In the order of the table below. */
 enum key { ROOT, SLOW, KEYS };
 
-static const struct hb_option options[KEYS] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "root",
-     .default_text = "",
-     .help = "The directory that all objects lie in"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_INTEGER,
-     .key = "slow",
-     .default_text = "0",
-     .minimum = 0,
-     .maximum = 1000,
-     .help = "Milliseconds that each part takes"},
+static const struct hb_option *const options[KEYS] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "root",
+                              .default_text = "",
+                              .help = "The directory that all objects lie in"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_INTEGER,
+                              .key = "slow",
+                              .default_text = "0",
+                              .minimum = 0,
+                              .maximum = 1000,
+                              .help = "Milliseconds that each part takes"},
 };
 
 /* ---- faults ---------------------------------------------------------------------------------- */
