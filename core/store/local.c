@@ -25,6 +25,7 @@ static int failed(struct hb_local *local, int error)
 {
     local->error = error;
     hb_run_explain(local->store.run, "%s", hb_rights_explain(error));
+    hb_failure_of(local->store.run)->cause = hb_cause_of(error);
     return HB_STATUS_FATAL;
 }
 
@@ -33,6 +34,7 @@ static int failed_to(struct hb_local *local, int error, const char *what)
 {
     local->error = error;
     hb_run_explain(local->store.run, "%s: %s", what, strerror(error));
+    hb_failure_of(local->store.run)->cause = hb_cause_of(error);
     return HB_STATUS_FATAL;
 }
 
