@@ -5,8 +5,10 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/standard_output.h"
+#include "files/copy_range.h"
 #include "files/io.h"
 #include "host/run.h"
+#include "pipeline/previous.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,7 +19,6 @@
 
 enum {
     BUFFER_BYTES = 1 << 20,
-    COPY_BYTES = 1 << 16,
     WRITEBACK_BYTES = 16 << 20, /* so much is handed to the disk at a time, so that the flush at the
                                    end is short */
     LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
@@ -52,11 +53,9 @@ static void uncache(struct hb_publication *publication)
     publication->cached = end;
 }
 
-static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+/* So many more bytes have left the process. */
+static void went_out(struct hb_publication *publication, size_t bytes)
 {
-    int result = hb_write_all(publication->fd, data, bytes);
-    if (result != 0)
-        return cannot_write(publication, -result);
     publication->flushed += bytes;
     if (publication->stage != NULL)
         hb_stage_refresh(publication->stage);
@@ -68,6 +67,14 @@ static int write_out(struct hb_publication *publication, const unsigned char *da
         publication->started = publication->flushed;
         uncache(publication);
     }
+}
+
+static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+{
+    int result = hb_write_all(publication->fd, data, bytes);
+    if (result != 0)
+        return cannot_write(publication, -result);
+    went_out(publication, bytes);
     return HB_OK;
 }
 
@@ -93,24 +100,43 @@ static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes
     return HB_OK;
 }
 
-static int sink_write_range(const struct hb_sink *sink, int fd, uint64_t offset, uint64_t bytes)
+static int cannot_copy(struct hb_publication *publication, const struct hb_range_copy *copy,
+                       int64_t result)
+{
+    if (hb_interrupt_signal() != 0)
+        return HB_STATUS_CANCELLED;
+    if (copy->reading || result == 0)
+        return hb_error_set(&publication->error, HB_STATUS_FATAL,
+                            "the previous archive cannot be read: %s",
+                            result == 0 ? "it ends too early" : strerror((int)-result));
+    return cannot_write(publication, (int)-result);
+}
+
+static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
 {
     struct hb_publication *publication = sink->self;
-    HB_AUTO_FREE unsigned char *buffer = hb_alloc(COPY_BYTES);
-    while (bytes > 0) {
-        size_t want = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
-        int64_t got = hb_read_all_at(fd, buffer, want, offset);
-        if (got <= 0)
-            return hb_error_set(&publication->error, HB_STATUS_FATAL,
-                                "a range of another file cannot be read: %s",
-                                got == 0 ? "it ends too early" : strerror((int)-got));
-        int status = sink_write(sink, buffer, (size_t)got);
-        if (status != HB_OK)
-            return status;
-        offset += (uint64_t)got;
-        bytes -= (uint64_t)got;
+    if (range != publication->offered)
+        return hb_error_set(&publication->error, HB_STATUS_FATAL,
+                            "the format plugin copies what it was not given to copy");
+    publication->offered = NULL;
+    int status = flush_buffer(publication);
+    struct hb_range_copy copy = {
+        .from = hb_previous_fd(range->source),
+        .to = publication->fd,
+        .offset = range->offset,
+        .at = publication->flushed,
+        .refused = publication->destination->stream,
+    };
+    for (uint64_t left = range->bytes; status == HB_OK && left > 0;) {
+        int64_t done = hb_interrupt_signal() != 0
+                           ? -EINTR
+                           : hb_copy_range(&copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+        if (done <= 0)
+            return cannot_copy(publication, &copy, done);
+        left -= (uint64_t)done;
+        went_out(publication, (size_t)done);
     }
-    return HB_OK;
+    return status;
 }
 
 static uint64_t sink_tell(const struct hb_sink *sink)
@@ -146,7 +172,7 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
         .size = sizeof publication->sink,
         .self = publication,
         .write = sink_write,
-        .write_range = sink_write_range,
+        .copy = sink_copy,
         .tell = sink_tell,
         .patch = destination->stream ? NULL : sink_patch,
     };

@@ -37,9 +37,10 @@ struct hb_publication {
     int fd;
     unsigned char *buffer;
     size_t used;
-    uint64_t flushed; /* bytes that left the buffer */
-    uint64_t started; /* of them, those whose way to the disk has begun */
-    uint64_t cached;  /* from here on they are dropped from the page cache */
+    uint64_t flushed;               /* bytes that left the buffer */
+    uint64_t started;               /* of them, those whose way to the disk has begun */
+    uint64_t cached;                /* from here on they are dropped from the page cache */
+    const struct hb_range *offered; /* for sink.copy(), of an hb_previous; NULL once it was made */
     struct hb_error error;
 };
 

@@ -43,18 +43,30 @@ struct hb_item {
     struct hb_reader *readers;
     struct hb_entry **entries; /* of those readers that could be opened */
     size_t entry_count;
-    uint64_t units;      /* how many it has */
-    uint64_t next_unit;  /* the next for a worker to take */
-    uint64_t next_step;  /* the next to hand out */
-    uint64_t short_unit; /* the entry ends with this one, earlier than thought; or UINT64_MAX */
-    uint64_t content;    /* bytes of it in the steps so far */
-    uint64_t bytes;      /* of its one entry, when it was opened */
-    uint64_t reserved;   /* room in the stage for its copy, while there is no copy */
-    unsigned threads;    /* that are at it: it is not freed before they have left */
-    bool reported;       /* that it changed */
-    bool taken_over;     /* all its units come from the previous archive */
-    size_t previous;     /* number in it of the entry that this one is or was; or SIZE_MAX */
+    uint64_t units;        /* how many it has */
+    uint64_t next_unit;    /* the next for a worker to take */
+    uint64_t next_step;    /* the next to hand out */
+    uint64_t short_unit;   /* the entry ends with this one, earlier than thought; or UINT64_MAX */
+    uint64_t content;      /* bytes of it in the steps so far */
+    uint64_t bytes;        /* of its one entry, when it was opened */
+    uint64_t reserved;     /* room in the stage for its copy, while there is no copy */
+    unsigned threads;      /* that are at it: it is not freed before they have left */
+    bool reported;         /* that it changed */
+    size_t previous;       /* number in the previous archive of what this is or was; or SIZE_MAX */
+    bool adopted;          /* all of it is there, unchanged, and stays there until its turn comes */
+    struct hb_range range; /* where, then */
     struct hb_finished *finished; /* by index */
+};
+
+/* Items that are handed out together; see pipeline_gather.h. */
+struct hb_gathered {
+    struct hb_item *first, *last;
+    size_t entry_count, unit_count;
+    struct hb_range range;
+    const struct hb_entry **entries;
+    struct hb_unit *units;
+    struct hb_unit_mark *marks;
+    struct hb_adoption adoption;
 };
 
 struct hb_pipeline {
@@ -86,6 +98,7 @@ struct hb_pipeline {
     unsigned thread_count;
     struct hb_pipeline_thread *missing_worker, *missing_opener; /* see hb_worker_help; or NULL */
     struct hb_unit handed_out; /* its data is freed by the next call */
+    struct hb_gathered run;    /* of the thread that takes the results */
 };
 
 /* A new one that stands nowhere yet. */

@@ -100,9 +100,10 @@ static int check_sample(struct zip *zip, struct zip_worker *worker, unsigned cha
     return HB_OK;
 }
 
-static void write_name(const struct zip *zip, uint32_t checksum, char *name)
+static void write_name(const struct zip *zip, uint32_t checksum, bool patch, char *name)
 {
-    int length = snprintf(name, NAME_BYTES, "%.4s %d ", ZIP_NOTE_MAGIC, ZIP_UNIT_BYTES);
+    int length = snprintf(name, NAME_BYTES, "%.4s %d %s ", ZIP_NOTE_MAGIC, ZIP_UNIT_BYTES,
+                          patch ? "patched" : "in order");
     if (zip->level == 0)
         snprintf(name + length, NAME_BYTES - (size_t)length, "stored");
     else if (zip->level == ZIP_LEVEL_FAST)
@@ -114,7 +115,7 @@ static void write_name(const struct zip *zip, uint32_t checksum, char *name)
                  LIBDEFLATE_VERSION_STRING, zip->level, checksum);
 }
 
-const char *zip_codec_name(struct zip *zip)
+const char *zip_codec_name(struct zip *zip, bool patch)
 {
     if (zip->codec != NULL)
         return zip->codec;
@@ -128,7 +129,7 @@ const char *zip_codec_name(struct zip *zip)
     if (status == HB_OK && worker != NULL && zip->level != 0)
         status = check_sample(zip, worker, sample, &checksum);
     if (status == HB_OK && worker != NULL) {
-        write_name(zip, checksum, name);
+        write_name(zip, checksum, patch, name);
         zip->codec = name;
     } else {
         free(name);

@@ -10,6 +10,6 @@
  * compresses, the level, and what became of a sample, as another processor or library may find
  * other matches. The instance's own; NULL after host->fail(). Not while workers encode.
  */
-const char *zip_codec_name(struct zip *zip);
+const char *zip_codec_name(struct zip *zip, bool patch);
 
 #endif
