@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/standard_output.h"
-#include "files/copy_range.h"
 #include "files/io.h"
 #include "host/run.h"
 #include "pipeline/previous.h"
@@ -54,7 +53,7 @@ static void uncache(struct hb_publication *publication)
 }
 
 /* So many more bytes have left the process. */
-static void went_out(struct hb_publication *publication, size_t bytes)
+static void went_out(struct hb_publication *publication, uint64_t bytes)
 {
     publication->flushed += bytes;
     if (publication->stage != NULL)
@@ -100,12 +99,11 @@ static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes
     return HB_OK;
 }
 
-static int cannot_copy(struct hb_publication *publication, const struct hb_range_copy *copy,
-                       int64_t result)
+static int cannot_copy(struct hb_publication *publication, int64_t result)
 {
     if (hb_interrupt_signal() != 0)
         return HB_STATUS_CANCELLED;
-    if (copy->reading || result == 0)
+    if (publication->copy.reading || result == 0)
         return hb_error_set(&publication->error, HB_STATUS_FATAL,
                             "the previous archive cannot be read: %s",
                             result == 0 ? "it ends too early" : strerror((int)-result));
@@ -115,28 +113,29 @@ static int cannot_copy(struct hb_publication *publication, const struct hb_range
 static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
 {
     struct hb_publication *publication = sink->self;
+    struct hb_range_copy *copy = &publication->copy;
     if (range != publication->offered)
         return hb_error_set(&publication->error, HB_STATUS_FATAL,
                             "the format plugin copies what it was not given to copy");
     publication->offered = NULL;
     int status = flush_buffer(publication);
-    struct hb_range_copy copy = {
-        .from = hb_previous_fd(range->source),
-        .to = publication->fd,
-        .offset = range->offset,
-        .at = publication->flushed,
-        .refused = publication->destination->stream,
-    };
-    for (uint64_t left = range->bytes; status == HB_OK && left > 0;) {
-        int64_t done = hb_interrupt_signal() != 0
-                           ? -EINTR
-                           : hb_copy_range(&copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+    if (status != HB_OK)
+        return status;
+    copy->from = hb_previous_fd(range->source);
+    copy->to = publication->fd;
+    copy->offset = range->offset;
+    copy->at = publication->flushed;
+    copy->refused |= publication->destination->stream;
+    for (uint64_t left = range->bytes; left > 0;) {
+        int64_t done = -EINTR;
+        if (hb_interrupt_signal() == 0)
+            done = hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
         if (done <= 0)
-            return cannot_copy(publication, &copy, done);
+            return cannot_copy(publication, done);
         left -= (uint64_t)done;
-        went_out(publication, (size_t)done);
+        went_out(publication, (uint64_t)done);
     }
-    return status;
+    return HB_OK;
 }
 
 static uint64_t sink_tell(const struct hb_sink *sink)
