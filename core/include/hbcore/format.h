@@ -14,7 +14,8 @@
  * one thread, in plan order, for each unit: begin_entry for every entry that
  * starts in it, append once, end_entry for every entry that ends in it. Directories,
  * links and empty files get one segment without bytes, FIRST and LAST, so that
- * each entry goes through encode() and append().
+ * each entry goes through encode() and append(). Entries that lie unchanged in an older
+ * archive may go through adopt() instead, many at once.
  *
  * Each write call has the sink as an argument; an instance writes one archive, or
  * reads one. After a failure the host calls abort(), if there is one, and destroy().
