@@ -123,6 +123,8 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
     if (planned->content != 0)
         report_content(pipeline, item);
     encoded.unit.entries = (uint32_t)item->entry_count;
+    if (hb_previous_units(pipeline->request.previous, found) > 1)
+        encoded.unit.bytes = item->range.bytes; /* of all; what each has is asked for later */
     item->previous = found;
     item->adopted = true;
     hb_worker_finish(thread, item, 0, &encoded);

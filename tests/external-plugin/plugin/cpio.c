@@ -10,6 +10,7 @@
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <hbcore/format.h>
 #include <limits.h>
 #include <stdlib.h>
