@@ -45,8 +45,10 @@ static const struct hb_callback format_callbacks[] = {
     OPTIONAL(hb_format_ops, list),
     OPTIONAL(hb_format_ops, decode),
     OPTIONAL(hb_format_ops, read_trailer),
-    OPTIONAL(hb_format_ops, locate),
     OPTIONAL(hb_format_ops, codec),
+    OPTIONAL(hb_format_ops, span),
+    OPTIONAL(hb_format_ops, locate),
+    OPTIONAL(hb_format_ops, adopt),
     {0},
 };
 static const struct hb_callback content_callbacks[] = {
