@@ -227,6 +227,16 @@ class Events(hb.Case):
             self.expect_events(events, command, ("before", "finally"), exit_status=[0, 1], status=[0, -2])
             self.assert_unchanged(before, self.home)
 
+    def test_a_hook_that_fails_at_the_end(self):
+        """It is told, and changes nothing: as a note, or where the command has failed beside its error."""
+        self.configure("stages = finally\n")
+        done, _ = self.run_it("backup", "--dry-run")
+        self.assertEqual([row["reason"] for row in done["notes"] if "hook" in row["reason"]],
+                         ["[hook:noting]: noting: this command stages nothing: it is a dry run, or only reads"])
+        (self.dir / "broken.zip").write_bytes(b"PK\x03\x04 no")
+        done = self.hbcore("import", "--dry-run", self.dir / "broken.zip", expect=1)
+        self.assert_mentions(done, "[hook:noting]: noting: this command stages nothing", "broken.zip")
+
     def test_a_failed_way_back(self):
         self.run_it("backup", "-o", self.dir / "a.zip")
         (self.home / "broken").symlink_to(self.dir / "outside")
