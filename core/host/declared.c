@@ -49,3 +49,15 @@ const struct hb_section *hb_declared_twice(const struct hb_config *config,
             return other.section;
     return NULL;
 }
+
+const struct hb_section *hb_declared_left_out(const struct hb_config *config, const char *name)
+{
+    const struct hb_section *section = NULL;
+    while ((section = hb_config_next(config, HB_KIND_HOOK, section)) != NULL) {
+        const struct hb_hook_command *const *commands = commands_of(section);
+        for (size_t i = 0; commands != NULL && commands[i] != NULL; i++)
+            if (strcmp(commands[i]->name, name) == 0 && !hb_section_takes_part(section, name))
+                return section;
+    }
+    return NULL;
+}
