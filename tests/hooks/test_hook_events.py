@@ -189,6 +189,13 @@ class Events(hb.Case):
         with hb.HeldLock(self.home):
             self.assertEqual(self.run_it("backup", expect=5)[1], [])
 
+    def test_a_declined_import(self):
+        self.run_it("backup", "-o", self.dir / "a.zip")
+        self.config = self.write_config(self.config.read_text().replace("[import]\n", "[import]\nask-if = one\n"))
+        self.hbcore("import", self.dir / "a.zip", input=b"n\n", expect=4)
+        events = [json.loads(line) for line in self.said.read_text().splitlines()]
+        self.expect_events(events, "import", ("before", "finally"), exit_status=[0, 4], status=[0, -3])
+
     def test_a_veto_reaches_those_that_were_asked(self):
         """The one that vetoes, and those before it, the last one first; none behind it."""
         self.configure(hooks=("first", "second", "third"))
