@@ -47,18 +47,12 @@ static const struct hb_callback format_callbacks[] = {
     {0},
 };
 static const struct hb_callback content_callbacks[] = {
-    REQUIRED(hb_content_ops, claim),
-    OPTIONAL(hb_content_ops, sidecars),
-    OPTIONAL(hb_content_ops, open),
-    OPTIONAL(hb_content_ops, judge),
-    OPTIONAL(hb_content_ops, identity),
-    OPTIONAL(hb_content_ops, check),
-    OPTIONAL(hb_content_ops, restore),
-    OPTIONAL(hb_content_ops, note),
-    OPTIONAL(hb_content_ops, since),
-    OPTIONAL(hb_content_ops, foresee),
-    OPTIONAL(hb_content_ops, fact),
-    {0},
+    REQUIRED(hb_content_ops, claim),    OPTIONAL(hb_content_ops, sidecars),
+    OPTIONAL(hb_content_ops, open),     OPTIONAL(hb_content_ops, judge),
+    OPTIONAL(hb_content_ops, identity), OPTIONAL(hb_content_ops, check),
+    OPTIONAL(hb_content_ops, restore),  OPTIONAL(hb_content_ops, note),
+    OPTIONAL(hb_content_ops, since),    OPTIONAL(hb_content_ops, foresee),
+    OPTIONAL(hb_content_ops, fact),     {0},
 };
 static const struct hb_callback filter_callbacks[] = {
     REQUIRED(hb_filter_ops, verdict),
@@ -114,6 +108,14 @@ bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callba
         return false;
     memcpy(&function, (const char *)plugin->ops + callback->offset, sizeof function);
     return function != NULL;
+}
+
+const struct hb_hook_command *const *hb_plugin_commands(const struct hb_plugin *plugin)
+{
+    static const struct hb_hook_command *const none[] = {NULL};
+    const struct hb_hook_ops *ops = plugin->ops;
+    bool has = plugin->kind == HB_KIND_HOOK && HB_HAS(ops, commands) && ops->commands != NULL;
+    return has ? ops->commands : none;
 }
 
 bool hb_is_plain_name(const char *name)
