@@ -15,5 +15,4 @@ extern const struct hb_command hb_command_backup, hb_command_import, hb_command_
 
 const struct hb_command *hb_command_find(const char *name);
 
-
 #endif

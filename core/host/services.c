@@ -156,7 +156,8 @@ static int open_stage_in_home(const struct hb_host *host, struct hb_stage *stage
     struct hb_run *run = instance_of(host)->run;
     struct hb_error error;
     if (stage == &run->hooks_stage && run->hooks_stage_nothing)
-        return host_fail(host, HB_STATUS_ENTRY, "this command stages nothing: it is a dry run, or only reads");
+        return host_fail(host, HB_STATUS_ENTRY,
+                         "this command stages nothing: it is a dry run, or only reads");
     if (stage == &run->hooks_stage && run->home.fd < 0)
         return host_fail(host, HB_STATUS_ENTRY, "nothing can be staged: there is no home yet");
     if (stage == &run->stage && !run->stage_on_demand)
