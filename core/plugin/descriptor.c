@@ -134,6 +134,14 @@ bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callba
     return function != NULL;
 }
 
+const struct hb_hook_command *const *hb_plugin_commands(const struct hb_plugin *plugin)
+{
+    static const struct hb_hook_command *const none[] = {NULL};
+    const struct hb_hook_ops *ops = plugin->ops;
+    bool has = plugin->kind == HB_KIND_HOOK && HB_HAS(ops, commands) && ops->commands != NULL;
+    return has ? ops->commands : none;
+}
+
 bool hb_is_plain_name(const char *name)
 {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
