@@ -426,8 +426,7 @@ static int make_facts(const struct writing *writing, char **text)
         .ended = hb_backup_now(),
     };
     unsigned char head[HB_FACTS_HEAD];
-    if (!destination->unique || destination->store == NULL || hb_is_reproducible(backup) ||
-        *writing->request->id->id == '\0')
+    if (!writing->request->facts || hb_is_reproducible(backup) || *writing->request->id->id == '\0')
         return HB_OK;
     int64_t got = hb_read_all_at(writing->publication.fd, head, sizeof head, 0);
     if (got < 0)

@@ -59,10 +59,9 @@ static void uncache(struct hb_publication *publication)
 static int store_failed(struct hb_publication *publication)
 {
     struct hb_error *error = &publication->error;
-    const struct hb_store *store = publication->upload.store;
-    const char *path = publication->destination->path;
-    hb_error_set(error, HB_STATUS_FATAL, "%s: %s%s", path,
-                 publication->spooled ? "cannot be written: " : "", hb_store_failure(store));
+    HB_AUTO_FREE char *what = hb_text("%s%s", publication->destination->path,
+                                      publication->spooled ? ": cannot be written" : "");
+    hb_store_error(publication->upload.store, HB_STATUS_FATAL, what, error);
     if (!publication->spooled)
         hb_error_space(error, publication->local.error, ", or choose another place with -o");
     return HB_STATUS_FATAL;
@@ -251,6 +250,12 @@ static struct hb_put put_of(const struct hb_publication *publication,
     return put;
 }
 
+static int cannot_begin(const struct hb_store *store, const char *path, struct hb_error *error)
+{
+    HB_AUTO_FREE char *what = hb_text("%s: cannot be written", path);
+    return hb_store_error(store, HB_STATUS_FATAL, what, error);
+}
+
 static int begin_upload(struct hb_run *run, struct hb_publication *publication,
                         struct hb_error *error)
 {
@@ -265,8 +270,7 @@ static int begin_upload(struct hb_run *run, struct hb_publication *publication,
     struct hb_put put = put_of(publication, version);
     if (hb_upload_begin(store, &put, &publication->upload) != HB_OK)
         return publication->spooled
-                   ? hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be written: %s",
-                                  publication->destination->path, hb_store_failure(store))
+                   ? cannot_begin(store, publication->destination->path, error)
                    : hb_error_set(error, HB_STATUS_FATAL, "%s", hb_store_failure(store));
     if (!publication->spooled) {
         publication->fd = hb_local_file(publication->upload.upload);
@@ -366,8 +370,8 @@ static int put_facts(struct hb_publication *publication, const struct hb_put *ar
 {
     HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
     struct hb_put put = *archive;
-    if (publication->facts == NULL)
-        return HB_OK;
+    if (publication->facts == NULL || strlen(name) > publication->upload.limits.name_most)
+        return HB_OK; /* without them, the archive itself says it */
     put.name = name;
     put.bytes_most = strlen(publication->facts);
     int status = hb_upload_all(publication->upload.store, &put, publication->facts,
