@@ -369,10 +369,12 @@ static void take_facts_back(const struct hb_publication *publication, const stru
 static int put_facts(struct hb_publication *publication, const struct hb_put *archive)
 {
     HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
+    HB_AUTO_FREE char *run = hb_text("%sfac", archive->run); /* both are on their way at once */
     struct hb_put put = *archive;
     if (publication->facts == NULL || strlen(name) > publication->upload.limits.name_most)
         return HB_OK; /* without them, the archive itself says it */
     put.name = name;
+    put.run = run;
     put.bytes_most = strlen(publication->facts);
     int status = hb_upload_all(publication->upload.store, &put, publication->facts,
                                strlen(publication->facts));
