@@ -136,6 +136,14 @@ static void make_input(struct hb_archive *archive, uint64_t bytes)
     };
 }
 
+/* If it cannot be read now, whoever asks for these bytes says so. */
+static void read_end(struct hb_archive *archive)
+{
+    bool untold = archive->untold;
+    hb_input_end_read(&archive->end, &archive->input);
+    archive->untold = untold;
+}
+
 /* The start of an object. Its length is known, so that one read is enough. */
 static int read_head_of_object(struct hb_archive *archive, struct hb_error *error)
 {
@@ -184,7 +192,11 @@ static int open_object(struct hb_archive *archive, struct hb_error *error)
     make_input(archive, archive->opened.object.bytes);
     archive->head = hb_alloc(HEAD_BYTES);
     status = read_head_of_object(archive, error);
-    return status == HB_OK ? take_head(archive, error) : status;
+    if (status == HB_OK)
+        status = take_head(archive, error);
+    if (status == HB_OK)
+        read_end(archive);
+    return status;
 }
 
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
@@ -223,9 +235,10 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     archive->stream = !S_ISREG(status.st_mode) ||
                       (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
     make_input(archive, (uint64_t)status.st_size);
-    if (!archive->stream && hb_is_shared(archive->fd))
-        hb_input_end_read(&archive->end, &archive->input);
-    return read_head(archive, error);
+    int result = read_head(archive, error);
+    if (result == HB_OK && !archive->stream && hb_is_shared(archive->fd))
+        read_end(archive);
+    return result;
 }
 
 /* Copies a stream into the stage, so that it can be read anywhere. */

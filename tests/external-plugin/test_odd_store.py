@@ -374,6 +374,19 @@ class Faults(Odd):
         self.assertIn(b"the store was told to fail", done.stderr)
         self.assertEqual(hb.tree(target).keys() - {b"."} if target.exists() else set(), set())
 
+    def test_few_reads(self):
+        """Two are enough to list an archive, of whichever format: its start, and its end."""
+        for kind, suffix in FORMATS.items():
+            url = f"off://bucket/few{suffix}"
+            self.run_it("backup", "--format", kind, "-o", url)
+            for command in ("list", "verify"):
+                right = self.run_it(command, url).stdout
+                self.run_it(command, url, fault="read_at:1:fail", expect=1)
+                # That of the end is tried again, and what comes first then fails where it must not.
+                self.run_it(command, url, fault="read_at:2:fail")
+                if command == "list":
+                    self.assertEqual(self.run_it(command, url, fault="read_at:3:fail").stdout, right)
+
     def test_removing(self):
         for kind in ("fail", "lost", "kill", "killed"):
             with self.subTest(kind=kind):
