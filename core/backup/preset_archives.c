@@ -291,20 +291,50 @@ static bool take_facts(const struct hb_preset_query *query,
     return true;
 }
 
+/* Between the list and now its own home has pruned it, say: then there is nothing to tell of. */
+static bool is_gone(const struct hb_preset_archives *archives, const struct hb_preset_archive *row)
+{
+    struct hb_opened opened;
+    if (row->kept.whose != HB_HOME_UNTOLD || row->version == NULL)
+        return false;
+    if (archives->store == &archives->local.store)
+        return hb_local_still(&archives->local, row->kept.name, row->version) == -ENOENT;
+    HB_AUTO_FREE char *name = object_name(archives, row->kept.name);
+    int status = hb_store_open_name(archives->store, name, NULL, &opened);
+    if (status == HB_OK)
+        hb_opened_close(&opened);
+    return status == HB_STATUS_NOMATCH;
+}
+
+static void clear_row(struct hb_preset_archive *row)
+{
+    free(row->kept.name);
+    free(row->kept.why);
+    free(row->version);
+    hb_origin_clear(&row->origin);
+}
+
 static int read_rows(const struct hb_preset_query *query, struct hb_preset_archives *archives)
 {
+    size_t stay = 0;
+    int status = HB_OK;
     for (size_t i = 0; i < archives->count; i++) {
         struct hb_preset_archive *row = &archives->rows[i];
         HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
         struct hb_listed_facts *facts = hb_facts_list_find(&archives->facts, row->kept.name);
         if (facts != NULL)
             facts->paired = true;
-        if (row->version != NULL && !take_facts(query, archives, path, row))
+        if (status == HB_OK && row->version != NULL && !take_facts(query, archives, path, row))
             read_row(query->run, query->id, path, row);
         if (hb_interrupt_signal() != 0)
-            return HB_STATUS_CANCELLED;
+            status = HB_STATUS_CANCELLED;
+        if (status == HB_OK && is_gone(archives, row))
+            clear_row(row);
+        else
+            archives->rows[stay++] = *row;
     }
-    return HB_OK;
+    archives->count = stay;
+    return status;
 }
 
 /* The number and the time that a new one is called by lie above all that were ever there. */
@@ -390,12 +420,8 @@ int hb_preset_archives_read(const struct hb_preset_query *query,
 
 void hb_preset_archives_clear(struct hb_preset_archives *archives)
 {
-    for (size_t i = 0; i < archives->count; i++) {
-        free(archives->rows[i].kept.name);
-        free(archives->rows[i].kept.why);
-        free(archives->rows[i].version);
-        hb_origin_clear(&archives->rows[i].origin);
-    }
+    for (size_t i = 0; i < archives->count; i++)
+        clear_row(&archives->rows[i]);
     hb_facts_list_clear(&archives->facts);
     free(archives->rows);
     free(archives->directory);
