@@ -220,7 +220,7 @@ class Completed(SinceTheKill):
                 self.assertEqual(sorted(len(rows) for rows in before.values()), [11, 11, 41])
                 done = self.hbcore("--home", self.home, "backup", "--format", fmt, "--preset", "pre-update", expect=3)
                 self.assert_mentions(done, *names)
-                made, = (self.home / "backups").iterdir()
+                made, = hb.archives(self.home / "backups")
                 for name in names:
                     self.assertEqual(self.rows_of(name), before[name])
                     (self.dir / "read.db").write_bytes(self.hbcore("cat", made, name).stdout)
