@@ -154,8 +154,7 @@ class Lies(hb.Case):
         target = self.dir / f"new{self.count}"
         words = ("--home", target, "import")
         if how == STREAM:
-            with open(archive, "rb") as stream:
-                code, said = self.say(lie, how, *words, "-", stdin=stream, expect=expect)
+            code, said = self.say(lie, how, *words, "-", input=archive.read_bytes(), expect=expect)
         else:
             code, said = self.say(lie, how, *words, archive, expect=expect)
         return code, self.tree(target), said
