@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "cli_config_new.h"
 #include "commands.h"
 #include "complain.h"
@@ -16,6 +17,7 @@
 #include "host/format.h"
 #include "host/instance.h"
 #include "no_config.h"
+#include "store/store.h"
 #include "summary.h"
 #include <string.h>
 
@@ -191,14 +193,30 @@ static void check_each_plugin(const struct hb_config *config, hb_config_report *
     hb_run_clear(&run);
 }
 
+/* Is there a store for it, if it is a URL? */
+static void check_directory(const struct hb_config *config, const char *section,
+                            hb_config_report *report, void *context)
+{
+    struct hb_error why, error;
+    HB_AUTO_FREE char *directory = hb_expand_path(hb_config_text(config, section, "directory"));
+    if (hb_url_scheme(directory) == 0 || hb_store_known(config, directory, &why) == HB_OK)
+        return;
+    hb_error_set(&error, HB_STATUS_FATAL, "[%s] directory: %s", section, why.text);
+    hb_error_hint(&error, "%s", why.hint);
+    report(context, &error);
+}
+
 static void check_presets(const struct hb_config *config, hb_config_report *report, void *context)
 {
     const struct hb_section *preset = NULL;
     struct hb_error error;
     HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
-    while ((preset = hb_config_next_preset(config, preset)) != NULL)
+    check_directory(config, "backup", report, context);
+    while ((preset = hb_config_next_preset(config, preset)) != NULL) {
+        check_directory(config, preset->name, report, context);
         if (hb_preset_clash(config, preset, home, true, &error) != HB_OK)
             report(context, &error);
+    }
 }
 
 static void check_more(const struct hb_config *config, hb_config_report *report, void *context)

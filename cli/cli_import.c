@@ -344,7 +344,10 @@ static int fail(struct import_command *command, int status)
     if (code == HB_EXIT_FAILED && error->wrong_use)
         code = HB_EXIT_USAGE;
     hb_error_set(&declined, HB_STATUS_CANCELLED, "declined; nothing was changed");
-    hb_hooks_finally(&command->hooks, status == HB_STATUS_NOMATCH ? HB_STATUS_CANCELLED : status,
+    hb_hooks_finally(&command->hooks,
+                     code == HB_EXIT_DECLINED      ? HB_STATUS_CANCELLED
+                     : status == HB_STATUS_NOMATCH ? HB_STATUS_FATAL
+                                                   : status,
                      code, code == HB_EXIT_DECLINED ? &declined : error);
     return code;
 }

@@ -140,6 +140,12 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
         const struct hb_format_ops *ops = plugin->ops;
         json_object_set_new(line, "suffixes", json_texts(ops->suffixes));
     }
+    const struct hb_hook_command *const *command = hb_plugin_commands(plugin);
+    json_t *commands = *command == NULL ? NULL : json_array();
+    for (; *command != NULL; command++)
+        json_array_append_new(commands, json_string((*command)->name));
+    if (commands != NULL)
+        json_object_set_new(line, "commands", commands);
     hb_json_line(cli->out, line);
 }
 
@@ -203,6 +209,11 @@ static void show_people(const struct hb_cli *cli, const struct hb_library *libra
             fprintf(cli->out, " %s", shown);
         }
         fputs("\n", cli->out);
+    }
+    for (const struct hb_hook_command *const *command = hb_plugin_commands(plugin);
+         *command != NULL; command++) {
+        HB_AUTO_FREE char *shown = hb_printable((*command)->summary);
+        fprintf(cli->out, "  command %s: %s\n", (*command)->name, shown);
     }
     show_options(cli->out, plugin);
     show_callbacks(cli->out, plugin, true);

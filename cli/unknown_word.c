@@ -6,6 +6,7 @@
 #include "base/nearest.h"
 #include "commands.h"
 #include "complain.h"
+#include "host/declared.h"
 #include "no_config.h"
 #include <string.h>
 
@@ -106,23 +107,43 @@ static bool explain_without_config(const struct hb_unknown_word *word,
     return true;
 }
 
+/* A hook has it, and its user did not want it, or forgot it. */
+static bool explain_left_out(const struct hb_unknown_word *word,
+                             const struct hb_hook_commands *of_hooks, struct hb_error *error)
+{
+    const struct hb_section *section =
+        of_hooks == NULL ? NULL : hb_declared_left_out(hb_hook_commands_of(of_hooks), word->word);
+    if (section != NULL)
+        hb_error_hint(error, "no hook of the configuration has it 'on': add %s to 'on' in [%s]",
+                      word->word, section->name);
+    return section != NULL;
+}
+
+static void add_hint(const struct hb_unknown_word *word, const struct hb_hook_commands *of_hooks,
+                     struct hb_error *error)
+{
+    const char *nearest = hb_nearest(word->word, name_at, of_hooks);
+    const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? word->word : nearest);
+    if (explain_left_out(word, of_hooks, error))
+        return;
+    if (instead != NULL)
+        hb_error_hint(error, "%s", instead);
+    else if (nearest != NULL)
+        hb_error_hint(error, "did you mean %s?", nearest);
+    else if (!explain_without_config(word, of_hooks, error))
+        hb_error_hint(error, of_hooks == NULL
+                                 ? "see: hbcore --help"
+                                 : "no hook of the configuration has it; see: hbcore --help");
+}
+
 int hb_unknown_word_tell(const struct hb_unknown_word *word,
                          const struct hb_hook_commands *of_hooks)
 {
     struct hb_error error;
-    const char *nearest = hb_nearest(word->word, name_at, of_hooks);
-    const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? word->word : nearest);
     hb_error_set(&error, HB_STATUS_FATAL, "no command %s: unknown to hbcore%s", word->word,
                  of_hooks == NULL ? ", and the configuration, whose hooks may have it, is wrong"
                                   : " and to the hooks of the configuration");
-    if (instead != NULL)
-        hb_error_hint(&error, "%s", instead);
-    else if (nearest != NULL)
-        hb_error_hint(&error, "did you mean %s?", nearest);
-    else if (!explain_without_config(word, of_hooks, &error))
-        hb_error_hint(&error, of_hooks == NULL
-                                  ? "see: hbcore --help"
-                                  : "no hook of the configuration has it; see: hbcore --help");
+    add_hint(word, of_hooks, &error);
     int code = hb_cli_fail(word->cli, HB_EXIT_USAGE, &error);
     for (size_t i = 0; i < word->problem_count; i++)
         hb_cli_fail(word->cli, HB_EXIT_USAGE, &word->problems[i]);

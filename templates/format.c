@@ -10,13 +10,11 @@
  *     archive   MAGIC, a record for each entry, one of type RECORD_END with their number as BYTES
  *     record    header (see the fields below), path, checksum; of a file then content, checksum
  */
-#define _DEFAULT_SOURCE /* pread, htole64 */
+#define _DEFAULT_SOURCE /* htole64 */
 #include <endian.h>
-#include <errno.h>
 #include <hbcore/format.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* By this an archive is known, whatever its name. */
 #define MAGIC "example archive 1\n"
@@ -115,35 +113,9 @@ static int begin_entry(void *self, const struct hb_sink *sink, const struct hb_e
     return put_record(format, sink, entry->path, fields);
 }
 
-/* Content that is not in memory but a range of a file: the checksum needs it in memory. */
-static int append_range(struct format *format, const struct hb_sink *sink,
-                        const struct hb_unit *unit)
-{
-    const struct hb_host *host = format->host;
-    for (uint64_t done = 0; done < unit->bytes;) {
-        uint64_t left = unit->bytes - done;
-        size_t want = left < sizeof format->block ? (size_t)left : sizeof format->block;
-        ssize_t got =
-            pread(unit->range_fd, format->block, want, (off_t)(unit->range_offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return host->fail(host, HB_STATUS_FATAL, "what is to be stored cannot be read: %s",
-                              got < 0 ? strerror(errno) : "it is too short");
-        int status = put(format, sink, format->block, (size_t)got);
-        if (status != HB_OK)
-            return status;
-        done += (uint64_t)got;
-    }
-    return HB_OK;
-}
-
 static int append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
 {
-    if (unit->bytes == 0)
-        return HB_OK;
-    return unit->data != NULL ? put(self, sink, unit->data, (size_t)unit->bytes)
-                              : append_range(self, sink, unit);
+    return unit->bytes == 0 ? HB_OK : put(self, sink, unit->data, (size_t)unit->bytes);
 }
 
 static int end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)

@@ -13,8 +13,8 @@
  * (files/state_key.h), missing where there is none. The mac tells whose facts they are; retention
  * does not ask for it, as it does not ask for that of a trailer.
  *
- * Facts belong to the archive whose length and head are those that they name. An archive without
- * them, or with others, is asked itself.
+ * Facts belong to the archive whose length and head are those that they name (the head is for who
+ * has the bytes at hand). An archive without them, or with others, is asked itself.
  */
 #ifndef HB_FACTS_H
 #define HB_FACTS_H

@@ -127,14 +127,35 @@ void hb_segment_hash(const struct hb_segment *segment, unsigned char digest[HB_U
     sha256_digest(&hash, HB_UNIT_HASH_BYTES, digest);
 }
 
-uint64_t hb_unit_check(const struct hb_unit *unit, const void *data)
+bool hb_unit_check_pieces(const struct hb_unit *unit, hb_next_piece *next, void *self,
+                          uint64_t *check)
 {
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
     XXH3_64bits_update(&state, unit->note, sizeof unit->note);
-    if (unit->bytes > 0)
-        XXH3_64bits_update(&state, data, (size_t)unit->bytes);
-    return XXH3_64bits_digest(&state);
+    for (uint64_t left = unit->bytes; left > 0;) {
+        const void *data;
+        int64_t got = next(self, &data, left);
+        if (got <= 0 || (uint64_t)got > left)
+            return false;
+        XXH3_64bits_update(&state, data, (size_t)got);
+        left -= (uint64_t)got;
+    }
+    *check = XXH3_64bits_digest(&state);
+    return true;
+}
+
+static int64_t all_at_once(void *self, const void **data, uint64_t most)
+{
+    *data = self;
+    return (int64_t)most;
+}
+
+uint64_t hb_unit_check(const struct hb_unit *unit, const void *data)
+{
+    uint64_t check = 0;
+    (void)hb_unit_check_pieces(unit, all_at_once, (void *)(uintptr_t)data, &check);
+    return check;
 }
 
 void hb_key_hash(const char *text, unsigned char digest[32])

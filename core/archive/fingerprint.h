@@ -51,6 +51,14 @@ void hb_segment_hash(const struct hb_segment *segment, unsigned char hash[HB_UNI
 /* A checksum of an encoded unit, its note included; `data` are its bytes. */
 uint64_t hb_unit_check(const struct hb_unit *unit, const void *data);
 
+/*
+ * The same of one whose data come in pieces: next() gives the next of at most `most` bytes, and
+ * returns how many, 0 or less where there are none. False: there were too few.
+ */
+typedef int64_t hb_next_piece(void *self, const void **data, uint64_t most);
+bool hb_unit_check_pieces(const struct hb_unit *unit, hb_next_piece *next, void *self,
+                          uint64_t *check);
+
 /* Of a text: what units of two archives must have in common to be exchanged. */
 void hb_key_hash(const char *text, unsigned char hash[32]);
 

@@ -18,6 +18,7 @@ struct hb_backup_request {
     const char *preset;    /* its name; NULL: none */
     uint64_t sequence;     /* among the archives of this home there */
     const char *stamp;     /* the latest time that names there were made of, this one's included */
+    bool facts;            /* they stand beside it (archive/facts.h) */
     bool remember;         /* a later backup may take units over from this archive */
     const char *previous;  /* path of an archive to take them over from, or NULL */
     bool dry_run;          /* only the plan */

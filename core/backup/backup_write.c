@@ -76,6 +76,22 @@ static int begin_entries(struct writing *writing, const struct hb_step *step)
     return HB_OK;
 }
 
+/* It is in the archive: what trailer, index and summary say of it. */
+static void note_entry(struct writing *writing, const struct hb_entry *entry)
+{
+    struct hb_reader *reader = hb_reader_of((struct hb_entry *)(uintptr_t)entry);
+    struct hb_entry row = hb_read_back_row(writing->ops, entry);
+    hb_trailer_add(&writing->trailer, &row, entry->type == HB_TYPE_FILE ? reader->content_hash : 0);
+    if (writing->plan->remember)
+        hb_reuse_add_entry(&writing->reuse, entry, &reader->fingerprint, writing->entry_units);
+    if (entry->type == HB_TYPE_FILE) {
+        writing->result->files++;
+        writing->result->bytes += entry->bytes;
+    } else {
+        writing->result->directories += entry->type == HB_TYPE_DIRECTORY;
+    }
+}
+
 static int end_entries(struct writing *writing, const struct hb_step *step)
 {
     for (size_t i = 0; i < step->entry_count; i++) {
@@ -85,19 +101,7 @@ static int end_entries(struct writing *writing, const struct hb_step *step)
             writing->ops->end_entry(writing->format->self, &writing->publication.sink, entry);
         if (status != HB_OK)
             return format_failed(writing, status, entry->path);
-        struct hb_entry row = hb_read_back_row(writing->ops, entry);
-        hb_trailer_add(&writing->trailer, &row,
-                       entry->type == HB_TYPE_FILE ? hb_reader_of(step->entries[i])->content_hash
-                                                   : 0);
-        if (writing->plan->remember)
-            hb_reuse_add_entry(&writing->reuse, entry, &hb_reader_of(step->entries[i])->fingerprint,
-                               writing->entry_units);
-        if (entry->type == HB_TYPE_FILE) {
-            writing->result->files++;
-            writing->result->bytes += entry->bytes;
-        } else {
-            writing->result->directories += entry->type == HB_TYPE_DIRECTORY;
-        }
+        note_entry(writing, entry);
     }
     return HB_OK;
 }
@@ -136,6 +140,43 @@ static int append_step(struct writing *writing, const struct hb_step *step)
         hb_progress_add(writing->run->progress, step->entries[0]->path,
                         writing->result->files - files_before, step->unit.raw_bytes);
     return status;
+}
+
+/* All units of a run, and the entries that end with them. */
+static void note_run(struct writing *writing, const struct hb_step *step)
+{
+    const struct hb_adoption *run = step->adoption;
+    uint64_t files = writing->result->files, bytes = 0;
+    size_t entry = 0;
+    for (size_t i = 0; i < run->unit_count; i++) {
+        const struct hb_unit *unit = &run->units[i];
+        bool first = (unit->flags & HB_UNIT_FIRST) != 0, last = (unit->flags & HB_UNIT_LAST) != 0;
+        writing->entry_units = first ? 1 : writing->entry_units + 1;
+        hb_reuse_add_unit(&writing->reuse, unit, &step->marks[i], first && last);
+        for (uint32_t j = 0; last && j < unit->entries; j++)
+            note_entry(writing, run->entries[entry++]);
+        bytes += unit->raw_bytes;
+    }
+    writing->result->reused_bytes += bytes;
+    hb_progress_add(writing->run->progress, run->entries[run->entry_count - 1]->path,
+                    writing->result->files - files, bytes);
+}
+
+/* Entries that are taken over from the previous archive as they lie there. */
+static int adopt_run(struct writing *writing, const struct hb_step *step)
+{
+    struct hb_publication *publication = &writing->publication;
+    publication->offered = step->adoption->range;
+    hb_run_clear_failure(writing->run);
+    int status = writing->ops->adopt(writing->format->self, &publication->sink, step->adoption);
+    if (status == HB_OK && publication->offered != NULL)
+        return hb_error_set(writing->error, HB_STATUS_FATAL,
+                            "plugin %s took entries over without copying them",
+                            writing->format->plugin->name);
+    if (status != HB_OK)
+        return format_failed(writing, status, step->adoption->entries[0]->path);
+    note_run(writing, step);
+    return HB_OK;
 }
 
 /* Where this archive comes from; pointers are into the request and `host`. */
@@ -227,10 +268,14 @@ static int write_entries(struct writing *writing)
     if (status != HB_OK)
         return status;
     while ((status = hb_pipeline_next(writing->pipeline, &step, writing->error)) == HB_OK) {
-        status = append_step(writing, &step);
+        status = step.adoption != NULL ? adopt_run(writing, &step) : append_step(writing, &step);
         if (status != HB_OK)
             break;
     }
+    if (status == HB_STATUS_END && writing->previous != NULL && writing->result->reused_bytes > 0 &&
+        hb_previous_has_changed(writing->previous))
+        return hb_error_set(writing->error, HB_STATUS_FATAL, "%s: %s", writing->request->previous,
+                            HB_PREVIOUS_CHANGED);
     return status == HB_STATUS_END ? HB_OK : status;
 }
 
@@ -256,9 +301,10 @@ static int prepare_reuse(struct writing *writing)
     struct hb_error why;
     if (!request->remember || !(writing->ops->flags & HB_FORMAT_TRAILER) ||
         !HB_CAN(writing->ops, encode) || !HB_CAN(writing->ops, codec) ||
-        !HB_CAN(writing->ops, locate))
+        !HB_CAN(writing->ops, span) || !HB_CAN(writing->ops, locate) ||
+        !HB_CAN(writing->ops, adopt))
         return HB_OK;
-    const char *codec = writing->ops->codec(writing->format->self);
+    const char *codec = writing->ops->codec(writing->format->self, &writing->publication.sink);
     int status = hb_format_policy(writing->format, &policy, writing->error);
     if (codec == NULL || status != HB_OK)
         return status;
@@ -380,8 +426,7 @@ static int make_facts(const struct writing *writing, char **text)
         .ended = hb_backup_now(),
     };
     unsigned char head[HB_FACTS_HEAD];
-    if (!destination->unique || destination->store == NULL || hb_is_reproducible(backup) ||
-        *writing->request->id->id == '\0')
+    if (!writing->request->facts || hb_is_reproducible(backup) || *writing->request->id->id == '\0')
         return HB_OK;
     int64_t got = hb_read_all_at(writing->publication.fd, head, sizeof head, 0);
     if (got < 0)

@@ -237,9 +237,7 @@ static int add_if_archive(void *context, const struct hb_object *object)
         !hb_archive_name_parse(archive, query->prefix, query->suffixes, &row.kept.when.name))
         return 0;
     if (stem > 0) {
-        const struct stat *seen = archives->local.seen;
-        hb_facts_list_add(&archives->facts, object, reading->above,
-                          seen == NULL ? 0 : seen->st_uid);
+        hb_facts_list_add(&archives->facts, object, reading->above);
         return 0;
     }
     bool known = take_object(archives, query->run, object, &row);
@@ -254,21 +252,15 @@ static int add_if_archive(void *context, const struct hb_object *object)
 
 /* ---- facts --------------------------------------------------------------------------------- */
 
-/*
- * Are there any, are they this archive's, and of its owner? Its head is compared where that costs
- * nothing.
- */
+/* Are there any, and are they this archive's? */
 static bool read_facts(const struct hb_preset_archives *archives,
                        const struct hb_preset_archive *row, struct hb_facts *facts)
 {
     const struct hb_store *store = archives->store;
     const struct hb_listed_facts *listed = hb_facts_list_find(&archives->facts, row->kept.name);
-    bool local = store == &archives->local.store;
-    if (listed == NULL || (local && listed->owner != row->status.st_uid))
-        return false;
-    return hb_listed_facts_read(store, listed, facts) &&
-           facts->length == (uint64_t)row->status.st_size &&
-           (!local || hb_facts_fit(store, row->kept.name, row->version, facts));
+    return listed != NULL && store != &archives->local.store &&
+           hb_listed_facts_read(store, listed, facts) &&
+           facts->length == (uint64_t)row->status.st_size;
 }
 
 /*
@@ -469,8 +461,7 @@ static enum hb_answer is_complete(void *context, size_t number)
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
     int status;
     enum hb_answer answer = HB_CANNOT_TELL;
-    if (question->archives->rows[number].by_facts &&
-        question->archives->store != &question->archives->local.store)
+    if (question->archives->rows[number].by_facts)
         return is_still_there(question->archives, number);
     if (look_into(question->query->run, path, true, &archive, &status,
                   &question->archives->rows[number]))

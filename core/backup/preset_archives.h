@@ -10,9 +10,10 @@
  * tool, or with SOURCE_DATE_EPOCH: in the home itself it is this home's, elsewhere it is nobody's
  * until the user says so (hb_preset_adopt).
  *
- * Facts beside an archive (archive/facts.h) say all that in one small read, if they are its own: it
- * has their length and, where that costs nothing, their head. Of an archive that was made of a home
- * at another path they do not say enough, and it is asked itself.
+ * In a store, facts beside an archive (archive/facts.h) say all that in one small read, if they are
+ * its own: it has their length. Of one that was made of a home at another path they do not say
+ * enough, and it is asked itself. In a directory of this machine its trailer is as near, and says
+ * more: there each archive is asked itself, so that what was put in its place is noticed.
  */
 #ifndef HB_PRESET_ARCHIVES_H
 #define HB_PRESET_ARCHIVES_H

@@ -10,6 +10,7 @@
 #include "host/archive_name.h"
 #include "host/failure.h"
 #include "host/run.h"
+#include "pipeline/previous.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +21,6 @@
 
 enum {
     BUFFER_BYTES = 1 << 20,
-    COPY_BYTES = 1 << 16,
     WRITEBACK_BYTES = 16 << 20, /* so much is handed to the disk at a time, so that the flush at the
                                    end is short */
     LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
@@ -59,10 +59,9 @@ static void uncache(struct hb_publication *publication)
 static int store_failed(struct hb_publication *publication)
 {
     struct hb_error *error = &publication->error;
-    const struct hb_store *store = publication->upload.store;
-    const char *path = publication->destination->path;
-    hb_error_set(error, HB_STATUS_FATAL, "%s: %s%s", path,
-                 publication->spooled ? "cannot be written: " : "", hb_store_failure(store));
+    HB_AUTO_FREE char *what = hb_text("%s%s", publication->destination->path,
+                                      publication->spooled ? ": cannot be written" : "");
+    hb_store_error(publication->upload.store, HB_STATUS_FATAL, what, error);
     if (!publication->spooled)
         hb_error_space(error, publication->local.error, ", or choose another place with -o");
     return HB_STATUS_FATAL;
@@ -91,11 +90,9 @@ static int put_out(struct hb_publication *publication, const unsigned char *data
     return publication->spooled ? spool(publication, data, bytes) : HB_OK;
 }
 
-static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+/* So many more bytes have left the process. */
+static void went_out(struct hb_publication *publication, uint64_t bytes)
 {
-    int status = put_out(publication, data, bytes);
-    if (status != HB_OK)
-        return status;
     publication->flushed += bytes;
     if (publication->stage != NULL)
         hb_stage_refresh(publication->stage);
@@ -107,7 +104,14 @@ static int write_out(struct hb_publication *publication, const unsigned char *da
         publication->started = publication->flushed;
         uncache(publication);
     }
-    return HB_OK;
+}
+
+static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+{
+    int status = put_out(publication, data, bytes);
+    if (status == HB_OK)
+        went_out(publication, bytes);
+    return status;
 }
 
 static int flush_buffer(struct hb_publication *publication)
@@ -132,22 +136,67 @@ static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes
     return HB_OK;
 }
 
-static int sink_write_range(const struct hb_sink *sink, int fd, uint64_t offset, uint64_t bytes)
+static int cannot_copy(struct hb_publication *publication, int64_t result)
 {
-    struct hb_publication *publication = sink->self;
-    HB_AUTO_FREE unsigned char *buffer = hb_alloc(COPY_BYTES);
-    while (bytes > 0) {
-        size_t want = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
-        int64_t got = hb_read_all_at(fd, buffer, want, offset);
+    if (hb_interrupt_signal() != 0)
+        return HB_STATUS_CANCELLED;
+    if (publication->copy.reading || result == 0)
+        return hb_error_set(&publication->error, HB_STATUS_FATAL,
+                            "the previous archive cannot be read: %s",
+                            result == 0 ? "it ends too early" : strerror((int)-result));
+    return cannot_write(publication, (int)-result);
+}
+
+/* By hand, where no kernel can reach. */
+static int send_range(struct hb_publication *publication, const struct hb_range *range)
+{
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(BUFFER_BYTES);
+    int fd = hb_previous_fd(range->source);
+    for (uint64_t done = 0; done < range->bytes;) {
+        uint64_t left = range->bytes - done;
+        int64_t got = -EINTR;
+        if (hb_interrupt_signal() == 0)
+            got = hb_read_all_at(fd, buffer, left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES,
+                                 range->offset + done);
+        publication->copy.reading = true;
         if (got <= 0)
-            return hb_error_set(&publication->error, HB_STATUS_FATAL,
-                                "a range of another file cannot be read: %s",
-                                got == 0 ? "it ends too early" : strerror((int)-got));
-        int status = sink_write(sink, buffer, (size_t)got);
+            return cannot_copy(publication, got);
+        int status = write_out(publication, buffer, (size_t)got);
         if (status != HB_OK)
             return status;
-        offset += (uint64_t)got;
-        bytes -= (uint64_t)got;
+        done += (uint64_t)got;
+    }
+    return HB_OK;
+}
+
+static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
+{
+    struct hb_publication *publication = sink->self;
+    struct hb_range_copy *copy = &publication->copy;
+    if (range != publication->offered)
+        return hb_error_set(&publication->error, HB_STATUS_FATAL,
+                            "the format plugin copies what it was not given to copy");
+    publication->offered = NULL;
+    int status = flush_buffer(publication);
+    if (status != HB_OK)
+        return status;
+    if (publication->spooled)
+        return send_range(publication, range);
+    copy->from = hb_previous_fd(range->source);
+    copy->to = publication->fd;
+    copy->offset = range->offset;
+    copy->at = publication->flushed;
+    copy->refused |= publication->destination->stream;
+    for (uint64_t left = range->bytes; left > 0;) {
+        int64_t done = -EINTR;
+        if (hb_interrupt_signal() == 0)
+            done = hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+        if (done <= 0)
+            return cannot_copy(publication, done);
+        left -= (uint64_t)done;
+        if (!publication->destination->stream)
+            hb_upload_passed(&publication->upload, (uint64_t)done);
+        went_out(publication, (uint64_t)done);
     }
     return HB_OK;
 }
@@ -201,6 +250,12 @@ static struct hb_put put_of(const struct hb_publication *publication,
     return put;
 }
 
+static int cannot_begin(const struct hb_store *store, const char *path, struct hb_error *error)
+{
+    HB_AUTO_FREE char *what = hb_text("%s: cannot be written", path);
+    return hb_store_error(store, HB_STATUS_FATAL, what, error);
+}
+
 static int begin_upload(struct hb_run *run, struct hb_publication *publication,
                         struct hb_error *error)
 {
@@ -215,8 +270,7 @@ static int begin_upload(struct hb_run *run, struct hb_publication *publication,
     struct hb_put put = put_of(publication, version);
     if (hb_upload_begin(store, &put, &publication->upload) != HB_OK)
         return publication->spooled
-                   ? hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be written: %s",
-                                  publication->destination->path, hb_store_failure(store))
+                   ? cannot_begin(store, publication->destination->path, error)
                    : hb_error_set(error, HB_STATUS_FATAL, "%s", hb_store_failure(store));
     if (!publication->spooled) {
         publication->fd = hb_local_file(publication->upload.upload);
@@ -240,7 +294,7 @@ int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
         .size = sizeof publication->sink,
         .self = publication,
         .write = sink_write,
-        .write_range = sink_write_range,
+        .copy = sink_copy,
         .tell = sink_tell,
     };
     publication->buffer = hb_alloc(BUFFER_BYTES);
@@ -315,10 +369,12 @@ static void take_facts_back(const struct hb_publication *publication, const stru
 static int put_facts(struct hb_publication *publication, const struct hb_put *archive)
 {
     HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
+    HB_AUTO_FREE char *run = hb_text("%sfac", archive->run); /* both are on their way at once */
     struct hb_put put = *archive;
-    if (publication->facts == NULL)
-        return HB_OK;
+    if (publication->facts == NULL || strlen(name) > publication->upload.limits.name_most)
+        return HB_OK; /* without them, the archive itself says it */
     put.name = name;
+    put.run = run;
     put.bytes_most = strlen(publication->facts);
     int status = hb_upload_all(publication->upload.store, &put, publication->facts,
                                strlen(publication->facts));

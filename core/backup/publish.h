@@ -27,6 +27,7 @@
 #define HB_PUBLISH_H
 
 #include "backup/destination.h"
+#include "files/copy_range.h"
 #include "files/stage.h"
 #include "store/local.h"
 #include "store/upload.h"
@@ -48,9 +49,11 @@ struct hb_publication {
     int fd;
     unsigned char *buffer;
     size_t used;
-    uint64_t flushed; /* bytes that left the buffer */
-    uint64_t started; /* of them, those whose way to the disk has begun */
-    uint64_t cached;  /* from here on they are dropped from the page cache */
+    uint64_t flushed;               /* bytes that left the buffer */
+    uint64_t started;               /* of them, those whose way to the disk has begun */
+    uint64_t cached;                /* from here on they are dropped from the page cache */
+    const struct hb_range *offered; /* for sink.copy(), of an hb_previous; NULL once it was made */
+    struct hb_range_copy copy;      /* what is known of copying from there */
     struct hb_error error;
 };
 

@@ -79,6 +79,19 @@ static bool is_a_key(struct hb_walk *walk, const struct hb_seen *seen)
     return true;
 }
 
+/* What stands beside such an archive (archive/facts.h) goes with it, and is told of with it. */
+static bool is_own_facts(struct hb_walk *walk, const struct hb_seen *seen)
+{
+    const struct hb_own_places *own = hb_own_places_of(walk->run, walk->run->home.path);
+    size_t suffix = strlen(seen->name) - hb_facts_stem(seen->name);
+    if (!S_ISREG(seen->status.st_mode) || suffix == strlen(seen->name) ||
+        !hb_own_archive(own, walk->path, walk->level->path_bytes))
+        return false;
+    HB_AUTO_FREE char *archive =
+        hb_text("%s/%.*s", walk->run->home.path, (int)(strlen(walk->path) - suffix), walk->path);
+    return hb_preset_is_ours(walk->run, walk->request->id, archive) != HB_OWN_NOT;
+}
+
 /*
  * An archive of this home in this home: each would hold all before it. Where a preset puts its own,
  * it is one as it is for prune; elsewhere, made with -o, only if its trailer names this home. A
@@ -244,7 +257,7 @@ static bool any_holds(rule *const *rules, size_t count, struct hb_walk *walk,
 int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision *decision)
 {
     static rule *const never[] = {is_the_file_systems, is_excluded, is_home_id, is_a_key,
-                                  is_own_archive};
+                                  is_own_archive,      is_own_facts};
     static rule *const without_place[] = {is_unwanted_link, is_special, is_sidecar};
     bool directory = seen->entry.type == HB_TYPE_DIRECTORY;
     struct hb_verdict verdict = {.size = sizeof verdict};

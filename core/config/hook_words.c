@@ -2,7 +2,7 @@
 #include "config/hook_words.h"
 
 #include "base/memory.h"
-#include <hbcore/hook.h>
+#include "plugin/descriptor.h"
 #include <string.h>
 
 enum { COMMON_OPTIONS = 2 }; /* plugin, on */
@@ -49,11 +49,9 @@ struct hb_hook_words *hb_hook_words_new(void)
 
 void hb_hook_words_add(struct hb_hook_words *words, const struct hb_library *library)
 {
-    const struct hb_hook_ops *ops = library->plugin->ops;
-    if (library->plugin->kind != HB_KIND_HOOK || !HB_HAS(ops, commands) || ops->commands == NULL)
-        return;
-    for (size_t i = 0; ops->commands[i] != NULL; i++)
-        add(words, ops->commands[i]->name);
+    const struct hb_hook_command *const *command = hb_plugin_commands(library->plugin);
+    for (; *command != NULL; command++)
+        add(words, (*command)->name);
 }
 
 const struct hb_settings_table *hb_hook_words_table(struct hb_hook_words *words)

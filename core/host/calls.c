@@ -23,7 +23,7 @@
 #include <string.h>
 
 /* Those that are counted, within a kind of plugin. */
-enum { BEGIN_ENTRY, APPEND, END_ENTRY, ENCODE, DECODE, LOCATE };
+enum { BEGIN_ENTRY, APPEND, END_ENTRY, ENCODE, DECODE, SPAN, LOCATE, ADOPT };
 enum {
     CLAIM,
     SIDECARS,
@@ -195,22 +195,40 @@ static int format_read_trailer(void *self, const struct hb_input *input, void **
     return answer(&call, status, HB_STATUS_FATAL);
 }
 
-static int format_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-                         struct hb_unit *unit)
-{
-    struct hb_instance *instance = self;
-    struct call call = enter(instance, LOCATE, "locate", PER_FILE);
-    return answer(&call, REAL(format)->locate(instance->own_self, input, member, unit),
-                  HB_STATUS_NOMATCH);
-}
-
-static const char *format_codec(void *self)
+static const char *format_codec(void *self, const struct hb_sink *sink)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "codec", SELDOM);
-    const char *codec = REAL(format)->codec(instance->own_self);
+    const char *codec = REAL(format)->codec(instance->own_self, sink);
     leave(&call);
     return codec;
+}
+
+static int format_span(void *self, const struct hb_member *first, const struct hb_member *next,
+                       struct hb_range *range)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, SPAN, "span", PER_FILE);
+    return answer(&call, REAL(format)->span(instance->own_self, first, next, range),
+                  HB_STATUS_NOMATCH);
+}
+
+static int format_locate(void *self, const struct hb_member *member, const struct hb_range *range,
+                         const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
+                         uint64_t *head)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, LOCATE, "locate", PER_FILE);
+    int status = REAL(format)->locate(instance->own_self, member, range, data, bytes, units,
+                                      unit_count, head);
+    return answer(&call, status, HB_STATUS_NOMATCH);
+}
+
+static int format_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, ADOPT, "adopt", PER_FILE);
+    return answer(&call, REAL(format)->adopt(instance->own_self, sink, adoption), HB_STATUS_FATAL);
 }
 
 static const struct hb_format_ops format_calls = {
@@ -228,8 +246,10 @@ static const struct hb_format_ops format_calls = {
     .list = format_list,
     .decode = format_decode,
     .read_trailer = format_read_trailer,
-    .locate = format_locate,
     .codec = format_codec,
+    .span = format_span,
+    .locate = format_locate,
+    .adopt = format_adopt,
 };
 
 /* ---- contents: sources --------------------------------------------------------------------- */

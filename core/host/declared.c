@@ -2,19 +2,20 @@
 #include "host/declared.h"
 
 #include "host/instance.h"
+#include "plugin/descriptor.h"
 #include <string.h>
 
 static const struct hb_hook_command *const *commands_of(const struct hb_section *section)
 {
-    const struct hb_hook_ops *ops = section->library == NULL ? NULL : section->library->plugin->ops;
-    return ops != NULL && HB_CAN(ops, commands) ? ops->commands : NULL;
+    static const struct hb_hook_command *const none[] = {NULL};
+    return section->library == NULL ? none : hb_plugin_commands(section->library->plugin);
 }
 
 /* Of this section, from its number `first` on. */
 static bool find_in(const struct hb_section *section, size_t first, struct hb_declared *next)
 {
     const struct hb_hook_command *const *commands = commands_of(section);
-    for (size_t i = first; commands != NULL && commands[i] != NULL; i++)
+    for (size_t i = first; commands[i] != NULL; i++)
         if (hb_section_takes_part(section, commands[i]->name)) {
             *next = (struct hb_declared){section, commands[i]};
             return true;
@@ -47,5 +48,17 @@ const struct hb_section *hb_declared_twice(const struct hb_config *config,
         if (other.section != declared->section &&
             strcmp(other.command->name, declared->command->name) == 0)
             return other.section;
+    return NULL;
+}
+
+const struct hb_section *hb_declared_left_out(const struct hb_config *config, const char *name)
+{
+    const struct hb_section *section = NULL;
+    while ((section = hb_config_next(config, HB_KIND_HOOK, section)) != NULL) {
+        const struct hb_hook_command *const *commands = commands_of(section);
+        for (size_t i = 0; commands[i] != NULL; i++)
+            if (strcmp(commands[i]->name, name) == 0 && !hb_section_takes_part(section, name))
+                return section;
+    }
     return NULL;
 }

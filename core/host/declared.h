@@ -23,4 +23,7 @@ bool hb_declared_next(const struct hb_config *config, const struct hb_declared *
 const struct hb_section *hb_declared_twice(const struct hb_config *config,
                                            const struct hb_declared *declared);
 
+/* A hook that has the command, and whose `on` leaves it out; NULL: none. */
+const struct hb_section *hb_declared_left_out(const struct hb_config *config, const char *name);
+
 #endif

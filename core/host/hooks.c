@@ -3,6 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/name.h"
 #include "base/path.h"
 #include "config/home_path.h"
 #include "host/failure.h"
@@ -211,6 +212,18 @@ void hb_hooks_after(struct hb_hooks *hooks, uint64_t files, uint64_t bytes, bool
     }
 }
 
+/* Of a command that has failed nobody reads the report. */
+static void tell_failed_end(const struct hb_instance *hook, bool reported)
+{
+    const char *name = hook->section->name, *why = hb_instance_failure(hook);
+    if (reported) {
+        hb_report_add(&hook->run->report, HB_FOUND_NOTE, "", "[%s]: %s", name, why);
+        return;
+    }
+    HB_AUTO_FREE char *shown = hb_printable(why);
+    fprintf(hook->run->log, "hbcore: [%s]: %s\n", name, shown);
+}
+
 void hb_hooks_finally(struct hb_hooks *hooks, int status, int exit_status,
                       const struct hb_error *error)
 {
@@ -231,8 +244,7 @@ void hb_hooks_finally(struct hb_hooks *hooks, int status, int exit_status,
         int said = ops_of(hook)->finally(hook->self, event);
         forget_reasons(hooks, &reasons);
         if (said < 0)
-            hb_report_add(&hooks->run->report, HB_FOUND_NOTE, "", "[%s]: %s", hook->section->name,
-                          hb_instance_failure(hook));
+            tell_failed_end(hook, status == HB_OK);
     }
     event->error = NULL;
 }

@@ -5,6 +5,7 @@
 #include "host/calls.h"
 #include "host/failure.h"
 #include "host/services.h"
+#include "plugin/descriptor.h"
 #include <string.h>
 
 /* A sentence of a plugin about one of its settings, and where that setting stands. */
@@ -138,13 +139,10 @@ void hb_instance_free(struct hb_instance *instance)
 
 static bool declares(const struct hb_section *section, const char *command)
 {
-    const struct hb_hook_ops *ops = section->library->plugin->ops;
-    if (section->kind != HB_KIND_HOOK || !HB_CAN(ops, commands))
-        return false;
-    for (size_t i = 0; ops->commands[i] != NULL; i++)
-        if (strcmp(ops->commands[i]->name, command) == 0)
-            return true;
-    return false;
+    const struct hb_hook_command *const *at = hb_plugin_commands(section->library->plugin);
+    while (*at != NULL && strcmp((*at)->name, command) != 0)
+        at++;
+    return *at != NULL;
 }
 
 bool hb_section_takes_part(const struct hb_section *section, const char *command)

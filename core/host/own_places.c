@@ -155,7 +155,9 @@ const char *const *hb_own_suffixes(struct hb_run *run)
 bool hb_own_archive(const struct hb_own_places *own, const char *path, size_t directory_bytes)
 {
     struct hb_archive_name parts;
-    const char *name = path + directory_bytes + (directory_bytes > 0);
+    const char *there = path + directory_bytes + (directory_bytes > 0);
+    size_t stem = hb_facts_stem(there); /* they go and come with the archive */
+    HB_AUTO_FREE char *name = stem > 0 ? hb_copy_bytes(there, stem) : hb_copy_text(there);
     for (size_t i = 0; i < own->count; i++)
         if (strncmp(own->directories[i].path, path, directory_bytes) == 0 &&
             own->directories[i].path[directory_bytes] == '\0' &&

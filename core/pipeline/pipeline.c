@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "host/failure.h"
 #include "host/format.h"
+#include "pipeline/pipeline_gather.h"
 #include "pipeline/pipeline_result.h"
 #include "pipeline/pipeline_reuse.h"
 #include "pipeline/pipeline_worker.h"
@@ -74,7 +75,6 @@ int hb_pipeline_start(const struct hb_pipeline_request *request, struct hb_pipel
     made->request = *request;
     made->ops = request->format->plugin->ops;
     made->size_first = (made->ops->flags & HB_FORMAT_SIZE_FIRST) != 0;
-    made->handed_out.range_fd = -1;
     hb_queue_init(made);
     int status = hb_format_policy(made->request.format, &made->policy, error);
     if (status == HB_OK)
@@ -115,9 +115,14 @@ int hb_pipeline_next(struct hb_pipeline *pipeline, struct hb_step *step, struct 
 {
     struct hb_finished *finished;
     free_handed_out(pipeline);
+    hb_gathered_clear(pipeline);
     int status = hb_result_next(pipeline, step, &finished, error);
     if (status != HB_OK)
         return status;
+    if (finished == NULL) {
+        hb_gathered_step(pipeline, step);
+        return HB_OK;
+    }
     if (finished->place != HB_IN_MEMORY)
         status = load(pipeline, finished, error);
     step->unit.data = finished->encoded.unit.data;
@@ -138,7 +143,9 @@ void hb_pipeline_free(struct hb_pipeline *pipeline)
         if (thread->worker != NULL)
             pipeline->ops->worker_destroy(pipeline->request.format->self, thread->worker);
         free(thread->buffer);
+        free(thread->proof);
     }
+    hb_gathered_clear(pipeline);
     hb_queue_clear(pipeline);
     free_handed_out(pipeline);
     free(pipeline->threads);

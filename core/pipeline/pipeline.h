@@ -8,15 +8,18 @@
  * ones in order; one thread takes the results in order (hb_pipeline_next). No lock is held while a
  * plugin encodes or a file is read.
  *
- * Finished units wait for their turn in a bounded window of memory. Only while the entry whose turn
- * it is cannot be stored yet (its snapshot is being made or checked, its lock is waited for), work
- * goes on beyond the window: new units wait in the stage (spill.h), as long as it has room for the
- * copies that are still to be made there; those of the previous archive are left in it and read
- * once more. What may yet come to nothing stays within the window.
+ * What is unchanged since the previous archive waits there, and is handed out in runs.
+ *
+ * Other finished units wait for their turn in a bounded window of memory. Only while the entry
+ * whose turn it is cannot be stored yet (its snapshot is being made or checked, its lock is waited
+ * for), work goes on beyond the window: new units wait in the stage (spill.h), as long as it has
+ * room for the copies that are still to be made there; those of the previous archive are left in it
+ * and read once more. What may yet come to nothing stays within the window.
  *
  *     pipeline.c         start, results, end
  *     pipeline_worker.c  what a thread does with an item: open, read, encode
  *     pipeline_reuse.c   what is taken over from the previous archive
+ *     pipeline_gather.c  what of that is handed out together
  *     pipeline_finish.c  how a thread brings what it has made to the queue
  *     pipeline_queue.c   who takes which item or unit, and what comes back: the states of an item
  *     pipeline_result.c  finished units in their order

@@ -9,7 +9,7 @@ static void settle(struct hb_pipeline *pipeline, struct hb_item *item)
     bool lives = item->state != HB_ITEM_DEAD;
     if (lives && hb_reader_changed(reader, &how))
         hb_queue_report(pipeline, item, how, "; it may be stored half old, half new");
-    if (lives && !item->reported && !item->taken_over)
+    if (lives && !item->reported)
         hb_reader_settle(reader);
     hb_reader_look_back(reader);
 }

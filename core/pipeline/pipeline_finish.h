@@ -12,6 +12,7 @@ struct hb_pipeline_thread {
     void *worker; /* the format's */
     unsigned char *buffer;
     size_t buffer_bytes;
+    unsigned char *proof; /* HB_PROOF_BYTES, once something was to be proved */
 };
 
 /*

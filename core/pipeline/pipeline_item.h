@@ -54,9 +54,21 @@ struct hb_item {
     uint64_t reserved;     /* room in the stage for its copy, while there is no copy */
     unsigned threads;      /* that are at it: it is not freed before they have left */
     bool reported;         /* that it changed */
-    bool taken_over;       /* all its units come from the previous archive */
-    size_t previous;       /* number in it of the entry that this one is or was; or SIZE_MAX */
+    size_t previous;       /* number in the previous archive of what this is or was; or SIZE_MAX */
+    bool adopted;          /* all of it is there, unchanged, and stays there until its turn comes */
+    struct hb_range range; /* where, then */
     struct hb_finished *finished; /* by index */
+};
+
+/* Items that are handed out together; see pipeline_gather.h. */
+struct hb_gathered {
+    struct hb_item *first, *last;
+    size_t entry_count, unit_count;
+    struct hb_range range;
+    const struct hb_entry **entries;
+    struct hb_unit *units;
+    struct hb_unit_mark *marks;
+    struct hb_adoption adoption;
 };
 
 struct hb_pipeline {
@@ -88,6 +100,7 @@ struct hb_pipeline {
     unsigned thread_count;
     struct hb_pipeline_thread *missing_worker, *missing_opener; /* see hb_worker_help; or NULL */
     struct hb_unit handed_out; /* its data is freed by the next call */
+    struct hb_gathered run;    /* of the thread that takes the results */
 };
 
 /* A new one that stands nowhere yet. */

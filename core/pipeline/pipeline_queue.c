@@ -172,6 +172,15 @@ struct hb_item *hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait)
     return item;
 }
 
+/* The source of a claimed item is closed, or was never opened: another may be. Under the lock. */
+static void free_opener(struct hb_pipeline *pipeline, const struct hb_item *item)
+{
+    if (hb_item_is_claimed(pipeline, item)) {
+        pipeline->opened--;
+        pthread_cond_signal(&pipeline->room);
+    }
+}
+
 /* ---- what comes back ----------------------------------------------------------------------- */
 
 void hb_queue_report(struct hb_pipeline *pipeline, struct hb_item *item, const char *what,
@@ -260,10 +269,7 @@ void hb_queue_settled(struct hb_pipeline *pipeline, struct hb_item *item)
 void hb_queue_closed(struct hb_pipeline *pipeline, struct hb_item *item)
 {
     pthread_mutex_lock(&pipeline->lock);
-    if (hb_item_is_claimed(pipeline, item)) {
-        pipeline->opened--;
-        pthread_cond_signal(&pipeline->room);
-    }
+    free_opener(pipeline, item);
     (void)leave(pipeline, item);
     pthread_mutex_unlock(&pipeline->lock);
 }
@@ -316,6 +322,8 @@ static struct hb_finished *finished_new(struct hb_pipeline *pipeline, const stru
     struct hb_unit *unit = &finished->encoded.unit;
     finished->index = index;
     finished->encoded = *encoded;
+    if (item->adopted)
+        finished->place = HB_IN_PREVIOUS;
     if (unit->data == NULL)
         return finished;
     finished->place = place_of(pipeline, item, encoded->reused);
@@ -342,6 +350,7 @@ bool hb_queue_finish(struct hb_pipeline *pipeline, struct hb_item *item, uint64_
     if (item->state == HB_ITEM_OPENING) { /* it was taken whole */
         item->units = item->next_unit = 1;
         advance(pipeline, item, HB_ITEM_SETTLED);
+        free_opener(pipeline, item);
     } else if (item->state == HB_ITEM_DEAD) {
         hb_item_discard(pipeline, item);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/pipeline_result.h"
 
+#include "pipeline/pipeline_gather.h"
 #include "pipeline/pipeline_worker.h"
 
 /* Nobody has to wait for a source that is being closed: its item goes at the end then. */
@@ -60,7 +61,9 @@ static void wait_a_little(struct hb_pipeline *pipeline)
     pthread_cond_timedwait(&pipeline->done, &pipeline->lock, &until);
 }
 
-/* HB_OK and *finished; HB_STATUS_LATER: it is not there yet; or as hb_result_next. Under the lock.
+/*
+ * HB_OK and *finished, NULL for a run; HB_STATUS_LATER: it is not there yet; or as hb_result_next.
+ * Under the lock.
  */
 static int look(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_finished **finished,
                 struct hb_error *error)
@@ -73,6 +76,11 @@ static int look(struct hb_pipeline *pipeline, struct hb_step *step, struct hb_fi
         return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     while (pipeline->head != NULL && hb_item_is_over(pipeline->head))
         drop_head(pipeline);
+    *finished = NULL;
+    if (hb_gather_front(pipeline))
+        return HB_OK;
+    if (pipeline->run.last != NULL)
+        return HB_STATUS_LATER;
     if (pipeline->head == NULL)
         return hb_all_handed_out(pipeline) ? HB_STATUS_END : HB_STATUS_LATER;
     if (!hb_item_has_step(pipeline->head))

@@ -63,23 +63,12 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
 
 /* ---- taking it over ------------------------------------------------------------------------ */
 
-/* Unit `index` of an entry that begins as number `found` in the previous archive. */
-static bool read_unit(const struct hb_pipeline *pipeline, const struct hb_item *item, size_t found,
-                      uint64_t index, struct hb_encoded *encoded)
-{
-    struct hb_unit *unit = &encoded->unit;
-    unit->size = sizeof *unit;
-    unit->range_fd = -1;
-    encoded->reused = hb_previous_read(pipeline->request.previous, found, item->entries[0], index,
-                                       unit, &encoded->mark.check);
-    return encoded->reused;
-}
-
 /* Fills in what encode() does not. */
 static void describe(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t units,
                      uint64_t index, struct hb_unit *unit)
 {
     uint64_t each = pipeline->policy.unit_bytes, bytes = 0;
+    unit->size = sizeof *unit;
     unit->flags = (index == 0 ? HB_UNIT_FIRST : 0u) | (index + 1 == units ? HB_UNIT_LAST : 0u);
     unit->entry = item->entries[0];
     unit->entries = (uint32_t)item->entry_count;
@@ -88,21 +77,17 @@ static void describe(const struct hb_pipeline *pipeline, const struct hb_item *i
     unit->raw_bytes = units == 1 ? bytes : index + 1 < units ? each : bytes - index * each;
 }
 
-/*
- * The units of a long entry are read twice, now and when they are taken: once the first is taken,
- * no other may turn out to be damaged.
- */
-static bool all_units_are_good(const struct hb_pipeline *pipeline, const struct hb_item *item,
-                               size_t found, uint64_t units)
+size_t hb_reuse_units_of(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                         struct hb_unit *units, struct hb_unit_mark *marks)
 {
-    bool good = true;
-    for (uint64_t i = 0; good && i < units; i++) {
-        struct hb_encoded encoded = {0};
-        good = !hb_run_cancelled(pipeline->request.run) &&
-               read_unit(pipeline, item, found, i, &encoded);
-        free((void *)(uintptr_t)encoded.unit.data);
+    const struct hb_previous *previous = pipeline->request.previous;
+    size_t count = hb_previous_units(previous, item->previous);
+    units[0] = item->finished->encoded.unit;
+    for (size_t i = 0; i < count; i++) {
+        describe(pipeline, item, count, i, &units[i]);
+        hb_previous_unit(previous, item->previous, i, &units[i], &marks[i]);
     }
-    return good;
+    return count;
 }
 
 static void report_content(const struct hb_pipeline *pipeline, const struct hb_item *item)
@@ -115,86 +100,74 @@ static void report_content(const struct hb_pipeline *pipeline, const struct hb_i
                       "unchanged since the last backup, which did not check it");
 }
 
+/* Would it be cut into units as it was then? */
+static bool has_same_units(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                           size_t found)
+{
+    const struct hb_previous *previous = pipeline->request.previous;
+    return hb_previous_is_group(previous, found, item->count) &&
+           (item->count > 1 || hb_previous_units(previous, found) ==
+                                   hb_units_of(&pipeline->policy, item->entries[0]->bytes));
+}
+
 static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, size_t found)
 {
     struct hb_pipeline *pipeline = thread->pipeline;
-    const struct hb_pipeline_request *request = &pipeline->request;
-    const struct hb_planned *planned = &request->plan->entries[item->first];
-    uint64_t units = hb_previous_units(request->previous, found);
-    struct hb_encoded encoded = {0};
-    if (!hb_previous_is_group(request->previous, found, item->count) ||
-        (item->count == 1 && units != hb_units_of(&pipeline->policy, item->entries[0]->bytes)))
-        return false;
-    item->previous = found;
-    if (units == 1 && planned->content == 0) {
-        if (!read_unit(pipeline, item, found, 0, &encoded))
-            return false;
-        describe(pipeline, item, 1, 0, &encoded.unit);
-        encoded.content = item->readers[0].content_hash;
-        hb_worker_finish(thread, item, 0, &encoded);
-        return true;
-    }
-    if (item->count != 1 || !all_units_are_good(pipeline, item, found, units))
+    const struct hb_planned *planned = &pipeline->request.plan->entries[item->first];
+    struct hb_encoded encoded = {.reused = true};
+    if (thread->proof == NULL)
+        thread->proof = hb_alloc(HB_PROOF_BYTES);
+    if (!has_same_units(pipeline, item, found) ||
+        !hb_previous_prove(pipeline->request.previous, found, item->count, item->entries[0],
+                           thread->proof, &encoded.unit, &item->range))
         return false;
     if (planned->content != 0)
         report_content(pipeline, item);
-    item->bytes = item->entries[0]->bytes;
-    item->taken_over = true;
-    hb_queue_opened(pipeline, item, units);
+    encoded.unit.entries = (uint32_t)item->entry_count;
+    encoded.content = item->readers[0].content_hash; /* if it is the only one */
+    if (hb_previous_units(pipeline->request.previous, found) > 1)
+        encoded.unit.bytes = item->range.bytes; /* of all; what each has is asked for later */
+    item->previous = found;
+    item->adopted = true;
+    hb_worker_finish(thread, item, 0, &encoded);
     return true;
 }
 
 bool hb_reuse_item(struct hb_pipeline_thread *thread, struct hb_item *item)
 {
-    struct hb_pipeline *pipeline = thread->pipeline;
-    const struct hb_planned *planned = &pipeline->request.plan->entries[item->first];
-    /* Entries without content are not worth a search. */
-    if (pipeline->request.previous == NULL || (item->count == 1 && planned->type != HB_TYPE_FILE))
+    if (thread->pipeline->request.previous == NULL)
         return false;
-    size_t found = find_all(pipeline, item);
+    size_t found = find_all(thread->pipeline, item);
     if (found != SIZE_MAX && take_over(thread, item, found))
         return true;
     release_readers(item);
     return false;
 }
 
-/* Every unit that is taken over was read and checked before. */
-static const char was_changed[] =
-    "the previous archive changed while it was being reused, or cannot be read any more; run the "
-    "backup again";
+/* ---- parts of what has changed ------------------------------------------------------------- */
 
+/* Unit `index` of an entry that was number item->previous in the previous archive. */
+static bool read_unit(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                      uint64_t index, struct hb_encoded *encoded)
+{
+    encoded->unit.size = sizeof encoded->unit;
+    encoded->reused = hb_previous_read(pipeline->request.previous, item->previous, index,
+                                       &encoded->unit, &encoded->mark.check);
+    return encoded->reused;
+}
+
+/* Every unit that is taken over was read and checked before. */
 int hb_reuse_again(const struct hb_pipeline *pipeline, const struct hb_item *item, uint64_t index,
                    struct hb_encoded *encoded, struct hb_error *error)
 {
     struct hb_encoded again = {0};
-    bool same = read_unit(pipeline, item, item->previous, index, &again) &&
+    bool same = read_unit(pipeline, item, index, &again) &&
                 again.unit.bytes == encoded->unit.bytes && again.mark.check == encoded->mark.check;
     encoded->unit.data = again.unit.data;
     return same ? HB_OK
                 : hb_error_set(error, HB_STATUS_FATAL, "%s: %s", item->entries[0]->path,
-                               was_changed);
+                               HB_PREVIOUS_CHANGED);
 }
-
-void hb_reuse_unit(struct hb_pipeline_thread *thread, struct hb_item *item, uint64_t index)
-{
-    struct hb_pipeline *pipeline = thread->pipeline;
-    struct hb_encoded encoded = {0};
-    if (!read_unit(pipeline, item, item->previous, index, &encoded)) {
-        hb_queue_fail(pipeline, HB_STATUS_FATAL, item->entries[0]->path, was_changed);
-        hb_worker_leave(pipeline, item);
-        return;
-    }
-    describe(pipeline, item, item->units, index, &encoded.unit);
-    encoded.content = index == 0 ? hb_previous_content(pipeline->request.previous, item->previous)
-                                 : 0; /* it is told of all of them together */
-    if (item->units > 1)              /* it is there: the units were read before */
-        memcpy(encoded.mark.hash,
-               hb_previous_hash(pipeline->request.previous, item->previous, index),
-               sizeof encoded.mark.hash);
-    hb_worker_finish(thread, item, index, &encoded);
-}
-
-/* ---- parts of what has changed ------------------------------------------------------------- */
 
 void hb_reuse_seek(const struct hb_pipeline *pipeline, struct hb_item *item)
 {
@@ -211,5 +184,5 @@ bool hb_reuse_segment(const struct hb_pipeline *pipeline, const struct hb_item *
         return false;
     const unsigned char *hash = hb_previous_hash(previous, item->previous, index);
     return hash != NULL && memcmp(hash, encoded->mark.hash, HB_UNIT_HASH_BYTES) == 0 &&
-           read_unit(pipeline, item, item->previous, index, encoded);
+           read_unit(pipeline, item, index, encoded);
 }

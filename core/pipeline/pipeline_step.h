@@ -16,13 +16,20 @@ struct hb_pipeline_request {
     const struct hb_previous *previous; /* units may be taken over from it; or NULL */
 };
 
-/* One step of the archive. */
+/*
+ * One step of the archive: a unit, or a run of entries that lie in the previous archive as they
+ * shall lie in this one. Then `adoption` is not NULL, and of the rest only `marks` and `previous`
+ * say something.
+ */
 struct hb_step {
+    const struct hb_adoption *adoption;
+    const struct hb_unit_mark *marks; /* of its units */
+    size_t previous;                  /* number of its first entry in the previous archive */
     struct hb_unit unit;
     struct hb_entry *const *entries; /* those that have a part in the unit */
     size_t entry_count;
     struct hb_unit_mark mark; /* where plan->remember asks for it */
-    bool reused;              /* the unit comes from the previous archive */
+    bool reused;              /* the unit comes from the previous archive, as a part of an entry */
     bool first;               /* the entries begin with this step */
     bool last; /* the entries end with this step; `bytes` of a single one is what was read */
 };

@@ -13,6 +13,7 @@ struct hb_window {
     uint64_t limit;  /* encoded bytes that may wait in memory */
     uint64_t bytes;  /* those that do */
     uint64_t weight; /* of all units that wait, wherever */
+    uint64_t copied; /* bytes of those in the previous archive */
 };
 
 /* A unit begins to wait; its turn has come, or nobody wants it any more. */

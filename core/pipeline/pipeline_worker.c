@@ -56,7 +56,6 @@ static int encode(struct hb_pipeline_thread *thread, const struct hb_segment *se
     *unit = (struct hb_unit){.size = sizeof *unit,
                              .flags = count == 1 ? segments[0].flags : HB_UNIT_FIRST | HB_UNIT_LAST,
                              .entry = segments[0].entry,
-                             .range_fd = -1,
                              .entries = (uint32_t)count};
     for (size_t i = 0; i < count; i++)
         unit->raw_bytes += segments[i].bytes;
@@ -366,8 +365,6 @@ static void process(struct hb_pipeline_thread *thread, const struct hb_work *wor
 {
     if (work->whole)
         process_item(thread, work->item);
-    else if (work->item->taken_over)
-        hb_reuse_unit(thread, work->item, work->index);
     else
         process_unit(thread, work->item, work->index);
 }

@@ -5,11 +5,13 @@
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
+#include <sys/stat.h>
 
 struct hb_previous {
     struct hb_archive archive;
     struct hb_reuse_index index;
-    uint64_t unit_limit; /* stored bytes of one unit */
+    uint64_t unit_limit; /* stored bytes of one unit that is read into memory */
+    struct stat status;  /* when it was opened */
     uint64_t *tokens;    /* of the format, by entry */
     uint64_t *bytes;     /* content, by entry */
     size_t listed;
@@ -92,7 +94,8 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
     const struct hb_format_ops *ops = archive->format->plugin->ops;
     void *data = NULL;
     size_t bytes = 0;
-    if (!HB_CAN(ops, read_trailer) || !HB_CAN(ops, list) || !HB_CAN(ops, locate))
+    if (!HB_CAN(ops, read_trailer) || !HB_CAN(ops, list) || !HB_CAN(ops, span) ||
+        !HB_CAN(ops, locate))
         return HB_STATUS_NOMATCH;
     hb_run_clear_failure(archive->run);
     int status = ops->read_trailer(archive->format->self, &archive->input, &data, &bytes);
@@ -173,7 +176,7 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
     made->unit_limit = request->unit_bytes + request->unit_bytes / 8 + (1 << 20);
     int status =
         hb_archive_open_file(request->run, request->path, request->label, &made->archive, error);
-    if (status == HB_OK && made->archive.stream)
+    if (status == HB_OK && (made->archive.stream || fstat(made->archive.fd, &made->status) != 0))
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = read_index(made, request, error);
@@ -287,60 +290,183 @@ const unsigned char *hb_previous_hash(const struct hb_previous *previous, size_t
     return part == SIZE_MAX ? NULL : previous->index.parts[part].hash;
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- where it lies ------------------------------------------------------------------------- */
 
-/* Narrows what locate() said of all units of an entry down to one. */
-static bool narrow(const struct hb_previous *previous, size_t part, struct hb_unit *unit)
-{
-    uint64_t offset = previous->offsets[part], bytes = previous->index.parts[part].bytes;
-    if (offset > unit->bytes || bytes > unit->bytes - offset)
-        return false;
-    unit->range_offset += offset;
-    unit->bytes = bytes;
-    memcpy(unit->note, previous->index.parts[part].note, sizeof unit->note);
-    return true;
-}
-
-static bool locate(const struct hb_previous *previous, size_t index, const struct hb_entry *entry,
-                   uint64_t number, struct hb_unit *unit)
+bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t count,
+                      struct hb_range *range)
 {
     const struct hb_archive *archive = &previous->archive;
     const struct hb_format_ops *ops = archive->format->plugin->ops;
-    struct hb_entry there = *entry; /* it may have another size by now */
-    there.bytes = previous->bytes[index];
-    struct hb_member member = {
-        .size = sizeof member, .entry = &there, .token = previous->tokens[index]};
-    struct hb_unit found = {.size = sizeof found, .range_fd = -1};
-    if (ops->locate(archive->format->self, &archive->input, &member, &found) != HB_OK)
-        return false;
-    if (hb_previous_units(previous, index) > 1) {
-        size_t part = part_of(previous, index, number);
-        if (part == SIZE_MAX || !narrow(previous, part, &found))
-            return false;
-    }
-    unit->range_offset = found.range_offset;
-    unit->bytes = found.bytes;
-    memcpy(unit->note, found.note, sizeof unit->note);
-    return unit->bytes <= previous->unit_limit;
+    size_t behind = first + count;
+    struct hb_entry entries[2] = {{.size = sizeof *entries, .index = first},
+                                  {.size = sizeof *entries, .index = behind}};
+    struct hb_member members[2] = {
+        {.size = sizeof *members, .entry = &entries[0], .token = previous->tokens[first]},
+        {.size = sizeof *members, .entry = &entries[1]}};
+    bool last = behind >= previous->index.count;
+    if (!last)
+        members[1].token = previous->tokens[behind];
+    *range = (struct hb_range){.size = sizeof *range, .source = previous};
+    return behind <= previous->index.count &&
+           ops->span(archive->format->self, &members[0], last ? NULL : &members[1], range) ==
+               HB_OK &&
+           range->offset <= archive->input.bytes &&
+           range->bytes <= archive->input.bytes - range->offset;
 }
 
-bool hb_previous_read(const struct hb_previous *previous, size_t index,
-                      const struct hb_entry *entry, uint64_t number, struct hb_unit *unit,
-                      uint64_t *check)
+int hb_previous_fd(const struct hb_previous *previous)
+{
+    return previous->archive.fd;
+}
+
+bool hb_previous_has_changed(const struct hb_previous *previous)
+{
+    struct stat now;
+    const struct stat *before = &previous->status;
+    return fstat(previous->archive.fd, &now) != 0 || now.st_size != before->st_size ||
+           now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
+void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t number,
+                      struct hb_unit *unit, struct hb_unit_mark *mark)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    size_t part = part_of(previous, entry, number);
+    mark->check = index->checks[index->first_units[entry] + number];
+    if (part == SIZE_MAX)
+        return;
+    unit->bytes = index->parts[part].bytes;
+    memcpy(unit->note, index->parts[part].note, sizeof unit->note);
+    memcpy(mark->hash, index->parts[part].hash, sizeof mark->hash);
+}
+
+/* ---- proving ------------------------------------------------------------------------------- */
+
+/* A range, read piece by piece. */
+struct stretch {
+    const struct hb_previous *previous;
+    unsigned char *buffer; /* HB_PROOF_BYTES */
+    uint64_t offset, left; /* of what is not in it */
+    size_t at, fill;       /* within it */
+};
+
+static int64_t next_piece(void *self, const void **data, uint64_t most)
+{
+    struct stretch *stretch = self;
+    const struct hb_archive *archive = &stretch->previous->archive;
+    if (stretch->at == stretch->fill) {
+        size_t want = stretch->left < HB_PROOF_BYTES ? (size_t)stretch->left : HB_PROOF_BYTES;
+        int64_t got =
+            hb_run_cancelled(archive->run)
+                ? 0
+                : archive->input.read_at(&archive->input, stretch->buffer, want, stretch->offset);
+        if (got <= 0)
+            return 0;
+        stretch->offset += (uint64_t)got;
+        stretch->left -= (uint64_t)got;
+        stretch->fill = (size_t)got;
+        stretch->at = 0;
+    }
+    uint64_t there = stretch->fill - stretch->at;
+    *data = stretch->buffer + stretch->at;
+    stretch->at += (size_t)(there < most ? there : most);
+    return (int64_t)(there < most ? there : most);
+}
+
+static bool is_as_stored(struct stretch *stretch, size_t entry, const struct hb_unit *units,
+                         size_t count)
+{
+    const struct hb_reuse_index *index = &stretch->previous->index;
+    uint64_t check;
+    for (size_t i = 0; i < count; i++)
+        if (!hb_unit_check_pieces(&units[i], next_piece, stretch, &check) ||
+            check != index->checks[index->first_units[entry] + i])
+            return false;
+    return stretch->left == 0 && stretch->at == stretch->fill;
+}
+
+/* What is in front of the units, by the format, and the units, by their checksums. */
+static bool prove(struct stretch *stretch, size_t first, const struct hb_entry *entry,
+                  const struct hb_range *range, struct hb_unit *units, size_t count)
+{
+    const struct hb_archive *archive = &stretch->previous->archive;
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    struct hb_entry there = *entry;
+    const void *data = NULL;
+    uint64_t head = 0, bytes;
+    there.index = first;
+    struct hb_member member = {
+        .size = sizeof member, .entry = &there, .token = stretch->previous->tokens[first]};
+    int64_t got = next_piece(stretch, &data, HB_PROOF_BYTES);
+    if (got <= 0 || ops->locate(archive->format->self, &member, range, data, (size_t)got, units,
+                                count, &head) != HB_OK)
+        return false;
+    bytes = head;
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(bytes, units[i].bytes, &bytes))
+            return false;
+    stretch->at = (size_t)head;
+    return head <= (uint64_t)got && bytes == range->bytes &&
+           is_as_stored(stretch, first, units, count);
+}
+
+bool hb_previous_prove(const struct hb_previous *previous, size_t first, size_t count,
+                       const struct hb_entry *entry, unsigned char *buffer, struct hb_unit *unit,
+                       struct hb_range *range)
+{
+    size_t unit_count = hb_previous_units(previous, first);
+    HB_AUTO_FREE struct hb_unit *units = hb_alloc(unit_count * sizeof *units);
+    struct hb_unit_mark mark;
+    if (!hb_previous_span(previous, first, count, range))
+        return false;
+    for (size_t i = 0; i < unit_count; i++) {
+        units[i].size = sizeof *units;
+        hb_previous_unit(previous, first, i, &units[i], &mark);
+    }
+    struct stretch stretch = {
+        .previous = previous, .buffer = buffer, .offset = range->offset, .left = range->bytes};
+    bool proven = prove(&stretch, first, entry, range, units, unit_count);
+    *unit = units[0];
+    return proven;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* A part of a long entry: its units are all that lies behind the head. */
+static bool find_part(const struct hb_previous *previous, size_t entry, uint64_t number,
+                      struct hb_unit *unit, uint64_t *offset)
+{
+    const struct hb_reuse_index *index = &previous->index;
+    size_t part = part_of(previous, entry, number);
+    struct hb_range range;
+    if (part == SIZE_MAX || !hb_previous_span(previous, entry, 1, &range))
+        return false;
+    size_t last = part - (size_t)number + hb_previous_units(previous, entry) - 1;
+    uint64_t all = previous->offsets[last] + index->parts[last].bytes;
+    if (all > range.bytes || index->parts[part].bytes > previous->unit_limit)
+        return false;
+    *offset = range.offset + range.bytes - all + previous->offsets[part];
+    unit->bytes = index->parts[part].bytes;
+    memcpy(unit->note, index->parts[part].note, sizeof unit->note);
+    return true;
+}
+
+bool hb_previous_read(const struct hb_previous *previous, size_t entry, uint64_t number,
+                      struct hb_unit *unit, uint64_t *check)
 {
     const struct hb_archive *archive = &previous->archive;
-    if (!locate(previous, index, entry, number, unit))
+    uint64_t offset;
+    if (!find_part(previous, entry, number, unit, &offset))
         return false;
     void *data = malloc(unit->bytes == 0 ? 1 : (size_t)unit->bytes);
     if (data == NULL)
         return false;
-    int64_t got =
-        archive->input.read_at(&archive->input, data, (size_t)unit->bytes, unit->range_offset);
+    int64_t got = archive->input.read_at(&archive->input, data, (size_t)unit->bytes, offset);
     unit->data = data;
-    unit->range_offset = 0;
     *check = got < 0 || (uint64_t)got != unit->bytes ? 0 : hb_unit_check(unit, data);
     if (got >= 0 && (uint64_t)got == unit->bytes &&
-        *check == previous->index.checks[previous->index.first_units[index] + number])
+        *check == previous->index.checks[previous->index.first_units[entry] + number])
         return true;
     free(data);
     unit->data = NULL;

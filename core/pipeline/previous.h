@@ -54,12 +54,37 @@ size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb
 const unsigned char *hb_previous_hash(const struct hb_previous *previous, size_t entry,
                                       uint64_t number);
 
+enum { HB_PROOF_BYTES = 256 << 10 };
+
 /*
- * Reads unit `number` of entry `index`: data (malloc), bytes and note of `unit`, checked, and its
- * checksum in *check. `entry` is that one as it would be listed. False: it cannot be had.
+ * Are `count` entries from `first` on, one unit or one entry, there as they were stored? All bytes
+ * of them are read, and compared with what the index says; `entry` is the first as it would be
+ * listed, `buffer` has HB_PROOF_BYTES. Then range->offset and bytes say where they lie, and bytes
+ * and note of `unit` are those of the (first) unit.
  */
-bool hb_previous_read(const struct hb_previous *previous, size_t index,
-                      const struct hb_entry *entry, uint64_t number, struct hb_unit *unit,
-                      uint64_t *check);
+bool hb_previous_prove(const struct hb_previous *previous, size_t first, size_t count,
+                       const struct hb_entry *entry, unsigned char *buffer, struct hb_unit *unit,
+                       struct hb_range *range);
+/* What the index says of unit `number` of an entry: its mark and, of a long one, bytes and note. */
+void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t number,
+                      struct hb_unit *unit, struct hb_unit_mark *mark);
+
+/* Where `count` entries lie that begin and end with units. No input or output. */
+bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t count,
+                      struct hb_range *range);
+/* What range->source stands for. */
+int hb_previous_fd(const struct hb_previous *previous);
+/* Since it was opened: then what was proved need not be what was copied. */
+#define HB_PREVIOUS_CHANGED                                                                        \
+    "the previous archive changed while it was being reused, or cannot be read any more; run the " \
+    "backup again"
+bool hb_previous_has_changed(const struct hb_previous *previous);
+
+/*
+ * Reads unit `number` of a long entry: data (malloc), bytes and note of `unit`, checked, and its
+ * checksum in *check. False: it cannot be had.
+ */
+bool hb_previous_read(const struct hb_previous *previous, size_t entry, uint64_t number,
+                      struct hb_unit *unit, uint64_t *check);
 
 #endif

@@ -45,8 +45,10 @@ static const struct hb_callback format_callbacks[] = {
     OPTIONAL(hb_format_ops, list),
     OPTIONAL(hb_format_ops, decode),
     OPTIONAL(hb_format_ops, read_trailer),
-    OPTIONAL(hb_format_ops, locate),
     OPTIONAL(hb_format_ops, codec),
+    OPTIONAL(hb_format_ops, span),
+    OPTIONAL(hb_format_ops, locate),
+    OPTIONAL(hb_format_ops, adopt),
     {0},
 };
 static const struct hb_callback content_callbacks[] = {
@@ -130,6 +132,14 @@ bool hb_callback_provided(const struct hb_plugin *plugin, const struct hb_callba
         return false;
     memcpy(&function, (const char *)plugin->ops + callback->offset, sizeof function);
     return function != NULL;
+}
+
+const struct hb_hook_command *const *hb_plugin_commands(const struct hb_plugin *plugin)
+{
+    static const struct hb_hook_command *const none[] = {NULL};
+    const struct hb_hook_ops *ops = plugin->ops;
+    bool has = plugin->kind == HB_KIND_HOOK && HB_HAS(ops, commands) && ops->commands != NULL;
+    return has ? ops->commands : none;
 }
 
 bool hb_is_plain_name(const char *name)

@@ -4,6 +4,7 @@
 #define HB_DESCRIPTOR_H
 
 #include "base/error.h"
+#include <hbcore/hook.h>
 #include <hbcore/plugin.h>
 #include <stdbool.h>
 
@@ -23,6 +24,9 @@ bool hb_is_plain_name(const char *name);
 
 /* Of a command of a hook. */
 enum { HB_MOST_COMMAND_OPTIONS = 40, HB_MOST_OPERANDS = 8 };
+
+/* Those of a hook, ended by NULL; of any other plugin, and one that lacks them, none. */
+const struct hb_hook_command *const *hb_plugin_commands(const struct hb_plugin *plugin);
 
 /* One function of a kind's vtable. */
 struct hb_callback {

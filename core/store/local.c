@@ -7,6 +7,7 @@
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ static int failed(struct hb_local *local, int error)
 {
     local->error = error;
     hb_run_explain(local->store.run, "%s", hb_rights_explain(error));
+    hb_failure_of(local->store.run)->cause = hb_cause_of(error);
     return HB_STATUS_FATAL;
 }
 
@@ -32,13 +34,16 @@ static int failed_to(struct hb_local *local, int error, const char *what)
 {
     local->error = error;
     hb_run_explain(local->store.run, "%s: %s", what, strerror(error));
+    hb_failure_of(local->store.run)->cause = hb_cause_of(error);
     return HB_STATUS_FATAL;
 }
 
 static int limits(void *self, const char *name, struct hb_store_limits *limits)
 {
-    (void)self;
+    const struct hb_local *local = self;
+    long longest = fpathconf(local->fd, _PC_NAME_MAX);
     (void)name;
+    limits->name_most = longest > 0 && longest < NAME_MAX ? (uint32_t)longest : NAME_MAX;
     limits->flags = HB_STORE_EXCLUSIVE | HB_STORE_LATE_NAME | HB_STORE_PATCH;
     return HB_OK;
 }

@@ -83,13 +83,14 @@ static int add_plugin(void *context, const char *path, const struct hb_library *
     return 0;
 }
 
-static int unknown(struct hb_run *run, const char *scheme, const char *url, struct hb_error *error)
+static int unknown(const struct hb_config *config, const char *scheme, const char *url,
+                   struct hb_error *error)
 {
-    struct known known = {hb_copy_text(""), run->config};
+    struct known known = {hb_copy_text(""), config};
     const struct hb_section *section = NULL;
-    while ((section = hb_config_next(run->config, HB_KIND_STORE, section)) != NULL)
+    while ((section = hb_config_next(config, HB_KIND_STORE, section)) != NULL)
         add_known(&known, section->label);
-    hb_loader_each(hb_config_loader(run->config), add_plugin, &known);
+    hb_loader_each(hb_config_loader(config), add_plugin, &known);
     hb_error_set(error, HB_STATUS_FATAL, "%s: no store is called '%s'", url, scheme);
     if (strcmp(scheme, "file") == 0)
         hb_error_hint(error, "a file: URL is one of this machine: file:///DIRECTORY/NAME");
@@ -104,21 +105,31 @@ static int unknown(struct hb_run *run, const char *scheme, const char *url, stru
 }
 
 /* Of no section: the plugin of that name. */
-static int find_plugin(struct hb_run *run, const char *url, struct one *one, struct hb_error *error)
+static int find_plugin(const struct hb_config *config, const char *scheme, const char *url,
+                       const struct hb_library **library, struct hb_error *error)
+{
+    struct hb_error why;
+    return hb_loader_find(hb_config_loader(config), HB_KIND_STORE, scheme, library, &why) == HB_OK
+               ? HB_OK
+               : unknown(config, scheme, url, error);
+}
+
+int hb_store_known(const struct hb_config *config, const char *url, struct hb_error *error)
 {
     const struct hb_library *library;
-    struct hb_error why;
-    if (hb_loader_find(hb_config_loader(run->config), HB_KIND_STORE, one->scheme, &library, &why) !=
-        HB_OK)
-        return unknown(run, one->scheme, url, error);
-    one->owned = hb_section_default(library);
-    return HB_OK;
+    HB_AUTO_FREE char *scheme = hb_copy_bytes(url, hb_url_scheme(url));
+    return section_of(config, scheme) != NULL ? HB_OK
+                                              : find_plugin(config, scheme, url, &library, error);
 }
 
 static int make_one(struct hb_run *run, const char *url, struct one *one, struct hb_error *error)
 {
     const struct hb_section *section = section_of(run->config, one->scheme);
-    int status = section != NULL ? HB_OK : find_plugin(run, url, one, error);
+    const struct hb_library *library;
+    int status =
+        section != NULL ? HB_OK : find_plugin(run->config, one->scheme, url, &library, error);
+    if (status == HB_OK && section == NULL)
+        one->owned = hb_section_default(library);
     if (status == HB_OK)
         status =
             hb_instance_create(run, section != NULL ? section : one->owned, &one->instance, error);
@@ -171,6 +182,16 @@ const char *hb_store_failure(const struct hb_store *store)
                                    : hb_failure_of(store->run)->text;
 }
 
+int hb_store_error(const struct hb_store *store, int status, const char *what,
+                   struct hb_error *error)
+{
+    hb_error_set(error, status, "%s: %s", what, hb_store_failure(store));
+    const char *hint = hb_failure_of(store->run)->hint;
+    if (*hint != '\0')
+        hb_error_hint(error, "%s", hint);
+    return status;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_whole(const struct hb_object *object)
@@ -210,9 +231,10 @@ int hb_store_open(struct hb_run *run, const char *url, const char *version,
         return hb_error_set(error, HB_STATUS_NOMATCH, "%s: cannot be opened: %s", url,
                             version == NULL ? "there is nothing of that name"
                                             : "it was replaced or removed");
-    return status == HB_OK ? HB_OK
-                           : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s", url,
-                                          hb_store_failure(store));
+    if (status == HB_OK)
+        return HB_OK;
+    HB_AUTO_FREE char *what = hb_text("%s: cannot be opened", url);
+    return hb_store_error(store, HB_STATUS_FATAL, what, error);
 }
 
 int64_t hb_opened_read_at(const struct hb_opened *opened, void *buffer, size_t bytes,

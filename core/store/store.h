@@ -27,6 +27,12 @@ struct hb_store {
 int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **store,
                   struct hb_error *error);
 
+/* Is there one for it, by the configuration and the plugins? As above; nothing is made. */
+int hb_store_known(const struct hb_config *config, const char *url, struct hb_error *error);
+
+/* An error of that status: "WHAT: " and why the call in this thread has failed, with its hint. */
+int hb_store_error(const struct hb_store *store, int status, const char *what,
+                   struct hb_error *error);
 /* Why the call in this thread has failed. Valid until the next call in it. */
 const char *hb_store_failure(const struct hb_store *store);
 

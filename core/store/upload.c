@@ -105,6 +105,12 @@ int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes)
     return HB_OK;
 }
 
+void hb_upload_passed(struct hb_upload *upload, uint64_t bytes)
+{
+    upload->number++;
+    upload->offset += bytes;
+}
+
 int hb_upload_patch(struct hb_upload *upload, uint64_t offset, const void *data, size_t bytes)
 {
     const struct hb_store *store = upload->store;

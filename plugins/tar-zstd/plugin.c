@@ -59,8 +59,9 @@ static void destroy(void *self)
     free(tar);
 }
 
-static const char *codec(void *self)
+static const char *codec(void *self, const struct hb_sink *sink)
 {
+    (void)sink; /* in order into any */
     return ((const struct tar_zstd *)self)->codec;
 }
 
@@ -176,8 +177,10 @@ static const struct hb_format_ops ops = {
     .list = tar_list,
     .decode = tar_decode,
     .read_trailer = tar_read_trailer,
-    .locate = tar_locate,
     .codec = codec,
+    .span = tar_span,
+    .locate = tar_locate,
+    .adopt = tar_adopt,
 };
 
 static const struct hb_plugin plugin = {

@@ -333,28 +333,53 @@ int tar_read_trailer(void *self, const struct hb_input *input, void **data, size
     return HB_OK;
 }
 
-/* The frames that a listed member lies in; a single one has its note in the seek table. */
-int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-               struct hb_unit *unit)
+/* ---- as it lies -------------------------------------------------------------------- */
+
+/* The frame that begins with this byte of the tar stream; SIZE_MAX: none does. */
+static size_t frame_at(const struct tar_table *table, uint64_t tar_offset)
 {
-    (void)input;
-    const struct tar_zstd *tar = self;
-    const struct tar_table *table = tar->table;
-    uint64_t header = tar_header_bytes(member->entry);
-    uint64_t content = tar_content_bytes(member->entry), end;
-    if (table == NULL || header == 0 ||
-        __builtin_add_overflow(member->token, header + content, &end) ||
-        __builtin_add_overflow(end, tar_padding(content), &end) || end > table->index.tar_bytes)
+    if (table->count == 0 || tar_offset >= table->index.tar_bytes)
+        return SIZE_MAX;
+    size_t frame = tar_table_find(table, tar_offset);
+    return table->frames[frame].tar_offset == tar_offset ? frame : SIZE_MAX;
+}
+
+int tar_span(void *self, const struct hb_member *first, const struct hb_member *next,
+             struct hb_range *range)
+{
+    const struct tar_table *table = ((const struct tar_zstd *)self)->table;
+    if (table == NULL)
         return HB_STATUS_NOMATCH;
-    size_t first = tar_table_find(table, member->token), last = tar_table_find(table, end - 1);
-    unit->range_offset = table->frames[first].file_offset;
-    unit->bytes = table->frames[last + 1].file_offset - unit->range_offset;
+    size_t from = frame_at(table, first->token);
+    size_t to = next == NULL ? table->count : frame_at(table, next->token);
+    if (from == SIZE_MAX || to == SIZE_MAX || from >= to)
+        return HB_STATUS_NOMATCH;
+    range->offset = table->frames[from].file_offset;
+    range->bytes = table->frames[to].file_offset - range->offset;
+    return HB_OK;
+}
+
+/* There is nothing but frames; the note of a single one is in the seek table. */
+int tar_locate(void *self, const struct hb_member *member, const struct hb_range *range,
+               const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
+               uint64_t *head)
+{
+    const struct tar_table *table = ((const struct tar_zstd *)self)->table;
+    (void)data;
+    (void)bytes;
+    size_t frame = frame_at(table, member->token);
+    *head = 0;
+    if (frame == SIZE_MAX || unit_count > table->count - frame ||
+        table->frames[frame + unit_count].file_offset != range->offset + range->bytes)
+        return HB_STATUS_NOMATCH;
+    if (unit_count > 1)
+        return HB_OK;
     const struct tar_note note = {
         .magic = TAR_NOTE_MAGIC,
-        .checksum = table->frames[first].checksum,
-        .tar_bytes = table->frames[first + 1].tar_offset - table->frames[first].tar_offset,
+        .checksum = table->frames[frame].checksum,
+        .tar_bytes = table->frames[frame + 1].tar_offset - table->frames[frame].tar_offset,
     };
-    if (first == last)
-        memcpy(unit->note, &note, sizeof note);
+    memcpy(units->note, &note, sizeof note);
+    units->bytes = range->bytes;
     return HB_OK;
 }

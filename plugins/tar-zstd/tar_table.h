@@ -39,8 +39,11 @@ int tar_read_exactly(const struct hb_input *input, void *buffer, size_t bytes, u
 
 /* The trailer of an archive that can be read anywhere, checked; HB_STATUS_NOMATCH: it has none. */
 int tar_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes);
-/* The frames in which a listed member lies. */
-int tar_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-               struct hb_unit *unit);
+/* Members as they lie, whole frames of them, for a later archive to take them over. */
+int tar_span(void *self, const struct hb_member *first, const struct hb_member *next,
+             struct hb_range *range);
+int tar_locate(void *self, const struct hb_member *member, const struct hb_range *range,
+               const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
+               uint64_t *head);
 
 #endif

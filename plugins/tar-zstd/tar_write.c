@@ -172,19 +172,39 @@ static int add_row(const struct tar_zstd *tar, uint64_t stored, uint64_t raw, ui
     return tar_buffer_append(rows, row, sizeof row) ? HB_OK : tar_no_memory(tar->host);
 }
 
-int tar_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
+/* The row of a frame in the seek table. */
+static int add_frame(const struct tar_zstd *tar, const struct hb_unit *unit)
 {
-    struct tar_zstd *tar = self;
     struct tar_note note;
     memcpy(&note, unit->note, sizeof note);
     if (tar->writer == NULL || note.magic != TAR_NOTE_MAGIC)
         return tar->host->fail(tar->host, HB_STATUS_FATAL,
                                "was given data that is not an encoded frame");
-    int status = hb_sink_write_unit(sink, unit);
-    if (status == HB_OK)
-        status = add_row(tar, unit->bytes, note.tar_bytes, note.checksum);
     tar->writer->frame_bytes += note.tar_bytes;
-    return status;
+    return add_row(tar, unit->bytes, note.tar_bytes, note.checksum);
+}
+
+int tar_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
+{
+    int status = add_frame(self, unit);
+    return status == HB_OK ? hb_sink_write_unit(sink, unit) : status;
+}
+
+int tar_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
+{
+    const struct tar_zstd *tar = self;
+    uint64_t stored = 0;
+    int status = HB_OK;
+    for (size_t i = 0; status == HB_OK && i < adoption->entry_count; i++)
+        status = tar_begin_entry(self, sink, adoption->entries[i]);
+    for (size_t i = 0; status == HB_OK && i < adoption->unit_count; i++) {
+        status = add_frame(tar, &adoption->units[i]);
+        stored += adoption->units[i].bytes;
+    }
+    if (status == HB_OK && stored != adoption->range->bytes)
+        status = tar->host->fail(tar->host, HB_STATUS_FATAL,
+                                 "was to take over a range that does not hold just its frames");
+    return status == HB_OK ? sink->copy(sink, adoption->range) : status;
 }
 
 int tar_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)

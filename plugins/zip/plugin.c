@@ -5,6 +5,7 @@
 #include "zip_encode.h"
 #include "zip_index.h"
 #include "zip_list.h"
+#include "zip_span.h"
 #include "zip_worker.h"
 #include "zip_write.h"
 
@@ -56,9 +57,9 @@ static void destroy(void *self)
     free(zip);
 }
 
-static const char *codec(void *self)
+static const char *codec(void *self, const struct hb_sink *sink)
 {
-    return zip_codec_name(self);
+    return zip_codec_name(self, sink->patch != NULL);
 }
 
 static const struct hb_format_ops ops = {
@@ -80,8 +81,10 @@ static const struct hb_format_ops ops = {
     .list = zip_list,
     .decode = zip_decode,
     .read_trailer = zip_read_trailer,
-    .locate = zip_locate,
     .codec = codec,
+    .span = zip_span,
+    .locate = zip_locate,
+    .adopt = zip_adopt,
 };
 
 static const struct hb_plugin plugin = {

@@ -13,6 +13,7 @@
  *     zip            the instance              zip_decode   one member back
  *     zip_end        finding the directory     zip_entry    what a record means
  *                                              zip_list     listing, trailer, walk
+                                              zip_span     members as they lie
  *                                              plugin       options and the table of functions
  */
 #ifndef ZIP_H
@@ -60,10 +61,11 @@ struct zip_index {
     uint64_t bytes;
     uint64_t shift; /* bytes in front of the archive, which stored offsets do not count */
     uint64_t entries;
-    uint64_t data_end; /* where the last entry's data ends, as far as the directory tells */
-    uint64_t *starts;  /* of the local headers, ascending, from the start of the input */
-    bool has_trailer;  /* as the last central header says */
-    unsigned told;     /* enum zip_oddity: noted already */
+    uint64_t data_end;      /* where the last entry's data ends, as far as the directory tells */
+    uint64_t *starts;       /* of the local headers, ascending, from the start of the input */
+    uint64_t trailer_start; /* from the start of the input; 0: none was read */
+    bool has_trailer;       /* as the last central header says */
+    unsigned told;          /* enum zip_oddity: noted already */
     bool loaded;
 };
 

@@ -100,21 +100,24 @@ static int check_sample(struct zip *zip, struct zip_worker *worker, unsigned cha
     return HB_OK;
 }
 
-static void write_name(const struct zip *zip, uint32_t checksum, char *name)
+static void write_name(const struct zip *zip, uint32_t checksum, bool patch, char *name)
 {
+    const char *layout = patch ? "" : ", in order";
     int length = snprintf(name, NAME_BYTES, "%.4s %d ", ZIP_NOTE_MAGIC, ZIP_UNIT_BYTES);
     if (zip->level == 0)
-        snprintf(name + length, NAME_BYTES - (size_t)length, "stored");
+        snprintf(name + length, NAME_BYTES - (size_t)length, "stored%s", layout);
     else if (zip->level == ZIP_LEVEL_FAST)
         snprintf(name + length, NAME_BYTES - (size_t)length,
-                 "isa-l %d.%d.%d fast, libdeflate %s, sample %08x", ISAL_MAJOR_VERSION,
-                 ISAL_MINOR_VERSION, ISAL_PATCH_VERSION, LIBDEFLATE_VERSION_STRING, checksum);
+                 "isa-l %d.%d.%d fast, libdeflate %s, sample %08x%s", ISAL_MAJOR_VERSION,
+                 ISAL_MINOR_VERSION, ISAL_PATCH_VERSION, LIBDEFLATE_VERSION_STRING, checksum,
+                 layout);
     else
-        snprintf(name + length, NAME_BYTES - (size_t)length, "libdeflate %s level %d, sample %08x",
-                 LIBDEFLATE_VERSION_STRING, zip->level, checksum);
+        snprintf(name + length, NAME_BYTES - (size_t)length,
+                 "libdeflate %s level %d, sample %08x%s", LIBDEFLATE_VERSION_STRING, zip->level,
+                 checksum, layout);
 }
 
-const char *zip_codec_name(struct zip *zip)
+const char *zip_codec_name(struct zip *zip, bool patch)
 {
     if (zip->codec != NULL)
         return zip->codec;
@@ -128,7 +131,7 @@ const char *zip_codec_name(struct zip *zip)
     if (status == HB_OK && worker != NULL && zip->level != 0)
         status = check_sample(zip, worker, sample, &checksum);
     if (status == HB_OK && worker != NULL) {
-        write_name(zip, checksum, name);
+        write_name(zip, checksum, patch, name);
         zip->codec = name;
     } else {
         free(name);

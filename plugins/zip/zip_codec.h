@@ -8,8 +8,9 @@
 /*
  * All that the bytes of a unit depend on besides its content: names and versions of what
  * compresses, the level, and what became of a sample, as another processor or library may find
- * other matches. The instance's own; NULL after host->fail(). Not while workers encode.
+ * other matches; and whether the sink can patch. The instance's own, made once; NULL after
+ * host->fail(). Not while workers encode.
  */
-const char *zip_codec_name(struct zip *zip);
+const char *zip_codec_name(struct zip *zip, bool patch);
 
 #endif

@@ -455,30 +455,3 @@ int zip_decode_look(const struct zip *zip, const struct hb_input *input,
         *why = zip_method_claim_problem(record, claim, bytes, text);
     return status == HB_STATUS_NOMATCH ? HB_OK : status;
 }
-
-int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-               struct hb_unit *unit)
-{
-    const struct zip *zip = self;
-    struct zip_record record = {0};
-    unsigned char *header = NULL;
-    uint64_t data = 0;
-    int status = read_central(zip, input, member->token, &header, &record);
-    if (status == HB_OK)
-        status = find_data(zip, input, &record, &data);
-    free(header);
-    if (status != HB_OK)
-        return status;
-    const struct zip_note note = {
-        .magic = {'z', 'i', 'p', '1'},
-        .crc = record.crc,
-        .bytes = record.bytes,
-        .method = record.method,
-        .whole = 1,
-        .last = 1,
-    };
-    unit->range_offset = data;
-    unit->bytes = record.packed;
-    memcpy(unit->note, &note, sizeof note);
-    return HB_OK;
-}

@@ -8,8 +8,6 @@
 int zip_decode(void *self, void *worker, const struct hb_input *input,
                const struct hb_member *const *members, size_t count,
                const struct hb_output *const *outputs);
-int zip_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-               struct hb_unit *unit);
 /* The member whose central header lies at `place`, and of which zip_entry_of() made this `type`. */
 int zip_decode_one(const struct zip *zip, struct zip_worker *worker, const struct hb_input *input,
                    uint64_t place, uint32_t type, const struct hb_output *output);

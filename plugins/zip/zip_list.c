@@ -317,6 +317,7 @@ int zip_read_trailer(void *self, const struct hb_input *input, void **data, size
                                "its trailer, before the central directory, has an impossible "
                                "length; the archive is damaged or forged");
     uint64_t start = zip->index.start - sizeof frame - length;
+    zip->index.trailer_start = start;
     if (spaced)
         return read_spaced(zip, input, start, (size_t)length, data, bytes);
     *bytes = (size_t)length;

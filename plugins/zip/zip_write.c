@@ -112,19 +112,6 @@ static int put(struct zip *zip, const struct hb_sink *sink, const void *data, si
     return status;
 }
 
-static int put_unit(struct zip *zip, const struct hb_sink *sink, const struct hb_unit *unit)
-{
-    struct zip_writer *writer = &zip->writer;
-    if (unit->data != NULL || unit->bytes == 0)
-        return put(zip, sink, unit->data, (size_t)unit->bytes);
-    int status = flush(writer, sink);
-    if (status == HB_OK)
-        status = hb_sink_write_unit(sink, unit);
-    if (status == HB_OK)
-        writer->written += unit->bytes;
-    return status;
-}
-
 static uint64_t place(const struct zip_writer *writer)
 {
     return writer->written + writer->fill;
@@ -142,7 +129,7 @@ static int patch(struct zip_writer *writer, const struct hb_sink *sink, uint64_t
 
 /* ---- one entry ------------------------------------------------------------------------------ */
 
-static void describe(struct zip_record *record, const struct hb_entry *entry)
+void zip_write_record(struct zip_record *record, const struct hb_entry *entry)
 {
     bool mode_known = (entry->flags & HB_ENTRY_HAS_MODE) != 0;
     uint32_t type = S_IFREG, mode = 0644;
@@ -180,7 +167,7 @@ int zip_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entr
         return status;
     writer->entry = entry;
     writer->headed = writer->whole = writer->ended = false;
-    describe(&writer->record, entry);
+    zip_write_record(&writer->record, entry);
     return HB_OK;
 }
 
@@ -251,7 +238,7 @@ int zip_append(void *self, const struct hb_sink *sink, const struct hb_unit *uni
             status = count_unit(zip, &note, unit->bytes);
         writer->ended = note.last != 0;
     }
-    return status == HB_OK ? put_unit(zip, sink, unit) : status;
+    return status == HB_OK ? put(zip, sink, unit->data, (size_t)unit->bytes) : status;
 }
 
 /* An entry of which nothing was appended. */
@@ -317,6 +304,72 @@ int zip_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry 
     if (status == HB_OK)
         status = remember(zip);
     writer->entry = NULL;
+    return status;
+}
+
+/* ---- entries that are taken over ------------------------------------------------------------ */
+
+size_t zip_write_units(struct zip_record *record, const struct hb_unit *units, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct zip_note note;
+        memcpy(&note, units[i].note, sizeof note);
+        if (memcmp(note.magic, ZIP_NOTE_MAGIC, sizeof note.magic) != 0 || (i > 0 && note.whole))
+            return 0;
+        record->method = note.whole ? note.method : ZIP_DEFLATED;
+        record->crc =
+            i == 0 ? note.crc : (uint32_t)crc32_combine(record->crc, note.crc, (z_off_t)note.bytes);
+        record->bytes += note.bytes;
+        record->packed += units[i].bytes;
+        if (note.last) {
+            if (!note.whole)
+                record->room = zip_is_large(record) ? ZIP_ROOM_64 : ZIP_ROOM_SPARE;
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+/* Its local header is there; only its length is asked for. */
+static int adopt_entry(struct zip *zip, const struct hb_sink *sink, const struct hb_entry *entry,
+                       const struct hb_unit *units, size_t *count, uint64_t *at)
+{
+    struct zip_writer *writer = &zip->writer;
+    struct zip_record *record = &writer->record;
+    zip_write_record(record, entry);
+    *count = zip_write_units(record, units, *count);
+    if (*count == 0)
+        return zip->host->fail(zip->host, HB_STATUS_FATAL,
+                               "was to take over units that it did not encode");
+    int status = make_room(zip, sink, ZIP_LOCAL_BYTES + ZIP_NAME_MAX + ZIP_EXTRA_MAX);
+    if (status != HB_OK)
+        return status;
+    record->offset = *at;
+    *at += zip_put_local(writer->buffer + writer->fill, record) + record->packed;
+    return remember(zip);
+}
+
+int zip_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
+{
+    struct zip *zip = self;
+    struct zip_writer *writer = &zip->writer;
+    uint64_t at = place(writer), end = at + adoption->range->bytes;
+    size_t used = 0;
+    int status = HB_OK;
+    for (size_t i = 0; status == HB_OK && i < adoption->entry_count; i++) {
+        size_t count = adoption->unit_count - used;
+        status = adopt_entry(zip, sink, adoption->entries[i], &adoption->units[used], &count, &at);
+        used += count;
+    }
+    if (status == HB_OK && (at != end || used != adoption->unit_count))
+        status = zip->host->fail(zip->host, HB_STATUS_FATAL,
+                                 "was to take over a range that does not hold just its entries");
+    if (status == HB_OK)
+        status = flush(writer, sink);
+    if (status == HB_OK)
+        status = sink->copy(sink, adoption->range);
+    if (status == HB_OK)
+        writer->written += adoption->range->bytes;
     return status;
 }
 

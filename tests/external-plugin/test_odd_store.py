@@ -121,6 +121,11 @@ class Whole(Odd):
         done = self.run_it("list", "off://bucket/missing.zip", expect=1)
         self.assertIn(b"off://bucket/missing.zip: cannot be opened: there is nothing of that name", done.stderr)
         self.run_it("list", "off://", expect=2)
+        done = self.run_it("--set", "preset:nightly.directory=s4://x", "config", "check", expect=2)
+        self.assertIn(b"[preset:nightly] directory: s4://x: no store is called 's4'", done.stderr + done.stdout)
+        done = self.run_it("--set", "store:off.root=", "config", "check", expect=2)
+        self.assertIn(b"names no directory", done.stderr + done.stdout)
+        self.run_it("config", "check")
         done = self.run_it("backup", "-o", "file://elsewhere/x.zip", expect=2)
         self.assertIn(b"file:///DIRECTORY/NAME", done.stderr)
         self.run_it("backup", "-o", f"file://{self.dir}/a%20b.zip")
@@ -150,6 +155,59 @@ class Whole(Odd):
     def check_all_but(self, url):
         for other in self.objects().keys() - {url}:
             self.run_it("verify", other)
+
+
+class Together(Odd):
+    """Others write there at the same time."""
+
+    def pass_gate(self, name):
+        with open(self.root / name, "rb"):
+            pass
+
+    def test_two_machines(self):
+        """One is about to commit while the other makes archives and prunes, and the other way round."""
+        other = self.make_home("other")
+        one = ("--set", "preset:nightly.keep=1", "--home", self.home, "backup", "--preset", "nightly")
+        two = ("--set", "preset:nightly.keep=1", "--home", other, "backup", "--preset", "nightly")
+        for name in ("here", "gate"):
+            os.mkfifo(self.root / name)
+        for call, number in (("put_part", 1), ("put_commit", 1), ("put_commit", 2), ("list", 2), ("remove", 1)):
+            for waits, works in ((one, two), (two, one)):
+                with self.subTest(call=call, number=number):
+                    self.run_it(*waits)
+                    words = self.command("--config", self.ini, *waits)
+                    process = subprocess.Popen(words, env=self.environment(ODD_FAULT=f"{call}:{number}:wait"),
+                                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                               stderr=subprocess.PIPE)
+                    self.pass_gate("here")
+                    for _ in range(2):
+                        self.run_it(*works)
+                    self.pass_gate("gate")
+                    done = self.finish(process)
+                    self.check_all()
+                    facts = sorted(path.name[:-len(".facts")] for path in self.root.glob("=*.facts"))
+                    self.assertEqual(facts, sorted(path.name for path in self.archives()))
+                    self.assertEqual(len(facts), 2, (facts, done.stdout))
+
+    def test_the_way_back(self):
+        """The archive that an import makes first goes there as well."""
+        self.run_it("backup", "-o", self.dir / "first.zip")
+        hb.write(self.home / "config.yaml", b"model: small\n")
+        self.run_it("--set", "import.backup-preset=nightly", "import", self.dir / "first.zip", "--backup-first",
+                    "--force")
+        (url,) = self.objects()
+        self.assertEqual(self.run_it("cat", url, "config.yaml").stdout, b"model: small\n")
+
+    def test_directories(self):
+        """Of [backup], and where -o says to put it: a name is made, and nothing is removed."""
+        for _ in range(2):
+            self.run_it("backup", "-o", "off://")
+            self.run_it("--set", "backup.directory=off://plain/", "backup")
+        names = sorted(self.objects())
+        self.assertEqual(len(names), 4)
+        for url in names:
+            self.assertRegex(url, r"^off://(plain/)?backup-[0-9-]{17}Z-[0-9a-f]{6}\.zip$")
+        self.check_all()
 
 
 class Facts(Odd):

@@ -109,7 +109,8 @@ class Commands(hb.Case):
     def test_on_takes_commands_away(self):
         self.configure("commanding commanding on = backup put-it")
         self.hbcore("put-it", "x")
-        self.assert_mentions(self.hbcore("read-all", expect=2), "no command read-all", "no hook")
+        self.assert_mentions(self.hbcore("read-all", expect=2), "no command read-all", "no hook",
+                             "add read-all to 'on' in [hook:commanding]")
         self.assertNotIn(b"read-all", self.hbcore("--help").stdout)
         self.configure("commanding commanding on = put-itt")
         self.assert_mentions(self.hbcore("config", "check", expect=2), "'put-itt' is not one of", "put-it")

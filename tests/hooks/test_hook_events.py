@@ -189,6 +189,13 @@ class Events(hb.Case):
         with hb.HeldLock(self.home):
             self.assertEqual(self.run_it("backup", expect=5)[1], [])
 
+    def test_a_declined_import(self):
+        self.run_it("backup", "-o", self.dir / "a.zip")
+        self.config = self.write_config(self.config.read_text().replace("[import]\n", "[import]\nask-if = one\n"))
+        self.hbcore("import", self.dir / "a.zip", input=b"n\n", expect=4)
+        events = [json.loads(line) for line in self.said.read_text().splitlines()]
+        self.expect_events(events, "import", ("before", "finally"), exit_status=[0, 4], status=[0, -3])
+
     def test_a_veto_reaches_those_that_were_asked(self):
         """The one that vetoes, and those before it, the last one first; none behind it."""
         self.configure(hooks=("first", "second", "third"))
@@ -226,6 +233,16 @@ class Events(hb.Case):
             self.assert_mentions(done, f"{command} is refused")
             self.expect_events(events, command, ("before", "finally"), exit_status=[0, 1], status=[0, -2])
             self.assert_unchanged(before, self.home)
+
+    def test_a_hook_that_fails_at_the_end(self):
+        """It is told, and changes nothing: as a note, or where the command has failed beside its error."""
+        self.configure("stages = finally\n")
+        done, _ = self.run_it("backup", "--dry-run")
+        self.assertEqual([row["reason"] for row in done["notes"] if "hook" in row["reason"]],
+                         ["[hook:noting]: noting: this command stages nothing: it is a dry run, or only reads"])
+        (self.dir / "broken.zip").write_bytes(b"PK\x03\x04 no")
+        done = self.hbcore("import", "--dry-run", self.dir / "broken.zip", expect=1)
+        self.assert_mentions(done, "[hook:noting]: noting: this command stages nothing", "broken.zip")
 
     def test_a_failed_way_back(self):
         self.run_it("backup", "-o", self.dir / "a.zip")

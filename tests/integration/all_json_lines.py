@@ -83,6 +83,7 @@ class Lines(hb.Case):
         self.run_json("prune", options=preset)
         self.run_json("plugins", "list")
         self.run_json("plugins", "show", "zip")
+        self.run_json("plugins", "show", "hermes")
         self.run_json("plugins", "new", "filter", "mine", cwd=self.dir)
         self.run_json("config", "check")
         self.run_json("config", "new", "generic", options=("--config", self.dir / "new.ini"))
@@ -157,7 +158,7 @@ class Lines(hb.Case):
             self.skip("python3-jsonschema is not installed")
         for path in schemas.SCHEMAS.glob("*.json"):
             schemas.jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
-        optional = {"plugin": {"suffixes"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"}}
+        optional = {"plugin": {"suffixes", "commands"}, "entry": {"mode", "link", "change", "unreadable"}, "snapshot": {"fate"}}
         for (kind, command), rows in self.seen.items():
             for row in {id(row): row for row in sorted(rows, key=len)[::len(rows) - 1 or 1]}.values():
                 with self.subTest(kind=kind, command=command):

@@ -71,7 +71,7 @@ class Later(hb.Case):
                 self.assertIn("later version", untold["reason"])
                 self.assertIn("later version", made["notes"][0]["reason"])
             self.assertEqual(made["removed"], 1)
-            self.assertEqual({file.name for file in self.directory.iterdir()}, {path.name, pathlib.Path(made["archive"]).name})
+            self.assertEqual({file.name for file in hb.archives(self.directory)}, {path.name, pathlib.Path(made["archive"]).name})
             done = self.run_preset(kind, "prune", "--adopt", expect=3)
             rows = {row["path"]: row["fate"] for row in map(json.loads, done.stdout.splitlines()) if row["type"] == "archive"}
             self.assertEqual(rows, {str(path): "untold", made["archive"]: "kept"})

@@ -105,7 +105,7 @@ class Reading(OwnerRights):
     def test_read_as_root_keeps_what_is_made_to_root(self):
         said = ("--set", "home.read-as=root")
         self.as_root(*said, "backup", "--preset", "pre-update")
-        made, = (self.home / "backups").iterdir()
+        made, = hb.archives(self.home / "backups")
         self.assertEqual((made.stat().st_uid, stat.S_IMODE(made.stat().st_mode)), (0, 0o600))
         self.assertEqual(self.who("backups"), USER)
         self.assertEqual(set(self.stored(made).values()), {True})
@@ -207,7 +207,7 @@ class Places(OwnerRights):
         (self.home / "backups").symlink_to(elsewhere)
         os.lchown(self.home / "backups", USER, USER)
         self.as_root("backup", "--preset", "pre-update")
-        made, = elsewhere.iterdir()
+        made, = hb.archives(elsewhere)
         self.assertEqual(made.stat().st_uid, USER)
 
     def test_a_link_of_roots_own(self):
@@ -618,12 +618,12 @@ class Pruning(OwnerRights):
         os.lchown(self.home / "backups", USER, USER)
         keep = ("--set", "preset:pre-update.keep=1")
         self.as_root(*keep, "--set", f"preset:pre-update.directory={public}", "backup", "--preset", "pre-update")
-        old, = public.iterdir()
+        old, = hb.archives(public)
         self.assertEqual(old.stat().st_uid, 0)
         done = self.as_root(*keep, "backup", "--preset", "pre-update")
         self.assert_mentions(done, old, "cannot be removed")
         self.assertTrue(old.exists())
-        new, = set(public.iterdir()) - {old}
+        new, = set(hb.archives(public)) - {old}
         self.assertEqual(new.stat().st_uid, USER)
 
     def test_what_he_says_is_his(self):

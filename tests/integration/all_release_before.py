@@ -230,7 +230,7 @@ class Retention(hb.Case):
             self.assertIn("prune --preset nightly --adopt", summary["notes"][-1]["reason"])
             fates, summary = self.run_preset("prune", directory, kind, "--adopt")
             self.assertEqual((summary["adopted"], summary["removed"]), (2, 2))
-            self.assertEqual([str(path) for path in directory.iterdir()], [made["archive"]])
+            self.assertEqual([str(path) for path in hb.archives(directory)], [made["archive"]])
 
     def test_in_the_home_they_are_its_own(self):
         for kind in FORMATS:

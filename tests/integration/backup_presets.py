@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives by preset, and which of them stay."""
+import hashlib
 import json
 import os
 import pathlib
@@ -25,7 +26,7 @@ class Presets(hb.Case):
         return self.summary(done)
 
     def archives(self, prefix="pre-update-"):
-        return sorted(name for name in os.listdir(self.backups) if name.startswith(prefix))
+        return [path.name for path in hb.archives(self.backups) if path.name.startswith(prefix)]
 
     def old(self, *names):
         for name in names:
@@ -46,6 +47,34 @@ class Presets(hb.Case):
         self.assertEqual(self.archives(),
                          [f"pre-update-2024-01-{day:02}-000000.zip" for day in range(4, 8)] +
                          [pathlib.Path(made["archive"]).name])
+
+    def test_facts_stand_beside_archives_and_go_with_them(self):
+        """What is not of the preset has none, and stale ones without an archive go after a day."""
+        for _ in range(3):
+            self.make("pre-update", "--keep", "2")
+        facts = sorted(path.name for path in self.backups.glob("*.facts"))
+        self.assertEqual(facts, sorted(name + ".facts" for name in self.archives()))
+        for name in facts:
+            told = json.loads((self.backups / name).read_text())
+            archive = (self.backups / name[:-len(".facts")]).read_bytes()
+            self.assertEqual((told["length"], told["reasons"]), (len(archive), 0))
+            self.assertEqual(told["head"], hashlib.sha256(archive[:4096]).hexdigest())
+            self.assertEqual(os.stat(self.backups / name).st_mode & 0o777, 0o600)
+        stale, fresh, taken = (self.backups / f"pre-update-2024-01-0{day}-000000.zip.facts" for day in (1, 2, 3))
+        for path in (stale, fresh, taken):
+            hb.write(path, b"{}")
+        os.utime(stale, (1_700_000_000, 1_700_000_000))
+        os.mkdir(self.backups / "pre-update-2024-01-03-000000.zip")
+        self.make("pre-update", "--keep", "2")
+        self.assertEqual((stale.exists(), fresh.exists()), (False, True))
+        config = self.write_config("[format:zip]\n[preset:pre-update]\ndirectory = backups\n")
+        byhand = self.dir / "by-hand.zip"
+        self.hbcore("--config", config, "--home", self.home, "backup", "-o", byhand)
+        with zipfile.ZipFile(byhand) as archive:
+            stored = [name for name in archive.namelist() if name.endswith(".facts")]
+        self.assertEqual(stored, ["backups/" + path.name for path in (fresh, taken)],
+                         "those of an archive go with it; others are files like all")
+        self.assertFalse((self.dir / "by-hand.zip.facts").exists())
 
     def test_only_its_own_go(self):
         others = ["pre-migration-2024-01-01-000000.zip", "my own.zip", "pre-update-notes.txt",
@@ -72,7 +101,7 @@ class Presets(hb.Case):
         done = self.make("pre-update", "--keep", "2")
         self.assertEqual(done["removed_archives"], [str(path) for path in made[1::-1]])
         self.assertEqual(done["notes"], [])
-        self.assertEqual(self.archives(), [made[2].name, pathlib.Path(done["archive"]).name])
+        self.assertEqual(self.archives(), sorted([made[2].name, pathlib.Path(done["archive"]).name]))
 
     def test_junk_is_listed_as_incomplete(self):
         self.old("pre-update-2024-01-01-000000.zip")

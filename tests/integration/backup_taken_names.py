@@ -37,7 +37,7 @@ class TakenNames(fault.FaultCase):
     def test_files(self):
         for count in (1, 2):
             made = self.make(*["echo other > $name"] * count)
-            others = [path for path in self.backups.iterdir() if path != made and
+            others = [path for path in hb.archives(self.backups) if path != made and
                       "2999" not in path.name]
             self.assertEqual(len(others), 10 * count)
             for path in others:

@@ -70,6 +70,12 @@ def use_memory():
 NOBODY = 65534
 
 
+def archives(directory):
+    """What lies in a directory of a preset, sorted: the archives, and whatever else is there. Facts stand beside
+    archives, and are not told of here."""
+    return [path for path in sorted(pathlib.Path(directory).iterdir()) if not path.name.endswith(".facts")]
+
+
 def need(*programs):
     """Ends the whole program as skipped, saying why, where another program is missing."""
     for program in programs:

@@ -74,7 +74,7 @@ class Clock(hb.Case):
                     name = pathlib.Path(made["archive"]).name
                     self.assertNotIn(name, names, "a name is given again")
                     names.append(name)
-                    self.assertEqual(sorted(os.listdir(directory)), sorted(names[-2:]), clock)
+                    self.assertEqual([path.name for path in hb.archives(directory)], sorted(names[-2:]), clock)
                     self.assertEqual(hb.origin(directory / name)["sequence"], number + 1)
 
 

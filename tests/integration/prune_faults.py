@@ -110,7 +110,7 @@ class Archives(Prune):
 
     def make_of(self, stamp, home=None):
         self.hbcore("--home", home or self.home, "backup", "--preset", self.preset, "--keep", "9", expect=None)
-        made = max(self.backups.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        made = max(hb.archives(self.backups), key=lambda path: path.stat().st_mtime_ns)
         return made.rename(self.backups / f"{self.prefix()}{stamp}-000000.zip")
 
     def keep(self, best):

@@ -36,12 +36,12 @@ class Homes(hb.Case):
         return [row for row in rows if row["type"] == "archive"], rows[-1]
 
     def names(self):
-        return sorted(path.name for path in self.shared.iterdir())
+        return [path.name for path in hb.archives(self.shared)]
 
     def whose(self):
         """What each archive that is there holds, sorted."""
         found = []
-        for path in self.shared.iterdir():
+        for path in hb.archives(self.shared):
             with zipfile.ZipFile(path) as archive:
                 found.append(archive.read("config.yaml").decode().split()[1])
         return sorted(found)
@@ -95,7 +95,7 @@ class AnotherUser(Homes):
             self.assertEqual(path.stat().st_uid, STRANGER)
 
     def own(self):
-        return sorted(path.name for path in self.shared.iterdir() if path.stat().st_uid == OWNER)
+        return [path.name for path in hb.archives(self.shared) if path.stat().st_uid == OWNER]
 
     def check_kept(self, by):
         before = self.own()
@@ -144,7 +144,7 @@ class AnotherUser(Homes):
         """Somebody else may be charged with the backups: the directory is his."""
         os.chown(self.shared, STRANGER, STRANGER)
         self.strangers(4)
-        self.assertEqual(len(list(self.shared.iterdir())), 2)
+        self.assertEqual(len(hb.archives(self.shared)), 2)
 
 
 class TwoHomes(Homes):

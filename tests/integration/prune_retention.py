@@ -152,10 +152,10 @@ class Archives(Case):
 
     def test_nothing_is_pruned_beside_an_archive_of_the_users_own_name(self):
         """--preset with -o names a place, not the preset's."""
-        count = len(os.listdir(self.backups))
+        count = len(hb.archives(self.backups))
         self.hbcore("--home", self.home, "--set", "preset:pre-update.keep=1", "backup", "--preset",
                     "pre-update", "-o", f"{self.backups}/", expect=3)
-        self.assertEqual(len(os.listdir(self.backups)), count + 1)
+        self.assertEqual(len(hb.archives(self.backups)), count + 1)
 
     def test_a_link_is_none(self):
         link = self.backups / "pre-update-2024-01-01-000000.zip"

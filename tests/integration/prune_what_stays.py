@@ -36,13 +36,13 @@ class CannotTell(Retention):
     def setUp(self):
         super().setUp()
         self.hbcore("--home", self.home, "backup", "--preset", "pre-update")
-        made, = (self.home / "backups").iterdir()
+        made, = hb.archives(self.home / "backups")
         self.good = made.rename(made.with_name("pre-update-2024-01-01-000000.zip"))
         self.content = self.good.read_bytes()
         self.break_a_database()
 
     def prune(self, **what):
-        for path in self.good.parent.iterdir():
+        for path in hb.archives(self.good.parent):
             path.unlink()
         self.good.write_bytes(self.content)
         done = self.faulted("--home", self.home, "backup", "--keep", "1", "--preset", "pre-update",
@@ -69,14 +69,14 @@ class CannotTell(Retention):
         (self.home / "zero.db").unlink()
         for day in (2, 3):
             self.hbcore("--home", self.home, "backup", "--preset", "pre-update", "--keep", "9")
-            newest = max(self.good.parent.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+            newest = max(hb.archives(self.good.parent), key=lambda path: path.stat().st_mtime_ns)
             newest.rename(self.good.with_name(f"pre-update-2024-01-0{day}-000000.zip"))
         done = self.faulted("--home", self.home, "backup", "--keep", "2", "--preset", "pre-update",
                             calls="openat,openat2", path="*/pre-update-2024-01-03-*", at="1+", error="EIO",
                             expect=None)
         self.assertIn(done.returncode, (0, 3), self.describe(done))
         self.assert_mentions(done, "pre-update-2024-01-03-000000.zip")
-        left = sorted(os.listdir(self.good.parent))
+        left = [path.name for path in hb.archives(self.good.parent)]
         self.assertEqual(left[:2], [f"pre-update-2024-01-0{day}-000000.zip" for day in (2, 3)], left)
         self.assertEqual(len(left), 3)
 
@@ -197,12 +197,12 @@ class Readable(Retention):
 
     def test_the_good_ones_are_not_pruned_for_it(self):
         self.hbcore("--home", self.home, "backup", "--preset", "pre-update")
-        made, = (self.home / "backups").iterdir()
+        made, = hb.archives(self.home / "backups")
         good = made.rename(made.with_name("pre-update-2024-01-01-000000.zip"))
         hb.write(self.home / "zzPK\x06\x07ab", b"x", mtime_ns=1_700_000_000 * 10**9)
         self.hbcore("--home", self.home, "backup", "--preset", "pre-update", "--keep", "1", expect=None)
         whole = []
-        for path in (self.home / "backups").iterdir():
+        for path in hb.archives(self.home / "backups"):
             if self.hbcore("verify", path, expect=None).returncode == 0 and zipfile.is_zipfile(path):
                 whole.append(pathlib.Path(path).name)
         self.assertTrue(whole, f"none that can be read is left, {good.name} is gone: {os.listdir(good.parent)}")

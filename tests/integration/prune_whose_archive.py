@@ -32,7 +32,7 @@ class OtherHomes(hb.Case):
     def whose(self, directory):
         """The home of each archive there, as its content says, in the order of their names."""
         found = []
-        for path in sorted(directory.iterdir()):
+        for path in hb.archives(directory):
             with zipfile.ZipFile(path) as opened:
                 found.append(opened.read("config.yaml").decode().split()[1])
         return found
@@ -97,7 +97,7 @@ class OneDirectory(OtherHomes):
         self.nightly(home)
         moved = home.rename(self.dir / "elsewhere")
         self.nightly(moved, "--keep", "1")
-        self.assertEqual(len(list(self.archives.iterdir())), 1)
+        self.assertEqual(len(hb.archives(self.archives)), 1)
 
     def test_a_directory_that_is_a_link(self):
         """One home's `backups` leads to another's, where its owner may write: both stay apart."""

@@ -23,11 +23,12 @@ struct lies {
     unsigned appended;
     char *kept; /* a unit that is written too late */
     size_t kept_bytes;
+    struct archive *listed;
 };
 
 struct row {
     struct hb_entry entry;
-    size_t number, at; /* `at`: of its content */
+    size_t number, line, at; /* where its line begins, and its content */
     char path[LINE];
 };
 
@@ -67,20 +68,28 @@ static bool named(const struct hb_entry *entry, const char *name)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+static size_t put_line(const struct hb_entry *entry, char line[LINE + 128])
+{
+    return (size_t)snprintf(line, LINE + 128, "%u %llu %o %lld %ld %s\n", entry->type,
+                            (unsigned long long)(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
+                            entry->mode & 07777u, (long long)entry->mtime.tv_sec,
+                            entry->mtime.tv_nsec, entry->path);
+}
+
+static int put_magic(struct lies *lies, const struct hb_sink *sink)
+{
+    bool begun = lies->begun;
+    lies->begun = true;
+    return begun ? HB_OK : sink->write(sink, magic_text, sizeof magic_text - 1);
+}
+
 static int lies_begin(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
 {
     struct lies *lies = self;
     char line[LINE + 128];
-    int status = HB_OK;
     lies->appended = 0;
-    if (!lies->begun)
-        status = sink->write(sink, magic_text, sizeof magic_text - 1);
-    lies->begun = true;
-    int length = snprintf(line, sizeof line, "%u %llu %o %lld %ld %s\n", entry->type,
-                          (unsigned long long)(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
-                          entry->mode & 07777u, (long long)entry->mtime.tv_sec,
-                          entry->mtime.tv_nsec, entry->path);
-    return status == HB_OK ? sink->write(sink, line, (size_t)length) : status;
+    int status = put_magic(lies, sink);
+    return status == HB_OK ? sink->write(sink, line, put_line(entry, line)) : status;
 }
 
 static int lies_encode(void *self, void *worker, const struct hb_segment *const *segments,
@@ -168,9 +177,10 @@ static int lies_policy(void *self, struct hb_unit_policy *policy)
     return HB_OK;
 }
 
-static const char *lies_codec(void *self)
+static const char *lies_codec(void *self, const struct hb_sink *sink)
 {
     (void)self;
+    (void)sink;
     return "as it is";
 }
 
@@ -205,6 +215,7 @@ static bool parse_row(struct archive *archive, size_t *at)
                row->path) != 6)
         return false;
     row->number = archive->count++;
+    row->line = *at;
     row->at = (size_t)(line_end - archive->data) + 1;
     row->entry = (struct hb_entry){
         .size = sizeof row->entry,
@@ -426,7 +437,7 @@ static int tell_member(struct archive *archive, const struct hb_lister *lister, 
 
 static int lies_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
 {
-    const struct lies *lies = self;
+    struct lies *lies = self;
     struct archive *archive;
     if (!lies->by_index)
         return HB_STATUS_NOMATCH;
@@ -441,7 +452,8 @@ static int lies_list(void *self, const struct hb_input *input, const struct hb_l
     }
     if (status == HB_OK && is(lies, "list-nomatch-at-the-end"))
         status = HB_STATUS_NOMATCH;
-    unload(archive);
+    unload(lies->listed);
+    lies->listed = archive;
     return status;
 }
 
@@ -587,25 +599,51 @@ static int lies_read_trailer(void *self, const struct hb_input *input, void **da
     return status;
 }
 
-/* Of an entry with one unit it is the unit; of more, all of them. */
-static int lies_locate(void *self, const struct hb_input *input, const struct hb_member *member,
-                       struct hb_unit *unit)
+static int lies_span(void *self, const struct hb_member *first, const struct hb_member *next,
+                     struct hb_range *range)
 {
     const struct lies *lies = self;
-    struct archive *archive;
-    int status = load(lies, input, &archive);
-    if (status == HB_OK) {
-        const struct row *row = &archive->rows[member->token % archive->count];
-        if (is(lies, "locate-another"))
-            row = row_of(archive, as_large);
-        unit->range_offset = row->at + is(lies, "locate-shifted");
-        unit->bytes = row->entry.bytes + is(lies, "locate-longer");
-        if (is(lies, "locate-outside"))
-            unit->range_offset = UINT64_MAX - 8;
-        unit->note[0] = is(lies, "locate-other-note");
-    }
-    unload(archive);
-    return status;
+    struct archive *archive = lies->listed;
+    if (archive == NULL || archive->count == 0)
+        return HB_STATUS_NOMATCH;
+    const struct row *row = &archive->rows[first->token % archive->count];
+    uint64_t end =
+        next == NULL ? archive->trailer : archive->rows[next->token % archive->count].line;
+    if (is(lies, "locate-another"))
+        row = row_of(archive, as_large);
+    range->offset = row->line + is(lies, "locate-shifted");
+    range->bytes = end - row->line + is(lies, "locate-longer");
+    if (is(lies, "locate-outside"))
+        range->offset = UINT64_MAX - 8;
+    return HB_OK;
+}
+
+static int lies_locate(void *self, const struct hb_member *member, const struct hb_range *range,
+                       const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
+                       uint64_t *head)
+{
+    const struct lies *lies = self;
+    char line[LINE + 128];
+    *head = put_line(member->entry, line);
+    if (*head > bytes || memcmp(line, data, (size_t)*head) != 0)
+        return HB_STATUS_NOMATCH;
+    if (unit_count == 1)
+        units->bytes = range->bytes - *head;
+    units->note[0] = is(lies, "locate-other-note");
+    return HB_OK;
+}
+
+static int lies_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
+{
+    int status = put_magic(self, sink);
+    return status == HB_OK ? sink->copy(sink, adoption->range) : status;
+}
+
+static void lies_destroy(void *self)
+{
+    struct lies *lies = self;
+    unload(lies->listed);
+    free(lies);
 }
 
 /* ---- the plugin ---------------------------------------------------------------------------- */
@@ -642,8 +680,10 @@ static const struct hb_format_ops ops = {
     .list = lies_list,
     .decode = lies_decode,
     .read_trailer = lies_read_trailer,
-    .locate = lies_locate,
     .codec = lies_codec,
+    .span = lies_span,
+    .locate = lies_locate,
+    .adopt = lies_adopt,
 };
 
 static const struct hb_plugin plugin = {
@@ -657,7 +697,7 @@ static const struct hb_plugin plugin = {
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .create = lies_create,
-    .destroy = free,
+    .destroy = lies_destroy,
     .ops = &ops,
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A whole format: "rows 1", then for each entry a line with its type, size, mode, time and name and
- * its bytes behind it, then the trailer, "end" and the number of its bytes. It can list. Wrong as
- * `mistake` says, in what finish() writes or in what list() tells.
+ * its bytes behind it, then the trailer, "end" and the number of its bytes. It can list, and take
+ * over what did not change. Wrong as `mistake` says, in what finish() writes, in what list() tells,
+ * or in how it takes over.
  */
 #include <errno.h>
 #include <hbcore/format.h>
@@ -18,6 +19,7 @@ struct rows {
     const struct hb_host *host;
     const char *mistake;
     bool begun;
+    uint64_t listed_end; /* where the last row of what was listed ends */
 };
 
 /* Where the reading of an archive is. */
@@ -49,19 +51,41 @@ static bool makes(const struct rows *rows, const char *mistake)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static int rows_begin(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+static size_t put_line(const struct hb_entry *entry, char line[LONGEST])
 {
-    struct rows *rows = self;
-    char line[LONGEST];
-    int status = HB_OK;
-    if (!rows->begun)
-        status = sink->write(sink, magic_text, sizeof magic_text - 1);
-    rows->begun = true;
-    int length = snprintf(line, sizeof line, "%u %llu %o %lld %ld %s\n", entry->type,
+    int length = snprintf(line, LONGEST, "%u %llu %o %lld %ld %s\n", entry->type,
                           (unsigned long long)(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
                           entry->mode & 07777u, (long long)entry->mtime.tv_sec,
                           entry->mtime.tv_nsec, entry->path);
-    return status == HB_OK ? sink->write(sink, line, (size_t)length) : status;
+    return (size_t)length;
+}
+
+static int put_magic(struct rows *rows, const struct hb_sink *sink)
+{
+    bool begun = rows->begun;
+    rows->begun = true;
+    return begun ? HB_OK : sink->write(sink, magic_text, sizeof magic_text - 1);
+}
+
+static int rows_begin(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
+{
+    char line[LONGEST];
+    int status = put_magic(self, sink);
+    return status == HB_OK ? sink->write(sink, line, put_line(entry, line)) : status;
+}
+
+static int rows_encode(void *self, void *worker, const struct hb_segment *const *segments,
+                       size_t count, struct hb_unit *unit)
+{
+    const struct rows *rows = self;
+    (void)worker;
+    (void)count;
+    unit->bytes = segments[0]->bytes;
+    void *data = unit->bytes == 0 ? NULL : rows->host->alloc(rows->host, (size_t)unit->bytes);
+    if (data != NULL)
+        memcpy(data, segments[0]->data, (size_t)unit->bytes);
+    unit->data = data;
+    return HB_OK;
 }
 
 static int rows_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
@@ -96,6 +120,80 @@ static int rows_finish(void *self, const struct hb_sink *sink, const void *trail
     int status = sink->write(sink, changed, bytes);
     free(changed);
     return status == HB_OK ? sink->write(sink, tail, TAIL) : status;
+}
+
+/* ---- taking over --------------------------------------------------------------------------- */
+
+static const char *rows_codec(void *self, const struct hb_sink *sink)
+{
+    (void)sink;
+    return makes(self, "no-codec") ? NULL : "as it is";
+}
+
+static int rows_span(void *self, const struct hb_member *first, const struct hb_member *next,
+                     struct hb_range *range)
+{
+    const struct rows *rows = self;
+    uint64_t end = next == NULL ? rows->listed_end : next->token;
+    range->offset = first->token;
+    range->bytes = end - range->offset;
+    if (makes(rows, "span-behind"))
+        range->offset += 7;
+    if (makes(rows, "span-shorter"))
+        range->bytes -= 1;
+    if (makes(rows, "span-longer"))
+        range->bytes += 1;
+    if (makes(rows, "span-huge"))
+        range->bytes = UINT64_MAX - 5;
+    if (makes(rows, "span-nothing"))
+        range->bytes = 0;
+    if (makes(rows, "span-the-first"))
+        range->offset = sizeof magic_text - 1;
+    return makes(rows, "span-wrong-status") ? 77 : HB_OK;
+}
+
+static int rows_locate(void *self, const struct hb_member *member, const struct hb_range *range,
+                       const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
+                       uint64_t *head)
+{
+    const struct rows *rows = self;
+    char line[LONGEST];
+    *head = put_line(member->entry, line);
+    if (*head > bytes || memcmp(line, data, (size_t)*head) != 0)
+        return HB_STATUS_NOMATCH;
+    if (unit_count == 1)
+        units->bytes = range->bytes - *head;
+    if (makes(rows, "other-note"))
+        units->note[3] ^= 1;
+    if (makes(rows, "head-huge"))
+        *head = UINT64_MAX - 5;
+    if (makes(rows, "unit-huge"))
+        units->bytes = UINT64_MAX - 5;
+    if (makes(rows, "unit-shorter"))
+        units->bytes -= units->bytes > 0;
+    if (makes(rows, "all-is-head")) {
+        *head = range->bytes;
+        units->bytes = 0;
+    }
+    return HB_OK;
+}
+
+static int rows_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
+{
+    struct rows *rows = self;
+    struct hb_range other = *adoption->range;
+    int status = put_magic(rows, sink);
+    other.offset += 3;
+    if (status != HB_OK || makes(rows, "copy-nothing"))
+        return status;
+    if (makes(rows, "copy-another"))
+        return sink->copy(sink, &other);
+    if (makes(rows, "write-more"))
+        status = sink->write(sink, "more", 4);
+    if (status == HB_OK)
+        status = sink->copy(sink, adoption->range);
+    return status == HB_OK && makes(rows, "copy-twice") ? sink->copy(sink, adoption->range)
+                                                        : status;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -176,7 +274,8 @@ static int spoil(const struct cursor *cursor, size_t number, struct hb_entry *en
 
 static int rows_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
 {
-    const struct rows *rows = self;
+    struct rows *rows = self;
+    uint64_t place;
     struct cursor *cursor;
     size_t number = 0;
     if (makes(rows, "cannot-list") || makes(rows, "cannot-list-but-garbage"))
@@ -186,9 +285,10 @@ static int rows_list(void *self, const struct hb_input *input, const struct hb_l
     int status = start(rows, input, &cursor);
     if (status != HB_OK)
         return makes(rows, "hide-failure") ? HB_OK : status;
-    while ((status = next(cursor)) == HB_OK) {
+    while (place = cursor->at, (status = next(cursor)) == HB_OK) {
         struct hb_entry entry = cursor->entry;
-        struct hb_member member = {.size = sizeof member, .entry = &entry};
+        struct hb_member member = {.size = sizeof member, .entry = &entry, .token = place};
+        rows->listed_end = cursor->at;
         if (spoil(cursor, number++, &entry) == HB_STATUS_SKIP)
             continue;
         status = lister->member(lister, &member);
@@ -278,8 +378,13 @@ static const struct hb_format_ops ops = {
     .end_entry = rows_end,
     .finish = rows_finish,
     .walk = rows_walk,
+    .encode = rows_encode,
     .list = rows_list,
     .read_trailer = rows_read_trailer,
+    .codec = rows_codec,
+    .span = rows_span,
+    .locate = rows_locate,
+    .adopt = rows_adopt,
 };
 
 static const struct hb_plugin plugin = {

@@ -2,6 +2,7 @@
 """What is published can be read: an archive that its own format lists otherwise than it was stored is not published."""
 import json
 import os
+import time
 import unittest
 
 import hb
@@ -14,7 +15,7 @@ LISTED = ("leave-out-first", "leave-out-last", "other-name", "no-name", "other-s
 OF_TRAILERS = {"other-trailer", "short-trailer", "no-trailer", "other-mode", "other-time"}
 
 
-class ReadBack(hb.Case):
+class Rows(hb.Case):
     def setUp(self):
         super().setUp()
         self.home = self.dir / "home"
@@ -35,6 +36,8 @@ class ReadBack(hb.Case):
         return self.hbcore("--home", self.home, "--set", f"format:{form}.mistake={mistake}", "--json",
                            "backup", "--format", form, *arguments, expect=expect, **keywords)
 
+
+class ReadBack(Rows):
     def test_right(self):
         """What the others are compared with; also where it cannot be listed, but walked through."""
         for form in ("rows", "bare-rows"):
@@ -133,6 +136,41 @@ class Locator(hb.Case):
             self.hbcore("--home", home, "backup", "-o", archive)
             self.hbcore("verify", archive)
             name.unlink()
+
+
+
+class TakenOver(Rows):
+    """How a format can lie about what is taken over: nothing wrong is stored, whatever it says."""
+
+    # What is not proved is read anew.
+    HARMLESS = ("no-codec", "span-behind", "span-shorter", "span-longer", "span-huge", "span-nothing", "span-the-first",
+                "span-wrong-status", "other-note", "head-huge", "unit-huge", "unit-shorter", "all-is-head")
+    REFUSED = {"copy-nothing": b"without copying", "copy-another": b"not given", "copy-twice": b"not given",
+               "write-more": b"cannot be read back"}
+
+    def test_lies(self):
+        hb.write(self.home / "large", os.urandom(5 << 20))
+        newest = max(os.lstat(path).st_ctime for path in self.home.rglob("*"))
+        while time.time() < newest + 3.1:
+            time.sleep(0.05)
+        archive = self.dir / "a.rows"
+        reuse = ("-o", archive)
+        self.config.write_text(self.config.read_text().replace("format = rows\n", "format = rows\nreuse = yes\n", 1))
+        self.backup("rows", "none", *reuse)
+        made = self.summary(self.backup("rows", "none", *reuse))
+        self.assertEqual(made["reused_bytes"], made["bytes"])
+        good = archive.read_bytes()
+        stored = good[:good.rindex(b"HBTRAIL")]
+        for mistake in self.HARMLESS:
+            archive.write_bytes(good)
+            made = self.summary(self.backup("rows", mistake, *reuse))
+            self.assertLess(made["reused_bytes"], made["bytes"], mistake)
+            self.assertTrue(archive.read_bytes().startswith(stored), mistake)
+        for mistake, why in self.REFUSED.items():
+            archive.write_bytes(good)
+            done = self.backup("rows", mistake, *reuse, expect=1)
+            self.assertIn(why, done.stdout + done.stderr, mistake)
+            self.assertTrue(archive.read_bytes() == good, mistake)
 
 
 if __name__ == "__main__":

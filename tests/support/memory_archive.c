@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int memory_append(const struct hb_sink *sink, const void *data, size_t bytes)
 {
@@ -19,14 +18,13 @@ static int memory_append(const struct hb_sink *sink, const void *data, size_t by
     return HB_OK;
 }
 
-static int memory_append_range(const struct hb_sink *sink, int fd, uint64_t offset, uint64_t bytes)
+/* The source of a range is another archive in memory. */
+static int memory_copy(const struct hb_sink *sink, const struct hb_range *range)
 {
-    void *buffer = malloc(bytes);
-    int status = HB_STATUS_FATAL;
-    if (pread(fd, buffer, bytes, (off_t)offset) == (ssize_t)bytes)
-        status = memory_append(sink, buffer, bytes);
-    free(buffer);
-    return status;
+    const struct memory *from = range->source;
+    if (range->offset > from->bytes || range->bytes > from->bytes - range->offset)
+        return HB_STATUS_FATAL;
+    return memory_append(sink, from->data + range->offset, (size_t)range->bytes);
 }
 
 static uint64_t memory_tell(const struct hb_sink *sink)
@@ -83,7 +81,7 @@ void memory_init(struct memory *memory, bool seekable)
         .size = sizeof memory->sink,
         .self = memory,
         .write = memory_append,
-        .write_range = memory_append_range,
+        .copy = memory_copy,
         .tell = memory_tell,
         .patch = seekable ? memory_patch : NULL,
     };
@@ -122,7 +120,6 @@ static int flush_unit(struct writer *writer)
                            .flags = (first->flags & HB_UNIT_FIRST) | (last->flags & HB_UNIT_LAST),
                            .entry = first->entry,
                            .raw_bytes = writer->raw,
-                           .range_fd = -1,
                            .entries = (uint32_t)writer->count};
     const struct hb_sink *sink = &writer->memory->sink;
     int status = writer->ops->encode(writer->self, writer->worker, pointers, writer->count, &unit);
@@ -182,7 +179,6 @@ static int write_raw(struct writer *writer, const struct sample *sample)
                                .data = (const char *)sample->data + offset,
                                .bytes = bytes,
                                .raw_bytes = bytes,
-                               .range_fd = -1,
                                .entries = 1};
         status = writer->ops->append(writer->self, sink, &unit);
         offset += bytes;

@@ -14,7 +14,8 @@
  * one thread, in plan order, for each unit: begin_entry for every entry that
  * starts in it, append once, end_entry for every entry that ends in it. Directories,
  * links and empty files get one segment without bytes, FIRST and LAST, so that
- * each entry goes through encode() and append().
+ * each entry goes through encode() and append(). Entries that lie unchanged in an older
+ * archive may go through adopt() instead, many at once.
  *
  * Each write call has the sink as an argument; an instance writes one archive, or
  * reads one. After a failure the host calls abort(), if there is one, and destroy().
@@ -26,8 +27,9 @@
  * use all processors.
  *
  * The trailer has the host's own checksums of each entry, of its metadata and of its content. What
- * list() and walk() tell is compared with the former, what decode() and walk() give with the latter:
- * a plugin's own checks say where an archive is damaged, but are not what it is believed by.
+ * list() and walk() tell is compared with the former, what decode() and walk() give with the
+ * latter: a plugin's own checks say where an archive is damaged, but are not what it is believed
+ * by.
  */
 #ifndef HBCORE_FORMAT_H
 #define HBCORE_FORMAT_H
@@ -40,14 +42,28 @@ extern "C" {
 
 /* ---- what the host lends a format ---------------------------------------------------------- */
 
+/* Bytes of another archive, as they lie there. */
+struct hb_range {
+    uint32_t size;
+    uint32_t reserved;
+    const void *source; /* the host's own: which archive */
+    uint64_t offset;
+    uint64_t bytes;
+};
+
+HB_LAYOUT(struct hb_range, source, 8);
+HB_LAYOUT(struct hb_range, bytes, 24);
+HB_SIZEOF(struct hb_range, 32);
+
 /* Where an archive goes. Calls return HB_OK or a failure to be passed on. One thread. */
 struct hb_sink {
     uint32_t size;
     uint32_t reserved;
     void *self;
     int (*write)(const struct hb_sink *sink, const void *data, size_t bytes);
-    /* Copies from another file; the descriptor's position is not used. */
-    int (*write_range)(const struct hb_sink *sink, int fd, uint64_t offset, uint64_t bytes);
+    /* Writes the range that adopt() was given: without reading it, where the storage can do that.
+     */
+    int (*copy)(const struct hb_sink *sink, const struct hb_range *range);
     /* Bytes written so far. */
     uint64_t (*tell)(const struct hb_sink *sink);
     /* Overwrites what was written; NULL where the sink is a pipe. */
@@ -107,20 +123,37 @@ struct hb_unit {
     uint32_t size;
     uint32_t flags;               /* FIRST and LAST of `entry`; set by the host */
     const struct hb_entry *entry; /* the first one in it; set by the host */
-    const void *data;   /* encode(): from host->alloc(), and then the host's. NULL: see range_fd */
-    uint64_t bytes;     /* of data, or of the range */
+    const void *data; /* encode(): from host->alloc(), and then the host's; NULL in adopt() */
+    uint64_t bytes;
     uint64_t raw_bytes; /* content bytes in it; set by the host */
-    int32_t range_fd;   /* where data is NULL: the unit is a range of this file, else -1 */
     uint32_t entries;   /* how many entries have a segment in it; set by the host */
-    uint64_t range_offset;
-    unsigned char note[64]; /* the plugin's own (a checksum, say): encode() to append() */
+    uint32_t reserved;
+    unsigned char note[64]; /* the plugin's own (a checksum, say): encode() to append(), adopt() */
 };
 
 HB_LAYOUT(struct hb_unit, entry, 8);
 HB_LAYOUT(struct hb_unit, bytes, 24);
-HB_LAYOUT(struct hb_unit, range_offset, 48);
-HB_LAYOUT(struct hb_unit, note, 56);
-HB_SIZEOF(struct hb_unit, 120);
+HB_LAYOUT(struct hb_unit, entries, 40);
+HB_LAYOUT(struct hb_unit, note, 48);
+HB_SIZEOF(struct hb_unit, 112);
+
+/*
+ * Entries that lie one after the other in an archive of the same codec(), unchanged. Each unit is
+ * as encode() made it: the host has compared its checksum and the bytes around it.
+ */
+struct hb_adoption {
+    uint32_t size;
+    uint32_t reserved;
+    const struct hb_entry *const *entries; /* in their order; `bytes` is exact */
+    size_t entry_count;
+    const struct hb_unit *units; /* in their order: FIRST and LAST, entries, bytes and note */
+    size_t unit_count;
+    const struct hb_range *range; /* all of them, and what lies between: for sink->copy() */
+};
+
+HB_LAYOUT(struct hb_adoption, entries, 8);
+HB_LAYOUT(struct hb_adoption, range, 40);
+HB_SIZEOF(struct hb_adoption, 48);
 
 /* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. */
 struct hb_unit_policy {
@@ -308,23 +341,47 @@ struct hb_format_ops {
     int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
 
     /*
-     * Where the units of a listed member lie: `range_offset` and `bytes` of `unit` are those of all
-     * of them together, for they follow each other. If there is one unit only, be it shared with
-     * other members, its note too, as encode() filled it in: append() would take it as it is.
-     * HB_STATUS_NOMATCH: it cannot be told. After list(). Any thread, several at once. The host has
-     * its own checksum of each unit and note, and compares; it does not believe what it is told
-     * here. Together with codec() this lets a backup copy what did not change from an older
-     * archive.
+     * A later backup takes what did not change over from an archive as it lies there, headers and
+     * all. These four belong together; without one of them nothing is taken over. They are used on
+     * archives alone that this installation has sealed, with the same codec().
+     *
+     * A line of text that names all that the bytes of an archive depend on besides its entries and
+     * their content: the codec, the version of its library as loaded, its level, and the layout
+     * that this sink forces (with patch() or without, say). NULL: it cannot be told. Valid until
+     * destroy(). Before the first begin_entry().
      */
-    int (*locate)(void *self, const struct hb_input *input, const struct hb_member *member,
-                  struct hb_unit *unit);
+    const char *(*codec)(void *self, const struct hb_sink *sink);
 
     /*
-     * A line of text that names all that the bytes of a unit depend on besides its segments: the
-     * codec, the version of its library as loaded, its level. Only units of archives with the same
-     * text are taken over; NULL: none are. Valid until destroy().
+     * Where the listed members from `first` on lie, up to the one before `next` (NULL: to the last
+     * one): offset and bytes of `range`. From the index alone, without input or output, for it is
+     * called for each member and again for many together: the spans of members that follow each
+     * other are the span of all of them. `entry->index` is a member's number in the listing.
+     * HB_STATUS_NOMATCH: it cannot be told, or they do not begin and end with units. After list().
+     * Any thread, several at once.
      */
-    const char *(*codec)(void *self);
+    int (*span)(void *self, const struct hb_member *first, const struct hb_member *next,
+                struct hb_range *range);
+
+    /*
+     * What lies in a span: a single unit, of one entry or of more, the first of which is `member`;
+     * or an entry of several. `data` are its first `bytes`: all of it, or 128 KiB at least. `units`
+     * are as encode() made them; of a single one, bytes and note are for locate() to fill in.
+     * *head: how many bytes lie in front of the units; nothing may lie behind them. The host
+     * compares its own checksum of each unit and note. HB_STATUS_NOMATCH: what is in front is not,
+     * byte for byte, what is written in front of such units of such an entry. Any thread, several
+     * at once.
+     */
+    int (*locate)(void *self, const struct hb_member *member, const struct hb_range *range,
+                  const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
+                  uint64_t *head);
+
+    /*
+     * In place of begin_entry, append and end_entry of these entries: makes of them what the end
+     * of the archive needs, and calls sink->copy() once, with adoption->range. What is written then
+     * is, byte for byte, what those calls would have written.
+     */
+    int (*adopt)(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption);
 };
 
 HB_LAYOUT(struct hb_format_ops, suffixes, 8);
@@ -333,18 +390,14 @@ HB_LAYOUT(struct hb_format_ops, walk, 56);
 HB_LAYOUT(struct hb_format_ops, abort, 64);
 HB_LAYOUT(struct hb_format_ops, encode, 96);
 HB_LAYOUT(struct hb_format_ops, list, 112);
-HB_LAYOUT(struct hb_format_ops, locate, 136);
-HB_LAYOUT(struct hb_format_ops, codec, 144);
-HB_SIZEOF(struct hb_format_ops, 152);
+HB_LAYOUT(struct hb_format_ops, codec, 136);
+HB_LAYOUT(struct hb_format_ops, adopt, 160);
+HB_SIZEOF(struct hb_format_ops, 168);
 
-/* Writes a unit, be it in memory or a range. For append(). */
+/* Writes a unit. For append(). */
 static inline int hb_sink_write_unit(const struct hb_sink *sink, const struct hb_unit *unit)
 {
-    if (unit->bytes == 0)
-        return HB_OK;
-    if (unit->data != NULL)
-        return sink->write(sink, unit->data, (size_t)unit->bytes);
-    return sink->write_range(sink, unit->range_fd, unit->range_offset, unit->bytes);
+    return unit->bytes == 0 ? HB_OK : sink->write(sink, unit->data, (size_t)unit->bytes);
 }
 
 #ifdef __cplusplus

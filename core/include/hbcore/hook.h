@@ -192,8 +192,8 @@ struct hb_hook_ops {
 
     /*
      * The command is over, well or not: `status` and `error` say which. What was begun in before()
-     * is undone here. A failure of its own is told as a note. Where the command has failed there is
-     * no summary any more: hb_host.log() is what the user sees.
+     * is undone here. A failure of its own is told and changes nothing. Where the command has
+     * failed there is no summary any more: hb_host.log() is what the user sees.
      */
     int (*finally)(void *self, const struct hb_event *event);
 

@@ -36,7 +36,7 @@ static void *encode_share(void *argument)
                                            .data = job->samples[i].data,
                                            .bytes = BYTES};
         const struct hb_segment *segments = &segment;
-        job->units[i] = (struct hb_unit){.size = sizeof job->units[i], .range_fd = -1};
+        job->units[i] = (struct hb_unit){.size = sizeof job->units[i]};
         job->status = job->ops->encode(job->self, worker, &segments, 1, &job->units[i]);
     }
     job->ops->worker_destroy(job->self, worker);

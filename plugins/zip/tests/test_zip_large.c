@@ -110,12 +110,8 @@ static int encode(struct zip_test *test, const struct hb_entry *entry, uint32_t 
         .size = sizeof segment, .flags = flags, .entry = entry, .data = data, .bytes = bytes};
     const struct hb_segment *segments[] = {&segment};
     void *worker = test->ops->worker_create(test->self);
-    *unit = (struct hb_unit){.size = sizeof *unit,
-                             .flags = flags,
-                             .entry = entry,
-                             .raw_bytes = bytes,
-                             .range_fd = -1,
-                             .entries = 1};
+    *unit = (struct hb_unit){
+        .size = sizeof *unit, .flags = flags, .entry = entry, .raw_bytes = bytes, .entries = 1};
     int status = test->ops->encode(test->self, worker, segments, 1, unit);
     test->ops->worker_destroy(test->self, worker);
     return status;
@@ -259,7 +255,7 @@ static void foreign_units(void **state)
     struct zip_test test;
     struct pieces pieces;
     struct sample sample = zip_test_file("file", "x", 1);
-    struct hb_unit unit = {.size = sizeof unit, .data = "x", .bytes = 1, .range_fd = -1};
+    struct hb_unit unit = {.size = sizeof unit, .data = "x", .bytes = 1};
     zip_test_start(&test, 6);
     pieces_init(&pieces, true);
     assert_int_equal(test.ops->append(test.self, &pieces.sink, &unit), HB_STATUS_FATAL);

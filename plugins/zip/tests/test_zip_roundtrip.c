@@ -312,7 +312,6 @@ static int add_unit(struct zip_test *test, void *worker, struct memory *memory,
                            .flags = flags,
                            .entry = &sample->entry,
                            .raw_bytes = bytes,
-                           .range_fd = -1,
                            .entries = 1};
     int status = test->ops->encode(test->self, worker, segments, 1, &unit);
     if (status == HB_OK)

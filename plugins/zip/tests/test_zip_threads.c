@@ -36,7 +36,6 @@ static void encode_unit(struct shared *shared, void *worker, unsigned i)
                                         .flags = segment.flags,
                                         .entry = segment.entry,
                                         .raw_bytes = segment.bytes,
-                                        .range_fd = -1,
                                         .entries = 1};
     if (shared->test.ops->encode(shared->test.self, worker, segments, 1, &shared->units[i]) !=
         HB_OK)

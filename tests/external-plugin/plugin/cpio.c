@@ -7,7 +7,7 @@
  * checksums. So files of 4 GiB and more are refused one by one, and the host keeps the
  * promise of sizes (HB_FORMAT_SIZE_FIRST).
  */
-#define _POSIX_C_SOURCE 200809L /* pread, strdup */
+#define _POSIX_C_SOURCE 200809L /* strdup */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define NEWC_LARGEST UINT32_MAX
 
@@ -144,39 +143,12 @@ static int append_bytes(struct cpio *cpio, const void *data, size_t bytes)
     return HB_OK;
 }
 
-/* libarchive takes no file ranges, so this one passes through memory. */
-static int append_range(struct cpio *cpio, const struct hb_unit *unit)
-{
-    unsigned char block[16 * 1024];
-    uint64_t done = 0;
-
-    while (done < unit->bytes) {
-        uint64_t left = unit->bytes - done;
-        size_t want = left < sizeof(block) ? (size_t)left : sizeof(block);
-        ssize_t got = pread(unit->range_fd, block, want, (off_t)(unit->range_offset + done));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return cpio->host->fail(cpio->host, HB_STATUS_FATAL,
-                                    "cannot read what is to be stored: %s",
-                                    got < 0 ? strerror(errno) : "it is shorter than announced");
-        if (append_bytes(cpio, block, (size_t)got) != HB_OK)
-            return HB_STATUS_FATAL;
-        done += (uint64_t)got;
-    }
-    return HB_OK;
-}
-
 static int cpio_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
 {
     struct cpio *cpio = self;
 
     cpio->sink = sink;
-    if (unit->bytes == 0)
-        return HB_OK;
-    return unit->data != NULL ? append_bytes(cpio, unit->data, (size_t)unit->bytes)
-                              : append_range(cpio, unit);
+    return unit->bytes == 0 ? HB_OK : append_bytes(cpio, unit->data, (size_t)unit->bytes);
 }
 
 static int cpio_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)

@@ -9,7 +9,8 @@
  * ODD_FAULT="CALL:NUMBER:KIND" in the environment strikes in the call of that number, from 1:
  * `fail` does nothing and says so; `lost` does it and says that it failed (a commit: that nobody
  * can tell); `unsure` does nothing and says that nobody can tell; `kill` and `killed` end the
- * process, before and after it was done.
+ * process, before and after it was done; `wait` opens the FIFO "here" in the root, and then "gate",
+ * each of which blocks until the test has opened its end.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -62,6 +63,15 @@ static void read_fault(struct odd *odd)
         odd->fault_number = 0;
 }
 
+static void pass_gate(const struct odd *odd, const char *name)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", odd->root, name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+}
+
 /* What strikes in this call: "", or a kind. */
 static const char *strike(struct odd *odd, const char *call)
 {
@@ -70,6 +80,11 @@ static const char *strike(struct odd *odd, const char *call)
         return "";
     if (strcmp(odd->fault_kind, "kill") == 0)
         raise(SIGKILL);
+    if (strcmp(odd->fault_kind, "wait") == 0) {
+        pass_gate(odd, "here");
+        pass_gate(odd, "gate");
+        return "";
+    }
     return odd->fault_kind;
 }
 

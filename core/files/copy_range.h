@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A range of one file, written to the position of another, by the kernel where it can do that: then
+ * no byte passes through this process, and file systems that can do so share the blocks instead of
+ * copying them. Where the kernel refuses (files of two file systems, an old kernel, a strange file
+ * system), and where it is not known why it failed, the bytes are read and written: that works, or
+ * gives the reason.
+ */
+#ifndef HB_COPY_RANGE_H
+#define HB_COPY_RANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hb_range_copy {
+    int from, to;
+    uint64_t offset; /* in `from`; moves on */
+    uint64_t at;     /* the position of `to`; moves on */
+    bool unshared;   /* the file system shares no blocks: asking once is enough */
+    bool refused;    /* the kernel does not copy: the same */
+    bool reading;    /* what failed was to read `from`, not to write */
+};
+
+/* Up to `bytes` more. Bytes, 0 where `from` ends, or -errno. */
+int64_t hb_copy_range(struct hb_range_copy *copy, uint64_t bytes);
+
+#endif
