@@ -46,7 +46,9 @@ struct hb_cli {
     bool version;
     int progress; /* enum hb_progress_mode */
     int64_t wait_seconds;
-    bool ascii;           /* the user's terminal has no UTF-8, as far as the locale tells */
+    bool ascii; /* the user's terminal has no UTF-8, as far as the locale tells */
+    /* The --help of the program, which has commands that its table does not know. */
+    void (*help)(const struct hb_cli *cli, FILE *out);
     FILE *out;            /* results */
     FILE *err;            /* progress, warnings, errors */
     const char *skipped;  /* the heading above what a run skipped; NULL: the usual one */

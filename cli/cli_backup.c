@@ -126,6 +126,7 @@ static void print_json(const struct backup_command *command)
     hb_json_name_or_null(object, "preset", backup->preset);
     hb_json_name_or_null(object, "archive", made ? backup->destination.path : NULL);
     hb_json_name_or_null(object, "kept", backup->destination.kept);
+    hb_json_name_or_null(object, "held", backup->held);
     hb_json_name(object, "format", backup->choice.section->label);
     hb_json_add(object, "{s:b, s:I, s:I, s:I, s:I, s:I}", "dry_run", command->options->dry_run,
                 "files", (json_int_t)result->files, "directories", (json_int_t)result->directories,

@@ -12,8 +12,10 @@
 #include "commands.h"
 #include "complain.h"
 #include "completion_scripts.h"
+#include "hook_commands.h"
 #include "no_config.h"
 #include "plugin/descriptor.h"
+#include "run_command.h"
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
@@ -34,6 +36,8 @@ struct completing {
     const struct hb_form *form;       /* of it; NULL: which one was not typed yet */
     const char *argument[MOST_WORDS]; /* those typed before */
     size_t argument_count;
+    struct hb_hook_commands *of_hooks; /* once they were asked for; NULL: not, or there are none */
+    bool asked_hooks;
     const struct hb_cli_option *option; /* that `current` is the value of, or NULL */
 };
 
@@ -278,10 +282,40 @@ static const struct hb_cli_option *find_option(const struct completing *completi
     return own != NULL ? own : hb_cli_option_find(&hb_program, word);
 }
 
+static void ignore(void *context, const struct hb_error *error)
+{
+    (void)context;
+    (void)error;
+}
+
+/* The commands of the hooks of the configuration that was typed; ended by NULL. */
+static const struct hb_command *const *commands_of_hooks(struct completing *completing)
+{
+    static const struct hb_command *const none[] = {NULL};
+    if (!completing->asked_hooks)
+        completing->of_hooks = hb_hook_commands_load(&completing->typed, ignore, NULL);
+    completing->asked_hooks = true;
+    return completing->of_hooks == NULL ? none : hb_hook_commands_list(completing->of_hooks);
+}
+
+static const struct hb_command *find_command(struct completing *completing, const char *word)
+{
+    const struct hb_command *command = hb_command_find(word);
+    if (command != NULL)
+        return command;
+    const struct hb_command *const *at = commands_of_hooks(completing);
+    while (*at != NULL && strcmp((*at)->name, word) != 0)
+        at++;
+    return *at;
+}
+
 static void offer_commands(struct completing *completing)
 {
     for (size_t i = 0; hb_commands[i] != NULL; i++)
         offer(completing, hb_commands[i]->name, hb_commands[i]->summary);
+    const struct hb_command *const *at = commands_of_hooks(completing);
+    for (; *at != NULL; at++)
+        offer(completing, (*at)->name, (*at)->summary);
 }
 
 static void offer_arguments(struct completing *completing)
@@ -338,7 +372,7 @@ static void take_word(struct completing *completing, const char *word)
     static const struct hb_command unknown = {.name = ""}; /* has --help all the same */
     const struct hb_command *command = completing->command;
     if (command == &hb_program) {
-        command = hb_command_find(word);
+        command = find_command(completing, word);
         completing->command = command == NULL ? &unknown : command;
         if (command != NULL && command->forms[0].name == NULL)
             completing->form = command->forms;
@@ -397,6 +431,7 @@ static int words(struct hb_session *session)
         }
     }
     answer(&completing);
+    hb_hook_commands_free(completing.of_hooks);
     free(completing.typed.sets.texts);
     free(completing.config);
     free(completing.home);

@@ -11,6 +11,7 @@
 #include "config/config_load.h"
 #include "config/ini_text.h"
 #include "config/ini_write.h"
+#include "hook_commands.h"
 #include "host/content.h"
 #include "host/format.h"
 #include "host/instance.h"
@@ -37,6 +38,8 @@ static const char *effective_text(const struct hb_section *section, const struct
 {
     if (section->kind != 0 && strcmp(option->key, "plugin") == 0 && *value->text == '\0')
         return section->library->plugin->name;
+    if ((option->flags & HB_OPTION_SECRET) && *value->text != '\0')
+        return "(secret)";
     return value->text;
 }
 
@@ -202,6 +205,7 @@ static void check_more(const struct hb_config *config, hb_config_report *report,
 {
     check_names(config, report, context);
     check_presets(config, report, context);
+    hb_hook_commands_check(config, report, context);
     check_each_plugin(config, report, context);
 }
 
@@ -235,6 +239,44 @@ static void tell_notes(struct hb_session *session)
     }
 }
 
+static bool is_wanted(const struct hb_config *config, const char *section, const char *key)
+{
+    const struct hb_value *value = hb_config_value(config, section, key);
+    return value->is_set && value->number > 0;
+}
+
+/* What is set, though the format cannot do it. The archive is made all the same. */
+static void note_format(const struct hb_session *session, const char *section, const char *name)
+{
+    const struct hb_config *config = session->config;
+    struct hb_format_choice choice = {0};
+    struct hb_error ignored;
+    if (hb_format_find(config, name, &choice, &ignored) != HB_OK)
+        return;
+    const struct hb_format_ops *ops = hb_format_ops_of(&choice);
+    const char *plugin = choice.section->library->plugin->name;
+    bool encodes = HB_CAN(ops, encode);
+    if (is_wanted(config, section, "reuse") && !(encodes && HB_CAN(ops, codec)))
+        fprintf(session->cli->err,
+                "hbcore: note: [%s] reuse: the format %s cannot take anything over from an "
+                "archive; each is made anew\n",
+                section, plugin);
+    if (strcmp(section, "backup") == 0 && !encodes && is_wanted(config, section, "workers"))
+        fprintf(session->cli->err,
+                "hbcore: note: [backup] workers: archives of the format %s are written by one "
+                "thread\n",
+                plugin);
+    hb_format_choice_clear(&choice);
+}
+
+static void note_formats(const struct hb_session *session)
+{
+    const struct hb_section *preset = NULL;
+    note_format(session, "backup", NULL);
+    while ((preset = hb_config_next_preset(session->config, preset)) != NULL)
+        note_format(session, preset->name, hb_config_text(session->config, preset->name, "format"));
+}
+
 static int check(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -244,6 +286,7 @@ static int check(struct hb_session *session)
     if (code != HB_EXIT_DONE)
         return code;
     tell_notes(session);
+    note_formats(session);
     if (hb_contents_are_given_up(config))
         fprintf(cli->err, "hbcore: note: %s: " HB_NO_CONTENTS "\n", path);
     if (cli->json) {

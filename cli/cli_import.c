@@ -195,7 +195,7 @@ static int on_begin(void *context, struct hb_error *error)
 {
     struct import_command *command = context;
     if (command->session->run.home.fd >= 0)
-        command->hooks.event.home = command->session->run.home.path;
+        hb_hooks_tell(&command->hooks, HB_HOOKS_HOME, command->session->run.home.path);
     return hb_hooks_before(&command->hooks, error);
 }
 
@@ -219,6 +219,7 @@ static int on_confirm(void *context, const struct hb_archive *archive,
         hb_report_add(&command->session->run.report, HB_FOUND_NOTE, "",
                       "the archive: " HB_LATER_TRAILER);
     command->hooks.event.left_out = plan->unwanted;
+    hb_hooks_tell(&command->hooks, HB_HOOKS_FORMAT, command->format);
     if (archive->has_trailer && hb_trailer_incomplete(&archive->trailer))
         note_incomplete(command);
     if (changes != NULL) {
@@ -331,6 +332,23 @@ static void print_summary(const struct import_command *command)
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+/* The exit code, of which the hooks are told. */
+static int fail(struct import_command *command, int status)
+{
+    struct hb_error *error = &command->session->error;
+    struct hb_error declined;
+    int code = command->choice.missed        ? HB_EXIT_USAGE
+               : status != HB_STATUS_NOMATCH ? hb_cli_exit_code(status)
+               : command->result.locked      ? HB_EXIT_LOCKED
+                                             : HB_EXIT_DECLINED;
+    if (code == HB_EXIT_FAILED && error->wrong_use)
+        code = HB_EXIT_USAGE;
+    hb_error_set(&declined, HB_STATUS_CANCELLED, "declined; nothing was changed");
+    hb_hooks_finally(&command->hooks, status == HB_STATUS_NOMATCH ? HB_STATUS_CANCELLED : status,
+                     code, code == HB_EXIT_DECLINED ? &declined : error);
+    return code;
+}
+
 static int import_archive(struct import_command *command)
 {
     struct hb_session *session = command->session;
@@ -352,8 +370,10 @@ static int import_archive(struct import_command *command)
                      HB_NO_CURRENT_TEXT);
         return HB_EXIT_FAILED;
     }
-    command->hooks.event.home = command->home;
-    command->hooks.event.archive = command->archive;
+    hb_hooks_tell(&command->hooks, HB_HOOKS_HOME, command->home);
+    HB_AUTO_FREE char *archive =
+        strcmp(command->archive, "-") == 0 ? NULL : hb_absolute(command->archive);
+    hb_hooks_tell(&command->hooks, HB_HOOKS_ARCHIVE, archive == NULL ? command->archive : archive);
     struct hb_import_request request = {
         .run = run,
         .archive = command->archive,
@@ -375,15 +395,12 @@ static int import_archive(struct import_command *command)
         correct(error->hint, sizeof error->hint);
         hb_summary_failed(session->cli, &run->report);
     }
-    if (command->choice.missed)
-        return HB_EXIT_USAGE;
-    if (status == HB_STATUS_NOMATCH)
-        return command->result.locked ? HB_EXIT_LOCKED : HB_EXIT_DECLINED;
-    if (status != HB_OK)
-        return hb_cli_exit_code(status);
+    if (status != HB_OK || command->choice.missed)
+        return fail(command, status == HB_OK ? HB_STATUS_FATAL : status);
     if (run->home.fd >= 0) /* it may have been made */
-        command->hooks.event.home = run->home.path;
-    hb_hooks_after(&command->hooks, command->result.files, command->result.bytes);
+        hb_hooks_tell(&command->hooks, HB_HOOKS_HOME, run->home.path);
+    hb_hooks_after(&command->hooks, command->result.files, command->result.bytes, false);
+    hb_hooks_end(&command->hooks, HB_OK, error);
     hb_report_sort(&run->report);
     hb_summary_keep(session->cli, &run->report);
     print_summary(command);

@@ -85,9 +85,19 @@ static const char *type_name(uint32_t type)
         [HB_OPTION_BYTES] = "bytes",     [HB_OPTION_SECONDS] = "seconds",
         [HB_OPTION_MODE] = "mode",       [HB_OPTION_STRING] = "text",
         [HB_OPTION_CHOICE] = "choice",   [HB_OPTION_LIST] = "list",
+        [HB_OPTION_PATH] = "path",
     };
     return names[type];
 }
+
+static const struct {
+    uint32_t flag;
+    const char *name;
+} flag_names[] = {{HB_OPTION_REQUIRED, "required"},
+                  {HB_OPTION_SECRET, "secret"},
+                  {HB_OPTION_ADVANCED, "advanced"},
+                  {HB_OPTION_DEPRECATED, "deprecated"},
+                  {HB_OPTION_PATTERNS, "patterns"}};
 
 static json_t *json_texts(const char *const *texts)
 {
@@ -100,13 +110,17 @@ static json_t *json_texts(const char *const *texts)
 static json_t *json_option(const struct hb_option *option)
 {
     json_t *object = json_pack("{ss ss}", "key", option->key, "type", type_name(option->type));
-    hb_json_name(object, "default", option->default_text);
+    if (option->default_text != NULL)
+        hb_json_name(object, "default", option->default_text);
     hb_json_name(object, "help", option->help);
     if (option->minimum != 0 || option->maximum != 0)
         hb_json_add(object, "{s:I, s:I}", "minimum", (json_int_t)option->minimum, "maximum",
                     (json_int_t)option->maximum);
     if (option->choices != NULL)
         json_object_set_new(object, "choices", json_texts(option->choices));
+    for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++)
+        if (option->flags & flag_names[i].flag)
+            json_object_set_new(object, flag_names[i].name, json_true());
     return object;
 }
 
@@ -115,7 +129,7 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
     const struct hb_plugin *plugin = library->plugin;
     json_t *line = json_plugin(library), *options = json_array(), *callbacks = json_object();
     for (size_t i = 0; i < plugin->option_count; i++)
-        json_array_append_new(options, json_option(hb_option_at(plugin->options, i)));
+        json_array_append_new(options, json_option(plugin->options[i]));
     for (const struct hb_callback *callback = hb_callbacks(plugin->kind); callback->name != NULL;
          callback++)
         json_object_set_new(callbacks, callback->name,
@@ -129,6 +143,20 @@ static void show_json(const struct hb_cli *cli, const struct hb_library *library
     hb_json_line(cli->out, line);
 }
 
+static void show_one_option(FILE *out, const struct hb_option *option)
+{
+    HB_AUTO_FREE char *described = hb_option_describe(option);
+    HB_AUTO_FREE char *type = hb_printable(described);
+    HB_AUTO_FREE char *usual =
+        hb_printable(option->default_text == NULL ? "" : option->default_text);
+    HB_AUTO_FREE char *help = hb_printable(option->help);
+    fprintf(out, "  %s = %s\n      %s", option->key, usual, type);
+    for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++)
+        if ((option->flags & flag_names[i].flag) && flag_names[i].flag != HB_OPTION_PATTERNS)
+            fprintf(out, ", %s", flag_names[i].name);
+    fprintf(out, "\n      %s\n", help);
+}
+
 static void show_options(FILE *out, const struct hb_plugin *plugin)
 {
     fprintf(out,
@@ -137,14 +165,10 @@ static void show_options(FILE *out, const struct hb_plugin *plugin)
             hb_kind_name(plugin->kind));
     if (plugin->option_count == 0)
         fputs("  no options of its own\n", out);
-    for (size_t i = 0; i < plugin->option_count; i++) {
-        const struct hb_option *option = hb_option_at(plugin->options, i);
-        HB_AUTO_FREE char *described = hb_option_describe(option);
-        HB_AUTO_FREE char *type = hb_printable(described);
-        HB_AUTO_FREE char *usual = hb_printable(option->default_text);
-        HB_AUTO_FREE char *help = hb_printable(option->help);
-        fprintf(out, "  %s = %s\n      %s\n      %s\n", option->key, usual, type, help);
-    }
+    for (uint32_t advanced = 0; advanced <= HB_OPTION_ADVANCED; advanced += HB_OPTION_ADVANCED)
+        for (size_t i = 0; i < plugin->option_count; i++)
+            if ((plugin->options[i]->flags & HB_OPTION_ADVANCED) == advanced)
+                show_one_option(out, plugin->options[i]);
 }
 
 /* The names of the optional callbacks that it has, or that it has not. */

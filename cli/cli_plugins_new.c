@@ -194,8 +194,8 @@ static void tell_people(const struct hb_cli *cli, const struct making *making)
             "  cmake -S %s -B %s/build && cmake --build %s/build\n"
             "or\n"
             "  mkdir -p %s/build\n"
-            "  cc -std=c11 -O2 -fPIC -shared -fvisibility=hidden $(pkg-config --cflags hbcore)"
-            " %s/%s.c -o %s/build/%s.so\n",
+            "  cc -std=c11 -O2 -Werror=implicit-function-declaration -fPIC -shared"
+            " -fvisibility=hidden $(pkg-config --cflags hbcore) %s/%s.c -o %s/build/%s.so\n",
             name, name, name, name, name, name, name, name);
     fprintf(out,
             "\nCheck it, and see what it is\n"

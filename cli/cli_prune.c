@@ -41,6 +41,7 @@ struct prune_command {
     const struct hb_cli *cli;
     const struct prune_options *options;
     json_t *lists; /* of all presets: removed, removed_archives, … */
+    struct hb_hooks hooks;
 };
 
 /* ---- what is said -------------------------------------------------------------------------- */
@@ -127,6 +128,7 @@ static void on_pruned(void *context, const struct hb_preset *preset,
     }
     hb_preset_report_unknown(command->session, archives, preset->section->label);
     hb_preset_report_json(command->lists, archives);
+    hb_preset_tell_removed(archives, &command->hooks);
 }
 
 static void print_summary(const struct prune_command *command, const struct hb_prune_result *result)
@@ -157,36 +159,65 @@ static void print_summary(const struct prune_command *command, const struct hb_p
 
 /* ---- the command --------------------------------------------------------------------------- */
 
-static int run(struct hb_session *session)
+/* The home is open and locked. */
+static int prune(struct prune_command *command, struct hb_prune_result *result)
 {
-    const struct prune_options *options = session->options;
-    struct prune_command command = {session, session->cli, options, NULL};
-    struct hb_preset_archives none = {.fd = -1};
-    struct hb_preset preset;
-    struct hb_prune_result result;
+    struct hb_session *session = command->session;
+    const struct prune_options *options = command->options;
     struct hb_prune_request request = {.run = &session->run,
                                        .preset = options->preset,
                                        .adopt = options->adopt,
                                        .dry_run = options->dry_run,
                                        .pruned = on_pruned,
-                                       .context = &command};
-    session->cli->output_is_extra = !options->dry_run;
-    int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
-    hb_preset_clear(&preset);
-    if (status != HB_OK)
-        return HB_EXIT_USAGE;
-    int code = hb_session_open_home(session, true, true);
-    if (code != 0)
-        return code;
-    command.lists = json_object();
-    hb_preset_report_json(command.lists, &none);
-    status = hb_prune(&request, &result, &session->error);
+                                       .context = command};
+    int status = hb_prune(&request, result, &session->error);
+    size_t doubts = session->run.report.kinds[HB_FOUND_DOUBTFUL];
+    if (status == HB_OK)
+        hb_hooks_after(&command->hooks, 0, 0, false);
+    hb_hooks_end(&command->hooks, status, &session->error);
+    result->doubtful |= session->run.report.kinds[HB_FOUND_DOUBTFUL] > doubts;
+    return status;
+}
+
+static int prune_and_tell(struct prune_command *command)
+{
+    struct hb_session *session = command->session;
+    struct hb_preset_archives none = {.fd = -1};
+    struct hb_prune_result result = {0};
+    hb_hooks_tell(&command->hooks, HB_HOOKS_HOME, session->run.home.path);
+    hb_hooks_tell(&command->hooks, HB_HOOKS_PRESET, command->options->preset);
+    int status = hb_hooks_before(&command->hooks, &session->error);
+    if (status != HB_OK) {
+        hb_hooks_end(&command->hooks, status, &session->error);
+        return hb_cli_exit_code(status);
+    }
+    command->lists = json_object();
+    hb_preset_report_json(command->lists, &none);
+    status = prune(command, &result);
     hb_report_sort(&session->run.report);
-    print_summary(&command, &result);
-    json_decref(command.lists);
+    print_summary(command, &result);
+    json_decref(command->lists);
     if (status != HB_OK || hb_interrupt_signal() != 0)
         return hb_cli_exit_code(status);
     return result.doubtful ? HB_EXIT_INCOMPLETE : HB_EXIT_DONE;
+}
+
+static int run(struct hb_session *session)
+{
+    const struct prune_options *options = session->options;
+    struct prune_command command = {.session = session, .cli = session->cli, .options = options};
+    struct hb_preset preset;
+    session->cli->output_is_extra = !options->dry_run;
+    int status = hb_preset_find(session->config, options->preset, &preset, &session->error);
+    hb_preset_clear(&preset);
+    if (status != HB_OK || hb_hooks_open(&command.hooks, &session->run, "prune", options->dry_run,
+                                         &session->error) != HB_OK)
+        return HB_EXIT_USAGE;
+    int code = hb_session_open_home(session, true, true);
+    if (code == 0)
+        code = prune_and_tell(&command);
+    hb_hooks_close(&command.hooks);
+    return code;
 }
 
 static const struct hb_form form = {.run = run};

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "complain.h"
 #include "entry_json.h"
+#include "host/hooks.h"
 #include "preset_report.h"
 #include "restore/pending.h"
 #include "snapshot/snapshot.h"
@@ -58,7 +59,27 @@ static const struct hb_meant meant[] = {
 struct snapshot_command {
     struct hb_session *session;
     const struct snapshot_options *options;
+    struct hb_hooks hooks; /* list has none */
 };
+
+/* ---- the hooks ----------------------------------------------------------------------------- */
+
+/* What was done is what the report says; older snapshots go only if nothing is held back. */
+static void tell_done(struct snapshot_command *command, const char *id, uint64_t files,
+                      uint64_t bytes, bool retains)
+{
+    if (id != NULL)
+        hb_hooks_tell(&command->hooks, HB_HOOKS_SNAPSHOT, id);
+    hb_hooks_after(&command->hooks, files, bytes, retains);
+}
+
+static void tell_hooks_removed(struct snapshot_command *command,
+                               const struct hb_snapshots *snapshots)
+{
+    for (size_t i = 0; i < snapshots->count; i++)
+        if (snapshots->items[i].kept.removed)
+            hb_hooks_removed(&command->hooks, snapshots->items[i].kept.name);
+}
 
 /* ---- what is said -------------------------------------------------------------------------- */
 
@@ -183,6 +204,7 @@ static int conclude_create(const struct snapshot_command *command,
     json_t *members = json_object();
     hb_json_name_or_null(members, "id", made->id);
     hb_json_name_or_null(members, "label", command->options->label);
+    hb_json_name_or_null(members, "held", made->id == NULL ? NULL : command->hooks.held);
     hb_json_add(members, "{s:I, s:I, s:I, s:o, s:o}", "files", (json_int_t)made->files, "bytes",
                 (json_int_t)made->bytes, "removed", (json_int_t)removed, "removed_snapshots",
                 snapshots == NULL ? json_array() : tell_removed(command, snapshots, removed),
@@ -199,6 +221,13 @@ static void on_would_copy(void *context, const char *path, const struct hb_plann
     hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(planned));
 }
 
+/* Once they are told how it ended: the exit code. */
+static int end(struct snapshot_command *command, int status)
+{
+    hb_hooks_end(&command->hooks, status, &command->session->error);
+    return hb_cli_exit_code(status);
+}
+
 static int would_create(struct snapshot_command *command)
 {
     struct hb_session *session = command->session;
@@ -207,8 +236,11 @@ static int would_create(struct snapshot_command *command)
     struct hb_snapshot_request request = {
         .run = &session->run, .would_copy = on_would_copy, .context = command};
     int status = hb_snapshot_make(&request, &planned, &session->error);
+    if (status == HB_OK)
+        tell_done(command, NULL, planned.files, planned.bytes, false);
+    int code = end(command, status);
     if (status != HB_OK)
-        return hb_cli_exit_code(status);
+        return code;
     hb_session_say(session, "Dry run: %" PRIu64 " file%s, %s; nothing was written.\n",
                    planned.files, hb_plural(planned.files), hb_human_bytes(planned.bytes, size));
     if (planned.files == 0 && hb_session_speaks(command->session))
@@ -227,9 +259,15 @@ static int create(struct snapshot_command *command)
         return would_create(command);
     struct hb_snapshot_request request = {.run = &session->run, .label = command->options->label};
     int status = hb_snapshot_make(&request, &made, &session->error);
-    if (status == HB_OK && made.id != NULL)
+    if (status == HB_OK)
+        tell_done(command, made.id, made.files, made.bytes, made.id != NULL);
+    bool held = command->hooks.held != NULL;
+    if (status == HB_OK && made.id != NULL && !held)
         status = prune_to(command, keep < 1 ? 1 : keep, made.id, &snapshots, &removed);
-    int code = hb_cli_exit_code(status);
+    else if (status == HB_OK && made.id != NULL)
+        status = hb_snapshots_open(&session->run, &snapshots, &session->error);
+    tell_hooks_removed(command, &snapshots);
+    int code = end(command, status);
     if (status == HB_OK) {
         say_created(command, &made, snapshots.count - removed, snapshots.path);
         code = conclude_create(command, &made, &snapshots, removed);
@@ -326,18 +364,27 @@ static void on_would_restore(void *context, const char *path, uint64_t bytes, co
     hb_session_print_entry(command->session, path, false, change, object);
 }
 
-static int restore(struct snapshot_command *command, const char *wanted)
+static int restore(struct snapshot_command *command)
 {
     struct hb_session *session = command->session;
     struct hb_snapshot_restored restored;
     bool dry_run = command->options->dry_run;
-    HB_AUTO_FREE char *name = hb_snapshot_wanted(&session->run, wanted, &session->error);
+    HB_AUTO_FREE char *name =
+        hb_snapshot_wanted(&session->run, session->arguments[0], &session->error);
     if (name == NULL)
         return HB_EXIT_FAILED;
-    int status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
+    hb_hooks_tell(&command->hooks, HB_HOOKS_SNAPSHOT, name);
+    int status = hb_hooks_before(&command->hooks, &session->error);
+    if (status == HB_OK)
+        status = hb_snapshot_restore(&session->run, name, dry_run, on_would_restore, command,
                                      &restored, &session->error);
-    if (status == HB_STATUS_NOMATCH) /* another machine */
+    if (status == HB_OK)
+        tell_done(command, NULL, restored.files, restored.bytes, false);
+    if (status == HB_STATUS_NOMATCH) { /* another machine */
+        hb_hooks_finally(&command->hooks, HB_STATUS_FATAL, HB_EXIT_LOCKED, &session->error);
         return HB_EXIT_LOCKED;
+    }
+    end(command, status);
     if (status != HB_OK) {
         hb_summary_failed(session->cli, &session->run.report);
         return hb_cli_exit_code(status);
@@ -382,7 +429,10 @@ static int prune(struct snapshot_command *command)
     bool dry_run = command->options->dry_run;
     hb_pending_tell(&session->run);
     int status = prune_to(command, keep_of(command), NULL, &snapshots, &removed);
-    int code = hb_cli_exit_code(status);
+    tell_hooks_removed(command, &snapshots);
+    if (status == HB_OK)
+        tell_done(command, NULL, 0, 0, false);
+    int code = end(command, status);
     if (status == HB_OK) {
         size_t left = snapshots.count - removed;
         json_t *names = tell_removed(command, &snapshots, removed);
@@ -412,27 +462,62 @@ static int open_home(const struct snapshot_command *command, bool lock)
     return code;
 }
 
+/* A subcommand that changes something, or would: with its hooks around it. */
+static int run_with_hooks(struct snapshot_command *command, const char *what,
+                          int (*work)(struct snapshot_command *command))
+{
+    struct hb_session *session = command->session;
+    struct hb_hooks *hooks = &command->hooks;
+    if (hb_hooks_open(hooks, &session->run, what, command->options->dry_run, &session->error) !=
+        HB_OK)
+        return HB_EXIT_USAGE;
+    int code = open_home(command, true);
+    hb_hooks_tell(hooks, HB_HOOKS_HOME, session->run.home.path);
+    if (code == 0)
+        code = work(command);
+    hb_hooks_close(hooks);
+    return code;
+}
+
+/* Nothing is looked at before the hooks have agreed. */
+static int begin(struct snapshot_command *command)
+{
+    int status = hb_hooks_before(&command->hooks, &command->session->error);
+    return status == HB_OK ? 0 : end(command, status);
+}
+
+static int begin_create(struct snapshot_command *command)
+{
+    int code = begin(command);
+    return code == 0 ? create(command) : code;
+}
+
+static int begin_prune(struct snapshot_command *command)
+{
+    int code = begin(command);
+    return code == 0 ? prune(command) : code;
+}
+
 int hb_cli_snapshot_create(struct hb_session *session, const char *label, int64_t keep,
                            bool dry_run)
 {
     struct snapshot_options options = {.label = label, .keep = keep, .dry_run = dry_run};
-    struct snapshot_command command = {session, &options};
-    int code = open_home(&command, true);
-    return code == 0 ? create(&command) : code;
+    struct snapshot_command command = {.session = session, .options = &options};
+    return run_with_hooks(&command, "snapshot create", begin_create);
 }
 
 static int run(struct hb_session *session)
 {
-    struct snapshot_command command = {session, session->options};
-    bool lists = strcmp(session->form->name, "list") == 0;
-    int code = open_home(&command, !lists);
-    if (code != 0)
-        return code;
-    if (strcmp(session->form->name, "create") == 0)
-        return create(&command);
-    if (strcmp(session->form->name, "restore") == 0)
-        return restore(&command, session->arguments[0]);
-    return lists ? list(&command) : prune(&command);
+    struct snapshot_command command = {.session = session, .options = session->options};
+    const char *name = session->form->name;
+    if (strcmp(name, "create") == 0)
+        return run_with_hooks(&command, "snapshot create", begin_create);
+    if (strcmp(name, "restore") == 0)
+        return run_with_hooks(&command, "snapshot restore", restore);
+    if (strcmp(name, "prune") == 0)
+        return run_with_hooks(&command, "snapshot prune", begin_prune);
+    int code = open_home(&command, false);
+    return code == 0 ? list(&command) : code;
 }
 
 int hb_cli_snapshot_label(const struct hb_cli *cli, const char *label)

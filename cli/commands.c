@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "commands.h"
 
-#include "base/memory.h"
-#include "base/nearest.h"
-#include "base/standard_output.h"
-#include "complain.h"
-#include "plugin/process_state.h"
 #include <string.h>
 
 const struct hb_command *const hb_commands[] = {
-    &hb_command_backup,  &hb_command_import,   &hb_command_list,       &hb_command_cat,
-    &hb_command_verify,  &hb_command_snapshot, &hb_command_prune,      &hb_command_guard,
-    &hb_command_plugins, &hb_command_config,   &hb_command_completion, NULL,
+    &hb_command_backup,
+    &hb_command_import,
+    &hb_command_list,
+    &hb_command_cat,
+    &hb_command_verify,
+    &hb_command_snapshot,
+    &hb_command_prune,
+    &hb_command_plugins,
+    &hb_command_config,
+    &hb_command_completion,
+    NULL,
 };
 
 #define AT(member) offsetof(struct hb_cli, member)
@@ -83,80 +86,10 @@ const struct hb_command hb_program = {
     .meant = meant,
 };
 
-/* The commands, and behind them what other programs call them. */
-static const char *name_at(const void *context, size_t index)
-{
-    (void)context;
-    size_t count = 0;
-    while (hb_commands[count] != NULL)
-        count++;
-    return index < count ? hb_commands[index]->name : meant[index - count].word;
-}
-
 const struct hb_command *hb_command_find(const char *name)
 {
     for (size_t i = 0; hb_commands[i] != NULL; i++)
         if (strcmp(hb_commands[i]->name, name) == 0)
             return hb_commands[i];
     return NULL;
-}
-
-static int unknown(const struct hb_cli *cli, const char *name)
-{
-    struct hb_error error;
-    const char *nearest = hb_nearest(name, name_at, NULL);
-    const char *instead = hb_cli_meant(&hb_program, nearest == NULL ? name : nearest);
-    hb_error_set(&error, HB_STATUS_FATAL, "unknown command %s", name);
-    if (instead != NULL)
-        hb_error_hint(&error, "%s", instead);
-    else if (nearest != NULL)
-        hb_error_hint(&error, "did you mean %s?", nearest);
-    else
-        hb_error_hint(&error, "see: hbcore --help");
-    return hb_cli_fail(cli, HB_EXIT_USAGE, &error);
-}
-
-/* What plugins and libraries print must not get among results. */
-static void keep_output(struct hb_cli *cli)
-{
-    if (hb_standard_output() != STDOUT_FILENO)
-        return; /* a command within a command: completion */
-    if (!cli->named_out && fflush(cli->out) == 0)
-        hb_standard_output_move(); /* output.h goes by it; where it cannot be, all is as before */
-    hb_process_note();
-}
-
-int hb_command_run(struct hb_cli *cli, int argc, char **argv)
-{
-    const struct hb_command *command = hb_command_find(argv[0]);
-    struct hb_session session = {.cli = cli};
-    int first;
-    if (command == NULL)
-        return unknown(cli, argv[0]);
-    hb_session_start(&session);
-    HB_AUTO_FREE void *parsed = hb_alloc(command->bytes + 1);
-    if (command->defaults != NULL)
-        memcpy(parsed, command->defaults, command->bytes);
-    cli->raw_out = command->raw_out;
-    int code = hb_cli_parse(cli, &hb_program, command, parsed, argc, argv, &session.form, &first);
-    if (code == 0 && command->check != NULL)
-        code = command->check(cli, parsed);
-    if (code == 0) {
-        cli->json_typed = cli->json;
-        keep_output(cli);
-    }
-    if (code == 0 && !session.form->bare)
-        code = hb_session_begin(&session);
-    if (code == 0) {
-        session.options = parsed;
-        session.arguments = argv + first;
-        const char *takes = session.form->arguments;
-        if (takes != NULL && strncmp(takes, "ARCHIVE", strlen("ARCHIVE")) == 0 &&
-            strcmp(argv[first], "-") != 0)
-            cli->archive = argv[first];
-        code = session.form->run(&session);
-    }
-    code = hb_session_end(&session, code < 0 ? HB_EXIT_DONE : code);
-    hb_cli_parsed_clear(command, parsed);
-    return code;
 }

@@ -5,6 +5,7 @@
 #include "output.h"
 #include "plugin/inside.h"
 #include "plugin/process_state.h"
+#include "run_command.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -73,7 +74,7 @@ static int without_command(const struct hb_cli *cli)
 {
     if (cli->json)
         return hb_cli_usage(cli, NULL, "no command was given");
-    hb_cli_help(&hb_program, stderr);
+    cli->help(cli, stderr);
     return HB_EXIT_USAGE;
 }
 
@@ -96,7 +97,7 @@ static int end(int code)
 int main(int argc, char **argv)
 {
     int write_error = 0;
-    struct hb_cli cli = {.out = stdout, .err = stderr};
+    struct hb_cli cli = {.out = stdout, .err = stderr, .help = hb_program_help};
     const struct hb_form *form;
     int first;
     occupy_standard_descriptors();

@@ -118,7 +118,10 @@ static void print_help(const struct hb_cli *cli, const struct hb_command *comman
     char *text = NULL;
     size_t bytes;
     FILE *out = cli->json_typed ? open_memstream(&text, &bytes) : NULL;
-    hb_cli_help(command, out == NULL ? cli->out : out);
+    if (command->commands != NULL && cli->help != NULL)
+        cli->help(cli, out == NULL ? cli->out : out);
+    else
+        hb_cli_help(command, out == NULL ? cli->out : out);
     if (out == NULL)
         return;
     fclose(out);

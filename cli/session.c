@@ -47,10 +47,12 @@ void hb_session_start(struct hb_session *session)
 int hb_session_begin(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
-    struct hb_config *config;
-    int status =
-        hb_config_load_and(cli->config_path, (const char *const *)cli->sets.texts,
-                           print_config_error, session->cli, session->form->more_checks, &config);
+    struct hb_config *config = session->loaded;
+    int status = HB_OK;
+    if (config == NULL)
+        status = hb_config_load_and(cli->config_path, (const char *const *)cli->sets.texts,
+                                    print_config_error, session->cli, session->form->more_checks,
+                                    &config);
     session->wrong_config = status != HB_OK;
     if (status != HB_OK && (config == NULL || !session->form->any_config)) {
         hb_config_free(config);

@@ -16,6 +16,7 @@ struct hb_session {
     const struct hb_form *form; /* what was typed: which of the command's, */
     const void *options;        /* its struct of options, */
     char **arguments;           /* and what else; ended by NULL */
+    struct hb_config *loaded;   /* by whoever had to look for the command in it; else NULL */
     struct hb_config *config;   /* NULL where the command needs none */
     bool wrong_config;          /* which was told; only with `any_config` is there one then */
     struct hb_run run;

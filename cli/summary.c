@@ -310,25 +310,30 @@ static json_t *content_list(const struct hb_report *report)
     return list;
 }
 
-/* Of hooks, and of an import that was completed before. They are named, for no schema has them all.
+/*
+ * Of hooks, and of an import that was completed before. They are named, for no schema has them all.
+ * One whose name is taken, by the summary or another hook, is told.
  */
-static void add_members(json_t *object, const struct hb_report *report)
+static void add_members(const struct hb_cli *cli, json_t *object, const struct hb_report *report)
 {
     json_t *added = json_array();
     json_object_set_new(object, "added_members", added);
     for (size_t i = 0; i < report->member_count; i++) {
         const char *key = report->members[2 * i];
         json_t *value = json_loads(report->members[2 * i + 1], JSON_DECODE_ANY, NULL);
-        if (value == NULL || json_object_get(object, key) != NULL) {
-            json_decref(value);
-            continue;
-        }
-        if (json_object_set_new(object, key, value) == 0)
+        bool taken = json_object_get(object, key) != NULL;
+        if (!taken && json_object_set_new(object, key, json_incref(value)) == 0) {
             json_array_append_new(added, json_string(key));
+        } else {
+            HB_AUTO_FREE char *shown = hb_printable(key);
+            fprintf(cli->err, "hbcore: note: a hook's JSON member '%s' is left out: %s\n", shown,
+                    taken ? "there is one of that name" : "its name is not UTF-8");
+        }
+        json_decref(value);
     }
 }
 
-static void add_findings(json_t *object, const struct hb_report *report)
+static void add_findings(const struct hb_cli *cli, json_t *object, const struct hb_report *report)
 {
     hb_json_add(object, "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "excluded_dirs",
                 kind_list(report, HB_FOUND_EXCLUDED, true), "skipped",
@@ -338,7 +343,7 @@ static void add_findings(json_t *object, const struct hb_report *report)
                 kind_list(report, HB_FOUND_LEFT_OUT, false), "links",
                 kind_list(report, HB_FOUND_LINK, true), "special",
                 kind_list(report, HB_FOUND_SPECIAL, true), "databases", content_list(report));
-    add_members(object, report);
+    add_members(cli, object, report);
 }
 
 void hb_session_print_summary(const struct hb_session *session, json_t *object)
@@ -346,7 +351,7 @@ void hb_session_print_summary(const struct hb_session *session, json_t *object)
     const struct hb_cli *cli = session->cli;
     const struct hb_report *report = &session->run.report;
     if (cli->json) {
-        add_findings(object, report);
+        add_findings(cli, object, report);
         hb_json_line(hb_cli_out(cli), object);
         return;
     }
@@ -363,6 +368,6 @@ void hb_summary_failed(const struct hb_cli *cli, const struct hb_report *report)
         return;
     json_t *object = json_pack("{s:s, s:o}", "type", "before", "doubtful",
                                kind_list(report, HB_FOUND_DOUBTFUL, false));
-    add_members(object, report);
+    add_members(cli, object, report);
     hb_json_line(hb_cli_out(cli), object);
 }

@@ -27,12 +27,13 @@ struct content {
 /* CHANGE: what a section can set. The host checks the values; `plugins show` prints the table. */
 enum { SUFFIXES, OPTIONS };
 
-static const struct hb_option options[OPTIONS] = {
-    [SUFFIXES] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_LIST,
-                  .key = "suffixes",
-                  .default_text = ".jsonl",
-                  .help = "Files whose names end in one of these are checked"},
+static const struct hb_option *const options[OPTIONS] = {
+    [SUFFIXES] =
+        &(const struct hb_option){.size = sizeof(struct hb_option),
+                                  .type = HB_OPTION_LIST,
+                                  .key = "suffixes",
+                                  .default_text = ".jsonl",
+                                  .help = "Files whose names end in one of these are checked"},
 };
 
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -65,8 +66,10 @@ static int claim(void *self, const struct hb_entry *entry, const void *head, siz
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
                               uint64_t offset)
 {
+    const struct hb_host *host = source->self;
     ssize_t got = pread(source->fd, buffer, bytes, (off_t)offset);
-    return got < 0 ? -errno : got;
+    return got >= 0 ? got
+                    : host->fail(host, HB_STATUS_ENTRY, "cannot be read: %s", strerror(errno));
 }
 
 static void source_close(struct hb_source *source)
@@ -85,7 +88,7 @@ static int open_source(void *self, const struct hb_entry *entry, struct hb_sourc
     struct stat status;
     int fd = host->open_beneath(host, entry->path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
-        return host->fail(host, HB_STATUS_ENTRY, "cannot be opened: %s", strerror(-fd));
+        return HB_STATUS_ENTRY; /* the host has said why */
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
         close(fd);
         return host->fail(host, HB_STATUS_ENTRY, "is not a regular file any more");
@@ -94,6 +97,7 @@ static int open_source(void *self, const struct hb_entry *entry, struct hb_sourc
     source->soundness = HB_SOUNDNESS_NOT_CHECKED; /* judge() will say it */
     source->method = "raw";
     source->fd = fd;
+    source->self = (void *)(uintptr_t)host;
     source->read_at = source_read_at;
     source->close = source_close;
     return HB_OK;
@@ -145,7 +149,7 @@ static const struct hb_plugin plugin = {
     .size = sizeof plugin,
     .abi = HB_ABI,
     .kind = HB_KIND_CONTENT,
-    .host_size = sizeof(struct hb_host),
+    .host_size = HB_SIZE_TO(struct hb_host, fail),
     .name = "example", /* the file must be called example.so */
     .version = "0.1",
     .summary = "Checks that text files end with a whole line", /* CHANGE */

@@ -8,6 +8,7 @@
  *     on = backup
  *     suffixes = .tmp .bak
  */
+#define _POSIX_C_SOURCE 200809L /* what POSIX has beyond C11 */
 #include <hbcore/filter.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,13 @@ struct filter {
 /* CHANGE: what a section can set. The host checks the values; `plugins show` prints the table. */
 enum { SUFFIXES, OPTIONS };
 
-static const struct hb_option options[OPTIONS] = {
-    [SUFFIXES] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_LIST,
-                  .key = "suffixes",
-                  .default_text = ".tmp .bak",
-                  .help = "Files whose names end in one of these are left out"},
+static const struct hb_option *const options[OPTIONS] = {
+    [SUFFIXES] =
+        &(const struct hb_option){.size = sizeof(struct hb_option),
+                                  .type = HB_OPTION_LIST,
+                                  .key = "suffixes",
+                                  .default_text = ".tmp .bak",
+                                  .help = "Files whose names end in one of these are left out"},
 };
 
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -75,7 +77,7 @@ static const struct hb_plugin plugin = {
     .size = sizeof plugin,
     .abi = HB_ABI,
     .kind = HB_KIND_FILTER,
-    .host_size = sizeof(struct hb_host),
+    .host_size = HB_SIZE_TO(struct hb_host, fail),
     .name = "example", /* the file must be called example.so */
     .version = "0.1",
     .summary = "Leaves out files by the end of their name", /* CHANGE */

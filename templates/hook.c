@@ -9,6 +9,8 @@
  *     commands = backup
  *     required = documents/this-disk-is-mounted
  */
+#define _POSIX_C_SOURCE 200809L /* what POSIX has beyond C11 */
+#include <errno.h>
 #include <hbcore/hook.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,20 +27,22 @@ struct hook {
 /* CHANGE: what a section can set. The host checks the values; `plugins show` prints the table. */
 enum { COMMANDS, REQUIRED, OPTIONS };
 
-static const char *const known_commands[] = {"backup", "import", "guard", NULL};
+static const char *const known_commands[] = {"backup", "import", "prune", NULL};
 
-static const struct hb_option options[OPTIONS] = {
-    [COMMANDS] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_LIST,
-                  .key = "commands",
-                  .default_text = "backup import",
-                  .choices = known_commands,
-                  .help = "The commands that it has something to do with"},
-    [REQUIRED] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_STRING,
-                  .key = "required",
-                  .default_text = "",
-                  .help = "A file of the home without which these commands do not begin"},
+static const struct hb_option *const options[OPTIONS] = {
+    [COMMANDS] = &(const struct hb_option){.size = sizeof(struct hb_option),
+                                           .type = HB_OPTION_LIST,
+                                           .key = "commands",
+                                           .default_text = "backup import",
+                                           .choices = known_commands,
+                                           .help = "The commands that it has something to do with"},
+    [REQUIRED] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_STRING,
+            .key = "required",
+            .default_text = "",
+            .help = "A file of the home without which these commands do not begin"},
 };
 
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -71,7 +75,7 @@ static int before(void *self, const struct hb_event *event)
         return HB_OK;
     int64_t got = host->read_entry(host, hook->required, 0, &byte, sizeof byte);
     if (got < 0)
-        return host->fail(host, HB_STATUS_FATAL, "%s: %s", hook->required, strerror((int)-got));
+        return host->fail(host, HB_STATUS_FATAL, "%s: %s", hook->required, strerror(errno));
     return HB_OK;
 }
 
@@ -89,8 +93,19 @@ static int after(void *self, const struct hb_event *event)
     return host->member(host, "example", json); /* for those who read --json */
 }
 
+/* CHANGE: what before() has begun ends here, also where the command has failed; event->error says
+ * why. */
+static int finally(void *self, const struct hb_event *event)
+{
+    const struct hook *hook = self;
+    if (event->status != HB_OK && is_mine(hook, event))
+        hook->host->log(hook->host, HB_LOG_DEBUG, "heard of a failure: %s", event->error);
+    return HB_OK;
+}
+
 /* Each structure says how large it is, so that plugin and host may be of different releases. */
-static const struct hb_hook_ops ops = {.size = sizeof ops, .before = before, .after = after};
+static const struct hb_hook_ops ops = {
+    .size = sizeof ops, .before = before, .after = after, .finally = finally};
 
 static const struct hb_plugin plugin = {
     .size = sizeof plugin,

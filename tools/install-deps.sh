@@ -19,7 +19,7 @@ run_set=(
     libjansson-dev libxxhash-dev nettle-dev sqlite3=sqlite3
 )
 test_set=(
-    git=git libcmocka-dev libseccomp-dev python3=python3 python3-jsonschema clang-format=clang-format clang-tidy=clang-tidy
+    git=git libcmocka-dev libseccomp-dev python3=python3 python3-jsonschema python3-pycparser clang-format=clang-format clang-tidy=clang-tidy
     cppcheck=cppcheck shellcheck=shellcheck strace=strace
     zip=zip unzip=unzip p7zip-full=7z libarchive-tools=bsdtar zstd=zstd tar=tar bzip2=bzip2 xz-utils=xz
     node-jszip node-yazl nodejs=node gccgo-12 libarchive-zip-perl lzip=lzip ncompress=compress lzop=lzop

@@ -3,6 +3,7 @@
 
 #include "archive/archive_input.h"
 #include "archive/archive_walk.h"
+#include "archive/entry_problem.h"
 #include "archive/which_format.h"
 #include "base/human.h"
 #include "base/interrupt.h"
@@ -11,6 +12,7 @@
 #include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include "store/local.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -129,10 +131,29 @@ void hb_archive_close(struct hb_archive *archive)
     hb_trailer_clear(&archive->trailer);
     if (archive->fd >= 0)
         close(archive->fd);
+    hb_opened_close(&archive->opened);
     free(archive->head);
     free(archive->tail);
+    hb_input_end_clear(&archive->end);
     free(archive->path);
     *archive = (struct hb_archive){.fd = -1};
+}
+
+bool hb_archive_is_open(const struct hb_archive *archive)
+{
+    return archive->fd >= 0 || archive->opened.store != NULL;
+}
+
+bool hb_archive_has_version(const struct hb_archive *archive, const char *version)
+{
+    struct stat status;
+    char own[HB_VERSION_BYTES];
+    if (archive->opened.store != NULL)
+        return strcmp(archive->opened.object.version, version) == 0;
+    if (fstat(archive->fd, &status) != 0)
+        return false;
+    hb_local_version(&status, own);
+    return strcmp(own, version) == 0;
 }
 
 /* ---- what is in it ------------------------------------------------------------------------- */
@@ -156,6 +177,11 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error)
 {
     const struct hb_archive_limits *limits = &archive->limits;
+    const char *problem = hb_entry_problem(entry);
+    if (problem != NULL)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: damaged, or the format plugin is wrong: entry %zu %s",
+                            archive->shown, archive->catalog.count + 1, problem);
     uint64_t bytes =
         entry->type == HB_TYPE_FILE && entry->bytes != HB_SIZE_UNKNOWN ? entry->bytes : 0;
     char what[160], announced[24], allowed[24];
@@ -273,8 +299,7 @@ static int read_trailer(struct hb_archive *archive, struct hb_error *error)
     if (status == HB_STATUS_NOMATCH)
         return HB_OK;
     if (status != HB_OK)
-        return hb_error_set(error, status, "%s: %s", archive->shown,
-                            hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, status, archive->shown, error);
     status = hb_archive_take_trailer(archive, data, bytes, error);
     free(data);
     return status;
@@ -332,8 +357,7 @@ static int list_by_index(struct filling *filling)
         return status < 0 ? status : HB_STATUS_FATAL;
     if (status >= 0)
         return status;
-    return hb_error_set(filling->error, HB_STATUS_FATAL, "%s: %s", archive->shown,
-                        hb_instance_failure(archive->format));
+    return hb_instance_error(archive->format, HB_STATUS_FATAL, archive->shown, filling->error);
 }
 
 /* Before a question to the format; after a failure hb_archive's `untold` is the third answer. */

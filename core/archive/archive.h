@@ -6,9 +6,9 @@
 #include "archive/archive_state.h"
 
 /*
- * Opens `path` ("-": standard input) and finds out its format, or uses the one that is named. A
- * stream whose format needs to seek is copied into the run's stage first; HB_STATUS_NOMATCH if that
- * is not open.
+ * Opens `path` ("-": standard input; or a URL) and finds out its format, or uses the one that is
+ * named. A stream whose format needs to seek is copied into the run's stage first;
+ * HB_STATUS_NOMATCH if that is not open.
  */
 int hb_archive_open(struct hb_run *run, const char *path, const char *format,
                     struct hb_archive *archive, struct hb_error *error);
@@ -59,6 +59,11 @@ int hb_archive_take_trailer(struct hb_archive *archive, const void *data, size_t
 
 /* Is everything in the catalog as the trailer says? HB_OK also when there is none. */
 int hb_archive_check_trailer(const struct hb_archive *archive, struct hb_error *error);
+
+/* Were its bytes reached? */
+bool hb_archive_is_open(const struct hb_archive *archive);
+/* Is what was opened that version (hbcore/store.h) of a file or an object? */
+bool hb_archive_has_version(const struct hb_archive *archive, const char *version);
 
 void hb_archive_close(struct hb_archive *archive);
 

@@ -3,9 +3,11 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/url.h"
 #include "files/anywhere.h"
 #include "files/io.h"
 #include "files/stream.h"
+#include "files/system_kind.h"
 #include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -66,12 +68,30 @@ static int64_t input_read(const struct hb_input *input, void *buffer, size_t byt
     return got;
 }
 
+/* Where a read takes a round trip, start and end were read before anybody asked. */
+static bool is_kept(const struct hb_archive *archive, void *buffer, size_t bytes, uint64_t offset)
+{
+    if (archive->end.data == NULL)
+        return false;
+    if (offset >= archive->head_bytes || bytes > archive->head_bytes - offset)
+        return hb_input_end_give(&archive->end, buffer, bytes, offset);
+    memcpy(buffer, archive->head + offset, bytes);
+    return true;
+}
+
 static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t bytes,
                              uint64_t offset)
 {
     struct hb_archive *archive = input->self;
     if (offset > INT64_MAX - bytes)
         return 0;
+    if (is_kept(archive, buffer, bytes, offset))
+        return (int64_t)bytes;
+    if (archive->opened.store != NULL) {
+        int64_t got = hb_opened_read_at(&archive->opened, buffer, bytes, offset);
+        archive->untold |= got < 0;
+        return got;
+    }
     return explained(archive, hb_read_all_at(archive->fd, buffer, bytes, offset));
 }
 
@@ -116,6 +136,29 @@ static void make_input(struct hb_archive *archive, uint64_t bytes)
     };
 }
 
+/* The start of an object. Its length is known, so that one read is enough. */
+static int read_head_of_object(struct hb_archive *archive, struct hb_error *error)
+{
+    int64_t got = hb_opened_read_at(&archive->opened, archive->head, HEAD_BYTES, 0);
+    archive->untold |= got < 0;
+    if (hb_interrupt_signal() != 0)
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
+    if (got < 0)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s", archive->shown,
+                            hb_store_failure(archive->opened.store));
+    archive->head_bytes = (size_t)got;
+    return HB_OK;
+}
+
+static int take_head(struct hb_archive *archive, struct hb_error *error)
+{
+    archive->no_archive = archive->head_bytes == 0;
+    if (archive->no_archive)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive: the file is empty",
+                            archive->shown);
+    return HB_OK;
+}
+
 static int read_head(struct hb_archive *archive, struct hb_error *error)
 {
     archive->head = hb_alloc(HEAD_BYTES);
@@ -128,16 +171,27 @@ static int read_head(struct hb_archive *archive, struct hb_error *error)
                    : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be read: %s", archive->shown,
                                   strerror((int)-got));
     archive->head_bytes = (size_t)got;
-    archive->no_archive = archive->head_bytes == 0;
-    if (archive->no_archive)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s: not an archive: the file is empty",
-                            archive->shown);
-    return HB_OK;
+    return take_head(archive, error);
+}
+
+/* What a URL names. */
+static int open_object(struct hb_archive *archive, struct hb_error *error)
+{
+    int status = hb_store_open(archive->run, archive->path, NULL, &archive->opened, error);
+    archive->untold = status != HB_OK;
+    if (status != HB_OK)
+        return status == HB_STATUS_NOMATCH ? HB_STATUS_FATAL : status;
+    make_input(archive, archive->opened.object.bytes);
+    archive->head = hb_alloc(HEAD_BYTES);
+    status = read_head_of_object(archive, error);
+    return status == HB_OK ? take_head(archive, error) : status;
 }
 
 int hb_archive_input_open(struct hb_archive *archive, struct hb_error *error)
 {
     int fd;
+    if (hb_url_scheme(archive->path) > 0)
+        return open_object(archive, error);
     if (strcmp(archive->path, "-") == 0) {
         archive->shown = "standard input";
         fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -169,6 +223,8 @@ int hb_archive_input_take(struct hb_archive *archive, struct hb_error *error)
     archive->stream = !S_ISREG(status.st_mode) ||
                       (strcmp(archive->path, "-") == 0 && lseek(archive->fd, 0, SEEK_CUR) != 0);
     make_input(archive, (uint64_t)status.st_size);
+    if (!archive->stream && hb_is_shared(archive->fd))
+        hb_input_end_read(&archive->end, &archive->input);
     return read_head(archive, error);
 }
 

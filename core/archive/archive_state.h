@@ -4,9 +4,11 @@
 #define HB_ARCHIVE_STATE_H
 
 #include "archive/catalog.h"
+#include "archive/input_end.h"
 #include "archive/trailer.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "store/store.h"
 
 /* What an archive may hold at most: import.max-… */
 struct hb_archive_limits {
@@ -18,18 +20,20 @@ struct hb_archive_limits {
 
 struct hb_archive {
     struct hb_run *run;
-    char *path;        /* as given; "-" */
-    const char *shown; /* for messages */
-    int fd;
+    char *path;              /* as given; "-" */
+    const char *shown;       /* for messages */
+    int fd;                  /* of a file or a stream; -1: */
+    struct hb_opened opened; /* one of a store, where `path` is a URL */
     bool only_file; /* it was found by its name: what cannot be read anywhere is not an archive */
     bool stream;    /* can be read once only */
     struct hb_input input;
     unsigned char *head; /* what was read ahead of a stream */
     size_t head_bytes;
     size_t head_used;
-    uint64_t position;   /* of input.read */
-    unsigned char *tail; /* the last bytes of a stream, in a ring: see archive_input.h */
-    bool found_out;      /* which format it is; else somebody said so */
+    uint64_t position;       /* of input.read */
+    struct hb_input_end end; /* where reading takes a round trip over a network */
+    unsigned char *tail;     /* the last bytes of a stream, in a ring: see archive_input.h */
+    bool found_out;          /* which format it is; else somebody said so */
     struct hb_format_list formats;
     const struct hb_format_choice *choice;
     struct hb_instance *format;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/archive_walk.h"
 
+#include "archive/entry_problem.h"
+#include "base/memory.h"
 #include "host/failure.h"
 #include "host/instance.h"
 
@@ -35,6 +37,11 @@ static int guarded_entry(const struct hb_visitor *visitor, const struct hb_entry
         return guarded->failed;
     if (guarded->open)
         return out_of_order(guarded, "an entry begins before the previous one has ended");
+    const char *problem = hb_entry_problem(entry);
+    if (problem != NULL) {
+        HB_AUTO_FREE char *what = hb_text("an entry %s", problem);
+        return out_of_order(guarded, what);
+    }
     guarded->open = true;
     guarded->has_data = guarded->unreadable = false;
     return keep_failure(guarded, guarded->visitor->entry(guarded->visitor, entry));
@@ -50,6 +57,8 @@ static int guarded_data(const struct hb_visitor *visitor, const void *data, size
         return out_of_order(guarded, "data lies outside of the entries");
     if (guarded->unreadable)
         return out_of_order(guarded, "an entry that cannot be decoded has data");
+    if (data == NULL && bytes > 0)
+        return out_of_order(guarded, "the data of an entry is not there");
     guarded->has_data = true;
     return keep_failure(guarded, guarded->visitor->data(guarded->visitor, data, bytes, offset));
 }
@@ -122,8 +131,7 @@ int hb_archive_walk(struct hb_archive *archive, const struct hb_visitor *visitor
         return status;
     if (hb_run_cancelled(archive->run))
         return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
-    return hb_error_set(error, HB_STATUS_FATAL, "%s: %s", archive->shown,
-                        hb_instance_failure(archive->format));
+    return hb_instance_error(archive->format, HB_STATUS_FATAL, archive->shown, error);
 }
 
 int hb_archive_again(struct hb_archive *archive, struct hb_error *error)

@@ -75,7 +75,6 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         made->group = member->group;
         made->token = member->token;
         made->stored_bytes = member->stored_bytes;
-        made->crc32 = member->crc32;
         made->member_flags = (uint8_t)member->flags;
     }
     made->path_bytes =
@@ -144,7 +143,6 @@ void hb_catalog_member(const struct hb_catalog *catalog, size_t index, struct hb
         .group = from->group,
         .token = from->token,
         .stored_bytes = from->stored_bytes,
-        .crc32 = from->crc32,
         .why = hb_catalog_unreadable(catalog, index),
     };
 }

@@ -23,7 +23,6 @@ struct hb_catalog_member {
     uint32_t mtime_nanoseconds;
     uint32_t path_bytes;
     uint32_t mode;
-    uint32_t crc32;
     uint32_t uid;
     uint32_t gid;
     uint32_t why;         /* 1 + which of `whys`; 0: its content can be decoded */

@@ -18,7 +18,7 @@ enum {
 
 /*
  * Directories and links have nothing to be written, but the format compares what it has in two
- * places about them when it decodes.
+ * places about them when it decodes; files that nobody wants are compared with their checksums.
  */
 enum wanted { NOT_WANTED = 0, WANTED = 1, ONLY_CHECKED = 2 };
 
@@ -55,8 +55,22 @@ struct member_output {
     struct decoder *decoder;
     size_t index;
     bool begun;
-    bool dropped; /* its data, if it has any, is not wanted */
+    bool only_checked;
+    bool dropped; /* its data, if it has any, is nothing to us */
 };
+
+static bool passes_over(struct decoder *decoder, int status, const size_t *indexes, size_t count);
+
+/* Other bytes than were stored, as many: of those that share its group nothing is said. */
+static int pass_over_current(struct decoder *decoder)
+{
+    size_t index = decoder->current.index;
+    hb_output_drop(&decoder->current);
+    if (!passes_over(decoder, HB_STATUS_FATAL, &index, 1))
+        return HB_STATUS_FATAL;
+    decoder->error.text[0] = '\0';
+    return HB_OK;
+}
 
 static int end_current(struct decoder *decoder)
 {
@@ -68,7 +82,15 @@ static int end_current(struct decoder *decoder)
         return hb_output_damaged(current, "it should have %llu bytes, but has %llu",
                                  (unsigned long long)catalog->members[current->index].bytes,
                                  (unsigned long long)current->bytes);
+    if (hb_output_compare(current, current->bytes) != HB_OK)
+        return pass_over_current(decoder);
     return hb_output_end(current, current->bytes);
+}
+
+static int begin_member(struct decoder *decoder, const struct member_output *output, uint64_t limit)
+{
+    decoder->current.only_checked = output->only_checked;
+    return hb_output_begin(&decoder->current, output->index, limit);
 }
 
 static int output_write(const struct hb_output *output, const void *data, size_t bytes,
@@ -86,8 +108,7 @@ static int output_write(const struct hb_output *output, const void *data, size_t
                                  : end_current(decoder);
         if (status == HB_OK) {
             const struct hb_catalog *catalog = &decoder->extraction->request->archive->catalog;
-            status = hb_output_begin(&decoder->current, mine->index,
-                                     catalog->members[mine->index].bytes);
+            status = begin_member(decoder, mine, catalog->members[mine->index].bytes);
         }
         if (status != HB_OK)
             return status;
@@ -103,7 +124,7 @@ static int end_group(struct decoder *decoder, struct member_output *outputs, siz
     for (size_t i = 0; status == HB_OK && i < count; i++) {
         if (outputs[i].begun || outputs[i].dropped)
             continue;
-        status = hb_output_begin(&decoder->current, outputs[i].index, 0);
+        status = begin_member(decoder, &outputs[i], 0);
         if (status == HB_OK)
             status = end_current(decoder);
     }
@@ -134,10 +155,13 @@ static int decode_group(struct decoder *decoder, const size_t *indexes, size_t c
     const struct hb_output **output_pointers = hb_alloc(count * sizeof *output_pointers);
     for (size_t i = 0; i < count; i++) {
         hb_catalog_member(&archive->catalog, indexes[i], &entries[i], &members[i]);
+        bool only_checked = decoder->extraction->wanted[indexes[i]] == ONLY_CHECKED;
+        bool compared = decoder->current.hashes && entries[i].type == HB_TYPE_FILE;
         outputs[i] = (struct member_output){
             .decoder = decoder,
             .index = indexes[i],
-            .dropped = decoder->extraction->wanted[indexes[i]] == ONLY_CHECKED,
+            .only_checked = only_checked,
+            .dropped = only_checked && !compared,
         };
         outputs[i].output = (struct hb_output){
             .size = sizeof outputs[i].output, .self = &outputs[i], .write = output_write};
@@ -306,12 +330,12 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
                                                      .error = &decoder->error,
                                                      .worker = i,
                                                      .index = SIZE_MAX,
-                                                     .fd = -1};
+                                                     .fd = -1,
+                                                     .hashes = archive->trailer.contents != NULL};
         hb_run_clear_failure(archive->run);
         if (HB_CAN(ops, worker_create) &&
             (decoder->worker = ops->worker_create(archive->format->self)) == NULL)
-            status =
-                hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
+            status = hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
         else
             decoder->started = pthread_create(&decoder->thread, NULL, decoder_main, decoder) == 0;
         if (!decoder->started) /* a limit: as many as there are */
@@ -329,6 +353,7 @@ static int run_decoders(struct extraction *extraction, unsigned count, struct hb
             pthread_join(decoders[i].thread, NULL);
         if (decoders[i].worker != NULL)
             ops->worker_destroy(archive->format->self, decoders[i].worker);
+        hb_content_clear(&decoders[i].current.hash);
     }
     free(decoders);
     return extraction->status;
@@ -370,6 +395,5 @@ int hb_extract(const struct hb_extract_request *request, struct hb_error *error)
 
 int hb_extract_stream(const struct hb_extract_request *request, struct hb_error *error)
 {
-    int status = hb_extract_by_walk(request, true, error);
-    return status == HB_OK ? hb_archive_check_trailer(request->archive, error) : status;
+    return hb_extract_by_walk(request, true, error);
 }

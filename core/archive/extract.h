@@ -10,9 +10,12 @@
  *   by walk    extract_walk.c  The format can only be read front to back, or the archive is a
  *                              stream: one thread. The catalog of a stream is filled on the way.
  *
- * What it promises: done() is called for a member when all of its bytes have come, and no more than
- * those. What it must not do is believe the format plugin: a write beyond a member's size, or data
- * that mixes two members, ends the extraction, whatever the plugin answers.
+ * What it promises: done() is called for a member when all of its bytes have come, no more than
+ * those, and by the checksum in the trailer those that were stored; of a stream, whose trailer
+ * comes last, hb_extract_stream does not end well otherwise. What it must not do is believe the
+ * format plugin: a write beyond a member's size, or data that mixes two members, ends the
+ * extraction, whatever the plugin answers. Other bytes than were stored cost that member
+ * (`damaged`).
  */
 #ifndef HB_EXTRACT_H
 #define HB_EXTRACT_H

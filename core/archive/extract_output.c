@@ -84,6 +84,12 @@ int hb_output_begin(struct hb_output_member *current, size_t index, uint64_t lim
     current->index = index;
     current->bytes = current->written = 0;
     current->limit = limit;
+    current->cannot_go_on = false;
+    if (current->hashes)
+        hb_content_begin(&current->hash, limit);
+    current->fd = -1;
+    if (current->only_checked)
+        return HB_OK;
     current->fd = request->open(request->context, current->worker, index, current->error);
     current->cannot_go_on = current->fd < -1;
     return current->fd < -1 ? HB_STATUS_FATAL : HB_OK;
@@ -109,11 +115,17 @@ int hb_output_put(struct hb_output_member *current, const void *data, size_t byt
     if (__builtin_add_overflow(offset, bytes, &end) || offset < current->bytes ||
         end > current->limit)
         return hb_output_damaged(current, "it has more data than the archive says");
+    if (data == NULL && bytes > 0)
+        return hb_output_damaged(current, "the format plugin gives no data");
+    if (current->hashes) {
+        hb_content_put_zeros(&current->hash, offset - current->bytes);
+        hb_content_put(&current->hash, data, bytes);
+    }
     int result = 0;
     if (current->fd >= 0)
         result = current->request->sequential ? write_onwards(current, data, bytes, offset)
                                               : write_sparse(current, data, bytes, offset);
-    if (result == 0)
+    if (result == 0 && !current->only_checked)
         hb_progress_add(current->request->archive->run->progress, path, 0, end - current->bytes);
     current->bytes = end;
     return result == 0 ? HB_OK : cannot_write(current, -result);
@@ -127,10 +139,38 @@ void hb_output_drop(struct hb_output_member *current)
     current->index = SIZE_MAX;
 }
 
+void hb_output_clear(struct hb_output_member *current)
+{
+    hb_output_drop(current);
+    hb_content_clear(&current->hash);
+}
+
+int hb_output_differs(const struct hb_output_member *current)
+{
+    return hb_output_damaged(current, "its content is not what was stored");
+}
+
+int hb_output_compare(struct hb_output_member *current, uint64_t bytes)
+{
+    uint64_t stored;
+    if (!current->hashes)
+        return HB_OK;
+    hb_content_put_zeros(&current->hash, bytes - current->bytes);
+    uint64_t found = hb_content_end(&current->hash);
+    return !hb_trailer_content(&current->request->archive->trailer, current->index, &stored) ||
+                   found == stored
+               ? HB_OK
+               : hb_output_differs(current);
+}
+
 int hb_output_end(struct hb_output_member *current, uint64_t bytes)
 {
     const struct hb_extract_request *request = current->request;
     int result = 0;
+    if (current->only_checked) {
+        hb_output_drop(current);
+        return HB_OK;
+    }
     if (current->fd >= 0 && request->sequential && bytes > current->bytes)
         result = fill_gap(current->fd, bytes - current->bytes);
     else if (current->fd >= 0 && !request->sequential && bytes > current->written &&

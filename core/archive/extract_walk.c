@@ -3,7 +3,14 @@
 
 #include "archive/archive_walk.h"
 #include "archive/extract_output.h"
+#include "base/memory.h"
 #include "base/progress.h"
+
+/* The checksum of a content of a stream, whose trailer comes at its end. */
+struct seen {
+    size_t index;
+    uint64_t content;
+};
 
 struct walking {
     const struct hb_extract_request *request;
@@ -11,7 +18,36 @@ struct walking {
     struct hb_output_member current;
     size_t next;  /* index of the next member */
     bool filling; /* a stream: the catalog is filled on the way */
+    struct seen *seen;
+    size_t seen_count, seen_capacity;
 };
+
+static void keep_seen(struct walking *walking)
+{
+    if (!walking->current.hashes)
+        return;
+    if (walking->seen_count == walking->seen_capacity) {
+        walking->seen_capacity = walking->seen_capacity == 0 ? 256 : walking->seen_capacity * 2;
+        walking->seen = hb_resize(walking->seen, walking->seen_capacity, sizeof *walking->seen);
+    }
+    walking->seen[walking->seen_count++] =
+        (struct seen){walking->current.index, walking->current.hash.sum};
+}
+
+/* The stream is over: what has been said of it holds if this is HB_OK. */
+static int compare_seen(struct walking *walking)
+{
+    const struct hb_archive *archive = walking->request->archive;
+    int status = hb_archive_check_trailer(archive, walking->error);
+    for (size_t i = 0; status == HB_OK && i < walking->seen_count; i++) {
+        const struct seen *seen = &walking->seen[i];
+        uint64_t stored;
+        walking->current.index = seen->index;
+        if (hb_trailer_content(&archive->trailer, seen->index, &stored) && stored != seen->content)
+            status = hb_output_differs(&walking->current);
+    }
+    return status;
+}
 
 static bool same_member(const struct hb_catalog *catalog, size_t index,
                         const struct hb_entry *entry)
@@ -66,6 +102,10 @@ static int walk_end(const struct hb_visitor *visitor, uint64_t bytes)
     if (bytes < walking->current.bytes || (announced != HB_SIZE_UNKNOWN && bytes != announced))
         return hb_output_damaged(&walking->current, "it should have %llu bytes, but has %llu",
                                  (unsigned long long)announced, (unsigned long long)bytes);
+    if (hb_output_compare(&walking->current, bytes) != HB_OK)
+        return HB_STATUS_FATAL;
+    if (walking->filling)
+        keep_seen(walking);
     return hb_output_end(&walking->current, bytes);
 }
 
@@ -97,6 +137,12 @@ static int walk_trailer(const struct hb_visitor *visitor, const void *data, size
     return hb_archive_take_trailer(walking->request->archive, data, bytes, walking->error);
 }
 
+static bool may_have_contents(const struct hb_archive *archive)
+{
+    const struct hb_format_ops *ops = archive->format->plugin->ops;
+    return (ops->flags & HB_FORMAT_TRAILER) != 0;
+}
+
 int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
                        struct hb_error *error)
 {
@@ -116,10 +162,16 @@ int hb_extract_by_walk(const struct hb_extract_request *request, bool filling,
         .trailer = walk_trailer,
         .unreadable = walk_unreadable,
     };
+    walking.current.hashes =
+        filling ? may_have_contents(archive) : archive->trailer.contents != NULL;
     int status = hb_archive_walk(archive, &visitor, error);
-    hb_output_drop(&walking.current);
     if (status == HB_OK && walking.next != archive->catalog.count)
-        return hb_error_set(error, HB_STATUS_FATAL,
-                            "%s: the archive changed between listing and reading", archive->shown);
+        status =
+            hb_error_set(error, HB_STATUS_FATAL,
+                         "%s: the archive changed between listing and reading", archive->shown);
+    if (status == HB_OK && filling)
+        status = compare_seen(&walking);
+    hb_output_clear(&walking.current);
+    free(walking.seen);
     return status;
 }

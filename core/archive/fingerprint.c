@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/fingerprint.h"
 
+#include "base/xxh3.h"
 #include <endian.h>
 #include <nettle/sha2.h>
 #include <string.h>
-
-#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
-#include <xxhash.h>
 
 /* Coarser than any file system's clock (FAT: 2 s), and a margin for clocks of file servers. */
 enum { RACY_SECONDS = 2 };

@@ -3,12 +3,10 @@
 
 #include "base/memory.h"
 #include "base/name.h"
+#include "base/xxh3.h"
 #include <endian.h>
 #include <nettle/memops.h>
 #include <string.h>
-
-#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
-#include <xxhash.h>
 
 static const char magic[8] = {'H', 'B', 'T', 'R', 'A', 'I', 'L', 1};
 enum { VERSION_AT = 7 }; /* the last byte of it */
@@ -17,6 +15,7 @@ enum {
     SECTION_METADATA = 2,
     SECTION_REUSE = 3,
     SECTION_ORIGIN = 4,
+    SECTION_CONTENT = 5,
     SECTION_HEAD = 16,
     SHORT_PATH = 192,
     NAMED_REASONS = 1000 /* of each kind; the counts are always whole */
@@ -53,15 +52,23 @@ void hb_trailer_reserve(struct hb_trailer *trailer, size_t entries)
 {
     trailer->capacity = entries;
     trailer->hashes = hb_resize(trailer->hashes, entries, sizeof *trailer->hashes);
+    trailer->contents = hb_resize(trailer->contents, entries, sizeof *trailer->contents);
 }
 
-void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry)
+void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry, uint64_t content)
 {
-    if (trailer->count == trailer->capacity) {
-        trailer->capacity = trailer->capacity == 0 ? 1024 : trailer->capacity * 2;
-        trailer->hashes = hb_resize(trailer->hashes, trailer->capacity, sizeof *trailer->hashes);
-    }
+    if (trailer->count == trailer->capacity)
+        hb_trailer_reserve(trailer, trailer->capacity == 0 ? 1024 : trailer->capacity * 2);
+    trailer->contents[trailer->count] = htole64(content);
     trailer->hashes[trailer->count++] = htole64(hash_entry(entry));
+}
+
+bool hb_trailer_content(const struct hb_trailer *trailer, uint64_t index, uint64_t *content)
+{
+    if (trailer->contents == NULL || index >= trailer->count)
+        return false;
+    *content = le64toh(trailer->contents[index]);
+    return true;
 }
 
 bool hb_trailer_matches(const struct hb_trailer *trailer, const struct hb_entry *entry)
@@ -143,7 +150,8 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
     size_t text_bytes = strlen(text), hash_bytes = trailer->count * sizeof *trailer->hashes;
     bool reusable = reuse != NULL && !reuse->overflowed;
     size_t reuse_bytes = reusable ? hb_reuse_bytes(reuse) : 0;
-    size_t total = sizeof magic + SECTION_HEAD + padded(text_bytes) + SECTION_HEAD + hash_bytes +
+    size_t total = sizeof magic + SECTION_HEAD + padded(text_bytes) +
+                   2 * (SECTION_HEAD + hash_bytes) +
                    (reusable ? SECTION_HEAD + padded(reuse_bytes) : 0) +
                    (place != NULL ? SECTION_HEAD + padded(HB_SEAL_BYTES + origin_bytes) : 0) +
                    sizeof(uint64_t);
@@ -151,6 +159,7 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
     memcpy(at, magic, sizeof magic);
     at = put_section(at + sizeof magic, SECTION_SUMMARY, text, text_bytes);
     at = put_section(at, SECTION_METADATA, trailer->hashes, hash_bytes);
+    at = put_section(at, SECTION_CONTENT, trailer->contents, hash_bytes);
     if (reusable) {
         at = put_head(at, SECTION_REUSE, reuse_bytes);
         hb_reuse_write(reuse, at);
@@ -166,6 +175,21 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
+/* One number an entry; false: there are some already, or as many as do not fit these. */
+static bool take_numbers(struct hb_trailer *trailer, uint64_t **numbers, const unsigned char *data,
+                         size_t bytes)
+{
+    bool first = trailer->hashes == NULL && trailer->contents == NULL;
+    if (*numbers != NULL || bytes % sizeof **numbers != 0 ||
+        (!first && trailer->count != bytes / sizeof **numbers))
+        return false;
+    trailer->count = bytes / sizeof **numbers;
+    *numbers = hb_alloc(bytes);
+    if (bytes > 0)
+        memcpy(*numbers, data, bytes);
+    return true;
+}
+
 static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsigned char *data,
                          size_t bytes)
 {
@@ -174,14 +198,10 @@ static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsign
         trailer->summary = json_loadb((const char *)data, bytes, 0, NULL);
         return json_is_object(trailer->summary);
     }
-    if (type == SECTION_METADATA) {
-        if (bytes % sizeof *trailer->hashes != 0 || trailer->hashes != NULL)
-            return false;
-        trailer->count = bytes / sizeof *trailer->hashes;
-        trailer->hashes = hb_alloc(bytes);
-        if (bytes > 0)
-            memcpy(trailer->hashes, data, bytes);
-    }
+    if (type == SECTION_METADATA)
+        return take_numbers(trailer, &trailer->hashes, data, bytes);
+    if (type == SECTION_CONTENT)
+        return take_numbers(trailer, &trailer->contents, data, bytes);
     if (type == SECTION_ORIGIN) {
         if (trailer->has_origin)
             return false;
@@ -219,7 +239,7 @@ static bool parse_sections(const unsigned char *at, size_t left, struct hb_trail
         at += padded(bytes);
         left -= padded(bytes);
     }
-    return trailer->summary != NULL;
+    return trailer->summary != NULL && (trailer->contents == NULL || trailer->hashes != NULL);
 }
 
 bool hb_trailer_reuse(const void *data, size_t bytes, struct hb_reuse_index *index)
@@ -259,6 +279,8 @@ int hb_trailer_parse(const void *data, size_t bytes, struct hb_trailer *trailer,
 {
     uint64_t checksum;
     *trailer = (struct hb_trailer){0};
+    if (data == NULL)
+        return hb_error_set(error, HB_STATUS_FATAL, "the format plugin gives no trailer");
     if (bytes >= sizeof magic && memcmp(data, magic, VERSION_AT) == 0 &&
         ((const unsigned char *)data)[VERSION_AT] > (unsigned char)magic[VERSION_AT])
         return hb_error_set(
@@ -287,6 +309,7 @@ bool hb_trailer_incomplete(const struct hb_trailer *trailer)
 void hb_trailer_clear(struct hb_trailer *trailer)
 {
     free(trailer->hashes);
+    free(trailer->contents);
     json_decref(trailer->summary);
     hb_origin_clear(&trailer->origin);
     *trailer = (struct hb_trailer){0};

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core's own block in an archive: whether it is incomplete and why, and a checksum over what
- * the format itself leaves unprotected of each entry (name, type, mode, time, size, link).
+ * The core's own block in an archive: whether it is incomplete and why, and two checksums of each
+ * entry, which hold whatever the format does: of its metadata (name, type, mode, time, size, link),
+ * compared when it is listed, and of its content, compared when it is read.
  *
  * Layout, little endian: magic "HBTRAIL" and the version byte 1; then sections, each u32 type, u32
  * zero, u64 length, payload padded with zero bytes to a multiple of 8; then XXH3-64 of all before.
  *   1  JSON object: "entries", "incomplete", "skipped" and "doubtful" (lists of path and reason)
  *   2  one u64 an entry, in archive order: XXH3-64 of its metadata
+ *   5  the same of its content: base/content_hash.h, 0 for what is no file; as many. Archives of
+ *      the release before have none: then nothing is compared
  *   3  what a later backup can take over, see reuse_index.h; may be missing
  *   4  where it comes from, see origin.h; the last one; may be missing
- * Unknown sections are passed over. All in front of section 4 is the same for the same tree.
+ * In the order 1, 2, 5, 3, 4; unknown sections are passed over. All in front of section 4 is the
+ * same for the same tree.
  *
  * A later version begins with the same seven bytes and a higher version byte, and formats keep it
  * where they keep this one; nothing else of it is known. It is not damage, nor a missing trailer
@@ -27,7 +31,8 @@
 #include <stdbool.h>
 
 struct hb_trailer {
-    uint64_t *hashes;
+    uint64_t *hashes;   /* of metadata */
+    uint64_t *contents; /* as many, or NULL: it has none. See hb_trailer_content */
     size_t count;
     size_t capacity;
     json_t *summary; /* section 1; when read */
@@ -37,7 +42,11 @@ struct hb_trailer {
 
 /* Room for so many entries; more may come. */
 void hb_trailer_reserve(struct hb_trailer *trailer, size_t entries);
-void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry);
+/* `content`: the checksum of its content (base/content_hash.h), 0 of what is no file. */
+void hb_trailer_add(struct hb_trailer *trailer, const struct hb_entry *entry, uint64_t content);
+
+/* The checksum of the content of entry `index`; false: the trailer has none. */
+bool hb_trailer_content(const struct hb_trailer *trailer, uint64_t index, uint64_t *content);
 
 /*
  * The whole block; caller frees *data. The report is sorted. `reuse` may be NULL; `origin`, too:

@@ -103,8 +103,8 @@ static int stage_in_chosen(struct hb_backing_up *backup, const char *path)
 }
 
 /*
- * Staged copies lie in stage-dir, else beside the archive, else (a stream) in the home. A stream
- * without claimed entries needs no stage, so that a read-only home will do.
+ * Staged copies lie in stage-dir, else beside the archive, else (a stream, a store) in the home. A
+ * stream without claimed entries needs no stage, so that a read-only home will do.
  */
 static int open_stages(struct hb_backing_up *backup)
 {
@@ -113,13 +113,13 @@ static int open_stages(struct hb_backing_up *backup)
     if (*chosen != '\0') {
         HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);
-        if (status != HB_OK || destination->stream)
+        if (status != HB_OK || destination->stream || destination->store != NULL)
             return status;
         return stage_beside(backup, &backup->destination_stage);
     }
-    if (!destination->stream)
+    if (!destination->stream && destination->store == NULL)
         return stage_beside(backup, &backup->run->stage);
-    if (backup->plan.first_claimed == backup->plan.count)
+    if (destination->stream && backup->plan.first_claimed == backup->plan.count)
         return HB_OK;
     return stage_in_home(backup);
 }
@@ -216,6 +216,7 @@ static int run_backup(struct hb_backing_up *backup)
         return HB_OK;
     }
     settle_id(backup);
+    memcpy(request->destination->home, request->id->id, sizeof request->id->id);
     request->destination->log = request->run->log;
     status = hb_destination_prepare(request->destination, backup->error);
     if (status == HB_OK)

@@ -6,12 +6,14 @@
  */
 #include "backup/backup_write.h"
 
+#include "archive/facts.h"
 #include "archive/trailer.h"
 #include "backup/incomplete.h"
 #include "backup/read_back.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "files/io.h"
 #include "host/failure.h"
 #include "host/instance.h"
 #include "host/lost.h"
@@ -49,8 +51,7 @@ static int format_failed(struct writing *writing, int status, const char *path)
     }
     if (status == HB_STATUS_CANCELLED)
         return hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
-    return hb_error_set(writing->error, HB_STATUS_FATAL, "%s%s%s", path == NULL ? "" : path,
-                        path == NULL ? "" : ": ", hb_instance_failure(writing->format));
+    return hb_instance_error(writing->format, HB_STATUS_FATAL, path, writing->error);
 }
 
 /*
@@ -80,7 +81,7 @@ static void note_entry(struct writing *writing, const struct hb_entry *entry)
 {
     struct hb_reader *reader = hb_reader_of((struct hb_entry *)(uintptr_t)entry);
     struct hb_entry row = hb_read_back_row(writing->ops, entry);
-    hb_trailer_add(&writing->trailer, &row);
+    hb_trailer_add(&writing->trailer, &row, entry->type == HB_TYPE_FILE ? reader->content_hash : 0);
     if (writing->plan->remember)
         hb_reuse_add_entry(&writing->reuse, entry, &reader->fingerprint, writing->entry_units);
     if (entry->type == HB_TYPE_FILE) {
@@ -368,8 +369,8 @@ static void look_who_may_read(const struct writing *writing)
 {
     struct stat status;
     const struct hb_destination *destination = writing->request->destination;
-    if (!destination->stream && fstat(writing->publication.fd, &status) == 0 &&
-        (status.st_mode & 077) != 0)
+    if (!destination->stream && destination->store == NULL &&
+        fstat(writing->publication.fd, &status) == 0 && (status.st_mode & 077) != 0)
         hb_tell_lost(writing->run, destination->path, HB_LOST_MODE);
 }
 
@@ -404,6 +405,56 @@ static int find_place_for_incomplete(struct writing *writing, const struct hb_st
                                     writing->request->destination, writing->error);
 }
 
+/*
+ * What stands beside an archive of a preset. It differs by run and place, so that one that is to be
+ * the same whenever it is made has none: then *text stays NULL. Caller frees.
+ */
+static int make_facts(const struct writing *writing, char **text)
+{
+    const struct hb_destination *destination = writing->request->destination;
+    const struct hb_backing_up *backup = writing->backup;
+    const struct hb_report *report = &writing->run->report;
+    struct hb_facts facts = {
+        .sequence = writing->request->sequence,
+        .length = writing->result->archive_bytes,
+        .reasons = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL],
+        .files = writing->result->files,
+        .directories = writing->result->directories,
+        .databases = writing->plan->count - writing->plan->first_claimed,
+        .bytes = writing->result->bytes,
+        .started = backup->started,
+        .ended = hb_backup_now(),
+    };
+    unsigned char head[HB_FACTS_HEAD];
+    if (!destination->unique || destination->store == NULL || hb_is_reproducible(backup) ||
+        *writing->request->id->id == '\0')
+        return HB_OK;
+    int64_t got = hb_read_all_at(writing->publication.fd, head, sizeof head, 0);
+    if (got < 0)
+        return hb_error_set(writing->error, HB_STATUS_FATAL,
+                            "%s: the staged archive cannot be read: %s", destination->path,
+                            strerror((int)-got));
+    hb_facts_head(head, (size_t)got, facts.head);
+    hb_facts_place(writing->request->id->id, writing->run->home.path, facts.place);
+    memcpy(facts.home, writing->request->id->id, sizeof facts.home);
+    memcpy(facts.run, destination->run, sizeof destination->run);
+    snprintf(facts.stamp, sizeof facts.stamp, "%s", writing->request->stamp);
+    *text = hb_facts_text(&facts, backup->key.known ? backup->key.key : NULL);
+    return HB_OK;
+}
+
+static int commit(struct writing *writing)
+{
+    HB_AUTO_FREE char *facts = NULL;
+    int status = make_facts(writing, &facts);
+    if (status != HB_OK)
+        return status;
+    writing->publication.facts = facts;
+    status = hb_publication_commit(&writing->publication, writing->error);
+    writing->publication.facts = NULL;
+    return status;
+}
+
 /* What may still be wrong is asked before the commit: after it, the archive is there. */
 static int publish(struct writing *writing, const struct hb_stage *stage)
 {
@@ -415,8 +466,15 @@ static int publish(struct writing *writing, const struct hb_stage *stage)
     if (status == HB_OK)
         status = locate(writing);
     if (status == HB_OK)
-        status = hb_publication_commit(&writing->publication, writing->error);
+        status = commit(writing);
     return status == HB_OK ? locate(writing) : status;
+}
+
+/* Content that grows while it is read, or that no format makes smaller, and what each entry adds.
+ */
+static uint64_t bytes_most(const struct hb_plan *plan)
+{
+    return plan->bytes + plan->bytes / 16 + (uint64_t)plan->count * 8192 + ((uint64_t)64 << 20);
 }
 
 int hb_backup_write(struct hb_backing_up *backup)
@@ -429,8 +487,9 @@ int hb_backup_write(struct hb_backing_up *backup)
                               .plan = &backup->plan,
                               .run = backup->run,
                               .error = backup->error};
-    int status = hb_publication_begin(backup->request->destination, stage, &writing.publication,
-                                      backup->error);
+    int status =
+        hb_publication_begin(backup->run, backup->request->destination, stage,
+                             bytes_most(&backup->plan), &writing.publication, backup->error);
     if (status == HB_OK) {
         look_who_may_read(&writing);
         status = write_archive(&writing);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "files/anywhere.h"
 #include "files/stream.h"
 #include "host/format.h"
@@ -97,6 +98,43 @@ static int look_for_file(struct hb_destination *destination, struct hb_error *er
                         destination->path);
 }
 
+/* Of a URL: a directory is one that ends with '/'. */
+static void find_object(char *url, const char *default_name, const char *const *suffixes,
+                        struct hb_destination *destination)
+{
+    destination->unique = *hb_url_name(url) == '\0' || url[strlen(url) - 1] == '/';
+    destination->is_new = true;
+    if (destination->unique)
+        destination->path = hb_text("%s%s", url, default_name);
+    else
+        destination->path = with_suffix(hb_copy_text(url), suffixes);
+    const char *name = hb_base_name(destination->path);
+    destination->name = hb_copy_text(name);
+    destination->directory = hb_copy_bytes(destination->path, (size_t)(name - destination->path));
+    free(url);
+}
+
+int hb_destination_find_store(struct hb_run *run, struct hb_destination *destination,
+                              struct hb_error *error)
+{
+    struct hb_opened there;
+    if (destination->stream || hb_url_scheme(destination->path) == 0)
+        return HB_OK;
+    int status = hb_store_find(run, destination->path, &destination->store, error);
+    if (status != HB_OK || destination->unique)
+        return status;
+    status = hb_store_open(run, destination->path, NULL, &there, error);
+    if (status == HB_STATUS_NOMATCH)
+        return HB_OK;
+    if (status != HB_OK)
+        return status;
+    hb_opened_close(&there);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: something has this name already; it is not replaced",
+                 destination->path);
+    hb_error_hint(error, "choose another name with -o");
+    return HB_STATUS_FATAL;
+}
+
 int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
                         struct hb_destination *destination, struct hb_error *error)
 {
@@ -108,6 +146,10 @@ int hb_destination_find(const char *path, const char *default_name, const char *
         return HB_OK;
     }
     char *full = hb_expand_path(path);
+    if (hb_url_scheme(full) > 0) {
+        find_object(full, default_name, suffixes, destination);
+        return HB_OK;
+    }
     HB_AUTO_FREE char *given = hb_copy_text(full);
     bool there = stat(full, &status) == 0;
     if (!there && !is_absent() && errno != ELOOP) { /* follow_links() tells about those */
@@ -240,6 +282,8 @@ int hb_destination_prepare(struct hb_destination *destination, struct hb_error *
     HB_AUTO_FREE char *real = NULL;
     if (destination->stream)
         return open_stream(destination, error);
+    if (destination->store != NULL)
+        return HB_OK;
     unsigned missing = count_missing(destination->asked);
     int result = find_place(destination, destination->asked, &real);
     if (result != 0) {
@@ -282,7 +326,7 @@ static void move_path(char **path, const char *directory)
 int hb_destination_locate(struct hb_destination *destination)
 {
     struct stat held;
-    if (destination->stream)
+    if (destination->stream || destination->store != NULL)
         return 0;
     if (fstat(destination->place.fd, &held) != 0)
         return -errno;

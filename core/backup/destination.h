@@ -4,18 +4,26 @@
 #define HB_DESTINATION_H
 
 #include "files/beneath.h"
+#include "files/home_id.h"
+#include "store/store.h"
 #include <stdint.h>
 #include <stdio.h>
 
+enum { HB_RUN_ID_BYTES = 33 };
+
 struct hb_destination {
-    bool stream;               /* standard output, a pipe or a device: there is nothing to rename */
-    int fd;                    /* of a stream that was opened; -1 */
-    FILE *log;                 /* where it is said that a pipe's reader is waited for; or NULL */
-    struct hb_directory place; /* `directory`, held open once it is prepared */
-    char *asked;               /* `path` before links were followed */
-    char *path;                /* absolute, links resolved; "-" for standard output */
-    char *directory;           /* of `path`; NULL for a stream */
-    char *name;                /* in it */
+    bool stream; /* standard output, a pipe or a device: there is nothing to rename */
+    int fd;      /* of a stream that was opened; -1 */
+    FILE *log;   /* where it is said that a pipe's reader is waited for; or NULL */
+    const struct hb_store *store; /* where `path` is a URL; NULL: a file or a stream */
+    char run[HB_RUN_ID_BYTES];    /* of the object that is made there; hexadecimal */
+    char home[HB_ID_BYTES];       /* which the archive is of; "" */
+    bool is_new;                  /* nothing has that name; else it must not be replaced */
+    struct hb_directory place;    /* `directory`, held open once it is prepared */
+    char *asked;                  /* `path` before links were followed */
+    char *path;                   /* absolute, links resolved; "-" for standard output */
+    char *directory;              /* of `path`; NULL for a stream */
+    char *name;                   /* in it */
     bool unique;    /* the name is ours, not the user's: another archive of that name stays */
     bool only_this; /* whatever else than `replaced` comes to have the name stays as well */
     struct stat replaced;
@@ -38,6 +46,13 @@ struct hb_destination {
  */
 int hb_destination_find(const char *path, const char *default_name, const char *const *suffixes,
                         struct hb_destination *destination, struct hb_error *error);
+
+/*
+ * The same in a store: finds it, where the path was a URL (else nothing happens). HB_OK, or
+ * HB_STATUS_FATAL: there is no such store, or something has the name that the user gave.
+ */
+int hb_destination_find_store(struct hb_run *run, struct hb_destination *destination,
+                              struct hb_error *error);
 
 /*
  * Makes and opens its directory, or opens the stream. As root, links are followed as the owners of

@@ -140,6 +140,8 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
     struct stat status;
     struct hb_error why = {0}, other;
     const struct hb_directory directory = {.fd = stage->parent_fd, .rights = stage->rights};
+    if (destination->store != NULL) /* nothing has that name: hb_destination_find_store() */
+        return HB_OK;
     if (destination->stream || destination->unique)
         return HB_OK;
     enum found found = look(run, &directory, destination->name, &status, &why);
@@ -171,7 +173,7 @@ bool hb_incomplete_beside(struct hb_run *run, const char *const *suffixes,
 {
     struct hb_error why;
     struct hb_directory directory;
-    if (destination->stream || destination->unique)
+    if (destination->stream || destination->unique || destination->store != NULL)
         return false;
     const char *base = hb_base_name(destination->path);
     HB_AUTO_FREE char *path =

@@ -5,10 +5,14 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "host/own_places.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 /* For hb_nearest(). */
 static const char *label_at(const void *context, size_t index)
@@ -78,22 +82,50 @@ void hb_preset_clear(struct hb_preset *preset)
     preset->prefix = NULL;
 }
 
+/* No two have one: a name in a store has only this to be told from others by. */
+static void make_run_id(char id[HB_RUN_ID_BYTES])
+{
+    unsigned char bytes[HB_RUN_ID_BYTES / 2];
+    struct timespec now;
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(id, HB_RUN_ID_BYTES, "%08lx%016llx%08lx", (unsigned long)now.tv_nsec,
+                 (unsigned long long)now.tv_sec, (unsigned long)getpid());
+        return;
+    }
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(id + 2 * i, 3, "%02x", (unsigned)bytes[i]);
+}
+
+/* Caller frees. */
+static char *make_name(struct hb_preset *preset, bool in_store, const char *suffix)
+{
+    struct tm broken;
+    time_t now = time(NULL);
+    make_run_id(preset->run);
+    if (in_store)
+        gmtime_r(&now, &broken);
+    else
+        localtime_r(&now, &broken);
+    strftime(preset->stamp, sizeof preset->stamp, HB_STAMP_FORMAT, &broken);
+    return hb_text("%s%s%s%.*s%s", preset->prefix, preset->stamp, in_store ? "Z-" : "",
+                   in_store ? HB_NAMED_OF_RUN : 0, preset->run, suffix == NULL ? "" : suffix);
+}
+
 int hb_preset_destination(struct hb_preset *preset, const char *home, const char *output,
                           const struct hb_format_ops *ops, struct hb_destination *destination,
                           struct hb_error *error)
 {
-    struct tm local;
-    time_t now = time(NULL);
-    localtime_r(&now, &local);
-    strftime(preset->stamp, sizeof preset->stamp, HB_STAMP_FORMAT, &local);
-    HB_AUTO_FREE char *name = hb_text("%s%s%s", preset->prefix, preset->stamp,
-                                      ops->suffixes[0] == NULL ? "" : ops->suffixes[0]);
     HB_AUTO_FREE char *directory = hb_preset_directory(preset, home);
     if (directory == NULL) /* relative to a place without a name: who opens it says so */
         directory = hb_copy_text(preset->directory);
-    HB_AUTO_FREE char *inside = hb_text("%s/", directory);
-    return hb_destination_find(output != NULL ? output : inside, name, ops->suffixes, destination,
-                               error);
+    bool slash = *directory != '\0' && directory[strlen(directory) - 1] == '/';
+    HB_AUTO_FREE char *inside = hb_text("%s%s", directory, slash ? "" : "/");
+    const char *place = output != NULL ? output : inside;
+    HB_AUTO_FREE char *name = make_name(preset, hb_url_scheme(place) > 0, ops->suffixes[0]);
+    int status = hb_destination_find(place, name, ops->suffixes, destination, error);
+    memcpy(destination->run, preset->run, sizeof preset->run);
+    return status;
 }
 
 char *hb_preset_directory(const struct hb_preset *preset, const char *home)
@@ -111,7 +143,7 @@ static void rename_last(char **path, const char *name)
 void hb_preset_number_name(const struct hb_preset *preset, const char *latest, uint64_t number,
                            struct hb_destination *destination)
 {
-    if (!destination->unique || strcmp(preset->stamp, latest) > 0)
+    if (!destination->unique || destination->store != NULL || strcmp(preset->stamp, latest) > 0)
         return;
     HB_AUTO_FREE char *start = hb_text("%s%s", preset->prefix, preset->stamp);
     const char *name = hb_base_name(destination->path), *suffix = name + strlen(start);

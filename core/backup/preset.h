@@ -17,6 +17,7 @@ struct hb_preset {
     int64_t keep;                    /* -1: all of them */
     bool reuse;                      /* what did not change is taken over from the archive before */
     char stamp[HB_STAMP_LENGTH + 1]; /* of the archive that is made now */
+    char run[HB_RUN_ID_BYTES];       /* likewise */
 };
 
 /* `name` NULL: [backup]. HB_OK, or HB_STATUS_FATAL: there is no such preset. */
@@ -26,7 +27,8 @@ void hb_preset_clear(struct hb_preset *preset);
 
 /*
  * The archive to be made now: at `output`, or (NULL) in the preset's directory, which lies below
- * `home` unless it is absolute. Its name is made of the prefix and the local time.
+ * `home` unless it is absolute. Its name is made of the prefix and the local time; in a store, of
+ * the prefix, UTC, and digits of the run, for nothing is renamed there (host/archive_name.h).
  */
 int hb_preset_destination(struct hb_preset *preset, const char *home, const char *output,
                           const struct hb_format_ops *ops, struct hb_destination *destination,

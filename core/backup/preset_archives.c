@@ -2,15 +2,17 @@
 #include "backup/preset_archives.h"
 
 #include "archive/archive.h"
+#include "archive/facts.h"
 #include "backup/made_elsewhere.h"
 #include "backup/prune_rows.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "files/anywhere.h"
 #include "files/io.h"
-#include "files/listing.h"
 #include "files/rights.h"
+#include "host/failure.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,12 +21,6 @@
 #include <unistd.h>
 
 /* ---- one archive --------------------------------------------------------------------------- */
-
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
 
 /* Does the path lie in the home? Both are canonical. */
 static bool is_below_home(const struct hb_run *run, const char *path)
@@ -42,7 +38,7 @@ static bool is_below_home(const struct hb_run *run, const char *path)
 static bool may_be_a_strangers(const struct hb_run *run, const char *path, const struct stat *file)
 {
     struct stat home, directory;
-    if (file->st_uid == 0 || file->st_uid == geteuid() ||
+    if (hb_url_scheme(path) > 0 || file->st_uid == 0 || file->st_uid == geteuid() ||
         (fstat(run->home.fd, &home) == 0 && file->st_uid == home.st_uid))
         return false;
     HB_AUTO_FREE char *above = hb_copy_bytes(path, (size_t)(hb_base_name(path) - path));
@@ -108,15 +104,13 @@ static bool look_into(struct hb_run *run, const char *path, bool all, struct hb_
                       int *status, struct hb_preset_archive *row)
 {
     struct hb_error error = {0};
-    struct stat opened;
     *status = hb_archive_open_file(run, path, NULL, archive, &error);
     if (*status == HB_OK)
         *status = all ? hb_archive_list(archive, &error) : hb_archive_read_trailer(archive, &error);
     const char *why = NULL;
-    if (archive->fd >= 0 &&
-        (fstat(archive->fd, &opened) != 0 || !is_same_file(&opened, &row->status)))
+    if (hb_archive_is_open(archive) && !hb_archive_has_version(archive, row->version))
         why = "it was replaced while it was being examined";
-    else if (archive->untold || archive->fd < 0 || hb_interrupt_signal() != 0)
+    else if (archive->untold || !hb_archive_is_open(archive) || hb_interrupt_signal() != 0)
         why = error.text;
     else if (archive->later_trailer && (all || *status == HB_OK))
         why = HB_LATER_TRAILER;
@@ -148,8 +142,12 @@ static void read_file(struct hb_run *run, const struct hb_home_id *id, const cha
                       struct hb_preset_archive *row)
 {
     *row = (struct hb_preset_archive){.kept.whose = HB_HOME_UNTOLD};
-    if (lstat(path, &row->status) == 0 && S_ISREG(row->status.st_mode))
+    if (lstat(path, &row->status) == 0 && S_ISREG(row->status.st_mode)) {
+        row->version = hb_alloc(HB_VERSION_BYTES);
+        hb_local_version(&row->status, row->version);
         read_row(run, id, path, row);
+    }
+    free(row->version);
     free(row->kept.why);
     row->kept.why = NULL;
 }
@@ -179,38 +177,142 @@ uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, 
 struct reading {
     const struct hb_preset_query *query;
     struct hb_preset_archives *archives;
+    size_t above; /* bytes of the object names in front of the archives' own */
 };
+
+void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb_hooks *hooks)
+{
+    for (size_t i = 0; i < archives->count; i++) {
+        if (!archives->rows[i].kept.removed)
+            continue;
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        hb_hooks_removed(hooks, path);
+    }
+}
 
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row)
 {
-    return hb_text("%s/%s", strcmp(archives->directory, "/") == 0 ? "" : archives->directory,
-                   archives->rows[row].kept.name);
+    const char *directory = archives->directory;
+    bool slash = directory[strlen(directory) - 1] == '/';
+    return hb_text("%s%s%s", directory, slash ? "" : "/", archives->rows[row].kept.name);
 }
 
-static int add_if_archive(void *context, const char *name)
+/* The name of an object there. Caller frees. */
+static char *object_name(const struct hb_preset_archives *archives, const char *name)
+{
+    if (archives->store == &archives->local.store)
+        return hb_copy_text(name);
+    const char *above = hb_url_name(archives->directory);
+    return hb_text("%s%s%s", above, *above == '\0' ? "" : "/", name);
+}
+
+/* What is known of one without reading it. False: nothing, and archives->local says why. */
+static bool take_object(const struct hb_preset_archives *archives, const struct hb_run *run,
+                        const struct hb_object *object, struct hb_preset_archive *row)
+{
+    if (archives->store == &archives->local.store) {
+        if (archives->local.seen == NULL)
+            return false;
+        row->status = *archives->local.seen;
+    } else { /* whoever may write to a store is believed, as the owner of a directory is */
+        row->status.st_uid = run->home.rights.other ? run->home.rights.user : geteuid();
+        row->status.st_size = (off_t)object->bytes;
+        row->status.st_mtim =
+            (struct timespec){object->written / 1000000000, object->written % 1000000000};
+    }
+    row->version = hb_copy_text(object->version);
+    return true;
+}
+
+static int add_if_archive(void *context, const struct hb_object *object)
 {
     struct reading *reading = context;
     struct hb_preset_archives *archives = reading->archives;
     const struct hb_preset_query *query = reading->query;
+    const char *name = object->name + reading->above;
+    size_t stem = hb_facts_stem(name);
     struct hb_preset_archive row = {.has_origin = false};
-    if (!hb_archive_name_parse(name, query->prefix, query->suffixes, &row.kept.when.name))
+    HB_AUTO_FREE char *archive = stem > 0 ? hb_copy_bytes(name, stem) : hb_copy_text(name);
+    if (strchr(name, '/') != NULL ||
+        !hb_archive_name_parse(archive, query->prefix, query->suffixes, &row.kept.when.name))
         return 0;
-    bool known = fstatat(archives->fd, name, &row.status, AT_SYMLINK_NOFOLLOW) == 0;
-    int reason = errno;
-    if (known ? !S_ISREG(row.status.st_mode) : reason == ENOENT)
+    if (stem > 0) {
+        const struct stat *seen = archives->local.seen;
+        hb_facts_list_add(&archives->facts, object, reading->above,
+                          seen == NULL ? 0 : seen->st_uid);
         return 0;
+    }
+    bool known = take_object(archives, query->run, object, &row);
     row.kept.name = hb_copy_text(name);
+    row.kept.whose = HB_HOME_UNTOLD;
     archives->rows = hb_resize(archives->rows, archives->count + 1, sizeof *archives->rows);
     archives->rows[archives->count++] = row;
-    struct hb_preset_archive *added = &archives->rows[archives->count - 1];
-    HB_AUTO_FREE char *path = hb_preset_archive_path(archives, archives->count - 1);
-    if (known) {
-        read_row(query->run, query->id, path, added);
-    } else {
-        added->kept.whose = HB_HOME_UNTOLD;
-        cannot_tell(added, path, strerror(reason));
-    }
+    if (!known)
+        cannot_tell(&archives->rows[archives->count - 1], name, strerror(archives->local.error));
     return hb_interrupt_signal() != 0 ? HB_STATUS_CANCELLED : 0;
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+/*
+ * Are there any, are they this archive's, and of its owner? Its head is compared where that costs
+ * nothing.
+ */
+static bool read_facts(const struct hb_preset_archives *archives,
+                       const struct hb_preset_archive *row, struct hb_facts *facts)
+{
+    const struct hb_store *store = archives->store;
+    const struct hb_listed_facts *listed = hb_facts_list_find(&archives->facts, row->kept.name);
+    bool local = store == &archives->local.store;
+    if (listed == NULL || (local && listed->owner != row->status.st_uid))
+        return false;
+    return hb_listed_facts_read(store, listed, facts) &&
+           facts->length == (uint64_t)row->status.st_size &&
+           (!local || hb_facts_fit(store, row->kept.name, row->version, facts));
+}
+
+/*
+ * What they say of whose it is. Of this home, where it lay elsewhere or somebody else may have put
+ * it there, the archive is asked: its trailer says more.
+ */
+static bool take_facts(const struct hb_preset_query *query,
+                       const struct hb_preset_archives *archives, const char *path,
+                       struct hb_preset_archive *row)
+{
+    struct hb_facts facts;
+    char place[HB_PLACE_BYTES];
+    if (!read_facts(archives, row, &facts))
+        return false;
+    bool ours = hb_home_id_is(query->id, facts.home);
+    hb_facts_place(facts.home, query->run->home.path, place);
+    if (ours &&
+        (strcmp(place, facts.place) != 0 || may_be_a_strangers(query->run, path, &row->status)))
+        return false;
+    row->by_facts = row->has_origin = true;
+    row->kept.whose = ours ? HB_HOME_OURS : HB_HOME_OTHERS;
+    row->kept.when.sequence = row->origin.sequence = facts.sequence;
+    row->kept.when.started = row->origin.started = facts.started;
+    memcpy(row->origin.home, facts.home, sizeof facts.home);
+    memcpy(row->origin.stamp, facts.stamp, sizeof facts.stamp);
+    if (facts.reasons > 0)
+        row->kept.complete = HB_NO;
+    return true;
+}
+
+static int read_rows(const struct hb_preset_query *query, struct hb_preset_archives *archives)
+{
+    for (size_t i = 0; i < archives->count; i++) {
+        struct hb_preset_archive *row = &archives->rows[i];
+        HB_AUTO_FREE char *path = hb_preset_archive_path(archives, i);
+        struct hb_listed_facts *facts = hb_facts_list_find(&archives->facts, row->kept.name);
+        if (facts != NULL)
+            facts->paired = true;
+        if (row->version != NULL && !take_facts(query, archives, path, row))
+            read_row(query->run, query->id, path, row);
+        if (hb_interrupt_signal() != 0)
+            return HB_STATUS_CANCELLED;
+    }
+    return HB_OK;
 }
 
 /* The number and the time that a new one is called by lie above all that were ever there. */
@@ -230,7 +332,7 @@ static void find_next(struct hb_preset_archives *archives)
 }
 
 /* As it was found when an archive was made in it, where one was: a link may lead elsewhere now. */
-static int open_archives(const struct hb_preset_query *query, struct hb_directory *found)
+static int open_held(const struct hb_preset_query *query, struct hb_directory *found)
 {
     if (query->held == NULL)
         return hb_directory_open(query->directory, false, found);
@@ -239,27 +341,55 @@ static int open_archives(const struct hb_preset_query *query, struct hb_director
     return found->fd < 0 ? -errno : 0;
 }
 
-int hb_preset_archives_read(const struct hb_preset_query *query,
-                            struct hb_preset_archives *archives, struct hb_error *error)
+/* HB_OK, with no store if the directory is not there. */
+static int open_directory(const struct hb_preset_query *query, struct hb_preset_archives *archives,
+                          struct hb_error *error)
 {
-    struct reading reading = {query, archives};
     struct hb_directory found = HB_DIRECTORY_NONE;
-    *archives = (struct hb_preset_archives){.fd = -1, .sequence = 1};
-    int result = open_archives(query, &found);
+    int result = open_held(query, &found);
     if (result == -ENOENT)
         return HB_OK;
     archives->directory = realpath(query->directory, NULL);
     archives->fd = found.fd;
-    archives->rights = found.rights;
     if (result == 0 && archives->directory == NULL)
         result = -errno;
-    if (result == 0)
-        result = hb_listing_each(archives->fd, add_if_archive, &reading);
-    if (result == HB_STATUS_CANCELLED && hb_interrupt_signal() != 0)
-        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
     if (result != 0)
         return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be listed: %s", query->directory,
                             hb_rights_explain(-result));
+    hb_local_make(query->run, archives->fd, &found.rights, NULL, &archives->local);
+    archives->store = &archives->local.store;
+    return HB_OK;
+}
+
+static int open_place(const struct hb_preset_query *query, struct hb_preset_archives *archives,
+                      struct hb_error *error)
+{
+    if (hb_url_scheme(query->directory) == 0)
+        return open_directory(query, archives, error);
+    size_t bytes = strlen(query->directory);
+    bool slash = *hb_url_name(query->directory) != '\0' && query->directory[bytes - 1] == '/';
+    archives->directory = hb_copy_bytes(query->directory, bytes - slash);
+    return hb_store_find(query->run, query->directory, &archives->store, error);
+}
+
+int hb_preset_archives_read(const struct hb_preset_query *query,
+                            struct hb_preset_archives *archives, struct hb_error *error)
+{
+    struct reading reading = {query, archives, 0};
+    *archives = (struct hb_preset_archives){.fd = -1, .sequence = 1};
+    int status = open_place(query, archives, error);
+    if (status != HB_OK || archives->store == NULL)
+        return status;
+    HB_AUTO_FREE char *start = object_name(archives, query->prefix);
+    reading.above = strlen(start) - strlen(query->prefix);
+    status = hb_store_each(archives->store, start, add_if_archive, &reading);
+    if (status == HB_OK)
+        status = read_rows(query, archives);
+    if (status == HB_STATUS_CANCELLED && hb_interrupt_signal() != 0)
+        return hb_error_set(error, HB_STATUS_CANCELLED, "interrupted");
+    if (status != HB_OK)
+        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be listed: %s", query->directory,
+                            hb_store_failure(archives->store));
     if (archives->count > 0)
         qsort(archives->rows, archives->count, sizeof *archives->rows, hb_newest_first);
     find_next(archives);
@@ -271,8 +401,10 @@ void hb_preset_archives_clear(struct hb_preset_archives *archives)
     for (size_t i = 0; i < archives->count; i++) {
         free(archives->rows[i].kept.name);
         free(archives->rows[i].kept.why);
+        free(archives->rows[i].version);
         hb_origin_clear(&archives->rows[i].origin);
     }
+    hb_facts_list_clear(&archives->facts);
     free(archives->rows);
     free(archives->directory);
     if (archives->fd >= 0)
@@ -312,6 +444,23 @@ struct question {
     bool dry_run;
 };
 
+/* Its facts say that it is complete. That it is there, the store says once more. */
+static enum hb_answer is_still_there(const struct hb_preset_archives *archives, size_t number)
+{
+    struct hb_opened opened;
+    struct hb_preset_archive *row = &archives->rows[number];
+    HB_AUTO_FREE char *name = object_name(archives, row->kept.name);
+    int status = hb_store_open_name(archives->store, name, row->version, &opened);
+    if (status == HB_OK) {
+        hb_opened_close(&opened);
+        return HB_YES;
+    }
+    cannot_tell(row, name,
+                status == HB_STATUS_NOMATCH ? "it was replaced or removed"
+                                            : hb_store_failure(archives->store));
+    return HB_CANNOT_TELL;
+}
+
 /* Is it whole, and without an incomplete mark? Its list is read, and compared with the trailer. */
 static enum hb_answer is_complete(void *context, size_t number)
 {
@@ -320,6 +469,9 @@ static enum hb_answer is_complete(void *context, size_t number)
     HB_AUTO_FREE char *path = hb_preset_archive_path(question->archives, number);
     int status;
     enum hb_answer answer = HB_CANNOT_TELL;
+    if (question->archives->rows[number].by_facts &&
+        question->archives->store != &question->archives->local.store)
+        return is_still_there(question->archives, number);
     if (look_into(question->query->run, path, true, &archive, &status,
                   &question->archives->rows[number]))
         answer = status != HB_OK || (archive.has_trailer && hb_trailer_incomplete(&archive.trailer))
@@ -329,23 +481,43 @@ static enum hb_answer is_complete(void *context, size_t number)
     return answer;
 }
 
-/* Only what is still the file that was read. */
+/* Could it be removed, as far as can be seen? */
+static int look_at(const struct hb_preset_archives *archives, const char *name, const char *version)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (archives->store != &archives->local.store)
+        return 0;
+    int result = hb_as_begin(&as, &archives->local.rights);
+    return result != 0 ? result : hb_local_still(&archives->local, name, version);
+}
+
+static void remove_facts(const struct hb_preset_archives *archives, const char *archive)
+{
+    const struct hb_listed_facts *listed = hb_facts_list_find(&archives->facts, archive);
+    if (listed != NULL)
+        hb_listed_facts_remove(archives->store, listed);
+}
+
+/* Only what is still the version that was read. */
 static const char *remove_row(void *context, size_t number)
 {
+    static const char replaced[] = "it was replaced in the meantime";
     const struct question *question = context;
     const struct hb_preset_archives *archives = question->archives;
-    const struct hb_preset_archive *row = &archives->rows[number];
-    struct stat status;
-    HB_AUTO_AS as = {.changed = false}; /* what goes is what its owner could remove */
-    int begun = hb_as_begin(&as, &archives->rights);
-    if (begun != 0)
-        return hb_rights_explain(-begun);
-    if (fstatat(archives->fd, row->kept.name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return strerror(errno);
-    if (!is_same_file(&status, &row->status))
-        return "it was replaced in the meantime";
-    if (!question->dry_run && unlinkat(archives->fd, row->kept.name, 0) != 0)
-        return strerror(errno);
+    const struct hb_store *store = archives->store;
+    const char *version = archives->rows[number].version;
+    HB_AUTO_FREE char *name = object_name(archives, archives->rows[number].kept.name);
+    if (question->dry_run) {
+        int result = look_at(archives, name, version);
+        return result == 0 ? NULL : result == -ESTALE ? replaced : hb_rights_explain(-result);
+    }
+    hb_run_clear_failure(store->run);
+    int status = store->ops->remove(store->self, name, version);
+    if (status == HB_STATUS_NOMATCH)
+        return replaced;
+    if (status != HB_OK)
+        return hb_store_failure(store);
+    remove_facts(archives, archives->rows[number].kept.name);
     return NULL;
 }
 
@@ -373,4 +545,8 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
         if (strcmp(archives->rows[i].kept.name, made) == 0)
             archives->rows[i].kept.complete = complete ? HB_YES : HB_NO;
     hb_prune_rows(&request);
+    if (dry_run || archives->store == NULL)
+        return;
+    HB_AUTO_FREE char *start = object_name(archives, query->prefix);
+    hb_facts_list_sweep(&archives->facts, archives->store, start, query->id->id);
 }

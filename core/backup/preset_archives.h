@@ -9,28 +9,39 @@
  * highest that was there. What does not say whose it is was made by a release before, by another
  * tool, or with SOURCE_DATE_EPOCH: in the home itself it is this home's, elsewhere it is nobody's
  * until the user says so (hb_preset_adopt).
+ *
+ * Facts beside an archive (archive/facts.h) say all that in one small read, if they are its own: it
+ * has their length and, where that costs nothing, their head. Of an archive that was made of a home
+ * at another path they do not say enough, and it is asked itself.
  */
 #ifndef HB_PRESET_ARCHIVES_H
 #define HB_PRESET_ARCHIVES_H
 
 #include "archive/origin.h"
+#include "backup/listed_facts.h"
 #include "backup/preset.h"
 #include "backup/retention.h"
+#include "host/hooks.h"
+#include "store/local.h"
 
 struct hb_preset_archive {
     struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
-    struct stat status;  /* as it was read */
+    char *version;       /* as it was listed; NULL: it cannot be examined */
+    struct stat status;  /* the same, of a file; of an object in a store size and time, as ours */
+    bool by_facts;       /* the archive itself was not asked */
     bool no_archive;     /* no format takes it for one of its own */
     bool has_origin;
     struct hb_origin origin;
 };
 
 struct hb_preset_archives {
-    char *directory;                /* canonical, where it is there */
-    int fd;                         /* -1: it is not */
-    struct hb_rights rights;        /* to remove with */
+    char *directory;                /* canonical, where it is there; or a URL */
+    int fd;                         /* of a directory that is there; else -1 */
+    struct hb_local local;          /* the same as a store */
+    const struct hb_store *store;   /* where they are listed and removed; NULL: nothing is there */
     struct hb_preset_archive *rows; /* newest first */
     size_t count;
+    struct hb_facts_list facts; /* that stand beside them */
     uint64_t sequence;          /* for one that is made now */
     char stamp[HB_STAMP_BYTES]; /* the latest that a name was made of; "" */
 };
@@ -41,7 +52,7 @@ struct hb_preset_query {
     const struct hb_home_id *id;
     const char *prefix;
     const char *const *suffixes;     /* of all formats: a preset may have had another one before */
-    const char *directory;           /* it may be missing */
+    const char *directory;           /* it may be missing; or a URL */
     const struct hb_directory *held; /* the same, where it is open; or NULL */
 };
 
@@ -68,6 +79,9 @@ size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *i
  */
 void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
                      uint64_t keep, const char *made, bool complete, bool dry_run);
+
+/* The event of the hooks names those that were removed, or would be. */
+void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb_hooks *hooks);
 
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);

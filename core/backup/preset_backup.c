@@ -24,8 +24,6 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
     struct hb_error error = {0};
     const struct hb_destination *made = &backup->destination;
     int64_t keep = backup->keep >= 0 ? backup->keep : backup->settings.keep;
-    if (keep < 0 || made->stream)
-        return;
     struct hb_preset_query query = {
         .run = backup->run,
         .id = id,
@@ -40,6 +38,7 @@ static void prune(struct hb_preset_backup *backup, const struct hb_home_id *id)
     else
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "", "no older archive was removed: %s",
                       error.text);
+    hb_preset_tell_removed(&backup->archives, &backup->hooks);
 }
 
 /* Under the name and the number that it is to have. */
@@ -70,16 +69,59 @@ static int make(struct hb_preset_backup *backup, struct hb_preset_next *next,
     if (backup->result.nothing && backup->incomplete)
         return hb_error_set(error, HB_STATUS_FATAL, "%s: nothing in the home could be read",
                             run->home.path);
-    if (backup->prunes && !backup->dry_run && !backup->result.nothing && backup->output == NULL)
-        prune(backup, &next->id);
     return HB_OK;
+}
+
+static bool retains(const struct hb_preset_backup *backup)
+{
+    int64_t keep = backup->keep >= 0 ? backup->keep : backup->settings.keep;
+    return backup->prunes && !backup->dry_run && !backup->result.nothing &&
+           backup->output == NULL && keep >= 0 && !backup->destination.stream;
+}
+
+/* It is made: hooks hear of it, and unless one holds that back, older ones go. */
+static void conclude(struct hb_preset_backup *backup, const struct hb_home_id *id)
+{
+    struct hb_hooks *hooks = &backup->hooks;
+    backup->hooks_findings = backup->run->report.count;
+    hb_hooks_tell(hooks, HB_HOOKS_ARCHIVE, /* it may have got another name */
+                  backup->result.nothing ? NULL : backup->destination.path);
+    hooks->event.archive_bytes = backup->result.archive_bytes;
+    hb_hooks_after(hooks, backup->result.files, backup->result.bytes, retains(backup));
+    if (retains(backup) && hooks->held == NULL)
+        prune(backup, id);
+    else if (retains(backup))
+        backup->held = hooks->held;
+}
+
+static int make_and_retain(struct hb_preset_backup *backup, struct hb_error *error)
+{
+    const struct hb_format_ops *ops = hb_format_ops_of(&backup->choice);
+    struct hb_preset_next next;
+    int status = hb_preset_next(backup->run, &backup->settings, ops->suffixes, backup->dry_run,
+                                &backup->destination, &next, error);
+    if (status == HB_OK)
+        status = make(backup, &next, error);
+    if (status == HB_OK)
+        conclude(backup, &next.id);
+    hb_preset_next_clear(&next);
+    return status;
+}
+
+static void tell_of_it(struct hb_preset_backup *backup)
+{
+    struct hb_hooks *hooks = &backup->hooks;
+    hb_hooks_tell(hooks, HB_HOOKS_WITHIN, backup->within);
+    hb_hooks_tell(hooks, HB_HOOKS_HOME, backup->run->home.path);
+    hb_hooks_tell(hooks, HB_HOOKS_ARCHIVE, backup->destination.path);
+    hb_hooks_tell(hooks, HB_HOOKS_PRESET, backup->preset);
+    hb_hooks_tell(hooks, HB_HOOKS_FORMAT, backup->choice.section->label);
 }
 
 int hb_preset_backup(struct hb_preset_backup *backup, struct hb_error *error)
 {
     struct hb_run *run = backup->run;
     const struct hb_format_ops *ops = hb_format_ops_of(&backup->choice);
-    struct hb_preset_next next;
     int status =
         backup->settings.section == NULL
             ? HB_OK
@@ -88,24 +130,16 @@ int hb_preset_backup(struct hb_preset_backup *backup, struct hb_error *error)
         return status;
     status = hb_preset_destination(&backup->settings, run->home.path, backup->output, ops,
                                    &backup->destination, error);
-    if (status != HB_OK)
-        return status;
-    backup->hooks.event.home = run->home.path;
-    backup->hooks.event.archive = backup->destination.path;
-    status = hb_hooks_before(&backup->hooks, error);
-    if (status != HB_OK)
-        return status;
-    status = hb_preset_next(run, &backup->settings, ops->suffixes, backup->dry_run,
-                            &backup->destination, &next, error);
     if (status == HB_OK)
-        status = make(backup, &next, error);
-    hb_preset_next_clear(&next);
+        status = hb_destination_find_store(run, &backup->destination, error);
     if (status != HB_OK)
         return status;
-    backup->hooks_findings = run->report.count;
-    backup->hooks.event.archive = backup->destination.path; /* it may have got another name */
-    hb_hooks_after(&backup->hooks, backup->result.files, backup->result.bytes);
-    return HB_OK;
+    tell_of_it(backup);
+    status = hb_hooks_before(&backup->hooks, error);
+    if (status == HB_OK)
+        status = make_and_retain(backup, error);
+    hb_hooks_end(&backup->hooks, status, error);
+    return status;
 }
 
 void hb_preset_backup_clear(struct hb_preset_backup *backup)

@@ -6,7 +6,8 @@
  *
  *   - hooks with `backup` in their `on` are asked before, and hear of it afterwards;
  *   - a name and a number that no archive before it had, and what did not change is taken over;
- *   - older archives of the preset go, where the caller wants that, once it is under its name.
+ *   - older archives of the preset go, where the caller wants that, once it is under its name and
+ *     no hook holds that back.
  */
 #ifndef HB_PRESET_BACKUP_H
 #define HB_PRESET_BACKUP_H
@@ -25,6 +26,7 @@ struct hb_preset_backup {
     bool prunes;        /* older archives go; never with an output of its own */
     int64_t keep;       /* how many stay; -1: as the preset says */
     bool dry_run;
+    const char *within;       /* the command that this is a part of; NULL: it is the command */
     struct hb_choice *wanted; /* as the choice in hb_backup_request */
     void (*planned)(void *context, uint64_t files, uint64_t bytes); /* as in hb_backup_request */
     void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
@@ -42,6 +44,7 @@ struct hb_preset_backup {
     struct hb_backup_result result;
     bool incomplete;       /* the archive is, whatever hooks found afterwards */
     size_t hooks_findings; /* the number of the first finding that is the hooks' */
+    const char *held;      /* why older archives stay though they might go, or NULL */
 };
 
 #define HB_PRESET_BACKUP_NONE .keep = -1, .destination = HB_DESTINATION_NONE, .archives = {.fd = -1}

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/url.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ static char *place_of(const struct hb_config *config, const struct hb_section *p
                       const char *home)
 {
     HB_AUTO_FREE char *text = hb_expand_path(hb_config_text(config, preset->name, "directory"));
+    if (hb_url_scheme(text) > 0)
+        return hb_text("%s%s", text, text[strlen(text) - 1] == '/' ? "" : "/");
     bool below = *text != '/' && home != NULL && *home == '/';
     HB_AUTO_FREE char *path = hb_text("%s%s%s", below ? home : "", below ? "/" : "", text);
     char *real = *path == '/' ? realpath(path, NULL) : NULL;

@@ -52,7 +52,8 @@ size_t hb_prune_rows(const struct hb_prune_rows_request *request)
             remove_row(request, i);
         removed += row->removed;
     }
-    int flushed = removed > 0 && !request->dry_run ? hb_flush_directory(request->fd) : 0;
+    int flushed =
+        removed > 0 && !request->dry_run && request->fd >= 0 ? hb_flush_directory(request->fd) : 0;
     if (flushed != 0)
         hb_report_add(&request->run->report, HB_FOUND_NOTE, "",
                       "%s: the directory cannot be flushed to disk: %s", request->directory,

@@ -13,7 +13,7 @@ struct hb_prune_rows_request {
     uint64_t keep;
     const char *made;                 /* the name of one that this run has made, or NULL */
     bool dry_run;                     /* nothing is removed; `removed` says what would be */
-    int fd;                           /* the directory that they lie in */
+    int fd;                           /* the directory that they lie in; -1: none to flush */
     const char *directory;            /* its path */
     bool by_name;                     /* they are told of by their names, not by their paths */
     enum hb_finding_kind if_it_stays; /* it was to go and could not */

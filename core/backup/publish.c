@@ -5,7 +5,10 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/standard_output.h"
+#include "base/url.h"
 #include "files/io.h"
+#include "host/archive_name.h"
+#include "host/failure.h"
 #include "host/run.h"
 #include "pipeline/previous.h"
 #include <errno.h>
@@ -52,6 +55,42 @@ static void uncache(struct hb_publication *publication)
     publication->cached = end;
 }
 
+/* Why the store has failed. */
+static int store_failed(struct hb_publication *publication)
+{
+    struct hb_error *error = &publication->error;
+    const struct hb_store *store = publication->upload.store;
+    const char *path = publication->destination->path;
+    hb_error_set(error, HB_STATUS_FATAL, "%s: %s%s", path,
+                 publication->spooled ? "cannot be written: " : "", hb_store_failure(store));
+    if (!publication->spooled)
+        hb_error_space(error, publication->local.error, ", or choose another place with -o");
+    return HB_STATUS_FATAL;
+}
+
+static int spool(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+{
+    int result = hb_write_all(publication->fd, data, bytes);
+    if (result == 0)
+        return HB_OK;
+    hb_error_set(&publication->error, HB_STATUS_FATAL, "%s: cannot be written: %s",
+                 publication->stage->path, strerror(-result));
+    hb_error_hint(&publication->error,
+                  "set backup.stage-dir to a directory with room for the archive");
+    return HB_STATUS_FATAL;
+}
+
+static int put_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+{
+    if (publication->destination->stream) {
+        int result = hb_write_all(publication->fd, data, bytes);
+        return result == 0 ? HB_OK : cannot_write(publication, -result);
+    }
+    if (hb_upload_write(&publication->upload, data, bytes) != HB_OK)
+        return store_failed(publication);
+    return publication->spooled ? spool(publication, data, bytes) : HB_OK;
+}
+
 /* So many more bytes have left the process. */
 static void went_out(struct hb_publication *publication, uint64_t bytes)
 {
@@ -70,11 +109,10 @@ static void went_out(struct hb_publication *publication, uint64_t bytes)
 
 static int write_out(struct hb_publication *publication, const unsigned char *data, size_t bytes)
 {
-    int result = hb_write_all(publication->fd, data, bytes);
-    if (result != 0)
-        return cannot_write(publication, -result);
-    went_out(publication, bytes);
-    return HB_OK;
+    int status = put_out(publication, data, bytes);
+    if (status == HB_OK)
+        went_out(publication, bytes);
+    return status;
 }
 
 static int flush_buffer(struct hb_publication *publication)
@@ -99,43 +137,72 @@ static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes
     return HB_OK;
 }
 
-static int cannot_copy(struct hb_publication *publication, int64_t result)
+static int cannot_read(struct hb_publication *publication, const char *why)
 {
-    if (hb_interrupt_signal() != 0)
-        return HB_STATUS_CANCELLED;
-    if (publication->copy.reading || result == 0)
-        return hb_error_set(&publication->error, HB_STATUS_FATAL,
-                            "the previous archive cannot be read: %s",
-                            result == 0 ? "it ends too early" : strerror((int)-result));
-    return cannot_write(publication, (int)-result);
+    return hb_error_set(&publication->error, HB_STATUS_FATAL,
+                        "the previous archive cannot be read: %s", why);
+}
+
+/* Both are files of this machine: the kernel copies. */
+static int copy_files(struct hb_publication *publication, const struct hb_range *range)
+{
+    struct hb_range_copy *copy = &publication->copy;
+    copy->from = hb_previous_fd(range->source);
+    copy->to = publication->fd;
+    copy->offset = range->offset;
+    copy->at = publication->flushed;
+    for (uint64_t left = range->bytes; left > 0;) {
+        int64_t done = hb_interrupt_signal() != 0
+                           ? -EINTR
+                           : hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+        if (done <= 0 && hb_interrupt_signal() != 0)
+            return HB_STATUS_CANCELLED;
+        if (done <= 0 && (copy->reading || done == 0))
+            return cannot_read(publication, done == 0 ? "it ends too early" : strerror((int)-done));
+        if (done < 0)
+            return cannot_write(publication, (int)-done);
+        left -= (uint64_t)done;
+        hb_upload_wrote(&publication->upload, (uint64_t)done);
+        went_out(publication, (uint64_t)done);
+    }
+    return HB_OK;
+}
+
+/* One of them is elsewhere, or a stream. */
+static int copy_bytes(struct hb_publication *publication, const struct hb_range *range)
+{
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(BUFFER_BYTES);
+    uint64_t done = 0;
+    while (done < range->bytes) {
+        uint64_t left = range->bytes - done;
+        size_t want = left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES;
+        int64_t got = hb_previous_bytes_at(range->source, buffer, want, range->offset + done);
+        if (hb_interrupt_signal() != 0)
+            return HB_STATUS_CANCELLED;
+        if (got <= 0)
+            return cannot_read(publication,
+                               got == 0 ? "it ends too early" : "it was there a moment ago");
+        int status = write_out(publication, buffer, (size_t)got);
+        if (status != HB_OK)
+            return status;
+        done += (uint64_t)got;
+    }
+    return HB_OK;
 }
 
 static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
 {
     struct hb_publication *publication = sink->self;
-    struct hb_range_copy *copy = &publication->copy;
     if (range != publication->offered)
         return hb_error_set(&publication->error, HB_STATUS_FATAL,
                             "the format plugin copies what it was not given to copy");
     publication->offered = NULL;
     int status = flush_buffer(publication);
+    bool files = !publication->destination->stream && !publication->spooled &&
+                 hb_previous_fd(range->source) >= 0;
     if (status != HB_OK)
         return status;
-    copy->from = hb_previous_fd(range->source);
-    copy->to = publication->fd;
-    copy->offset = range->offset;
-    copy->at = publication->flushed;
-    copy->refused |= publication->destination->stream;
-    for (uint64_t left = range->bytes; left > 0;) {
-        int64_t done = -EINTR;
-        if (hb_interrupt_signal() == 0)
-            done = hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
-        if (done <= 0)
-            return cannot_copy(publication, done);
-        left -= (uint64_t)done;
-        went_out(publication, (uint64_t)done);
-    }
-    return HB_OK;
+    return files ? copy_files(publication, range) : copy_bytes(publication, range);
 }
 
 static uint64_t sink_tell(const struct hb_sink *sink)
@@ -157,23 +224,77 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
     int status = flush_buffer(publication);
     if (status != HB_OK)
         return status;
-    int result = hb_write_all_at(publication->fd, data, bytes, offset);
+    if (hb_upload_patch(&publication->upload, offset, data, bytes) != HB_OK)
+        return store_failed(publication);
+    int result = publication->spooled ? hb_write_all_at(publication->fd, data, bytes, offset) : 0;
     return result == 0 ? HB_OK : cannot_write(publication, -result);
 }
 
 /* ---- begin, commit, end -------------------------------------------------------------------- */
 
-int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
+/* What the store is asked for; its name and conditions as they are now. */
+static struct hb_put put_of(const struct hb_publication *publication,
+                            char version[HB_VERSION_BYTES])
+{
+    const struct hb_destination *destination = publication->destination;
+    struct hb_put put = {
+        .size = sizeof put,
+        .name = publication->spooled ? hb_url_name(destination->path) : destination->name,
+        .bytes_most = publication->bytes_most,
+        .run = destination->run,
+        .home = destination->home,
+    };
+    bool exclusive = (publication->upload.limits.flags & HB_STORE_EXCLUSIVE) != 0;
+    if (exclusive && (destination->unique || destination->is_new || publication->renamed)) {
+        put.flags = HB_PUT_NEW;
+    } else if (exclusive && destination->only_this) {
+        hb_local_version(&destination->replaced, version);
+        put.replaces = version;
+    }
+    return put;
+}
+
+static int begin_upload(struct hb_run *run, struct hb_publication *publication,
+                        struct hb_error *error)
+{
+    char version[HB_VERSION_BYTES];
+    struct hb_stage *stage = publication->stage;
+    const struct hb_store *store = publication->destination->store;
+    publication->spooled = store != NULL;
+    if (store == NULL) {
+        hb_local_make(run, stage->parent_fd, &stage->rights, stage, &publication->local);
+        store = &publication->local.store;
+    }
+    struct hb_put put = put_of(publication, version);
+    if (hb_upload_begin(store, &put, &publication->upload) != HB_OK)
+        return publication->spooled
+                   ? hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be written: %s",
+                                  publication->destination->path, hb_store_failure(store))
+                   : hb_error_set(error, HB_STATUS_FATAL, "%s", hb_store_failure(store));
+    if (!publication->spooled) {
+        publication->fd = hb_local_file(publication->upload.upload);
+        return HB_OK;
+    }
+    char *name = NULL;
+    publication->fd = hb_stage_file(stage, "archive", &name, error);
+    if (publication->fd >= 0)
+        hb_stage_unlink(stage, name);
+    free(name);
+    return publication->fd < 0 ? HB_STATUS_FATAL : HB_OK;
+}
+
+int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
+                         struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error)
 {
-    *publication = (struct hb_publication){.destination = destination, .fd = -1};
+    *publication =
+        (struct hb_publication){.destination = destination, .bytes_most = bytes_most, .fd = -1};
     publication->sink = (struct hb_sink){
         .size = sizeof publication->sink,
         .self = publication,
         .write = sink_write,
         .copy = sink_copy,
         .tell = sink_tell,
-        .patch = destination->stream ? NULL : sink_patch,
     };
     publication->buffer = hb_alloc(BUFFER_BYTES);
     if (destination->stream) {
@@ -183,8 +304,10 @@ int hb_publication_begin(struct hb_destination *destination, struct hb_stage *st
     publication->stage = stage;
     publication->cached =
         (uint64_t)sysconf(_SC_PHYS_PAGES) / KEPT_OF_MEMORY * (uint64_t)sysconf(_SC_PAGESIZE);
-    publication->fd = hb_stage_file(stage, "archive", &publication->staged, error);
-    return publication->fd < 0 ? HB_STATUS_FATAL : HB_OK;
+    int status = begin_upload(run, publication, error);
+    if (publication->upload.limits.flags & HB_STORE_PATCH)
+        publication->sink.patch = sink_patch;
+    return status;
 }
 
 /*
@@ -209,54 +332,79 @@ static void number_name(struct hb_destination *destination)
                 destination->name);
 }
 
-/* For a file system that does not know RENAME_NOREPLACE: looks first. Returns the flags to go on
- * with. */
-static unsigned find_free_name(struct hb_publication *publication)
+static int cannot_name(struct hb_publication *publication, int status, struct hb_error *error)
 {
-    struct hb_destination *destination = publication->destination;
-    while (faccessat(publication->stage->parent_fd, destination->name, F_OK, AT_SYMLINK_NOFOLLOW) ==
-           0)
-        number_name(destination);
-    return errno == ENOENT ? 0 : RENAME_NOREPLACE; /* it is unknown: nothing is replaced */
+    const char *path = publication->destination->path;
+    const char *why = hb_store_failure(publication->upload.store);
+    if (status == HB_STATUS_UNCERTAIN && publication->spooled) {
+        hb_error_set(error, HB_STATUS_FATAL, "%s: it is unknown whether the archive is there: %s",
+                     path, why);
+        hb_error_hint(error, "look with `hbcore list`; if it is listed, it is complete");
+    } else if (status == HB_STATUS_NOMATCH) {
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "%s: the name was taken meanwhile; nothing was written", path);
+    } else {
+        store_failed(publication);
+        *error = publication->error;
+    }
+    return HB_STATUS_FATAL;
 }
 
-/* Is what may be replaced not there any more, or another file by now? */
-static bool has_changed(const struct hb_publication *publication)
+/* There is no such archive, and nothing of it stays. */
+static void take_facts_back(const struct hb_publication *publication, const struct hb_put *archive)
 {
-    const struct hb_destination *destination = publication->destination;
-    const struct stat *before = &destination->replaced;
-    struct stat now;
-    return destination->only_this &&
-           (fstatat(publication->stage->parent_fd, destination->name, &now, AT_SYMLINK_NOFOLLOW) !=
-                0 ||
-            now.st_dev != before->st_dev || now.st_ino != before->st_ino ||
-            now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec);
+    const struct hb_store *store = publication->upload.store;
+    HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
+    HB_AUTO_FREE char *why = hb_copy_text(hb_store_failure(store));
+    if (publication->facts != NULL)
+        hb_store_forget(store, name);
+    hb_run_explain(store->run, "%s", why);
 }
 
-/* In the directory of the destination, with the rights that the stage was made with. */
-static int give_name(struct hb_publication *publication)
+/*
+ * Beside the name that the archive is about to get. Facts that are there already are another run's
+ * archive's, as far as anybody can tell: then the name is as good as taken.
+ */
+static int put_facts(struct hb_publication *publication, const struct hb_put *archive)
 {
-    HB_AUTO_AS as = {.changed = false};
-    int result = hb_as_begin(&as, &publication->stage->rights);
-    if (result != 0) {
-        errno = -result;
-        return -1;
+    HB_AUTO_FREE char *name = hb_text("%s%s", archive->name, HB_FACTS_SUFFIX);
+    struct hb_put put = *archive;
+    if (publication->facts == NULL)
+        return HB_OK;
+    put.name = name;
+    put.bytes_most = strlen(publication->facts);
+    int status = hb_upload_all(publication->upload.store, &put, publication->facts,
+                               strlen(publication->facts));
+    if (status != HB_STATUS_UNCERTAIN)
+        return status;
+    take_facts_back(publication, archive);
+    return HB_STATUS_FATAL;
+}
+
+/*
+ * What is "unique", or may replace a certain file alone that is not there any more, gets another
+ * name where its own is taken, if the store can do that so late.
+ */
+static int give_name(struct hb_publication *publication, struct hb_error *error)
+{
+    int status = HB_STATUS_NOMATCH;
+    bool late = (publication->upload.limits.flags & HB_STORE_LATE_NAME) != 0;
+    for (unsigned attempt = 0; attempt < ATTEMPTS && status == HB_STATUS_NOMATCH; attempt++) {
+        char version[HB_VERSION_BYTES];
+        if (attempt > 0 && (!late || publication->spooled))
+            break;
+        if (attempt > 0)
+            number_name(publication->destination);
+        publication->renamed = attempt > 0;
+        struct hb_put put = put_of(publication, version);
+        status = put_facts(publication, &put);
+        if (status != HB_OK)
+            continue;
+        status = hb_upload_commit(&publication->upload, &put);
+        if (status != HB_OK && status != HB_STATUS_UNCERTAIN)
+            take_facts_back(publication, &put);
     }
-    struct hb_destination *destination = publication->destination;
-    unsigned flags = destination->unique || has_changed(publication) ? RENAME_NOREPLACE : 0;
-    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (renameat2(publication->stage->fd, publication->staged, publication->stage->parent_fd,
-                      destination->name, flags) == 0)
-            return 0;
-        if (errno == EEXIST)
-            number_name(destination);
-        else if (errno == EINVAL && flags != 0)
-            flags = find_free_name(publication);
-        else
-            return -1;
-    }
-    return -1;
+    return status == HB_OK ? HB_OK : cannot_name(publication, status, error);
 }
 
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error)
@@ -278,7 +426,8 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
 int hb_publication_sync(struct hb_publication *publication, struct hb_error *error)
 {
     int flushed = hb_publication_flush(publication, error);
-    if (flushed != HB_OK || publication->destination->stream || fsync(publication->fd) == 0)
+    if (flushed != HB_OK || publication->destination->stream || publication->spooled ||
+        fsync(publication->fd) == 0)
         return flushed;
     cannot_write(publication, errno);
     *error = publication->error;
@@ -287,29 +436,17 @@ int hb_publication_sync(struct hb_publication *publication, struct hb_error *err
 
 int hb_publication_commit(struct hb_publication *publication, struct hb_error *error)
 {
-    struct hb_destination *destination = publication->destination;
-    int flushed = hb_publication_sync(publication, error);
-    if (flushed != HB_OK || destination->stream)
+    int flushed = hb_publication_flush(publication, error);
+    if (flushed != HB_OK || publication->destination->stream)
         return flushed;
-    if (give_name(publication) != 0)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be given its name: %s",
-                            destination->path, strerror(errno));
-    free(publication->staged);
-    publication->staged = NULL;
-    int result = hb_flush_directory(publication->stage->parent_fd);
-    if (result != 0)
-        return hb_error_set(
-            error, HB_STATUS_FATAL,
-            "%s: the archive is in place, but its directory cannot be flushed to disk: %s",
-            destination->path, strerror(-result));
-    return HB_OK;
+    return give_name(publication, error);
 }
 
 void hb_publication_end(struct hb_publication *publication)
 {
-    if (publication->fd >= 0 && !publication->destination->stream)
+    if (publication->fd >= 0 && publication->spooled)
         close(publication->fd);
-    free(publication->staged);
+    hb_upload_end(&publication->upload);
     free(publication->buffer);
     *publication = (struct hb_publication){.fd = -1};
 }

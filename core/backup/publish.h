@@ -16,6 +16,10 @@
  * and the archive may be about to replace the last good one. The stage lies beside the destination,
  * because a rename works within one file system only.
  *
+ * That is the directory of this machine (store/local.h). Another store (hbcore/store.h) gets the
+ * bytes in parts while they are made, and a commit in place of the rename; a copy of them lies in
+ * the stage until then, to be read back from.
+ *
  * A pipe or a device gets the bytes as they come: there is nothing to rename, to patch or to read
  * back.
  */
@@ -25,6 +29,8 @@
 #include "backup/destination.h"
 #include "files/copy_range.h"
 #include "files/stage.h"
+#include "store/local.h"
+#include "store/upload.h"
 #include <hbcore/format.h>
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -34,7 +40,12 @@ struct hb_publication {
     struct hb_sink sink; /* buffered; for the format */
     struct hb_destination *destination;
     struct hb_stage *stage; /* beside the destination; NULL for a stream */
-    char *staged;           /* name in the stage */
+    struct hb_local local;  /* the destination's directory as a store */
+    struct hb_upload upload;
+    uint64_t bytes_most;
+    const char *facts; /* archive/facts.h: to stand beside it before it is there; or NULL */
+    bool renamed;      /* it could not have the name that was asked for */
+    bool spooled;      /* the bytes go to another store; `fd` has a copy, which is ours */
     int fd;
     unsigned char *buffer;
     size_t used;
@@ -46,7 +57,9 @@ struct hb_publication {
     struct hb_error error;
 };
 
-int hb_publication_begin(struct hb_destination *destination, struct hb_stage *stage,
+/* `bytes_most`: an upper bound of its length, or HB_SIZE_UNKNOWN. */
+int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
+                         struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error);
 /* Writes the buffer out: the whole archive can be read from its file now. */
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error);

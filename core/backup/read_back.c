@@ -14,17 +14,19 @@
  * that stores no trailer need not keep modes and times to the nanosecond, so that there the rows
  * are made of name, type, size and link alone (hb_read_back_row).
  *
- * Not read are the contents: that would double the work of a backup, and `verify` does it. The data
- * came through the checks of the pipeline, and their checksums are in what was listed.
+ * Not read are the contents: that would double the work of a backup, and `verify` does it, by the
+ * checksums of what the pipeline has read (base/content_hash.h).
  *
  * A format that cannot list is not asked, nor is a stream read back: there nothing is published by
- * us. A format that can list, but says that it cannot list this one, is walked through instead.
- * That takes long; none of ours does it.
+ * us. A format that can list, but says that it cannot list this one, is walked through instead, and
+ * the contents are compared, too. That takes long; none of ours does it.
  */
 #include "backup/read_back.h"
 
 #include "archive/archive.h"
 #include "archive/archive_walk.h"
+#include "archive/entry_problem.h"
+#include "base/content_hash.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include <fcntl.h>
@@ -38,6 +40,7 @@ struct reading {
     /* Walking: the entry that has begun. Its size is known at its end. */
     struct hb_entry entry;
     char *path, *link;
+    struct hb_content_hash content;
 };
 
 struct hb_entry hb_read_back_row(const struct hb_format_ops *ops, const struct hb_entry *entry)
@@ -57,23 +60,28 @@ static int compare(struct reading *reading, const struct hb_entry *listed)
     const struct hb_read_back_request *request = reading->request;
     if (hb_run_cancelled(request->run))
         return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
+    const char *problem = hb_entry_problem(listed);
+    if (problem != NULL)
+        return hb_error_set(reading->error, HB_STATUS_FATAL, "entry %zu %s", reading->count + 1,
+                            problem);
     if (reading->count >= request->stored->count)
         return hb_error_set(reading->error, HB_STATUS_FATAL,
                             "the archive has more than the %zu entries that were stored",
                             request->stored->count);
     struct hb_entry row = hb_read_back_row(hb_format_ops_of(request->format), listed);
     row.index = reading->count++;
-    if (row.path != NULL && hb_trailer_matches(request->stored, &row))
+    if (hb_trailer_matches(request->stored, &row))
         return HB_OK;
     return hb_error_set(reading->error, HB_STATUS_FATAL,
                         "entry %zu is %s: name, size, mode or time differ from what was stored",
-                        reading->count, row.path == NULL ? "without a name" : row.path);
+                        reading->count, row.path);
 }
 
 static int on_member(const struct hb_lister *lister, const struct hb_member *member)
 {
     struct reading *reading = lister->self;
-    if (HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
+    const char *problem = hb_entry_problem(member->entry);
+    if (problem == NULL && HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
         return hb_error_set(reading->error, HB_STATUS_FATAL, "%s: it %s", member->entry->path,
                             member->why == NULL ? "cannot be decoded" : member->why);
     return compare(reading, member->entry);
@@ -91,8 +99,7 @@ static int list(struct reading *reading, struct hb_archive *archive)
     if (status == HB_STATUS_CANCELLED)
         return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
     if (status < 0)
-        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s",
-                            hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, reading->error);
     return status == HB_STATUS_NOMATCH && reading->count == 0 ? HB_STATUS_NOMATCH : HB_OK;
 }
 
@@ -101,7 +108,7 @@ static int list(struct reading *reading, struct hb_archive *archive)
 static int compare_trailer(struct reading *reading, const void *data, size_t bytes)
 {
     const struct hb_read_back_request *request = reading->request;
-    reading->in_trailer = request->block != NULL && bytes == request->block_bytes &&
+    reading->in_trailer = request->block != NULL && data != NULL && bytes == request->block_bytes &&
                           memcmp(data, request->block, bytes) == 0;
     return reading->in_trailer ? HB_OK
                                : hb_error_set(reading->error, HB_STATUS_FATAL,
@@ -120,8 +127,7 @@ static int read_trailer(struct reading *reading, struct hb_archive *archive)
     if (status == HB_STATUS_NOMATCH)
         return hb_error_set(reading->error, HB_STATUS_FATAL, "its trailer is missing");
     if (status != HB_OK)
-        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s",
-                            hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, reading->error);
     status = compare_trailer(reading, data, bytes);
     free(data);
     return status;
@@ -135,23 +141,41 @@ static int on_entry(const struct hb_visitor *visitor, const struct hb_entry *ent
     free(reading->path);
     free(reading->link);
     reading->entry = *entry;
-    reading->path = entry->path == NULL ? NULL : hb_copy_bytes(entry->path, entry->path_bytes);
+    reading->path = hb_copy_bytes(entry->path, entry->path_bytes);
     reading->link = entry->link == NULL ? NULL : hb_copy_text(entry->link);
     reading->entry.path = reading->path;
     reading->entry.link = reading->link;
+    hb_content_begin(&reading->content, entry->bytes);
     return HB_OK;
 }
 
 static int on_data(const struct hb_visitor *visitor, const void *data, size_t bytes,
                    uint64_t offset)
 {
-    const struct reading *reading = visitor->self;
-    (void)data;
-    (void)bytes;
-    (void)offset;
-    return hb_run_cancelled(reading->request->run)
-               ? hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted")
-               : HB_OK;
+    struct reading *reading = visitor->self;
+    if (hb_run_cancelled(reading->request->run))
+        return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
+    if (offset < reading->content.at)
+        return hb_error_set(reading->error, HB_STATUS_FATAL, "%s: its data does not come in order",
+                            reading->path);
+    hb_content_put_zeros(&reading->content, offset - reading->content.at);
+    hb_content_put(&reading->content, data, bytes);
+    return HB_OK;
+}
+
+static int compare_content(struct reading *reading, size_t index)
+{
+    const struct hb_entry *entry = &reading->entry;
+    uint64_t stored;
+    if (entry->type != HB_TYPE_FILE ||
+        !hb_trailer_content(reading->request->stored, index, &stored))
+        return HB_OK;
+    if (entry->bytes > reading->content.at)
+        hb_content_put_zeros(&reading->content, entry->bytes - reading->content.at);
+    return reading->content.at == entry->bytes && hb_content_end(&reading->content) == stored
+               ? HB_OK
+               : hb_error_set(reading->error, HB_STATUS_FATAL,
+                              "%s: its content is not what was stored", entry->path);
 }
 
 static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
@@ -159,7 +183,8 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
     struct reading *reading = visitor->self;
     if (bytes != HB_SIZE_UNKNOWN)
         reading->entry.bytes = bytes;
-    return compare(reading, &reading->entry);
+    int status = compare(reading, &reading->entry);
+    return status == HB_OK ? compare_content(reading, reading->count - 1) : status;
 }
 
 static int on_unreadable(const struct hb_visitor *visitor, const char *why)
@@ -190,6 +215,7 @@ static int walk(struct reading *reading, struct hb_archive *archive)
         status = hb_archive_walk(archive, &visitor, reading->error);
     free(reading->path);
     free(reading->link);
+    hb_content_clear(&reading->content);
     if (status == HB_OK && reading->request->block != NULL && !reading->in_trailer)
         status = hb_error_set(reading->error, HB_STATUS_FATAL, "its trailer is missing");
     return status;

@@ -96,10 +96,11 @@ static int copy_once(const struct copy *copy, uint64_t *bytes)
         uint64_t left = reader->fd < 0 ? reader->entry.bytes - *bytes : COPY_BYTES;
         int64_t got =
             hb_reader_read(reader, buffer, left < COPY_BYTES ? (size_t)left : COPY_BYTES, *bytes);
-        if (got == 0 && reader->fd < 0 && left > 0) /* the source of a plugin ends too early */
-            got = -EIO;
-        if (got < 0) {
-            hb_report_add(&run->report, HB_FOUND_SKIPPED, copy->path, "%s", strerror((int)-got));
+        bool ended = got == 0 && reader->fd < 0 && left > 0;
+        if (got < 0 || ended) {
+            hb_report_add(&run->report, HB_FOUND_SKIPPED, copy->path, "%s",
+                          ended ? "the source of its plugin ended too early"
+                                : hb_reader_why(reader, got));
             return HB_STATUS_ENTRY;
         }
         if (got == 0)

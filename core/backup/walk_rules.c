@@ -193,9 +193,10 @@ static int ask_filters(struct hb_walk *walk, struct hb_seen *seen, struct hb_ver
 {
     for (size_t i = 0; i < walk->request->filters->count; i++) {
         const struct hb_instance *instance = walk->request->filters->instances[i];
-        if (hb_ask_filter(walk->run, instance, HB_DIRECTION_BACKUP, &seen->entry, verdict,
-                          walk->error) != HB_OK)
-            return HB_STATUS_FATAL;
+        int status = hb_ask_filter(walk->run, instance, HB_DIRECTION_BACKUP, &seen->entry, verdict,
+                                   walk->error);
+        if (status != HB_OK)
+            return status;
         if (verdict->kind != HB_VERDICT_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE) {
@@ -258,6 +259,8 @@ int hb_walk_decide(struct hb_walk *walk, struct hb_seen *seen, enum hb_decision 
     if (is_unwanted(walk, seen, why))
         return HB_OK;
     int status = ask_filters(walk, seen, &verdict);
+    if (status == HB_STATUS_ENTRY) /* nor is a directory walked of which nobody can tell */
+        return HB_OK;
     if (status != HB_OK)
         return status;
     if (verdict.kind != HB_VERDICT_KEEP) {

@@ -50,7 +50,7 @@ static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
 {
     const char *preset = hb_config_text(run->config, "import", "backup-preset");
     struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
-                                      .preset = *preset == '\0' ? NULL : preset,
+                                      .preset = *preset == '\0' ? NULL : preset, .within = "import",
                                       .planned = on_planned, .context = import};
     int status = hb_preset_backup_find(&backup, run, error);
     int result = hb_root_copy(&import->home, &run->home);

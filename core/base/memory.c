@@ -19,6 +19,12 @@ void *hb_alloc(size_t bytes)
     return checked(calloc(1, bytes == 0 ? 1 : bytes));
 }
 
+void *hb_alloc_aligned(size_t bytes, size_t alignment)
+{
+    size_t whole = (bytes + alignment - 1) / alignment * alignment;
+    return memset(checked(aligned_alloc(alignment, whole)), 0, whole);
+}
+
 void *hb_resize(void *memory, size_t count, size_t each)
 {
     return checked(reallocarray(memory, count == 0 ? 1 : count, each));

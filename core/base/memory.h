@@ -27,6 +27,7 @@ static inline void hb_auto_close(const int *fd)
  * removes the temporaries. Buffers whose size comes from outside use malloc() and report.
  */
 void *hb_alloc(size_t bytes);                             /* zeroed */
+void *hb_alloc_aligned(size_t bytes, size_t alignment);   /* the same; a power of two */
 void *hb_resize(void *memory, size_t count, size_t each); /* checked multiplication */
 char *hb_copy_text(const char *text);
 char *hb_copy_bytes(const char *text, size_t bytes); /* and a NUL */

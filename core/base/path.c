@@ -2,6 +2,7 @@
 #include "base/path.h"
 
 #include "base/memory.h"
+#include "base/url.h"
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
@@ -67,6 +68,9 @@ static char *expand_user(const char *path)
 
 char *hb_expand_path(const char *path)
 {
+    char *of_url = hb_url_file(path);
+    if (of_url != NULL)
+        return of_url;
     static const char *const variables[] = {"$HOME", "${HOME}"};
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         size_t length = strlen(variables[i]);

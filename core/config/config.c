@@ -21,6 +21,7 @@ void hb_config_free(struct hb_config *config)
         free(config->doubts[i]);
     free(config->doubts);
     free(config->sections);
+    hb_hook_words_free(config->hook_words);
     hb_loader_free(config->loader);
     free(config->path);
     free(config);
@@ -123,8 +124,8 @@ static void each_filled(const struct hb_section *section, const struct hb_filled
                         void *context)
 {
     for (size_t i = 0; i < filled->count; i++) {
-        const struct hb_option *option = hb_option_at(filled->options, i);
-        if (filled->options == hb_settings_common.options && strcmp(option->key, "on") == 0 &&
+        const struct hb_option *option = filled->options[i];
+        if (section->kind != 0 && strcmp(option->key, "on") == 0 &&
             !hb_kind_takes_on(section->kind))
             continue;
         const char *origin = filled->origins[i] == NULL ? "default" : filled->origins[i];

@@ -7,6 +7,7 @@
 #define HB_CONFIG_H
 
 #include "base/error.h"
+#include "config/hook_words.h"
 #include "config/section.h"
 #include <hbcore/plugin.h>
 #include <stdbool.h>
@@ -18,7 +19,8 @@ struct hb_config {
     struct hb_loader *loader;
     struct hb_owned_section **sections; /* the core's own first, then as in the file */
     size_t count;
-    char **doubts; /* what is odd, but no error: sentences */
+    struct hb_hook_words *hook_words; /* the options of hooks' sections point to it */
+    char **doubts;                    /* what is odd, but no error: sentences */
     size_t doubt_count;
 };
 

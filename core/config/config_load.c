@@ -190,15 +190,43 @@ static void hint_section(const struct hb_load *load, const struct hb_ini_section
         hb_error_hint(why, "did you mean %s?", near);
 }
 
+/* The name of the plugin that a section selects. */
+static const char *plugin_of(const struct hb_ini_section *written)
+{
+    const struct hb_ini_entry *entry = hb_ini_entry(written, "plugin");
+    return entry != NULL && *entry->value != '\0' ? entry->value : strchr(written->name, ':') + 1;
+}
+
+/* The kind of plugin that a section selects; 0: none. */
+static uint32_t kind_of(const struct hb_ini_section *written)
+{
+    const char *colon = strchr(written->name, ':');
+    HB_AUTO_FREE char *head =
+        hb_copy_bytes(written->name, colon == NULL ? 0 : (size_t)(colon - written->name));
+    return hb_kind_of(head);
+}
+
+/* A hook may hear of the commands of another that stands below it in the file. */
+static void find_hook_words(struct hb_load *load)
+{
+    load->config->hook_words = hb_hook_words_new();
+    for (size_t i = 0; i < load->ini->count; i++) {
+        const struct hb_ini_section *written = &load->ini->sections[i];
+        const struct hb_library *library;
+        struct hb_error ignored; /* it is told when the section is made */
+        if (kind_of(written) == HB_KIND_HOOK &&
+            find_library(load, HB_KIND_HOOK, plugin_of(written), &library, &ignored) == HB_OK)
+            hb_hook_words_add(load->config->hook_words, library);
+    }
+}
+
 static void make_plugin_section(struct hb_load *load, const struct hb_ini_section *written,
                                 uint32_t kind)
 {
     if (!check_label(load, written))
         return;
     const struct hb_ini_entry *entry = hb_ini_entry(written, "plugin");
-    const char *name = strchr(written->name, ':') + 1;
-    if (entry != NULL && *entry->value != '\0')
-        name = entry->value;
+    const char *name = plugin_of(written);
     const struct hb_library *library = NULL;
     struct hb_error why;
     if (find_library(load, kind, name, &library, &why) != HB_OK) {
@@ -209,13 +237,22 @@ static void make_plugin_section(struct hb_load *load, const struct hb_ini_sectio
         else
             complain_section(load, written, &why);
     }
-    struct hb_owned_section *section = hb_section_new_plugin(written->name, kind, library);
+    struct hb_owned_section *section = hb_section_new_plugin(
+        written->name, kind, library,
+        kind == HB_KIND_HOOK ? hb_hook_words_table(load->config->hook_words) : &hb_settings_common);
     hb_config_add(load->config, section);
     for (size_t i = 0; i < written->count; i++)
         /* Without the plugin nobody knows its keys. */
         if (library != NULL ||
             hb_filled_find(&section->common, written->entries[i].key) != SIZE_MAX)
             hb_load_apply(load, section, &written->entries[i]);
+    const char *missing = library == NULL ? NULL : hb_section_missing(&section->section);
+    if (missing == NULL || hb_ini_entry(written, missing) != NULL)
+        return;
+    hb_error_set(&why, HB_STATUS_FATAL, "[%s]: the plugin %s needs a value for '%s'", written->name,
+                 library->plugin->name, missing);
+    hb_error_hint(&why, "add a line %s = …", missing);
+    complain_section(load, written, &why);
 }
 
 static void make_section(struct hb_load *load, const struct hb_ini_section *written)
@@ -231,10 +268,7 @@ static void make_section(struct hb_load *load, const struct hb_ini_section *writ
         apply(load, section, written);
         return;
     }
-    const char *colon = strchr(written->name, ':');
-    HB_AUTO_FREE char *head =
-        hb_copy_bytes(written->name, colon == NULL ? 0 : (size_t)(colon - written->name));
-    uint32_t kind = hb_kind_of(head);
+    uint32_t kind = kind_of(written);
     if (kind != 0)
         make_plugin_section(load, written, kind);
     else
@@ -356,7 +390,8 @@ static int add_content(void *context, const char *path, const struct hb_library 
     HB_AUTO_FREE char *name =
         hb_text("%s:%s", hb_kind_name(HB_KIND_CONTENT), library->plugin->name);
     if (hb_config_section(load->config, name) == NULL)
-        hb_config_add(load->config, hb_section_new_plugin(name, HB_KIND_CONTENT, library));
+        hb_config_add(load->config,
+                      hb_section_new_plugin(name, HB_KIND_CONTENT, library, &hb_settings_common));
     return 0;
 }
 
@@ -367,6 +402,7 @@ static void load_all(struct hb_load *load, const char *data, size_t bytes, const
         apply_set(load, *sets);
     make_core_sections(load);
     make_loader(load);
+    find_hook_words(load);
     for (size_t i = 0; i < load->ini->count; i++)
         make_section(load, &load->ini->sections[i]);
     if (load->file == NULL)

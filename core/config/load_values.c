@@ -13,9 +13,9 @@ static const char *next_key(const void *context, size_t index)
 {
     const struct hb_owned_section *section = context;
     if (index < section->own.count)
-        return hb_option_at(section->own.options, index)->key;
+        return section->own.options[index]->key;
     for (size_t i = 0, at = section->own.count; i < section->common.count; i++) {
-        const char *key = hb_option_at(section->common.options, i)->key;
+        const char *key = section->common.options[i]->key;
         if (strcmp(key, "on") == 0 && !hb_kind_takes_on(section->section.kind))
             continue;
         if (at++ == index)
@@ -176,8 +176,19 @@ static void doubt_on(struct hb_load *load, const struct hb_owned_section *sectio
         value->list_count == 0)
         hb_config_add_doubt(load->config,
                             hb_text("%s:%u: on: it is empty: the plugin of [%s] is never asked; "
-                                    "name backup, import or guard, or remove the line",
-                                    load->file, entry->line, section->section.name));
+                                    "name %s, or remove the line",
+                                    load->file, entry->line, section->section.name,
+                                    section->section.kind == HB_KIND_HOOK ? "what it is to hear of"
+                                                                          : "backup or import"));
+}
+
+static void doubt_deprecated(struct hb_load *load, const struct hb_owned_section *section,
+                             const struct hb_option *option, const struct hb_ini_entry *entry)
+{
+    if ((option->flags & HB_OPTION_DEPRECATED) && entry->line > 0)
+        hb_config_add_doubt(
+            load->config, hb_text("%s:%u: [%s] %s is taken still, but not for ever: %s", load->file,
+                                  entry->line, section->section.name, option->key, option->help));
 }
 
 void hb_load_apply(struct hb_load *load, struct hb_owned_section *section,
@@ -195,7 +206,7 @@ void hb_load_apply(struct hb_load *load, struct hb_owned_section *section,
         unknown_key(load, section, entry);
         return;
     }
-    const struct hb_option *option = hb_option_at(filled->options, index);
+    const struct hb_option *option = filled->options[index];
     if ((common && !check_on(load, section, entry)) || !check_lines(load, section, option, entry))
         return;
     struct hb_value value;
@@ -209,6 +220,7 @@ void hb_load_apply(struct hb_load *load, struct hb_owned_section *section,
         return;
     }
     doubt_on(load, section, entry, &value);
+    doubt_deprecated(load, section, option, entry);
     HB_AUTO_FREE char *origin =
         entry->line == 0 ? hb_copy_text("--set") : hb_text("%s:%u", load->file, entry->line);
     hb_filled_set(filled, index, &value, origin);

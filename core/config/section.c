@@ -11,7 +11,7 @@ bool hb_kind_takes_on(uint32_t kind)
     return kind == HB_KIND_FILTER || kind == HB_KIND_HOOK;
 }
 
-static void fill(struct hb_filled *filled, const struct hb_option *options, size_t count)
+static void fill(struct hb_filled *filled, const struct hb_option *const *options, size_t count)
 {
     *filled = (struct hb_filled){
         .options = options,
@@ -21,10 +21,13 @@ static void fill(struct hb_filled *filled, const struct hb_option *options, size
         .origins = hb_resize(NULL, count, sizeof *filled->origins),
     };
     for (size_t i = 0; i < count; i++) {
-        const struct hb_option *option = hb_option_at(options, i);
+        const struct hb_option *option = options[i];
         struct hb_error error;
         /* The loader refuses a plugin whose defaults do not hold, a test such a table of ours. */
-        if (hb_value_parse(option, option->default_text, &filled->values[i], &error) != HB_OK)
+        if (option->default_text == NULL)
+            filled->values[i] =
+                (struct hb_value){.size = sizeof *filled->values, .text = hb_copy_text("")};
+        else if (hb_value_parse(option, option->default_text, &filled->values[i], &error) != HB_OK)
             abort();
         filled->pointers[i] = &filled->values[i];
         filled->origins[i] = NULL;
@@ -50,8 +53,8 @@ static struct hb_settings settings_of(const struct hb_filled *filled, const char
                                 .section = section};
 }
 
-static struct hb_owned_section *new_section(const char *name, const struct hb_option *options,
-                                            size_t count)
+static struct hb_owned_section *new_section(const char *name,
+                                            const struct hb_option *const *options, size_t count)
 {
     struct hb_owned_section *made = hb_alloc(sizeof *made);
     const char *owned_name = hb_copy_text(name);
@@ -73,12 +76,13 @@ struct hb_owned_section *hb_section_new_core(const char *name,
 }
 
 struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
-                                               const struct hb_library *library)
+                                               const struct hb_library *library,
+                                               const struct hb_settings_table *common)
 {
     struct hb_owned_section *made = library == NULL ? new_section(name, NULL, 0)
                                                     : new_section(name, library->plugin->options,
                                                                   library->plugin->option_count);
-    fill(&made->common, hb_settings_common.options, hb_settings_common.count);
+    fill(&made->common, common->options, common->count);
     made->section.kind = kind;
     made->section.library = library;
     made->section.common = settings_of(&made->common, made->section.name);
@@ -88,9 +92,18 @@ struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
 size_t hb_filled_find(const struct hb_filled *filled, const char *key)
 {
     for (size_t i = 0; i < filled->count; i++)
-        if (strcmp(hb_option_at(filled->options, i)->key, key) == 0)
+        if (strcmp(filled->options[i]->key, key) == 0)
             return i;
     return SIZE_MAX;
+}
+
+const char *hb_section_missing(const struct hb_section *section)
+{
+    for (size_t i = 0; i < section->settings.count; i++)
+        if ((section->library->plugin->options[i]->flags & HB_OPTION_REQUIRED) &&
+            !section->settings.values[i]->is_set)
+            return section->library->plugin->options[i]->key;
+    return NULL;
 }
 
 void hb_filled_set(struct hb_filled *filled, size_t index, struct hb_value *value,
@@ -107,7 +120,10 @@ struct hb_section *hb_section_default(const struct hb_library *library)
 {
     uint32_t kind = library->plugin->kind;
     HB_AUTO_FREE char *name = hb_text("%s:%s", hb_kind_name(kind), library->plugin->name);
-    return &hb_section_new_plugin(name, kind, library)->section;
+    return &hb_section_new_plugin(name, kind, library,
+                                  kind == HB_KIND_HOOK ? &hb_settings_hook_common
+                                                       : &hb_settings_common)
+                ->section;
 }
 
 void hb_section_free(struct hb_section *section)

@@ -21,7 +21,7 @@ struct hb_section {
 
 /* The values of one table of options. */
 struct hb_filled {
-    const struct hb_option *options;
+    const struct hb_option *const *options;
     size_t count;
     struct hb_value *values;
     const struct hb_value **pointers; /* to each of `values`, as the ABI wants them */
@@ -37,8 +37,10 @@ struct hb_owned_section {
 /* With every option at its default. The strings are copied; the table is not. */
 struct hb_owned_section *hb_section_new_core(const char *name,
                                              const struct hb_settings_table *table);
+/* `common`: the options that each section of this kind has. */
 struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
-                                               const struct hb_library *library);
+                                               const struct hb_library *library,
+                                               const struct hb_settings_table *common);
 
 /*
  * Default settings for a plugin that no section selects (a format named on the command line or
@@ -46,6 +48,9 @@ struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
  */
 struct hb_section *hb_section_default(const struct hb_library *library);
 void hb_section_free(struct hb_section *section);
+
+/* The key of an option that is required and that nobody has set, or NULL. A plugin's section. */
+const char *hb_section_missing(const struct hb_section *section);
 
 /* Index of the option `key`, or SIZE_MAX. */
 size_t hb_filled_find(const struct hb_filled *filled, const char *key);

@@ -3,9 +3,11 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/url.h"
 #include <string.h>
 
 #define OPTION(option_type, option_key, option_default, low, high, option_choices, option_help)    \
+    &(const struct hb_option)                                                                      \
     {                                                                                              \
         .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
         .default_text = (option_default), .minimum = (low), .maximum = (high),                     \
@@ -18,7 +20,7 @@ static const char *const worker_words[] = {"auto", NULL};
 
 static const char *const reader_choices[] = {"owner", "root", NULL};
 
-static const struct hb_option home_options[] = {
+static const struct hb_option *const home_options[] = {
     OPTION(HB_OPTION_STRING, "variable", "", 0, 0, NULL,
            "Environment variable that names the home, if it is set and not empty"),
     OPTION(HB_OPTION_STRING, "path", "", 0, 0, NULL,
@@ -31,12 +33,12 @@ static const struct hb_option home_options[] = {
            "everything; archives and snapshots of everything belong to root"),
 };
 
-static const struct hb_option plugins_options[] = {
+static const struct hb_option *const plugins_options[] = {
     OPTION(HB_OPTION_LIST, "path", "", 0, 0, NULL,
            "Directories to search for plugins before the installed one; ~ expands"),
 };
 
-static const struct hb_option backup_options[] = {
+static const struct hb_option *const backup_options[] = {
     OPTION(
         HB_OPTION_STRING, "format", "", 0, 0, NULL,
         "The [format:NAME] or format plugin that writes the archive; empty: the first [format:…]"),
@@ -62,7 +64,7 @@ static const struct hb_option backup_options[] = {
            "The command to restore with, which the summary names"),
 };
 
-static const struct hb_option preset_options[] = {
+static const struct hb_option *const preset_options[] = {
     OPTION(HB_OPTION_STRING, "directory", "backups", 0, 0, NULL,
            "Directory of its archives; below the home unless it is absolute; ~ expands"),
     OPTION(HB_OPTION_STRING, "prefix", "", 0, 0, NULL,
@@ -78,7 +80,7 @@ static const struct hb_option preset_options[] = {
 static const char *const import_link_choices[] = {"refuse", "restore", NULL};
 static const char *const import_owner_choices[] = {"home", "keep", NULL};
 
-static const struct hb_option import_options[] = {
+static const struct hb_option *const import_options[] = {
     OPTION(HB_OPTION_CHOICE, "links", "refuse", 0, 0, import_link_choices,
            "What to do with symbolic links in an archive: refuse and report them, or restore them"),
     OPTION(
@@ -108,16 +110,25 @@ static const struct hb_option import_options[] = {
            "says"),
 };
 
-static const char *const common_directions[] = {"backup", "import", "guard", NULL};
+static const char *const common_directions[] = {"backup", "import", NULL};
+/* The commands of hooks come behind them: config_load.c. */
+static const char *const hook_events[] = {"backup", "import", "snapshot", "prune", NULL};
 
-static const struct hb_option common_options[] = {
+static const struct hb_option *const hook_common_options[] = {
+    OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
+           "Plugin to use; default: the section's label"),
+    OPTION(HB_OPTION_LIST, "on", "backup import snapshot prune", 0, 0, hook_events,
+           "The commands that it hears of"),
+};
+
+static const struct hb_option *const common_options[] = {
     OPTION(HB_OPTION_STRING, "plugin", "", 0, 0, NULL,
            "Plugin to use; default: the section's label"),
     OPTION(HB_OPTION_LIST, "on", "backup import", 0, 0, common_directions,
-           "Filters and hooks: the commands for which they are asked"),
+           "Filters: the commands for which they are asked"),
 };
 
-static const struct hb_option snapshot_options[] = {
+static const struct hb_option *const snapshot_options[] = {
     OPTION(HB_OPTION_STRING, "directory", "snapshots", 0, 0, NULL,
            "Directory of the snapshots, below the home"),
     OPTION(
@@ -141,6 +152,8 @@ const struct hb_settings_table hb_settings_tables[] = {
 
 const struct hb_settings_table hb_settings_common = {"", true, common_options,
                                                      COUNT(common_options)};
+const struct hb_settings_table hb_settings_hook_common = {"", true, hook_common_options,
+                                                          COUNT(hook_common_options)};
 
 /* Does it name a place anywhere on this machine? */
 static bool is_path(const char *section, const char *key)
@@ -171,6 +184,7 @@ static const char *relative_problem(const char *section, const char *text, bool 
 {
     HB_AUTO_FREE char *path = hb_expand_path(text);
     bool may = strncmp(section, "preset:", 7) == 0 || /* below the home */
+               (strcmp(section, "backup") == 0 && hb_url_scheme(path) > 0) ||
                (!in_file && strcmp(section, "home") != 0);
     return may || *path == '\0' || *path == '/'
                ? NULL

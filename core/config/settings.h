@@ -11,7 +11,7 @@ enum { HB_MOST_WORKERS = 256 };
 struct hb_settings_table {
     const char *section; /* "backup"; or "preset:" for every section that starts so */
     bool labelled;       /* "preset:": any number of sections, told apart by a label */
-    const struct hb_option *options;
+    const struct hb_option *const *options;
     size_t count;
 };
 
@@ -19,7 +19,7 @@ struct hb_settings_table {
 extern const struct hb_settings_table hb_settings_tables[];
 
 /* What every plugin's section takes besides the plugin's own options: plugin, on. */
-extern const struct hb_settings_table hb_settings_common;
+extern const struct hb_settings_table hb_settings_common, hb_settings_hook_common;
 
 /*
  * What is wrong with a text, or a word of a list, for an option of the core's own: NULL, or a

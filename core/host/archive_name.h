@@ -12,6 +12,8 @@
 /* For strftime(); local time, as people read it. */
 #define HB_STAMP_FORMAT "%Y-%m-%d-%H%M%S"
 enum { HB_STAMP_LENGTH = 17 };
+/* In a store, UTC, "Z-", and so many hexadecimal digits of the run's id. */
+enum { HB_NAMED_OF_RUN = 6 };
 
 /* The parts of a name. */
 struct hb_archive_name {
@@ -28,5 +30,12 @@ bool hb_archive_name_parse(const char *name, const char *prefix, const char *con
  * with one second the one with a number is newer, and of two numbers the higher.
  */
 int hb_archive_name_compare(const struct hb_archive_name *a, const struct hb_archive_name *b);
+
+/*
+ * The file of facts beside an archive NAME (archive/facts.h) is called NAME.facts. Is it such a
+ * name? The bytes of the archive's name; else 0.
+ */
+#define HB_FACTS_SUFFIX ".facts"
+size_t hb_facts_stem(const char *name);
 
 #endif

@@ -8,24 +8,19 @@
  *                  enter: this thread is in "claim"
  *                  leave: it is not; what did it change? what did it answer?
  *
- * To look at the process takes some ten system calls. That is nothing for a callback that is called
- * once an archive, and too much for one that is called for each file: those are looked after when
- * they were called for the 1st, 2nd, 4th, 8th … time, and all of them once more at the next of
- * the others, when it is no longer known which of them it was.
+ * What surrounds each call is in call.h; a store's are in calls_store.c.
  */
 #include "host/calls.h"
 
 #include "base/memory.h"
+#include "host/call.h"
+#include "host/calls_store.h"
 #include "host/failure.h"
 #include "plugin/descriptor.h"
-#include "plugin/inside.h"
 #include "plugin/process_state.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-/* How often a callback is called, which is how often it is looked after. */
-enum often { SELDOM, PER_FILE };
 
 /* Those that are counted, within a kind of plugin. */
 enum { BEGIN_ENTRY, APPEND, END_ENTRY, ENCODE, DECODE, SPAN, LOCATE, ADOPT };
@@ -41,124 +36,11 @@ enum {
     RESTORE,
     NOTE,
     SINCE,
-    FORESEE
+    FORESEE,
+    FACT
 };
 enum { VERDICT, DIR_ENTER, DIR_LEAVE };
-_Static_assert((int)FORESEE < (int)HB_COUNTED_CALLS, "a counter for each");
-
-struct call {
-    struct hb_instance *instance;
-    const char *callback;
-    struct hb_inside outside;
-    bool looked_after;
-};
-
-/* ---- before and after each call ------------------------------------------------------------ */
-
-/* `quiet`: who called it prints why it failed. */
-static void name_callback(const struct call *call, const char *changed, bool quiet)
-{
-    struct hb_run *run = call->instance->run;
-    HB_AUTO_FREE char *text =
-        hb_text("%s: changed %s in its %s(), which no plugin may; it is as before again",
-                call->instance->plugin->name, changed, call->callback);
-    hb_process_disturb();
-    hb_run_explain(run, "%s", text);
-    if (!quiet)
-        fprintf(run->log, "hbcore: %s\n", text);
-}
-
-/* Something was changed, and not by the one that is called now. */
-static void name_suspects(struct hb_run *run, const char *changed)
-{
-    HB_AUTO_FREE char *names = hb_copy_text("");
-    for (size_t i = 0; i < run->suspect_count; i++) {
-        char *longer = hb_text("%s%s%s", names, i == 0 ? "" : ", ", run->suspects[i]);
-        free(names);
-        names = longer;
-    }
-    hb_process_disturb();
-    hb_run_explain(run, "one of the plugins %s changed %s, which none may", names, changed);
-    fprintf(run->log,
-            "hbcore: one of the plugins %s changed %s, which none may; it is as before again\n",
-            names, changed);
-}
-
-static void suspect(struct hb_instance *instance)
-{
-    struct hb_run *run = instance->run;
-    pthread_mutex_lock(&run->suspect_lock);
-    bool known = run->suspect_count == HB_MOST_SUSPECTS;
-    for (size_t i = 0; i < run->suspect_count && !known; i++)
-        known = run->suspects[i] == instance->plugin->name;
-    if (!known)
-        run->suspects[run->suspect_count++] = instance->plugin->name;
-    pthread_mutex_unlock(&run->suspect_lock);
-}
-
-/* Before a callback that is always looked after: what have the others done? */
-__attribute__((noinline)) static void look_before(struct hb_instance *instance)
-{
-    char changed[128];
-    if (instance->run->suspect_count > 0 && hb_process_put_back(changed, sizeof changed))
-        name_suspects(instance->run, changed);
-}
-
-__attribute__((noinline)) static bool look_after(const struct call *call, bool quiet)
-{
-    char changed[128];
-    if (!hb_process_put_back(changed, sizeof changed))
-        return true;
-    name_callback(call, changed, quiet);
-    return false;
-}
-
-/* Is this one of the calls after which the process is looked at? */
-static inline bool is_looked_after(struct hb_instance *instance, size_t number)
-{
-    unsigned calls = atomic_load_explicit(&instance->calls[number], memory_order_relaxed) + 1;
-    atomic_store_explicit(&instance->calls[number], calls, memory_order_relaxed);
-    if ((calls & (calls - 1)) != 0)
-        return false;
-    if (calls == 1)
-        suspect(instance);
-    return true;
-}
-
-static inline struct call enter(struct hb_instance *instance, size_t number, const char *callback,
-                                enum often often)
-{
-    struct call call = {.instance = instance, .callback = callback, .looked_after = true};
-    if (often == PER_FILE)
-        call.looked_after = is_looked_after(instance, number);
-    else
-        look_before(instance);
-    call.outside = hb_inside_enter(instance->wrapped.name, callback);
-    return call;
-}
-
-/* Has it left the process as it was? Says so if it has not. */
-static inline bool leave(const struct call *call)
-{
-    hb_inside_leave(&call->outside);
-    return !call->looked_after || look_after(call, false);
-}
-
-/*
- * The same of one that answers with a status; `otherwise` stands for one that is none.
- * HB_STATUS_FATAL is printed, with its reason, by whoever called it.
- */
-static int answer(const struct call *call, int status, int otherwise)
-{
-    hb_inside_leave(&call->outside);
-    if (call->looked_after && !look_after(call, otherwise == HB_STATUS_FATAL))
-        return otherwise;
-    if (status >= HB_STATUS_LATER && status <= HB_STATUS_SKIP)
-        return status;
-    hb_run_explain(call->instance->run, "%s: its %s() returned %d, which is no answer",
-                   call->instance->plugin->name, call->callback, status);
-    return otherwise;
-}
+_Static_assert((int)FACT < (int)HB_COUNTED_CALLS, "a counter for each");
 
 /* ---- of every plugin ----------------------------------------------------------------------- */
 
@@ -171,6 +53,14 @@ int hb_calls_create(struct hb_instance *instance)
     if (made == HB_OK && status != HB_OK && real->destroy != NULL)
         real->destroy(instance->own_self);
     return status;
+}
+
+int hb_calls_check(struct hb_instance *instance)
+{
+    const struct hb_plugin *real = instance->section->library->plugin;
+    struct call call = enter(instance, 0, "check", SELDOM);
+    return answer(&call, real->check(&instance->host, &instance->section->settings),
+                  HB_STATUS_FATAL);
 }
 
 void hb_calls_destroy(struct hb_instance *instance)
@@ -376,7 +266,13 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
     const struct source *behind = source->self;
     struct call call = enter(behind->instance, READ_AT, "read_at", PER_FILE);
     int64_t got = behind->own.read_at(&behind->own, buffer, bytes, offset);
-    return leave(&call) ? got : -EPROTO;
+    if (!leave(&call))
+        return HB_STATUS_ENTRY;
+    if (got >= 0 || got == HB_STATUS_ENTRY || got == HB_STATUS_CANCELLED)
+        return got;
+    hb_run_explain(behind->instance->run, "%s: its read_at() returned %lld, which is no answer",
+                   behind->instance->plugin->name, (long long)got);
+    return HB_STATUS_ENTRY;
 }
 
 static void source_close(struct hb_source *source)
@@ -502,6 +398,22 @@ static int content_foresee(void *self, const struct hb_entry *entry, const struc
                   HB_STATUS_ENTRY);
 }
 
+static int content_fact(void *self, const struct hb_entry *entry, const struct hb_source *source,
+                        size_t index, struct hb_fact *fact)
+{
+    struct hb_instance *instance = self;
+    const struct source *behind = source->self;
+    struct call call = enter(instance, FACT, "fact", PER_FILE);
+    *fact = (struct hb_fact){.size = sizeof *fact};
+    int status = REAL(content)->fact(instance->own_self, entry, &behind->own, index, fact);
+    if (status == HB_OK && fact->name == NULL) {
+        hb_run_explain(instance->run, "%s: its fact() gave no name", instance->plugin->name);
+        leave(&call);
+        return HB_STATUS_ENTRY;
+    }
+    return answer(&call, status, HB_STATUS_ENTRY);
+}
+
 static const struct hb_content_ops content_calls = {
     .claim = content_claim,
     .sidecars = content_sidecars,
@@ -513,6 +425,7 @@ static const struct hb_content_ops content_calls = {
     .note = content_note,
     .since = content_since,
     .foresee = content_foresee,
+    .fact = content_fact,
 };
 
 /* ---- filters and hooks --------------------------------------------------------------------- */
@@ -560,16 +473,24 @@ static int hook_after(void *self, const struct hb_event *event)
     return answer(&call, REAL(hook)->after(instance->own_self, event), HB_STATUS_FATAL);
 }
 
-static int hook_run(void *self, const struct hb_event *event)
+static int hook_finally(void *self, const struct hb_event *event)
+{
+    struct hb_instance *instance = self;
+    struct call call = enter(instance, 0, "finally", SELDOM);
+    return answer(&call, REAL(hook)->finally(instance->own_self, event), HB_STATUS_FATAL);
+}
+
+static int hook_run(void *self, const struct hb_invocation *invocation)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "run", SELDOM);
-    return answer(&call, REAL(hook)->run(instance->own_self, event), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->run(instance->own_self, invocation), HB_STATUS_FATAL);
 }
 
 static const struct hb_hook_ops hook_calls = {
     .before = hook_before,
     .after = hook_after,
+    .finally = hook_finally,
     .run = hook_run,
 };
 
@@ -583,6 +504,7 @@ static const struct {
     [HB_KIND_CONTENT] = {&content_calls, sizeof content_calls},
     [HB_KIND_FILTER] = {&filter_calls, sizeof filter_calls},
     [HB_KIND_HOOK] = {&hook_calls, sizeof hook_calls},
+    [HB_KIND_STORE] = {&hb_store_calls, sizeof hb_store_calls},
 };
 
 void hb_calls_wrap(struct hb_instance *instance, const struct hb_plugin *plugin)

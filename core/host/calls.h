@@ -18,6 +18,8 @@ void hb_calls_wrap(struct hb_instance *instance, const struct hb_plugin *plugin)
 
 /* Of the plugin itself. */
 int hb_calls_create(struct hb_instance *instance);
+/* Instead of that, of one that has it. */
+int hb_calls_check(struct hb_instance *instance);
 void hb_calls_destroy(struct hb_instance *instance);
 
 #endif

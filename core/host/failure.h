@@ -9,8 +9,17 @@
 /* Room for a sentence, its end included. */
 enum { HB_FAILURE_BYTES = 1024 };
 
-/* This thread's sentence, to be written to. */
-char *hb_failure_buffer(struct hb_run *run);
+/* What a thread has heard last. */
+struct hb_failure {
+    uint32_t cause; /* enum hb_cause */
+    char text[HB_FAILURE_BYTES];
+    char hint[HB_FAILURE_BYTES / 2]; /* "": none */
+};
+
+/* This thread's, to be written to. */
+struct hb_failure *hb_failure_of(struct hb_run *run);
+
+uint32_t hb_cause_of(int errno_value);
 
 /*
  * The sentence of the last fail() in this thread, with the plugin's name in front; says so when
@@ -22,6 +31,10 @@ const char *hb_instance_reason(const struct hb_instance *instance);
 
 /* Sets the host's reason, for a plugin that passes a failed service on without one of its own. */
 void hb_run_explain(struct hb_run *run, const char *format, ...) HB_PRINTF(2, 3);
+
+/* An error of that status: the sentence behind `what` and a colon (NULL: alone), and its hint. */
+int hb_instance_error(const struct hb_instance *instance, int status, const char *what,
+                      struct hb_error *error);
 
 /* Forgets it; before a call whose message will be asked for. */
 void hb_run_clear_failure(struct hb_run *run);

@@ -9,7 +9,13 @@ int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int dire
     const struct hb_filter_ops *ops = filter->plugin->ops;
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     hb_run_clear_failure(run);
-    if (ops->verdict(filter->self, direction, entry, verdict) != HB_OK)
+    int status = ops->verdict(filter->self, direction, entry, verdict);
+    if (status == HB_STATUS_ENTRY) {
+        hb_report_add(&run->report, HB_FOUND_SKIPPED, entry->path, "[%s]: %s",
+                      filter->section->name, hb_instance_failure(filter));
+        return HB_STATUS_ENTRY;
+    }
+    if (status != HB_OK)
         return hb_error_set(error, HB_STATUS_FATAL, "%s: [%s]: %s", entry->path,
                             filter->section->name, hb_instance_failure(filter));
     if (verdict->kind != HB_VERDICT_KEEP && verdict->kind != HB_VERDICT_LEAVE_OUT &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/format.h"
 
+#include "base/content_hash.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
@@ -34,6 +35,15 @@ int hb_format_find(const struct hb_config *config, const char *name,
     }
     choice->owned = hb_section_default(library);
     choice->section = choice->owned;
+    const char *missing = hb_section_missing(choice->owned);
+    if (missing != NULL) {
+        hb_error_set(error, HB_STATUS_FATAL, "format %s: its option '%s' must be set", name,
+                     missing);
+        hb_error_hint(error, "write it into a section [%s] of the configuration",
+                      choice->owned->name);
+        error->wrong_use = true;
+        return HB_STATUS_FATAL;
+    }
     return HB_OK;
 }
 
@@ -63,7 +73,10 @@ static int append_library(void *context, const char *path, const struct hb_libra
         if (list->choices[i].section->library->plugin == library->plugin)
             return 0;
     struct hb_section *owned = hb_section_default(library);
-    append(list, owned, owned);
+    if (hb_section_missing(owned) == NULL)
+        append(list, owned, owned);
+    else
+        hb_section_free(owned);
     return 0;
 }
 
@@ -104,12 +117,13 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
         return HB_OK;
     hb_run_clear_failure(format->run);
     if (ops->unit_policy(format->self, policy) != HB_OK)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(format));
+        return hb_instance_error(format, HB_STATUS_FATAL, NULL, error);
     if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
         policy->overhead > policy->unit_bytes)
         return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the size of its units is not within 64 KiB to 64 MiB",
                             format->plugin->name);
+    policy->unit_bytes -= policy->unit_bytes % HB_CONTENT_BLOCK; /* each is hashed by itself */
     if (!HB_CAN(ops, encode))
         policy->spans = 0;
     return HB_OK;

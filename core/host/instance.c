@@ -53,7 +53,7 @@ static void clear_sayings(struct sayings *sayings)
 
 /* NULL: it cannot be made, for the reasons in `sayings`, of which there is one at least. */
 static struct hb_instance *make(struct hb_run *run, const struct hb_section *section,
-                                struct sayings *sayings)
+                                int (*begin)(struct hb_instance *instance), struct sayings *sayings)
 {
     struct hb_instance *made = hb_alloc(sizeof *made);
     made->run = run;
@@ -63,7 +63,7 @@ static struct hb_instance *make(struct hb_run *run, const struct hb_section *sec
     hb_run_clear_failure(run);
     run->heard = hear;
     run->heard_context = sayings;
-    int status = hb_calls_create(made);
+    int status = begin(made);
     run->heard = NULL;
     if (status == HB_OK)
         return made;
@@ -93,10 +93,13 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
                        struct hb_instance **instance, struct hb_error *error)
 {
     struct sayings sayings = {0};
-    struct hb_instance *made = make(run, section, &sayings);
+    struct hb_instance *made = make(run, section, hb_calls_create, &sayings);
     if (made == NULL) {
         refuse(run, section, sayings.texts[0], error);
-        if (error->wrong_use && sayings.count > 1)
+        const char *hint = hb_failure_of(run)->hint;
+        if (*hint != '\0')
+            hb_error_hint(error, "%s", hint);
+        else if (error->wrong_use && sayings.count > 1)
             hb_error_hint(error, "`hbcore config check` names all that is wrong");
     } else {
         *instance = made;
@@ -110,12 +113,18 @@ void hb_instance_check(struct hb_run *run, const struct hb_section *section,
 {
     struct sayings sayings = {0};
     struct hb_error error;
-    struct hb_instance *made = make(run, section, &sayings);
+    const struct hb_plugin *plugin = section->library->plugin;
+    bool can_check = HB_CAN(plugin, check);
+    struct hb_instance *made =
+        make(run, section, can_check ? hb_calls_check : hb_calls_create, &sayings);
     for (size_t i = 0; made == NULL && i < sayings.count; i++) {
         refuse(run, section, sayings.texts[i], &error);
         report(context, &error);
     }
-    hb_instance_free(made);
+    if (can_check)
+        free(made); /* it was never created */
+    else
+        hb_instance_free(made);
     clear_sayings(&sayings);
 }
 
@@ -127,14 +136,26 @@ void hb_instance_free(struct hb_instance *instance)
     free(instance);
 }
 
-static bool takes_part(const struct hb_section *section, const char *command)
+static bool declares(const struct hb_section *section, const char *command)
+{
+    const struct hb_hook_ops *ops = section->library->plugin->ops;
+    if (section->kind != HB_KIND_HOOK || !HB_CAN(ops, commands))
+        return false;
+    for (size_t i = 0; ops->commands[i] != NULL; i++)
+        if (strcmp(ops->commands[i]->name, command) == 0)
+            return true;
+    return false;
+}
+
+bool hb_section_takes_part(const struct hb_section *section, const char *command)
 {
     if (command == NULL || section->common.count < 2)
         return true;
+    size_t bytes = strcspn(command, " ");
     for (const char *const *word = section->common.values[1]->list; *word != NULL; word++)
-        if (strcmp(*word, command) == 0)
+        if (strlen(*word) == bytes && strncmp(*word, command, bytes) == 0)
             return true;
-    return false;
+    return section->common.values[1]->is_set == 0 && declares(section, command);
 }
 
 int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
@@ -143,7 +164,7 @@ int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
     *chain = (struct hb_chain){0};
     const struct hb_section *section = NULL;
     while ((section = hb_config_next(run->config, kind, section)) != NULL) {
-        if (!takes_part(section, command))
+        if (!hb_section_takes_part(section, command))
             continue;
         if (kind == HB_KIND_CONTENT && chain->count == HB_MOST_CONTENTS) {
             hb_chain_free(chain);

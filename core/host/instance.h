@@ -9,8 +9,8 @@ int hb_instance_create(struct hb_run *run, const struct hb_section *section,
                        struct hb_instance **instance, struct hb_error *error);
 
 /*
- * Makes one and frees it again: everything that its plugin says against its settings, each in a
- * call.
+ * Everything that its plugin says against its settings, each in a call: what its check() says, or,
+ * if it has none, what its create() says, whose instance is freed again.
  */
 void hb_instance_check(struct hb_run *run, const struct hb_section *section,
                        void (*report)(void *context, const struct hb_error *error), void *context);
@@ -20,6 +20,9 @@ void hb_instance_check(struct hb_run *run, const struct hb_section *section,
 char *hb_setting_origin(const struct hb_config *config, const char *said);
 
 void hb_instance_free(struct hb_instance *instance);
+
+/* Is it asked for the command? By its `on`; a hook without one also for its own commands. */
+bool hb_section_takes_part(const struct hb_section *section, const char *command);
 
 int hb_chain_create(struct hb_run *run, enum hb_kind kind, const char *command,
                     struct hb_chain *chain, struct hb_error *error);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "files/home_id.h"
 #include "files/state_key.h"
 #include "host/format.h"
@@ -50,6 +51,8 @@ char *hb_own_directory_path(const struct hb_section *preset, const char *directo
                             const char *home)
 {
     HB_AUTO_FREE char *expanded = hb_expand_path(directory);
+    if (hb_url_scheme(expanded) > 0)
+        return hb_copy_text(expanded);
     return preset != NULL && *expanded != '/' ? hb_text("%s/%s", home, expanded)
                                               : hb_absolute(expanded);
 }
@@ -57,7 +60,7 @@ char *hb_own_directory_path(const struct hb_section *preset, const char *directo
 /* The path below the home of what the configuration names; NULL: it lies elsewhere. */
 static char *place_below(const char *home, const char *path)
 {
-    HB_AUTO_FREE char *real = canonical(path);
+    HB_AUTO_FREE char *real = hb_url_scheme(path) > 0 ? NULL : canonical(path);
     const char *inside = real == NULL ? NULL : below(home, real);
     return inside == NULL ? NULL : hb_copy_text(inside);
 }

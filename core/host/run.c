@@ -19,6 +19,7 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
 {
     *run = (struct hb_run){.config = config, .home.fd = -1, .log = stderr};
     run->stage = (struct hb_stage)HB_STAGE_NONE;
+    run->hooks_stage = (struct hb_stage)HB_STAGE_NONE;
     run->log_level = HB_LOG_INFO;
     hb_report_init(&run->report);
     hb_held_init(&run->held);
@@ -64,10 +65,13 @@ void hb_run_close_stage(struct hb_run *run, struct hb_stage *stage, int status)
 
 void hb_run_clear(struct hb_run *run)
 {
+    if (run->clear_stores != NULL)
+        run->clear_stores(run->stores);
     free(pthread_getspecific(run->failure));
     pthread_setspecific(run->failure, NULL);
     pthread_key_delete(run->failure);
     hb_run_close_stage(run, &run->stage, HB_STATUS_FATAL); /* all has been said */
+    hb_run_close_stage(run, &run->hooks_stage, HB_STATUS_FATAL);
     hb_root_close(&run->home);
     hb_held_clear(&run->held);
     hb_report_clear(&run->report);

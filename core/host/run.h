@@ -16,13 +16,15 @@
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
+#include <hbcore/store.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct hb_progress;
 struct hb_own_places;
+struct hb_stores;
 
-enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 12 };
+enum { HB_MOST_SUSPECTS = 32, HB_COUNTED_CALLS = 13 };
 
 struct hb_run {
     const struct hb_config *config;
@@ -30,6 +32,8 @@ struct hb_run {
     struct hb_root home;          /* fd -1 where the command has none */
     struct hb_stage stage;        /* fd -1 until opened */
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
+    struct hb_stage hooks_stage;  /* of hooks, in the home; fd -1 until one needs it */
+    bool hooks_stage_nothing;     /* a dry run */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;
     pthread_key_t failure; /* per thread: the last sentence of a plugin's fail() */
@@ -42,6 +46,8 @@ struct hb_run {
     atomic_uint lost;            /* what was told of already, see lost.h */
     struct hb_own_places *own;   /* see own_places.h, which makes and clears it; NULL until then */
     void (*clear_own)(struct hb_own_places *own);
+    struct hb_stores *stores; /* see store/store.h, likewise */
+    void (*clear_stores)(struct hb_stores *stores);
     struct hb_not_kept not_kept; /* of a backup */
     bool walked; /* by a backup, to the end: filters have been asked about all that is there */
     pthread_mutex_t suspect_lock; /* of the plugins that were called and not always looked after: */
@@ -80,6 +86,7 @@ union hb_ops {
     struct hb_content_ops content;
     struct hb_filter_ops filter;
     struct hb_hook_ops hook;
+    struct hb_store_ops store;
 };
 
 /* An instance of a plugin, and the host as it sees it. */

@@ -39,20 +39,45 @@ static void host_log(const struct hb_host *host, int level, const char *format, 
     fprintf(instance->run->log, "hbcore: %s: %s\n", instance->plugin->name, shown);
 }
 
-static int host_fail(const struct hb_host *host, int status, const char *format, ...)
+/* `hint` may be NULL. */
+HB_PRINTF(4, 0)
+static void say_failure(const struct hb_host *host, uint32_t cause, const char *hint,
+                        const char *format, va_list arguments)
 {
     const struct hb_instance *instance = instance_of(host);
     if (errno == ENOMEM) /* of its own malloc(): the plugin has no other way to say so */
         instance->run->short_of_memory = true;
-    char *buffer = hb_failure_buffer(instance->run);
-    int used = snprintf(buffer, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
+    struct hb_failure *failure = hb_failure_of(instance->run);
+    int used = snprintf(failure->text, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
+    vsnprintf(failure->text + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
+    snprintf(failure->hint, sizeof failure->hint, "%s", hint == NULL ? "" : hint);
+    failure->cause = cause;
+    if (instance->run->heard != NULL)
+        instance->run->heard(instance->run->heard_context, failure->text);
+}
+
+static int host_fail(const struct hb_host *host, int status, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(buffer + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
+    say_failure(host, HB_CAUSE_NONE, NULL, format, arguments);
     va_end(arguments);
-    if (instance->run->heard != NULL)
-        instance->run->heard(instance->run->heard_context, buffer);
     return status;
+}
+
+static int host_fail_as(const struct hb_host *host, int status, uint32_t cause, const char *hint,
+                        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_failure(host, cause, hint, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+static uint32_t host_cause(const struct hb_host *host)
+{
+    return hb_failure_of(instance_of(host)->run)->cause;
 }
 
 static void report(const struct hb_host *host, enum hb_finding_kind kind,
@@ -122,12 +147,21 @@ static const char *host_home_path(const struct hb_host *host)
     return instance_of(host)->run->home.path;
 }
 
+/* A service's own failure. `errno` tells it, too. */
+static int cannot(const struct hb_host *host, const char *path, const char *what, int reason)
+{
+    struct hb_run *run = instance_of(host)->run;
+    hb_run_explain(run, "%s: cannot be %s: %s", path, what, strerror(reason));
+    hb_failure_of(run)->cause = hb_cause_of(reason);
+    errno = reason;
+    return HB_STATUS_ENTRY;
+}
+
 static int host_open_beneath(const struct hb_host *host, const char *path, int flags, uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
-    if (run->home.fd < 0)
-        return -ENOENT;
-    return hb_beneath_open(&run->home, path, flags, mode);
+    int fd = run->home.fd < 0 ? -ENOENT : hb_beneath_open(&run->home, path, flags, mode);
+    return fd >= 0 ? fd : cannot(host, path, "opened", -fd);
 }
 
 static int64_t host_read_entry(const struct hb_host *host, const char *path, uint64_t offset,
@@ -136,31 +170,53 @@ static int64_t host_read_entry(const struct hb_host *host, const char *path, uin
     HB_AUTO_CLOSE int fd = host_open_beneath(host, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fd;
-    return hb_read_all_at(fd, buffer, bytes, offset);
+    int64_t got = hb_read_all_at(fd, buffer, bytes, offset);
+    return got >= 0 ? got : cannot(host, path, "read", (int)-got);
+}
+
+/*
+ * Hooks have one of their own, from their first before() to the end: that of the run comes later
+ * and goes earlier, and lies where the run wants it.
+ */
+static struct hb_stage *stage_of(const struct hb_host *host)
+{
+    const struct hb_instance *instance = instance_of(host);
+    return instance->plugin->kind == HB_KIND_HOOK ? &instance->run->hooks_stage
+                                                  : &instance->run->stage;
 }
 
 /* A stage in the home, for the first that needs one. */
-static int open_stage_in_home(struct hb_run *run, struct hb_error *error)
+static int open_stage_in_home(const struct hb_host *host, struct hb_stage *stage)
 {
-    return hb_stage_open_in(run->home.fd, &run->home.rights, run->home.path, &run->stage, NULL,
-                            error);
+    struct hb_run *run = instance_of(host)->run;
+    struct hb_error error;
+    if (stage == &run->hooks_stage && run->hooks_stage_nothing)
+        return host_fail(host, HB_STATUS_ENTRY,
+                         "this command stages nothing: it is a dry run, or only reads");
+    if (stage == &run->hooks_stage && run->home.fd < 0)
+        return host_fail(host, HB_STATUS_ENTRY, "nothing can be staged: there is no home yet");
+    if (stage == &run->stage && !run->stage_on_demand)
+        return host_fail(host, HB_STATUS_ENTRY, "this command has no staging directory");
+    if (hb_stage_open_in(run->home.fd, &run->home.rights, run->home.path, stage, NULL, &error) !=
+        HB_OK)
+        return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
+    return HB_OK;
 }
 
 static int host_stage_file(const struct hb_host *host, const char *name, struct hb_file *out)
 {
-    struct hb_run *run = instance_of(host)->run;
+    struct hb_stage *stage = stage_of(host);
     struct hb_error error;
     char *made = NULL;
     *out = (struct hb_file){.size = sizeof *out, .fd = -1};
-    if (run->stage.fd < 0 && !run->stage_on_demand)
-        return host_fail(host, HB_STATUS_ENTRY, "this command has no staging directory");
-    if (run->stage.fd < 0 && open_stage_in_home(run, &error) != HB_OK)
-        return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
-    int fd = hb_stage_file(&run->stage, name, &made, &error);
+    int status = stage->fd < 0 ? open_stage_in_home(host, stage) : HB_OK;
+    if (status != HB_OK)
+        return status;
+    int fd = hb_stage_file(stage, name, &made, &error);
     if (fd < 0)
         return host_fail(host, HB_STATUS_ENTRY, "%s", error.text);
     out->fd = fd;
-    out->path = hb_text("%s/%s", run->stage.path, made);
+    out->path = hb_text("%s/%s", stage->path, made);
     out->reserved = made;
     return HB_OK;
 }
@@ -193,11 +249,11 @@ static void remove_with_side_files(const struct hb_stage *stage, const char *nam
 
 static void host_stage_release(const struct hb_host *host, struct hb_file *file)
 {
-    struct hb_run *run = instance_of(host)->run;
+    const struct hb_stage *stage = stage_of(host);
     if (file->fd >= 0)
         close(file->fd);
-    if (file->reserved != NULL && run->stage.fd >= 0)
-        remove_with_side_files(&run->stage, file->reserved);
+    if (file->reserved != NULL && stage->fd >= 0)
+        remove_with_side_files(stage, file->reserved);
     free(file->reserved);
     free((void *)(uintptr_t)file->path);
     *file = (struct hb_file){.size = sizeof *file, .fd = -1};
@@ -259,15 +315,16 @@ static int publish_at(const struct hb_host *host, struct hb_file *file, struct h
                       uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
+    const struct hb_stage *stage = stage_of(host);
     HB_AUTO_AS as = {.changed = false};
     if (place->exists && !S_ISREG(place->status.st_mode))
         return host_fail(host, HB_STATUS_ENTRY, "%s: the existing file is not a regular file",
                          place->path);
     unsigned lost = 0;
     int result = hb_as_begin(&as, &place->rights);
-    bool same = hb_rights_are_same(&run->stage.rights, &place->rights);
+    bool same = hb_rights_are_same(&stage->rights, &place->rights);
     if (result == 0 && same)
-        result = publish_from(&run->stage, file->fd, file->reserved, place, mode, &lost);
+        result = publish_from(stage, file->fd, file->reserved, place, mode, &lost);
     else if (result == 0)
         result = publish_copy(run, file->fd, place, mode, &lost);
     hb_tell_lost(run, place->path, lost);
@@ -397,6 +454,8 @@ void hb_services_fill(struct hb_instance *instance)
         .read_as = host_read_as,
         .patterns_create = host_patterns_create,
         .patterns_match = host_patterns_match,
+        .fail_as = host_fail_as,
+        .cause = host_cause,
         .patterns_free = host_patterns_free,
     };
 }

@@ -164,8 +164,9 @@ static int ask_filters(struct hb_run *run, const struct hb_chain *filters,
     *verdict = (struct hb_verdict){.size = sizeof *verdict};
     for (size_t i = 0; i < filters->count; i++) {
         const struct hb_instance *instance = filters->instances[i];
-        if (hb_ask_filter(run, instance, HB_DIRECTION_IMPORT, &entry, verdict, error) != HB_OK)
-            return HB_STATUS_FATAL;
+        int status = hb_ask_filter(run, instance, HB_DIRECTION_IMPORT, &entry, verdict, error);
+        if (status != HB_OK)
+            return status;
         if (verdict->kind != HB_VERDICT_KEEP)
             return HB_OK;
         if (verdict->flags & HB_VERDICT_MODE)
@@ -319,6 +320,10 @@ static int decide(struct hb_run *run, const struct hb_chain *filters, struct hb_
             continue;
         }
         int status = ask_filters(run, filters, plan, i, &verdict, error);
+        if (status == HB_STATUS_ENTRY) {
+            row->action = HB_KEPT_BACK;
+            continue;
+        }
         if (status != HB_OK)
             return status;
         if (verdict.kind != HB_VERDICT_KEEP) {

@@ -77,6 +77,10 @@ static const char *problem_of(const struct hb_staging *staging, size_t index, co
     for (size_t i = 0; staging->filters != NULL && i < staging->filters->count; i++) {
         *status = hb_ask_filter(run, staging->filters->instances[i], HB_DIRECTION_IMPORT, &entry,
                                 &verdict, error);
+        if (*status == HB_STATUS_ENTRY) {
+            *status = HB_OK;
+            return "of which a filter cannot tell whether it may be replaced";
+        }
         if (*status != HB_OK || verdict.kind != HB_VERDICT_KEEP)
             return "which an import never replaces";
     }

@@ -22,7 +22,7 @@ static int equip_worker(struct hb_pipeline *pipeline, struct hb_pipeline_thread 
         hb_run_clear_failure(pipeline->request.run);
         thread->worker = pipeline->ops->worker_create(format->self);
         if (thread->worker == NULL)
-            return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(format));
+            return hb_instance_error(format, HB_STATUS_FATAL, NULL, error);
     }
     if (pipeline->policy.spans) {
         thread->buffer_bytes = (size_t)pipeline->policy.unit_bytes;

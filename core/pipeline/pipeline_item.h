@@ -25,6 +25,7 @@ enum hb_item_state {
 struct hb_encoded {
     struct hb_unit unit;
     struct hb_unit_mark mark;
+    uint64_t content; /* what it adds to the checksum of the content of its one entry */
     bool reused;
 };
 
@@ -48,6 +49,7 @@ struct hb_item {
     uint64_t next_step;    /* the next to hand out */
     uint64_t short_unit;   /* the entry ends with this one, earlier than thought; or UINT64_MAX */
     uint64_t content;      /* bytes of it in the steps so far */
+    uint64_t content_hash; /* of those, if it is one entry */
     uint64_t bytes;        /* of its one entry, when it was opened */
     uint64_t reserved;     /* room in the stage for its copy, while there is no copy */
     unsigned threads;      /* that are at it: it is not freed before they have left */

@@ -30,6 +30,7 @@ static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb
     uint64_t index = item->next_step++;
     item->finished = finished->next;
     item->content += encoded->unit.raw_bytes;
+    item->content_hash += encoded->content;
     hb_window_give(&pipeline->window, &encoded->unit, finished->place);
     *step = (struct hb_step){
         .unit = encoded->unit,
@@ -40,8 +41,10 @@ static struct hb_finished *take_finished(struct hb_pipeline *pipeline, struct hb
         .first = index == 0,
         .last = hb_item_is_last(item, index),
     };
-    if (step->last && item->entry_count == 1)
+    if (step->last && item->entry_count == 1) {
         item->entries[0]->bytes = item->content;
+        hb_reader_of(item->entries[0])->content_hash = item->content_hash;
+    }
     hb_wake_workers(pipeline);
     return finished;
 }

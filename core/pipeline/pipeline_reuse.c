@@ -54,6 +54,7 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
             first = found;
         if (planned->type == HB_TYPE_FILE)
             reader->entry.bytes = hb_previous_bytes(request->previous, found);
+        reader->content_hash = hb_previous_content(request->previous, found);
         item->entries[i] = &reader->entry;
     }
     item->entry_count = item->count;

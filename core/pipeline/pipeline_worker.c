@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/pipeline_worker.h"
 
+#include "base/content_hash.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include "pipeline/pipeline_cut.h"
@@ -136,7 +137,7 @@ static int64_t read_whole(struct hb_pipeline_thread *thread, struct hb_reader *r
         got = hb_reader_read(reader, thread->buffer + at, (size_t)want, 0);
         if (got < 0) {
             hb_report_add(&thread->pipeline->request.run->report, HB_FOUND_SKIPPED,
-                          reader->entry.path, "cannot be read: %s", strerror((int)-got));
+                          reader->entry.path, "cannot be read: %s", hb_reader_why(reader, got));
             return -1;
         }
     } while (hb_reader_again(reader, limit, (uint64_t)got));
@@ -192,8 +193,12 @@ static size_t read_group(struct hb_pipeline_thread *thread, struct hb_item *item
         used += bytes;
     }
     used = 0; /* the buffer may have moved while it was filled */
-    for (size_t i = 0; i < count; used += segments[i++].bytes)
-        segments[i].data = segments[i].bytes == 0 ? NULL : thread->buffer + used;
+    for (size_t i = 0; i < count; used += segments[i++].bytes) {
+        struct hb_segment *segment = &segments[i];
+        segment->data = segment->bytes == 0 ? NULL : thread->buffer + used;
+        hb_reader_of(item->entries[i])->content_hash =
+            hb_content_part(segment->data, (size_t)segment->bytes, 0);
+    }
     return count;
 }
 
@@ -203,10 +208,12 @@ static void process_group(struct hb_pipeline_thread *thread, struct hb_item *ite
     struct hb_segment *segments = hb_alloc(item->count * sizeof *segments);
     struct hb_encoded encoded = {0};
     size_t count = item->entry_count = read_group(thread, item, segments);
-    if (count > 0 && encode_group(thread, item, segments, &count, &encoded.unit) == HB_OK)
+    if (count > 0 && encode_group(thread, item, segments, &count, &encoded.unit) == HB_OK) {
+        encoded.content = hb_reader_of(item->entries[0])->content_hash; /* if it is the only one */
         finish(thread, item, 0, &encoded);
-    else
+    } else {
         hb_worker_drop(thread->pipeline, item);
+    }
     free(segments);
 }
 
@@ -233,7 +240,7 @@ static void process_single(struct hb_pipeline_thread *thread, struct hb_item *it
                                  .entry = &reader->entry,
                                  .data = got == 0 ? NULL : thread->buffer,
                                  .bytes = (uint64_t)got};
-    struct hb_encoded encoded = {0};
+    struct hb_encoded encoded = {.content = hb_content_part(segment.data, (size_t)got, 0)};
     item->entries[0] = &reader->entry;
     item->entry_count = 1;
     int status = encode(thread, &segment, 1, &encoded.unit);
@@ -293,7 +300,8 @@ static uint64_t read_unit(struct hb_pipeline_thread *thread, struct hb_item *ite
     uint64_t offset = index * pipeline->policy.unit_bytes;
     int64_t got = hb_reader_read(&item->readers[0], thread->buffer, (size_t)want, offset);
     if (got < 0) {
-        hb_queue_report(pipeline, item, "only a part could be read: ", strerror((int)-got));
+        hb_queue_report(pipeline, item,
+                        "only a part could be read: ", hb_reader_why(&item->readers[0], got));
         got = 0;
     } else if ((uint64_t)got < want) {
         hb_queue_report(pipeline, item, "shrank while it was read", "");
@@ -333,7 +341,7 @@ static void process_unit(struct hb_pipeline_thread *thread, struct hb_item *item
                                  .offset = offset,
                                  .data = got == 0 ? NULL : thread->buffer,
                                  .bytes = got};
-    struct hb_encoded encoded = {0};
+    struct hb_encoded encoded = {.content = hb_content_part(segment.data, (size_t)got, offset)};
     if (pipeline->request.plan->remember && item->units > 1)
         hb_segment_hash(&segment, encoded.mark.hash);
     if (hb_reuse_segment(pipeline, item, index, &encoded)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/previous.h"
 
+#include "archive/entry_problem.h"
 #include "base/memory.h"
 #include "host/failure.h"
 #include <string.h>
@@ -33,6 +34,9 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
 {
     struct listing *listing = lister->self;
     struct hb_previous *previous = listing->previous;
+    const char *problem = hb_entry_problem(member->entry);
+    if (problem != NULL)
+        return hb_error_set(listing->error, HB_STATUS_FATAL, "one of its entries %s", problem);
     struct hb_entry entry = *member->entry;
     entry.index = previous->listed;
     if (previous->listed >= previous->index.count ||
@@ -57,7 +61,7 @@ static int list(struct hb_previous *previous, struct hb_error *error)
     hb_run_clear_failure(archive->run);
     int status = ops->list(archive->format->self, &archive->input, &lister);
     if (status < 0 && error->text[0] == '\0')
-        hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
+        hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
     if (status < 0)
         return HB_STATUS_FATAL;
     if (status == HB_STATUS_NOMATCH || previous->listed != count)
@@ -98,11 +102,12 @@ static int read_index(struct hb_previous *previous, const struct hb_previous_req
     if (status == HB_STATUS_NOMATCH)
         return HB_STATUS_NOMATCH;
     if (status != HB_OK)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s", hb_instance_failure(archive->format));
+        return hb_instance_error(archive->format, HB_STATUS_FATAL, NULL, error);
     status = hb_trailer_parse(data, bytes, &archive->trailer, error);
     if (status == HB_OK && !hb_trailer_reuse(data, bytes, &previous->index))
         status = HB_STATUS_NOMATCH;
-    if (status == HB_OK && memcmp(previous->index.key, request->key, 32) != 0)
+    if (status == HB_OK &&
+        (memcmp(previous->index.key, request->key, 32) != 0 || archive->trailer.contents == NULL))
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = check_origin(request, &archive->trailer, data, bytes, error);
@@ -171,7 +176,8 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
     made->unit_limit = request->unit_bytes + request->unit_bytes / 8 + (1 << 20);
     int status =
         hb_archive_open_file(request->run, request->path, request->label, &made->archive, error);
-    if (status == HB_OK && (made->archive.stream || fstat(made->archive.fd, &made->status) != 0))
+    if (status == HB_OK && (made->archive.stream ||
+                            (made->archive.fd >= 0 && fstat(made->archive.fd, &made->status) != 0)))
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = read_index(made, request, error);
@@ -181,7 +187,6 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
         hb_previous_close(made);
         return status == HB_STATUS_NOMATCH ? HB_STATUS_NOMATCH : HB_STATUS_FATAL;
     }
-    hb_trailer_clear(&made->archive.trailer);
     make_buckets(made);
     make_long_entries(made);
     *previous = made;
@@ -254,6 +259,13 @@ size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb
     return SIZE_MAX;
 }
 
+uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry)
+{
+    uint64_t content = 0;
+    (void)hb_trailer_content(&previous->archive.trailer, entry, &content); /* asked when opened */
+    return content;
+}
+
 /* The part that unit `number` of a long entry is, or SIZE_MAX. */
 static size_t part_of(const struct hb_previous *previous, size_t entry, uint64_t number)
 {
@@ -308,10 +320,19 @@ int hb_previous_fd(const struct hb_previous *previous)
     return previous->archive.fd;
 }
 
+int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,
+                             uint64_t offset)
+{
+    const struct hb_input *input = &previous->archive.input;
+    return input->read_at(input, buffer, bytes, offset);
+}
+
 bool hb_previous_has_changed(const struct hb_previous *previous)
 {
     struct stat now;
     const struct stat *before = &previous->status;
+    if (previous->archive.fd < 0) /* one version of an object is read, or nothing */
+        return false;
     return fstat(previous->archive.fd, &now) != 0 || now.st_size != before->st_size ||
            now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;

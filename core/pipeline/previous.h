@@ -28,7 +28,8 @@ struct hb_previous_request {
 };
 
 /*
- * HB_OK; HB_STATUS_NOMATCH: it was made without an index, or in another way; HB_STATUS_FATAL: it is
+ * HB_OK; HB_STATUS_NOMATCH: it was made without an index or checksums of contents (the release
+ * before: all is read once), or in another way; HB_STATUS_FATAL: it is
  * damaged, or nothing proves that it was made here, of this home. Only HB_OK makes a *previous.
  */
 int hb_previous_open(const struct hb_previous_request *request, struct hb_previous **previous,
@@ -44,6 +45,8 @@ size_t hb_previous_find(const struct hb_previous *previous,
 bool hb_previous_is_group(const struct hb_previous *previous, size_t first, size_t count);
 size_t hb_previous_units(const struct hb_previous *previous, size_t entry);
 uint64_t hb_previous_bytes(const struct hb_previous *previous, size_t entry);
+/* The checksum of its content, as the trailer has it, which is sealed. */
+uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry);
 
 /* The entry of several units that has this path, whatever its content, or SIZE_MAX. */
 size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb_entry *entry);
@@ -69,8 +72,11 @@ void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t
 /* Where `count` entries lie that begin and end with units. No input or output. */
 bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t count,
                       struct hb_range *range);
-/* What range->source stands for. */
+/* What range->source stands for: a file of this machine, or -1; its bytes, as hb_input.read_at().
+ */
 int hb_previous_fd(const struct hb_previous *previous);
+int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,
+                             uint64_t offset);
 /* Since it was opened: then what was proved need not be what was copied. */
 #define HB_PREVIOUS_CHANGED                                                                        \
     "the previous archive changed while it was being reused, or cannot be read any more; run the " \

@@ -185,15 +185,19 @@ static bool identity_is_the_same(const struct hb_instance *content, const struct
 static void accept_source(struct hb_reader *reader)
 {
     const struct hb_source *source = &reader->source;
-    const char *method = source->method == NULL ? "" : source->method;
+    const char *method = source->method;
     struct hb_report *report = &reader->run->report;
     bool doubtful = hb_report_has(report, HB_FOUND_DOUBTFUL, reader->entry.path);
-    hb_report_content(report, reader->entry.path, method, source->soundness);
-    bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN;
+    bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN || source->soundness == 0;
+    hb_report_content(report, reader->entry.path, method,
+                      told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness);
     if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
-                      told_nothing ? "could not be checked by plugin %s; stored as it is"
-                                   : "unsound according to plugin %s; stored as it is",
+                      source->soundness == HB_SOUNDNESS_UNKNOWN
+                          ? "could not be checked by plugin %s; stored as it is"
+                      : told_nothing ? "plugin %s gave no valid answer whether it is sound; stored "
+                                       "as it is"
+                                     : "unsound according to plugin %s; stored as it is",
                       reader->content->plugin->name);
     else if (!doubtful && strcmp(method, HB_METHOD_SNAPSHOT) == 0 && reader->identified)
         hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,
@@ -220,13 +224,14 @@ static int refuse_source(const struct hb_instance *content, const struct hb_read
     return HB_STATUS_ENTRY;
 }
 
-/* A mistake of the plugin. Without this the entry would be stored empty. */
-static int no_source(const struct hb_instance *content, struct hb_reader *reader)
+/* A mistake of the plugin. Without this the entry would be stored empty, or nobody knows how. */
+static int no_source(const struct hb_instance *content, struct hb_reader *reader, const char *what)
 {
     if (reader->source.close != NULL)
         reader->source.close(&reader->source);
+    reader->source.read_at = NULL;
     hb_report_add(&reader->run->report, HB_FOUND_SKIPPED, reader->entry.path,
-                  "plugin %s opened it without a read_at() to read it", content->plugin->name);
+                  "plugin %s opened it without %s", content->plugin->name, what);
     return HB_STATUS_ENTRY;
 }
 
@@ -332,7 +337,9 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content, b
         return refuse_source(content, reader, result);
     }
     if (reader->source.read_at == NULL)
-        return no_source(content, reader);
+        return no_source(content, reader, "a read_at() to read it");
+    if (reader->source.method == NULL || *reader->source.method == '\0')
+        return no_source(content, reader, "a method, the word for reports");
     reader->content = content;
     reader->entry.bytes = reader->source.bytes;
     reader->identified = told && identity_is_the_same(content, reader);
@@ -420,10 +427,21 @@ int hb_reader_open_raw(struct hb_run *run, const struct hb_plan *plan,
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset)
 {
     if (reader->source.read_at != NULL) {
+        hb_run_clear_failure(reader->run);
         int64_t got = reader->source.read_at(&reader->source, buffer, bytes, offset);
-        return got > 0 && (uint64_t)got > bytes ? -EPROTO : got; /* more than there is room for */
+        if (got <= 0 || (uint64_t)got <= bytes)
+            return got;
+        hb_run_explain(reader->run, "%s: its read_at() gave more than there is room for",
+                       reader->content->plugin->name);
+        return HB_STATUS_ENTRY;
     }
     return hb_read_all_at(reader->fd, buffer, bytes, offset);
+}
+
+const char *hb_reader_why(const struct hb_reader *reader, int64_t failed)
+{
+    return reader->source.read_at != NULL ? hb_instance_failure(reader->content)
+                                          : strerror((int)-failed);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)

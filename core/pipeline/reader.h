@@ -28,6 +28,7 @@ struct hb_reader {
     bool identified;                   /* the source is of the content that has this identity */
     unsigned char identity[32];
     struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
+    uint64_t content_hash;             /* checksum of what was read: base/content_hash.h */
 };
 
 /* The reader that an entry of the pipeline belongs to. */
@@ -75,8 +76,11 @@ void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *
  */
 void hb_reader_settle(struct hb_reader *reader);
 
-/* All that was asked for, except at the end; -errno. Any thread. */
+/* All that was asked for, except at the end; -errno; of the source of a plugin a status below 0.
+ * Any thread. */
 int64_t hb_reader_read(const struct hb_reader *reader, void *buffer, size_t bytes, uint64_t offset);
+/* Why it failed, in the same thread. */
+const char *hb_reader_why(const struct hb_reader *reader, int64_t failed);
 
 /* Did an ordinary file change since it was opened? Says how in *how (constant text). */
 bool hb_reader_changed(const struct hb_reader *reader, const char **how);

@@ -6,6 +6,7 @@
 #include <hbcore/filter.h>
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
+#include <hbcore/store.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,9 +14,11 @@
 
 enum {
     MOST_OPTIONS = 1000,
-    MOST_MAGICS = 64,      /* of one format */
-    MAGIC_REACH = 4096,    /* how much of an archive's start is looked at */
-    FIRST_OPTION_SIZE = 56 /* of struct hb_option in the first release */
+    MOST_MAGICS = 64,   /* of one format */
+    MAGIC_REACH = 4096, /* how much of an archive's start is looked at */
+    ALL_FLAGS = HB_OPTION_REQUIRED | HB_OPTION_SECRET | HB_OPTION_ADVANCED | HB_OPTION_DEPRECATED |
+                HB_OPTION_PATTERNS,
+    FIRST_OPTION_SIZE = 64 /* of struct hb_option in the first release */
 };
 
 #define REQUIRED(type, member)                                                                     \
@@ -49,17 +52,12 @@ static const struct hb_callback format_callbacks[] = {
     {0},
 };
 static const struct hb_callback content_callbacks[] = {
-    REQUIRED(hb_content_ops, claim),
-    OPTIONAL(hb_content_ops, sidecars),
-    OPTIONAL(hb_content_ops, open),
-    OPTIONAL(hb_content_ops, judge),
-    OPTIONAL(hb_content_ops, identity),
-    OPTIONAL(hb_content_ops, check),
-    OPTIONAL(hb_content_ops, restore),
-    OPTIONAL(hb_content_ops, note),
-    OPTIONAL(hb_content_ops, since),
-    OPTIONAL(hb_content_ops, foresee),
-    {0},
+    REQUIRED(hb_content_ops, claim),    OPTIONAL(hb_content_ops, sidecars),
+    OPTIONAL(hb_content_ops, open),     OPTIONAL(hb_content_ops, judge),
+    OPTIONAL(hb_content_ops, identity), OPTIONAL(hb_content_ops, check),
+    OPTIONAL(hb_content_ops, restore),  OPTIONAL(hb_content_ops, note),
+    OPTIONAL(hb_content_ops, since),    OPTIONAL(hb_content_ops, foresee),
+    OPTIONAL(hb_content_ops, fact),     {0},
 };
 static const struct hb_callback filter_callbacks[] = {
     REQUIRED(hb_filter_ops, verdict),
@@ -70,7 +68,26 @@ static const struct hb_callback filter_callbacks[] = {
 static const struct hb_callback hook_callbacks[] = {
     OPTIONAL(hb_hook_ops, before),
     OPTIONAL(hb_hook_ops, after),
+    OPTIONAL(hb_hook_ops, finally),
     OPTIONAL(hb_hook_ops, run),
+    {0},
+};
+
+static const struct hb_callback store_callbacks[] = {
+    REQUIRED(hb_store_ops, limits),
+    REQUIRED(hb_store_ops, put_begin),
+    REQUIRED(hb_store_ops, put_part),
+    REQUIRED(hb_store_ops, put_commit),
+    REQUIRED(hb_store_ops, put_end),
+    REQUIRED(hb_store_ops, open),
+    REQUIRED(hb_store_ops, read_at),
+    REQUIRED(hb_store_ops, close),
+    REQUIRED(hb_store_ops, list),
+    REQUIRED(hb_store_ops, remove),
+    OPTIONAL(hb_store_ops, put_copy),
+    OPTIONAL(hb_store_ops, put_patch),
+    OPTIONAL(hb_store_ops, advise),
+    OPTIONAL(hb_store_ops, sweep),
     {0},
 };
 
@@ -84,6 +101,7 @@ static const struct kind kinds[] = {
     [HB_KIND_CONTENT] = {"content", content_callbacks},
     [HB_KIND_FILTER] = {"filter", filter_callbacks},
     [HB_KIND_HOOK] = {"hook", hook_callbacks},
+    [HB_KIND_STORE] = {"store", store_callbacks},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -160,33 +178,62 @@ static int check_default(const struct hb_option *option, const char *path, struc
     return HB_OK;
 }
 
-static int check_option(const struct hb_plugin *plugin, size_t index, const char *path,
-                        struct hb_error *error)
+static int check_flags(const struct hb_option *option, const char *path, struct hb_error *error)
 {
-    const struct hb_option *option = hb_option_at(plugin->options, index);
-    if (option->size != plugin->options[0].size)
-        return defect(error, path, "its option %zu has another size (%u) than the first (%u)",
-                      index + 1, option->size, plugin->options[0].size);
+    bool required = (option->flags & HB_OPTION_REQUIRED) != 0;
+    bool text = option->type == HB_OPTION_STRING || option->type == HB_OPTION_PATH;
+    if (option->help == NULL)
+        return defect(error, path, "its option '%s' has no help", option->key);
+    if (required == (option->default_text != NULL))
+        return defect(error, path, "its option '%s' %s", option->key,
+                      required ? "is required, and has a default" : "has no default");
+    if (option->flags & ~(uint32_t)ALL_FLAGS)
+        return defect(error, path, "its option '%s' has unknown flags (0x%x)", option->key,
+                      option->flags);
+    if ((option->flags & HB_OPTION_PATTERNS) && option->type != HB_OPTION_LIST)
+        return defect(error, path, "its option '%s' has patterns, and is no list", option->key);
+    if ((option->flags & HB_OPTION_SECRET) && !text)
+        return defect(error, path, "its option '%s' is secret, and neither a text nor a path",
+                      option->key);
+    if (required && (option->flags & HB_OPTION_DEPRECATED))
+        return defect(error, path, "its option '%s' is required and deprecated", option->key);
+    return HB_OK;
+}
+
+/* Of a section or of a command; what it has in common with others of its table is not asked. */
+static int check_option_alone(const struct hb_option *option, size_t index, const char *path,
+                              struct hb_error *error)
+{
+    if (option == NULL || option->size < FIRST_OPTION_SIZE)
+        return defect(error, path, "its option %zu is missing or too short", index + 1);
     if (option->key == NULL || !hb_is_plain_name(option->key))
         return defect(error, path, "its option %zu has no valid key (lower case, '-', at most %d)",
                       index + 1, HB_LONGEST_PLAIN_NAME);
-    if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
-        return defect(error, path, "its option '%s' has a name that every section already has",
-                      option->key);
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(hb_option_at(plugin->options, i)->key, option->key) == 0)
-            return defect(error, path, "its option '%s' appears twice", option->key);
-    if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_LIST)
+    if (option->type < HB_OPTION_BOOLEAN || option->type > HB_OPTION_PATH)
         return defect(error, path, "its option '%s' has the unknown type %u", option->key,
                       option->type);
-    if (option->help == NULL || option->default_text == NULL)
-        return defect(error, path, "its option '%s' has no %s", option->key,
-                      option->help == NULL ? "help" : "default");
+    if (check_flags(option, path, error) != HB_OK)
+        return HB_STATUS_FATAL;
     if (option->minimum > option->maximum)
         return defect(error, path, "the range of its option '%s' is empty", option->key);
     if (check_choices(option, path, error) != HB_OK)
         return HB_STATUS_FATAL;
-    return check_default(option, path, error);
+    return option->default_text == NULL ? HB_OK : check_default(option, path, error);
+}
+
+static int check_option(const struct hb_plugin *plugin, size_t index, const char *path,
+                        struct hb_error *error)
+{
+    const struct hb_option *option = plugin->options[index];
+    if (check_option_alone(option, index, path, error) != HB_OK)
+        return HB_STATUS_FATAL;
+    if (strcmp(option->key, "plugin") == 0 || strcmp(option->key, "on") == 0)
+        return defect(error, path, "its option '%s' has a name that every section already has",
+                      option->key);
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(plugin->options[i]->key, option->key) == 0)
+            return defect(error, path, "its option '%s' appears twice", option->key);
+    return HB_OK;
 }
 
 static int check_options(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
@@ -196,10 +243,6 @@ static int check_options(const struct hb_plugin *plugin, const char *path, struc
     if (plugin->options == NULL || plugin->option_count > MOST_OPTIONS)
         return defect(error, path, "its table of options is missing or too long (%zu)",
                       plugin->option_count);
-    uint32_t stride = plugin->options[0].size;
-    if (stride < FIRST_OPTION_SIZE || stride % _Alignof(struct hb_option) != 0 || stride > 4096)
-        return defect(error, path, "the options in its table are %u bytes long, an impossible size",
-                      stride);
     for (size_t i = 0; i < plugin->option_count; i++)
         if (check_option(plugin, i, path, error) != HB_OK)
             return HB_STATUS_FATAL;
@@ -231,7 +274,95 @@ static int check_hook(const struct hb_plugin *plugin, const char *path, struct h
     for (const struct hb_callback *callback = hook_callbacks; callback->name != NULL; callback++)
         if (hb_callback_provided(plugin, callback))
             return HB_OK;
-    return defect(error, path, "the callbacks 'before', 'after' and 'run' are all missing");
+    return defect(error, path,
+                  "the callbacks 'before', 'after', 'finally' and 'run' are all missing");
+}
+
+static int check_operand(const struct hb_hook_command *command, size_t number, const char *path,
+                         struct hb_error *error)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    const struct hb_operand *operand = command->operands[number];
+    if (operand == NULL || !HB_HAS(operand, name) || operand->key == NULL ||
+        *operand->key == '\0' || operand->key[strspn(operand->key, plain)] != '\0' ||
+        operand->name == NULL || *operand->name == '\0' || strpbrk(operand->name, " \n") != NULL)
+        return defect(error, path, "operand %zu of its command '%s' has no valid key or name",
+                      number + 1, command->name);
+    if (operand->kind < HB_OPERAND_TEXT || operand->kind > HB_OPERAND_ARCHIVE)
+        return defect(error, path, "operand %zu of its command '%s' has the unknown kind %u",
+                      number + 1, command->name, operand->kind);
+    bool twice = strcmp(operand->key, "dry_run") == 0 || strcmp(operand->key, "target") == 0;
+    for (size_t i = 0; i < number; i++) {
+        const struct hb_operand *before = command->operands[i];
+        twice = twice || strcmp(before->key, operand->key) == 0;
+        if (operand->kind >= HB_OPERAND_SNAPSHOT && before->kind == operand->kind)
+            return defect(error, path, "its command '%s' takes more than one snapshot or archive",
+                          command->name);
+    }
+    return twice ? defect(error, path, "its command '%s' has a second member '%s' in the JSON",
+                          command->name, operand->key)
+                 : HB_OK;
+}
+
+static int check_command_options(const struct hb_hook_command *command, const char *path,
+                                 struct hb_error *error)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct hb_option *option = command->options[i];
+        if (option == NULL || option->size < FIRST_OPTION_SIZE)
+            return defect(error, path, "option %zu of its command '%s' is missing or too small",
+                          i + 1, command->name);
+        if (check_option_alone(option, i, path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(command->options[j]->key, option->key) == 0)
+                return defect(error, path, "option '%s' of its command '%s' appears twice",
+                              option->key, command->name);
+    }
+    return HB_OK;
+}
+
+static int check_command(const struct hb_hook_command *command, const char *path,
+                         struct hb_error *error)
+{
+    if (!HB_HAS(command, operand_count) || command->name == NULL ||
+        !hb_is_plain_name(command->name) || *command->name == '-')
+        return defect(error, path, "a command of it has no valid name (lower case, '-')");
+    if (command->summary == NULL || command->about == NULL)
+        return defect(error, path, "its command '%s' has no help", command->name);
+    if ((command->flags & ~(uint32_t)HB_COMMAND_READS) != 0)
+        return defect(error, path, "its command '%s' has a flag that is unknown: %#x",
+                      command->name, command->flags);
+    if (command->option_count > HB_MOST_COMMAND_OPTIONS ||
+        command->operand_count > HB_MOST_OPERANDS ||
+        (command->option_count > 0 && command->options == NULL) ||
+        (command->operand_count > 0 && command->operands == NULL))
+        return defect(error, path,
+                      "its command '%s' has no table, or more than %d options or %d "
+                      "operands",
+                      command->name, HB_MOST_COMMAND_OPTIONS, HB_MOST_OPERANDS);
+    for (size_t i = 0; i < command->operand_count; i++)
+        if (check_operand(command, i, path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+    return check_command_options(command, path, error);
+}
+
+static int check_commands(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
+{
+    const struct hb_hook_ops *ops = plugin->ops;
+    if (!HB_HAS(ops, commands) || ops->commands == NULL)
+        return HB_OK;
+    if (*ops->commands != NULL && !(HB_HAS(ops, run) && ops->run != NULL))
+        return defect(error, path, "it declares commands, and the callback 'run' is missing");
+    for (size_t i = 0; ops->commands[i] != NULL; i++) {
+        if (check_command(ops->commands[i], path, error) != HB_OK)
+            return HB_STATUS_FATAL;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(ops->commands[i]->name, ops->commands[j]->name) == 0)
+                return defect(error, path, "its command '%s' appears twice",
+                              ops->commands[i]->name);
+    }
+    return HB_OK;
 }
 
 static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb_error *error)
@@ -246,7 +377,8 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
             return defect(error, path, "the callback '%s' is missing; every %s plugin needs it",
                           callback->name, hb_kind_name(plugin->kind));
     if (plugin->kind == HB_KIND_HOOK)
-        return check_hook(plugin, path, error);
+        return check_hook(plugin, path, error) == HB_OK ? check_commands(plugin, path, error)
+                                                        : HB_STATUS_FATAL;
     return plugin->kind == HB_KIND_FORMAT ? check_format_tables(plugin->ops, path, error) : HB_OK;
 }
 
@@ -289,8 +421,8 @@ static int check_head(const struct hb_plugin *plugin, const char *path, struct h
     if (plugin->abi != HB_ABI)
         return other_abi(plugin->abi, path, error);
     if (!HB_HAS(plugin, ops))
-        return defect(error, path, "its descriptor is %u bytes long, at least %zu are needed",
-                      plugin->size, sizeof *plugin);
+        return defect(error, path, "its descriptor is %u bytes long, at least %u are needed",
+                      plugin->size, HB_SIZE_TO(struct hb_plugin, ops));
     return HB_OK;
 }
 
@@ -325,6 +457,12 @@ int hb_descriptor_check(const struct hb_plugin *plugin, const char *path, const 
             "plugin %s: needs services of a newer hbcore (%u bytes of them; this hbcore has %zu)",
             path, plugin->host_size, sizeof(struct hb_host));
         hb_error_hint(error, "install a newer hbcore, or an older release of the plugin");
+        return HB_STATUS_FATAL;
+    }
+    if (plugin->kind == HB_KIND_TRANSFORM) {
+        hb_error_set(error, HB_STATUS_FATAL,
+                     "plugin %s: a transform, which this hbcore does not have yet", path);
+        hb_error_hint(error, "install a newer hbcore");
         return HB_STATUS_FATAL;
     }
     if (hb_kind_name(plugin->kind) == NULL)

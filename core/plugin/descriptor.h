@@ -21,6 +21,9 @@ enum { HB_LONGEST_PLAIN_NAME = 40 }; /* with "content:" in front it fits a secti
 /* Is it [a-z0-9-]+, short enough to be a section's name or a key? */
 bool hb_is_plain_name(const char *name);
 
+/* Of a command of a hook. */
+enum { HB_MOST_COMMAND_OPTIONS = 40, HB_MOST_OPERANDS = 8 };
+
 /* One function of a kind's vtable. */
 struct hb_callback {
     const char *name; /* NULL after the last */

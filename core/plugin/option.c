@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/path.h"
 #include "base/patterns.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -19,11 +20,6 @@ struct unit {
 static const struct unit byte_units[] = {
     {'K', 1LL << 10}, {'M', 1LL << 20}, {'G', 1LL << 30}, {'T', 1LL << 40}, {0}};
 static const struct unit second_units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {0}};
-
-const struct hb_option *hb_option_at(const struct hb_option *options, size_t index)
-{
-    return (const void *)((const char *)options + index * options[0].size);
-}
 
 static const struct unit *units_of(const struct hb_option *option)
 {
@@ -263,7 +259,7 @@ static int next_word(const struct hb_option *option, const char **text, char **w
 /* Is each word of a list of patterns one that can match? */
 static int check_pattern(const struct hb_option *option, const char *word, struct hb_error *error)
 {
-    if (option->minimum != HB_OPTION_LIST_OF_PATTERNS)
+    if ((option->flags & HB_OPTION_PATTERNS) == 0)
         return HB_OK;
     struct hb_patterns *patterns = hb_patterns_new();
     const char *problem = hb_patterns_add(patterns, word, strlen(word), HB_PATTERN_GIT);
@@ -334,6 +330,10 @@ static int parse_typed(const struct hb_option *option, const char *text, struct 
         return parse_number(option, text, value, error);
     case HB_OPTION_STRING:
         return HB_OK;
+    case HB_OPTION_PATH:
+        free((void *)(uintptr_t)value->text);
+        value->text = hb_expand_path(text);
+        return HB_OK;
     case HB_OPTION_CHOICE:
         return check_choice(option, text, &value->number, error);
     case HB_OPTION_LIST:
@@ -403,6 +403,8 @@ char *hb_option_describe(const struct hb_option *option)
             return hb_text("list of %s", words);
         }
         return hb_copy_text("list");
+    case HB_OPTION_PATH:
+        return hb_copy_text("path");
     default:
         return hb_copy_text("text");
     }

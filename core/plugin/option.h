@@ -26,7 +26,4 @@ int hb_list_word(const struct hb_option *option, const char **text, char **word,
 /* "integer 0..12", "yes|no", "bytes", "list", "skip|store", for help texts. Caller frees. */
 char *hb_option_describe(const struct hb_option *option);
 
-/* options[index] of a table with a stride. */
-const struct hb_option *hb_option_at(const struct hb_option *options, size_t index);
-
 #endif

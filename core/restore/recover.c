@@ -450,10 +450,18 @@ static int look_at(struct recovery *recovery, const char *name)
     return take_over(recovery, name, &stage);
 }
 
+/* Is it the name of a stage, and not of one of this run? */
+static bool is_other_stage(const struct recovery *recovery, const char *name)
+{
+    const struct hb_run *run = recovery->run;
+    return hb_stage_is_name(name) && strcmp(name, run->stage.name) != 0 &&
+           strcmp(name, run->hooks_stage.name) != 0;
+}
+
 static int recover_entry(void *context, const char *name)
 {
     struct recovery *recovery = context;
-    if (hb_stage_is_name(name))
+    if (is_other_stage(recovery, name))
         recovery->status = look_at(recovery, name);
     return recovery->status != HB_OK;
 }
@@ -491,8 +499,7 @@ static int look_for_others(void *context, const char *name)
 {
     struct recovery *recovery = context;
     struct hb_stage_claim claim;
-    if (hb_stage_is_name(name) && strcmp(name, recovery->run->stage.name) != 0 &&
-        is_of_another(recovery, name, &claim))
+    if (is_other_stage(recovery, name) && is_of_another(recovery, name, &claim))
         recovery->status = leave_to_another(recovery, name, false, &claim);
     return recovery->status != HB_OK;
 }

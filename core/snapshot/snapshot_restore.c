@@ -153,6 +153,10 @@ static int make_plan(void *context, const struct hb_chain *filters, const struct
             continue;
         }
         status = find_mode(restorer, filters, &entry, &plan->rows[i].mode);
+        if (status == HB_STATUS_ENTRY) { /* it is left out */
+            status = HB_OK;
+            continue;
+        }
         plan->rows[i].action = HB_SELECTED;
         plan->files++;
         plan->bytes += entry.bytes;

@@ -18,8 +18,9 @@
 
 struct comparison {
     const struct hermes *hermes;
-    const struct hb_event *event;
-    char *snapshot_file; /* below the home */
+    const char *snapshot; /* below the home, and so is: */
+    bool dry_run;
+    char *snapshot_file;
     struct jobs live, saved;
     bool lost;
 };
@@ -47,12 +48,12 @@ static void tell(const struct comparison *comparison)
     char live[300], saved[300];
     describe(&comparison->live, live, sizeof live);
     describe(&comparison->saved, saved, sizeof saved);
-    bool restored = comparison->lost && !comparison->event->dry_run;
+    bool restored = comparison->lost && !comparison->dry_run;
     host->summary(host, "%s: now %s; in the snapshot %s", hermes->jobs_file, live, saved);
     if (comparison->lost)
         host->summary(host, "%s %zu job%s from %s.", restored ? "Put back" : "Would put back",
                       comparison->saved.count, comparison->saved.count == 1 ? "" : "s",
-                      comparison->event->snapshot);
+                      comparison->snapshot);
     else
         host->summary(host, "Nothing was done.");
     hermes_member(host, "file", json_string(hermes->jobs_file));
@@ -150,20 +151,20 @@ static int compare(struct comparison *comparison)
     jobs_read(hermes, hermes->jobs_file, &comparison->live);
     comparison->lost = are_lost(comparison);
     int status = HB_OK;
-    if (comparison->lost && !comparison->event->dry_run)
+    if (comparison->lost && !comparison->dry_run)
         status = put_back(comparison);
     if (status == HB_OK)
         tell(comparison);
     return status;
 }
 
-int hermes_guard(const struct hermes *hermes, const struct hb_event *event)
+int hermes_guard(const struct hermes *hermes, const struct hb_invocation *invocation)
 {
     const struct hb_host *host = hermes->host;
-    struct comparison comparison = {.hermes = hermes, .event = event};
-    if (!HB_HAS(event, snapshot) || event->snapshot == NULL)
-        return host->fail(host, HB_STATUS_FATAL, "the host gave no snapshot to compare with");
-    comparison.snapshot_file = hermes_format("%s/%s", event->snapshot, hermes->jobs_file);
+    struct comparison comparison = {.hermes = hermes,
+                                    .snapshot = invocation->operands[0],
+                                    .dry_run = invocation->event->dry_run != 0};
+    comparison.snapshot_file = hermes_format("%s/%s", comparison.snapshot, hermes->jobs_file);
     if (comparison.snapshot_file == NULL)
         return host->fail(host, HB_STATUS_FATAL, "out of memory");
     int status = compare(&comparison);

@@ -6,6 +6,6 @@
 #include "hermes.h"
 
 /* Compares the live jobs with those of the snapshot, and puts back what is lost. */
-int hermes_guard(const struct hermes *hermes, const struct hb_event *event);
+int hermes_guard(const struct hermes *hermes, const struct hb_invocation *invocation);
 
 #endif

@@ -18,8 +18,8 @@ int hermes_open(const struct hb_host *host, const char *path, int flags)
     int fd = host->open_beneath(host, path, flags, 0);
     const char *home = host->home_path(host);
     /* ENOTDIR: a link where a directory was asked for. */
-    if ((fd != -ELOOP && fd != -ENOTDIR) || home == NULL)
-        return fd;
+    if (fd >= 0 || (errno != ELOOP && errno != ENOTDIR) || home == NULL)
+        return fd < 0 ? -errno : fd;
     if (snprintf(named, sizeof named, "%s/%s", home, path) >= (int)sizeof named)
         return -ENAMETOOLONG;
     if (realpath(named, real) == NULL)
@@ -27,7 +27,8 @@ int hermes_open(const struct hb_host *host, const char *path, int flags)
     size_t length = strcmp(home, "/") == 0 ? 0 : strlen(home);
     if (strncmp(real, home, length) != 0 || real[length] != '/')
         return -EXDEV;
-    return host->open_beneath(host, real + length + 1, flags, 0);
+    fd = host->open_beneath(host, real + length + 1, flags, 0);
+    return fd < 0 ? -errno : fd;
 }
 
 const char *hermes_reason(int error)

@@ -28,12 +28,13 @@ static const char *const alias_choices[] = {"home", "always", "never", NULL};
 static const char *const when_choices[] = {"emptied", "fewer", NULL};
 
 #define OPTION(option_type, option_key, option_default, option_help)                               \
+    &(const struct hb_option)                                                                      \
     {                                                                                              \
         .size = sizeof(struct hb_option), .type = (option_type), .key = (option_key),              \
         .default_text = (option_default), .help = (option_help)                                    \
     }
 
-static const struct hb_option options[OPTIONS] = {
+static const struct hb_option *const options[OPTIONS] = {
     [PROFILES] = OPTION(
         HB_OPTION_STRING, "profiles", "profiles",
         "Directory of the home that holds the profiles, one directory each; empty: there are none"),
@@ -59,20 +60,24 @@ static const struct hb_option options[OPTIONS] = {
     [JOBS_MEMBER] = OPTION(
         HB_OPTION_STRING, "jobs-member", "jobs",
         "Member of the JSON object in that file; the length of this list is the number of jobs"),
-    [WHEN] = {.size = sizeof(struct hb_option),
-              .type = HB_OPTION_CHOICE,
-              .key = "when",
-              .default_text = "emptied",
-              .choices = when_choices,
-              .help = "When guard puts the file back: emptied, if no job is left; fewer, if fewer "
-                      "jobs are left than there were"},
-    [ALIASES] = {.size = sizeof(struct hb_option),
-                 .type = HB_OPTION_CHOICE,
-                 .key = "aliases",
-                 .default_text = "home",
-                 .choices = alias_choices,
-                 .help = "When an import makes aliases: home, into the home that the configuration "
-                         "names; always, also into another one (--home); never"},
+    [WHEN] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "when",
+            .default_text = "emptied",
+            .choices = when_choices,
+            .help = "When guard puts the file back: emptied, if no job is left; fewer, if fewer "
+                    "jobs are left than there were"},
+    [ALIASES] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "aliases",
+            .default_text = "home",
+            .choices = alias_choices,
+            .help = "When an import makes aliases: home, into the home that the configuration "
+                    "names; always, also into another one (--home); never"},
 };
 
 /* ---- the settings ------------------------------------------------------------------------- */
@@ -99,7 +104,7 @@ static int check_paths(const struct hb_host *host, const struct hb_settings *set
         bool may_be_empty = paths[i] != JOBS_FILE;
         if (!is_relative_path(path) && (*path != '\0' || !may_be_empty))
             return host->fail(host, HB_STATUS_FATAL, "[%s] %s: '%s' is not a path below the home",
-                              settings->section, options[paths[i]].key, path);
+                              settings->section, options[paths[i]]->key, path);
     }
     const struct hb_value *files = settings->values[PROFILE_FILES];
     for (size_t i = 0; i < files->list_count; i++)
@@ -167,14 +172,46 @@ static int after(void *self, const struct hb_event *event)
     return hermes_after_import(self, event);
 }
 
-static int run(void *self, const struct hb_event *event)
+/* The only command. */
+static int run(void *self, const struct hb_invocation *invocation)
 {
-    if (strcmp(event->command, "guard") != 0)
-        return HB_STATUS_NOMATCH;
-    return hermes_guard(self, event);
+    return hermes_guard(self, invocation);
 }
 
-static const struct hb_hook_ops ops = {.size = sizeof ops, .after = after, .run = run};
+static const struct hb_option dry_run = {
+    .size = sizeof dry_run,
+    .type = HB_OPTION_BOOLEAN,
+    .key = "dry-run",
+    .default_text = "no",
+    .help = "show what would be put back, change nothing",
+};
+static const struct hb_operand snapshot = {
+    .size = sizeof snapshot, .kind = HB_OPERAND_SNAPSHOT, .key = "id", .name = "ID|NUMBER"};
+
+static const struct hb_option *const guard_options[] = {&dry_run};
+static const struct hb_operand *const guard_operands[] = {&snapshot};
+
+static const struct hb_hook_command guard = {
+    .size = sizeof guard,
+    .name = "guard",
+    .summary = "put back what an update emptied",
+    .about =
+        "Puts back what an update emptied: the hooks of the configuration compare the home with\n"
+        "an earlier snapshot, named by its id or its number in `hbcore snapshot list`, and\n"
+        "restore what is lost beyond doubt.",
+    .end = "Exit status: 0 something was put back, or there was nothing to do; 1 it could not be\n"
+           "put back, or there is no such snapshot, 2 wrong use or configuration, 3 something is\n"
+           "doubtful, 5 another run works on the home.",
+    .options = guard_options,
+    .option_count = sizeof guard_options / sizeof *guard_options,
+    .operands = guard_operands,
+    .operand_count = sizeof guard_operands / sizeof *guard_operands,
+};
+
+static const struct hb_hook_command *const commands[] = {&guard, NULL};
+
+static const struct hb_hook_ops ops = {
+    .size = sizeof ops, .after = after, .commands = commands, .run = run};
 
 static const struct hb_plugin plugin = {
     .size = sizeof plugin,

@@ -12,13 +12,13 @@
 struct check {
     const struct hb_host *host;
     const struct hb_settings *settings;
-    const struct hb_option *options;
+    const struct hb_option *const *options;
     bool right;
 };
 
 static const char *key_of(const struct check *check, size_t which)
 {
-    return check->options[which].key;
+    return check->options[which]->key;
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -128,7 +128,7 @@ static void check_glob(struct check *check, const char *glob)
 /* ---- all ----------------------------------------------------------------------------------- */
 
 bool check_settings(const struct hb_host *host, const struct hb_settings *settings,
-                    const struct hb_option *options)
+                    const struct hb_option *const *options)
 {
     static const size_t components[] = {DIRECTORIES, ROOT_NAMES, NAMES, SUFFIXES, PRIVATE};
     const size_t room = sizeof((struct hb_verdict *)NULL)->reason - 1;

@@ -25,6 +25,6 @@ enum {
  * False: there was something of the first kind.
  */
 bool check_settings(const struct hb_host *host, const struct hb_settings *settings,
-                    const struct hb_option *options);
+                    const struct hb_option *const *options);
 
 #endif

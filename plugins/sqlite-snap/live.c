@@ -19,7 +19,7 @@ int live_open(const struct hb_host *host, const struct hb_entry *entry, struct h
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - entry->path), entry->path);
     int fd = host->open_beneath(host, directory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd < 0)
-        return fd;
+        return -errno;
     int result = held_open_to_read(live, fd, slash == NULL ? entry->path : slash + 1);
     if (result == 0 && HB_HAS(host, read_as) && host->read_as != NULL &&
         host->read_as(host) == HB_READ_AS_ROOT)

@@ -4,6 +4,7 @@
  * it claims.
  */
 #include "bulk_vfs.h"
+#include "facts.h"
 #include "identity.h"
 #include "restore.h"
 #include "since.h"
@@ -14,54 +15,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUFFIXES, WAIT, LOCKED, CHECK, CHECK_LIMIT, FORCE_HELD, OPTIONS };
+enum { SUFFIXES, WAIT, LOCKED, CHECK, CHECK_LIMIT, FORCE_HELD, COUNT, OPTIONS };
 
 static const char *const locked_choices[] = {"skip", "raw", NULL};
 static const char *const check_choices[] = {"quick", "full", NULL};
 
-static const struct hb_option options[OPTIONS] = {
-    [SUFFIXES] = {.size = sizeof(struct hb_option),
-                  .type = HB_OPTION_LIST,
-                  .key = "suffixes",
-                  .default_text = ".db",
-                  .help = "Suffixes of the base names of databases; a file whose whole name is the "
-                          "suffix is not one"},
-    [WAIT] = {.size = sizeof(struct hb_option),
-              .type = HB_OPTION_SECONDS,
-              .key = "wait",
-              .default_text = "30",
-              .minimum = 0,
-              .maximum = 86400,
-              .help =
-                  "How long to wait for a locked database, and how long to keep a writer waiting"},
-    [LOCKED] = {.size = sizeof(struct hb_option),
-                .type = HB_OPTION_CHOICE,
-                .key = "locked",
-                .default_text = "skip",
-                .choices = locked_choices,
-                .help = "What to do with a database that stays locked: skip leaves it out, raw "
-                        "stores its bytes as they are"},
-    [CHECK] = {.size = sizeof(struct hb_option),
-               .type = HB_OPTION_CHOICE,
-               .key = "check",
-               .default_text = "quick",
-               .choices = check_choices,
-               .help = "How a backup checks its copies: quick reads all pages, full checks the "
-                       "indexes too; verify, import and snapshot restore always check in full"},
-    [CHECK_LIMIT] = {.size = sizeof(struct hb_option),
-                     .type = HB_OPTION_BYTES,
-                     .key = "check-limit",
-                     .default_text = "2G",
-                     .minimum = 0,
-                     .maximum = INT64_MAX,
-                     .help = "Above this size a full check becomes a quick one, and a quick check "
-                             "looks only at header, page count and schema"},
-    [FORCE_HELD] = {.size = sizeof(struct hb_option),
-                    .type = HB_OPTION_BOOLEAN,
-                    .key = "force-held",
-                    .default_text = "no",
-                    .help = "Restore a database even if a program still has the deleted one open; "
-                            "that program will not see the restored one"},
+static const struct hb_option *const options[OPTIONS] = {
+    [SUFFIXES] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_LIST,
+            .key = "suffixes",
+            .default_text = ".db",
+            .help = "Suffixes of the base names of databases; a file whose whole name is the "
+                    "suffix is not one"},
+    [WAIT] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_SECONDS,
+            .key = "wait",
+            .default_text = "30",
+            .minimum = 0,
+            .maximum = 86400,
+            .help =
+                "How long to wait for a locked database, and how long to keep a writer waiting"},
+    [LOCKED] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "locked",
+            .default_text = "skip",
+            .choices = locked_choices,
+            .help = "What to do with a database that stays locked: skip leaves it out, raw "
+                    "stores its bytes as they are"},
+    [CHECK] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "check",
+            .default_text = "quick",
+            .choices = check_choices,
+            .help = "How a backup checks its copies: quick reads all pages, full checks the "
+                    "indexes too; verify, import and snapshot restore always check in full"},
+    [CHECK_LIMIT] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_BYTES,
+            .key = "check-limit",
+            .default_text = "2G",
+            .minimum = 0,
+            .maximum = INT64_MAX,
+            .help = "Above this size a full check becomes a quick one, and a quick check "
+                    "looks only at header, page count and schema"},
+    [FORCE_HELD] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_BOOLEAN,
+            .key = "force-held",
+            .default_text = "no",
+            .help = "Restore a database even if a program still has the deleted one open; "
+                    "that program will not see the restored one"},
+    [COUNT] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_LIST,
+            .key = "count",
+            .default_text = "",
+            .help = "Tables whose rows a backup counts, in each database that has one"},
 };
 
 static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -83,6 +103,7 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     }
     snap->host = host;
     snap->suffixes = suffixes;
+    snap->count = settings->values[COUNT];
     snap->wait_s = settings->values[WAIT]->number;
     snap->locked_raw = settings->values[LOCKED]->number == 1;
     snap->check_full = settings->values[CHECK]->number == 1;
@@ -144,6 +165,7 @@ static const struct hb_content_ops ops = {
     .note = snap_note,
     .since = snap_since,
     .foresee = snap_foresee,
+    .fact = snap_fact,
 };
 
 static const struct hb_plugin plugin = {

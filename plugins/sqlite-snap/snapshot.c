@@ -371,13 +371,20 @@ struct staged_source {
     bool had_log; /* so there is more in it than in the file alone */
 };
 
+const struct hb_file *snapshot_file(const struct hb_source *source)
+{
+    const struct staged_source *staged = source->self;
+    return &staged->file;
+}
+
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
                               uint64_t offset)
 {
     const struct staged_source *staged = source->self;
-    if (offset > INT64_MAX)
-        return -EINVAL;
-    return read_fully(staged->file.fd, buffer, bytes, offset);
+    int64_t got = offset > INT64_MAX ? -EINVAL : read_fully(staged->file.fd, buffer, bytes, offset);
+    return got >= 0 ? got
+                    : staged->host->fail(staged->host, HB_STATUS_ENTRY,
+                                         "its snapshot cannot be read: %s", strerror((int)-got));
 }
 
 static void source_close(struct hb_source *source)

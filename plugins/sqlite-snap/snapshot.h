@@ -9,4 +9,7 @@
 int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source);
 int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *source);
 
+/* The staged copy that a source of snap_open() reads. */
+const struct hb_file *snapshot_file(const struct hb_source *source);
+
 #endif

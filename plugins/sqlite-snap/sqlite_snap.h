@@ -15,6 +15,7 @@
 struct snap {
     const struct hb_host *host;
     const struct hb_value *suffixes;
+    const struct hb_value *count; /* names of tables */
     int64_t wait_s;
     bool locked_raw; /* store the bytes of a locked database as they are */
     bool check_full; /* copies of a backup, too, are checked in full */

@@ -14,23 +14,26 @@
 
 enum { OPTION_LEVEL, OPTION_FRAME_SIZE, OPTION_COUNT };
 
-static const struct hb_option options[OPTION_COUNT] = {
+static const struct hb_option *const options[OPTION_COUNT] = {
     [OPTION_LEVEL] =
-        {.size = sizeof(struct hb_option),
-         .type = HB_OPTION_INTEGER,
-         .key = "level",
-         .default_text = "3",
-         .minimum = -7,
-         .maximum = 19,
-         .help = "zstd compression level; low ones are fast, high ones make small archives"},
-    [OPTION_FRAME_SIZE] = {.size = sizeof(struct hb_option),
-                           .type = HB_OPTION_BYTES,
-                           .key = "frame-size",
-                           .default_text = "4M",
-                           .minimum = 256 << 10,
-                           .maximum = 64 << 20,
-                           .help = "Content bytes that are compressed together; large frames make "
-                                   "small archives, small frames find one file faster"},
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_INTEGER,
+            .key = "level",
+            .default_text = "3",
+            .minimum = -7,
+            .maximum = 19,
+            .help = "zstd compression level; low ones are fast, high ones make small archives"},
+    [OPTION_FRAME_SIZE] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_BYTES,
+            .key = "frame-size",
+            .default_text = "4M",
+            .minimum = 256 << 10,
+            .maximum = 64 << 20,
+            .help = "Content bytes that are compressed together; large frames make "
+                    "small archives, small frames find one file faster"},
 };
 
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)

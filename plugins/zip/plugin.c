@@ -21,8 +21,8 @@ static const struct hb_magic magics[] = {
 
 static const char *const level_words[] = {"fast", NULL};
 
-static const struct hb_option options[] = {
-    {
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){
         .size = sizeof(struct hb_option),
         .type = HB_OPTION_INTEGER,
         .key = "level",

@@ -160,12 +160,11 @@ static int next_member(struct listing *listing, struct hb_entry *entry, struct h
         return status;
     *member = (struct hb_member){
         .size = sizeof *member,
-        .flags = HB_MEMBER_HAS_CRC | (why == NULL ? 0 : HB_MEMBER_UNREADABLE),
+        .flags = why == NULL ? 0 : HB_MEMBER_UNREADABLE,
         .entry = entry,
         .group = entry->index,
         .token = place,
         .stored_bytes = record.packed,
-        .crc32 = record.crc,
         .why = why,
     };
     return HB_OK;

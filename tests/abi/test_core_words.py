@@ -11,7 +11,7 @@ WORDS = re.compile(
     r"hermes|sqlite|zstd|deflate|cpio|isa-?l\b"
     r"|\bzip(?:64)?\b|\btar\b|\bpax\b"
     r"|\.(?:zip|tar|zst|db|db-wal|pyc|pid|env|yaml)\b"
-    r"|gateway|state-snapshots|auth\.json|__pycache__|node_modules",
+    r"|guard(?!ed)|gateway|state-snapshots|auth\.json|__pycache__|node_modules",
     re.IGNORECASE)
 
 

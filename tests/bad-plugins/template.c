@@ -46,8 +46,11 @@
 #ifndef FORMAT_MAGIC_OFFSET
 #define FORMAT_MAGIC_OFFSET 0
 #endif
-#ifndef OPTION_STRIDE
-#define OPTION_STRIDE sizeof(struct sized_option)
+#ifndef OPTION_SIZE
+#define OPTION_SIZE sizeof(struct sized_option)
+#endif
+#ifndef OPTION_FLAGS
+#define OPTION_FLAGS 0
 #endif
 #ifndef OPTION_TYPE
 #define OPTION_TYPE HB_OPTION_INTEGER
@@ -135,35 +138,108 @@ struct sized_option {
 #endif
 };
 
-#define OPTION(option_type, option_key, option_default, low, high, words, option_help)             \
+#define OPTION(option_type, option_key, option_default, low, high, option_words, option_help)      \
     {                                                                                              \
         .option = {                                                                                \
-            .size = OPTION_STRIDE,                                                                 \
+            .size = sizeof(struct sized_option),                                                   \
             .type = (option_type),                                                                 \
             .key = (option_key),                                                                   \
             .default_text = (option_default),                                                      \
             .minimum = (low),                                                                      \
             .maximum = (high),                                                                     \
-            .choices = (words),                                                                    \
+            .choices = (option_words),                                                             \
             .help = (option_help)                                                                  \
         }                                                                                          \
     }
 
 HB_UNUSED static const char *const words[] = {"all", NULL};
 
-HB_UNUSED static const struct sized_option options[] = {
-    OPTION(OPTION_TYPE, OPTION_KEY, OPTION_DEFAULT, OPTION_MINIMUM, OPTION_MAXIMUM, OPTION_CHOICES,
-           OPTION_HELP),
+HB_UNUSED static const struct sized_option sized[] = {
+    {.option = {.size = OPTION_SIZE,
+                .type = OPTION_TYPE,
+                .key = OPTION_KEY,
+                .default_text = OPTION_DEFAULT,
+                .minimum = OPTION_MINIMUM,
+                .maximum = OPTION_MAXIMUM,
+                .choices = OPTION_CHOICES,
+                .help = OPTION_HELP,
+                .flags = OPTION_FLAGS}},
     OPTION(HB_OPTION_LIST, "globs", "", 0, 0, NULL, "Which files"),
     OPTION(HB_OPTION_STRING, "title", "", 0, 0, NULL, "A text"),
-#ifdef OPTION_TWICE
     OPTION(HB_OPTION_STRING, "title", "", 0, 0, NULL, "The same again"),
+};
+
+HB_UNUSED static const struct hb_option *const options[] = {
+#ifdef OPTION_MISSING
+    NULL,
+#else
+    &sized[0].option,
+#endif
+    &sized[1].option,
+    &sized[2].option,
+#ifdef OPTION_TWICE
+    &sized[3].option,
 #endif
 };
 
 static const struct hb_filter_ops filter_ops HB_UNUSED = {.size = OPS_SIZE,
                                                           .verdict = FILTER_VERDICT};
+#ifdef HOOK_RUN
+#ifndef COMMAND_NAME
+#define COMMAND_NAME "do-it"
+#endif
+#ifndef COMMAND_FLAGS
+#define COMMAND_FLAGS 0
+#endif
+#ifndef COMMAND_ABOUT
+#define COMMAND_ABOUT "Does it."
+#endif
+#ifndef OPERAND_KIND
+#define OPERAND_KIND HB_OPERAND_TEXT
+#endif
+#ifndef OPERAND_KEY
+#define OPERAND_KEY "text"
+#endif
+#ifndef OPERAND_NAME
+#define OPERAND_NAME "TEXT"
+#endif
+#ifndef OPERANDS
+#define OPERANDS 1
+#endif
+static int hook_after(void *self, const struct hb_event *event)
+{
+    (void)self;
+    (void)event;
+    return HB_OK;
+}
+static int hook_run(void *self, const struct hb_invocation *invocation)
+{
+    (void)self;
+    (void)invocation;
+    return HB_OK;
+}
+HB_UNUSED static int (*const hook_runs)(void *self,
+                                        const struct hb_invocation *invocation) = hook_run;
+static const struct hb_operand operand = {
+    .size = sizeof operand, .kind = OPERAND_KIND, .key = OPERAND_KEY, .name = OPERAND_NAME};
+static const struct hb_operand *const operands[] = {&operand, &operand};
+static const struct hb_hook_command command = {.size = sizeof command,
+                                               .flags = COMMAND_FLAGS,
+                                               .name = COMMAND_NAME,
+                                               .summary = "do it",
+                                               .about = COMMAND_ABOUT,
+                                               .operands = operands,
+                                               .operand_count = OPERANDS};
+#ifdef COMMAND_TWICE
+static const struct hb_hook_command *const commands[] = {&command, &command, NULL};
+#else
+static const struct hb_hook_command *const commands[] = {&command, NULL};
+#endif
+static const struct hb_hook_ops hook_ops = {
+    .size = sizeof hook_ops, .after = hook_after, .commands = commands, .run = HOOK_RUN};
+#else
 static const struct hb_hook_ops hook_ops HB_UNUSED = {.size = sizeof hook_ops};
+#endif
 
 static const char *const suffixes[] = {FORMAT_SUFFIX, NULL};
 static const struct hb_magic magics[] = {{FORMAT_MAGIC_OFFSET, 4, "test"}, {0}};
@@ -205,7 +281,7 @@ HB_EXPORT const struct hb_plugin *PLUGIN_SYMBOL(void)
                                             .name = PLUGIN_NAME,
                                             .version = PLUGIN_VERSION,
                                             .summary = "For tests",
-                                            .options = &options[0].option,
+                                            .options = options,
                                             .option_count = sizeof options / sizeof *options,
                                             .create = PLUGIN_CREATE,
                                             .ops = PLUGIN_OPS};

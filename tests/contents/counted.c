@@ -79,9 +79,10 @@ static int64_t opened_read(const struct hb_source *source, void *buffer, size_t 
 {
     const struct opened *opened = source->self;
     if (is(opened->counted, "broken") && offset >= GOOD_BYTES)
-        return -EIO;
+        return opened->counted->host->fail(opened->counted->host, HB_STATUS_ENTRY,
+                                           "the disk is broken");
     ssize_t got = pread(opened->fd, buffer, bytes, (off_t)offset);
-    return got < 0 ? -errno : got;
+    return got < 0 ? HB_STATUS_ENTRY : got;
 }
 
 static void opened_close(struct hb_source *source)
@@ -176,17 +177,17 @@ static int counted_restore(void *self, const struct hb_entry *entry, const struc
     return HB_RESTORE_RENAME;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "log",
-     .default_text = "/dev/null",
-     .help = "where the calls are written"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "source",
-     .default_text = "good",
-     .help = "good, unreadable, unsound, broken"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "log",
+                              .default_text = "/dev/null",
+                              .help = "where the calls are written"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "source",
+                              .default_text = "good",
+                              .help = "good, unreadable, unsound, broken"},
 };
 
 static const struct hb_content_ops ops = {

@@ -12,6 +12,7 @@
 enum { WHOLE = 3 << 20, GOOD = 1 << 20 }; /* bytes of the source, and those before it breaks off */
 
 struct plain {
+    const struct hb_host *host;
     const char *source;
 };
 
@@ -20,6 +21,7 @@ static int plain_create(const struct hb_host *host, const struct hb_settings *se
     struct plain *plain = calloc(1, sizeof *plain);
     if (plain == NULL)
         return host->fail(host, HB_STATUS_FATAL, "out of memory");
+    plain->host = host;
     plain->source = settings->values[0]->text;
     *self = plain;
     return HB_OK;
@@ -54,8 +56,10 @@ static int64_t read_whole(const struct hb_source *source, void *buffer, size_t b
 static int64_t read_broken(const struct hb_source *source, void *buffer, size_t bytes,
                            uint64_t offset)
 {
-    (void)source;
-    return offset + bytes > GOOD ? -EIO : fill(buffer, bytes, offset);
+    const struct plain *plain = source->self;
+    return offset + bytes > GOOD
+               ? plain->host->fail(plain->host, HB_STATUS_ENTRY, "the disk is broken")
+               : fill(buffer, bytes, offset);
 }
 
 /* Less than it has announced, without a word. */
@@ -72,6 +76,7 @@ static int plain_open(void *self, const struct hb_entry *entry, struct hb_source
 {
     const struct plain *plain = self;
     (void)entry;
+    source->self = self;
     source->bytes = WHOLE;
     source->method = "raw";
     source->soundness = strcmp(plain->source, "unsound") == 0   ? HB_SOUNDNESS_UNSOUND
@@ -84,12 +89,12 @@ static int plain_open(void *self, const struct hb_entry *entry, struct hb_source
     return HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "source",
-     .default_text = "good",
-     .help = "good, unsound, unknown, unreadable, broken, short"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "source",
+                              .default_text = "good",
+                              .help = "good, unsound, unknown, unreadable, broken, short"},
 };
 
 static const struct hb_content_ops ops = {

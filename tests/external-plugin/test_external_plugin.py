@@ -2,6 +2,7 @@
 """Plugins from outside, built against the installed headers alone, back up and import."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,30 @@ class External(hb.Case):
             target = self.dir / f"piped-{how}"
             self.with_plugins(how, "--home", target, "import", "-", "--force", input=sent)
             self.assert_same_tree(home, target)
+
+    def test_the_guide_leads_to_what_is_installed(self):
+        guide, = built["prefix"].rglob("plugin-guide.md")
+        links = re.findall(r"\]\(([^)]+)\)", guide.read_text())
+        self.assertGreater(len(links), 10)
+        for link in links:
+            self.assertTrue(link.startswith("http") or (guide.parent / link).exists(), link)
+
+    def test_the_host_for_unit_tests_builds(self):
+        examples, = (path.parent for path in built["prefix"].rglob("fake_host.h"))
+        flags = call("pkg-config", "--cflags", "hbcore", env=dict(os.environ, PKG_CONFIG_PATH=":".join(
+            str(path.parent) for path in built["prefix"].rglob("hbcore.pc")))).split()
+        call(os.environ["HBCORE_CC"], "-std=gnu11", "-Wall", "-Wextra", "-Werror", *flags, "-c",
+             str(examples / "fake_host.c"), "-o", str(self.dir / "fake_host.o"))
+
+    def test_what_the_format_cannot_do_is_told_when_it_is_set(self):
+        start = f"[plugins]\npath = {built['cmake']}\n[format:cpio]\n[format:zip]\n"
+        for lines, told in (("[backup]\nformat = cpio\n", ()),
+                            ("[backup]\nformat = cpio\nworkers = 4\nreuse = yes\n[preset:a]\n[preset:b]\nreuse = yes\n",
+                             ("[backup] reuse", "[backup] workers", "[preset:b] reuse")),
+                            ("[backup]\nformat = zip\nworkers = 4\nreuse = yes\n[preset:b]\nreuse = yes\n", ())):
+            done = self.hbcore("--config", self.write_config(start + lines), "config", "check")
+            notes = [line.split(": ")[2] for line in done.stderr.decode().splitlines() if "the format cpio" in line]
+            self.assertEqual([note.split(": ")[0] for note in notes], list(told), self.describe(done))
 
     def test_truncated_archive_is_refused(self):
         home = self.make_home(whole_seconds=True)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 import hb  # noqa: E402
 
 TEMPLATES = hb.SOURCE / "templates"
-KINDS = ("format", "content", "filter", "hook")
+KINDS = ("format", "content", "filter", "hook", "store")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
 BUILDS = ("pkg-config", "cmake")
 NAME = {kind: f"my-own-{kind}" for kind in KINDS}
@@ -276,6 +276,45 @@ class Content(Built):
         done = self.use("content", "cmake", "--json", "--config", config, "--home", self.home, "backup",
                         "--format", "zip", "-o", self.dir / "a.zip", expect=3)
         self.assertEqual(self.findings(self.summary(done)), {"logs/other.text": ("raw", "failed")})
+
+
+class Store(Built):
+    def setUp(self):
+        super().setUp()
+        self.home = self.make_home()
+        self.root = self.dir / "root"
+        self.root.mkdir()
+        self.config = self.section("store", f"root = {self.root}\n[format:zip]\n[format:tar-zstd]\n"
+                                            "[preset:p]\ndirectory = mine://.dir/50%\nprefix = n-\nkeep = 2\n")
+
+    def run_in(self, how, *arguments, **keywords):
+        return self.use("store", how, "--config", self.config, "--home", self.home, *arguments, **keywords)
+
+    def test_there_and_back(self):
+        for how in BUILDS:
+            for form, suffix in (("zip", "zip"), ("tar-zstd", "tar.zst")):
+                url = f"mine://{how}/a.{suffix}"
+                self.run_in(how, "backup", "--format", form, "-o", url)
+                self.run_in(how, "verify", url)
+                self.assertIn(b"sub/deep/file.txt\n", self.run_in(how, "list", url).stdout)
+                self.assertEqual(self.run_in(how, "cat", url, "sub/deep/file.txt").stdout,
+                                 (self.home / "sub/deep/file.txt").read_bytes())
+                target = self.dir / f"{how}-{form}"
+                self.use("store", how, "--config", self.config, "--home", target, "import", url, "--force")
+                self.assert_same_tree(self.home, target, directory_times=False)
+        self.assertEqual([path.name for path in self.root.iterdir() if path.name.startswith(".")], [])
+
+    def test_a_preset_keeps_its_newest(self):
+        for _ in range(4):
+            self.run_in("cmake", "backup", "--preset", "p")
+        self.assertEqual(len(list(self.root.glob("%2Edir%2F50%25%2Fn-*.zip"))), 2, list(self.root.iterdir()))
+
+    def test_what_is_not_there(self):
+        self.assert_mentions(self.run_in("cmake", "list", "mine://none.zip", expect=1), "mine://none.zip")
+        self.assert_mentions(self.run_in("cmake", "backup", "-o", "mine://" + "n" * 300 + ".zip", expect=None), "name")
+        self.root.rmdir()
+        done = self.run_in("cmake", "backup", "-o", "mine://a.zip", expect=2)
+        self.assert_mentions(done, "root:", "No such file")
 
 
 class Format(Built):

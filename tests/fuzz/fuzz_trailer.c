@@ -28,6 +28,9 @@ static void use(const void *block, size_t bytes)
     for (entry.index = 0; entry.index <= trailer.count; entry.index++)
         if (hb_trailer_matches(&trailer, &entry) && entry.index == trailer.count)
             abort(); /* there is no hash for it */
+    uint64_t content;
+    if (hb_trailer_content(&trailer, trailer.count, &content))
+        abort(); /* nor for its content */
     (void)hb_trailer_incomplete(&trailer);
     static const unsigned char key[HB_SEAL_BYTES];
     if (hb_trailer_is_sealed(block, bytes, key) && !trailer.has_origin)

@@ -206,6 +206,11 @@ def zip_gap(block, length=None):
                                len(block) if length is None else length) + b"hbcoreTR"
 
 
+def content_hash(data):
+    """The same of a content of one block at most."""
+    return struct.pack("<Q", _hash("XXH3", data))
+
+
 def entry_hash(name, data, mode=0o644, mtime=1_700_000_000, kind=1, link=b""):
     """As the core makes it for its trailer."""
     name = name if isinstance(name, bytes) else name.encode()

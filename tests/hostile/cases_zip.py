@@ -4,8 +4,8 @@ import json
 import struct
 import zlib
 
-from build import (DIRECTORY, LINK, Member, deflate, end_64, end_record, entry_hash, extra, section,
-                   trailer, zip_gap, zip_of)
+from build import (DIRECTORY, LINK, Member, content_hash, deflate, end_64, end_record, entry_hash, extra,
+                   section, trailer, zip_gap, zip_of)
 from case import Case, collect
 
 HOME = Member("config.yaml", "x")  # what makes it a backup of such a home
@@ -287,6 +287,14 @@ forged("half a hash", trailer(summary(), section(2, RIGHT[:5])), 1)
 forged("no JSON", trailer(section(1, b"{]"), section(2, RIGHT)), 1)
 forged("nested deeper than any stack", trailer(section(1, b"[" * 100_000), section(2, RIGHT)), 1)
 forged("an unknown section", trailer(summary(), section(77, b"what"), section(2, RIGHT)), 0, X)
+forged("contents", trailer(summary(), section(2, RIGHT), section(5, content_hash(b"x"))), 0, X)
+forged("contents in front", trailer(summary(), section(5, content_hash(b"x")), section(2, RIGHT)), 0, X)
+forged("contents of another", trailer(summary(), section(2, RIGHT), section(5, content_hash(b"y"))), 1)
+forged("contents of more", trailer(summary(), section(2, RIGHT), section(5, content_hash(b"x") * 2)), 1)
+forged("contents of none", trailer(summary(), section(2, RIGHT), section(5, b"")), 1)
+forged("contents twice", trailer(summary(), section(2, RIGHT), section(5, content_hash(b"x")), section(5, content_hash(b"x"))), 1)
+forged("half of the contents", trailer(summary(), section(2, RIGHT), section(5, content_hash(b"x")[:5])), 1)
+forged("contents without metadata", trailer(summary(), section(5, content_hash(b"x"))), 1)
 forged("reasons of another type", trailer(summary(incomplete=True, skipped=7, doubtful=[[]]),
                                           section(2, RIGHT)), 3)
 forged("reasons with control bytes", trailer(

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the release before has made can be read, and is told from what this one makes; see tests/data/README.md."""
+import hashlib
+import hmac
 import json
 import os
 import pathlib
 import shutil
 import sqlite3
+import struct
 import subprocess
+import time
 import unittest
 
 import hb
@@ -15,14 +19,25 @@ FORMATS = {"zip": ".zip", "tar-zstd": ".tar.zst"}
 NAMES = {"config.yaml", "state.db", "sub/notes.txt"}
 MTIME = 1_700_000_000_123_456_789
 USER = 12346
+CONTENTS = 5  # the section of the trailer with the checksums of contents
+
+
+def wait_until_old(home):
+    """The clock of the file system leaves the times of all files behind."""
+    newest = max(path.stat().st_ctime for path in home.rglob("*"))
+    while time.time() < newest + 3.1:
+        time.sleep(0.05)
 
 
 class Before(hb.Case):
+    data = DATA
+    damaged = 3  # what is there: one part of so many
+
     def archives(self):
         for kind, suffix in FORMATS.items():
             for complete in (True, False):
                 path = self.dir / f"{'complete' if complete else 'incomplete'}{suffix}"
-                shutil.copyfile(DATA / path.name, path)
+                shutil.copyfile(self.data / path.name, path)
                 yield kind, complete, path
 
     def rows(self, path):
@@ -49,7 +64,7 @@ class Before(hb.Case):
     def test_damage_is_noticed(self):
         for _, _, path in self.archives():
             data = bytearray(path.read_bytes())
-            data[len(data) // 3] ^= 1
+            data[len(data) // self.damaged] ^= 1
             path.write_bytes(data)
             self.hbcore("verify", path, expect=1)
 
@@ -87,6 +102,94 @@ class Before(hb.Case):
         self.assertEqual(self.rows(home / "state.db"), list(range(20)))
         self.hbcore("--home", home, "snapshot", "create", "--keep", "1")
         self.assertEqual(len(list((home / "state-snapshots").iterdir())), 1)
+
+
+class BeforeContents(Before):
+    """It says whose it is; of contents the formats' own checksums are all that there is."""
+
+    data = hb.SOURCE / "tests/data/before-contents"
+    damaged = 5  # in front of the index, without which all is read
+    test_snapshot = None
+
+
+class Reuse(hb.Case):
+    """As the release before made it, with an index for reuse: its checksums of contents are missing."""
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.dir / "home"
+        for number, name in enumerate(("config.yaml", "sub/notes.txt", "empty")):
+            hb.write(self.home / name, b"content " * (2 - number), mtime_ns=MTIME)
+        hb.write(self.home / "large", os.urandom(3 << 20), mtime_ns=MTIME)
+        wait_until_old(self.home)
+
+    def backup(self, kind):
+        return self.summary(self.hbcore("--home", self.home, "--json", "--set", f"preset:daily.directory={self.dir}/kept-{kind}",
+                                        "--set", "preset:daily.keep=9", "backup", "--preset", "daily", "--format", kind))
+
+    def without_contents(self, path):
+        """The section has a type that nobody knows; sealed with the key of this installation."""
+        data = pathlib.Path(path).read_bytes()
+        trailer = hb.Trailer(data)
+        at = trailer.start + 8
+        while data[at] != CONTENTS:
+            at += 16 + (struct.unpack_from("<Q", data, at + 8)[0] + 7) // 8 * 8
+        key, = self.dir.rglob("reuse.key")
+        length = struct.unpack_from("<Q", data, trailer.at + 8)[0] - 32
+        sealed = bytearray(data[trailer.start:trailer.at + 48 + length])
+        sealed[at - trailer.start] = 55
+        seal = trailer.at + 16 - trailer.start
+        made = hmac.new(key.read_bytes(), b"reuse 1\0" + sealed[:seal] + sealed[seal + 32:], hashlib.sha256).digest()
+        flips = {seal + i: made[i] ^ sealed[seal + i] for i in range(32)}
+        pathlib.Path(path).write_bytes(hb.forged(data, {at - trailer.start: CONTENTS ^ 55, **flips}))
+
+    def test_all_is_read_once(self):
+        for kind in FORMATS:
+            first = self.backup(kind)
+            self.assertGreater(self.backup(kind)["reused_bytes"], 3 << 20)
+            for path in (self.dir / f"kept-{kind}").iterdir():
+                self.without_contents(path)
+                self.hbcore("verify", path)
+            made = self.backup(kind)
+            self.assertEqual((made["reused_bytes"], made["unknown_archives"], made["notes"]), (0, [], first["notes"]))
+            self.hbcore("verify", made["archive"])
+            self.assertGreater(self.backup(kind)["reused_bytes"], 3 << 20)
+
+    def test_the_seal_covers_the_checksums(self):
+        """Whoever changes one cannot have it taken over into the next archive."""
+        for kind in FORMATS:
+            path = pathlib.Path(self.backup(kind)["archive"])
+            data = path.read_bytes()
+            trailer = hb.Trailer(data)
+            at = trailer.start + 8
+            while data[at] != CONTENTS:
+                at += 16 + (struct.unpack_from("<Q", data, at + 8)[0] + 7) // 8 * 8
+            path.write_bytes(hb.forged(data, {at + 16 - trailer.start: 1}))
+            self.hbcore("list", path)
+            self.assert_mentions(self.hbcore("verify", path, expect=1), "its content is not what was stored")
+            made = self.backup(kind)
+            self.assertEqual(made["reused_bytes"], 0)
+            self.assertIn("was not sealed with the key", json.dumps(made["notes"]))
+            self.hbcore("verify", made["archive"])
+
+
+class Size(hb.Case):
+    """What the trailer takes for each of many small files: 16 bytes, and 28 more to take them over."""
+
+    def measure(self, kind, count, reuse):
+        home = self.dir / f"home-{count}"
+        for number in range(0 if home.exists() else count):
+            hb.write(home / f"{number}", b"%d" % number)
+        path = self.dir / f"{kind}-{count}-{reuse}"
+        self.hbcore("--home", home, "--set", f"backup.reuse={reuse}", "backup", "--format", kind, "-o", path)
+        trailer = hb.Trailer(next(path.parent.glob(path.name + "*")).read_bytes())
+        return trailer.at - trailer.start
+
+    def test_bytes_of_an_entry(self):
+        for kind in FORMATS:
+            for reuse, most in (("no", 16), ("yes", 44)):
+                few, many = (self.measure(kind, count, reuse) for count in (500, 2500))
+                self.assertLessEqual((many - few) / 2000, most + 0.05, (kind, reuse))
 
 
 class Retention(hb.Case):

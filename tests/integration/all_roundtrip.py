@@ -28,6 +28,23 @@ class RoundTrip(hb.Case):
                 self.assertEqual(hb.timeless(archive.read_bytes()), hb.timeless(again.read_bytes()),
                                  "the restored tree gives another archive")
 
+    def test_frames_of_odd_sizes(self):
+        """The checksum of a content does not depend on where it was cut, and holes count as zeros."""
+        home = self.dir / "odd"
+        hb.write(home / "config.yaml", b"x")
+        hb.write(home / "noise", os.urandom(1_300_001))
+        with open(home / "holes", "wb") as stream:
+            stream.seek(400_000)
+            stream.write(b"in the middle")
+            stream.truncate(1_500_000)
+        for size in (1 << 18, (1 << 18) + 1, 300_000, (1 << 20) - 1):
+            archive = self.dir / f"{size}.tar.zst"
+            self.hbcore("--home", home, "--set", f"format:tar-zstd.frame-size={size}", "backup", "--format", "tar-zstd",
+                        "-o", archive)
+            self.hbcore("verify", archive)
+            self.hbcore("--home", self.dir / f"odd-{size}", "import", "-", input=archive.read_bytes())
+            self.assert_same_tree(home, self.dir / f"odd-{size}")
+
     def test_other_readers_agree(self):
         # bsdtar and unzip know whole seconds only in a zip; ours restores all (test_same_tree).
         home = self.make_home(whole_seconds=True)

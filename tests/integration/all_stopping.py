@@ -45,7 +45,8 @@ static int claim(void *self, const struct hb_entry *entry, const void *head, siz
 }
 static int64_t read_at(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset)
 {
-    return pread(source->fd, buffer, bytes, (off_t)offset);
+    ssize_t got = pread(source->fd, buffer, bytes, (off_t)offset);
+    return got < 0 ? HB_STATUS_ENTRY : got;
 }
 static void close_source(struct hb_source *source) { close(source->fd); }
 static int open_source(void *self, const struct hb_entry *entry, struct hb_source *source)

@@ -151,7 +151,7 @@ class Trailer:
         at, self.length = self.start + 8, None
         while True:
             kind, zero, length = struct.unpack_from("<IIQ", data, at)
-            if kind == 4 or kind not in (1, 2, 3) or zero != 0:  # else the checksum at the end
+            if kind == 4 or kind not in range(1, 64) or zero != 0:  # else the checksum at the end
                 break
             at += 16 + (length + 7) // 8 * 8
         if kind == 4 and zero == 0:

@@ -310,24 +310,24 @@ static const struct hb_content_ops content_ops = {
 
 /* ---- the plugin ---------------------------------------------------------------------------- */
 
-static const struct hb_option options[] = {
-    {.size = sizeof *options,
-     .type = HB_OPTION_STRING,
-     .key = "what",
-     .default_text = "",
-     .help = "What it does\033[31m"},
-    {.size = sizeof *options,
-     .type = HB_OPTION_STRING,
-     .key = "where",
-     .default_text = "",
-     .help = "In which callback"},
-    {.size = sizeof *options,
-     .type = HB_OPTION_INTEGER,
-     .key = "at",
-     .default_text = "1",
-     .minimum = 1,
-     .maximum = 1000000,
-     .help = "At which call of it"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof *options,
+                              .type = HB_OPTION_STRING,
+                              .key = "what",
+                              .default_text = "",
+                              .help = "What it does\033[31m"},
+    &(const struct hb_option){.size = sizeof *options,
+                              .type = HB_OPTION_STRING,
+                              .key = "where",
+                              .default_text = "",
+                              .help = "In which callback"},
+    &(const struct hb_option){.size = sizeof *options,
+                              .type = HB_OPTION_INTEGER,
+                              .key = "at",
+                              .default_text = "1",
+                              .minimum = 1,
+                              .maximum = 1000000,
+                              .help = "At which call of it"},
 };
 
 static const void *const tables[] = {

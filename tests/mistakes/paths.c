@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A hook that asks for paths that it should not get, and says what came of it; and one that doubts
  * when all is done. */
+#include <errno.h>
 #include <fcntl.h>
 #include <hbcore/hook.h>
 #include <stdbool.h>
@@ -30,7 +31,7 @@ static void ask(const struct hb_host *host, const char *path)
     int fd = host->open_beneath(host, path, O_RDONLY, 0);
     ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     text[got < 0 ? 0 : got] = '\0';
-    host->summary(host, "%s: %s %s", path, fd < 0 ? strerror(-fd) : "opened,", text);
+    host->summary(host, "%s: %s %s", path, fd < 0 ? strerror(errno) : "opened,", text);
     if (fd >= 0)
         close(fd);
 }
@@ -53,17 +54,17 @@ static int paths_after(void *self, const struct hb_event *event)
     return HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "ask",
-     .default_text = "",
-     .help = "Paths to open, separated by ':'"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_BOOLEAN,
-     .key = "doubt",
-     .default_text = "no",
-     .help = "Find something doubtful when all is done"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "ask",
+                              .default_text = "",
+                              .help = "Paths to open, separated by ':'"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_BOOLEAN,
+                              .key = "doubt",
+                              .default_text = "no",
+                              .help = "Find something doubtful when all is done"},
 };
 
 static const struct hb_hook_ops ops = {

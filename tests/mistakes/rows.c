@@ -359,12 +359,13 @@ static const char *const suffixes[] = {".rows", NULL};
 static const struct hb_magic magics[] = {{.bytes = magic_text, .length = sizeof magic_text - 1},
                                          {0}};
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "mistake",
-     .default_text = "none",
-     .help = "garbage, leave-out-first, leave-out-last, other-name and others"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){
+        .size = sizeof(struct hb_option),
+        .type = HB_OPTION_STRING,
+        .key = "mistake",
+        .default_text = "none",
+        .help = "garbage, leave-out-first, leave-out-last, other-name and others"},
 };
 
 static const struct hb_format_ops ops = {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST = 1 << 16, OLD_MEMBER = 48 };
+enum { LONGEST = 1 << 16, OLD_MEMBER = 40 };
 static const char magic_text[] = "sealed 1\n";
 
 struct sealed {
@@ -195,12 +195,13 @@ static const char *const suffixes[] = {".sealed", NULL};
 static const struct hb_magic magics[] = {{.bytes = magic_text, .length = sizeof magic_text - 1},
                                          {0}};
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "how",
-     .default_text = "list",
-     .help = "list; old: as before there were such members; walk; data-and-sealed"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){
+        .size = sizeof(struct hb_option),
+        .type = HB_OPTION_STRING,
+        .key = "how",
+        .default_text = "list",
+        .help = "list; old: as before there were such members; walk; data-and-sealed"},
 };
 
 static const struct hb_format_ops ops = {

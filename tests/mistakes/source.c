@@ -50,7 +50,8 @@ static int64_t opened_read(const struct hb_source *source, void *buffer, size_t 
     const struct opened *opened = source->self;
     ssize_t got = pread(opened->fd, buffer, bytes, (off_t)offset);
     if (got < 0)
-        return -errno;
+        return opened->mistaken->host->fail(opened->mistaken->host, HB_STATUS_ENTRY,
+                                            "cannot be read: %s", strerror(errno));
     return makes(opened->mistaken, "read-more") ? got + 200000 : got;
 }
 
@@ -76,10 +77,13 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
         abort();
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = makes(mistaken, "unsound") ? HB_SOUNDNESS_UNSOUND : HB_SOUNDNESS_SOUND,
+        .soundness = makes(mistaken, "unsound")       ? HB_SOUNDNESS_UNSOUND
+                     : makes(mistaken, "soundness-9") ? 9
+                     : makes(mistaken, "soundness-0") ? 0
+                                                      : HB_SOUNDNESS_SOUND,
         .self = opened,
         .bytes = (uint64_t)status.st_size,
-        .method = HB_METHOD_SNAPSHOT,
+        .method = makes(mistaken, "no-method") ? NULL : HB_METHOD_SNAPSHOT,
         .fd = -1,
         .read_at = opened_read,
         .close = opened_close,
@@ -106,12 +110,14 @@ static int mistaken_restore(void *self, const struct hb_entry *entry, const stru
     return makes(self, "restored-9") ? 9 : HB_RESTORE_RENAME;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "mistake",
-     .default_text = "none",
-     .help = "no-source, read-more, unsound, doubtful, restored-9"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){
+        .size = sizeof(struct hb_option),
+        .type = HB_OPTION_STRING,
+        .key = "mistake",
+        .default_text = "none",
+        .help = "no-source, no-method, read-more, unsound, soundness-0, soundness-9, "
+                "doubtful, restored-9"},
 };
 
 static const struct hb_content_ops ops = {

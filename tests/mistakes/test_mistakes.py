@@ -44,12 +44,22 @@ class Sources(Mistakes):
 
     def test_nothing_to_read(self):
         """It is left out and told, never stored empty."""
-        self.source("no-source")
-        for form in FORMATS:
-            archive, found = self.backup(*form, expect=3)
-            self.assertEqual({row["path"] for row in found["skipped"]}, {"a.mine", "c.mine"}, found)
-            self.assertIn("read_at", found["skipped"][0]["reason"])
-            self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"b"])
+        for mistake, word in (("no-source", "read_at"), ("no-method", "method")):
+            self.source(mistake)
+            for form in FORMATS:
+                archive, found = self.backup(*form, expect=3)
+                self.assertEqual({row["path"] for row in found["skipped"]}, {"a.mine", "c.mine"}, found)
+                self.assertIn(word, found["skipped"][0]["reason"])
+                self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"b"])
+
+    def test_no_such_soundness(self):
+        """Nobody knows then whether it is sound: it is stored, told, and the exit status is 3."""
+        for mistake in ("soundness-0", "soundness-9"):
+            self.source(mistake)
+            _, found = self.backup(*FORMATS[0], expect=3)
+            self.assertEqual({row["path"] for row in found["doubtful"]}, {"a.mine", "c.mine"}, found)
+            self.assertIn("no valid answer", found["doubtful"][0]["reason"])
+            self.assertEqual({row["cannot_tell"] for row in found["databases"]}, {True}, found["databases"])
 
     def test_more_than_asked_for(self):
         """Nothing of other files gets into the archive."""
@@ -99,6 +109,31 @@ class Verdicts(Mistakes):
         done = self.hbcore("--home", self.home, "--set", "filter:verdicts.mistake=kind-9", "import", "--force",
                            archive, expect=1)
         self.assert_mentions(done, "filter:verdicts")
+
+
+    def test_one_that_cannot_tell_costs_the_entry(self):
+        self.configure("[filter:verdicts]\n[snapshot]\nfiles = b c.secret\n")
+        for name in ("c.secret", "secret-directory/x", "d/e/secret"):
+            hb.write(self.home / name, b"hidden")
+        archive, _ = self.backup(*FORMATS[0])
+        setting = ("--set", "filter:verdicts.mistake=cannot-tell")
+        for form, suffix in FORMATS:
+            made, summary = self.backup(form, "cannot." + suffix, *setting, expect=3)
+            self.assertEqual({row["path"] for row in summary["skipped"]}, {"c.secret", "secret-directory", "d/e/secret"})
+            self.assertIn("verdicts: failed without saying why", summary["skipped"][0]["reason"])
+            listed = self.hbcore("--json", "list", made, expect=None).stdout
+            self.assertNotIn(b"secret", listed.replace(b"cannot", b"").split(b'"summary"')[0])
+        target = self.dir / "target"
+        target.mkdir()
+        done = self.hbcore("--home", target, *setting, "--json", "import", "--force", archive, expect=3)
+        summary = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual({row["path"] for row in summary["skipped"]},
+                         {"c.secret", "secret-directory", "secret-directory/x", "d/e/secret"})
+        self.assertEqual(sorted(path.name for path in target.rglob("*secret*")), [])
+        self.assertEqual((target / "b").read_bytes(), SECRET)
+        self.hbcore("--home", self.home, "snapshot", "create")
+        done = self.hbcore("--home", self.home, *setting, "--json", "snapshot", "restore", "1", expect=3)
+        self.assertIn(b"c.secret", done.stdout + done.stderr)
 
 
 class Hooks(Mistakes):

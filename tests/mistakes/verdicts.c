@@ -20,7 +20,8 @@ static int verdicts_verdict(void *self, int direction, const struct hb_entry *en
 {
     const char *const *mistake = self;
     (void)direction;
-    (void)entry;
+    if (strcmp(*mistake, "cannot-tell") == 0 && strstr(entry->path, "secret") != NULL)
+        return HB_STATUS_ENTRY;
     if (strcmp(*mistake, "kind-9") == 0)
         verdict->kind = 9;
     return strcmp(*mistake, "answer-1") == 0 ? 1 : HB_OK;
@@ -33,12 +34,12 @@ static int verdicts_enter(void *self, const char *path)
     return strcmp(*mistake, "enter-1") == 0 ? 1 : HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "mistake",
-     .default_text = "none",
-     .help = "kind-9, answer-1, enter-1"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "mistake",
+                              .default_text = "none",
+                              .help = "kind-9, answer-1, enter-1, cannot-tell"},
 };
 
 static const struct hb_filter_ops ops = {

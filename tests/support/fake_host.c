@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_host.h"
 
+#if __has_include("base/patterns.h") /* not where only the headers of plugins are */
 #include "base/patterns.h"
+#define HAS_PATTERNS
+#endif
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,6 +38,24 @@ static int fake_fail(const struct hb_host *host, int status, const char *format,
     vsnprintf(fake_of(host)->message, sizeof fake_of(host)->message, format, arguments);
     va_end(arguments);
     return status;
+}
+
+static int fake_fail_as(const struct hb_host *host, int status, uint32_t cause, const char *hint,
+                        const char *format, ...)
+{
+    struct fake_host *fake = fake_of(host);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fake->message, sizeof fake->message, format, arguments);
+    va_end(arguments);
+    fake->cause = cause;
+    snprintf(fake->hint, sizeof fake->hint, "%s", hint == NULL ? "" : hint);
+    return status;
+}
+
+static uint32_t fake_cause(const struct hb_host *host)
+{
+    return fake_of(host)->cause;
 }
 
 static void fake_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
@@ -100,7 +121,7 @@ static int fake_open_beneath(const struct hb_host *host, const char *path, int f
     char full[PATH_MAX];
     snprintf(full, sizeof full, "%s/%s", fake_of(host)->home, path);
     int fd = open(full, flags | O_CLOEXEC, mode);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? HB_STATUS_ENTRY : fd;
 }
 
 static int64_t fake_read_entry(const struct hb_host *host, const char *path, uint64_t offset,
@@ -110,7 +131,7 @@ static int64_t fake_read_entry(const struct hb_host *host, const char *path, uin
     if (fd < 0)
         return fd;
     ssize_t got = pread(fd, buffer, bytes, (off_t)offset);
-    int64_t result = got < 0 ? -errno : got;
+    int64_t result = got < 0 ? HB_STATUS_ENTRY : got;
     close(fd);
     return result;
 }
@@ -174,6 +195,7 @@ static int fake_member(const struct hb_host *host, const char *key, const char *
 }
 
 /* The host's own: nothing that a test of a plugin should have to imitate. */
+#ifdef HAS_PATTERNS
 static struct hb_patterns *fake_patterns_create(const struct hb_host *host, const char *key,
                                                 const char *const *patterns, size_t count)
 {
@@ -202,6 +224,7 @@ static void fake_patterns_free(const struct hb_host *host, struct hb_patterns *p
     (void)host;
     hb_patterns_free(patterns);
 }
+#endif
 
 static void make_directory(char *path, size_t size, const char *what)
 {
@@ -242,9 +265,13 @@ void fake_host_init(struct fake_host *fake)
         .publish = fake_publish,
         .summary = fake_summary,
         .member = fake_member,
+        .fail_as = fake_fail_as,
+        .cause = fake_cause,
+#ifdef HAS_PATTERNS
         .patterns_create = fake_patterns_create,
         .patterns_match = fake_patterns_match,
         .patterns_free = fake_patterns_free,
+#endif
     };
 }
 
@@ -270,7 +297,7 @@ struct fake_settings {
 
 static const struct hb_option *option_at(const struct hb_plugin *plugin, size_t i)
 {
-    return (const void *)((const char *)plugin->options + i * plugin->options[0].size);
+    return plugin->options[i];
 }
 
 static int64_t number_of(const struct hb_option *option, const char *text)

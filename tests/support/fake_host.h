@@ -12,6 +12,8 @@
 struct fake_host {
     struct hb_host host; /* hand out &fake->host */
     char message[512];   /* last fail() */
+    uint32_t cause;      /* of that */
+    char hint[256];      /* of that; "": none */
     char report[512];    /* last note() or doubtful() */
     int notes;
     int doubtful;

@@ -212,26 +212,26 @@ static int meeting_walk(void *self, const struct hb_input *input, const struct h
     return meeting->host->fail(meeting->host, HB_STATUS_FATAL, "is read by its list only");
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_INTEGER,
-     .key = "threads",
-     .default_text = "1",
-     .minimum = 1,
-     .maximum = 64,
-     .help = "How many must be in encode at the same time"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "waits-for-append",
-     .default_text = "",
-     .help = "An entry whose encoding waits until something was appended"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_INTEGER,
-     .key = "readers",
-     .default_text = "1",
-     .minimum = 1,
-     .maximum = 64,
-     .help = "How many must be in decode at the same time"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_INTEGER,
+                              .key = "threads",
+                              .default_text = "1",
+                              .minimum = 1,
+                              .maximum = 64,
+                              .help = "How many must be in encode at the same time"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "waits-for-append",
+                              .default_text = "",
+                              .help = "An entry whose encoding waits until something was appended"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_INTEGER,
+                              .key = "readers",
+                              .default_text = "1",
+                              .minimum = 1,
+                              .maximum = 64,
+                              .help = "How many must be in decode at the same time"},
 };
 
 static const char *const suffixes[] = {".meeting", NULL};

@@ -75,7 +75,7 @@ static int64_t turned_read(const struct hb_source *source, void *buffer, size_t 
     struct turned *turned = source->self;
     ssize_t got = pread(turned->fd, buffer, bytes, (off_t)offset);
     if (got < 0)
-        return -errno;
+        return HB_STATUS_ENTRY;
     turn(buffer, (size_t)got);
     pthread_mutex_lock(&turned->lock);
     turned->read += (uint64_t)got;
@@ -180,23 +180,24 @@ static int verdict_judge(void *self, const struct hb_entry *entry, struct hb_sou
     return HB_OK;
 }
 
-static const struct hb_option options[] = {
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "answer",
-     .default_text = "sound",
-     .help = "sound, unsound, raw or skip"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_STRING,
-     .key = "spoil",
-     .default_text = "",
-     .help = "A file whose bits are turned when so much of a long entry has been read"},
-    {.size = sizeof(struct hb_option),
-     .type = HB_OPTION_BYTES,
-     .key = "wants",
-     .default_text = "1",
-     .maximum = INT64_MAX,
-     .help = "How much is to be read of a source before it is judged"},
+static const struct hb_option *const options[] = {
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "answer",
+                              .default_text = "sound",
+                              .help = "sound, unsound, raw or skip"},
+    &(const struct hb_option){
+        .size = sizeof(struct hb_option),
+        .type = HB_OPTION_STRING,
+        .key = "spoil",
+        .default_text = "",
+        .help = "A file whose bits are turned when so much of a long entry has been read"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_BYTES,
+                              .key = "wants",
+                              .default_text = "1",
+                              .maximum = INT64_MAX,
+                              .help = "How much is to be read of a source before it is judged"},
 };
 
 static const struct hb_content_ops ops = {

@@ -46,6 +46,13 @@ extern "C" {
 #define HB_HAS(p, member)                                                                          \
     ((p)->size >= (uint32_t)((const char *)(&(p)->member + 1) - (const char *)(p)))
 
+/*
+ * The size of a structure of `type` that ends with `member`. For hb_plugin.host_size: say the last
+ * service that the plugin cannot do without, and ask HB_HAS() for those behind it.
+ */
+#define HB_SIZE_TO(type, member)                                                                   \
+    ((uint32_t)(offsetof(type, member) + sizeof(((const type *)0)->member)))
+
 #ifdef __cplusplus
 #define HB_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else
@@ -66,7 +73,10 @@ extern "C" {
 /*
  * What a call returns. Zero and above: it did what was asked, or says that
  * there is nothing to do. Below zero: a failure; the plugin has told the host
- * why through hb_host.fail() in the same thread, before it returned.
+ * why through hb_host.fail() in the same thread, before it returned. So do the
+ * host's services: a plugin that passes their failure on need not say it again.
+ * No call returns an errno value. A host takes a status that the comment of the
+ * call does not name for HB_STATUS_FATAL, or for what that comment says.
  */
 enum hb_status {
     HB_OK = 0,
@@ -77,16 +87,36 @@ enum hb_status {
     HB_STATUS_FATAL = -2,     /* this archive or this run cannot go on */
     HB_STATUS_CANCELLED = -3, /* the user or the host stopped it */
     HB_STATUS_LATER =
-        -4,              /* this entry cannot be done now, but perhaps later; where it is allowed */
-    HB_STATUS_PROVEN = 4 /* an answer of probe(): mine, whatever else it looks like */
+        -4, /* this entry cannot be done now, but perhaps later; where it is allowed */
+    HB_STATUS_UNCERTAIN = -5, /* nobody can tell whether it was done: of a store's put_commit() */
+    HB_STATUS_PROVEN = 4      /* an answer of probe(): mine, whatever else it looks like */
+};
+
+/*
+ * Why a call failed, as far as a program can act on it; the sentence says it to people, and goes
+ * beside it: hb_host.fail_as(), hb_host.cause().
+ */
+enum hb_cause {
+    HB_CAUSE_NONE = 0,     /* none of these */
+    HB_CAUSE_NO_SPACE = 1, /* no room left, or a quota that is used up */
+    HB_CAUSE_DENIED = 2,   /* no permission */
+    HB_CAUSE_NOT_FOUND = 3,
+    HB_CAUSE_BUSY = 4,    /* somebody else uses it, or there is too much to do; later, perhaps */
+    HB_CAUSE_NETWORK = 5, /* no answer, or a broken one; worth another try */
+    HB_CAUSE_AUTHENTICATION = 6, /* who we are is not believed: a wrong or expired secret */
+    HB_CAUSE_DAMAGED = 7,        /* what is there is not what was put there */
+    HB_CAUSE_UNSUPPORTED = 8,    /* it can never be done there, or by this version */
+    HB_CAUSE_EXISTS = 9          /* it is there already, and was not to be replaced */
 };
 
 /* The kinds of plugin. */
 enum hb_kind {
-    HB_KIND_FORMAT = 1,  /* format.h: how an archive is written and read */
-    HB_KIND_CONTENT = 2, /* content.h: how the bytes of special files are obtained and put back */
-    HB_KIND_FILTER = 3,  /* filter.h: what is kept */
-    HB_KIND_HOOK = 4     /* hook.h: what else happens before and after */
+    HB_KIND_FORMAT = 1,   /* format.h: how an archive is written and read */
+    HB_KIND_CONTENT = 2,  /* content.h: how the bytes of special files are obtained and put back */
+    HB_KIND_FILTER = 3,   /* filter.h: what is kept */
+    HB_KIND_HOOK = 4,     /* hook.h: what else happens before and after */
+    HB_KIND_STORE = 5,    /* store.h: where archives lie; experimental */
+    HB_KIND_TRANSFORM = 6 /* reserved; this hbcore takes none */
 };
 
 /* Which way the data goes. */

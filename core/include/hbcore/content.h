@@ -46,7 +46,8 @@ struct hb_source {
     const char *method; /* one word for reports: HB_METHOD_SNAPSHOT, "raw"; constant */
     int32_t fd;         /* the same bytes as a file, or -1; closed by close() */
     uint32_t flags;     /* enum hb_source_flags */
-    /* All that was asked for, except at the end; -errno on failure. Any thread. */
+    /* All that was asked for, except at the end; below 0: HB_STATUS_ENTRY or HB_STATUS_CANCELLED,
+     * after fail(): the entry ends there, or is left out. Any thread. */
     int64_t (*read_at)(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset);
     /* Once, when nothing reads any more. Any thread. */
     void (*close)(struct hb_source *source);
@@ -55,6 +56,17 @@ struct hb_source {
 HB_LAYOUT(struct hb_source, bytes, 16);
 HB_LAYOUT(struct hb_source, read_at, 40);
 HB_SIZEOF(struct hb_source, 56);
+
+/* What the content of an entry says in a number, such as how many rows a table has. */
+struct hb_fact {
+    uint32_t size; /* preset by the host; all else is zero */
+    uint32_t reserved;
+    const char *name; /* UTF-8, without a newline; the plugin's, valid until destroy() */
+    int64_t value;
+};
+
+HB_LAYOUT(struct hb_fact, name, 8);
+HB_SIZEOF(struct hb_fact, 24);
 
 /* What since() found. */
 enum hb_since {
@@ -179,6 +191,17 @@ struct hb_content_ops {
      * HB_STATUS_ENTRY or HB_STATUS_LATER after fail(), with the words of restore(). One at a time.
      */
     int (*foresee)(void *self, const struct hb_entry *entry, const struct hb_target *target);
+
+    /*
+     * A fact of what open() gave, of that very state: number `index`, from 0 on, until
+     * HB_STATUS_END. HB_OK and *fact; HB_STATUS_NOMATCH: this entry has none of that number, the
+     * next may be there; HB_STATUS_ENTRY after fail(): it could not be found out, which is a note
+     * and costs nothing else. After judge() (or open(), where there is none) said HB_OK, in the
+     * same thread, before close(), while others are in read_at(). An entry that is taken over from
+     * an earlier archive keeps the facts that it has there.
+     */
+    int (*fact)(void *self, const struct hb_entry *entry, const struct hb_source *source,
+                size_t index, struct hb_fact *fact);
 };
 
 HB_LAYOUT(struct hb_content_ops, claim, 8);
@@ -187,7 +210,8 @@ HB_LAYOUT(struct hb_content_ops, restore, 48);
 HB_LAYOUT(struct hb_content_ops, judge, 56);
 HB_LAYOUT(struct hb_content_ops, since, 72);
 HB_LAYOUT(struct hb_content_ops, foresee, 80);
-HB_SIZEOF(struct hb_content_ops, 88);
+HB_LAYOUT(struct hb_content_ops, fact, 88);
+HB_SIZEOF(struct hb_content_ops, 96);
 
 #ifdef __cplusplus
 }

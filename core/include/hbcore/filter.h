@@ -46,12 +46,20 @@ struct hb_filter_ops {
     /*
      * Required. `direction` is enum hb_direction. On backup every entry is shown, parents
      * first, but none below a pruned directory; on import every entry in the order of
-     * the archive, where parents need not be shown. One at a time. HB_OK or a failure.
+     * the archive, where parents need not be shown. One at a time. HB_OK; HB_STATUS_ENTRY: it
+     * cannot tell, and the entry, of a directory on backup with everything below it, is left out
+     * and named (exit 3); or HB_STATUS_FATAL, which ends the command.
      */
     int (*verdict)(void *self, int direction, const struct hb_entry *entry,
                    struct hb_verdict *verdict);
 
-    /* Optional, backup only: a directory that is walked begins and ends. "" is the home itself. */
+    /*
+     * Optional, backup only: a directory that is walked begins and ends. "" is the home itself.
+     * The verdict about a directory comes before its dir_enter(); what is in it, directories in it
+     * included, before its dir_leave(); and no two of them are mixed up: they nest. A directory
+     * that is not walked (pruned, not readable, on another file system) has neither. After a
+     * failure neither comes any more. HB_OK or HB_STATUS_FATAL.
+     */
     int (*dir_enter)(void *self, const char *path);
     int (*dir_leave)(void *self, const char *path);
 };

@@ -25,6 +25,10 @@
  * Reading: walk() passes over the archive once, front to back. With list() and
  * decode() the host can list without reading the data, fetch one member, and
  * use all processors.
+ *
+ * The trailer has the host's own checksums of each entry, of its metadata and of its content. What
+ * list() and walk() tell is compared with the former, what decode() and walk() give with the latter:
+ * a plugin's own checks say where an archive is damaged, but are not what it is believed by.
  */
 #ifndef HBCORE_FORMAT_H
 #define HBCORE_FORMAT_H
@@ -154,7 +158,8 @@ HB_SIZEOF(struct hb_adoption, 48);
 struct hb_unit_policy {
     uint32_t size;
     uint32_t spans;      /* non-zero: a unit may hold several small entries */
-    uint64_t unit_bytes; /* the most content bytes of one unit; 64 KiB to 64 MiB */
+    uint64_t unit_bytes; /* the most content bytes of one unit; 64 KiB to 64 MiB. The host rounds
+                            it down to a multiple of 64 KiB */
     uint64_t overhead;   /* bytes that an entry adds to a shared unit besides its content */
 };
 
@@ -194,8 +199,7 @@ HB_LAYOUT(struct hb_visitor, unreadable, 48);
 HB_SIZEOF(struct hb_visitor, 56);
 
 enum hb_member_flags {
-    HB_MEMBER_HAS_CRC = 1,   /* `crc32` is known */
-    HB_MEMBER_UNREADABLE = 2 /* see `why`; decode() is not asked for it. Its group is its own */
+    HB_MEMBER_UNREADABLE = 1 /* see `why`; decode() is not asked for it. Its group is its own */
 };
 
 /* One row of a listing. */
@@ -206,15 +210,12 @@ struct hb_member {
     uint64_t group;               /* members that decode together: a shared frame. Ascending */
     uint64_t token;               /* the plugin's own, to find the member again in decode() */
     uint64_t stored_bytes;        /* compressed size; of a group: in its first member, else 0 */
-    uint32_t crc32;
-    uint32_t reserved;
     const char *why; /* with HB_MEMBER_UNREADABLE: as hb_visitor.unreadable() has it; else NULL */
 };
 
 HB_LAYOUT(struct hb_member, group, 16);
-HB_LAYOUT(struct hb_member, crc32, 40);
-HB_LAYOUT(struct hb_member, why, 48);
-HB_SIZEOF(struct hb_member, 56);
+HB_LAYOUT(struct hb_member, why, 40);
+HB_SIZEOF(struct hb_member, 48);
 
 /* Receives a listing. On the thread that called list(). */
 struct hb_lister {

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-enum hb_log_level {
+enum hb_log {
     HB_LOG_DEBUG = 0, /* shown with --verbose only */
     HB_LOG_INFO = 1,
     HB_LOG_WARNING = 2
@@ -92,14 +92,15 @@ struct hb_host {
     /*
      * Opens a path below the home, with the flags of open(2) and O_CLOEXEC added. No
      * component may lead outside, symbolic links included (openat2(2),
-     * RESOLVE_BENEATH). Returns a descriptor that the caller closes, or -errno.
+     * RESOLVE_BENEATH). Returns a descriptor that the caller closes, or HB_STATUS_ENTRY, where
+     * errno and cause() tell more.
      */
     int (*open_beneath)(const struct hb_host *host, const char *path, int flags, uint32_t mode);
 
     /*
      * Reads a part of another file of the home, for filters and content plugins
-     * that decide by their neighbours. Returns the bytes read, 0 at the end,
-     * -errno on failure.
+     * that decide by their neighbours. Returns the bytes read, 0 at the end, or as
+     * open_beneath().
      */
     int64_t (*read_entry)(const struct hb_host *host, const char *path, uint64_t offset,
                           void *buffer, size_t bytes);
@@ -125,7 +126,11 @@ struct hb_host {
     /* One line for the summary of the command. Hooks only. */
     void (*summary)(const struct hb_host *host, const char *format, ...) HB_PRINTF(2, 3);
 
-    /* One member for the JSON summary; `json` is a JSON text. Hooks only. */
+    /*
+     * One member for the JSON summary; `json` is a JSON text. Hooks only. HB_OK; HB_STATUS_ENTRY:
+     * it is no JSON text. If a member of that name is there already, the user is told that this one
+     * is left out: begin the key with the name of the plugin.
+     */
     int (*member)(const struct hb_host *host, const char *key, const char *json);
 
     /*
@@ -151,6 +156,16 @@ struct hb_host {
     int (*patterns_match)(const struct hb_host *host, struct hb_patterns *patterns,
                           const char *path, size_t path_bytes, uint32_t type);
     void (*patterns_free)(const struct hb_host *host, struct hb_patterns *patterns);
+
+    /*
+     * As fail(), with what else is known: `cause` is an enum hb_cause, `hint` what the person at
+     * the terminal can do about it, without a full stop, or NULL.
+     */
+    int (*fail_as)(const struct hb_host *host, int status, uint32_t cause, const char *hint,
+                   const char *format, ...) HB_PRINTF(5, 6);
+
+    /* The enum hb_cause of the last failure of this thread, of a service or the plugin's own. */
+    uint32_t (*cause)(const struct hb_host *host);
 };
 
 HB_LAYOUT(struct hb_host, self, 8);
@@ -163,7 +178,8 @@ HB_LAYOUT(struct hb_host, member, 144);
 HB_LAYOUT(struct hb_host, read_as, 152);
 HB_LAYOUT(struct hb_host, patterns_create, 160);
 HB_LAYOUT(struct hb_host, patterns_free, 176);
-HB_SIZEOF(struct hb_host, 184);
+HB_LAYOUT(struct hb_host, fail_as, 184);
+HB_SIZEOF(struct hb_host, 200);
 
 #ifdef __cplusplus
 }

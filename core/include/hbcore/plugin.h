@@ -30,30 +30,40 @@ enum hb_option_type {
     HB_OPTION_MODE = 5,    /* octal permission bits; in `number` */
     HB_OPTION_STRING = 6,  /* in `text` */
     HB_OPTION_CHOICE = 7,  /* one of `choices`; in `text`, its position in `number` */
-    HB_OPTION_LIST = 8     /* words between blanks, "…" around one with blanks; in `list` */
+    HB_OPTION_LIST = 8,    /* words between blanks, "…" around one with blanks; in `list` */
+    HB_OPTION_PATH = 9     /* of a file or directory; in `text`, where a leading ~ is expanded */
 };
 
-/* In `minimum` and `maximum` of an HB_OPTION_LIST: its words are patterns of paths (hbcore(1),
- * PATTERNS), and one that can never match is refused with its line. Hosts of before do not look. */
-enum { HB_OPTION_LIST_OF_PATTERNS = 1 };
+enum hb_option_flags {
+    HB_OPTION_REQUIRED = 1, /* it has no default: a section without it is refused */
+    HB_OPTION_SECRET = 2,   /* nobody is shown its value: it is not printed, logged or completed */
+    HB_OPTION_ADVANCED = 4, /* hardly anybody needs it: shown after the others */
+    HB_OPTION_DEPRECATED = 8, /* still taken, and `config check` tells; `help` says what instead */
+    HB_OPTION_PATTERNS = 16   /* the words of a list are patterns of paths (hbcore(1), PATTERNS),
+                                 and one that can never match is refused with its line */
+};
 
 /* One option that a plugin takes in its section. */
 struct hb_option {
-    uint32_t size;            /* sizeof(struct hb_option); also the stride of the table */
+    uint32_t size;            /* sizeof(struct hb_option) */
     uint32_t type;            /* enum hb_option_type */
     const char *key;          /* lower case, words joined by '-' */
-    const char *default_text; /* as it would stand in the file; "" for an empty text or list */
+    const char *default_text; /* as it would stand in the file; "" for an empty text or list; NULL
+                                 with HB_OPTION_REQUIRED, else never */
     int64_t minimum;          /* of `number`, both included; not used where both are 0 */
     int64_t maximum;
     const char *const *choices; /* ended by NULL: of HB_OPTION_CHOICE; of HB_OPTION_INTEGER, if it
                                    also takes words; of HB_OPTION_LIST, if not all will do */
     const char *help;           /* one sentence, without a full stop */
+    uint32_t flags;             /* enum hb_option_flags */
+    uint32_t reserved;
 };
 
 HB_LAYOUT(struct hb_option, key, 8);
 HB_LAYOUT(struct hb_option, minimum, 24);
 HB_LAYOUT(struct hb_option, help, 48);
-HB_SIZEOF(struct hb_option, 56);
+HB_LAYOUT(struct hb_option, flags, 56);
+HB_SIZEOF(struct hb_option, 64);
 
 /* The value of one option, already validated. */
 struct hb_value {
@@ -90,8 +100,8 @@ struct hb_plugin {
     uint32_t host_size; /* the smallest hb_host.size that it can work with */
     const char *name;   /* as the configuration names it; also NAME.so */
     const char *version;
-    const char *summary;             /* one line */
-    const struct hb_option *options; /* option_count of them, options[0].size apart */
+    const char *summary;                    /* one line */
+    const struct hb_option *const *options; /* option_count of them */
     size_t option_count;
 
     /*
@@ -103,15 +113,24 @@ struct hb_plugin {
     /* Ends an instance; may be NULL. Nothing else runs in it then. */
     void (*destroy)(void *self);
 
-    /* struct hb_format_ops, hb_content_ops, hb_filter_ops or hb_hook_ops. */
+    /* struct hb_format_ops, hb_content_ops, hb_filter_ops, hb_hook_ops or hb_store_ops. */
     const void *ops;
+
+    /*
+     * Are these settings right together, and will they do here? Asked by `config check`, which
+     * makes no instance of a format, hook or store then; it opens and changes nothing. HB_OK, or a
+     * failure after host->fail() for each that is wrong, "[SECTION] KEY: …". Main thread. May be
+     * NULL.
+     */
+    int (*check)(const struct hb_host *host, const struct hb_settings *settings);
 };
 
 HB_LAYOUT(struct hb_plugin, abi, 4);
 HB_LAYOUT(struct hb_plugin, name, 16);
 HB_LAYOUT(struct hb_plugin, create, 56);
 HB_LAYOUT(struct hb_plugin, ops, 72);
-HB_SIZEOF(struct hb_plugin, 80);
+HB_LAYOUT(struct hb_plugin, check, 80);
+HB_SIZEOF(struct hb_plugin, 88);
 
 /* The one symbol. */
 #define HB_PLUGIN_SYMBOL "hb_plugin_v1"

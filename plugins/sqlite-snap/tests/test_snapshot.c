@@ -840,10 +840,86 @@ static void commits_that_no_time_tells_of(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ---- facts ------------------------------------------------------------------------- */
+
+/* What fact() says of number `index`; of HB_OK the value. */
+static void expect_fact(const struct fixture *fixture, const struct hb_source *source, size_t index,
+                        int status, const char *name, int64_t value)
+{
+    struct hb_entry entry = entry_of("x.db");
+    struct hb_fact fact = {.size = sizeof fact};
+    int got = fixture->ops->fact(fixture->self, &entry, source, index, &fact);
+    if (got != status)
+        fail_msg("fact %zu: %d, not %d: %s", index, got, status, fixture->fake.message);
+    if (status != HB_OK)
+        return;
+    assert_string_equal(fact.name, name);
+    assert_int_equal(fact.value, value);
+}
+
+/* Of the copy, whatever is written to the database meanwhile. */
+static void rows_are_counted_in_the_copy(void **state)
+{
+    static const char *const modes[] = {"wal", "delete"};
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        struct fixture fixture;
+        struct hb_source source = {.size = sizeof source, .fd = -1};
+        struct hb_entry entry = entry_of("x.db");
+        fixture_start(&fixture, "count=t no-such v ACCOUNT f a\"b\n");
+        const char *path = home_file(&fixture, "x.db");
+        make_database(path, modes[i], 4096, 10);
+        value_in(path, "CREATE TABLE t(a)");
+        value_in(path, "INSERT INTO t VALUES (1), (2), (3)");
+        value_in(path, "CREATE VIEW v AS SELECT 1");
+        value_in(path, "CREATE TABLE \"a\"\"b\"(x)");
+        entry.bytes = 1;
+        assert_int_equal(open_judged(&fixture, &entry, &source), HB_OK);
+        value_in(path, "INSERT INTO t VALUES (4)");
+        expect_fact(&fixture, &source, 0, HB_OK, "t", 3);
+        expect_fact(&fixture, &source, 1, HB_STATUS_NOMATCH, NULL, 0);
+        expect_fact(&fixture, &source, 2, HB_STATUS_NOMATCH, NULL, 0);
+        expect_fact(&fixture, &source, 3, HB_OK, "ACCOUNT", 100);
+        expect_fact(&fixture, &source, 4, HB_STATUS_NOMATCH, NULL, 0);
+        expect_fact(&fixture, &source, 5, HB_OK, "a\"b", 0);
+        expect_fact(&fixture, &source, 6, HB_STATUS_END, NULL, 0);
+        assert_string_equal(value_in(path, "SELECT count(*) FROM t"), "4");
+        source.close(&source);
+        fixture_stop(&fixture);
+    }
+}
+
+/* The plugin says why, and nothing else is lost. */
+static void a_table_that_cannot_be_counted(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct hb_source source = {.size = sizeof source, .fd = -1};
+    struct hb_entry entry = entry_of("x.db");
+    fixture_start(&fixture, "count=t\n");
+    const char *path = home_file(&fixture, "x.db");
+    make_database(path, "delete", 4096, 10);
+    value_in(path, "CREATE TABLE t(a)");
+    assert_int_equal(open_judged(&fixture, &entry, &source), HB_OK);
+    fixture.fake.cancel = 1;
+    struct hb_fact fact = {.size = sizeof fact};
+    int status = fixture.ops->fact(fixture.self, &entry, &source, 0, &fact);
+    assert_true(status == HB_STATUS_CANCELLED ||
+                status == HB_OK); /* if it was done before it looked */
+    fixture.fake.cancel = 0;
+    assert_int_equal(ftruncate(source.fd, 4096), 0);
+    expect_fact(&fixture, &source, 0, HB_STATUS_ENTRY, NULL, 0);
+    assert_non_null(strstr(fixture.fake.message, "the rows of table t cannot be counted: "));
+    source.close(&source);
+    fixture_stop(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(claims_by_suffix),
+        cmocka_unit_test(rows_are_counted_in_the_copy),
+        cmocka_unit_test(a_table_that_cannot_be_counted),
         cmocka_unit_test(idle_databases),
         cmocka_unit_test(odd_names),
         cmocka_unit_test(long_path),

@@ -40,7 +40,6 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
         .type = entry->type,
         .mode = entry->mode,
         .flags = entry->flags,
-        .crc32 = member->crc32,
         .mtime = entry->mtime,
         .bytes = entry->bytes,
         .token = member->token,

@@ -33,7 +33,7 @@ struct found {
     char *path;
     size_t path_bytes;
     char *link;
-    uint32_t type, mode, flags, crc32;
+    uint32_t type, mode, flags;
     struct timespec mtime;
     uint64_t bytes, token, group;
     unsigned char *data;

@@ -37,8 +37,8 @@ static struct block build(const struct hb_origin *origin, const unsigned char *s
     struct block block;
     struct hb_entry file = entry_of("a", NULL), link = entry_of("b", "a");
     hb_report_init(&report);
-    hb_trailer_add(&trailer, &file);
-    hb_trailer_add(&trailer, &link);
+    hb_trailer_add(&trailer, &file, UINT64_C(0x0123456789abcdef));
+    hb_trailer_add(&trailer, &link, 0);
     hb_trailer_build(&trailer, &report, NULL, origin, seal_key, &block.data, &block.bytes);
     hb_report_clear(&report);
     hb_trailer_clear(&trailer);
@@ -88,6 +88,12 @@ static void what_it_says(void **state)
     assert_string_equal(trailer.origin.stamp, origin.stamp);
     assert_int_equal(trailer.origin.sequence, 9);
     assert_int_equal(trailer.origin.started, 1764346614);
+    uint64_t content = 1;
+    assert_true(hb_trailer_content(&trailer, 0, &content));
+    assert_true(content == UINT64_C(0x0123456789abcdef));
+    assert_true(hb_trailer_content(&trailer, 1, &content));
+    assert_true(content == 0);
+    assert_false(hb_trailer_content(&trailer, 2, &content));
     hb_trailer_clear(&trailer);
     free(block.data);
 }
@@ -215,6 +221,61 @@ static void only_the_last_section_differs(void **state)
     free(none.data);
 }
 
+/* The section of this type, head and payload, and where it begins. */
+static size_t section_of(const struct block *block, unsigned char type, size_t *bytes)
+{
+    for (size_t at = 8; at < block->bytes - sizeof(uint64_t); at += *bytes) {
+        uint64_t length;
+        memcpy(&length, block->data + at + 8, sizeof length);
+        *bytes = 16 + ((size_t)le64toh(length) + 7) / 8 * 8;
+        if (block->data[at] == type)
+            return at;
+    }
+    fail_msg("there is no section %d", type);
+    return 0;
+}
+
+/* As the release before made it: nothing is said of contents, and all else is as before. */
+static void without_contents(void **state)
+{
+    (void)state;
+    struct block block = build(NULL, NULL);
+    size_t bytes, at = section_of(&block, 5, &bytes);
+    memmove(block.data + at, block.data + at + bytes, block.bytes - at - bytes);
+    block.bytes -= bytes;
+    checksum(&block);
+    struct hb_trailer trailer;
+    struct hb_entry file = entry_of("a", NULL);
+    uint64_t content;
+    parse(&block, &trailer);
+    assert_false(hb_trailer_content(&trailer, 0, &content));
+    assert_true(hb_trailer_matches(&trailer, &file));
+    hb_trailer_clear(&trailer);
+    free(block.data);
+}
+
+/* 8 bytes for the metadata, 8 for the content, and nothing else grows with the entries. */
+static void sixteen_bytes_an_entry(void **state)
+{
+    enum { FEW = 1000, MANY = 5000 };
+    size_t sizes[2] = {FEW, MANY};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct hb_trailer trailer = {0};
+        struct hb_report report;
+        struct hb_entry entry = entry_of("a", NULL);
+        unsigned char *data;
+        hb_report_init(&report);
+        for (size_t count = sizes[i]; count > 0; count--)
+            hb_trailer_add(&trailer, &entry, count);
+        hb_trailer_build(&trailer, &report, NULL, NULL, NULL, &data, &sizes[i]);
+        free(data);
+        hb_report_clear(&report);
+        hb_trailer_clear(&trailer);
+    }
+    assert_int_equal((sizes[1] - sizes[0]) / (MANY - FEW), 16);
+}
+
 /* One more section behind all others; `bytes` of it, of which so many are there. */
 static void add_section(struct block *block, unsigned char type, size_t bytes, size_t there)
 {
@@ -264,13 +325,14 @@ static void expect_malformed(struct block block)
 
 static void twice_or_cut(void **state)
 {
-    enum { SUMMARY = 1, METADATA = 2, ORIGIN = 4 };
+    enum { SUMMARY = 1, METADATA = 2, ORIGIN = 4, CONTENT = 5 };
     static const struct {
         unsigned char type;
         size_t bytes, there;
     } rows[] = {
-        {METADATA, 8, 8}, {METADATA, 0, 0}, {ORIGIN, 64, 64}, {99, 16, 8}, {99, 8, 7},
-        {99, 5, 5},       {99, 200, 8},     {SUMMARY, 8, 8}, /* which is no JSON */
+        {METADATA, 8, 8}, {METADATA, 0, 0}, {CONTENT, 16, 16}, {CONTENT, 0, 0},
+        {ORIGIN, 64, 64}, {99, 16, 8},      {99, 8, 7},        {99, 5, 5},
+        {99, 200, 8},     {SUMMARY, 8, 8}, /* which is no JSON */
     };
     struct hb_origin origin = origin_of("/home");
     (void)state;
@@ -303,7 +365,18 @@ static void what_must_be_there(void **state)
     memcpy(block.data, whole.data, 8);
     add_section(&block, 2, 4, 8);
     expect_malformed(block);
-    free(whole.data);
+    size_t bytes, at = section_of(&whole, 2, &bytes); /* contents of entries that are not there */
+    memmove(whole.data + at, whole.data + at + bytes, whole.bytes - at - bytes);
+    whole.bytes -= bytes;
+    checksum(&whole);
+    expect_malformed(whole);
+    whole = build(NULL, NULL);
+    at = section_of(&whole, 5, &bytes); /* fewer than there are */
+    whole.data[at + 8] -= 8;
+    memmove(whole.data + at + bytes - 8, whole.data + at + bytes, whole.bytes - at - bytes);
+    whole.bytes -= 8;
+    checksum(&whole);
+    expect_malformed(whole);
 }
 
 /* What an archive may not say otherwise of its second entry. */
@@ -350,8 +423,8 @@ static void every_attribute_is_hashed(void **state)
         struct hb_entry usual = entry_of(kind == 0 ? "b" : longest, kind == 2 ? "a" : NULL);
         usual.type = HB_TYPE_FILE;
         usual.index = 1;
-        hb_trailer_add(&trailer, &usual);
-        hb_trailer_add(&trailer, &usual);
+        hb_trailer_add(&trailer, &usual, 0);
+        hb_trailer_add(&trailer, &usual, 0);
         assert_true(hb_trailer_matches(&trailer, &usual));
         for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
             struct hb_entry entry = usual;
@@ -374,7 +447,7 @@ static void what_does_not_count(void **state)
     struct hb_entry entry = entry_of("b", NULL);
     entry.type = HB_TYPE_DIRECTORY;
     entry.flags = 0;
-    hb_trailer_add(&trailer, &entry);
+    hb_trailer_add(&trailer, &entry, 0);
     entry.bytes = 4096;
     entry.mode = 0;
     assert_true(hb_trailer_matches(&trailer, &entry));
@@ -386,12 +459,13 @@ static void what_does_not_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says),        cmocka_unit_test(what_cannot_be),
-        cmocka_unit_test(the_seal_covers_all), cmocka_unit_test(damage_is_noticed),
-        cmocka_unit_test(of_a_later_version),  cmocka_unit_test(only_the_last_section_differs),
-        cmocka_unit_test(one_more_section),    cmocka_unit_test(every_attribute_is_hashed),
-        cmocka_unit_test(what_does_not_count), cmocka_unit_test(twice_or_cut),
-        cmocka_unit_test(what_must_be_there),
+        cmocka_unit_test(what_it_says),           cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(the_seal_covers_all),    cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(of_a_later_version),     cmocka_unit_test(only_the_last_section_differs),
+        cmocka_unit_test(one_more_section),       cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_does_not_count),    cmocka_unit_test(twice_or_cut),
+        cmocka_unit_test(what_must_be_there),     cmocka_unit_test(without_contents),
+        cmocka_unit_test(sixteen_bytes_an_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

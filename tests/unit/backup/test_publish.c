@@ -17,6 +17,7 @@
 enum { KEPT = 16, WRITTEN = 160, CERTAINLY_LEFT = 64 }; /* MiB */
 
 struct fixture {
+    struct hb_run run;
     char *directory;
     struct hb_destination destination;
     struct hb_stage stage;
@@ -28,6 +29,7 @@ static int set_up(void **state)
 {
     static const char *const suffixes[] = {".bin", NULL};
     struct fixture *fixture = hb_alloc(sizeof *fixture);
+    hb_run_init(&fixture->run, NULL);
     fixture->directory = scratch_new();
     char *path = scratch_path(fixture->directory, "archive.bin");
     assert_int_equal(
@@ -36,8 +38,8 @@ static int set_up(void **state)
     assert_int_equal(hb_destination_prepare(&fixture->destination, &fixture->error), HB_OK);
     assert_int_equal(hb_stage_open(fixture->directory, &fixture->stage, NULL, &fixture->error),
                      HB_OK);
-    assert_int_equal(hb_publication_begin(&fixture->destination, &fixture->stage,
-                                          &fixture->publication, &fixture->error),
+    assert_int_equal(hb_publication_begin(&fixture->run, &fixture->destination, &fixture->stage,
+                                          HB_SIZE_UNKNOWN, &fixture->publication, &fixture->error),
                      HB_OK);
     *state = fixture;
     return 0;
@@ -50,6 +52,7 @@ static int tear_down(void **state)
     hb_stage_close(&fixture->stage);
     hb_destination_clear(&fixture->destination);
     scratch_remove(fixture->directory);
+    hb_run_clear(&fixture->run);
     free(fixture);
     return 0;
 }

@@ -52,6 +52,8 @@ static const struct bad bads[] = {
     {"wrong-abi", "made for ABI 99, this hbcore has ABI 1 (not frozen)"},
     {"small-descriptor", "descriptor is 40 bytes long, at least 80"},
     {"unknown-kind", "kind 9 is unknown"},
+    {"a-transform", "a transform, which this hbcore does not have yet"},
+    {"empty-store", "the callback 'limits' is missing; every store plugin needs it"},
     {"host-too-big", "services of a newer hbcore (100000 bytes"},
     {"null-name", "its name is missing"},
     {"other-name", "calls itself 'another', so the file must be another.so"},
@@ -63,7 +65,19 @@ static const struct bad bads[] = {
     {"no-walk", "the callback 'walk' is missing; every format plugin needs it"},
     {"no-suffix", "list of suffixes is missing"},
     {"far-magic", "row 1 of its magic bytes"},
-    {"empty-hook", "'before', 'after' and 'run' are all missing"},
+    {"empty-hook", "'before', 'after', 'finally' and 'run' are all missing"},
+    {"command-without-run", "declares commands, and the callback 'run' is missing"},
+    {"command-name", "a command of it has no valid name"},
+    {"command-flag", "has a flag that is unknown: 0x6"},
+    {"command-help", "its command 'do-it' has no help"},
+    {"command-twice", "its command 'do-it' appears twice"},
+    {"operand-kind", "has the unknown kind 9"},
+    {"operand-key", "has no valid key or name"},
+    {"operand-name", "has no valid key or name"},
+    {"operand-reserved", "a second member 'target'"},
+    {"operand-twice", "a second member 'text'"},
+    {"two-snapshots", "more than one snapshot or archive"},
+    {"many-operands", "more than 40 options or 8 operands"},
     {"bad-default", "level: 11 is not within 0 to 9"},
     {"bad-key", "option 1 has no valid key"},
     {"common-key", "option 'plugin' has a name that every section already has"},
@@ -74,7 +88,12 @@ static const struct bad bads[] = {
     {"word-without-range", "option 'level' takes words and has no range"},
     {"word-beyond-range", "option 'level' takes words and has no range"},
     {"option-twice", "option 'title' appears twice"},
-    {"small-option", "options in its table are 8 bytes long"},
+    {"small-option", "option 1 is missing or too short"},
+    {"missing-option", "option 1 is missing or too short"},
+    {"unknown-flag", "option 'level' has unknown flags (0x4000)"},
+    {"required-with-default", "option 'level' is required, and has a default"},
+    {"secret-number", "option 'level' is secret, and neither a text nor a path"},
+    {"patterns-of-a-number", "option 'level' has patterns, and is no list"},
     {"missing-library", "the library libhb-absent.so, which it needs, is missing"},
     {"undefined-function", "undefined symbol: hb_nobody_has_this_function"},
 };
@@ -208,10 +227,10 @@ static void test_each(void **state)
 static void test_kinds(void **state)
 {
     (void)state;
-    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_HOOK; kind++)
+    for (uint32_t kind = HB_KIND_FORMAT; kind <= HB_KIND_STORE; kind++)
         assert_int_equal(hb_kind_of(hb_kind_name(kind)), kind);
     assert_null(hb_kind_name(0));
-    assert_null(hb_kind_name(5));
+    assert_null(hb_kind_name(HB_KIND_TRANSFORM));
     assert_int_equal(hb_kind_of("formats"), 0);
     assert_int_equal(hb_kind_of(""), 0);
 }

@@ -240,7 +240,7 @@ static void test_own_tables(void **state)
     for (const struct hb_settings_table *table = hb_settings_tables; table->section != NULL;
          table++)
         for (size_t i = 0; i < table->count; i++) {
-            const struct hb_option *option = hb_option_at(table->options, i);
+            const struct hb_option *option = table->options[i];
             struct hb_value value;
             struct hb_error error;
             if (hb_value_parse(option, option->default_text, &value, &error) != HB_OK)

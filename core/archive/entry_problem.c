@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/entry_problem.h"
+
+#include <string.h>
+
+const char *hb_entry_problem(const struct hb_entry *entry)
+{
+    if (entry == NULL)
+        return "is not there";
+    if (entry->path == NULL)
+        return "has no name";
+    if (memchr(entry->path, '\0', entry->path_bytes + 1) != entry->path + entry->path_bytes)
+        return "has a name of another length than is said";
+    if (entry->type < HB_TYPE_FILE || entry->type > HB_TYPE_SPECIAL)
+        return "has a type that is not known";
+    if (entry->mtime.tv_nsec < 0 || entry->mtime.tv_nsec >= 1000 * 1000 * 1000)
+        return "has a time that is none";
+    return NULL;
+}

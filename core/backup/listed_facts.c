@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backup/listed_facts.h"
+
+#include "base/memory.h"
+#include <string.h>
+#include <time.h>
+
+enum { LEFT_OVER_SECONDS = 24 * 60 * 60 };
+
+void hb_facts_list_add(struct hb_facts_list *list, const struct hb_object *object, size_t above,
+                       uid_t owner)
+{
+    list->rows = hb_resize(list->rows, list->count + 1, sizeof *list->rows);
+    list->rows[list->count++] = (struct hb_listed_facts){
+        .object = hb_copy_text(object->name),
+        .above = above,
+        .version = hb_copy_text(object->version),
+        .written = object->written,
+        .owner = owner,
+    };
+}
+
+struct hb_listed_facts *hb_facts_list_find(const struct hb_facts_list *list, const char *archive)
+{
+    size_t bytes = strlen(archive);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->rows[i].object + list->rows[i].above;
+        if (hb_facts_stem(name) == bytes && strncmp(name, archive, bytes) == 0)
+            return &list->rows[i];
+    }
+    return NULL;
+}
+
+void hb_facts_list_clear(struct hb_facts_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->rows[i].object);
+        free(list->rows[i].version);
+    }
+    free(list->rows);
+    *list = (struct hb_facts_list){.rows = NULL};
+}
+
+/* The first bytes of an object. Below 0: they cannot be read, or it is gone. */
+static int64_t read_start(const struct hb_store *store, const char *name, const char *version,
+                          void *buffer, size_t bytes)
+{
+    struct hb_opened opened;
+    if (hb_store_open_name(store, name, version, &opened) != HB_OK)
+        return -1;
+    int64_t got = hb_opened_read_at(&opened, buffer, bytes, 0);
+    hb_opened_close(&opened);
+    return got;
+}
+
+bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_facts *listed,
+                          struct hb_facts *facts)
+{
+    unsigned char text[HB_FACTS_MOST + 1];
+    int64_t got = read_start(store, listed->object, listed->version, text, sizeof text);
+    return got > 0 && hb_facts_parse(text, (size_t)got, facts);
+}
+
+void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed)
+{
+    store->ops->remove(store->self, listed->object, listed->version);
+}
+
+bool hb_facts_fit(const struct hb_store *store, const char *object, const char *version,
+                  const struct hb_facts *facts)
+{
+    unsigned char start[HB_FACTS_HEAD], head[HB_FACTS_HASH];
+    int64_t got = read_start(store, object, version, start, sizeof start);
+    if (got < 0)
+        return false;
+    hb_facts_head(start, (size_t)got, head);
+    return memcmp(head, facts->head, sizeof head) == 0;
+}
+
+void hb_facts_list_sweep(const struct hb_facts_list *list, const struct hb_store *store,
+                         const char *prefix, const char *home)
+{
+    int64_t before = ((int64_t)time(NULL) - LEFT_OVER_SECONDS) * 1000000000;
+    uint64_t swept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (!list->rows[i].paired && list->rows[i].written != 0 && list->rows[i].written < before)
+            hb_listed_facts_remove(store, &list->rows[i]);
+    if (HB_CAN(store->ops, sweep))
+        store->ops->sweep(store->self, prefix, home, before, &swept);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/call.h"
+
+#include "base/memory.h"
+#include "host/failure.h"
+#include "plugin/process_state.h"
+#include <stdio.h>
+
+/* `quiet`: who called it prints why it failed. */
+static void name_callback(const struct call *call, const char *changed, bool quiet)
+{
+    struct hb_run *run = call->instance->run;
+    HB_AUTO_FREE char *text =
+        hb_text("%s: changed %s in its %s(), which no plugin may; it is as before again",
+                call->instance->plugin->name, changed, call->callback);
+    hb_process_disturb();
+    hb_run_explain(run, "%s", text);
+    if (!quiet)
+        fprintf(run->log, "hbcore: %s\n", text);
+}
+
+/* Something was changed, and not by the one that is called now. */
+static void name_suspects(struct hb_run *run, const char *changed)
+{
+    HB_AUTO_FREE char *names = hb_copy_text("");
+    for (size_t i = 0; i < run->suspect_count; i++) {
+        char *longer = hb_text("%s%s%s", names, i == 0 ? "" : ", ", run->suspects[i]);
+        free(names);
+        names = longer;
+    }
+    hb_process_disturb();
+    hb_run_explain(run, "one of the plugins %s changed %s, which none may", names, changed);
+    fprintf(run->log,
+            "hbcore: one of the plugins %s changed %s, which none may; it is as before again\n",
+            names, changed);
+}
+
+static void suspect(struct hb_instance *instance)
+{
+    struct hb_run *run = instance->run;
+    pthread_mutex_lock(&run->suspect_lock);
+    bool known = run->suspect_count == HB_MOST_SUSPECTS;
+    for (size_t i = 0; i < run->suspect_count && !known; i++)
+        known = run->suspects[i] == instance->plugin->name;
+    if (!known)
+        run->suspects[run->suspect_count++] = instance->plugin->name;
+    pthread_mutex_unlock(&run->suspect_lock);
+}
+
+void hb_call_look_before(struct hb_instance *instance)
+{
+    char changed[128];
+    if (instance->run->suspect_count > 0 && hb_process_put_back(changed, sizeof changed))
+        name_suspects(instance->run, changed);
+}
+
+bool hb_call_look_after(const struct call *call, bool quiet)
+{
+    char changed[128];
+    if (!hb_process_put_back(changed, sizeof changed))
+        return true;
+    name_callback(call, changed, quiet);
+    return false;
+}
+
+bool hb_call_is_looked_after(struct hb_instance *instance, size_t number)
+{
+    unsigned calls = atomic_load_explicit(&instance->calls[number], memory_order_relaxed) + 1;
+    atomic_store_explicit(&instance->calls[number], calls, memory_order_relaxed);
+    if ((calls & (calls - 1)) != 0)
+        return false;
+    if (calls == 1)
+        suspect(instance);
+    return true;
+}
+
+int hb_call_answer(const struct call *call, int status, int otherwise)
+{
+    hb_inside_leave(&call->outside);
+    if (call->looked_after && !hb_call_look_after(call, otherwise == HB_STATUS_FATAL))
+        return otherwise;
+    if (status >= HB_STATUS_LATER && status <= HB_STATUS_SKIP)
+        return status;
+    hb_run_explain(call->instance->run, "%s: its %s() returned %d, which is no answer",
+                   call->instance->plugin->name, call->callback, status);
+    return otherwise;
+}

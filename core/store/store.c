@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "base/url.h"
+#include "host/failure.h"
+#include "host/instance.h"
+#include <string.h>
+
+/* ---- the stores of a run --------------------------------------------------------------------- */
+
+struct one {
+    struct hb_store store;
+    struct hb_instance *instance;
+    struct hb_section *owned; /* where no section of the configuration says it */
+    char *scheme;
+};
+
+struct hb_stores {
+    struct one **all; /* each stays where it is */
+    size_t count;
+};
+
+static void free_one(struct one *one)
+{
+    hb_instance_free(one->instance);
+    hb_section_free(one->owned);
+    free(one->scheme);
+    free(one);
+}
+
+static void clear(struct hb_stores *stores)
+{
+    for (size_t i = 0; i < stores->count; i++)
+        free_one(stores->all[i]);
+    free(stores->all);
+    free(stores);
+}
+
+static struct hb_stores *stores_of(struct hb_run *run)
+{
+    if (run->stores == NULL) {
+        run->stores = hb_alloc(sizeof *run->stores);
+        run->clear_stores = clear;
+    }
+    return run->stores;
+}
+
+/* ---- which one ------------------------------------------------------------------------------- */
+
+static const struct hb_section *section_of(const struct hb_config *config, const char *scheme)
+{
+    const struct hb_section *section = NULL;
+    while ((section = hb_config_next(config, HB_KIND_STORE, section)) != NULL)
+        if (strcmp(section->label, scheme) == 0)
+            break;
+    return section;
+}
+
+/* "offsite (section [store:offsite]), rclone": what could stand there. */
+struct known {
+    char *text;
+    const struct hb_config *config;
+};
+
+static void add_known(struct known *known, const char *name)
+{
+    char *longer = hb_text("%s%s%s://", known->text, *known->text == '\0' ? "" : ", ", name);
+    free(known->text);
+    known->text = longer;
+}
+
+static int add_plugin(void *context, const char *path, const struct hb_library *library,
+                      const struct hb_error *error)
+{
+    struct known *known = context;
+    (void)path;
+    (void)error; /* nobody selected this broken plugin */
+    if (library != NULL && library->plugin->kind == HB_KIND_STORE &&
+        section_of(known->config, library->plugin->name) == NULL)
+        add_known(known, library->plugin->name);
+    return 0;
+}
+
+static int unknown(struct hb_run *run, const char *scheme, const char *url, struct hb_error *error)
+{
+    struct known known = {hb_copy_text(""), run->config};
+    const struct hb_section *section = NULL;
+    while ((section = hb_config_next(run->config, HB_KIND_STORE, section)) != NULL)
+        add_known(&known, section->label);
+    hb_loader_each(hb_config_loader(run->config), add_plugin, &known);
+    hb_error_set(error, HB_STATUS_FATAL, "%s: no store is called '%s'", url, scheme);
+    if (strcmp(scheme, "file") == 0)
+        hb_error_hint(error, "a file: URL is one of this machine: file:///DIRECTORY/NAME");
+    else if (*known.text == '\0')
+        hb_error_hint(error, "there is no store plugin here; a path that begins so is written ./%s",
+                      url);
+    else
+        hb_error_hint(error, "the stores are: %s; or add a section [store:%s]", known.text, scheme);
+    error->wrong_use = true;
+    free(known.text);
+    return HB_STATUS_FATAL;
+}
+
+/* Of no section: the plugin of that name. */
+static int find_plugin(struct hb_run *run, const char *url, struct one *one, struct hb_error *error)
+{
+    const struct hb_library *library;
+    struct hb_error why;
+    if (hb_loader_find(hb_config_loader(run->config), HB_KIND_STORE, one->scheme, &library, &why) !=
+        HB_OK)
+        return unknown(run, one->scheme, url, error);
+    one->owned = hb_section_default(library);
+    return HB_OK;
+}
+
+static int make_one(struct hb_run *run, const char *url, struct one *one, struct hb_error *error)
+{
+    const struct hb_section *section = section_of(run->config, one->scheme);
+    int status = section != NULL ? HB_OK : find_plugin(run, url, one, error);
+    if (status == HB_OK)
+        status =
+            hb_instance_create(run, section != NULL ? section : one->owned, &one->instance, error);
+    if (status != HB_OK)
+        return status;
+    one->store = (struct hb_store){.ops = one->instance->plugin->ops,
+                                   .self = one->instance->self,
+                                   .run = run,
+                                   .instance = one->instance};
+    return HB_OK;
+}
+
+static int check_name(const char *url, struct hb_error *error)
+{
+    const char *name = hb_url_name(url);
+    size_t bytes = strlen(name);
+    if (bytes > 0 && name[bytes - 1] != ' ')
+        return HB_OK;
+    hb_error_set(error, HB_STATUS_FATAL, "%s: this URL names no object", url);
+    error->wrong_use = true;
+    return HB_STATUS_FATAL;
+}
+
+int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **store,
+                  struct hb_error *error)
+{
+    struct hb_stores *stores = stores_of(run);
+    HB_AUTO_FREE char *scheme = hb_copy_bytes(url, hb_url_scheme(url));
+    for (size_t i = 0; i < stores->count; i++)
+        if (strcmp(stores->all[i]->scheme, scheme) == 0) {
+            *store = &stores->all[i]->store;
+            return HB_OK;
+        }
+    struct one *one = hb_alloc(sizeof *one);
+    one->scheme = hb_copy_text(scheme);
+    int status = make_one(run, url, one, error);
+    if (status != HB_OK) {
+        free_one(one);
+        return status;
+    }
+    stores->all = hb_resize(stores->all, stores->count + 1, sizeof one);
+    stores->all[stores->count++] = one;
+    *store = &one->store;
+    return HB_OK;
+}
+
+const char *hb_store_failure(const struct hb_store *store)
+{
+    return store->instance != NULL ? hb_instance_reason(store->instance)
+                                   : hb_failure_of(store->run)->text;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static bool is_whole(const struct hb_object *object)
+{
+    return object->name != NULL && object->version != NULL && *object->version != '\0' &&
+           object->bytes <= INT64_MAX;
+}
+
+int hb_store_open_name(const struct hb_store *store, const char *name, const char *version,
+                       struct hb_opened *opened)
+{
+    *opened = (struct hb_opened){.object = {.size = sizeof opened->object}};
+    hb_run_clear_failure(store->run);
+    int status = store->ops->open(store->self, name, version, &opened->reader, &opened->object);
+    if (status != HB_OK)
+        return status == HB_STATUS_NOMATCH ? status : HB_STATUS_FATAL;
+    opened->store = store;
+    if (is_whole(&opened->object))
+        return HB_OK;
+    hb_opened_close(opened);
+    hb_run_explain(store->run, "the store does not say what version it has");
+    return HB_STATUS_FATAL;
+}
+
+int hb_store_open(struct hb_run *run, const char *url, const char *version,
+                  struct hb_opened *opened, struct hb_error *error)
+{
+    const struct hb_store *store;
+    *opened = (struct hb_opened){.store = NULL};
+    int status = hb_store_find(run, url, &store, error);
+    if (status == HB_OK)
+        status = check_name(url, error);
+    if (status != HB_OK)
+        return status;
+    status = hb_store_open_name(store, hb_url_name(url), version, opened);
+    if (status == HB_STATUS_NOMATCH)
+        return hb_error_set(error, HB_STATUS_NOMATCH, "%s: cannot be opened: %s", url,
+                            version == NULL ? "there is nothing of that name"
+                                            : "it was replaced or removed");
+    return status == HB_OK ? HB_OK
+                           : hb_error_set(error, HB_STATUS_FATAL, "%s: cannot be opened: %s", url,
+                                          hb_store_failure(store));
+}
+
+int64_t hb_opened_read_at(const struct hb_opened *opened, void *buffer, size_t bytes,
+                          uint64_t offset)
+{
+    const struct hb_store *store = opened->store;
+    uint64_t length = opened->object.bytes;
+    if (offset >= length)
+        return 0;
+    size_t want = bytes < length - offset ? bytes : (size_t)(length - offset);
+    int64_t got = store->ops->read_at(store->self, opened->reader, buffer, want, offset);
+    if (got < 0 || (uint64_t)got == want)
+        return got;
+    hb_run_explain(store->run, "the store gave %lld bytes of %zu", (long long)got, want);
+    return HB_STATUS_FATAL;
+}
+
+void hb_opened_close(struct hb_opened *opened)
+{
+    if (opened->store != NULL)
+        opened->store->ops->close(opened->store->self, opened->reader);
+    *opened = (struct hb_opened){.store = NULL};
+}
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+struct listing {
+    const struct hb_store *store;
+    const char *prefix;
+    int (*each)(void *context, const struct hb_object *object);
+    void *context;
+    int ended; /* what `each` returned, or a fault of the store's */
+};
+
+static int on_object(const struct hb_object_lister *lister, const struct hb_object *object)
+{
+    struct listing *listing = lister->self;
+    if (listing->ended != 0)
+        return listing->ended;
+    if (listing->store->instance != NULL &&
+        (!is_whole(object) ||
+         strncmp(object->name, listing->prefix, strlen(listing->prefix)) != 0)) {
+        hb_run_explain(listing->store->run, "its list() gave an object that cannot be");
+        return listing->ended = HB_STATUS_FATAL;
+    }
+    return listing->ended = listing->each(listing->context, object);
+}
+
+int hb_store_each(const struct hb_store *store, const char *prefix,
+                  int (*each)(void *context, const struct hb_object *object), void *context)
+{
+    struct listing listing = {store, prefix, each, context, 0};
+    struct hb_object_lister lister = {.size = sizeof lister, .self = &listing, .object = on_object};
+    hb_run_clear_failure(store->run);
+    int status = store->ops->list(store->self, prefix, &lister);
+    if (listing.ended != 0)
+        return listing.ended;
+    return status == HB_OK || status == HB_STATUS_CANCELLED ? status : HB_STATUS_FATAL;
+}
+
+void hb_store_forget(const struct hb_store *store, const char *name)
+{
+    struct hb_opened opened;
+    if (hb_store_open_name(store, name, NULL, &opened) != HB_OK)
+        return;
+    HB_AUTO_FREE char *version = hb_copy_text(opened.object.version);
+    hb_opened_close(&opened);
+    store->ops->remove(store->self, name, version);
+}

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store plugin with odd limits, built against the installed headers: backups, lists, reads, imports and prunes go
+through it; whatever fails, no part of an archive is under a name, and the newest complete one stays."""
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+import hb  # noqa: E402
+
+hb.use_memory()
+HEAD_BYTES = 128
+FORMATS = {"zip": ".zip", "tar-zstd": ".tar.zst"}
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-Wno-format-truncation"]
+built = {}
+
+
+def setUpModule():
+    root = pathlib.Path(tempfile.mkdtemp(prefix="hbcore-odd-", dir=hb.scratch()))
+    unittest.addModuleCleanup(shutil.rmtree, root)
+    prefix = root / "prefix"
+    subprocess.run(["cmake", "--install", os.environ["HBCORE_BUILD"], "--prefix", str(prefix)], check=True,
+                   stdout=subprocess.DEVNULL)
+    built["binary"] = str(prefix / "bin" / "hbcore")
+    built["plugins"] = root / "plugins"
+    built["plugins"].mkdir()
+    subprocess.run([os.environ["HBCORE_CC"], "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared",
+                    "-fvisibility=hidden", *WARNINGS, f"-I{prefix / 'include'}",
+                    str(HERE / "plugin" / "odd_store.c"), "-o", str(built["plugins"] / "odd.so")], check=True)
+
+
+class Odd(hb.Case):
+    config = None
+
+    def setUp(self):
+        super().setUp()
+        self.binary = built["binary"]
+        self.root = self.dir / "objects"
+        self.root.mkdir()
+        self.home = self.make_home()
+        self.ini = self.write_config(
+            f"[plugins]\npath = {built['plugins']}\n[home]\npath = {self.home}\n[backup]\nworkers = 1\n"
+            f"[store:off]\nplugin = odd\nroot = {self.root}\n[format:zip]\n[format:tar-zstd]\n"
+            "[preset:nightly]\ndirectory = off://bucket/n\nkeep = 2\n")
+
+    def run_it(self, *arguments, fault="", **keywords):
+        environment = {"ODD_FAULT": fault} if fault else {}
+        return self.hbcore("--config", self.ini, *arguments, env=environment, **keywords)
+
+    def archives(self):
+        return [path for path in self.root.glob("=*") if path.suffix != ".facts"]
+
+    def objects(self):
+        """URL to content, of all archives that have a name."""
+        return {"off://" + path.name[1:].replace("+", "/"): path.read_bytes()[HEAD_BYTES:] for path in self.archives()}
+
+    def nightly(self, fault="", expect=0):
+        return self.run_it("backup", "--preset", "nightly", fault=fault, expect=expect)
+
+    def killed(self, fault):
+        words = self.command("--config", self.ini, "backup", "--preset", "nightly")
+        return subprocess.run(words, env=self.environment(ODD_FAULT=fault), stdin=subprocess.DEVNULL,
+                              capture_output=True, check=False)
+
+    def struck(self, call, number, kind):
+        fault = f"{call}:{number}:{kind}"
+        return self.killed(fault) if kind in ("kill", "killed") else self.nightly(fault, expect=None)
+
+    def newest(self):
+        return max(self.archives(), key=lambda path: path.stat().st_mtime_ns)
+
+    def check_all(self):
+        """Whatever has a name is a whole archive."""
+        for url in self.objects():
+            self.run_it("verify", url)
+
+
+class Whole(Odd):
+    def test_as_a_pipe_gets_it_and_back(self):
+        hb.write(self.home / "large.bin", os.urandom(3 * 65536 + 77))
+        for format_, suffix in FORMATS.items():
+            for workers in ("1", "8"):
+                with self.subTest(format=format_, workers=workers):
+                    url = f"off://bucket/{format_}-{workers}{suffix}"
+                    fixed = {"SOURCE_DATE_EPOCH": "1800000000"}
+                    words = ("--config", self.ini, "--set", f"backup.workers={workers}", "backup", "--format", format_)
+                    self.hbcore(*words, "-o", url, env=fixed)
+                    piped = self.hbcore(*words, "-o", "-", env=fixed).stdout
+                    self.assertEqual(self.objects()[url], piped)
+                    self.assertEqual(list(self.root.glob(".upload-*")), [])
+                    listed = self.run_it("--json", "list", url).stdout
+                    self.assertIn(b"sub/deep/file.txt", listed)
+                    self.run_it("--set", f"backup.workers={workers}", "verify", url)
+                    self.assertEqual(self.run_it("cat", url, "large.bin").stdout,
+                                     (self.home / "large.bin").read_bytes())
+                    target = self.dir / f"target-{format_}-{workers}"
+                    self.run_it("--home", target, "import", url, "--force")
+                    self.assert_same_tree(self.home, target)
+
+    def test_what_has_a_name_is_not_replaced(self):
+        self.run_it("backup", "-o", "off://bucket/once.zip")
+        before = self.objects()
+        done = self.run_it("backup", "-o", "off://bucket/once", expect=1)
+        self.assertIn(b"off://bucket/once.zip: something has this name already", done.stderr)
+        self.assertEqual(self.objects(), before)
+
+    def test_urls(self):
+        done = self.run_it("backup", "-o", "s3://bucket/x.zip", expect=2)
+        self.assertIn(b"no store is called 's3'", done.stderr)
+        self.assertIn(b"off://, odd://", done.stderr)
+        done = self.run_it("list", "nowhere://x", expect=2)
+        self.assertIn(b"no store is called 'nowhere'", done.stderr)
+        done = self.run_it("list", "off://bucket/missing.zip", expect=1)
+        self.assertIn(b"off://bucket/missing.zip: cannot be opened: there is nothing of that name", done.stderr)
+        self.run_it("list", "off://", expect=2)
+        done = self.run_it("backup", "-o", "file://elsewhere/x.zip", expect=2)
+        self.assertIn(b"file:///DIRECTORY/NAME", done.stderr)
+        self.run_it("backup", "-o", f"file://{self.dir}/a%20b.zip")
+        self.run_it("verify", f"file:{self.dir}/a%20b.zip")
+        self.assertTrue((self.dir / "a b.zip").exists())
+        (self.dir / "odd:").mkdir()
+        self.run_it("backup", "-o", "./odd://x.zip", cwd=self.dir)
+        self.assertTrue((self.dir / "odd:" / "x.zip").exists())
+
+    def test_preset_keeps_its_own(self):
+        made = []
+        for _ in range(3):
+            made.append(json.loads(self.run_it("--json", "backup", "--preset", "nightly").stdout)["archive"])
+        self.assertEqual(self.objects().keys(), set(made[1:]))
+        for url in made:
+            self.assertRegex(url, r"^off://bucket/n/nightly-\d{4}-\d\d-\d\d-\d{6}Z-[0-9a-f]{6}\.zip$")
+        other = self.make_home("other")
+        self.run_it("--home", other, "backup", "--preset", "nightly")
+        self.assertEqual(len(self.objects()), 3)
+        self.nightly()
+        self.assertEqual(len(self.objects()), 3)
+        shutil.copy(self.archives()[0], self.root / "=bucket+n+not-an-archive.txt")
+        done = self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertIn(b"Removed 1 archive", done.stdout)
+        self.check_all_but("off://bucket/n/not-an-archive.txt")
+
+    def check_all_but(self, url):
+        for other in self.objects().keys() - {url}:
+            self.run_it("verify", other)
+
+
+class Facts(Odd):
+    """What stands beside each archive of a preset."""
+
+    def facts(self):
+        return sorted(self.root.glob("=*.facts"))
+
+    def read(self, path):
+        return json.loads(path.read_bytes()[HEAD_BYTES:])
+
+    def damage(self, path):
+        data = path.read_bytes()
+        path.write_bytes(data[:HEAD_BYTES] + bytes(len(data) - HEAD_BYTES))
+
+    def test_what_they_say(self):
+        self.make_database(self.home / "state.db")
+        self.run_it("--set", "content:sqlite-snap.plugin=sqlite-snap", "backup", "--preset", "nightly")
+        (path,), (archive,) = self.facts(), self.archives()
+        self.assertEqual(path.name, archive.name + ".facts")
+        facts = self.read(path)
+        content = archive.read_bytes()[HEAD_BYTES:]
+        self.assertEqual(facts["length"], len(content))
+        self.assertEqual(facts["head"], hashlib.sha256(content[:4096]).hexdigest())
+        self.assertEqual((facts["reasons"], facts["databases"], facts["sequence"]), (0, 1, 1))
+        self.assertRegex(facts["mac"], "^[0-9a-f]{64}$")
+        self.assertEqual(facts["run"][:6], archive.name[:-4][-6:])
+        for secret in (str(self.home), os.uname().nodename, "state.db", "config.yaml"):
+            self.assertNotIn(secret, path.read_text())
+        self.hbcore("--config", self.ini, "backup", "--preset", "nightly", env={"SOURCE_DATE_EPOCH": "1800000000"})
+        self.assertEqual(len(self.facts()), 1, "one that is to be the same anywhere has none")
+
+    def test_archives_are_not_read_for_retention(self):
+        for _ in range(3):
+            self.nightly()
+        self.assertEqual([path.name + ".facts" for path in sorted(self.archives())],
+                         [path.name for path in self.facts()])
+        for path in self.archives():
+            self.damage(path)
+        done = self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertIn(b"Removed 1 archive", done.stdout)
+        self.assertEqual(len(self.facts()), 1)
+
+    def test_facts_of_others_and_of_something_else(self):
+        """Those of another home, those that do not fit, and what is none."""
+        other = self.make_home("other")
+        for _ in range(2):
+            self.run_it("--home", other, "backup", "--preset", "nightly")
+        self.nightly()
+        for path in self.facts():
+            if path.name != self.newest().name + ".facts":
+                self.damage(self.root / path.name[:-len(".facts")])
+        self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertEqual(len(self.archives()), 3, "another home's stay")
+        kept = self.newest()
+        self.nightly()
+        mine = self.root / (self.newest().name + ".facts")
+        mine.write_bytes(mine.read_bytes()[:HEAD_BYTES] + b"{}")
+        with open(self.newest(), "r+b") as archive:  # the trailer decides: it is not whole any more
+            archive.seek(-30, os.SEEK_END)
+            archive.write(bytes(30))
+        self.run_it("--set", "preset:nightly.keep=1", "prune")
+        self.assertTrue(kept.exists(), "the newest complete one stays")
+
+    def test_incomplete_ones_say_so(self):
+        self.nightly()
+        complete = self.newest()
+        (self.home / "outside").symlink_to("/etc")
+        for _ in range(4):
+            self.nightly(expect=3)
+            facts = self.read(self.root / (self.newest().name + ".facts"))
+            self.assertEqual(facts["reasons"], 1)
+        self.assertTrue(complete.exists())
+        self.assertEqual(len(self.archives()), 3)
+
+    def test_left_overs_go_after_a_day(self):
+        self.nightly()
+        (facts,) = self.facts()
+        stale, fresh = (self.root / f"=bucket+n+nightly-2026-01-01-00000{number}Z-012345.zip.facts" for number in (1, 2))
+        upload = self.root / ".upload-old"
+        for path in (stale, fresh, upload):
+            shutil.copy(facts, path)
+        for path in (stale, upload):
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+        self.nightly()
+        self.assertEqual((stale.exists(), fresh.exists(), upload.exists()), (False, True, False))
+
+
+class Faults(Odd):
+    """Each call in turn."""
+
+    def setUp(self):
+        super().setUp()
+        self.nightly()
+        self.nightly()
+        self.kept = self.newest()
+
+    def check(self, done, kind):
+        """No part of an archive has a name, and what was the newest complete one is there."""
+        self.assertTrue(self.kept.exists(), "the newest complete archive is gone")
+        self.check_all()
+        if kind in ("kill", "killed"):
+            self.assertEqual(done.returncode, -signal.SIGKILL)
+        else:
+            self.assertIn(done.returncode, (0, 1), self.describe(done))
+        if done.returncode == 1:
+            self.assertIn(b"hbcore: ", done.stderr)
+
+    def test_writing(self):
+        rows = [("limits", 1), ("put_begin", 1), ("put_part", 1), ("put_part", 2),
+                ("put_begin", 2), ("put_commit", 1),  # of the facts
+                ("put_commit", 2)]
+        for call, number in rows:
+            for kind in ("fail", "kill", "killed", "lost"):
+                if call == "limits" and kind in ("killed", "lost"):
+                    continue
+                with self.subTest(call=call, number=number, kind=kind):
+                    before = self.objects()
+                    done = self.struck(call, number, kind)
+                    self.check(done, kind)
+                    new = self.objects().keys() - before.keys()
+                    there = (call, kind) == ("put_commit", "lost") or (call, number, kind) == ("put_commit", 2, "killed")
+                    self.assertEqual(len(new), int(there))
+                    if kind not in ("kill", "killed"):
+                        self.assertEqual(done.returncode, 0 if there else 1, self.describe(done))
+                    if not there:
+                        self.assertEqual(self.objects(), before)
+                    self.kept = self.newest()
+        self.sweep_stages()
+
+    def sweep_stages(self):
+        """What killed runs left in the home, the next one removes."""
+        self.nightly()
+        self.check_all()
+
+    def test_a_commit_that_nobody_can_tell_of(self):
+        before = self.objects()
+        done = self.nightly("put_commit:2:unsure", expect=1)
+        self.assertIn(b"it is unknown whether the archive is there: no answer came", done.stderr)
+        self.assertEqual(self.objects(), before, "nothing is removed when it is not known what was made")
+
+    def test_reading_and_listing(self):
+        for call in ("list", "open", "read_at"):
+            for number in range(1, 9):
+                with self.subTest(call=call, number=number):
+                    done = self.struck(call, number, "fail")
+                    self.check(done, "fail")
+                    self.kept = self.newest()
+        url = sorted(self.objects())[0]
+        for command in (("list",), ("verify",), ("cat",), ("import",)):
+            for call, number in (("open", 1), *(("read_at", number) for number in range(1, 6))):
+                with self.subTest(command=command[0], call=call, number=number):
+                    self.read(command[0], url, call, number)
+
+    def read(self, command, url, call, number):
+        """The second read may be a question for another format, which need not be answered."""
+        target = self.dir / f"{call}-{number}"
+        words = {"list": ("list", url), "verify": ("verify", url), "cat": ("cat", url, "config.yaml"),
+                 "import": ("--home", target, "import", url, "--force")}[command]
+        done = self.run_it(*words, fault=f"{call}:{number}:fail", expect=None)
+        if done.returncode == 0 and number > 1:
+            return
+        self.assertEqual(done.returncode, 1, self.describe(done))
+        self.assertIn(b"the store was told to fail", done.stderr)
+        self.assertEqual(hb.tree(target).keys() - {b"."} if target.exists() else set(), set())
+
+    def test_removing(self):
+        for kind in ("fail", "lost", "kill", "killed"):
+            with self.subTest(kind=kind):
+                done = self.struck("remove", 1, kind)
+                self.check(done, kind)
+                if kind in ("fail", "lost"):
+                    self.assertEqual(done.returncode, 0)
+                    self.assertIn(b"cannot be removed", done.stdout + done.stderr)
+                self.kept = self.newest()
+        self.sweep_stages()
+
+
+if __name__ == "__main__":
+    unittest.main()
