@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of an archive, read once. A format finds index and trailer from the last bytes on, in small
- * steps, each of which tells where the next one leads, a dozen or two of them. Where each is a round
- * trip over a network, they shall be few.
+ * The end of an archive, read once. A format finds index and trailer from the last bytes on, in
+ * small steps, each of which tells where the next one leads, a dozen or two of them. Where each is
+ * a round trip over a network, they shall be few.
  */
 #ifndef HB_INPUT_END_H
 #define HB_INPUT_END_H

@@ -11,7 +11,8 @@ char *hb_expand_tilde(const char *path);
 
 /*
  * A path of the configuration, where no shell expands: the same, and "~USER…", "$HOME…" and
- * "${HOME}…", and file: URLs (url.h). What does not expand stays; hb_path_unexpanded() finds it. Caller frees.
+ * "${HOME}…", and file: URLs (url.h). What does not expand stays; hb_path_unexpanded() finds it.
+ * Caller frees.
  */
 char *hb_expand_path(const char *path);
 /* Is something left in such a path that is meant to expand, and does not? NULL, or a sentence. */

@@ -20,25 +20,25 @@ struct Limit {
 enum Key { LARGEST, EXEMPT, KEYS };
 
 const hb_option largest_option = {sizeof(hb_option),
-                           HB_OPTION_BYTES,
-                           "largest",
-                           "10M",
-                           0,
-                           INT64_MAX,
-                           nullptr,
-                           "Files above this size are left out",
-                           0,
-                           0};
+                                  HB_OPTION_BYTES,
+                                  "largest",
+                                  "10M",
+                                  0,
+                                  INT64_MAX,
+                                  nullptr,
+                                  "Files above this size are left out",
+                                  0,
+                                  0};
 const hb_option exempt_option = {sizeof(hb_option),
-                          HB_OPTION_LIST,
-                          "exempt",
-                          "",
-                          0,
-                          0,
-                          nullptr,
-                          "Names of files that are kept whatever their size",
-                          0,
-                          0};
+                                 HB_OPTION_LIST,
+                                 "exempt",
+                                 "",
+                                 0,
+                                 0,
+                                 nullptr,
+                                 "Names of files that are kept whatever their size",
+                                 0,
+                                 0};
 const hb_option *const options[KEYS] = {&largest_option, &exempt_option};
 
 /* Nothing may be thrown across the boundary, so what allocates is caught here. */
