@@ -136,31 +136,51 @@ static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes
     return HB_OK;
 }
 
-static int cannot_copy(struct hb_publication *publication, int64_t result)
+static int cannot_read(struct hb_publication *publication, const char *why)
 {
-    if (hb_interrupt_signal() != 0)
-        return HB_STATUS_CANCELLED;
-    if (publication->copy.reading || result == 0)
-        return hb_error_set(&publication->error, HB_STATUS_FATAL,
-                            "the previous archive cannot be read: %s",
-                            result == 0 ? "it ends too early" : strerror((int)-result));
-    return cannot_write(publication, (int)-result);
+    return hb_error_set(&publication->error, HB_STATUS_FATAL,
+                        "the previous archive cannot be read: %s", why);
 }
 
-/* By hand, where no kernel can reach. */
-static int send_range(struct hb_publication *publication, const struct hb_range *range)
+/* Both are files of this machine: the kernel copies. */
+static int copy_files(struct hb_publication *publication, const struct hb_range *range)
+{
+    struct hb_range_copy *copy = &publication->copy;
+    copy->from = hb_previous_fd(range->source);
+    copy->to = publication->fd;
+    copy->offset = range->offset;
+    copy->at = publication->flushed;
+    for (uint64_t left = range->bytes; left > 0;) {
+        int64_t done = hb_interrupt_signal() != 0
+                           ? -EINTR
+                           : hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+        if (done <= 0 && hb_interrupt_signal() != 0)
+            return HB_STATUS_CANCELLED;
+        if (done <= 0 && (copy->reading || done == 0))
+            return cannot_read(publication, done == 0 ? "it ends too early" : strerror((int)-done));
+        if (done < 0)
+            return cannot_write(publication, (int)-done);
+        left -= (uint64_t)done;
+        hb_upload_wrote(&publication->upload, (uint64_t)done);
+        went_out(publication, (uint64_t)done);
+    }
+    return HB_OK;
+}
+
+/* One of them is elsewhere, or a stream. */
+static int copy_bytes(struct hb_publication *publication, const struct hb_range *range)
 {
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(BUFFER_BYTES);
-    int fd = hb_previous_fd(range->source);
-    for (uint64_t done = 0; done < range->bytes;) {
+    uint64_t done = 0;
+    while (done < range->bytes) {
         uint64_t left = range->bytes - done;
-        int64_t got = -EINTR;
-        if (hb_interrupt_signal() == 0)
-            got = hb_read_all_at(fd, buffer, left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES,
-                                 range->offset + done);
-        publication->copy.reading = true;
+        size_t want = left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES;
+        int64_t got = hb_previous_bytes_at(range->source, buffer, want, range->offset + done);
+        if (hb_interrupt_signal() != 0)
+            return HB_STATUS_CANCELLED;
         if (got <= 0)
-            return cannot_copy(publication, got);
+            return cannot_read(publication,
+                               got == 0 ? "it ends too early" : "it was there a moment ago");
         int status = write_out(publication, buffer, (size_t)got);
         if (status != HB_OK)
             return status;
@@ -172,33 +192,16 @@ static int send_range(struct hb_publication *publication, const struct hb_range 
 static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
 {
     struct hb_publication *publication = sink->self;
-    struct hb_range_copy *copy = &publication->copy;
     if (range != publication->offered)
         return hb_error_set(&publication->error, HB_STATUS_FATAL,
                             "the format plugin copies what it was not given to copy");
     publication->offered = NULL;
     int status = flush_buffer(publication);
+    bool files = !publication->destination->stream && !publication->spooled &&
+                 hb_previous_fd(range->source) >= 0;
     if (status != HB_OK)
         return status;
-    if (publication->spooled)
-        return send_range(publication, range);
-    copy->from = hb_previous_fd(range->source);
-    copy->to = publication->fd;
-    copy->offset = range->offset;
-    copy->at = publication->flushed;
-    copy->refused |= publication->destination->stream;
-    for (uint64_t left = range->bytes; left > 0;) {
-        int64_t done = -EINTR;
-        if (hb_interrupt_signal() == 0)
-            done = hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
-        if (done <= 0)
-            return cannot_copy(publication, done);
-        left -= (uint64_t)done;
-        if (!publication->destination->stream)
-            hb_upload_passed(&publication->upload, (uint64_t)done);
-        went_out(publication, (uint64_t)done);
-    }
-    return HB_OK;
+    return files ? copy_files(publication, range) : copy_bytes(publication, range);
 }
 
 static uint64_t sink_tell(const struct hb_sink *sink)

@@ -4,7 +4,10 @@
 #include "base/memory.h"
 #include "pipeline/pipeline_reuse.h"
 
-enum { RUN_BYTES = 16 << 20 }; /* while it is copied, others are proved */
+enum {
+    RUN_BYTES = 16 << 20, /* while it is copied, others are proved */
+    RUN_ENTRIES = 4096    /* each is kept in memory until then */
+};
 
 /* Does the item go on where the run ends? */
 static bool continues(const struct hb_gathered *run, const struct hb_item *item)
@@ -12,6 +15,11 @@ static bool continues(const struct hb_gathered *run, const struct hb_item *item)
     return item->adopted && hb_item_has_step(item) &&
            (run->last == NULL || (item->previous == run->last->previous + run->last->count &&
                                   item->range.offset == run->range.offset + run->range.bytes));
+}
+
+static bool is_enough(const struct hb_gathered *run)
+{
+    return run->range.bytes >= RUN_BYTES || run->entry_count >= RUN_ENTRIES;
 }
 
 /* From the front of all items to the end of the run. No thread is in it any more. */
@@ -51,7 +59,7 @@ bool hb_gather_front(struct hb_pipeline *pipeline)
     struct hb_gathered *run = &pipeline->run;
     while (pipeline->head != NULL && run->range.bytes < RUN_BYTES && continues(run, pipeline->head))
         take_head(pipeline);
-    return run->last != NULL && (run->range.bytes >= RUN_BYTES || !is_worth_waiting(pipeline));
+    return run->last != NULL && (is_enough(run) || !is_worth_waiting(pipeline));
 }
 
 void hb_gathered_step(struct hb_pipeline *pipeline, struct hb_step *step)

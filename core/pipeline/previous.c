@@ -176,7 +176,8 @@ int hb_previous_open(const struct hb_previous_request *request, struct hb_previo
     made->unit_limit = request->unit_bytes + request->unit_bytes / 8 + (1 << 20);
     int status =
         hb_archive_open_file(request->run, request->path, request->label, &made->archive, error);
-    if (status == HB_OK && (made->archive.stream || fstat(made->archive.fd, &made->status) != 0))
+    if (status == HB_OK && (made->archive.stream ||
+                            (made->archive.fd >= 0 && fstat(made->archive.fd, &made->status) != 0)))
         status = HB_STATUS_NOMATCH;
     if (status == HB_OK)
         status = read_index(made, request, error);
@@ -319,10 +320,19 @@ int hb_previous_fd(const struct hb_previous *previous)
     return previous->archive.fd;
 }
 
+int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,
+                             uint64_t offset)
+{
+    const struct hb_input *input = &previous->archive.input;
+    return input->read_at(input, buffer, bytes, offset);
+}
+
 bool hb_previous_has_changed(const struct hb_previous *previous)
 {
     struct stat now;
     const struct stat *before = &previous->status;
+    if (previous->archive.fd < 0) /* one version of an object is read, or nothing */
+        return false;
     return fstat(previous->archive.fd, &now) != 0 || now.st_size != before->st_size ||
            now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
            now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;

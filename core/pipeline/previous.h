@@ -72,8 +72,11 @@ void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t
 /* Where `count` entries lie that begin and end with units. No input or output. */
 bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t count,
                       struct hb_range *range);
-/* What range->source stands for. */
+/* What range->source stands for: a file of this machine, or -1; its bytes, as hb_input.read_at().
+ */
 int hb_previous_fd(const struct hb_previous *previous);
+int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,
+                             uint64_t offset);
 /* Since it was opened: then what was proved need not be what was copied. */
 #define HB_PREVIOUS_CHANGED                                                                        \
     "the previous archive changed while it was being reused, or cannot be read any more; run the " \

@@ -105,7 +105,7 @@ int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes)
     return HB_OK;
 }
 
-void hb_upload_passed(struct hb_upload *upload, uint64_t bytes)
+void hb_upload_wrote(struct hb_upload *upload, uint64_t bytes)
 {
     upload->number++;
     upload->offset += bytes;

@@ -23,8 +23,8 @@ int hb_upload_begin(const struct hb_store *store, const struct hb_put *put,
                     struct hb_upload *upload);
 /* The next bytes. As above. */
 int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes);
-/* The next bytes have come to the end of the local file (hb_local_file) by another way. */
-void hb_upload_passed(struct hb_upload *upload, uint64_t bytes);
+/* So many bytes were written into its file by somebody else: of the local store alone. */
+void hb_upload_wrote(struct hb_upload *upload, uint64_t bytes);
 /* Overwrites bytes that were written. Only with HB_STORE_PATCH. As above. */
 int hb_upload_patch(struct hb_upload *upload, uint64_t offset, const void *data, size_t bytes);
 /*

@@ -262,7 +262,7 @@ class HermesBackup(hb.Case):
             made = function(hermes_home=self.home, keep=2)
             self.assertIsInstance(made, pathlib.Path)
             self.assertTrue(made.name.startswith(prefix), made)
-            left = {path.name for path in self.home.glob(f"backups/{prefix}*")}
+            left = {path.name for path in hb.archives(self.home / "backups") if path.name.startswith(prefix)}
             self.assertEqual(left, {made.name, f"{prefix}2020-01-03-120000.zip"})
             self.assertTrue(function(hermes_home=self.home, keep=0).is_file())
 

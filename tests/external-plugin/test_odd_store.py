@@ -2,15 +2,18 @@
 """A store plugin with odd limits, built against the installed headers: backups, lists, reads, imports and prunes go
 through it; whatever fails, no part of an archive is under a name, and the newest complete one stays."""
 import hashlib
+import io
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
@@ -188,6 +191,39 @@ class Together(Odd):
                     facts = sorted(path.name[:-len(".facts")] for path in self.root.glob("=*.facts"))
                     self.assertEqual(facts, sorted(path.name for path in self.archives()))
                     self.assertEqual(len(facts), 2, (facts, done.stdout))
+
+    def test_retention_whatever_happens(self):
+        """Two homes, complete and incomplete archives, faults, kills: the newest complete one of each is there after
+        every step, and whatever has a name is whole."""
+        chance = random.Random(18)
+        homes = [self.home, self.make_home("other")]
+        calls = ("limits", "put_begin", "put_part", "put_commit", "open", "list", "read_at", "remove")
+        newest = {}
+        for step in range(40):
+            home = chance.choice(homes)
+            incomplete = chance.random() < 0.4
+            if incomplete:
+                (home / "outside").symlink_to("/etc")
+            fault = chance.random() < 0.6 and (f"{chance.choice(calls)}:{chance.randint(1, 4)}:"
+                                               f"{chance.choice(('fail', 'lost', 'unsure', 'kill', 'killed'))}")
+            before = self.objects().keys()
+            words = self.command("--config", self.ini, "--home", home, "backup", "--preset", "nightly")
+            done = subprocess.run(words, env=self.environment(**({"ODD_FAULT": fault} if fault else {})),
+                                  stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if incomplete:
+                (home / "outside").unlink()
+            with self.subTest(step=step, fault=fault, incomplete=incomplete):
+                self.assertIn(done.returncode, (0, 1, 3, -signal.SIGKILL), self.describe(done))
+                for url in self.objects().keys() - before:
+                    if not incomplete:
+                        newest[home] = url
+                self.assertLessEqual(set(newest.values()), self.objects().keys(), self.describe(done))
+                for content in self.objects().values():
+                    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                        self.assertIsNone(archive.testzip())
+        self.assertEqual(len(newest), 2)
+        for home in homes:  # what killed runs left there
+            self.run_it("--home", home, "backup", "--preset", "nightly")
 
     def test_the_way_back(self):
         """The archive that an import makes first goes there as well."""

@@ -305,7 +305,7 @@ class Events(hb.Case):
         self.assertEqual(sorted(events[2]["removed"]), sorted(done["removed_archives"]))
         self.assertEqual(events[1]["removed"], [])
         self.assertIn(old, events[2]["removed"])
-        self.assertEqual(len(list(pathlib.Path(self.kept).iterdir())), 1)
+        self.assertEqual(len(hb.archives(self.kept)), 1)
 
     def test_snapshots_are_held_back(self):
         first = self.run_it("snapshot", "create")[0]["id"]

@@ -725,7 +725,7 @@ class Home(hb.Case):
             self.assertEqual(self.names("--set", f"home.path={path}"), {"x"})
             self.hbcore("--set", f"home.path={path}", "--set", f"preset:pre-update.directory={path[:-3]}/out",
                         "backup", "--preset", "pre-update")
-        self.assertEqual(len(os.listdir(self.user / "out")), 3)
+        self.assertEqual(len(hb.archives(self.user / "out")), 3)
         done = self.hbcore("--set", f"home.path=~{root.pw_name}/no-such-home", "backup", expect=1)
         self.assert_mentions(done, f"{root.pw_dir}/no-such-home: the home does not exist")
 

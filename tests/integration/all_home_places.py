@@ -55,7 +55,7 @@ class Places(hb.Case):
 
     def whose(self):
         """How many archives bear which id."""
-        return collections.Counter(hb.origin(path)["home"] for path in self.archives.iterdir())
+        return collections.Counter(hb.origin(path)["home"] for path in hb.archives(self.archives))
 
     def assert_each_has_its_own(self, runs):
         """Runs in turn: two ids in all, two archives of each, and each removes its own alone."""

@@ -222,7 +222,7 @@ class Archives(OtherUsers):
         self.as_root("backup", "--preset", "pre-update")
         self.assert_all_the_users()
         self.as_user("backup", "--preset", "pre-update")
-        made = sorted((self.home / "backups").iterdir())
+        made = hb.archives(self.home / "backups")
         self.assertEqual(len(made), 2)
         for path in made:
             self.as_user("verify", path)
@@ -243,7 +243,7 @@ class Archives(OtherUsers):
         (self.home / "backups").mkdir()
         self.give(self.home)
         self.as_root("backup", "--preset", "pre-update")
-        good, = (self.home / "backups").iterdir()
+        good, = hb.archives(self.home / "backups")
         content = good.read_bytes()
         good = good.rename(good.with_name("pre-update-2024-01-01-000000.zip"))
         self.break_a_database()

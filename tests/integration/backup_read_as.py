@@ -147,12 +147,12 @@ class Conditions(Databases):
     def test_preset_as_root(self):
         self.at_rest("wal")
         self.run_root(*READ, "backup", "--preset", "pre-update")
-        made, = (self.home / "backups").iterdir()
+        made, = hb.archives(self.home / "backups")
         self.assert_roots(made)
         self.assertEqual(self.rows_of(self.hbcore("cat", made, "state.db").stdout), ROWS)
         # Taken over from the one before: its identity is read with the same rights.
         done = self.summary(self.run_root(*READ, "--json", "backup", "--preset", "pre-update"))
-        self.assertEqual([path.stat().st_uid for path in (self.home / "backups").iterdir()], [0, 0], done)
+        self.assertEqual([path.stat().st_uid for path in hb.archives(self.home / "backups")], [0, 0], done)
 
     def test_snapshot_as_owner(self):
         def check(_):

@@ -35,6 +35,10 @@ class Published(fault.FaultCase):
         self.create(calls="write", path="*/manifest.json", at=1, run="kill -TERM $HB_FAULT_THREAD", expect=143)
         self.assertEqual(self.names(), [])
 
+    def test_a_signal_while_it_is_flushed(self):
+        self.create(calls="syncfs", path="*", at=1, run="kill -TERM $HB_FAULT_THREAD", expect=143)
+        self.assertEqual(self.names(), [])
+
     def test_something_else_under_the_name_of_the_stage(self):
         swap = "for stage in .hbcore-stage-*; do mv $stage aside && mkdir $stage; done"
         done = self.create(calls="rename", path="*/.hbcore-stage-*", at=1, run=f"cd '{self.snapshots}' && {swap}",

@@ -23,12 +23,13 @@ struct lies {
     unsigned appended;
     char *kept; /* a unit that is written too late */
     size_t kept_bytes;
-    struct archive *listed;
+    size_t listed; /* rows, and where each begins */
+    uint64_t starts[MOST_ROWS + 1];
 };
 
 struct row {
     struct hb_entry entry;
-    size_t number, line, at; /* where its line begins, and its content */
+    size_t number, at; /* `at`: of its content */
     char path[LINE];
 };
 
@@ -68,14 +69,6 @@ static bool named(const struct hb_entry *entry, const char *name)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static size_t put_line(const struct hb_entry *entry, char line[LINE + 128])
-{
-    return (size_t)snprintf(line, LINE + 128, "%u %llu %o %lld %ld %s\n", entry->type,
-                            (unsigned long long)(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
-                            entry->mode & 07777u, (long long)entry->mtime.tv_sec,
-                            entry->mtime.tv_nsec, entry->path);
-}
-
 static int put_magic(struct lies *lies, const struct hb_sink *sink)
 {
     bool begun = lies->begun;
@@ -89,7 +82,25 @@ static int lies_begin(void *self, const struct hb_sink *sink, const struct hb_en
     char line[LINE + 128];
     lies->appended = 0;
     int status = put_magic(lies, sink);
-    return status == HB_OK ? sink->write(sink, line, put_line(entry, line)) : status;
+    int length = snprintf(line, sizeof line, "%u %llu %o %lld %ld %s\n", entry->type,
+                          (unsigned long long)(entry->type == HB_TYPE_FILE ? entry->bytes : 0),
+                          entry->mode & 07777u, (long long)entry->mtime.tv_sec,
+                          entry->mtime.tv_nsec, entry->path);
+    return status == HB_OK ? sink->write(sink, line, (size_t)length) : status;
+}
+
+static int lies_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
+{
+    struct lies *lies = self;
+    struct hb_range other = *adoption->range;
+    int status = put_magic(lies, sink);
+    if (status != HB_OK || is(lies, "adopt-nothing"))
+        return status;
+    if (is(lies, "adopt-more"))
+        status = sink->write(sink, "more", 4);
+    if (status == HB_OK)
+        status = sink->copy(sink, is(lies, "adopt-another") ? &other : adoption->range);
+    return status == HB_OK && is(lies, "adopt-twice") ? sink->copy(sink, adoption->range) : status;
 }
 
 static int lies_encode(void *self, void *worker, const struct hb_segment *const *segments,
@@ -215,7 +226,6 @@ static bool parse_row(struct archive *archive, size_t *at)
                row->path) != 6)
         return false;
     row->number = archive->count++;
-    row->line = *at;
     row->at = (size_t)(line_end - archive->data) + 1;
     row->entry = (struct hb_entry){
         .size = sizeof row->entry,
@@ -435,6 +445,15 @@ static int tell_member(struct archive *archive, const struct hb_lister *lister, 
     return is(archive->lies, "list-hides-failure") ? HB_OK : status;
 }
 
+/* For span(), which reads nothing. */
+static void remember_starts(struct lies *lies, const struct archive *archive)
+{
+    lies->listed = archive->count;
+    lies->starts[0] = sizeof magic_text - 1;
+    for (size_t i = 0; i < archive->count; i++)
+        lies->starts[i + 1] = archive->rows[i].at + archive->rows[i].entry.bytes;
+}
+
 static int lies_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
 {
     struct lies *lies = self;
@@ -445,6 +464,8 @@ static int lies_list(void *self, const struct hb_input *input, const struct hb_l
         is(lies, "list-fails-without-a-word") ? HB_STATUS_FATAL : load(lies, input, &archive);
     if (is(lies, "list-fails-without-a-word"))
         return status;
+    if (status == HB_OK)
+        remember_starts(lies, archive);
     for (size_t at = 0; status == HB_OK && at < archive->count; at++) {
         size_t number = number_at(archive, at);
         if (number != SIZE_MAX)
@@ -452,8 +473,7 @@ static int lies_list(void *self, const struct hb_input *input, const struct hb_l
     }
     if (status == HB_OK && is(lies, "list-nomatch-at-the-end"))
         status = HB_STATUS_NOMATCH;
-    unload(lies->listed);
-    lies->listed = archive;
+    unload(archive);
     return status;
 }
 
@@ -603,47 +623,36 @@ static int lies_span(void *self, const struct hb_member *first, const struct hb_
                      struct hb_range *range)
 {
     const struct lies *lies = self;
-    struct archive *archive = lies->listed;
-    if (archive == NULL || archive->count == 0)
+    if (lies->listed == 0)
         return HB_STATUS_NOMATCH;
-    const struct row *row = &archive->rows[first->token % archive->count];
-    uint64_t end =
-        next == NULL ? archive->trailer : archive->rows[next->token % archive->count].line;
+    size_t from = (size_t)(first->token % lies->listed);
+    size_t to = next == NULL ? lies->listed : (size_t)(next->token % lies->listed);
     if (is(lies, "locate-another"))
-        row = row_of(archive, as_large);
-    range->offset = row->line + is(lies, "locate-shifted");
-    range->bytes = end - row->line + is(lies, "locate-longer");
+        from = lies->listed - 1 - from;
+    range->offset = lies->starts[from] + is(lies, "locate-shifted");
+    range->bytes = lies->starts[to] - lies->starts[from] + is(lies, "locate-longer");
     if (is(lies, "locate-outside"))
         range->offset = UINT64_MAX - 8;
     return HB_OK;
 }
 
+/* What the line in front says is not looked at. */
 static int lies_locate(void *self, const struct hb_member *member, const struct hb_range *range,
                        const void *data, size_t bytes, struct hb_unit *units, size_t unit_count,
                        uint64_t *head)
 {
     const struct lies *lies = self;
-    char line[LINE + 128];
-    *head = put_line(member->entry, line);
-    if (*head > bytes || memcmp(line, data, (size_t)*head) != 0)
+    const char *end = memchr(data, '\n', bytes);
+    (void)member;
+    if (end == NULL)
         return HB_STATUS_NOMATCH;
+    *head = (uint64_t)(end - (const char *)data) + 1;
     if (unit_count == 1)
         units->bytes = range->bytes - *head;
     units->note[0] = is(lies, "locate-other-note");
+    if (is(lies, "locate-head-outside"))
+        *head = UINT64_MAX - 8;
     return HB_OK;
-}
-
-static int lies_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
-{
-    int status = put_magic(self, sink);
-    return status == HB_OK ? sink->copy(sink, adoption->range) : status;
-}
-
-static void lies_destroy(void *self)
-{
-    struct lies *lies = self;
-    unload(lies->listed);
-    free(lies);
 }
 
 /* ---- the plugin ---------------------------------------------------------------------------- */
@@ -697,7 +706,7 @@ static const struct hb_plugin plugin = {
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .create = lies_create,
-    .destroy = lies_destroy,
+    .destroy = free,
     .ops = &ops,
 };
 

@@ -117,8 +117,9 @@ READ = {
     "walk-trailer-twice": (WALKS, HARMLESS),
 }
 
-# What locate() says when a second backup takes units over: they are compared, and read anew.
-REUSED = ("locate-another", "locate-shifted", "locate-longer", "locate-outside", "locate-other-note", "list-tokens",
+# What is said and done when a second backup takes entries over: they are compared, and read anew.
+REUSED = ("locate-another", "locate-shifted", "locate-longer", "locate-outside", "locate-other-note", "locate-head-outside",
+          "adopt-nothing", "adopt-more", "adopt-another", "adopt-twice", "list-tokens",
           "list-one-group", "order-swapped", "entry-size-more", "entry-no-path", "list-no-entry", "trailer-null")
 
 
