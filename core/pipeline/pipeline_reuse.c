@@ -124,7 +124,6 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
     if (planned->content != 0)
         report_content(pipeline, item);
     encoded.unit.entries = (uint32_t)item->entry_count;
-    encoded.content = item->readers[0].content_hash; /* if it is the only one */
     if (hb_previous_units(pipeline->request.previous, found) > 1)
         encoded.unit.bytes = item->range.bytes; /* of all; what each has is asked for later */
     item->previous = found;
