@@ -9,10 +9,11 @@ enum {
     RUN_ENTRIES = 4096    /* each is kept in memory until then */
 };
 
-/* Does the item go on where the run ends? */
+/* Does the item go on where the run ends? Until it has a step it is a worker's, and not looked at.
+ */
 static bool continues(const struct hb_gathered *run, const struct hb_item *item)
 {
-    return item->adopted && hb_item_has_step(item) &&
+    return hb_item_has_step(item) && item->adopted &&
            (run->last == NULL || (item->previous == run->last->previous + run->last->count &&
                                   item->range.offset == run->range.offset + run->range.bytes));
 }

@@ -311,17 +311,17 @@ static const struct hb_content_ops content_ops = {
 /* ---- the plugin ---------------------------------------------------------------------------- */
 
 static const struct hb_option *const options[] = {
-    &(const struct hb_option){.size = sizeof *options,
+    &(const struct hb_option){.size = sizeof **options,
                               .type = HB_OPTION_STRING,
                               .key = "what",
                               .default_text = "",
                               .help = "What it does\033[31m"},
-    &(const struct hb_option){.size = sizeof *options,
+    &(const struct hb_option){.size = sizeof **options,
                               .type = HB_OPTION_STRING,
                               .key = "where",
                               .default_text = "",
                               .help = "In which callback"},
-    &(const struct hb_option){.size = sizeof *options,
+    &(const struct hb_option){.size = sizeof **options,
                               .type = HB_OPTION_INTEGER,
                               .key = "at",
                               .default_text = "1",
