@@ -29,6 +29,8 @@ int __real_hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work
 void __wrap_hb_worker_finish(struct hb_pipeline_thread *thread, struct hb_item *item,
                              uint64_t index, const struct hb_encoded *encoded);
 int __wrap_hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work *work);
+struct hb_item *__real_hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait);
+struct hb_item *__wrap_hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait);
 
 /* Another order in each thread. */
 static void find_seed(void)
@@ -79,4 +81,12 @@ int __wrap_hb_queue_take(struct hb_pipeline *pipeline, bool wait, struct hb_work
     while (count > 0)
         release(count - 1);
     return status == HB_STATUS_SKIP ? __real_hb_queue_take(pipeline, wait, work) : status;
+}
+
+/* The thread that opens claimed entries finishes those that are taken over. */
+struct hb_item *__wrap_hb_queue_take_claimed(struct hb_pipeline *pipeline, bool wait)
+{
+    while (count > 0)
+        release(count - 1);
+    return __real_hb_queue_take_claimed(pipeline, wait);
 }
