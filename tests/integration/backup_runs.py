@@ -171,11 +171,9 @@ class Runs(Base):
     def test_where_the_kernel_refuses(self):
         """Whatever it says, the bytes are read and written then: all of them, or what is left."""
         self.make()
-        numbers = self.copies()[1]
-        for number, error in ((numbers[0], "EXDEV"), (numbers[0], "EINVAL"), (numbers[0], "ENOSYS"),
-                              (numbers[0], "EOPNOTSUPP"), (numbers[0], "EIO"), (numbers[-1], "EXDEV")):
-            done = self.faulted(*self.arguments(), calls="write", at=number, error=error)
-            self.assertEqual(done.hit[0], "copy_file_range")
+        for at, error in ((1, "EXDEV"), (1, "EINVAL"), (1, "ENOSYS"), (1, "EOPNOTSUPP"), (1, "EIO"), ("1+", "EXDEV")):
+            done = self.faulted(*self.arguments(), calls="copy_file_range", at=at, error=error)
+            self.assertGreater(done.hits, 0)
             made = self.summary(done)
             self.assertEqual(made["reused_bytes"], made["bytes"])
         self.assert_as_without()
@@ -197,20 +195,18 @@ class Runs(Base):
 
     def test_stopped_in_the_middle(self):
         self.make()
-        numbers = self.copies()[1]
         before = self.archive.read_bytes()
-        done = self.faulted(*self.arguments(), calls="write", at=numbers[0], run="kill $HB_FAULT_THREAD", expect=143)
+        done = self.faulted(*self.arguments(), calls="copy_file_range", at=1, run="kill $HB_FAULT_THREAD", expect=143)
         self.assertIn(b"interrupted", done.stderr)
         self.assertTrue(self.archive.read_bytes() == before)
 
     def test_the_archive_before_changes_meanwhile(self):
         """What was proved is not what was copied then: nothing is published."""
         self.make()
-        numbers = self.copies()[1]
         change = f"printf x | dd of={self.archive} bs=1 seek=5000 conv=notrunc 2>&-"
-        done = self.faulted(*self.arguments(), calls="write", at=numbers[0], run=change, expect=1)
+        done = self.faulted(*self.arguments(), calls="copy_file_range", at=1, run=change, expect=1)
         self.assertIn(b"changed while it was being reused", done.stderr)
-        done = self.faulted(*self.arguments(), calls="write", at=numbers[0], run=f": > {self.archive}", expect=1)
+        done = self.faulted(*self.arguments(), calls="copy_file_range", at=1, run=f": > {self.archive}", expect=1)
         self.assertIn(b"too early", done.stderr)
         self.assertEqual([name for name in os.listdir(self.dir) if name.startswith(".hbcore")], [])
         self.make()
