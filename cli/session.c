@@ -44,6 +44,26 @@ void hb_session_start(struct hb_session *session)
     session->started_at = time(NULL);
 }
 
+/* The value of a secret that was typed: hints repeat what was typed, and `ps` shows it. */
+static void wipe_secret(const struct hb_config *config, char *set)
+{
+    char *equals = strchr(set, '=');
+    const char *dot = equals == NULL ? NULL : memrchr(set, '.', (size_t)(equals - set));
+    if (dot == NULL)
+        return;
+    HB_AUTO_FREE char *name = hb_copy_bytes(set, (size_t)(dot - set));
+    HB_AUTO_FREE char *key = hb_copy_bytes(dot + 1, (size_t)(equals - dot - 1));
+    const struct hb_section *section = hb_config_section(config, name);
+    const struct hb_plugin *plugin =
+        section == NULL || section->library == NULL ? NULL : section->library->plugin;
+    for (size_t i = 0; plugin != NULL && i < plugin->option_count; i++)
+        if ((plugin->options[i]->flags & HB_OPTION_SECRET) &&
+            strcmp(plugin->options[i]->key, key) == 0 && equals[1] != '\0') {
+            explicit_bzero(equals + 1, strlen(equals + 1));
+            equals[1] = '*';
+        }
+}
+
 int hb_session_begin(struct hb_session *session)
 {
     const struct hb_cli *cli = session->cli;
@@ -59,6 +79,8 @@ int hb_session_begin(struct hb_session *session)
         return HB_EXIT_USAGE;
     }
     session->config = config;
+    for (size_t i = 0; i < cli->sets.count; i++)
+        wipe_secret(config, cli->sets.texts[i]);
     const char *doubt;
     for (size_t i = 0; (doubt = hb_config_doubt(session->config, i)) != NULL; i++) {
         HB_AUTO_FREE char *shown = hb_printable(doubt);

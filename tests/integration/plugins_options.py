@@ -99,6 +99,9 @@ class PluginOptions(hb.Case):
                         ("--verbose", "backup", "-o", self.dir / "b.zip"), ("--json", "verify", self.dir / "a.zip")):
             done = self.use(lines, *command)
             self.assertNotIn(SECRET.encode(), done.stdout + done.stderr, command)
+        done = self.use("place = /x\n", "--set", f"filter:x.word={SECRET}", "snapshot", "restore", "1", expect=1)
+        self.assert_mentions(done, "filter:x.word=*")  # in the hint, which repeats what was typed
+        self.assertNotIn(SECRET.encode(), done.stdout + done.stderr)
         shown = self.use(lines, "--json", "config", "show").stdout.splitlines()
         values = {line["key"]: line["value"] for line in map(json.loads, shown) if line.get("section") == "filter:x"}
         self.assertEqual((values["word"], values["place"]), ("(secret)", "/x"))
