@@ -183,8 +183,8 @@ static void print_restore_line(const struct backup_command *command)
 {
     const struct hb_session *session = command->session;
     HB_AUTO_FREE char *path = hb_shell_word(command->backup.destination.path);
-    HB_AUTO_FREE char *import = hb_session_command_line(
-        session, hb_config_text(session->config, "backup", "restore-command"));
+    HB_AUTO_FREE char *import =
+        hb_session_command_line(session, hb_config_backup(session->config)->restore_command);
     fprintf(hb_cli_out(session->cli), "\nRestore with: %s %s\n", import, path);
 }
 
@@ -227,7 +227,7 @@ static void explain_missing(struct hb_session *session, const struct backup_opti
     struct hb_error ignored;
     const struct hb_config *config = session->config;
     const struct hb_cli *cli = session->cli;
-    bool named = options->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
+    bool named = options->format != NULL || *hb_config_backup(config)->format != '\0';
     if (options->preset != NULL)
         hb_cli_no_config(config, cli, "backup --preset NAME", "what this preset is",
                          &session->error);

@@ -24,10 +24,10 @@ static void take_limits(struct hb_archive *archive)
 {
     const struct hb_config *config = archive->run->config;
     archive->limits = (struct hb_archive_limits){
-        .entries = (uint64_t)hb_config_number(config, "import", "max-entries"),
-        .bytes = (uint64_t)hb_config_number(config, "import", "max-bytes"),
-        .path = (uint64_t)hb_config_number(config, "import", "max-path"),
-        .names = (uint64_t)hb_config_number(config, "import", "max-names"),
+        .entries = (uint64_t)hb_config_import(config)->max_entries,
+        .bytes = (uint64_t)hb_config_import(config)->max_bytes,
+        .path = (uint64_t)hb_config_import(config)->max_path,
+        .names = (uint64_t)hb_config_import(config)->max_names,
     };
 }
 

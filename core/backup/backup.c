@@ -35,7 +35,7 @@ static int make_plan(struct hb_backing_up *backup)
         excluded[excluded_count++] = (struct hb_identity){status.st_dev, status.st_ino};
     if (backup->key.exists)
         excluded[excluded_count++] = (struct hb_identity){backup->key.device, backup->key.inode};
-    bool store_links = hb_config_value(config, "backup", "links")->number == 1;
+    bool store_links = hb_config_backup(config)->store_links;
     if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
         hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
                       "this format cannot store symbolic links; they are left out");
@@ -47,7 +47,7 @@ static int make_plan(struct hb_backing_up *backup)
         .contents = &backup->contents,
         .choice = backup->request->choice,
         .store_links = store_links,
-        .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
+        .one_file_system = hb_config_backup(config)->one_file_system,
         .excluded = excluded,
         .excluded_count = excluded_count,
         .id = backup->request->id,
@@ -109,7 +109,7 @@ static int stage_in_chosen(struct hb_backing_up *backup, const char *path)
 static int open_stages(struct hb_backing_up *backup)
 {
     const struct hb_destination *destination = backup->request->destination;
-    const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
+    const char *chosen = hb_config_backup(backup->run->config)->stage_dir;
     if (*chosen != '\0') {
         HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);

@@ -12,7 +12,7 @@ int hb_format_find(const struct hb_config *config, const char *name,
 {
     *choice = (struct hb_format_choice){0};
     if (name == NULL || *name == '\0')
-        name = hb_config_text(config, "backup", "format");
+        name = hb_config_backup(config)->format;
     const struct hb_section *section = NULL;
     while ((section = hb_config_next(config, HB_KIND_FORMAT, section)) != NULL) {
         if (*name == '\0' || strcmp(section->label, name) == 0) {
