@@ -8,6 +8,7 @@
 
 #include "archive/facts.h"
 #include "archive/trailer.h"
+#include "backup/annotate.h"
 #include "backup/incomplete.h"
 #include "backup/read_back.h"
 #include "base/interrupt.h"
@@ -33,6 +34,7 @@ struct writing {
     const struct hb_format_ops *ops;
     struct hb_publication publication;
     struct hb_trailer trailer;
+    struct hb_annotating annotating;
     unsigned char *block; /* the trailer, as the format got it */
     size_t block_bytes;
     struct hb_reuse_index reuse;  /* for a later backup */
@@ -81,6 +83,7 @@ static void note_entry(struct writing *writing, const struct hb_entry *entry)
 {
     struct hb_reader *reader = hb_reader_of((struct hb_entry *)(uintptr_t)entry);
     struct hb_entry row = hb_read_back_row(writing->ops, entry);
+    hb_annotate_entry(&writing->annotating, writing->trailer.count, reader);
     hb_trailer_add(&writing->trailer, &row, entry->type == HB_TYPE_FILE ? reader->content_hash : 0);
     if (writing->plan->remember)
         hb_reuse_add_entry(&writing->reuse, entry, &reader->fingerprint, writing->entry_units);
@@ -208,6 +211,7 @@ static int finish_archive(struct writing *writing)
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&writing->run->report.lock);
     hb_report_sort(&writing->run->report);
+    writing->trailer.annotations = hb_annotate_rows(&writing->annotating, &writing->run->report);
     if (writing->ops->flags & HB_FORMAT_TRAILER)
         hb_trailer_build(&writing->trailer, &writing->run->report,
                          writing->plan->remember ? &writing->reuse : NULL,
@@ -499,6 +503,7 @@ int hb_backup_write(struct hb_backing_up *backup)
     hb_instance_free(writing.format);
     hb_publication_end(&writing.publication);
     hb_trailer_clear(&writing.trailer);
+    hb_annotate_clear(&writing.annotating);
     free(writing.block);
     hb_reuse_clear(&writing.reuse);
     hb_previous_close(writing.previous);

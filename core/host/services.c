@@ -80,6 +80,14 @@ static uint32_t host_cause(const struct hb_host *host)
     return hb_failure_of(instance_of(host)->run)->cause;
 }
 
+/* It is told again where the entry is taken over without asking the plugin. */
+static void note_content(const struct hb_instance *instance, const struct hb_entry *entry,
+                         const char *line)
+{
+    HB_AUTO_FREE char *note = hb_text("%s: %s", instance->plugin->name, line);
+    hb_report_content_note(&instance->run->report, entry->path, note);
+}
+
 static void report(const struct hb_host *host, enum hb_finding_kind kind,
                    const struct hb_entry *entry, const char *format, va_list arguments)
 {
@@ -88,9 +96,11 @@ static void report(const struct hb_host *host, enum hb_finding_kind kind,
     vsnprintf(line, sizeof line, format, arguments);
     if (entry == NULL) /* an archive may be walked more than once */
         hb_report_add_once(&instance->run->report, kind, instance->plugin->name, line);
+    else if (kind == HB_FOUND_NOTE && instance->plugin->kind == HB_KIND_CONTENT)
+        note_content(instance, entry, line);
     else
-        hb_report_add(&instance->run->report, kind, entry == NULL ? "" : entry->path, "%s: %s",
-                      instance->plugin->name, line);
+        hb_report_add(&instance->run->report, kind, entry->path, "%s: %s", instance->plugin->name,
+                      line);
 }
 
 static void host_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,

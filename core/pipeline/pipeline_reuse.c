@@ -2,6 +2,7 @@
 #include "pipeline/pipeline_reuse.h"
 
 #include "base/memory.h"
+#include "pipeline/entry_facts.h"
 #include "pipeline/pipeline_cut.h"
 #include <string.h>
 
@@ -90,12 +91,23 @@ size_t hb_reuse_units_of(const struct hb_pipeline *pipeline, const struct hb_ite
     return count;
 }
 
-static void report_content(const struct hb_pipeline *pipeline, const struct hb_item *item)
+/* The plugin is not asked again: what it said then, of facts and notes, it says now. */
+static void report_content(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                           size_t found)
 {
     struct hb_report *report = &pipeline->request.run->report;
-    const struct hb_reader *reader = &item->readers[0];
-    hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness);
-    if (reader->source.soundness == HB_SOUNDNESS_NOT_CHECKED)
+    const struct hb_previous *previous = pipeline->request.previous;
+    struct hb_reader *reader = &item->readers[0];
+    const json_t *notes = hb_previous_notes(previous, found);
+    reader->of_content = true;
+    reader->facts = json_deep_copy(hb_previous_facts(previous, found));
+    HB_AUTO_FREE char *facts = hb_entry_facts_text(reader->facts);
+    hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness,
+                      facts);
+    for (size_t i = 0; i < json_array_size(notes); i++)
+        hb_report_content_note(report, reader->entry.path,
+                               json_string_value(json_array_get(notes, i)));
+    if (reader->source.soundness == HB_SOUNDNESS_NOT_CHECKED && json_array_size(notes) == 0)
         hb_report_add(report, HB_FOUND_NOTE, reader->entry.path,
                       "unchanged since the last backup, which did not check it");
 }
@@ -122,7 +134,7 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
                            thread->proof, &encoded.unit, &item->range))
         return false;
     if (planned->content != 0)
-        report_content(pipeline, item);
+        report_content(pipeline, item, found);
     encoded.unit.entries = (uint32_t)item->entry_count;
     if (hb_previous_units(pipeline->request.previous, found) > 1)
         encoded.unit.bytes = item->range.bytes; /* of all; what each has is asked for later */

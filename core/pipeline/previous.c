@@ -266,6 +266,16 @@ uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry)
     return content;
 }
 
+const json_t *hb_previous_facts(const struct hb_previous *previous, size_t entry)
+{
+    return hb_annotations_facts(previous->archive.trailer.annotations, entry);
+}
+
+const json_t *hb_previous_notes(const struct hb_previous *previous, size_t entry)
+{
+    return hb_annotations_notes(previous->archive.trailer.annotations, entry);
+}
+
 /* The part that unit `number` of a long entry is, or SIZE_MAX. */
 static size_t part_of(const struct hb_previous *previous, size_t entry, uint64_t number)
 {

@@ -7,6 +7,7 @@
 #include "files/listed.h"
 #include "files/system_kind.h"
 #include "host/failure.h"
+#include "pipeline/entry_facts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -189,8 +190,10 @@ static void accept_source(struct hb_reader *reader)
     struct hb_report *report = &reader->run->report;
     bool doubtful = hb_report_has(report, HB_FOUND_DOUBTFUL, reader->entry.path);
     bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN || source->soundness == 0;
+    HB_AUTO_FREE char *facts = hb_entry_facts_text(reader->facts);
     hb_report_content(report, reader->entry.path, method,
-                      told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness);
+                      told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness, facts);
+    reader->of_content = true;
     if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
                       source->soundness == HB_SOUNDNESS_UNKNOWN
@@ -204,6 +207,18 @@ static void accept_source(struct hb_reader *reader)
                                &reader->fingerprint);
 }
 
+/* The plugin answered for all of its source. */
+static int take_facts(struct hb_reader *reader)
+{
+    int status = reader->ask_facts
+                     ? hb_entry_facts_ask(reader->run, reader->content, &reader->entry,
+                                          &reader->source, &reader->facts)
+                     : HB_OK;
+    if (status == HB_OK)
+        accept_source(reader);
+    return status;
+}
+
 /* The plugin gives no source, or rejects it. */
 static int refuse_source(const struct hb_instance *content, const struct hb_reader *reader,
                          int result)
@@ -215,7 +230,8 @@ static int refuse_source(const struct hb_instance *content, const struct hb_read
             hb_report_content(report, path, "raw",
                               reader->source.soundness == HB_SOUNDNESS_UNKNOWN
                                   ? HB_SOUNDNESS_UNKNOWN
-                                  : HB_SOUNDNESS_UNSOUND);
+                                  : HB_SOUNDNESS_UNSOUND,
+                              NULL);
         return HB_STATUS_NOMATCH;
     }
     if (result == HB_STATUS_CANCELLED || hb_run_cancelled(reader->run))
@@ -344,9 +360,7 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content, b
     reader->entry.bytes = reader->source.bytes;
     reader->identified = told && identity_is_the_same(content, reader);
     reader->to_be_judged = HB_CAN(ops, judge);
-    if (!reader->to_be_judged)
-        accept_source(reader);
-    return HB_OK;
+    return reader->to_be_judged ? HB_OK : take_facts(reader);
 }
 
 int hb_reader_judge(struct hb_reader *reader)
@@ -360,8 +374,7 @@ int hb_reader_judge(struct hb_reader *reader)
     reader->to_be_judged = false;
     if (result != HB_OK)
         return refuse_source(content, reader, result);
-    accept_source(reader);
-    return HB_OK;
+    return take_facts(reader);
 }
 
 int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct hb_planned *planned,
@@ -373,6 +386,7 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
         plan->remember && plan->latest == INT64_MAX && (planned->flags & HB_PLANNED_UNTOLD) == 0;
     reader->directory_user = planned->parent == UINT32_MAX ? run->home.rights.user
                                                            : plan->directories[planned->parent].uid;
+    reader->ask_facts = !plan->listed; /* a snapshot has nowhere to keep them */
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
     reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
     reader->entry.index = (uint64_t)(planned - plan->entries);
@@ -543,5 +557,6 @@ void hb_reader_free(struct hb_reader *reader)
     hb_reader_close(reader);
     free((void *)(uintptr_t)reader->entry.path);
     free((void *)(uintptr_t)reader->entry.link);
+    json_decref(reader->facts);
     *reader = (struct hb_reader){.fd = -1};
 }

@@ -3,6 +3,7 @@
 The second backup: what did not change is copied from the archive before, and nothing else is. Every
 archive made that way is compared, byte for byte, with one that was made without.
 """
+import json
 import os
 import pathlib
 import random
@@ -112,6 +113,20 @@ class Reuse(hb.Case):
             return data[:start - 20 - length] + data[start:start + size]
         at = data.rindex(b"\x5c\x2a\x4d\x18", 0, data.rindex(b"hbtrail1"))
         return data[:at]
+
+    # ---- what is said of a database ----
+
+    @elsewhere
+    def test_rows_that_are_counted(self):
+        """Shown by all commands; taken over with the copy; where other tables are named, counted anew."""
+        for tables, there in (("t no-such", {"t": 40_000}), ("T", {"T": 40_000}), ("", None), ("t", {"t": 40_000})):
+            count = ("--set", f"content:sqlite.count={tables}")
+            self.make(None, *count)
+            made = self.make(None, *count)
+            listed = self.hbcore("--json", "list", self.archive).stdout.splitlines()
+            rows = made["databases"] + self.summary(self.hbcore("--json", "verify", self.archive))["databases"]
+            found = [row.get("facts") for row in (*rows, *map(json.loads, listed)) if row.get("path") == "state.db"]
+            self.assertEqual((found, made["reused_bytes"] > made["bytes"] - 100), ([there] * 3, True), made)
 
     # ---- nothing changed ----
 

@@ -61,7 +61,8 @@ HB_SIZEOF(struct hb_source, 56);
 struct hb_fact {
     uint32_t size; /* preset by the host; all else is zero */
     uint32_t reserved;
-    const char *name; /* UTF-8, without a newline; the plugin's, valid until destroy() */
+    const char *name; /* UTF-8, of 1 to 255 bytes, without a newline, another one for each fact of
+                         an entry; the plugin's, valid until destroy() */
     int64_t value;
 };
 
@@ -194,11 +195,13 @@ struct hb_content_ops {
 
     /*
      * A fact of what open() gave, of that very state: number `index`, from 0 on, until
-     * HB_STATUS_END. HB_OK and *fact; HB_STATUS_NOMATCH: this entry has none of that number, the
-     * next may be there; HB_STATUS_ENTRY after fail(): it could not be found out, which is a note
-     * and costs nothing else. After judge() (or open(), where there is none) said HB_OK, in the
-     * same thread, before close(), while others are in read_at(). An entry that is taken over from
-     * an earlier archive keeps the facts that it has there.
+     * HB_STATUS_END, 256 times at most. Asked by a backup, which stores the facts in the archive.
+     * HB_OK and *fact; HB_STATUS_NOMATCH: this entry has none of that number, the next may be
+     * there; HB_STATUS_ENTRY after fail(): it could not be found out, which is a note and costs
+     * nothing else. After judge() (or open(), where there is none) said HB_OK, in the same thread,
+     * before close(), while others are in read_at(). An entry that is taken over from an earlier
+     * archive keeps the facts that it has there, and its notes are told again (hb_host.note): where
+     * other facts are asked for, identity() answers otherwise.
      */
     int (*fact)(void *self, const struct hb_entry *entry, const struct hb_source *source,
                 size_t index, struct hb_fact *fact);
