@@ -113,7 +113,10 @@ struct hb_content_ops {
      */
     int (*claim)(void *self, const struct hb_entry *entry, const void *head, size_t bytes);
 
-    /* ---- optional from here on ---- */
+    /*
+     * ---- optional from here on. sidecars(), judge() and fact() need open(); note(), since() and
+     * foresee() need restore(); identity() needs one of the two ----
+     */
 
     /* Suffixes of the files beside a claimed entry that belong to it ("-wal"); ended by NULL. */
     const char *const *(*sidecars)(void *self);

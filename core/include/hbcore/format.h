@@ -297,7 +297,8 @@ struct hb_format_ops {
     /* The archive will not be finished. */
     void (*abort)(void *self);
 
-    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). */
+    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). Both or
+     * neither, and with encode() or decode(). */
     void *(*worker_create)(void *self);
     void (*worker_destroy)(void *self, void *worker);
 
@@ -331,19 +332,20 @@ struct hb_format_ops {
      * Decodes the named members of one group, checksums verified; outputs[i] is for
      * members[i]. After list(). Any thread, several at once with different workers. A failure is
      * damage, and with that of the whole archive; HB_STATUS_ENTRY: these members alone cannot be
-     * decoded, for a reason that list() could not see.
+     * decoded, for a reason that list() could not see. Only with list().
      */
     int (*decode)(void *self, void *worker, const struct hb_input *input,
                   const struct hb_member *const *members, size_t count,
                   const struct hb_output *const *outputs);
 
-    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. */
+    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. Only
+     * with HB_FORMAT_TRAILER. */
     int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
 
     /*
      * A later backup takes what did not change over from an archive as it lies there, headers and
-     * all. These four belong together; without one of them nothing is taken over. They are used on
-     * archives alone that this installation has sealed, with the same codec().
+     * all. A format has all four, with encode(), list() and read_trailer(), or none. They are used
+     * on archives alone that this installation has sealed, with the same codec().
      *
      * A line of text that names all that the bytes of an archive depend on besides its entries and
      * their content: the codec, the version of its library as loaded, its level, and the layout
