@@ -4,6 +4,7 @@
 #include "base/content_hash.h"
 #include "base/memory.h"
 #include "host/failure.h"
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
@@ -118,11 +119,16 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
     hb_run_clear_failure(format->run);
     if (ops->unit_policy(format->self, policy) != HB_OK)
         return hb_instance_error(format, HB_STATUS_FATAL, NULL, error);
-    if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
-        policy->overhead > policy->unit_bytes)
+    if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20)
         return hb_error_set(error, HB_STATUS_FATAL,
-                            "%s: the size of its units is not within 64 KiB to 64 MiB",
-                            format->plugin->name);
+                            "%s: its unit_policy() gave units of %" PRIu64
+                            " bytes, which is not within 64 KiB to 64 MiB",
+                            format->plugin->name, policy->unit_bytes);
+    if (policy->overhead > policy->unit_bytes)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: its unit_policy() gave an overhead of %" PRIu64
+                            " bytes, more than a unit has",
+                            format->plugin->name, policy->overhead);
     policy->unit_bytes -= policy->unit_bytes % HB_CONTENT_BLOCK; /* each is hashed by itself */
     if (!HB_CAN(ops, encode))
         policy->spans = 0;

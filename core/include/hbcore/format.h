@@ -155,7 +155,8 @@ HB_LAYOUT(struct hb_adoption, entries, 8);
 HB_LAYOUT(struct hb_adoption, range, 40);
 HB_SIZEOF(struct hb_adoption, 48);
 
-/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. */
+/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. What is
+ * out of its range ends the command. */
 struct hb_unit_policy {
     uint32_t size;
     uint32_t spans;      /* non-zero: a unit may hold several small entries */
@@ -199,6 +200,7 @@ HB_LAYOUT(struct hb_visitor, trailer, 40);
 HB_LAYOUT(struct hb_visitor, unreadable, 48);
 HB_SIZEOF(struct hb_visitor, 56);
 
+/* An archive with a member that has another flag is refused. */
 enum hb_member_flags {
     HB_MEMBER_UNREADABLE = 1 /* see `why`; decode() is not asked for it. Its group is its own */
 };
