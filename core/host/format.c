@@ -134,3 +134,17 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
         policy->spans = 0;
     return HB_OK;
 }
+
+struct hb_keeps hb_format_keeps(const struct hb_format_choice *choice)
+{
+    const struct hb_format_ops *ops = hb_format_ops_of(choice);
+    struct hb_keeps keeps = {
+        .size = sizeof keeps, .time_step = 1, .path_most = HB_LONGEST_KEPT_PATH};
+    if (HB_HAS(ops, keeps) && ops->keeps != NULL)
+        memcpy(&keeps, ops->keeps,
+               ops->keeps->size < sizeof keeps ? ops->keeps->size : sizeof keeps);
+    keeps.size = sizeof keeps;
+    if (keeps.path_most > HB_LONGEST_KEPT_PATH)
+        keeps.path_most = HB_LONGEST_KEPT_PATH;
+    return keeps;
+}

@@ -12,6 +12,7 @@
 #include <hbcore/format.h>
 #include <hbcore/hook.h>
 #include <hbcore/store.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define AT(type, member)   #member, offsetof(struct type, member)
@@ -99,6 +100,31 @@ static char *unmet(const struct hb_need *need)
                    need->needs[0].name, other, need->why);
 }
 
+/* What a format says that it keeps. */
+static char *wrong_keeps(const struct hb_format_ops *ops)
+{
+    enum {
+        KNOWN = HB_KEEPS_OWNERS | HB_KEEPS_HARD_LINKS | HB_KEEPS_ATTRIBUTES | HB_KEEPS_ACCESS_LISTS,
+        DAY = 24 * 60 * 60
+    };
+    const uint64_t second = 1000 * 1000 * 1000;
+    const struct hb_keeps *keeps = HB_HAS(ops, keeps) ? ops->keeps : NULL;
+    if (keeps == NULL)
+        return NULL;
+    if (!HB_HAS(keeps, path_most))
+        return hb_text("its 'keeps' is %u bytes long, at least %u are needed", keeps->size,
+                       HB_SIZE_TO(struct hb_keeps, path_most));
+    if ((keeps->flags & ~(uint32_t)KNOWN) != 0)
+        return hb_text("its 'keeps' has unknown flags (%#x)", keeps->flags & ~(uint32_t)KNOWN);
+    if (keeps->time_step == 0 || keeps->time_step > DAY * second ||
+        (keeps->time_step > second && keeps->time_step % second != 0))
+        return hb_text("its 'keeps' has times to %" PRIu64 " ns, which is no step",
+                       keeps->time_step);
+    if (keeps->time_first > keeps->time_last || keeps->path_most == 0)
+        return hb_text("its 'keeps' keeps no %s at all", keeps->path_most == 0 ? "path" : "time");
+    return NULL;
+}
+
 char *hb_contradiction(const struct hb_plugin *plugin)
 {
     uint32_t word = second_word(plugin), unknown = word & ~hb_table_flags(plugin->kind);
@@ -109,5 +135,5 @@ char *hb_contradiction(const struct hb_plugin *plugin)
     for (const struct hb_need *need = hb_needs; need->kind != 0; need++)
         if (need->kind == plugin->kind && has(plugin, need->offset) && !is_met(plugin, need))
             return unmet(need);
-    return NULL;
+    return plugin->kind == HB_KIND_FORMAT ? wrong_keeps(plugin->ops) : NULL;
 }

@@ -245,6 +245,60 @@ class Hooks(Mistakes):
             self.assertTrue(archive.exists())
 
 
+class Kept(Mistakes):
+    """What a format says that it keeps is what a backup goes by: a count and a line, and an entry that it cannot hold."""
+
+    def setUp(self):
+        super().setUp()
+        self.configure("[format:lies]\n[content:source]\n")
+        for number, name in enumerate(("a.mine", "b", "c.mine")):
+            os.utime(self.home / name, (1_000_000_000 + 2 * number, 1_000_000_000 + 2 * number))
+
+    def told(self, expect=0):
+        _, found = self.backup("lies", "lies", expect=expect)
+        done = self.hbcore("--home", self.home, "backup", "--format", "lies", "-o", self.dir / "x.lies", expect=expect)
+        return found, [line.partition(": ")[2].strip() for line in done.stdout.decode().splitlines() if "Not kept" in line]
+
+    def test_nothing_is_lost(self):
+        found, lines = self.told()
+        self.assertEqual((set(found["not_kept"].values()), lines, found["notes"]), ({0}, [], []))
+
+    def test_times(self):
+        os.utime(self.home / "a.mine", (1_000_000_001, 1_000_000_001))
+        os.utime(self.home / "b", ns=(10 ** 18, 10 ** 18 + 5))
+        found, lines = self.told()
+        self.assertEqual((found["not_kept"]["times"], lines), (2, ["exact times of 2 entries"]))
+        os.utime(self.home / "c.mine", (1 << 32, 1 << 32))
+        os.utime(self.home / "a.mine", (-4, -4))
+        found, lines = self.told()
+        self.assertEqual((found["not_kept"]["times"], lines), (3, ["exact times of 3 entries"]))
+        _, found = self.backup(*FORMATS[0])
+        self.assertEqual(found["not_kept"]["times"], 0)
+
+    def test_a_path_that_is_too_long(self):
+        fits, longer = "d" * 200 + "/" + "f" * 99, "d" * 200 + "/" + "f" * 100
+        for name in (fits, longer):
+            hb.write(self.home / name, b"deep")
+            os.utime(self.home / name, (1_000_000_000, 1_000_000_000))
+        os.utime(self.home / ("d" * 200), (1_000_000_000, 1_000_000_000))
+        found, lines = self.told(expect=3)
+        self.assertEqual([(row["path"], row["reason"]) for row in found["skipped"]],
+                         [(longer, "its path is longer than 300 bytes, which no archive of this format can hold")])
+        self.assertEqual(lines, [])
+        _, found = self.backup(*FORMATS[1])
+        self.assertEqual(found["skipped"], [])
+
+    def test_links_are_told_of_where_there_are_some(self):
+        setting = ("--set", "backup.links=store")
+        _, found = self.backup("lies", "lies", *setting)
+        self.assertEqual(found["notes"], [])
+        (self.home / "link").symlink_to("b")
+        _, found = self.backup("lies", "lies", *setting)
+        self.assertEqual([row["reason"] for row in found["notes"]],
+                         ["this format cannot store symbolic links; they are left out"])
+        self.assertEqual(found["links"], ["link"])
+
+
 class Walks(Mistakes):
     def setUp(self):
         super().setUp()

@@ -270,6 +270,33 @@ enum hb_format_flags {
     HB_FORMAT_SYMLINKS = 8
 };
 
+enum hb_keeps_flags {
+    HB_KEEPS_OWNERS = 1, /* uid and gid */
+    /* This host hands none of these over yet, and tells that they are lost whatever is said here.
+     */
+    HB_KEEPS_HARD_LINKS = 2,
+    HB_KEEPS_ATTRIBUTES = 4, /* extended attributes */
+    HB_KEEPS_ACCESS_LISTS = 8
+};
+
+/*
+ * What an archive of this format keeps of an entry besides its content. A backup tells once what of
+ * this home is lost. The plugin's own; constant.
+ */
+struct hb_keeps {
+    uint32_t size;
+    uint32_t flags;     /* enum hb_keeps_flags */
+    uint64_t time_step; /* nanoseconds; mtime is a multiple of them: 1, 1000000000 … */
+    int64_t time_first; /* seconds since 1970, both included; any time where both are 0 */
+    int64_t time_last;
+    uint64_t path_most; /* bytes; a directory's counts one more. A longer one is left out and named
+                           (exit 3); of more than 65535 all are */
+};
+
+HB_LAYOUT(struct hb_keeps, time_step, 8);
+HB_LAYOUT(struct hb_keeps, path_most, 32);
+HB_SIZEOF(struct hb_keeps, 40);
+
 struct hb_format_ops {
     uint32_t size;
     uint32_t flags;                /* enum hb_format_flags */
@@ -386,6 +413,9 @@ struct hb_format_ops {
      * is, byte for byte, what those calls would have written.
      */
     int (*adopt)(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption);
+
+    /* NULL: exact times, paths of 65535 bytes, and nothing else. */
+    const struct hb_keeps *keeps;
 };
 
 HB_LAYOUT(struct hb_format_ops, suffixes, 8);
@@ -396,7 +426,8 @@ HB_LAYOUT(struct hb_format_ops, encode, 96);
 HB_LAYOUT(struct hb_format_ops, list, 112);
 HB_LAYOUT(struct hb_format_ops, codec, 136);
 HB_LAYOUT(struct hb_format_ops, adopt, 160);
-HB_SIZEOF(struct hb_format_ops, 168);
+HB_LAYOUT(struct hb_format_ops, keeps, 168);
+HB_SIZEOF(struct hb_format_ops, 176);
 
 /* Writes a unit. For append(). */
 static inline int hb_sink_write_unit(const struct hb_sink *sink, const struct hb_unit *unit)

@@ -169,6 +169,33 @@ static void test_flags(void **state)
     expect(&table, "4097", "4096 are the most");
 }
 
+static void test_keeps(void **state)
+{
+    (void)state;
+    struct hb_keeps keeps = {.size = sizeof keeps, .time_step = 1, .path_most = 1};
+    struct table table;
+    fill(&table, HB_KIND_FORMAT);
+    table.ops.words[0] = sizeof table.ops.format;
+    table.ops.format.keeps = &keeps;
+    expect(&table, NULL, NULL);
+    static const struct {
+        struct hb_keeps keeps;
+        const char *why;
+    } rows[] = {
+        {{.size = 16, .time_step = 1, .path_most = 1}, "16 bytes long"},
+        {{.size = sizeof keeps, .flags = 0x100, .time_step = 1, .path_most = 1}, "flags (0x100)"},
+        {{.size = sizeof keeps, .time_step = 0, .path_most = 1}, "times to 0 ns"},
+        {{.size = sizeof keeps, .time_step = 1500000000, .path_most = 1}, "times to 1500000000 ns"},
+        {{.size = sizeof keeps, .time_step = UINT64_MAX, .path_most = 1}, "which is no step"},
+        {{.size = sizeof keeps, .time_step = 1, .time_first = 1, .path_most = 1}, "no time at all"},
+        {{.size = sizeof keeps, .time_step = 1, .path_most = 0}, "no path at all"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        keeps = rows[i].keeps;
+        expect(&table, "'keeps'", rows[i].why);
+    }
+}
+
 static void test_options(void **state)
 {
     (void)state;
@@ -194,7 +221,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_there), cmocka_unit_test(test_least),
         cmocka_unit_test(test_each_row),  cmocka_unit_test(test_short_table),
-        cmocka_unit_test(test_flags),     cmocka_unit_test(test_options),
+        cmocka_unit_test(test_flags),     cmocka_unit_test(test_keeps),
+        cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
