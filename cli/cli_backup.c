@@ -110,10 +110,11 @@ static void on_would_store(void *context, const char *path, const struct hb_plan
 static void json_not_kept(json_t *object, const struct hb_not_kept *not_kept)
 {
     json_t *counts = json_object();
-    hb_json_add(counts, "{s:I, s:I, s:I, s:I}", "attributes",
+    hb_json_add(counts, "{s:I, s:I, s:I, s:I, s:I}", "attributes",
                 (json_int_t)atomic_load(&not_kept->attributes), "access_lists",
                 (json_int_t)atomic_load(&not_kept->access_lists), "owners",
-                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links);
+                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links,
+                "times", (json_int_t)not_kept->times);
     json_object_set_new(object, "not_kept", counts);
 }
 

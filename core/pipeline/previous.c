@@ -34,7 +34,7 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
 {
     struct listing *listing = lister->self;
     struct hb_previous *previous = listing->previous;
-    const char *problem = hb_entry_problem(member->entry);
+    const char *problem = hb_member_problem(member);
     if (problem != NULL)
         return hb_error_set(listing->error, HB_STATUS_FATAL, "one of its entries %s", problem);
     struct hb_entry entry = *member->entry;

@@ -28,12 +28,38 @@ static uint64_t part_bytes(const struct hb_store_limits *limits, uint64_t bytes_
     return bytes < limits->part_most ? bytes : limits->part_most;
 }
 
+/* What the plugin says of itself, against the table that it has. NULL: it fits. */
+static const char *contradiction(const struct hb_store_ops *ops,
+                                 const struct hb_store_limits *limits)
+{
+    enum {
+        KNOWN = HB_STORE_EQUAL | HB_STORE_COPY | HB_STORE_COPY_PINNED | HB_STORE_EXCLUSIVE |
+                HB_STORE_LATE_NAME | HB_STORE_PATCH
+    };
+    uint32_t flags = limits->flags;
+    if ((flags & ~(uint32_t)KNOWN) != 0)
+        return "its limits() gave flags that are unknown";
+    if ((flags & HB_STORE_COPY) != 0 && !HB_CAN(ops, put_copy))
+        return "its limits() gave HB_STORE_COPY, and it has no put_copy()";
+    if ((flags & HB_STORE_COPY_PINNED) != 0 && (flags & HB_STORE_COPY) == 0)
+        return "its limits() gave HB_STORE_COPY_PINNED without HB_STORE_COPY";
+    if ((flags & HB_STORE_PATCH) != 0 && !HB_CAN(ops, put_patch))
+        return "its limits() gave HB_STORE_PATCH, and it has no put_patch()";
+    if (limits->parallel == 0 || limits->name_most == 0 || limits->bytes_most == 0)
+        return "its limits() take nothing at all: parallel, name_most and bytes_most are at least "
+               "1";
+    if (limits->part_most == 0 || limits->parts_most == 0 ||
+        limits->part_least > limits->part_most || limits->part_least > MOST_BYTES)
+        return "its limits contradict each other";
+    return NULL;
+}
+
 static int check_limits(const struct hb_store *store, const struct hb_put *put,
                         const struct hb_store_limits *limits)
 {
-    if (limits->part_most == 0 || limits->parts_most == 0 ||
-        limits->part_least > limits->part_most || limits->part_least > MOST_BYTES)
-        hb_run_explain(store->run, "its limits contradict each other");
+    const char *wrong = contradiction(store->ops, limits);
+    if (wrong != NULL)
+        hb_run_explain(store->run, "%s", wrong);
     else if (strlen(put->name) > limits->name_most)
         hb_run_explain(store->run, "the name is longer than %u bytes", limits->name_most);
     else
