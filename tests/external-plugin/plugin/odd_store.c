@@ -6,6 +6,10 @@
  * An object is one file: a head of HEAD_BYTES with version, run and length, then the content. What
  * is being uploaded is a file whose name begins with a dot, which no object's does.
  *
+ * With `plain = yes` the object "/a/b.zip" is the file of that path and nothing else, so that tests
+ * which look at files can go through this store: its version is what fstat() says of it, and who
+ * put it stands in a file of `root`.
+ *
  * ODD_FAULT="CALL:NUMBER:KIND" in the environment strikes in the call of that number, from 1:
  * `fail` does nothing and says so; `lost` does it and says that it failed (a commit: that nobody
  * can tell); `unsure` does nothing and says that nobody can tell; `kill` and `killed` end the
@@ -31,12 +35,14 @@ struct odd {
     const struct hb_host *host;
     char root[PATH_MAX / 2];
     long slow_ms;
+    int plain;
+    uint64_t head_bytes; /* in front of the content */
     char fault_call[32], fault_kind[16];
     unsigned long fault_number, calls;
 };
 
 /* In the order of the table below. */
-enum key { ROOT, SLOW, KEYS };
+enum key { ROOT, SLOW, PLAIN, KEYS };
 
 static const struct hb_option *const options[KEYS] = {
     &(const struct hb_option){.size = sizeof(struct hb_option),
@@ -51,6 +57,11 @@ static const struct hb_option *const options[KEYS] = {
                               .minimum = 0,
                               .maximum = 1000,
                               .help = "Milliseconds that each part takes"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_BOOLEAN,
+                              .key = "plain",
+                              .default_text = "no",
+                              .help = "An object is the file that its name is the path of"},
 };
 
 /* ---- faults ---------------------------------------------------------------------------------- */
@@ -117,6 +128,10 @@ static int failed(const struct odd *odd, const char *what)
 /* '/' becomes '+', which no name of a test has; a leading dot stays out of the way of uploads. */
 static void file_of(const struct odd *odd, const char *name, char path[PATH_MAX])
 {
+    if (odd->plain) {
+        snprintf(path, PATH_MAX, "%s", name);
+        return;
+    }
     snprintf(path, PATH_MAX, "%s/=%s", odd->root, name);
     for (char *at = path + strlen(odd->root) + 2; *at != '\0'; at++)
         if (*at == '/')
@@ -124,26 +139,54 @@ static void file_of(const struct odd *odd, const char *name, char path[PATH_MAX]
 }
 
 struct head {
-    char version[2 * ID_BYTES + 1], run[65];
+    char version[96], run[65];
     unsigned long long bytes;
     int64_t written;
 };
 
-static int read_head(int fd, struct head *head)
+/* Where it stands which run has put a plain file. */
+static void run_file(const struct odd *odd, const char *version, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%s/run-%s", odd->root, version);
+}
+
+static int head_of_plain(const struct odd *odd, const struct stat *status, struct head *head)
+{
+    char path[PATH_MAX];
+    snprintf(head->version, sizeof head->version, "%llx-%llx-%llx-%llx.%lx",
+             (unsigned long long)status->st_dev, (unsigned long long)status->st_ino,
+             (unsigned long long)status->st_size, (unsigned long long)status->st_mtim.tv_sec,
+             (unsigned long)status->st_mtim.tv_nsec);
+    head->bytes = (unsigned long long)status->st_size;
+    run_file(odd, head->version, path);
+    memset(head->run, 0, sizeof head->run);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    int known = read(fd, head->run, sizeof head->run - 1) >= 0;
+    close(fd);
+    return known ? 0 : -1;
+}
+
+static int read_head(const struct odd *odd, int fd, struct head *head)
 {
     char text[HEAD_BYTES + 1] = "";
     struct stat status;
-    if (pread(fd, text, HEAD_BYTES, 0) != HEAD_BYTES || fstat(fd, &status) != 0)
+    if (fstat(fd, &status) != 0)
         return -1;
     head->written = (int64_t)status.st_mtim.tv_sec * 1000000000;
-    return sscanf(text, "%32s %64s %llu", head->version, head->run, &head->bytes) == 3 ? 0 : -1;
+    if (odd->plain)
+        return head_of_plain(odd, &status, head);
+    if (pread(fd, text, HEAD_BYTES, 0) != HEAD_BYTES)
+        return -1;
+    return sscanf(text, "%95s %64s %llu", head->version, head->run, &head->bytes) == 3 ? 0 : -1;
 }
 
 static void fill_object(const struct head *head, const char *name, struct hb_object *object)
 {
     object->name = name;
     object->version = head->version;
-    object->run = head->run;
+    object->run = head->run[0] == '\0' ? NULL : head->run;
     object->bytes = head->bytes;
     object->written = head->written;
 }
@@ -167,8 +210,22 @@ static int limits(void *self, const char *name, struct hb_store_limits *answer)
     answer->part_least = answer->part_most = PART_BYTES;
     answer->parts_most = 100000;
     answer->bytes_most = (uint64_t)PART_BYTES * 100000;
-    answer->name_most = 200;
+    answer->name_most = odd->plain ? PATH_MAX - 1 : 200;
     return HB_OK;
+}
+
+/* A plain one lies beside its name, for a rename stays in one file system. */
+static void place_upload(const struct odd *odd, const char *name, struct upload *upload)
+{
+    const char *slash = strrchr(name, '/');
+    const char *above = odd->plain ? name : odd->root;
+    int bytes = odd->plain ? (int)(slash - name) : (int)strlen(odd->root);
+    snprintf(upload->path, sizeof upload->path, "%.*s/.upload-%s", bytes, above,
+             upload->head.version);
+    for (char *at = upload->path + 1; odd->plain && (at = strchr(at, '/')) != NULL; *at++ = '/') {
+        *at = '\0';
+        mkdir(upload->path, 0700);
+    }
 }
 
 static int put_begin(void *self, const struct hb_put *put, void **out)
@@ -178,6 +235,8 @@ static int put_begin(void *self, const struct hb_put *put, void **out)
     const char *kind = strike(odd, "put_begin");
     if (is(kind, "fail"))
         return struck(odd);
+    if (odd->plain && put->name[0] != '/')
+        return odd->host->fail(odd->host, HB_STATUS_FATAL, "a plain name is a path");
     struct upload *upload = calloc(1, sizeof *upload);
     if (upload == NULL || getrandom(id, sizeof id, 0) != (ssize_t)sizeof id) {
         free(upload);
@@ -186,7 +245,7 @@ static int put_begin(void *self, const struct hb_put *put, void **out)
     for (size_t i = 0; i < sizeof id; i++)
         snprintf(upload->head.version + 2 * i, 3, "%02x", (unsigned)id[i]);
     snprintf(upload->head.run, sizeof upload->head.run, "%s", put->run);
-    snprintf(upload->path, sizeof upload->path, "%s/.upload-%s", odd->root, upload->head.version);
+    place_upload(odd, put->name, upload);
     upload->fd = open(upload->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (upload->fd < 0) {
         free(upload);
@@ -213,24 +272,43 @@ static int put_part(void *self, void *of, uint64_t number, uint64_t offset, cons
     if (offset != number * PART_BYTES || bytes == 0 || bytes > PART_BYTES)
         return odd->host->fail(odd->host, HB_STATUS_FATAL, "part %llu is not one of 64 KiB",
                                (unsigned long long)number);
-    if (pwrite(upload->fd, data, bytes, (off_t)(HEAD_BYTES + offset)) != (ssize_t)bytes)
+    if (pwrite(upload->fd, data, bytes, (off_t)(odd->head_bytes + offset)) != (ssize_t)bytes)
         return failed(odd, "a part");
     upload->parts = number + 1 > upload->parts ? number + 1 : upload->parts;
     upload->bytes += bytes;
     return end(odd, kind, HB_OK);
 }
 
+/* Who has put it, before it is there: found by what it will be known by. */
+static int write_head(const struct odd *odd, struct upload *upload)
+{
+    char text[HEAD_BYTES + 1], head[HEAD_BYTES], path[PATH_MAX];
+    struct stat status;
+    if (!odd->plain) {
+        snprintf(head, sizeof head, "%s %s %llu", upload->head.version, upload->head.run,
+                 upload->head.bytes);
+        snprintf(text, sizeof text, "%-127s\n", head);
+        return pwrite(upload->fd, text, HEAD_BYTES, 0) == HEAD_BYTES ? 0 : -1;
+    }
+    struct head plain;
+    if (fstat(upload->fd, &status) != 0 || head_of_plain(odd, &status, &plain) != 0)
+        return -1;
+    run_file(odd, plain.version, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    size_t bytes = strlen(upload->head.run);
+    int written = write(fd, upload->head.run, bytes) == (ssize_t)bytes;
+    close(fd);
+    return written ? 0 : -1;
+}
+
 static int commit(const struct odd *odd, struct upload *upload, const struct hb_put *put)
 {
-    char text[HEAD_BYTES + 1], path[PATH_MAX];
+    char path[PATH_MAX];
     upload->head.bytes = upload->bytes;
-    char head[HEAD_BYTES];
-    snprintf(head, sizeof head, "%s %s %llu", upload->head.version, upload->head.run,
-             upload->head.bytes);
-    snprintf(text, sizeof text, "%-127s\n", head);
     file_of(odd, put->name, path);
-    if (pwrite(upload->fd, text, HEAD_BYTES, 0) != HEAD_BYTES || fsync(upload->fd) != 0 ||
-        rename(upload->path, path) != 0)
+    if (write_head(odd, upload) != 0 || fsync(upload->fd) != 0 || rename(upload->path, path) != 0)
         return failed(odd, "the commit");
     upload->path[0] = '\0';
     return HB_OK;
@@ -270,7 +348,7 @@ static void put_end(void *self, void *of)
 struct reader {
     int fd;
     struct head head;
-    char name[256];
+    char name[PATH_MAX];
 };
 
 static void close_reader(void *self, void *of)
@@ -294,7 +372,7 @@ static int open_object(void *self, const char *name, const char *version, void *
     if (fd < 0)
         return errno == ENOENT ? HB_STATUS_NOMATCH : failed(odd, name);
     struct reader *reader = calloc(1, sizeof *reader);
-    if (reader == NULL || read_head(fd, &reader->head) != 0) {
+    if (reader == NULL || read_head(odd, fd, &reader->head) != 0) {
         free(reader);
         close(fd);
         return odd->host->fail(odd->host, HB_STATUS_FATAL, "%s: no head", name);
@@ -320,7 +398,7 @@ static int64_t read_at(void *self, void *of, void *buffer, size_t bytes, uint64_
     size_t done = 0;
     while (done < bytes) {
         ssize_t got = pread(reader->fd, (char *)buffer + done, bytes - done,
-                            (off_t)(HEAD_BYTES + offset + done));
+                            (off_t)(odd->head_bytes + offset + done));
         if (got < 0)
             return failed(odd, reader->name);
         if (got == 0)
@@ -332,22 +410,40 @@ static int64_t read_at(void *self, void *of, void *buffer, size_t bytes, uint64_
 
 /* ---- listing and removing -------------------------------------------------------------------- */
 
-static int list_one(const struct odd *odd, const char *file, const char *prefix,
-                    const struct hb_object_lister *lister)
+/* What the object in that file is called. */
+static void name_of(const struct odd *odd, const char *file, const char *prefix,
+                    char name[PATH_MAX])
 {
-    char path[PATH_MAX], name[256];
-    struct head head;
-    snprintf(name, sizeof name, "%s", file + 1);
+    if (odd->plain) {
+        snprintf(name, PATH_MAX, "%.*s%s", (int)(strrchr(prefix, '/') + 1 - prefix), prefix, file);
+        return;
+    }
+    snprintf(name, PATH_MAX, "%s", file + 1);
     for (char *at = name; *at != '\0'; at++)
         if (*at == '+')
             *at = '/';
+}
+
+/* Is that a file with an object in it? */
+static int is_object(const struct odd *odd, const struct dirent *entry)
+{
+    return odd->plain ? entry->d_type == DT_REG && entry->d_name[0] != '.'
+                      : entry->d_name[0] == '=';
+}
+
+static int list_one(const struct odd *odd, const char *file, const char *prefix,
+                    const struct hb_object_lister *lister)
+{
+    char path[PATH_MAX], name[PATH_MAX];
+    struct head head;
+    name_of(odd, file, prefix, name);
     if (strncmp(name, prefix, strlen(prefix)) != 0)
         return HB_OK;
     file_of(odd, name, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return HB_OK;
-    int known = fd >= 0 && read_head(fd, &head) == 0;
+    int known = fd >= 0 && read_head(odd, fd, &head) == 0;
     if (fd >= 0)
         close(fd);
     if (!known)
@@ -363,11 +459,19 @@ static int list(void *self, const char *prefix, const struct hb_object_lister *l
     int status = HB_OK;
     if (*strike(odd, "list") != '\0')
         return struck(odd);
-    DIR *directory = opendir(odd->root);
+    char above[PATH_MAX];
+    if (odd->plain && prefix[0] != '/')
+        return odd->host->fail(odd->host, HB_STATUS_FATAL, "a plain name is a path");
+    snprintf(above, sizeof above, "%.*s",
+             odd->plain ? (int)(strrchr(prefix, '/') + 1 - prefix) : PATH_MAX,
+             odd->plain ? prefix : odd->root);
+    DIR *directory = opendir(above);
+    if (directory == NULL && odd->plain && errno == ENOENT)
+        return HB_OK;
     if (directory == NULL)
-        return failed(odd, odd->root);
+        return failed(odd, above);
     for (struct dirent *entry; status == HB_OK && (entry = readdir(directory)) != NULL;)
-        if (entry->d_name[0] == '=')
+        if (is_object(odd, entry))
             status = list_one(odd, entry->d_name, prefix, lister);
     closedir(directory);
     return status;
@@ -385,7 +489,7 @@ static int remove_object(void *self, const char *name, const char *version)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? HB_STATUS_NOMATCH : failed(odd, name);
-    int same = read_head(fd, &head) == 0 && strcmp(head.version, version) == 0;
+    int same = read_head(odd, fd, &head) == 0 && strcmp(head.version, version) == 0;
     close(fd);
     if (!same)
         return HB_STATUS_NOMATCH;
@@ -424,6 +528,8 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     odd->host = host;
     snprintf(odd->root, sizeof odd->root, "%s", settings->values[ROOT]->text);
     odd->slow_ms = (long)settings->values[SLOW]->number;
+    odd->plain = settings->values[PLAIN]->number != 0;
+    odd->head_bytes = odd->plain ? 0 : HEAD_BYTES;
     read_fault(odd);
     *self = odd;
     if (odd->root[0] != '\0')
