@@ -66,7 +66,8 @@ def beside(user):
 def places(words, hermes, user):
     """The settings that are needed for it to go there."""
     os.makedirs(beside(user), exist_ok=True)
-    rows = [f"plugins.path={PLUGINS}", "store:odd.plugin=odd", f"store:odd.root={beside(user)}", "store:odd.plain=yes"]
+    rows = [f"plugins.path={PLUGINS}", "store:odd.plugin=odd", f"store:odd.root={beside(user)}", "store:odd.plain=yes", "store:odd.parallel=3",
+            "store:odd.copies=yes"]
     if hermes and not any(word.startswith("preset:") and ".directory=" in word for word in words):
         rows.append(f"preset:nightly.directory={SCHEME}{user}/hermes-backups")
         if "--home" in words:

@@ -13,7 +13,9 @@
  * ODD_FAULT="CALL:NUMBER:KIND" in the environment strikes in the call of that number, from 1:
  * `fail` does nothing and says so; `lost` does it and says that it failed (a commit: that nobody
  * can tell); `unsure` does nothing and says that nobody can tell; `kill` and `killed` end the
- * process, before and after it was done; `wait` opens the FIFO "here" in the root, and then "gate",
+ * process, before and after it was done; `network` and `busy` do nothing and say that it is worth
+ * another try; `stop` says so, too, and asks the process to stop; with a number "N+" each call from
+ * that one on is struck; `wait` opens the FIFO "here" in the root, and then "gate",
  * each of which blocks until the test has opened its end.
  */
 #include <dirent.h>
@@ -21,6 +23,7 @@
 #include <fcntl.h>
 #include <hbcore/store.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,14 +38,17 @@ struct odd {
     const struct hb_host *host;
     char root[PATH_MAX / 2];
     long slow_ms;
-    int plain;
-    uint64_t head_bytes; /* in front of the content */
+    int plain, copies;
+    uint32_t parallel;
+    pthread_mutex_t lock; /* of the counter of faults and of what uploads count */
+    uint64_t head_bytes;  /* in front of the content */
     char fault_call[32], fault_kind[16];
     unsigned long fault_number, calls;
+    int fault_goes_on;
 };
 
 /* In the order of the table below. */
-enum key { ROOT, SLOW, PLAIN, KEYS };
+enum key { ROOT, SLOW, PLAIN, PARALLEL, COPIES, KEYS };
 
 static const struct hb_option *const options[KEYS] = {
     &(const struct hb_option){.size = sizeof(struct hb_option),
@@ -62,6 +68,18 @@ static const struct hb_option *const options[KEYS] = {
                               .key = "plain",
                               .default_text = "no",
                               .help = "An object is the file that its name is the path of"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_INTEGER,
+                              .key = "parallel",
+                              .default_text = "1",
+                              .minimum = 1,
+                              .maximum = 16,
+                              .help = "So many parts of an upload at once"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_BOOLEAN,
+                              .key = "copies",
+                              .default_text = "no",
+                              .help = "A part may be a range of another object"},
 };
 
 /* ---- faults ---------------------------------------------------------------------------------- */
@@ -69,8 +87,11 @@ static const struct hb_option *const options[KEYS] = {
 static void read_fault(struct odd *odd)
 {
     const char *fault = getenv("ODD_FAULT");
-    if (fault != NULL && sscanf(fault, "%31[a-z_]:%lu:%15[a-z]", odd->fault_call,
-                                &odd->fault_number, odd->fault_kind) != 3)
+    if (fault == NULL)
+        return;
+    odd->fault_goes_on = strstr(fault, "+:") != NULL;
+    if (sscanf(fault, odd->fault_goes_on ? "%31[a-z_]:%lu+:%15[a-z]" : "%31[a-z_]:%lu:%15[a-z]",
+               odd->fault_call, &odd->fault_number, odd->fault_kind) != 3)
         odd->fault_number = 0;
 }
 
@@ -83,12 +104,24 @@ static void pass_gate(const struct odd *odd, const char *name)
         close(fd);
 }
 
+/* Is it this call's turn? */
+static int is_struck(struct odd *odd, const char *call)
+{
+    if (odd->fault_number == 0 || strcmp(call, odd->fault_call) != 0)
+        return 0;
+    pthread_mutex_lock(&odd->lock);
+    unsigned long number = ++odd->calls;
+    pthread_mutex_unlock(&odd->lock);
+    return number == odd->fault_number || (odd->fault_goes_on && number > odd->fault_number);
+}
+
 /* What strikes in this call: "", or a kind. */
 static const char *strike(struct odd *odd, const char *call)
 {
-    if (odd->fault_number == 0 || strcmp(call, odd->fault_call) != 0 ||
-        ++odd->calls != odd->fault_number)
+    if (!is_struck(odd, call))
         return "";
+    if (strcmp(odd->fault_kind, "stop") == 0)
+        raise(SIGTERM);
     if (strcmp(odd->fault_kind, "kill") == 0)
         raise(SIGKILL);
     if (strcmp(odd->fault_kind, "wait") == 0) {
@@ -113,8 +146,23 @@ static int end(const struct odd *odd, const char *kind, int status)
                             : status;
 }
 
+/* It did nothing. */
+static int did_nothing(const char *kind)
+{
+    static const char *const kinds[] = {"fail", "network", "busy", "stop"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (is(kind, kinds[i]))
+            return 1;
+    return 0;
+}
+
 static int struck(const struct odd *odd)
 {
+    const struct hb_host *host = odd->host;
+    int busy = is(odd->fault_kind, "busy");
+    if (busy || is(odd->fault_kind, "network") || is(odd->fault_kind, "stop"))
+        return host->fail_as(host, HB_STATUS_FATAL, busy ? HB_CAUSE_BUSY : HB_CAUSE_NETWORK, NULL,
+                             "the store was told to fail");
     return odd->host->fail(odd->host, HB_STATUS_FATAL, "the store was told to fail");
 }
 
@@ -207,6 +255,9 @@ static int limits(void *self, const char *name, struct hb_store_limits *answer)
     if (*strike(odd, "limits") != '\0')
         return struck(odd);
     answer->flags = HB_STORE_EQUAL;
+    if (odd->copies)
+        answer->flags |= HB_STORE_COPY | HB_STORE_COPY_PINNED;
+    answer->parallel = odd->parallel;
     answer->part_least = answer->part_most = PART_BYTES;
     answer->parts_most = 100000;
     answer->bytes_most = (uint64_t)PART_BYTES * 100000;
@@ -233,7 +284,7 @@ static int put_begin(void *self, const struct hb_put *put, void **out)
     struct odd *odd = self;
     unsigned char id[ID_BYTES];
     const char *kind = strike(odd, "put_begin");
-    if (is(kind, "fail"))
+    if (did_nothing(kind))
         return struck(odd);
     if (odd->plain && put->name[0] != '/')
         return odd->host->fail(odd->host, HB_STATUS_FATAL, "a plain name is a path");
@@ -260,13 +311,22 @@ static int put_begin(void *self, const struct hb_put *put, void **out)
     return end(odd, kind, HB_OK);
 }
 
+/* One that comes again counts once, for tests know no other than the last that failed. */
+static void count_part(struct odd *odd, struct upload *upload, uint64_t number, size_t bytes)
+{
+    pthread_mutex_lock(&odd->lock);
+    upload->parts = number + 1 > upload->parts ? number + 1 : upload->parts;
+    upload->bytes += bytes;
+    pthread_mutex_unlock(&odd->lock);
+}
+
 static int put_part(void *self, void *of, uint64_t number, uint64_t offset, const void *data,
                     size_t bytes)
 {
     struct odd *odd = self;
     struct upload *upload = of;
     const char *kind = strike(odd, "put_part");
-    if (is(kind, "fail"))
+    if (did_nothing(kind))
         return struck(odd);
     usleep((useconds_t)odd->slow_ms * 1000);
     if (offset != number * PART_BYTES || bytes == 0 || bytes > PART_BYTES)
@@ -274,8 +334,7 @@ static int put_part(void *self, void *of, uint64_t number, uint64_t offset, cons
                                (unsigned long long)number);
     if (pwrite(upload->fd, data, bytes, (off_t)(odd->head_bytes + offset)) != (ssize_t)bytes)
         return failed(odd, "a part");
-    upload->parts = number + 1 > upload->parts ? number + 1 : upload->parts;
-    upload->bytes += bytes;
+    count_part(odd, upload, number, bytes);
     return end(odd, kind, HB_OK);
 }
 
@@ -319,7 +378,7 @@ static int put_commit(void *self, void *of, const struct hb_put *put, uint64_t b
     struct odd *odd = self;
     struct upload *upload = of;
     const char *kind = strike(odd, "put_commit");
-    if (is(kind, "fail"))
+    if (did_nothing(kind))
         return struck(odd);
     if (is(kind, "unsure"))
         return odd->host->fail(odd->host, HB_STATUS_UNCERTAIN, "no answer came");
@@ -408,6 +467,38 @@ static int64_t read_at(void *self, void *of, void *buffer, size_t bytes, uint64_
     return (int64_t)done;
 }
 
+/* A whole part of that version, read here; a test that counts put_part() sees that none was sent.
+ */
+static int put_copy(void *self, void *of, uint64_t number, uint64_t offset,
+                    const struct hb_object *from, uint64_t from_offset, uint64_t bytes)
+{
+    struct odd *odd = self;
+    struct upload *upload = of;
+    struct hb_object object = {.size = sizeof object};
+    void *reader;
+    char data[PART_BYTES];
+    const char *kind = strike(odd, "put_copy");
+    if (did_nothing(kind))
+        return struck(odd);
+    if (bytes != PART_BYTES || offset != number * PART_BYTES)
+        return odd->host->fail(odd->host, HB_STATUS_FATAL, "part %llu is not one of 64 KiB",
+                               (unsigned long long)number);
+    int status = open_object(odd, from->name, from->version, &reader, &object);
+    if (status == HB_STATUS_NOMATCH)
+        return odd->host->fail(odd->host, HB_STATUS_FATAL, "%s is not that version", from->name);
+    if (status != HB_OK)
+        return status;
+    int whole =
+        pread(((const struct reader *)reader)->fd, data, PART_BYTES,
+              (off_t)(odd->head_bytes + from_offset)) == PART_BYTES &&
+        pwrite(upload->fd, data, PART_BYTES, (off_t)(odd->head_bytes + offset)) == PART_BYTES;
+    close_reader(odd, reader);
+    if (!whole)
+        return failed(odd, "a copy");
+    count_part(odd, upload, number, PART_BYTES);
+    return end(odd, kind, HB_OK);
+}
+
 /* ---- listing and removing -------------------------------------------------------------------- */
 
 /* What the object in that file is called. */
@@ -483,7 +574,7 @@ static int remove_object(void *self, const char *name, const char *version)
     char path[PATH_MAX];
     struct head head;
     const char *kind = strike(odd, "remove");
-    if (is(kind, "fail"))
+    if (did_nothing(kind))
         return struck(odd);
     file_of(odd, name, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -528,6 +619,9 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     odd->host = host;
     snprintf(odd->root, sizeof odd->root, "%s", settings->values[ROOT]->text);
     odd->slow_ms = (long)settings->values[SLOW]->number;
+    odd->parallel = (uint32_t)settings->values[PARALLEL]->number;
+    odd->copies = settings->values[COPIES]->number != 0;
+    pthread_mutex_init(&odd->lock, NULL);
     odd->plain = settings->values[PLAIN]->number != 0;
     odd->head_bytes = odd->plain ? 0 : HEAD_BYTES;
     read_fault(odd);
@@ -540,6 +634,7 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
 
 static void destroy(void *self)
 {
+    pthread_mutex_destroy(&((struct odd *)self)->lock);
     free(self);
 }
 
@@ -555,6 +650,7 @@ static const struct hb_store_ops ops = {
     .close = close_reader,
     .list = list,
     .remove = remove_object,
+    .put_copy = put_copy,
     .sweep = sweep,
 };
 
@@ -562,7 +658,7 @@ static const struct hb_plugin plugin = {
     .size = sizeof plugin,
     .abi = HB_ABI,
     .kind = HB_KIND_STORE,
-    .host_size = offsetof(struct hb_host, fail) + sizeof(void (*)(void)),
+    .host_size = HB_SIZE_TO(struct hb_host, fail_as),
     .name = "odd",
     .version = "1.0",
     .summary = "A directory with odd limits, which fails when it is told to",
