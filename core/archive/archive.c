@@ -131,6 +131,7 @@ void hb_archive_close(struct hb_archive *archive)
     hb_trailer_clear(&archive->trailer);
     if (archive->fd >= 0)
         close(archive->fd);
+    hb_blocks_free(archive->blocks);
     hb_opened_close(&archive->opened);
     free(archive->head);
     free(archive->tail);

@@ -330,6 +330,11 @@ int hb_previous_fd(const struct hb_previous *previous)
     return previous->archive.fd;
 }
 
+const struct hb_opened *hb_previous_object(const struct hb_previous *previous)
+{
+    return previous->archive.opened.store == NULL ? NULL : &previous->archive.opened;
+}
+
 int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,
                              uint64_t offset)
 {
