@@ -100,11 +100,12 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
         hb_session_start_progress(command->session, "stored", files, bytes);
 }
 
-static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
+static void on_would_store(void *context, const char *path, const struct hb_plan *plan,
+                           const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
     hb_session_print_entry(command->session, path, planned->type == HB_TYPE_DIRECTORY, NULL,
-                           hb_json_planned(planned));
+                           hb_json_planned(plan, planned));
 }
 
 static void json_not_kept(json_t *object, const struct hb_not_kept *not_kept)

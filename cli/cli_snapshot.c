@@ -214,10 +214,11 @@ static int conclude_create(const struct snapshot_command *command,
     return conclude(command, "snapshot create", members);
 }
 
-static void on_would_copy(void *context, const char *path, const struct hb_planned *planned)
+static void on_would_copy(void *context, const char *path, const struct hb_plan *plan,
+                          const struct hb_planned *planned)
 {
     const struct snapshot_command *command = context;
-    hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(planned));
+    hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(plan, planned));
 }
 
 /* Once they are told how it ended: the exit code. */

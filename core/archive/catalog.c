@@ -53,34 +53,10 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
     return kept;
 }
 
-/* ---- what many have in common -------------------------------------------------------------- */
-
-static const char *bytes_of(const void *commons, size_t row, size_t *bytes)
+static const struct hb_catalog_common *common_of(const struct hb_catalog *catalog, size_t index)
 {
-    *bytes = sizeof(struct hb_catalog_common);
-    return (const char *)((const struct hb_catalog_common *)commons + row);
+    return hb_interned_row(&catalog->commons, catalog->members[index].common);
 }
-
-static uint32_t common_of(struct hb_catalog *catalog, const struct hb_catalog_common *common)
-{
-    size_t last = catalog->common_count; /* as a rule it is that of the member before */
-    if (last > 0 && memcmp(&catalog->commons[last - 1], common, sizeof *common) == 0)
-        return (uint32_t)(last - 1);
-    size_t found = hb_path_table_find(&catalog->common_table, (const char *)common, sizeof *common,
-                                      bytes_of, catalog->commons);
-    if (found != SIZE_MAX)
-        return (uint32_t)found;
-    if (last == catalog->common_capacity) {
-        catalog->common_capacity = last == 0 ? 8 : last * 3 / 2;
-        catalog->commons =
-            hb_resize(catalog->commons, catalog->common_capacity, sizeof *catalog->commons);
-    }
-    catalog->commons[catalog->common_count++] = *common;
-    hb_path_table_put(&catalog->common_table, last, bytes_of, catalog->commons);
-    return (uint32_t)last;
-}
-
-/* ---- members ------------------------------------------------------------------------------- */
 
 size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
                       const struct hb_member *member)
@@ -95,7 +71,9 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
-        .common = common_of(catalog, &(struct hb_catalog_common){entry->uid, entry->gid, 0}),
+        .common =
+            hb_intern(&catalog->commons, &(struct hb_catalog_common){entry->uid, entry->gid, 0},
+                      sizeof(struct hb_catalog_common)),
         .mode = entry->mode & 07777,
         .type = entry->type & 0x7f,
         .linked = entry->link != NULL,
@@ -130,14 +108,14 @@ void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const c
         catalog->whys = hb_resize(catalog->whys, last + 1, sizeof *catalog->whys);
         catalog->whys[catalog->why_count++] = keep_text(catalog, text, strlen(text));
     }
-    struct hb_catalog_common common = catalog->commons[member->common];
+    struct hb_catalog_common common = *common_of(catalog, index);
     common.why = (uint32_t)catalog->why_count;
-    member->common = common_of(catalog, &common);
+    member->common = hb_intern(&catalog->commons, &common, sizeof common);
 }
 
 const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index)
 {
-    uint32_t why = catalog->commons[catalog->members[index].common].why;
+    uint32_t why = common_of(catalog, index)->why;
     return why == 0 ? NULL : catalog->text + catalog->whys[why - 1];
 }
 
@@ -150,7 +128,7 @@ const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
-    const struct hb_catalog_common *common = &catalog->commons[member->common];
+    const struct hb_catalog_common *common = common_of(catalog, index);
     *entry = (struct hb_entry){
         .size = sizeof *entry,
         .type = member->type,
@@ -187,8 +165,7 @@ void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
-    free(catalog->commons);
-    hb_path_table_clear(&catalog->common_table);
+    hb_interned_clear(&catalog->commons);
     free(catalog->whys);
     *catalog = (struct hb_catalog){0};
 }

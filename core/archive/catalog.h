@@ -7,7 +7,7 @@
 #ifndef HB_CATALOG_H
 #define HB_CATALOG_H
 
-#include "base/path_table.h"
+#include "base/interned.h"
 #include <hbcore/format.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,11 +45,8 @@ struct hb_catalog {
     char *text; /* all names, each ended by NUL; the first byte is one */
     size_t text_bytes;
     size_t text_capacity;
-    struct hb_catalog_common *commons;
-    size_t common_count;
-    size_t common_capacity;
-    struct hb_path_table common_table; /* by their bytes */
-    uint64_t *whys;                    /* reasons, offsets into `text` */
+    struct hb_interned commons; /* struct hb_catalog_common */
+    uint64_t *whys;             /* reasons, offsets into `text` */
     size_t why_count;
 };
 

@@ -132,7 +132,7 @@ static void list_plan(const struct hb_backing_up *backup)
     for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
-        request->would_store(request->context, path, planned);
+        request->would_store(request->context, path, &backup->plan, planned);
         backup->result->directories += planned->type == HB_TYPE_DIRECTORY;
     }
     backup->result->files = backup->plan.files;

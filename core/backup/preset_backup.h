@@ -29,7 +29,8 @@ struct hb_preset_backup {
     const char *within;       /* the command that this is a part of; NULL: it is the command */
     struct hb_choice *wanted; /* as the choice in hb_backup_request */
     void (*planned)(void *context, uint64_t files, uint64_t bytes); /* as in hb_backup_request */
-    void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
+    void (*would_store)(void *context, const char *path, const struct hb_plan *plan,
+                        const struct hb_planned *planned);
     void *context;
 
     /* What was found, by hb_preset_backup_find. */

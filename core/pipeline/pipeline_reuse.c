@@ -20,7 +20,7 @@ static size_t find(const struct hb_pipeline *pipeline, const struct hb_planned *
                    struct hb_reader *reader, uint32_t soundness)
 {
     const struct hb_pipeline_request *request = &pipeline->request;
-    hb_reader_expect(request->contents, planned, reader, soundness);
+    hb_reader_expect(request->contents, request->plan, planned, reader, soundness);
     return hb_previous_find(request->previous, &reader->fingerprint);
 }
 
@@ -47,8 +47,9 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
         struct hb_reader *reader = &item->readers[i];
         if (hb_reader_plan(request->run, request->plan, planned, reader) != HB_OK)
             return SIZE_MAX;
-        size_t found = planned->content != 0 ? find_claimed(pipeline, planned, reader)
-                                             : find(pipeline, planned, reader, 0);
+        size_t found = hb_plan_common(request->plan, planned)->content != 0
+                           ? find_claimed(pipeline, planned, reader)
+                           : find(pipeline, planned, reader, 0);
         if (found == SIZE_MAX || (i > 0 && found != first + i))
             return SIZE_MAX;
         if (i == 0)
@@ -133,7 +134,7 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
         !hb_previous_prove(pipeline->request.previous, found, item->count, item->entries[0],
                            thread->proof, &encoded.unit, &item->range))
         return false;
-    if (planned->content != 0)
+    if (hb_plan_common(pipeline->request.plan, planned)->content != 0)
         report_content(pipeline, item, found);
     encoded.unit.entries = (uint32_t)item->entry_count;
     if (hb_previous_units(pipeline->request.previous, found) > 1)

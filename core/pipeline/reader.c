@@ -20,8 +20,10 @@ static struct timespec clamp(struct timespec time, int64_t latest)
     return time.tv_sec >= latest ? (struct timespec){.tv_sec = latest} : time;
 }
 
-static struct hb_entry entry_from(const struct hb_planned *planned, char *path, int64_t latest)
+static struct hb_entry entry_from(const struct hb_plan *plan, const struct hb_planned *planned)
 {
+    const struct hb_plan_common *common = hb_plan_common(plan, planned);
+    char *path = hb_plan_path(plan, planned);
     struct timespec mtime = {.tv_sec = planned->mtime_seconds,
                              .tv_nsec = planned->mtime_nanoseconds};
     return (struct hb_entry){
@@ -29,11 +31,11 @@ static struct hb_entry entry_from(const struct hb_planned *planned, char *path, 
         .type = planned->type,
         .path = path,
         .path_bytes = strlen(path),
-        .mtime = clamp(mtime, latest),
-        .mode = planned->mode,
+        .mtime = clamp(mtime, plan->latest),
+        .mode = common->mode,
         .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
-        .uid = planned->uid,
-        .gid = planned->gid,
+        .uid = common->uid,
+        .gid = common->gid,
     };
 }
 
@@ -385,11 +387,12 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     /* Inode and times of change are not reproducible. */
     reader->remember =
         plan->remember && plan->latest == INT64_MAX && (planned->flags & HB_PLANNED_UNTOLD) == 0;
-    reader->directory_user = planned->parent == UINT32_MAX ? run->home.rights.user
-                                                           : plan->directories[planned->parent].uid;
+    reader->directory_user = planned->parent == UINT32_MAX
+                                 ? run->home.rights.user
+                                 : hb_plan_common(plan, &plan->directories[planned->parent])->uid;
     reader->ask_facts = !plan->listed; /* a snapshot has nowhere to keep them */
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
-    reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
+    reader->entry = entry_from(plan, planned);
     reader->entry.index = (uint64_t)(planned - plan->entries);
     if (planned->type == HB_TYPE_FILE)
         reader->entry.bytes = planned->bytes;
@@ -399,9 +402,11 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     return status;
 }
 
-void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *planned,
-                      struct hb_reader *reader, uint32_t soundness)
+void hb_reader_expect(const struct hb_chain *contents, const struct hb_plan *plan,
+                      const struct hb_planned *planned, struct hb_reader *reader,
+                      uint32_t soundness)
 {
+    uint16_t content = hb_plan_common(plan, planned)->content;
     struct hb_file_state state = {
         .inode = planned->inode,
         .bytes = planned->bytes,
@@ -411,9 +416,9 @@ void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *
     unsigned char identity[32];
     if (!reader->remember || planned->type != HB_TYPE_FILE)
         return;
-    if (planned->content == 0)
+    if (content == 0)
         hb_fingerprint_file(&reader->entry, &state, &reader->fingerprint);
-    else if (identify(contents->instances[planned->content - 1], &reader->entry, identity))
+    else if (identify(contents->instances[content - 1], &reader->entry, identity))
         hb_fingerprint_content(&reader->entry, identity, soundness, &reader->fingerprint);
 }
 
@@ -423,9 +428,10 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
     int result = hb_reader_plan(run, plan, planned, reader);
     if (result != HB_OK || planned->type != HB_TYPE_FILE)
         return result;
-    if (planned->content == 0)
+    uint16_t content = hb_plan_common(plan, planned)->content;
+    if (content == 0)
         return open_file(run, plan, planned, reader);
-    result = open_claimed(run, contents->instances[planned->content - 1], plan->listed, reader);
+    result = open_claimed(run, contents->instances[content - 1], plan->listed, reader);
     if (result != HB_STATUS_NOMATCH)
         return result;
     hb_reader_free(reader);

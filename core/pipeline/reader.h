@@ -71,8 +71,9 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
  * After hb_reader_plan: makes the fingerprint that the entry had when it was stored if it is the
  * same now, of that soundness if it is claimed.
  */
-void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *planned,
-                      struct hb_reader *reader, uint32_t soundness);
+void hb_reader_expect(const struct hb_chain *contents, const struct hb_plan *plan,
+                      const struct hb_planned *planned, struct hb_reader *reader,
+                      uint32_t soundness);
 
 /*
  * After all of an ordinary file was read: makes its fingerprint, unless it changed meanwhile or

@@ -225,7 +225,7 @@ static void tell(const struct maker *maker, const struct hb_snapshot_request *re
     made->bytes = maker->plan.bytes;
     for (size_t i = 0; i < maker->plan.count; i++) {
         HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &maker->plan.entries[i]);
-        request->would_copy(request->context, path, &maker->plan.entries[i]);
+        request->would_copy(request->context, path, &maker->plan, &maker->plan.entries[i]);
     }
 }
 
