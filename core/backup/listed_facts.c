@@ -39,8 +39,18 @@ void hb_facts_list_clear(struct hb_facts_list *list)
     *list = (struct hb_facts_list){.rows = NULL};
 }
 
+/* An installation that has a key, but cannot read it, cannot tell. */
+static enum hb_facts_seal seal_of(const void *text, size_t bytes, const struct hb_state_key *key)
+{
+    if (!hb_facts_have_seal(text, bytes) || (!key->known && key->exists))
+        return HB_FACTS_NOT_SEALED;
+    return key->known && hb_facts_are_sealed(text, bytes, key->key) ? HB_FACTS_SEALED_HERE
+                                                                    : HB_FACTS_SEALED_ELSEWHERE;
+}
+
 bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_facts *listed,
-                          struct hb_facts *facts)
+                          const struct hb_state_key *key, struct hb_facts *facts,
+                          enum hb_facts_seal *seal)
 {
     struct hb_opened opened;
     unsigned char text[HB_FACTS_MOST + 1];
@@ -48,7 +58,10 @@ bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_f
         return false;
     int64_t got = hb_opened_read_at(&opened, text, sizeof text, 0);
     hb_opened_close(&opened);
-    return got > 0 && hb_facts_parse(text, (size_t)got, facts);
+    if (got <= 0 || !hb_facts_parse(text, (size_t)got, facts))
+        return false;
+    *seal = seal_of(text, (size_t)got, key);
+    return true;
 }
 
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed)

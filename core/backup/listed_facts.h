@@ -4,7 +4,15 @@
 #define HB_LISTED_FACTS_H
 
 #include "archive/facts.h"
+#include "files/state_key.h"
 #include "store/store.h"
+
+/* Who has sealed them. */
+enum hb_facts_seal {
+    HB_FACTS_NOT_SEALED, /* or that cannot be told */
+    HB_FACTS_SEALED_HERE,
+    HB_FACTS_SEALED_ELSEWHERE /* by another installation, or this one before it lost its key */
+};
 
 struct hb_listed_facts {
     char *object; /* their name in the store */
@@ -27,7 +35,8 @@ void hb_facts_list_clear(struct hb_facts_list *list);
 
 /* False: they are none, or cannot be read. */
 bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_facts *listed,
-                          struct hb_facts *facts);
+                          const struct hb_state_key *key, struct hb_facts *facts,
+                          enum hb_facts_seal *seal);
 /* What stays of them, a later run sweeps. */
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed);
 

@@ -10,10 +10,9 @@
  * tool, or with SOURCE_DATE_EPOCH: in the home itself it is this home's, elsewhere it is nobody's
  * until the user says so (hb_preset_adopt).
  *
- * In a store, facts beside an archive (archive/facts.h) say all that in one small read, if they are
- * its own: it has their length. Of one that was made of a home at another path they do not say
- * enough, and it is asked itself. In a directory of this machine its trailer is as near, and says
- * more: there each archive is asked itself, so that what was put in its place is noticed.
+ * Facts beside an archive (archive/facts.h) say all that in one small read, if they are its own and
+ * this installation has sealed them; preset_facts.h says what else is made of them. What goes in a
+ * directory of this machine, and the one that lets it go, are asked themselves (preset_prune.c).
  */
 #ifndef HB_PRESET_ARCHIVES_H
 #define HB_PRESET_ARCHIVES_H
@@ -22,6 +21,7 @@
 #include "backup/listed_facts.h"
 #include "backup/preset.h"
 #include "backup/retention.h"
+#include "files/state_key.h"
 #include "host/hooks.h"
 #include "store/local.h"
 
@@ -31,6 +31,11 @@ struct hb_preset_archive {
     struct stat status;  /* the same, of a file; of an object in a store size and time, as ours */
     bool by_facts;       /* the archive itself was not asked */
     bool no_archive;     /* no format takes it for one of its own */
+    bool gone;           /* since it was listed */
+    bool facts_fit;      /* those beside it may be its own */
+    bool sealed_here;    /* and this installation has sealed them */
+    bool other_installation; /* has sealed those that stand beside it */
+    struct hb_facts facts;
     bool has_origin;
     struct hb_origin origin;
 };
@@ -43,6 +48,7 @@ struct hb_preset_archives {
     struct hb_preset_archive *rows; /* newest first */
     size_t count;
     struct hb_facts_list facts; /* that stand beside them */
+    struct hb_state_key key;    /* that they may be sealed with */
     uint64_t sequence;          /* for one that is made now */
     char stamp[HB_STAMP_BYTES]; /* the latest that a name was made of; "" */
 };
@@ -83,6 +89,9 @@ void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archi
 
 /* The event of the hooks names those that were removed, or would be. */
 void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb_hooks *hooks);
+
+/* The name of an object there. Caller frees. */
+char *hb_preset_object_name(const struct hb_preset_archives *archives, const char *name);
 
 /* Of one of them. Caller frees. */
 char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);
