@@ -33,21 +33,6 @@ void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb
     }
 }
 
-char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row)
-{
-    const char *directory = archives->directory;
-    bool slash = directory[strlen(directory) - 1] == '/';
-    return hb_text("%s%s%s", directory, slash ? "" : "/", archives->rows[row].kept.name);
-}
-
-char *hb_preset_object_name(const struct hb_preset_archives *archives, const char *name)
-{
-    if (archives->store == &archives->local.store)
-        return hb_copy_text(name);
-    const char *above = hb_url_name(archives->directory);
-    return hb_text("%s%s%s", above, *above == '\0' ? "" : "/", name);
-}
-
 /* What is known of one without reading it. False: nothing, and archives->local says why. */
 static bool take_object(const struct hb_preset_archives *archives, const struct hb_run *run,
                         const struct hb_object *object, struct hb_preset_archive *row)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/preset_facts.h"
 
-#include "backup/preset_row.h"
 #include "base/memory.h"
 #include <stdio.h>
 #include <string.h>

@@ -24,7 +24,7 @@
 #ifndef HB_PRESET_FACTS_H
 #define HB_PRESET_FACTS_H
 
-#include "backup/preset_archives.h"
+#include "backup/preset_listed.h"
 
 /* Do they say enough? Else the archive is to be asked, and hb_row_weigh_facts() comes after that.
  */

@@ -9,11 +9,10 @@
  *
  * In a store that would cost much, and facts are bound to the name there.
  */
-#include "backup/preset_archives.h"
+#include "backup/preset_prune.h"
 
 #include "archive/archive.h"
 #include "backup/preset_facts.h"
-#include "backup/preset_row.h"
 #include "backup/prune_rows.h"
 #include "base/interrupt.h"
 #include "base/memory.h"

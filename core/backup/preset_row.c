@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/url.h"
+#include "store/local.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
