@@ -2,6 +2,8 @@
 #include "backup/listed_facts.h"
 
 #include "base/memory.h"
+#include "host/archive_name.h"
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,15 +20,29 @@ void hb_facts_list_add(struct hb_facts_list *list, const struct hb_object *objec
     };
 }
 
+static const char *own_name(const struct hb_listed_facts *listed)
+{
+    return listed->object + listed->above;
+}
+
+static int compare_names(const void *one, const void *other)
+{
+    return strcmp(own_name(one), own_name(other));
+}
+
+void hb_facts_list_sort(struct hb_facts_list *list)
+{
+    if (list->count > 0)
+        qsort(list->rows, list->count, sizeof *list->rows, compare_names);
+}
+
 struct hb_listed_facts *hb_facts_list_find(const struct hb_facts_list *list, const char *archive)
 {
-    size_t bytes = strlen(archive);
-    for (size_t i = 0; i < list->count; i++) {
-        const char *name = list->rows[i].object + list->rows[i].above;
-        if (hb_facts_stem(name) == bytes && strncmp(name, archive, bytes) == 0)
-            return &list->rows[i];
-    }
-    return NULL;
+    HB_AUTO_FREE char *name = hb_text("%s%s", archive, HB_FACTS_SUFFIX);
+    struct hb_listed_facts wanted = {.object = name};
+    return list->count == 0
+               ? NULL
+               : bsearch(&wanted, list->rows, list->count, sizeof *list->rows, compare_names);
 }
 
 void hb_facts_list_clear(struct hb_facts_list *list)

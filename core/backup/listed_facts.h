@@ -29,6 +29,8 @@ struct hb_facts_list {
 
 /* `above`: bytes of the object's name in front of what is the archive's own. */
 void hb_facts_list_add(struct hb_facts_list *list, const struct hb_object *object, size_t above);
+/* When all are there: they are found by names from then on. */
+void hb_facts_list_sort(struct hb_facts_list *list);
 /* Those of an archive of that name of its own; NULL: none. */
 struct hb_listed_facts *hb_facts_list_find(const struct hb_facts_list *list, const char *archive);
 void hb_facts_list_clear(struct hb_facts_list *list);

@@ -97,6 +97,7 @@ static int read_rows(const struct hb_preset_query *query, struct hb_preset_archi
 {
     size_t stay = 0;
     int status = HB_OK;
+    hb_facts_list_sort(&archives->facts);
     if (archives->facts.count > 0)
         hb_state_key_find(false, &archives->key);
     for (size_t i = 0; i < archives->count; i++) {
