@@ -31,9 +31,10 @@ class Facts(hb.Case):
                            "backup", "--preset", "nightly", "--keep", str(keep), expect=expect, env=env)
         return pathlib.Path(self.summary(done)["archive"])
 
-    def prune(self, keep=1, expect=0, env=None, options=("--json",)):
+    def prune(self, keep=1, expect=0, env=None, options=("--json",), words=()):
         return self.hbcore("--home", self.home, "--set", f"preset:nightly.directory={self.shared}", "--set",
-                           f"preset:nightly.keep={keep}", *options, "prune", expect=expect, env=env)
+                           f"preset:nightly.keep={keep}", *options, "prune", *words, expect=expect,
+                           env=env)
 
     def fates(self, **what):
         lines = [json.loads(line) for line in self.prune(**what).stdout.splitlines()]
@@ -103,6 +104,12 @@ class Reads(Facts):
             self.assertEqual(fates, {archives[0].name: "kept", **{archive.name: "untold" for archive in archives[1:]}})
         for archive in archives[1:]:
             self.say(archive, key, fit=True)
+        whole = archives[3].read_bytes()
+        archives[3].write_bytes(whole[:-1])  # cut off: the facts are not of this file, and it is no archive
+        fates = self.fates(words=("--dry-run",))
+        self.assertEqual((fates[archives[3].name], fates[archives[2].name]),
+                         ("removed" if self.home in self.shared.parents else "unknown", "kept"))
+        archives[3].write_bytes(whole)
         self.assertEqual(self.fates(), {archives[3].name: "kept",
                                         **{archive.name: "removed" for archive in archives[:3]}})
         self.assertEqual(hb.archives(self.shared), [archives[3]])
