@@ -110,10 +110,11 @@ static void on_would_store(void *context, const char *path, const struct hb_plan
 static void json_not_kept(json_t *object, const struct hb_not_kept *not_kept)
 {
     json_t *counts = json_object();
-    hb_json_add(counts, "{s:I, s:I, s:I, s:I}", "attributes",
+    hb_json_add(counts, "{s:I, s:I, s:I, s:I, s:I}", "attributes",
                 (json_int_t)atomic_load(&not_kept->attributes), "access_lists",
                 (json_int_t)atomic_load(&not_kept->access_lists), "owners",
-                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links);
+                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links,
+                "times", (json_int_t)not_kept->times);
     json_object_set_new(object, "not_kept", counts);
 }
 
@@ -183,8 +184,8 @@ static void print_restore_line(const struct backup_command *command)
 {
     const struct hb_session *session = command->session;
     HB_AUTO_FREE char *path = hb_shell_word(command->backup.destination.path);
-    HB_AUTO_FREE char *import = hb_session_command_line(
-        session, hb_config_text(session->config, "backup", "restore-command"));
+    HB_AUTO_FREE char *import =
+        hb_session_command_line(session, hb_config_backup(session->config)->restore_command);
     fprintf(hb_cli_out(session->cli), "\nRestore with: %s %s\n", import, path);
 }
 
@@ -227,7 +228,7 @@ static void explain_missing(struct hb_session *session, const struct backup_opti
     struct hb_error ignored;
     const struct hb_config *config = session->config;
     const struct hb_cli *cli = session->cli;
-    bool named = options->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
+    bool named = options->format != NULL || *hb_config_backup(config)->format != '\0';
     if (options->preset != NULL)
         hb_cli_no_config(config, cli, "backup --preset NAME", "what this preset is",
                          &session->error);

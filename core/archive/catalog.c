@@ -7,6 +7,8 @@
 
 enum { MOST_OF_A_REASON = 300 }; /* bytes */
 
+_Static_assert(sizeof(struct hb_catalog_member) == 64, "of each there may be millions");
+
 static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t bytes)
 {
     if (catalog->text_bytes + bytes + 2 > catalog->text_capacity) {
@@ -51,6 +53,35 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
     return kept;
 }
 
+/* ---- what many have in common -------------------------------------------------------------- */
+
+static const char *bytes_of(const void *commons, size_t row, size_t *bytes)
+{
+    *bytes = sizeof(struct hb_catalog_common);
+    return (const char *)((const struct hb_catalog_common *)commons + row);
+}
+
+static uint32_t common_of(struct hb_catalog *catalog, const struct hb_catalog_common *common)
+{
+    size_t last = catalog->common_count; /* as a rule it is that of the member before */
+    if (last > 0 && memcmp(&catalog->commons[last - 1], common, sizeof *common) == 0)
+        return (uint32_t)(last - 1);
+    size_t found = hb_path_table_find(&catalog->common_table, (const char *)common, sizeof *common,
+                                      bytes_of, catalog->commons);
+    if (found != SIZE_MAX)
+        return (uint32_t)found;
+    if (last == catalog->common_capacity) {
+        catalog->common_capacity = last == 0 ? 8 : last * 3 / 2;
+        catalog->commons =
+            hb_resize(catalog->commons, catalog->common_capacity, sizeof *catalog->commons);
+    }
+    catalog->commons[catalog->common_count++] = *common;
+    hb_path_table_put(&catalog->common_table, last, bytes_of, catalog->commons);
+    return (uint32_t)last;
+}
+
+/* ---- members ------------------------------------------------------------------------------- */
+
 size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
                       const struct hb_member *member)
 {
@@ -61,14 +92,13 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
     struct hb_catalog_member *made = &catalog->members[catalog->count];
     *made = (struct hb_catalog_member){
         .path = keep_text(catalog, entry->path, entry->path_bytes),
-        .link = entry->link == NULL ? 0 : keep_text(catalog, entry->link, strlen(entry->link)),
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
+        .common = common_of(catalog, &(struct hb_catalog_common){entry->uid, entry->gid, 0}),
         .mode = entry->mode & 07777,
-        .uid = entry->uid,
-        .gid = entry->gid,
-        .type = (uint8_t)entry->type,
+        .type = entry->type & 0x7f,
+        .linked = entry->link != NULL,
         .entry_flags = (uint8_t)entry->flags,
     };
     if (member != NULL) {
@@ -77,8 +107,11 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         made->stored_bytes = member->stored_bytes;
         made->member_flags = (uint8_t)member->flags;
     }
-    made->path_bytes =
-        (uint32_t)make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
+    size_t bytes = make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
+    made->path_bytes = bytes & 0xffffff;
+    catalog->text_bytes = made->path + bytes + 1;
+    if (made->linked)
+        keep_text(catalog, entry->link, strlen(entry->link));
     size_t index = catalog->count++;
     /* The flag and the reason came in together: a plugin that is older has neither. */
     if (member != NULL && HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
@@ -97,24 +130,27 @@ void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const c
         catalog->whys = hb_resize(catalog->whys, last + 1, sizeof *catalog->whys);
         catalog->whys[catalog->why_count++] = keep_text(catalog, text, strlen(text));
     }
-    member->why = (uint32_t)catalog->why_count;
+    struct hb_catalog_common common = catalog->commons[member->common];
+    common.why = (uint32_t)catalog->why_count;
+    member->common = common_of(catalog, &common);
 }
 
 const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index)
 {
-    uint32_t why = catalog->members[index].why;
+    uint32_t why = catalog->commons[catalog->members[index].common].why;
     return why == 0 ? NULL : catalog->text + catalog->whys[why - 1];
 }
 
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
 {
-    uint64_t link = catalog->members[index].link;
-    return link == 0 ? NULL : catalog->text + link;
+    const struct hb_catalog_member *member = &catalog->members[index];
+    return member->linked ? catalog->text + member->path + member->path_bytes + 1 : NULL;
 }
 
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
+    const struct hb_catalog_common *common = &catalog->commons[member->common];
     *entry = (struct hb_entry){
         .size = sizeof *entry,
         .type = member->type,
@@ -125,8 +161,8 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
         .mtime = {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds},
         .mode = member->mode,
         .flags = member->entry_flags,
-        .uid = member->uid,
-        .gid = member->gid,
+        .uid = common->uid,
+        .gid = common->gid,
         .index = index,
     };
 }
@@ -151,6 +187,8 @@ void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
+    free(catalog->commons);
+    hb_path_table_clear(&catalog->common_table);
     free(catalog->whys);
     *catalog = (struct hb_catalog){0};
 }

@@ -219,9 +219,12 @@ static int finish_archive(struct writing *writing)
                          writing->backup->key.known ? writing->backup->key.key : NULL,
                          &writing->block, &writing->block_bytes);
     pthread_mutex_unlock(&writing->run->report.lock);
+    int status = hb_publication_finish(&writing->publication, writing->error);
+    if (status != HB_OK)
+        return status;
     hb_run_clear_failure(writing->run);
-    int status = writing->ops->finish(writing->format->self, &writing->publication.sink,
-                                      writing->block, writing->block_bytes);
+    status = writing->ops->finish(writing->format->self, &writing->publication.sink, writing->block,
+                                  writing->block_bytes);
     if (status != HB_OK)
         return format_failed(writing, status, NULL);
     writing->result->archive_bytes = writing->publication.sink.tell(&writing->publication.sink);
@@ -263,7 +266,7 @@ static int write_entries(struct writing *writing)
         .contents = &writing->backup->contents,
         .format = writing->format,
         .workers = hb_run_workers(writing->run),
-        .window = (uint64_t)hb_config_number(writing->run->config, "backup", "window"),
+        .window = (uint64_t)hb_config_backup(writing->run->config)->window,
         .previous = writing->previous,
     };
     struct hb_step step;
@@ -385,6 +388,8 @@ static int write_archive(struct writing *writing)
                                     &writing->format, writing->error);
     if (status == HB_OK) {
         writing->ops = writing->format->plugin->ops;
+        writing->publication.only_ends = writing->publication.spooled &&
+                                         HB_CAN(writing->ops, list) && HB_CAN(writing->ops, span);
         status = prepare_reuse(writing);
     }
     if (status == HB_OK)

@@ -124,8 +124,10 @@ int hb_destination_find_store(struct hb_run *run, struct hb_destination *destina
     if (status != HB_OK || destination->unique)
         return status;
     status = hb_store_open(run, destination->path, NULL, &there, error);
-    if (status == HB_STATUS_NOMATCH)
+    if (status == HB_STATUS_NOMATCH) {
+        *error = (struct hb_error){0}; /* that is no error here */
         return HB_OK;
+    }
     if (status != HB_OK)
         return status;
     hb_opened_close(&there);

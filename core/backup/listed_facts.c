@@ -82,7 +82,7 @@ bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_f
 
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed)
 {
-    store->ops->remove(store->self, listed->object, listed->version);
+    hb_store_remove(store, listed->object, listed->version);
 }
 
 void hb_facts_list_sweep(const struct hb_facts_list *list, const struct hb_store *store,

@@ -17,7 +17,6 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "files/rights.h"
-#include "host/failure.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,8 +158,7 @@ static const char *remove_row(void *context, size_t number)
         int result = look_at(archives, name, version);
         return result == 0 ? NULL : result == -ESTALE ? replaced : hb_rights_explain(-result);
     }
-    hb_run_clear_failure(store->run);
-    int status = store->ops->remove(store->self, name, version);
+    int status = hb_store_remove(store, name, version);
     if (status == HB_STATUS_NOMATCH)
         return replaced;
     if (status != HB_OK)

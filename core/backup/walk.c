@@ -440,7 +440,7 @@ static int start_walk(struct hb_walk *walk)
         return cannot_start(walk, error);
     }
     walk->device = status.st_dev;
-    hb_not_kept_begin(&walk->run->not_kept, &status);
+    hb_not_kept_begin(&walk->run->not_kept, walk->request->keeps, &status);
     walk->plan->apart = is_apart(walk, false, &reading, &status);
     walk->path_capacity = 256;
     walk->path = hb_alloc(walk->path_capacity);

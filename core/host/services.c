@@ -51,7 +51,7 @@ static void say_failure(const struct hb_host *host, uint32_t cause, const char *
     int used = snprintf(failure->text, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
     vsnprintf(failure->text + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
     snprintf(failure->hint, sizeof failure->hint, "%s", hint == NULL ? "" : hint);
-    failure->cause = cause;
+    failure->cause = cause <= HB_CAUSE_EXISTS ? cause : HB_CAUSE_NONE;
     if (instance->run->heard != NULL)
         instance->run->heard(instance->run->heard_context, failure->text);
 }
@@ -352,6 +352,9 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
                         uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
+    if ((mode & ~07777u) != 0)
+        return host_fail(host, HB_STATUS_ENTRY, "%s: cannot be published: its mode %#o is none",
+                         path, mode);
     if (run->home.fd < 0 || file->reserved == NULL)
         return host_fail(host, HB_STATUS_ENTRY, "%s: nothing was staged, or there is no home",
                          path);

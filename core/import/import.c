@@ -163,7 +163,7 @@ static int open_stage(struct import *import)
 /* Is there something in the home that an import could destroy? Also if that is unknown. */
 static bool must_ask(const struct import *import)
 {
-    const char *const *names = hb_config_list(import->run->config, "import", "ask-if");
+    const char *const *names = hb_config_import(import->run->config)->ask_if;
     struct stat status;
     if (import->request->force)
         return false;
@@ -333,8 +333,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     };
     /* Where owners differ, a tree cannot be given to one. */
     import.staging.keeps_owners =
-        request->source == NULL &&
-        hb_config_value(request->run->config, "import", "owners")->number == 1;
+        request->source == NULL && hb_config_import(request->run->config)->keep_owners;
     import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;

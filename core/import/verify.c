@@ -248,7 +248,7 @@ static void open_stage(struct verify *verify)
         needed = archive->catalog.members[i].type == HB_TYPE_FILE && is_checked(verify, i);
     if (!needed)
         return;
-    const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");
+    const char *chosen = hb_config_backup(verify->run->config)->stage_dir;
     HB_AUTO_FREE char *full = hb_absolute(archive->path);
     HB_AUTO_FREE char *real = full == NULL ? NULL : realpath(full, NULL);
     char *slash = real == NULL ? NULL : strrchr(real, '/');

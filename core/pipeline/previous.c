@@ -34,7 +34,7 @@ static int keep_member(const struct hb_lister *lister, const struct hb_member *m
 {
     struct listing *listing = lister->self;
     struct hb_previous *previous = listing->previous;
-    const char *problem = hb_entry_problem(member->entry);
+    const char *problem = hb_member_problem(member);
     if (problem != NULL)
         return hb_error_set(listing->error, HB_STATUS_FATAL, "one of its entries %s", problem);
     struct hb_entry entry = *member->entry;
@@ -328,6 +328,11 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
 int hb_previous_fd(const struct hb_previous *previous)
 {
     return previous->archive.fd;
+}
+
+const struct hb_opened *hb_previous_object(const struct hb_previous *previous)
+{
+    return previous->archive.opened.store == NULL ? NULL : &previous->archive.opened;
 }
 
 int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,

@@ -194,13 +194,14 @@ static void accept_source(struct hb_reader *reader)
     hb_report_content(report, reader->entry.path, method,
                       told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness, facts);
     reader->of_content = true;
-    if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
+    if (told_nothing && source->soundness != HB_SOUNDNESS_UNKNOWN)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
-                      source->soundness == HB_SOUNDNESS_UNKNOWN
-                          ? "could not be checked by plugin %s; stored as it is"
-                      : told_nothing ? "plugin %s gave no valid answer whether it is sound; stored "
-                                       "as it is"
-                                     : "unsound according to plugin %s; stored as it is",
+                      "plugin %s gave no valid answer (%u) whether it is sound; stored as it is",
+                      reader->content->plugin->name, source->soundness);
+    else if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
+        hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
+                      told_nothing ? "could not be checked by plugin %s; stored as it is"
+                                   : "unsound according to plugin %s; stored as it is",
                       reader->content->plugin->name);
     else if (!doubtful && strcmp(method, HB_METHOD_SNAPSHOT) == 0 && reader->identified)
         hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,

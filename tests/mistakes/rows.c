@@ -380,11 +380,11 @@ static const struct hb_format_ops ops = {
     .walk = rows_walk,
     .encode = rows_encode,
     .list = rows_list,
-    .read_trailer = rows_read_trailer,
-    .codec = rows_codec,
-    .span = rows_span,
-    .locate = rows_locate,
-    .adopt = rows_adopt,
+    .read_trailer = WITH_TRAILER ? rows_read_trailer : NULL,
+    .codec = WITH_TRAILER ? rows_codec : NULL,
+    .span = WITH_TRAILER ? rows_span : NULL,
+    .locate = WITH_TRAILER ? rows_locate : NULL,
+    .adopt = WITH_TRAILER ? rows_adopt : NULL,
 };
 
 static const struct hb_plugin plugin = {

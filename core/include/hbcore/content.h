@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* What check() or judge() found. */
+/* What check() or judge() found. Another number counts as HB_SOUNDNESS_UNKNOWN, and is told. */
 enum hb_soundness {
     HB_SOUNDNESS_SOUND = 1,
     HB_SOUNDNESS_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
@@ -30,6 +30,7 @@ enum hb_soundness {
 #define HB_METHOD_SNAPSHOT "snapshot"
 
 /* hb_source.flags */
+/* Another flag, or more than INT64_MAX bytes, costs the entry, which is named. */
 enum hb_source_flags {
     HB_SOURCE_JUDGED = 1 /* set by the host before open(): it will call judge() */
 };
@@ -114,7 +115,10 @@ struct hb_content_ops {
      */
     int (*claim)(void *self, const struct hb_entry *entry, const void *head, size_t bytes);
 
-    /* ---- optional from here on ---- */
+    /*
+     * ---- optional from here on. sidecars(), judge() and fact() need open(); note(), since() and
+     * foresee() need restore(); identity() needs one of the two ----
+     */
 
     /* Suffixes of the files beside a claimed entry that belong to it ("-wal"); ended by NULL. */
     const char *const *(*sidecars)(void *self);

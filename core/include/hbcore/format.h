@@ -155,7 +155,8 @@ HB_LAYOUT(struct hb_adoption, entries, 8);
 HB_LAYOUT(struct hb_adoption, range, 40);
 HB_SIZEOF(struct hb_adoption, 48);
 
-/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. */
+/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. What is
+ * out of its range ends the command. */
 struct hb_unit_policy {
     uint32_t size;
     uint32_t spans;      /* non-zero: a unit may hold several small entries */
@@ -199,6 +200,7 @@ HB_LAYOUT(struct hb_visitor, trailer, 40);
 HB_LAYOUT(struct hb_visitor, unreadable, 48);
 HB_SIZEOF(struct hb_visitor, 56);
 
+/* An archive with a member that has another flag is refused. */
 enum hb_member_flags {
     HB_MEMBER_UNREADABLE = 1 /* see `why`; decode() is not asked for it. Its group is its own */
 };
@@ -268,6 +270,33 @@ enum hb_format_flags {
     HB_FORMAT_SYMLINKS = 8
 };
 
+enum hb_keeps_flags {
+    HB_KEEPS_OWNERS = 1, /* uid and gid */
+    /* This host hands none of these over yet, and tells that they are lost whatever is said here.
+     */
+    HB_KEEPS_HARD_LINKS = 2,
+    HB_KEEPS_ATTRIBUTES = 4, /* extended attributes */
+    HB_KEEPS_ACCESS_LISTS = 8
+};
+
+/*
+ * What an archive of this format keeps of an entry besides its content. A backup tells once what of
+ * this home is lost. The plugin's own; constant.
+ */
+struct hb_keeps {
+    uint32_t size;
+    uint32_t flags;     /* enum hb_keeps_flags */
+    uint64_t time_step; /* nanoseconds; mtime is a multiple of them: 1, 1000000000 … */
+    int64_t time_first; /* seconds since 1970, both included; any time where both are 0 */
+    int64_t time_last;
+    uint64_t path_most; /* bytes; a directory's counts one more. A longer one is left out and named
+                           (exit 3); of more than 65535 all are */
+};
+
+HB_LAYOUT(struct hb_keeps, time_step, 8);
+HB_LAYOUT(struct hb_keeps, path_most, 32);
+HB_SIZEOF(struct hb_keeps, 40);
+
 struct hb_format_ops {
     uint32_t size;
     uint32_t flags;                /* enum hb_format_flags */
@@ -297,7 +326,8 @@ struct hb_format_ops {
     /* The archive will not be finished. */
     void (*abort)(void *self);
 
-    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). */
+    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). Both or
+     * neither, and with encode() or decode(). */
     void *(*worker_create)(void *self);
     void (*worker_destroy)(void *self, void *worker);
 
@@ -331,19 +361,20 @@ struct hb_format_ops {
      * Decodes the named members of one group, checksums verified; outputs[i] is for
      * members[i]. After list(). Any thread, several at once with different workers. A failure is
      * damage, and with that of the whole archive; HB_STATUS_ENTRY: these members alone cannot be
-     * decoded, for a reason that list() could not see.
+     * decoded, for a reason that list() could not see. Only with list().
      */
     int (*decode)(void *self, void *worker, const struct hb_input *input,
                   const struct hb_member *const *members, size_t count,
                   const struct hb_output *const *outputs);
 
-    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. */
+    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. Only
+     * with HB_FORMAT_TRAILER. */
     int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
 
     /*
      * A later backup takes what did not change over from an archive as it lies there, headers and
-     * all. These four belong together; without one of them nothing is taken over. They are used on
-     * archives alone that this installation has sealed, with the same codec().
+     * all. A format has all four, with encode(), list() and read_trailer(), or none. They are used
+     * on archives alone that this installation has sealed, with the same codec().
      *
      * A line of text that names all that the bytes of an archive depend on besides its entries and
      * their content: the codec, the version of its library as loaded, its level, and the layout
@@ -382,6 +413,9 @@ struct hb_format_ops {
      * is, byte for byte, what those calls would have written.
      */
     int (*adopt)(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption);
+
+    /* NULL: exact times, paths of 65535 bytes, and nothing else. */
+    const struct hb_keeps *keeps;
 };
 
 HB_LAYOUT(struct hb_format_ops, suffixes, 8);
@@ -392,7 +426,8 @@ HB_LAYOUT(struct hb_format_ops, encode, 96);
 HB_LAYOUT(struct hb_format_ops, list, 112);
 HB_LAYOUT(struct hb_format_ops, codec, 136);
 HB_LAYOUT(struct hb_format_ops, adopt, 160);
-HB_SIZEOF(struct hb_format_ops, 168);
+HB_LAYOUT(struct hb_format_ops, keeps, 168);
+HB_SIZEOF(struct hb_format_ops, 176);
 
 /* Writes a unit. For append(). */
 static inline int hb_sink_write_unit(const struct hb_sink *sink, const struct hb_unit *unit)

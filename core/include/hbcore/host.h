@@ -48,7 +48,8 @@ struct hb_host {
     uint32_t abi;  /* HB_ABI */
     void *self;    /* the host's own */
 
-    /* One line for the person at the terminal or the log; no newline in it. */
+    /* One line for the person at the terminal or the log; no newline in it. `level` is an enum
+     * hb_log; what is below them is not shown, what is above them is. */
     void (*log)(const struct hb_host *host, int level, const char *format, ...) HB_PRINTF(3, 4);
 
     /*
@@ -116,7 +117,7 @@ struct hb_host {
     void (*stage_release)(const struct hb_host *host, struct hb_file *file);
 
     /*
-     * Publishes a staged file below the home, atomically: flushed, given `mode`,
+     * Publishes a staged file below the home, atomically: flushed, given `mode` (permission bits),
      * renamed over `path`, its directory flushed. Missing parents are made. The
      * file is then no longer staged. For hooks and content plugins, one at a time.
      */
@@ -158,7 +159,8 @@ struct hb_host {
     void (*patterns_free)(const struct hb_host *host, struct hb_patterns *patterns);
 
     /*
-     * As fail(), with what else is known: `cause` is an enum hb_cause, `hint` what the person at
+     * As fail(), with what else is known: `cause` is an enum hb_cause (another number counts as
+     * HB_CAUSE_NONE), `hint` what the person at
      * the terminal can do about it, without a full stop, or NULL.
      */
     int (*fail_as)(const struct hb_host *host, int status, uint32_t cause, const char *hint,

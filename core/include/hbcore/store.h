@@ -52,7 +52,8 @@ enum hb_store_flags {
 };
 
 /* What this instance can do, asked of its provider where that differs. The host's values stand in
- * it: no flags, parts of any size, one at a time. */
+ * it: no flags, parts of any size, one at a time. With a flag that is not known, a flag without its
+ * callback, or numbers that contradict each other nothing is put. */
 struct hb_store_limits {
     uint32_t size;
     uint32_t flags;      /* enum hb_store_flags */
