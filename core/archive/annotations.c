@@ -17,24 +17,24 @@ void hb_annotations_add(json_t *rows, uint64_t entry, json_t *facts, json_t *not
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static bool are_facts(json_t *facts)
+/* A later version may have facts of another kind, which are not for us. */
+static void keep_numbers(json_t *facts)
 {
     const char *name;
     json_t *value;
-    if (facts != NULL && !json_is_object(facts))
-        return false;
-    json_object_foreach(facts, name, value) if (!json_is_integer(value)) return false;
-    return true;
+    void *next;
+    json_object_foreach_safe(facts, next, name, value)
+    {
+        if (!json_is_integer(value))
+            json_object_del(facts, name);
+    }
 }
 
-static bool are_notes(const json_t *notes)
+static void keep_texts(json_t *notes)
 {
-    if (notes != NULL && !json_is_array(notes))
-        return false;
-    for (size_t i = 0; i < json_array_size(notes); i++)
+    for (size_t i = json_array_size(notes); i-- > 0;)
         if (!json_is_string(json_array_get(notes, i)))
-            return false;
-    return true;
+            json_array_remove(notes, i);
 }
 
 /* False: a row that is none, or one that does not ascend. */
@@ -45,9 +45,10 @@ static bool are_rows(const json_t *rows, uint64_t entries)
         const json_t *row = json_array_get(rows, i);
         const json_t *entry = json_object_get(row, "entry");
         json_int_t number = json_integer_value(entry);
-        if (!json_is_integer(entry) || number <= before || (uint64_t)number >= entries ||
-            !are_facts(json_object_get(row, "facts")) || !are_notes(json_object_get(row, "notes")))
+        if (!json_is_integer(entry) || number <= before || (uint64_t)number >= entries)
             return false;
+        keep_numbers(json_object_get(row, "facts"));
+        keep_texts(json_object_get(row, "notes"));
         before = number;
     }
     return json_is_array(rows);
@@ -81,7 +82,8 @@ static const json_t *find(const json_t *rows, uint64_t entry)
 
 const json_t *hb_annotations_facts(const json_t *rows, uint64_t entry)
 {
-    return json_object_get(find(rows, entry), "facts");
+    const json_t *facts = json_object_get(find(rows, entry), "facts");
+    return json_object_size(facts) > 0 ? facts : NULL;
 }
 
 const json_t *hb_annotations_notes(const json_t *rows, uint64_t entry)

@@ -2,6 +2,7 @@
 #include "backup/preset_backup.h"
 
 #include "backup/preset_clash.h"
+#include "backup/preset_prune.h"
 #include "host/own_places.h"
 
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/walk_rules.h"
 
-#include "backup/preset_archives.h"
+#include "backup/preset_row.h"
 #include "backup/walk_claims.h"
 #include "base/memory.h"
 #include "config/settings.h"

@@ -308,6 +308,28 @@ class Facts(Odd):
         self.run_it("--set", "preset:nightly.keep=1", "prune")
         self.assertTrue(kept.exists(), "the newest complete one stays")
 
+    def test_facts_that_lie(self):
+        """Of another archive of the same length, or not sealed by this installation: the archive is asked."""
+        for lie in ("another", "unsealed", "foreign"):
+            for path in self.root.glob("=*"):
+                path.unlink()
+            made = []
+            for _ in range(3):
+                self.run_it("--set", "preset:nightly.keep=9", "backup", "--preset", "nightly")
+                made += set(self.archives()) - set(made)
+            self.assertEqual(len({path.stat().st_size for path in made}), 1)
+            mine = self.root / (made[2].name + ".facts")
+            facts = self.read(self.root / (made[0].name + ".facts")) if lie == "another" else self.read(mine)
+            if lie != "another":
+                facts = {**facts, "sequence": 0, "mac": "0" * 64}
+                if lie == "unsealed":
+                    del facts["mac"]
+            there, text = mine.read_bytes(), json.dumps(facts, separators=(",", ":")).encode()
+            mine.write_bytes(there[:HEAD_BYTES] + text.ljust(len(there) - HEAD_BYTES))
+            done = self.run_it("--set", "preset:nightly.keep=1", "prune")
+            self.assertEqual(self.archives(), [made[2]], f"{lie}: {done.stdout}")
+            self.assertEqual(b"(of another installation)" in done.stdout, lie == "foreign")
+
     def test_incomplete_ones_say_so(self):
         self.nightly()
         complete = self.newest()

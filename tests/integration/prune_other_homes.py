@@ -307,7 +307,14 @@ class Origin(Homes):
     def test_a_number_that_was_made_up(self):
         home = self.home("one")
         path = pathlib.Path(self.nightly(home)["archive"])
-        path.write_bytes(hb.forged(path.read_bytes(), said={"sequence": 2**62}))
+        facts = path.with_name(path.name + ".facts")
+        forged = hb.forged(path.read_bytes(), said={"sequence": 2**62})
+        path.write_bytes(forged)
+        self.assertEqual(hb.origin(self.nightly(home)["archive"])["sequence"], 2, "the facts beside it know better")
+        for there in self.shared.iterdir():
+            there.unlink()
+        path.write_bytes(forged)
+        self.assertFalse(facts.exists())
         self.assertEqual(hb.origin(self.nightly(home)["archive"])["sequence"], 1)
 
     @odd_store.local("facts stand beside what was forged")
