@@ -372,6 +372,7 @@ void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t
 struct stretch {
     const struct hb_previous *previous;
     unsigned char *buffer; /* HB_PROOF_BYTES */
+    size_t piece;          /* how many of them are read at once */
     uint64_t offset, left; /* of what is not in it */
     size_t at, fill;       /* within it */
 };
@@ -381,7 +382,7 @@ static int64_t next_piece(void *self, const void **data, uint64_t most)
     struct stretch *stretch = self;
     const struct hb_archive *archive = &stretch->previous->archive;
     if (stretch->at == stretch->fill) {
-        size_t want = stretch->left < HB_PROOF_BYTES ? (size_t)stretch->left : HB_PROOF_BYTES;
+        size_t want = stretch->left < stretch->piece ? (size_t)stretch->left : stretch->piece;
         int64_t got =
             hb_run_cancelled(archive->run)
                 ? 0
@@ -409,6 +410,14 @@ static bool is_as_stored(struct stretch *stretch, size_t entry, const struct hb_
             check != index->checks[index->first_units[entry] + i])
             return false;
     return stretch->left == 0 && stretch->at == stretch->fill;
+}
+
+/* In pieces that a processor's nearest caches hold, which are read in a third of the time; but what
+ * is in front of the units, the path among it, is in the first. */
+static size_t piece_of(const struct hb_entry *entry)
+{
+    enum { NEAR = 64 << 10 };
+    return entry->path_bytes < NEAR / 8 ? NEAR : HB_PROOF_BYTES;
 }
 
 /* What is in front of the units, by the format, and the units, by their checksums. */
@@ -449,8 +458,11 @@ bool hb_previous_prove(const struct hb_previous *previous, size_t first, size_t 
         units[i].size = sizeof *units;
         hb_previous_unit(previous, first, i, &units[i], &mark);
     }
-    struct stretch stretch = {
-        .previous = previous, .buffer = buffer, .offset = range->offset, .left = range->bytes};
+    struct stretch stretch = {.previous = previous,
+                              .buffer = buffer,
+                              .piece = piece_of(entry),
+                              .offset = range->offset,
+                              .left = range->bytes};
     bool proven = prove(&stretch, first, entry, range, units, unit_count);
     *unit = units[0];
     return proven;
