@@ -312,8 +312,8 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
            ops->span(archive->format->self, &members[0], last ? NULL : &members[1], range) ==
                HB_OK &&
            range->offset <= archive->input.bytes &&
-           range->bytes <= archive->input.bytes - range->offset && range->tail <= HB_TAIL_MOST &&
-           range->tail <= range->bytes;
+           range->bytes <= archive->input.bytes - range->offset &&
+           range->tail <= HB_RANGE_TAIL_MOST && range->tail <= range->bytes;
 }
 
 int hb_previous_fd(const struct hb_previous *previous)
@@ -408,7 +408,7 @@ static bool prove_tail(struct stretch *stretch, const struct hb_member *member,
 {
     const struct hb_instance *format = stretch->previous->archive.format;
     const struct hb_format_ops *ops = format->plugin->ops;
-    unsigned char tail[HB_TAIL_MOST];
+    unsigned char tail[HB_RANGE_TAIL_MOST];
     size_t bytes = 0;
     while (bytes < range->tail) {
         const void *data;

@@ -51,7 +51,9 @@ struct hb_range {
     uint64_t bytes;
 };
 
-enum { HB_TAIL_MOST = 64 };
+enum hb_range_tail {
+    HB_RANGE_TAIL_MOST = 64 /* of hb_range.tail */
+};
 
 HB_LAYOUT(struct hb_range, source, 8);
 HB_LAYOUT(struct hb_range, bytes, 24);
@@ -360,9 +362,9 @@ struct hb_format_ops {
      * called for each member and again for many together: the spans of members that follow each
      * other are the span of all of them. `entry->index` is a member's number in the listing.
      * HB_STATUS_NOMATCH: it cannot be told, or they do not begin and end with units. Behind the
-     * units of an entry of several there may be HB_TAIL_MOST bytes more, which belong to it: then
-     * range->tail says how many of them the last entry has. After list(). Any thread, several at
-     * once.
+     * units of an entry of several there may be HB_RANGE_TAIL_MOST bytes more, which belong to it:
+     * then range->tail says how many of them the last entry has. After list(). Any thread, several
+     * at once.
      */
     int (*span)(void *self, const struct hb_member *first, const struct hb_member *next,
                 struct hb_range *range);
