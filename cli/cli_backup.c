@@ -23,6 +23,7 @@ struct backup_options {
     const char *format;
     const char *preset;
     int64_t keep; /* -1: as the configuration says */
+    bool replace;
     bool quick;
     const char *label;
     bool dry_run;
@@ -45,6 +46,8 @@ static const struct hb_cli_option table[] = {
      .not_in = A_SNAPSHOT},
     {"keep", 0, "N", "how many archives of the preset to keep", .takes = HB_TAKES_NUMBER,
      .offset = AT(keep)},
+    {"replace", 0, NULL, "with -o and a URL: what has the name may be replaced",
+     .offset = AT(replace), .not_in = A_SNAPSHOT},
     {"quick", 'q', NULL, "a snapshot of the files that matter most: hbcore snapshot create",
      .offset = AT(quick), .not_in = AN_ARCHIVE | A_SNAPSHOT},
     {"label", 'l', "TEXT", "a text to add to the id of the snapshot", .takes = HB_TAKES_TEXT,
@@ -286,6 +289,7 @@ static int run(struct hb_session *session)
     command.backup.format = options->format;
     command.backup.preset = options->preset;
     command.backup.keep = options->keep;
+    command.backup.replaces = options->replace;
     command.backup.dry_run = options->dry_run;
     command.backup.wanted = hb_choice_options_given(&options->choice) ? &command.choice : NULL;
     command.backup.prunes = true;
@@ -321,6 +325,8 @@ static int check(const struct hb_cli *cli, const void *parsed)
         wrong = "--keep needs --preset or --quick";
     else if (options->keep >= 0 && options->preset != NULL && options->output != NULL)
         wrong = "--keep applies to the directory of the preset: use it without -o";
+    else if (options->replace && options->output == NULL)
+        wrong = "--replace needs -o";
     else if (options->output != NULL && *options->output == '\0')
         wrong = "the name after -o is empty";
     else if (cli->raw_out && !options->dry_run && isatty(STDOUT_FILENO))

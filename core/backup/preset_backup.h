@@ -23,6 +23,7 @@ struct hb_preset_backup {
     const char *preset; /* its name; NULL: as [backup] says */
     const char *format; /* NULL: that of the preset */
     const char *output; /* path, "-"; NULL: in the directory of the preset */
+    bool replaces;      /* `output` is a URL, and what has the name may go */
     bool prunes;        /* older archives go; never with an output of its own */
     int64_t keep;       /* how many stay; -1: as the preset says */
     bool dry_run;

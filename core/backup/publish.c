@@ -87,8 +87,9 @@ static int spool(struct hb_publication *publication, const unsigned char *data, 
         return HB_OK;
     hb_error_set(&publication->error, HB_STATUS_FATAL, "%s: cannot be written: %s",
                  publication->stage->path, strerror(-result));
-    hb_error_hint(&publication->error,
-                  "set backup.stage-dir to a directory with room for the archive");
+    hb_error_hint(
+        &publication->error,
+        "set backup.stage-dir to a directory with room for the archive, or for its index");
     return HB_STATUS_FATAL;
 }
 
@@ -281,6 +282,8 @@ static struct hb_put put_of(const struct hb_publication *publication,
     bool exclusive = (publication->upload.limits.flags & HB_STORE_EXCLUSIVE) != 0;
     if (exclusive && (destination->unique || destination->is_new || publication->renamed)) {
         put.flags = HB_PUT_NEW;
+    } else if (exclusive && destination->version != NULL) {
+        put.replaces = destination->version;
     } else if (exclusive && destination->only_this) {
         hb_local_version(&destination->replaced, version);
         put.replaces = version;

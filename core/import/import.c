@@ -229,9 +229,11 @@ static int open_archive(struct import *import)
     int status = HB_OK;
     /* A stream may have to be copied, which needs a place. */
     struct stat there;
-    bool stream = strcmp(request->archive, "-") == 0 ||
-                  (stat(request->archive, &there) == 0 && S_ISFIFO(there.st_mode));
-    if (stream && must_ask(import) && !request->dry_run) {
+    HB_AUTO_FREE char *path = hb_expand_path(request->archive); /* it may be a file: URL */
+    bool known = strcmp(request->archive, "-") != 0 && stat(path, &there) == 0;
+    bool pipe = known ? S_ISFIFO(there.st_mode) : strcmp(request->archive, "-") == 0;
+    bool stream = pipe || (known && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode));
+    if (pipe && must_ask(import) && !request->dry_run) {
         hb_error_set(import->error, HB_STATUS_FATAL,
                      "%s: the home already has a file that import.ask-if names, and hbcore cannot "
                      "ask while the archive comes from a pipe",

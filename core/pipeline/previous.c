@@ -322,7 +322,8 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
            ops->span(archive->format->self, &members[0], last ? NULL : &members[1], range) ==
                HB_OK &&
            range->offset <= archive->input.bytes &&
-           range->bytes <= archive->input.bytes - range->offset;
+           range->bytes <= archive->input.bytes - range->offset &&
+           range->tail <= HB_RANGE_TAIL_MOST && range->tail <= range->bytes;
 }
 
 int hb_previous_fd(const struct hb_previous *previous)
@@ -409,7 +410,28 @@ static bool is_as_stored(struct stretch *stretch, size_t entry, const struct hb_
         if (!hb_unit_check_pieces(&units[i], next_piece, stretch, &check) ||
             check != index->checks[index->first_units[entry] + i])
             return false;
-    return stretch->left == 0 && stretch->at == stretch->fill;
+    return true;
+}
+
+/* What is behind the units, by the format; then nothing more. */
+static bool prove_tail(struct stretch *stretch, const struct hb_member *member,
+                       const struct hb_range *range, struct hb_unit *units, size_t count)
+{
+    const struct hb_instance *format = stretch->previous->archive.format;
+    const struct hb_format_ops *ops = format->plugin->ops;
+    unsigned char tail[HB_RANGE_TAIL_MOST];
+    size_t bytes = 0;
+    while (bytes < range->tail) {
+        const void *data;
+        int64_t got = next_piece(stretch, &data, range->tail - bytes);
+        if (got <= 0)
+            return false;
+        memcpy(tail + bytes, data, (size_t)got);
+        bytes += (size_t)got;
+    }
+    return stretch->left == 0 && stretch->at == stretch->fill &&
+           (bytes == 0 ||
+            ops->locate(format->self, member, range, tail, bytes, units, count, NULL) == HB_OK);
 }
 
 /* In pieces that a processor's nearest caches hold, which are read in a third of the time; but what
@@ -436,13 +458,15 @@ static bool prove(struct stretch *stretch, size_t first, const struct hb_entry *
     if (got <= 0 || ops->locate(archive->format->self, &member, range, data, (size_t)got, units,
                                 count, &head) != HB_OK)
         return false;
-    bytes = head;
+    if (__builtin_add_overflow(head, range->tail, &bytes))
+        return false;
     for (size_t i = 0; i < count; i++)
         if (__builtin_add_overflow(bytes, units[i].bytes, &bytes))
             return false;
     stretch->at = (size_t)head;
     return head <= (uint64_t)got && bytes == range->bytes &&
-           is_as_stored(stretch, first, units, count);
+           is_as_stored(stretch, first, units, count) &&
+           prove_tail(stretch, &member, range, units, count);
 }
 
 bool hb_previous_prove(const struct hb_previous *previous, size_t first, size_t count,
@@ -480,7 +504,7 @@ static bool find_part(const struct hb_previous *previous, size_t entry, uint64_t
     if (part == SIZE_MAX || !hb_previous_span(previous, entry, 1, &range))
         return false;
     size_t last = part - (size_t)number + hb_previous_units(previous, entry) - 1;
-    uint64_t all = previous->offsets[last] + index->parts[last].bytes;
+    uint64_t all = previous->offsets[last] + index->parts[last].bytes + range.tail;
     if (all > range.bytes || index->parts[part].bytes > previous->unit_limit)
         return false;
     *offset = range.offset + range.bytes - all + previous->offsets[part];

@@ -89,7 +89,6 @@ class Later(hb.Case):
                 self.backup(kind)
             self.assertTrue(path.exists(), kind)
 
-    @odd_store.local("a zip that cannot be patched takes over no parts of what is large")
     def test_nothing_is_taken_over_from_it(self):
         for kind in FORMATS:
             path = self.one(kind)

@@ -17,6 +17,7 @@ import time
 import unittest
 
 import hb
+import odd_store
 
 # Under ThreadSanitizer what workers do is of interest, not what an archive must not be believed.
 elsewhere = unittest.skipIf(os.environ.get("HBCORE_REUSE") == "threads",
@@ -388,6 +389,7 @@ class Reuse(hb.Case):
         self.assertIn("belongs to this home", " ".join(note["reason"] for note in made["notes"]))
 
     @elsewhere
+    @odd_store.local("an incomplete archive beside the one it must not replace")
     def test_what_is_doubtful_is_looked_at_each_time(self):
         path = self.home / "broken.db"
         self.make_database(path, rows=2000)

@@ -438,8 +438,6 @@ class Case(unittest.TestCase):
 
     def backup(self, home, name="a.zip", *arguments, **keywords):
         archive = self.dir / name
-        if odd_store.PLUGINS:  # nothing is replaced there
-            archive.unlink(missing_ok=True)
         self.hbcore("--home", home, "backup", "-o", archive, *arguments, **keywords)
         return archive
 

@@ -6,8 +6,8 @@ names, of `directory =`, of an archive that is an operand. The store's object "/
 that a test finds it where it looks, and in what the program prints the URLs are paths again. All else about that store
 is odd: parts of exactly 64 KiB, nothing exclusive, no patch, no rename, names of its own.
 
-What only the directory of this machine can do (numbers behind names, links, modes, replacing what has the name) is no
-subject there: `@odd_store.local("why")` at a test or a class.
+What only the directory of this machine can do (numbers behind names, links, modes, an incomplete archive beside the
+one it must not replace) is no subject there: `@odd_store.local("why")` at a test or a class.
 """
 import os
 import re
@@ -84,6 +84,8 @@ def translate(words, hermes, user):
     made, reading = [], False
     for at, word in enumerate(words):
         before = words[at - 1] if at > 0 else ""
+        if before in ("-o", "--output") and os.path.isfile(word) and is_url_for(word):
+            made.insert(len(made) - 1, "--replace")  # as it is with a path
         if before == "--set":
             word = setting(word)
         elif (before in ("-o", "--output") or (reading and os.path.isfile(word))) and is_url_for(word):

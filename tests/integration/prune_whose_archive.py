@@ -149,7 +149,6 @@ class Imported(OtherHomes):
 class LostKey(OtherHomes):
     """What makes an index this installation's lies outside the home, with the state of the user's programs."""
 
-    @odd_store.local("a zip that cannot be patched takes over no parts of what is large")
     def test_nothing_is_taken_over_once(self):
         home = self.make("A")
         hb.write(home / "large.bin", random.Random(1).randbytes(3_000_000), mtime_ns=10**18)

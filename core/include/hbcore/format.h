@@ -45,10 +45,14 @@ extern "C" {
 /* Bytes of another archive, as they lie there. */
 struct hb_range {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t tail;      /* bytes at its end that lie behind the units of its last entry */
     const void *source; /* the host's own: which archive */
     uint64_t offset;
     uint64_t bytes;
+};
+
+enum hb_range_tail {
+    HB_RANGE_TAIL_MOST = 64 /* of hb_range.tail */
 };
 
 HB_LAYOUT(struct hb_range, source, 8);
@@ -388,8 +392,10 @@ struct hb_format_ops {
      * one): offset and bytes of `range`. From the index alone, without input or output, for it is
      * called for each member and again for many together: the spans of members that follow each
      * other are the span of all of them. `entry->index` is a member's number in the listing.
-     * HB_STATUS_NOMATCH: it cannot be told, or they do not begin and end with units. After list().
-     * Any thread, several at once.
+     * HB_STATUS_NOMATCH: it cannot be told, or they do not begin and end with units. Behind the
+     * units of an entry of several there may be HB_RANGE_TAIL_MOST bytes more, which belong to it:
+     * then range->tail says how many of them the last entry has. After list(). Any thread, several
+     * at once.
      */
     int (*span)(void *self, const struct hb_member *first, const struct hb_member *next,
                 struct hb_range *range);
@@ -398,8 +404,10 @@ struct hb_format_ops {
      * What lies in a span: a single unit, of one entry or of more, the first of which is `member`;
      * or an entry of several. `data` are its first `bytes`: all of it, or 128 KiB at least. `units`
      * are as encode() made them; of a single one, bytes and note are for locate() to fill in.
-     * *head: how many bytes lie in front of the units; nothing may lie behind them. The host
-     * compares its own checksum of each unit and note. HB_STATUS_NOMATCH: what is in front is not,
+     * *head: how many bytes lie in front of the units; behind them only range->tail bytes may lie.
+     * For those it is called once more, with them as `data` and NULL for `head`: HB_OK if they are,
+     * byte for byte, what is written behind such units. The host compares its own checksum of each
+     * unit and note. HB_STATUS_NOMATCH: what is in front is not,
      * byte for byte, what is written in front of such units of such an entry. Any thread, several
      * at once.
      */
