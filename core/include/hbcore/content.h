@@ -50,7 +50,8 @@ struct hb_source {
     /* All that was asked for, except at the end; below 0: HB_STATUS_ENTRY or HB_STATUS_CANCELLED,
      * after fail(): the entry ends there, or is left out. Any thread. */
     int64_t (*read_at)(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset);
-    /* Once, when nothing reads any more. Any thread. */
+    /* Once, when nothing reads any more. Any thread. The archive may be finished by then: what is
+     * noted here is not told again by a later backup. */
     void (*close)(struct hb_source *source);
 };
 
@@ -204,8 +205,8 @@ struct hb_content_ops {
      * there; HB_STATUS_ENTRY after fail(): it could not be found out, which is a note and costs
      * nothing else. After judge() (or open(), where there is none) said HB_OK, in the same thread,
      * before close(), while others are in read_at(). An entry that is taken over from an earlier
-     * archive keeps the facts that it has there, and its notes are told again (hb_host.note): where
-     * other facts are asked for, identity() answers otherwise.
+     * archive keeps the facts that it has there, and what was noted about it (hb_host.note) is told
+     * again: where other facts are asked for, identity() answers otherwise.
      */
     int (*fact)(void *self, const struct hb_entry *entry, const struct hb_source *source,
                 size_t index, struct hb_fact *fact);
