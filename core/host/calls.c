@@ -156,13 +156,30 @@ static int format_unit_policy(void *self, struct hb_unit_policy *policy)
                   HB_STATUS_FATAL);
 }
 
+/* What the host has set stays, whatever became of it there. */
+static int take_unit(struct hb_instance *instance, const struct hb_unit *set, struct hb_unit *out)
+{
+    out->size = set->size;
+    out->flags = set->flags;
+    out->entry = set->entry;
+    out->raw_bytes = set->raw_bytes;
+    out->entries = set->entries;
+    if (out->bytes == 0 || (out->data != NULL && out->bytes <= INT64_MAX))
+        return HB_OK;
+    hb_run_explain(instance->run, "%s: its encode() gave a unit of %" PRIu64 " bytes%s",
+                   instance->plugin->name, out->bytes, out->data == NULL ? " without data" : "");
+    return HB_STATUS_FATAL;
+}
+
 static int format_encode(void *self, void *worker, const struct hb_segment *const *segments,
                          size_t count, struct hb_unit *out)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, ENCODE, "encode", PER_FILE);
+    const struct hb_unit set = *out;
     int status = REAL(format)->encode(instance->own_self, worker, segments, count, out);
-    return answer(&call, status, MAY_OK | MAY_FAIL, HB_STATUS_FATAL);
+    status = answer(&call, status, MAY_OK | MAY_FAIL, HB_STATUS_FATAL);
+    return status == HB_OK ? take_unit(instance, &set, out) : status;
 }
 
 static int format_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)

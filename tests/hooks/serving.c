@@ -102,7 +102,8 @@ static int stage(const struct serving *serving)
     status = host->run_child(host, &child);
     if (status == HB_OK)
         host->summary(host, "staged %s, exit %d", directory.path, child.exit_status);
-    return status; /* it is not given back: the host removes it */
+    host->stage_release(host, &directory); /* with all that is in it */
+    return status;
 }
 
 static int serving_before(void *self, const struct hb_event *event)

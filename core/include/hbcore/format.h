@@ -349,7 +349,8 @@ struct hb_format_ops {
      * Is it mine? Asked of every format, whether its magic bytes are there or not: an archive may
      * hold, or end with, one of another format. `head` is the start of the archive. HB_OK: it looks
      * like it, from the start or from the end; HB_STATUS_NOMATCH; HB_STATUS_PROVEN: both its start
-     * and its end are mine, so that whatever another format finds there is content. If two formats
+     * and its end are mine, so that whatever another format finds there is content. Its answer
+     * counts, and no longer that the magic bytes are there. If two formats
      * give the strongest answer, the user has to choose. `input` may have read_at, which may fail
      * where a stream has passed by; read() is not to be used.
      */

@@ -177,7 +177,7 @@ ASK(format, end_entry, NULL, &entry)
 ASK(format, finish, NULL, NULL, 0)
 ASK(format, walk, NULL, NULL)
 ASK(format, unit_policy, NULL)
-ASK(format, encode, NULL, NULL, 0, NULL)
+ASK(format, encode, NULL, NULL, 0, &(struct hb_unit){.size = sizeof(struct hb_unit)})
 ASK(format, probe, NULL, NULL, 0)
 ASK(format, list, NULL, NULL)
 ASK(format, decode, NULL, NULL, NULL, 0, NULL)
@@ -506,13 +506,56 @@ static void test_sources(void **state)
     assert_int_equal(run.report.findings[found].kind, HB_FOUND_DOUBTFUL);
 }
 
+static uint64_t unit_bytes;
+static const void *unit_data;
+
+static int odd_encode(void *self, void *worker, const struct hb_segment *const *segments,
+                      size_t count, struct hb_unit *out)
+{
+    (void)self;
+    (void)worker;
+    (void)segments;
+    (void)count;
+    *out = (struct hb_unit){.bytes = unit_bytes, .data = unit_data, .entries = 77};
+    return HB_OK;
+}
+
+static void test_units(void **state)
+{
+    (void)state;
+    static struct hb_format_ops ops;
+    ops = formats;
+    ops.encode = odd_encode;
+    struct hb_plugin plugin = {
+        .size = sizeof plugin, .kind = HB_KIND_FORMAT, .name = "odd", .ops = &ops};
+    begin(HB_KIND_FORMAT);
+    hb_calls_wrap(&instance, &plugin);
+    const struct hb_format_ops *wrapped = instance.plugin->ops;
+    struct hb_unit unit = {
+        .size = sizeof unit, .flags = HB_UNIT_FIRST, .entry = &entry, .raw_bytes = 5, .entries = 2};
+    unit_data = "unit";
+    unit_bytes = 4;
+    assert_int_equal(wrapped->encode(instance.self, NULL, NULL, 0, &unit), HB_OK);
+    assert_int_equal(unit.bytes, 4);
+    assert_ptr_equal(unit.entry, &entry);
+    assert_int_equal(unit.raw_bytes, 5);
+    assert_int_equal(unit.entries, 2);
+    assert_int_equal(unit.flags, HB_UNIT_FIRST);
+    unit_bytes = HB_SIZE_UNKNOWN;
+    assert_int_equal(wrapped->encode(instance.self, NULL, NULL, 0, &unit), HB_STATUS_FATAL);
+    assert_contains(hb_failure_of(&run)->text, "odd: its encode() gave a unit of 184467440737095");
+    unit_bytes = 4;
+    unit_data = NULL;
+    assert_int_equal(wrapped->encode(instance.self, NULL, NULL, 0, &unit), HB_STATUS_FATAL);
+    assert_contains(hb_failure_of(&run)->text, "a unit of 4 bytes without data");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_answer),
-        cmocka_unit_test(test_none_is_missing),
-        cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_each_answer), cmocka_unit_test(test_none_is_missing),
+        cmocka_unit_test(test_stopped),     cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_units),
     };
     hb_run_init(&run, NULL);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
