@@ -178,8 +178,8 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
 
 struct hb_retry hb_store_retry(const struct hb_store *store)
 {
-    return store->instance == NULL ? (struct hb_retry){.run = NULL}
-                                   : hb_retry_begin(store->run, store->clock);
+    struct hb_retry none = {.run = NULL};
+    return store->instance == NULL ? none : hb_retry_begin(store->run, store->clock);
 }
 
 const char *hb_store_failure(const struct hb_store *store)
