@@ -28,6 +28,7 @@ struct writing {
     const struct hb_backup_request *request;
     struct hb_backup_result *result;
     struct hb_plan *plan;
+    uint64_t databases; /* of the plan */
     struct hb_run *run;
     struct hb_error *error;
     struct hb_instance *format;
@@ -429,7 +430,7 @@ static int make_facts(const struct writing *writing, char **text)
         .reasons = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL],
         .files = writing->result->files,
         .directories = writing->result->directories,
-        .databases = writing->plan->count - writing->plan->first_claimed,
+        .databases = writing->databases,
         .bytes = writing->result->bytes,
         .started = backup->started,
         .ended = hb_backup_now(),
@@ -463,9 +464,24 @@ static int commit(struct writing *writing)
     return status;
 }
 
+/*
+ * What was needed to write the archive is not needed to read it back, and of large homes both
+ * together are much. A store may still be taking over from the previous archive.
+ */
+static void forget(struct writing *writing)
+{
+    hb_plan_clear(writing->plan);
+    hb_reuse_clear(&writing->reuse);
+    if (writing->request->destination->store != NULL)
+        return;
+    hb_previous_close(writing->previous);
+    writing->previous = NULL;
+}
+
 /* What may still be wrong is asked before the commit: after it, the archive is there. */
 static int publish(struct writing *writing, const struct hb_stage *stage)
 {
+    forget(writing);
     int status = read_back(writing);
     if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
@@ -493,6 +509,7 @@ int hb_backup_write(struct hb_backing_up *backup)
                               .request = backup->request,
                               .result = backup->result,
                               .plan = &backup->plan,
+                              .databases = backup->plan.count - backup->plan.first_claimed,
                               .run = backup->run,
                               .error = backup->error};
     int status =
