@@ -40,7 +40,8 @@ enum hb_option_type {
 enum hb_option_flags {
     HB_OPTION_REQUIRED = 1,   /* it has no default: a section without it is refused */
     HB_OPTION_SECRET = 2,     /* nobody is shown its value: it is not printed, logged or completed;
-                                 of a text or path, without a default but "" */
+                                 of a text or path, without a default but "". A text is read by
+                                 hb_host.secret() */
     HB_OPTION_ADVANCED = 4,   /* hardly anybody needs it: shown after the others */
     HB_OPTION_DEPRECATED = 8, /* still taken, and `config check` tells; `help` says what instead */
     HB_OPTION_PATTERNS = 16   /* the words of a list are patterns of paths (hbcore(1), PATTERNS),
