@@ -28,7 +28,6 @@ struct writing {
     const struct hb_backup_request *request;
     struct hb_backup_result *result;
     struct hb_plan *plan;
-    uint64_t databases; /* of the plan */
     struct hb_run *run;
     struct hb_error *error;
     struct hb_instance *format;
@@ -205,10 +204,24 @@ static struct hb_origin origin_of(const struct writing *writing, char *host, siz
     return origin;
 }
 
+/*
+ * When all entries are written: of large homes this is much, and what comes, the trailer and the
+ * reading back, needs memory, too. A store may still be taking over from the previous archive.
+ */
+static void forget_entries(struct writing *writing)
+{
+    hb_plan_forget_entries(writing->plan);
+    if (writing->request->destination->store != NULL)
+        return;
+    hb_previous_close(writing->previous);
+    writing->previous = NULL;
+}
+
 static int finish_archive(struct writing *writing)
 {
     char host[HOST_NAME_MAX + 1] = "";
     struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
+    forget_entries(writing);
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&writing->run->report.lock);
     hb_report_sort(&writing->run->report);
@@ -220,6 +233,7 @@ static int finish_archive(struct writing *writing)
                          writing->backup->key.known ? writing->backup->key.key : NULL,
                          &writing->block, &writing->block_bytes);
     pthread_mutex_unlock(&writing->run->report.lock);
+    hb_reuse_clear(&writing->reuse);
     int status = hb_publication_finish(&writing->publication, writing->error);
     if (status != HB_OK)
         return status;
@@ -430,7 +444,7 @@ static int make_facts(const struct writing *writing, char **text)
         .reasons = report->kinds[HB_FOUND_SKIPPED] + report->kinds[HB_FOUND_DOUBTFUL],
         .files = writing->result->files,
         .directories = writing->result->directories,
-        .databases = writing->databases,
+        .databases = writing->plan->count - writing->plan->first_claimed,
         .bytes = writing->result->bytes,
         .started = backup->started,
         .ended = hb_backup_now(),
@@ -464,24 +478,9 @@ static int commit(struct writing *writing)
     return status;
 }
 
-/*
- * What was needed to write the archive is not needed to read it back, and of large homes both
- * together are much. A store may still be taking over from the previous archive.
- */
-static void forget(struct writing *writing)
-{
-    hb_plan_clear(writing->plan);
-    hb_reuse_clear(&writing->reuse);
-    if (writing->request->destination->store != NULL)
-        return;
-    hb_previous_close(writing->previous);
-    writing->previous = NULL;
-}
-
 /* What may still be wrong is asked before the commit: after it, the archive is there. */
 static int publish(struct writing *writing, const struct hb_stage *stage)
 {
-    forget(writing);
     int status = read_back(writing);
     if (status == HB_OK && hb_interrupt_signal() != 0)
         status = hb_error_set(writing->error, HB_STATUS_CANCELLED, "interrupted");
@@ -509,7 +508,6 @@ int hb_backup_write(struct hb_backing_up *backup)
                               .request = backup->request,
                               .result = backup->result,
                               .plan = &backup->plan,
-                              .databases = backup->plan.count - backup->plan.first_claimed,
                               .run = backup->run,
                               .error = backup->error};
     int status =

@@ -7,12 +7,19 @@
 _Static_assert(sizeof(struct hb_planned) == 56, "of each there may be millions");
 _Static_assert(sizeof(struct hb_plan_common) == 12, "it is compared as bytes: without padding");
 
-void hb_plan_clear(struct hb_plan *plan)
+void hb_plan_forget_entries(struct hb_plan *plan)
 {
     free(plan->entries);
     free(plan->directories);
     free(plan->names);
+    plan->entries = plan->directories = NULL;
+    plan->names = NULL;
     hb_interned_clear(&plan->commons);
+}
+
+void hb_plan_clear(struct hb_plan *plan)
+{
+    hb_plan_forget_entries(plan);
     *plan = (struct hb_plan){0};
 }
 

@@ -73,6 +73,8 @@ void hb_plan_set_common(struct hb_plan *plan, struct hb_planned *planned,
 void hb_plan_set_mode(struct hb_plan *plan, struct hb_planned *planned, unsigned mode);
 
 void hb_plan_clear(struct hb_plan *plan);
+/* The numbers stay, for threads that look whether something is left to be done. */
+void hb_plan_forget_entries(struct hb_plan *plan);
 
 /* The entry's path, relative to the home. Caller frees. */
 char *hb_plan_path(const struct hb_plan *plan, const struct hb_planned *planned);
