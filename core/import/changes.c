@@ -2,6 +2,7 @@
 #include "import/changes.h"
 
 #include "base/memory.h"
+#include "import/same_place.h"
 #include "restore/foresee.h"
 
 static bool is_same(const struct hb_catalog_member *member, const struct stat *status)
@@ -18,6 +19,8 @@ struct looking {
     struct hb_run *run;
     struct hb_restore_plan *plan;
     struct hb_last_target last;
+    struct hb_led_members led;
+    struct hb_changes *changes;
     char *why; /* the row would be refused; NULL: it would not */
 };
 
@@ -48,6 +51,7 @@ static enum hb_change file_change(struct looking *looking, size_t index)
                      hb_planned_type(plan, index) == HB_TYPE_SYMLINK, &place, &looking->why);
     if (looking->why == NULL)
         looking->why = why_not_published(looking, index, &place);
+    hb_led_note(&looking->led, plan, index, place.path);
     bool exists = place.exists,
          same = exists && is_same(&plan->catalog->members[index], &place.status);
     hb_place_clear(&place);
@@ -78,10 +82,31 @@ static void note_refused(struct hb_changes *changes, size_t index, char *why)
     changes->refused[changes->refused_count++] = (struct hb_refused_change){index, why};
 }
 
+/* Contents are not compared: of the same size they may be the same, as where links were followed.
+ */
+static void refuse_led(void *context, size_t index, size_t other, const char *real)
+{
+    struct looking *looking = context;
+    const struct hb_restore_plan *plan = looking->plan;
+    const struct hb_catalog_member *members = plan->catalog->members;
+    struct hb_changes *changes = looking->changes;
+    if (changes->rows[index] == HB_CHANGE_REFUSED || changes->rows[other] == HB_CHANGE_REFUSED ||
+        members[plan->rows[index].origin].bytes == members[plan->rows[other].origin].bytes)
+        return;
+    changes->counts[changes->rows[index]]--;
+    changes->counts[HB_CHANGE_REFUSED]++;
+    changes->rows[index] = HB_CHANGE_REFUSED;
+    note_refused(changes, index,
+                 hb_text("is %s in this home, through a link there; that place gets %s of the "
+                         "archive, which is another content",
+                         real, hb_planned_path(plan, other)));
+}
+
 void hb_changes_find(struct hb_run *run, struct hb_restore_plan *plan, struct hb_changes *changes)
 {
     struct looking looking = {.run = run, .plan = plan, .last = HB_LAST_TARGET_NONE};
     *changes = (struct hb_changes){.rows = hb_alloc(plan->count + 1)};
+    looking.changes = changes;
     for (size_t i = 0; i < plan->count; i++) {
         enum hb_change change = change_of(&looking, i);
         changes->rows[i] = (uint8_t)change;
@@ -93,6 +118,8 @@ void hb_changes_find(struct hb_run *run, struct hb_restore_plan *plan, struct hb
         looking.why = NULL;
     }
     hb_last_target_clear(&looking.last);
+    hb_led_each_clash(&looking.led, plan, refuse_led, &looking);
+    hb_led_clear(&looking.led);
     changes->counts[HB_CHANGE_REFUSED] += run->report.kinds[HB_FOUND_SKIPPED]; /* by the plan */
 }
 

@@ -236,6 +236,7 @@ void hb_staging_clear(struct hb_staging *staging, bool leave)
     staging->stage_count = 0;
     hb_trees_clear(&staging->trees);
     hb_staging_clear_names(staging);
+    hb_led_clear(&staging->led);
     free(staging->places);
     free(staging->checked);
     free(staging->notes);

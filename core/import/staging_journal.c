@@ -2,6 +2,7 @@
 #include "import/staging_journal.h"
 
 #include "base/memory.h"
+#include "import/staging_led.h"
 #include "import/staging_mounts.h"
 #include "import/staging_names.h"
 #include "import/staging_notes.h"
@@ -186,6 +187,7 @@ int hb_staging_write_journal(struct hb_staging *staging, struct hb_journal_write
 {
     if (staging->notes == NULL) /* of a stream, of which nothing was known until now */
         hb_staging_note_targets(staging);
+    hb_staging_settle_led(staging);
     int status = hb_staging_settle_names(staging, error);
     if (status == HB_OK)
         hb_staging_note_renamed(staging);

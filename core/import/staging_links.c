@@ -6,24 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* For reading: a descriptor or -errno. */
-static int open_staged(const struct hb_staging *staging, size_t index)
-{
-    char name[24];
-    if (hb_trees_hold(&staging->trees, index))
-        return hb_trees_open(&staging->trees, index);
-    hb_staged_name(index, name);
-    int fd = openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
 /*
  * A hard link becomes a file of its own, with the data of the member that it names; never a link to
  * something that is in the home.
  */
 static int stage_hard_link(struct hb_staging *staging, size_t index, struct hb_error *error)
 {
-    HB_AUTO_CLOSE int source = open_staged(staging, staging->plan->rows[index].origin);
+    HB_AUTO_CLOSE int source = hb_staging_open_staged(staging, staging->plan->rows[index].origin);
     if (source < 0)
         return hb_staging_failed(staging, index, -source, error);
     HB_AUTO_CLOSE int copy = hb_staging_open(staging, 0, index, error);

@@ -14,6 +14,8 @@ struct noting {
     bool inodes_last;
     struct timespec began; /* by the file system's clock, or ours, if that is earlier */
     struct hb_last_target last;
+    char *missing; /* a directory that the home does not have, as the archive calls it; or NULL */
+    char *led_to;  /* where links lead it; NULL: nobody knows */
 };
 
 /* A change that comes in the same moment would leave it the same time. */
@@ -30,6 +32,43 @@ static void note_content(const struct noting *noting, size_t index, int director
     note->has_content = true;
 }
 
+/* The first directory on the way that the home does not have, or the one that it is in: bytes. */
+static size_t missing_bytes(const struct hb_trees *trees, const char *path, size_t index)
+{
+    const struct hb_tree_directory *at = hb_trees_parent(trees, index);
+    if (at == NULL) {
+        const char *slash = strrchr(path, '/');
+        return slash == NULL ? 0 : (size_t)(slash - path);
+    }
+    while (at->parent != HB_NO_TREE && trees->directories[at->parent].missing)
+        at = &trees->directories[at->parent];
+    return at->path_bytes;
+}
+
+/* Where a member goes whose directory is missing: neighbours are led the same way. */
+static void note_way(struct noting *noting, const char *path, size_t index)
+{
+    const struct hb_staging *staging = noting->staging;
+    size_t bytes = missing_bytes(&staging->trees, path, index);
+    if (bytes == 0)
+        return;
+    if (noting->missing == NULL || strlen(noting->missing) != bytes ||
+        memcmp(noting->missing, path, bytes) != 0) {
+        struct hb_place place;
+        free(noting->missing);
+        free(noting->led_to);
+        noting->missing = hb_copy_bytes(path, bytes);
+        int result = hb_beneath_resolve(&staging->run->home, noting->missing,
+                                        HB_SUPPOSE_PARENTS | HB_KEEP_LAST, &place, NULL);
+        noting->led_to = result == 0 ? hb_copy_text(place.path) : NULL;
+        hb_place_clear(&place);
+    }
+    if (noting->led_to == NULL || strcmp(noting->led_to, noting->missing) == 0)
+        return;
+    HB_AUTO_FREE char *real = hb_text("%s%s", noting->led_to, path + bytes);
+    hb_led_note(&noting->staging->led, staging->plan, index, real);
+}
+
 static void note_at(struct noting *noting, const char *path, bool is_link, size_t index)
 {
     const struct hb_run *run = noting->staging->run;
@@ -42,18 +81,26 @@ static void note_at(struct noting *noting, const char *path, bool is_link, size_
         *note = hb_target_note_of(NULL, noting->inodes_last);
     else
         *note = (struct hb_target_note){.what = HB_NOTED_NOTHING};
+    if (result == 0)
+        hb_led_note(&noting->staging->led, noting->staging->plan, index, place.path);
+    else if (result == -ENOENT)
+        note_way(noting, path, index);
     HB_AUTO_AS as = {.changed = false};
     if (result == 0 && hb_as_begin(&as, &place.rights) == 0)
         note_content(noting, index, place.directory_fd, place.name);
     hb_place_clear(&place);
 }
 
+static bool is_noted(const struct hb_restore_plan *plan, size_t index)
+{
+    return hb_planned_is_selected(plan, index) && hb_planned_type(plan, index) != HB_TYPE_DIRECTORY;
+}
+
 static void note_row(struct noting *noting, const char *path, size_t index)
 {
     const struct hb_restore_plan *plan = noting->staging->plan;
-    uint8_t type = hb_planned_type(plan, index);
-    if (hb_planned_is_selected(plan, index) && type != HB_TYPE_DIRECTORY)
-        note_at(noting, path, type == HB_TYPE_SYMLINK, index);
+    if (is_noted(plan, index))
+        note_at(noting, path, hb_planned_type(plan, index) == HB_TYPE_SYMLINK, index);
 }
 
 /* The clock of a server may go slow; the stage was made just before. */
@@ -75,9 +122,14 @@ void hb_staging_note_targets(struct hb_staging *staging)
     staging->notes = hb_alloc(plan->count * sizeof *staging->notes);
     for (size_t i = 0; i < plan->count; i++) {
         const struct hb_tree_directory *parent = hb_trees_parent(&staging->trees, i);
-        if (parent == NULL || !parent->missing) /* else zeroed: there is nothing */
-            note_row(&noting, hb_planned_path(plan, i), i);
+        const char *path = hb_planned_path(plan, i);
+        if (parent == NULL || !parent->missing)
+            note_row(&noting, path, i);
+        else if (is_noted(plan, i)) /* the note stays zeroed: there is nothing */
+            note_way(&noting, path, i);
     }
+    free(noting.missing);
+    free(noting.led_to);
     hb_last_target_clear(&noting.last);
 }
 

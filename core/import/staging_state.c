@@ -7,6 +7,16 @@
 #include <fcntl.h>
 #include <string.h>
 
+int hb_staging_open_staged(const struct hb_staging *staging, size_t index)
+{
+    char name[24];
+    if (hb_trees_hold(&staging->trees, index))
+        return hb_trees_open(&staging->trees, index);
+    hb_staged_name(index, name);
+    int fd = openat(staging->run->stage.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 int hb_staging_set_time(const struct hb_staging *staging, size_t index, int fd)
 {
     const struct hb_restore_plan *plan = staging->plan;

@@ -5,6 +5,7 @@
 
 #include "archive/archive_state.h"
 #include "import/restore_plan.h"
+#include "import/same_place.h"
 #include "import/trees.h"
 #include "restore/journal.h"
 
@@ -27,6 +28,7 @@ struct hb_staging {
     struct hb_trees trees;        /* what is missing in the home, and is published as a whole */
     struct hb_tree_place *places; /* one a worker */
     char **renamed;               /* see staging_names.h; NULL: none */
+    struct hb_led_members led;    /* see staging_led.h */
     struct hb_target_note *notes; /* what was there, one a member; NULL: not noted yet */
     unsigned char (*hashes)[HB_NOTE_CONTENT_BYTES]; /* of notes that have_content; or NULL */
     size_t without_owner; /* members of which the archive does not say whose they were */
@@ -41,6 +43,10 @@ int hb_staging_failed(const struct hb_staging *staging, size_t index, int reason
 /* A new file for a row's data, which the caller closes. A descriptor, or HB_STATUS_FATAL. Any
  * thread. */
 int hb_staging_open(void *staging, unsigned worker, size_t index, struct hb_error *error);
+
+/* Opens what is staged for a row, before it goes to a stage of another file system: for reading. A
+ * descriptor or -errno. */
+int hb_staging_open_staged(const struct hb_staging *staging, size_t index);
 
 /* Gives an open file the time of the row's data; copies data, and does the same. 0 or -errno. */
 int hb_staging_set_time(const struct hb_staging *staging, size_t index, int fd);

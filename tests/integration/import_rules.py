@@ -702,23 +702,27 @@ class Links(Rules):
 
 class OfOthers(Rules):
     def test_what_was_not_replaced_is_not_called_so(self):
-        """Another user's link leads to a file of root's that this import has just written: it is skipped, and no more."""
+        """Another user's link leads to a file of root's, of this import or not: it is skipped, and no more."""
         if os.geteuid() != 0:
             self.skip("only root works in another user's directory with his rights")
         hb.write(self.target / ".env", b"K", 0o600)
         hb.write(self.target / "config.yaml", b"model: x\n")
         hb.write(self.target / "sub/f", b"f")
         archive = self.backup(self.target)
-        (self.target / "sub/f").unlink()
-        (self.target / "sub/f").symlink_to(self.target / ".env")
-        for path in (self.target / "sub", self.target / "sub/f"):
-            os.lchown(path, hb.NOBODY, hb.NOBODY)
+        hb.write(self.target / "other", b"K", 0o600)
         for path in (self.dir, self.target):
             path.chmod(0o755)
-        done = self.take(archive, 3)
-        self.assert_mentions(done, "sub/f: Permission denied")
-        self.assertNotIn(b"was written to", done.stdout + done.stderr)
-        self.assertEqual((self.target / ".env").read_bytes(), b"K")
+        for name, reason in {"other": "sub/f: Permission denied",
+                             ".env": "sub/f: is .env in this home"}.items():
+            with self.subTest(name=name):
+                (self.target / "sub/f").unlink()
+                (self.target / "sub/f").symlink_to(self.target / name)
+                for path in (self.target / "sub", self.target / "sub/f"):
+                    os.lchown(path, hb.NOBODY, hb.NOBODY)
+                done = self.take(archive, 3)
+                self.assert_mentions(done, reason)
+                self.assertNotIn(b"was written to", done.stdout + done.stderr)
+                self.assertEqual((self.target / name).read_bytes(), b"K")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/staging_led.h"
+
+#include "base/memory.h"
+#include "files/io.h"
+#include <string.h>
+
+enum { PIECE = 64 << 10 };
+
+static bool holds_same(int one, int other)
+{
+    HB_AUTO_FREE unsigned char *left = hb_alloc(PIECE), *right = hb_alloc(PIECE);
+    for (uint64_t at = 0;; at += PIECE) {
+        int64_t got = hb_read_all_at(one, left, PIECE, at);
+        if (got < 0 || hb_read_all_at(other, right, PIECE, at) != got ||
+            memcmp(left, right, (size_t)got) != 0)
+            return false;
+        if (got < PIECE)
+            return true;
+    }
+}
+
+static bool is_same(const struct hb_staging *staging, size_t index, size_t other)
+{
+    const struct hb_restore_plan *plan = staging->plan;
+    bool link = hb_planned_type(plan, index) == HB_TYPE_SYMLINK;
+    if (link != (hb_planned_type(plan, other) == HB_TYPE_SYMLINK))
+        return false;
+    if (link)
+        return strcmp(hb_planned_link(plan, index), hb_planned_link(plan, other)) == 0;
+    HB_AUTO_CLOSE int one = hb_staging_open_staged(staging, index);
+    HB_AUTO_CLOSE int another = hb_staging_open_staged(staging, other);
+    return one >= 0 && another >= 0 && holds_same(one, another);
+}
+
+static void drop(void *context, size_t index, size_t other, const char *real)
+{
+    struct hb_staging *staging = context;
+    struct hb_restore_plan *plan = staging->plan;
+    bool same = is_same(staging, index, other);
+    hb_report_add(&staging->run->report, same ? HB_FOUND_NOTE : HB_FOUND_SKIPPED,
+                  hb_planned_path(plan, index),
+                  same
+                      ? "is %s in this home, through a link there; %s in the archive holds the same"
+                      : "is %s in this home, through a link there; that place gets %s of the "
+                        "archive, which is another content",
+                  real, hb_planned_path(plan, other));
+    if (hb_trees_hold(&staging->trees, index) && hb_trees_remove(&staging->trees, index) != 0)
+        return; /* it is left to publishing, where the last one counts */
+    plan->rows[index].action = HB_DROPPED;
+}
+
+void hb_staging_settle_led(struct hb_staging *staging)
+{
+    hb_led_each_clash(&staging->led, staging->plan, drop, staging);
+    hb_led_clear(&staging->led);
+}
