@@ -343,15 +343,20 @@ int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, s
     return input->read_at(input, buffer, bytes, offset);
 }
 
+static bool differ(const struct timespec *one, const struct timespec *other)
+{
+    return one->tv_sec != other->tv_sec || one->tv_nsec != other->tv_nsec;
+}
+
 bool hb_previous_has_changed(const struct hb_previous *previous)
 {
     struct stat now;
     const struct stat *before = &previous->status;
     if (previous->archive.fd < 0) /* one version of an object is read, or nothing */
         return false;
+    /* Who writes to it can put the time of that back, but not the time of the change. */
     return fstat(previous->archive.fd, &now) != 0 || now.st_size != before->st_size ||
-           now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-           now.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+           differ(&now.st_mtim, &before->st_mtim) || differ(&now.st_ctim, &before->st_ctim);
 }
 
 void hb_previous_unit(const struct hb_previous *previous, size_t entry, uint64_t number,

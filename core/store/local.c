@@ -14,10 +14,11 @@
 
 void hb_local_version(const struct stat *status, char version[HB_VERSION_BYTES])
 {
-    snprintf(version, HB_VERSION_BYTES, "%llx-%llx-%llx-%llx.%lx",
+    snprintf(version, HB_VERSION_BYTES, "%llx-%llx-%llx-%llx.%lx-%llx.%lx",
              (unsigned long long)status->st_dev, (unsigned long long)status->st_ino,
              (unsigned long long)status->st_size, (unsigned long long)status->st_mtim.tv_sec,
-             (unsigned long)status->st_mtim.tv_nsec);
+             (unsigned long)status->st_mtim.tv_nsec, (unsigned long long)status->st_ctim.tv_sec,
+             (unsigned long)status->st_ctim.tv_nsec);
 }
 
 /* Why a call has failed. */
