@@ -164,10 +164,12 @@ static int copy_files(struct hb_publication *publication, const struct hb_range 
     copy->to = publication->fd;
     copy->offset = range->offset;
     copy->at = publication->flushed;
+    copy->end = hb_previous_length(range->source);
     for (uint64_t left = range->bytes; left > 0;) {
-        int64_t done = hb_interrupt_signal() != 0
-                           ? -EINTR
-                           : hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+        int64_t done =
+            hb_interrupt_signal() != 0
+                ? -EINTR
+                : hb_copy_range(copy, left < WRITEBACK_BYTES * 2 ? left : WRITEBACK_BYTES);
         if (done <= 0 && hb_interrupt_signal() != 0)
             return HB_STATUS_CANCELLED;
         if (done <= 0 && (copy->reading || done == 0))
@@ -469,6 +471,7 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
     }
     if (publication->destination->stream)
         return HB_OK;
+    hb_copy_range_end(&publication->copy, publication->flushed);
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
         return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the staged archive does not have the expected size",

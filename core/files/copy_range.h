@@ -16,6 +16,8 @@ struct hb_range_copy {
     int from, to;
     uint64_t offset; /* in `from`; moves on */
     uint64_t at;     /* the position of `to`; moves on */
+    uint64_t end;    /* where `from` ends, if it is known: no more than that is to come */
+    uint64_t room;   /* up to here `to` was given room, or it has none */
     bool unshared;   /* the file system shares no blocks: asking once is enough */
     bool refused;    /* the kernel does not copy: the same */
     bool reading;    /* what failed was to read `from`, not to write */
@@ -23,5 +25,7 @@ struct hb_range_copy {
 
 /* Up to `bytes` more. Bytes, 0 where `from` ends, or -errno. */
 int64_t hb_copy_range(struct hb_range_copy *copy, uint64_t bytes);
+/* Gives back what room is left behind byte `bytes`, where `to` ends. */
+void hb_copy_range_end(struct hb_range_copy *copy, uint64_t bytes);
 
 #endif

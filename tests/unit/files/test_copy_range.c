@@ -110,6 +110,32 @@ static void into_another_file_system(void **state)
     copy_everywhere(fixture, to, (struct hb_range_copy){0});
 }
 
+static uint64_t blocks_of(int fd)
+{
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
+    return (uint64_t)status.st_blocks * 512;
+}
+
+/* Room for all that may come, and none for what did not. */
+static void room_is_given_back(void **state)
+{
+    struct fixture *fixture = *state;
+    HB_AUTO_CLOSE int to = new_file(fixture->directory);
+    enum { COPIED = 100000, MOST = 1 << 20 };
+    struct hb_range_copy how = {.from = fixture->from, .to = to, .end = BYTES, .unshared = true};
+    assert_int_equal(hb_copy_range(&how, COPIED), COPIED);
+    assert_int_equal(how.room, BYTES);
+    hb_copy_range_end(&how, COPIED);
+    assert_true(blocks_of(to) < MOST);
+    assert_int_equal(lseek(to, 0, SEEK_END), COPIED);
+    how = (struct hb_range_copy){.from = fixture->from, .to = to, .at = COPIED, .unshared = true};
+    assert_int_equal(hb_copy_range(&how, COPIED), COPIED);
+    assert_int_equal(how.room, COPIED * 2);
+    hb_copy_range_end(&how, COPIED * 2);
+    assert_int_equal(lseek(to, 0, SEEK_END), COPIED * 2);
+}
+
 static void too_short(void **state)
 {
     struct fixture *fixture = *state;
@@ -137,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(everywhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(into_another_file_system, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(room_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cannot_be_written, set_up, tear_down),
     };
