@@ -104,6 +104,14 @@ static int put_out(struct hb_publication *publication, const unsigned char *data
     return publication->spooled ? spool(publication, data, bytes) : HB_OK;
 }
 
+/* On their way to the disk with all that left the process, beside what else is to be done. */
+static void start_writing_back(struct hb_publication *publication)
+{
+    sync_file_range(publication->fd, (off_t)publication->started,
+                    (off_t)(publication->flushed - publication->started), SYNC_FILE_RANGE_WRITE);
+    publication->started = publication->flushed;
+}
+
 /* So many more bytes have left the process. */
 static void went_out(struct hb_publication *publication, uint64_t bytes)
 {
@@ -112,10 +120,7 @@ static void went_out(struct hb_publication *publication, uint64_t bytes)
         hb_stage_refresh(publication->stage);
     if (!publication->destination->stream && !publication->spooled &&
         publication->flushed - publication->started >= WRITEBACK_BYTES) {
-        sync_file_range(publication->fd, (off_t)publication->started,
-                        (off_t)(publication->flushed - publication->started),
-                        SYNC_FILE_RANGE_WRITE);
-        publication->started = publication->flushed;
+        start_writing_back(publication);
         uncache(publication);
     }
 }
@@ -459,6 +464,8 @@ int hb_publication_finish(struct hb_publication *publication, struct hb_error *e
     publication->end_at = publication->flushed;
     if (status != HB_OK)
         *error = publication->error;
+    else if (!publication->destination->stream && !publication->spooled)
+        start_writing_back(publication);
     return status;
 }
 
