@@ -161,7 +161,7 @@ static int cannot_read(struct hb_publication *publication, const char *why)
                         "the previous archive cannot be read: %s", why);
 }
 
-/* Both are files of this machine: the kernel copies. */
+/* Both are files of this machine. */
 static int copy_files(struct hb_publication *publication, const struct hb_range *range)
 {
     struct hb_range_copy *copy = &publication->copy;
@@ -170,6 +170,8 @@ static int copy_files(struct hb_publication *publication, const struct hb_range 
     copy->offset = range->offset;
     copy->at = publication->flushed;
     copy->end = hb_previous_length(range->source);
+    copy->buffer = publication->buffer; /* it was flushed */
+    copy->buffer_bytes = BUFFER_BYTES;
     for (uint64_t left = range->bytes; left > 0;) {
         int64_t done =
             hb_interrupt_signal() != 0

@@ -2,8 +2,8 @@
 #include "files/copy_range.h"
 
 #include "base/interrupt.h"
-#include "base/memory.h"
 #include "files/io.h"
+#include "files/system_kind.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -14,8 +14,7 @@ enum {
     BLOCK_BYTES = 4096,      /* what file systems share, as a rule */
     WORTH_SHARING = 1 << 16, /* what is shared has to be looked up once more by whoever reads it */
     ROOM_BYTES = 128 << 20,  /* as much as lies together at most, on ext4 */
-    MOST_BYTES = 1 << 30,
-    COPY_BYTES = 256 << 10
+    MOST_BYTES = 1 << 30
 };
 
 /* Shares whole blocks, which lie alike in both files. 0: not here. */
@@ -31,6 +30,8 @@ static int64_t share(struct hb_range_copy *copy, uint64_t bytes)
                                      .dest_offset = copy->at};
     copy->unshared = ioctl(copy->to, FICLONERANGE, &range) != 0 ||
                      lseek(copy->to, (off_t)(copy->at + bytes), SEEK_SET) < 0;
+    if (copy->unshared && !hb_is_shared(copy->to))
+        copy->refused = true;
     return copy->unshared ? 0 : (int64_t)bytes;
 }
 
@@ -79,13 +80,13 @@ static int64_t by_kernel(struct hb_range_copy *copy, uint64_t bytes)
 
 static int64_t by_hand(struct hb_range_copy *copy, uint64_t bytes)
 {
-    size_t want = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
-    HB_AUTO_FREE unsigned char *buffer = hb_alloc(want);
-    int64_t got = hb_read_all_at(copy->from, buffer, want, copy->offset);
+    size_t want = bytes < copy->buffer_bytes ? (size_t)bytes : copy->buffer_bytes;
+    make_room(copy, bytes);
+    int64_t got = hb_read_all_at(copy->from, copy->buffer, want, copy->offset);
     copy->reading = got <= 0;
     if (got <= 0)
         return got;
-    int result = hb_write_all(copy->to, buffer, (size_t)got);
+    int result = hb_write_all(copy->to, copy->buffer, (size_t)got);
     return result != 0 ? result : got;
 }
 
