@@ -104,6 +104,14 @@ static int put_out(struct hb_publication *publication, const unsigned char *data
     return publication->spooled ? spool(publication, data, bytes) : HB_OK;
 }
 
+/* On their way to the disk with all that left the process, beside what else is to be done. */
+static void start_writing_back(struct hb_publication *publication)
+{
+    sync_file_range(publication->fd, (off_t)publication->started,
+                    (off_t)(publication->flushed - publication->started), SYNC_FILE_RANGE_WRITE);
+    publication->started = publication->flushed;
+}
+
 /* So many more bytes have left the process. */
 static void went_out(struct hb_publication *publication, uint64_t bytes)
 {
@@ -112,10 +120,7 @@ static void went_out(struct hb_publication *publication, uint64_t bytes)
         hb_stage_refresh(publication->stage);
     if (!publication->destination->stream && !publication->spooled &&
         publication->flushed - publication->started >= WRITEBACK_BYTES) {
-        sync_file_range(publication->fd, (off_t)publication->started,
-                        (off_t)(publication->flushed - publication->started),
-                        SYNC_FILE_RANGE_WRITE);
-        publication->started = publication->flushed;
+        start_writing_back(publication);
         uncache(publication);
     }
 }
@@ -156,7 +161,7 @@ static int cannot_read(struct hb_publication *publication, const char *why)
                         "the previous archive cannot be read: %s", why);
 }
 
-/* Both are files of this machine: the kernel copies. */
+/* Both are files of this machine. */
 static int copy_files(struct hb_publication *publication, const struct hb_range *range)
 {
     struct hb_range_copy *copy = &publication->copy;
@@ -164,10 +169,14 @@ static int copy_files(struct hb_publication *publication, const struct hb_range 
     copy->to = publication->fd;
     copy->offset = range->offset;
     copy->at = publication->flushed;
+    copy->end = hb_previous_length(range->source);
+    copy->buffer = publication->buffer; /* it was flushed */
+    copy->buffer_bytes = BUFFER_BYTES;
     for (uint64_t left = range->bytes; left > 0;) {
-        int64_t done = hb_interrupt_signal() != 0
-                           ? -EINTR
-                           : hb_copy_range(copy, left < WRITEBACK_BYTES ? left : WRITEBACK_BYTES);
+        int64_t done =
+            hb_interrupt_signal() != 0
+                ? -EINTR
+                : hb_copy_range(copy, left < WRITEBACK_BYTES * 2 ? left : WRITEBACK_BYTES);
         if (done <= 0 && hb_interrupt_signal() != 0)
             return HB_STATUS_CANCELLED;
         if (done <= 0 && (copy->reading || done == 0))
@@ -457,6 +466,8 @@ int hb_publication_finish(struct hb_publication *publication, struct hb_error *e
     publication->end_at = publication->flushed;
     if (status != HB_OK)
         *error = publication->error;
+    else if (!publication->destination->stream && !publication->spooled)
+        start_writing_back(publication);
     return status;
 }
 
@@ -469,6 +480,7 @@ int hb_publication_flush(struct hb_publication *publication, struct hb_error *er
     }
     if (publication->destination->stream)
         return HB_OK;
+    hb_copy_range_end(&publication->copy, publication->flushed);
     if (fstat(publication->fd, &status) != 0 || (uint64_t)status.st_size != publication->flushed)
         return hb_error_set(error, HB_STATUS_FATAL,
                             "%s: the staged archive does not have the expected size",

@@ -2,8 +2,8 @@
 #include "files/copy_range.h"
 
 #include "base/interrupt.h"
-#include "base/memory.h"
 #include "files/io.h"
+#include "files/system_kind.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -13,8 +13,8 @@
 enum {
     BLOCK_BYTES = 4096,      /* what file systems share, as a rule */
     WORTH_SHARING = 1 << 16, /* what is shared has to be looked up once more by whoever reads it */
-    MOST_BYTES = 1 << 30,
-    COPY_BYTES = 256 << 10
+    ROOM_BYTES = 128 << 20,  /* as much as lies together at most, on ext4 */
+    MOST_BYTES = 1 << 30
 };
 
 /* Shares whole blocks, which lie alike in both files. 0: not here. */
@@ -30,6 +30,8 @@ static int64_t share(struct hb_range_copy *copy, uint64_t bytes)
                                      .dest_offset = copy->at};
     copy->unshared = ioctl(copy->to, FICLONERANGE, &range) != 0 ||
                      lseek(copy->to, (off_t)(copy->at + bytes), SEEK_SET) < 0;
+    if (copy->unshared && !hb_is_shared(copy->to))
+        copy->refused = true;
     return copy->unshared ? 0 : (int64_t)bytes;
 }
 
@@ -43,14 +45,29 @@ static size_t up_to_block(const struct hb_range_copy *copy, uint64_t bytes)
     return bytes < MOST_BYTES ? (size_t)bytes : MOST_BYTES;
 }
 
+/*
+ * Room that is asked for at once is found sooner than page by page, and lies together, which counts
+ * when it is freed again: a disk may be told of each piece, and waited for. Nor is it needed.
+ */
+static void make_room(struct hb_range_copy *copy, uint64_t bytes)
+{
+    if (!copy->unshared || bytes < WORTH_SHARING || copy->at + bytes <= copy->room)
+        return;
+    uint64_t ahead = copy->end > copy->offset ? copy->end - copy->offset : 0;
+    if (ahead > ROOM_BYTES)
+        ahead = ROOM_BYTES;
+    if (bytes < ahead)
+        bytes = ahead;
+    (void)fallocate(copy->to, FALLOC_FL_KEEP_SIZE, (off_t)copy->at, (off_t)bytes);
+    copy->room = copy->at + bytes;
+}
+
 /* What the kernel copied; 0: it does not, or there is nothing; -EINTR: the process shall end. */
 static int64_t by_kernel(struct hb_range_copy *copy, uint64_t bytes)
 {
     ssize_t done;
     size_t want = up_to_block(copy, bytes);
-    /* Room that is asked for at once is found sooner than page by page; nor is it needed. */
-    if (copy->unshared && want >= WORTH_SHARING)
-        (void)fallocate(copy->to, FALLOC_FL_KEEP_SIZE, (off_t)copy->at, (off_t)want);
+    make_room(copy, want);
     do {
         off_t offset = (off_t)copy->offset;
         done = copy_file_range(copy->from, &offset, copy->to, NULL, want, 0);
@@ -63,13 +80,13 @@ static int64_t by_kernel(struct hb_range_copy *copy, uint64_t bytes)
 
 static int64_t by_hand(struct hb_range_copy *copy, uint64_t bytes)
 {
-    size_t want = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
-    HB_AUTO_FREE unsigned char *buffer = hb_alloc(want);
-    int64_t got = hb_read_all_at(copy->from, buffer, want, copy->offset);
+    size_t want = bytes < copy->buffer_bytes ? (size_t)bytes : copy->buffer_bytes;
+    make_room(copy, bytes);
+    int64_t got = hb_read_all_at(copy->from, copy->buffer, want, copy->offset);
     copy->reading = got <= 0;
     if (got <= 0)
         return got;
-    int result = hb_write_all(copy->to, buffer, (size_t)got);
+    int result = hb_write_all(copy->to, copy->buffer, (size_t)got);
     return result != 0 ? result : got;
 }
 
@@ -85,4 +102,11 @@ int64_t hb_copy_range(struct hb_range_copy *copy, uint64_t bytes)
         copy->at += (uint64_t)done;
     }
     return done;
+}
+
+void hb_copy_range_end(struct hb_range_copy *copy, uint64_t bytes)
+{
+    if (copy->room > bytes)
+        (void)ftruncate(copy->to, (off_t)bytes);
+    copy->room = 0;
 }

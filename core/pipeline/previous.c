@@ -331,6 +331,11 @@ int hb_previous_fd(const struct hb_previous *previous)
     return previous->archive.fd;
 }
 
+uint64_t hb_previous_length(const struct hb_previous *previous)
+{
+    return previous->archive.input.bytes;
+}
+
 const struct hb_opened *hb_previous_object(const struct hb_previous *previous)
 {
     return previous->archive.opened.store == NULL ? NULL : &previous->archive.opened;

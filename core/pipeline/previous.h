@@ -79,6 +79,7 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
 /* What range->source stands for: a file of this machine, or -1; its bytes, as hb_input.read_at().
  */
 int hb_previous_fd(const struct hb_previous *previous);
+uint64_t hb_previous_length(const struct hb_previous *previous);
 /* The object that it is, of a store; else NULL. */
 const struct hb_opened *hb_previous_object(const struct hb_previous *previous);
 int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,

@@ -12,6 +12,9 @@
 
 enum { BYTES = (3 << 20) + 4097 };
 
+/* Longer than what is copied at once in places, shorter in others. */
+static unsigned char buffer[1 << 20];
+
 struct fixture {
     char *directory;
     unsigned char *data, *found;
@@ -56,6 +59,8 @@ static void copy(struct fixture *fixture, int to, struct hb_range_copy how, uint
 {
     how.from = fixture->from;
     how.to = to;
+    how.buffer = buffer;
+    how.buffer_bytes = sizeof buffer;
     how.offset = offset;
     how.at = at;
     memset(fixture->found, 'x', BYTES);
@@ -110,11 +115,51 @@ static void into_another_file_system(void **state)
     copy_everywhere(fixture, to, (struct hb_range_copy){0});
 }
 
+static uint64_t blocks_of(int fd)
+{
+    struct stat status;
+    assert_int_equal(fstat(fd, &status), 0);
+    return (uint64_t)status.st_blocks * 512;
+}
+
+/* Room for all that may come, and none for what did not. */
+static void room_is_given_back(void **state)
+{
+    struct fixture *fixture = *state;
+    HB_AUTO_CLOSE int to = new_file(fixture->directory);
+    enum { COPIED = 100000, MOST = 1 << 20 };
+    struct hb_range_copy how = {.from = fixture->from,
+                                .to = to,
+                                .end = BYTES,
+                                .unshared = true,
+                                .buffer = buffer,
+                                .buffer_bytes = sizeof buffer};
+    assert_int_equal(hb_copy_range(&how, COPIED), COPIED);
+    assert_int_equal(how.room, BYTES);
+    hb_copy_range_end(&how, COPIED);
+    assert_true(blocks_of(to) < MOST);
+    assert_int_equal(lseek(to, 0, SEEK_END), COPIED);
+    how = (struct hb_range_copy){.from = fixture->from,
+                                 .to = to,
+                                 .at = COPIED,
+                                 .unshared = true,
+                                 .buffer = buffer,
+                                 .buffer_bytes = sizeof buffer};
+    assert_int_equal(hb_copy_range(&how, COPIED), COPIED);
+    assert_int_equal(how.room, COPIED * 2);
+    hb_copy_range_end(&how, COPIED * 2);
+    assert_int_equal(lseek(to, 0, SEEK_END), COPIED * 2);
+}
+
 static void too_short(void **state)
 {
     struct fixture *fixture = *state;
     HB_AUTO_CLOSE int to = new_file(fixture->directory);
-    struct hb_range_copy how = {.from = fixture->from, .to = to, .offset = BYTES - 10};
+    struct hb_range_copy how = {.from = fixture->from,
+                                .to = to,
+                                .offset = BYTES - 10,
+                                .buffer = buffer,
+                                .buffer_bytes = sizeof buffer};
     assert_int_equal(hb_copy_range(&how, 4096), 10);
     assert_int_equal(hb_copy_range(&how, 4086), 0);
     assert_true(how.reading);
@@ -124,10 +169,12 @@ static void cannot_be_written(void **state)
 {
     struct fixture *fixture = *state;
     HB_AUTO_CLOSE int to = open("/dev/full", O_WRONLY | O_CLOEXEC);
-    struct hb_range_copy how = {.from = fixture->from, .to = to};
+    struct hb_range_copy how = {
+        .from = fixture->from, .to = to, .buffer = buffer, .buffer_bytes = sizeof buffer};
     assert_int_equal(hb_copy_range(&how, BYTES), -ENOSPC);
     assert_false(how.reading);
-    how = (struct hb_range_copy){.from = -1, .to = to};
+    how = (struct hb_range_copy){
+        .from = -1, .to = to, .buffer = buffer, .buffer_bytes = sizeof buffer};
     assert_int_equal(hb_copy_range(&how, BYTES), -EBADF);
     assert_true(how.reading);
 }
@@ -137,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(everywhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(into_another_file_system, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(room_is_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cannot_be_written, set_up, tear_down),
     };
