@@ -222,6 +222,11 @@ class Runs(Base):
         done = self.faulted(*self.arguments(), calls="write", at=numbers[0], run=change, expect=1)
         self.assertIn(b"changed while it was being reused", done.stderr)
         self.make()
+        stamp = self.dir / "stamp"  # what has the time of before tells nothing
+        change = f"touch -r {self.archive} {stamp}; {change}; touch -r {stamp} {self.archive}"
+        done = self.faulted(*self.arguments(), calls="write", at=numbers[0], run=change, expect=1)
+        self.assertIn(b"changed while it was being reused", done.stderr)
+        self.make()
         done = self.faulted(*self.arguments(), calls="write", at=numbers[0], run=f": > {self.archive}", expect=1)
         self.assertIn(b"too early", done.stderr)
         self.assertEqual([name for name in os.listdir(self.dir) if name.startswith(".hbcore")], [])
