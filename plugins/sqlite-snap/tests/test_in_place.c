@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Databases that are read where they lie, in the middle of a crowd (crowd.h). Each image has to be
+ * byte for byte what SQLite itself reads in the very same transaction, sound, and with all of the
+ * money. Another thread opens and closes the files all the time, which takes SQLite's locks away.
+ * 500 of them here, ten times as many with HBCORE_FULL=1.
+ */
+#include "crowd.h"
+#include "fixture.h"
+#include "handover.h"
+#include "live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool is_full(void)
+{
+    const char *full = getenv("HBCORE_FULL");
+    return full != NULL && *full == '1';
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- somebody in our process who opens and closes ----------------------------------- */
+
+struct meddler {
+    pthread_t thread;
+    atomic_bool stop;
+    char path[300];
+};
+
+static void *meddle(void *argument)
+{
+    struct meddler *meddler = argument;
+    const struct timespec nap = {.tv_nsec = 300000};
+    char index[320];
+    snprintf(index, sizeof index, "%s-shm", meddler->path);
+    while (!atomic_load(&meddler->stop)) {
+        close(open(meddler->path, O_RDONLY | O_CLOEXEC));
+        int fd = open(index, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0)
+            close(fd);
+        nanosleep(&nap, NULL);
+    }
+    return NULL;
+}
+
+static void meddler_start(struct meddler *meddler, const char *path)
+{
+    atomic_init(&meddler->stop, false);
+    snprintf(meddler->path, sizeof meddler->path, "%s", path);
+    assert_int_equal(pthread_create(&meddler->thread, NULL, meddle, meddler), 0);
+}
+
+static void meddler_stop(struct meddler *meddler)
+{
+    atomic_store(&meddler->stop, true);
+    pthread_join(meddler->thread, NULL);
+}
+
+/* ---- one view ---------------------------------------------------------------------- */
+
+struct place {
+    struct fixture *fixture;
+    const char *name;
+    struct snap *snap;
+    struct held live;
+    struct view view;
+    struct patience patience;
+    char why[200];
+    bool read_only; /* the index is: then SQLite takes mark 0 where it can */
+};
+
+static enum view_result pin_once(struct place *place, bool logged)
+{
+    struct hb_entry entry = entry_of(place->name);
+    assert_int_equal(live_open(&place->fixture->fake.host, &entry, &place->live), 0);
+    place->live.with_own_rights = place->read_only;
+    int main = held_open_side(&place->live, SIDE_MAIN, O_RDONLY);
+    assert_true(main >= 0);
+    place->patience = (struct patience){.host = &place->fixture->fake.host};
+    if (!live_lock_shared(main)) {
+        close(main);
+        held_close(&place->live);
+        return VIEW_AGAIN;
+    }
+    return view_pin(&place->view, &place->live, main, logged, &place->patience, place->why,
+                    sizeof place->why);
+}
+
+static void let_go(struct place *place)
+{
+    view_close(&place->view);
+    held_close(&place->live);
+}
+
+/* In pieces that fit nothing, from two ends, by two threads, with others at work in between. */
+struct half {
+    const struct view *view;
+    unsigned char *image;
+    uint64_t from, to;
+    bool good;
+};
+
+static void *read_half(void *argument)
+{
+    struct half *half = argument;
+    half->good = true;
+    for (uint64_t at = half->from; at < half->to && half->good;) {
+        size_t bytes = 1 + (size_t)(at * 7919 % 50000);
+        if (bytes > half->to - at)
+            bytes = (size_t)(half->to - at);
+        half->good = view_read(half->view, half->image + at, bytes, at) == (int64_t)bytes &&
+                     view_is_held(half->view);
+        at += bytes;
+        if (at % 3 == 0)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static unsigned char *image_by_two(const struct view *view)
+{
+    pthread_t thread;
+    unsigned char *image = malloc(view->bytes);
+    assert_non_null(image);
+    struct half halves[2] = {{view, image, 0, view->bytes / 2, false},
+                             {view, image, view->bytes / 2, view->bytes, false}};
+    assert_int_equal(pthread_create(&thread, NULL, read_half, &halves[1]), 0);
+    read_half(&halves[0]);
+    pthread_join(thread, NULL);
+    if (!halves[0].good || !halves[1].good)
+        fail_msg("the view was not held (mark %d, frames %u)", view->mark, view->index.last);
+    return image;
+}
+
+static void compare_images(const struct view *view, const unsigned char *left,
+                           const unsigned char *right, const char *with)
+{
+    for (uint64_t page = 0; page < view->pages; page++)
+        if (memcmp(left + page * view->page_bytes, right + page * view->page_bytes,
+                   view->page_bytes) != 0)
+            fail_msg("page %llu of %llu differs from %s (mark %d, frames %u, in the file %u)",
+                     (unsigned long long)page + 1, (unsigned long long)view->pages, with,
+                     view->mark, view->index.last, view->index.backfilled);
+}
+
+/* What SQLite itself reads in that transaction. */
+static void compare_with_sqlite(struct view *view, const unsigned char *image)
+{
+    sqlite3_int64 bytes = 0;
+    unsigned char *own = sqlite3_serialize(view->connection.db, "main", &bytes, 0);
+    if (own == NULL)
+        fail_msg("SQLite could not read it itself");
+    assert_int_equal(bytes, view->bytes);
+    compare_images(view, image, own, "SQLite's own view");
+    sqlite3_free(own);
+}
+
+static void assert_answer(sqlite3 *db, const char *sql, const char *expected)
+{
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    int result = sqlite3_step(statement);
+    if (expected == NULL)
+        assert_int_equal(result, SQLITE_DONE);
+    else if (result == SQLITE_ROW)
+        assert_string_equal((const char *)sqlite3_column_text(statement, 0), expected);
+    else
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_finalize(statement);
+}
+
+/* The image alone, as whoever gets the archive opens it. */
+static void assert_sound(unsigned char *image, uint64_t bytes, bool whole)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    image[18] = image[19] = 1; /* an image in memory has no log */
+    assert_int_equal(
+        sqlite3_deserialize(db, "main", image, (sqlite3_int64)bytes, (sqlite3_int64)bytes, 0),
+        SQLITE_OK);
+    assert_answer(db, "SELECT sum(money) FROM account", "100000");
+    if (whole) {
+        assert_answer(db, "PRAGMA integrity_check", "ok");
+        assert_answer(db, "INSERT INTO words(words) VALUES('integrity-check')", NULL);
+    }
+    sqlite3_close(db);
+}
+
+/* ---- many -------------------------------------------------------------------------- */
+
+struct tally {
+    int images, unsummed, again, of_the_file, of_an_older_mark;
+};
+
+/* A pin that is not refused for a reason that a crowd may give. */
+static bool pin(struct place *place, struct tally *tally)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        enum view_result result = pin_once(place, true);
+        if (result == VIEW_PINNED)
+            return true;
+        bool unsummed = strcmp(place->why, "frames of its log lack their checksums") == 0;
+        if (result == VIEW_NEVER && !unsummed)
+            fail_msg("not read in place: %s", place->why);
+        let_go(place);
+        tally->unsummed += unsummed;
+        if (unsummed)
+            return false;
+        tally->again++;
+    }
+    fail_msg("never pinned: %s", place->why);
+    return false;
+}
+
+static void take_one(struct place *place, struct tally *tally, unsigned number)
+{
+    if (!pin(place, tally))
+        return;
+    struct view *view = &place->view;
+    tally->images++;
+    tally->of_the_file += view->mark == 0;
+    tally->of_an_older_mark += view->mark > 0 && view->index.marks[view->mark] < view->index.last;
+    unsigned char *image = image_by_two(view);
+    compare_with_sqlite(view, image);
+    view_leave_sqlite(view);
+    if (number % 4 == 0)
+        sched_yield();
+    unsigned char *again = image_by_two(view);
+    compare_images(view, image, again, "what was read before");
+    free(again);
+    let_go(place);
+    assert_sound(image, view->bytes, is_full() || number % 4 == 0);
+    free(image);
+}
+
+static void in_a_crowd(int page_bytes, int auto_vacuum, int count, struct tally *tally)
+{
+    struct fixture fixture;
+    struct crowd crowd;
+    struct meddler meddler;
+    fixture_start(&fixture, "");
+    crowd_make_database(home_file(&fixture, "c.db"), page_bytes, auto_vacuum);
+    /* Somebody who stays: a log and its index are there all the time. */
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(home_file(&fixture, "c.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    struct actor actor;
+    actor_start(&actor, home_file(&fixture, "c.db"));
+    actor_ask(&actor, "UPDATE account SET money = money WHERE id = 1");
+    crowd_start(&crowd, home_file(&fixture, "c.db"), 4, count % 7,
+                (unsigned)(page_bytes + auto_vacuum));
+    meddler_start(&meddler, home_file(&fixture, "c.db"));
+    for (int i = 0; i < count; i++) {
+        struct place place = {.fixture = &fixture, .name = "c.db", .read_only = i % 3 == 2};
+        take_one(&place, tally, (unsigned)i);
+        if (i % 5 == 0)
+            crowd_kill_one(&crowd);
+    }
+    meddler_stop(&meddler);
+    crowd_stop(&crowd);
+    actor_stop(&actor);
+    fixture_stop(&fixture);
+}
+
+static void each_is_sqlites_own_view(void **state)
+{
+    (void)state;
+    static const int sizes[] = {512, 1024, 4096, 16384, 65536};
+    struct tally tally = {0};
+    double start = seconds();
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int vacuum = 0; vacuum < 3; vacuum++)
+            in_a_crowd(sizes[i], vacuum, is_full() ? 450 : 45, &tally);
+    print_message("%d images, %d of the file alone, %d of an older mark; not %d times for frames "
+                  "without sums; %d further tries; %.1f s\n",
+                  tally.images, tally.of_the_file, tally.of_an_older_mark, tally.unsummed,
+                  tally.again, seconds() - start);
+    assert_true(tally.images > 300);
+    assert_true(tally.of_the_file > 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (crowd_is_member(argc, argv))
+        return 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_is_sqlites_own_view),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
