@@ -230,6 +230,23 @@ static void no_room(void **state)
     stop(&watched);
 }
 
+/* By hand: nobody who keeps SQLite's locks does that. */
+static void the_log_is_removed(void **state)
+{
+    (void)state;
+    struct watched watched;
+    unsigned char byte;
+    start(&watched, "wal", 2000);
+    begin(&watched, "wal", stage(&watched.fixture), &no_bounds);
+    read_part(&watched, 0, 10 * GRAIN);
+    assert_int_equal(unlink(home_file(&watched.fixture, "x.db-wal")), 0);
+    assert_int_equal(handover_read(watched.handover, &byte, 1, 0, true), -ESTALE);
+    assert_int_equal(handover_state(watched.handover), HANDOVER_LOST);
+    assert_non_null(strstr(handover_why(watched.handover), "its log was changed by hand"));
+    end(&watched);
+    stop(&watched);
+}
+
 /* ---- somebody waits ---------------------------------------------------------------------- */
 
 static void a_writer_waits_at_each_moment(void **state)
@@ -354,6 +371,7 @@ int main(void)
         cmocka_unit_test(held_for_too_long),
         cmocka_unit_test(the_log_grows),
         cmocka_unit_test(no_room),
+        cmocka_unit_test(the_log_is_removed),
         cmocka_unit_test(a_writer_waits_at_each_moment),
         cmocka_unit_test(a_writer_has_waited_too_long),
         cmocka_unit_test(a_checkpoint_waits),

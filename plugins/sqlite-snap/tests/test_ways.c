@@ -280,6 +280,25 @@ static void it_is_checked_in_place(void **state)
     }
 }
 
+/* What the check has read has to be of the view, too; else nothing is stored. */
+static void the_view_is_lost_while_it_is_checked(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct hb_source source = {.size = sizeof source, .flags = HB_SOURCE_JUDGED};
+    struct hb_entry entry = entry_of("x.db");
+    unsigned char byte;
+    start(&scene, "wal", "");
+    assert_int_equal(scene.fixture.ops->open(scene.fixture.self, &entry, &source), HB_OK);
+    assert_int_equal(unlink(home_file(&scene.fixture, "x.db-wal")), 0);
+    assert_int_equal(scene.fixture.ops->judge(scene.fixture.self, &entry, &source),
+                     HB_STATUS_ENTRY);
+    assert_non_null(strstr(scene.fixture.fake.message, "it could not be read to its end: its log"));
+    assert_int_equal(source.read_at(&source, &byte, 1, 0), HB_STATUS_ENTRY);
+    source.close(&source);
+    stop(&scene);
+}
+
 /* ---- what lies there ------------------------------------------------------------------------ */
 
 static void nobody_has_it_open(void **state)
@@ -742,7 +761,7 @@ static void sweep(const char *mode, bool lasting)
     enum { ROOM = 1 << 20 };
     struct scene scene;
     const char *full = getenv("HBCORE_FULL");
-    long step = full != NULL && *full == '1' ? 1 : 9;
+    long step = full != NULL && *full == '1' ? 1 : 13;
     start(&scene, mode, "wait=0\n");
     struct hb_host *host = &scene.fixture.fake.host;
     real_stage = host->stage_file;
@@ -790,8 +809,8 @@ static void sweep(const char *mode, bool lasting)
     atomic_store(&for_good, false);
     print_message("%s, %s of %ld calls: %d whole, %d copied, %d refused\n", mode,
                   lasting ? "all from one on" : "each", all, whole, copied, refused);
-    assert_true(whole > 0 && refused > 0);
-    assert_true(copied > 0 || lasting);
+    assert_true(refused > 0);
+    assert_true((whole > 0 && copied > 0) || lasting);
     free(image);
     free(expected);
     stop(&scene);
@@ -812,6 +831,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written),
         cmocka_unit_test(as_the_option_says),
         cmocka_unit_test(it_is_checked_in_place),
+        cmocka_unit_test(the_view_is_lost_while_it_is_checked),
         cmocka_unit_test(nobody_has_it_open),
         cmocka_unit_test(a_log_without_an_index),
         cmocka_unit_test(a_journal_of_a_crash),
