@@ -15,15 +15,17 @@
  *
  * The bounds:
  *
- *   hold        seconds, from the pin on. They count only if something has been committed since: a
- *               view of what is still the newest state is in nobody's way.
+ *   hold        seconds, from the pin on. They count only if something has been committed since, or
+ *               with a rollback journal if somebody writes: a view of what is still the newest
+ *               state is in nobody's way.
  *   wal-limit   bytes that the log has grown by
  *   wait        Somebody waits for us (view_is_in_the_way()). The copy begins at once; if it is not
  *               done when he has waited for so long, he goes first and the view is lost.
  *
  * Lost means that the entry fails, as when a copy is not done in time. If there is no room for the
  * copy, the view is held on, as long as the log stays within its bound and nobody waits: an
- * archive is worth more than the time that a log stays long.
+ * archive is worth more than the time that a log stays long. Whether there is room is asked first:
+ * the programs of the home may need the last of it.
  *
  * Everything is copied as long as somebody may come back for a page: that is the check, which reads
  * in an order of its own. The host reads each byte once. What it has read is noted by grains.
@@ -46,15 +48,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
     GRAIN = 64 << 10,
     COPY_GRAINS = 16,
-    LOOK_MS = 50,      /* between two looks in WAL mode */
-    LOOK_OFTEN_MS = 5, /* where commits wait for us */
-    LOOKS_BLOCKED = 4  /* in a row: what a log's writer may do by chance counts then */
+    LEFT_FREE = 32 << 20, /* of the stage's file system */
+    LOOK_MS = 50,         /* between two looks in WAL mode */
+    LOOK_OFTEN_MS = 5,    /* where commits wait for us */
+    LOOKS_BLOCKED = 4     /* in a row: what a log's writer may do by chance counts then */
 };
 
 struct handover {
@@ -214,8 +218,7 @@ static const char *why_now(const struct handover *handover)
         return handover->view->logged ? "a checkpoint waited for it" : "a writer waited for it";
     if (log_is_too_large(handover))
         return "its log grew by more than wal-limit";
-    if (!handover->no_room && handover->view->logged &&
-        monotonic_ms() - handover->pinned_ms >= handover->bounds.hold_ms &&
+    if (!handover->no_room && monotonic_ms() - handover->pinned_ms >= handover->bounds.hold_ms &&
         view_is_old(handover->view))
         return "it was held for longer than hold";
     return NULL;
@@ -261,8 +264,23 @@ static int copy_grains(struct handover *handover, unsigned char *buffer)
     return view_is_held(handover->view) ? 0 : -ESTALE;
 }
 
+/* Cannot tell: then the first write that fails does. */
+static bool has_room(const struct handover *handover)
+{
+    struct statvfs system;
+    uint64_t wanted = LEFT_FREE;
+    bool all = !atomic_load(&handover->rest_suffices);
+    for (uint64_t grain = 0; grain < handover->grains; grain++)
+        if (all || !has_grain(handover->read, grain))
+            wanted += GRAIN;
+    return fstatvfs(handover->staged, &system) != 0 || system.f_blocks == 0 ||
+           system.f_bavail >= wanted / system.f_frsize;
+}
+
 static int copy_rest(struct handover *handover)
 {
+    if (!has_room(handover))
+        return -ENOSPC;
     unsigned char *buffer = malloc((size_t)COPY_GRAINS * GRAIN);
     int result = buffer == NULL ? -ENOMEM : copy_grains(handover, buffer);
     free(buffer);

@@ -113,8 +113,8 @@ static const struct hb_option *const options[OPTIONS] = {
             .default_text = "60",
             .minimum = 0,
             .maximum = 86400,
-            .help = "How long a database in WAL mode that is being written to is read in place; "
-                    "then what is left is copied"},
+            .help = "How long a database that is being written to is read in place; then what is "
+                    "left is copied"},
     [WAL_LIMIT] =
         &(const struct hb_option){
             .size = sizeof(struct hb_option),

@@ -58,7 +58,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PENDING_BYTE = 0x40000000, SHARED_FIRST = PENDING_BYTE + 2, SHARED_SIZE = 510 };
+enum {
+    PENDING_BYTE = 0x40000000,
+    RESERVED_BYTE = PENDING_BYTE + 1,
+    SHARED_FIRST = PENDING_BYTE + 2,
+    SHARED_SIZE = 510
+};
 
 /* ---- locks ------------------------------------------------------------------------ */
 
@@ -410,9 +415,12 @@ bool view_is_held(const struct view *view)
 bool view_is_old(const struct view *view)
 {
     struct log_index index;
-    return view->logged && (!read_whole_index(view, &index) || index.last != view->index.last ||
-                            memcmp(index.salts, view->index.salts, sizeof index.salts) != 0 ||
-                            memcmp(index.sums, view->index.sums, sizeof index.sums) != 0);
+    pid_t writer;
+    if (!view->logged)
+        return is_locked(view->main, RESERVED_BYTE, &writer);
+    return !read_whole_index(view, &index) || index.last != view->index.last ||
+           memcmp(index.salts, view->index.salts, sizeof index.salts) != 0 ||
+           memcmp(index.sums, view->index.sums, sizeof index.sums) != 0;
 }
 
 uint64_t view_log_growth(const struct view *view)

@@ -47,7 +47,10 @@ int64_t view_read(const struct view *view, void *buffer, size_t bytes, uint64_t 
 /* Has all that was read until now been of the view? */
 bool view_is_held(const struct view *view);
 
-/* Has anything been committed since the pin? Perhaps, if that cannot be seen. */
+/*
+ * Has anything been committed since the pin? Perhaps, if that cannot be seen. With a rollback
+ * journal nothing can be: does anybody write at this moment?
+ */
 bool view_is_old(const struct view *view);
 /* By how many bytes the log is longer than at the pin. */
 uint64_t view_log_growth(const struct view *view);

@@ -183,6 +183,27 @@ static void held_for_too_long(void **state)
     stop(&watched);
 }
 
+/* With a rollback journal nobody can commit meanwhile; it counts that somebody is about to. */
+static void held_for_too_long_with_a_journal(void **state)
+{
+    (void)state;
+    struct watched watched;
+    const struct handover_bounds bounds = {0, INT64_MAX, 60000};
+    start(&watched, "delete", 2000);
+    begin(&watched, "delete", stage(&watched.fixture), &bounds);
+    read_part(&watched, 0, 10 * GRAIN);
+    assert_int_equal(handover_state(watched.handover), HANDOVER_IN_PLACE);
+    actor_ask(&watched.actor, "BEGIN IMMEDIATE");
+    wait_for(&watched, HANDOVER_STAGED);
+    assert_string_equal(handover_why(watched.handover), "it was held for longer than hold");
+    actor_ask(&watched.actor, "UPDATE account SET pad = randomblob(2400)");
+    actor_ask(&watched.actor, "COMMIT");
+    read_part(&watched, 10 * GRAIN, watched.place.view.bytes);
+    assert_whole(&watched);
+    end(&watched);
+    stop(&watched);
+}
+
 static void the_log_grows(void **state)
 {
     (void)state;
@@ -369,6 +390,7 @@ int main(void)
         cmocka_unit_test(at_each_page),
         cmocka_unit_test(only_the_rest_is_copied),
         cmocka_unit_test(held_for_too_long),
+        cmocka_unit_test(held_for_too_long_with_a_journal),
         cmocka_unit_test(the_log_grows),
         cmocka_unit_test(no_room),
         cmocka_unit_test(the_log_is_removed),
