@@ -303,6 +303,8 @@ static json_t *content_list(const struct hb_report *report)
                     content->soundness == HB_SOUNDNESS_SOUND     ? "ok"
                     : content->soundness == HB_SOUNDNESS_UNSOUND ? "failed"
                                                                  : "skipped");
+        if (content->in_place)
+            json_object_set_new(object, "in_place", json_true());
         if (content->soundness == HB_SOUNDNESS_UNKNOWN) /* the reason is among "doubtful" */
             json_object_set_new(object, "cannot_tell", json_true());
         json_array_append_new(list, object);

@@ -34,6 +34,7 @@ struct hb_content_finding {
     char *path;
     const char *method; /* "snapshot", "raw", … */
     uint32_t soundness; /* enum hb_soundness */
+    bool in_place;      /* it was read where it lies */
 };
 
 struct hb_report {
@@ -65,6 +66,8 @@ void hb_report_add_once(struct hb_report *report, enum hb_finding_kind kind, con
 bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const char *path);
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
                        uint32_t soundness);
+/* That content was read where it lies, and not copied first. */
+void hb_report_in_place(struct hb_report *report, const char *path);
 void hb_report_line(struct hb_report *report, const char *line);
 void hb_report_keep(struct hb_report *report, const char *path);
 bool hb_report_is_kept(const struct hb_report *report, const char *path);

@@ -191,6 +191,8 @@ static void accept_source(struct hb_reader *reader)
     bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN || source->soundness == 0;
     hb_report_content(report, reader->entry.path, method,
                       told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness);
+    if ((source->flags & HB_SOURCE_IN_PLACE) != 0)
+        hb_report_in_place(report, reader->entry.path);
     if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
                       source->soundness == HB_SOUNDNESS_UNKNOWN

@@ -392,6 +392,7 @@ struct staged_source {
     const struct hb_host *host;
     struct hb_file file;
     struct in_place *in_place; /* NULL: the file is the copy */
+    char *path;                /* of the entry, for messages; NULL: no memory for it */
     bool had_log;              /* so there is more in it than in the file alone */
 };
 
@@ -422,9 +423,15 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
 static void source_close(struct hb_source *source)
 {
     struct staged_source *staged = source->self;
+    const struct hb_host *host = staged->host;
+    const char *why = staged->in_place == NULL ? NULL : in_place_handed_over(staged->in_place);
+    if (why != NULL)
+        host->log(host, HB_LOG_DEBUG, "%s: not read in place to its end: %s",
+                  staged->path == NULL ? "a database" : staged->path, why);
     if (staged->in_place != NULL)
         in_place_close(staged->in_place);
-    staged->host->stage_release(staged->host, &staged->file);
+    host->stage_release(host, &staged->file);
+    free(staged->path);
     free(staged);
     source->self = NULL;
 }
@@ -441,8 +448,9 @@ static int make_source(const struct attempt *attempt, struct hb_source *source)
         return host->fail(host, HB_STATUS_ENTRY, "its snapshot cannot be read: %s",
                           strerror(errno));
     }
-    *staged = (struct staged_source){host, attempt->file, attempt->in_place,
-                                     attempt->before.side[SIDE_WAL].bytes > 0};
+    *staged =
+        (struct staged_source){host, attempt->file, attempt->in_place, strdup(attempt->entry->path),
+                               attempt->before.side[SIDE_WAL].bytes > 0};
     *source = (struct hb_source){
         .size = sizeof *source,
         .soundness = HB_SOUNDNESS_NOT_CHECKED,
@@ -451,6 +459,7 @@ static int make_source(const struct attempt *attempt, struct hb_source *source)
             attempt->in_place != NULL ? in_place_bytes(attempt->in_place) : (uint64_t)now.st_size,
         .method = "snapshot",
         .fd = attempt->in_place != NULL ? -1 : attempt->file.fd,
+        .flags = attempt->in_place != NULL ? HB_SOURCE_IN_PLACE : 0,
         .read_at = source_read_at,
         .close = source_close,
     };
