@@ -17,7 +17,8 @@
  *
  *   hold        seconds, from the pin on. They count only if something has been committed since, or
  *               with a rollback journal if somebody writes: a view of what is still the newest
- *               state is in nobody's way.
+ *               state is in nobody's way. With mark 0 of a log, which slows down whoever writes,
+ *               there is no such time: the first commit ends it.
  *   wal-limit   bytes that the log has grown by
  *   wait        Somebody waits for us (view_is_in_the_way()). The copy begins at once; if it is not
  *               done when he has waited for so long, he goes first and the view is lost.
@@ -218,7 +219,8 @@ static const char *why_now(const struct handover *handover)
         return handover->view->logged ? "a checkpoint waited for it" : "a writer waited for it";
     if (log_is_too_large(handover))
         return "its log grew by more than wal-limit";
-    if (!handover->no_room && monotonic_ms() - handover->pinned_ms >= handover->bounds.hold_ms &&
+    int64_t hold = handover->view->mark == 0 ? 0 : handover->bounds.hold_ms;
+    if (!handover->no_room && monotonic_ms() - handover->pinned_ms >= hold &&
         view_is_old(handover->view))
         return "it was held for longer than hold";
     return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A consistent copy of a database that programs may be writing to.
+ * A consistent state of a database that programs may be writing to, in place or as a copy.
  *
  * What it promises. The source that the host gets is one state of the database: all that had been
  * committed at one moment, and nothing that was committed later. Commits during the copy neither
@@ -17,7 +17,8 @@
  *  - Store plain bytes of a database in use because it could not be opened just now: cannot_read().
  *  - Believe a name. Another user may swap the files between two calls of SQLite: held.c.
  *
- * How: one way of three, by what lies beside the database.
+ * How: where it is in use, and it is safe, it is read where it lies: in_place.c says when. Else it
+ * is copied, in one way of three, by what lies beside the database.
  *
  *      found                                         way
  *      ------------------------------------------    ----------
@@ -37,7 +38,7 @@
  *           |
  *      try_once() <----------------------- AGAIN, up to ATTEMPTS times, then as if locked
  *           |  open and pin the file, look at its bytes ---- no database: HB_STATUS_NOMATCH
- *           |  choose()
+ *           |  choose() ---- live, and in_place_open() has it: nothing is copied
  *           |  copy ----- live: another file has the name now -------------- AGAIN
  *           |       `---- immutable, aside: a file has changed meanwhile --- AGAIN
  *      outcome() ---- locked: `locked` decides; damaged: HB_STATUS_NOMATCH; stage full:

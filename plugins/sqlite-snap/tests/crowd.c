@@ -37,7 +37,7 @@ static sqlite3 *open_one(const char *path, unsigned *seed)
         _exit(3);
     sqlite3_busy_timeout(db, 1 + (int)below(seed, 300));
     snprintf(sql, sizeof sql,
-             "PRAGMA synchronous = OFF; PRAGMA cache_size = %u; PRAGMA wal_autocheckpoint = %d",
+             "PRAGMA synchronous = OFF; PRAGMA cache_size = %d; PRAGMA wal_autocheckpoint = %d",
              below(seed, 3) == 0 ? 10 : 500, checkpoints[below(seed, 4)]);
     sqlite3_exec(db, sql, NULL, NULL, NULL);
     return db;

@@ -33,6 +33,7 @@ struct watched {
     struct handover *handover;
     unsigned char *whole, *got;
     int staged;
+    bool read_only; /* the index of the log is */
 };
 
 static int stage(const struct fixture *fixture)
@@ -53,7 +54,8 @@ static void start(struct watched *watched, const char *mode, int kib)
 static void begin(struct watched *watched, const char *mode, int staged,
                   const struct handover_bounds *bounds)
 {
-    watched->place = (struct place){.fixture = &watched->fixture, .name = "x.db"};
+    watched->place = (struct place){
+        .fixture = &watched->fixture, .name = "x.db", .read_only = watched->read_only};
     if (place_pin(&watched->place, strcmp(mode, "wal") == 0) != VIEW_PINNED)
         fail_msg("%s", watched->place.why);
     view_leave_sqlite(&watched->place.view);
@@ -177,6 +179,26 @@ static void held_for_too_long(void **state)
     wait_for(&watched, HANDOVER_STAGED);
     assert_string_equal(handover_why(watched.handover), "it was held for longer than hold");
     assert_int_equal(actor_ask(&watched.actor, "PRAGMA wal_checkpoint(TRUNCATE)")[0], '0');
+    read_part(&watched, 10 * GRAIN, watched.place.view.bytes);
+    assert_whole(&watched);
+    end(&watched);
+    stop(&watched);
+}
+
+/* Whoever cannot write to the index holds mark 0, and that slows down everybody who writes. */
+static void mark_zero_is_held_for_a_moment(void **state)
+{
+    (void)state;
+    struct watched watched;
+    start(&watched, "wal", 2000);
+    watched.read_only = true;
+    actor_ask(&watched.actor, "PRAGMA wal_checkpoint(PASSIVE)");
+    begin(&watched, "wal", stage(&watched.fixture), &no_bounds);
+    assert_int_equal(watched.place.view.mark, 0);
+    read_part(&watched, 0, 10 * GRAIN);
+    assert_int_equal(handover_state(watched.handover), HANDOVER_IN_PLACE);
+    actor_ask(&watched.actor, "UPDATE account SET pad = randomblob(2400)");
+    wait_for(&watched, HANDOVER_STAGED);
     read_part(&watched, 10 * GRAIN, watched.place.view.bytes);
     assert_whole(&watched);
     end(&watched);
@@ -390,6 +412,7 @@ int main(void)
         cmocka_unit_test(at_each_page),
         cmocka_unit_test(only_the_rest_is_copied),
         cmocka_unit_test(held_for_too_long),
+        cmocka_unit_test(mark_zero_is_held_for_a_moment),
         cmocka_unit_test(held_for_too_long_with_a_journal),
         cmocka_unit_test(the_log_grows),
         cmocka_unit_test(no_room),
