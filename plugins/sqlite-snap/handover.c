@@ -35,9 +35,9 @@
  * slow pipe, say. It calls no service of the host and opens nothing; the locks are given up by
  * unlocking, not by closing, so that it needs no care for other users of the inode.
  *
- * Who may touch what: `state` changes under the lock held for writing, and readers hold it for
- * reading while they are in the view; the copy is made under the latter. The maps of grains are
- * atomic words.
+ * Who may touch what: `state` changes when no reader is in the view. Whoever wants to change it
+ * closes the gate to new ones first: with readers that come and go all the time it would else never
+ * come to that. The maps of grains are atomic words.
  */
 #include "handover.h"
 #include "live.h"
@@ -68,7 +68,10 @@ struct handover {
     struct handover_bounds bounds;
     int64_t pinned_ms;
 
-    pthread_rwlock_t lock;
+    pthread_mutex_t gate;
+    pthread_cond_t gate_moved;
+    unsigned inside; /* readers that look at `state`, or are in the view because of it */
+    bool closed;     /* somebody waits to change the state: nobody enters */
     enum handover_state state;
     char why[200];
 
@@ -118,7 +121,7 @@ static bool was_copied(const struct handover *handover, uint64_t offset, uint64_
 
 /* ---- reading ---------------------------------------------------------------------- */
 
-/* With the lock held for reading. */
+/* Between enter() and leave(). */
 static int64_t read_view(struct handover *handover, void *buffer, size_t bytes, uint64_t offset,
                          bool once)
 {
@@ -145,15 +148,41 @@ static int64_t read_staged(const struct handover *handover, void *buffer, size_t
     return got >= 0 && (size_t)got < bytes ? -EIO : got;
 }
 
-/* The first reason stays. */
+static enum handover_state enter(struct handover *handover)
+{
+    pthread_mutex_lock(&handover->gate);
+    while (handover->closed)
+        pthread_cond_wait(&handover->gate_moved, &handover->gate);
+    handover->inside++;
+    enum handover_state state = handover->state;
+    pthread_mutex_unlock(&handover->gate);
+    return state;
+}
+
+static void leave(struct handover *handover)
+{
+    pthread_mutex_lock(&handover->gate);
+    if (--handover->inside == 0 && handover->closed)
+        pthread_cond_broadcast(&handover->gate_moved);
+    pthread_mutex_unlock(&handover->gate);
+}
+
+/* Once nobody is in the view; the first reason stays. */
 static void settle(struct handover *handover, enum handover_state state, const char *why)
 {
-    pthread_rwlock_wrlock(&handover->lock);
+    pthread_mutex_lock(&handover->gate);
+    while (handover->closed)
+        pthread_cond_wait(&handover->gate_moved, &handover->gate);
+    handover->closed = true;
+    while (handover->inside > 0)
+        pthread_cond_wait(&handover->gate_moved, &handover->gate);
+    handover->closed = false;
     if (handover->state == HANDOVER_IN_PLACE) {
         handover->state = state;
         snprintf(handover->why, sizeof handover->why, "%s", why);
     }
-    pthread_rwlock_unlock(&handover->lock);
+    pthread_cond_broadcast(&handover->gate_moved);
+    pthread_mutex_unlock(&handover->gate);
     view_unlock(handover->view);
 }
 
@@ -164,13 +193,12 @@ int64_t handover_read(struct handover *handover, void *buffer, size_t bytes, uin
                       bool once)
 {
     int64_t got = -ESTALE;
-    pthread_rwlock_rdlock(&handover->lock);
-    enum handover_state state = handover->state;
+    enum handover_state state = enter(handover);
     if (state == HANDOVER_IN_PLACE)
         got = read_view(handover, buffer, bytes, offset, once);
     else if (state == HANDOVER_STAGED)
         got = read_staged(handover, buffer, bytes, offset);
-    pthread_rwlock_unlock(&handover->lock);
+    leave(handover);
     if (got == -ESTALE && state == HANDOVER_IN_PLACE)
         settle(handover, HANDOVER_LOST, no_longer_held);
     return got;
@@ -374,7 +402,8 @@ static void discard(struct handover *handover)
 {
     pthread_cond_destroy(&handover->woken);
     pthread_mutex_destroy(&handover->mutex);
-    pthread_rwlock_destroy(&handover->lock);
+    pthread_cond_destroy(&handover->gate_moved);
+    pthread_mutex_destroy(&handover->gate);
     free(handover->read);
     free(handover->copied);
     free(handover);
@@ -394,7 +423,8 @@ struct handover *handover_start(struct view *view, int staged, const struct hand
     handover->grains = (view->bytes + GRAIN - 1) / GRAIN;
     handover->read = calloc(handover->grains / 64 + 1, sizeof *handover->read);
     handover->copied = calloc(handover->grains / 64 + 1, sizeof *handover->copied);
-    pthread_rwlock_init(&handover->lock, NULL);
+    pthread_mutex_init(&handover->gate, NULL);
+    pthread_cond_init(&handover->gate_moved, NULL);
     pthread_mutex_init(&handover->mutex, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -430,10 +460,10 @@ enum handover_state handover_now(struct handover *handover)
 
 enum handover_state handover_state(const struct handover *handover)
 {
-    pthread_rwlock_t *lock = (pthread_rwlock_t *)(uintptr_t)&handover->lock;
-    pthread_rwlock_rdlock(lock);
+    pthread_mutex_t *gate = (pthread_mutex_t *)(uintptr_t)&handover->gate;
+    pthread_mutex_lock(gate);
     enum handover_state state = handover->state;
-    pthread_rwlock_unlock(lock);
+    pthread_mutex_unlock(gate);
     return state;
 }
 

@@ -102,7 +102,7 @@ static int vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file
                     int *out)
 {
     (void)self;
-    held_vfs_alone(true); /* inode_guard.h */
+    held_vfs_alone((flags & SQLITE_OPEN_MAIN_DB) != 0); /* inode_guard.h */
     int result = real->xOpen(real, name, file, flags, out);
     held_vfs_alone(false);
     if (result != SQLITE_OK || file->pMethods == NULL || (flags & SQLITE_OPEN_MAIN_DB) == 0)

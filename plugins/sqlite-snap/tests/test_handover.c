@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -315,6 +316,45 @@ static void a_writer_waits_at_each_moment(void **state)
     stop(&watched);
 }
 
+/* Two that read all the time, so that one of them is always in the view. */
+static atomic_bool enough;
+
+static void *read_on(void *argument)
+{
+    struct watched *watched = argument;
+    unsigned char page[4096];
+    for (uint64_t at = 0; !atomic_load(&enough); at = (at + 4096) % watched->place.view.bytes)
+        if (handover_read(watched->handover, page, sizeof page, at, false) != sizeof page)
+            return watched;
+    return NULL;
+}
+
+static void a_writer_waits_while_all_read(void **state)
+{
+    (void)state;
+    struct watched watched;
+    const struct handover_bounds bounds = {INT32_MAX, INT64_MAX, 10000};
+    start(&watched, "delete", 2000);
+    for (int round = 0; round < 3; round++) {
+        pthread_t threads[2];
+        void *wrong;
+        atomic_store(&enough, false);
+        begin(&watched, "delete", stage(&watched.fixture), &bounds);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, read_on, &watched), 0);
+        int64_t start = now_ms();
+        actor_ask(&watched.actor, "UPDATE account SET pad = randomblob(2400)");
+        assert_true(now_ms() - start < 10000);
+        atomic_store(&enough, true);
+        for (int i = 0; i < 2; i++) {
+            pthread_join(threads[i], &wrong);
+            assert_null(wrong);
+        }
+        end(&watched);
+    }
+    stop(&watched);
+}
+
 static void a_writer_has_waited_too_long(void **state)
 {
     (void)state;
@@ -418,6 +458,7 @@ int main(void)
         cmocka_unit_test(no_room),
         cmocka_unit_test(the_log_is_removed),
         cmocka_unit_test(a_writer_waits_at_each_moment),
+        cmocka_unit_test(a_writer_waits_while_all_read),
         cmocka_unit_test(a_writer_has_waited_too_long),
         cmocka_unit_test(a_checkpoint_waits),
         cmocka_unit_test(while_others_read),
