@@ -25,7 +25,7 @@
  *   no memory, no thread to watch                     handover.c
  *
  * What was done is said: with --verbose of each database; with snapshot = in-place a note says of
- * each that was copied why it was.
+ * each that was copied why it was; the summary in JSON lists those that were read in place.
  *
  *      in_place_open() --- open the file, lock it, look again: still the same way?
  *            |                 |
