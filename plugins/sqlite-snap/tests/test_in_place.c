@@ -262,6 +262,60 @@ static void each_is_sqlites_own_view(void **state)
     assert_true(tally.of_the_file > 0);
 }
 
+/* The same with a rollback journal; after a kill there is one that has to be rolled back first. */
+static bool pin_with_a_journal(struct place *place)
+{
+    const struct timespec nap = {.tv_nsec = 1000000};
+    for (double start = seconds(); seconds() - start < 30;) {
+        enum view_result result = place_pin(place, false);
+        if (result == VIEW_PINNED)
+            return true;
+        if (result == VIEW_NEVER && strcmp(place->why, "it has a journal that a crash left") != 0)
+            fail_msg("not read in place: %s", place->why);
+        place_let_go(place);
+        nanosleep(&nap, NULL);
+    }
+    fail_msg("never pinned: %s", place->why);
+    return false;
+}
+
+static void with_a_rollback_journal(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"DELETE", "TRUNCATE", "PERSIST"};
+    for (int i = 0; i < 3; i++) {
+        struct fixture fixture;
+        struct crowd crowd;
+        struct meddler meddler;
+        char sql[64];
+        fixture_start(&fixture, "");
+        crowd_make_database(home_file(&fixture, "c.db"), 4096, i);
+        snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s", modes[i]);
+        value_in(home_file(&fixture, "c.db"), sql);
+        crowd_start(&crowd, home_file(&fixture, "c.db"), 4, 2, (unsigned)i);
+        meddler_start(&meddler, home_file(&fixture, "c.db"));
+        for (int number = 0; number < (is_full() ? 200 : 10); number++) {
+            struct place place = {.fixture = &fixture, .name = "c.db"};
+            assert_true(pin_with_a_journal(&place));
+            unsigned char *image = image_by_two(&place.view);
+            compare_with_sqlite(&place.view, image);
+            view_leave_sqlite(&place.view);
+            unsigned char *again = image_by_two(&place.view);
+            compare_images(&place.view, image, again, "what was read before");
+            free(again);
+            uint64_t bytes = place.view.bytes;
+            place_let_go(&place);
+            assert_sound(image, bytes, true);
+            free(image);
+            if (number % 3 == 0)
+                crowd_kill_one(&crowd);
+        }
+        meddler_stop(&meddler);
+        crowd_stop(&crowd);
+        fixture_stop(&fixture);
+    }
+}
+
 /* ---- one at a time ------------------------------------------------------------------ */
 
 /* The same bytes before and after any checkpoint, and those that the file has then. */
@@ -480,6 +534,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_locks_alone_hold_it),
         cmocka_unit_test(a_log_that_is_removed),
         cmocka_unit_test(each_is_sqlites_own_view),
+        cmocka_unit_test(with_a_rollback_journal),
         cmocka_unit_test(above_one_gibibyte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
