@@ -23,6 +23,7 @@ struct backup_options {
     const char *format;
     const char *preset;
     int64_t keep; /* -1: as the configuration says */
+    bool replace;
     bool quick;
     const char *label;
     bool dry_run;
@@ -45,6 +46,8 @@ static const struct hb_cli_option table[] = {
      .not_in = A_SNAPSHOT},
     {"keep", 0, "N", "how many archives of the preset to keep", .takes = HB_TAKES_NUMBER,
      .offset = AT(keep)},
+    {"replace", 0, NULL, "with -o and a URL: what has the name may be replaced",
+     .offset = AT(replace), .not_in = A_SNAPSHOT},
     {"quick", 'q', NULL, "a snapshot of the files that matter most: hbcore snapshot create",
      .offset = AT(quick), .not_in = AN_ARCHIVE | A_SNAPSHOT},
     {"label", 'l', "TEXT", "a text to add to the id of the snapshot", .takes = HB_TAKES_TEXT,
@@ -100,20 +103,22 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
         hb_session_start_progress(command->session, "stored", files, bytes);
 }
 
-static void on_would_store(void *context, const char *path, const struct hb_planned *planned)
+static void on_would_store(void *context, const char *path, const struct hb_plan *plan,
+                           const struct hb_planned *planned)
 {
     const struct backup_command *command = context;
     hb_session_print_entry(command->session, path, planned->type == HB_TYPE_DIRECTORY, NULL,
-                           hb_json_planned(planned));
+                           hb_json_planned(plan, planned));
 }
 
 static void json_not_kept(json_t *object, const struct hb_not_kept *not_kept)
 {
     json_t *counts = json_object();
-    hb_json_add(counts, "{s:I, s:I, s:I, s:I}", "attributes",
+    hb_json_add(counts, "{s:I, s:I, s:I, s:I, s:I}", "attributes",
                 (json_int_t)atomic_load(&not_kept->attributes), "access_lists",
                 (json_int_t)atomic_load(&not_kept->access_lists), "owners",
-                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links);
+                (json_int_t)not_kept->owners, "hard_links", (json_int_t)not_kept->hard_links,
+                "times", (json_int_t)not_kept->times);
     json_object_set_new(object, "not_kept", counts);
 }
 
@@ -183,8 +188,8 @@ static void print_restore_line(const struct backup_command *command)
 {
     const struct hb_session *session = command->session;
     HB_AUTO_FREE char *path = hb_shell_word(command->backup.destination.path);
-    HB_AUTO_FREE char *import = hb_session_command_line(
-        session, hb_config_text(session->config, "backup", "restore-command"));
+    HB_AUTO_FREE char *import =
+        hb_session_command_line(session, hb_config_backup(session->config)->restore_command);
     fprintf(hb_cli_out(session->cli), "\nRestore with: %s %s\n", import, path);
 }
 
@@ -227,7 +232,7 @@ static void explain_missing(struct hb_session *session, const struct backup_opti
     struct hb_error ignored;
     const struct hb_config *config = session->config;
     const struct hb_cli *cli = session->cli;
-    bool named = options->format != NULL || *hb_config_text(config, "backup", "format") != '\0';
+    bool named = options->format != NULL || *hb_config_backup(config)->format != '\0';
     if (options->preset != NULL)
         hb_cli_no_config(config, cli, "backup --preset NAME", "what this preset is",
                          &session->error);
@@ -284,6 +289,7 @@ static int run(struct hb_session *session)
     command.backup.format = options->format;
     command.backup.preset = options->preset;
     command.backup.keep = options->keep;
+    command.backup.replaces = options->replace;
     command.backup.dry_run = options->dry_run;
     command.backup.wanted = hb_choice_options_given(&options->choice) ? &command.choice : NULL;
     command.backup.prunes = true;
@@ -319,6 +325,8 @@ static int check(const struct hb_cli *cli, const void *parsed)
         wrong = "--keep needs --preset or --quick";
     else if (options->keep >= 0 && options->preset != NULL && options->output != NULL)
         wrong = "--keep applies to the directory of the preset: use it without -o";
+    else if (options->replace && options->output == NULL)
+        wrong = "--replace needs -o";
     else if (options->output != NULL && *options->output == '\0')
         wrong = "the name after -o is empty";
     else if (cli->raw_out && !options->dry_run && isatty(STDOUT_FILENO))

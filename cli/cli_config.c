@@ -71,7 +71,7 @@ static void show_option(void *context, const struct hb_section *section,
         return;
     }
     bool here = section->kind == 0 && option->type == HB_OPTION_STRING &&
-                hb_settings_problem(section->name, option, value->text, true) != NULL;
+                hb_setting_problem(option, value->text, true) != NULL;
     if (!here && hb_ini_can_be_read(text)) {
         fprintf(listing->out, "%s\n", text);
         return;
@@ -194,11 +194,11 @@ static void check_each_plugin(const struct hb_config *config, hb_config_report *
 }
 
 /* Is there a store for it, if it is a URL? */
-static void check_directory(const struct hb_config *config, const char *section,
+static void check_directory(const struct hb_config *config, const char *section, const char *text,
                             hb_config_report *report, void *context)
 {
     struct hb_error why, error;
-    HB_AUTO_FREE char *directory = hb_expand_path(hb_config_text(config, section, "directory"));
+    HB_AUTO_FREE char *directory = hb_expand_path(text);
     if (hb_url_scheme(directory) == 0 || hb_store_known(config, directory, &why) == HB_OK)
         return;
     hb_error_set(&error, HB_STATUS_FATAL, "[%s] directory: %s", section, why.text);
@@ -210,10 +210,10 @@ static void check_presets(const struct hb_config *config, hb_config_report *repo
 {
     const struct hb_section *preset = NULL;
     struct hb_error error;
-    HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
-    check_directory(config, "backup", report, context);
+    HB_AUTO_FREE char *home = hb_expand_path(hb_config_home(config)->path);
+    check_directory(config, "backup", hb_config_backup(config)->directory, report, context);
     while ((preset = hb_config_next_preset(config, preset)) != NULL) {
-        check_directory(config, preset->name, report, context);
+        check_directory(config, preset->name, hb_config_preset(preset)->directory, report, context);
         if (hb_preset_clash(config, preset, home, true, &error) != HB_OK)
             report(context, &error);
     }
@@ -257,42 +257,50 @@ static void tell_notes(struct hb_session *session)
     }
 }
 
-static bool is_wanted(const struct hb_config *config, const char *section, const char *key)
+static bool is_set(const struct hb_section *section, const void *member)
 {
-    const struct hb_value *value = hb_config_value(config, section, key);
-    return value->is_set && value->number > 0;
+    return hb_section_origin(section, member) != NULL;
 }
 
-/* What is set, though the format cannot do it. The archive is made all the same. */
-static void note_format(const struct hb_session *session, const char *section, const char *name)
+/*
+ * What is set, though the format cannot do it. The archive is made all the same. `reuse` and
+ * `workers`: whether they are.
+ */
+static void note_format(const struct hb_session *session, const char *section, const char *name,
+                        bool reuse, bool workers)
 {
-    const struct hb_config *config = session->config;
     struct hb_format_choice choice = {0};
     struct hb_error ignored;
-    if (hb_format_find(config, name, &choice, &ignored) != HB_OK)
+    if (hb_format_find(session->config, name, &choice, &ignored) != HB_OK)
         return;
     const struct hb_format_ops *ops = hb_format_ops_of(&choice);
     const char *plugin = choice.section->library->plugin->name;
     bool encodes = HB_CAN(ops, encode);
-    if (is_wanted(config, section, "reuse") && !(encodes && HB_CAN(ops, codec)))
+    if (reuse && !(encodes && HB_CAN(ops, codec)))
         fprintf(session->cli->err,
                 "hbcore: note: [%s] reuse: the format %s cannot take anything over from an "
                 "archive; each is made anew\n",
                 section, plugin);
-    if (strcmp(section, "backup") == 0 && !encodes && is_wanted(config, section, "workers"))
+    if (workers && !encodes)
         fprintf(session->cli->err,
-                "hbcore: note: [backup] workers: archives of the format %s are written by one "
+                "hbcore: note: [%s] workers: archives of the format %s are written by one "
                 "thread\n",
-                plugin);
+                section, plugin);
     hb_format_choice_clear(&choice);
 }
 
 static void note_formats(const struct hb_session *session)
 {
-    const struct hb_section *preset = NULL;
-    note_format(session, "backup", NULL);
-    while ((preset = hb_config_next_preset(session->config, preset)) != NULL)
-        note_format(session, preset->name, hb_config_text(session->config, preset->name, "format"));
+    const struct hb_section *section = hb_config_section(session->config, "backup");
+    const struct hb_backup_settings *backup = hb_config_backup(session->config);
+    note_format(session, section->name, NULL, is_set(section, &backup->reuse) && backup->reuse,
+                is_set(section, &backup->workers) && backup->workers > 0);
+    section = NULL;
+    while ((section = hb_config_next_preset(session->config, section)) != NULL) {
+        const struct hb_preset_settings *preset = hb_config_preset(section);
+        note_format(session, section->name, preset->format,
+                    is_set(section, &preset->reuse) && preset->reuse, false);
+    }
 }
 
 static int check(struct hb_session *session)

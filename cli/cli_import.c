@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/name.h"
 #include "base/path.h"
+#include "base/url.h"
 #include "choice_options.h"
 #include "commands.h"
 #include "complain.h"
@@ -352,6 +353,13 @@ static int fail(struct import_command *command, int status)
     return code;
 }
 
+/* As hooks are told: an absolute path, or a URL. NULL: it is as it was given. Caller frees. */
+static char *place_of(const char *archive)
+{
+    HB_AUTO_FREE char *path = hb_expand_path(archive);
+    return strcmp(archive, "-") == 0 || hb_url_scheme(path) > 0 ? NULL : hb_absolute(path);
+}
+
 static int import_archive(struct import_command *command)
 {
     struct hb_session *session = command->session;
@@ -374,8 +382,7 @@ static int import_archive(struct import_command *command)
         return HB_EXIT_FAILED;
     }
     hb_hooks_tell(&command->hooks, HB_HOOKS_HOME, command->home);
-    HB_AUTO_FREE char *archive =
-        strcmp(command->archive, "-") == 0 ? NULL : hb_absolute(command->archive);
+    HB_AUTO_FREE char *archive = place_of(command->archive);
     hb_hooks_tell(&command->hooks, HB_HOOKS_ARCHIVE, archive == NULL ? command->archive : archive);
     struct hb_import_request request = {
         .run = run,

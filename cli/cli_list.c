@@ -24,8 +24,11 @@ static const struct hb_cli_option table[] = {
 static void list_json(struct hb_reading *reading, size_t index)
 {
     const struct hb_catalog *catalog = &reading->archive.catalog;
-    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL,
-                           hb_json_member(catalog, index));
+    const json_t *facts = hb_annotations_facts(reading->archive.trailer.annotations, index);
+    json_t *member = hb_json_member(catalog, index);
+    if (facts != NULL)
+        json_object_set_new(member, "facts", json_deep_copy(facts));
+    hb_session_print_entry(reading->session, hb_catalog_path(catalog, index), false, NULL, member);
 }
 
 /* As ls shows setuid, setgid and sticky: in the place of x, or in capitals where there is none. */

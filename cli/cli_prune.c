@@ -76,8 +76,9 @@ static void tell_program(const struct prune_command *command, const struct hb_pr
     json_t *object = json_pack("{s:s}", "type", "archive");
     hb_json_name(object, "preset", preset->section->label);
     hb_json_name(object, "path", path);
-    hb_json_add(object, "{s:s, s:o, s:I}", "fate", hb_json_fate(&row->kept), "complete",
-                hb_json_answer(row->kept.complete), "sequence", (json_int_t)row->origin.sequence);
+    hb_json_add(object, "{s:s, s:o, s:I, s:b}", "fate", hb_json_fate(&row->kept), "complete",
+                hb_json_answer(row->kept.complete), "sequence", (json_int_t)row->origin.sequence,
+                "other_installation", row->other_installation);
     hb_json_line(command->cli->out, object);
 }
 
@@ -86,12 +87,11 @@ static void tell_people(const struct prune_command *command,
 {
     const struct hb_preset_archive *row = &archives->rows[number];
     HB_AUTO_FREE char *name = hb_printable(row->kept.name);
-    HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
-    HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
-    bool other = row->kept.fate == HB_STAYS_OTHERS;
-    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s%s\n", name, width - hb_columns(name), "",
-            word_of(command, row), other ? ", " : "", other ? home : "", other ? " on " : "",
-            other ? host : "",
+    HB_AUTO_FREE char *home = hb_home_of_archive(row);
+    bool other = row->kept.fate == HB_STAYS_OTHERS && home != NULL;
+    fprintf(command->cli->out, "  %s%*s  %s%s%s%s%s\n", name, width - hb_columns(name), "",
+            word_of(command, row), other ? ", " : "", other ? home : "",
+            row->other_installation ? " (of another installation)" : "",
             row->kept.complete == HB_NO && !(row->no_archive && row->kept.fate == HB_STAYS_UNKNOWN)
                 ? " (incomplete)"
                 : "");

@@ -103,9 +103,8 @@ static int conclude(const struct snapshot_command *command, const char *name, js
 
 static int64_t keep_of(const struct snapshot_command *command)
 {
-    return command->options->keep >= 0
-               ? command->options->keep
-               : hb_config_number(command->session->config, "snapshot", "keep");
+    return command->options->keep >= 0 ? command->options->keep
+                                       : hb_config_snapshot(command->session->config)->keep;
 }
 
 /* `number`: its place in the list, 0: it has none; `fate`: of a list none. */
@@ -163,7 +162,7 @@ static int prune_to(const struct snapshot_command *command, int64_t keep, const 
 /* Nothing went wrong, but whoever typed it has no snapshot. */
 static void hint_at_files(const struct snapshot_command *command)
 {
-    const char *const *files = hb_config_list(command->session->config, "snapshot", "files");
+    const char *const *files = hb_config_snapshot(command->session->config)->files;
     const char *file = hb_config_path(command->session->config);
     HB_AUTO_FREE char *shown = hb_printable(file == NULL ? "a configuration file" : file);
     fprintf(command->session->cli->out,
@@ -215,10 +214,11 @@ static int conclude_create(const struct snapshot_command *command,
     return conclude(command, "snapshot create", members);
 }
 
-static void on_would_copy(void *context, const char *path, const struct hb_planned *planned)
+static void on_would_copy(void *context, const char *path, const struct hb_plan *plan,
+                          const struct hb_planned *planned)
 {
     const struct snapshot_command *command = context;
-    hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(planned));
+    hb_session_print_entry(command->session, path, false, NULL, hb_json_planned(plan, planned));
 }
 
 /* Once they are told how it ended: the exit code. */

@@ -15,6 +15,20 @@
 
 static const struct hb_cli_option table[] = {HB_READING_FORMAT, {0}};
 
+/* Of a database, at the end of its line: rows, say, that were counted when it was stored. */
+static void print_facts(const struct hb_cli *cli, const char *text)
+{
+    json_t *facts = text == NULL ? NULL : json_loads(text, 0, NULL), *value;
+    const char *name;
+    json_object_foreach(facts, name, value)
+    {
+        HB_AUTO_FREE char *shown = hb_printable(name);
+        fprintf(cli->out, "; %s %" JSON_INTEGER_FORMAT, shown, json_integer_value(value));
+    }
+    fputs("\n", cli->out);
+    json_decref(facts);
+}
+
 static void print_verified(const struct hb_reading *reading, const struct hb_verified *verified)
 {
     const struct hb_session *session = reading->session;
@@ -38,11 +52,12 @@ static void print_verified(const struct hb_reading *reading, const struct hb_ver
     for (size_t i = 0; i < report->content_count && !cli->quiet; i++) {
         const struct hb_content_finding *content = &report->contents[i];
         HB_AUTO_FREE char *name = hb_printable(content->path);
-        fprintf(cli->out, "  %s: %s\n", name,
+        fprintf(cli->out, "  %s: %s", name,
                 content->soundness == HB_SOUNDNESS_SOUND     ? "sound"
                 : content->soundness == HB_SOUNDNESS_UNSOUND ? "NOT SOUND"
                 : content->soundness == HB_SOUNDNESS_UNKNOWN ? "cannot tell"
                                                              : "not checked in full");
+        print_facts(cli, content->facts);
     }
     hb_summary_information(cli, cli->out, report);
 }

@@ -19,10 +19,10 @@ static void add_mtime(json_t *object, int64_t seconds, uint32_t nanoseconds)
                 (json_int_t)nanoseconds);
 }
 
-json_t *hb_json_planned(const struct hb_planned *planned)
+json_t *hb_json_planned(const struct hb_plan *plan, const struct hb_planned *planned)
 {
     json_t *object = hb_json_entry(planned->type, planned->bytes);
-    hb_json_add(object, "{s:i}", "mode", (int)planned->mode);
+    hb_json_add(object, "{s:i}", "mode", (int)hb_plan_common(plan, planned)->mode);
     add_mtime(object, planned->mtime_seconds, planned->mtime_nanoseconds);
     return object;
 }

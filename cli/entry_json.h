@@ -11,7 +11,7 @@
 json_t *hb_json_entry(uint32_t type, uint64_t bytes);
 
 /* And mode, mtime and mtime_ns of what would be stored. */
-json_t *hb_json_planned(const struct hb_planned *planned);
+json_t *hb_json_planned(const struct hb_plan *plan, const struct hb_planned *planned);
 
 /*
  * And mode, mtime, mtime_ns and link, as far as the archive has them, and why it cannot be decoded,

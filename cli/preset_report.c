@@ -49,6 +49,7 @@ static json_t *object_of(const struct hb_preset_archives *archives, size_t row)
         hb_json_name(object, "home_id", archive->origin.home);
         hb_json_name(object, "home", archive->origin.path == NULL ? "" : archive->origin.path);
         hb_json_name(object, "host", archive->origin.host == NULL ? "" : archive->origin.host);
+        hb_json_add(object, "{s:b}", "other_installation", archive->other_installation);
     }
     if (archive->kept.fate == HB_STAYS_UNTOLD) {
         HB_AUTO_FREE char *reason =
@@ -87,6 +88,15 @@ void hb_preset_report_json(json_t *object, const struct hb_preset_archives *arch
 
 /* ---- for people ---------------------------------------------------------------------------- */
 
+char *hb_home_of_archive(const struct hb_preset_archive *row)
+{
+    if (row->origin.path == NULL && row->origin.host == NULL)
+        return NULL;
+    HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
+    HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
+    return hb_text("%s on %s", home, host);
+}
+
 static void show_names(const struct hb_cli *cli, FILE *out,
                        const struct hb_preset_archives *archives, enum hb_fate fate)
 {
@@ -100,12 +110,13 @@ static void show_names(const struct hb_cli *cli, FILE *out,
             return;
         }
         HB_AUTO_FREE char *name = hb_printable(row->kept.name);
-        HB_AUTO_FREE char *home = hb_printable(row->origin.path == NULL ? "" : row->origin.path);
-        HB_AUTO_FREE char *host = hb_printable(row->origin.host == NULL ? "" : row->origin.host);
-        if (fate == HB_STAYS_OTHERS)
-            fprintf(out, "    %s: of %s on %s\n", name, home, host);
-        else
-            fprintf(out, "    %s\n", name);
+        HB_AUTO_FREE char *home = hb_home_of_archive(row);
+        bool other = fate == HB_STAYS_OTHERS;
+        fprintf(out, "    %s%s%s%s\n", name, other ? ": of " : "",
+                !other         ? ""
+                : home != NULL ? home
+                               : "another home",
+                row->other_installation ? " (of another installation)" : "");
     }
 }
 

@@ -12,6 +12,9 @@
 const char *hb_json_fate(const struct hb_kept *kept);
 json_t *hb_json_answer(enum hb_answer answer);
 
+/* "PATH on HOST", for people; NULL: its facts alone are known, which do not say. Caller frees. */
+char *hb_home_of_archive(const struct hb_preset_archive *row);
+
 /*
  * removed, removed_archives, other_archives, unknown_archives, untold_archives. Called once more,
  * it adds those of another preset.

@@ -189,7 +189,7 @@ int hb_session_find_home(struct hb_session *session, bool outermost, const char 
 /* Who named the home that cannot be opened? That is what to correct. */
 static void explain_home(struct hb_session *session)
 {
-    const char *variable = hb_config_text(session->config, "home", "variable");
+    const char *variable = hb_config_home(session->config)->variable;
     const char *value = *variable == '\0' ? NULL : getenv(variable);
     if (is_unexpanded(session->cli->home))
         hb_error_hint(&session->error, "%s", taken_literally);

@@ -305,6 +305,8 @@ static json_t *content_list(const struct hb_report *report)
                                                                  : "skipped");
         if (content->soundness == HB_SOUNDNESS_UNKNOWN) /* the reason is among "doubtful" */
             json_object_set_new(object, "cannot_tell", json_true());
+        if (content->facts != NULL)
+            json_object_set_new(object, "facts", json_loads(content->facts, 0, NULL));
         json_array_append_new(list, object);
     }
     return list;

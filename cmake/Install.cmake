@@ -45,7 +45,7 @@ install(DIRECTORY docs/schema DESTINATION ${CMAKE_INSTALL_DATADIR}/hbcore)
 file(RELATIVE_PATH HBCORE_HEADERS_FROM_GUIDE /${CMAKE_INSTALL_DOCDIR} /${CMAKE_INSTALL_INCLUDEDIR}/hbcore)
 file(READ docs/plugin-guide.md guide)
 foreach(link "../core/include/hbcore=${HBCORE_HEADERS_FROM_GUIDE}" "../tests/external-plugin/plugin=examples"
-    "../tests/external-plugin=examples" "../tests/support=examples" "../plugins/runtime-filter/tests=examples")
+    "../tests/external-plugin=examples" "../tests/support=examples" "../tests/hooks=examples" "../plugins/runtime-filter/tests=examples")
   string(REGEX MATCH "^([^=]*)=(.*)$" link "${link}")
   string(REPLACE "](${CMAKE_MATCH_1}" "](${CMAKE_MATCH_2}" guide "${guide}")
 endforeach()
@@ -53,7 +53,7 @@ file(WRITE ${PROJECT_BINARY_DIR}/plugin-guide.md "${guide}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS docs/plugin-guide.md)
 install(FILES ${PROJECT_BINARY_DIR}/plugin-guide.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY tests/external-plugin/plugin/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(FILES tests/external-plugin/test_external_plugin.py tests/support/fake_host.c tests/support/fake_host.h
+install(FILES tests/external-plugin/test_external_plugin.py tests/support/fake_host.c tests/support/fake_host.h tests/hooks/serving.c
   plugins/runtime-filter/tests/test_runtime_filter.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES docs/hbcore.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/hbcore.ini.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)

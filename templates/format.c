@@ -257,6 +257,14 @@ static const struct hb_magic magics[] = {{0, MAGIC_BYTES, MAGIC}, {0, 0, NULL}};
  * Each structure says how large it is, so that plugin and host may be of different releases. More
  * callbacks buy speed: encode() for several threads, list() and decode() to read one member alone.
  */
+/* What of an entry comes back: a backup tells its user what does not. */
+static const struct hb_keeps keeps = {
+    .size = sizeof keeps,
+    .flags = 0,     /* HB_KEEPS_OWNERS, if you store uid and gid */
+    .time_step = 1, /* nanoseconds */
+    .path_most = LONGEST_PATH,
+};
+
 static const struct hb_format_ops ops = {
     .size = sizeof ops,
     .flags = HB_FORMAT_SIZE_FIRST, /* HB_FORMAT_SYMLINKS, if you store links */
@@ -267,6 +275,7 @@ static const struct hb_format_ops ops = {
     .end_entry = end_entry,
     .finish = finish,
     .walk = walk,
+    .keeps = &keeps,
 };
 
 static const struct hb_plugin plugin = {

@@ -72,8 +72,8 @@ run_tests() {
     shift
     log=build/$preset/ctest.log
     local status=0
-    # One more than there are processors: tests wait for disks and clocks now and then.
-    ctest --preset "$preset" -j "$((jobs + 1))" --no-tests=error "$@" 2>&1 | tee "$log" || status=$?
+    # Twice as many as there are processors: tests wait for disks and clocks half of their time.
+    ctest --preset "$preset" -j "$((jobs * 2))" --no-tests=error "$@" 2>&1 | tee "$log" || status=$?
     closing=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1)
     return "$status"
 }

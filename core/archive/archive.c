@@ -24,10 +24,10 @@ static void take_limits(struct hb_archive *archive)
 {
     const struct hb_config *config = archive->run->config;
     archive->limits = (struct hb_archive_limits){
-        .entries = (uint64_t)hb_config_number(config, "import", "max-entries"),
-        .bytes = (uint64_t)hb_config_number(config, "import", "max-bytes"),
-        .path = (uint64_t)hb_config_number(config, "import", "max-path"),
-        .names = (uint64_t)hb_config_number(config, "import", "max-names"),
+        .entries = (uint64_t)hb_config_import(config)->max_entries,
+        .bytes = (uint64_t)hb_config_import(config)->max_bytes,
+        .path = (uint64_t)hb_config_import(config)->max_path,
+        .names = (uint64_t)hb_config_import(config)->max_names,
     };
 }
 
@@ -131,6 +131,7 @@ void hb_archive_close(struct hb_archive *archive)
     hb_trailer_clear(&archive->trailer);
     if (archive->fd >= 0)
         close(archive->fd);
+    hb_blocks_free(archive->blocks);
     hb_opened_close(&archive->opened);
     free(archive->head);
     free(archive->tail);
@@ -172,6 +173,14 @@ static int beyond(struct hb_archive *archive, const char *what, const char *opti
     return HB_STATUS_FATAL;
 }
 
+static int not_an_entry(const struct hb_archive *archive, const char *problem,
+                        struct hb_error *error)
+{
+    return hb_error_set(error, HB_STATUS_FATAL,
+                        "%s: damaged, or the format plugin is wrong: entry %zu %s", archive->shown,
+                        archive->catalog.count + 1, problem);
+}
+
 /* Before anything is kept of it: what is refused must not take memory either. */
 int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
                      struct hb_error *error)
@@ -179,9 +188,7 @@ int hb_archive_admit(struct hb_archive *archive, const struct hb_entry *entry,
     const struct hb_archive_limits *limits = &archive->limits;
     const char *problem = hb_entry_problem(entry);
     if (problem != NULL)
-        return hb_error_set(error, HB_STATUS_FATAL,
-                            "%s: damaged, or the format plugin is wrong: entry %zu %s",
-                            archive->shown, archive->catalog.count + 1, problem);
+        return not_an_entry(archive, problem, error);
     uint64_t bytes =
         entry->type == HB_TYPE_FILE && entry->bytes != HB_SIZE_UNKNOWN ? entry->bytes : 0;
     char what[160], announced[24], allowed[24];
@@ -227,7 +234,10 @@ static int add_member(struct filling *filling, const struct hb_entry *entry,
 
 static int on_member(const struct hb_lister *lister, const struct hb_member *member)
 {
-    return add_member(lister->self, member->entry, member);
+    struct filling *filling = lister->self;
+    const char *problem = hb_member_problem(member);
+    return problem == NULL ? add_member(filling, member->entry, member)
+                           : not_an_entry(filling->archive, problem, filling->error);
 }
 
 static int on_entry(const struct hb_visitor *visitor, const struct hb_entry *entry)

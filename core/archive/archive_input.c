@@ -88,7 +88,9 @@ static int64_t input_read_at(const struct hb_input *input, void *buffer, size_t 
     if (is_kept(archive, buffer, bytes, offset))
         return (int64_t)bytes;
     if (archive->opened.store != NULL) {
-        int64_t got = hb_opened_read_at(&archive->opened, buffer, bytes, offset);
+        int64_t got = archive->blocks != NULL
+                          ? hb_blocks_read_at(archive->blocks, buffer, bytes, offset)
+                          : hb_opened_read_at(&archive->opened, buffer, bytes, offset);
         archive->untold |= got < 0;
         return got;
     }
@@ -194,8 +196,10 @@ static int open_object(struct hb_archive *archive, struct hb_error *error)
     status = read_head_of_object(archive, error);
     if (status == HB_OK)
         status = take_head(archive, error);
-    if (status == HB_OK)
+    if (status == HB_OK) {
         read_end(archive);
+        archive->blocks = hb_blocks_make(&archive->opened);
+    }
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "archive/trailer.h"
 #include "host/format.h"
 #include "host/run.h"
+#include "store/blocks.h"
 #include "store/store.h"
 
 /* What an archive may hold at most: import.max-… */
@@ -20,10 +21,11 @@ struct hb_archive_limits {
 
 struct hb_archive {
     struct hb_run *run;
-    char *path;              /* as given; "-" */
-    const char *shown;       /* for messages */
-    int fd;                  /* of a file or a stream; -1: */
-    struct hb_opened opened; /* one of a store, where `path` is a URL */
+    char *path;               /* as given; "-" */
+    const char *shown;        /* for messages */
+    int fd;                   /* of a file or a stream; -1: */
+    struct hb_opened opened;  /* one of a store, where `path` is a URL */
+    struct hb_blocks *blocks; /* what is read of that one, but for start and end; or NULL */
     bool only_file; /* it was found by its name: what cannot be read anywhere is not an archive */
     bool stream;    /* can be read once only */
     struct hb_input input;

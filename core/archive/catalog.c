@@ -7,6 +7,8 @@
 
 enum { MOST_OF_A_REASON = 300 }; /* bytes */
 
+_Static_assert(sizeof(struct hb_catalog_member) == 64, "of each there may be millions");
+
 static uint64_t keep_text(struct hb_catalog *catalog, const char *text, size_t bytes)
 {
     if (catalog->text_bytes + bytes + 2 > catalog->text_capacity) {
@@ -51,6 +53,11 @@ static size_t make_plain(char *path, size_t bytes, uint32_t type)
     return kept;
 }
 
+static const struct hb_catalog_common *common_of(const struct hb_catalog *catalog, size_t index)
+{
+    return hb_interned_row(&catalog->commons, catalog->members[index].common);
+}
+
 size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
                       const struct hb_member *member)
 {
@@ -61,14 +68,15 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
     struct hb_catalog_member *made = &catalog->members[catalog->count];
     *made = (struct hb_catalog_member){
         .path = keep_text(catalog, entry->path, entry->path_bytes),
-        .link = entry->link == NULL ? 0 : keep_text(catalog, entry->link, strlen(entry->link)),
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
+        .common =
+            hb_intern(&catalog->commons, &(struct hb_catalog_common){entry->uid, entry->gid, 0},
+                      sizeof(struct hb_catalog_common)),
         .mode = entry->mode & 07777,
-        .uid = entry->uid,
-        .gid = entry->gid,
-        .type = (uint8_t)entry->type,
+        .type = entry->type & 0x7f,
+        .linked = entry->link != NULL,
         .entry_flags = (uint8_t)entry->flags,
     };
     if (member != NULL) {
@@ -77,8 +85,11 @@ size_t hb_catalog_add(struct hb_catalog *catalog, const struct hb_entry *entry,
         made->stored_bytes = member->stored_bytes;
         made->member_flags = (uint8_t)member->flags;
     }
-    made->path_bytes =
-        (uint32_t)make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
+    size_t bytes = make_plain(catalog->text + made->path, entry->path_bytes, entry->type);
+    made->path_bytes = bytes & 0xffffff;
+    catalog->text_bytes = made->path + bytes + 1;
+    if (made->linked)
+        keep_text(catalog, entry->link, strlen(entry->link));
     size_t index = catalog->count++;
     /* The flag and the reason came in together: a plugin that is older has neither. */
     if (member != NULL && HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
@@ -97,24 +108,27 @@ void hb_catalog_set_unreadable(struct hb_catalog *catalog, size_t index, const c
         catalog->whys = hb_resize(catalog->whys, last + 1, sizeof *catalog->whys);
         catalog->whys[catalog->why_count++] = keep_text(catalog, text, strlen(text));
     }
-    member->why = (uint32_t)catalog->why_count;
+    struct hb_catalog_common common = *common_of(catalog, index);
+    common.why = (uint32_t)catalog->why_count;
+    member->common = hb_intern(&catalog->commons, &common, sizeof common);
 }
 
 const char *hb_catalog_unreadable(const struct hb_catalog *catalog, size_t index)
 {
-    uint32_t why = catalog->members[index].why;
+    uint32_t why = common_of(catalog, index)->why;
     return why == 0 ? NULL : catalog->text + catalog->whys[why - 1];
 }
 
 const char *hb_catalog_link(const struct hb_catalog *catalog, size_t index)
 {
-    uint64_t link = catalog->members[index].link;
-    return link == 0 ? NULL : catalog->text + link;
+    const struct hb_catalog_member *member = &catalog->members[index];
+    return member->linked ? catalog->text + member->path + member->path_bytes + 1 : NULL;
 }
 
 void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_entry *entry)
 {
     const struct hb_catalog_member *member = &catalog->members[index];
+    const struct hb_catalog_common *common = common_of(catalog, index);
     *entry = (struct hb_entry){
         .size = sizeof *entry,
         .type = member->type,
@@ -125,8 +139,8 @@ void hb_catalog_entry(const struct hb_catalog *catalog, size_t index, struct hb_
         .mtime = {.tv_sec = member->mtime_seconds, .tv_nsec = member->mtime_nanoseconds},
         .mode = member->mode,
         .flags = member->entry_flags,
-        .uid = member->uid,
-        .gid = member->gid,
+        .uid = common->uid,
+        .gid = common->gid,
         .index = index,
     };
 }
@@ -151,6 +165,7 @@ void hb_catalog_clear(struct hb_catalog *catalog)
 {
     free(catalog->members);
     free(catalog->text);
+    hb_interned_clear(&catalog->commons);
     free(catalog->whys);
     *catalog = (struct hb_catalog){0};
 }

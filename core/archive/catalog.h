@@ -7,28 +7,35 @@
 #ifndef HB_CATALOG_H
 #define HB_CATALOG_H
 
+#include "base/interned.h"
 #include <hbcore/format.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* There may be millions: 64 bytes each. */
 struct hb_catalog_member {
-    uint64_t path; /* offset into `text` */
-    uint64_t link; /* the same; 0: none */
+    uint64_t path; /* offset into `text`; behind its NUL stands the link's target, if `linked` */
     uint64_t bytes;
     int64_t mtime_seconds;
     uint64_t group;
     uint64_t token;
     uint64_t stored_bytes;
     uint32_t mtime_nanoseconds;
-    uint32_t path_bytes;
-    uint32_t mode;
-    uint32_t uid;
-    uint32_t gid;
-    uint32_t why;         /* 1 + which of `whys`; 0: its content can be decoded */
-    uint8_t type;         /* enum hb_type */
+    uint32_t common; /* which of `commons` */
+    uint32_t path_bytes : 24;
+    uint32_t type : 7; /* enum hb_type */
+    uint32_t linked : 1;
+    uint16_t mode;
     uint8_t entry_flags;  /* enum hb_entry_flags */
     uint8_t member_flags; /* enum hb_member_flags */
+};
+
+/* What many members have in common. */
+struct hb_catalog_common {
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t why; /* 1 + which of `whys`; 0: its content can be decoded */
 };
 
 struct hb_catalog {
@@ -38,7 +45,8 @@ struct hb_catalog {
     char *text; /* all names, each ended by NUL; the first byte is one */
     size_t text_bytes;
     size_t text_capacity;
-    uint64_t *whys; /* reasons, offsets into `text` */
+    struct hb_interned commons; /* struct hb_catalog_common */
+    uint64_t *whys;             /* reasons, offsets into `text` */
     size_t why_count;
 };
 

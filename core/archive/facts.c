@@ -140,6 +140,14 @@ bool hb_facts_parse(const void *data, size_t bytes, struct hb_facts *facts)
     return whole && *facts->home != '\0' && facts->sequence <= HIGHEST;
 }
 
+bool hb_facts_have_seal(const void *data, size_t bytes)
+{
+    json_t *object = object_of(data, bytes);
+    bool sealed = json_object_get(object, "mac") != NULL;
+    json_decref(object);
+    return sealed;
+}
+
 bool hb_facts_are_sealed(const void *data, size_t bytes, const unsigned char key[HB_SEAL_BYTES])
 {
     unsigned char there[HB_FACTS_HASH], seal[HB_SEAL_BYTES], differs = 0;

@@ -10,8 +10,8 @@
  * since 1970), length (of the archive, in bytes), head (SHA-256 of its first HB_FACTS_HEAD bytes),
  * reasons (why it is incomplete: how many; 0: it is complete), files, directories, databases,
  * bytes (of content), and mac: an HMAC-SHA256 of all that with the key of the installation
- * (files/state_key.h), missing where there is none. The mac tells whose facts they are; retention
- * does not ask for it, as it does not ask for that of a trailer.
+ * (files/state_key.h), missing where there is none. Only facts with the mac of this installation
+ * are believed (backup/preset_facts.h).
  *
  * Facts belong to the archive whose length and head are those that they name (the head is for who
  * has the bytes at hand). An archive without them, or with others, is asked itself.
@@ -40,6 +40,8 @@ char *hb_facts_text(const struct hb_facts *facts, const unsigned char *key);
 /* The same back. False: these are none, or of a later version. */
 bool hb_facts_parse(const void *data, size_t bytes, struct hb_facts *facts);
 
+/* Were they sealed, whatever the key? */
+bool hb_facts_have_seal(const void *data, size_t bytes);
 /* Were they sealed with this key, and are they as they were then? */
 bool hb_facts_are_sealed(const void *data, size_t bytes, const unsigned char key[HB_SEAL_BYTES]);
 

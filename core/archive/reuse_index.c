@@ -65,7 +65,7 @@ void hb_reuse_add_entry(struct hb_reuse_index *index, const struct hb_entry *ent
         return;
     struct hb_long_entry *row =
         grow(&index->long_entries, &index->long_count, &index->long_capacity, sizeof *row);
-    *row = (struct hb_long_entry){.entry = (uint32_t)number};
+    *row = (struct hb_long_entry){.entry = (uint32_t)number, .units = (uint32_t)units};
     hb_fingerprint_path(entry, &row->path);
 }
 
@@ -93,10 +93,16 @@ void hb_reuse_clear(struct hb_reuse_index *index)
 
 /* ---- as bytes ------------------------------------------------------------------------------ */
 
-/* 16 + 4 bytes an entry and 8 a unit may leave it uneven; the trailer pads. */
+/* A bit an entry, in whole bytes. */
+static size_t bits_bytes(size_t count)
+{
+    return count / 8 + (count % 8 != 0);
+}
+
+/* An odd number, maybe; the trailer pads. */
 size_t hb_reuse_bytes(const struct hb_reuse_index *index)
 {
-    return HEAD_BYTES + index->count * (sizeof *index->fingerprints + sizeof *index->first_units) +
+    return HEAD_BYTES + index->count * sizeof *index->fingerprints + bits_bytes(index->count) +
            index->unit_count * sizeof *index->checks +
            index->long_count * sizeof *index->long_entries +
            index->part_count * sizeof *index->parts;
@@ -121,6 +127,16 @@ static unsigned char *put64(unsigned char *to, uint64_t number)
     return put(to, &little, sizeof little);
 }
 
+static unsigned char *put_shares(unsigned char *to, const struct hb_reuse_index *index)
+{
+    size_t bytes = bits_bytes(index->count);
+    memset(to, 0, bytes);
+    for (size_t i = 1; i < index->count; i++)
+        if (index->first_units[i] == index->first_units[i - 1])
+            to[i / 8] |= (unsigned char)(1u << i % 8);
+    return to + bytes;
+}
+
 void hb_reuse_write(const struct hb_reuse_index *index, unsigned char *to)
 {
     to = put(to, index->key, sizeof index->key);
@@ -129,14 +145,13 @@ void hb_reuse_write(const struct hb_reuse_index *index, unsigned char *to)
     to = put64(to, index->long_count);
     to = put64(to, index->part_count);
     to = put(to, index->fingerprints, index->count * sizeof *index->fingerprints);
-    for (size_t i = 0; i < index->count; i++)
-        to = put32(to, index->first_units[i]);
+    to = put_shares(to, index);
     for (size_t i = 0; i < index->unit_count; i++)
         to = put64(to, index->checks[i]);
     for (size_t i = 0; i < index->long_count; i++) {
         to = put(to, &index->long_entries[i].path, sizeof index->long_entries[i].path);
         to = put32(to, index->long_entries[i].entry);
-        to = put32(to, 0);
+        to = put32(to, index->long_entries[i].units);
     }
     for (size_t i = 0; i < index->part_count; i++) {
         to = put32(to, index->parts[i].bytes);
@@ -168,35 +183,50 @@ static uint64_t get64(const unsigned char *from)
 
 static void to_host_order(struct hb_reuse_index *index)
 {
-    for (size_t i = 0; i < index->count; i++)
-        index->first_units[i] = le32toh(index->first_units[i]);
     for (size_t i = 0; i < index->unit_count; i++)
         index->checks[i] = le64toh(index->checks[i]);
-    for (size_t i = 0; i < index->long_count; i++)
+    for (size_t i = 0; i < index->long_count; i++) {
         index->long_entries[i].entry = le32toh(index->long_entries[i].entry);
+        index->long_entries[i].units = le32toh(index->long_entries[i].units);
+    }
     for (size_t i = 0; i < index->part_count; i++)
         index->parts[i].bytes = le32toh(index->parts[i].bytes);
 }
 
-/* Units ascend; long entries are those of several units, and their parts are all there are. */
-static bool is_consistent(const struct hb_reuse_index *index)
+/*
+ * Which unit each entry begins with: the one of the entry before, if it shares that, else the next.
+ * All units have to be somebody's; long entries are those of several units, which nobody shares,
+ * and their parts are all there are.
+ */
+static bool count_units(struct hb_reuse_index *index, const unsigned char *shares)
 {
-    size_t row = 0, parts = 0;
-    if (index->count == 0 || index->unit_count == 0 || index->first_units[0] != 0)
-        return false;
+    uint64_t next = 0, parts = 0, units = 0;
+    size_t row = 0;
+    index->first_units = hb_alloc((index->count + 1) * sizeof *index->first_units);
     for (size_t i = 0; i < index->count; i++) {
-        uint64_t first = index->first_units[i];
-        uint64_t next = i + 1 < index->count ? index->first_units[i + 1] : index->unit_count;
-        bool shares = i > 0 && index->first_units[i - 1] == first;
-        if (next < first || first >= index->unit_count || (shares && next > first + 1))
-            return false;
-        if (next <= first + 1)
+        bool is_long = row < index->long_count && index->long_entries[row].entry == i;
+        if (shares[i / 8] >> i % 8 & 1) {
+            if (is_long || units != 1)
+                return false;
+            index->first_units[i] = index->first_units[i - 1];
             continue;
-        if (row >= index->long_count || index->long_entries[row++].entry != i)
+        }
+        units = is_long ? index->long_entries[row++].units : 1;
+        if ((is_long && units < 2) || units > index->unit_count - next)
             return false;
-        parts += (size_t)(next - first);
+        index->first_units[i] = (uint32_t)next;
+        next += units;
+        parts += is_long ? units : 0;
     }
-    return row == index->long_count && parts == index->part_count;
+    return next == index->unit_count && row == index->long_count && parts == index->part_count;
+}
+
+/* There are units, not more than can be counted, and no bit is set that is nobody's. */
+static bool is_sensible(const struct hb_reuse_index *index, const unsigned char *shares)
+{
+    size_t left = index->count % 8;
+    return index->count > 0 && index->unit_count <= UINT32_MAX &&
+           (left == 0 || shares[index->count / 8] >> left == 0);
 }
 
 bool hb_reuse_parse(const unsigned char *data, size_t bytes, struct hb_reuse_index *index)
@@ -205,12 +235,13 @@ bool hb_reuse_parse(const unsigned char *data, size_t bytes, struct hb_reuse_ind
     if (bytes < HEAD_BYTES)
         return false;
     const unsigned char *at = data + HEAD_BYTES;
+    HB_AUTO_FREE unsigned char *shares = NULL;
     size_t left = bytes - HEAD_BYTES;
     uint64_t count = get64(data + 32), units = get64(data + 40);
     uint64_t long_count = get64(data + 48), parts = get64(data + 56);
     memcpy(index->key, data, sizeof index->key);
     bool good = take(&at, &left, count, sizeof *index->fingerprints, &index->fingerprints) &&
-                take(&at, &left, count, sizeof *index->first_units, &index->first_units) &&
+                take(&at, &left, bits_bytes((size_t)count), 1, &shares) &&
                 take(&at, &left, units, sizeof *index->checks, &index->checks) &&
                 take(&at, &left, long_count, sizeof *index->long_entries, &index->long_entries) &&
                 take(&at, &left, parts, sizeof *index->parts, &index->parts) && left == 0;
@@ -220,7 +251,7 @@ bool hb_reuse_parse(const unsigned char *data, size_t bytes, struct hb_reuse_ind
         index->long_count = (size_t)long_count;
         index->part_count = (size_t)parts;
         to_host_order(index);
-        good = is_consistent(index);
+        good = is_sensible(index, shares) && count_units(index, shares);
     }
     if (!good)
         hb_reuse_clear(index);

@@ -6,9 +6,9 @@
  *   u8[32]   key: what the units were encoded with (codec, version, settings, policy)
  *   u64      entries, units, long entries, parts
  *   u8[16]   an entry: its fingerprint, zeros where it must not be recognised
- *   u32      an entry: number of the first unit that it has a part in
+ *   a bit    an entry, the first in the lowest: it shares the unit of the one before; whole bytes
  *   u64      a unit: its checksum
- *   a long entry, which has several units: u8[16] fingerprint of its path, u32 number, u32 zero
+ *   a long entry, which has several units: u8[16] fingerprint of its path, u32 number, u32 units
  *   a part, which is a unit of one: u32 stored bytes, u32 zero, u8[32] hash, u8[64] note
  *
  * All in the order of the archive.
@@ -35,14 +35,14 @@ struct hb_unit_part {
 struct hb_long_entry {
     struct hb_fingerprint path;
     uint32_t entry;
-    uint32_t reserved;
+    uint32_t units;
 };
 
 /* All zero at first. */
 struct hb_reuse_index {
     unsigned char key[32];
     struct hb_fingerprint *fingerprints;
-    uint32_t *first_units; /* as many */
+    uint32_t *first_units; /* as many; made when it is read */
     size_t count, capacity;
     uint64_t *checks;
     size_t unit_count, unit_capacity;

@@ -16,6 +16,7 @@ enum {
     SECTION_REUSE = 3,
     SECTION_ORIGIN = 4,
     SECTION_CONTENT = 5,
+    SECTION_ANNOTATIONS = 6,
     SECTION_HEAD = 16,
     SHORT_PATH = 192,
     NAMED_REASONS = 1000 /* of each kind; the counts are always whole */
@@ -147,11 +148,16 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
     HB_AUTO_FREE char *text = summary_text(trailer, report);
     size_t origin_bytes = 0;
     HB_AUTO_FREE char *place = origin == NULL ? NULL : hb_origin_text(origin, &origin_bytes);
+    HB_AUTO_FREE char *said = json_array_size(trailer->annotations) == 0
+                                  ? NULL
+                                  : json_dumps(trailer->annotations, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t said_bytes = said == NULL ? 0 : strlen(said);
     size_t text_bytes = strlen(text), hash_bytes = trailer->count * sizeof *trailer->hashes;
     bool reusable = reuse != NULL && !reuse->overflowed;
     size_t reuse_bytes = reusable ? hb_reuse_bytes(reuse) : 0;
     size_t total = sizeof magic + SECTION_HEAD + padded(text_bytes) +
                    2 * (SECTION_HEAD + hash_bytes) +
+                   (said != NULL ? SECTION_HEAD + padded(said_bytes) : 0) +
                    (reusable ? SECTION_HEAD + padded(reuse_bytes) : 0) +
                    (place != NULL ? SECTION_HEAD + padded(HB_SEAL_BYTES + origin_bytes) : 0) +
                    sizeof(uint64_t);
@@ -160,6 +166,8 @@ void hb_trailer_build(const struct hb_trailer *trailer, const struct hb_report *
     at = put_section(at + sizeof magic, SECTION_SUMMARY, text, text_bytes);
     at = put_section(at, SECTION_METADATA, trailer->hashes, hash_bytes);
     at = put_section(at, SECTION_CONTENT, trailer->contents, hash_bytes);
+    if (said != NULL)
+        at = put_section(at, SECTION_ANNOTATIONS, said, said_bytes);
     if (reusable) {
         at = put_head(at, SECTION_REUSE, reuse_bytes);
         hb_reuse_write(reuse, at);
@@ -202,6 +210,12 @@ static bool take_section(struct hb_trailer *trailer, uint32_t type, const unsign
         return take_numbers(trailer, &trailer->hashes, data, bytes);
     if (type == SECTION_CONTENT)
         return take_numbers(trailer, &trailer->contents, data, bytes);
+    if (type == SECTION_ANNOTATIONS) { /* behind those of which there is one an entry */
+        if (trailer->annotations != NULL)
+            return false;
+        trailer->annotations = hb_annotations_parse(data, bytes, trailer->count);
+        return trailer->annotations != NULL;
+    }
     if (type == SECTION_ORIGIN) {
         if (trailer->has_origin)
             return false;
@@ -310,6 +324,7 @@ void hb_trailer_clear(struct hb_trailer *trailer)
 {
     free(trailer->hashes);
     free(trailer->contents);
+    json_decref(trailer->annotations);
     json_decref(trailer->summary);
     hb_origin_clear(&trailer->origin);
     *trailer = (struct hb_trailer){0};

@@ -10,9 +10,10 @@
  *   2  one u64 an entry, in archive order: XXH3-64 of its metadata
  *   5  the same of its content: base/content_hash.h, 0 for what is no file; as many. Archives of
  *      the release before have none: then nothing is compared
+ *   6  what content plugins said of entries, see annotations.h; missing if that is nothing
  *   3  what a later backup can take over, see reuse_index.h; may be missing
  *   4  where it comes from, see origin.h; the last one; may be missing
- * In the order 1, 2, 5, 3, 4; unknown sections are passed over. All in front of section 4 is the
+ * In the order 1, 2, 5, 6, 3, 4; unknown sections are passed over. All in front of section 4 is the
  * same for the same tree.
  *
  * A later version begins with the same seven bytes and a higher version byte, and formats keep it
@@ -22,6 +23,7 @@
 #ifndef HB_TRAILER_H
 #define HB_TRAILER_H
 
+#include "archive/annotations.h"
 #include "archive/origin.h"
 #include "archive/reuse_index.h"
 #include "base/error.h"
@@ -35,7 +37,8 @@ struct hb_trailer {
     uint64_t *contents; /* as many, or NULL: it has none. See hb_trailer_content */
     size_t count;
     size_t capacity;
-    json_t *summary; /* section 1; when read */
+    json_t *annotations; /* section 6, rows of annotations.h; or NULL */
+    json_t *summary;     /* section 1; when read */
     bool has_origin;
     struct hb_origin origin; /* section 4; when read */
 };

@@ -116,7 +116,9 @@ static const struct hb_format_choice *strongest(struct hb_archive *archive,
     }
     for (size_t i = 0; i < list->count && most >= MAGIC_WITHIN && *rival == NULL; i++) {
         const struct hb_format_choice *other = &list->choices[i];
-        bool one_magic = proofs[i] >= MAGIC_WITHIN && has_one_magic(archive, best, other);
+        /* Who has looked at more than that goes by what it says. */
+        bool one_magic = proofs[i] >= MAGIC_WITHIN && !HB_CAN(hb_format_ops_of(other), probe) &&
+                         has_one_magic(archive, best, other);
         if (!is_same_plugin(best, other) && (one_magic ? !lenient : proofs[i] == most))
             *rival = other;
     }

@@ -35,19 +35,18 @@ static int make_plan(struct hb_backing_up *backup)
         excluded[excluded_count++] = (struct hb_identity){status.st_dev, status.st_ino};
     if (backup->key.exists)
         excluded[excluded_count++] = (struct hb_identity){backup->key.device, backup->key.inode};
-    bool store_links = hb_config_value(config, "backup", "links")->number == 1;
-    if (store_links && !(ops->flags & HB_FORMAT_SYMLINKS)) {
-        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
-                      "this format cannot store symbolic links; they are left out");
-        store_links = false;
-    }
+    bool store_links = hb_config_backup(config)->store_links;
+    bool cannot_link = store_links && !(ops->flags & HB_FORMAT_SYMLINKS);
+    size_t links = backup->run->report.kinds[HB_FOUND_LINK];
+    struct hb_keeps keeps = hb_format_keeps(backup->request->format);
     struct hb_plan_request request = {
         .run = backup->run,
         .filters = &backup->filters,
         .contents = &backup->contents,
         .choice = backup->request->choice,
-        .store_links = store_links,
-        .one_file_system = hb_config_number(config, "backup", "one-file-system") != 0,
+        .keeps = &keeps,
+        .store_links = store_links && !cannot_link,
+        .one_file_system = hb_config_backup(config)->one_file_system,
         .excluded = excluded,
         .excluded_count = excluded_count,
         .id = backup->request->id,
@@ -55,6 +54,9 @@ static int make_plan(struct hb_backing_up *backup)
         .swept = backup->request->dry_run ? NULL : &backup->result->swept,
     };
     int made = hb_plan_make(&request, &backup->plan, backup->error);
+    if (cannot_link && backup->run->report.kinds[HB_FOUND_LINK] > links)
+        hb_report_add(&backup->run->report, HB_FOUND_NOTE, "",
+                      "this format cannot store symbolic links; they are left out");
     backup->run->walked = made == HB_OK;
     return made;
 }
@@ -109,7 +111,7 @@ static int stage_in_chosen(struct hb_backing_up *backup, const char *path)
 static int open_stages(struct hb_backing_up *backup)
 {
     const struct hb_destination *destination = backup->request->destination;
-    const char *chosen = hb_config_text(backup->run->config, "backup", "stage-dir");
+    const char *chosen = hb_config_backup(backup->run->config)->stage_dir;
     if (*chosen != '\0') {
         HB_AUTO_FREE char *path = hb_expand_path(chosen);
         int status = stage_in_chosen(backup, path);
@@ -130,7 +132,7 @@ static void list_plan(const struct hb_backing_up *backup)
     for (size_t i = 0; request->would_store != NULL && i < backup->plan.count; i++) {
         const struct hb_planned *planned = &backup->plan.entries[i];
         HB_AUTO_FREE char *path = hb_plan_path(&backup->plan, planned);
-        request->would_store(request->context, path, planned);
+        request->would_store(request->context, path, &backup->plan, planned);
         backup->result->directories += planned->type == HB_TYPE_DIRECTORY;
     }
     backup->result->files = backup->plan.files;

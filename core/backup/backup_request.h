@@ -26,7 +26,8 @@ struct hb_backup_request {
     /* Makes run->progress once the size of the work is known; may be NULL. */
     void (*planned)(void *context, uint64_t files, uint64_t bytes);
     /* Dry run: one call an entry of the plan. May be NULL. */
-    void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
+    void (*would_store)(void *context, const char *path, const struct hb_plan *plan,
+                        const struct hb_planned *planned);
     void *context;
 };
 

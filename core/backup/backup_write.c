@@ -8,6 +8,7 @@
 
 #include "archive/facts.h"
 #include "archive/trailer.h"
+#include "backup/annotate.h"
 #include "backup/incomplete.h"
 #include "backup/read_back.h"
 #include "base/interrupt.h"
@@ -33,6 +34,7 @@ struct writing {
     const struct hb_format_ops *ops;
     struct hb_publication publication;
     struct hb_trailer trailer;
+    struct hb_annotating annotating;
     unsigned char *block; /* the trailer, as the format got it */
     size_t block_bytes;
     struct hb_reuse_index reuse;  /* for a later backup */
@@ -81,6 +83,7 @@ static void note_entry(struct writing *writing, const struct hb_entry *entry)
 {
     struct hb_reader *reader = hb_reader_of((struct hb_entry *)(uintptr_t)entry);
     struct hb_entry row = hb_read_back_row(writing->ops, entry);
+    hb_annotate_entry(&writing->annotating, writing->trailer.count, reader);
     hb_trailer_add(&writing->trailer, &row, entry->type == HB_TYPE_FILE ? reader->content_hash : 0);
     if (writing->plan->remember)
         hb_reuse_add_entry(&writing->reuse, entry, &reader->fingerprint, writing->entry_units);
@@ -201,13 +204,28 @@ static struct hb_origin origin_of(const struct writing *writing, char *host, siz
     return origin;
 }
 
+/*
+ * When all entries are written: of large homes this is much, and what comes, the trailer and the
+ * reading back, needs memory, too. A store may still be taking over from the previous archive.
+ */
+static void forget_entries(struct writing *writing)
+{
+    hb_plan_forget_entries(writing->plan);
+    if (writing->request->destination->store != NULL)
+        return;
+    hb_previous_close(writing->previous);
+    writing->previous = NULL;
+}
+
 static int finish_archive(struct writing *writing)
 {
     char host[HOST_NAME_MAX + 1] = "";
     struct hb_origin origin = origin_of(writing, host, sizeof host - 1);
+    forget_entries(writing);
     /* Sources that are still being closed may have something to say. */
     pthread_mutex_lock(&writing->run->report.lock);
     hb_report_sort(&writing->run->report);
+    writing->trailer.annotations = hb_annotate_rows(&writing->annotating, &writing->run->report);
     if (writing->ops->flags & HB_FORMAT_TRAILER)
         hb_trailer_build(&writing->trailer, &writing->run->report,
                          writing->plan->remember ? &writing->reuse : NULL,
@@ -215,9 +233,13 @@ static int finish_archive(struct writing *writing)
                          writing->backup->key.known ? writing->backup->key.key : NULL,
                          &writing->block, &writing->block_bytes);
     pthread_mutex_unlock(&writing->run->report.lock);
+    hb_reuse_clear(&writing->reuse);
+    int status = hb_publication_finish(&writing->publication, writing->error);
+    if (status != HB_OK)
+        return status;
     hb_run_clear_failure(writing->run);
-    int status = writing->ops->finish(writing->format->self, &writing->publication.sink,
-                                      writing->block, writing->block_bytes);
+    status = writing->ops->finish(writing->format->self, &writing->publication.sink, writing->block,
+                                  writing->block_bytes);
     if (status != HB_OK)
         return format_failed(writing, status, NULL);
     writing->result->archive_bytes = writing->publication.sink.tell(&writing->publication.sink);
@@ -259,7 +281,7 @@ static int write_entries(struct writing *writing)
         .contents = &writing->backup->contents,
         .format = writing->format,
         .workers = hb_run_workers(writing->run),
-        .window = (uint64_t)hb_config_number(writing->run->config, "backup", "window"),
+        .window = (uint64_t)hb_config_backup(writing->run->config)->window,
         .previous = writing->previous,
     };
     struct hb_step step;
@@ -381,6 +403,8 @@ static int write_archive(struct writing *writing)
                                     &writing->format, writing->error);
     if (status == HB_OK) {
         writing->ops = writing->format->plugin->ops;
+        writing->publication.only_ends = writing->publication.spooled &&
+                                         HB_CAN(writing->ops, list) && HB_CAN(writing->ops, span);
         status = prepare_reuse(writing);
     }
     if (status == HB_OK)
@@ -499,6 +523,7 @@ int hb_backup_write(struct hb_backing_up *backup)
     hb_instance_free(writing.format);
     hb_publication_end(&writing.publication);
     hb_trailer_clear(&writing.trailer);
+    hb_annotate_clear(&writing.annotating);
     free(writing.block);
     hb_reuse_clear(&writing.reuse);
     hb_previous_close(writing.previous);

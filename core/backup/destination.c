@@ -124,14 +124,22 @@ int hb_destination_find_store(struct hb_run *run, struct hb_destination *destina
     if (status != HB_OK || destination->unique)
         return status;
     status = hb_store_open(run, destination->path, NULL, &there, error);
-    if (status == HB_STATUS_NOMATCH)
+    if (status == HB_STATUS_NOMATCH) {
+        *error = (struct hb_error){0}; /* that is no error here */
         return HB_OK;
+    }
     if (status != HB_OK)
         return status;
+    if (destination->replaces) {
+        destination->version = hb_copy_text(there.object.version);
+        destination->is_new = false;
+    }
     hb_opened_close(&there);
+    if (destination->replaces)
+        return HB_OK;
     hb_error_set(error, HB_STATUS_FATAL, "%s: something has this name already; it is not replaced",
                  destination->path);
-    hb_error_hint(error, "choose another name with -o");
+    hb_error_hint(error, "choose another name with -o, or add --replace");
     return HB_STATUS_FATAL;
 }
 
@@ -354,5 +362,6 @@ void hb_destination_clear(struct hb_destination *destination)
     free(destination->directory);
     free(destination->name);
     free(destination->kept);
+    free(destination->version);
     *destination = (struct hb_destination)HB_DESTINATION_NONE;
 }

@@ -19,6 +19,8 @@ struct hb_destination {
     char run[HB_RUN_ID_BYTES];    /* of the object that is made there; hexadecimal */
     char home[HB_ID_BYTES];       /* which the archive is of; "" */
     bool is_new;                  /* nothing has that name; else it must not be replaced */
+    bool replaces;                /* what has the name in a store may go: the user said so */
+    char *version;                /* of what has it now, where it may go; NULL: nothing */
     struct hb_directory place;    /* `directory`, held open once it is prepared */
     char *asked;                  /* `path` before links were followed */
     char *path;                   /* absolute, links resolved; "-" for standard output */
@@ -49,7 +51,8 @@ int hb_destination_find(const char *path, const char *default_name, const char *
 
 /*
  * The same in a store: finds it, where the path was a URL (else nothing happens). HB_OK, or
- * HB_STATUS_FATAL: there is no such store, or something has the name that the user gave.
+ * HB_STATUS_FATAL: there is no such store, or something has the name that the user gave, which may
+ * go only where destination->replaces says so.
  */
 int hb_destination_find_store(struct hb_run *run, struct hb_destination *destination,
                               struct hb_error *error);

@@ -140,6 +140,10 @@ int hb_incomplete_find(struct hb_run *run, const struct hb_stage *stage,
     struct stat status;
     struct hb_error why = {0}, other;
     const struct hb_directory directory = {.fd = stage->parent_fd, .rights = stage->rights};
+    if (destination->version != NULL)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: was not replaced: the new archive is incomplete",
+                            destination->path);
     if (destination->store != NULL) /* nothing has that name: hb_destination_find_store() */
         return HB_OK;
     if (destination->stream || destination->unique)

@@ -2,6 +2,8 @@
 #include "backup/listed_facts.h"
 
 #include "base/memory.h"
+#include "host/archive_name.h"
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,15 +20,29 @@ void hb_facts_list_add(struct hb_facts_list *list, const struct hb_object *objec
     };
 }
 
+static const char *own_name(const struct hb_listed_facts *listed)
+{
+    return listed->object + listed->above;
+}
+
+static int compare_names(const void *one, const void *other)
+{
+    return strcmp(own_name(one), own_name(other));
+}
+
+void hb_facts_list_sort(struct hb_facts_list *list)
+{
+    if (list->count > 0)
+        qsort(list->rows, list->count, sizeof *list->rows, compare_names);
+}
+
 struct hb_listed_facts *hb_facts_list_find(const struct hb_facts_list *list, const char *archive)
 {
-    size_t bytes = strlen(archive);
-    for (size_t i = 0; i < list->count; i++) {
-        const char *name = list->rows[i].object + list->rows[i].above;
-        if (hb_facts_stem(name) == bytes && strncmp(name, archive, bytes) == 0)
-            return &list->rows[i];
-    }
-    return NULL;
+    HB_AUTO_FREE char *name = hb_text("%s%s", archive, HB_FACTS_SUFFIX);
+    struct hb_listed_facts wanted = {.object = name};
+    return list->count == 0
+               ? NULL
+               : bsearch(&wanted, list->rows, list->count, sizeof *list->rows, compare_names);
 }
 
 void hb_facts_list_clear(struct hb_facts_list *list)
@@ -39,8 +55,18 @@ void hb_facts_list_clear(struct hb_facts_list *list)
     *list = (struct hb_facts_list){.rows = NULL};
 }
 
+/* An installation that has a key, but cannot read it, cannot tell. */
+static enum hb_facts_seal seal_of(const void *text, size_t bytes, const struct hb_state_key *key)
+{
+    if (!hb_facts_have_seal(text, bytes) || (!key->known && key->exists))
+        return HB_FACTS_NOT_SEALED;
+    return key->known && hb_facts_are_sealed(text, bytes, key->key) ? HB_FACTS_SEALED_HERE
+                                                                    : HB_FACTS_SEALED_ELSEWHERE;
+}
+
 bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_facts *listed,
-                          struct hb_facts *facts)
+                          const struct hb_state_key *key, struct hb_facts *facts,
+                          enum hb_facts_seal *seal)
 {
     struct hb_opened opened;
     unsigned char text[HB_FACTS_MOST + 1];
@@ -48,12 +74,15 @@ bool hb_listed_facts_read(const struct hb_store *store, const struct hb_listed_f
         return false;
     int64_t got = hb_opened_read_at(&opened, text, sizeof text, 0);
     hb_opened_close(&opened);
-    return got > 0 && hb_facts_parse(text, (size_t)got, facts);
+    if (got <= 0 || !hb_facts_parse(text, (size_t)got, facts))
+        return false;
+    *seal = seal_of(text, (size_t)got, key);
+    return true;
 }
 
 void hb_listed_facts_remove(const struct hb_store *store, const struct hb_listed_facts *listed)
 {
-    store->ops->remove(store->self, listed->object, listed->version);
+    hb_store_remove(store, listed->object, listed->version);
 }
 
 void hb_facts_list_sweep(const struct hb_facts_list *list, const struct hb_store *store,

@@ -116,18 +116,16 @@ static void add(struct walk *walk, const struct hb_entry *entry, uint8_t content
     plan->names = hb_resize(plan->names, walk->name_bytes + entry->path_bytes, 1);
     memcpy(plan->names + walk->name_bytes, entry->path, entry->path_bytes);
     plan->entries = hb_resize(plan->entries, plan->count + 1, sizeof *plan->entries);
+    struct hb_plan_common common = {entry->uid, entry->gid, (uint16_t)entry->mode, content};
     plan->entries[plan->count] = (struct hb_planned){
+        .common = hb_intern(&plan->commons, &common, sizeof common),
         .parent = UINT32_MAX,
-        .name_bytes = (uint32_t)entry->path_bytes,
-        .name = walk->name_bytes,
+        .name_bytes = entry->path_bytes & 0x1ffff,
+        .name = walk->name_bytes & ((1ULL << 40) - 1),
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
-        .uid = entry->uid,
-        .gid = entry->gid,
-        .mode = (uint16_t)entry->mode,
         .type = HB_TYPE_FILE,
-        .content = content,
     };
     hb_path_table_put(&walk->known, plan->count++, path_of, plan);
     walk->name_bytes += entry->path_bytes;

@@ -53,26 +53,26 @@ static int not_found(const struct hb_config *config, const char *name, struct hb
 int hb_preset_find(const struct hb_config *config, const char *name, struct hb_preset *preset,
                    struct hb_error *error)
 {
-    *preset = (struct hb_preset){.directory = hb_config_text(config, "backup", "directory"),
+    *preset = (struct hb_preset){.directory = hb_config_backup(config)->directory,
                                  .keep = -1,
-                                 .reuse = hb_config_number(config, "backup", "reuse") != 0};
+                                 .reuse = hb_config_backup(config)->reuse};
     if (name == NULL) {
-        preset->prefix = hb_copy_text(hb_config_text(config, "backup", "prefix"));
+        preset->prefix = hb_copy_text(hb_config_backup(config)->prefix);
         return HB_OK;
     }
     HB_AUTO_FREE char *section = hb_text("preset:%s", name);
     preset->section = hb_config_section(config, section);
     if (preset->section == NULL)
         return not_found(config, name, error);
-    HB_AUTO_FREE char *home = hb_expand_path(hb_config_text(config, "home", "path"));
+    HB_AUTO_FREE char *home = hb_expand_path(hb_config_home(config)->path);
     if (hb_preset_clash(config, preset->section, home, false, error) != HB_OK)
         return HB_STATUS_FATAL;
-    const char *format = hb_config_text(config, section, "format");
-    preset->directory = hb_config_text(config, section, "directory");
-    preset->keep = hb_config_number(config, section, "keep");
-    preset->reuse = hb_config_number(config, section, "reuse") != 0;
-    preset->format = *format == '\0' ? NULL : format;
-    preset->prefix = hb_config_prefix(config, preset->section);
+    const struct hb_preset_settings *settings = hb_config_preset(preset->section);
+    preset->directory = settings->directory;
+    preset->keep = settings->keep;
+    preset->reuse = settings->reuse;
+    preset->format = *settings->format == '\0' ? NULL : settings->format;
+    preset->prefix = hb_config_prefix(preset->section);
     return HB_OK;
 }
 

@@ -10,52 +10,15 @@
  * tool, or with SOURCE_DATE_EPOCH: in the home itself it is this home's, elsewhere it is nobody's
  * until the user says so (hb_preset_adopt).
  *
- * In a store, facts beside an archive (archive/facts.h) say all that in one small read, if they are
- * its own: it has their length. Of one that was made of a home at another path they do not say
- * enough, and it is asked itself. In a directory of this machine its trailer is as near, and says
- * more: there each archive is asked itself, so that what was put in its place is noticed.
+ * Facts beside an archive (archive/facts.h) say all that in one small read, if they are its own and
+ * this installation has sealed them; preset_facts.h says what else is made of them. What goes in a
+ * directory of this machine, and the one that lets it go, are asked themselves (preset_prune.c).
  */
 #ifndef HB_PRESET_ARCHIVES_H
 #define HB_PRESET_ARCHIVES_H
 
-#include "archive/origin.h"
-#include "backup/listed_facts.h"
-#include "backup/preset.h"
-#include "backup/retention.h"
+#include "backup/preset_listed.h"
 #include "host/hooks.h"
-#include "store/local.h"
-
-struct hb_preset_archive {
-    struct hb_kept kept; /* whose and complete: so far; complete may be HB_NOT_ASKED */
-    char *version;       /* as it was listed; NULL: it cannot be examined */
-    struct stat status;  /* the same, of a file; of an object in a store size and time, as ours */
-    bool by_facts;       /* the archive itself was not asked */
-    bool no_archive;     /* no format takes it for one of its own */
-    bool has_origin;
-    struct hb_origin origin;
-};
-
-struct hb_preset_archives {
-    char *directory;                /* canonical, where it is there; or a URL */
-    int fd;                         /* of a directory that is there; else -1 */
-    struct hb_local local;          /* the same as a store */
-    const struct hb_store *store;   /* where they are listed and removed; NULL: nothing is there */
-    struct hb_preset_archive *rows; /* newest first */
-    size_t count;
-    struct hb_facts_list facts; /* that stand beside them */
-    uint64_t sequence;          /* for one that is made now */
-    char stamp[HB_STAMP_BYTES]; /* the latest that a name was made of; "" */
-};
-
-/* Whose archives, and which. */
-struct hb_preset_query {
-    struct hb_run *run;
-    const struct hb_home_id *id;
-    const char *prefix;
-    const char *const *suffixes;     /* of all formats: a preset may have had another one before */
-    const char *directory;           /* it may be missing; or a URL */
-    const struct hb_directory *held; /* the same, where it is open; or NULL */
-};
 
 /*
  * HB_OK; HB_STATUS_CANCELLED; HB_STATUS_FATAL: the directory cannot be listed.
@@ -74,30 +37,7 @@ char *hb_preset_newest(const struct hb_preset_archives *archives, const char *co
 /* Those that nobody claims become this home's; how many. */
 size_t hb_preset_adopt(struct hb_preset_archives *archives, struct hb_home_id *id);
 
-/*
- * As hb_prune_rows(). `made`: the name of one that this run has made, or NULL; `complete`: that
- * one.
- */
-void hb_preset_prune(const struct hb_preset_query *query, struct hb_preset_archives *archives,
-                     uint64_t keep, const char *made, bool complete, bool dry_run);
-
 /* The event of the hooks names those that were removed, or would be. */
 void hb_preset_tell_removed(const struct hb_preset_archives *archives, struct hb_hooks *hooks);
-
-/* Of one of them. Caller frees. */
-char *hb_preset_archive_path(const struct hb_preset_archives *archives, size_t row);
-
-enum hb_own_archive {
-    HB_OWN_NOT,       /* of another home, no archive at all, or unknown */
-    HB_OWN_BY_PLACE,  /* it does not say of which home it is, but lies below this one */
-    HB_OWN_BY_TRAILER /* it says that it is this home's */
-};
-
-/* Is a file of any name an archive of this home? `path`: canonical. */
-enum hb_own_archive hb_preset_is_ours(struct hb_run *run, const struct hb_home_id *id,
-                                      const char *path);
-
-/* The number of an archive of this home, whatever its name; 0: it has none. */
-uint64_t hb_preset_sequence_of(struct hb_run *run, const struct hb_home_id *id, const char *path);
 
 #endif

@@ -2,6 +2,7 @@
 #include "backup/preset_backup.h"
 
 #include "backup/preset_clash.h"
+#include "backup/preset_prune.h"
 #include "host/own_places.h"
 
 int hb_preset_backup_find(struct hb_preset_backup *backup, struct hb_run *run,
@@ -131,6 +132,7 @@ int hb_preset_backup(struct hb_preset_backup *backup, struct hb_error *error)
         return status;
     status = hb_preset_destination(&backup->settings, run->home.path, backup->output, ops,
                                    &backup->destination, error);
+    backup->destination.replaces = backup->replaces;
     if (status == HB_OK)
         status = hb_destination_find_store(run, &backup->destination, error);
     if (status != HB_OK)

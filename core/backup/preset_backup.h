@@ -23,13 +23,15 @@ struct hb_preset_backup {
     const char *preset; /* its name; NULL: as [backup] says */
     const char *format; /* NULL: that of the preset */
     const char *output; /* path, "-"; NULL: in the directory of the preset */
+    bool replaces;      /* `output` is a URL, and what has the name may go */
     bool prunes;        /* older archives go; never with an output of its own */
     int64_t keep;       /* how many stay; -1: as the preset says */
     bool dry_run;
     const char *within;       /* the command that this is a part of; NULL: it is the command */
     struct hb_choice *wanted; /* as the choice in hb_backup_request */
     void (*planned)(void *context, uint64_t files, uint64_t bytes); /* as in hb_backup_request */
-    void (*would_store)(void *context, const char *path, const struct hb_planned *planned);
+    void (*would_store)(void *context, const char *path, const struct hb_plan *plan,
+                        const struct hb_planned *planned);
     void *context;
 
     /* What was found, by hb_preset_backup_find. */

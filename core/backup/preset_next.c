@@ -57,9 +57,9 @@ int hb_preset_next(struct hb_run *run, const struct hb_preset *preset, const cha
     if (strcmp(archives.stamp, next->stamp) > 0)
         memcpy(next->stamp, archives.stamp, sizeof next->stamp);
     hb_preset_number_name(preset, archives.stamp, next->sequence, destination);
-    if (destination->exists && !destination->unique)
+    if ((destination->exists || destination->version != NULL) && !destination->unique)
         take_replaced(run, destination, next);
-    else if (destination->unique && destination->store == NULL) /* to fetch it costs more */
+    else if (destination->unique)
         next->previous = hb_preset_newest(&archives, suffixes);
     hb_preset_archives_clear(&archives);
     if (!preset->reuse) {

@@ -7,6 +7,7 @@
 #ifndef HB_PRESET_NEXT_H
 #define HB_PRESET_NEXT_H
 
+#include "backup/preset.h"
 #include "backup/preset_archives.h"
 
 struct hb_preset_next {

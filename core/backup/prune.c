@@ -2,6 +2,7 @@
 #include "backup/prune.h"
 
 #include "backup/preset_clash.h"
+#include "backup/preset_prune.h"
 #include "base/memory.h"
 #include "host/own_places.h"
 #include "restore/pending.h"

@@ -3,6 +3,7 @@
 #ifndef HB_PRUNE_H
 #define HB_PRUNE_H
 
+#include "backup/preset.h"
 #include "backup/preset_archives.h"
 
 struct hb_prune_request {

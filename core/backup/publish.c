@@ -26,6 +26,7 @@ enum {
     LAG_BYTES = 64 << 20,       /* so much later it is there, as a rule */
     ATTEMPTS = 10000,           /* to find a name that is free */
     KEPT_OF_MEMORY = 16,        /* this part of it may be filled with the archive */
+    START_BYTES = 64 << 10,     /* of one whose content is not kept: its format is known by that */
 };
 
 /* ---- the sink ------------------------------------------------------------------------------ */
@@ -67,15 +68,28 @@ static int store_failed(struct hb_publication *publication)
     return HB_STATUS_FATAL;
 }
 
+/* How many of the next bytes the copy gets. */
+static size_t bytes_to_spool(const struct hb_publication *publication, size_t bytes)
+{
+    uint64_t at = publication->flushed;
+    if (!publication->only_ends || at >= publication->end_at)
+        return bytes;
+    if (at >= START_BYTES)
+        return 0;
+    return bytes < START_BYTES - at ? bytes : (size_t)(START_BYTES - at);
+}
+
 static int spool(struct hb_publication *publication, const unsigned char *data, size_t bytes)
 {
-    int result = hb_write_all(publication->fd, data, bytes);
+    int result = hb_write_all_at(publication->fd, data, bytes_to_spool(publication, bytes),
+                                 publication->flushed);
     if (result == 0)
         return HB_OK;
     hb_error_set(&publication->error, HB_STATUS_FATAL, "%s: cannot be written: %s",
                  publication->stage->path, strerror(-result));
-    hb_error_hint(&publication->error,
-                  "set backup.stage-dir to a directory with room for the archive");
+    hb_error_hint(
+        &publication->error,
+        "set backup.stage-dir to a directory with room for the archive, or for its index");
     return HB_STATUS_FATAL;
 }
 
@@ -96,7 +110,7 @@ static void went_out(struct hb_publication *publication, uint64_t bytes)
     publication->flushed += bytes;
     if (publication->stage != NULL)
         hb_stage_refresh(publication->stage);
-    if (!publication->destination->stream &&
+    if (!publication->destination->stream && !publication->spooled &&
         publication->flushed - publication->started >= WRITEBACK_BYTES) {
         sync_file_range(publication->fd, (off_t)publication->started,
                         (off_t)(publication->flushed - publication->started),
@@ -167,14 +181,36 @@ static int copy_files(struct hb_publication *publication, const struct hb_range 
     return HB_OK;
 }
 
+/* The store copies by itself what it can, as far as nobody has to read it back from here. */
+static int copy_there(struct hb_publication *publication, const struct hb_range *range,
+                      uint64_t done, uint64_t *copied)
+{
+    const struct hb_opened *from = hb_previous_object(range->source);
+    *copied = 0;
+    if (from == NULL || !publication->only_ends || publication->flushed < START_BYTES)
+        return HB_OK;
+    int status = hb_upload_copy(&publication->upload, from, range->offset + done,
+                                range->bytes - done, copied);
+    if (status != HB_OK)
+        return store_failed(publication);
+    went_out(publication, *copied);
+    return HB_OK;
+}
+
 /* One of them is elsewhere, or a stream. */
 static int copy_bytes(struct hb_publication *publication, const struct hb_range *range)
 {
     HB_AUTO_FREE unsigned char *buffer = hb_alloc(BUFFER_BYTES);
-    uint64_t done = 0;
+    uint64_t done = 0, copied;
     while (done < range->bytes) {
-        uint64_t left = range->bytes - done;
-        size_t want = left < BUFFER_BYTES ? (size_t)left : BUFFER_BYTES;
+        if (copy_there(publication, range, done, &copied) != HB_OK)
+            return HB_STATUS_FATAL;
+        done += copied;
+        uint64_t left = range->bytes - done, room = hb_upload_room(&publication->upload);
+        size_t most = room < BUFFER_BYTES ? (size_t)room : BUFFER_BYTES;
+        size_t want = left < most ? (size_t)left : most;
+        if (copied > 0)
+            continue;
         int64_t got = hb_previous_bytes_at(range->source, buffer, want, range->offset + done);
         if (hb_interrupt_signal() != 0)
             return HB_STATUS_CANCELLED;
@@ -246,6 +282,8 @@ static struct hb_put put_of(const struct hb_publication *publication,
     bool exclusive = (publication->upload.limits.flags & HB_STORE_EXCLUSIVE) != 0;
     if (exclusive && (destination->unique || destination->is_new || publication->renamed)) {
         put.flags = HB_PUT_NEW;
+    } else if (exclusive && destination->version != NULL) {
+        put.replaces = destination->version;
     } else if (exclusive && destination->only_this) {
         hb_local_version(&destination->replaced, version);
         put.replaces = version;
@@ -291,8 +329,8 @@ int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
                          struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error)
 {
-    *publication =
-        (struct hb_publication){.destination = destination, .bytes_most = bytes_most, .fd = -1};
+    *publication = (struct hb_publication){
+        .destination = destination, .bytes_most = bytes_most, .fd = -1, .end_at = UINT64_MAX};
     publication->sink = (struct hb_sink){
         .size = sizeof publication->sink,
         .self = publication,
@@ -411,6 +449,15 @@ static int give_name(struct hb_publication *publication, struct hb_error *error)
             take_facts_back(publication, &put);
     }
     return status == HB_OK ? HB_OK : cannot_name(publication, status, error);
+}
+
+int hb_publication_finish(struct hb_publication *publication, struct hb_error *error)
+{
+    int status = flush_buffer(publication);
+    publication->end_at = publication->flushed;
+    if (status != HB_OK)
+        *error = publication->error;
+    return status;
 }
 
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error)

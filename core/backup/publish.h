@@ -17,8 +17,9 @@
  * because a rename works within one file system only.
  *
  * That is the directory of this machine (store/local.h). Another store (hbcore/store.h) gets the
- * bytes in parts while they are made, and a commit in place of the rename; a copy of them lies in
- * the stage until then, to be read back from.
+ * bytes in parts while they are made, and a commit in place of the rename. To be read back, the
+ * start and what the format writes at its end, index and trailer, lie in the stage until then, with
+ * a hole in place of all content; of a format that has no index (hb_format_ops.span) all of it.
  *
  * A pipe or a device gets the bytes as they come: there is nothing to rename, to patch or to read
  * back.
@@ -46,6 +47,8 @@ struct hb_publication {
     const char *facts; /* archive/facts.h: to stand beside it before it is there; or NULL */
     bool renamed;      /* it could not have the name that was asked for */
     bool spooled;      /* the bytes go to another store; `fd` has a copy, which is ours */
+    bool only_ends;    /* ... of start and end alone */
+    uint64_t end_at;   /* where the end begins, once hb_publication_finish() was called */
     int fd;
     unsigned char *buffer;
     size_t used;
@@ -61,6 +64,8 @@ struct hb_publication {
 int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
                          struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error);
+/* What is written from here on is read again when the archive is listed. */
+int hb_publication_finish(struct hb_publication *publication, struct hb_error *error);
 /* Writes the buffer out: the whole archive can be read from its file now. */
 int hb_publication_flush(struct hb_publication *publication, struct hb_error *error);
 /* The same, down to the disk, which may take minutes. */

@@ -55,12 +55,12 @@ struct hb_entry hb_read_back_row(const struct hb_format_ops *ops, const struct h
 
 /* ---- entries ------------------------------------------------------------------------------- */
 
-static int compare(struct reading *reading, const struct hb_entry *listed)
+/* `problem`: why it is no entry at all, or NULL. */
+static int compare(struct reading *reading, const struct hb_entry *listed, const char *problem)
 {
     const struct hb_read_back_request *request = reading->request;
     if (hb_run_cancelled(request->run))
         return hb_error_set(reading->error, HB_STATUS_CANCELLED, "interrupted");
-    const char *problem = hb_entry_problem(listed);
     if (problem != NULL)
         return hb_error_set(reading->error, HB_STATUS_FATAL, "entry %zu %s", reading->count + 1,
                             problem);
@@ -80,11 +80,11 @@ static int compare(struct reading *reading, const struct hb_entry *listed)
 static int on_member(const struct hb_lister *lister, const struct hb_member *member)
 {
     struct reading *reading = lister->self;
-    const char *problem = hb_entry_problem(member->entry);
+    const char *problem = hb_member_problem(member);
     if (problem == NULL && HB_HAS(member, why) && (member->flags & HB_MEMBER_UNREADABLE))
         return hb_error_set(reading->error, HB_STATUS_FATAL, "%s: it %s", member->entry->path,
                             member->why == NULL ? "cannot be decoded" : member->why);
-    return compare(reading, member->entry);
+    return compare(reading, member == NULL ? NULL : member->entry, problem);
 }
 
 static int list(struct reading *reading, struct hb_archive *archive)
@@ -183,7 +183,7 @@ static int on_end(const struct hb_visitor *visitor, uint64_t bytes)
     struct reading *reading = visitor->self;
     if (bytes != HB_SIZE_UNKNOWN)
         reading->entry.bytes = bytes;
-    int status = compare(reading, &reading->entry);
+    int status = compare(reading, &reading->entry, hb_entry_problem(&reading->entry));
     return status == HB_OK ? compare_content(reading, reading->count - 1) : status;
 }
 

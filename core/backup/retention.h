@@ -12,7 +12,8 @@
  * was written. Clocks are set back, so each is asked only where all before it are the same.
  *
  * Removed is only what
- *   - was read in this run, and is this home's: not another's, and not one that does not say whose;
+ *   - was read in this run (in a store: it or its facts), and is this home's: not another's, and
+ * not one that does not say whose;
  *   - was not made by this run;
  *   - lies beyond the newest `keep`, of which one that is unknown is none: it stays beside
  * them;

@@ -77,24 +77,24 @@ static bool is_untold(struct hb_walk *walk, const struct hb_seen *seen)
     return !hb_change_time_tells(device.times, &seen->status);
 }
 
-static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen *seen)
+static struct hb_planned planned_from(struct hb_walk *walk, const struct hb_seen *seen,
+                                      uint16_t content, uint16_t mode)
 {
     const struct hb_entry *entry = &seen->entry;
     size_t bytes = strlen(seen->name);
+    struct hb_plan_common common = {entry->uid, entry->gid, mode, content};
     return (struct hb_planned){
+        .common = hb_intern(&walk->plan->commons, &common, sizeof common),
         .parent = walk->level->number,
-        .name_bytes = (uint32_t)bytes,
-        .name = keep_name(walk, seen->name, bytes),
+        .name_bytes = bytes & 0x1ffff,
+        .name = keep_name(walk, seen->name, bytes) & ((1ULL << 40) - 1),
         .bytes = entry->bytes,
         .mtime_seconds = entry->mtime.tv_sec,
         .ctime_seconds = seen->status.st_ctim.tv_sec,
         .inode = seen->status.st_ino,
         .mtime_nanoseconds = (uint32_t)entry->mtime.tv_nsec,
         .ctime_nanoseconds = (uint32_t)seen->status.st_ctim.tv_nsec,
-        .uid = entry->uid,
-        .gid = entry->gid,
-        .mode = (uint16_t)seen->mode,
-        .type = (uint8_t)entry->type,
+        .type = entry->type & 0xf,
         .flags = (seen->mode_fixed ? HB_PLANNED_MODE : 0u) |
                  (entry->type == HB_TYPE_FILE && is_untold(walk, seen) ? HB_PLANNED_UNTOLD : 0u),
     };
@@ -252,10 +252,10 @@ static int enter_directory(struct hb_walk *walk, const struct hb_seen *seen,
         return HB_OK;
     }
     if (!seen->mode_fixed)
-        planned->mode = (uint16_t)hb_access_stored_mode(inner, planned->mode);
+        hb_plan_set_mode(walk->plan, planned, hb_access_stored_mode(inner, seen->mode));
     struct hb_planned walked = *planned;
     bool apart = is_apart(walk, walk->level->apart, &reading, &seen->status);
-    walked.flags |= apart ? HB_PLANNED_APART : 0;
+    walked.flags |= apart ? HB_PLANNED_APART : 0u;
     append(&walk->plan->directories, &walk->plan->directory_count, &walk->directory_capacity,
            &walked);
     return enter_level(walk, inner, &reading, apart, (uint32_t)(walk->plan->directory_count - 1),
@@ -325,7 +325,7 @@ static void store_way(struct hb_walk *walk)
             continue;
         struct hb_planned *planned = &plan->entries[first + --left];
         *planned = plan->directories[level->number];
-        planned->flags &= (uint8_t)~HB_PLANNED_APART;
+        planned->flags &= HB_PLANNED_MODE | HB_PLANNED_UNTOLD;
         level->on_the_way = false;
     }
     walk->on_the_way = 0;
@@ -336,9 +336,9 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
 {
     bool stored = decision == HB_STORE;
     struct hb_plan *plan = walk->plan;
-    struct hb_planned planned = planned_from(walk, seen);
+    uint16_t content = 0;
     if (seen->entry.type == HB_TYPE_FILE) {
-        if (!hb_walk_claim(walk, seen, &planned.content))
+        if (!hb_walk_claim(walk, seen, &content))
             return HB_OK;
         plan->files++;
         plan->bytes += seen->entry.bytes;
@@ -347,8 +347,9 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
         hb_not_kept_entry(&walk->run->not_kept, &seen->status);
         store_way(walk);
     }
-    if (planned.content != 0) {
-        planned.mode = claimed_mode(walk, seen);
+    struct hb_planned planned = planned_from(
+        walk, seen, content, content != 0 ? claimed_mode(walk, seen) : (uint16_t)seen->mode);
+    if (content != 0) {
         append(&walk->claimed, &walk->claimed_count, &walk->claimed_capacity, &planned);
         return HB_OK;
     }
@@ -360,7 +361,7 @@ static int keep(struct hb_walk *walk, const struct hb_seen *seen, enum hb_decisi
     const struct hb_level *outer = walk->level;
     int status = enter_directory(walk, seen, &planned);
     if (stored)
-        plan->entries[number].mode = planned.mode;
+        plan->entries[number].common = planned.common;
     if (decision == HB_ENTER_ON_THE_WAY && walk->level != outer) {
         walk->level->on_the_way = true;
         walk->on_the_way++;
@@ -440,7 +441,7 @@ static int start_walk(struct hb_walk *walk)
         return cannot_start(walk, error);
     }
     walk->device = status.st_dev;
-    hb_not_kept_begin(&walk->run->not_kept, &status);
+    hb_not_kept_begin(&walk->run->not_kept, walk->request->keeps, &status);
     walk->plan->apart = is_apart(walk, false, &reading, &status);
     walk->path_capacity = 256;
     walk->path = hb_alloc(walk->path_capacity);

@@ -17,7 +17,8 @@ struct hb_plan_request {
     struct hb_run *run;
     const struct hb_chain *filters;
     const struct hb_chain *contents;
-    struct hb_choice *choice; /* what of the home; NULL: everything */
+    struct hb_choice *choice;     /* what of the home; NULL: everything */
+    const struct hb_keeps *keeps; /* what the format keeps */
     bool store_links;
     bool one_file_system;
     const struct hb_identity *excluded;

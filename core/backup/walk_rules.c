@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backup/walk_rules.h"
 
-#include "backup/preset_archives.h"
+#include "backup/preset_row.h"
 #include "backup/walk_claims.h"
 #include "base/memory.h"
 #include "config/settings.h"
@@ -14,8 +14,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { LONGEST_PATH = 65535 /* of a name in every format; a directory's ends with a '/' */ };
 
 /* A reason not to store an entry, whatever filters say. True: it applies, and was reported. */
 typedef bool rule(struct hb_walk *walk, const struct hb_seen *seen);
@@ -176,17 +174,17 @@ static bool is_sidecar(struct hb_walk *walk, const struct hb_seen *seen)
 /* ---- the verdict --------------------------------------------------------------------------- */
 
 /*
- * A path that is too long for any archive is not stored, and each is named; what lies deeper than
+ * A path that is too long for the format is not stored, and each is named; what lies deeper than
  * an import goes by default is stored, with a warning.
  */
 static bool fits(struct hb_walk *walk, const struct hb_entry *entry)
 {
     struct hb_report *report = &walk->run->report;
-    size_t components = 1;
-    if (entry->path_bytes + (entry->type == HB_TYPE_DIRECTORY ? 1 : 0) > LONGEST_PATH) {
+    size_t components = 1, most = (size_t)walk->request->keeps->path_most;
+    if (entry->path_bytes + (entry->type == HB_TYPE_DIRECTORY ? 1 : 0) > most) {
         hb_report_add(report, HB_FOUND_SKIPPED, walk->path,
-                      "its path is longer than %u bytes, which no archive can hold",
-                      (unsigned)LONGEST_PATH);
+                      "its path is longer than %zu bytes, which no archive %scan hold", most,
+                      most == HB_LONGEST_KEPT_PATH ? "" : "of this format ");
         return false;
     }
     if (entry->path_bytes / 2 < HB_IMPORTED_DEPTH)

@@ -48,7 +48,7 @@ static void on_planned(void *context, uint64_t files, uint64_t bytes)
 static int archive_home(struct hb_run *import, struct hb_run *run, char **path,
                         struct hb_error *error)
 {
-    const char *preset = hb_config_text(run->config, "import", "backup-preset");
+    const char *preset = hb_config_import(run->config)->backup_preset;
     struct hb_preset_backup backup = {HB_PRESET_BACKUP_NONE,
                                       .preset = *preset == '\0' ? NULL : preset, .within = "import",
                                       .planned = on_planned, .context = import};

@@ -17,6 +17,7 @@
  */
 #include "base/interrupt.h"
 
+#include "base/child.h"
 #include "base/memory.h"
 #include "base/name.h"
 #include <errno.h>
@@ -71,6 +72,7 @@ static void on_signal(int number)
         alarm(1);
     } else if (number != SIGHUP && !is_the_first(number, now - first)) {
         hb_interrupt_say_last_words();
+        hb_child_kill_all();
         _exit(128 + number);
     }
     errno = error;
@@ -139,5 +141,6 @@ void hb_interrupt_install(void)
     action.sa_handler = on_alarm; /* our own, whatever it was */
     sigaction(SIGALRM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* ignored, nobody could tell how a child ended */
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), with a message */
 }

@@ -18,8 +18,10 @@ void hb_report_clear(struct hb_report *report)
         free(report->findings[i].path);
         free(report->findings[i].reason);
     }
-    for (size_t i = 0; i < report->content_count; i++)
+    for (size_t i = 0; i < report->content_count; i++) {
         free(report->contents[i].path);
+        free(report->contents[i].facts);
+    }
     for (size_t i = 0; i < report->line_count; i++)
         free(report->lines[i]);
     for (size_t i = 0; i < report->kept_count; i++)
@@ -37,6 +39,30 @@ void hb_report_clear(struct hb_report *report)
     pthread_mutex_destroy(&report->lock);
 }
 
+/* Under the lock. */
+static void append_finding(struct hb_report *report, enum hb_finding_kind kind, const char *path,
+                           const char *reason, bool of_content)
+{
+    if (report->count == report->capacity) {
+        report->capacity = report->capacity == 0 ? 64 : report->capacity * 2;
+        report->findings = hb_resize(report->findings, report->capacity, sizeof *report->findings);
+    }
+    report->findings[report->count++] =
+        (struct hb_finding){kind, hb_copy_text(path), hb_copy_text(reason), of_content};
+    report->kinds[kind]++;
+}
+
+/* Under the lock. Linear. */
+static bool was_said(const struct hb_report *report, enum hb_finding_kind kind, const char *path,
+                     const char *reason)
+{
+    for (size_t i = report->kinds[kind] == 0 ? 0 : report->count; i-- > 0;)
+        if (report->findings[i].kind == kind && strcmp(report->findings[i].path, path) == 0 &&
+            strcmp(report->findings[i].reason, reason) == 0)
+            return true;
+    return false;
+}
+
 void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const char *path,
                    const char *format, ...)
 {
@@ -47,13 +73,7 @@ void hb_report_add(struct hb_report *report, enum hb_finding_kind kind, const ch
     va_end(arguments);
 
     pthread_mutex_lock(&report->lock);
-    if (report->count == report->capacity) {
-        report->capacity = report->capacity == 0 ? 64 : report->capacity * 2;
-        report->findings = hb_resize(report->findings, report->capacity, sizeof *report->findings);
-    }
-    report->findings[report->count++] =
-        (struct hb_finding){kind, hb_copy_text(path), hb_copy_text(reason)};
-    report->kinds[kind]++;
+    append_finding(report, kind, path, reason, false);
     pthread_mutex_unlock(&report->lock);
 }
 
@@ -61,14 +81,18 @@ void hb_report_add_once(struct hb_report *report, enum hb_finding_kind kind, con
                         const char *what)
 {
     HB_AUTO_FREE char *reason = hb_text("%s: %s", whose, what);
-    bool there = false;
     pthread_mutex_lock(&report->lock);
-    for (size_t i = 0; i < report->count && !there; i++)
-        there = report->findings[i].kind == kind && *report->findings[i].path == '\0' &&
-                strcmp(report->findings[i].reason, reason) == 0;
+    if (!was_said(report, kind, "", reason))
+        append_finding(report, kind, "", reason, false);
     pthread_mutex_unlock(&report->lock);
-    if (!there)
-        hb_report_add(report, kind, "", "%s", reason);
+}
+
+void hb_report_content_note(struct hb_report *report, const char *path, const char *note)
+{
+    pthread_mutex_lock(&report->lock);
+    if (!was_said(report, HB_FOUND_NOTE, path, note))
+        append_finding(report, HB_FOUND_NOTE, path, note, true);
+    pthread_mutex_unlock(&report->lock);
 }
 
 bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const char *path)
@@ -82,13 +106,13 @@ bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const ch
 }
 
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
-                       uint32_t soundness)
+                       uint32_t soundness, const char *facts)
 {
     pthread_mutex_lock(&report->lock);
     report->contents =
         hb_resize(report->contents, report->content_count + 1, sizeof *report->contents);
-    report->contents[report->content_count++] =
-        (struct hb_content_finding){hb_copy_text(path), method, soundness, false};
+    report->contents[report->content_count++] = (struct hb_content_finding){
+        hb_copy_text(path), method, soundness, facts == NULL ? NULL : hb_copy_text(facts), false};
     pthread_mutex_unlock(&report->lock);
 }
 

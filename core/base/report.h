@@ -27,6 +27,7 @@ struct hb_finding {
     enum hb_finding_kind kind;
     char *path; /* "" when it is about no entry */
     char *reason;
+    bool of_content; /* a content plugin told it of that entry */
 };
 
 /* A database or other claimed content, for the summary. */
@@ -34,6 +35,7 @@ struct hb_content_finding {
     char *path;
     const char *method; /* "snapshot", "raw", … */
     uint32_t soundness; /* enum hb_soundness */
+    char *facts;        /* a JSON object: names and whole numbers; or NULL */
     bool in_place;      /* it was read where it lies */
 };
 
@@ -64,8 +66,14 @@ void hb_report_add_once(struct hb_report *report, enum hb_finding_kind kind, con
                         const char *what);
 /* Is there a finding of this kind about the path? Linear. */
 bool hb_report_has(struct hb_report *report, enum hb_finding_kind kind, const char *path);
+/*
+ * A note that a content plugin told of that entry, now or, where the entry is taken over, when it
+ * was stored. Not if it was told already.
+ */
+void hb_report_content_note(struct hb_report *report, const char *path, const char *note);
+/* `facts`: a JSON object, or NULL. */
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
-                       uint32_t soundness);
+                       uint32_t soundness, const char *facts);
 /* That content was read where it lies, and not copied first. */
 void hb_report_in_place(struct hb_report *report, const char *path);
 void hb_report_line(struct hb_report *report, const char *line);

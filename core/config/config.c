@@ -71,50 +71,54 @@ const struct hb_section *hb_config_next_preset(const struct hb_config *config,
     return previous;
 }
 
-char *hb_config_prefix(const struct hb_config *config, const struct hb_section *preset)
+char *hb_config_prefix(const struct hb_section *preset)
 {
-    const char *prefix = hb_config_text(config, preset->name, "prefix");
+    const char *prefix = hb_config_preset(preset)->prefix;
     return *prefix == '\0' ? hb_text("%s-", preset->label) : hb_copy_text(prefix);
-}
-
-static const struct hb_owned_section *find_section(const struct hb_config *config, const char *name)
-{
-    for (size_t i = 0; i < config->count; i++)
-        if (strcmp(config->sections[i]->section.name, name) == 0)
-            return config->sections[i];
-    return NULL;
 }
 
 const struct hb_section *hb_config_section(const struct hb_config *config, const char *name)
 {
-    const struct hb_owned_section *section = find_section(config, name);
-    return section == NULL ? NULL : &section->section;
+    for (size_t i = 0; i < config->count; i++)
+        if (strcmp(config->sections[i]->section.name, name) == 0)
+            return &config->sections[i]->section;
+    return NULL;
 }
 
-const struct hb_value *hb_config_value(const struct hb_config *config, const char *section_name,
-                                       const char *key)
+/* They stand first, in the order of their tables. */
+static const void *own(const struct hb_config *config, size_t table)
 {
-    const struct hb_owned_section *section = find_section(config, section_name);
-    size_t index = section == NULL ? SIZE_MAX : hb_filled_find(&section->own, key);
-    if (index == SIZE_MAX)
-        abort();
-    return &section->own.values[index];
+    return hb_section_structure(&config->sections[table]->section);
 }
 
-int64_t hb_config_number(const struct hb_config *config, const char *section, const char *key)
+const struct hb_home_settings *hb_config_home(const struct hb_config *config)
 {
-    return hb_config_value(config, section, key)->number;
+    return own(config, HB_SETTINGS_HOME);
 }
 
-const char *hb_config_text(const struct hb_config *config, const char *section, const char *key)
+const struct hb_plugins_settings *hb_config_plugins(const struct hb_config *config)
 {
-    return hb_config_value(config, section, key)->text;
+    return own(config, HB_SETTINGS_PLUGINS);
 }
 
-const char *const *hb_config_list(const struct hb_config *config, const char *section,
-                                  const char *key)
+const struct hb_backup_settings *hb_config_backup(const struct hb_config *config)
 {
-    return hb_config_value(config, section, key)->list;
+    return own(config, HB_SETTINGS_BACKUP);
+}
+
+const struct hb_import_settings *hb_config_import(const struct hb_config *config)
+{
+    return own(config, HB_SETTINGS_IMPORT);
+}
+
+const struct hb_snapshot_settings *hb_config_snapshot(const struct hb_config *config)
+{
+    return own(config, HB_SETTINGS_SNAPSHOT);
+}
+
+const struct hb_preset_settings *hb_config_preset(const struct hb_section *preset)
+{
+    return hb_section_structure(preset);
 }
 
 static void each_filled(const struct hb_section *section, const struct hb_filled *filled,

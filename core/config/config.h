@@ -43,18 +43,18 @@ const struct hb_section *hb_config_next(const struct hb_config *config, enum hb_
 const struct hb_section *hb_config_next_preset(const struct hb_config *config,
                                                const struct hb_section *previous);
 /* With what the names of its archives begin: as configured, or "NAME-"; to be freed. */
-char *hb_config_prefix(const struct hb_config *config, const struct hb_section *preset);
+char *hb_config_prefix(const struct hb_section *preset);
 /* A section by its full name ("preset:pre-update"), or NULL. The core's own always exist, except
  * presets. */
 const struct hb_section *hb_config_section(const struct hb_config *config, const char *name);
 
-/* Values of the core's own sections; the key must be in its table (it aborts otherwise). */
-const struct hb_value *hb_config_value(const struct hb_config *config, const char *section,
-                                       const char *key);
-int64_t hb_config_number(const struct hb_config *config, const char *section, const char *key);
-const char *hb_config_text(const struct hb_config *config, const char *section, const char *key);
-const char *const *hb_config_list(const struct hb_config *config, const char *section,
-                                  const char *key);
+/* The values of the core's own sections. */
+const struct hb_home_settings *hb_config_home(const struct hb_config *config);
+const struct hb_plugins_settings *hb_config_plugins(const struct hb_config *config);
+const struct hb_backup_settings *hb_config_backup(const struct hb_config *config);
+const struct hb_import_settings *hb_config_import(const struct hb_config *config);
+const struct hb_snapshot_settings *hb_config_snapshot(const struct hb_config *config);
+const struct hb_preset_settings *hb_config_preset(const struct hb_section *preset);
 
 /* Every option of every section in turn, and where its value comes from ("default", "--set",
  * "file:12"). */

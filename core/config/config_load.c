@@ -307,7 +307,7 @@ static void look_whether_there(struct hb_load *load, const struct hb_ini_entry *
 
 static void make_loader(struct hb_load *load)
 {
-    const char *const *given = hb_config_list(load->config, "plugins", "path");
+    const char *const *given = hb_config_plugins(load->config)->path;
     const struct hb_ini_section *written = hb_ini_section(load->ini, "plugins");
     const struct hb_ini_entry *entry = written == NULL ? NULL : hb_ini_entry(written, "path");
     char **directories = hb_alloc(sizeof *directories);

@@ -35,10 +35,10 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
         *path = hb_copy_text(given);
         return HB_OK;
     }
-    const char *variable = hb_config_text(config, "home", "variable");
+    const char *variable = hb_config_home(config)->variable;
     const char *value = *variable == '\0' ? NULL : getenv(variable);
     if (value == NULL || *value == '\0')
-        value = hb_config_text(config, "home", "path");
+        value = hb_config_home(config)->path;
     if (*value == '\0') {
         hb_error_set(error, HB_STATUS_FATAL,
                      "no home: the configuration names no directory to work on");
@@ -47,6 +47,6 @@ int hb_home_find(const struct hb_config *config, const char *given, bool outermo
     }
     *path = hb_expand_path(value);
     if (outermost)
-        strip_nested(*path, hb_config_list(config, "home", "nested-in"));
+        strip_nested(*path, hb_config_home(config)->nested_in);
     return HB_OK;
 }

@@ -155,8 +155,7 @@ static bool check_value(struct hb_load *load, const struct hb_owned_section *sec
     for (size_t i = 0; i < count; i++) {
         struct hb_error why;
         const char *text = list ? value->list[i] : value->text;
-        const char *problem =
-            hb_settings_problem(section->section.name, option, text, entry->line > 0);
+        const char *problem = hb_setting_problem(option, text, entry->line > 0);
         if (problem == NULL)
             continue;
         hb_error_set(&why, HB_STATUS_FATAL, "%s: '%.100s' %s", entry->key, text, problem);

@@ -11,7 +11,15 @@ bool hb_kind_takes_on(uint32_t kind)
     return kind == HB_KIND_FILTER || kind == HB_KIND_HOOK;
 }
 
-static void fill(struct hb_filled *filled, const struct hb_option *const *options, size_t count)
+static void put(const struct hb_filled *filled, size_t index)
+{
+    if (filled->structure != NULL)
+        hb_setting_put(filled->options[index], &filled->values[index], filled->structure);
+}
+
+/* `bytes`: of its structure; 0: it has none. */
+static void fill(struct hb_filled *filled, const struct hb_option *const *options, size_t count,
+                 size_t bytes)
 {
     *filled = (struct hb_filled){
         .options = options,
@@ -19,6 +27,7 @@ static void fill(struct hb_filled *filled, const struct hb_option *const *option
         .values = hb_resize(NULL, count, sizeof *filled->values),
         .pointers = hb_resize(NULL, count, sizeof *filled->pointers),
         .origins = hb_resize(NULL, count, sizeof *filled->origins),
+        .structure = bytes == 0 ? NULL : hb_alloc(bytes),
     };
     for (size_t i = 0; i < count; i++) {
         const struct hb_option *option = options[i];
@@ -31,6 +40,7 @@ static void fill(struct hb_filled *filled, const struct hb_option *const *option
             abort();
         filled->pointers[i] = &filled->values[i];
         filled->origins[i] = NULL;
+        put(filled, i);
     }
 }
 
@@ -43,6 +53,7 @@ static void empty(struct hb_filled *filled)
     free(filled->values);
     free(filled->pointers);
     free(filled->origins);
+    free(filled->structure);
 }
 
 static struct hb_settings settings_of(const struct hb_filled *filled, const char *section)
@@ -53,13 +64,13 @@ static struct hb_settings settings_of(const struct hb_filled *filled, const char
                                 .section = section};
 }
 
-static struct hb_owned_section *new_section(const char *name,
-                                            const struct hb_option *const *options, size_t count)
+static struct hb_owned_section *
+new_section(const char *name, const struct hb_option *const *options, size_t count, size_t bytes)
 {
     struct hb_owned_section *made = hb_alloc(sizeof *made);
     const char *owned_name = hb_copy_text(name);
     const char *colon = strchr(owned_name, ':');
-    fill(&made->own, options, count);
+    fill(&made->own, options, count, bytes);
     made->section = (struct hb_section){
         .name = owned_name,
         .label = colon == NULL ? owned_name : colon + 1,
@@ -72,17 +83,17 @@ static struct hb_owned_section *new_section(const char *name,
 struct hb_owned_section *hb_section_new_core(const char *name,
                                              const struct hb_settings_table *table)
 {
-    return new_section(name, table->options, table->count);
+    return new_section(name, table->options, table->count, table->bytes);
 }
 
 struct hb_owned_section *hb_section_new_plugin(const char *name, uint32_t kind,
                                                const struct hb_library *library,
                                                const struct hb_settings_table *common)
 {
-    struct hb_owned_section *made = library == NULL ? new_section(name, NULL, 0)
+    struct hb_owned_section *made = library == NULL ? new_section(name, NULL, 0, 0)
                                                     : new_section(name, library->plugin->options,
-                                                                  library->plugin->option_count);
-    fill(&made->common, common->options, common->count);
+                                                                  library->plugin->option_count, 0);
+    fill(&made->common, common->options, common->count, 0);
     made->section.kind = kind;
     made->section.library = library;
     made->section.common = settings_of(&made->common, made->section.name);
@@ -114,6 +125,26 @@ void hb_filled_set(struct hb_filled *filled, size_t index, struct hb_value *valu
     filled->values[index].is_set = 1;
     free(filled->origins[index]);
     filled->origins[index] = hb_copy_text(origin);
+    put(filled, index);
+}
+
+static const struct hb_filled *own_of(const struct hb_section *section)
+{
+    return &((const struct hb_owned_section *)(const void *)section)->own;
+}
+
+const void *hb_section_structure(const struct hb_section *section)
+{
+    return own_of(section)->structure;
+}
+
+const char *hb_section_origin(const struct hb_section *section, const void *member)
+{
+    const struct hb_filled *own = own_of(section);
+    for (size_t i = 0; i < own->count; i++)
+        if (hb_setting_at(own->options[i], own->structure) == member)
+            return own->origins[i];
+    return NULL;
 }
 
 struct hb_section *hb_section_default(const struct hb_library *library)

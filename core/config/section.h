@@ -26,6 +26,7 @@ struct hb_filled {
     struct hb_value *values;
     const struct hb_value **pointers; /* to each of `values`, as the ABI wants them */
     char **origins;                   /* "file:12", "--set"; NULL: the default */
+    void *structure; /* of the core's own (settings.h), which points into `values`; else NULL */
 };
 
 struct hb_owned_section {
@@ -58,6 +59,12 @@ size_t hb_filled_find(const struct hb_filled *filled, const char *key);
 /* Takes the value over. */
 void hb_filled_set(struct hb_filled *filled, size_t index, struct hb_value *value,
                    const char *origin);
+
+/* Of a section of the core's own: its structure (settings.h). */
+const void *hb_section_structure(const struct hb_section *section);
+/* Where the value of a member of that structure comes from: "file:12", "--set"; NULL: the default.
+ */
+const char *hb_section_origin(const struct hb_section *section, const void *member);
 
 /* Does a section of this kind take `on`? Formats and content plugins are always asked. */
 bool hb_kind_takes_on(uint32_t kind);

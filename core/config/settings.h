@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of the core's own sections. */
+/*
+ * The options of the core's own sections, and the structures that hold their values: a row of a
+ * table (settings.c) names its member, so that nobody looks a value up by a string.
+ */
 #ifndef HB_SETTINGS_H
 #define HB_SETTINGS_H
 
@@ -8,25 +11,84 @@
 
 enum { HB_MOST_WORKERS = 256 };
 
+struct hb_home_settings {
+    const char *variable, *path; /* as written */
+    const char *const *nested_in;
+    bool read_as_root;
+};
+
+struct hb_plugins_settings {
+    const char *const *path;
+};
+
+struct hb_backup_settings {
+    const char *format, *directory, *prefix, *stage_dir, *restore_command;
+    bool store_links, one_file_system, reuse;
+    int64_t workers; /* 0, or above HB_MOST_WORKERS: one for each processor */
+    int64_t window;
+};
+
+struct hb_preset_settings {
+    const char *directory, *prefix, *format;
+    int64_t keep;
+    bool reuse;
+};
+
+struct hb_import_settings {
+    bool restore_links, keep_owners;
+    const char *const *markers, *const *wrappers, *const *ask_if;
+    int64_t max_entries, max_bytes, max_path, max_names, max_depth;
+    const char *backup_preset;
+};
+
+struct hb_snapshot_settings {
+    const char *directory;
+    const char *const *files, *const *without;
+    int64_t keep;
+};
+
+/* ---- the tables ---------------------------------------------------------------------------- */
+
+/* An option of the core's own. */
+struct hb_setting {
+    struct hb_option option; /* first: the tables point to it */
+    size_t at;               /* of the member in the section's structure */
+    /* What is wrong with a text, or a word of a list: NULL, or a sentence about it. `in_file`: it
+     * stands in a file, which is read from whichever directory. May be NULL. */
+    const char *(*problem)(const char *text, bool in_file);
+};
+
 struct hb_settings_table {
     const char *section; /* "backup"; or "preset:" for every section that starts so */
     bool labelled;       /* "preset:": any number of sections, told apart by a label */
     const struct hb_option *const *options;
     size_t count;
+    size_t bytes; /* of the structure; each option is that of a struct hb_setting. 0: there is
+                     none, and they are mere options */
 };
 
 /* All of them; ended by a section that is NULL. */
+enum {
+    HB_SETTINGS_HOME,
+    HB_SETTINGS_PLUGINS,
+    HB_SETTINGS_BACKUP,
+    HB_SETTINGS_IMPORT,
+    HB_SETTINGS_SNAPSHOT,
+    HB_SETTINGS_PRESET
+};
 extern const struct hb_settings_table hb_settings_tables[];
 
 /* What every plugin's section takes besides the plugin's own options: plugin, on. */
 extern const struct hb_settings_table hb_settings_common, hb_settings_hook_common;
 
-/*
- * What is wrong with a text, or a word of a list, for an option of the core's own: NULL, or a
- * sentence about it. `in_file`: it stands in a file, which is read from whichever directory.
- */
-const char *hb_settings_problem(const char *section, const struct hb_option *option,
-                                const char *text, bool in_file);
+/* Puts the value of an option of such a table into its structure, which then points into it. */
+void hb_setting_put(const struct hb_option *option, const struct hb_value *value, void *structure);
+
+/* Its member there. */
+const void *hb_setting_at(const struct hb_option *option, const void *structure);
+
+/* What is wrong with a text, or a word of a list, for an option of such a table, or NULL. */
+const char *hb_setting_problem(const struct hb_option *option, const char *text, bool in_file);
 
 /* The default of import.max-depth, which a backup tells about what lies deeper. */
 enum { HB_IMPORTED_DEPTH = 10000 };

@@ -74,14 +74,26 @@ bool hb_call_is_looked_after(struct hb_instance *instance, size_t number)
     return true;
 }
 
-int hb_call_answer(const struct call *call, int status, int otherwise)
+bool hb_call_is_answer(const struct call *call, int64_t status, uint32_t may)
 {
+    if (status < HB_STATUS_UNCERTAIN || status > HB_SINCE_CHANGED || (may & MAY_BIT(status)) == 0)
+        return false;
+    return status != HB_STATUS_CANCELLED || (may & MAY_PASS) == MAY_PASS ||
+           hb_run_cancelled(call->instance->run);
+}
+
+int hb_call_answer(const struct call *call, int status, uint32_t may, int otherwise)
+{
+    struct hb_instance *instance = call->instance;
     hb_inside_leave(&call->outside);
     if (call->looked_after && !hb_call_look_after(call, otherwise == HB_STATUS_FATAL))
         return otherwise;
-    if (status >= HB_STATUS_LATER && status <= HB_STATUS_SKIP)
+    if (hb_call_is_answer(call, status, may))
         return status;
-    hb_run_explain(call->instance->run, "%s: its %s() returned %d, which is no answer",
-                   call->instance->plugin->name, call->callback, status);
+    HB_AUTO_FREE char *text =
+        hb_text("its %s() returned %d, which is no answer", call->callback, status);
+    hb_run_explain(instance->run, "%s: %s", instance->plugin->name, text);
+    if (otherwise == HB_STATUS_NOMATCH)
+        hb_report_add_once(&instance->run->report, HB_FOUND_NOTE, instance->plugin->name, text);
     return otherwise;
 }

@@ -30,7 +30,29 @@ void hb_call_look_before(struct hb_instance *instance);
 bool hb_call_is_looked_after(struct hb_instance *instance, size_t number);
 /* Is the process as it was? Else it is put back, and that is said, not with `quiet`. */
 bool hb_call_look_after(const struct call *call, bool quiet);
-int hb_call_answer(const struct call *call, int status, int otherwise);
+
+/*
+ * What a callback may answer, by its comment in the header: a set of enum hb_status and the like.
+ * Where an answer is none of them, the plugin does not keep to the header.
+ */
+#define MAY_BIT(status) (UINT32_C(1) << ((status)-HB_STATUS_UNCERTAIN))
+#define MAY_OK          MAY_BIT(HB_OK)
+#define MAY_END         MAY_BIT(HB_STATUS_END)
+#define MAY_NOMATCH     MAY_BIT(HB_STATUS_NOMATCH)
+#define MAY_SKIP        MAY_BIT(HB_STATUS_SKIP)
+#define MAY_PROVEN      MAY_BIT(HB_STATUS_PROVEN)
+#define MAY_UNCERTAIN   MAY_BIT(HB_STATUS_UNCERTAIN)
+#define MAY_SINCE                                                                                  \
+    (MAY_BIT(HB_SINCE_AS_NOTED) | MAY_BIT(HB_SINCE_AS_STAGED) | MAY_BIT(HB_SINCE_CHANGED))
+/* HB_STATUS_CANCELLED is an answer where the run is being stopped; PASSES: or where a call of the
+ * host's, in which it stops something of its own, was answered so. */
+#define MAY_FAIL                                                                                   \
+    (MAY_BIT(HB_STATUS_ENTRY) | MAY_BIT(HB_STATUS_FATAL) | MAY_BIT(HB_STATUS_CANCELLED) |          \
+     MAY_BIT(HB_STATUS_LATER))
+#define MAY_PASS (MAY_FAIL | UINT32_C(1) << 31)
+
+bool hb_call_is_answer(const struct call *call, int64_t status, uint32_t may);
+int hb_call_answer(const struct call *call, int status, uint32_t may, int otherwise);
 
 static inline struct call enter(struct hb_instance *instance, size_t number, const char *callback,
                                 enum often often)
@@ -52,12 +74,13 @@ static inline bool leave(const struct call *call)
 }
 
 /*
- * The same of one that answers with a status; `otherwise` stands for one that is none.
- * HB_STATUS_FATAL is printed, with its reason, by whoever called it.
+ * The same of one that answers with a status, one of those that it `may`; `otherwise` stands for
+ * one that is none. A failure is told, with its reason, by whoever called it; HB_STATUS_NOMATCH
+ * would be silent, and is told of here.
  */
-static inline int answer(const struct call *call, int status, int otherwise)
+static inline int answer(const struct call *call, int status, uint32_t may, int otherwise)
 {
-    return hb_call_answer(call, status, otherwise);
+    return hb_call_answer(call, status, may, otherwise);
 }
 
 #endif

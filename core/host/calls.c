@@ -19,6 +19,7 @@
 #include "plugin/descriptor.h"
 #include "plugin/process_state.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ int hb_calls_create(struct hb_instance *instance)
     const struct hb_plugin *real = instance->section->library->plugin;
     struct call call = enter(instance, 0, "create", SELDOM);
     int made = real->create(&instance->host, &instance->section->settings, &instance->own_self);
-    int status = answer(&call, made, HB_STATUS_FATAL);
+    int status = answer(&call, made, MAY_OK | MAY_FAIL, HB_STATUS_FATAL);
     if (made == HB_OK && status != HB_OK && real->destroy != NULL)
         real->destroy(instance->own_self);
     return status;
@@ -60,7 +61,7 @@ int hb_calls_check(struct hb_instance *instance)
     const struct hb_plugin *real = instance->section->library->plugin;
     struct call call = enter(instance, 0, "check", SELDOM);
     return answer(&call, real->check(&instance->host, &instance->section->settings),
-                  HB_STATUS_FATAL);
+                  MAY_OK | MAY_FAIL, HB_STATUS_FATAL);
 }
 
 void hb_calls_destroy(struct hb_instance *instance)
@@ -82,21 +83,23 @@ static int format_begin_entry(void *self, const struct hb_sink *sink, const stru
     struct hb_instance *instance = self;
     struct call call = enter(instance, BEGIN_ENTRY, "begin_entry", PER_FILE);
     return answer(&call, REAL(format)->begin_entry(instance->own_self, sink, entry),
-                  HB_STATUS_FATAL);
+                  MAY_OK | MAY_PASS, HB_STATUS_FATAL);
 }
 
 static int format_append(void *self, const struct hb_sink *sink, const struct hb_unit *unit)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, APPEND, "append", PER_FILE);
-    return answer(&call, REAL(format)->append(instance->own_self, sink, unit), HB_STATUS_FATAL);
+    return answer(&call, REAL(format)->append(instance->own_self, sink, unit), MAY_OK | MAY_PASS,
+                  HB_STATUS_FATAL);
 }
 
 static int format_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry *entry)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, END_ENTRY, "end_entry", PER_FILE);
-    return answer(&call, REAL(format)->end_entry(instance->own_self, sink, entry), HB_STATUS_FATAL);
+    return answer(&call, REAL(format)->end_entry(instance->own_self, sink, entry),
+                  MAY_OK | MAY_PASS, HB_STATUS_FATAL);
 }
 
 /* The last chance before the archive gets its name. */
@@ -105,7 +108,7 @@ static int format_finish(void *self, const struct hb_sink *sink, const void *tra
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "finish", SELDOM);
     int status = REAL(format)->finish(instance->own_self, sink, trailer, bytes);
-    status = answer(&call, status, HB_STATUS_FATAL);
+    status = answer(&call, status, MAY_OK | MAY_PASS, HB_STATUS_FATAL);
     if (status != HB_OK || !hb_process_was_disturbed())
         return status;
     hb_run_explain(instance->run, "a plugin has changed the process: the archive is not published");
@@ -116,7 +119,8 @@ static int format_walk(void *self, const struct hb_input *input, const struct hb
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "walk", SELDOM);
-    return answer(&call, REAL(format)->walk(instance->own_self, input, visitor), HB_STATUS_FATAL);
+    return answer(&call, REAL(format)->walk(instance->own_self, input, visitor), MAY_OK | MAY_PASS,
+                  HB_STATUS_FATAL);
 }
 
 static void format_abort(void *self)
@@ -148,7 +152,23 @@ static int format_unit_policy(void *self, struct hb_unit_policy *policy)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "unit_policy", SELDOM);
-    return answer(&call, REAL(format)->unit_policy(instance->own_self, policy), HB_STATUS_FATAL);
+    return answer(&call, REAL(format)->unit_policy(instance->own_self, policy), MAY_OK | MAY_FAIL,
+                  HB_STATUS_FATAL);
+}
+
+/* What the host has set stays, whatever became of it there. */
+static int take_unit(struct hb_instance *instance, const struct hb_unit *set, struct hb_unit *out)
+{
+    out->size = set->size;
+    out->flags = set->flags;
+    out->entry = set->entry;
+    out->raw_bytes = set->raw_bytes;
+    out->entries = set->entries;
+    if (out->bytes == 0 || (out->data != NULL && out->bytes <= INT64_MAX))
+        return HB_OK;
+    hb_run_explain(instance->run, "%s: its encode() gave a unit of %" PRIu64 " bytes%s",
+                   instance->plugin->name, out->bytes, out->data == NULL ? " without data" : "");
+    return HB_STATUS_FATAL;
 }
 
 static int format_encode(void *self, void *worker, const struct hb_segment *const *segments,
@@ -156,8 +176,10 @@ static int format_encode(void *self, void *worker, const struct hb_segment *cons
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, ENCODE, "encode", PER_FILE);
+    const struct hb_unit set = *out;
     int status = REAL(format)->encode(instance->own_self, worker, segments, count, out);
-    return answer(&call, status, HB_STATUS_FATAL);
+    status = answer(&call, status, MAY_OK | MAY_FAIL, HB_STATUS_FATAL);
+    return status == HB_OK ? take_unit(instance, &set, out) : status;
 }
 
 static int format_probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
@@ -165,16 +187,15 @@ static int format_probe(void *self, const struct hb_input *input, const void *he
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "probe", SELDOM);
     int status = REAL(format)->probe(instance->own_self, input, head, bytes);
-    if (status == HB_STATUS_PROVEN) /* which no other callback may answer */
-        return leave(&call) ? status : HB_STATUS_NOMATCH;
-    return answer(&call, status, HB_STATUS_NOMATCH);
+    return answer(&call, status, MAY_OK | MAY_NOMATCH | MAY_PROVEN | MAY_PASS, HB_STATUS_NOMATCH);
 }
 
 static int format_list(void *self, const struct hb_input *input, const struct hb_lister *lister)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "list", SELDOM);
-    return answer(&call, REAL(format)->list(instance->own_self, input, lister), HB_STATUS_FATAL);
+    return answer(&call, REAL(format)->list(instance->own_self, input, lister),
+                  MAY_OK | MAY_NOMATCH | MAY_PASS, HB_STATUS_FATAL);
 }
 
 static int format_decode(void *self, void *worker, const struct hb_input *input,
@@ -184,7 +205,7 @@ static int format_decode(void *self, void *worker, const struct hb_input *input,
     struct hb_instance *instance = self;
     struct call call = enter(instance, DECODE, "decode", PER_FILE);
     int status = REAL(format)->decode(instance->own_self, worker, input, members, count, outputs);
-    return answer(&call, status, HB_STATUS_FATAL);
+    return answer(&call, status, MAY_OK | MAY_PASS, HB_STATUS_FATAL);
 }
 
 static int format_read_trailer(void *self, const struct hb_input *input, void **data, size_t *bytes)
@@ -192,7 +213,7 @@ static int format_read_trailer(void *self, const struct hb_input *input, void **
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "read_trailer", SELDOM);
     int status = REAL(format)->read_trailer(instance->own_self, input, data, bytes);
-    return answer(&call, status, HB_STATUS_FATAL);
+    return answer(&call, status, MAY_OK | MAY_NOMATCH | MAY_PASS, HB_STATUS_FATAL);
 }
 
 static const char *format_codec(void *self, const struct hb_sink *sink)
@@ -210,7 +231,7 @@ static int format_span(void *self, const struct hb_member *first, const struct h
     struct hb_instance *instance = self;
     struct call call = enter(instance, SPAN, "span", PER_FILE);
     return answer(&call, REAL(format)->span(instance->own_self, first, next, range),
-                  HB_STATUS_NOMATCH);
+                  MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_NOMATCH);
 }
 
 static int format_locate(void *self, const struct hb_member *member, const struct hb_range *range,
@@ -221,14 +242,15 @@ static int format_locate(void *self, const struct hb_member *member, const struc
     struct call call = enter(instance, LOCATE, "locate", PER_FILE);
     int status = REAL(format)->locate(instance->own_self, member, range, data, bytes, units,
                                       unit_count, head);
-    return answer(&call, status, HB_STATUS_NOMATCH);
+    return answer(&call, status, MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_NOMATCH);
 }
 
 static int format_adopt(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, ADOPT, "adopt", PER_FILE);
-    return answer(&call, REAL(format)->adopt(instance->own_self, sink, adoption), HB_STATUS_FATAL);
+    return answer(&call, REAL(format)->adopt(instance->own_self, sink, adoption), MAY_OK | MAY_PASS,
+                  HB_STATUS_FATAL);
 }
 
 static const struct hb_format_ops format_calls = {
@@ -260,6 +282,8 @@ struct source {
     struct hb_instance *instance;
 };
 
+#define MAY_READ_FAIL (MAY_BIT(HB_STATUS_ENTRY) | MAY_BIT(HB_STATUS_CANCELLED))
+
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
                               uint64_t offset)
 {
@@ -268,7 +292,7 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
     int64_t got = behind->own.read_at(&behind->own, buffer, bytes, offset);
     if (!leave(&call))
         return HB_STATUS_ENTRY;
-    if (got >= 0 || got == HB_STATUS_ENTRY || got == HB_STATUS_CANCELLED)
+    if (got >= 0 ? (uint64_t)got <= bytes : hb_call_is_answer(&call, got, MAY_READ_FAIL))
         return got;
     hb_run_explain(behind->instance->run, "%s: its read_at() returned %lld, which is no answer",
                    behind->instance->plugin->name, (long long)got);
@@ -284,6 +308,21 @@ static void source_close(struct hb_source *source)
     leave(&call);
     free(behind);
     source->self = NULL;
+}
+
+/* What open() says of its source besides what the reader asks for. */
+static bool is_source(struct hb_instance *instance, const struct hb_source *source)
+{
+    const char *name = instance->plugin->name;
+    if ((source->flags & ~(uint32_t)HB_SOURCE_JUDGED) != 0)
+        hb_run_explain(instance->run, "%s: its open() gave the flags %#x, which are unknown", name,
+                       source->flags);
+    else if (source->bytes > INT64_MAX)
+        hb_run_explain(instance->run, "%s: its open() gave a source of %" PRIu64 " bytes", name,
+                       source->bytes);
+    else
+        return true;
+    return false;
 }
 
 /* One that cannot be read stays so, and is refused. */
@@ -302,7 +341,9 @@ static int content_open(void *self, const struct hb_entry *entry, struct hb_sour
     struct call call = enter(instance, OPEN, "open", PER_FILE);
     int status = REAL(content)->open(instance->own_self, entry, source);
     bool opened = status == HB_OK;
-    status = answer(&call, status, HB_STATUS_ENTRY);
+    status = answer(&call, status, MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
+    if (status == HB_OK && !is_source(instance, source))
+        status = HB_STATUS_ENTRY;
     if (status == HB_OK)
         wrap_source(instance, source);
     else if (opened && source->close != NULL)
@@ -318,22 +359,28 @@ static int content_judge(void *self, const struct hb_entry *entry, struct hb_sou
     int status = REAL(content)->judge(instance->own_self, entry, &behind->own);
     source->soundness = behind->own.soundness;
     source->method = behind->own.method;
-    return answer(&call, status, HB_STATUS_ENTRY);
+    return answer(&call, status, MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
 }
 
 /* ---- contents ------------------------------------------------------------------------------ */
 
-/* Who claims nothing is not asked again, so a wrong answer has to be told of here. */
+/*
+ * Who claims nothing is not asked again, so a failure and a wrong answer have to be told of here:
+ * what it might have claimed is stored as it lies there.
+ */
 static int content_claim(void *self, const struct hb_entry *entry, const void *head, size_t bytes)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, CLAIM, "claim", PER_FILE);
     int status = REAL(content)->claim(instance->own_self, entry, head, bytes);
-    if (status < HB_STATUS_LATER || status > HB_STATUS_SKIP)
-        hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry->path,
-                      "%s: its claim() returned %d, which is no answer; taken for an ordinary file",
-                      instance->plugin->name, status);
-    return answer(&call, status, HB_STATUS_NOMATCH);
+    if (!leave(&call))
+        return HB_STATUS_NOMATCH;
+    if (hb_call_is_answer(&call, status, MAY_OK | MAY_NOMATCH) || hb_run_cancelled(instance->run))
+        return status;
+    hb_report_add(&instance->run->report, HB_FOUND_DOUBTFUL, entry->path,
+                  "%s: its claim() returned %d, which is no answer; taken for an ordinary file",
+                  instance->plugin->name, status);
+    return HB_STATUS_NOMATCH;
 }
 
 static const char *const *content_sidecars(void *self)
@@ -342,6 +389,12 @@ static const char *const *content_sidecars(void *self)
     struct call call = enter(instance, SIDECARS, "sidecars", PER_FILE);
     const char *const *suffixes = REAL(content)->sidecars(instance->own_self);
     leave(&call);
+    for (size_t i = 0; suffixes != NULL && suffixes[i] != NULL; i++)
+        if (*suffixes[i] == '\0') { /* with it each file would belong to itself */
+            hb_report_add_once(&instance->run->report, HB_FOUND_DOUBTFUL, instance->plugin->name,
+                               "its sidecars() has a suffix without a character; taken for none");
+            return NULL;
+        }
     return suffixes;
 }
 
@@ -350,7 +403,7 @@ static int content_identity(void *self, const struct hb_entry *entry, unsigned c
     struct hb_instance *instance = self;
     struct call call = enter(instance, IDENTITY, "identity", PER_FILE);
     return answer(&call, REAL(content)->identity(instance->own_self, entry, identity),
-                  HB_STATUS_ENTRY);
+                  MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_NOMATCH);
 }
 
 static int content_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -360,7 +413,7 @@ static int content_check(void *self, const struct hb_entry *entry, const struct 
     struct call call = enter(instance, CHECK, "check", PER_FILE);
     int status =
         REAL(content)->check(instance->own_self, entry, file, soundness, reason, reason_bytes);
-    return answer(&call, status, HB_STATUS_ENTRY);
+    return answer(&call, status, MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
 }
 
 static int content_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -369,14 +422,15 @@ static int content_restore(void *self, const struct hb_entry *entry, const struc
     struct hb_instance *instance = self;
     struct call call = enter(instance, RESTORE, "restore", PER_FILE);
     return answer(&call, REAL(content)->restore(instance->own_self, entry, file, target),
-                  HB_STATUS_ENTRY);
+                  MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
 }
 
 static int content_note(void *self, const struct hb_entry *entry, unsigned char note[32])
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, NOTE, "note", PER_FILE);
-    return answer(&call, REAL(content)->note(instance->own_self, entry, note), HB_STATUS_ENTRY);
+    return answer(&call, REAL(content)->note(instance->own_self, entry, note),
+                  MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_NOMATCH);
 }
 
 static int content_since(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -385,9 +439,7 @@ static int content_since(void *self, const struct hb_entry *entry, const struct 
     struct hb_instance *instance = self;
     struct call call = enter(instance, SINCE, "since", PER_FILE);
     int status = REAL(content)->since(instance->own_self, entry, file, note, flags);
-    if (status >= HB_SINCE_AS_NOTED && status <= HB_SINCE_CHANGED)
-        return leave(&call) ? status : HB_STATUS_ENTRY;
-    return answer(&call, status, HB_STATUS_ENTRY);
+    return answer(&call, status, MAY_SINCE | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
 }
 
 static int content_foresee(void *self, const struct hb_entry *entry, const struct hb_target *target)
@@ -395,7 +447,7 @@ static int content_foresee(void *self, const struct hb_entry *entry, const struc
     struct hb_instance *instance = self;
     struct call call = enter(instance, FORESEE, "foresee", PER_FILE);
     return answer(&call, REAL(content)->foresee(instance->own_self, entry, target),
-                  HB_STATUS_ENTRY);
+                  MAY_OK | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
 }
 
 static int content_fact(void *self, const struct hb_entry *entry, const struct hb_source *source,
@@ -411,7 +463,7 @@ static int content_fact(void *self, const struct hb_entry *entry, const struct h
         leave(&call);
         return HB_STATUS_ENTRY;
     }
-    return answer(&call, status, HB_STATUS_ENTRY);
+    return answer(&call, status, MAY_OK | MAY_END | MAY_NOMATCH | MAY_FAIL, HB_STATUS_ENTRY);
 }
 
 static const struct hb_content_ops content_calls = {
@@ -436,21 +488,23 @@ static int filter_verdict(void *self, int direction, const struct hb_entry *entr
     struct hb_instance *instance = self;
     struct call call = enter(instance, VERDICT, "verdict", PER_FILE);
     int status = REAL(filter)->verdict(instance->own_self, direction, entry, verdict);
-    return answer(&call, status, HB_STATUS_FATAL);
+    return answer(&call, status, MAY_OK | MAY_FAIL, HB_STATUS_FATAL);
 }
 
 static int filter_dir_enter(void *self, const char *path)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, DIR_ENTER, "dir_enter", PER_FILE);
-    return answer(&call, REAL(filter)->dir_enter(instance->own_self, path), HB_STATUS_FATAL);
+    return answer(&call, REAL(filter)->dir_enter(instance->own_self, path), MAY_OK | MAY_FAIL,
+                  HB_STATUS_FATAL);
 }
 
 static int filter_dir_leave(void *self, const char *path)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, DIR_LEAVE, "dir_leave", PER_FILE);
-    return answer(&call, REAL(filter)->dir_leave(instance->own_self, path), HB_STATUS_FATAL);
+    return answer(&call, REAL(filter)->dir_leave(instance->own_self, path), MAY_OK | MAY_FAIL,
+                  HB_STATUS_FATAL);
 }
 
 static const struct hb_filter_ops filter_calls = {
@@ -463,28 +517,32 @@ static int hook_before(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "before", SELDOM);
-    return answer(&call, REAL(hook)->before(instance->own_self, event), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->before(instance->own_self, event), MAY_OK | MAY_FAIL,
+                  HB_STATUS_FATAL);
 }
 
 static int hook_after(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "after", SELDOM);
-    return answer(&call, REAL(hook)->after(instance->own_self, event), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->after(instance->own_self, event), MAY_OK | MAY_SKIP | MAY_FAIL,
+                  HB_STATUS_FATAL);
 }
 
 static int hook_finally(void *self, const struct hb_event *event)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "finally", SELDOM);
-    return answer(&call, REAL(hook)->finally(instance->own_self, event), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->finally(instance->own_self, event), MAY_OK | MAY_FAIL,
+                  HB_STATUS_FATAL);
 }
 
 static int hook_run(void *self, const struct hb_invocation *invocation)
 {
     struct hb_instance *instance = self;
     struct call call = enter(instance, 0, "run", SELDOM);
-    return answer(&call, REAL(hook)->run(instance->own_self, invocation), HB_STATUS_FATAL);
+    return answer(&call, REAL(hook)->run(instance->own_self, invocation), MAY_OK | MAY_FAIL,
+                  HB_STATUS_FATAL);
 }
 
 static const struct hb_hook_ops hook_calls = {

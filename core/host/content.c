@@ -9,6 +9,7 @@
 #include "host/instance.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct hb_content_ops *ops_of(const struct hb_chain *contents, size_t number)
@@ -184,8 +185,12 @@ int hb_check_copy(struct hb_run *run, const struct hb_instance *content,
                       hb_instance_failure(content));
         return HB_OK;
     }
-    if (status == HB_OK && (*soundness < HB_SOUNDNESS_SOUND || *soundness > HB_SOUNDNESS_UNKNOWN))
-        *soundness = HB_SOUNDNESS_UNKNOWN; /* an unknown answer is not an answer */
+    if (status == HB_OK &&
+        (*soundness < HB_SOUNDNESS_SOUND ||
+         *soundness > HB_SOUNDNESS_UNKNOWN)) { /* an unknown answer is not an answer */
+        snprintf(reason, sizeof reason, "its check() found the unknown soundness %u", *soundness);
+        *soundness = HB_SOUNDNESS_UNKNOWN;
+    }
     if (status == HB_OK && *soundness == HB_SOUNDNESS_UNSOUND)
         hb_report_add(&run->report, HB_FOUND_DOUBTFUL, entry->path, "%s: %s", content->plugin->name,
                       reason);

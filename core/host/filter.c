@@ -18,10 +18,12 @@ int hb_ask_filter(struct hb_run *run, const struct hb_instance *filter, int dire
     if (status != HB_OK)
         return hb_error_set(error, HB_STATUS_FATAL, "%s: [%s]: %s", entry->path,
                             filter->section->name, hb_instance_failure(filter));
-    if (verdict->kind != HB_VERDICT_KEEP && verdict->kind != HB_VERDICT_LEAVE_OUT &&
-        verdict->kind != HB_VERDICT_PRUNE)
-        return hb_error_set(error, HB_STATUS_FATAL, "%s: [%s]: returned an unknown verdict (%u)",
-                            entry->path, filter->section->name, (unsigned)verdict->kind);
+    bool kind = verdict->kind <= HB_VERDICT_PRUNE;
+    if (!kind || (verdict->flags & ~(uint32_t)HB_VERDICT_MODE) != 0)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: [%s]: %s: its verdict() gave the unknown %s %u", entry->path,
+                            filter->section->name, filter->plugin->name, kind ? "flags" : "kind",
+                            kind ? verdict->flags : verdict->kind);
     verdict->reason[sizeof verdict->reason - 1] = '\0';
     return HB_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/content_hash.h"
 #include "base/memory.h"
 #include "host/failure.h"
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,7 +13,7 @@ int hb_format_find(const struct hb_config *config, const char *name,
 {
     *choice = (struct hb_format_choice){0};
     if (name == NULL || *name == '\0')
-        name = hb_config_text(config, "backup", "format");
+        name = hb_config_backup(config)->format;
     const struct hb_section *section = NULL;
     while ((section = hb_config_next(config, HB_KIND_FORMAT, section)) != NULL) {
         if (*name == '\0' || strcmp(section->label, name) == 0) {
@@ -118,13 +119,32 @@ int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *po
     hb_run_clear_failure(format->run);
     if (ops->unit_policy(format->self, policy) != HB_OK)
         return hb_instance_error(format, HB_STATUS_FATAL, NULL, error);
-    if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20 ||
-        policy->overhead > policy->unit_bytes)
+    if (policy->unit_bytes < 64 << 10 || policy->unit_bytes > 64 << 20)
         return hb_error_set(error, HB_STATUS_FATAL,
-                            "%s: the size of its units is not within 64 KiB to 64 MiB",
-                            format->plugin->name);
+                            "%s: its unit_policy() gave units of %" PRIu64
+                            " bytes, which is not within 64 KiB to 64 MiB",
+                            format->plugin->name, policy->unit_bytes);
+    if (policy->overhead > policy->unit_bytes)
+        return hb_error_set(error, HB_STATUS_FATAL,
+                            "%s: its unit_policy() gave an overhead of %" PRIu64
+                            " bytes, more than a unit has",
+                            format->plugin->name, policy->overhead);
     policy->unit_bytes -= policy->unit_bytes % HB_CONTENT_BLOCK; /* each is hashed by itself */
     if (!HB_CAN(ops, encode))
         policy->spans = 0;
     return HB_OK;
+}
+
+struct hb_keeps hb_format_keeps(const struct hb_format_choice *choice)
+{
+    const struct hb_format_ops *ops = hb_format_ops_of(choice);
+    struct hb_keeps keeps = {
+        .size = sizeof keeps, .time_step = 1, .path_most = HB_LONGEST_KEPT_PATH};
+    if (HB_HAS(ops, keeps) && ops->keeps != NULL)
+        memcpy(&keeps, ops->keeps,
+               ops->keeps->size < sizeof keeps ? ops->keeps->size : sizeof keeps);
+    keeps.size = sizeof keeps;
+    if (keeps.path_most > HB_LONGEST_KEPT_PATH)
+        keeps.path_most = HB_LONGEST_KEPT_PATH;
+    return keeps;
 }

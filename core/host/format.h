@@ -40,6 +40,9 @@ size_t hb_format_stem(const char *const *suffixes, const char *name);
 int hb_format_policy(const struct hb_instance *format, struct hb_unit_policy *policy,
                      struct hb_error *error);
 
+/* What archives of this format keep of an entry, complete. */
+struct hb_keeps hb_format_keeps(const struct hb_format_choice *choice);
+
 /*
  * What the plugin says of itself: suffixes, flags, which callbacks it has. To call one an instance
  * is needed, and its own table (calls.h).

@@ -20,6 +20,7 @@ int hb_hooks_open(struct hb_hooks *hooks, struct hb_run *run, const char *what, 
                   struct hb_error *error)
 {
     *hooks = (struct hb_hooks){.run = run};
+    run->dry_run = dry_run;
     hooks->event =
         (struct hb_event){.size = sizeof hooks->event, .command = what, .dry_run = dry_run};
     clock_gettime(CLOCK_REALTIME, &hooks->event.started);
@@ -146,9 +147,14 @@ static int32_t exit_by_report(const struct hb_hooks *hooks)
 
 /* ---- the calls ----------------------------------------------------------------------------- */
 
+/* Of a setting the sentence names the section itself. */
 static int failed(const struct hb_instance *hook, int status, struct hb_error *error)
 {
-    return hb_error_set(error, status, "[%s]: %s", hook->section->name, hb_instance_failure(hook));
+    const char *said = hb_instance_failure(hook);
+    HB_AUTO_FREE char *section = hb_text("[%s] ", hook->section->name);
+    return strncmp(said, section, strlen(section)) == 0
+               ? hb_error_set(error, status, "%s", said)
+               : hb_error_set(error, status, "[%s]: %s", hook->section->name, said);
 }
 
 int hb_hooks_before(struct hb_hooks *hooks, struct hb_error *error)

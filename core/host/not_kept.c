@@ -11,18 +11,33 @@
 
 enum { USUAL_NAMES = 1024 }; /* bytes */
 
-void hb_not_kept_begin(struct hb_not_kept *not_kept, const struct stat *home)
+void hb_not_kept_begin(struct hb_not_kept *not_kept, const struct hb_keeps *keeps,
+                       const struct stat *home)
 {
+    not_kept->keeps = *keeps;
     not_kept->user = home->st_uid;
     not_kept->group = home->st_gid;
-    not_kept->owners = not_kept->hard_links = 0;
+    not_kept->owners = not_kept->hard_links = not_kept->times = 0;
     atomic_store(&not_kept->attributes, 0);
     atomic_store(&not_kept->access_lists, 0);
 }
 
+static bool keeps_time(const struct hb_keeps *keeps, const struct timespec *time)
+{
+    uint64_t second = 1000 * 1000 * 1000, step = keeps->time_step;
+    if ((keeps->time_first != 0 || keeps->time_last != 0) &&
+        (time->tv_sec < keeps->time_first || time->tv_sec > keeps->time_last))
+        return false;
+    if (step <= second)
+        return (uint64_t)time->tv_nsec % step == 0;
+    return time->tv_nsec == 0 && time->tv_sec % (int64_t)(step / second) == 0;
+}
+
 void hb_not_kept_entry(struct hb_not_kept *not_kept, const struct stat *status)
 {
-    not_kept->owners += status->st_uid != not_kept->user || status->st_gid != not_kept->group;
+    if ((not_kept->keeps.flags & HB_KEEPS_OWNERS) == 0)
+        not_kept->owners += status->st_uid != not_kept->user || status->st_gid != not_kept->group;
+    not_kept->times += !keeps_time(&not_kept->keeps, &status->st_mtim);
     not_kept->hard_links += S_ISREG(status->st_mode) && status->st_nlink > 1;
 }
 
@@ -76,6 +91,7 @@ char *hb_not_kept_text(const struct hb_not_kept *not_kept)
     put(stream, "access lists", atomic_load(&not_kept->access_lists), "file", "files");
     put(stream, "other owners", not_kept->owners, "entry", "entries");
     put(stream, "hard links", not_kept->hard_links, "file", "files");
+    put(stream, "exact times", not_kept->times, "entry", "entries");
     fclose(stream);
     if (bytes > 0)
         return text;

@@ -98,11 +98,11 @@ static void add_suffixes(struct hb_own_places *own, const struct hb_config *conf
 static void add_presets(struct hb_own_places *own, const struct hb_config *config, const char *home)
 {
     const struct hb_section *section = NULL;
-    add_directory(own, home, NULL, hb_config_text(config, "backup", "directory"),
-                  hb_copy_text(hb_config_text(config, "backup", "prefix")));
+    add_directory(own, home, NULL, hb_config_backup(config)->directory,
+                  hb_copy_text(hb_config_backup(config)->prefix));
     while ((section = hb_config_next_preset(config, section)) != NULL)
-        add_directory(own, home, section, hb_config_text(config, section->name, "directory"),
-                      hb_config_prefix(config, section));
+        add_directory(own, home, section, hb_config_preset(section)->directory,
+                      hb_config_prefix(section));
 }
 
 static void clear(struct hb_own_places *own)
@@ -128,9 +128,9 @@ const struct hb_own_places *hb_own_places_of(struct hb_run *run, const char *hom
     struct hb_own_places *own = hb_alloc(sizeof *own);
     char *root = own->home = canonical(home);
     HB_AUTO_FREE char *snapshots =
-        hb_text("%s/%s", root, hb_config_text(run->config, "snapshot", "directory"));
+        hb_text("%s/%s", root, hb_config_snapshot(run->config)->directory);
     HB_AUTO_FREE char *state = hb_state_directory();
-    if (*hb_config_list(run->config, "snapshot", "files") != NULL) /* else it is any directory */
+    if (*hb_config_snapshot(run->config)->files != NULL) /* else it is any directory */
         own->snapshots = place_below(root, snapshots);
     own->state = state == NULL ? NULL : place_below(root, state);
     if (own->state != NULL &&

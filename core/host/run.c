@@ -31,8 +31,7 @@ void hb_run_init(struct hb_run *run, const struct hb_config *config)
 
 void hb_run_set_reading(struct hb_run *run)
 {
-    run->home.read_as_root =
-        hb_rights_matter() && hb_config_value(run->config, "home", "read-as")->number == 1;
+    run->home.read_as_root = hb_rights_matter() && hb_config_home(run->config)->read_as_root;
 }
 
 int hb_run_making(const struct hb_run *run, const struct hb_directory *directory,
@@ -91,7 +90,7 @@ static int64_t processors(void)
 
 unsigned hb_run_workers(const struct hb_run *run)
 {
-    int64_t workers = hb_config_number(run->config, "backup", "workers");
+    int64_t workers = hb_config_backup(run->config)->workers;
     if (workers == 0 || workers > HB_MOST_WORKERS) /* auto is the number behind the last */
         workers = processors();
     return workers < 1 ? 1 : (unsigned)workers;

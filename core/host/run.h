@@ -33,7 +33,8 @@ struct hb_run {
     struct hb_stage stage;        /* fd -1 until opened */
     bool stage_on_demand;         /* in the home, for the first plugin that needs it */
     struct hb_stage hooks_stage;  /* of hooks, in the home; fd -1 until one needs it */
-    bool hooks_stage_nothing;     /* a dry run */
+    bool hooks_stage_nothing;     /* a dry run, or a command that only reads */
+    bool dry_run;                 /* the command shows what it would do */
     struct hb_progress *progress; /* may be NULL */
     struct hb_held_inodes held;
     pthread_key_t failure; /* per thread: the last sentence of a plugin's fail() */

@@ -9,8 +9,11 @@
 #include "files/io.h"
 #include "files/listing.h"
 #include "files/owner.h"
+#include "files/removal.h"
 #include "host/failure.h"
 #include "host/lost.h"
+#include "host/services_beneath.h"
+#include "host/services_child.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -51,7 +54,7 @@ static void say_failure(const struct hb_host *host, uint32_t cause, const char *
     int used = snprintf(failure->text, HB_FAILURE_BYTES, "%s: ", instance->plugin->name);
     vsnprintf(failure->text + used, HB_FAILURE_BYTES - (size_t)used, format, arguments);
     snprintf(failure->hint, sizeof failure->hint, "%s", hint == NULL ? "" : hint);
-    failure->cause = cause;
+    failure->cause = cause <= HB_CAUSE_EXISTS ? cause : HB_CAUSE_NONE;
     if (instance->run->heard != NULL)
         instance->run->heard(instance->run->heard_context, failure->text);
 }
@@ -80,6 +83,14 @@ static uint32_t host_cause(const struct hb_host *host)
     return hb_failure_of(instance_of(host)->run)->cause;
 }
 
+/* It is told again where the entry is taken over without asking the plugin. */
+static void note_content(const struct hb_instance *instance, const struct hb_entry *entry,
+                         const char *line)
+{
+    HB_AUTO_FREE char *note = hb_text("%s: %s", instance->plugin->name, line);
+    hb_report_content_note(&instance->run->report, entry->path, note);
+}
+
 static void report(const struct hb_host *host, enum hb_finding_kind kind,
                    const struct hb_entry *entry, const char *format, va_list arguments)
 {
@@ -88,9 +99,11 @@ static void report(const struct hb_host *host, enum hb_finding_kind kind,
     vsnprintf(line, sizeof line, format, arguments);
     if (entry == NULL) /* an archive may be walked more than once */
         hb_report_add_once(&instance->run->report, kind, instance->plugin->name, line);
+    else if (kind == HB_FOUND_NOTE && instance->plugin->kind == HB_KIND_CONTENT)
+        note_content(instance, entry, line);
     else
-        hb_report_add(&instance->run->report, kind, entry == NULL ? "" : entry->path, "%s: %s",
-                      instance->plugin->name, line);
+        hb_report_add(&instance->run->report, kind, entry->path, "%s: %s", instance->plugin->name,
+                      line);
 }
 
 static void host_note(const struct hb_host *host, const struct hb_entry *entry, const char *format,
@@ -229,8 +242,9 @@ struct staged {
 static int remove_if_of(void *context, const char *name)
 {
     const struct staged *staged = context;
-    if (strncmp(name, staged->name, strlen(staged->name)) == 0)
-        unlinkat(staged->stage_fd, name, 0);
+    if (strncmp(name, staged->name, strlen(staged->name)) == 0 &&
+        unlinkat(staged->stage_fd, name, 0) != 0 && (errno == EISDIR || errno == EPERM))
+        unlinkat(staged->stage_fd, name, AT_REMOVEDIR); /* emptied before */
     return 0;
 }
 
@@ -247,9 +261,24 @@ static void remove_with_side_files(const struct hb_stage *stage, const char *nam
         hb_listing_each(stage->fd, remove_if_of, &staged);
 }
 
+static bool is_directory(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static void empty(const struct hb_stage *stage, int directory_fd)
+{
+    HB_AUTO_AS as = {.changed = false};
+    if (hb_as_begin(&as, &stage->rights) == 0)
+        hb_remove_below(directory_fd, NULL);
+}
+
 static void host_stage_release(const struct hb_host *host, struct hb_file *file)
 {
     const struct hb_stage *stage = stage_of(host);
+    if (file->fd >= 0 && is_directory(file->fd))
+        empty(stage, file->fd);
     if (file->fd >= 0)
         close(file->fd);
     if (file->reserved != NULL && stage->fd >= 0)
@@ -257,6 +286,31 @@ static void host_stage_release(const struct hb_host *host, struct hb_file *file)
     free(file->reserved);
     free((void *)(uintptr_t)file->path);
     *file = (struct hb_file){.size = sizeof *file, .fd = -1};
+}
+
+static int host_stage_directory(const struct hb_host *host, const char *name, struct hb_file *out)
+{
+    struct hb_stage *stage = stage_of(host);
+    int status = host_stage_file(host, name, out); /* which finds a name that nobody else has */
+    if (status != HB_OK)
+        return status;
+    HB_AUTO_AS as = {.changed = false};
+    const char *made = out->reserved;
+    int result = hb_as_begin(&as, &stage->rights);
+    int fd = -1;
+    if (result == 0 &&
+        (unlinkat(stage->fd, made, 0) != 0 || mkdirat(stage->fd, made, 0700) != 0 ||
+         (fd = openat(stage->fd, made, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0))
+        result = -errno;
+    hb_as_end(&as);
+    if (result == 0) {
+        close(out->fd);
+        out->fd = fd;
+        return HB_OK;
+    }
+    host_stage_release(host, out);
+    return host_fail(host, HB_STATUS_ENTRY, "%s: cannot make a staged directory: %s", name,
+                     hb_rights_explain(-result));
 }
 
 static int cannot_publish(const struct hb_host *host, const struct hb_place *place, int error)
@@ -342,8 +396,11 @@ static int host_publish(const struct hb_host *host, struct hb_file *file, const 
                         uint32_t mode)
 {
     struct hb_run *run = instance_of(host)->run;
-    if (run->home.fd < 0 || file->reserved == NULL)
-        return host_fail(host, HB_STATUS_ENTRY, "%s: nothing was staged, or there is no home",
+    if ((mode & ~07777u) != 0)
+        return host_fail(host, HB_STATUS_ENTRY, "%s: cannot be published: its mode %#o is none",
+                         path, mode);
+    if (run->home.fd < 0 || file->reserved == NULL || is_directory(file->fd))
+        return host_fail(host, HB_STATUS_ENTRY, "%s: no file was staged, or there is no home",
                          path);
     struct hb_place place;
     int result =
@@ -379,6 +436,26 @@ static int host_member(const struct hb_host *host, const char *key, const char *
 static int host_read_as(const struct hb_host *host)
 {
     return instance_of(host)->run->home.read_as_root ? HB_READ_AS_ROOT : HB_READ_AS_OWNER;
+}
+
+static int host_clock(const struct hb_host *host, uint32_t clock, struct timespec *now)
+{
+    if (clock == HB_CLOCK_STEADY)
+        return clock_gettime(CLOCK_MONOTONIC, now) == 0 ? HB_OK : HB_STATUS_ENTRY;
+    if (clock != HB_CLOCK_WALL)
+        return host_fail(host, HB_STATUS_ENTRY, "there is no clock %u", clock);
+    clock_gettime(CLOCK_REALTIME, now);
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    char *end = NULL;
+    long long latest = epoch == NULL || *epoch == '\0' ? 0 : strtoll(epoch, &end, 10);
+    if (end != NULL && *end == '\0' && now->tv_sec >= latest)
+        *now = (struct timespec){.tv_sec = (time_t)latest};
+    return HB_OK;
+}
+
+static int host_dry_run(const struct hb_host *host)
+{
+    return instance_of(host)->run->dry_run;
 }
 
 static struct hb_patterns *host_patterns_create(const struct hb_host *host, const char *key,
@@ -457,5 +534,13 @@ void hb_services_fill(struct hb_instance *instance)
         .fail_as = host_fail_as,
         .cause = host_cause,
         .patterns_free = host_patterns_free,
+        .run_child = hb_host_run_child,
+        .secret = hb_host_secret,
+        .secret_release = hb_host_secret_release,
+        .clock = host_clock,
+        .dry_run = host_dry_run,
+        .stage_directory = host_stage_directory,
+        .list_beneath = hb_host_list_beneath,
+        .unlink_beneath = hb_host_unlink_beneath,
     };
 }

@@ -163,7 +163,7 @@ static int open_stage(struct import *import)
 /* Is there something in the home that an import could destroy? Also if that is unknown. */
 static bool must_ask(const struct import *import)
 {
-    const char *const *names = hb_config_list(import->run->config, "import", "ask-if");
+    const char *const *names = hb_config_import(import->run->config)->ask_if;
     struct stat status;
     if (import->request->force)
         return false;
@@ -229,9 +229,11 @@ static int open_archive(struct import *import)
     int status = HB_OK;
     /* A stream may have to be copied, which needs a place. */
     struct stat there;
-    bool stream = strcmp(request->archive, "-") == 0 ||
-                  (stat(request->archive, &there) == 0 && S_ISFIFO(there.st_mode));
-    if (stream && must_ask(import) && !request->dry_run) {
+    HB_AUTO_FREE char *path = hb_expand_path(request->archive); /* it may be a file: URL */
+    bool known = strcmp(request->archive, "-") != 0 && stat(path, &there) == 0;
+    bool pipe = known ? S_ISFIFO(there.st_mode) : strcmp(request->archive, "-") == 0;
+    bool stream = pipe || (known && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode));
+    if (pipe && must_ask(import) && !request->dry_run) {
         hb_error_set(import->error, HB_STATUS_FATAL,
                      "%s: the home already has a file that import.ask-if names, and hbcore cannot "
                      "ask while the archive comes from a pipe",
@@ -333,8 +335,7 @@ int hb_import(const struct hb_import_request *request, struct hb_import_result *
     };
     /* Where owners differ, a tree cannot be given to one. */
     import.staging.keeps_owners =
-        request->source == NULL &&
-        hb_config_value(request->run->config, "import", "owners")->number == 1;
+        request->source == NULL && hb_config_import(request->run->config)->keep_owners;
     import.staging.in_trees = !import.staging.keeps_owners;
     if (request->source != NULL) { /* of the home itself: nobody gets at more than before */
         import.staging.source = request->source->shown;

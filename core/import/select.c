@@ -65,8 +65,8 @@ static void refuse(struct hb_restore_plan *plan, refusal **refusals, size_t inde
 static void drop_impossible(const struct hb_config *config, struct hb_restore_plan *plan,
                             refusal **refusals)
 {
-    size_t depth = (size_t)hb_config_number(config, "import", "max-depth");
-    bool links = hb_config_value(config, "import", "links")->number == 1;
+    size_t depth = (size_t)hb_config_import(config)->max_depth;
+    bool links = hb_config_import(config)->restore_links;
     for (size_t i = 0; i < plan->count; i++) {
         struct hb_restore_row *row = &plan->rows[i];
         uint8_t type = plan->catalog->members[i].type;
@@ -102,7 +102,7 @@ static void report_refused(struct hb_report *report, const struct hb_restore_pla
 /* The one directory around every file, if it has one of the names in import.wrappers. */
 static char *find_wrapper(const struct hb_config *config, const struct hb_restore_plan *plan)
 {
-    const char *const *names = hb_config_list(config, "import", "wrappers");
+    const char *const *names = hb_config_import(config)->wrappers;
     char *wrapper = NULL;
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->catalog->members[i].type == HB_TYPE_DIRECTORY)
@@ -372,7 +372,7 @@ static void count(struct hb_restore_plan *plan, const uint32_t *from)
 
 static int find_marker(const struct hb_archive *archive, struct hb_error *error)
 {
-    const char *const *markers = hb_config_list(archive->run->config, "import", "markers");
+    const char *const *markers = hb_config_import(archive->run->config)->markers;
     char names[300] = "";
     if (*markers == NULL)
         return HB_OK;

@@ -97,10 +97,19 @@ static int open_again(void *context)
     return fd < 0 ? -errno : fd;
 }
 
+/* With the facts that were stored of it. */
+static void report_checked(struct verify *verify, size_t index, uint32_t soundness)
+{
+    const struct hb_archive *archive = verify->archive;
+    const json_t *facts = hb_annotations_facts(archive->trailer.annotations, index);
+    HB_AUTO_FREE char *text = facts == NULL ? NULL : json_dumps(facts, JSON_COMPACT);
+    hb_report_content(&verify->run->report, hb_catalog_path(&archive->catalog, index), "check",
+                      soundness, text);
+}
+
 static void report_cannot_tell(struct verify *verify, size_t index)
 {
-    hb_report_content(&verify->run->report, hb_catalog_path(&verify->archive->catalog, index),
-                      "check", HB_SOUNDNESS_UNKNOWN);
+    report_checked(verify, index, HB_SOUNDNESS_UNKNOWN);
 }
 
 /* Has the copy arrived? Not on a file system that shows what was written only later, or never. */
@@ -145,7 +154,7 @@ static int check_content(struct verify *verify, size_t index, const char *name, 
     }
     int status = hb_check_copy(verify->run, content, &entry, &file, &soundness);
     if (status == HB_OK) /* else nothing of its kind after all */
-        hb_report_content(&verify->run->report, entry.path, "check", soundness);
+        report_checked(verify, index, soundness);
     return status == HB_STATUS_CANCELLED ? status : HB_OK;
 }
 
@@ -239,7 +248,7 @@ static void open_stage(struct verify *verify)
         needed = archive->catalog.members[i].type == HB_TYPE_FILE && is_checked(verify, i);
     if (!needed)
         return;
-    const char *chosen = hb_config_text(verify->run->config, "backup", "stage-dir");
+    const char *chosen = hb_config_backup(verify->run->config)->stage_dir;
     HB_AUTO_FREE char *full = hb_absolute(archive->path);
     HB_AUTO_FREE char *real = full == NULL ? NULL : realpath(full, NULL);
     char *slash = real == NULL ? NULL : strrchr(real, '/');

@@ -2,6 +2,7 @@
 #include "pipeline/pipeline_reuse.h"
 
 #include "base/memory.h"
+#include "pipeline/entry_facts.h"
 #include "pipeline/pipeline_cut.h"
 #include <string.h>
 
@@ -19,7 +20,7 @@ static size_t find(const struct hb_pipeline *pipeline, const struct hb_planned *
                    struct hb_reader *reader, uint32_t soundness)
 {
     const struct hb_pipeline_request *request = &pipeline->request;
-    hb_reader_expect(request->contents, planned, reader, soundness);
+    hb_reader_expect(request->contents, request->plan, planned, reader, soundness);
     return hb_previous_find(request->previous, &reader->fingerprint);
 }
 
@@ -46,8 +47,9 @@ static size_t find_all(const struct hb_pipeline *pipeline, struct hb_item *item)
         struct hb_reader *reader = &item->readers[i];
         if (hb_reader_plan(request->run, request->plan, planned, reader) != HB_OK)
             return SIZE_MAX;
-        size_t found = planned->content != 0 ? find_claimed(pipeline, planned, reader)
-                                             : find(pipeline, planned, reader, 0);
+        size_t found = hb_plan_common(request->plan, planned)->content != 0
+                           ? find_claimed(pipeline, planned, reader)
+                           : find(pipeline, planned, reader, 0);
         if (found == SIZE_MAX || (i > 0 && found != first + i))
             return SIZE_MAX;
         if (i == 0)
@@ -90,12 +92,23 @@ size_t hb_reuse_units_of(const struct hb_pipeline *pipeline, const struct hb_ite
     return count;
 }
 
-static void report_content(const struct hb_pipeline *pipeline, const struct hb_item *item)
+/* The plugin is not asked again: what it said then, of facts and notes, it says now. */
+static void report_content(const struct hb_pipeline *pipeline, const struct hb_item *item,
+                           size_t found)
 {
     struct hb_report *report = &pipeline->request.run->report;
-    const struct hb_reader *reader = &item->readers[0];
-    hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness);
-    if (reader->source.soundness == HB_SOUNDNESS_NOT_CHECKED)
+    const struct hb_previous *previous = pipeline->request.previous;
+    struct hb_reader *reader = &item->readers[0];
+    const json_t *notes = hb_previous_notes(previous, found);
+    reader->of_content = true;
+    reader->facts = json_deep_copy(hb_previous_facts(previous, found));
+    HB_AUTO_FREE char *facts = hb_entry_facts_text(reader->facts);
+    hb_report_content(report, reader->entry.path, HB_METHOD_SNAPSHOT, reader->source.soundness,
+                      facts);
+    for (size_t i = 0; i < json_array_size(notes); i++)
+        hb_report_content_note(report, reader->entry.path,
+                               json_string_value(json_array_get(notes, i)));
+    if (reader->source.soundness == HB_SOUNDNESS_NOT_CHECKED && json_array_size(notes) == 0)
         hb_report_add(report, HB_FOUND_NOTE, reader->entry.path,
                       "unchanged since the last backup, which did not check it");
 }
@@ -121,8 +134,8 @@ static bool take_over(struct hb_pipeline_thread *thread, struct hb_item *item, s
         !hb_previous_prove(pipeline->request.previous, found, item->count, item->entries[0],
                            thread->proof, &encoded.unit, &item->range))
         return false;
-    if (planned->content != 0)
-        report_content(pipeline, item);
+    if (hb_plan_common(pipeline->request.plan, planned)->content != 0)
+        report_content(pipeline, item, found);
     encoded.unit.entries = (uint32_t)item->entry_count;
     if (hb_previous_units(pipeline->request.previous, found) > 1)
         encoded.unit.bytes = item->range.bytes; /* of all; what each has is asked for later */

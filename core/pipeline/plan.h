@@ -11,25 +11,31 @@
 #ifndef HB_PLAN_H
 #define HB_PLAN_H
 
+#include "base/interned.h"
 #include "host/run.h"
 #include <stdint.h>
 
 /* Compact: there may be millions. */
 struct hb_planned {
-    uint32_t parent; /* index of the directory in `directories`, UINT32_MAX: the home */
-    uint32_t name_bytes;
-    uint64_t name;  /* offset into `names`, not ended by NUL */
-    uint64_t bytes; /* as found by the walk */
+    uint32_t parent;    /* index of the directory in `directories`, UINT32_MAX: the home */
+    uint32_t common;    /* which of `commons` */
+    uint64_t name : 40; /* offset into `names`, not ended by NUL */
+    uint64_t name_bytes : 17;
+    uint64_t type : 4;  /* enum hb_type */
+    uint64_t flags : 3; /* enum hb_planned_flags */
+    uint64_t bytes;     /* as found by the walk */
     int64_t mtime_seconds;
     int64_t ctime_seconds;
     uint64_t inode;
     uint32_t mtime_nanoseconds;
     uint32_t ctime_nanoseconds;
+};
+
+/* What many entries have in common. */
+struct hb_plan_common {
     uint32_t uid;
     uint32_t gid;
     uint16_t mode;    /* permission bits, as the filters want them */
-    uint8_t type;     /* enum hb_type */
-    uint8_t flags;    /* enum hb_planned_flags */
     uint16_t content; /* 1 + index of the content plugin that claims it, or 0 */
 };
 
@@ -46,6 +52,7 @@ struct hb_plan {
     size_t first_claimed;           /* entries from here on are claimed */
     struct hb_planned *directories; /* all that were walked, for paths */
     size_t directory_count;
+    struct hb_interned commons; /* struct hb_plan_common */
     char *names;
     uint64_t files; /* regular ones */
     uint64_t bytes; /* of regular files */
@@ -55,7 +62,19 @@ struct hb_plan {
     bool remember;  /* a later backup is to know entries again: they get fingerprints */
 };
 
+static inline const struct hb_plan_common *hb_plan_common(const struct hb_plan *plan,
+                                                          const struct hb_planned *planned)
+{
+    return hb_interned_row(&plan->commons, planned->common);
+}
+
+void hb_plan_set_common(struct hb_plan *plan, struct hb_planned *planned,
+                        const struct hb_plan_common *common);
+void hb_plan_set_mode(struct hb_plan *plan, struct hb_planned *planned, unsigned mode);
+
 void hb_plan_clear(struct hb_plan *plan);
+/* The numbers stay, for threads that look whether something is left to be done. */
+void hb_plan_forget_entries(struct hb_plan *plan);
 
 /* The entry's path, relative to the home. Caller frees. */
 char *hb_plan_path(const struct hb_plan *plan, const struct hb_planned *planned);

@@ -48,6 +48,10 @@ uint64_t hb_previous_bytes(const struct hb_previous *previous, size_t entry);
 /* The checksum of its content, as the trailer has it, which is sealed. */
 uint64_t hb_previous_content(const struct hb_previous *previous, size_t entry);
 
+/* What its content plugin said of it then (archive/annotations.h); NULL: nothing. */
+const json_t *hb_previous_facts(const struct hb_previous *previous, size_t entry);
+const json_t *hb_previous_notes(const struct hb_previous *previous, size_t entry);
+
 /* The entry of several units that has this path, whatever its content, or SIZE_MAX. */
 size_t hb_previous_find_long(const struct hb_previous *previous, const struct hb_entry *entry);
 /* The hash of what unit `number` of an entry of several was made of; NULL: it has no such unit. */
@@ -75,6 +79,8 @@ bool hb_previous_span(const struct hb_previous *previous, size_t first, size_t c
 /* What range->source stands for: a file of this machine, or -1; its bytes, as hb_input.read_at().
  */
 int hb_previous_fd(const struct hb_previous *previous);
+/* The object that it is, of a store; else NULL. */
+const struct hb_opened *hb_previous_object(const struct hb_previous *previous);
 int64_t hb_previous_bytes_at(const struct hb_previous *previous, void *buffer, size_t bytes,
                              uint64_t offset);
 /* Since it was opened: then what was proved need not be what was copied. */

@@ -7,6 +7,7 @@
 #include "files/listed.h"
 #include "files/system_kind.h"
 #include "host/failure.h"
+#include "pipeline/entry_facts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,8 +20,10 @@ static struct timespec clamp(struct timespec time, int64_t latest)
     return time.tv_sec >= latest ? (struct timespec){.tv_sec = latest} : time;
 }
 
-static struct hb_entry entry_from(const struct hb_planned *planned, char *path, int64_t latest)
+static struct hb_entry entry_from(const struct hb_plan *plan, const struct hb_planned *planned)
 {
+    const struct hb_plan_common *common = hb_plan_common(plan, planned);
+    char *path = hb_plan_path(plan, planned);
     struct timespec mtime = {.tv_sec = planned->mtime_seconds,
                              .tv_nsec = planned->mtime_nanoseconds};
     return (struct hb_entry){
@@ -28,11 +31,11 @@ static struct hb_entry entry_from(const struct hb_planned *planned, char *path, 
         .type = planned->type,
         .path = path,
         .path_bytes = strlen(path),
-        .mtime = clamp(mtime, latest),
-        .mode = planned->mode,
+        .mtime = clamp(mtime, plan->latest),
+        .mode = common->mode,
         .flags = HB_ENTRY_HAS_MODE | HB_ENTRY_HAS_MTIME | HB_ENTRY_HAS_OWNER,
-        .uid = planned->uid,
-        .gid = planned->gid,
+        .uid = common->uid,
+        .gid = common->gid,
     };
 }
 
@@ -189,21 +192,36 @@ static void accept_source(struct hb_reader *reader)
     struct hb_report *report = &reader->run->report;
     bool doubtful = hb_report_has(report, HB_FOUND_DOUBTFUL, reader->entry.path);
     bool told_nothing = source->soundness >= HB_SOUNDNESS_UNKNOWN || source->soundness == 0;
+    HB_AUTO_FREE char *facts = hb_entry_facts_text(reader->facts);
     hb_report_content(report, reader->entry.path, method,
-                      told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness);
+                      told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness, facts);
     if ((source->flags & HB_SOURCE_IN_PLACE) != 0)
         hb_report_in_place(report, reader->entry.path);
-    if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
+    reader->of_content = true;
+    if (told_nothing && source->soundness != HB_SOUNDNESS_UNKNOWN)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
-                      source->soundness == HB_SOUNDNESS_UNKNOWN
-                          ? "could not be checked by plugin %s; stored as it is"
-                      : told_nothing ? "plugin %s gave no valid answer whether it is sound; stored "
-                                       "as it is"
-                                     : "unsound according to plugin %s; stored as it is",
+                      "plugin %s gave no valid answer (%u) whether it is sound; stored as it is",
+                      reader->content->plugin->name, source->soundness);
+    else if ((source->soundness == HB_SOUNDNESS_UNSOUND || told_nothing) && !doubtful)
+        hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,
+                      told_nothing ? "could not be checked by plugin %s; stored as it is"
+                                   : "unsound according to plugin %s; stored as it is",
                       reader->content->plugin->name);
     else if (!doubtful && strcmp(method, HB_METHOD_SNAPSHOT) == 0 && reader->identified)
         hb_fingerprint_content(&reader->entry, reader->identity, source->soundness,
                                &reader->fingerprint);
+}
+
+/* The plugin answered for all of its source. */
+static int take_facts(struct hb_reader *reader)
+{
+    int status = reader->ask_facts
+                     ? hb_entry_facts_ask(reader->run, reader->content, &reader->entry,
+                                          &reader->source, &reader->facts)
+                     : HB_OK;
+    if (status == HB_OK)
+        accept_source(reader);
+    return status;
 }
 
 /* The plugin gives no source, or rejects it. */
@@ -217,7 +235,8 @@ static int refuse_source(const struct hb_instance *content, const struct hb_read
             hb_report_content(report, path, "raw",
                               reader->source.soundness == HB_SOUNDNESS_UNKNOWN
                                   ? HB_SOUNDNESS_UNKNOWN
-                                  : HB_SOUNDNESS_UNSOUND);
+                                  : HB_SOUNDNESS_UNSOUND,
+                              NULL);
         return HB_STATUS_NOMATCH;
     }
     if (result == HB_STATUS_CANCELLED || hb_run_cancelled(reader->run))
@@ -346,9 +365,7 @@ static int open_claimed(struct hb_run *run, const struct hb_instance *content, b
     reader->entry.bytes = reader->source.bytes;
     reader->identified = told && identity_is_the_same(content, reader);
     reader->to_be_judged = HB_CAN(ops, judge);
-    if (!reader->to_be_judged)
-        accept_source(reader);
-    return HB_OK;
+    return reader->to_be_judged ? HB_OK : take_facts(reader);
 }
 
 int hb_reader_judge(struct hb_reader *reader)
@@ -362,8 +379,7 @@ int hb_reader_judge(struct hb_reader *reader)
     reader->to_be_judged = false;
     if (result != HB_OK)
         return refuse_source(content, reader, result);
-    accept_source(reader);
-    return HB_OK;
+    return take_facts(reader);
 }
 
 int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct hb_planned *planned,
@@ -373,10 +389,12 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     /* Inode and times of change are not reproducible. */
     reader->remember =
         plan->remember && plan->latest == INT64_MAX && (planned->flags & HB_PLANNED_UNTOLD) == 0;
-    reader->directory_user = planned->parent == UINT32_MAX ? run->home.rights.user
-                                                           : plan->directories[planned->parent].uid;
+    reader->directory_user = planned->parent == UINT32_MAX
+                                 ? run->home.rights.user
+                                 : hb_plan_common(plan, &plan->directories[planned->parent])->uid;
+    reader->ask_facts = !plan->listed; /* a snapshot has nowhere to keep them */
     reader->mode_is_fixed = (planned->flags & HB_PLANNED_MODE) != 0;
-    reader->entry = entry_from(planned, hb_plan_path(plan, planned), plan->latest);
+    reader->entry = entry_from(plan, planned);
     reader->entry.index = (uint64_t)(planned - plan->entries);
     if (planned->type == HB_TYPE_FILE)
         reader->entry.bytes = planned->bytes;
@@ -386,9 +404,11 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
     return status;
 }
 
-void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *planned,
-                      struct hb_reader *reader, uint32_t soundness)
+void hb_reader_expect(const struct hb_chain *contents, const struct hb_plan *plan,
+                      const struct hb_planned *planned, struct hb_reader *reader,
+                      uint32_t soundness)
 {
+    uint16_t content = hb_plan_common(plan, planned)->content;
     struct hb_file_state state = {
         .inode = planned->inode,
         .bytes = planned->bytes,
@@ -398,9 +418,9 @@ void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *
     unsigned char identity[32];
     if (!reader->remember || planned->type != HB_TYPE_FILE)
         return;
-    if (planned->content == 0)
+    if (content == 0)
         hb_fingerprint_file(&reader->entry, &state, &reader->fingerprint);
-    else if (identify(contents->instances[planned->content - 1], &reader->entry, identity))
+    else if (identify(contents->instances[content - 1], &reader->entry, identity))
         hb_fingerprint_content(&reader->entry, identity, soundness, &reader->fingerprint);
 }
 
@@ -410,9 +430,10 @@ int hb_reader_open(struct hb_run *run, const struct hb_chain *contents, const st
     int result = hb_reader_plan(run, plan, planned, reader);
     if (result != HB_OK || planned->type != HB_TYPE_FILE)
         return result;
-    if (planned->content == 0)
+    uint16_t content = hb_plan_common(plan, planned)->content;
+    if (content == 0)
         return open_file(run, plan, planned, reader);
-    result = open_claimed(run, contents->instances[planned->content - 1], plan->listed, reader);
+    result = open_claimed(run, contents->instances[content - 1], plan->listed, reader);
     if (result != HB_STATUS_NOMATCH)
         return result;
     hb_reader_free(reader);
@@ -545,5 +566,6 @@ void hb_reader_free(struct hb_reader *reader)
     hb_reader_close(reader);
     free((void *)(uintptr_t)reader->entry.path);
     free((void *)(uintptr_t)reader->entry.link);
+    json_decref(reader->facts);
     *reader = (struct hb_reader){.fd = -1};
 }

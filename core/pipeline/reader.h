@@ -8,6 +8,7 @@
 
 #include "archive/fingerprint.h"
 #include "pipeline/plan.h"
+#include <jansson.h>
 
 struct hb_reader {
     struct hb_run *run;
@@ -25,6 +26,9 @@ struct hb_reader {
     struct hb_source source;           /* read_at is NULL where no plugin gave one */
     const struct hb_instance *content; /* the plugin that gave the source, or NULL */
     bool to_be_judged;                 /* the plugin has not judged the source yet */
+    bool of_content;                   /* its plugin has accepted it, now or when it was stored */
+    bool ask_facts;                    /* of that plugin */
+    json_t *facts;                     /* an object: what it said; or NULL */
     bool identified;                   /* the source is of the content that has this identity */
     unsigned char identity[32];
     struct hb_fingerprint fingerprint; /* to know it again by; perhaps none */
@@ -67,8 +71,9 @@ int hb_reader_plan(struct hb_run *run, const struct hb_plan *plan, const struct 
  * After hb_reader_plan: makes the fingerprint that the entry had when it was stored if it is the
  * same now, of that soundness if it is claimed.
  */
-void hb_reader_expect(const struct hb_chain *contents, const struct hb_planned *planned,
-                      struct hb_reader *reader, uint32_t soundness);
+void hb_reader_expect(const struct hb_chain *contents, const struct hb_plan *plan,
+                      const struct hb_planned *planned, struct hb_reader *reader,
+                      uint32_t soundness);
 
 /*
  * After all of an ordinary file was read: makes its fingerprint, unless it changed meanwhile or

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/descriptor.h"
 
+#include "base/memory.h"
+#include "plugin/contradictions.h"
 #include "plugin/option.h"
 #include <hbcore/content.h>
 #include <hbcore/filter.h>
@@ -167,6 +169,11 @@ static int defect(struct hb_error *error, const char *path, const char *format, 
 
 static int check_choices(const struct hb_option *option, const char *path, struct hb_error *error)
 {
+    bool takes = option->type == HB_OPTION_CHOICE || option->type == HB_OPTION_LIST ||
+                 option->type == HB_OPTION_INTEGER;
+    if (option->choices != NULL && !takes)
+        return defect(error, path, "its option '%s' has choices, and a type that takes none",
+                      option->key);
     if (option->type == HB_OPTION_CHOICE && (option->choices == NULL || option->choices[0] == NULL))
         return defect(error, path, "its option '%s' is a choice without choices", option->key);
     /* What a word stands for lies beyond the range. */
@@ -200,6 +207,10 @@ static int check_flags(const struct hb_option *option, const char *path, struct 
                       option->flags);
     if ((option->flags & HB_OPTION_PATTERNS) && option->type != HB_OPTION_LIST)
         return defect(error, path, "its option '%s' has patterns, and is no list", option->key);
+    bool known = option->default_text != NULL && *option->default_text != '\0';
+    if ((option->flags & HB_OPTION_SECRET) && known && text)
+        return defect(error, path, "its option '%s' is secret, and has a default that all can read",
+                      option->key);
     if ((option->flags & HB_OPTION_SECRET) && !text)
         return defect(error, path, "its option '%s' is secret, and neither a text nor a path",
                       option->key);
@@ -360,8 +371,6 @@ static int check_commands(const struct hb_plugin *plugin, const char *path, stru
     const struct hb_hook_ops *ops = plugin->ops;
     if (!HB_HAS(ops, commands) || ops->commands == NULL)
         return HB_OK;
-    if (*ops->commands != NULL && !(HB_HAS(ops, run) && ops->run != NULL))
-        return defect(error, path, "it declares commands, and the callback 'run' is missing");
     for (size_t i = 0; ops->commands[i] != NULL; i++) {
         if (check_command(ops->commands[i], path, error) != HB_OK)
             return HB_STATUS_FATAL;
@@ -384,9 +393,13 @@ static int check_ops(const struct hb_plugin *plugin, const char *path, struct hb
         if (callback->required && !hb_callback_provided(plugin, callback))
             return defect(error, path, "the callback '%s' is missing; every %s plugin needs it",
                           callback->name, hb_kind_name(plugin->kind));
+    if (plugin->kind == HB_KIND_HOOK && check_hook(plugin, path, error) != HB_OK)
+        return HB_STATUS_FATAL;
+    HB_AUTO_FREE char *contradiction = hb_contradiction(plugin);
+    if (contradiction != NULL)
+        return defect(error, path, "%s", contradiction);
     if (plugin->kind == HB_KIND_HOOK)
-        return check_hook(plugin, path, error) == HB_OK ? check_commands(plugin, path, error)
-                                                        : HB_STATUS_FATAL;
+        return check_commands(plugin, path, error);
     return plugin->kind == HB_KIND_FORMAT ? check_format_tables(plugin->ops, path, error) : HB_OK;
 }
 

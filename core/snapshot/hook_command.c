@@ -19,7 +19,7 @@ static int resolve_snapshot(struct hb_run *run, const char *typed, char **path, 
     *shown = hb_snapshot_wanted(run, typed, error);
     if (*shown == NULL)
         return HB_STATUS_FATAL;
-    *path = hb_text("%s/%s", hb_config_text(run->config, "snapshot", "directory"), *shown);
+    *path = hb_text("%s/%s", hb_config_snapshot(run->config)->directory, *shown);
     return HB_OK;
 }
 

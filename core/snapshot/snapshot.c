@@ -22,7 +22,7 @@ static const char digits[] = "0123456789";
 static int open_directory(struct hb_run *run, struct hb_snapshots *snapshots,
                           struct hb_error *error)
 {
-    const char *name = hb_config_text(run->config, "snapshot", "directory");
+    const char *name = hb_config_snapshot(run->config)->directory;
     struct hb_directory *directory = &snapshots->directory;
     int result = hb_beneath_directory(&run->home, name, 0, directory);
     snapshots->path = directory->fd < 0 ? NULL : hb_path_of(directory->fd);

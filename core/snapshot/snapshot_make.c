@@ -122,8 +122,8 @@ static int publish(struct maker *maker, const char *stamp, char **id)
 /* The place of the directory of snapshots. 0 or -errno; hb_place_clear in any case. */
 static int find_place(const struct hb_run *run, unsigned flags, struct hb_place *place)
 {
-    return hb_beneath_resolve(&run->home, hb_config_text(run->config, "snapshot", "directory"),
-                              flags, place, NULL);
+    return hb_beneath_resolve(&run->home, hb_config_snapshot(run->config)->directory, flags, place,
+                              NULL);
 }
 
 /* If it is missing. 0 or -errno. */
@@ -225,7 +225,7 @@ static void tell(const struct maker *maker, const struct hb_snapshot_request *re
     made->bytes = maker->plan.bytes;
     for (size_t i = 0; i < maker->plan.count; i++) {
         HB_AUTO_FREE char *path = hb_plan_path(&maker->plan, &maker->plan.entries[i]);
-        request->would_copy(request->context, path, &maker->plan.entries[i]);
+        request->would_copy(request->context, path, &maker->plan, &maker->plan.entries[i]);
     }
 }
 
@@ -235,8 +235,8 @@ static int plan(struct maker *maker, enum hb_recover_mode mode)
     struct hb_plan_listed_request request = {
         .run = maker->run,
         .contents = &maker->contents,
-        .paths = hb_config_list(config, "snapshot", "files"),
-        .without = hb_config_list(config, "snapshot", "without"),
+        .paths = hb_config_snapshot(config)->files,
+        .without = hb_config_snapshot(config)->without,
     };
     int status = hb_contents_create(maker->run, &maker->contents, maker->error);
     if (status == HB_OK)

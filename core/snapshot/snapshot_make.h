@@ -10,7 +10,8 @@ struct hb_snapshot_request {
     struct hb_run *run; /* the home is open and locked */
     const char *label;  /* or NULL */
     /* Set: nothing is written; one call a file that would be copied. */
-    void (*would_copy)(void *context, const char *path, const struct hb_planned *planned);
+    void (*would_copy)(void *context, const char *path, const struct hb_plan *plan,
+                       const struct hb_planned *planned);
     void *context;
 };
 

@@ -176,6 +176,12 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
     return HB_OK;
 }
 
+struct hb_retry hb_store_retry(const struct hb_store *store)
+{
+    struct hb_retry none = {.run = NULL};
+    return store->instance == NULL ? none : hb_retry_begin(store->run, store->clock);
+}
+
 const char *hb_store_failure(const struct hb_store *store)
 {
     return store->instance != NULL ? hb_instance_reason(store->instance)
@@ -203,9 +209,13 @@ static bool is_whole(const struct hb_object *object)
 int hb_store_open_name(const struct hb_store *store, const char *name, const char *version,
                        struct hb_opened *opened)
 {
-    *opened = (struct hb_opened){.object = {.size = sizeof opened->object}};
-    hb_run_clear_failure(store->run);
-    int status = store->ops->open(store->self, name, version, &opened->reader, &opened->object);
+    struct hb_retry retry = hb_store_retry(store);
+    int status;
+    do {
+        *opened = (struct hb_opened){.object = {.size = sizeof opened->object}};
+        hb_run_clear_failure(store->run);
+        status = store->ops->open(store->self, name, version, &opened->reader, &opened->object);
+    } while (status != HB_OK && status != HB_STATUS_NOMATCH && hb_retry_again(&retry));
     if (status != HB_OK)
         return status == HB_STATUS_NOMATCH ? status : HB_STATUS_FATAL;
     opened->store = store;
@@ -245,7 +255,12 @@ int64_t hb_opened_read_at(const struct hb_opened *opened, void *buffer, size_t b
     if (offset >= length)
         return 0;
     size_t want = bytes < length - offset ? bytes : (size_t)(length - offset);
-    int64_t got = store->ops->read_at(store->self, opened->reader, buffer, want, offset);
+    struct hb_retry retry = hb_store_retry(store);
+    int64_t got;
+    do {
+        hb_run_clear_failure(store->run);
+        got = store->ops->read_at(store->self, opened->reader, buffer, want, offset);
+    } while (got < 0 && hb_retry_again(&retry));
     if (got < 0 || (uint64_t)got == want)
         return got;
     hb_run_explain(store->run, "the store gave %lld bytes of %zu", (long long)got, want);
@@ -267,6 +282,7 @@ struct listing {
     int (*each)(void *context, const struct hb_object *object);
     void *context;
     int ended; /* what `each` returned, or a fault of the store's */
+    bool any;  /* something was listed, and would be listed twice */
 };
 
 static int on_object(const struct hb_object_lister *lister, const struct hb_object *object)
@@ -274,6 +290,7 @@ static int on_object(const struct hb_object_lister *lister, const struct hb_obje
     struct listing *listing = lister->self;
     if (listing->ended != 0)
         return listing->ended;
+    listing->any = true;
     if (listing->store->instance != NULL &&
         (!is_whole(object) ||
          strncmp(object->name, listing->prefix, strlen(listing->prefix)) != 0)) {
@@ -286,13 +303,30 @@ static int on_object(const struct hb_object_lister *lister, const struct hb_obje
 int hb_store_each(const struct hb_store *store, const char *prefix,
                   int (*each)(void *context, const struct hb_object *object), void *context)
 {
-    struct listing listing = {store, prefix, each, context, 0};
+    struct listing listing = {.store = store, .prefix = prefix, .each = each, .context = context};
     struct hb_object_lister lister = {.size = sizeof lister, .self = &listing, .object = on_object};
-    hb_run_clear_failure(store->run);
-    int status = store->ops->list(store->self, prefix, &lister);
+    struct hb_retry retry = hb_store_retry(store);
+    int status;
+    do {
+        hb_run_clear_failure(store->run);
+        status = store->ops->list(store->self, prefix, &lister);
+    } while (status != HB_OK && status != HB_STATUS_CANCELLED && !listing.any &&
+             hb_retry_again(&retry));
     if (listing.ended != 0)
         return listing.ended;
     return status == HB_OK || status == HB_STATUS_CANCELLED ? status : HB_STATUS_FATAL;
+}
+
+/* One that was tried again may have done its work the first time, with its answer lost. */
+int hb_store_remove(const struct hb_store *store, const char *name, const char *version)
+{
+    struct hb_retry retry = hb_store_retry(store);
+    int status;
+    do {
+        hb_run_clear_failure(store->run);
+        status = store->ops->remove(store->self, name, version);
+    } while (status != HB_OK && status != HB_STATUS_NOMATCH && hb_retry_again(&retry));
+    return status == HB_STATUS_NOMATCH && retry.attempts > 0 ? HB_OK : status;
 }
 
 void hb_store_forget(const struct hb_store *store, const char *name)
@@ -302,5 +336,5 @@ void hb_store_forget(const struct hb_store *store, const char *name)
         return;
     HB_AUTO_FREE char *version = hb_copy_text(opened.object.version);
     hb_opened_close(&opened);
-    store->ops->remove(store->self, name, version);
+    hb_store_remove(store, name, version);
 }

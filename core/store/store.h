@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "host/run.h"
+#include "store/retry.h"
 #include <stdbool.h>
 
 struct hb_store {
@@ -21,6 +22,7 @@ struct hb_store {
     void *self; /* for its callbacks */
     struct hb_run *run;
     const struct hb_instance *instance; /* of the plugin; NULL: the local one */
+    const struct hb_retry_clock *clock; /* retry.h; NULL: the real one */
 };
 
 /* The store of a URL (base/url.h), the run's own. HB_OK or HB_STATUS_FATAL: there is none such. */
@@ -29,6 +31,9 @@ int hb_store_find(struct hb_run *run, const char *url, const struct hb_store **s
 
 /* Is there one for it, by the configuration and the plugins? As above; nothing is made. */
 int hb_store_known(const struct hb_config *config, const char *url, struct hb_error *error);
+
+/* For a call of it that may be tried again: retry.h. Those of the local directory are not. */
+struct hb_retry hb_store_retry(const struct hb_store *store);
 
 /* An error of that status: "WHAT: " and why the call in this thread has failed, with its hint. */
 int hb_store_error(const struct hb_store *store, int status, const char *what,
@@ -64,6 +69,9 @@ void hb_opened_close(struct hb_opened *opened);
  */
 int hb_store_each(const struct hb_store *store, const char *prefix,
                   int (*each)(void *context, const struct hb_object *object), void *context);
+
+/* As hb_store_ops.remove, tried again where that may help. */
+int hb_store_remove(const struct hb_store *store, const char *name, const char *version);
 
 /* Removes whatever has that name now, as far as that is possible. */
 void hb_store_forget(const struct hb_store *store, const char *name);

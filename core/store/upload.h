@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An object on its way into a store: bytes come in order, and leave in parts as the store wants
- * them. One that takes parts of any size and number gets them as they come.
+ * them, several at once where it takes that (senders.h): so many are in memory, and no more. One
+ * that takes parts of any size and number gets them as they come.
  */
 #ifndef HB_UPLOAD_H
 #define HB_UPLOAD_H
@@ -12,9 +13,11 @@ struct hb_upload {
     const struct hb_store *store; /* NULL: none was begun */
     void *upload;                 /* the store's own */
     struct hb_store_limits limits;
-    size_t part_bytes; /* 0: as they come */
-    unsigned char *part;
+    size_t part_bytes;          /* 0: as they come */
+    struct hb_senders *senders; /* NULL: one part at a time */
+    unsigned char *part, *own;  /* that is filled; that is ours to be freed */
     size_t used;
+    bool copies_not;         /* a copy has failed: no other is tried */
     uint64_t number, offset; /* of the next part */
 };
 
@@ -23,6 +26,15 @@ int hb_upload_begin(const struct hb_store *store, const struct hb_put *put,
                     struct hb_upload *upload);
 /* The next bytes. As above. */
 int hb_upload_write(struct hb_upload *upload, const void *data, size_t bytes);
+/*
+ * The first *copied bytes of a range of another object, without sending them: where the store has a
+ * copy of its own, of one version, in parts that are as it wants them. 0: they are to be written,
+ * or so many of them that the next ones are such a part. HB_OK or HB_STATUS_FATAL.
+ */
+int hb_upload_copy(struct hb_upload *upload, const struct hb_opened *from, uint64_t offset,
+                   uint64_t bytes, uint64_t *copied);
+/* So many bytes more, and what is written is a part; UINT64_MAX: parts of any length will do. */
+uint64_t hb_upload_room(const struct hb_upload *upload);
 /* So many bytes were written into its file by somebody else: of the local store alone. */
 void hb_upload_wrote(struct hb_upload *upload, uint64_t bytes);
 /* Overwrites bytes that were written. Only with HB_STORE_PATCH. As above. */

@@ -76,6 +76,18 @@ static bool gather(struct held *live, struct evidence *evidence)
     return before.side[SIDE_MAIN].exists && live_same(&before, &after) && !before.racy;
 }
 
+/*
+ * A copy that was checked quickly does not serve where a full check is asked for, nor one where
+ * other tables were counted.
+ */
+static XXH64_hash_t wanted_of(const struct snap *snap)
+{
+    XXH64_hash_t wanted = 0;
+    for (size_t i = 0; i < snap->count->list_count; i++)
+        wanted = XXH3_64bits_withSeed(snap->count->list[i], strlen(snap->count->list[i]), wanted);
+    return (wanted << 2) + (snap->check_full ? 2 : 0);
+}
+
 int snap_identity(void *self, const struct hb_entry *entry, unsigned char identity[32])
 {
     struct snap *snap = self;
@@ -91,8 +103,7 @@ int snap_identity(void *self, const struct hb_entry *entry, unsigned char identi
     held_close(&live);
     if (!told)
         return HB_STATUS_NOMATCH;
-    /* A copy that was checked quickly does not serve where a full check is asked for. */
-    unsigned seed = snap->check_full ? 2 : 0;
+    XXH64_hash_t seed = wanted_of(snap);
     for (unsigned half = 0; half < 2; half++) {
         XXH128_canonical_t bytes;
         XXH128_canonicalFromHash(&bytes,

@@ -159,6 +159,14 @@ static const struct hb_magic magics[] = {
     {0},
 };
 
+/* By pax records, where the header has no room. */
+static const struct hb_keeps keeps = {
+    .size = sizeof keeps,
+    .flags = HB_KEEPS_OWNERS,
+    .time_step = 1,
+    .path_most = 65535,
+};
+
 static const struct hb_format_ops ops = {
     .size = sizeof ops,
     .flags = HB_FORMAT_SIZE_FIRST | HB_FORMAT_TRAILER | HB_FORMAT_SYMLINKS,
@@ -181,6 +189,7 @@ static const struct hb_format_ops ops = {
     .span = tar_span,
     .locate = tar_locate,
     .adopt = tar_adopt,
+    .keeps = &keeps,
 };
 
 static const struct hb_plugin plugin = {

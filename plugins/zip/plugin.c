@@ -62,6 +62,13 @@ static const char *codec(void *self, const struct hb_sink *sink)
     return zip_codec_name(self, sink->patch != NULL);
 }
 
+/* Times and paths are in fields of its own where zip has no room for them. */
+static const struct hb_keeps keeps = {
+    .size = sizeof keeps,
+    .time_step = 1,
+    .path_most = 65535,
+};
+
 static const struct hb_format_ops ops = {
     .size = sizeof ops,
     .flags = HB_FORMAT_READS_SEEKABLE | HB_FORMAT_TRAILER | HB_FORMAT_SYMLINKS,
@@ -85,6 +92,7 @@ static const struct hb_format_ops ops = {
     .span = zip_span,
     .locate = zip_locate,
     .adopt = zip_adopt,
+    .keeps = &keeps,
 };
 
 static const struct hb_plugin plugin = {

@@ -63,6 +63,7 @@ struct zip_index {
     uint64_t entries;
     uint64_t data_end;      /* where the last entry's data ends, as far as the directory tells */
     uint64_t *starts;       /* of the local headers, ascending, from the start of the input */
+    unsigned char *tails;   /* of each: the bytes of its descriptor, if we made it */
     uint64_t trailer_start; /* from the start of the input; 0: none was read */
     bool has_trailer;       /* as the last central header says */
     unsigned told;          /* enum zip_oddity: noted already */

@@ -32,10 +32,16 @@ enum {
 
 /* ---- what a unit takes ------------------------------------------------------------------ */
 
+/* What stored blocks of so much content take. */
+static size_t blocks_bytes(size_t bytes)
+{
+    return bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER;
+}
+
 /* As many stored blocks as it takes, and room for a joint. */
 static size_t most_bytes(size_t bytes)
 {
-    return bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER + JOINT_BYTES;
+    return blocks_bytes(bytes) + JOINT_BYTES;
 }
 
 static int prepare_codec(const struct zip *zip, struct zip_worker *worker)
@@ -135,11 +141,10 @@ static size_t try_deflate(const struct zip *zip, struct zip_worker *worker,
     return libdeflate_deflate_compress(worker->compressor, data, bytes, worker->packed, limit - 1);
 }
 
-/* Stored blocks into worker->packed, ending on a byte. */
-static size_t store_blocks(struct zip_worker *worker, const unsigned char *data, size_t bytes,
-                           bool last)
+/* Stored blocks, ending on a byte. Returns their length. */
+static size_t store_blocks(unsigned char *to, const unsigned char *data, size_t bytes, bool last)
 {
-    unsigned char *to = worker->packed;
+    const unsigned char *start = to;
     do {
         size_t block = bytes < STORED_BLOCK ? bytes : STORED_BLOCK;
         bytes -= block;
@@ -152,7 +157,7 @@ static size_t store_blocks(struct zip_worker *worker, const unsigned char *data,
         to += block;
         data += block;
     } while (bytes > 0);
-    return (size_t)(to - worker->packed);
+    return (size_t)(to - start);
 }
 
 /*
@@ -203,27 +208,6 @@ static size_t open_end(z_stream *stream, struct zip_worker *worker, size_t packe
     return packed + 4;
 }
 
-/* A unit that is not all of its entry. Returns its length in worker->packed; 0: after fail(). */
-static size_t encode_part(const struct zip *zip, struct zip_worker *worker,
-                          const unsigned char *data, size_t bytes, bool last)
-{
-    size_t stored = bytes + (bytes / STORED_BLOCK + 1) * STORED_HEADER;
-    size_t packed = try_deflate(zip, worker, data, bytes, stored - JOINT_BYTES, last);
-    if (packed == 0)
-        return store_blocks(worker, data, bytes, last);
-    if (last || zip->level == ZIP_LEVEL_FAST)
-        return packed;
-    z_stream *stream = zip_inflater(zip, worker);
-    if (stream == NULL)
-        return 0;
-    packed = open_end(stream, worker, packed, data, bytes);
-    if (packed == 0)
-        zip->host->fail(zip->host, HB_STATUS_FATAL,
-                        "the compressor's output does not decompress to what went in; the "
-                        "memory or the processor of this machine may be faulty");
-    return packed;
-}
-
 /* ---- encode ------------------------------------------------------------------------------- */
 
 int zip_check_entry(const struct zip *zip, const struct hb_entry *entry)
@@ -260,6 +244,39 @@ static int give(const struct zip *zip, struct hb_unit *out, const void *data, si
     return HB_OK;
 }
 
+/* The same of stored blocks, which are made where they are handed over. */
+static int give_blocks(const struct zip *zip, struct hb_unit *out, const unsigned char *data,
+                       size_t bytes, bool last)
+{
+    unsigned char *blocks = zip->host->alloc(zip->host, blocks_bytes(bytes));
+    if (blocks == NULL)
+        return zip_no_memory(zip);
+    out->data = blocks;
+    out->bytes = store_blocks(blocks, data, bytes, last);
+    return HB_OK;
+}
+
+/* A unit that is not all of its entry. */
+static int encode_part(const struct zip *zip, struct zip_worker *worker, const unsigned char *data,
+                       size_t bytes, bool last, struct hb_unit *out)
+{
+    size_t limit = blocks_bytes(bytes) - JOINT_BYTES;
+    size_t packed = try_deflate(zip, worker, data, bytes, limit, last);
+    if (packed == 0)
+        return give_blocks(zip, out, data, bytes, last);
+    if (last || zip->level == ZIP_LEVEL_FAST)
+        return give(zip, out, worker->packed, packed);
+    z_stream *stream = zip_inflater(zip, worker);
+    if (stream == NULL)
+        return HB_STATUS_FATAL;
+    packed = open_end(stream, worker, packed, data, bytes);
+    if (packed == 0)
+        return zip->host->fail(zip->host, HB_STATUS_FATAL,
+                               "the compressor's output does not decompress to what went in; the "
+                               "memory or the processor of this machine may be faulty");
+    return give(zip, out, worker->packed, packed);
+}
+
 static int encode_segment(const struct zip *zip, struct zip_worker *worker,
                           const struct hb_segment *segment, struct hb_unit *out,
                           struct zip_note *note)
@@ -278,10 +295,8 @@ static int encode_segment(const struct zip *zip, struct zip_worker *worker,
         return status;
     note->bytes = bytes;
     note->crc = bytes == 0 ? 0 : libdeflate_crc32(0, data, bytes);
-    if (!note->whole) {
-        size_t packed = encode_part(zip, worker, data, bytes, note->last != 0);
-        return packed == 0 ? HB_STATUS_FATAL : give(zip, out, worker->packed, packed);
-    }
+    if (!note->whole)
+        return encode_part(zip, worker, data, bytes, note->last != 0, out);
     size_t packed =
         entry->type == HB_TYPE_FILE ? try_deflate(zip, worker, data, bytes, bytes, true) : 0;
     note->method = packed == 0 ? ZIP_STORED : ZIP_DEFLATED;

@@ -8,6 +8,7 @@
 #include "zip_bytes.h"
 #include "zip_end.h"
 #include "zip_layout.h"
+#include "zip_write.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -111,6 +112,7 @@ int zip_cursor_next(struct zip_cursor *cursor, struct zip_record *record, uint64
 struct extent {
     uint64_t start;
     uint64_t end;
+    unsigned char tail; /* bytes of its descriptor */
 };
 
 /* What the entry takes at least: its local header may have a longer extra field. */
@@ -146,6 +148,14 @@ static int check_overlap(const struct zip *zip, struct extent *extents, size_t c
     return HB_OK;
 }
 
+/* Of an entry that we made: others may leave the signature out. */
+static unsigned char descriptor_of(const struct zip_record *record)
+{
+    if ((record->flags & ZIP_FLAG_DESCRIPTOR) == 0)
+        return 0;
+    return record->bytes >= ZIP_LARGE_FROM ? 24 : 16;
+}
+
 static int collect(struct zip *zip, struct zip_cursor *cursor, struct extent *extents, bool *sorted)
 {
     struct zip_record record = {0};
@@ -159,6 +169,7 @@ static int collect(struct zip *zip, struct zip_cursor *cursor, struct extent *ex
                                    "member %" PRIu64 " %s; the archive is damaged or forged",
                                    cursor->number, wrong);
         zip->index.has_trailer |= record.marked;
+        extents[i].tail = descriptor_of(&record);
         if (i > 0 && extents[i].start < extents[i - 1].start)
             *sorted = false;
     }
@@ -205,12 +216,15 @@ static int check_all(struct zip *zip, const struct hb_input *input)
     if (status != HB_OK)
         goto out;
     index->starts = calloc(count + 1, sizeof *index->starts);
-    if (index->starts == NULL) {
+    index->tails = calloc(count + 1, 1);
+    if (index->starts == NULL || index->tails == NULL) {
         status = zip_no_memory(zip);
         goto out;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         index->starts[i] = extents[i].start;
+        index->tails[i] = extents[i].tail;
+    }
     index->data_end = count == 0 ? index->shift : extents[count - 1].end;
 out:
     free(extents);
@@ -241,6 +255,7 @@ int zip_index_load(struct zip *zip, const struct hb_input *input)
 void zip_index_free(struct zip_index *index)
 {
     free(index->starts);
+    free(index->tails);
     *index = (struct zip_index){0};
 }
 

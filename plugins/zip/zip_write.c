@@ -66,9 +66,6 @@ enum {
     WRITE_THROUGH = 64 << 10 /* larger pieces are not copied into the buffer first */
 };
 
-/* From this size on an entry gets 64-bit sizes on a pipe, where nothing can be corrected later. */
-#define LARGE_FROM ((uint64_t)2 << 30)
-
 /* ---- the sink, with small writes gathered --------------------------------------------------- */
 
 static int flush(struct zip_writer *writer, const struct hb_sink *sink)
@@ -191,7 +188,7 @@ static int put_open_local(struct zip *zip, const struct hb_sink *sink)
     record->method = ZIP_DEFLATED;
     if (sink->patch == NULL) {
         record->flags |= ZIP_FLAG_DESCRIPTOR;
-        record->room = expected >= LARGE_FROM ? ZIP_ROOM_64 : ZIP_ROOM_NONE;
+        record->room = expected >= ZIP_LARGE_FROM ? ZIP_ROOM_64 : ZIP_ROOM_NONE;
     } else {
         record->room = ZIP_ROOM_SPARE;
     }
@@ -309,7 +306,19 @@ int zip_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry 
 
 /* ---- entries that are taken over ------------------------------------------------------------ */
 
-size_t zip_write_units(struct zip_record *record, const struct hb_unit *units, size_t count)
+/* Of an entry of several units, now that its size is known: as if it had been known before. */
+static void settle_room(struct zip_record *record, bool in_order)
+{
+    if (in_order) {
+        record->flags |= ZIP_FLAG_DESCRIPTOR;
+        record->room = record->bytes >= ZIP_LARGE_FROM ? ZIP_ROOM_64 : ZIP_ROOM_NONE;
+    } else {
+        record->room = zip_is_large(record) ? ZIP_ROOM_64 : ZIP_ROOM_SPARE;
+    }
+}
+
+size_t zip_write_units(struct zip_record *record, const struct hb_unit *units, size_t count,
+                       bool in_order)
 {
     for (size_t i = 0; i < count; i++) {
         struct zip_note note;
@@ -323,21 +332,21 @@ size_t zip_write_units(struct zip_record *record, const struct hb_unit *units, s
         record->packed += units[i].bytes;
         if (note.last) {
             if (!note.whole)
-                record->room = zip_is_large(record) ? ZIP_ROOM_64 : ZIP_ROOM_SPARE;
+                settle_room(record, in_order);
             return i + 1;
         }
     }
     return 0;
 }
 
-/* Its local header is there; only its length is asked for. */
+/* Its local header is there, and what follows its data; only their length is asked for. */
 static int adopt_entry(struct zip *zip, const struct hb_sink *sink, const struct hb_entry *entry,
                        const struct hb_unit *units, size_t *count, uint64_t *at)
 {
     struct zip_writer *writer = &zip->writer;
     struct zip_record *record = &writer->record;
     zip_write_record(record, entry);
-    *count = zip_write_units(record, units, *count);
+    *count = zip_write_units(record, units, *count, sink->patch == NULL);
     if (*count == 0)
         return zip->host->fail(zip->host, HB_STATUS_FATAL,
                                "was to take over units that it did not encode");
@@ -346,6 +355,8 @@ static int adopt_entry(struct zip *zip, const struct hb_sink *sink, const struct
         return status;
     record->offset = *at;
     *at += zip_put_local(writer->buffer + writer->fill, record) + record->packed;
+    if (record->flags & ZIP_FLAG_DESCRIPTOR)
+        *at += zip_put_descriptor(writer->buffer + writer->fill, record);
     return remember(zip);
 }
 

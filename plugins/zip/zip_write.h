@@ -14,10 +14,14 @@ void zip_abort(void *self);
 
 /* What the headers of an entry say of it, all but what its units tell. */
 void zip_write_record(struct zip_record *record, const struct hb_entry *entry);
+/* From this size on an entry gets 64-bit sizes on a pipe, where nothing can be corrected later. */
+#define ZIP_LARGE_FROM ((uint64_t)2 << 30)
 /*
- * Adds what its units tell, in a sink that can patch: method, checksum, sizes, room. Returns how
- * many of `count` are its own; 0: they are not the units of an entry.
+ * Adds what its units tell, in a sink that can patch or one that gets all in order: method,
+ * checksum, sizes, room, flags. Returns how many of `count` are its own; 0: they are not the units
+ * of an entry.
  */
-size_t zip_write_units(struct zip_record *record, const struct hb_unit *units, size_t count);
+size_t zip_write_units(struct zip_record *record, const struct hb_unit *units, size_t count,
+                       bool in_order);
 
 #endif

@@ -233,10 +233,15 @@ static const struct hb_hook_command command = {.size = sizeof command,
 #ifdef COMMAND_TWICE
 static const struct hb_hook_command *const commands[] = {&command, &command, NULL};
 #else
-static const struct hb_hook_command *const commands[] = {&command, NULL};
+HB_UNUSED static const struct hb_hook_command *const commands[] = {&command, NULL};
+#endif
+#ifdef NO_COMMANDS
+#define HOOK_COMMANDS NULL
+#else
+#define HOOK_COMMANDS commands
 #endif
 static const struct hb_hook_ops hook_ops = {
-    .size = sizeof hook_ops, .after = hook_after, .commands = commands, .run = HOOK_RUN};
+    .size = sizeof hook_ops, .after = hook_after, .commands = HOOK_COMMANDS, .run = HOOK_RUN};
 #else
 static const struct hb_hook_ops hook_ops HB_UNUSED = {.size = sizeof hook_ops};
 #endif

@@ -3,7 +3,8 @@
  * A content plugin for NAME.cnt that writes each call of it into a log, a line each: "claim name
  * PATH", "claim BYTES PATH" with so many first bytes, "open PATH", "judge PATH", "left NAME" for a
  * file that is still there after its staged neighbour was released. What it does is as the contract
- * has it, but for what `source` says.
+ * has it, but for what `source` says. `notes` are the calls that tell a note, `facts` how fact()
+ * behaves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +20,12 @@ enum { GOOD_BYTES = 1 << 20 }; /* of a source that breaks off */
 
 struct counted {
     const struct hb_host *host;
-    const char *log, *source;
+    const char *log, *source, *notes, *facts;
 };
 
 struct opened {
     const struct counted *counted;
+    char path[256];
     int fd;
 };
 
@@ -47,7 +49,8 @@ static int counted_create(const struct hb_host *host, const struct hb_settings *
     struct counted *counted = calloc(1, sizeof *counted);
     if (counted == NULL)
         return host->fail(host, HB_STATUS_FATAL, "out of memory");
-    *counted = (struct counted){host, settings->values[0]->text, settings->values[1]->text};
+    *counted = (struct counted){host, settings->values[0]->text, settings->values[1]->text,
+                                settings->values[2]->text, settings->values[3]->text};
     *self = counted;
     return HB_OK;
 }
@@ -57,12 +60,22 @@ static int is(const struct counted *counted, const char *source)
     return strcmp(counted->source, source) == 0;
 }
 
+/* Tells a note in that call, if it is to. */
+static void tell(const struct counted *counted, const char *call, const char *path)
+{
+    struct hb_entry entry = {
+        .size = sizeof entry, .type = HB_TYPE_FILE, .path = path, .path_bytes = strlen(path)};
+    if (strstr(counted->notes, call) != NULL)
+        counted->host->note(counted->host, &entry, "told in %s", call);
+}
+
 static int counted_claim(void *self, const struct hb_entry *entry, const void *head, size_t bytes)
 {
     if (head == NULL)
         note(self, "claim name %s\n", entry->path);
     else
         note(self, "claim %zu %s\n", bytes, entry->path);
+    tell(self, "claim", entry->path);
     int mine = entry->path_bytes > 4 && strcmp(entry->path + entry->path_bytes - 4, ".cnt") == 0;
     return mine ? HB_OK : HB_STATUS_NOMATCH;
 }
@@ -78,6 +91,7 @@ static int64_t opened_read(const struct hb_source *source, void *buffer, size_t 
                            uint64_t offset)
 {
     const struct opened *opened = source->self;
+    tell(opened->counted, "read", opened->path);
     if (is(opened->counted, "broken") && offset >= GOOD_BYTES)
         return opened->counted->host->fail(opened->counted->host, HB_STATUS_ENTRY,
                                            "the disk is broken");
@@ -88,6 +102,7 @@ static int64_t opened_read(const struct hb_source *source, void *buffer, size_t 
 static void opened_close(struct hb_source *source)
 {
     struct opened *opened = source->self;
+    tell(opened->counted, "close", opened->path);
     close(opened->fd);
     free(opened);
 }
@@ -101,12 +116,17 @@ static int counted_open(void *self, const struct hb_entry *entry, struct hb_sour
     struct opened *opened = malloc(sizeof *opened);
     if (opened == NULL)
         return host->fail(host, HB_STATUS_ENTRY, "out of memory");
-    *opened = (struct opened){counted, host->open_beneath(host, entry->path, O_RDONLY, 0)};
+    *opened = (struct opened){.counted = counted,
+                              .fd = host->open_beneath(host, entry->path, O_RDONLY, 0)};
+    snprintf(opened->path, sizeof opened->path, "%s", entry->path);
+    tell(counted, "open", entry->path);
     if (opened->fd < 0 || fstat(opened->fd, &status) != 0)
         abort();
     *source = (struct hb_source){
         .size = sizeof *source,
-        .soundness = is(counted, "unsound") ? HB_SOUNDNESS_UNSOUND : HB_SOUNDNESS_SOUND,
+        .soundness = is(counted, "unsound")     ? HB_SOUNDNESS_UNSOUND
+                     : is(counted, "unchecked") ? HB_SOUNDNESS_NOT_CHECKED
+                                                : HB_SOUNDNESS_SOUND,
         .self = opened,
         .bytes = (uint64_t)status.st_size,
         .method = HB_METHOD_SNAPSHOT,
@@ -121,7 +141,42 @@ static int counted_judge(void *self, const struct hb_entry *entry, struct hb_sou
 {
     (void)source;
     note(self, "judge %s\n", entry->path);
+    tell(self, "judge", entry->path);
     return HB_OK;
+}
+
+enum { FIRST_FACT = 7 };
+
+/* "some": two, around one that this entry does not have. */
+static int counted_fact(void *self, const struct hb_entry *entry, const struct hb_source *source,
+                        size_t index, struct hb_fact *fact)
+{
+    static const char *const names[] = {"second \xc3\xa9", NULL, "first"};
+    static const char *const wrong[] = {"", "two\nlines", "\xff", "good", "good", NULL};
+    const struct counted *counted = self;
+    const struct opened *opened = source->self;
+    const struct hb_host *host = counted->host;
+    if (strcmp(opened->path, entry->path) != 0)
+        abort(); /* the source of another */
+    if (*counted->facts == '\0' || (index > 5 && strcmp(counted->facts, "endless") != 0))
+        return HB_STATUS_END;
+    note(counted, "fact %s\n", entry->path);
+    fact->value = FIRST_FACT - (int64_t)index * 8;
+    if (strcmp(counted->facts, "fails") == 0 && index == 0)
+        return host->fail(host, HB_STATUS_ENTRY, "the first cannot be counted");
+    if (strcmp(counted->facts, "silly") == 0 && index == 0)
+        return -77;
+    if (strcmp(counted->facts, "wrong") == 0) {
+        fact->name = wrong[index];
+        return HB_OK;
+    }
+    if (strcmp(counted->facts, "endless") == 0) {
+        static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+        fact->name = digits[index % 10];
+        return index < 10 ? HB_OK : HB_STATUS_NOMATCH;
+    }
+    fact->name = index < 3 ? names[index] : NULL;
+    return fact->name == NULL ? HB_STATUS_NOMATCH : HB_OK;
 }
 
 /* By what stands in the file, which may come back. */
@@ -187,7 +242,17 @@ static const struct hb_option *const options[] = {
                               .type = HB_OPTION_STRING,
                               .key = "source",
                               .default_text = "good",
-                              .help = "good, unreadable, unsound, broken"},
+                              .help = "good, unreadable, unsound, unchecked, broken"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "notes",
+                              .default_text = "",
+                              .help = "claim, open, read, judge, close: where it tells a note"},
+    &(const struct hb_option){.size = sizeof(struct hb_option),
+                              .type = HB_OPTION_STRING,
+                              .key = "facts",
+                              .default_text = "",
+                              .help = "some, fails, silly, wrong, endless"},
 };
 
 static const struct hb_content_ops ops = {
@@ -200,6 +265,7 @@ static const struct hb_content_ops ops = {
     .check = counted_check,
     .restore = counted_restore,
     .identity = counted_identity,
+    .fact = counted_fact,
 };
 
 static const struct hb_plugin plugin = {

@@ -7,11 +7,14 @@ import json
 import os
 import pathlib
 import random
+import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zipfile
 
@@ -21,6 +24,9 @@ import hb  # noqa: E402
 
 hb.use_memory()
 HEAD_BYTES = 128
+# A file that has just been made is taken over by its parts alone.
+SMALL_FRAMES = ("--set", "format:tar-zstd.frame-size=256K")
+OLD_ENOUGH = 3.1  # seconds; then the clock of the file system has left its time behind
 FORMATS = {"zip": ".zip", "tar-zstd": ".tar.zst"}
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror", "-Wno-format-truncation"]
 built = {}
@@ -73,6 +79,42 @@ class Odd(hb.Case):
         return subprocess.run(words, env=self.environment(ODD_FAULT=fault), stdin=subprocess.DEVNULL,
                               capture_output=True, check=False)
 
+    def run_killed(self, fault, *words):
+        return subprocess.run(self.command("--config", self.ini, *words), env=self.environment(ODD_FAULT=fault),
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+    # ---- one that waits in a call of the store, until it is let go ----
+
+    def start(self, fault, *words):
+        process = subprocess.Popen(self.command("--config", self.ini, *words), env=self.environment(ODD_FAULT=fault),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        return process
+
+    def arrives(self, process):
+        """True: it waits at the gate. False: it has ended, and did not come there."""
+        here, end = os.open(self.root / "here", os.O_RDONLY | os.O_NONBLOCK), os.pidfd_open(process.pid)
+        try:
+            waiting = select.poll()
+            waiting.register(here, select.POLLHUP)
+            waiting.register(end, select.POLLIN)
+            return here in dict(waiting.poll())
+        finally:
+            os.close(here)
+            os.close(end)
+
+    def let_go(self, process):
+        """Whether it waits or not."""
+        gate, end = os.open(self.root / "gate", os.O_RDONLY | os.O_NONBLOCK), os.pidfd_open(process.pid)
+        try:
+            waiting = select.poll()
+            waiting.register(gate, select.POLLHUP)
+            waiting.register(end, select.POLLIN)
+            waiting.poll()
+        finally:
+            os.close(gate)
+            os.close(end)
+
     def struck(self, call, number, kind):
         fault = f"{call}:{number}:{kind}"
         return self.killed(fault) if kind in ("kill", "killed") else self.nightly(fault, expect=None)
@@ -114,6 +156,77 @@ class Whole(Odd):
         done = self.run_it("backup", "-o", "off://bucket/once", expect=1)
         self.assertIn(b"off://bucket/once.zip: something has this name already", done.stderr)
         self.assertEqual(self.objects(), before)
+
+    def test_replace(self):
+        """Only where it is asked for, and never a complete one by one that is not."""
+        url, fixed = "off://bucket/once.tar.zst", ("--format", "tar-zstd", "-o")
+        large, small = os.urandom(700_000), SMALL_FRAMES
+        hb.write(self.home / "large.bin", large, mtime_ns=10**18)
+        self.run_it("backup", "--replace", *fixed, url)
+        hb.write(self.home / "config.yaml", b"model: small\n")
+        made = json.loads(self.run_it("--json", *small, "--set", "backup.reuse=yes", "backup", "--replace", *fixed, url).stdout)
+        self.assertEqual(self.run_it("cat", url, "config.yaml").stdout, b"model: small\n")
+        self.assertEqual(made["archive"], url)
+        made = json.loads(self.run_it("--json", *small, "--set", "backup.reuse=yes", "backup", "--replace", *fixed, url).stdout)
+        self.assertGreaterEqual(made["reused_bytes"], len(large))
+        self.assertEqual(self.run_it("cat", url, "large.bin").stdout, large)
+        before = self.objects()
+        (self.home / "outside").symlink_to("/etc")
+        done = self.run_it("backup", "--replace", *fixed, url, expect=1)
+        self.assertIn(b"was not replaced: the new archive is incomplete", done.stderr)
+        self.assertEqual(self.objects(), before)
+        self.run_it("backup", *fixed, "off://bucket/other.tar.zst", expect=3)
+        (self.home / "outside").unlink()
+        for kind in ("fail", "kill", "killed", "lost"):  # the old one or the new one, whole
+            self.run_killed("put_commit:1:" + kind, "backup", "--replace", *fixed, url)
+            self.run_it("verify", url)
+        self.run_it("backup", "--replace", expect=2)
+
+    def test_room_on_this_machine(self):
+        """Content does not lie here until the commit, however much there is."""
+        hb.write(self.home / "large.bin", os.urandom(9_000_000))
+        stage = self.dir / "stage"
+        stage.mkdir()
+        for name in ("here", "gate"):
+            os.mkfifo(self.root / name)
+        for format_ in FORMATS:
+            process = self.start("put_commit:2:wait", "--set", f"backup.stage-dir={stage}", "backup", "--format", format_,
+                                 "--preset", "nightly")
+            self.assertTrue(self.arrives(process))
+            taken = sum(path.stat().st_blocks * 512 for path in stage.rglob("*") if path.is_file())
+            for path in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():  # files without a name
+                if os.readlink(path).startswith(str(stage)):
+                    taken += path.stat().st_blocks * 512 if path.stat().st_nlink == 0 else 0
+            self.let_go(process)
+            self.finish(process)
+            self.assertLess(taken, 1 << 20, format_)
+        self.check_all()
+
+    def test_parts_at_once_and_copies(self):
+        """The same bytes as one after the other, and what is copied is not sent."""
+        hb.write(self.home / "large.bin", os.urandom(3_000_000), mtime_ns=10**18)
+        fixed = {"SOURCE_DATE_EPOCH": "1800000000"}
+        several = ("--set", "store:off.parallel=4", "--set", "store:off.copies=yes")
+        for format_, suffix in FORMATS.items():
+            words = ("backup", "--format", format_, "-o")
+            self.hbcore("--config", self.ini, *several, *words, f"off://several{suffix}", env=fixed)
+            self.hbcore("--config", self.ini, *words, f"off://one{suffix}", env=fixed)
+            objects = self.objects()
+            self.assertEqual(objects[f"off://several{suffix}"], objects[f"off://one{suffix}"])
+        while time.time() < (self.home / "large.bin").stat().st_ctime + OLD_ENOUGH:
+            time.sleep(0.05)
+        words = ("--json", *several, *SMALL_FRAMES, "backup", "--format", "tar-zstd", "--preset", "nightly")
+        for fault, left in (("", 0), ("", 3_000_000), ("put_part:8:fail", 3_000_000), ("put_copy:3:fail", 3_000_000),
+                            ("put_copy:2:network", 3_000_000)):
+            made = json.loads(self.run_it(*words, fault=fault).stdout)
+            self.assertGreaterEqual(made["reused_bytes"], left, fault)
+            self.assertEqual(self.run_it("cat", made["archive"], "large.bin").stdout, (self.home / "large.bin").read_bytes())
+        self.check_all()
+        for number in range(1, 8):
+            for kind in ("fail", "killed"):
+                self.run_killed(f"put_part:{number}:{kind}", *words, "--set", "preset:nightly.reuse=no")
+        self.nightly()  # what the killed ones left here goes
+        self.check_all()
 
     def test_urls(self):
         done = self.run_it("backup", "-o", "s3://bucket/x.zip", expect=2)
@@ -225,6 +338,63 @@ class Together(Odd):
         for home in homes:  # what killed runs left there
             self.run_it("--home", home, "backup", "--preset", "nightly")
 
+    def test_two_writers(self):
+        """Two homes share a prefix; one waits in any call of the store while the other makes archives, prunes, fails or
+        is killed, and is let go then. What has a name is whole, and of each home the newest complete one is there."""
+        chance = random.Random(24)
+        homes = [self.home, self.make_home("other")]
+        for name in ("here", "gate"):
+            os.mkfifo(self.root / name)
+        calls = ("limits", "put_begin", "put_part", "put_commit", "open", "list", "read_at", "remove")
+        keep = ("--set", "preset:nightly.keep=1")
+        newest = {}
+        for home in homes:
+            (newest[home],) = self.made(lambda home=home: self.run_it(*keep, "--home", home, "backup", "--preset", "nightly"))
+        for step in range(14):
+            one, other = chance.sample(homes, 2)
+            fault = f"{chance.choice(calls)}:{chance.randint(1, 3)}"
+            strikes = f"{chance.choice(calls)}:{chance.randint(1, 4)}:{chance.choice(('fail', 'lost', 'kill', 'killed', 'busy'))}"
+            process = self.start(f"{fault}:wait", *keep, "--home", one, "backup", "--preset", "nightly")
+            waits = self.arrives(process)
+            theirs = self.made(lambda: self.run_killed(strikes, *keep, "--home", other, "backup", "--preset", "nightly"))
+            if waits:
+                self.let_go(process)
+            done = self.finish(process)
+            with self.subTest(step=step, fault=fault, strikes=strikes, waits=waits):
+                (newest[one],) = re.findall(rb"import (off://\S+)", done.stdout)[:1] or [b""]
+                newest[one] = newest[one].decode()
+                if theirs:
+                    newest[other] = max(theirs - {newest[one]}, default=newest[other])
+                self.assertLessEqual(set(newest.values()), self.objects().keys(), self.describe(done))
+                for content in self.objects().values():
+                    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                        self.assertIsNone(archive.testzip())
+        for home in homes:
+            self.run_it(*keep, "--home", home, "backup", "--preset", "nightly")
+        self.assertEqual(len(self.objects()), 2)
+
+    def made(self, action):
+        """The archives that are there after it, and were not before."""
+        before = self.objects().keys()
+        action()
+        return self.objects().keys() - before
+
+    def test_names_that_begin_alike(self):
+        """A preset whose prefix is the start of another's, and a directory below: each keeps its own alone."""
+        self.ini = self.write_config(self.ini.read_text() +
+                                     "[preset:longer]\ndirectory = off://bucket/n\nprefix = nightly-x-\nkeep = 1\n"
+                                     "[preset:below]\ndirectory = off://bucket/n/nightly-\nprefix = nightly-\nkeep = 1\n")
+        presets = {"nightly": 2, "longer": 1, "below": 1}
+        for _ in range(3):
+            for preset in presets:
+                self.run_it("backup", "--preset", preset)
+        names = sorted(self.objects())
+        for preset, start in (("nightly", r"nightly-\d"), ("longer", "nightly-x-"), ("below", "nightly-/")):
+            self.assertEqual(len([name for name in names if re.match("off://bucket/n/" + start, name)]), presets[preset], names)
+        self.run_it("prune")
+        self.assertEqual(sorted(self.objects()), names)
+        self.check_all()
+
     def test_the_way_back(self):
         """The archive that an import makes first goes there as well."""
         self.run_it("backup", "-o", self.dir / "first.zip")
@@ -308,6 +478,28 @@ class Facts(Odd):
         self.run_it("--set", "preset:nightly.keep=1", "prune")
         self.assertTrue(kept.exists(), "the newest complete one stays")
 
+    def test_facts_that_lie(self):
+        """Of another archive of the same length, or not sealed by this installation: the archive is asked."""
+        for lie in ("another", "unsealed", "foreign"):
+            for path in self.root.glob("=*"):
+                path.unlink()
+            made = []
+            for _ in range(3):
+                self.run_it("--set", "preset:nightly.keep=9", "backup", "--preset", "nightly")
+                made += set(self.archives()) - set(made)
+            self.assertEqual(len({path.stat().st_size for path in made}), 1)
+            mine = self.root / (made[2].name + ".facts")
+            facts = self.read(self.root / (made[0].name + ".facts")) if lie == "another" else self.read(mine)
+            if lie != "another":
+                facts = {**facts, "sequence": 0, "mac": "0" * 64}
+                if lie == "unsealed":
+                    del facts["mac"]
+            there, text = mine.read_bytes(), json.dumps(facts, separators=(",", ":")).encode()
+            mine.write_bytes(there[:HEAD_BYTES] + text.ljust(len(there) - HEAD_BYTES))
+            done = self.run_it("--set", "preset:nightly.keep=1", "prune")
+            self.assertEqual(self.archives(), [made[2]], f"{lie}: {done.stdout}")
+            self.assertEqual(b"(of another installation)" in done.stdout, lie == "foreign")
+
     def test_incomplete_ones_say_so(self):
         self.nightly()
         complete = self.newest()
@@ -384,6 +576,48 @@ class Faults(Odd):
         done = self.nightly("put_commit:2:unsure", expect=1)
         self.assertIn(b"it is unknown whether the archive is there: no answer came", done.stderr)
         self.assertEqual(self.objects(), before, "nothing is removed when it is not known what was made")
+
+    def test_worth_another_try(self):
+        """What fails for the network, or because somebody is busy, is tried again, each call of it."""
+        rows = [(call, number) for call in ("limits", "put_begin", "put_part", "list", "open", "read_at", "remove")
+                for number in (1, 2)]
+        for call, number in (*rows, ("put_commit", 1)):  # of the facts, which can be put once more
+            for kind in ("network", "busy"):
+                with self.subTest(call=call, number=number, kind=kind):
+                    done = self.nightly(f"{call}:{number}:{kind}")
+                    self.assertNotIn(b"told to fail", done.stdout + done.stderr)
+                    self.assertEqual(len(self.archives()), 2)
+        self.check_all()
+        before = self.objects()
+        done = self.nightly("put_commit:2:network", expect=1)  # of the archive: it will never be there
+        self.assertIn(b"told to fail", done.stderr)
+        self.assertEqual(self.objects(), before)
+        url = sorted(before)[0]
+        for call in ("open", "read_at"):
+            for number in (1, 2):
+                self.run_it("verify", url, fault=f"{call}:{number}:network")
+
+    def test_stopped_while_it_is_tried_again(self):
+        """A signal ends the waiting, and nothing of an archive stays."""
+        for call in ("limits", "put_begin", "put_part", "open", "list", "read_at"):
+            before = self.objects()
+            with self.subTest(call=call):
+                done = self.nightly(f"{call}:1+:stop", expect=None)
+                self.assertEqual(done.returncode, 128 + signal.SIGTERM, self.describe(done))
+                self.assertEqual(self.objects(), before)
+                self.assertEqual(list(self.root.glob(".upload-*")), [])
+
+    def test_between_the_last_part_and_the_commit(self):
+        """What had all its parts is not there, and the next run is not disturbed."""
+        for number in (1, 2):
+            for kind in ("kill", "fail", "network"):
+                with self.subTest(number=number, kind=kind):
+                    before = self.objects().keys()
+                    self.struck("put_commit", number, kind)
+                    self.assertLessEqual(self.objects().keys() - before, set() if number == 2 else self.objects().keys())
+                    self.nightly()
+                    self.check_all()
+        self.assertEqual(len(self.archives()), 2)
 
     def test_reading_and_listing(self):
         for call in ("list", "open", "read_at"):

@@ -263,12 +263,17 @@ const char *fault_counts(const struct fault_selection *selection, const struct f
                : NULL;
 }
 
-void fault_files_of(const struct fault_made *made, char files[FAULT_FILES][PATH_MAX])
+int fault_flags_of(size_t call)
 {
-    const struct call *call = NULL;
-    for (size_t i = 0; i < TABLE && call == NULL; i++)
-        if (seccomp_syscall_resolve_name(table[i].name) == made->number)
-            call = &table[i];
+    return call >= TABLE || table[call].flags == NO_FLAGS || (table[call].flags & BY_HOW)
+               ? -1
+               : table[call].flags;
+}
+
+void fault_files_of(const struct fault_selection *selection, const struct fault_made *made,
+                    char files[FAULT_FILES][PATH_MAX])
+{
+    const struct call *call = call_of(selection, made->number);
     for (size_t i = 0; i < FAULT_FILES; i++) {
         const struct operand *operand = call == NULL ? NULL : &call->files[i];
         files[i][0] = '\0';

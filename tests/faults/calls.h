@@ -38,6 +38,11 @@ void fault_list_names(FILE *out);
 const char *fault_counts(const struct fault_selection *selection, const struct fault_made *made);
 
 /* The absolute names of the files that a call is about; "" where there is none. */
-void fault_files_of(const struct fault_made *made, char files[FAULT_FILES][PATH_MAX]);
+void fault_files_of(const struct fault_selection *selection, const struct fault_made *made,
+                    char files[FAULT_FILES][PATH_MAX]);
+
+/* Which argument of a call (by its place in a selection) has an open's flags; -1: none that can be
+ * seen without reading the caller's memory. */
+int fault_flags_of(size_t call);
 
 #endif

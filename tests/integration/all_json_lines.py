@@ -61,7 +61,7 @@ class Lines(hb.Case):
         preset = ("--set", f"preset:nightly.directory={self.dir}/nightly")
         archive = self.dir / "a.zip"
         self.run_json("backup", "--dry-run")
-        self.run_json("backup", "-o", archive)
+        self.run_json("backup", "-o", archive, options=("--set", "content:sqlite.count=t"))
         self.run_json("backup", "--preset", "nightly", options=preset)
         self.run_json("list", archive)
         self.run_json("verify", archive)

@@ -10,6 +10,7 @@ import struct
 import unittest
 
 import hb
+import odd_store
 
 VERSION_AT = 7  # in the trailer
 FORMATS = ("zip", "tar-zstd")
@@ -61,6 +62,7 @@ class Later(hb.Case):
                 self.assertIn("later version", self.summary(done)["notes"][0]["reason"])
                 self.assertEqual((self.dir / f"{kind}-{target}" / "config.yaml").read_bytes(), b"a: 1\n")
 
+    @odd_store.local("facts stand beside what was forged")
     def test_it_stays_and_takes_no_place(self):
         for kind in FORMATS:
             path = self.one(kind)
@@ -77,6 +79,7 @@ class Later(hb.Case):
             self.assertEqual(rows, {str(path): "untold", made["archive"]: "kept"})
             self.assertEqual(self.summary(done)["adopted"], 0)
 
+    @odd_store.local("archives among the files of the home")
     def test_in_the_home_too(self):
         """There, what says nothing is this home's."""
         for kind in FORMATS:
@@ -94,6 +97,7 @@ class Later(hb.Case):
             self.assertGreater(made["reused_bytes"], 0, (kind, made))
             self.hbcore("--home", self.home, "backup", "--format", kind, "-o", path)
 
+    @odd_store.local("what has the name is replaced")
     def test_an_incomplete_one_goes_beside_it(self):
         for kind in FORMATS:
             path = self.one(kind)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What went in comes out: ours by every reader, and everybody's archives by us."""
 import os
+import subprocess
 import unittest
 import zipfile
 
@@ -69,6 +70,20 @@ class RoundTrip(hb.Case):
                 target = self.dir / f"pipe-{name}"
                 self.hbcore("--home", target, "import", "-", "--force", input=sent)
                 self.assert_same_tree(home, target)
+
+    def test_over_pipes_with_a_name(self):
+        """By path, by URL, and over a link."""
+        home, pipe = self.make_home(), self.dir / "pipe"
+        os.mkfifo(pipe)
+        (self.dir / "link").symlink_to(pipe)
+        for name, suffix in FORMATS.items():
+            archive = self.backup(home, "a" + suffix, "--format", name)
+            for number, place in enumerate((pipe, f"file://{pipe}", f"file://localhost{self.dir}/%6cink")):
+                with self.subTest(format=name, place=place):
+                    target = self.dir / f"{name}-{number}"
+                    with subprocess.Popen(["sh", "-c", 'cat "$0" > "$1"', archive, pipe]):
+                        self.hbcore("--home", target, "import", "--force", place)
+                    self.assert_same_tree(home, target)
 
     def test_archives_of_others(self):
         home = self.make_home(whole_seconds=True)

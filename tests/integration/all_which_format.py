@@ -147,9 +147,20 @@ class WhichFormat(hb.Case):
         long = "n" * (257 - 30) + "ustar"
         self.is_read(self.keep(zip_of(long, b"two")), "zip", {long: b"two"})
 
-    def build(self, plugins, magic):
-        """The template of a format, called zippy."""
+    def build(self, plugins, magic, probe=None):
+        """The template of a format, called zippy; its probe(), if it has one, answers with that number."""
         code = (hb.SOURCE / "templates/format.c").read_text()
+        if probe is not None:
+            table = "static const struct hb_format_ops ops = {"
+            self.assertIn(table, code)
+            code = code.replace(table, f"""static int probe(void *self, const struct hb_input *input, const void *head, size_t bytes)
+{{
+    (void)self, (void)input, (void)head, (void)bytes;
+    return {probe};
+}}
+
+{table}
+    .probe = probe,""")
         for old, new in (("\"example archive 1\\n\"", magic), ("\"example\"", "\"zippy\"")):
             self.assertIn(old, code)
             code = code.replace(old, new)
@@ -168,6 +179,8 @@ class WhichFormat(hb.Case):
                                input=archive.read_bytes() if piped else None, expect=2)
             self.assert_mentions(done, "--format zip", "--format zippy", "same first bytes")
         self.assertEqual(self.hbcore(*more, "cat", "--format", "zip", archive, "x").stdout, b"x")
+        self.probes_decide(plugins, archive, more)
+        self.build(plugins, '"PK\\3\\4"')
         self.is_read(self.keep(self.tar()), "tar-zstd", self.content())
         (plugins / "zippy.so").unlink()
         shipped = os.path.join(os.environ["HBCORE_PLUGINS"], "zip.so")
@@ -175,6 +188,26 @@ class WhichFormat(hb.Case):
         done = self.hbcore(*more, "list", archive)
         self.assert_mentions(done, plugins / "zip.so", "not by " + shipped)
         self.assertNotIn(b"read by", self.hbcore("list", archive).stderr)
+
+    def probes_decide(self, plugins, archive, more):
+        """Of plugins with the same first bytes: who has a probe() goes by its answer, whatever that is."""
+        for probe, said in (("HB_STATUS_NOMATCH", 0), ("HB_STATUS_ENTRY", 0), ("HB_STATUS_SKIP", 1), ("-77", 1)):
+            (plugins / "zippy.so").unlink()
+            self.build(plugins, '"PK\\3\\4"', probe)
+            done = self.summary(self.hbcore(*more, "--json", "--home", self.dir / "none", "import", "--dry-run", archive))
+            self.assertEqual(done["format"], "zip", probe)
+            told = [row["reason"] for row in done["notes"] if "probe" in row["reason"]]
+            self.assertEqual(len(told), said, done["notes"])
+            if told:
+                self.assertIn("zippy: its probe() returned", told[0])
+        (plugins / "zippy.so").unlink()
+        self.build(plugins, '"PK\\3\\4"', "HB_OK")  # both say the same: nobody can know
+        done = self.hbcore(*more, "list", archive, expect=2)
+        self.assert_mentions(done, "--format zip", "--format zippy")
+        (plugins / "zippy.so").unlink()
+        self.build(plugins, '"PK\\3\\4"', "HB_STATUS_PROVEN")  # the stronger answer wins
+        self.assert_mentions(self.hbcore(*more, "list", archive, expect=1), "damaged")
+        (plugins / "zippy.so").unlink()
 
 
 if __name__ == "__main__":

@@ -81,6 +81,8 @@ class NotKept(hb.Case):
         found, line = self.backup("--set", "home.read-as=root")
         self.assertEqual(found["owners"], 3)
         self.assertIn("other owners of 3 entries", line)
+        found, line = self.backup("--set", "home.read-as=root", form="tar-zstd")  # which keeps them
+        self.assertEqual((found["owners"], line), (0, ""))
 
     def test_what_is_left_out(self):
         """Only what is stored counts."""

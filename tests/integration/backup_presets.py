@@ -10,6 +10,7 @@ import unittest
 import zipfile
 
 import hb
+import odd_store
 
 
 class Presets(hb.Case):
@@ -36,10 +37,11 @@ class Presets(hb.Case):
         for preset in ("pre-update", "pre-migration", "pre-import"):
             made = pathlib.Path(self.make(preset)["archive"])
             self.assertEqual(made.parent, self.backups)
-            self.assertRegex(made.name, rf"^{preset}-\d{{4}}-\d\d-\d\d-\d{{6}}\.zip$")
+            self.assertRegex(made.name, rf"^{preset}-{odd_store.STAMP}\.zip$")
             self.hbcore("--home", self.dir / preset, "import", made)
             self.assertEqual((self.dir / preset / "config.yaml").read_bytes(), b"a: 1\n")
 
+    @odd_store.local("what lies below the home and says nothing counts as its own")
     def test_five_stay(self):
         self.old(*(f"pre-update-2024-01-{day:02}-000000.zip" for day in range(1, 8)))
         made = self.make()
@@ -76,6 +78,7 @@ class Presets(hb.Case):
                          "those of an archive go with it; others are files like all")
         self.assertFalse((self.dir / "by-hand.zip.facts").exists())
 
+    @odd_store.local("what lies below the home and says nothing counts as its own")
     def test_only_its_own_go(self):
         others = ["pre-migration-2024-01-01-000000.zip", "my own.zip", "pre-update-notes.txt",
                   "hermes-backup-2024-01-01-000000.zip", "pre-update-2024-01-01-000000.tar.xyz",
@@ -103,6 +106,7 @@ class Presets(hb.Case):
         self.assertEqual(done["notes"], [])
         self.assertEqual(self.archives(), sorted([made[2].name, pathlib.Path(done["archive"]).name]))
 
+    @odd_store.local("what lies below the home and says nothing counts as its own")
     def test_junk_is_listed_as_incomplete(self):
         self.old("pre-update-2024-01-01-000000.zip")
         self.make()
@@ -111,6 +115,7 @@ class Presets(hb.Case):
         self.assertEqual(states.pop("pre-update-2024-01-01-000000.zip"), "stays (incomplete)")
         self.assertEqual(list(states.values()), ["stays"])
 
+    @odd_store.local("archives among the files of the home")
     def test_archives_in_the_home_are_not_stored(self):
         """Made with -o, by any name and in any format; each would contain all before it."""
         def listed(*words, status=0):
@@ -160,6 +165,7 @@ class Presets(hb.Case):
                 done = self.hbcore("--home", self.home, command, "--preset", name, expect=2)
                 self.assert_mentions(done, f"there is no preset '{name}'", hint)
 
+    @odd_store.local("what lies below the home and says nothing counts as its own")
     def test_names_that_begin_alike(self):
         """Those of a preset with a longer name, and what somebody has put there by hand."""
         others = ["pre-update-weekly-2024-01-01-000000.zip", "pre-update-before-the-move.zip",
@@ -169,6 +175,7 @@ class Presets(hb.Case):
         self.assertEqual(self.make("pre-update", "--keep", "1")["removed"], 2)
         self.assertLessEqual(set(others), set(self.archives()))
 
+    @odd_store.local("what lies below the home and says nothing counts as its own")
     def test_many_of_one_second_go_in_order(self):
         names = ["pre-update-2024-01-01-000000.zip"]
         names += [f"pre-update-2024-01-01-000000-{number}.zip" for number in range(2, 13)]

@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 
 import hb
+import odd_store
 
 # A build that is slow, and has little to add here, does one in so many of the points.
 SHARE = int(os.environ.get("HBCORE_FAULT_SHARE", "1"))
@@ -83,7 +84,7 @@ class FaultCase(hb.Case):
         keywords.setdefault("env", self.environment())
         done = subprocess.run([os.fspath(word) for word in [*line, "--", *command]],
                               timeout=seconds + 60, check=False, **keywords)
-        done.stdout, done.stderr = done.stdout or b"", done.stderr or b""
+        done.stdout, done.stderr = odd_store.paths(done.stdout or b""), odd_store.paths(done.stderr or b"")
         self.assert_clean(done)
         if expect is not None and done.returncode != expect:
             self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")

@@ -23,6 +23,7 @@ import tempfile
 import unittest
 import zlib
 
+import odd_store
 import schemas
 
 SOURCE = pathlib.Path(os.environ["HBCORE_SOURCE"])
@@ -260,6 +261,7 @@ class Case(unittest.TestCase):
                 if not os.path.islink(path):
                     os.chmod(path, 0o700)
         shutil.rmtree(self.dir)
+        shutil.rmtree(odd_store.beside(self.user), ignore_errors=True)
 
     def skip(self, reason):
         print(f"skipped: {self.id()}: {reason}")
@@ -297,6 +299,8 @@ class Case(unittest.TestCase):
             line = [*LACK, "--calls", LACKING, "--at", "1+", "--error", "ENOSYS", "--", *line]
         if self.config is not None and "--config" not in arguments:
             line += ["--config", str(self.config)]
+        if odd_store.PLUGINS:
+            return line + odd_store.translate(arguments, self.config == HERMES and "--config" not in arguments, self.user)
         return line + [os.fspath(argument) for argument in arguments]
 
     def hbcore(self, *arguments, expect=0, input=None, env=None, **keywords):
@@ -308,6 +312,8 @@ class Case(unittest.TestCase):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=240, check=False, **keywords)
         self.assert_clean(done)
+        if odd_store.PLUGINS:
+            done.stdout, done.stderr = odd_store.paths(done.stdout), odd_store.paths(done.stderr)
         if expect is not None and done.returncode != expect:
             self.fail(f"exit {done.returncode}, expected {expect}\n{self.describe(done)}")
         return done
@@ -324,6 +330,8 @@ class Case(unittest.TestCase):
 
     def finish(self, process, expect=0):
         output, errors = process.communicate(timeout=240)
+        if odd_store.PLUGINS:
+            output, errors = odd_store.paths(output), odd_store.paths(errors)
         done = subprocess.CompletedProcess(process.args, process.returncode, output, errors)
         self.assert_clean(done)
         if done.returncode != expect:
@@ -371,7 +379,7 @@ class Case(unittest.TestCase):
 
     def write_config(self, text, name="test.ini"):
         path = self.dir / name
-        path.write_text(text)
+        path.write_text(odd_store.configuration(text))
         path.chmod(0o600)
         return path
 

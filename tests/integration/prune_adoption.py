@@ -9,6 +9,7 @@ import unittest
 
 import fault
 import hb
+import odd_store
 
 fault.need()
 
@@ -47,7 +48,7 @@ class Presets(fault.FaultCase):
 
     def adopted(self):
         rows = json.loads((self.home / hb.HOME_ID).read_text()).get("adopted", [])
-        return sorted(row["path"] for row in rows)
+        return sorted(odd_store.path(row["path"]) for row in rows)
 
 
 class Adopted(Presets):
@@ -139,6 +140,7 @@ class Unlisted(Presets):
         keep = [word for name in ("one", "two", "three") for word in ("--set", f"preset:{name}.keep=1")]
         return ("--home", self.home, "--json", *keep, "prune", "--adopt")
 
+    @odd_store.local("calls on its files fail")
     def test_an_error(self):
         for calls in ("openat,openat2,open", "getdents64"):
             for path in self.files["one"] + self.files["three"]:
@@ -151,6 +153,7 @@ class Unlisted(Presets):
             done = self.faulted(*self.words(), calls=calls, path=self.dir / "two", at="1+", error="EIO", expect=3)
             self.assert_others_are_done(done, calls)
 
+    @odd_store.local("its modes")
     def test_no_permission(self):
         keywords = self.somebody_else(self.home, self.dir / "one", self.dir / "three", self.user, self.config)
         (self.dir / "two").chmod(0o700 if keywords else 0)
@@ -158,6 +161,7 @@ class Unlisted(Presets):
         (self.dir / "two").chmod(0o700)
         self.assert_others_are_done(done, "EACCES")
 
+    @odd_store.local("its names lead to files")
     def test_a_file_where_the_directory_should_be(self):
         shutil.move(self.dir / "two", self.dir / "kept")
         hb.write(self.dir / "two", b"x")

@@ -9,6 +9,7 @@ import unittest
 import zipfile
 
 import hb
+import odd_store
 
 OWNER, STRANGER = 54321, 54322
 
@@ -63,6 +64,7 @@ class Homes(hb.Case):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root, to be several users")
+@odd_store.local("its owners and modes")
 class AnotherUser(Homes):
     """Who may read a home can make archives that bear its id; they take no place of the owner's own."""
 
@@ -148,6 +150,7 @@ class AnotherUser(Homes):
 
 
 class TwoHomes(Homes):
+    @odd_store.local("facts name no home")
     def test_each_prunes_its_own(self):
         one, two = self.home("one"), self.home("two")
         self.nightly(one)
@@ -230,6 +233,7 @@ class TwoHomes(Homes):
         self.assertEqual(len(self.names()), 2)
         self.assertEqual(made[-1]["notes"], [])
 
+    @odd_store.local("staged beside the archive")
     def test_a_home_that_cannot_be_written_to(self):
         """It is known by its place, and its archives stay its own when it gets a file."""
         home = self.home("one")
@@ -263,6 +267,7 @@ class Origin(Homes):
         self.assertEqual((said["home"], said["preset"], said["sequence"]),
                          (identity["id"], None, 1))
 
+    @odd_store.local("what has the name is replaced")
     def test_one_above_the_highest(self):
         home = self.home("one")
         for number in range(1, 4):
@@ -274,6 +279,7 @@ class Origin(Homes):
             self.hbcore("--home", home, "backup", "-o", self.dir / "same.zip")
             self.assertEqual(hb.origin(self.dir / "same.zip")["sequence"], number)
 
+    @odd_store.local("numbers in names")
     def test_the_order_is_that_of_the_numbers(self):
         """Not that of the names, nor of the times: clocks are set back, and files are renamed."""
         home = self.home("one")
@@ -297,12 +303,21 @@ class Origin(Homes):
         self.assertEqual(len(set(names)), 12)
         self.assertEqual(self.names(), [pathlib.Path(names[-1]).name])
 
+    @odd_store.local("facts stand beside what was forged")
     def test_a_number_that_was_made_up(self):
         home = self.home("one")
         path = pathlib.Path(self.nightly(home)["archive"])
-        path.write_bytes(hb.forged(path.read_bytes(), said={"sequence": 2**62}))
+        facts = path.with_name(path.name + ".facts")
+        forged = hb.forged(path.read_bytes(), said={"sequence": 2**62})
+        path.write_bytes(forged)
+        self.assertEqual(hb.origin(self.nightly(home)["archive"])["sequence"], 2, "the facts beside it know better")
+        for there in self.shared.iterdir():
+            there.unlink()
+        path.write_bytes(forged)
+        self.assertFalse(facts.exists())
         self.assertEqual(hb.origin(self.nightly(home)["archive"])["sequence"], 1)
 
+    @odd_store.local("facts stand beside what was forged")
     def test_words_that_cannot_be(self):
         """Whatever a trailer says: it is read, and the archive is not taken for one of ours."""
         home = self.home("one")
@@ -353,6 +368,7 @@ class Nobodys(Homes):
         self.old_archive(home, old[0].name)
         self.assertEqual(self.nightly(other)["unknown_archives"], [str(old[0])])
 
+    @odd_store.local("what lies below the home and says nothing counts as its own")
     def test_in_the_home_they_are_its_own(self):
         home = self.home("one")
         for day in (1, 2, 3):
@@ -405,6 +421,7 @@ class Nobodys(Homes):
         self.assertEqual(len(made["unknown_archives"]), 4)
         self.assertEqual(len([name for name in self.names() if "2024" in name]), 6)
 
+    @odd_store.local("numbers in names")
     def test_a_name_tells_a_later_time_than_the_clock(self):
         """The name of a new one has a number, so that it is never one that was there before."""
         self.shared.mkdir()
@@ -425,6 +442,7 @@ class Nobodys(Homes):
             for name, directory in expected.items():
                 self.assertIn(f"{name}: {directory}, keep", said)
 
+    @odd_store.local("facts name no home")
     def test_prune_by_hand(self):
         one, two = self.home("one"), self.home("two")
         self.nightly(two)
@@ -548,6 +566,7 @@ class OwnFilesInTheHome(Homes):
         self.assertEqual(made["files"], 1)
 
 
+@odd_store.local("archives among the files of the home")
 class Planted(Homes):
     """An archive that somebody made, so that we take what is in it for our own."""
 

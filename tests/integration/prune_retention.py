@@ -111,9 +111,14 @@ class Archives(Case):
     def test_it_takes_no_place(self):
         """Two are to stay: one that cannot be read is a third."""
         (self.home / "link").unlink()
-        done = self.faulted("--home", self.home, "--json", "backup", "--preset", "pre-update", "--keep",
-                            "2", calls="openat", path=self.bad, at="1+", error="EIO")
-        made = json.loads(done.stdout.splitlines()[-1])
+        options = {"calls": "openat", "path": self.bad, "at": "1+", "error": "EIO"}
+        arguments = ("--home", self.home, "--json", "backup", "--preset", "pre-update", "--keep", "2")
+        made = json.loads(self.faulted(*arguments, **options).stdout.splitlines()[-1])
+        self.assertEqual((made["untold_archives"], made["removed_archives"]), ([], [str(self.good), str(self.older)]),
+                         "the facts beside it tell enough: it is the second")
+        self.reset()
+        self.bad.with_name(self.bad.name + ".facts").unlink()
+        made = json.loads(self.faulted(*arguments, **options).stdout.splitlines()[-1])
         self.assertEqual([row["path"] for row in made["untold_archives"]], [str(self.bad)])
         self.assertEqual(made["removed_archives"], [str(self.older)])
         self.assertTrue(self.good.exists())

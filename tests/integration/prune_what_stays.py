@@ -10,6 +10,7 @@ import zipfile
 
 import fault
 import hb
+import odd_store
 
 fault.need()
 
@@ -64,6 +65,7 @@ class CannotTell(Retention):
             with self.subTest(signal=name):
                 self.prune(at=1, run=f"kill -{name} $HB_FAULT_THREAD")
 
+    @odd_store.local("calls on its files fail")
     def test_it_takes_no_place(self):
         """Of those that can be read as many stay as were asked for."""
         (self.home / "zero.db").unlink()
@@ -81,6 +83,7 @@ class CannotTell(Retention):
         self.assertEqual(len(left), 3)
 
 
+@odd_store.local("what has the name is replaced")
 class Replaced(Retention):
     """-o NAME, and what comes is not complete."""
 

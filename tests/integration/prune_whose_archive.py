@@ -13,6 +13,7 @@ import zipfile
 import zlib
 
 import hb
+import odd_store
 
 REUSE = 3  # the section of the trailer with the index for reuse
 PART_BYTES, HASH_AT, HASH_BYTES = 104, 8, 32
@@ -118,6 +119,7 @@ class Imported(OtherHomes):
                 "backups/pre-migration-2020-01-01-000000.ZIP", "state-snapshots/20990101-000000/manifest.json",
                 "state-snapshots/20990101-000000/config.yaml")
 
+    @odd_store.local("archives among the files of the home")
     def test_names_that_a_preset_would_count(self):
         home, gift = self.make("home"), self.dir / "gift.zip"
         others = ("backups/my own.zip", "backups/notes/pre-update-2099-01-01-000000.txt", "sub/config.yaml")
@@ -131,6 +133,7 @@ class Imported(OtherHomes):
         self.assertEqual(there & set(self.names_of_presets()), set(), self.describe(done))
         self.assertLessEqual(set(others), there)
 
+    @odd_store.local("archives among the files of the home")
     def test_a_link_into_the_directory(self):
         """By another name it is the same."""
         home, gift = self.make("home"), self.dir / "gift.zip"

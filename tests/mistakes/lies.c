@@ -674,6 +674,12 @@ static const struct hb_option *const options[] = {
                               .help = "index, or walk"},
 };
 
+/* It keeps more than that. */
+static const struct hb_keeps keeps = {.size = sizeof(struct hb_keeps),
+                                      .time_step = 2000000000,
+                                      .time_last = INT32_MAX,
+                                      .path_most = 300};
+
 static const struct hb_format_ops ops = {
     .size = sizeof(struct hb_format_ops),
     .flags = HB_FORMAT_SIZE_FIRST | HB_FORMAT_TRAILER,
@@ -693,6 +699,7 @@ static const struct hb_format_ops ops = {
     .span = lies_span,
     .locate = lies_locate,
     .adopt = lies_adopt,
+    .keeps = &keeps,
 };
 
 static const struct hb_plugin plugin = {

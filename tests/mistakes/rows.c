@@ -147,6 +147,12 @@ static int rows_span(void *self, const struct hb_member *first, const struct hb_
         range->bytes = UINT64_MAX - 5;
     if (makes(rows, "span-nothing"))
         range->bytes = 0;
+    if (makes(rows, "tail-refused") || makes(rows, "tail-agreed"))
+        range->tail = 1;
+    if (makes(rows, "tail-huge"))
+        range->tail = UINT32_MAX;
+    if (makes(rows, "tail-longer") && range->bytes < HB_RANGE_TAIL_MOST)
+        range->tail = (uint32_t)range->bytes + 1;
     if (makes(rows, "span-the-first"))
         range->offset = sizeof magic_text - 1;
     return makes(rows, "span-wrong-status") ? 77 : HB_OK;
@@ -158,11 +164,13 @@ static int rows_locate(void *self, const struct hb_member *member, const struct 
 {
     const struct rows *rows = self;
     char line[LONGEST];
+    if (head == NULL)
+        return makes(rows, "tail-agreed") ? HB_OK : HB_STATUS_NOMATCH;
     *head = put_line(member->entry, line);
     if (*head > bytes || memcmp(line, data, (size_t)*head) != 0)
         return HB_STATUS_NOMATCH;
     if (unit_count == 1)
-        units->bytes = range->bytes - *head;
+        units->bytes = range->bytes - *head - range->tail;
     if (makes(rows, "other-note"))
         units->note[3] ^= 1;
     if (makes(rows, "head-huge"))
@@ -380,11 +388,11 @@ static const struct hb_format_ops ops = {
     .walk = rows_walk,
     .encode = rows_encode,
     .list = rows_list,
-    .read_trailer = rows_read_trailer,
-    .codec = rows_codec,
-    .span = rows_span,
-    .locate = rows_locate,
-    .adopt = rows_adopt,
+    .read_trailer = WITH_TRAILER ? rows_read_trailer : NULL,
+    .codec = WITH_TRAILER ? rows_codec : NULL,
+    .span = WITH_TRAILER ? rows_span : NULL,
+    .locate = WITH_TRAILER ? rows_locate : NULL,
+    .adopt = WITH_TRAILER ? rows_adopt : NULL,
 };
 
 static const struct hb_plugin plugin = {

@@ -37,9 +37,12 @@ static bool makes(const struct mistaken *mistaken, const char *mistake)
 
 static int mistaken_claim(void *self, const struct hb_entry *entry, const void *head, size_t bytes)
 {
-    (void)self;
     (void)head;
     (void)bytes;
+    if (makes(self, "claim-3"))
+        return HB_STATUS_SKIP;
+    if (makes(self, "claim-fails"))
+        return HB_STATUS_ENTRY;
     bool mine = entry->path_bytes > 5 && strcmp(entry->path + entry->path_bytes - 5, ".mine") == 0;
     return mine ? HB_OK : HB_STATUS_NOMATCH;
 }
@@ -69,6 +72,10 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
     struct stat status;
     if (makes(mistaken, "no-source"))
         return HB_OK;
+    if (makes(mistaken, "open-1"))
+        return HB_STATUS_END;
+    if (makes(mistaken, "open-stopped")) /* nobody has stopped anything */
+        return HB_STATUS_CANCELLED;
     struct opened *opened = malloc(sizeof *opened);
     if (opened == NULL)
         return host->fail(host, HB_STATUS_ENTRY, "out of memory");
@@ -82,7 +89,8 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
                      : makes(mistaken, "soundness-0") ? 0
                                                       : HB_SOUNDNESS_SOUND,
         .self = opened,
-        .bytes = (uint64_t)status.st_size,
+        .bytes = makes(mistaken, "bytes-unknown") ? HB_SIZE_UNKNOWN : (uint64_t)status.st_size,
+        .flags = makes(mistaken, "flags-64") ? 64 : 0,
         .method = makes(mistaken, "no-method") ? NULL : HB_METHOD_SNAPSHOT,
         .fd = -1,
         .read_at = opened_read,
@@ -95,10 +103,20 @@ static int mistaken_open(void *self, const struct hb_entry *entry, struct hb_sou
 
 static int mistaken_identity(void *self, const struct hb_entry *entry, unsigned char identity[32])
 {
-    (void)self;
     (void)entry;
     memset(identity, 7, 32);
-    return HB_OK;
+    return makes(self, "identity-3") ? HB_STATUS_SKIP : HB_OK;
+}
+
+static int mistaken_check(void *self, const struct hb_entry *entry, const struct hb_file *file,
+                          uint32_t *soundness, char *reason, size_t reason_bytes)
+{
+    (void)entry;
+    (void)file;
+    (void)reason;
+    (void)reason_bytes;
+    *soundness = makes(self, "check-soundness-9") ? 9 : HB_SOUNDNESS_SOUND;
+    return makes(self, "check-1") ? HB_STATUS_END : HB_OK;
 }
 
 static int mistaken_restore(void *self, const struct hb_entry *entry, const struct hb_file *file,
@@ -117,7 +135,7 @@ static const struct hb_option *const options[] = {
         .key = "mistake",
         .default_text = "none",
         .help = "no-source, no-method, read-more, unsound, soundness-0, soundness-9, "
-                "doubtful, restored-9"},
+                "doubtful, restored-9, and others"},
 };
 
 static const struct hb_content_ops ops = {
@@ -125,6 +143,7 @@ static const struct hb_content_ops ops = {
     .claim = mistaken_claim,
     .open = mistaken_open,
     .identity = mistaken_identity,
+    .check = mistaken_check,
     .restore = mistaken_restore,
 };
 

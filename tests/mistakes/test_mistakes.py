@@ -95,16 +95,70 @@ class Sources(Mistakes):
         self.assertEqual((self.home / "a.mine").read_bytes(), b"the one that is there")
 
 
+class Answers(Mistakes):
+    """A number that the header does not name: plugin, callback and number are told, and what it costs is what is said there."""
+
+    def test_of_a_source(self):
+        for mistake, group, why in (
+                ("open-1", "skipped", "source: its open() returned 1, which is no answer"),
+                ("open-stopped", "skipped", "source: its open() returned -3, which is no answer"),
+                ("flags-64", "skipped", "source: its open() gave the flags 0x40, which are unknown"),
+                ("bytes-unknown", "skipped", "source: its open() gave a source of 18446744073709551615 bytes"),
+                ("claim-3", "doubtful", "source: its claim() returned 3, which is no answer"),
+                ("claim-fails", "doubtful", "source: its claim() returned -1, which is no answer")):
+            with self.subTest(mistake=mistake):
+                self.source(mistake)
+                archive, found = self.backup(*FORMATS[0], expect=3)
+                told = {row["path"]: row["reason"] for row in found[group]}
+                self.assertTrue({"a.mine", "c.mine"} <= set(told), found)
+                self.assertIn(why, told["a.mine"])
+                if group == "skipped":
+                    self.assertEqual(self.hbcore("list", archive).stdout.split(), [b"b"])
+
+    def test_what_costs_nothing_is_a_note(self):
+        self.source("identity-3")
+        for _ in range(2):
+            _, found = self.backup(*FORMATS[0], "--set", "backup.reuse=yes")
+            notes = [row["reason"] for row in found["notes"] if "identity" in row["reason"]]
+            self.assertEqual(notes, ["source: its identity() returned 3, which is no answer"], found)
+
+    def test_of_a_check(self):
+        self.source("none")
+        archive, _ = self.backup(*FORMATS[0])
+        for mistake, why in (("check-1", "its check() returned 1, which is no answer"),
+                             ("check-soundness-9", "its check() found the unknown soundness 9")):
+            self.source(mistake)
+            self.assert_mentions(self.hbcore("verify", archive, expect=3), "a.mine", "source", why)
+
+    def test_of_a_hook(self):
+        """after() and finally() change nothing any more, but what they answer is looked at."""
+        for where, number, code, why in (("before", 2, 1, "its before() returned 2, which is no answer"),
+                                         ("after", 1, 0, "its after() returned 1, which is no answer"),
+                                         ("after", 2, 0, "its after() returned 2, which is no answer"),
+                                         ("finally", 3, 0, "its finally() returned 3, which is no answer"),
+                                         ("finally", -9, 0, "its finally() returned -9, which is no answer")):
+            with self.subTest(where=where, number=number):
+                self.configure(f"[hook:answers]\nwhere = {where}\nnumber = {number}\n")
+                done = self.hbcore("--home", self.home, "backup", "-o", self.dir / f"{where}{number}.zip", expect=code)
+                self.assert_mentions(done, "[hook:answers]", why)
+                self.assertEqual((self.dir / f"{where}{number}.zip").exists(), code == 0)
+        self.configure("[hook:answers]\nwhere = run\nnumber = 3\n")
+        self.assert_mentions(self.hbcore("--home", self.home, "answer", expect=1), "its run() returned 3")
+
+
 class Verdicts(Mistakes):
     def test_there_are_no_such_verdicts(self):
         self.configure("[filter:verdicts]\n")
         archive, _ = self.backup(*FORMATS[0])
         old = archive.read_bytes()
-        for mistake in ("kind-9", "answer-1", "enter-1"):
+        for mistake, why in (("kind-9", "its verdict() gave the unknown kind 9"),
+                             ("flags-8", "its verdict() gave the unknown flags 8"),
+                             ("answer-1", "its verdict() returned 1, which is no answer"),
+                             ("enter-1", "its dir_enter() returned 1, which is no answer")):
             with self.subTest(mistake=mistake):
                 done = self.hbcore("--home", self.home, "--set", f"filter:verdicts.mistake={mistake}", "backup",
                                    "-o", archive, expect=1)
-                self.assert_mentions(done, "filter:verdicts")
+                self.assert_mentions(done, "filter:verdicts", why)
                 self.assertEqual(archive.read_bytes(), old)
         done = self.hbcore("--home", self.home, "--set", "filter:verdicts.mistake=kind-9", "import", "--force",
                            archive, expect=1)
@@ -189,6 +243,60 @@ class Hooks(Mistakes):
             self.assertEqual([row["path"] for row in found["doubtful"]], ["some/file"], found)
             self.assertEqual(found["status"], "incomplete")
             self.assertTrue(archive.exists())
+
+
+class Kept(Mistakes):
+    """What a format says that it keeps is what a backup goes by: a count and a line, and an entry that it cannot hold."""
+
+    def setUp(self):
+        super().setUp()
+        self.configure("[format:lies]\n[content:source]\n")
+        for number, name in enumerate(("a.mine", "b", "c.mine")):
+            os.utime(self.home / name, (1_000_000_000 + 2 * number, 1_000_000_000 + 2 * number))
+
+    def told(self, expect=0):
+        _, found = self.backup("lies", "lies", expect=expect)
+        done = self.hbcore("--home", self.home, "backup", "--format", "lies", "-o", self.dir / "x.lies", expect=expect)
+        return found, [line.partition(": ")[2].strip() for line in done.stdout.decode().splitlines() if "Not kept" in line]
+
+    def test_nothing_is_lost(self):
+        found, lines = self.told()
+        self.assertEqual((set(found["not_kept"].values()), lines, found["notes"]), ({0}, [], []))
+
+    def test_times(self):
+        os.utime(self.home / "a.mine", (1_000_000_001, 1_000_000_001))
+        os.utime(self.home / "b", ns=(10 ** 18, 10 ** 18 + 5))
+        found, lines = self.told()
+        self.assertEqual((found["not_kept"]["times"], lines), (2, ["exact times of 2 entries"]))
+        os.utime(self.home / "c.mine", (1 << 32, 1 << 32))
+        os.utime(self.home / "a.mine", (-4, -4))
+        found, lines = self.told()
+        self.assertEqual((found["not_kept"]["times"], lines), (3, ["exact times of 3 entries"]))
+        _, found = self.backup(*FORMATS[0])
+        self.assertEqual(found["not_kept"]["times"], 0)
+
+    def test_a_path_that_is_too_long(self):
+        fits, longer = "d" * 200 + "/" + "f" * 99, "d" * 200 + "/" + "f" * 100
+        for name in (fits, longer):
+            hb.write(self.home / name, b"deep")
+            os.utime(self.home / name, (1_000_000_000, 1_000_000_000))
+        os.utime(self.home / ("d" * 200), (1_000_000_000, 1_000_000_000))
+        found, lines = self.told(expect=3)
+        self.assertEqual([(row["path"], row["reason"]) for row in found["skipped"]],
+                         [(longer, "its path is longer than 300 bytes, which no archive of this format can hold")])
+        self.assertEqual(lines, [])
+        _, found = self.backup(*FORMATS[1])
+        self.assertEqual(found["skipped"], [])
+
+    def test_links_are_told_of_where_there_are_some(self):
+        setting = ("--set", "backup.links=store")
+        _, found = self.backup("lies", "lies", *setting)
+        self.assertEqual(found["notes"], [])
+        (self.home / "link").symlink_to("b")
+        _, found = self.backup("lies", "lies", *setting)
+        self.assertEqual([row["reason"] for row in found["notes"]],
+                         ["this format cannot store symbolic links; they are left out"])
+        self.assertEqual(found["links"], ["link"])
 
 
 class Walks(Mistakes):

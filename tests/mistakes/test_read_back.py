@@ -145,7 +145,8 @@ class TakenOver(Rows):
 
     # What is not proved is read anew.
     HARMLESS = ("no-codec", "span-behind", "span-shorter", "span-longer", "span-huge", "span-nothing", "span-the-first",
-                "span-wrong-status", "other-note", "head-huge", "unit-huge", "unit-shorter", "all-is-head")
+                "span-wrong-status", "other-note", "head-huge", "unit-huge", "unit-shorter", "all-is-head",
+                "tail-refused", "tail-agreed", "tail-huge", "tail-longer")
     REFUSED = {"copy-nothing": b"without copying", "copy-another": b"not given", "copy-twice": b"not given",
                "write-more": b"cannot be read back"}
 

@@ -24,6 +24,8 @@ static int verdicts_verdict(void *self, int direction, const struct hb_entry *en
         return HB_STATUS_ENTRY;
     if (strcmp(*mistake, "kind-9") == 0)
         verdict->kind = 9;
+    if (strcmp(*mistake, "flags-8") == 0)
+        verdict->flags = 8;
     return strcmp(*mistake, "answer-1") == 0 ? 1 : HB_OK;
 }
 
@@ -39,7 +41,7 @@ static const struct hb_option *const options[] = {
                               .type = HB_OPTION_STRING,
                               .key = "mistake",
                               .default_text = "none",
-                              .help = "kind-9, answer-1, enter-1, cannot-tell"},
+                              .help = "kind-9, flags-8, answer-1, enter-1, cannot-tell"},
 };
 
 static const struct hb_filter_ops ops = {

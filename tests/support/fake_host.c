@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct fake_host *fake_of(const struct hb_host *host)
@@ -159,7 +160,8 @@ static void fake_stage_release(const struct hb_host *host, struct hb_file *file)
     DIR *directory = opendir(fake_of(host)->stage);
     for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;)
         if (strncmp(entry->d_name, base, strlen(base)) == 0)
-            unlinkat(dirfd(directory), entry->d_name, 0);
+            if (unlinkat(dirfd(directory), entry->d_name, 0) != 0)
+                unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR); /* an empty one */
     if (directory != NULL)
         closedir(directory);
     free((void *)(uintptr_t)file->path);
@@ -192,6 +194,124 @@ static int fake_member(const struct hb_host *host, const char *key, const char *
     (void)key;
     (void)json;
     return HB_OK;
+}
+
+static int fake_run_child(const struct hb_host *host, struct hb_child *child)
+{
+    struct fake_host *fake = fake_of(host);
+    child->output_bytes = child->errors_bytes = 0;
+    child->exit_status = child->signal = 0;
+    return fake->child != NULL
+               ? fake->child(fake, child)
+               : fake_fail(host, HB_STATUS_ENTRY, "%s: cannot be started", child->argv[0]);
+}
+
+static int fake_read_secret(const struct hb_host *host, const char *path, struct hb_secret *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, out->text, 4095);
+    if (fd >= 0)
+        close(fd);
+    if (got < 0)
+        return fake_fail(host, HB_STATUS_ENTRY, "%s: %s", path, strerror(errno));
+    out->text[got] = '\0';
+    out->text[strcspn(out->text, "\n")] = '\0';
+    return HB_OK;
+}
+
+static void fake_secret_release(const struct hb_host *host, struct hb_secret *secret)
+{
+    (void)host;
+    free(secret->text);
+    *secret = (struct hb_secret){.size = sizeof *secret};
+}
+
+/* "file:", "env:", "text:" and none of them. */
+static int fake_secret(const struct hb_host *host, const char *key, const char *text,
+                       struct hb_secret *out)
+{
+    int status = HB_OK;
+    *out = (struct hb_secret){.size = sizeof *out, .text = calloc(1, 4096)};
+    if (strncmp(text, "file:", 5) == 0) {
+        status = fake_read_secret(host, text + 5, out);
+    } else if (strncmp(text, "env:", 4) == 0) {
+        const char *value = getenv(text + 4);
+        if (value == NULL)
+            status = fake_fail(host, HB_STATUS_ENTRY, "%s: there is no %s", key, text + 4);
+        else
+            snprintf(out->text, 4096, "%s", value);
+    } else {
+        snprintf(out->text, 4096, "%s", strncmp(text, "text:", 5) == 0 ? text + 5 : text);
+    }
+    if (status != HB_OK)
+        fake_secret_release(host, out);
+    else
+        out->bytes = strlen(out->text);
+    return status;
+}
+
+static int fake_clock(const struct hb_host *host, uint32_t clock, struct timespec *now)
+{
+    *now = fake_of(host)->now;
+    if (now->tv_sec == 0)
+        clock_gettime(clock == HB_CLOCK_WALL ? CLOCK_REALTIME : CLOCK_MONOTONIC, now);
+    return HB_OK;
+}
+
+static int fake_dry_run(const struct hb_host *host)
+{
+    return fake_of(host)->dry_run;
+}
+
+static int fake_stage_directory(const struct hb_host *host, const char *name, struct hb_file *out)
+{
+    int status = fake_stage_file(host, name, out);
+    if (status != HB_OK)
+        return status;
+    close(out->fd);
+    unlink(out->path);
+    out->fd =
+        mkdir(out->path, 0700) != 0 ? -1 : open(out->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return out->fd >= 0 ? HB_OK : fake_fail(host, HB_STATUS_ENTRY, "%s", strerror(errno));
+}
+
+static int fake_directory(const struct hb_host *host, int directory_fd, const char *path)
+{
+    if (directory_fd == HB_BENEATH_HOME)
+        return fake_open_beneath(host, path, O_RDONLY | O_DIRECTORY, 0);
+    return openat(directory_fd, *path == '\0' ? "." : path,
+                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int fake_list_beneath(const struct hb_host *host, int directory_fd, const char *path,
+                             int (*each)(void *context, const char *name, uint32_t type),
+                             void *context)
+{
+    int fd = fake_directory(host, directory_fd, path), answer = HB_OK;
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL)
+        return fake_fail(host, HB_STATUS_ENTRY, "%s: %s", path, strerror(errno));
+    for (struct dirent *entry; answer == HB_OK && (entry = readdir(directory)) != NULL;) {
+        uint32_t type = entry->d_type == DT_DIR   ? HB_TYPE_DIRECTORY
+                        : entry->d_type == DT_LNK ? HB_TYPE_SYMLINK
+                                                  : HB_TYPE_FILE;
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            answer = each(context, entry->d_name, type);
+    }
+    closedir(directory);
+    return answer;
+}
+
+static int fake_unlink_beneath(const struct hb_host *host, int directory_fd, const char *path)
+{
+    char full[PATH_MAX];
+    snprintf(full, sizeof full, "%s/%s", fake_of(host)->home, path);
+    bool home = directory_fd == HB_BENEATH_HOME;
+    const char *name = home ? full : path;
+    int at = home ? AT_FDCWD : directory_fd;
+    return unlinkat(at, name, 0) == 0 || unlinkat(at, name, AT_REMOVEDIR) == 0
+               ? HB_OK
+               : fake_fail(host, HB_STATUS_ENTRY, "%s: %s", path, strerror(errno));
 }
 
 /* The host's own: nothing that a test of a plugin should have to imitate. */
@@ -267,6 +387,14 @@ void fake_host_init(struct fake_host *fake)
         .member = fake_member,
         .fail_as = fake_fail_as,
         .cause = fake_cause,
+        .run_child = fake_run_child,
+        .secret = fake_secret,
+        .secret_release = fake_secret_release,
+        .clock = fake_clock,
+        .dry_run = fake_dry_run,
+        .stage_directory = fake_stage_directory,
+        .list_beneath = fake_list_beneath,
+        .unlink_beneath = fake_unlink_beneath,
 #ifdef HAS_PATTERNS
         .patterns_create = fake_patterns_create,
         .patterns_match = fake_patterns_match,

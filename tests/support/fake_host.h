@@ -21,6 +21,10 @@ struct fake_host {
     int64_t remaining_ms; /* what remaining_ms() answers; INT64_MAX after init */
     char home[256];       /* home_path(); a fresh directory */
     char stage[256];      /* where stage_file() makes its files */
+    int dry_run;          /* what dry_run() answers */
+    struct timespec now;  /* of both clocks, where the test has set it */
+    /* What run_child() does; NULL: no program is there. A test answers in its place. */
+    int (*child)(struct fake_host *fake, struct hb_child *child);
 };
 
 /* Makes both directories below $TMPDIR or the working directory. */

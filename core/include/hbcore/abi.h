@@ -75,8 +75,16 @@ extern "C" {
  * there is nothing to do. Below zero: a failure; the plugin has told the host
  * why through hb_host.fail() in the same thread, before it returned. So do the
  * host's services: a plugin that passes their failure on need not say it again.
- * No call returns an errno value. A host takes a status that the comment of the
- * call does not name for HB_STATUS_FATAL, or for what that comment says.
+ * No call returns an errno value.
+ *
+ * Where a comment says "a failure", HB_STATUS_ENTRY, HB_STATUS_FATAL, HB_STATUS_CANCELLED and
+ * HB_STATUS_LATER are. HB_STATUS_CANCELLED is an answer while the run is being stopped, or from a
+ * call that passes on what the host answered within it. Every other number that the comment does
+ * not name is a fault of the plugin, never a success: the host names plugin, callback and number,
+ * and takes it for a failure of the same reach, HB_STATUS_ENTRY from calls for an entry, and else
+ * HB_STATUS_FATAL. Of claim(), probe(), span(), locate(), identity() and note() it takes it for
+ * HB_STATUS_NOMATCH, and of put_commit() for HB_STATUS_UNCERTAIN. The same holds for other values
+ * that a plugin gives (kinds, flags, sizes): their comments say what an unknown one costs.
  */
 enum hb_status {
     HB_OK = 0,

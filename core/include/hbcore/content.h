@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* What check() or judge() found. */
+/* What check() or judge() found. Another number counts as HB_SOUNDNESS_UNKNOWN, and is told. */
 enum hb_soundness {
     HB_SOUNDNESS_SOUND = 1,
     HB_SOUNDNESS_NOT_CHECKED = 2, /* too large, or not possible; says why in a note */
@@ -30,6 +30,7 @@ enum hb_soundness {
 #define HB_METHOD_SNAPSHOT "snapshot"
 
 /* hb_source.flags */
+/* Another flag, or more than INT64_MAX bytes, costs the entry, which is named. */
 enum hb_source_flags {
     HB_SOURCE_JUDGED = 1,  /* set by the host before open(): it will call judge() */
     HB_SOURCE_IN_PLACE = 2 /* set by open(), for reports: it is read where it lies, not copied */
@@ -50,7 +51,8 @@ struct hb_source {
     /* All that was asked for, except at the end; below 0: HB_STATUS_ENTRY or HB_STATUS_CANCELLED,
      * after fail(): the entry ends there, or is left out. Any thread. */
     int64_t (*read_at)(const struct hb_source *source, void *buffer, size_t bytes, uint64_t offset);
-    /* Once, when nothing reads any more. Any thread. */
+    /* Once, when nothing reads any more. Any thread. The archive may be finished by then: what is
+     * noted here is not told again by a later backup. */
     void (*close)(struct hb_source *source);
 };
 
@@ -62,7 +64,8 @@ HB_SIZEOF(struct hb_source, 56);
 struct hb_fact {
     uint32_t size; /* preset by the host; all else is zero */
     uint32_t reserved;
-    const char *name; /* UTF-8, without a newline; the plugin's, valid until destroy() */
+    const char *name; /* UTF-8, of 1 to 255 bytes, without a newline, another one for each fact of
+                         an entry; the plugin's, valid until destroy() */
     int64_t value;
 };
 
@@ -114,7 +117,10 @@ struct hb_content_ops {
      */
     int (*claim)(void *self, const struct hb_entry *entry, const void *head, size_t bytes);
 
-    /* ---- optional from here on ---- */
+    /*
+     * ---- optional from here on. sidecars(), judge() and fact() need open(); note(), since() and
+     * foresee() need restore(); identity() needs one of the two ----
+     */
 
     /* Suffixes of the files beside a claimed entry that belong to it ("-wal"); ended by NULL. */
     const char *const *(*sidecars)(void *self);
@@ -195,11 +201,13 @@ struct hb_content_ops {
 
     /*
      * A fact of what open() gave, of that very state: number `index`, from 0 on, until
-     * HB_STATUS_END. HB_OK and *fact; HB_STATUS_NOMATCH: this entry has none of that number, the
-     * next may be there; HB_STATUS_ENTRY after fail(): it could not be found out, which is a note
-     * and costs nothing else. After judge() (or open(), where there is none) said HB_OK, in the
-     * same thread, before close(), while others are in read_at(). An entry that is taken over from
-     * an earlier archive keeps the facts that it has there.
+     * HB_STATUS_END, 256 times at most. Asked by a backup, which stores the facts in the archive.
+     * HB_OK and *fact; HB_STATUS_NOMATCH: this entry has none of that number, the next may be
+     * there; HB_STATUS_ENTRY after fail(): it could not be found out, which is a note and costs
+     * nothing else. After judge() (or open(), where there is none) said HB_OK, in the same thread,
+     * before close(), while others are in read_at(). An entry that is taken over from an earlier
+     * archive keeps the facts that it has there, and what was noted about it (hb_host.note) is told
+     * again: where other facts are asked for, identity() answers otherwise.
      */
     int (*fact)(void *self, const struct hb_entry *entry, const struct hb_source *source,
                 size_t index, struct hb_fact *fact);

@@ -27,6 +27,7 @@ enum hb_entry_flags {
     HB_ENTRY_READ_ONLY = 8  /* `mode` is not known, but that nobody may write the file */
 };
 
+/* An archive with an entry of a type or with a flag that is not known is refused. */
 struct hb_entry {
     uint32_t size;     /* sizeof(struct hb_entry) */
     uint32_t type;     /* enum hb_type */
@@ -35,7 +36,7 @@ struct hb_entry {
     const char *link;  /* target of a link, else NULL */
     uint64_t bytes;    /* length of the content; HB_SIZE_UNKNOWN where it is not known yet */
     struct timespec mtime;
-    uint32_t mode;  /* permission bits, 07777 at most; the file type is in `type` */
+    uint32_t mode;  /* permission bits, 07777; others are not looked at: the type is in `type` */
     uint32_t flags; /* enum hb_entry_flags */
     uint32_t uid;
     uint32_t gid;

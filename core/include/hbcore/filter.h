@@ -25,7 +25,8 @@ enum hb_verdict_flags {
     HB_VERDICT_MODE = 1 /* give it `mode` */
 };
 
-/* The host presets everything to HB_VERDICT_KEEP and zero. */
+/* The host presets everything to HB_VERDICT_KEEP and zero. A kind or a flag that is not known ends
+ * the command. */
 struct hb_verdict {
     uint32_t size;
     uint32_t kind;    /* enum hb_verdict_kind */

@@ -45,10 +45,14 @@ extern "C" {
 /* Bytes of another archive, as they lie there. */
 struct hb_range {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t tail;      /* bytes at its end that lie behind the units of its last entry */
     const void *source; /* the host's own: which archive */
     uint64_t offset;
     uint64_t bytes;
+};
+
+enum hb_range_tail {
+    HB_RANGE_TAIL_MOST = 64 /* of hb_range.tail */
 };
 
 HB_LAYOUT(struct hb_range, source, 8);
@@ -155,7 +159,8 @@ HB_LAYOUT(struct hb_adoption, entries, 8);
 HB_LAYOUT(struct hb_adoption, range, 40);
 HB_SIZEOF(struct hb_adoption, 48);
 
-/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. */
+/* How content is cut into units. Filled in by unit_policy(); the host's values stand in it. What is
+ * out of its range ends the command. */
 struct hb_unit_policy {
     uint32_t size;
     uint32_t spans;      /* non-zero: a unit may hold several small entries */
@@ -199,6 +204,7 @@ HB_LAYOUT(struct hb_visitor, trailer, 40);
 HB_LAYOUT(struct hb_visitor, unreadable, 48);
 HB_SIZEOF(struct hb_visitor, 56);
 
+/* An archive with a member that has another flag is refused. */
 enum hb_member_flags {
     HB_MEMBER_UNREADABLE = 1 /* see `why`; decode() is not asked for it. Its group is its own */
 };
@@ -268,6 +274,33 @@ enum hb_format_flags {
     HB_FORMAT_SYMLINKS = 8
 };
 
+enum hb_keeps_flags {
+    HB_KEEPS_OWNERS = 1, /* uid and gid */
+    /* This host hands none of these over yet, and tells that they are lost whatever is said here.
+     */
+    HB_KEEPS_HARD_LINKS = 2,
+    HB_KEEPS_ATTRIBUTES = 4, /* extended attributes */
+    HB_KEEPS_ACCESS_LISTS = 8
+};
+
+/*
+ * What an archive of this format keeps of an entry besides its content. A backup tells once what of
+ * this home is lost. The plugin's own; constant.
+ */
+struct hb_keeps {
+    uint32_t size;
+    uint32_t flags;     /* enum hb_keeps_flags */
+    uint64_t time_step; /* nanoseconds; mtime is a multiple of them: 1, 1000000000 … */
+    int64_t time_first; /* seconds since 1970, both included; any time where both are 0 */
+    int64_t time_last;
+    uint64_t path_most; /* bytes; a directory's counts one more. A longer one is left out and named
+                           (exit 3); of more than 65535 all are */
+};
+
+HB_LAYOUT(struct hb_keeps, time_step, 8);
+HB_LAYOUT(struct hb_keeps, path_most, 32);
+HB_SIZEOF(struct hb_keeps, 40);
+
 struct hb_format_ops {
     uint32_t size;
     uint32_t flags;                /* enum hb_format_flags */
@@ -297,7 +330,8 @@ struct hb_format_ops {
     /* The archive will not be finished. */
     void (*abort)(void *self);
 
-    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). */
+    /* Per-thread state for encode and decode; NULL: out of memory, after host->fail(). Both or
+     * neither, and with encode() or decode(). */
     void *(*worker_create)(void *self);
     void (*worker_destroy)(void *self, void *worker);
 
@@ -315,7 +349,8 @@ struct hb_format_ops {
      * Is it mine? Asked of every format, whether its magic bytes are there or not: an archive may
      * hold, or end with, one of another format. `head` is the start of the archive. HB_OK: it looks
      * like it, from the start or from the end; HB_STATUS_NOMATCH; HB_STATUS_PROVEN: both its start
-     * and its end are mine, so that whatever another format finds there is content. If two formats
+     * and its end are mine, so that whatever another format finds there is content. Its answer
+     * counts, and no longer that the magic bytes are there. If two formats
      * give the strongest answer, the user has to choose. `input` may have read_at, which may fail
      * where a stream has passed by; read() is not to be used.
      */
@@ -331,19 +366,20 @@ struct hb_format_ops {
      * Decodes the named members of one group, checksums verified; outputs[i] is for
      * members[i]. After list(). Any thread, several at once with different workers. A failure is
      * damage, and with that of the whole archive; HB_STATUS_ENTRY: these members alone cannot be
-     * decoded, for a reason that list() could not see.
+     * decoded, for a reason that list() could not see. Only with list().
      */
     int (*decode)(void *self, void *worker, const struct hb_input *input,
                   const struct hb_member *const *members, size_t count,
                   const struct hb_output *const *outputs);
 
-    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. */
+    /* Finds the trailer. *data from host->alloc(), then the host's. HB_STATUS_NOMATCH: none. Only
+     * with HB_FORMAT_TRAILER. */
     int (*read_trailer)(void *self, const struct hb_input *input, void **data, size_t *bytes);
 
     /*
      * A later backup takes what did not change over from an archive as it lies there, headers and
-     * all. These four belong together; without one of them nothing is taken over. They are used on
-     * archives alone that this installation has sealed, with the same codec().
+     * all. A format has all four, with encode(), list() and read_trailer(), or none. They are used
+     * on archives alone that this installation has sealed, with the same codec().
      *
      * A line of text that names all that the bytes of an archive depend on besides its entries and
      * their content: the codec, the version of its library as loaded, its level, and the layout
@@ -357,8 +393,10 @@ struct hb_format_ops {
      * one): offset and bytes of `range`. From the index alone, without input or output, for it is
      * called for each member and again for many together: the spans of members that follow each
      * other are the span of all of them. `entry->index` is a member's number in the listing.
-     * HB_STATUS_NOMATCH: it cannot be told, or they do not begin and end with units. After list().
-     * Any thread, several at once.
+     * HB_STATUS_NOMATCH: it cannot be told, or they do not begin and end with units. Behind the
+     * units of an entry of several there may be HB_RANGE_TAIL_MOST bytes more, which belong to it:
+     * then range->tail says how many of them the last entry has. After list(). Any thread, several
+     * at once.
      */
     int (*span)(void *self, const struct hb_member *first, const struct hb_member *next,
                 struct hb_range *range);
@@ -367,8 +405,10 @@ struct hb_format_ops {
      * What lies in a span: a single unit, of one entry or of more, the first of which is `member`;
      * or an entry of several. `data` are its first `bytes`: all of it, or 128 KiB at least. `units`
      * are as encode() made them; of a single one, bytes and note are for locate() to fill in.
-     * *head: how many bytes lie in front of the units; nothing may lie behind them. The host
-     * compares its own checksum of each unit and note. HB_STATUS_NOMATCH: what is in front is not,
+     * *head: how many bytes lie in front of the units; behind them only range->tail bytes may lie.
+     * For those it is called once more, with them as `data` and NULL for `head`: HB_OK if they are,
+     * byte for byte, what is written behind such units. The host compares its own checksum of each
+     * unit and note. HB_STATUS_NOMATCH: what is in front is not,
      * byte for byte, what is written in front of such units of such an entry. Any thread, several
      * at once.
      */
@@ -382,6 +422,9 @@ struct hb_format_ops {
      * is, byte for byte, what those calls would have written.
      */
     int (*adopt)(void *self, const struct hb_sink *sink, const struct hb_adoption *adoption);
+
+    /* NULL: exact times, paths of 65535 bytes, and nothing else. */
+    const struct hb_keeps *keeps;
 };
 
 HB_LAYOUT(struct hb_format_ops, suffixes, 8);
@@ -392,7 +435,8 @@ HB_LAYOUT(struct hb_format_ops, encode, 96);
 HB_LAYOUT(struct hb_format_ops, list, 112);
 HB_LAYOUT(struct hb_format_ops, codec, 136);
 HB_LAYOUT(struct hb_format_ops, adopt, 160);
-HB_SIZEOF(struct hb_format_ops, 168);
+HB_LAYOUT(struct hb_format_ops, keeps, 168);
+HB_SIZEOF(struct hb_format_ops, 176);
 
 /* Writes a unit. For append(). */
 static inline int hb_sink_write_unit(const struct hb_sink *sink, const struct hb_unit *unit)

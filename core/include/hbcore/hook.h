@@ -200,7 +200,7 @@ struct hb_hook_ops {
     /* ended by NULL; the plugin's own for as long as it is loaded. NULL: none */
     const struct hb_hook_command *const *commands;
 
-    /* One of them; needed where there are some. HB_OK, or a failure: exit 1. */
+    /* One of them; there where they are, and only there. HB_OK, or a failure: exit 1. */
     int (*run)(void *self, const struct hb_invocation *invocation);
 };
 

@@ -40,6 +40,58 @@ struct hb_file {
 HB_LAYOUT(struct hb_file, path, 8);
 HB_SIZEOF(struct hb_file, 24);
 
+enum hb_child_flags {
+    HB_CHILD_INPUT_FD = 1, /* it reads `input_fd`; else `input`, or nothing */
+    HB_CHILD_OUTPUT_FD = 2 /* it writes to `output_fd`; else to `output` */
+};
+
+/* A program that run_child() runs and waits for. What is not said is zero. */
+struct hb_child {
+    uint32_t size;
+    uint32_t flags;          /* enum hb_child_flags; another one is refused */
+    const char *const *argv; /* ended by NULL; no shell. Without a '/' argv[0] is in $PATH */
+    const char *const
+        *environment;  /* "NAME=VALUE", ended by NULL: besides what hbcore itself has */
+    const void *input; /* its standard input */
+    size_t input_bytes;
+    int32_t input_fd; /* the caller's, and stays so */
+    int32_t output_fd;
+    uint64_t timeout_ms; /* 0: as long as it takes */
+    char *output;        /* the first bytes that it writes to standard output, and a NUL */
+    size_t output_room;
+    char *errors; /* the last bytes that it writes to standard error, and a NUL */
+    size_t errors_room;
+    /* the answer */
+    uint64_t output_bytes; /* how many there were, kept or not */
+    uint64_t errors_bytes;
+    int32_t exit_status; /* 0 to 255; -1: a signal ended it */
+    int32_t signal;      /* which; else 0 */
+};
+
+HB_LAYOUT(struct hb_child, argv, 8);
+HB_LAYOUT(struct hb_child, timeout_ms, 48);
+HB_LAYOUT(struct hb_child, output_bytes, 88);
+HB_SIZEOF(struct hb_child, 112);
+
+/* A password, key or token. */
+struct hb_secret {
+    uint32_t size;
+    uint32_t reserved; /* the host's own */
+    char *text;        /* NUL-terminated; the host's, and wiped by secret_release() */
+    size_t bytes;
+};
+
+HB_LAYOUT(struct hb_secret, text, 8);
+HB_SIZEOF(struct hb_secret, 24);
+
+enum hb_clock {
+    HB_CLOCK_WALL = 1,  /* the time of day; with SOURCE_DATE_EPOCH no later than that */
+    HB_CLOCK_STEADY = 2 /* for durations: never set, and without a meaning of its own */
+};
+
+/* In place of the descriptor of a directory: the home. */
+#define HB_BENEATH_HOME (-1)
+
 /* A list of patterns; the host's own. */
 struct hb_patterns;
 
@@ -48,7 +100,8 @@ struct hb_host {
     uint32_t abi;  /* HB_ABI */
     void *self;    /* the host's own */
 
-    /* One line for the person at the terminal or the log; no newline in it. */
+    /* One line for the person at the terminal or the log; no newline in it. `level` is an enum
+     * hb_log; what is below them is not shown, what is above them is. */
     void (*log)(const struct hb_host *host, int level, const char *format, ...) HB_PRINTF(3, 4);
 
     /*
@@ -116,7 +169,7 @@ struct hb_host {
     void (*stage_release)(const struct hb_host *host, struct hb_file *file);
 
     /*
-     * Publishes a staged file below the home, atomically: flushed, given `mode`,
+     * Publishes a staged file below the home, atomically: flushed, given `mode` (permission bits),
      * renamed over `path`, its directory flushed. Missing parents are made. The
      * file is then no longer staged. For hooks and content plugins, one at a time.
      */
@@ -158,7 +211,8 @@ struct hb_host {
     void (*patterns_free)(const struct hb_host *host, struct hb_patterns *patterns);
 
     /*
-     * As fail(), with what else is known: `cause` is an enum hb_cause, `hint` what the person at
+     * As fail(), with what else is known: `cause` is an enum hb_cause (another number counts as
+     * HB_CAUSE_NONE), `hint` what the person at
      * the terminal can do about it, without a full stop, or NULL.
      */
     int (*fail_as)(const struct hb_host *host, int status, uint32_t cause, const char *hint,
@@ -166,6 +220,57 @@ struct hb_host {
 
     /* The enum hb_cause of the last failure of this thread, of a service or the plugin's own. */
     uint32_t (*cause)(const struct hb_host *host);
+
+    /*
+     * Runs a program and waits for it. It inherits no other descriptor, and has a process group of
+     * its own. When its time is up, or the run is stopped, the whole group gets SIGTERM and two
+     * seconds later SIGKILL. However much it writes, it is read; what does not fit is only counted.
+     * HB_OK: it ended by itself, however: see exit_status; HB_STATUS_ENTRY: it was not started, or
+     * took too long; HB_STATUS_CANCELLED. Its words and output are nobody's but the plugin's: a
+     * secret goes to it by its input, for others see words and environment. Not by itself without
+     * effect in a dry run: ask dry_run().
+     */
+    int (*run_child)(const struct hb_host *host, struct hb_child *child);
+
+    /*
+     * The secret that the text of an option with HB_OPTION_SECRET tells: "file:PATH", "env:NAME",
+     * "command:WORD …" (words as in a list; the first is the program, and its output is the secret)
+     * or "text:…"; without one of these words, the text itself. A newline at the end of a file or
+     * output does not belong to it. At most 64 KiB. A file that others can read is told of as a
+     * note. HB_OK, and secret_release() when it has been used, which wipes it; or HB_STATUS_ENTRY,
+     * told in words that begin with "[SECTION] KEY: ". `key` is the option's.
+     */
+    int (*secret)(const struct hb_host *host, const char *key, const char *text,
+                  struct hb_secret *out);
+    void (*secret_release)(const struct hb_host *host, struct hb_secret *secret);
+
+    /* The time of an enum hb_clock. HB_OK; HB_STATUS_ENTRY: there is no such clock. */
+    int (*clock)(const struct hb_host *host, uint32_t clock, struct timespec *now);
+
+    /* Non-zero: this run only shows what would be done, and neither may the plugin change anything.
+     * To be asked when something is about to be done: in create() it is not known yet. */
+    int (*dry_run)(const struct hb_host *host);
+
+    /*
+     * A new empty directory, mode 0700, in the run's staging directory, as stage_file() makes a
+     * file: out->fd is open for reading. stage_release() removes it with all that is in it.
+     */
+    int (*stage_directory)(const struct hb_host *host, const char *name, struct hb_file *out);
+
+    /*
+     * The names in a directory, in any order, without "." and "..": `path` below `directory_fd`
+     * ("": itself), which is one of the plugin's own or HB_BENEATH_HOME. No link is followed.
+     * `each` gets the name and its enum hb_type, and may unlink it; 0 to go on. HB_OK; what `each`
+     * returned; or as open_beneath().
+     */
+    int (*list_beneath)(const struct hb_host *host, int directory_fd, const char *path,
+                        int (*each)(void *context, const char *name, uint32_t type), void *context);
+
+    /*
+     * Removes a file, a link itself, or an empty directory, there. No link is followed, and as root
+     * it is done with the rights of the directory's owner. HB_OK, or as open_beneath().
+     */
+    int (*unlink_beneath)(const struct hb_host *host, int directory_fd, const char *path);
 };
 
 HB_LAYOUT(struct hb_host, self, 8);
@@ -179,7 +284,11 @@ HB_LAYOUT(struct hb_host, read_as, 152);
 HB_LAYOUT(struct hb_host, patterns_create, 160);
 HB_LAYOUT(struct hb_host, patterns_free, 176);
 HB_LAYOUT(struct hb_host, fail_as, 184);
-HB_SIZEOF(struct hb_host, 200);
+HB_LAYOUT(struct hb_host, run_child, 200);
+HB_LAYOUT(struct hb_host, secret, 208);
+HB_LAYOUT(struct hb_host, dry_run, 232);
+HB_LAYOUT(struct hb_host, unlink_beneath, 256);
+HB_SIZEOF(struct hb_host, 264);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,9 @@
  * reads all of it before it creates an instance, validates the configuration
  * against the options in it, and prints it with `hbcore plugins show NAME`.
  *
+ * A descriptor that contradicts itself (callbacks that nobody would ask, a flag that is not known)
+ * is refused when it is loaded, with a sentence that names the file.
+ *
  * A plugin is loaded with RTLD_NOW | RTLD_LOCAL and never unloaded. Instances
  * are independent: two sections of the configuration may use the same plugin
  * with different settings, and the host makes one instance of a format for each
@@ -35,9 +38,11 @@ enum hb_option_type {
 };
 
 enum hb_option_flags {
-    HB_OPTION_REQUIRED = 1, /* it has no default: a section without it is refused */
-    HB_OPTION_SECRET = 2,   /* nobody is shown its value: it is not printed, logged or completed */
-    HB_OPTION_ADVANCED = 4, /* hardly anybody needs it: shown after the others */
+    HB_OPTION_REQUIRED = 1,   /* it has no default: a section without it is refused */
+    HB_OPTION_SECRET = 2,     /* nobody is shown its value: it is not printed, logged or completed;
+                                 of a text or path, without a default but "". A text is read by
+                                 hb_host.secret() */
+    HB_OPTION_ADVANCED = 4,   /* hardly anybody needs it: shown after the others */
     HB_OPTION_DEPRECATED = 8, /* still taken, and `config check` tells; `help` says what instead */
     HB_OPTION_PATTERNS = 16   /* the words of a list are patterns of paths (hbcore(1), PATTERNS),
                                  and one that can never match is refused with its line */
@@ -53,7 +58,8 @@ struct hb_option {
     int64_t minimum;          /* of `number`, both included; not used where both are 0 */
     int64_t maximum;
     const char *const *choices; /* ended by NULL: of HB_OPTION_CHOICE; of HB_OPTION_INTEGER, if it
-                                   also takes words; of HB_OPTION_LIST, if not all will do */
+                                   also takes words; of HB_OPTION_LIST, if not all will do;
+                                   of any other type NULL */
     const char *help;           /* one sentence, without a full stop */
     uint32_t flags;             /* enum hb_option_flags */
     uint32_t reserved;

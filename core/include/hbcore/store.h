@@ -26,8 +26,10 @@
  *
  * Errors: a callback that fails has said why with hb_host.fail(), in words, with the class of the
  * reason (enum hb_cause of abi.h) where fail() takes one. The host names the object; the sentence
- * need not. What may succeed a moment later (the network, a server that is busy) the store tries
- * again by itself, as long as its options say, and leaves a hb_host.note() if that helped.
+ * need not. What may succeed a moment later (HB_CAUSE_NETWORK, HB_CAUSE_BUSY) the store tries again
+ * by itself, as long as its options say, and leaves a hb_host.note() if that helped. If the call
+ * fails before half a minute is over, the host calls again: any but put_commit(), and list() only
+ * where nothing was listed.
  *
  * Threads: limits(), list(), remove() and sweep() are called on one thread at a time. Of uploads
  * and readers there may be several at once, each on a thread of its own, while others run; what is
@@ -52,7 +54,8 @@ enum hb_store_flags {
 };
 
 /* What this instance can do, asked of its provider where that differs. The host's values stand in
- * it: no flags, parts of any size, one at a time. */
+ * it: no flags, parts of any size, one at a time. With a flag that is not known, a flag without its
+ * callback, or numbers that contradict each other nothing is put. */
 struct hb_store_limits {
     uint32_t size;
     uint32_t flags;      /* enum hb_store_flags */
@@ -184,14 +187,15 @@ struct hb_store_ops {
     /* ---- optional from here on ---- */
 
     /*
-     * A part, as put_part(), that is a range of an object of this store: with HB_STORE_COPY.
-     * HB_STATUS_NOMATCH: not this one; the host then sends the bytes.
+     * A part, as put_part(), that is a range of an object of this store: with HB_STORE_COPY. Used
+     * with HB_STORE_COPY_PINNED, while no put_part() runs. HB_STATUS_NOMATCH: not this one; the
+     * host then sends the bytes. After another failure it sends them, too, and tries no other copy.
      */
     int (*put_copy)(void *self, void *upload, uint64_t number, uint64_t offset,
                     const struct hb_object *from, uint64_t from_offset, uint64_t bytes);
     /* Overwrites bytes of parts that were put: with HB_STORE_PATCH. One thread. */
     int (*put_patch)(void *self, void *upload, uint64_t offset, const void *data, size_t bytes);
-    /* This range will be read soon. Any thread; cheap. */
+    /* This range will be read soon: what is read in order, some MiB ahead. Any thread; cheap. */
     void (*advise)(void *self, void *reader, uint64_t offset, uint64_t bytes);
     /*
      * Gives up what uploads of this home below `prefix` left behind that began before `before`

@@ -326,6 +326,15 @@ static int cpio_walk(void *self, const struct hb_input *input, const struct hb_v
 static const char *const suffixes[] = {".cpio", NULL};
 static const struct hb_magic magics[] = {{0, 6, "070701"}, {0, 6, "070702"}, {0, 0, NULL}};
 
+/* Of times 32 bits of seconds. */
+static const struct hb_keeps keeps = {
+    .size = sizeof(struct hb_keeps),
+    .flags = HB_KEEPS_OWNERS,
+    .time_step = 1000000000,
+    .time_last = UINT32_MAX,
+    .path_most = 65535,
+};
+
 static const struct hb_format_ops ops = {
     .size = sizeof(ops),
     .flags = HB_FORMAT_SIZE_FIRST | HB_FORMAT_SYMLINKS,
@@ -336,6 +345,7 @@ static const struct hb_format_ops ops = {
     .end_entry = cpio_end_entry,
     .finish = cpio_finish,
     .walk = cpio_walk,
+    .keeps = &keeps,
 };
 
 static const struct hb_plugin plugin = {

@@ -130,12 +130,48 @@ static void test_paths_are_counted(void **state)
     hb_catalog_clear(&catalog);
 }
 
+/* A link's target is found behind a path that was made shorter, and reasons beside owners. */
+static void test_links_and_reasons(void **state)
+{
+    struct hb_catalog catalog = {0};
+    char path[32];
+    (void)state;
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(path, sizeof path, "./d//./%u", i);
+        struct hb_entry entry = {.size = sizeof entry,
+                                 .type = HB_TYPE_SYMLINK,
+                                 .path = path,
+                                 .path_bytes = strlen(path),
+                                 .link = path + 2,
+                                 .uid = i % 3};
+        hb_catalog_add(&catalog, &entry, NULL);
+        if (i % 2 == 0)
+            hb_catalog_set_unreadable(&catalog, i, i % 4 == 0 ? "is encrypted" : "is torn");
+    }
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct hb_entry entry;
+        hb_catalog_entry(&catalog, i, &entry);
+        snprintf(path, sizeof path, "d//./%u", i);
+        assert_string_equal(entry.link, path);
+        snprintf(path, sizeof path, "d/%u", i);
+        assert_string_equal(entry.path, path);
+        assert_int_equal(entry.uid, i % 3);
+        const char *why = hb_catalog_unreadable(&catalog, i);
+        if (i % 2 == 0)
+            assert_string_equal(why, i % 4 == 0 ? "is encrypted" : "is torn");
+        else
+            assert_null(why);
+    }
+    hb_catalog_clear(&catalog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_listed),
         cmocka_unit_test(test_plain_spelling),
         cmocka_unit_test(test_paths_are_counted),
+        cmocka_unit_test(test_links_and_reasons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,8 +80,8 @@ static void test_it_comes_back(void **state)
 /* Where the numbers stand, in the order of the file's comment. */
 enum {
     AT_COUNTS = 32,
-    AT_FIRST_UNITS = 64 + 4 * 16,
-    AT_LONG = AT_FIRST_UNITS + 4 * 4 + 5 * 8 + 16,
+    AT_SHARES = 64 + 4 * 16,
+    AT_LONG = AT_SHARES + 1 + 5 * 8 + 16,
 };
 
 static void put32(unsigned char *at, uint32_t number)
@@ -104,12 +104,16 @@ static void expect_refused(size_t at, uint32_t number, const char *why)
 static void test_what_contradicts_itself(void **state)
 {
     (void)state;
-    expect_refused(AT_FIRST_UNITS, 1, "the first entry does not begin with the first unit");
-    expect_refused(AT_FIRST_UNITS + 4, 5, "there is no such unit");
-    expect_refused(AT_FIRST_UNITS + 8, 0, "an entry shares a unit and has others");
-    expect_refused(AT_FIRST_UNITS + 12, 0, "units go back");
-    expect_refused(AT_FIRST_UNITS + 12, 5, "there is no unit for the last entry");
-    expect_refused(AT_FIRST_UNITS + 12, 3, "an entry of two units has no row");
+    expect_refused(AT_SHARES, 3, "the first entry does not begin with the first unit");
+    expect_refused(AT_SHARES, 0, "there is no such unit");
+    expect_refused(AT_SHARES, 6, "an entry shares a unit and has others");
+    expect_refused(AT_SHARES, 10, "an entry shares the first of another's several units");
+    expect_refused(AT_SHARES, 0x12, "a bit is set that is no entry's");
+    expect_refused(AT_LONG + 4, 4, "there is no unit for the last entry");
+    expect_refused(AT_LONG + 4, 2, "there is a unit that no entry has");
+    expect_refused(AT_LONG + 4, 1, "an entry of one unit has a row");
+    expect_refused(AT_LONG + 4, 0, "an entry has no unit");
+    expect_refused(AT_LONG + 4, UINT32_MAX, "there cannot be so many units");
     expect_refused(AT_LONG, 1, "the row is of another entry");
     expect_refused(AT_COUNTS, 3, "an entry is left over");
     expect_refused(AT_COUNTS, 5, "an entry is lacking");
@@ -119,7 +123,7 @@ static void test_what_contradicts_itself(void **state)
 }
 
 /* Of single units, where no row of a long entry would give it away. */
-static void test_units_go_back(void **state)
+static void test_units_of_nobody(void **state)
 {
     struct hb_reuse_index index = {0}, found;
     struct hb_entry entry = {.size = sizeof entry, .path = "x", .path_bytes = 1};
@@ -137,15 +141,17 @@ static void test_units_go_back(void **state)
     hb_reuse_write(&index, data);
     assert_true(hb_reuse_parse(data, bytes, &found));
     hb_reuse_clear(&found);
-    put32(data + AT_FIRST_UNITS + 8, 0); /* 0, 1, 0, 1 */
+    assert_int_equal(data[AT_SHARES], 12); /* 0, 1, 1, 1 */
+    data[AT_SHARES] = 8;                   /* there are two */
     assert_false(hb_reuse_parse(data, bytes, &found));
-    put32(data + AT_FIRST_UNITS + 8, 1);
-    put32(data + AT_FIRST_UNITS + 12, 2); /* there are two */
+    data[AT_SHARES] = 4;
+    assert_false(hb_reuse_parse(data, bytes, &found));
+    data[AT_SHARES] = 14;
     assert_false(hb_reuse_parse(data, bytes, &found));
     hb_reuse_clear(&index);
 }
 
-/* Of four units that all have a part; two entries begin with the first. */
+/* Of four units that all are parts of an entry; another one begins with the first, too. */
 static void test_a_shared_unit_is_all_there_is(void **state)
 {
     struct hb_reuse_index index = {0}, found;
@@ -158,11 +164,12 @@ static void test_a_shared_unit_is_all_there_is(void **state)
         hb_reuse_add_unit(&index, &unit, &mark, false);
     hb_reuse_add_entry(&index, &entry, &fingerprint, 4);
     hb_reuse_add_entry(&index, &entry, &fingerprint, 1);
-    size_t bytes = hb_reuse_bytes(&index), first_units = 64 + 2 * 16;
+    size_t bytes = hb_reuse_bytes(&index), shares = 64 + 2 * 16;
     HB_AUTO_FREE unsigned char *data = hb_alloc(bytes);
     hb_reuse_write(&index, data);
-    put32(data + first_units + 4, 0);
-    put32(data + first_units + 8 + 4 * 8 + 16, 1); /* the row says that it is the second's */
+    data[shares] = 2;
+    assert_false(hb_reuse_parse(data, bytes, &found));
+    put32(data + shares + 1 + 4 * 8 + 16, 1); /* the row says that it is the second's */
     assert_false(hb_reuse_parse(data, bytes, &found));
     hb_reuse_clear(&index);
 }
@@ -242,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_comes_back),
         cmocka_unit_test(test_what_contradicts_itself),
-        cmocka_unit_test(test_units_go_back),
+        cmocka_unit_test(test_units_of_nobody),
         cmocka_unit_test(test_a_shared_unit_is_all_there_is),
         cmocka_unit_test(test_another_length),
         cmocka_unit_test(test_a_row_too_many),

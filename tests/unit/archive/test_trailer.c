@@ -456,15 +456,118 @@ static void what_does_not_count(void **state)
     hb_trailer_clear(&trailer);
 }
 
+/* ---- what content plugins said ---- */
+
+static struct block annotated(json_t *rows)
+{
+    struct hb_trailer trailer = {.annotations = rows};
+    struct hb_report report;
+    struct block block;
+    struct hb_entry file = entry_of("a", NULL), link = entry_of("b", "a");
+    hb_report_init(&report);
+    hb_trailer_add(&trailer, &file, 1);
+    hb_trailer_add(&trailer, &link, 0);
+    hb_trailer_build(&trailer, &report, NULL, NULL, NULL, &block.data, &block.bytes);
+    hb_report_clear(&report);
+    hb_trailer_clear(&trailer);
+    return block;
+}
+
+/* Only an entry of which something was said costs bytes, and it comes back. */
+static void what_was_said_of_entries(void **state)
+{
+    struct hb_trailer trailer;
+    struct hb_error error;
+    (void)state;
+    json_t *rows = json_array(), *none = json_object();
+    json_t *facts = json_pack("{s:I, s:I}", "z", (json_int_t)INT64_MIN, "a", (json_int_t)INT64_MAX);
+    json_t *notes = json_pack("[s, s]", "one", "");
+    hb_annotations_add(rows, 0, none, NULL);
+    struct block plain = annotated(NULL), empty = annotated(json_incref(rows));
+    assert_int_equal(plain.bytes, empty.bytes);
+    assert_memory_equal(plain.data, empty.data, plain.bytes);
+    hb_annotations_add(rows, 1, facts, notes);
+    struct block said = annotated(rows);
+    assert_int_equal(hb_trailer_parse(said.data, said.bytes, &trailer, &error), HB_OK);
+    assert_true(json_equal(hb_annotations_facts(trailer.annotations, 1), facts));
+    assert_true(json_equal(hb_annotations_notes(trailer.annotations, 1), notes));
+    assert_null(hb_annotations_facts(trailer.annotations, 0));
+    assert_null(hb_annotations_notes(trailer.annotations, 2));
+    assert_null(hb_annotations_facts(NULL, 1));
+    hb_trailer_clear(&trailer);
+    json_decref(none);
+    json_decref(facts);
+    json_decref(notes);
+    free(plain.data);
+    free(empty.data);
+    free(said.data);
+}
+
+/* What this version does not know is passed over. */
+static void what_a_later_version_may_say(void **state)
+{
+    static const char text[] =
+        "[{\"entry\":0,\"facts\":{\"a\":1.5,\"b\":2,\"c\":\"x\"},\"notes\":[1,\"one\",{}],\"more\":"
+        "0},"
+        "{\"entry\":1,\"facts\":[],\"notes\":{}},{\"entry\":2,\"facts\":{\"a\":null}}]";
+    (void)state;
+    json_t *rows = hb_annotations_parse((const void *)text, sizeof text - 1, 3);
+    json_t *facts = json_pack("{s:i}", "b", 2), *notes = json_pack("[s]", "one");
+    assert_non_null(rows);
+    assert_true(json_equal(hb_annotations_facts(rows, 0), facts));
+    assert_true(json_equal(hb_annotations_notes(rows, 0), notes));
+    for (uint64_t entry = 1; entry < 3; entry++) {
+        assert_null(hb_annotations_facts(rows, entry));
+        assert_int_equal(json_array_size(hb_annotations_notes(rows, entry)), 0);
+    }
+    json_decref(rows);
+    json_decref(facts);
+    json_decref(notes);
+}
+
+static void what_nobody_can_have_said(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "{}",
+        "[1]",
+        "[{}]",
+        "[{\"entry\":-1}]",
+        "[{\"entry\":2}]",
+        "[{\"entry\":\"0\"}]",
+        "[{\"entry\":1},{\"entry\":1}]",
+        "[{\"entry\":1},{\"entry\":0}]",
+        "[{\"entry\":0,\"facts\":{\"a\":1,\"a\":2}}]",
+        "[{\"entry\":0,\"facts\":{\"a\":99999999999999999999}}]",
+        "[{\"entry\":0,\"notes\":[\"\\u0000\"]}]",
+        "[{\"entry\":0,\"notes\":[\"\xff\"]}]",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        json_t *rows = hb_annotations_parse((const void *)wrong[i], strlen(wrong[i]), 2);
+        if (rows != NULL)
+            fail_msg("taken: %s", wrong[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_says),           cmocka_unit_test(what_cannot_be),
-        cmocka_unit_test(the_seal_covers_all),    cmocka_unit_test(damage_is_noticed),
-        cmocka_unit_test(of_a_later_version),     cmocka_unit_test(only_the_last_section_differs),
-        cmocka_unit_test(one_more_section),       cmocka_unit_test(every_attribute_is_hashed),
-        cmocka_unit_test(what_does_not_count),    cmocka_unit_test(twice_or_cut),
-        cmocka_unit_test(what_must_be_there),     cmocka_unit_test(without_contents),
+        cmocka_unit_test(what_was_said_of_entries),
+        cmocka_unit_test(what_a_later_version_may_say),
+        cmocka_unit_test(what_nobody_can_have_said),
+        cmocka_unit_test(what_it_says),
+        cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(the_seal_covers_all),
+        cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(of_a_later_version),
+        cmocka_unit_test(only_the_last_section_differs),
+        cmocka_unit_test(one_more_section),
+        cmocka_unit_test(every_attribute_is_hashed),
+        cmocka_unit_test(what_does_not_count),
+        cmocka_unit_test(twice_or_cut),
+        cmocka_unit_test(what_must_be_there),
+        cmocka_unit_test(without_contents),
         cmocka_unit_test(sixteen_bytes_an_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,11 +68,13 @@ static void test_defaults(void **state)
 {
     struct hb_config *config = expect_right(NULL, NULL);
     if (hb_config_path(config) == NULL) { /* else this machine has one in /etc */
-        assert_string_equal(hb_config_text(config, "backup", "prefix"), "backup-");
-        assert_int_equal(hb_config_number(config, "backup", "window"), 24 << 20);
-        assert_null(hb_config_list(config, "import", "markers")[0]);
+        assert_string_equal(hb_config_backup(config)->prefix, "backup-");
+        assert_int_equal(hb_config_backup(config)->window, 24 << 20);
+        assert_null(hb_config_import(config)->markers[0]);
         assert_null(hb_config_next(config, HB_KIND_FILTER, NULL));
-        assert_int_equal(hb_config_value(config, "backup", "links")->is_set, 0);
+        const bool *store_links = &hb_config_backup(config)->store_links;
+        assert_false(*store_links);
+        assert_null(hb_section_origin(hb_config_section(config, "backup"), store_links));
     }
     hb_config_free(config);
     (void)state;
@@ -88,8 +90,8 @@ static void test_whole_file(void **state)
                       "[format:zipped]\nplugin = good-format\n" PLUGINS);
     struct hb_config *config = expect_right(path, NULL);
     assert_string_equal(hb_config_path(config), path);
-    assert_int_equal(hb_config_number(config, "backup", "workers"), 4);
-    assert_int_equal(hb_config_number(config, "backup", "links"), 1);
+    assert_int_equal(hb_config_backup(config)->workers, 4);
+    assert_int_equal(hb_config_backup(config)->store_links, true);
     const struct hb_section *first = hb_config_next(config, HB_KIND_FILTER, NULL);
     const struct hb_section *second = hb_config_next(config, HB_KIND_FILTER, first);
     assert_string_equal(first->name, "filter:second");
@@ -168,9 +170,9 @@ static void test_continued(void **state)
     HB_AUTO_FREE char *path =
         scratch_write(*state, "x.ini", "[import]\nmarkers = a\n  zzzz=b\n  c:d\n  #comment\n");
     struct hb_config *config = expect_right(path, NULL);
-    assert_string_equal(hb_config_list(config, "import", "markers")[1], "zzzz=b");
-    assert_string_equal(hb_config_list(config, "import", "markers")[2], "c:d");
-    assert_null(hb_config_list(config, "import", "markers")[3]);
+    assert_string_equal(hb_config_import(config)->markers[1], "zzzz=b");
+    assert_string_equal(hb_config_import(config)->markers[2], "c:d");
+    assert_null(hb_config_import(config)->markers[3]);
     hb_config_free(config);
 }
 
@@ -209,8 +211,13 @@ static void test_set(void **state)
                                        "backup.prefix=a.b=c ;d", "filter:x.y.plugin=good-filter",
                                        "filter:x.y.level=9",     NULL};
     struct hb_config *config = expect_right(path, sets);
-    assert_int_equal(hb_config_number(config, "backup", "workers"), 4);
-    assert_string_equal(hb_config_text(config, "backup", "prefix"), "a.b=c ;d");
+    assert_int_equal(hb_config_backup(config)->workers, 4);
+    assert_string_equal(hb_config_backup(config)->prefix, "a.b=c ;d");
+    const struct hb_section *backup = hb_config_section(config, "backup");
+    assert_string_equal(hb_section_origin(backup, &hb_config_backup(config)->workers), "--set");
+    const char *format = hb_section_origin(backup, &hb_config_backup(config)->format);
+    assert_contains(format, "x.ini:3");
+    assert_null(hb_section_origin(backup, &hb_config_backup(config)->window));
     const struct hb_section *section = hb_config_next(config, HB_KIND_FILTER, NULL);
     assert_string_equal(section->name, "filter:x.y");
     assert_int_equal(section->settings.values[0]->number, 9);
@@ -280,10 +287,10 @@ static void test_places(void **state)
     hb_config_free(config);
     setenv("HBCORE_CONFIG", named, 1);
     config = expect_right(NULL, NULL);
-    assert_int_equal(hb_config_number(config, "backup", "workers"), 2);
+    assert_int_equal(hb_config_backup(config)->workers, 2);
     hb_config_free(config);
     config = expect_right(given, NULL);
-    assert_int_equal(hb_config_number(config, "backup", "workers"), 3);
+    assert_int_equal(hb_config_backup(config)->workers, 3);
     hb_config_free(config);
     setenv("HBCORE_CONFIG", "/nowhere/x.ini", 1);
     struct caught caught;

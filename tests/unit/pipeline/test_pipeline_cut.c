@@ -21,11 +21,19 @@ static struct hb_plan new_plan(void)
 static void add(struct hb_plan *plan, uint64_t number, uint64_t bytes)
 {
     struct hb_planned *planned = &plan->entries[plan->count];
-    *planned = (struct hb_planned){
-        .parent = UINT32_MAX, .name = plan->count * 16, .bytes = bytes, .type = HB_TYPE_FILE};
-    planned->name_bytes =
-        (uint32_t)snprintf(plan->names + planned->name, 16, "f%llu", (unsigned long long)number);
+    *planned = (struct hb_planned){.parent = UINT32_MAX,
+                                   .name = plan->count * 16 & 0xffffff,
+                                   .bytes = bytes,
+                                   .type = HB_TYPE_FILE};
+    hb_plan_set_common(plan, planned, &(struct hb_plan_common){0});
+    planned->name_bytes = 0x1ffff & (unsigned)snprintf(plan->names + planned->name, 16, "f%llu",
+                                                       (unsigned long long)number);
     plan->count++;
+}
+
+static void claim(struct hb_plan *plan, size_t index, uint16_t content)
+{
+    hb_plan_set_common(plan, &plan->entries[index], &(struct hb_plan_common){.content = content});
 }
 
 static size_t cut(const struct hb_plan *plan, size_t first)
@@ -43,9 +51,9 @@ static void test_what_stands_alone(void **state)
     add(&plan, 1, 10);
     add(&plan, 2, 10);
     assert_int_equal(hb_item_entries(&plan, &alone, 0, 3), 1);
-    plan.entries[0].content = 1; /* claimed */
+    claim(&plan, 0, 1); /* claimed */
     assert_int_equal(cut(&plan, 0), 1);
-    plan.entries[0].content = 0;
+    claim(&plan, 0, 0);
     plan.entries[0].bytes = UNIT / 2 + 1;
     assert_int_equal(cut(&plan, 0), 1);
     hb_plan_clear(&plan);
@@ -82,9 +90,9 @@ static void test_an_item_is_filled(void **state)
     plan.entries[3].bytes = UNIT / 2 + 1; /* a big one, or a claimed one, ends what is before it */
     assert_int_equal(cut(&plan, 0), 3);
     plan.entries[3].bytes = 10;
-    plan.entries[2].content = 1;
+    claim(&plan, 2, 1);
     assert_int_equal(cut(&plan, 0), 2);
-    plan.entries[2].content = 0;
+    claim(&plan, 2, 0);
     for (size_t i = 0; i < plan.count; i++) {
         plan.entries[i].type = HB_TYPE_DIRECTORY; /* its size is nothing that is stored */
         plan.entries[i].bytes = UNIT;

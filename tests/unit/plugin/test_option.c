@@ -247,6 +247,11 @@ static void test_own_tables(void **state)
                 fail_msg("[%s] %s", table->section, error.text);
             hb_value_clear(&value);
             assert_non_null(option->help);
+            size_t at = (size_t)((const char *)hb_setting_at(option, table) - (const char *)table);
+            assert_true(at < table->bytes);
+            for (size_t other = 0; other < i; other++) /* each has a member of its own */
+                assert_ptr_not_equal(hb_setting_at(table->options[other], table),
+                                     hb_setting_at(option, table));
         }
 }
 

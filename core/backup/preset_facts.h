@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the facts beside an archive of a preset say of it (archive/facts.h), and what of that is
+ * believed.
+ *
+ * Whoever can write into a directory can put facts there: of an archive that is not complete,
+ * another home's, those of another archive, with any time. So they are weighed:
+ *
+ *     facts                                             the archive
+ *     sealed by this installation, of its length,       not asked; in a directory of this machine
+ *       of this home at this place                        asked before a decision rests on it, see
+ *                                                         preset_prune.c
+ *     sealed by this installation, of another home      in a store not asked, here asked for its
+ *                                                         home's name; else the facts say whose
+ *     sealed by another, not sealed, of another         asked, and its trailer decides
+ *       length; in a store, of another run than its
+ *       name says; or none
+ *
+ * An archive that was read and does not say whose it is, while facts with its length and its first
+ * bytes name another home, is taken for that home's: it stays. One that no format takes for its
+ * own, while such facts stand beside it, cannot be read here: if this installation has sealed the
+ * facts, they decide; else nobody can tell whether it is complete, and it stays.
+ */
+#ifndef HB_PRESET_FACTS_H
+#define HB_PRESET_FACTS_H
+
+#include "backup/preset_listed.h"
+
+/* Do they say enough? Else the archive is to be asked, and hb_row_weigh_facts() comes after that.
+ */
+bool hb_row_take_facts(const struct hb_preset_query *query,
+                       const struct hb_preset_archives *archives, const char *path,
+                       struct hb_preset_archive *row);
+void hb_row_weigh_facts(const struct hb_preset_query *query,
+                        const struct hb_preset_archives *archives, struct hb_preset_archive *row);
+
+/* Are the first bytes of the archive those that its facts name? */
+bool hb_row_has_head(const struct hb_preset_archives *archives,
+                     const struct hb_preset_archive *row);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/retry.h"
+
+#include "base/interrupt.h"
+#include "host/failure.h"
+#include <time.h>
+
+enum {
+    MOST_MILLISECONDS = 30000, /* from the first call to the last */
+    FIRST_DELAY = 100,
+    LONGEST_DELAY = 5000,
+    SLICE = 50 /* so soon a signal is noticed */
+};
+
+static uint64_t real_now(void *context)
+{
+    struct timespec now;
+    (void)context;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool real_wait(void *context, uint64_t milliseconds)
+{
+    (void)context;
+    for (uint64_t left = milliseconds; left > 0 && hb_interrupt_signal() == 0;) {
+        uint64_t part = left < SLICE ? left : SLICE;
+        nanosleep(&(struct timespec){.tv_nsec = (long)part * 1000000}, NULL);
+        left -= part;
+    }
+    return hb_interrupt_signal() == 0;
+}
+
+struct hb_retry hb_retry_begin(struct hb_run *run, const struct hb_retry_clock *clock)
+{
+    static const struct hb_retry_clock real = {.now = real_now, .wait = real_wait};
+    if (clock == NULL)
+        clock = &real;
+    return (struct hb_retry){
+        .run = run, .clock = clock, .started = clock->now(clock->context), .delay = FIRST_DELAY};
+}
+
+/* Many machines that were refused at once shall not come back at once. */
+static uint64_t spread(uint64_t delay, uint64_t now, const void *seed)
+{
+    uint64_t mixed = (now ^ (uint64_t)(uintptr_t)seed) * UINT64_C(0x9e3779b97f4a7c15);
+    return delay / 2 + (mixed >> 32) % (delay / 2 + 1);
+}
+
+bool hb_retry_again(struct hb_retry *retry)
+{
+    const struct hb_retry_clock *clock = retry->clock;
+    uint32_t cause = retry->run == NULL ? HB_CAUSE_NONE : hb_failure_of(retry->run)->cause;
+    if (cause != HB_CAUSE_NETWORK && cause != HB_CAUSE_BUSY)
+        return false;
+    uint64_t now = clock->now(clock->context);
+    uint64_t delay = spread(retry->delay, now, retry);
+    if (now + delay > retry->started + MOST_MILLISECONDS)
+        return false;
+    retry->delay = retry->delay * 2 < LONGEST_DELAY ? retry->delay * 2 : LONGEST_DELAY;
+    retry->attempts++;
+    return clock->wait(clock->context, delay);
+}

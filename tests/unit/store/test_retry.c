@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is worth another try, how often, and for how long: by a clock of the test's own. */
+#include "host/failure.h"
+#include "scratch.h"
+#include "store/retry.h"
+
+#include <string.h>
+
+enum { MOST = 30000, LONGEST = 5000 };
+
+struct fake {
+    uint64_t now, waited[1000];
+    unsigned waits, stop_at; /* a signal comes in that wait; 0: none does */
+};
+
+static uint64_t now(void *context)
+{
+    return ((struct fake *)context)->now;
+}
+
+static bool wait_for(void *context, uint64_t milliseconds)
+{
+    struct fake *fake = context;
+    fake->waited[fake->waits++] = milliseconds;
+    fake->now += milliseconds;
+    return fake->waits != fake->stop_at;
+}
+
+struct fixture {
+    struct hb_run run;
+    struct fake fake;
+    struct hb_retry_clock clock;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    memset(&fixture, 0, sizeof fixture);
+    hb_run_init(&fixture.run, NULL);
+    fixture.clock = (struct hb_retry_clock){&fixture.fake, now, wait_for};
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    hb_run_clear(&((struct fixture *)*state)->run);
+    return 0;
+}
+
+static void fail_for(struct fixture *fixture, uint32_t cause)
+{
+    hb_run_explain(&fixture->run, "it failed");
+    hb_failure_of(&fixture->run)->cause = cause;
+}
+
+static void test_what_is_worth_it(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint32_t cause = HB_CAUSE_NONE; cause <= HB_CAUSE_EXISTS + 1; cause++) {
+        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+        fail_for(fixture, cause);
+        assert_int_equal(hb_retry_again(&retry),
+                         cause == HB_CAUSE_NETWORK || cause == HB_CAUSE_BUSY);
+        assert_string_equal(hb_failure_of(&fixture->run)->text, "it failed");
+    }
+    struct hb_retry none = {.run = NULL};
+    fail_for(fixture, HB_CAUSE_NETWORK);
+    assert_false(hb_retry_again(&none));
+}
+
+static void test_it_ends(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake *fake = &fixture->fake;
+    for (unsigned run = 0; run < 200; run++) {
+        fake->waits = 0;
+        fake->now = run * 977;
+        struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+        fail_for(fixture, HB_CAUSE_BUSY);
+        while (hb_retry_again(&retry))
+            assert_true(fake->waits < 50);
+        assert_true(fake->now - run * 977 <= MOST);
+        assert_true(fake->now - run * 977 > MOST - 2 * LONGEST);
+        assert_true(fake->waited[0] >= 50 && fake->waited[0] <= 100);
+        for (unsigned i = 0; i < fake->waits; i++)
+            assert_true(fake->waited[i] > 0 && fake->waited[i] <= LONGEST);
+        assert_int_equal(retry.attempts, fake->waits);
+    }
+}
+
+/* What the calls themselves took counts: such a store has tried again by itself. */
+static void test_a_store_that_took_its_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+    fixture->fake.now += MOST + 1;
+    fail_for(fixture, HB_CAUSE_NETWORK);
+    assert_false(hb_retry_again(&retry));
+    assert_int_equal(fixture->fake.waits, 0);
+}
+
+static void test_a_signal(void **state)
+{
+    struct fixture *fixture = *state;
+    struct hb_retry retry = hb_retry_begin(&fixture->run, &fixture->clock);
+    fixture->fake.stop_at = 3;
+    fail_for(fixture, HB_CAUSE_NETWORK);
+    assert_true(hb_retry_again(&retry));
+    assert_true(hb_retry_again(&retry));
+    assert_false(hb_retry_again(&retry));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_is_worth_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_it_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_store_that_took_its_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_signal, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
