@@ -312,6 +312,15 @@ static json_t *content_list(const struct hb_report *report)
     return list;
 }
 
+static json_t *in_place_list(const struct hb_report *report)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->content_count; i++)
+        if (report->contents[i].in_place)
+            hb_json_append_name(list, "path", report->contents[i].path);
+    return list;
+}
+
 /*
  * Of hooks, and of an import that was completed before. They are named, for no schema has them all.
  * One whose name is taken, by the summary or another hook, is told.
@@ -337,14 +346,15 @@ static void add_members(const struct hb_cli *cli, json_t *object, const struct h
 
 static void add_findings(const struct hb_cli *cli, json_t *object, const struct hb_report *report)
 {
-    hb_json_add(object, "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "excluded_dirs",
+    hb_json_add(object, "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "excluded_dirs",
                 kind_list(report, HB_FOUND_EXCLUDED, true), "skipped",
                 kind_list(report, HB_FOUND_SKIPPED, false), "doubtful",
                 kind_list(report, HB_FOUND_DOUBTFUL, false), "notes",
                 kind_list(report, HB_FOUND_NOTE, false), "left_out",
                 kind_list(report, HB_FOUND_LEFT_OUT, false), "links",
                 kind_list(report, HB_FOUND_LINK, true), "special",
-                kind_list(report, HB_FOUND_SPECIAL, true), "databases", content_list(report));
+                kind_list(report, HB_FOUND_SPECIAL, true), "databases", content_list(report),
+                "read_in_place", in_place_list(report));
     add_members(cli, object, report);
 }
 

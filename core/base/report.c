@@ -112,7 +112,16 @@ void hb_report_content(struct hb_report *report, const char *path, const char *m
     report->contents =
         hb_resize(report->contents, report->content_count + 1, sizeof *report->contents);
     report->contents[report->content_count++] = (struct hb_content_finding){
-        hb_copy_text(path), method, soundness, facts == NULL ? NULL : hb_copy_text(facts)};
+        hb_copy_text(path), method, soundness, facts == NULL ? NULL : hb_copy_text(facts), false};
+    pthread_mutex_unlock(&report->lock);
+}
+
+void hb_report_in_place(struct hb_report *report, const char *path)
+{
+    pthread_mutex_lock(&report->lock);
+    for (size_t i = 0; i < report->content_count; i++)
+        if (strcmp(report->contents[i].path, path) == 0)
+            report->contents[i].in_place = true;
     pthread_mutex_unlock(&report->lock);
 }
 

@@ -36,6 +36,7 @@ struct hb_content_finding {
     const char *method; /* "snapshot", "raw", … */
     uint32_t soundness; /* enum hb_soundness */
     char *facts;        /* a JSON object: names and whole numbers; or NULL */
+    bool in_place;      /* it was read where it lies */
 };
 
 struct hb_report {
@@ -73,6 +74,8 @@ void hb_report_content_note(struct hb_report *report, const char *path, const ch
 /* `facts`: a JSON object, or NULL. */
 void hb_report_content(struct hb_report *report, const char *path, const char *method,
                        uint32_t soundness, const char *facts);
+/* That content was read where it lies, and not copied first. */
+void hb_report_in_place(struct hb_report *report, const char *path);
 void hb_report_line(struct hb_report *report, const char *line);
 void hb_report_keep(struct hb_report *report, const char *path);
 bool hb_report_is_kept(const struct hb_report *report, const char *path);

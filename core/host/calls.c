@@ -314,7 +314,7 @@ static void source_close(struct hb_source *source)
 static bool is_source(struct hb_instance *instance, const struct hb_source *source)
 {
     const char *name = instance->plugin->name;
-    if ((source->flags & ~(uint32_t)HB_SOURCE_JUDGED) != 0)
+    if ((source->flags & ~(uint32_t)(HB_SOURCE_JUDGED | HB_SOURCE_IN_PLACE)) != 0)
         hb_run_explain(instance->run, "%s: its open() gave the flags %#x, which are unknown", name,
                        source->flags);
     else if (source->bytes > INT64_MAX)

@@ -195,6 +195,8 @@ static void accept_source(struct hb_reader *reader)
     HB_AUTO_FREE char *facts = hb_entry_facts_text(reader->facts);
     hb_report_content(report, reader->entry.path, method,
                       told_nothing ? HB_SOUNDNESS_UNKNOWN : source->soundness, facts);
+    if ((source->flags & HB_SOURCE_IN_PLACE) != 0)
+        hb_report_in_place(report, reader->entry.path);
     reader->of_content = true;
     if (told_nothing && source->soundness != HB_SOUNDNESS_UNKNOWN)
         hb_report_add(report, HB_FOUND_DOUBTFUL, reader->entry.path,

@@ -14,8 +14,7 @@ enum {
     BULK_BYTES = 64 << 10, /* SQLite's own VFS takes less than 128 KiB in one call */
     /* Of SQLITE_FCNTL_: those above 100 are free for a VFS. */
     CONTROL_READ_AHEAD = 0x68620001,
-    CONTROL_FLUSH = 0x68620002,
-    CONTROL_WATCH = 0x68620003
+    CONTROL_FLUSH = 0x68620002
 };
 
 /* What SQLite gets for each file that it opens. */
@@ -193,10 +192,10 @@ static int file_control(sqlite3_file *file, int what, void *argument)
     int result = flush(bulk);
     if (what == CONTROL_READ_AHEAD)
         start_reading_ahead(bulk);
-    if (what == CONTROL_WATCH)
+    if (what == BULK_CONTROL_WATCH)
         bulk->watch = argument;
     if (result != SQLITE_OK || what == CONTROL_READ_AHEAD || what == CONTROL_FLUSH ||
-        what == CONTROL_WATCH)
+        what == BULK_CONTROL_WATCH)
         return result;
     return bulk->real->pMethods->xFileControl(bulk->real, what, argument);
 }
@@ -306,7 +305,7 @@ int bulk_read_ahead(sqlite3 *db)
 
 int bulk_set_watch(sqlite3 *db, struct bulk_watch *watch)
 {
-    return sqlite3_file_control(db, "main", CONTROL_WATCH, watch);
+    return sqlite3_file_control(db, "main", BULK_CONTROL_WATCH, watch);
 }
 
 int bulk_flush(sqlite3 *db)

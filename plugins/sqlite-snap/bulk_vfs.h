@@ -37,6 +37,9 @@ struct bulk_watch {
  */
 int bulk_set_watch(sqlite3 *db, struct bulk_watch *watch);
 
+/* The file control that it makes of that, for other files that take a watch (view_vfs.c). */
+enum { BULK_CONTROL_WATCH = 0x68620003 };
+
 /* Writes out what was gathered; SQLite's result. Committing and unlocking do, too. */
 int bulk_flush(sqlite3 *db);
 

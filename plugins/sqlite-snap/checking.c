@@ -138,6 +138,7 @@ void checking_close(struct checking *checking)
 {
     connection_close(&checking->connection);
     if (checking->watch.failure != SQLITE_OK && !checking->stopped)
-        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "the staged copy cannot be read: %s",
+        checking_add(checking, HB_SOUNDNESS_UNKNOWN, "the %s cannot be read: %s",
+                     checking->view == NULL ? "staged copy" : "database",
                      sqlite3_errstr(checking->watch.failure));
 }

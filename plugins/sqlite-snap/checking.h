@@ -10,12 +10,14 @@
 #include "bulk_vfs.h"
 #include "connection.h"
 #include "verdict.h"
+#include "view_vfs.h"
 
 struct checking {
     struct bulk_watch watch; /* first: has_read() is handed it */
     struct snap *snap;
     const struct hb_entry *entry;
     struct held *staged;
+    const struct view_source *view; /* it is read through that; NULL: `staged` is a file */
     struct verdict *verdict;
     struct patience patience;
     struct connection connection;

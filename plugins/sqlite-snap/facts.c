@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows are counted in the staged copy, which is one state of the database and which nobody writes
- * to: live, the count would be of another moment than the copy. Views and tables of modules are not
- * counted: what they run, the database says, and it may be anybody's.
+ * Rows are counted in the staged copy, or in the view that is read in place: one state of the
+ * database, which nobody writes to. Live, the count would be of another moment than the copy. Views
+ * and tables of modules are not counted: what they run, the database says, and it may be anybody's.
  */
 #include "facts.h"
 #include "connection.h"
 #include "held.h"
+#include "in_place.h"
 #include "snapshot.h"
 
 #include <string.h>
@@ -42,21 +43,26 @@ static int explain(const struct snap *snap, const struct connection *copy, const
                       connection_message(copy, result));
 }
 
-static int count_in(const struct snap *snap, struct held *staged, const char *name, int64_t *rows)
+static int count_in(const struct snap *snap, struct held *staged, struct in_place *in_place,
+                    const char *name, int64_t *rows)
 {
     CONNECTION_AUTO copy = {NULL, NULL};
     AS_OWNER_AUTO owner = {0};
     struct patience patience;
     bool found = false;
     patience_init(&patience, snap);
-    held_begin_staged(staged, &owner);
-    int result = connection_open(&copy, staged, SQLITE_OPEN_READONLY, "immutable=1", &patience);
+    if (in_place == NULL)
+        held_begin_staged(staged, &owner);
+    int result = connection_open(&copy, staged, SQLITE_OPEN_READONLY,
+                                 in_place == NULL ? "immutable=1" : "vfs=" VIEW_VFS, &patience);
     if (result == SQLITE_OK)
         result = look_for_table(&copy, name, &found);
     if (result == SQLITE_OK && found)
         result = count_rows(&copy, name, rows);
     if (result != SQLITE_OK)
         return explain(snap, &copy, name, result);
+    if (in_place != NULL && in_place_confirm(in_place) != HB_OK)
+        return HB_STATUS_ENTRY;
     return found ? HB_OK : HB_STATUS_NOMATCH;
 }
 
@@ -65,12 +71,20 @@ int snap_fact(void *self, const struct hb_entry *entry, const struct hb_source *
 {
     const struct snap *snap = self;
     struct held staged;
+    struct in_place *in_place = snapshot_in_place(source);
+    int result = 0;
     (void)entry;
-    if (index >= snap->count->list_count)
+    if (index >= snap->count->list_count) {
+        if (in_place != NULL)
+            in_place_looked_at(in_place);
         return HB_STATUS_END;
+    }
     fact->name = snap->count->list[index];
-    int result = held_open_staged(&staged, snapshot_file(source));
-    int status = result == 0 ? count_in(snap, &staged, fact->name, &fact->value)
+    if (in_place != NULL)
+        view_vfs_name(in_place_source(in_place), &staged);
+    else
+        result = held_open_staged(&staged, snapshot_file(source));
+    int status = result == 0 ? count_in(snap, &staged, in_place, fact->name, &fact->value)
                              : snap->host->fail(snap->host, HB_STATUS_ENTRY,
                                                 "the rows of table %s cannot be counted: %s",
                                                 fact->name, strerror(-result));

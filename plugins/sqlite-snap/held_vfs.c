@@ -52,6 +52,8 @@ static bool registered;
 /* What this thread opened last is only read. These calls come right after open(). */
 static _Thread_local bool only_read;
 
+static _Thread_local bool opens_alone;
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct held *list;
 
@@ -71,6 +73,11 @@ void held_vfs_leave(struct held *held)
         link = &(*link)->next;
     *link = held->next;
     pthread_mutex_unlock(&mutex);
+}
+
+void held_vfs_alone(bool alone)
+{
+    opens_alone = alone;
 }
 
 /*
@@ -117,7 +124,7 @@ static int stat_held(const char *path, struct stat *found)
     const struct held *held = find(path, &side);
     if (held == NULL || side != SIDE_MAIN)
         return real_stat(path, found);
-    if (!held_is_here(held)) {
+    if (opens_alone || !held_is_here(held)) {
         errno = ENOENT;
         return -1;
     }

@@ -23,4 +23,11 @@ bool held_vfs_register(void);
 void held_vfs_enter(struct held *held);
 void held_vfs_leave(struct held *held);
 
+/*
+ * Between two of these, in this thread, SQLite opens a file that no other connection of the process
+ * has open, and need not look whether one of them left a descriptor of it behind. (It looks if any
+ * other database is open anywhere, so that the calls it makes would depend on other threads.)
+ */
+void held_vfs_alone(bool alone);
+
 #endif

@@ -10,15 +10,29 @@
 #include "since.h"
 #include "snapshot.h"
 #include "soundness.h"
+#include "view_vfs.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUFFIXES, WAIT, LOCKED, CHECK, CHECK_LIMIT, FORCE_HELD, COUNT, OPTIONS };
+enum {
+    SUFFIXES,
+    WAIT,
+    LOCKED,
+    CHECK,
+    CHECK_LIMIT,
+    FORCE_HELD,
+    COUNT,
+    SNAPSHOT,
+    HOLD,
+    WAL_LIMIT,
+    OPTIONS
+};
 
 static const char *const locked_choices[] = {"skip", "raw", NULL};
 static const char *const check_choices[] = {"quick", "full", NULL};
+static const char *const snapshot_choices[] = {"auto", "in-place", "copy", NULL};
 
 static const struct hb_option *const options[OPTIONS] = {
     [SUFFIXES] =
@@ -82,6 +96,35 @@ static const struct hb_option *const options[OPTIONS] = {
             .key = "count",
             .default_text = "",
             .help = "Tables whose rows a backup counts, in each database that has one"},
+    [SNAPSHOT] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_CHOICE,
+            .key = "snapshot",
+            .default_text = "auto",
+            .choices = snapshot_choices,
+            .help = "auto reads a database in use where it lies if that is safe, and copies it "
+                    "first if not; in-place also notes why one was copied; copy always copies"},
+    [HOLD] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_SECONDS,
+            .key = "hold",
+            .default_text = "60",
+            .minimum = 0,
+            .maximum = 86400,
+            .help = "How long a database that is being written to is read in place; then what is "
+                    "left is copied"},
+    [WAL_LIMIT] =
+        &(const struct hb_option){
+            .size = sizeof(struct hb_option),
+            .type = HB_OPTION_BYTES,
+            .key = "wal-limit",
+            .default_text = "256M",
+            .minimum = 0,
+            .maximum = INT64_MAX,
+            .help = "How much its log may grow while it is read in place; then what is left is "
+                    "copied"},
 };
 
 static int snap_create(const struct hb_host *host, const struct hb_settings *settings, void **self)
@@ -96,7 +139,7 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
                               "[%s] suffixes: \"%s\" cannot be the end of a file name",
                               settings->section, suffixes->list[i]);
     struct snap *snap = calloc(1, sizeof *snap);
-    if (snap == NULL || !bulk_vfs_register()) {
+    if (snap == NULL || !bulk_vfs_register() || !view_vfs_register()) {
         free(snap);
         return host->fail(host, HB_STATUS_FATAL,
                           "out of memory, or this SQLite library refused to register a VFS");
@@ -105,6 +148,9 @@ static int snap_create(const struct hb_host *host, const struct hb_settings *set
     snap->suffixes = suffixes;
     snap->count = settings->values[COUNT];
     snap->wait_s = settings->values[WAIT]->number;
+    snap->ways = (enum snapshot_ways)settings->values[SNAPSHOT]->number;
+    snap->hold_s = settings->values[HOLD]->number;
+    snap->wal_limit = (uint64_t)settings->values[WAL_LIMIT]->number;
     snap->locked_raw = settings->values[LOCKED]->number == 1;
     snap->check_full = settings->values[CHECK]->number == 1;
     snap->check_limit = (uint64_t)settings->values[CHECK_LIMIT]->number;

@@ -314,7 +314,7 @@ static int is_staged(struct snap *snap, const struct hb_entry *entry, const stru
 {
     struct hb_source source = {.size = sizeof source, .fd = -1, .flags = HB_SOURCE_JUDGED};
     struct stat staged;
-    int status = snap_open(snap, entry, &source);
+    int status = snapshot_copy(snap, entry, &source);
     if (status == HB_STATUS_ENTRY)
         return HB_STATUS_LATER; /* it is locked, say */
     if (status != HB_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A consistent copy of a database that programs may be writing to.
+ * A consistent state of a database that programs may be writing to, in place or as a copy.
  *
  * What it promises. The source that the host gets is one state of the database: all that had been
  * committed at one moment, and nothing that was committed later. Commits during the copy neither
@@ -17,7 +17,8 @@
  *  - Store plain bytes of a database in use because it could not be opened just now: cannot_read().
  *  - Believe a name. Another user may swap the files between two calls of SQLite: held.c.
  *
- * How: one way of three, by what lies beside the database.
+ * How: where it is in use, and it is safe, it is read where it lies: in_place.c says when. Else it
+ * is copied, in one way of three, by what lies beside the database.
  *
  *      found                                         way
  *      ------------------------------------------    ----------
@@ -37,7 +38,7 @@
  *           |
  *      try_once() <----------------------- AGAIN, up to ATTEMPTS times, then as if locked
  *           |  open and pin the file, look at its bytes ---- no database: HB_STATUS_NOMATCH
- *           |  choose()
+ *           |  choose() ---- live, and in_place_open() has it: nothing is copied
  *           |  copy ----- live: another file has the name now -------------- AGAIN
  *           |       `---- immutable, aside: a file has changed meanwhile --- AGAIN
  *      outcome() ---- locked: `locked` decides; damaged: HB_STATUS_NOMATCH; stage full:
@@ -56,6 +57,7 @@
 #include "aside.h"
 #include "attempt.h"
 #include "checking.h"
+#include "in_place.h"
 #include "snapshot_copy.h"
 #include "soundness.h"
 
@@ -171,12 +173,34 @@ static int copy_live(struct attempt *attempt)
     return status;
 }
 
+/* True: there is nothing to copy. */
+static bool try_in_place(struct attempt *attempt, enum way way)
+{
+    char *why = attempt->why_copied;
+    size_t room = sizeof attempt->why_copied;
+    *why = '\0';
+    if (!attempt->may_be_in_place)
+        return false;
+    if (way == WAY_LIVE)
+        return in_place_open(attempt);
+    if (!attempt->live.by_descriptor)
+        snprintf(why, room, "there is no /proc");
+    else if (way == WAY_IMMUTABLE)
+        snprintf(why, room, "no program has it open, so that nothing would tell of a change");
+    else
+        snprintf(why, room, "its log has no index (-shm)");
+    return false;
+}
+
 static int copy_database(struct attempt *attempt, const unsigned char header[2])
 {
     int held = -1;
     int status = attempt_start_over(attempt);
     if (status != HB_OK)
         return status;
+    live_look(&attempt->live, &attempt->before);
+    if (try_in_place(attempt, choose(attempt, header)))
+        return HB_OK;
     live_look(&attempt->live, &attempt->before);
     enum way way = choose(attempt, header);
     if (way == WAY_LIVE && attempt->before.side[SIDE_WAL].exists)
@@ -368,7 +392,9 @@ static int snapshot(struct attempt *attempt)
 struct staged_source {
     const struct hb_host *host;
     struct hb_file file;
-    bool had_log; /* so there is more in it than in the file alone */
+    struct in_place *in_place; /* NULL: the file is the copy */
+    char *path;                /* of the entry, for messages; NULL: no memory for it */
+    bool had_log;              /* so there is more in it than in the file alone */
 };
 
 const struct hb_file *snapshot_file(const struct hb_source *source)
@@ -377,10 +403,18 @@ const struct hb_file *snapshot_file(const struct hb_source *source)
     return &staged->file;
 }
 
+struct in_place *snapshot_in_place(const struct hb_source *source)
+{
+    const struct staged_source *staged = source->self;
+    return staged->in_place;
+}
+
 static int64_t source_read_at(const struct hb_source *source, void *buffer, size_t bytes,
                               uint64_t offset)
 {
     const struct staged_source *staged = source->self;
+    if (staged->in_place != NULL)
+        return in_place_read(staged->in_place, buffer, bytes, offset);
     int64_t got = offset > INT64_MAX ? -EINVAL : read_fully(staged->file.fd, buffer, bytes, offset);
     return got >= 0 ? got
                     : staged->host->fail(staged->host, HB_STATUS_ENTRY,
@@ -390,7 +424,15 @@ static int64_t source_read_at(const struct hb_source *source, void *buffer, size
 static void source_close(struct hb_source *source)
 {
     struct staged_source *staged = source->self;
-    staged->host->stage_release(staged->host, &staged->file);
+    const struct hb_host *host = staged->host;
+    const char *why = staged->in_place == NULL ? NULL : in_place_handed_over(staged->in_place);
+    if (why != NULL)
+        host->log(host, HB_LOG_DEBUG, "%s: not read in place to its end: %s",
+                  staged->path == NULL ? "a database" : staged->path, why);
+    if (staged->in_place != NULL)
+        in_place_close(staged->in_place);
+    host->stage_release(host, &staged->file);
+    free(staged->path);
     free(staged);
     source->self = NULL;
 }
@@ -407,14 +449,18 @@ static int make_source(const struct attempt *attempt, struct hb_source *source)
         return host->fail(host, HB_STATUS_ENTRY, "its snapshot cannot be read: %s",
                           strerror(errno));
     }
-    *staged = (struct staged_source){host, attempt->file, attempt->before.side[SIDE_WAL].bytes > 0};
+    *staged =
+        (struct staged_source){host, attempt->file, attempt->in_place, strdup(attempt->entry->path),
+                               attempt->before.side[SIDE_WAL].bytes > 0};
     *source = (struct hb_source){
         .size = sizeof *source,
         .soundness = HB_SOUNDNESS_NOT_CHECKED,
         .self = staged,
-        .bytes = (uint64_t)now.st_size,
+        .bytes =
+            attempt->in_place != NULL ? in_place_bytes(attempt->in_place) : (uint64_t)now.st_size,
         .method = "snapshot",
-        .fd = attempt->file.fd,
+        .fd = attempt->in_place != NULL ? -1 : attempt->file.fd,
+        .flags = attempt->in_place != NULL ? HB_SOURCE_IN_PLACE : 0,
         .read_at = source_read_at,
         .close = source_close,
     };
@@ -430,15 +476,31 @@ static int hold_staged(struct attempt *attempt)
                                     strerror(-result));
 }
 
-int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source)
+/* What was done, for whoever wants to know. */
+static void say_way(const struct attempt *attempt)
 {
-    struct snap *snap = self;
+    const struct snap *snap = attempt->snap;
+    const struct hb_host *host = snap->host;
+    const char *why = attempt->why_copied;
+    if (attempt->in_place != NULL)
+        host->log(host, HB_LOG_DEBUG, "%s: read in place", attempt->entry->path);
+    else if (*why != '\0' && snap->ways == SNAPSHOT_IN_PLACE)
+        host->note(host, attempt->entry, "copied, not read in place: %s", why);
+    else if (*why != '\0')
+        host->log(host, HB_LOG_DEBUG, "%s: copied, not read in place: %s", attempt->entry->path,
+                  why);
+}
+
+static int open_source(struct snap *snap, const struct hb_entry *entry, struct hb_source *source,
+                       bool may_be_in_place)
+{
     const struct hb_host *host = snap->host;
     struct attempt *attempt = calloc(1, sizeof *attempt);
     if (attempt == NULL)
         return host->fail(host, HB_STATUS_ENTRY, "out of memory for its snapshot");
     attempt->snap = snap;
     attempt->entry = entry;
+    attempt->may_be_in_place = may_be_in_place;
     patience_init(&attempt->patience, snap);
     bool judged = (source->flags & HB_SOURCE_JUDGED) != 0;
     int status = host->stage_file(host, "snapshot.db", &attempt->file);
@@ -449,6 +511,10 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
         held_close(&attempt->staged);
         if (status == HB_OK)
             status = make_source(attempt, source);
+        if (status == HB_OK)
+            say_way(attempt);
+        else if (attempt->in_place != NULL)
+            in_place_close(attempt->in_place);
         if (status != HB_OK)
             host->stage_release(host, &attempt->file);
     }
@@ -457,10 +523,32 @@ int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source
     free(attempt);
     if (status != HB_OK || judged)
         return status;
-    status = snap_judge(self, entry, source);
+    status = snap_judge(snap, entry, source);
     if (status != HB_OK)
         source_close(source);
     return status;
+}
+
+int snap_open(void *self, const struct hb_entry *entry, struct hb_source *source)
+{
+    struct snap *snap = self;
+    return open_source(snap, entry, source, snap->ways != SNAPSHOT_COPY);
+}
+
+int snapshot_copy(struct snap *snap, const struct hb_entry *entry, struct hb_source *source)
+{
+    return open_source(snap, entry, source, false);
+}
+
+/* In place, all that the check has read has to be of the view. */
+static int find_soundness(struct snap *snap, const struct hb_entry *entry,
+                          const struct staged_source *staged, struct verdict *verdict)
+{
+    enum thoroughness how = snap->check_full ? CHECK_FULL : CHECK_QUICK;
+    if (staged->in_place == NULL)
+        return soundness_of(snap, entry, &staged->file, how, verdict);
+    int status = soundness_of_view(snap, entry, in_place_source(staged->in_place), how, verdict);
+    return status == HB_OK ? in_place_confirm(staged->in_place) : status;
 }
 
 /* A copy that SQLite finds wrong is stored all the same, and the fault is reported. */
@@ -470,10 +558,11 @@ int snap_judge(void *self, const struct hb_entry *entry, struct hb_source *sourc
     const struct hb_host *host = snap->host;
     const struct staged_source *staged = source->self;
     struct verdict verdict;
-    int status = soundness_of(snap, entry, &staged->file,
-                              snap->check_full ? CHECK_FULL : CHECK_QUICK, &verdict);
+    int status = find_soundness(snap, entry, staged, &verdict);
     if (status != HB_OK)
         return status;
+    if (staged->in_place != NULL && snap->count->list_count == 0)
+        in_place_looked_at(staged->in_place);
     source->soundness = verdict.soundness;
     soundness_note(snap, entry, &verdict);
     if (verdict.soundness == HB_SOUNDNESS_UNKNOWN)

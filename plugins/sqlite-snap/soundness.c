@@ -195,10 +195,12 @@ static void look_at_pages_alone(struct checking *checking)
 /* ---- one database ----------------------------------------------------------------- */
 
 /* A schema in words that only a later SQLite knows looks damaged to an earlier one. */
-static bool is_by_a_newer_one(int fd)
+static bool is_by_a_newer_one(const struct checking *checking, int fd)
 {
     unsigned char by[4];
-    return read_fully(fd, by, sizeof by, 96) == sizeof by &&
+    int64_t got = checking->view == NULL ? read_fully(fd, by, sizeof by, 96)
+                                         : checking->view->read(checking->view, by, sizeof by, 96);
+    return got == sizeof by &&
            ((uint32_t)by[0] << 24 | (uint32_t)by[1] << 16 | (uint32_t)by[2] << 8 | by[3]) >
                (uint32_t)sqlite3_libversion_number();
 }
@@ -232,9 +234,13 @@ static int check_length(struct checking *checking)
 static bool open_copy(struct checking *checking, enum thoroughness how)
 {
     bool full = how == CHECK_FULL;
-    int off = 0,
-        result = checking_open(checking, full ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY,
-                               full ? "vfs=" BULK_VFS : "vfs=" BULK_VFS "&immutable=1");
+    const char *query = checking->view != NULL ? "vfs=" VIEW_VFS
+                        : full                 ? "vfs=" BULK_VFS
+                                               : "vfs=" BULK_VFS "&immutable=1";
+    int off = 0, result = checking_open(checking,
+                                        full ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, query);
+    if (result == SQLITE_OK && full && checking->view != NULL)
+        result = connection_run(&checking->connection, "PRAGMA journal_mode = MEMORY", NULL);
     if (result == SQLITE_OK && full) {
         sqlite3_file_control(checking->connection.db, "main", SQLITE_FCNTL_PERSIST_WAL, &off);
         result = connection_run(&checking->connection, "PRAGMA locking_mode = EXCLUSIVE", NULL);
@@ -252,14 +258,14 @@ static bool open_copy(struct checking *checking, enum thoroughness how)
 static void close_copy(struct checking *checking, enum thoroughness how)
 {
     checking_close(checking);
-    if (how == CHECK_FULL)
+    if (how == CHECK_FULL && checking->view == NULL)
         held_remove_sides(checking->staged);
 }
 
 static void check_database(struct checking *checking, bool pages, enum thoroughness how)
 {
     AS_OWNER_AUTO owner = {0};
-    if (!held_begin(checking->staged, &owner)) {
+    if (checking->view == NULL && !held_begin(checking->staged, &owner)) {
         checking_add(checking, HB_SOUNDNESS_UNKNOWN, "%s", checking->staged->refusal);
         return;
     }
@@ -307,7 +313,7 @@ static int check_held(struct checking *checking, uint64_t bytes, enum thoroughne
         host->progress(host, checking->entry, checking->total, checking->total);
     struct verdict *verdict = checking->verdict;
     if (verdict->soundness == HB_SOUNDNESS_UNSOUND &&
-        strstr(verdict->reason, "malformed database schema") && is_by_a_newer_one(fd)) {
+        strstr(verdict->reason, "malformed database schema") && is_by_a_newer_one(checking, fd)) {
         verdict->soundness = HB_SOUNDNESS_SOUND;
         checking_add(checking, HB_SOUNDNESS_UNKNOWN,
                      "it was written by a newer SQLite, and this one does not know its schema");
@@ -371,6 +377,19 @@ int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct h
     as_owner_end(&owner);
     held_close(&staged);
     return status;
+}
+
+int soundness_of_view(struct snap *snap, const struct hb_entry *entry,
+                      const struct view_source *view, enum thoroughness how,
+                      struct verdict *verdict)
+{
+    struct held named;
+    struct checking checking = {
+        .snap = snap, .entry = entry, .staged = &named, .view = view, .verdict = verdict};
+    *verdict = (struct verdict){.soundness = HB_SOUNDNESS_SOUND};
+    view_vfs_name(view, &named);
+    patience_init(&checking.patience, snap);
+    return check_held(&checking, view->bytes, how, -1);
 }
 
 void soundness_note(const struct snap *snap, const struct hb_entry *entry,

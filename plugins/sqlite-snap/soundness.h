@@ -5,6 +5,7 @@
 
 #include "sqlite_snap.h"
 #include "verdict.h"
+#include "view_vfs.h"
 
 /*
  * HB_OK and the verdict; HB_STATUS_CANCELLED after fail(). Above check-limit a full check becomes a
@@ -13,6 +14,11 @@
  */
 int soundness_of(struct snap *snap, const struct hb_entry *entry, const struct hb_file *file,
                  enum thoroughness how, struct verdict *verdict);
+
+/* The same for a database that is read through a function. It is one, by its header. */
+int soundness_of_view(struct snap *snap, const struct hb_entry *entry,
+                      const struct view_source *view, enum thoroughness how,
+                      struct verdict *verdict);
 
 /* Notes that it was not checked in full, if so. */
 void soundness_note(const struct snap *snap, const struct hb_entry *entry,

@@ -158,8 +158,8 @@ class Json(hb.Case):
         home.mkdir()
         database = self.make_database(self.dir / "plain.db")
         os.rename(database, os.fsencode(home) + b"/\x1b]0;title\x07.db")
-        done = self.hbcore("--home", home, "--progress", "always", "backup", "-o",
-                           self.dir / "n.zip")
+        done = self.hbcore("--home", home, "--progress", "always", "--set", "content:sqlite.snapshot=copy",
+                           "backup", "-o", self.dir / "n.zip")
         self.assertIn(b"copying", done.stderr)
         self.assertNotIn(b"\x1b]", done.stdout + done.stderr)
 

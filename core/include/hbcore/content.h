@@ -32,7 +32,8 @@ enum hb_soundness {
 /* hb_source.flags */
 /* Another flag, or more than INT64_MAX bytes, costs the entry, which is named. */
 enum hb_source_flags {
-    HB_SOURCE_JUDGED = 1 /* set by the host before open(): it will call judge() */
+    HB_SOURCE_JUDGED = 1,  /* set by the host before open(): it will call judge() */
+    HB_SOURCE_IN_PLACE = 2 /* set by open(), for reports: it is read where it lies, not copied */
 };
 
 /*

@@ -10,12 +10,16 @@
 
 void fixture_start(struct fixture *fixture, const char *settings)
 {
+    const char *way = getenv("HBCORE_TEST_SNAPSHOT");
+    char all[500];
+    snprintf(all, sizeof all, "%s%s%s%s", way == NULL ? "" : "snapshot=", way == NULL ? "" : way,
+             way == NULL ? "" : "\n", settings);
     fake_host_init(&fixture->fake);
     fixture->mode = 0;
     fixture->plugin = hb_plugin_v1();
     fixture->ops = fixture->plugin->ops;
     assert_int_equal(
-        fake_create(&fixture->fake, fixture->plugin, settings, &fixture->self, &fixture->settings),
+        fake_create(&fixture->fake, fixture->plugin, all, &fixture->self, &fixture->settings),
         HB_OK);
 }
 

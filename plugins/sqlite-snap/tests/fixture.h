@@ -27,6 +27,7 @@ struct fixture {
     mode_t mode; /* that put_back() asks for; 0: 0600 */
 };
 
+/* Where $HBCORE_TEST_SNAPSHOT says how databases are read, that goes before the settings. */
 void fixture_start(struct fixture *fixture, const char *settings);
 void fixture_stop(struct fixture *fixture);
 

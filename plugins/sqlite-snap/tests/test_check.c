@@ -493,7 +493,7 @@ static void no_answer_is_not_damage_of_the_page_map(void **state)
 static void a_backup_that_cannot_be_checked(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"", "check=full\n"};
+    static const char *const settings[] = {"snapshot=copy\n", "snapshot=copy\ncheck=full\n"};
     static const struct subject sound = {"CREATE TABLE t(a); INSERT INTO t VALUES(1);", "",
                                          HB_SOUNDNESS_SOUND, ""};
     for (int i = 0; i < 4; i++) {

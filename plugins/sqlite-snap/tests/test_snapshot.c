@@ -567,7 +567,7 @@ static void cancelled_under_way(void **state)
     static const char *const modes[] = {"wal", "delete"};
     for (int i = 0; i < 2; i++) {
         struct fixture fixture;
-        fixture_start(&fixture, "");
+        fixture_start(&fixture, "snapshot=copy\n");
         fixture.fake.host.progress = cancel_at_first_progress;
         make_database(home_file(&fixture, "x.db"), modes[i], 4096, 20000);
         assert_int_equal(take(&fixture, "x.db", "out"), HB_STATUS_CANCELLED);
@@ -596,7 +596,7 @@ static void replaced_while_copied(void **state)
     (void)state;
     struct fixture fixture;
     struct actor actor;
-    fixture_start(&fixture, "");
+    fixture_start(&fixture, "snapshot=copy\n");
     fixture.fake.host.progress = replace_at_first_progress;
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 4000);
     make_database(home_file(&fixture, "next"), "delete", 4096, 10);
@@ -632,7 +632,7 @@ static void a_writer_is_not_held_up_for_long(void **state)
     (void)state;
     struct fixture fixture;
     struct actor actor;
-    fixture_start(&fixture, "wait=0\n");
+    fixture_start(&fixture, "wait=0\nsnapshot=copy\n");
     fixture.fake.host.progress = let_a_writer_wait;
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 30000);
     actor_start(&actor, home_file(&fixture, "x.db"));
@@ -896,7 +896,7 @@ static void a_table_that_cannot_be_counted(void **state)
     struct fixture fixture;
     struct hb_source source = {.size = sizeof source, .fd = -1};
     struct hb_entry entry = entry_of("x.db");
-    fixture_start(&fixture, "count=t\n");
+    fixture_start(&fixture, "count=t\nsnapshot=copy\n");
     const char *path = home_file(&fixture, "x.db");
     make_database(path, "delete", 4096, 10);
     value_in(path, "CREATE TABLE t(a)");

@@ -95,7 +95,7 @@ static void snapshots_of_wal(void **state)
     struct fixture fixture;
     int rounds = rounds_of(10);
     int64_t fewest = INT64_MAX;
-    fixture_start(&fixture, "");
+    fixture_start(&fixture, "snapshot=copy\n");
     fixture.fake.host.progress = wait_for_commits;
     make_database(home_file(&fixture, "x.db"), "wal", 4096, 12000);
     start_all(&fixture, actor_move);

@@ -482,7 +482,7 @@ static void replaced_while_it_is_copied(void **state)
 {
     (void)state;
     struct fixture fixture;
-    fixture_start(&fixture, "");
+    fixture_start(&fixture, "snapshot=copy\n");
     under_way = &fixture;
     make_database(home_file(&fixture, "x.db"), "delete", 4096, 10);
     make_database(home_file(&fixture, "new"), "delete", 4096, 10);
