@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "files/io.h"
+#include "host/own_places.h"
 #include <string.h>
 
 enum { PIECE = 64 << 10 };
@@ -37,6 +38,9 @@ static void drop(void *context, size_t index, size_t other, const char *real)
 {
     struct hb_staging *staging = context;
     struct hb_restore_plan *plan = staging->plan;
+    bool link = hb_planned_type(plan, index) == HB_TYPE_SYMLINK;
+    if (hb_own_problem(staging->run->own, real, link) != NULL)
+        return; /* nothing goes there: publishing says so of each */
     bool same = is_same(staging, index, other);
     hb_report_add(&staging->run->report, same ? HB_FOUND_NOTE : HB_FOUND_SKIPPED,
                   hb_planned_path(plan, index),
