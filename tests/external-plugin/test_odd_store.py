@@ -202,6 +202,32 @@ class Whole(Odd):
             self.assertLess(taken, 1 << 20, format_)
         self.check_all()
 
+    def test_links_beyond_the_start(self):
+        """Of a zip, where a link leads stands in the middle. In new entries, and in those that are taken over."""
+        links = {"a-first": "b-large.bin", "c-link": "z" * 200, "sub/deep/link": "../file.txt", "sub/deep/twin": "link", "zz": "nowhere"}
+        for name, target in links.items():
+            (self.home / name).symlink_to(target)
+        hb.write(self.home / "b-large.bin", os.urandom(300_000), mtime_ns=10**18)
+        hb.write(self.home / "sub/a-large.bin", os.urandom(2_000_000), mtime_ns=10**18)
+        while time.time() < (self.home / "sub/a-large.bin").stat().st_ctime + OLD_ENOUGH:
+            time.sleep(0.05)
+        settings = ("--set", "backup.links=store", "--set", "import.links=restore", "--set", "format:zip.level=0", *SMALL_FRAMES)
+        for format_ in FORMATS:
+            for copies in ("no", "yes"):
+                words = ("--json", *settings, "--set", f"store:off.copies={copies}", "backup", "--format", format_, "--preset", "nightly")
+                for step in ("whole", "reused", "changed"):
+                    with self.subTest(format=format_, copies=copies, step=step):
+                        if step == "changed":
+                            (self.home / "sub/deep/twin").unlink()
+                            (self.home / "sub/deep/twin").symlink_to(f"{format_}-{copies}")
+                        made = json.loads(self.run_it(*words).stdout)
+                        self.assertEqual(made["reused_bytes"] > 0, step != "whole" or copies == "yes", made)
+                        self.run_it(*settings, "verify", made["archive"])
+                target = self.dir / f"links-{format_}-{copies}"
+                self.run_it(*settings, "--home", target, "import", made["archive"], "--force")
+                for name in links:
+                    self.assertEqual(os.readlink(target / name), os.readlink(self.home / name))
+
     def test_parts_at_once_and_copies(self):
         """The same bytes as one after the other, and what is copied is not sent."""
         hb.write(self.home / "large.bin", os.urandom(3_000_000), mtime_ns=10**18)
