@@ -277,6 +277,33 @@ class Whole(Odd):
         self.run_it("backup", "-o", "./odd://x.zip", cwd=self.dir)
         self.assertTrue((self.dir / "odd:" / "x.zip").exists())
 
+    def test_listed_twice(self):
+        """Page after page a listing may name an object again: it is one all the same."""
+        for _ in range(3):
+            self.run_it("--set", "preset:nightly.keep=9", "backup", "--preset", "nightly")
+        made, newest = set(self.archives()), self.newest()
+        done = self.run_it("--set", "preset:nightly.keep=1", "prune", fault="list:1+:other", expect=3)
+        self.assertRegex(done.stderr, rb"cannot be listed: plugin odd: its list\(\) gave 'bucket/n/nightly-\S+' twice, with different lengths or versions")
+        self.assertEqual(set(self.archives()), made)
+        for keep in (2, 1):
+            done = self.run_it("--json", "--set", f"preset:nightly.keep={keep}", "prune", fault="list:1+:twice")
+            self.assertEqual(len(self.archives()), keep, done.stdout)
+            self.assertIn(newest, self.archives())
+        self.run_it("--set", "preset:nightly.keep=1", "backup", "--preset", "nightly", fault="list:1+:twice")
+        self.assertEqual(len(self.archives()), 1)
+        self.check_all()
+
+    def test_answers_that_cannot_be(self):
+        """The plugin is named, with what it said."""
+        self.run_it("backup", "-o", "off://bucket/x.zip")
+        for fault, words, said in (
+                ("open:1:nameless", ("list", "off://bucket/x.zip"), b"plugin odd: its open() gave an object without a name"),
+                ("open:1:unversioned", ("list", "off://bucket/x.zip"), b"plugin odd: its open() does not say what version 'bucket/x.zip' has"),
+                ("limits:1:flags", ("backup", "-o", "off://y.zip"), b"plugin odd: its limits() gave unknown flags (0x4000)"),
+                ("limits:1:parts", ("backup", "-o", "off://y.zip"),
+                 b"plugin odd: its limits() gave 65537 for part_least, which is more than part_most, 65536")):
+            self.assertIn(said, self.run_it(*words, fault=fault, expect=1).stderr)
+
     def test_preset_keeps_its_own(self):
         made = []
         for _ in range(3):
