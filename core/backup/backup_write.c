@@ -118,10 +118,17 @@ static void note_unit(struct writing *writing, const struct hb_step *step)
         hb_reuse_add_unit(&writing->reuse, &step->unit, &step->mark, step->first && step->last);
 }
 
+/* A link that shares its unit with no other entry: where it leads may be known from there alone. */
+static bool is_link_alone(const struct hb_step *step)
+{
+    return step->entry_count == 1 && step->entries[0]->type == HB_TYPE_SYMLINK;
+}
+
 static int append_step(struct writing *writing, const struct hb_step *step)
 {
     uint64_t files_before = writing->result->files;
     int status = HB_OK;
+    writing->publication.keeping = is_link_alone(step);
     if (step->first) {
         status = begin_entries(writing, step);
         writing->leaving_out = status == HB_STATUS_ENTRY;
@@ -165,6 +172,37 @@ static void note_run(struct writing *writing, const struct hb_step *step)
                     writing->result->files - files, bytes);
 }
 
+/*
+ * The links of a run, as is_link_alone() has it. The store may have copied the run by itself; and
+ * if it was read here, it was much more than these.
+ */
+static int keep_links(struct writing *writing, const struct hb_step *step)
+{
+    const struct hb_adoption *run = step->adoption;
+    struct hb_range part;
+    if (!writing->publication.only_ends)
+        return HB_OK;
+    for (size_t i = 0; i < run->entry_count; i++) {
+        size_t there = step->previous + i, count = 0;
+        while (i + count < run->entry_count && run->entries[i + count]->type == HB_TYPE_SYMLINK &&
+               hb_previous_is_group(writing->previous, there + count, 1))
+            count++;
+        if (count == 0)
+            continue;
+        i += count - 1;
+        int status =
+            !hb_previous_span(writing->previous, there, count, &part)
+                ? hb_error_set(writing->error, HB_STATUS_FATAL,
+                               "plugin %s does not tell where entries lie that it took "
+                               "over",
+                               writing->format->plugin->name)
+                : hb_publication_keep(&writing->publication, run->range, &part, writing->error);
+        if (status != HB_OK)
+            return status;
+    }
+    return HB_OK;
+}
+
 /* Entries that are taken over from the previous archive as they lie there. */
 static int adopt_run(struct writing *writing, const struct hb_step *step)
 {
@@ -178,8 +216,10 @@ static int adopt_run(struct writing *writing, const struct hb_step *step)
                             writing->format->plugin->name);
     if (status != HB_OK)
         return format_failed(writing, status, step->adoption->entries[0]->path);
-    note_run(writing, step);
-    return HB_OK;
+    status = keep_links(writing, step);
+    if (status == HB_OK)
+        note_run(writing, step);
+    return status;
 }
 
 /* Where this archive comes from; pointers are into the request and `host`. */
@@ -234,6 +274,7 @@ static int finish_archive(struct writing *writing)
                          &writing->block, &writing->block_bytes);
     pthread_mutex_unlock(&writing->run->report.lock);
     hb_reuse_clear(&writing->reuse);
+    writing->publication.keeping = false;
     int status = hb_publication_finish(&writing->publication, writing->error);
     if (status != HB_OK)
         return status;
@@ -403,8 +444,8 @@ static int write_archive(struct writing *writing)
                                     &writing->format, writing->error);
     if (status == HB_OK) {
         writing->ops = writing->format->plugin->ops;
-        writing->publication.only_ends = writing->publication.spooled &&
-                                         HB_CAN(writing->ops, list) && HB_CAN(writing->ops, span);
+        writing->publication.only_ends =
+            writing->publication.spooled && (writing->ops->flags & HB_FORMAT_INDEX_AT_END) != 0;
         status = prepare_reuse(writing);
     }
     if (status == HB_OK)

@@ -79,10 +79,10 @@ static size_t bytes_to_spool(const struct hb_publication *publication, size_t by
     return bytes < START_BYTES - at ? bytes : (size_t)(START_BYTES - at);
 }
 
-static int spool(struct hb_publication *publication, const unsigned char *data, size_t bytes)
+static int spool(struct hb_publication *publication, const void *data, size_t bytes,
+                 uint64_t offset)
 {
-    int result = hb_write_all_at(publication->fd, data, bytes_to_spool(publication, bytes),
-                                 publication->flushed);
+    int result = hb_write_all_at(publication->fd, data, bytes, offset);
     if (result == 0)
         return HB_OK;
     hb_error_set(&publication->error, HB_STATUS_FATAL, "%s: cannot be written: %s",
@@ -101,7 +101,9 @@ static int put_out(struct hb_publication *publication, const unsigned char *data
     }
     if (hb_upload_write(&publication->upload, data, bytes) != HB_OK)
         return store_failed(publication);
-    return publication->spooled ? spool(publication, data, bytes) : HB_OK;
+    return publication->spooled
+               ? spool(publication, data, bytes_to_spool(publication, bytes), publication->flushed)
+               : HB_OK;
 }
 
 /* On their way to the disk with all that left the process, beside what else is to be done. */
@@ -140,9 +142,18 @@ static int flush_buffer(struct hb_publication *publication)
     return status;
 }
 
+/* What was just written, or overwritten, if it is to be kept wherever it lies. */
+static int keep(struct hb_publication *publication, const void *data, size_t bytes, uint64_t offset)
+{
+    return publication->only_ends && publication->keeping ? spool(publication, data, bytes, offset)
+                                                          : HB_OK;
+}
+
 static int sink_write(const struct hb_sink *sink, const void *data, size_t bytes)
 {
     struct hb_publication *publication = sink->self;
+    if (keep(publication, data, bytes, publication->flushed + publication->used) != HB_OK)
+        return HB_STATUS_FATAL;
     if (bytes > BUFFER_BYTES - publication->used) {
         int status = flush_buffer(publication);
         if (status != HB_OK)
@@ -242,6 +253,7 @@ static int sink_copy(const struct hb_sink *sink, const struct hb_range *range)
                             "the format plugin copies what it was not given to copy");
     publication->offered = NULL;
     int status = flush_buffer(publication);
+    publication->copied_to = publication->flushed;
     bool files = !publication->destination->stream && !publication->spooled &&
                  hb_previous_fd(range->source) >= 0;
     if (status != HB_OK)
@@ -263,7 +275,7 @@ static int sink_patch(const struct hb_sink *sink, uint64_t offset, const void *d
                             "a patch lies beyond the end of the written data");
     if (offset >= publication->flushed) {
         memcpy(publication->buffer + (offset - publication->flushed), data, bytes);
-        return HB_OK;
+        return keep(publication, data, bytes, offset);
     }
     int status = flush_buffer(publication);
     if (status != HB_OK)
@@ -458,6 +470,28 @@ static int give_name(struct hb_publication *publication, struct hb_error *error)
             take_facts_back(publication, &put);
     }
     return status == HB_OK ? HB_OK : cannot_name(publication, status, error);
+}
+
+int hb_publication_keep(struct hb_publication *publication, const struct hb_range *range,
+                        const struct hb_range *part, struct hb_error *error)
+{
+    HB_AUTO_FREE unsigned char *buffer = hb_alloc(START_BYTES);
+    uint64_t at = publication->copied_to + (part->offset - range->offset);
+    int status = HB_OK;
+    for (uint64_t done = 0; status == HB_OK && done < part->bytes;) {
+        uint64_t left = part->bytes - done;
+        size_t want = left < START_BYTES ? (size_t)left : START_BYTES;
+        int64_t got = hb_previous_bytes_at(range->source, buffer, want, part->offset + done);
+        if (got <= 0)
+            status = cannot_read(publication,
+                                 got == 0 ? "it ends too early" : "it was there a moment ago");
+        else
+            status = spool(publication, buffer, (size_t)got, at + done);
+        done += got > 0 ? (uint64_t)got : 0;
+    }
+    if (status != HB_OK)
+        *error = publication->error;
+    return status;
 }
 
 int hb_publication_finish(struct hb_publication *publication, struct hb_error *error)

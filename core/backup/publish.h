@@ -18,8 +18,9 @@
  *
  * That is the directory of this machine (store/local.h). Another store (hbcore/store.h) gets the
  * bytes in parts while they are made, and a commit in place of the rename. To be read back, the
- * start and what the format writes at its end, index and trailer, lie in the stage until then, with
- * a hole in place of all content; of a format that has no index (hb_format_ops.span) all of it.
+ * start, links, and what the format writes at its end, index and trailer, lie in the stage until
+ * then, with a hole in place of all content; of a format that does not say that it is listed by
+ * these (HB_FORMAT_INDEX_AT_END) all of it.
  *
  * A pipe or a device gets the bytes as they come: there is nothing to rename, to patch or to read
  * back.
@@ -44,11 +45,13 @@ struct hb_publication {
     struct hb_local local;  /* the destination's directory as a store */
     struct hb_upload upload;
     uint64_t bytes_most;
-    const char *facts; /* archive/facts.h: to stand beside it before it is there; or NULL */
-    bool renamed;      /* it could not have the name that was asked for */
-    bool spooled;      /* the bytes go to another store; `fd` has a copy, which is ours */
-    bool only_ends;    /* ... of start and end alone */
-    uint64_t end_at;   /* where the end begins, once hb_publication_finish() was called */
+    const char *facts;  /* archive/facts.h: to stand beside it before it is there; or NULL */
+    bool renamed;       /* it could not have the name that was asked for */
+    bool spooled;       /* the bytes go to another store; `fd` has a copy, which is ours */
+    bool only_ends;     /* ... of start and end alone, and of what is written while ... */
+    bool keeping;       /* ... this is set */
+    uint64_t copied_to; /* where the last range that was copied begins */
+    uint64_t end_at;    /* where the end begins, once hb_publication_finish() was called */
     int fd;
     unsigned char *buffer;
     size_t used;
@@ -64,6 +67,9 @@ struct hb_publication {
 int hb_publication_begin(struct hb_run *run, struct hb_destination *destination,
                          struct hb_stage *stage, uint64_t bytes_most,
                          struct hb_publication *publication, struct hb_error *error);
+/* Keeps for the listing what lies within the range that was copied last: part of its bytes. */
+int hb_publication_keep(struct hb_publication *publication, const struct hb_range *range,
+                        const struct hb_range *part, struct hb_error *error);
 /* What is written from here on is read again when the archive is listed. */
 int hb_publication_finish(struct hb_publication *publication, struct hb_error *error);
 /* Writes the buffer out: the whole archive can be read from its file now. */

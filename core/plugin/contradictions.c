@@ -55,9 +55,10 @@ const struct hb_need hb_needs[] = {
 
 uint32_t hb_table_flags(uint32_t kind)
 {
-    return kind == HB_KIND_FORMAT ? HB_FORMAT_SIZE_FIRST | HB_FORMAT_READS_SEEKABLE |
-                                        HB_FORMAT_TRAILER | HB_FORMAT_SYMLINKS
-                                  : 0;
+    return kind == HB_KIND_FORMAT
+               ? HB_FORMAT_SIZE_FIRST | HB_FORMAT_READS_SEEKABLE | HB_FORMAT_TRAILER |
+                     HB_FORMAT_SYMLINKS | HB_FORMAT_INDEX_AT_END
+               : 0;
 }
 
 /* The second word of every table. A content plugin has a number there. */
@@ -135,5 +136,9 @@ char *hb_contradiction(const struct hb_plugin *plugin)
     for (const struct hb_need *need = hb_needs; need->kind != 0; need++)
         if (need->kind == plugin->kind && has(plugin, need->offset) && !is_met(plugin, need))
             return unmet(need);
+    if (plugin->kind == HB_KIND_FORMAT && (word & HB_FORMAT_INDEX_AT_END) != 0 &&
+        !has(plugin, offsetof(struct hb_format_ops, list)))
+        return hb_text("its 'HB_FORMAT_INDEX_AT_END' needs 'list', which is missing: "
+                       "nobody reads the index");
     return plugin->kind == HB_KIND_FORMAT ? wrong_keeps(plugin->ops) : NULL;
 }

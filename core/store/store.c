@@ -6,6 +6,8 @@
 #include "base/url.h"
 #include "host/failure.h"
 #include "host/instance.h"
+#include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 
 /* ---- the stores of a run --------------------------------------------------------------------- */
@@ -200,10 +202,30 @@ int hb_store_error(const struct hb_store *store, int status, const char *what,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static bool is_whole(const struct hb_object *object)
+/* Whose answer cannot be. */
+static const char *plugin_of(const struct hb_store *store)
 {
-    return object->name != NULL && object->version != NULL && *object->version != '\0' &&
-           object->bytes <= INT64_MAX;
+    return store->instance == NULL ? "the store" : store->instance->plugin->name;
+}
+
+/* Is the object described, by the callback of that name? If not, says why not. */
+static bool is_whole(const struct hb_store *store, const char *callback,
+                     const struct hb_object *object)
+{
+    const char *plugin = plugin_of(store);
+    if (object->name == NULL)
+        hb_run_explain(store->run, "plugin %s: its %s() gave an object without a name", plugin,
+                       callback);
+    else if (object->version == NULL || *object->version == '\0')
+        hb_run_explain(store->run, "plugin %s: its %s() does not say what version '%s' has", plugin,
+                       callback, object->name);
+    else if (object->bytes > INT64_MAX)
+        hb_run_explain(store->run,
+                       "plugin %s: its %s() gave %" PRIu64 " bytes as the length of '%s'", plugin,
+                       callback, object->bytes, object->name);
+    else
+        return true;
+    return false;
 }
 
 int hb_store_open_name(const struct hb_store *store, const char *name, const char *version,
@@ -219,10 +241,11 @@ int hb_store_open_name(const struct hb_store *store, const char *name, const cha
     if (status != HB_OK)
         return status == HB_STATUS_NOMATCH ? status : HB_STATUS_FATAL;
     opened->store = store;
-    if (is_whole(&opened->object))
+    if (is_whole(store, "open", &opened->object))
         return HB_OK;
+    HB_AUTO_FREE char *why = hb_copy_text(hb_store_failure(store));
     hb_opened_close(opened);
-    hb_run_explain(store->run, "the store does not say what version it has");
+    hb_run_explain(store->run, "%s", why);
     return HB_STATUS_FATAL;
 }
 
@@ -281,9 +304,47 @@ struct listing {
     const char *prefix;
     int (*each)(void *context, const struct hb_object *object);
     void *context;
-    int ended; /* what `each` returned, or a fault of the store's */
-    bool any;  /* something was listed, and would be listed twice */
+    int ended;    /* what `each` returned, or a fault of the store's */
+    bool any;     /* something was listed, and would be listed twice */
+    json_t *seen; /* name to what was listed by it */
 };
+
+/* An object that cannot be one of this listing: says why. */
+static bool is_listed(const struct listing *listing, const struct hb_object *object)
+{
+    const struct hb_store *store = listing->store;
+    if (!is_whole(store, "list", object))
+        return false;
+    if (strncmp(object->name, listing->prefix, strlen(listing->prefix)) == 0)
+        return true;
+    hb_run_explain(store->run, "plugin %s: its list() gave '%s', which does not begin with '%s'",
+                   plugin_of(store), object->name, listing->prefix);
+    return false;
+}
+
+/*
+ * Page after page, or while others write, a listing may name an object more than once. Whoever
+ * counts the objects must not count it again. HB_OK: it is new; HB_STATUS_NOMATCH: it was there;
+ * HB_STATUS_FATAL: it was there as another one, and nobody knows what is listed. A file of this
+ * machine may have been replaced meanwhile: then the first counts.
+ */
+static int note_seen(struct listing *listing, const struct hb_object *object)
+{
+    const struct hb_store *store = listing->store;
+    HB_AUTO_FREE char *what = hb_text("%" PRIu64 " %s", object->bytes, object->version);
+    const json_t *before = json_object_get(listing->seen, object->name);
+    size_t bytes = strlen(what);
+    if (before == NULL) {
+        json_object_set_new_nocheck(listing->seen, object->name, json_stringn_nocheck(what, bytes));
+        return HB_OK;
+    }
+    if (store->instance == NULL || strcmp(json_string_value(before), what) == 0)
+        return HB_STATUS_NOMATCH;
+    hb_run_explain(store->run,
+                   "plugin %s: its list() gave '%s' twice, with different lengths or versions",
+                   plugin_of(store), object->name);
+    return HB_STATUS_FATAL;
+}
 
 static int on_object(const struct hb_object_lister *lister, const struct hb_object *object)
 {
@@ -291,19 +352,20 @@ static int on_object(const struct hb_object_lister *lister, const struct hb_obje
     if (listing->ended != 0)
         return listing->ended;
     listing->any = true;
-    if (listing->store->instance != NULL &&
-        (!is_whole(object) ||
-         strncmp(object->name, listing->prefix, strlen(listing->prefix)) != 0)) {
-        hb_run_explain(listing->store->run, "its list() gave an object that cannot be");
+    if (listing->store->instance != NULL && !is_listed(listing, object))
         return listing->ended = HB_STATUS_FATAL;
-    }
-    return listing->ended = listing->each(listing->context, object);
+    int status = note_seen(listing, object);
+    if (status == HB_STATUS_NOMATCH)
+        return HB_OK;
+    return listing->ended =
+               status == HB_OK ? listing->each(listing->context, object) : HB_STATUS_FATAL;
 }
 
 int hb_store_each(const struct hb_store *store, const char *prefix,
                   int (*each)(void *context, const struct hb_object *object), void *context)
 {
-    struct listing listing = {.store = store, .prefix = prefix, .each = each, .context = context};
+    struct listing listing = {
+        .store = store, .prefix = prefix, .each = each, .context = context, .seen = json_object()};
     struct hb_object_lister lister = {.size = sizeof lister, .self = &listing, .object = on_object};
     struct hb_retry retry = hb_store_retry(store);
     int status;
@@ -312,6 +374,7 @@ int hb_store_each(const struct hb_store *store, const char *prefix,
         status = store->ops->list(store->self, prefix, &lister);
     } while (status != HB_OK && status != HB_STATUS_CANCELLED && !listing.any &&
              hb_retry_again(&retry));
+    json_decref(listing.seen);
     if (listing.ended != 0)
         return listing.ended;
     return status == HB_OK || status == HB_STATUS_CANCELLED ? status : HB_STATUS_FATAL;

@@ -3,7 +3,9 @@
 
 #include "base/memory.h"
 #include "host/failure.h"
+#include "host/instance.h"
 #include "store/senders.h"
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -33,9 +35,8 @@ static uint64_t part_bytes(const struct hb_store_limits *limits, uint64_t bytes_
     return bytes < limits->part_most ? bytes : limits->part_most;
 }
 
-/* What the plugin says of itself, against the table that it has. NULL: it fits. */
-static const char *contradiction(const struct hb_store_ops *ops,
-                                 const struct hb_store_limits *limits)
+/* What the plugin says of itself, against the table that it has. NULL: it fits. Caller frees. */
+static char *contradiction(const struct hb_store_ops *ops, const struct hb_store_limits *limits)
 {
     enum {
         KNOWN = HB_STORE_EQUAL | HB_STORE_COPY | HB_STORE_COPY_PINNED | HB_STORE_EXCLUSIVE |
@@ -43,28 +44,38 @@ static const char *contradiction(const struct hb_store_ops *ops,
     };
     uint32_t flags = limits->flags;
     if ((flags & ~(uint32_t)KNOWN) != 0)
-        return "its limits() gave flags that are unknown";
+        return hb_text("gave unknown flags (%#x)", flags & ~(uint32_t)KNOWN);
     if ((flags & HB_STORE_COPY) != 0 && !HB_CAN(ops, put_copy))
-        return "its limits() gave HB_STORE_COPY, and it has no put_copy()";
+        return hb_text("gave HB_STORE_COPY, and it has no put_copy()");
     if ((flags & HB_STORE_COPY_PINNED) != 0 && (flags & HB_STORE_COPY) == 0)
-        return "its limits() gave HB_STORE_COPY_PINNED without HB_STORE_COPY";
+        return hb_text("gave HB_STORE_COPY_PINNED without HB_STORE_COPY");
     if ((flags & HB_STORE_PATCH) != 0 && !HB_CAN(ops, put_patch))
-        return "its limits() gave HB_STORE_PATCH, and it has no put_patch()";
-    if (limits->parallel == 0 || limits->name_most == 0 || limits->bytes_most == 0)
-        return "its limits() take nothing at all: parallel, name_most and bytes_most are at least "
-               "1";
-    if (limits->part_most == 0 || limits->parts_most == 0 ||
-        limits->part_least > limits->part_most || limits->part_least > MOST_BYTES)
-        return "its limits contradict each other";
+        return hb_text("gave HB_STORE_PATCH, and it has no put_patch()");
+    if (limits->parallel == 0 || limits->name_most == 0 || limits->bytes_most == 0 ||
+        limits->part_most == 0 || limits->parts_most == 0)
+        return hb_text("gave 0 for %s, which is at least 1",
+                       limits->parallel == 0     ? "parallel"
+                       : limits->name_most == 0  ? "name_most"
+                       : limits->bytes_most == 0 ? "bytes_most"
+                       : limits->part_most == 0  ? "part_most"
+                                                 : "parts_most");
+    if (limits->part_least > limits->part_most)
+        return hb_text("gave %" PRIu64 " for part_least, which is more than part_most, %" PRIu64,
+                       limits->part_least, limits->part_most);
+    if (limits->part_least > MOST_BYTES)
+        return hb_text("gave %" PRIu64 " for part_least, which is at most %d", limits->part_least,
+                       MOST_BYTES);
     return NULL;
 }
 
 static int check_limits(const struct hb_store *store, const struct hb_put *put,
                         const struct hb_store_limits *limits)
 {
-    const char *wrong = contradiction(store->ops, limits);
+    HB_AUTO_FREE char *wrong = contradiction(store->ops, limits);
     if (wrong != NULL)
-        hb_run_explain(store->run, "%s", wrong);
+        hb_run_explain(store->run, "plugin %s: its limits() %s",
+                       store->instance == NULL ? "the store" : store->instance->plugin->name,
+                       wrong);
     else if (strlen(put->name) > limits->name_most)
         hb_run_explain(store->run, "the name is longer than %u bytes", limits->name_most);
     else

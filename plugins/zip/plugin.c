@@ -71,7 +71,8 @@ static const struct hb_keeps keeps = {
 
 static const struct hb_format_ops ops = {
     .size = sizeof ops,
-    .flags = HB_FORMAT_READS_SEEKABLE | HB_FORMAT_TRAILER | HB_FORMAT_SYMLINKS,
+    .flags =
+        HB_FORMAT_READS_SEEKABLE | HB_FORMAT_TRAILER | HB_FORMAT_SYMLINKS | HB_FORMAT_INDEX_AT_END,
     .suffixes = suffixes,
     .magics = magics,
     .begin_entry = zip_begin_entry,

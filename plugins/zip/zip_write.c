@@ -158,8 +158,9 @@ int zip_begin_entry(void *self, const struct hb_sink *sink, const struct hb_entr
 {
     struct zip *zip = self;
     struct zip_writer *writer = &zip->writer;
-    (void)sink;
     int status = zip_check_entry(zip, entry);
+    if (status == HB_OK && entry->type == HB_TYPE_SYMLINK)
+        status = flush(writer, sink); /* all that the sink gets of a link is the link's */
     if (status != HB_OK)
         return status;
     writer->entry = entry;
@@ -300,6 +301,8 @@ int zip_end_entry(void *self, const struct hb_sink *sink, const struct hb_entry 
         status = close_open(zip, sink);
     if (status == HB_OK)
         status = remember(zip);
+    if (status == HB_OK && entry->type == HB_TYPE_SYMLINK)
+        status = flush(writer, sink); /* HB_FORMAT_INDEX_AT_END: list() reads where it leads */
     writer->entry = NULL;
     return status;
 }

@@ -202,6 +202,32 @@ class Whole(Odd):
             self.assertLess(taken, 1 << 20, format_)
         self.check_all()
 
+    def test_links_beyond_the_start(self):
+        """Of a zip, where a link leads stands in the middle. In new entries, and in those that are taken over."""
+        links = {"a-first": "b-large.bin", "c-link": "z" * 200, "sub/deep/link": "../file.txt", "sub/deep/twin": "link", "zz": "nowhere"}
+        for name, target in links.items():
+            (self.home / name).symlink_to(target)
+        hb.write(self.home / "b-large.bin", os.urandom(300_000), mtime_ns=10**18)
+        hb.write(self.home / "sub/a-large.bin", os.urandom(2_000_000), mtime_ns=10**18)
+        while time.time() < (self.home / "sub/a-large.bin").stat().st_ctime + OLD_ENOUGH:
+            time.sleep(0.05)
+        settings = ("--set", "backup.links=store", "--set", "import.links=restore", "--set", "format:zip.level=0", *SMALL_FRAMES)
+        for format_ in FORMATS:
+            for copies in ("no", "yes"):
+                words = ("--json", *settings, "--set", f"store:off.copies={copies}", "backup", "--format", format_, "--preset", "nightly")
+                for step in ("whole", "reused", "changed"):
+                    with self.subTest(format=format_, copies=copies, step=step):
+                        if step == "changed":
+                            (self.home / "sub/deep/twin").unlink()
+                            (self.home / "sub/deep/twin").symlink_to(f"{format_}-{copies}")
+                        made = json.loads(self.run_it(*words).stdout)
+                        self.assertEqual(made["reused_bytes"] > 0, step != "whole" or copies == "yes", made)
+                        self.run_it(*settings, "verify", made["archive"])
+                target = self.dir / f"links-{format_}-{copies}"
+                self.run_it(*settings, "--home", target, "import", made["archive"], "--force")
+                for name in links:
+                    self.assertEqual(os.readlink(target / name), os.readlink(self.home / name))
+
     def test_parts_at_once_and_copies(self):
         """The same bytes as one after the other, and what is copied is not sent."""
         hb.write(self.home / "large.bin", os.urandom(3_000_000), mtime_ns=10**18)
@@ -250,6 +276,33 @@ class Whole(Odd):
         (self.dir / "odd:").mkdir()
         self.run_it("backup", "-o", "./odd://x.zip", cwd=self.dir)
         self.assertTrue((self.dir / "odd:" / "x.zip").exists())
+
+    def test_listed_twice(self):
+        """Page after page a listing may name an object again: it is one all the same."""
+        for _ in range(3):
+            self.run_it("--set", "preset:nightly.keep=9", "backup", "--preset", "nightly")
+        made, newest = set(self.archives()), self.newest()
+        done = self.run_it("--set", "preset:nightly.keep=1", "prune", fault="list:1+:other", expect=3)
+        self.assertRegex(done.stderr, rb"cannot be listed: plugin odd: its list\(\) gave 'bucket/n/nightly-\S+' twice, with different lengths or versions")
+        self.assertEqual(set(self.archives()), made)
+        for keep in (2, 1):
+            done = self.run_it("--json", "--set", f"preset:nightly.keep={keep}", "prune", fault="list:1+:twice")
+            self.assertEqual(len(self.archives()), keep, done.stdout)
+            self.assertIn(newest, self.archives())
+        self.run_it("--set", "preset:nightly.keep=1", "backup", "--preset", "nightly", fault="list:1+:twice")
+        self.assertEqual(len(self.archives()), 1)
+        self.check_all()
+
+    def test_answers_that_cannot_be(self):
+        """The plugin is named, with what it said."""
+        self.run_it("backup", "-o", "off://bucket/x.zip")
+        for fault, words, said in (
+                ("open:1:nameless", ("list", "off://bucket/x.zip"), b"plugin odd: its open() gave an object without a name"),
+                ("open:1:unversioned", ("list", "off://bucket/x.zip"), b"plugin odd: its open() does not say what version 'bucket/x.zip' has"),
+                ("limits:1:flags", ("backup", "-o", "off://y.zip"), b"plugin odd: its limits() gave unknown flags (0x4000)"),
+                ("limits:1:parts", ("backup", "-o", "off://y.zip"),
+                 b"plugin odd: its limits() gave 65537 for part_least, which is more than part_most, 65536")):
+            self.assertIn(said, self.run_it(*words, fault=fault, expect=1).stderr)
 
     def test_preset_keeps_its_own(self):
         made = []

@@ -271,7 +271,16 @@ enum hb_format_flags {
     /* finish() stores the trailer, and walk() or read_trailer() finds it again. */
     HB_FORMAT_TRAILER = 4,
     /* Symbolic links can be stored. */
-    HB_FORMAT_SYMLINKS = 8
+    HB_FORMAT_SYMLINKS = 8,
+    /*
+     * Of an archive that this plugin wrote, list() and read_trailer() need no more than its first
+     * 64 KiB, all that the sink got from finish(), and what it got from begin_entry, append and
+     * end_entry of each symbolic link that has a unit of its own; instead of the rest they may see
+     * zero bytes. Then an archive on its way into a store is read back without a copy of its
+     * content on this machine; of a format without this flag all of it lies there until then. Only
+     * with list().
+     */
+    HB_FORMAT_INDEX_AT_END = 16
 };
 
 enum hb_keeps_flags {

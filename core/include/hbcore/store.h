@@ -173,9 +173,10 @@ struct hb_store_ops {
     void (*close)(void *self, void *reader);
 
     /*
-     * All objects whose names begin with `prefix`, complete ones alone, in any order, each once.
-     * HB_OK, also where there are none; what the lister returned; or a failure, if one of them may
-     * be missing.
+     * All objects whose names begin with `prefix`, complete ones alone, in any order. One that
+     * comes again counts once; with another version or length it is a failure of the store. HB_OK,
+     * also where there are none; what the lister returned; or a failure, if one of them may be
+     * missing.
      */
     int (*list)(void *self, const char *prefix, const struct hb_object_lister *lister);
     /*

@@ -16,7 +16,9 @@
  * process, before and after it was done; `network` and `busy` do nothing and say that it is worth
  * another try; `stop` says so, too, and asks the process to stop; with a number "N+" each call from
  * that one on is struck; `wait` opens the FIFO "here" in the root, and then "gate",
- * each of which blocks until the test has opened its end.
+ * each of which blocks until the test has opened its end; `twice` lists each object twice, and
+ * `other` the second time with another version; `nameless` and `unversioned`, and `flags` and
+ * `parts`, answer open() and limits() so that the host must refuse.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -252,13 +254,16 @@ static int limits(void *self, const char *name, struct hb_store_limits *answer)
 {
     struct odd *odd = self;
     (void)name;
-    if (*strike(odd, "limits") != '\0')
+    const char *kind = strike(odd, "limits");
+    if (*kind != '\0' && !is(kind, "flags") && !is(kind, "parts"))
         return struck(odd);
-    answer->flags = HB_STORE_EQUAL;
+    answer->flags = is(kind, "flags") ? HB_STORE_EQUAL | 0x4000 : HB_STORE_EQUAL;
     if (odd->copies)
         answer->flags |= HB_STORE_COPY | HB_STORE_COPY_PINNED;
     answer->parallel = odd->parallel;
     answer->part_least = answer->part_most = PART_BYTES;
+    if (is(kind, "parts"))
+        answer->part_least++;
     answer->parts_most = 100000;
     answer->bytes_most = (uint64_t)PART_BYTES * 100000;
     answer->name_most = odd->plain ? PATH_MAX - 1 : 200;
@@ -424,7 +429,7 @@ static int open_object(void *self, const char *name, const char *version, void *
     struct odd *odd = self;
     char path[PATH_MAX];
     const char *kind = strike(odd, "open");
-    if (*kind != '\0' && !is(kind, "killed"))
+    if (*kind != '\0' && !is(kind, "killed") && !is(kind, "nameless") && !is(kind, "unversioned"))
         return struck(odd);
     file_of(odd, name, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -443,6 +448,10 @@ static int open_object(void *self, const char *name, const char *version, void *
         return HB_STATUS_NOMATCH;
     }
     fill_object(&reader->head, reader->name, object);
+    if (is(kind, "nameless"))
+        object->name = NULL;
+    if (is(kind, "unversioned"))
+        object->version = "";
     *out = reader;
     return end(odd, kind, HB_OK);
 }
@@ -522,7 +531,7 @@ static int is_object(const struct odd *odd, const struct dirent *entry)
                       : entry->d_name[0] == '=';
 }
 
-static int list_one(const struct odd *odd, const char *file, const char *prefix,
+static int list_one(const struct odd *odd, const char *kind, const char *file, const char *prefix,
                     const struct hb_object_lister *lister)
 {
     char path[PATH_MAX], name[PATH_MAX];
@@ -541,14 +550,18 @@ static int list_one(const struct odd *odd, const char *file, const char *prefix,
         return odd->host->fail(odd->host, HB_STATUS_FATAL, "%s: no head", name);
     struct hb_object object = {.size = sizeof object};
     fill_object(&head, name, &object);
-    return lister->object(lister, &object);
+    int status = lister->object(lister, &object);
+    if (is(kind, "other"))
+        object.version = "another";
+    return status != HB_OK || *kind == '\0' ? status : lister->object(lister, &object);
 }
 
 static int list(void *self, const char *prefix, const struct hb_object_lister *lister)
 {
     struct odd *odd = self;
     int status = HB_OK;
-    if (*strike(odd, "list") != '\0')
+    const char *kind = strike(odd, "list");
+    if (*kind != '\0' && !is(kind, "twice") && !is(kind, "other"))
         return struck(odd);
     char above[PATH_MAX];
     if (odd->plain && prefix[0] != '/')
@@ -563,7 +576,7 @@ static int list(void *self, const char *prefix, const struct hb_object_lister *l
         return failed(odd, above);
     for (struct dirent *entry; status == HB_OK && (entry = readdir(directory)) != NULL;)
         if (is_object(odd, entry))
-            status = list_one(odd, entry->d_name, prefix, lister);
+            status = list_one(odd, kind, entry->d_name, prefix, lister);
     closedir(directory);
     return status;
 }
