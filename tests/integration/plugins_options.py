@@ -107,6 +107,20 @@ class PluginOptions(hb.Case):
         self.assertEqual((values["word"], values["place"]), ("(secret)", "/x"))
         self.assertNotIn(SECRET.encode(), (self.dir / "a.zip").read_bytes())
 
+    def test_what_is_shown_is_no_secret(self):
+        """config show is a configuration; in it a secret is missing, and never "(secret)" itself."""
+        shown = self.use(f"place = /x\nword = {SECRET}\n", "config", "show").stdout.decode()
+        self.assertIn("\n# word = (secret)\n", shown)
+        self.assertNotIn("\nword = ", shown)
+        again = self.hbcore("--config", self.write_config(shown), "config", "show").stdout.decode()
+        self.assertIn("\nword =\n", again)
+        self.assertNotIn("(secret)", again)
+        self.assertIn("\nword =\n", self.use("place = /x\n", "config", "show").stdout.decode())
+        for lines, arguments in (("word = (secret)\n", ()), ("word =\n  (secret)\n", ()), ("", ("--set", "filter:x.word=(secret)"))):
+            done = self.use("place = /x\n" + lines, *arguments, "config", "check", expect=2)
+            self.assert_mentions(done, "word: '(secret)' is what is shown in place of a secret", "word = file:PATH")
+        self.use("place = (secret)\n", "config", "check")  # no secret, and a path like others
+
     def test_deprecated(self):
         done = self.use("place = /x\nold = 3\n", "config", "check")
         self.assert_mentions(done, ":7:", "[filter:x] old is taken still", "use place")
