@@ -142,8 +142,9 @@ struct hb_hook_command {
     const char *end;     /* the help below the options, such as its exit codes; or NULL */
     /*
      * Of the command line: --KEY VALUE, --KEY alone of a HB_OPTION_BOOLEAN, and of a HB_OPTION_LIST
-     * once for each word. The key is not one of a global option. With `dry-run`, a boolean, nothing
-     * may be changed: event.dry_run.
+     * once for each word. The key is not one of a global option: then the command does not run, and
+     * `hbcore plugins check` says so. With `dry-run`, which is a boolean, nothing may be changed:
+     * event.dry_run.
      */
     const struct hb_option *const *options; /* option_count; may be NULL */
     size_t option_count;
