@@ -286,7 +286,7 @@ static const struct hb_form forms[] = {
     {.name = "new",
      .arguments = "KIND NAME",
      .help = "make a directory NAME here with a small working plugin to start from;\n"
-             "KIND is filter, format, content or hook; needs no configuration",
+             "KIND is " HB_KIND_NAMES "; needs no configuration",
      .wrong = "new takes a kind and a name",
      .values = {HB_VALUES_KINDS},
      .bare = true,

@@ -118,10 +118,9 @@ static void unknown_section(struct hb_load *load, const struct hb_ini_section *w
     int length = near == NULL ? 0 : (int)strcspn(near, ":");
     HB_AUTO_FREE char *valid = core_sections();
     if (near == NULL)
-        hb_error_hint(&why,
-                      "valid sections are %s, and [KIND:LABEL] for plugins, with KIND format, "
-                      "content, filter or hook",
-                      valid);
+        hb_error_hint(
+            &why, "valid sections are %s, and [KIND:LABEL] for plugins, with KIND " HB_KIND_NAMES,
+            valid);
     else if (labelled)
         hb_error_hint(&why, "did you mean [%.*s:%s]?", length, near,
                       colon == NULL || colon[1] == '\0' ? "LABEL" : colon + 1);
