@@ -123,7 +123,8 @@ HB_SIZEOF(struct hb_operand, 24);
 
 enum hb_command_flags {
     HB_COMMAND_READS = 1 /* it changes nothing in the home, which is not locked: an import that was
-                            interrupted is told of, and not completed */
+                            interrupted is told of, and not completed. Such a command stages
+                            nothing: stage_file() and stage_directory() fail */
 };
 
 /*

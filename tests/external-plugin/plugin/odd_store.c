@@ -18,6 +18,7 @@
  * that one on is struck; `wait` opens the FIFO "here" in the root, and then "gate",
  * each of which blocks until the test has opened its end.
  */
+#define _DEFAULT_SOURCE 1 /* what is beyond C11: openat, pread, st_mtim, PATH_MAX */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -344,8 +345,10 @@ static int write_head(const struct odd *odd, struct upload *upload)
     char text[HEAD_BYTES + 1], head[HEAD_BYTES], path[PATH_MAX];
     struct stat status;
     if (!odd->plain) {
-        snprintf(head, sizeof head, "%s %s %llu", upload->head.version, upload->head.run,
-                 upload->head.bytes);
+        int length = snprintf(head, sizeof head, "%s %s %llu", upload->head.version,
+                              upload->head.run, upload->head.bytes);
+        if (length < 0 || (size_t)length >= sizeof head)
+            return -1;
         snprintf(text, sizeof text, "%-127s\n", head);
         return pwrite(upload->fd, text, HEAD_BYTES, 0) == HEAD_BYTES ? 0 : -1;
     }
