@@ -12,7 +12,8 @@ CODE = r"""
 #include <hbcore/filter.h>
 #include <stdlib.h>
 #include <string.h>
-enum { PLACE, WORD, OLD, RARE, OPTIONS };
+enum { PLACE, WORD, OLD, RARE, SKIP, OPTIONS };
+struct asking { const struct hb_host *host; struct hb_patterns *skip; };
 static const struct hb_option *const options[OPTIONS] = {
     [PLACE] = &(const struct hb_option){.size = sizeof(struct hb_option), .type = HB_OPTION_PATH, .key = "place",
                                         .help = "Where it is", .flags = HB_OPTION_REQUIRED},
@@ -22,6 +23,8 @@ static const struct hb_option *const options[OPTIONS] = {
                                       .default_text = "1", .help = "use place", .flags = HB_OPTION_DEPRECATED},
     [RARE] = &(const struct hb_option){.size = sizeof(struct hb_option), .type = HB_OPTION_INTEGER, .key = "aside",
                                        .default_text = "1", .help = "Rarely used", .flags = HB_OPTION_ADVANCED},
+    [SKIP] = &(const struct hb_option){.size = sizeof(struct hb_option), .type = HB_OPTION_LIST, .key = "skip",
+                                       .default_text = "", .help = "Which not"},
 };
 static int create(const struct hb_host *host, const struct hb_settings *settings, void **self)
 {
@@ -35,7 +38,20 @@ static int create(const struct hb_host *host, const struct hb_settings *settings
     }
     host->note(host, NULL, "place is %s, word has %zu letters", settings->values[PLACE]->text,
                strlen(settings->values[WORD]->text));
-    return HB_OK;
+    struct asking *asking = calloc(1, sizeof *asking);
+    const struct hb_value *skip = settings->values[SKIP];
+    asking->host = host;
+    asking->skip = host->patterns_create(host, "skip", skip->list, skip->list_count);
+    *self = asking;
+    if (asking->skip == NULL)
+        free(asking);
+    return asking->skip == NULL ? HB_STATUS_FATAL : HB_OK;
+}
+static void destroy(void *self)
+{
+    struct asking *asking = self;
+    asking->host->patterns_free(asking->host, asking->skip);
+    free(asking);
 }
 static int check(const struct hb_host *host, const struct hb_settings *settings)
 {
@@ -46,13 +62,16 @@ static int check(const struct hb_host *host, const struct hb_settings *settings)
 }
 static int verdict(void *self, int direction, const struct hb_entry *entry, struct hb_verdict *verdict)
 {
-    (void)self, (void)direction, (void)entry, (void)verdict;
+    struct asking *asking = self;
+    (void)direction;
+    if (asking->host->patterns_match(asking->host, asking->skip, entry->path, entry->path_bytes, entry->type))
+        verdict->kind = HB_VERDICT_LEAVE_OUT;
     return HB_OK;
 }
 static const struct hb_filter_ops ops = {.size = sizeof ops, .verdict = verdict};
 static const struct hb_plugin plugin = {
     .size = sizeof plugin, .abi = HB_ABI, .kind = HB_KIND_FILTER, .host_size = sizeof(struct hb_host), .name = "asking",
-    .version = "1", .summary = "asks", .options = options, .option_count = OPTIONS, .create = create, .ops = &ops,
+    .version = "1", .summary = "asks", .options = options, .option_count = OPTIONS, .create = create, .destroy = destroy, .ops = &ops,
     .check = check};
 HB_EXPORT const struct hb_plugin *hb_plugin_v1(void) { return &plugin; }
 """
@@ -135,6 +154,16 @@ class PluginOptions(hb.Case):
         line, = map(json.loads, self.use("place = /x\n", "--json", "plugins", "show", "asking").stdout.splitlines())
         place, word, *_ = line["options"]
         self.assertEqual((place["type"], place["required"], "default" in place, word["secret"]), ("path", True, False, True))
+
+    def test_patterns_are_told_by_their_option(self):
+        for lines, said in (("skip = /nowhere\n", "[filter:x] skip: its only pattern matches nothing in the home: '/nowhere'"),
+                            ("skip = * /no /none\n", "[filter:x] skip: 2 of its 3 patterns match nothing in the home:")):
+            done = self.use("place = /x\n" + lines, "backup", "-o", self.dir / "a.zip")
+            self.assert_mentions(done, said)
+            self.assertNotIn(b"patterns: ", done.stdout + done.stderr)
+        for command in (("config", "check"), ("backup", "-o", self.dir / "b.zip")):
+            done = self.use("place = /x\nskip = ok ./a\n", *command, expect=2)
+            self.assert_mentions(done, ':7: asking: [filter:x] skip: "./a" would never match')
 
     def test_check_is_asked(self):
         done = self.use("place = /nowhere\nold = 2\n", "config", "check", expect=2)
