@@ -187,7 +187,7 @@ static void check_names(const struct hb_config *config, hb_config_report *report
     hb_config_each(config, check_name, &naming);
 }
 
-/* What only a plugin knows to be wrong it says when it is made. */
+/* What only a plugin knows to be wrong it says when it is made: of settings that are complete. */
 static void check_each_plugin(const struct hb_config *config, hb_config_report *report,
                               void *context)
 {
@@ -195,7 +195,7 @@ static void check_each_plugin(const struct hb_config *config, hb_config_report *
     hb_run_init(&run, config);
     for (size_t i = 0; i < config->count; i++) {
         const struct hb_section *section = &config->sections[i]->section;
-        if (section->kind != 0 && section->library != NULL)
+        if (section->kind != 0 && section->library != NULL && !section->broken)
             hb_instance_check(&run, section, report, context);
     }
     hb_run_clear(&run);

@@ -96,9 +96,13 @@ class PluginOptions(hb.Case):
         return self.hbcore("--config", config, "--home", self.home, *arguments, expect=expect)
 
     def test_required(self):
+        for lines in ("word = wrong\n", "place = /nowhere\nold = many\n"):  # the plugin would have more to say
+            done = self.use(lines, "config", "check", expect=2)
+            self.assertEqual(done.stderr.count(b"hbcore: "), 1, self.describe(done))
         for command in (("config", "check"), ("backup", "-o", self.dir / "a.zip")):
             done = self.use("word = x\n", *command, expect=2)
             self.assert_mentions(done, ":4: [filter:x]: the plugin asking needs a value for 'place'", "add a line place = ")
+            self.assertEqual(done.stderr.count(b"hbcore: "), 1, self.describe(done))
         done = self.use("place = /x\n", "config", "check")
         self.assertEqual(self.use("place = x y\n", "config", "check").returncode, done.returncode)
         self.use("", "--set", "filter:x.place=/y", "config", "check")
@@ -125,6 +129,24 @@ class PluginOptions(hb.Case):
         values = {line["key"]: line["value"] for line in map(json.loads, shown) if line.get("section") == "filter:x"}
         self.assertEqual((values["word"], values["place"]), ("(secret)", "/x"))
         self.assertNotIn(SECRET.encode(), (self.dir / "a.zip").read_bytes())
+
+    def test_a_value_that_nobody_knows_may_be_secret(self):
+        """Of a section that cannot be resolved, or not yet: hints repeat what was typed, but not its value."""
+        for section, more in (("store:box", ()), ("filter:unlike", ()), ("stroe:box", ("--set", "store:y.z=1")),
+                              ("filter:x", ("--set", "store:y.z=1"))):
+            for command in (("config", "show"), ("--json", "config", "check"), ("backup", "-o", self.dir / "x.zip"),
+                            ("plugins", "list"), ("plugins", "show", "nonesuch"), ("put-it",)):
+                with self.subTest(section=section, command=command):
+                    done = self.use("place = /x\n", *more, "--set", f"{section}.word={SECRET}", *command, expect=None)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertNotIn(SECRET.encode(), done.stdout + done.stderr)
+                    if command[0] == "config" or command[-1] == "check":
+                        self.assert_mentions(done, f"--set {section}.word=… ")
+        done = self.use("place = /x\n", "--set", f"store:word={SECRET}", "config", "check", expect=2)
+        self.assert_mentions(done, "--set 'store:word=…': it has no SECTION.KEY")
+        self.assertNotIn(SECRET.encode(), done.stderr)
+        done = self.use("place = /x\n", "--set", "filter:box.plugin=nonesuch", "--set", "backup.workers=2", "config", "check", expect=2)
+        self.assert_mentions(done, "--set 'filter:box.plugin=nonesuch' --set 'backup.workers=2' ")
 
     def test_what_is_shown_is_no_secret(self):
         """config show is a configuration; in it a secret is missing, and never "(secret)" itself."""
